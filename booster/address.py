@@ -1,0 +1,317 @@
+"""Which addresses we send to: law 4, "only sites that agreed", for everything before the first byte.
+
+An address is read strictly and by ourselves: whatever two programs could read differently (user
+names, backslashes, odd IP notations, look-alike characters) is refused, never repaired. A name is
+looked up once; all that follows goes to the address found then, so that a name that changes its
+answer (DNS rebinding) changes nothing.
+"""
+
+import ipaddress
+import re
+import socket
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import idna
+
+from booster.exceptions import AddressRefused, TemporaryError
+
+MAX_URL = 2048
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+# Ports on which other services listen: a request there could be taken for their commands. The
+# browsers' list (https://fetch.spec.whatwg.org/#port-blocking) and the usual databases and queues.
+FOREIGN_PORTS = frozenset(
+    {1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95}
+    | {101, 102, 103, 104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179}
+    | {389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601}
+    | {636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566}
+    | {6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080}
+    | {445, 1433, 1521, 2181, 2375, 2376, 2379, 2380, 3306, 3389, 4369, 5432, 5672, 6379, 6380}
+    | {9042, 9200, 9300, 11211, 26379, 27017, 27018}
+)
+
+# Registrable domains of public platforms; their subdomains are meant too. Their counters are not
+# any customer's to buy, so that not even a token there would be believed.
+PUBLIC_PLATFORMS = frozenset(
+    """
+    youtube.com youtu.be youtube-nocookie.com youtubekids.com googlevideo.com google.com
+    vimeo.com vimeocdn.com dailymotion.com dai.ly twitch.tv kick.com rumble.com odysee.com
+    bitchute.com lbry.tv streamable.com wistia.com netflix.com hulu.com
+    tiktok.com tiktokv.com douyin.com iesdouyin.com ixigua.com kuaishou.com kwai.com
+    xiaohongshu.com xhslink.com bilibili.com bilibili.tv b23.tv acfun.cn youku.com tudou.com
+    iqiyi.com iq.com mgtv.com le.com sohu.com qq.com wetv.vip weibo.com weibo.cn miaopai.com
+    nicovideo.jp nico.ms fc2.com naver.com afreecatv.com sooplive.co.kr
+    facebook.com fb.com fb.watch instagram.com threads.net x.com twitter.com t.co reddit.com
+    redd.it snapchat.com pinterest.com linkedin.com tumblr.com telegram.org t.me
+    vk.com vk.ru vkvideo.ru ok.ru rutube.ru
+    spotify.com soundcloud.com deezer.com ted.com 9gag.com
+    pornhub.com xvideos.com xhamster.com xnxx.com redtube.com onlyfans.com
+    """.split()
+)
+# YouTube and Google also answer under every country's domain.
+PLATFORM_COUNTRY_DOMAIN = re.compile(r"(?:^|\.)(?:youtube|google)\.(?:com?\.)?[a-z]{2}$")
+
+# What `ipaddress` of some Python 3.11 still calls global, though nobody's public server is there.
+RESERVED_NETWORKS = tuple(
+    ipaddress.ip_network(network)
+    for network in ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "2001::/23", "100::/64")
+)
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+_URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<rest>.*)", re.I | re.S)
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # what an IPv4 reader may take for a number
+_FOREIGN_DOTS = re.compile("[\u3002\uff0e\uff61]")  # read as dots by some
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+Lookup = Callable[..., list[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Scheme, host and port of a site: what a token is proved for. Compare with `==`."""
+
+    scheme: str
+    host: str  # lower case, ASCII (IDNA), without brackets
+    port: int
+
+    @classmethod
+    def parse(cls, url: str) -> "Origin":
+        """The origin of an http(s) address. Raises AddressRefused with a plain reason."""
+        return _split(url)[0]
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}"
+
+    @property
+    def is_ip(self) -> bool:
+        """The host is an IP address and no name."""
+        return _literal(self.host) is not None
+
+    def covers(self, url: str) -> bool:
+        """Whether this address lies on this very scheme, host and port."""
+        try:
+            return Origin.parse(url) == self
+        except AddressRefused:
+            return False
+
+    def path_of(self, url: str) -> str:
+        """Path and query (no fragment) of an address here; AddressRefused if it is elsewhere."""
+        origin, path = _split(url)
+        if origin != self:
+            raise AddressRefused(f"This address is on {origin} and not on {self}.")
+        return path
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An origin looked up once; everything afterwards goes to this one numeric address."""
+
+    origin: Origin
+    address: str
+
+
+def resolve(
+    origin: Origin, *, allowed: Iterable[str], getaddrinfo: Lookup = socket.getaddrinfo
+) -> Target:
+    """Look the origin's name up, once, and take the first address that we may send to.
+
+    `allowed` are the deployment's private sites: "host:port" (exactly so in the site's address,
+    or the numeric address and port it leads to) or networks ("10.1.0.0/16"). Without such an
+    entry only public addresses are taken. Raises AddressRefused, also for public platforms,
+    whatever is allowed; TemporaryError when the name cannot be looked up now.
+    """
+    if is_public_platform(origin.host):
+        raise AddressRefused(
+            f"{origin.host} is a public platform. Plays go only to sites their operator owns."
+        )
+    private = _private_sites(allowed)
+    found = _look_up(origin, getaddrinfo)
+    for address in found:
+        if is_public(address) or private.allow(origin, address):
+            return Target(origin, str(address))
+    raise AddressRefused(
+        f"{origin.host} leads to the private address {found[0]}, which this office does not allow."
+    )
+
+
+def is_public_platform(host: str) -> bool:
+    """Whether this host belongs to a well-known public video or social platform."""
+    labels = host.split(".")
+    parents = (".".join(labels[start:]) for start in range(len(labels)))
+    return any(parent in PUBLIC_PLATFORMS for parent in parents) or bool(
+        PLATFORM_COUNTRY_DOMAIN.search(host)
+    )
+
+
+def is_public(address: IPAddress) -> bool:
+    """Whether a server of the open internet can have this address.
+
+    An IPv4 address inside an IPv6 one (mapped, 6to4, NAT64) is judged by the IPv4 address.
+    """
+    inner = _embedded(address)
+    if inner is not None:
+        return is_public(inner)
+    return (
+        address.is_global
+        and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+        and not (isinstance(address, ipaddress.IPv6Address) and address.is_site_local)
+        and not any(address in network for network in RESERVED_NETWORKS)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _PrivateSites:
+    names: frozenset[str]
+    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+
+    def allow(self, origin: Origin, address: IPAddress) -> bool:
+        numeric = f"[{address}]" if address.version == 6 else str(address)
+        named = {f"{origin.host}:{origin.port}", f"{numeric}:{origin.port}"}
+        return bool(named & self.names) or any(address in network for network in self.networks)
+
+
+def _private_sites(allowed: Iterable[str]) -> _PrivateSites:
+    names, networks = set(), []
+    for entry in allowed:
+        if "/" in entry:
+            networks.append(ipaddress.ip_network(entry))
+        else:
+            names.add(entry.lower())
+    return _PrivateSites(frozenset(names), tuple(networks))
+
+
+def _split(url: str) -> tuple[Origin, str]:
+    """An address as its origin and its path with the query."""
+    if len(url) > MAX_URL:
+        raise AddressRefused(f"The address is longer than {MAX_URL} characters.")
+    # urlsplit() would drop some of these silently: what we check must be what we send.
+    if any(unicodedata.category(char)[0] in "CZ" for char in url):
+        raise AddressRefused("The address holds spaces or control characters.")
+    if "\\" in url:
+        raise AddressRefused("The address holds a backslash.")
+    match = _URL.fullmatch(url)
+    if match is None:
+        raise AddressRefused("The address must begin with http:// or https:// and a host.")
+    scheme = match["scheme"].lower()
+    host, port = _host_and_port(match["authority"])
+    path = match["rest"].partition("#")[0]
+    if not path.startswith("/"):
+        path = "/" + path
+    return Origin(scheme, host, DEFAULT_PORTS[scheme] if port is None else port), path
+
+
+def _host_and_port(authority: str) -> tuple[str, int | None]:
+    if "@" in authority:
+        raise AddressRefused("The address holds a user name or password.")
+    if "%" in authority:
+        raise AddressRefused("The host holds a percent sign.")
+    if authority.startswith("["):
+        literal, bracket, rest = authority[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise AddressRefused("The brackets of the IPv6 address do not match.")
+        return _ipv6(literal), _port(rest[1:]) if rest else None
+    host, colon, port = authority.partition(":")
+    return _host(host), _port(port) if colon else None
+
+
+def _port(text: str) -> int:
+    if not _PORT.fullmatch(text) or int(text) > 65535:
+        raise AddressRefused("The port must be a number from 1 to 65535.")
+    port = int(text)
+    if port in FOREIGN_PORTS:
+        raise AddressRefused(f"Port {port} belongs to another service than the web.")
+    return port
+
+
+def _ipv6(literal: str) -> str:
+    try:
+        address = ipaddress.IPv6Address(literal)
+    except ValueError:
+        raise AddressRefused("The IPv6 address is not valid.") from None
+    if _embedded(address) is not None:
+        raise AddressRefused("The host is an IPv4 address written as IPv6.")
+    return str(address)
+
+
+def _host(host: str) -> str:
+    if not host:
+        raise AddressRefused("The address has no host.")
+    if not host.isascii():
+        host = _idna(host)
+    host = host.lower()
+    if host.endswith("."):
+        raise AddressRefused("The host ends with a dot.")
+    labels = host.split(".")
+    if _NUMBER.fullmatch(labels[-1]):
+        return _ipv4(host)
+    if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        raise AddressRefused("The host is not a valid name.")
+    if any(label.startswith("xn--") for label in labels):
+        _check_punycode(host)
+    return host
+
+
+def _ipv4(host: str) -> str:
+    """Four decimal numbers; what inet_aton() also takes (017.1, 0x7f.1, 2130706433) is refused."""
+    try:
+        return str(ipaddress.IPv4Address(host))
+    except ValueError:
+        raise AddressRefused("The host is an IP address in an odd notation.") from None
+
+
+def _idna(host: str) -> str:
+    """IDNA 2008 and nothing mapped: full-width digits and the like are refused, not translated."""
+    if _FOREIGN_DOTS.search(host):
+        raise AddressRefused("The host holds look-alike dots.")
+    try:
+        return idna.encode(host.lower()).decode("ascii")
+    except idna.IDNAError:
+        raise AddressRefused("The host holds characters that no host name may hold.") from None
+
+
+def _check_punycode(host: str) -> None:
+    try:
+        unicode_host = idna.decode(host)
+        agrees = idna.encode(unicode_host).decode("ascii") == host
+    except (idna.IDNAError, UnicodeError):
+        agrees = False
+    if not agrees:
+        raise AddressRefused("The host's xn-- part is not a valid name.")
+
+
+def _look_up(origin: Origin, getaddrinfo: Lookup) -> list[IPAddress]:
+    """Every address of the origin, at least one, in the system's order of preference."""
+    literal = _literal(origin.host)
+    if literal is not None:
+        return [literal]
+    try:
+        answers = getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise TemporaryError(f"The name {origin.host} could not be looked up: {error}.") from error
+    found = [address for answer in answers if (address := _literal(answer[4][0])) is not None]
+    if not found:
+        raise TemporaryError(f"The name {origin.host} has no address.")
+    return found
+
+
+def _literal(text: str) -> IPAddress | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _embedded(address: IPAddress) -> ipaddress.IPv4Address | None:
+    if not isinstance(address, ipaddress.IPv6Address):
+        return None
+    if address in NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour
