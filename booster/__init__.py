@@ -1,4 +1,4 @@
-"""The delivery: how plays that a site's operator ordered reach that site. No Django below `delivery`."""
+"""The delivery: how plays that a site's operator ordered reach that site."""
 
 __version__ = "0.1.0"
 

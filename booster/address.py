@@ -1,4 +1,4 @@
-"""Which addresses we send to: law 4, "only sites that agreed", for everything before the first byte.
+"""Which addresses we send to: law 4, "only sites that agreed", before the first byte.
 
 An address is read strictly and by ourselves: whatever two programs could read differently (user
 names, backslashes, odd IP notations, look-alike characters) is refused, never repaired. A name is

@@ -13,7 +13,7 @@ class SiteError(Exception):
 
 
 class TemporaryError(SiteError):
-    """Trying again later may help. `retry_after`: seconds the site asked for, None if it did not."""
+    """Trying again later may help. `retry_after`: the seconds the site asked for, or None."""
 
     def __init__(
         self, message: str, *, retry_after: float | None = None, status: int | None = None

@@ -1,0 +1,357 @@
+"""Single calls to a site: ownership, counts, a play tried by hand. Law 4 on the wire.
+
+Every call goes to the one address its `Target` was resolved to, under the site's own name: Host
+header, SNI and certificate are the name's, no name is looked up here. No proxies, no environment,
+no cookies, no redirects. A call has one deadline from connecting to the last byte, and a size cap,
+so that no server can hold a worker by answering slowly or for ever.
+"""
+
+import json
+import re
+import socket
+import ssl
+import time
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from types import TracebackType
+from typing import Any, Self
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+
+from booster import USER_AGENT
+from booster.address import Target
+from booster.exceptions import AddressRefused, PermanentError, TemporaryError
+
+MAX_BYTES = 64 * 1024
+MAX_PATH = 8192
+MAX_RETRY_AFTER = 24 * 3600.0
+
+SUCCESS = range(200, 300)
+ANY_ANSWER = range(200, 600)  # to look at an answer whatever its status; redirects stay refused
+
+# Headers that frame the message or say who asks: ours alone to set. A caller that could set them
+# could forge an agent, an address or a second request (law 4).
+RESERVED_HEADERS = frozenset(
+    """
+    host user-agent connection keep-alive proxy-connection proxy-authorization te trailer upgrade
+    content-length transfer-encoding content-encoding accept-encoding expect via forwarded
+    x-forwarded x-forwarded-for x-forwarded-host x-forwarded-proto x-forwarded-port
+    x-forwarded-server x-real-ip x-client-ip x-cluster-client-ip client-ip true-client-ip
+    cf-connecting-ip fastly-client-ip x-original-forwarded-for x-originating-ip x-remote-ip
+    x-remote-addr x-host x-original-url x-rewrite-url cookie set-cookie referer origin
+    """.split()
+)
+
+_PATH = re.compile(r"/(?!/)[!-\"$-\[\]-~]*")  # printable ASCII without "#" and the backslash
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_HEADER_VALUE = re.compile(r"[!-~](?:[ -~]{0,1998}[!-~])?|")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole answer, read within the caps."""
+
+    status: int
+    headers: Mapping[str, str]  # names in any case
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON; PermanentError when it is none."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            raise PermanentError("The site's answer is not JSON.", status=self.status) from None
+
+
+class SiteClient:
+    """Calls one site over one keep-alive connection. For one thread; use it as a context manager.
+
+    `timeout`: seconds a whole call may last. `ca_file`: certificates to trust instead of the
+    public ones (a private site's own authority); no environment variable is looked at.
+    """
+
+    def __init__(self, target: Target, *, timeout: float = 5.0, ca_file: str | None = None) -> None:
+        self.target = target
+        self._timeout = timeout
+        self._deadline = _Deadline()
+        self._adapter = _PinnedAdapter(target, self._deadline, ca_file)
+        self._base = str(target.origin)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._adapter.close()
+
+    def get(
+        self, path: str, *, max_bytes: int = MAX_BYTES, accept: Container[int] = SUCCESS
+    ) -> Response:
+        """`request("GET", path)`."""
+        return self.request("GET", path, max_bytes=max_bytes, accept=accept)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        max_bytes: int = MAX_BYTES,
+        accept: Container[int] = SUCCESS,
+    ) -> Response:
+        """One call, one whole answer with an accepted status.
+
+        TemporaryError: no connection, no certificate for the name, no whole answer in time, 408,
+        425, 429, 5xx. AddressRefused: a redirect (never followed). PermanentError: every other
+        status, an answer over `max_bytes` or compressed. ValueError: a path or header of the
+        caller's that must not be sent.
+        """
+        request = self._prepared(method, path, headers or {}, body)
+        self._deadline.start(self._timeout)
+        try:
+            answer = self._adapter.send(request, stream=True, timeout=self._timeout)
+            try:
+                self._judge(answer, accept)
+                content = _read(answer, max_bytes)
+            except BaseException:
+                answer.close()
+                raise
+        except (requests.RequestException, HTTPError, OSError) as error:
+            raise TemporaryError(self._plainly(error)) from error
+        return Response(answer.status_code, answer.headers, content)
+
+    def _prepared(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
+    ) -> requests.PreparedRequest:
+        """A request as we mean it: Session.prepare_request() would add to it and mend it."""
+        check_path(path)
+        check_headers(headers)
+        request = requests.PreparedRequest()
+        request.method = method
+        request.url = self._base + path
+        request.headers = CaseInsensitiveDict(
+            {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers}
+        )
+        if body is not None:
+            request.headers["Content-Length"] = str(len(body))
+        request.body = body
+        return request
+
+    def _judge(self, answer: requests.Response, accept: Container[int]) -> None:
+        status = answer.status_code
+        site = self._base
+        if 300 <= status < 400:
+            location = answer.headers.get("Location", "")[:200]
+            raise AddressRefused(
+                f"{site} redirects to {location!r}; redirects are not followed.", status=status
+            )
+        if status in accept:
+            return
+        message = f"{site} answered {status} {(answer.reason or '')[:80]}".rstrip() + "."
+        if status >= 500 or status in (408, 425, 429):
+            retry_after = seconds_to_wait(answer.headers.get("Retry-After"), now=time.time())
+            raise TemporaryError(message, retry_after=retry_after, status=status)
+        raise PermanentError(message, status=status)
+
+    def _plainly(self, error: Exception) -> str:
+        """What went wrong with the connection, for staff."""
+        text = str(error)
+        if self._deadline.passed:
+            return f"{self._base} did not answer wholly within {self._timeout:g} seconds."
+        if isinstance(error, requests.exceptions.SSLError) or "SSL" in text:
+            return f"{self._base} has no valid certificate for this name: {text[:300]}"
+        if isinstance(error, requests.ConnectionError) and "refused" in text:
+            return f"{self._base} refused the connection."
+        return f"The connection to {self._base} failed: {text[:300]}"
+
+
+def check_path(path: str) -> None:
+    """ValueError unless the path may be sent: "/", printable ASCII, no fragment or backslash."""
+    if len(path) > MAX_PATH or not _PATH.fullmatch(path):
+        raise ValueError(f"not a path to send: {path[:100]!r}")
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """ValueError unless these are headers a caller may set: see RESERVED_HEADERS."""
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise ValueError(f"not a header to send: {name[:100]!r}")
+        if name.lower() in RESERVED_HEADERS:
+            raise ValueError(f"the header {name} is not a caller's to set")
+
+
+def seconds_to_wait(retry_after: str | None, *, now: float) -> float | None:
+    """Retry-After (RFC 9110 10.2.3: seconds, or a date) in seconds; None when it says nothing."""
+    if retry_after is None:
+        return None
+    if re.fullmatch(r"[0-9]{1,9}", retry_after.strip()):
+        return min(float(retry_after), MAX_RETRY_AFTER)
+    try:
+        seconds = parsedate_to_datetime(retry_after).timestamp() - now
+    except (ValueError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+
+
+def _read(answer: requests.Response, max_bytes: int) -> bytes:
+    if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise PermanentError(
+            "The site's answer is compressed, which was not asked for.", status=answer.status_code
+        )
+    # One byte more than allowed is asked for, so that too much shows; never more is held.
+    content: bytes = answer.raw.read(max_bytes + 1, decode_content=False)
+    if len(content) > max_bytes:
+        raise PermanentError(
+            f"The site's answer is longer than {max_bytes} bytes.", status=answer.status_code
+        )
+    return content
+
+
+class _Deadline:
+    """The moment a call must have ended, shared by a client and its sockets."""
+
+    __slots__ = ("_at",)
+
+    def __init__(self) -> None:
+        self._at = 0.0
+
+    def start(self, seconds: float) -> None:
+        self._at = time.monotonic() + seconds
+
+    @property
+    def passed(self) -> bool:
+        return time.monotonic() >= self._at
+
+    def remaining(self) -> float:
+        seconds = self._at - time.monotonic()
+        if seconds <= 0:
+            raise TimeoutError("the time for the whole call is over")
+        return seconds
+
+
+class _DeadlineMixin(socket.socket):
+    """A socket's own time-out starts again at every read, which a slow drip never lets run out:
+    each step gets what is left of the whole call instead."""
+
+    deadline: _Deadline
+
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        self.settimeout(self.deadline.remaining())
+        return super().recv_into(*args, **kwargs)
+
+    def sendall(self, *args: Any, **kwargs: Any) -> None:
+        self.settimeout(self.deadline.remaining())
+        super().sendall(*args, **kwargs)
+
+
+class _Socket(_DeadlineMixin):
+    pass
+
+
+class _TLSSocket(_DeadlineMixin, ssl.SSLSocket):
+    pass
+
+
+def _connect(target: Target, deadline: _Deadline) -> _Socket:
+    """A connection to the target's numeric address; no name is looked up."""
+    family = socket.AF_INET6 if ":" in target.address else socket.AF_INET
+    connection = _Socket(family, socket.SOCK_STREAM)
+    connection.deadline = deadline
+    try:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.settimeout(deadline.remaining())
+        connection.connect((target.address, target.origin.port))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+class _PinnedHTTP(HTTPConnection):
+    """Plain HTTP to the pinned address; the Host header is that of `host`, the site's name."""
+
+    def __init__(self, *args: Any, target: Target, deadline: _Deadline, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._target = target
+        self._deadline = deadline
+
+    def _new_conn(self) -> socket.socket:
+        return _open(self, self._target, self._deadline)
+
+
+class _PinnedHTTPS(HTTPSConnection):
+    """TLS to the pinned address; SNI and certificate are those of `host`, the site's name."""
+
+    def __init__(self, *args: Any, target: Target, deadline: _Deadline, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._target = target
+        self._deadline = deadline
+
+    def _new_conn(self) -> socket.socket:
+        return _open(self, self._target, self._deadline)
+
+    def connect(self) -> None:
+        super().connect()
+        assert isinstance(self.sock, _TLSSocket)
+        self.sock.deadline = self._deadline
+
+
+class _PinnedAdapter(HTTPAdapter):
+    """requests' transport with one pool in it, whatever address a request names."""
+
+    def __init__(self, target: Target, deadline: _Deadline, ca_file: str | None) -> None:
+        origin = target.origin
+        pinned: dict[str, Any] = {"maxsize": 1, "target": target, "deadline": deadline}
+        self._pool: HTTPConnectionPool
+        if origin.scheme == "https":
+            context = _tls_context(ca_file or requests.certs.where())
+            self._pool = HTTPSConnectionPool(
+                origin.host, origin.port, ssl_context=context, **pinned
+            )
+            self._pool.ConnectionCls = _PinnedHTTPS
+        else:
+            self._pool = HTTPConnectionPool(origin.host, origin.port, **pinned)
+            self._pool.ConnectionCls = _PinnedHTTP
+        super().__init__(pool_connections=1, pool_maxsize=1)
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
+        return self._pool
+
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing to set: the pool's TLS context verifies, always."""
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+@lru_cache(maxsize=8)
+def _tls_context(ca_file: str) -> ssl.SSLContext:
+    """Reading the authorities takes ten milliseconds or more: once a process."""
+    context = ssl.create_default_context(cafile=ca_file)
+    context.sslsocket_class = _TLSSocket
+    return context
+
+
+def _open(connection: HTTPConnection, target: Target, deadline: _Deadline) -> socket.socket:
+    """_connect() with the errors that urllib3 expects of a connection."""
+    try:
+        return _connect(target, deadline)
+    except TimeoutError as error:
+        raise ConnectTimeoutError(connection, str(error)) from error
+    except OSError as error:
+        raise NewConnectionError(connection, str(error)) from error

@@ -1,0 +1,41 @@
+"""The demo site (booster/demosite): an atomic counter that knows a repeated play by its key."""
+
+import re
+from typing import ClassVar
+
+from booster.client import SiteClient
+from booster.play import SEQUENCE, PlayRequest
+from booster.sites.base import SiteAdapter, check_oid, no_such_video, not_a_video, view_count
+
+_VIDEO = re.compile(r"/videos/([A-Za-z0-9_-]{1,64})/?(?:\?.*)?")
+
+
+class DemoAdapter(SiteAdapter):
+    slug: ClassVar[str] = "demo"
+    label: ClassVar[str] = "Demo video site"
+    notes: ClassVar[str] = "Counts every play at once. Nothing needs to be set."
+    idempotent: ClassVar[bool] = True
+    settle_seconds: ClassVar[float] = 10.0
+
+    def video_id(self, url_path: str) -> str:
+        match = _VIDEO.fullmatch(url_path)
+        if match is None:
+            raise not_a_video(url_path, "/videos/<id>")
+        return match[1]
+
+    def read_count(self, client: SiteClient, video_id: str) -> int:
+        answer = client.get(f"/api/videos/{video_id}", accept=(200, 404))
+        if answer.status == 404:
+            raise no_such_video(video_id)
+        return view_count(answer, "views")
+
+    def play(self, video_id: str, oid: str) -> PlayRequest:
+        order = check_oid(oid)
+        return PlayRequest(
+            method="POST",
+            path=f"/api/videos/{video_id}/plays",
+            headers=(("Idempotency-Key", f"{order}:{SEQUENCE}"), ("X-Play-Order", order)),
+            body=b"",
+            counted=frozenset({200, 201, 202, 204}),
+            idempotent=True,
+        )
