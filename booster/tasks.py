@@ -1,0 +1,54 @@
+"""Huey only: thin tasks, one call each. A task carries an id and may run twice, late or never;
+the sweep finds whatever a lost one should have done."""
+
+import logging
+from collections.abc import Callable
+
+from django.db import transaction
+from huey.contrib.djhuey import db_task
+
+from booster import delivery
+from core.models import Order
+
+logger = logging.getLogger(__name__)
+
+# Set by the consumer: whether this process has been asked to stop.
+stopping: Callable[[], bool] = lambda: False  # noqa: E731
+
+# A wake-up is late when its order has been due for longer than this, in seconds.
+GRACE = 10
+SWEEP_LIMIT = 500
+
+
+@db_task()
+def deliver_order(order_id: int) -> None:
+    """One slice of one order; it wakes itself again for the next."""
+    delay = delivery.run(order_id, lambda: stopping())
+    if delay is not None:
+        wake(order_id, delay)
+
+
+def wake(order_id: int, delay: float = 0) -> None:
+    """Tell the consumers about an order. A queue that is down costs nothing: the sweep remains."""
+    try:
+        if delay:
+            deliver_order.schedule((order_id,), delay=delay)
+        else:
+            deliver_order(order_id)
+    except Exception:
+        # Whatever the queue's library raises: the order is in the database and will be swept.
+        logger.exception("order %s was not queued; the sweep will find it", order_id)
+
+
+def wake_on_commit(order_id: int) -> None:
+    transaction.on_commit(lambda: wake(order_id), robust=True)
+
+
+def sweep(grace: float = GRACE) -> int:
+    """Wake every order that is due and leased to nobody, and check sites that orders wait for."""
+    for order_id in delivery.resume_sites():
+        wake(order_id)
+    overdue = list(Order.objects.overdue(grace)[:SWEEP_LIMIT])
+    for order_id in overdue:
+        wake(order_id)
+    return len(overdue)

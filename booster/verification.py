@@ -1,0 +1,69 @@
+"""Does this site still say it is ours? Law 4, with every look written down as a SiteCheck.
+
+The network comes first and the transaction after it: no call is made while rows are locked.
+"""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from booster.address import Origin, Target, resolve
+from booster.client import SiteClient
+from booster.exceptions import OwnershipError, PermanentError, SiteError, TemporaryError
+from booster.ownership import prove
+from core.models import Order, Site, SiteCheck, Status, User
+
+
+def target_of(site: Site) -> Target:
+    """The site's address, looked up once for all that follows."""
+    return resolve(Origin.parse(site.origin), allowed=settings.PRIVATE_SITES)
+
+
+def verify(site: Site, by: User | None = None) -> SiteCheck:
+    """Look for the token now and record what was found. Raises nothing of the site's."""
+    try:
+        target = target_of(site)
+        with SiteClient(target) as client:
+            method = prove(client, site.token)
+    except TemporaryError as error:
+        return site.record_check(SiteCheck.Outcome.UNREACHABLE, reason=str(error), by=by)
+    except PermanentError as error:
+        return site.record_check(SiteCheck.Outcome.LOST, reason=str(error), by=by)
+    return site.record_check(SiteCheck.Outcome.PROVED, method=method, by=by)
+
+
+def confirm(site: Site, max_age: timedelta = timedelta(0)) -> None:
+    """Return if the site proves to be ours, asking it unless it did so within `max_age`.
+
+    Raises OwnershipError when it does not, TemporaryError when it cannot be reached.
+    """
+    now = timezone.now()
+    if site.verified and site.verified_at and now - max_age <= site.verified_at <= now:
+        return
+    check = verify(site)
+    if check.outcome == SiteCheck.Outcome.UNREACHABLE:
+        raise TemporaryError(check.reason)
+    if check.outcome == SiteCheck.Outcome.LOST:
+        raise OwnershipError(check.reason)
+
+
+def resume_held_orders(site: Site, by: User | None = None) -> list[int]:
+    """Let the orders go on that waited for this site's token; their ids, for the wake-up."""
+    resumed = []
+    for order in Order.objects.filter(site=site, status=Status.PAUSED, held_by_site=True):
+        order.resume(by, _("The site proved its token again."))
+        resumed.append(order.pk)
+    return resumed
+
+
+def views_of(site: Site, video_id: str) -> int:
+    """The counter of one video, read now. Raises SiteError."""
+    from booster import sites
+
+    with SiteClient(target_of(site)) as client:
+        return sites.adapter(site.adapter).read_count(client, video_id)
+
+
+__all__ = ["SiteError", "confirm", "resume_held_orders", "target_of", "verify", "views_of"]

@@ -1,0 +1,1 @@
+"""The desk: one file a model file. Admin classes display and call; they decide nothing."""

@@ -1,0 +1,44 @@
+"""The office's tables. Import them from here."""
+
+from core.models.accounts import Administrator, Customer, User
+from core.models.billing import ChargeRecord, InsufficientBalanceError, LedgerEntry, PricePolicy
+from core.models.leases import Lease, LeaseLost
+from core.models.orders import (
+    FINAL,
+    FLOW,
+    OPEN,
+    WORKABLE,
+    CounterReading,
+    Order,
+    OrderError,
+    OrderEvent,
+    Status,
+    TransitionError,
+    VideoBusyError,
+)
+from core.models.sites import Site, SiteCheck
+
+__all__ = [
+    "FINAL",
+    "FLOW",
+    "OPEN",
+    "WORKABLE",
+    "Administrator",
+    "ChargeRecord",
+    "CounterReading",
+    "Customer",
+    "InsufficientBalanceError",
+    "Lease",
+    "LeaseLost",
+    "LedgerEntry",
+    "Order",
+    "OrderError",
+    "OrderEvent",
+    "PricePolicy",
+    "Site",
+    "SiteCheck",
+    "Status",
+    "TransitionError",
+    "User",
+    "VideoBusyError",
+]

@@ -1,0 +1,103 @@
+"""A consumer's lease on an order: claim, reserve, checkpoint, release.
+
+Law 1: every task may run twice and any process may die or be stopped at any moment. So every
+write of a delivery is an UPDATE filtered on the fence that its claim set; a row that does not
+match any more belongs to somebody else, and the holder stops. The UPDATE that records progress
+also prolongs the lease: the heartbeat costs nothing.
+"""
+
+import time
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from core.models.orders import Order
+
+LEASE = timedelta(seconds=30)
+# The holder stops sending this much earlier than others may take over.
+MARGIN = 2.0
+
+
+class LeaseLost(Exception):  # noqa: N818
+    """Somebody else owns the order now; nothing more may be sent or written."""
+
+
+class Lease:
+    """The right to work on `order` until `expires` (time.monotonic), proved by the fence.
+
+    `order` holds what this lease read or wrote last; its figures need no second look, since
+    nobody else may change them. The exception is `cancel_requested`, see `canceled()`.
+    """
+
+    def __init__(self, order: Order, expires: float) -> None:
+        self.order = order
+        self.expires = expires
+
+    @classmethod
+    def claim(cls, order_id: int) -> "Lease | None":
+        """Take the order if it is due and free; None where another process got there first."""
+        expires = time.monotonic() + LEASE.total_seconds() - MARGIN
+        # One transaction: between UPDATE and SELECT nobody can raise the fence once more.
+        with transaction.atomic():
+            free = Order.objects.free_to_claim().filter(pk=order_id)
+            if free.update(fence=F("fence") + 1, lease_until=Now() + LEASE) != 1:
+                return None
+            order = Order.objects.select_related("site").get(pk=order_id)
+        return cls(order, expires)
+
+    def reserve(self, count: int, **changes: Any) -> int:
+        """Number up to `count` more plays and return how many they are; 0 when all are."""
+        order = self.order
+        number = min(count, order.count - order.reserved)
+        self._write(
+            reserved=order.reserved + number, sequence=order.sequence + number, **changes
+        )
+        return number
+
+    def checkpoint(
+        self, *, done: int = 0, failed: int = 0, not_sent: int = 0, uncertain: int = 0, reserve: int = 0
+    ) -> int:
+        """Write down how a window's plays ended and reserve the next window, in one statement.
+
+        Failed and unsent plays are free to be reserved again under new numbers.
+        """
+        order = self.order
+        still_reserved = order.reserved - failed - not_sent
+        number = min(reserve, order.count - still_reserved)
+        self._write(
+            done=order.done + done,
+            failed=order.failed + failed,
+            uncertain=order.uncertain + uncertain,
+            reserved=still_reserved + number,
+            sequence=order.sequence + number,
+        )
+        return number
+
+    def record(self, **changes: Any) -> None:
+        """Write other figures of the order under the lease."""
+        self._write(**changes)
+
+    def release(self, seconds: float = 0, **changes: Any) -> None:
+        """Give the order back; it is due again in `seconds`."""
+        self._write(**changes, lease_until=None, due=Now() + timedelta(seconds=seconds))
+
+    def canceled(self) -> bool:
+        """Whether somebody asked meanwhile for the order to be canceled."""
+        if not self.order.cancel_requested:
+            asked = Order.objects.filter(pk=self.order.pk, cancel_requested=True)
+            self.order.cancel_requested = asked.exists()
+        return self.order.cancel_requested
+
+    def _write(self, **changes: Any) -> None:
+        expires = time.monotonic() + LEASE.total_seconds() - MARGIN
+        changes.setdefault("lease_until", Now() + LEASE)
+        held = Order.objects.filter(pk=self.order.pk, fence=self.order.fence)
+        if held.update(**changes) != 1:
+            raise LeaseLost(f"order {self.order.oid} was taken over")
+        self.expires = expires
+        for name, value in changes.items():
+            if name not in ("lease_until", "due"):
+                setattr(self.order, name, value)

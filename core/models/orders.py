@@ -1,0 +1,421 @@
+"""The order and THE state machine. Every change of status goes through `Order._transition()`:
+one UPDATE filtered on the expected status that must change exactly one row, the event beside it
+and the ledger entry it pays for, in one transaction.
+
+Status        Goes on to
+----------    ----------------------------------------------
+AWAITING      PENDING, CANCELED
+PENDING       RUNNING, PAUSED, CANCELED
+RUNNING       VERIFYING, PAUSED, PARTIAL, CANCELED, FAILED
+VERIFYING     COMPLETED, PARTIAL, RUNNING
+PAUSED        PENDING, PARTIAL, CANCELED
+COMPLETED, FAILED, PARTIAL, CANCELED are final.
+"""
+
+import datetime
+import uuid
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.core.validators import MinValueValidator
+from django.db import IntegrityError, models, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from core import money
+from core.models.accounts import Customer, User
+from core.models.billing import AppendOnlyModel, LedgerEntry
+from core.models.sites import Site
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+
+class Status(models.IntegerChoices):
+    PENDING = 1, _("pending")
+    RUNNING = 2, _("running")
+    COMPLETED = 3, _("completed")
+    FAILED = 4, _("failed")
+    PARTIAL = 5, _("partial")
+    CANCELED = 6, _("canceled")
+    AWAITING = 7, _("awaiting approval")
+    VERIFYING = 8, _("verifying")
+    PAUSED = 9, _("paused")
+
+
+FLOW: dict[Status, tuple[Status, ...]] = {
+    Status.AWAITING: (Status.PENDING, Status.CANCELED),
+    Status.PENDING: (Status.RUNNING, Status.PAUSED, Status.CANCELED),
+    Status.RUNNING: (
+        Status.VERIFYING,
+        Status.PAUSED,
+        Status.PARTIAL,
+        Status.CANCELED,
+        Status.FAILED,
+    ),
+    Status.VERIFYING: (Status.COMPLETED, Status.PARTIAL, Status.RUNNING),
+    Status.PAUSED: (Status.PENDING, Status.PARTIAL, Status.CANCELED),
+    Status.COMPLETED: (),
+    Status.FAILED: (),
+    Status.PARTIAL: (),
+    Status.CANCELED: (),
+}
+FINAL = tuple(status for status, onward in FLOW.items() if not onward)
+OPEN = tuple(status for status, onward in FLOW.items() if onward)
+# What a consumer works on; the other open ones wait for a person.
+WORKABLE = (Status.PENDING, Status.RUNNING, Status.VERIFYING)
+
+
+class OrderError(Exception):
+    """A rule of orders was broken. The text is fit for staff."""
+
+
+class TransitionError(OrderError):
+    """The order is not, or no longer, in the status that the change starts from."""
+
+
+class VideoBusyError(OrderError):
+    """Another open order holds this video: two on one counter could not be told apart."""
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    def with_names(self) -> "OrderQuerySet":
+        """What a listing shows of other tables, in one query."""
+        return self.select_related("customer", "site", "creator")
+
+    def open(self) -> "OrderQuerySet":
+        return self.filter(status__in=OPEN)
+
+    def free_to_claim(self) -> "OrderQuerySet":
+        """Due, and leased to nobody. The database's clock decides: hosts' clocks differ."""
+        return self.filter(
+            Q(lease_until__isnull=True) | Q(lease_until__lt=Now()),
+            status__in=WORKABLE,
+            due__lte=Now(),
+        )
+
+    def place(
+        self,
+        *,
+        customer: Customer,
+        site: Site,
+        video_id: str,
+        url: str,
+        count: int,
+        price: Decimal,
+        creator: User | None,
+        memo: str = "",
+        request_key: uuid.UUID | None = None,
+    ) -> "Order":
+        """Charge the customer and create the order, together or not at all.
+
+        The same `request_key` again returns the order it made the first time and charges nothing.
+        Raises InsufficientBalanceError and VideoBusyError.
+        """
+        request_key = request_key or uuid.uuid4()
+        if placed := self.filter(request_key=request_key).first():
+            return placed
+        order = self.model(
+            oid=new_oid(customer.pk),
+            customer=customer,
+            site=site,
+            video_id=video_id,
+            url=url,
+            count=count,
+            price=price,
+            unit_price=money.rate_of(price, count),
+            creator=creator,
+            memo=memo,
+            request_key=request_key,
+        )
+        try:
+            with transaction.atomic(using=self.db):
+                order.save(force_insert=True)
+                order._pay(LedgerEntry.Kind.ORDER, -price, creator)
+                order._log(None, Status.PENDING, creator, "")
+        except IntegrityError:
+            if placed := self.filter(request_key=request_key).first():
+                return placed
+            if self.open().filter(site=site, video_id=video_id).exists():
+                raise VideoBusyError(_("Another order already runs on this video.")) from None
+            raise
+        return order
+
+
+class Order(models.Model):
+    """`count` plays of one video, bought at a frozen price.
+
+    Plays are numbered from 1 in the order they are reserved. `sequence` is the highest number
+    handed out; the last `in_flight` numbers are those whose fate is not written down yet.
+    """
+
+    oid = models.CharField(_("order number"), max_length=64, unique=True, editable=False)
+    status = models.PositiveSmallIntegerField(
+        _("status"), choices=Status, default=Status.PENDING, editable=False
+    )
+    customer = models.ForeignKey(
+        Customer,
+        verbose_name=_("customer"),
+        on_delete=models.PROTECT,
+        related_name="orders",
+        db_index=False,
+    )
+    url = models.CharField(_("video address"), max_length=500)
+    count = models.PositiveIntegerField(_("plays"), validators=[MinValueValidator(1)])
+    price = models.DecimalField(_("price"), max_digits=12, decimal_places=2, editable=False)
+    unit_price = models.DecimalField(
+        _("price a play"), max_digits=14, decimal_places=8, editable=False
+    )
+    memo = models.TextField(_("memo"), blank=True, max_length=2000)
+    site = models.ForeignKey(
+        Site, verbose_name=_("site"), on_delete=models.PROTECT, related_name="orders", editable=False
+    )
+    video_id = models.CharField(_("video"), max_length=200, editable=False)
+    creator = models.ForeignKey(
+        User,
+        verbose_name=_("creator"),
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        editable=False,
+        db_index=False,
+    )
+    request_key = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    create_date = models.DateTimeField(_("created"), auto_now_add=True)
+    start_date = models.DateTimeField(_("started"), null=True, editable=False)
+    end_date = models.DateTimeField(_("ended"), null=True, editable=False)
+
+    # What the site's own counter says.
+    old_view_count = models.PositiveBigIntegerField(_("views before"), null=True, editable=False)
+    view_count = models.PositiveBigIntegerField(_("views now"), null=True, editable=False)
+    verify_until = models.DateTimeField(_("counter may lag until"), null=True, editable=False)
+    delivered = models.PositiveIntegerField(_("delivered"), null=True, editable=False)
+
+    # The plays: 0 <= done + uncertain <= reserved <= count.
+    sequence = models.PositiveIntegerField(_("plays numbered"), default=0, editable=False)
+    reserved = models.PositiveIntegerField(_("reserved"), default=0, editable=False)
+    done = models.PositiveIntegerField(_("received"), default=0, editable=False)
+    failed = models.PositiveIntegerField(_("refused"), default=0, editable=False)
+    uncertain = models.PositiveIntegerField(_("uncertain"), default=0, editable=False)
+
+    # The lease: see core/models/leases.py.
+    fence = models.PositiveIntegerField(_("takeovers"), default=0, editable=False)
+    lease_until = models.DateTimeField(_("leased until"), null=True, editable=False)
+    due = models.DateTimeField(_("next due"), default=timezone.now, editable=False)
+    attempts = models.PositiveSmallIntegerField(_("failed attempts"), default=0, editable=False)
+    cancel_requested = models.BooleanField(_("cancel requested"), default=False, editable=False)
+    held_by_site = models.BooleanField(
+        _("waits for the site's token"), default=False, editable=False
+    )
+    attention = models.CharField(_("needs a person"), max_length=300, blank=True, editable=False)
+
+    objects = OrderQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("order")
+        verbose_name_plural = _("orders")
+        ordering = ("-id",)
+        indexes = [
+            models.Index(fields=["status", "-id"], name="order_status_newest"),
+            models.Index(fields=["customer", "-id"], name="order_customer_newest"),
+            models.Index(fields=["create_date", "id"], name="order_created"),
+            models.Index(fields=["status", "create_date", "id"], name="order_status_created"),
+            models.Index(fields=["due"], name="order_due", condition=Q(status__in=WORKABLE)),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["site", "video_id"], name="order_one_a_video", condition=Q(status__in=OPEN)
+            ),
+            models.CheckConstraint(
+                condition=Q(count__gte=1, price__gte=0, reserved__lte=F("count")),
+                name="order_reserved_within_count",
+            ),
+            models.CheckConstraint(
+                condition=Q(reserved__gte=F("done") + F("uncertain")), name="order_done_within_reserved"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.oid
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+    @property
+    def in_flight(self) -> int:
+        """Plays reserved whose fate is not written down: on the wire, or lost in a crash."""
+        return self.reserved - self.done - self.uncertain
+
+    @property
+    def rise(self) -> int | None:
+        """How far the site's counter moved since before the first play; None before a reading."""
+        if self.old_view_count is None or self.view_count is None:
+            return None
+        return self.view_count - self.old_view_count
+
+    @property
+    def proved(self) -> int:
+        """Plays that the counter shows, of those we sent: never more than were sent, and not
+        those of other people."""
+        return max(0, min(self.rise or 0, self.done + self.uncertain))
+
+    @property
+    def refunded(self) -> Decimal:
+        """What a final order gave back."""
+        if self.delivered is None:
+            return Decimal(0)
+        return money.refund_due(self.price, self.count, self.count - self.delivered)
+
+    def approve(self, by: User) -> None:
+        self._transition(Status.PENDING, by=by, due=Now())
+
+    def hold_for_site(self, why: str, fence: int) -> None:
+        """Pause until the site proves its token again; nothing is lost and nothing fails."""
+        self._transition(
+            Status.PAUSED, why=why, fence=fence, held_by_site=True, lease_until=None
+        )
+
+    def resume(self, by: User | None = None, why: "str | _StrPromise" = "") -> None:
+        self._transition(
+            Status.PENDING, by=by, why=why, held_by_site=False, due=Now(), attempts=0
+        )
+
+    def retry(self, by: User) -> None:
+        """Go on now instead of at the next due time."""
+        if self.status == Status.PAUSED:
+            self.resume(by)
+            return
+        waiting = Order.objects.filter(pk=self.pk, status__in=WORKABLE)
+        if waiting.update(due=Now(), attempts=0) != 1:
+            raise TransitionError(_("The order has ended; place a new one."))
+        self.refresh_from_db()
+
+    def cancel(self, by: User | None, why: str = "") -> None:
+        """Stop and refund what was not delivered.
+
+        A running order is asked to stop: whoever delivers it knows what is on the wire, and ends
+        it within a round trip. Others end here and now.
+        """
+        if self.status == Status.RUNNING:
+            asked = Order.objects.filter(pk=self.pk, status=Status.RUNNING, cancel_requested=False)
+            with transaction.atomic():
+                if asked.update(cancel_requested=True, due=Now()) == 1:
+                    self._log(Status.RUNNING, Status.RUNNING, by, why or _("cancel requested"))
+            self.refresh_from_db()
+            return
+        self.settle(Status.CANCELED, self.done, by=by, why=why)
+
+    def settle(
+        self,
+        to: Status,
+        delivered: int,
+        *,
+        by: User | None = None,
+        why: "str | _StrPromise" = "",
+        **changes: Any,
+    ) -> None:
+        """End the order with `delivered` plays proved, and refund the rest, in one transaction.
+
+        Delivery passes its `fence`, so that only the lease's holder can end what it runs.
+        """
+        refund = money.refund_due(self.price, self.count, self.count - delivered)
+        with transaction.atomic():
+            self._transition(
+                to, by=by, why=why, delivered=delivered, end_date=Now(), lease_until=None, **changes
+            )
+            if refund:
+                self._pay(LedgerEntry.Kind.REFUND, refund, by)
+
+    def _transition(
+        self,
+        to: Status,
+        *,
+        by: User | None = None,
+        why: "str | _StrPromise" = "",
+        fence: int | None = None,
+        **changes: Any,
+    ) -> None:
+        """THE change of status. Raises TransitionError where FLOW does not lead there, or where
+        somebody else changed the order first; then nothing has changed."""
+        before = Status(self.status)
+        if to not in FLOW[before]:
+            raise TransitionError(
+                _("An order that is %(before)s cannot become %(to)s.")
+                % {"before": before.label, "to": to.label}
+            )
+        expected = Order.objects.filter(pk=self.pk, status=before)
+        if fence is not None:
+            expected = expected.filter(fence=fence)
+        with transaction.atomic():
+            if expected.update(status=to, **changes) != 1:
+                raise TransitionError(_("Somebody else changed this order first; look again."))
+            self._log(before, to, by, why)
+        self.refresh_from_db()
+
+    def _log(
+        self, before: Status | None, to: Status, by: User | None, why: "str | _StrPromise"
+    ) -> None:
+        OrderEvent.objects.create(
+            order=self, from_status=before, to_status=to, creator=by, reason=str(why)[:300]
+        )
+
+    def _pay(self, kind: LedgerEntry.Kind, amount: Decimal, by: User | None) -> None:
+        LedgerEntry.objects.post(
+            kind=kind,
+            customer_id=self.customer_id,
+            amount=amount,
+            order=self,
+            creator=by,
+            reference=f"{kind.name.lower()}:{self.oid}",
+        )
+
+
+class OrderEvent(AppendOnlyModel):
+    """One step of an order: who, when, from where to where, and why."""
+
+    order = models.ForeignKey(
+        Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="events"
+    )
+    create_date = models.DateTimeField(_("when"), auto_now_add=True)
+    creator = models.ForeignKey(
+        User, verbose_name=_("who"), on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    from_status = models.PositiveSmallIntegerField(_("from"), choices=Status, null=True)
+    to_status = models.PositiveSmallIntegerField(_("to"), choices=Status)
+    reason = models.CharField(_("why"), max_length=300, blank=True)
+
+    class Meta:
+        verbose_name = _("order event")
+        verbose_name_plural = _("order events")
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.order_id}: {self.get_to_status_display()}"
+
+
+class CounterReading(models.Model):
+    """What the site's counter said at one moment of an order; the receipt's evidence."""
+
+    order = models.ForeignKey(
+        Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="readings"
+    )
+    create_date = models.DateTimeField(_("when"), auto_now_add=True)
+    views = models.PositiveBigIntegerField(_("views"))
+    done = models.PositiveIntegerField(_("received"))
+
+    class Meta:
+        verbose_name = _("counter reading")
+        verbose_name_plural = _("counter readings")
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.order_id}: {self.views}"
+
+
+def new_oid(customer_id: int) -> str:
+    """Customer id and timestamp to the microsecond (UTC), as the office's papers show it."""
+    now = datetime.datetime.now(datetime.UTC)
+    return f"{customer_id}-{now:%Y%m%d%H%M%S%f}"

@@ -1,0 +1,166 @@
+"""From an address and a quantity to a quote, and from a quote to an order: the one way in for the
+admin, the portal, imports and commands.
+
+`Quote.ask()` collects what speaks against the order, each at its field; nothing is written.
+"""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from booster import sites, tasks, verification
+from booster.address import Origin
+from booster.exceptions import OwnershipError, PermanentError, TemporaryError
+from core import money
+from core.models import Customer, InsufficientBalanceError, Order, PricePolicy, Site, User
+from core.models.orders import VideoBusyError
+
+# A site proved this lately is not asked again while somebody types.
+FRESH = timedelta(seconds=30)
+
+
+@dataclass(slots=True)
+class Quote:
+    """What an order would cost and where it would go. `errors`: field name -> what is wrong."""
+
+    customer: Customer | None
+    url: str
+    count: int | None
+    price: Decimal | None = None
+    unit_price: Decimal | None = None
+    balance_after: Decimal | None = None
+    site: Site | None = None
+    video_id: str = ""
+    views: int | None = None
+    seconds: float | None = None
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def ask(cls, customer: Customer | None, url: str, count: int | None) -> "Quote":
+        """Price, balance, site and video, as far as the answers given so far allow."""
+        quote = cls(customer, url.strip(), count)
+        quote._find_price()
+        quote._find_customer()
+        quote._find_video()
+        return quote
+
+    def _find_price(self) -> None:
+        if self.count is None:
+            return
+        if self.count < 1:
+            self.errors["count"] = _("At least one play.")
+            return
+        try:
+            self.price = money.price_of(self.count, PricePolicy.bundles())
+        except money.QuantityTooSmallError as error:
+            if error.minimum is None:
+                self.errors["count"] = _("No price policy is active; nothing can be sold.")
+            else:
+                self.errors["count"] = _("The smallest order is %(minimum)s plays.") % {
+                    "minimum": f"{error.minimum:,}"
+                }
+            return
+        self.unit_price = money.rate_of(self.price, self.count)
+
+    def _find_customer(self) -> None:
+        if self.customer is None:
+            return
+        if not self.customer.active:
+            self.errors["customer"] = _("This customer is switched off.")
+        elif self.price is not None:
+            self.balance_after = self.customer.balance - self.price
+            if self.balance_after < 0:
+                self.errors["customer"] = balance_error(-self.balance_after)
+
+    def _find_video(self) -> None:
+        if not self.url:
+            return
+        try:
+            origin = Origin.parse(self.url)
+            self.site = Site.objects.filter(origin=str(origin), active=True).first()
+            if self.site is None:
+                self.errors["url"] = _("%(origin)s is not one of our sites.") % {"origin": origin}
+                return
+            adapter = sites.adapter(self.site.adapter)
+            self.video_id = adapter.video_id(origin.path_of(self.url))
+            verification.confirm(self.site, FRESH)
+            self.views = verification.views_of(self.site, self.video_id)
+        except OwnershipError as error:
+            self.errors["url"] = _("The site is not verified: %(reason)s") % {"reason": error}
+        except TemporaryError as error:
+            self.errors["url"] = _("The site cannot be reached now: %(reason)s") % {"reason": error}
+        except PermanentError as error:
+            self.errors["url"] = str(error)
+        else:
+            if self.count:
+                self.seconds = self.count / self.site.max_rate
+            if Order.objects.open().filter(site=self.site, video_id=self.video_id).exists():
+                self.errors["url"] = _("Another order already runs on this video.")
+
+    def place(self, creator: User | None, memo: str = "", request_key: uuid.UUID | None = None) -> Order:
+        """Charge and create the order, and wake the consumers once that is committed.
+
+        Call it on a quote without errors. Raises OrderRefusedError when the balance or the
+        video was taken in the meantime.
+        """
+        if self.errors or None in (self.customer, self.site, self.count, self.price):
+            raise OrderRefusedError(self.errors or {"__all__": _("The order is not complete.")})
+        assert self.customer and self.site and self.count and self.price is not None
+        try:
+            order = Order.objects.place(
+                customer=self.customer,
+                site=self.site,
+                video_id=self.video_id,
+                url=self.url,
+                count=self.count,
+                price=self.price,
+                creator=creator,
+                memo=memo,
+                request_key=request_key,
+            )
+        except InsufficientBalanceError as error:
+            raise OrderRefusedError({"customer": balance_error(error.missing)}) from None
+        except VideoBusyError as error:
+            raise OrderRefusedError({"url": str(error)}) from None
+        tasks.wake_on_commit(order.pk)
+        return order
+
+
+class OrderRefusedError(Exception):
+    """`errors`: field name -> why the order was not placed. Nothing was charged."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__("; ".join(errors.values()))
+        self.errors = errors
+
+
+def cancel(order: Order, by: User | None, why: str = "") -> None:
+    """Cancel, and let whoever delivers the order know at once."""
+    order.cancel(by, why)
+    if order.cancel_requested:
+        with transaction.atomic():
+            tasks.wake_on_commit(order.pk)
+
+
+def retry(order: Order, by: User) -> None:
+    """Go on now instead of when the order is next due."""
+    order.retry(by)
+    with transaction.atomic():
+        tasks.wake_on_commit(order.pk)
+
+
+def verify(site: Site, by: User | None) -> str:
+    """Check a site now and let the orders go on that waited for it; what to tell the staff."""
+    check = verification.verify(site, by)
+    if site.verified:
+        for order_id in verification.resume_held_orders(site, by):
+            tasks.wake(order_id)
+    return check.reason
+
+
+def balance_error(missing: Decimal) -> str:
+    return _("The balance is short by %(missing)s.") % {"missing": missing}

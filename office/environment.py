@@ -1,0 +1,68 @@
+"""Read settings from the environment; a bad value stops the start with one line that names it."""
+
+import os
+import secrets
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off", ""}
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def boolean(name: str, default: bool = False) -> bool:
+    value = text(name, str(default)).lower()
+    if value not in TRUE | FALSE:
+        raise ImproperlyConfigured(f"{name}={value!r} is neither on nor off")
+    return value in TRUE
+
+
+def port(name: str, default: int) -> int:
+    value = text(name, str(default))
+    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 65535:
+        raise ImproperlyConfigured(f"{name}={value!r} is not a port from 1 to 65535")
+    return int(value)
+
+
+def words(name: str, default: str = "") -> tuple[str, ...]:
+    """A comma separated list. Set but empty means an empty list, not the default."""
+    value = os.environ.get(name, default)
+    return tuple(word.strip() for word in value.split(",") if word.strip())
+
+
+def folder(name: str, default: Path) -> Path:
+    path = Path(text(name, str(default))).expanduser().absolute()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{name}={path} cannot be used as a folder: {error.strerror}"
+        ) from error
+    return path
+
+
+def secret(name: str, kept_in: Path) -> str:
+    """The value of `name`, else a random one kept in a file that only its owner can read."""
+    if value := text(name):
+        if len(value) < 32:
+            raise ImproperlyConfigured(f"{name} is shorter than 32 characters")
+        return value
+    try:
+        descriptor = os.open(kept_in, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _read_secret(name, kept_in)
+    value = secrets.token_urlsafe(48)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(value)
+    return value
+
+
+def _read_secret(name: str, path: Path) -> str:
+    value = path.read_text().strip()
+    if len(value) < 32:
+        raise ImproperlyConfigured(f"{name} is not set and {path} is empty or cut short; remove it")
+    return value
