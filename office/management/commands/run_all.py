@@ -1,0 +1,77 @@
+"""manage.py run_all: the office, its consumer and the demo site, until Ctrl-C or SIGTERM."""
+
+import os
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from office.programs import Programs, read_procfile
+
+
+class Command(BaseCommand):
+    help = "Run the Procfile: web, consumer and demo site. One that ends stops the others."
+    requires_system_checks = []  # each program makes its own
+
+    def handle(self, *args, **options):
+        for name in ("PORT", "DEMO_SITE_PORT"):
+            refuse_used_port(name, getattr(settings, name))
+        programs = Programs(read_procfile(settings.BASE_DIR / "Procfile"), environment())
+        threading.Thread(target=announce, args=(programs,), daemon=True).start()
+        if culprit := programs.run():
+            raise CommandError(
+                f"{culprit} ended, so everything was stopped; its last lines say why"
+            )
+
+
+def environment() -> dict[str, str]:
+    """Ours, with the settings that the Procfile names and this very Python first on PATH."""
+    path = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    return {
+        **os.environ,
+        "PATH": os.pathsep.join(path),
+        "PYTHONUNBUFFERED": "1",
+        "PORT": str(settings.PORT),
+        "DEMO_SITE_PORT": str(settings.DEMO_SITE_PORT),
+        "DATA_DIR": str(settings.DATA_DIR),
+    }
+
+
+def refuse_used_port(name: str, port: int) -> None:
+    with socket.socket() as probe:
+        # What a server that has just ended left in TIME_WAIT does not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise CommandError(
+                f"{name}={port} cannot be used ({error.strerror}): choose another"
+            ) from error
+
+
+def announce(programs: Programs) -> None:
+    """Once both sites accept connections, say where to go and who to be."""
+    for port in (settings.PORT, settings.DEMO_SITE_PORT):
+        while not accepts(port):
+            time.sleep(0.1)
+    password = "$ADMIN_PASSWORD" if settings.ADMIN_PASSWORD else "printed when it was first made"
+    for line in (
+        "",
+        f"Booster Office   http://127.0.0.1:{settings.PORT}/admin/",
+        f"   log in as     admin (password: {password})",
+        f"Demo video site  http://127.0.0.1:{settings.DEMO_SITE_PORT}/",
+        "",
+    ):
+        programs.say(line)
+
+
+def accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
