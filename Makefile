@@ -1,0 +1,62 @@
+# make run    the office, its consumer and the demo site, all set up; Ctrl-C stops them
+# make test   all tests (ARGS="-k name" picks some)
+# make lint   style, types, import directions
+
+PY := .venv/bin/python
+PIP := $(PY) -m pip install -q --disable-pip-version-check --no-input
+export PYTHONUNBUFFERED := 1
+
+.PHONY: run test lint chromium
+
+run: .venv/.run
+	@$(PY) manage.py init_office --demo
+	@exec $(PY) manage.py run_all
+
+test: .venv/.dev chromium
+	@$(PY) -m pytest $(ARGS)
+
+lint: .venv/.dev
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy .
+	@.venv/bin/lint-imports
+	@$(PY) manage.py makemigrations --check --dry-run
+	@HTTPS=on ALLOWED_HOSTS=office.example.com $(PY) manage.py check --deploy --fail-level WARNING
+
+.venv/.run: requirements.txt .venv/.made
+	@echo "Installing what the office needs"
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/.dev: requirements-dev.txt requirements.txt .venv/.made
+	@echo "Installing what the tests need"
+	@$(PIP) -r requirements-dev.txt
+	@touch .venv/.run $@
+
+# The first interpreter that is new enough, or the one named by PYTHON=...
+.venv/.made:
+	@for python in $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python3.14 python); do \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+		found=$$python; \
+		"$$python" -c 'import ensurepip, venv' 2>/dev/null || continue; \
+		echo "Making .venv with $$("$$python" --version)"; \
+		"$$python" -m venv .venv && touch $@; exit; \
+	done; \
+	if [ -n "$$found" ]; then \
+		echo "$$found has no ensurepip: install its venv package (Debian, Ubuntu: python3-venv)" >&2; \
+	else \
+		echo "Python 3.11 or newer was not found: install it, or say make PYTHON=/path/to/python" >&2; \
+	fi; \
+	exit 1
+
+# Browser tests need Chromium; where we may, we install it, with a font for the Chinese pages.
+chromium: .venv/.dev
+	@if $(PY) -m tests.services; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ]; then as_root=; else as_root="sudo -n"; fi; \
+	if command -v apt-get >/dev/null && $$as_root true 2>/dev/null; then \
+		echo "Installing Chromium for the browser tests"; \
+		$$as_root apt-get update -qq </dev/null && \
+		$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends \
+			chromium fonts-noto-cjk </dev/null >/dev/null; \
+	fi; \
+	$(PY) -m tests.services || echo "Browser tests need Chromium: install it or set BROWSER_PATH" >&2
