@@ -93,7 +93,7 @@ class Process:
         if self not in started:
             started.append(self)
         if isinstance(self.ready, int):
-            self._wait_until(functools.partial(is_open, self.ready), f"open port {self.ready}")
+            self.wait_until(functools.partial(is_open, self.ready), f"open port {self.ready}")
         elif self.ready is not None:
             self.wait_for_line(self.ready)
         return self
@@ -121,9 +121,24 @@ class Process:
     def tail(self) -> str:
         return "\n".join(self.log().splitlines()[-TAIL_LINES:])
 
+    def wait_until(
+        self, condition: Callable[[], bool], what: str, timeout: float | None = None
+    ) -> None:
+        """Poll `condition`; ServiceError "did not <what>" when the program ends or time is up."""
+        deadline = time.monotonic() + (timeout or self.timeout)
+        while not condition():
+            if not self.running:
+                # What it wrote last may be what we wait for.
+                if condition():
+                    return
+                raise self._error(f"ended with {self.returncode} and did not {what}")
+            if time.monotonic() > deadline:
+                raise self._error(f"did not {what} within {timeout or self.timeout} s")
+            time.sleep(POLL)
+
     def wait_for_line(self, text: str, timeout: float | None = None) -> None:
         """Return once `text` stands in the log of this start."""
-        self._wait_until(lambda: text in self.log(), f"write {text!r}", timeout)
+        self.wait_until(lambda: text in self.log(), f"write {text!r}", timeout)
 
     def wait(self, timeout: float = 30) -> int:
         """The exit status; ServiceError when the program has not ended by itself in time."""
@@ -175,20 +190,6 @@ class Process:
             self.terminate()
         else:
             self.kill()
-
-    def _wait_until(
-        self, condition: Callable[[], bool], what: str, timeout: float | None = None
-    ) -> None:
-        deadline = time.monotonic() + (timeout or self.timeout)
-        while not condition():
-            if not self.running:
-                # What it wrote last may be what we wait for.
-                if condition():
-                    return
-                raise self._error(f"ended with {self.returncode} and did not {what}")
-            if time.monotonic() > deadline:
-                raise self._error(f"did not {what} within {timeout or self.timeout} s")
-            time.sleep(POLL)
 
     def _descendants(self) -> list[psutil.Process]:
         # PostgreSQL's children leave the process group.
