@@ -36,8 +36,7 @@ FOREIGN_PORTS = frozenset(
 
 # Registrable domains of public platforms; their subdomains are meant too. Their counters are not
 # any customer's to buy, so that not even a token there would be believed.
-PUBLIC_PLATFORMS = frozenset(
-    """
+_PLATFORMS = """
     youtube.com youtu.be youtube-nocookie.com youtubekids.com googlevideo.com google.com
     vimeo.com vimeocdn.com dailymotion.com dai.ly twitch.tv kick.com rumble.com odysee.com
     bitchute.com lbry.tv streamable.com wistia.com netflix.com hulu.com
@@ -50,8 +49,8 @@ PUBLIC_PLATFORMS = frozenset(
     vk.com vk.ru vkvideo.ru ok.ru rutube.ru
     spotify.com soundcloud.com deezer.com ted.com 9gag.com
     pornhub.com xvideos.com xhamster.com xnxx.com redtube.com onlyfans.com
-    """.split()
-)
+"""
+PUBLIC_PLATFORMS = frozenset(_PLATFORMS.split())
 # YouTube and Google also answer under every country's domain.
 PLATFORM_COUNTRY_DOMAIN = re.compile(r"(?:^|\.)(?:youtube|google)\.(?:com?\.)?[a-z]{2}$")
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
+import certifi
 import requests
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
@@ -38,16 +39,15 @@ ANY_ANSWER = range(200, 600)  # to look at an answer whatever its status; redire
 
 # Headers that frame the message or say who asks: ours alone to set. A caller that could set them
 # could forge an agent, an address or a second request (law 4).
-RESERVED_HEADERS = frozenset(
-    """
+_RESERVED = """
     host user-agent connection keep-alive proxy-connection proxy-authorization te trailer upgrade
     content-length transfer-encoding content-encoding accept-encoding expect via forwarded
     x-forwarded x-forwarded-for x-forwarded-host x-forwarded-proto x-forwarded-port
     x-forwarded-server x-real-ip x-client-ip x-cluster-client-ip client-ip true-client-ip
     cf-connecting-ip fastly-client-ip x-original-forwarded-for x-originating-ip x-remote-ip
     x-remote-addr x-host x-original-url x-rewrite-url cookie set-cookie referer origin
-    """.split()
-)
+"""
+RESERVED_HEADERS = frozenset(_RESERVED.split())
 
 _PATH = re.compile(r"/(?!/)[!-\"$-\[\]-~]*")  # printable ASCII without "#" and the backslash
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
@@ -80,8 +80,8 @@ class SiteClient:
     def __init__(self, target: Target, *, timeout: float = 5.0, ca_file: str | None = None) -> None:
         self.target = target
         self._timeout = timeout
-        self._deadline = _Deadline()
-        self._adapter = _PinnedAdapter(target, self._deadline, ca_file)
+        self._call = _Call()
+        self._adapter = _PinnedAdapter(target, self._call, ca_file)
         self._base = str(target.origin)
 
     def __enter__(self) -> Self:
@@ -122,10 +122,11 @@ class SiteClient:
         caller's that must not be sent.
         """
         request = self._prepared(method, path, headers or {}, body)
-        self._deadline.start(self._timeout)
+        self._call.start(self._timeout)
         try:
             answer = self._adapter.send(request, stream=True, timeout=self._timeout)
             try:
+                self._check_whole_head()
                 self._judge(answer, accept)
                 content = _read(answer, max_bytes)
             except BaseException:
@@ -152,6 +153,11 @@ class SiteClient:
         request.body = body
         return request
 
+    def _check_whole_head(self) -> None:
+        """http.client takes the end of the connection for the end of the headers; it is none."""
+        if self._call.hung_up:
+            raise ConnectionError("the site hung up in the middle of its answer")
+
     def _judge(self, answer: requests.Response, accept: Container[int]) -> None:
         status = answer.status_code
         site = self._base
@@ -171,10 +177,12 @@ class SiteClient:
     def _plainly(self, error: Exception) -> str:
         """What went wrong with the connection, for staff."""
         text = str(error)
-        if self._deadline.passed:
+        if self._call.passed:
             return f"{self._base} did not answer wholly within {self._timeout:g} seconds."
-        if isinstance(error, requests.exceptions.SSLError) or "SSL" in text:
+        if "CERTIFICATE_VERIFY_FAILED" in text:
             return f"{self._base} has no valid certificate for this name: {text[:300]}"
+        if isinstance(error, requests.exceptions.SSLError):
+            return f"{self._base} does not speak TLS with us: {text[:300]}"
         if isinstance(error, requests.ConnectionError) and "refused" in text:
             return f"{self._base} refused the connection."
         return f"The connection to {self._base} failed: {text[:300]}"
@@ -213,25 +221,34 @@ def _read(answer: requests.Response, max_bytes: int) -> bytes:
         raise PermanentError(
             "The site's answer is compressed, which was not asked for.", status=answer.status_code
         )
-    # One byte more than allowed is asked for, so that too much shows; never more is held.
-    content: bytes = answer.raw.read(max_bytes + 1, decode_content=False)
-    if len(content) > max_bytes:
+    content = b""
+    # One byte more than allowed is asked for, so that too much shows; never more is held. Read on
+    # to the empty end: only there does urllib3 notice that less came than was announced.
+    while len(content) <= max_bytes:
+        part: bytes = answer.raw.read(max_bytes + 1 - len(content), decode_content=False)
+        if not part:
+            break
+        content += part
+    else:
         raise PermanentError(
             f"The site's answer is longer than {max_bytes} bytes.", status=answer.status_code
         )
     return content
 
 
-class _Deadline:
-    """The moment a call must have ended, shared by a client and its sockets."""
+class _Call:
+    """The call under way: when it must have ended and whether the site hung up. Shared by a
+    client and its sockets."""
 
-    __slots__ = ("_at",)
+    __slots__ = ("_at", "hung_up")
 
     def __init__(self) -> None:
         self._at = 0.0
+        self.hung_up = False
 
     def start(self, seconds: float) -> None:
         self._at = time.monotonic() + seconds
+        self.hung_up = False
 
     @property
     def passed(self) -> bool:
@@ -244,38 +261,42 @@ class _Deadline:
         return seconds
 
 
-class _DeadlineMixin(socket.socket):
+class _CallSocket(socket.socket):
     """A socket's own time-out starts again at every read, which a slow drip never lets run out:
     each step gets what is left of the whole call instead."""
 
-    deadline: _Deadline
+    call: _Call
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self.settimeout(self.deadline.remaining())
-        return super().recv_into(*args, **kwargs)
+        self.settimeout(self.call.remaining())
+        size = super().recv_into(*args, **kwargs)
+        if size == 0:
+            self.call.hung_up = True
+        return size
 
     def sendall(self, *args: Any, **kwargs: Any) -> None:
-        self.settimeout(self.deadline.remaining())
+        self.settimeout(self.call.remaining())
         super().sendall(*args, **kwargs)
 
 
-class _Socket(_DeadlineMixin):
-    pass
+class _Socket(_CallSocket):
+    """A plain connection."""
 
 
-class _TLSSocket(_DeadlineMixin, ssl.SSLSocket):
-    pass
+class _TLSSocket(_CallSocket, ssl.SSLSocket):
+    """A TLS connection. Its `call` is set once the handshake, timed by OpenSSL, is over."""
 
 
-def _connect(target: Target, deadline: _Deadline) -> _Socket:
+def _connect(target: Target, call: _Call) -> _Socket:
     """A connection to the target's numeric address; no name is looked up."""
     family = socket.AF_INET6 if ":" in target.address else socket.AF_INET
     connection = _Socket(family, socket.SOCK_STREAM)
-    connection.deadline = deadline
+    connection.call = call
     try:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.settimeout(deadline.remaining())
+        connection.settimeout(call.remaining())
         connection.connect((target.address, target.origin.port))
+        connection.settimeout(call.remaining())  # a TLS handshake gets what is left
     except BaseException:
         connection.close()
         raise
@@ -285,41 +306,41 @@ def _connect(target: Target, deadline: _Deadline) -> _Socket:
 class _PinnedHTTP(HTTPConnection):
     """Plain HTTP to the pinned address; the Host header is that of `host`, the site's name."""
 
-    def __init__(self, *args: Any, target: Target, deadline: _Deadline, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, target: Target, call: _Call, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._target = target
-        self._deadline = deadline
+        self._call = call
 
     def _new_conn(self) -> socket.socket:
-        return _open(self, self._target, self._deadline)
+        return _open(self, self._target, self._call)
 
 
 class _PinnedHTTPS(HTTPSConnection):
     """TLS to the pinned address; SNI and certificate are those of `host`, the site's name."""
 
-    def __init__(self, *args: Any, target: Target, deadline: _Deadline, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, target: Target, call: _Call, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._target = target
-        self._deadline = deadline
+        self._call = call
 
     def _new_conn(self) -> socket.socket:
-        return _open(self, self._target, self._deadline)
+        return _open(self, self._target, self._call)
 
     def connect(self) -> None:
         super().connect()
-        assert isinstance(self.sock, _TLSSocket)
-        self.sock.deadline = self._deadline
+        tls = cast(_TLSSocket, self.sock)  # our context makes no other
+        tls.call = self._call
 
 
 class _PinnedAdapter(HTTPAdapter):
     """requests' transport with one pool in it, whatever address a request names."""
 
-    def __init__(self, target: Target, deadline: _Deadline, ca_file: str | None) -> None:
+    def __init__(self, target: Target, call: _Call, ca_file: str | None) -> None:
         origin = target.origin
-        pinned: dict[str, Any] = {"maxsize": 1, "target": target, "deadline": deadline}
+        pinned: dict[str, Any] = {"maxsize": 1, "target": target, "call": call}
         self._pool: HTTPConnectionPool
         if origin.scheme == "https":
-            context = _tls_context(ca_file or requests.certs.where())
+            context = _tls_context(ca_file or certifi.where())
             self._pool = HTTPSConnectionPool(
                 origin.host, origin.port, ssl_context=context, **pinned
             )
@@ -327,10 +348,15 @@ class _PinnedAdapter(HTTPAdapter):
         else:
             self._pool = HTTPConnectionPool(origin.host, origin.port, **pinned)
             self._pool.ConnectionCls = _PinnedHTTP
+        self._base_length = len(str(origin))
         super().__init__(pool_connections=1, pool_maxsize=1)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
         return self._pool
+
+    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
+        """The path exactly as it was checked, not read and written again."""
+        return cast(str, request.url)[self._base_length :]
 
     def cert_verify(self, *args: Any, **kwargs: Any) -> None:
         """Nothing to set: the pool's TLS context verifies, always."""
@@ -347,10 +373,10 @@ def _tls_context(ca_file: str) -> ssl.SSLContext:
     return context
 
 
-def _open(connection: HTTPConnection, target: Target, deadline: _Deadline) -> socket.socket:
+def _open(connection: HTTPConnection, target: Target, call: _Call) -> socket.socket:
     """_connect() with the errors that urllib3 expects of a connection."""
     try:
-        return _connect(target, deadline)
+        return _connect(target, call)
     except TimeoutError as error:
         raise ConnectTimeoutError(connection, str(error)) from error
     except OSError as error:

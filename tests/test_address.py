@@ -1,0 +1,409 @@
+"""Law 4 before the first byte: an address off the verified host reaches nobody."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from booster.address import Origin, Target, is_public_platform, resolve
+from booster.client import SiteClient
+from booster.exceptions import AddressRefused, TemporaryError
+from tests.raw_server import RawServer
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[RawServer]:
+    """The verified site."""
+    with RawServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[RawServer]:
+    """Another server, where a lax reader of an address would end up."""
+    with RawServer() as server:
+        yield server
+
+
+def order_a_play(site: RawServer, url: str) -> int:
+    """What delivery does with an order's address: read it, resolve the site once, call it."""
+    allowed = (f"127.0.0.1:{site.port}",)
+    origin = Origin.parse(site.url)
+    path = origin.path_of(url)
+    with SiteClient(resolve(origin, allowed=allowed), timeout=2) as client:
+        return client.get(path).status
+
+
+def add_a_site(url: str, getaddrinfo: object = socket.getaddrinfo) -> int:
+    """What the office does with a new site's address, in a deployment without private sites."""
+    target = resolve(Origin.parse(url), allowed=(), getaddrinfo=getaddrinfo)  # type: ignore[arg-type]
+    with SiteClient(target, timeout=2) as client:
+        return client.get("/").status
+
+
+def test_a_play_on_the_verified_site_arrives(site: RawServer) -> None:
+    before = site.connections
+    assert order_a_play(site, f"http://127.0.0.1:{site.port}/videos/1") == 200
+    assert site.connections == before + 1
+
+
+# {port}: where the other server listens; {site}: the verified site's port.
+OFF_THE_HOST = [
+    # another host, port or scheme
+    "http://127.0.0.1:{port}/videos/1",
+    "http://127.0.0.2:{site}/videos/1",
+    "http://localhost:{site}/videos/1",
+    "http://localhost:{port}/videos/1",
+    "https://127.0.0.1:{site}/videos/1",
+    "http://127.0.0.1/videos/1",
+    "http://127.0.0.1.example.com:{site}/videos/1",
+    "http://x.127.0.0.1:{site}/videos/1",
+    # user names and passwords
+    "http://127.0.0.1:{site}@127.0.0.1:{port}/videos/1",
+    "http://user@127.0.0.1:{site}/videos/1",
+    "http://user:password@127.0.0.1:{site}/videos/1",
+    "http://@127.0.0.1:{site}/videos/1",
+    "http://127.0.0.1:{site}%40127.0.0.1:{port}/",
+    "http://127.0.0.1:{port}#@127.0.0.1:{site}/",
+    "http://127.0.0.1:{port}?@127.0.0.1:{site}/",
+    # backslashes, control characters, spaces
+    "http://127.0.0.1:{port}\\@127.0.0.1:{site}/videos/1",
+    "http:\\\\127.0.0.1:{site}\\videos\\1",
+    "http://127.0.0.1:{site}\\videos",
+    "http://127.0.0.1:{site}\t/videos/1",
+    "http://127.0.0.1:{site}/videos\n/1",
+    "http://127.0.0.1:{site}/videos/1\r\nHost: 127.0.0.1:{port}",
+    " http://127.0.0.1:{site}/videos/1",
+    "http://127.0.0.1:{site}/videos/1 ",
+    "http://127.0.0.1:{site}/\x00",
+    "ht\ntp://127.0.0.1:{site}/videos/1",
+    "http://127.0.0.1 :{site}/",
+    "http://127.0.0.1\u00a0:{site}/",
+    "http://127.0.0.1:{site}/\u202evideos",
+    # IPv4 in other notations
+    "http://2130706433:{site}/videos/1",
+    "http://0x7f000001:{site}/videos/1",
+    "http://0x7F.0.0.1:{site}/videos/1",
+    "http://127.0.0.0x1:{site}/videos/1",
+    "http://0177.0.0.1:{site}/videos/1",
+    "http://127.0.0.01:{site}/videos/1",
+    "http://127.1:{site}/videos/1",
+    "http://127.0.1:{site}/videos/1",
+    "http://127.0.0.1.:{site}/videos/1",
+    "http://127.0.0.257:{site}/videos/1",
+    "http://0:{site}/videos/1",
+    "http://0.0.0.0:{site}/videos/1",
+    # IPv6
+    "http://[::1]:{site}/videos/1",
+    "http://[::ffff:127.0.0.1]:{site}/videos/1",
+    "http://[::ffff:7f00:1]:{site}/videos/1",
+    "http://[::127.0.0.1]:{site}/videos/1",
+    "http://[64:ff9b::7f00:1]:{site}/videos/1",
+    "http://[2002:7f00:1::]:{site}/videos/1",
+    "http://[fe80::1%25lo]:{site}/videos/1",
+    "http://[::1%lo]:{site}/videos/1",
+    "http://[::1:{site}/videos/1",
+    "http://[::1]x:{site}/videos/1",
+    "http://::1:{site}/videos/1",
+    "http://[127.0.0.1]:{site}/videos/1",
+    "http://[v1.127.0.0.1]:{site}/",
+    # look-alike characters
+    "http://\uff11\uff12\uff17.0.0.1:{site}/videos/1",
+    "http://127\u30020\u30020\u30021:{site}/videos/1",
+    "http://127\uff0e0.0.1:{site}/videos/1",
+    "http://\u2460\u2461\u2466.0.0.1:{site}/videos/1",
+    "http://\u24db\u24de\u24d2\u24d0\u24db\u24d7\u24de\u24e2\u24e3:{site}/videos/1",
+    "http://xn--127-.0.0.1:{site}/videos/1",
+    "http://xn--a.example:{site}/videos/1",
+    "http\uff1a//127.0.0.1:{site}/videos/1",
+    "http://127.0.0.1\u2215@127.0.0.1:{site}/",
+    # percent-encoding in the host
+    "http://127.0.0.%31:{site}/videos/1",
+    "http://%31%32%37.0.0.1:{site}/videos/1",
+    "http://127.0.0.1%2f:{site}/videos/1",
+    "http://127.0.0.1%00:{site}/videos/1",
+    # ports
+    "http://127.0.0.1:/videos/1",
+    "http://127.0.0.1:0/videos/1",
+    "http://127.0.0.1:65536/videos/1",
+    "http://127.0.0.1:0{site}/videos/1",
+    "http://127.0.0.1:+{site}/videos/1",
+    "http://127.0.0.1:-1/videos/1",
+    "http://127.0.0.1:{site}:{port}/videos/1",
+    "http://127.0.0.1:{site}.{port}/videos/1",
+    "http://127.0.0.1:\u0661\u0662/videos/1",
+    "http://127.0.0.1:6379/videos/1",
+    "http://127.0.0.1:5432/videos/1",
+    "http://127.0.0.1:22/videos/1",
+    "http://127.0.0.1:25/videos/1",
+    # other schemes and half addresses
+    "http:/127.0.0.1:{site}/videos/1",
+    "http:127.0.0.1:{site}/videos/1",
+    "http:///127.0.0.1:{site}/videos/1",
+    "//127.0.0.1:{site}/videos/1",
+    "127.0.0.1:{site}/videos/1",
+    "/videos/1",
+    "",
+    "http://",
+    "ftp://127.0.0.1:{site}/videos/1",
+    "file:///etc/passwd",
+    "gopher://127.0.0.1:{site}/_GET",
+    "javascript:fetch('http://127.0.0.1:{site}/')",
+    "data:text/html,http://127.0.0.1:{site}/",
+    "unix://127.0.0.1:{site}/",
+    "http+unix://127.0.0.1:{site}/",
+    "http://127.0.0.1:{site}/" + "a" * 2048,
+    # names that are none
+    "http://-a.example:{site}/",
+    "http://a..example:{site}/",
+    "http://.example:{site}/",
+    "http://a_b.example:{site}/",
+    "http://" + "a" * 64 + ".example:{site}/",
+    "http://" + "a." * 130 + "example:{site}/",
+    "http://exa<mple:{site}/",
+]
+
+
+@pytest.mark.parametrize("vector", OFF_THE_HOST)
+def test_an_order_for_another_host_is_refused_and_nothing_is_sent(
+    site: RawServer, elsewhere: RawServer, vector: str
+) -> None:
+    url = vector.replace("{site}", str(site.port)).replace("{port}", str(elsewhere.port))
+    before = site.connections, elsewhere.connections
+    with pytest.raises(AddressRefused) as refused:
+        order_a_play(site, url)
+    assert str(refused.value).endswith(".")  # a whole sentence, for the order form
+    assert (site.connections, elsewhere.connections) == before
+
+
+PRIVATE_LITERALS = [
+    "127.0.0.1",
+    "127.8.9.10",
+    "10.0.0.1",
+    "172.16.0.1",
+    "192.168.1.1",
+    "169.254.169.254",  # cloud metadata
+    "100.64.0.1",
+    "0.0.0.0",
+    "192.0.0.8",
+    "192.0.2.1",
+    "192.88.99.1",
+    "198.18.0.1",
+    "224.0.0.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "[::1]",
+    "[::]",
+    "[fe80::1]",
+    "[fc00::1]",
+    "[fd12:3456::1]",
+    "[fec0::1]",
+    "[ff02::1]",
+    "[2001:db8::1]",
+    "[2001::1]",
+    "[64:ff9b:1::1]",
+    "[100::1]",
+    "[::2]",
+]
+
+
+@pytest.mark.parametrize("host", PRIVATE_LITERALS)
+def test_a_site_at_a_private_address_is_refused_and_nothing_is_sent(
+    site: RawServer, host: str
+) -> None:
+    before = site.connections
+    with pytest.raises(AddressRefused, match="private address"):
+        add_a_site(f"http://{host}:{site.port}/")
+    assert site.connections == before
+
+
+PRIVATE_ANSWERS = [
+    "127.0.0.1",
+    "10.1.2.3",
+    "169.254.169.254",
+    "0.0.0.0",
+    "::1",
+    "::ffff:127.0.0.1",
+    "64:ff9b::7f00:1",
+    "2002:7f00:1::",
+    "fe80::1%lo",
+]
+
+
+def answering(*addresses: str) -> "FakeNames":
+    return FakeNames(addresses)
+
+
+class FakeNames:
+    """A name server under the test's control, in getaddrinfo's shape."""
+
+    def __init__(self, addresses: tuple[str, ...]) -> None:
+        self.addresses = addresses
+        self.lookups = 0
+
+    def __call__(self, host: str, port: int, **kwargs: object) -> list[tuple[object, ...]]:
+        self.lookups += 1
+        return [(0, 0, 0, "", (address, port)) for address in self.addresses]
+
+
+@pytest.mark.parametrize("address", PRIVATE_ANSWERS)
+def test_a_name_that_leads_to_a_private_address_is_refused_and_nothing_is_sent(
+    site: RawServer, address: str
+) -> None:
+    before = site.connections
+    with pytest.raises(AddressRefused, match="private address"):
+        add_a_site(f"http://videos.example:{site.port}/", answering(address))
+    assert site.connections == before
+
+
+def test_a_name_that_changes_its_answer_later_changes_nothing(
+    site: RawServer, elsewhere: RawServer
+) -> None:
+    names = answering("127.0.0.1")
+    origin = Origin.parse(f"http://videos.example:{site.port}/")
+    target = resolve(origin, allowed=(f"127.0.0.1:{site.port}",), getaddrinfo=names)
+    names.addresses = ("127.0.0.2",)
+    with SiteClient(target, timeout=2) as client:
+        assert client.get("/").status == 200
+        assert client.get("/").status == 200
+    assert names.lookups == 1
+    assert f"Host: videos.example:{site.port}".encode() in site.requests[-1]
+
+
+def test_a_private_address_among_public_ones_is_never_taken() -> None:
+    target = resolve(
+        Origin.parse("https://videos.example"),
+        allowed=(),
+        getaddrinfo=answering("127.0.0.1", "93.184.215.14", "10.0.0.1"),
+    )
+    assert target.address == "93.184.215.14"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["127.0.0.1:8001", "videos.example:8001", "Videos.Example:8001", "127.0.0.0/8"],
+)
+def test_the_deployment_may_allow_a_private_site(entry: str) -> None:
+    origin = Origin.parse("http://videos.example:8001/")
+    target = resolve(origin, allowed=(entry,), getaddrinfo=answering("127.0.0.1"))
+    assert target == Target(origin, "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    "entry", ["127.0.0.1:8002", "127.0.0.1:80", "videos.example:80", "10.0.0.0/8", "::/0"]
+)
+def test_what_the_deployment_allows_is_allowed_exactly(entry: str) -> None:
+    with pytest.raises(AddressRefused, match="does not allow"):
+        resolve(
+            Origin.parse("http://videos.example:8001/"),
+            allowed=(entry,),
+            getaddrinfo=answering("127.0.0.1"),
+        )
+
+
+def test_an_ipv6_site_may_be_allowed_by_address_and_port() -> None:
+    origin = Origin.parse("http://[0:0::1]:8001/")
+    assert resolve(origin, allowed=("[::1]:8001",)).address == "::1"
+
+
+PLATFORMS = [
+    "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
+    "https://youtube.com/",
+    "https://M.YouTube.COM/",
+    "https://youtu.be/dQw4w9WgXcQ",
+    "https://www.youtube.co.jp/",
+    "https://youtube.de/",
+    "https://vimeo.com/1",
+    "https://player.vimeo.com/video/1",
+    "https://www.tiktok.com/@a/video/1",
+    "https://www.bilibili.com/video/BV1",
+    "https://b23.tv/a",
+    "https://v.douyin.com/a",
+    "https://v.qq.com/x",
+    "https://v.youku.com/a",
+    "https://www.twitch.tv/a",
+    "https://www.facebook.com/watch",
+    "https://x.com/a",
+]
+
+
+@pytest.mark.parametrize("url", PLATFORMS)
+def test_a_public_platform_is_refused_whatever_is_allowed_and_not_even_looked_up(
+    url: str,
+) -> None:
+    names = answering("93.184.215.14")
+    host = Origin.parse(url).host
+    with pytest.raises(AddressRefused, match="public platform"):
+        resolve(
+            Origin.parse(url),
+            allowed=("0.0.0.0/0", f"{host}:443"),
+            getaddrinfo=names,
+        )
+    assert names.lookups == 0
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["notyoutube.com", "youtube.com.videos.example", "myvimeo.com", "linux.com", "a.example"],
+)
+def test_a_host_that_only_looks_like_a_platform_is_none(host: str) -> None:
+    assert not is_public_platform(host)
+
+
+def test_a_name_without_an_answer_is_a_temporary_error() -> None:
+    def no_such_name(*args: object, **kwargs: object) -> list[tuple[object, ...]]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    with pytest.raises(TemporaryError, match="could not be looked up"):
+        resolve(Origin.parse("http://videos.example"), allowed=(), getaddrinfo=no_such_name)
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("http://Videos.Example", "http://videos.example"),
+        ("HTTP://videos.example:80/a?b#c", "http://videos.example"),
+        ("https://videos.example:443/", "https://videos.example"),
+        ("https://videos.example:80", "https://videos.example:80"),
+        ("http://videos.example:8001?x=1", "http://videos.example:8001"),
+        ("https://b\u00fccher.example/", "https://xn--bcher-kva.example"),
+        ("https://B\u00dcCHER.example/", "https://xn--bcher-kva.example"),
+        ("https://\u4f8b\u5b50.\u6d4b\u8bd5/", "https://xn--fsqu00a.xn--0zwm56d"),
+        ("https://xn--fsqu00a.xn--0zwm56d/", "https://xn--fsqu00a.xn--0zwm56d"),
+        ("http://8.8.8.8/", "http://8.8.8.8"),
+        ("http://[2606:4700:0:0::1111]:8080/", "http://[2606:4700::1111]:8080"),
+        ("http://localhost:8001", "http://localhost:8001"),
+    ],
+)
+def test_an_origin_has_one_spelling(url: str, origin: str) -> None:
+    assert str(Origin.parse(url)) == origin
+    assert Origin.parse(origin) == Origin.parse(url)
+
+
+def test_an_origin_covers_its_own_addresses_only() -> None:
+    origin = Origin.parse("https://videos.example")
+    assert origin.covers("https://VIDEOS.example:443/videos/1?a=b#c")
+    assert not origin.covers("http://videos.example/videos/1")
+    assert not origin.covers("https://www.videos.example/videos/1")
+    assert not origin.covers("https://videos.example@other.example/")
+    assert not origin.covers("no address")
+
+
+def test_the_path_keeps_its_query_and_loses_its_fragment() -> None:
+    origin = Origin.parse("https://videos.example")
+    assert origin.path_of("https://videos.example/w/a?start=1#t=2") == "/w/a?start=1"
+    assert origin.path_of("https://videos.example?v=1") == "/?v=1"
+    assert origin.path_of("https://videos.example") == "/"
+
+
+@given(st.text(max_size=60))
+def test_no_text_whatever_breaks_the_reader(text: str) -> None:
+    for url in (text, "http://" + text, "https://" + text + "/videos/1"):
+        try:
+            origin = Origin.parse(url)
+        except AddressRefused:
+            continue
+        assert Origin.parse(str(origin)) == origin
+        assert str(origin).isascii()

@@ -1,0 +1,538 @@
+"""Law 4 on the wire: one pinned address, no redirects, and no server can hold a call for long."""
+
+import gzip
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from ssl import PROTOCOL_TLS_SERVER, SSLContext
+
+import pytest
+import trustme
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from booster import USER_AGENT
+from booster.address import Origin, Target
+from booster.client import (
+    ANY_ANSWER,
+    RESERVED_HEADERS,
+    Response,
+    SiteClient,
+    check_headers,
+    check_path,
+    seconds_to_wait,
+)
+from booster.exceptions import AddressRefused, PermanentError, SiteError, TemporaryError
+from tests.raw_server import Connection, RawServer, Script, always, answer
+
+TIMEOUT = 0.6  # of the calls that run into it
+
+
+def client_of(server: RawServer, *, timeout: float = 5.0, ca_file: str | None = None) -> SiteClient:
+    return SiteClient(
+        Target(Origin.parse(server.url), "127.0.0.1"), timeout=timeout, ca_file=ca_file
+    )
+
+
+def get(script: Script, *, timeout: float = 5.0, max_bytes: int = 1000) -> Response:
+    """One GET of a server that plays this script."""
+    with RawServer(script) as server, client_of(server, timeout=timeout) as client:
+        return client.get("/", max_bytes=max_bytes)
+
+
+# What is sent
+
+
+def test_a_call_says_who_it_is_and_adds_nothing_of_the_machine() -> None:
+    with RawServer() as server, client_of(server) as client:
+        client.get("/api/videos/a?b=c")
+        assert server.requests[0].decode().splitlines() == [
+            "GET /api/videos/a?b=c HTTP/1.1",
+            f"Host: 127.0.0.1:{server.port}",
+            f"User-Agent: {USER_AGENT}",
+            "Accept-Encoding: identity",
+            "",
+        ]
+
+
+def test_a_body_and_headers_arrive_as_given() -> None:
+    with RawServer() as server, client_of(server) as client:
+        client.request("POST", "/plays", headers={"X-Play-Order": "7-1"}, body=b'{"a": 1}')
+        head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    assert body == b'{"a": 1}'
+    assert b"X-Play-Order: 7-1" in head
+    assert b"Content-Length: 8" in head
+
+
+def test_the_host_header_names_the_site_and_not_the_address() -> None:
+    with RawServer() as server:
+        origin = Origin.parse(f"http://videos.example:{server.port}")
+        with SiteClient(Target(origin, "127.0.0.1")) as client:
+            client.get("/")
+        assert f"Host: videos.example:{server.port}\r\n".encode() in server.requests[0]
+
+
+def test_calls_share_one_connection() -> None:
+    with RawServer() as server, client_of(server) as client:
+        for _ in range(5):
+            client.get("/")
+        client.request("POST", "/", body=b"x")
+        assert len(server.requests) == 6
+        assert server.connections == 1
+
+
+def test_a_connection_that_the_site_closed_while_idle_is_opened_again() -> None:
+    def one_answer(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(answer(b"once"))
+
+    with RawServer(one_answer) as server, client_of(server) as client:
+        for _ in range(3):
+            assert client.get("/").body == b"once"
+            time.sleep(0.05)  # the site's closing arrives
+        assert server.connections == 3
+
+
+@pytest.mark.parametrize(
+    "path", ["", "videos", "//other.example/", "/a b", "/a\r\nX: y", "/a#b", "/a\\b", "/\u00e9"]
+)
+def test_a_path_that_must_not_be_sent_is_refused(path: str) -> None:
+    with RawServer() as server, client_of(server) as client:
+        with pytest.raises(ValueError, match="not a path"):
+            client.get(path)
+        assert server.connections == 0
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED_HEADERS))
+def test_a_header_that_would_forge_is_refused(name: str) -> None:
+    with RawServer() as server, client_of(server) as client:
+        with pytest.raises(ValueError, match="not a caller's"):
+            client.request("GET", "/", headers={name.title(): "1"})
+        assert server.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("X Y", "1"), ("X:", "1"), ("", "1"), ("X", "1\r\nHost: a"), ("X", "\u00e9"), ("X", " 1")],
+)
+def test_a_header_that_would_break_the_message_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match="not a header"):
+        check_headers({name: value})
+
+
+def test_what_may_be_sent_is_accepted() -> None:
+    check_path("/api/v1/videos/9c9de5e8-0a1e-484a-b099-e80766180a6d/views?a=%20b&c={sequence}")
+    check_headers({"Idempotency-Key": "7-1:{sequence}", "X-Empty": "", "Authorization": "Bearer a"})
+
+
+def test_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with RawServer() as proxy, RawServer() as server, client_of(server) as client:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        netrc = tmp_path / "netrc"
+        netrc.write_text("machine 127.0.0.1 login a password b\n")
+        monkeypatch.setenv("NETRC", str(netrc))
+        assert client.get("/").status == 200
+        assert proxy.connections == 0
+        assert b"authorization" not in server.requests[0].lower()
+
+
+def test_a_cookie_is_not_kept() -> None:
+    setting = answer(headers=("Set-Cookie: a=b; Path=/",))
+    with RawServer(always(setting)) as server, client_of(server) as client:
+        client.get("/")
+        client.get("/")
+        assert b"cookie" not in server.requests[1].lower()
+
+
+# What an answer means
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See", "307 T", "308 P", "304 N"])
+@pytest.mark.parametrize("place", ["/other", "http://127.0.0.1:{port}/", "//127.0.0.1:{port}/"])
+def test_a_redirect_is_refused_by_name_and_not_followed(status: str, place: str) -> None:
+    with RawServer() as elsewhere:
+        location = place.format(port=elsewhere.port)
+        redirect = answer(status=status, headers=(f"Location: {location}",))
+        with RawServer(always(redirect)) as server, client_of(server) as client:
+            with pytest.raises(AddressRefused) as refused:
+                client.get("/")
+            with pytest.raises(AddressRefused):
+                client.request("POST", "/", body=b"x", accept=ANY_ANSWER)
+            assert location in str(refused.value)
+            assert refused.value.status == int(status[:3])
+            assert len(server.requests) == 2
+        assert elsewhere.connections == 0
+
+
+def test_refresh_and_alternative_services_are_not_followed() -> None:
+    with RawServer() as elsewhere:
+        headers = (f"Refresh: 0; url={elsewhere.url}", f'Alt-Svc: http/1.1=":{elsewhere.port}"')
+        with (
+            RawServer(always(answer(b"ok", headers=headers))) as server,
+            client_of(server) as client,
+        ):
+            assert client.get("/").body == b"ok"
+            assert client.get("/").body == b"ok"
+        assert elsewhere.connections == 0
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 422, 451])
+def test_a_refusal_is_permanent_and_carries_its_status(status: int) -> None:
+    with pytest.raises(PermanentError, match=str(status)) as refusal:
+        get(always(answer(status=f"{status} No")))
+    assert refusal.value.status == status
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520])
+def test_trouble_is_temporary(status: int) -> None:
+    with pytest.raises(TemporaryError, match=str(status)) as trouble:
+        get(always(answer(status=f"{status} Later")))
+    assert trouble.value.status == status
+    assert trouble.value.retry_after is None
+
+
+def test_retry_after_is_carried() -> None:
+    with pytest.raises(TemporaryError) as trouble:
+        get(always(answer(status="429 Slow down", headers=("Retry-After: 7",))))
+    assert trouble.value.retry_after == 7.0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (None, None),
+        ("0", 0.0),
+        ("120", 120.0),
+        ("999999999", 86400.0),
+        ("9" * 40, None),
+        ("-5", None),
+        ("soon", None),
+        ("", None),
+        ("Thu, 01 Jan 1970 00:01:40 GMT", 90.0),
+        ("Thu, 01 Jan 1970 00:00:01 GMT", 0.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 86400.0),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(text: str | None, seconds: float | None) -> None:
+    assert seconds_to_wait(text, now=10.0) == seconds
+
+
+def test_a_caller_may_accept_a_status() -> None:
+    with (
+        RawServer(always(answer(b"none", status="404 Not Found"))) as server,
+        client_of(server) as client,
+    ):
+        assert client.get("/", accept=(404,)).body == b"none"
+        assert client.get("/", accept=ANY_ANSWER).status == 404
+
+
+def test_an_answer_without_a_body_is_whole() -> None:
+    with (
+        RawServer(always(b"HTTP/1.1 204 No Content\r\n\r\n")) as server,
+        client_of(server) as client,
+    ):
+        assert client.request("POST", "/", body=b"").body == b""
+        assert client.request("POST", "/", body=b"").status == 204
+        assert server.connections == 1
+
+
+def test_chunks_are_put_together() -> None:
+    chunks = (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+    )
+    with RawServer(always(chunks)) as server, client_of(server) as client:
+        assert client.get("/").body == b"abcde"
+        assert client.get("/").body == b"abcde"
+        assert server.connections == 1
+
+
+def test_headers_are_found_in_any_case() -> None:
+    assert get(always(answer(headers=("X-Views: 7",)))).headers["x-views"] == "7"
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{", b"\xff", b"[" * 900])
+def test_an_answer_that_is_not_json_is_a_permanent_error(body: bytes) -> None:
+    answered = get(always(answer(body)))
+    with pytest.raises(PermanentError, match="not JSON"):
+        answered.json()
+
+
+# What no server can do
+
+
+def drip_the_head(connection: Connection) -> None:
+    connection.read_request()
+    connection.drip(b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * 1000, every=0.05)
+
+
+def drip_the_body(connection: Connection) -> None:
+    connection.read_request()
+    connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n")
+    connection.drip(b"a" * 900, every=0.05)
+
+
+def drip_chunks(connection: Connection) -> None:
+    connection.read_request()
+    connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    connection.drip(b"1\r\na\r\n" * 200, every=0.05)
+
+
+def drip_continues(connection: Connection) -> None:
+    connection.read_request()
+    connection.drip(b"HTTP/1.1 100 Continue\r\n\r\n" * 50, every=0.02)
+
+
+def hang_at_once(connection: Connection) -> None:
+    connection.hang()
+
+
+def hang_in_the_body(connection: Connection) -> None:
+    connection.read_request()
+    connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+    connection.hang()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [drip_the_head, drip_the_body, drip_chunks, drip_continues, hang_at_once, hang_in_the_body],
+)
+def test_a_slow_server_is_left_when_the_time_of_the_whole_call_is_over(script: Script) -> None:
+    begun = time.monotonic()
+    with pytest.raises(TemporaryError, match=r"did not answer wholly within 0\.6 seconds"):
+        get(script, timeout=TIMEOUT)
+    assert time.monotonic() - begun < TIMEOUT + 0.5
+
+
+def test_the_time_starts_again_with_each_call() -> None:
+    def slowly(connection: Connection) -> None:
+        while connection.read_request():
+            time.sleep(TIMEOUT * 0.6)
+            connection.send(answer(b"late"))
+
+    with RawServer(slowly) as server, client_of(server, timeout=TIMEOUT) as client:
+        for _ in range(3):
+            assert client.get("/").body == b"late"
+        assert server.connections == 1
+
+
+def endless_body(connection: Connection) -> None:
+    connection.read_request()
+    connection.send(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        connection.send(b"a" * 65536)
+
+
+def endless_chunks(connection: Connection) -> None:
+    connection.read_request()
+    connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while True:
+        connection.send(b"400\r\n" + b"a" * 1024 + b"\r\n")
+
+
+@pytest.mark.parametrize("script", [always(answer(b"a" * 1001)), endless_body, endless_chunks])
+def test_an_answer_over_the_cap_is_refused(script: Script) -> None:
+    with pytest.raises(PermanentError, match="longer than 1000 bytes"):
+        get(script)
+
+
+def test_an_answer_of_just_the_cap_is_taken() -> None:
+    assert len(get(always(answer(b"a" * 1000))).body) == 1000
+
+
+def test_endless_headers_are_refused() -> None:
+    def endless(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\n")
+        while True:
+            connection.send(b"X-A: " + b"a" * 1024 + b"\r\n")
+
+    with pytest.raises(TemporaryError):
+        get(endless)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "deflate", "br", "gzip, identity"])
+def test_a_compressed_answer_is_refused_and_not_unpacked(encoding: str) -> None:
+    bomb = gzip.compress(b"\0" * 10_000_000)
+    with pytest.raises(PermanentError, match="compressed"):
+        get(always(answer(bomb, headers=(f"Content-Encoding: {encoding}",))), max_bytes=1 << 20)
+
+
+def says(data: bytes) -> Script:
+    def script(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(data)
+
+    return script
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"HTTP/1.1 200",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"-ERR unknown command\r\n",
+        b"HTTP/1.1 two OK\r\n\r\n",
+    ],
+)
+def test_half_an_answer_or_none_is_temporary(data: bytes) -> None:
+    with pytest.raises(TemporaryError):
+        get(says(data))
+
+
+def test_nobody_listening_is_temporary() -> None:
+    with RawServer() as server:
+        pass
+    with client_of(server) as client, pytest.raises(TemporaryError, match="refused the connection"):
+        client.get("/")
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    data=st.binary(max_size=80)
+    | st.binary(max_size=80).map(lambda rest: b"HTTP/1.1 200 OK\r\n" + rest)
+    | st.binary(max_size=80).map(
+        lambda rest: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + rest
+    )
+)
+def test_whatever_a_server_says_is_an_answer_or_an_error_of_the_site(data: bytes) -> None:
+    try:
+        assert isinstance(get(says(data), timeout=2), Response)
+    except SiteError as error:
+        assert str(error)
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+@pytest.fixture
+def tls(authority: trustme.CA) -> Iterator[Callable[..., SSLContext]]:
+    """A server's TLS side with a certificate for these names; collects the SNI it is asked for."""
+
+    def context(*names: str, asked: list[str | None] | None = None) -> SSLContext:
+        server_side = SSLContext(PROTOCOL_TLS_SERVER)
+        authority.issue_cert(*names).configure_cert(server_side)
+        if asked is not None:
+            server_side.sni_callback = lambda sock, name, ctx: asked.append(name)
+        return server_side
+
+    yield context
+
+
+def https(server: RawServer, host: str = "videos.example") -> Target:
+    return Target(Origin.parse(f"https://{host}:{server.port}"), "127.0.0.1")
+
+
+def test_tls_asks_for_and_verifies_the_name_at_the_pinned_address(
+    tls: Callable[..., SSLContext], ca_file: str
+) -> None:
+    asked: list[str | None] = []
+    with RawServer(tls=tls("videos.example", asked=asked)) as server:
+        with SiteClient(https(server), ca_file=ca_file) as client:
+            assert client.get("/").status == 200
+            assert client.get("/").status == 200
+        assert asked == ["videos.example"]
+        assert server.connections == 1
+        assert f"Host: videos.example:{server.port}\r\n".encode() in server.requests[0]
+
+
+def test_tls_verifies_an_ip_address_too(tls: Callable[..., SSLContext], ca_file: str) -> None:
+    with (
+        RawServer(tls=tls("127.0.0.1")) as server,
+        SiteClient(https(server, "127.0.0.1"), ca_file=ca_file) as client,
+    ):
+        assert client.get("/").status == 200
+
+
+def test_a_certificate_for_another_name_is_refused_before_a_request(
+    tls: Callable[..., SSLContext], ca_file: str
+) -> None:
+    with RawServer(tls=tls("other.example", "127.0.0.1")) as server:
+        with (
+            SiteClient(https(server), ca_file=ca_file) as client,
+            pytest.raises(TemporaryError, match="no valid certificate"),
+        ):
+            client.get("/")
+        assert server.requests == []
+
+
+def test_an_unknown_authority_is_refused_whatever_the_environment_says(
+    tls: Callable[..., SSLContext], ca_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, ca_file)
+    with RawServer(tls=tls("videos.example")) as server:
+        with (
+            SiteClient(https(server)) as client,
+            pytest.raises(TemporaryError, match="no valid certificate"),
+        ):
+            client.get("/")
+        assert server.requests == []
+
+
+@pytest.mark.parametrize("script", [drip_the_head, drip_the_body, hang_in_the_body])
+def test_a_slow_tls_server_is_left_in_time(
+    tls: Callable[..., SSLContext], ca_file: str, script: Script
+) -> None:
+    with (
+        RawServer(script, tls=tls("videos.example")) as server,
+        SiteClient(https(server), ca_file=ca_file, timeout=TIMEOUT) as client,
+    ):
+        begun = time.monotonic()
+        with pytest.raises(TemporaryError, match="wholly within"):
+            client.get("/")
+        assert time.monotonic() - begun < TIMEOUT + 0.5
+
+
+@pytest.mark.parametrize("script", [hang_at_once, drip_the_head])
+def test_a_handshake_that_never_ends_is_left_in_time(script: Script) -> None:
+    with (
+        RawServer(script) as server,
+        SiteClient(https(server), timeout=TIMEOUT) as client,
+    ):
+        begun = time.monotonic()
+        with pytest.raises(TemporaryError):
+            client.get("/")
+        assert time.monotonic() - begun < TIMEOUT + 0.5
+
+
+def test_plain_http_on_a_tls_port_is_a_temporary_error() -> None:
+    def no_tls(connection: Connection) -> None:
+        connection.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        connection.hang()
+
+    with (
+        RawServer(no_tls) as server,
+        SiteClient(https(server), timeout=2) as client,
+        pytest.raises(TemporaryError, match="does not speak TLS"),
+    ):
+        client.get("/")
+
+
+def test_an_open_client_leaves_no_connection_behind() -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with (
+        RawServer() as server,
+        client_of(server) as client,
+    ):
+        client.get("/")
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
