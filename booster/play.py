@@ -1,6 +1,6 @@
 """What one play looks like on the wire. Plain values, shared by the adapters and the engine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 SEQUENCE = "{sequence}"
 """Stands for the play's number in the path, the header values and the body."""
@@ -16,3 +16,13 @@ class PlayRequest:
     body: bytes
     counted: frozenset[int]  # statuses that mean "received"
     idempotent: bool  # the site knows a play sent again: resending one is harmless
+
+    def numbered(self, sequence: int) -> "PlayRequest":
+        """Play number `sequence` as it is sent; for single plays, the engine has its own way."""
+        number = str(sequence)
+        return replace(
+            self,
+            path=self.path.replace(SEQUENCE, number),
+            headers=tuple((name, value.replace(SEQUENCE, number)) for name, value in self.headers),
+            body=self.body.replace(SEQUENCE.encode(), number.encode()),
+        )

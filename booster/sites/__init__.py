@@ -2,10 +2,11 @@
 
 from booster.sites.base import PlayRequest, SiteAdapter
 from booster.sites.demo import DemoAdapter
+from booster.sites.peertube import PeerTubeAdapter
 
 __all__ = ["CHOICES", "PlayRequest", "SiteAdapter", "adapter"]
 
-_ADAPTERS: dict[str, SiteAdapter] = {kind.slug: kind for kind in (DemoAdapter(),)}
+_ADAPTERS: dict[str, SiteAdapter] = {kind.slug: kind for kind in (DemoAdapter(), PeerTubeAdapter())}
 
 CHOICES: list[tuple[str, str]] = [(kind.slug, kind.label) for kind in _ADAPTERS.values()]
 
