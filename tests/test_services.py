@@ -164,8 +164,8 @@ class TestProcess:
 
     def test_start_returns_when_the_port_is_open(self):
         port = free_port()
-        code = f"import socket; socket.create_server(('127.0.0.1', {port})).accept()[0].recv(1)"
-        with python(code, ready=port):
+        listen = f"import socket; server = socket.create_server(('127.0.0.1', {port}));"
+        with python(listen + SLEEP, ready=port):
             assert is_open(port)
         assert not is_open(port)
 
