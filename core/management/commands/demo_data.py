@@ -1,0 +1,56 @@
+"""manage.py demo_data: the demo video site and a few customers with money, to try the office."""
+
+import csv
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from core.models import ChargeRecord, Customer, Site
+
+CUSTOMERS = settings.BASE_DIR / "fixtures" / "customers.csv"
+
+
+class Command(BaseCommand):
+    help = "Add the demo video site and customers with opening balances; safe to run again."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.add_site()
+        added = self.add_customers()
+        if added:
+            self.stdout.write(f"Demo data: {added} customers and the demo video site.")
+
+    def add_site(self) -> None:
+        """The site, and its ownership file where the demo site's owner would put it."""
+        site, _created = Site.objects.get_or_create(
+            origin=f"http://127.0.0.1:{settings.DEMO_SITE_PORT}",
+            defaults={
+                "name": f"Demo site {settings.DEMO_SITE_PORT}",
+                "adapter": "demo",
+                "max_connections": 32,
+                "max_rate": 5000,
+            },
+        )
+        public = settings.DATA_DIR / "demosite" / "public"
+        public.mkdir(parents=True, exist_ok=True)
+        (public / site.ownership_path.lstrip("/")).write_text(site.token)
+
+    def add_customers(self) -> int:
+        added = 0
+        with CUSTOMERS.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                with transaction.atomic():
+                    customer, created = Customer.objects.get_or_create(
+                        username=row["username"],
+                        defaults={"mobile": row["mobile"], "memo": row["memo"]},
+                    )
+                    if created:
+                        added += 1
+                        ChargeRecord.objects.create(
+                            customer=customer,
+                            amount=Decimal(row["balance"]),
+                            memo="Opening balance",
+                        )
+        return added

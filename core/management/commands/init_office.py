@@ -1,0 +1,52 @@
+"""manage.py init_office: make an office ready to open. Safe to run again at any time.
+
+Migrates (which makes the groups), loads the price policies where there are none, and creates the
+first super administrator with ADMIN_PASSWORD or a random password that is printed once.
+"""
+
+import secrets
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandParser
+
+from core.models import PricePolicy, User
+
+ADMIN = "admin"
+
+
+class Command(BaseCommand):
+    help = "Migrate, load the price policies, create the first super administrator."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--demo", action="store_true", help="add the demo site and customers")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        password = settings.ADMIN_PASSWORD
+        call_command("migrate", verbosity=0, interactive=False)
+        if not PricePolicy.objects.exists():
+            call_command("loaddata", "price_policies", verbosity=0)
+        if not User.objects.filter(is_superuser=True).exists():
+            self.create_admin(password)
+        if options["demo"]:
+            call_command("demo_data", stdout=self.stdout)
+
+    def warn_of_weak(self, password: str) -> None:
+        try:
+            validate_password(password, User(username=ADMIN))
+        except ValidationError as error:
+            self.stderr.write(f"ADMIN_PASSWORD is weak: {' '.join(error.messages)}")
+
+    def create_admin(self, password: str) -> None:
+        printed = not password
+        password = password or secrets.token_urlsafe(12)
+        self.warn_of_weak(password)
+        User.objects.create_superuser(ADMIN, password=password)
+        if printed:
+            self.stdout.write(f"Super administrator: {ADMIN}   password: {password}")
+            self.stdout.write(
+                "It is shown this once; `manage.py changepassword admin` sets another."
+            )

@@ -1,0 +1,51 @@
+"""manage.py place_order USERNAME URL COUNT [--watch]: the admin's own path, from a terminal."""
+
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from core.models import Customer, Order, Status
+from core.ordering import OrderRefusedError, Quote
+
+READ_SECONDS = 0.2
+
+
+class Command(BaseCommand):
+    help = "Charge a customer and order plays of a video; --watch follows them to the end."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("url")
+        parser.add_argument("count", type=int)
+        parser.add_argument("--memo", default="")
+        parser.add_argument("--watch", action="store_true", help="show progress until it ends")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        customer = Customer.objects.filter(username=options["username"]).first()
+        if customer is None:
+            raise CommandError(f"username: there is no customer {options['username']!r}")
+        quote = Quote.ask(customer, options["url"], options["count"])
+        try:
+            order = quote.place(creator=None, memo=options["memo"])
+        except OrderRefusedError as error:
+            lines = (f"{field}: {reason}" for field, reason in error.errors.items())
+            raise CommandError("\n".join(lines)) from None
+        self.stdout.write(f"{order.oid}: {order.count} plays for {order.price}")
+        if options["watch"]:
+            self.watch(order)
+
+    def watch(self, order: Order) -> None:
+        with tqdm(total=order.count, unit="play") as bar:
+            while not order.is_final:
+                time.sleep(READ_SECONDS)
+                order.refresh_from_db()
+                bar.set_description(order.get_status_display())
+                bar.update(order.done - bar.n)
+        self.stdout.write(
+            f"{order.get_status_display()}: {order.delivered} of {order.count} delivered, "
+            f"{order.refunded} refunded, views {order.old_view_count} -> {order.view_count}"
+        )
+        if order.status != Status.COMPLETED:
+            raise SystemExit(1)

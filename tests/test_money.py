@@ -1,0 +1,89 @@
+"""The rules of money, as properties: more plays never cost less, no cent is made or lost."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.money import Bundle, QuantityTooSmallError, price_of, rate_of, refund_due
+
+SEED = [Bundle(10_000, Decimal(5)), Bundle(20_000, Decimal(9)), Bundle(30_000, Decimal(13))]
+
+prices = st.decimals(min_value="0.01", max_value=10_000, places=2)
+bundles = st.lists(
+    st.builds(Bundle, st.integers(1, 1_000_000), prices),
+    min_size=1,
+    max_size=6,
+    unique_by=lambda bundle: bundle.count,
+)
+
+
+@pytest.mark.parametrize(
+    ("count", "price"),
+    [
+        (10_000, "5.00"),
+        (15_000, "7.50"),
+        (18_001, "9.00"),  # the next bundle up is cheaper than 18,001 at the first one's rate
+        (20_000, "9.00"),
+        (25_000, "11.25"),
+        (29_000, "13.00"),
+        (30_000, "13.00"),
+        (60_000, "26.00"),
+    ],
+)
+def test_the_seed_prices_and_what_lies_between_them(count, price):
+    assert price_of(count, SEED) == Decimal(price)
+
+
+def test_below_the_smallest_bundle_nothing_is_sold():
+    with pytest.raises(QuantityTooSmallError) as refused:
+        price_of(9_999, SEED)
+    assert refused.value.minimum == 10_000
+
+
+def test_without_bundles_nothing_is_sold():
+    with pytest.raises(QuantityTooSmallError) as refused:
+        price_of(1, [])
+    assert refused.value.minimum is None
+
+
+@given(bundles, st.integers(1, 2_000_000), st.integers(0, 1_000_000))
+def test_more_plays_never_cost_less(offered, count, more):
+    count = max(count, min(bundle.count for bundle in offered))
+    assert price_of(count, offered) <= price_of(count + more, offered)
+
+
+@given(bundles)
+def test_a_bundle_never_costs_more_than_its_own_price(offered):
+    for bundle in offered:
+        assert price_of(bundle.count, offered) <= bundle.price
+
+
+@given(prices, st.integers(1, 1_000_000), st.data())
+def test_what_is_kept_and_what_is_refunded_add_up_to_the_price(price, count, data):
+    undelivered = data.draw(st.integers(0, count))
+    refund = refund_due(price, count, undelivered)
+    kept = price - refund
+    assert Decimal(0) <= refund <= price
+    assert abs(kept - price * (count - undelivered) / count) <= Decimal("0.005")
+    assert refund.as_tuple().exponent == -2
+
+
+def test_all_undelivered_gives_all_back_and_none_gives_nothing():
+    assert refund_due(Decimal("9.99"), 7, 7) == Decimal("9.99")
+    assert refund_due(Decimal("9.99"), 7, 0) == 0
+
+
+def test_half_a_cent_is_rounded_up():
+    assert refund_due(Decimal("0.01"), 2, 1) == Decimal("0.01")
+
+
+@pytest.mark.parametrize("undelivered", [-1, 11])
+def test_a_refund_of_more_than_was_bought_is_refused(undelivered):
+    with pytest.raises(ValueError, match="from 0 to 10"):
+        refund_due(Decimal(1), 10, undelivered)
+
+
+def test_the_price_a_play_keeps_its_small_digits():
+    assert rate_of(Decimal(5), 10_000) == Decimal("0.0005")
