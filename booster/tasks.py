@@ -2,15 +2,20 @@
 the sweep finds whatever a lost one should have done."""
 
 import logging
+import sqlite3
 from collections.abc import Callable
 
 from django.db import transaction
 from huey.contrib.djhuey import db_task
+from redis.exceptions import RedisError
 
 from booster import delivery
 from core.models import Order
 
 logger = logging.getLogger(__name__)
+
+# What a queue that cannot be reached raises.
+QUEUE_DOWN = (RedisError, sqlite3.Error, OSError)
 
 # Set by the consumer: whether this process has been asked to stop.
 stopping: Callable[[], bool] = lambda: False  # noqa: E731
@@ -35,8 +40,7 @@ def wake(order_id: int, delay: float = 0) -> None:
             deliver_order.schedule((order_id,), delay=delay)
         else:
             deliver_order(order_id)
-    except Exception:
-        # Whatever the queue's library raises: the order is in the database and will be swept.
+    except QUEUE_DOWN:
         logger.exception("order %s was not queued; the sweep will find it", order_id)
 
 

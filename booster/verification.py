@@ -9,9 +9,10 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from booster import sites
 from booster.address import Origin, Target, resolve
 from booster.client import SiteClient
-from booster.exceptions import OwnershipError, PermanentError, SiteError, TemporaryError
+from booster.exceptions import OwnershipError, PermanentError, TemporaryError
 from booster.ownership import prove
 from core.models import Order, Site, SiteCheck, Status, User
 
@@ -60,10 +61,5 @@ def resume_held_orders(site: Site, by: User | None = None) -> list[int]:
 
 def views_of(site: Site, video_id: str) -> int:
     """The counter of one video, read now. Raises SiteError."""
-    from booster import sites
-
     with SiteClient(target_of(site)) as client:
         return sites.adapter(site.adapter).read_count(client, video_id)
-
-
-__all__ = ["SiteError", "confirm", "resume_held_orders", "target_of", "verify", "views_of"]

@@ -101,7 +101,9 @@ class Quote:
             if Order.objects.open().filter(site=self.site, video_id=self.video_id).exists():
                 self.errors["url"] = _("Another order already runs on this video.")
 
-    def place(self, creator: User | None, memo: str = "", request_key: uuid.UUID | None = None) -> Order:
+    def place(
+        self, creator: User | None, memo: str = "", request_key: uuid.UUID | None = None
+    ) -> Order:
         """Charge and create the order, and wake the consumers once that is committed.
 
         Call it on a quote without errors. Raises OrderRefusedError when the balance or the

@@ -6,7 +6,6 @@ Accounts are deactivated, never deleted: the ledger and the orders name them for
 import re
 
 from django.contrib.auth.models import AbstractUser, UserManager
-from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.core.validators import MinLengthValidator, RegexValidator
 from django.db import models
@@ -14,7 +13,9 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 # "{{" is a template to the admin's Vue, "<" and ">" are markup to whoever forgets to escape.
-FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff<>]|\{\{|\}\}")
+FORBIDDEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff<>]|\{\{|\}\}"
+)
 
 
 def validate_name(value: str) -> None:
@@ -27,15 +28,23 @@ def validate_name(value: str) -> None:
         raise ValidationError(_("May not start or end with a space."), code="name")
 
 
-validate_mobile = RegexValidator(r"^\+?[0-9]{3,15}\Z", _("Digits only, 3 to 15, with an optional +."))
+validate_mobile = RegexValidator(
+    r"^\+?[0-9]{3,15}\Z", _("Digits only, 3 to 15, with an optional +.")
+)
 
 
 class User(AbstractUser):
     """A login: staff work in the admin, others on the customers' pages."""
 
-    first_name = models.CharField(_("first name"), max_length=150, blank=True, validators=[validate_name])
-    last_name = models.CharField(_("last name"), max_length=150, blank=True, validators=[validate_name])
-    mobile = models.CharField(_("mobile"), max_length=16, blank=True, db_index=True, validators=[validate_mobile])
+    first_name = models.CharField(
+        _("first name"), max_length=150, blank=True, validators=[validate_name]
+    )
+    last_name = models.CharField(
+        _("last name"), max_length=150, blank=True, validators=[validate_name]
+    )
+    mobile = models.CharField(
+        _("mobile"), max_length=16, blank=True, db_index=True, validators=[validate_mobile]
+    )
 
     class Meta:
         verbose_name = _("user")
@@ -78,8 +87,12 @@ class Customer(models.Model):
         validators=[MinLengthValidator(1), validate_name],
         error_messages={"unique": _("A customer with this username already exists.")},
     )
-    mobile = models.CharField(_("mobile"), max_length=16, blank=True, db_index=True, validators=[validate_mobile])
-    balance = models.DecimalField(_("balance"), max_digits=12, decimal_places=2, default=0, editable=False)
+    mobile = models.CharField(
+        _("mobile"), max_length=16, blank=True, db_index=True, validators=[validate_mobile]
+    )
+    balance = models.DecimalField(
+        _("balance"), max_digits=12, decimal_places=2, default=0, editable=False
+    )
     user = models.OneToOneField(
         User,
         verbose_name=_("portal login"),
@@ -110,7 +123,9 @@ class Customer(models.Model):
         verbose_name_plural = _("customers")
         ordering = ("-id",)
         constraints = [
-            models.CheckConstraint(condition=Q(balance__gte=0), name="customer_balance_not_negative"),
+            models.CheckConstraint(
+                condition=Q(balance__gte=0), name="customer_balance_not_negative"
+            ),
         ]
 
     def __str__(self) -> str:

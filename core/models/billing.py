@@ -3,7 +3,7 @@ triggers refuse UPDATE and DELETE. The balance is the sum of the entries, always
 """
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
@@ -30,7 +30,7 @@ class AppendOnlyError(Exception):
     """Somebody tried to change or delete what may only be added to."""
 
 
-class AppendOnlyQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class AppendOnlyQuerySet(models.QuerySet[Any]):
     def update(self, **kwargs: object) -> int:
         raise AppendOnlyError(f"{self.model.__name__} rows are never changed; add a new one")
 
@@ -69,7 +69,9 @@ class PricePolicy(models.Model):
         verbose_name_plural = _("price policies")
         ordering = ("count",)
         constraints = [
-            models.CheckConstraint(condition=Q(count__gt=0, price__gt=0), name="price_policy_positive"),
+            models.CheckConstraint(
+                condition=Q(count__gt=0, price__gt=0), name="price_policy_positive"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -111,7 +113,7 @@ class LedgerQuerySet(AppendOnlyQuerySet):
             raise InsufficientBalanceError(-amount - balance)
         # The row is ours until commit, so this reads what the UPDATE left.
         balance_after = account.values_list("balance", flat=True).get()
-        entry: LedgerEntry = self.create(
+        return LedgerEntry._base_manager.using(self.db).create(
             kind=kind,
             customer_id=customer_id,
             amount=amount,
@@ -121,7 +123,6 @@ class LedgerQuerySet(AppendOnlyQuerySet):
             creator=creator,
             note=note,
         )
-        return entry
 
 
 class LedgerEntry(AppendOnlyModel):
@@ -136,7 +137,11 @@ class LedgerEntry(AppendOnlyModel):
 
     kind = models.PositiveSmallIntegerField(_("kind"), choices=Kind)
     customer = models.ForeignKey(
-        Customer, verbose_name=_("customer"), on_delete=models.PROTECT, related_name="ledger", db_index=False
+        Customer,
+        verbose_name=_("customer"),
+        on_delete=models.PROTECT,
+        related_name="ledger",
+        db_index=False,
     )
     amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2)
     balance_after = models.DecimalField(_("balance after"), max_digits=12, decimal_places=2)
@@ -154,7 +159,7 @@ class LedgerEntry(AppendOnlyModel):
     note = models.CharField(_("note"), max_length=200, blank=True)
     create_date = models.DateTimeField(_("created"), auto_now_add=True, db_index=True)
 
-    objects = LedgerQuerySet.as_manager()
+    objects = LedgerQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         verbose_name = _("ledger entry")
@@ -162,7 +167,9 @@ class LedgerEntry(AppendOnlyModel):
         ordering = ("-id",)
         indexes = [models.Index(fields=["customer", "-id"], name="ledger_customer_newest")]
         constraints = [
-            models.CheckConstraint(condition=Q(balance_after__gte=0), name="ledger_balance_not_negative"),
+            models.CheckConstraint(
+                condition=Q(balance_after__gte=0), name="ledger_balance_not_negative"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -201,10 +208,6 @@ class ChargeRecord(AppendOnlyModel):
     def __str__(self) -> str:
         return f"{self.customer} +{self.amount}"
 
-    def clean(self) -> None:
-        if self.customer_id and not self.customer.active:
-            raise ValidationError({"customer": _("This customer is switched off.")})
-
     def save(self, *args: object, **kwargs: object) -> None:
         """Insert the record and credit the customer, together or not at all."""
         with transaction.atomic():
@@ -217,3 +220,7 @@ class ChargeRecord(AppendOnlyModel):
                 creator=self.creator,
                 note=self.memo,
             )
+
+    def clean(self) -> None:
+        if self.customer_id and not self.customer.active:
+            raise ValidationError({"customer": _("This customer is switched off.")})

@@ -21,7 +21,7 @@ LEASE = timedelta(seconds=30)
 MARGIN = 2.0
 
 
-class LeaseLost(Exception):  # noqa: N818
+class LeaseLost(Exception):
     """Somebody else owns the order now; nothing more may be sent or written."""
 
 
@@ -52,13 +52,17 @@ class Lease:
         """Number up to `count` more plays and return how many they are; 0 when all are."""
         order = self.order
         number = min(count, order.count - order.reserved)
-        self._write(
-            reserved=order.reserved + number, sequence=order.sequence + number, **changes
-        )
+        self._write(reserved=order.reserved + number, sequence=order.sequence + number, **changes)
         return number
 
     def checkpoint(
-        self, *, done: int = 0, failed: int = 0, not_sent: int = 0, uncertain: int = 0, reserve: int = 0
+        self,
+        *,
+        done: int = 0,
+        failed: int = 0,
+        not_sent: int = 0,
+        uncertain: int = 0,
+        reserve: int = 0,
     ) -> int:
         """Write down how a window's plays ended and reserve the next window, in one statement.
 

@@ -96,6 +96,15 @@ class OrderQuerySet(models.QuerySet["Order"]):
             due__lte=Now(),
         )
 
+    def on_the_wire(self, site: Site) -> "OrderQuerySet":
+        """Orders that a consumer sends for at this moment."""
+        return self.filter(site=site, status=Status.RUNNING, lease_until__gt=Now())
+
+    def overdue(self, seconds: float) -> "models.QuerySet[Order, int]":
+        """Ids of orders that nobody works on though they have been due for `seconds`."""
+        late = self.free_to_claim().filter(due__lte=Now() - datetime.timedelta(seconds=seconds))
+        return late.order_by("due").values_list("pk", flat=True)
+
     def place(
         self,
         *,
@@ -170,7 +179,11 @@ class Order(models.Model):
     )
     memo = models.TextField(_("memo"), blank=True, max_length=2000)
     site = models.ForeignKey(
-        Site, verbose_name=_("site"), on_delete=models.PROTECT, related_name="orders", editable=False
+        Site,
+        verbose_name=_("site"),
+        on_delete=models.PROTECT,
+        related_name="orders",
+        editable=False,
     )
     video_id = models.CharField(_("video"), max_length=200, editable=False)
     creator = models.ForeignKey(
@@ -233,7 +246,8 @@ class Order(models.Model):
                 name="order_reserved_within_count",
             ),
             models.CheckConstraint(
-                condition=Q(reserved__gte=F("done") + F("uncertain")), name="order_done_within_reserved"
+                condition=Q(reserved__gte=F("done") + F("uncertain")),
+                name="order_done_within_reserved",
             ),
         ]
 
@@ -269,19 +283,19 @@ class Order(models.Model):
             return Decimal(0)
         return money.refund_due(self.price, self.count, self.count - self.delivered)
 
+    def move(self, to: Status, *, fence: int, why: str = "", **changes: Any) -> None:
+        """A step of the delivery that ends nothing, for the holder of the lease."""
+        self._transition(to, fence=fence, why=why, **changes)
+
     def approve(self, by: User) -> None:
         self._transition(Status.PENDING, by=by, due=Now())
 
     def hold_for_site(self, why: str, fence: int) -> None:
         """Pause until the site proves its token again; nothing is lost and nothing fails."""
-        self._transition(
-            Status.PAUSED, why=why, fence=fence, held_by_site=True, lease_until=None
-        )
+        self._transition(Status.PAUSED, why=why, fence=fence, held_by_site=True, lease_until=None)
 
     def resume(self, by: User | None = None, why: "str | _StrPromise" = "") -> None:
-        self._transition(
-            Status.PENDING, by=by, why=why, held_by_site=False, due=Now(), attempts=0
-        )
+        self._transition(Status.PENDING, by=by, why=why, held_by_site=False, due=Now(), attempts=0)
 
     def retry(self, by: User) -> None:
         """Go on now instead of at the next due time."""

@@ -98,7 +98,11 @@ class SiteCheck(models.Model):
         UNREACHABLE = 3, _("not reachable")
 
     site = models.ForeignKey(
-        Site, verbose_name=_("site"), on_delete=models.PROTECT, related_name="checks", db_index=False
+        Site,
+        verbose_name=_("site"),
+        on_delete=models.PROTECT,
+        related_name="checks",
+        db_index=False,
     )
     create_date = models.DateTimeField(_("checked"), auto_now_add=True)
     outcome = models.PositiveSmallIntegerField(_("outcome"), choices=Outcome)

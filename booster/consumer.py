@@ -1,0 +1,60 @@
+"""Huey's consumer with a sweep of its own, a graceful stop, and workers that start clean.
+
+The sweep reads the database, never the queue: an order whose wake-up was lost is found here.
+Every consumer sweeps; an order woken twice is claimed once.
+"""
+
+import logging
+import random
+import time
+
+from django.db import DatabaseError, close_old_connections, connections
+from huey.consumer import Consumer as HueyConsumer
+from huey.consumer import Scheduler
+
+from booster import tasks
+
+logger = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 15
+JITTER_SECONDS = 3
+
+
+class SweepingScheduler(Scheduler):
+    """The scheduler's loop runs once a second; every so often it sweeps as well."""
+
+    def initialize(self) -> None:
+        super().initialize()
+        # At start all that is due is woken at once: the queue may have been lost meanwhile.
+        self._next_sweep, self._grace = time.monotonic(), 0.0
+
+    def loop(self, now: float | None = None) -> None:
+        super().loop(now)
+        if time.monotonic() >= self._next_sweep:
+            self._next_sweep = (
+                time.monotonic() + SWEEP_SECONDS + random.uniform(0, JITTER_SECONDS)  # noqa: S311
+            )
+            self._sweep()
+
+    def _sweep(self) -> None:
+        close_old_connections()
+        try:
+            if found := tasks.sweep(self._grace):
+                logger.info("the sweep woke %d orders", found)
+            self._grace = tasks.GRACE
+        except DatabaseError:
+            logger.exception("the sweep failed; it is tried again")
+        finally:
+            close_old_connections()
+
+
+class Consumer(HueyConsumer):
+    """What `manage.py run_huey` runs."""
+
+    scheduler_class = SweepingScheduler
+
+    def start(self) -> None:
+        tasks.stopping = self.stop_flag.is_set
+        # Workers are forked: none may inherit an open database connection.
+        connections.close_all()
+        super().start()
