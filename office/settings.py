@@ -6,7 +6,6 @@ from typing import Any
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.translation import gettext_lazy as _
 
 from office import environment as env
 from office import queue
@@ -37,6 +36,7 @@ INSTALLED_APPS = [
     "import_export",
     "axes",
     "core",
+    "office",
     "booster",  # before djhuey: its run_huey stops gracefully and sweeps
     "huey.contrib.djhuey",
 ]
