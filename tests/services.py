@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self
 
 import psycopg
+import pytest
 import redis
 from psycopg import sql
 
@@ -176,6 +177,14 @@ def chromium_path() -> str | None:
             raise ServiceError(f"BROWSER_PATH={path!r} is not a program")
         return path
     return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+def needed_chromium() -> str:
+    """chromium_path(); without one the test is skipped, under CI it fails."""
+    if path := chromium_path():
+        return path
+    end = pytest.fail if os.environ.get("CI") else pytest.skip
+    end("needs Chromium: install it or set BROWSER_PATH")
 
 
 def postgres_binaries() -> Iterator[Path]:

@@ -219,6 +219,17 @@ def test_ports_are_free_and_never_given_twice():
     assert not any(map(is_open, ports))
 
 
+def test_without_a_browser_a_test_is_skipped_and_under_ci_it_fails(monkeypatch, tmp_path):
+    monkeypatch.delenv("BROWSER_PATH", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="BROWSER_PATH"):
+        services.needed_chromium()
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="BROWSER_PATH"):
+        services.needed_chromium()
+
+
 def test_the_browser_named_in_the_environment_comes_first(monkeypatch):
     monkeypatch.setenv("BROWSER_PATH", sys.executable)
     assert services.chromium_path() == sys.executable
