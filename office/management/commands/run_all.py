@@ -58,11 +58,10 @@ def announce(programs: Programs) -> None:
     for port in (settings.PORT, settings.DEMO_SITE_PORT):
         while not accepts(port):
             time.sleep(0.1)
-    password = "$ADMIN_PASSWORD" if settings.ADMIN_PASSWORD else "printed when it was first made"
     for line in (
         "",
         f"Booster Office   http://127.0.0.1:{settings.PORT}/admin/",
-        f"   log in as     admin (password: {password})",
+        "   log in as     admin, password of the first start (ADMIN_PASSWORD, else printed then)",
         f"Demo video site  http://127.0.0.1:{settings.DEMO_SITE_PORT}/",
         "",
     ):
