@@ -113,10 +113,11 @@ class PostgresServer(Server):
     def url(self) -> str:
         return self._url("postgres")
 
-    def create_database(self, name: str) -> str:
-        """Make an empty database and return its address."""
+    def create_database(self, name: str, template: str = "template1") -> str:
+        """Make a database, empty or as a copy of another, and return its address."""
+        command = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            connection.execute(command.format(sql.Identifier(name), sql.Identifier(template)))
         return self._url(name)
 
     def stop(self, mode: str = "fast") -> None:

@@ -1,0 +1,166 @@
+"""Whole offices for tests: a database and a queue of their own, real consumers, and this very
+process working on the same rows, so that a test reads like the code it tests.
+"""
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dj_database_url
+import pytest
+from django.conf import settings
+from django.db import connections
+from huey.contrib.djhuey import HUEY
+
+from tests.processes import Process, free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+KINDS = ("sqlite", "postgresql")
+numbers = itertools.count(1)
+
+
+class Office:
+    """One installed office. `kind`: "sqlite" (with SqliteHuey) or "postgresql" (with Redis)."""
+
+    def __init__(self, kind: str, data_dir: Path, **env: str) -> None:
+        self.kind = kind
+        self.data_dir = data_dir
+        self.env = {"DATA_DIR": str(data_dir), "SECRET_KEY": os.environ["SECRET_KEY"], **env}
+        self.processes: list[Process] = []
+
+    def manage(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "manage.py", *args],
+            env={**os.environ, **self.env},
+            cwd=ROOT,
+            check=check,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def consumer(self, *args: str, **env: str) -> Process:
+        """A real `manage.py run_huey`, ready for work."""
+        return self._start("run_huey", *args, ready="Huey consumer started", **env)
+
+    def web(self, **env: str) -> Process:
+        """The web server; its address is `url` of what is returned."""
+        port = free_port()
+        process = self._process(
+            ["-m", "uvicorn", "office.asgi:application", "--port", str(port), "--lifespan", "off"],
+            ready=port,
+            env=env,
+        )
+        process.url = f"http://127.0.0.1:{port}"  # type: ignore[attr-defined]
+        return process
+
+    def _start(self, *args: str, ready: str, **env: str) -> Process:
+        return self._process(["manage.py", *args], ready=ready, env=env)
+
+    def _process(self, args: list[str], *, ready: str | int, env: dict[str, str]) -> Process:
+        process = Process(
+            [sys.executable, *args], ready=ready, env={**self.env, **env}, cwd=ROOT, name=args[0]
+        )
+        process.start()
+        self.processes.append(process)
+        return process
+
+    def close(self) -> None:
+        for process in self.processes:
+            process.kill()
+
+
+@contextmanager
+def working_in(office: Office) -> Iterator[None]:
+    """Let this process's models and queue be the office's."""
+    from office import queue
+
+    config = dj_database_url.parse(
+        office.env.get("DATABASE_URL", f"sqlite:///{office.data_dir / 'office.sqlite3'}")
+    )
+    if office.kind == "sqlite":
+        config["OPTIONS"] = dict(settings.SQLITE_OPTIONS)
+    connections.configure_settings(databases := {"default": config})
+    own, own_storage = connections.settings["default"], HUEY.storage
+    connections.settings["default"] = databases["default"]
+    del connections["default"]
+    HUEY.storage = queue.build(
+        office.env.get("REDIS_URL", ""), office.data_dir, office.env["SECRET_KEY"]
+    ).storage
+    try:
+        yield
+    finally:
+        connections["default"].close()
+        connections.settings["default"] = own
+        del connections["default"]
+        HUEY.storage.close()
+        HUEY.storage = own_storage
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory) -> Path:
+    """A migrated database, copied for each office."""
+    office = Office("sqlite", tmp_path_factory.mktemp("template"))
+    office.manage("init_office")
+    return office.data_dir / "office.sqlite3"
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres, tmp_path_factory) -> str:
+    url = postgres.create_database("template_office")
+    Office("postgresql", tmp_path_factory.mktemp("template"), DATABASE_URL=url).manage("init_office")
+    return "template_office"
+
+
+@pytest.fixture
+def new_office(request, demo_site) -> Iterator[Callable[[str], Office]]:
+    """Make an office of a kind, with nothing in it but the price policies and the admin."""
+    made: list[Office] = []
+
+    def make(kind: str) -> Office:
+        data_dir = Path(tempfile.mkdtemp(prefix="office-"))
+        env = {"PRIVATE_SITES": f"127.0.0.1:{demo_site.port}"}
+        if kind == "sqlite":
+            template = request.getfixturevalue("sqlite_template")
+            shutil.copy(template, data_dir / template.name)
+        else:
+            postgres = request.getfixturevalue("postgres")
+            template = request.getfixturevalue("postgres_template")
+            number = next(numbers)
+            env["DATABASE_URL"] = postgres.create_database(f"office_{number}", template=template)
+            redis = request.getfixturevalue("redis")
+            redis.flush()
+            env["REDIS_URL"] = redis.url
+        office = Office(kind, data_dir, **env)
+        made.append(office)
+        return office
+
+    yield make
+    for office in made:
+        office.close()
+        shutil.rmtree(office.data_dir, ignore_errors=True)
+
+
+@pytest.fixture(params=KINDS)
+def office(request, new_office, django_db_blocker, settings) -> Iterator[Office]:
+    """An office on each kind of database; this process works in it."""
+    office = new_office(request.param)
+    settings.PRIVATE_SITES = (office.env["PRIVATE_SITES"],)
+    with django_db_blocker.unblock(), working_in(office):
+        yield office
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20, what: str = "it") -> None:
+    """Wait until the condition holds; fail after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {seconds} s in vain for {what}")
+        time.sleep(0.02)
