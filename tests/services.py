@@ -182,10 +182,11 @@ def chromium_path() -> str | None:
 
 def needed_chromium() -> str:
     """chromium_path(); without one the test is skipped, under CI it fails."""
-    if path := chromium_path():
-        return path
-    end = pytest.fail if os.environ.get("CI") else pytest.skip
-    end("needs Chromium: install it or set BROWSER_PATH")
+    path = chromium_path()
+    if path is None:
+        end = pytest.fail if os.environ.get("CI") else pytest.skip
+        end("needs Chromium: install it or set BROWSER_PATH")
+    return path
 
 
 def postgres_binaries() -> Iterator[Path]:
