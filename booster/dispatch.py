@@ -1,0 +1,477 @@
+"""Which play goes out next, and what its answer means. One Dispatch a `deliver()`, on the wire.
+
+Each play ends in exactly one outcome. What surely was not counted (never sent, 429, 425, 503 with
+Retry-After) is sent again, a few times; what may have been counted only where the site knows a
+play sent again. A play that was once in doubt stays in doubt unless it is counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import ssl
+import time
+from collections import deque
+from enum import Enum
+from queue import SimpleQueue
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from booster.client import seconds_to_wait
+from booster.message import AnswerHead, Message
+from booster.rate import SlowDown, TokenBucket
+from booster.wire import Connection, Destination, Wire
+
+if TYPE_CHECKING:
+    from booster.engine import Limits, Window
+
+# Answers that mean the whole order and not this play: no further play is sent.
+REFUSES_ALL = frozenset({400, 401, 403, 404, 405, 410, *range(300, 400)})
+NOT_NOW = frozenset({425, 429})
+
+TRIES = 5
+RETRY_SECONDS = 0.1  # doubled with each try
+PATIENCE_SECONDS = 5.0  # a longer Retry-After is not waited for here
+GRACE_SECONDS = 2.0  # for plays in flight when all stops
+
+FAILURES = 10  # in a row, beyond those that were in flight when the first came
+FEW_FAILURES = 3  # when nothing good came for as long as an answer may take
+FAILED_CONNECTIONS = 3
+
+SHORTEST_TIMER = 0.002
+LARGE_PLAY = 16 * 1024  # surely fits into a socket's empty buffer
+
+
+class Outcome(Enum):
+    COUNTED = "counted"
+    REFUSED = "refused"
+    NOT_SENT = "not_sent"
+    UNCERTAIN = "uncertain"
+
+
+class Batch:
+    """A window on the wire. The wire counts `left` down; good answers are what nobody else took."""
+
+    __slots__ = ("end", "ended", "expires", "good", "left", "next", "other", "statuses", "window")
+
+    def __init__(self, window: Window) -> None:
+        if window.count < 1:
+            raise ValueError(f"an empty window: {window}")
+        self.window = window
+        self.next = window.first
+        self.end = window.first + window.count
+        self.expires = window.expires
+        self.left = window.count
+        self.other = dict.fromkeys(Outcome, 0)  # plays that ended on the careful path
+        self.statuses: dict[int, int] = {}
+        self.good = 0  # status of those that ended on the hot path
+        self.ended = False
+
+
+Retry = tuple[float, int, int, bool, Outcome, Batch]
+
+
+class Dispatch:
+    """The plays of one order on their way. `results` gets a Batch as its last play ends, an
+    exception if we are at fault, and None when something else happened worth a look."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        destination: Destination,
+        message: Message,
+        counted: frozenset[int],
+        idempotent: bool,
+        limits: Limits,
+    ) -> None:
+        self.destination = destination
+        self.limits = limits
+        self.counted = counted
+        self.results: SimpleQueue[Batch | BaseException | None] = SimpleQueue()
+        self.stopped = ""
+        self.reason = ""
+        self.retry_after: float | None = None
+
+        # What the hot path reads. `next` .. `limit` are plays that may start now, of `batch`.
+        self.batch: Batch | None = None
+        self.next = self.limit = 0
+        self.expires = 0.0
+        self.data = message.constant or b""
+        self.digits = 0
+        self.parts: tuple[bytes, ...] | None = None if message.constant is not None else ()
+        self.good = 0  # the first counted status seen; 0 while ramping: all is careful then
+        size = len(self.data or b"".join(message.parts(20)))
+        self.roomy = (
+            min(limits.max_header_bytes, limits.max_body_bytes) if size < LARGE_PLAY else -1
+        )
+
+        self._wire = wire
+        self._message = message
+        self._idempotent = idempotent
+        self._batches: deque[Batch] = deque()  # not begun yet
+        self._live: list[Batch] = []  # begun and not ended, or not begun
+        self._retries: list[Retry] = []
+        self._connections: set[Connection] = set()
+        self._opening: set[Connection] = set()
+        self._idle: list[Connection] = []
+        self._slow_down = SlowDown(limits.connections)
+        self._bucket = TokenBucket(limits.rate, monotonic()) if limits.rate else None
+        self._timer: asyncio.TimerHandle | None = None
+        self._paused_until = 0.0
+        self._deadline = 0.0
+        self._finished = 0  # plays of batches that ended
+        self._bad = 0  # plays that ended otherwise than counted
+        self._good_at_tick = 0
+        self._failures_in_tick = 0
+        self._pushed_back = False  # since the last tick
+        self._failures = 0  # in a row, ...
+        self._good_before = 0  # ... after so many good ones
+        self._bearable = FAILURES
+        self._progress_at = monotonic()
+        self._failed_connections = 0  # in a row
+        self._connect_at = 0.0
+
+    # --- what deliver() asks for, in the wire's thread
+
+    def start(self) -> None:
+        self._wire.admit(self)
+
+    def add(self, batch: Batch) -> None:
+        """One more window; when all has stopped, none of it is sent."""
+        self._batches.append(batch)
+        self._live.append(batch)
+        if self.stopped:
+            self._end_unsent()
+        else:
+            self._pump(monotonic())
+
+    def halt(self, stopped: str, reason: str) -> None:
+        """Start no play any more; those in flight get a little time."""
+        if self.stopped:
+            return
+        self.stopped, self.reason = stopped, reason
+        self._deadline = monotonic() + GRACE_SECONDS
+        self._end_unsent()
+        for connection in list(self._opening):
+            connection.close()
+        self.results.put(None)
+
+    def close(self) -> None:
+        """Leave the wire, at once: free connections rest, the others are broken off."""
+        self.stopped = self.stopped or "closed"
+        self.limit = self.next
+        if self._timer is not None:
+            self._timer.cancel()
+        for connection in [*self._connections, *self._opening]:
+            if connection.batch is None and connection.opening is None:
+                self._wire.rest(connection)
+            else:
+                connection.close()
+        self._wire.dismiss(self)
+
+    def crash(self, error: BaseException) -> None:
+        self.results.put(error)
+
+    # --- what connections report
+
+    def connected(self, connection: Connection) -> None:
+        self._opening.discard(connection)
+        if connection.dispatch is not self:
+            return
+        self._connections.add(connection)
+        self._failed_connections = 0
+        self.free(connection)
+
+    def refused(self, connection: Connection, error: OSError) -> None:
+        """No connection came about. The next tick tries again, if there is hope."""
+        connection.close()
+        self._failed_connections += 1
+        self._failures_in_tick += 1
+        self._connect_at = monotonic() + RETRY_SECONDS * 2 ** min(4, self._failed_connections)
+        enough = min(FAILED_CONNECTIONS, self.limits.connections)
+        nobody_home = not self._connections and self._failed_connections >= enough
+        if nobody_home or isinstance(error, ssl.SSLCertVerificationError):
+            why = _plainly(error, self.limits.connect_timeout)
+            self.halt("unavailable", f"{self.destination[0].origin} {why}")
+
+    def gone(self, connection: Connection) -> None:
+        self._opening.discard(connection)
+        self._connections.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+    def finish(self, batch: Batch) -> None:
+        """All plays of the batch have ended."""
+        batch.good = self.good
+        batch.ended = True
+        self._live.remove(batch)
+        self._finished += batch.window.count
+        self.results.put(batch)
+
+    def answered(self, connection: Connection, status: int, head: bytes) -> None:
+        """A whole answer that the hot path left to us."""
+        batch = connection.batch
+        assert batch is not None
+        batch.statuses[status] = batch.statuses.get(status, 0) + 1
+        if status in self.counted:
+            if self._slow_down.ramping:
+                self._slow_down.answered()
+            if not self._slow_down.ramping and not self.good:
+                self.good = status
+            self._take(connection)
+            self._end(batch, Outcome.COUNTED)
+            return
+        why = f"the site answered {status} to a play"
+        headers = AnswerHead(head).headers
+        retry_after = seconds_to_wait(headers.get("retry-after"), now=time.time())
+        if status in NOT_NOW or (status == 503 and retry_after is not None):
+            self._again(connection, Outcome.REFUSED)
+            self._push_back(why, retry_after)
+        elif 300 <= status < 500 and status != 408:
+            doubt = self._take(connection)[-1]
+            self._end(batch, Outcome.UNCERTAIN if doubt else Outcome.REFUSED)
+            if 300 <= status < 400:
+                why = (
+                    f"the site redirects plays ({status}) to {headers.get('location', '')[:200]!r}"
+                )
+            if status in REFUSES_ALL:
+                self.halt("refused", why)
+            else:
+                self._failed("refused", why)
+        else:
+            self._again(connection, Outcome.UNCERTAIN)
+            self._failed("unavailable", why)
+
+    def lost(self, connection: Connection, why: str) -> None:
+        """No answer came, or none that can be believed."""
+        self._again(connection, Outcome.UNCERTAIN)
+        self._failed("unavailable", why)
+
+    # --- the next play
+
+    def free(self, connection: Connection | None) -> None:
+        """A play has ended; its connection, if still there, may have the next."""
+        if connection is not None:
+            self._idle.append(connection)
+        self._pump(monotonic())
+
+    def fit(self, digits: int) -> tuple[bytes, ...]:
+        """The parts of plays whose number has so many digits."""
+        self.digits = digits
+        self.parts = self._message.parts(digits)
+        return self.parts
+
+    def tick(self, now: float, seconds: float, late: bool) -> None:
+        """Ten times a second; `late`: we were held up ourselves, and no site is to blame."""
+        busy = [one for one in self._connections if one.batch is not None]
+        if not late:
+            self._sweep(now, busy)
+        if self.stopped:
+            if now >= self._deadline:
+                for connection in busy:
+                    connection.give_up("the run stopped before the answer came")
+            return
+        good = self._good_plays()
+        if good != self._good_at_tick:
+            self._progress_at = now
+        # Plays in flight have waited half their latency on average.
+        latency = 2 * sum(now - one.sent for one in busy) / len(busy) if busy and not late else 0.0
+        pause = self._slow_down.tick(
+            seconds=seconds,
+            answers=good - self._good_at_tick,
+            failures=self._failures_in_tick,
+            pushed_back=self._pushed_back,
+            in_flight=len(busy),
+            latency=latency,
+        )
+        self._good_at_tick, self._failures_in_tick, self._pushed_back = good, 0, False
+        self._paused_until = max(self._paused_until, now + pause)
+        self._pump(now)
+
+    def _sweep(self, now: float, busy: list[Connection]) -> None:
+        for connection in busy:
+            if connection.batch is not None and (why := connection.overdue(now)):
+                connection.give_up(why)
+        for connection in list(self._opening):
+            if connection.opening is not None and (
+                now - connection.sent > self.limits.connect_timeout
+            ):
+                self.refused(connection, TimeoutError())
+
+    def _pump(self, now: float) -> None:
+        """Start what may start now, and say how much the hot path may go on with by itself."""
+        self._revoke(now)
+        if self.stopped or now < self._paused_until:
+            return
+        width = int(self._slow_down.width)
+        while self._idle and self._busy < width and self._start_one(now):
+            pass
+        if self.stopped:
+            return
+        self._grant(now, width)
+        self._open_more(now, width)
+        self._set_timer(now)
+
+    def _start_one(self, now: float) -> bool:
+        """One play on one free connection; False when there is none to start now."""
+        retry = self._retries[0] if self._retries and self._retries[0][0] <= now else None
+        if retry is None and not self._has_fresh():
+            return False
+        batch = retry[-1] if retry else self.batch
+        assert batch is not None
+        if now >= batch.expires:
+            self.halt("expired", "the time reserved for these plays ran out before they were sent")
+            return False
+        if self._bucket is not None and not self._bucket.take(now, 1):
+            return False
+        if retry is not None:
+            heapq.heappop(self._retries)
+            _, number, tries, doubt, why, _ = retry
+        else:
+            number, tries, doubt, why = self.next, 0, False, Outcome.NOT_SENT
+            self.next = self.limit = number + 1
+        connection = self._idle.pop()
+        if connection.send(batch, number, tries, doubt, self._bytes(number), now):
+            return True
+        connection.close()
+        heapq.heappush(self._retries, (now, number, tries, doubt, why, batch))
+        return True
+
+    def _has_fresh(self) -> bool:
+        """Whether `batch` has plays that never started; takes the next batch when it has none."""
+        while self.batch is None or self.next >= self.batch.end:
+            if not self._batches:
+                return False
+            self.batch = self._batches.popleft()
+            self.next = self.limit = self.batch.next
+            self.expires = self.batch.expires
+        return True
+
+    def _bytes(self, number: int) -> bytes:
+        if self.parts is None:
+            return self.data
+        digits = b"%d" % number
+        return digits.join(self.parts if len(digits) == self.digits else self.fit(len(digits)))
+
+    def _grant(self, now: float, width: int) -> None:
+        """Let the hot path take plays by itself, unless something wants care."""
+        due = self._retries and self._retries[0][0] <= now
+        if due or self._busy > width or not self._has_fresh():
+            return
+        assert self.batch is not None
+        wanted = self.batch.end - self.next
+        self.limit = self.next + (self._bucket.take(now, wanted) if self._bucket else wanted)
+
+    def _revoke(self, now: float) -> None:
+        if self._bucket is not None:
+            self._bucket.give_back(self.limit - self.next)
+        self.limit = self.next
+
+    def _open_more(self, now: float, width: int) -> None:
+        failing = self._failed_connections > 0
+        if failing and (self._opening or now < self._connect_at):
+            return
+        waiting = sum(batch.left for batch in self._live) - self._busy
+        free = len(self._idle) + len(self._opening)
+        missing = min(width - len(self._connections) - len(self._opening), waiting - free)
+        for _ in range(min(missing, 1) if failing else missing):
+            self._opening.add(self._wire.connect(self))
+
+    def _set_timer(self, now: float) -> None:
+        """Come back when the next token is there, if only tokens are wanted."""
+        if self._bucket is None or self._timer is not None:
+            return
+        if self._idle and (self._has_fresh() or self._retries):
+            wait = max(SHORTEST_TIMER, self._bucket.wait(now))
+            self._timer = self._wire.loop.call_later(wait, self._tokens_are_there)
+
+    def _tokens_are_there(self) -> None:
+        self._timer = None
+        self._pump(monotonic())
+
+    @property
+    def _busy(self) -> int:
+        return len(self._connections) - len(self._idle)
+
+    # --- how plays end
+
+    def _take(self, connection: Connection) -> tuple[Batch, int, int, bool]:
+        """The play in flight, off its connection."""
+        batch = connection.batch
+        assert batch is not None
+        connection.batch = None
+        return batch, connection.number, connection.tries, connection.doubt
+
+    def _again(self, connection: Connection, why: Outcome) -> None:
+        """Send the play again if that is harmless and may help; else it has ended."""
+        batch, number, tries, doubt = self._take(connection)
+        doubt = doubt or why is Outcome.UNCERTAIN
+        harmless = why is not Outcome.UNCERTAIN or self._idempotent
+        if harmless and tries + 1 < TRIES and not self.stopped:
+            due = monotonic() + RETRY_SECONDS * 2**tries
+            heapq.heappush(self._retries, (due, number, tries + 1, doubt, why, batch))
+        else:
+            self._end(batch, Outcome.UNCERTAIN if doubt else why)
+
+    def _end(self, batch: Batch, outcome: Outcome, plays: int = 1) -> None:
+        batch.other[outcome] += plays
+        if outcome is not Outcome.COUNTED:
+            self._bad += plays
+        batch.left -= plays
+        if plays and not batch.left:
+            self.finish(batch)
+
+    def _end_unsent(self) -> None:
+        self._revoke(monotonic())
+        if self.batch is not None:
+            unsent, self.next = self.batch.end - self.next, self.batch.end
+            self.limit = self.next
+            self._end(self.batch, Outcome.NOT_SENT, unsent)
+        while self._batches:
+            batch = self._batches.popleft()
+            self._end(batch, Outcome.NOT_SENT, batch.left)
+        while self._retries:
+            *_, doubt, why, batch = heapq.heappop(self._retries)
+            self._end(batch, Outcome.UNCERTAIN if doubt else why)
+
+    # --- how a site fares
+
+    def _good_plays(self) -> int:
+        ended = self._finished + sum(batch.window.count - batch.left for batch in self._live)
+        return ended - self._bad
+
+    def _push_back(self, why: str, retry_after: float | None) -> None:
+        """The site asks for less, and gets its way."""
+        self._pushed_back = True
+        if retry_after is not None:
+            self.retry_after = retry_after
+            if retry_after > PATIENCE_SECONDS:
+                self.halt("unavailable", f"{why} and asks to wait {retry_after:.0f} seconds")
+                return
+            self._paused_until = max(self._paused_until, monotonic() + retry_after)
+        self._failed("unavailable", why)
+
+    def _failed(self, stopped: str, why: str) -> None:
+        """One failure more; too many in a row with nothing good between them end the run."""
+        self._failures_in_tick += 1
+        good = self._good_plays()
+        if good != self._good_before:
+            self._good_before, self._failures = good, 0
+        if not self._failures:
+            self._bearable = FAILURES + self._busy
+        self._failures += 1
+        silence = monotonic() - self._progress_at
+        stalled = silence > 0.8 * self.limits.first_byte_timeout
+        if self._failures >= (FEW_FAILURES if stalled else self._bearable):
+            self.halt(stopped, f"{why}; {self._failures} plays in a row failed")
+
+
+def _plainly(error: OSError, connect_timeout: float) -> str:
+    """Why no connection came about, for staff."""
+    if isinstance(error, ConnectionRefusedError):
+        return "refused the connection"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"has no valid certificate for this name: {error.verify_message}"
+    if isinstance(error, TimeoutError):
+        return f"accepted no connection within {connect_timeout:g} seconds"
+    return f"cannot be connected to: {error}"

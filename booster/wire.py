@@ -1,0 +1,414 @@
+"""The wire: the connections of a process, all in one thread with one event loop.
+
+The speed of the engine is made here, in `buffer_updated`: the callback that reads an answer writes
+the next play, which is ready-made. No task, future, timer or object a play; one receive buffer for
+all; one timer that sweeps time-outs. Whatever is not "one small, whole, good answer to the play in
+flight" leaves that path for `_unusual` and the Dispatch, which may be slow and careful.
+
+Everything but `Wire.current` and `Wire.call` runs in the wire's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import select
+import ssl
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
+from time import monotonic
+from typing import TYPE_CHECKING, Any, cast
+
+import certifi
+import uvloop
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from booster.message import AnswerHead
+
+if TYPE_CHECKING:
+    from booster.address import Target
+    from booster.dispatch import Batch, Dispatch
+
+SWEEP_SECONDS = 0.1
+LATE_SECONDS = 1.0  # a sweep so late was held up itself: answers may lie there unread
+
+# Free connections are kept for the next order, for less time than any server keeps them.
+KEEP_SECONDS = 2.0
+KEEP_MOST = 128
+
+# One for all connections: what was read is parsed before control goes back to the loop.
+READ_BUFFER = memoryview(bytearray(64 * 1024))
+
+# What the parser's callbacks make of `Connection.state`: one final answer, nothing after it.
+BEGUN, KEPT, CLOSED = 1, 1 << 16, 1 << 24
+WHOLE_KEPT, WHOLE_CLOSED = BEGUN + KEPT, BEGUN + CLOSED
+
+NEVER = -1  # as `roomy`: no read is usual now
+
+Destination = tuple["Target", str | None]
+"""Where to, and the authorities to trust there instead of the public ones."""
+
+
+class Connection(asyncio.BufferedProtocol):
+    """One connection with at most one play in flight (`batch` is not None)."""
+
+    __slots__ = (
+        "batch",
+        "destination",
+        "dispatch",
+        "doubt",
+        "head",
+        "number",
+        "opening",
+        "parser",
+        "received",
+        "roomy",
+        "sent",
+        "state",
+        "status",
+        "transport",
+        "tries",
+        "wire",
+    )
+
+    def __init__(self, wire: Wire, dispatch: Dispatch) -> None:
+        self.wire = wire
+        self.dispatch: Dispatch | None = dispatch
+        self.destination = dispatch.destination
+        self.opening: asyncio.Task[None] | None = None
+        self.transport = cast(asyncio.Transport, None)  # until connected
+        self.parser: Any = HttpResponseParser(self)
+        self.batch: Batch | None = None
+        self.number = 0
+        self.tries = 0  # of the play in flight, before this one
+        self.doubt = False  # one of those may have been counted
+        self.sent = monotonic()  # when the play was; when connecting or resting began
+        self.received = 0  # bytes of the answer, before the present read
+        self.roomy = NEVER  # the largest read that is usual now
+        self.state = 0
+        self.status = 0
+        self.head = bytearray()  # of an unusual answer
+
+    # --- the hot path
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return READ_BUFFER
+
+    def buffer_updated(self, size: int) -> None:
+        try:
+            self.parser.feed_data(READ_BUFFER[:size])
+        except (HttpParserError, HttpParserUpgrade) as error:
+            self._break_off(f"the site's answer is not HTTP/1.1: {error}")
+            return
+        dispatch: Any = self.dispatch  # neither is None while `roomy` has room
+        batch: Any = self.batch
+        if self.state != WHOLE_KEPT or size > self.roomy or self.status != dispatch.good:
+            self._unusual(size)
+            return
+        self.state = 0
+        batch.left -= 1
+        if not batch.left:
+            dispatch.finish(batch)
+        number = dispatch.next
+        if number < dispatch.limit:
+            now = monotonic()  # never the loop's time, which a stopped process does not see pass
+            if now < dispatch.expires:
+                dispatch.next = number + 1
+                self.batch = dispatch.batch
+                self.number = number
+                self.sent = now
+                parts = dispatch.parts
+                if parts is None:
+                    self.transport.write(dispatch.data)
+                else:
+                    digits = b"%d" % number
+                    if len(digits) != dispatch.digits:
+                        parts = dispatch.fit(len(digits))
+                    self.transport.write(digits.join(parts))
+                return
+        self.batch = None
+        self.roomy = NEVER
+        dispatch.free(self)
+
+    def on_message_begin(self) -> None:
+        self.state += BEGUN
+
+    def on_message_complete(self) -> None:
+        parser = self.parser
+        status = parser.get_status_code()
+        if status < 200:  # 1xx: the answer is still to come
+            self.state -= BEGUN
+        else:
+            self.status = status
+            self.state += KEPT if parser.should_keep_alive() else CLOSED
+
+    # --- the careful path
+
+    def send(
+        self, batch: Batch, number: int, tries: int, doubt: bool, data: bytes, now: float
+    ) -> bool:
+        """Write one play. False when the connection turned out to be dead: nothing of it left."""
+        dispatch = cast("Dispatch", self.dispatch)
+        self.batch, self.number, self.tries, self.doubt = batch, number, tries, doubt
+        self.sent = now
+        self.state = self.received = 0
+        self.roomy = dispatch.roomy if not tries else NEVER
+        self.transport.write(data)
+        if self.transport.is_closing():
+            self.batch = None
+            self.roomy = NEVER
+            return False
+        return True
+
+    def _unusual(self, size: int) -> None:
+        """A part of an answer, a special answer, or what nobody asked for."""
+        dispatch = self.dispatch
+        if dispatch is None or self.batch is None:
+            self._break_off("")
+            return
+        limits = dispatch.limits
+        self.head += READ_BUFFER[: max(0, min(size, limits.max_header_bytes - len(self.head)))]
+        self.received += size
+        self.roomy = NEVER
+        end_of_head = self.head.find(b"\r\n\r\n")
+        if end_of_head < 0 and self.received > limits.max_header_bytes:
+            self._break_off(f"the site's headers are longer than {limits.max_header_bytes} bytes")
+        elif self.received - end_of_head - 4 > limits.max_body_bytes:
+            self._break_off(f"the site's answer is longer than {limits.max_body_bytes} bytes")
+        elif self.state in (WHOLE_KEPT, WHOLE_CLOSED):
+            if self.transport.get_write_buffer_size() and self.status in dispatch.counted:
+                self._break_off("the site answered before it had read the play")
+            else:
+                self._whole(self.state == WHOLE_KEPT)
+        elif self.state > BEGUN:
+            self._break_off("the site sent more than was asked for")
+
+    def _whole(self, keep: bool) -> None:
+        dispatch, head = cast("Dispatch", self.dispatch), bytes(self.head)
+        self.head.clear()
+        self.state = self.received = 0
+        keep = keep and not self.transport.get_write_buffer_size()
+        dispatch.answered(self, self.status, head)
+        if not keep:
+            self.close()
+        dispatch.free(self if keep else None)
+
+    def _break_off(self, why: str) -> None:
+        """This connection is of no use any more; a play in flight on it got no answer."""
+        if self.dispatch is not None and self.batch is not None:
+            self.dispatch.lost(self, why)
+        self.close()
+
+    def overdue(self, now: float) -> str:
+        """Why the play in flight has waited too long, or ""."""
+        limits = cast("Dispatch", self.dispatch).limits
+        waited = now - self.sent
+        if waited > limits.answer_timeout:
+            return f"the site did not answer wholly within {limits.answer_timeout:g} seconds"
+        if not self.received and waited > limits.first_byte_timeout:
+            return f"the site did not answer within {limits.first_byte_timeout:g} seconds"
+        return ""
+
+    def give_up(self, why: str) -> None:
+        self._break_off(why)
+
+    def close(self) -> None:
+        """Close at once, whatever is still on its way, and tell whoever counts on it."""
+        self.roomy = NEVER
+        if self.opening is not None:
+            self.opening.cancel()
+        if self.transport is not None:
+            self.transport.abort()
+        self._leave()
+
+    def _leave(self) -> None:
+        dispatch, self.dispatch = self.dispatch, None
+        if dispatch is not None:
+            dispatch.gone(self)
+        else:
+            self.wire.forget(self)
+
+    # --- the transport's callbacks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.opening = None
+        if self.dispatch is None:
+            self.transport.abort()
+        else:
+            self.dispatch.connected(self)
+
+    def eof_received(self) -> None:
+        """Without a length, this is where an answer ends; the transport closes itself then."""
+        if self.batch is not None and self.state == BEGUN and self.dispatch is not None:
+            head = AnswerHead(bytes(self.head))
+            if head.ends_with_connection:
+                self.status = head.status
+                self._whole(keep=False)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        broken = "broke" if error else "closed"
+        self._break_off(f"the site {broken} the connection before it had answered")
+        self.parser = None  # it holds this object's methods: no cycle for the collector
+
+
+class Wire:
+    """The thread, its loop, and the connections that rest between two orders."""
+
+    _current: Wire | None = None
+    _lock = threading.Lock()
+
+    def __init__(self) -> None:
+        self.loop = uvloop.new_event_loop()
+        self.loop.set_exception_handler(self._crash)
+        self.dispatches: set[Dispatch] = set()
+        self._resting: dict[Destination, list[Connection]] = {}
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._swept = 0.0
+        self._thread = threading.Thread(target=self._run, name="booster-wire", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def current(cls) -> Wire:
+        """This process's wire, started when first asked for and again in a forked child."""
+        with cls._lock:
+            if cls._current is None:
+                cls._current = cls()
+            return cls._current
+
+    @classmethod
+    def forget_parents(cls) -> None:
+        """In a forked child: the thread did not come along, and the sockets are the parent's."""
+        cls._lock = threading.Lock()
+        cls._current = None
+
+    def call(self, function: Callable[..., object], *arguments: object) -> None:
+        """Have it called in the wire's thread, soon."""
+        self.loop.call_soon_threadsafe(function, *arguments)
+
+    def check(self) -> None:
+        """RuntimeError when the thread is gone: nobody would ever answer then."""
+        if not self._thread.is_alive():
+            raise RuntimeError("the wire's thread has ended")
+
+    def stop(self) -> None:
+        """At the interpreter's end: a daemon thread in C code would hinder it."""
+        self.call(self.loop.stop)
+        self._thread.join(1.0)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+
+    def _crash(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A mistake of ours in a callback: whom it hit cannot be told, so all are told."""
+        error = context.get("exception") or RuntimeError(context["message"])
+        for dispatch in list(self.dispatches):
+            dispatch.crash(error)
+
+    # --- dispatches and their connections
+
+    def admit(self, dispatch: Dispatch) -> None:
+        self.dispatches.add(dispatch)
+        self._keep_sweeping()
+
+    def dismiss(self, dispatch: Dispatch) -> None:
+        self.dispatches.discard(dispatch)
+
+    def connect(self, dispatch: Dispatch) -> Connection:
+        """A connection for this dispatch, rested or new; it reports to `connected` or `gone`."""
+        resting = self._resting.get(dispatch.destination)
+        while resting:
+            connection = resting.pop()
+            if _is_silent(connection.transport):
+                connection.dispatch = dispatch
+                self.loop.call_soon(dispatch.connected, connection)
+                return connection
+            connection.close()
+        connection = Connection(self, dispatch)
+        connection.opening = self.loop.create_task(self._open(connection, dispatch))
+        return connection
+
+    async def _open(self, connection: Connection, dispatch: Dispatch) -> None:
+        target, ca_file = dispatch.destination
+        options: dict[str, Any] = {}
+        if target.origin.scheme == "https":
+            options = {
+                "ssl": tls_context(ca_file or certifi.where()),
+                "server_hostname": target.origin.host,
+                "ssl_handshake_timeout": dispatch.limits.connect_timeout,
+                "ssl_shutdown_timeout": 1.0,
+            }
+        try:
+            # A numeric address: no name is looked up here.
+            await self.loop.create_connection(
+                lambda: connection, target.address, target.origin.port, **options
+            )
+        except OSError as error:
+            connection.opening = None
+            if connection.dispatch is not None:
+                connection.dispatch.refused(connection, error)
+
+    def rest(self, connection: Connection) -> None:
+        """Keep a free connection for the next order on its site."""
+        connection.dispatch = None
+        connection.sent = monotonic()
+        if sum(map(len, self._resting.values())) < KEEP_MOST:
+            self._resting.setdefault(connection.destination, []).append(connection)
+            self._keep_sweeping()
+        else:
+            connection.close()
+
+    def forget(self, connection: Connection) -> None:
+        resting = self._resting.get(connection.destination)
+        if resting is not None:
+            with suppress(ValueError):  # in use elsewhere, or already forgotten
+                resting.remove(connection)
+            if not resting:
+                del self._resting[connection.destination]
+
+    def _keep_sweeping(self) -> None:
+        if self._sweeper is None:
+            self._swept = monotonic()
+            self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        now = monotonic()
+        seconds, self._swept = now - self._swept, now
+        for dispatch in list(self.dispatches):
+            dispatch.tick(now, seconds, late=seconds > LATE_SECONDS)
+        for resting in list(self._resting.values()):
+            for connection in [one for one in resting if now - one.sent > KEEP_SECONDS]:
+                connection.close()
+        self._sweeper = None  # nothing to sweep: an idle process sleeps
+        if self.dispatches or self._resting:
+            self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)
+
+
+@lru_cache(maxsize=8)
+def tls_context(ca_file: str) -> ssl.SSLContext:
+    """Reading the authorities takes ten milliseconds or more: once a process."""
+    context = ssl.create_default_context(cafile=ca_file)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _is_silent(transport: asyncio.Transport) -> bool:
+    """Open, with nothing to read: an end or a reset that the loop has not seen yet would show."""
+    if transport.is_closing():
+        return False
+    poll = select.poll()
+    poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return not poll.poll(0)
+
+
+def _stop() -> None:
+    if Wire._current is not None:
+        Wire._current.stop()
+
+
+os.register_at_fork(after_in_child=Wire.forget_parents)
+atexit.register(_stop)
