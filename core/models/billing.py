@@ -196,6 +196,8 @@ class ChargeRecord(AppendOnlyModel):
     )
     create_date = models.DateTimeField(_("created"), auto_now_add=True, db_index=True)
     memo = models.CharField(_("memo"), max_length=200, blank=True)
+    # Of the form that made it, so that a double click is one top-up.
+    request_key = models.UUIDField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("top-up")
@@ -203,6 +205,13 @@ class ChargeRecord(AppendOnlyModel):
         ordering = ("-id",)
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="charge_amount_positive"),
+            # With a condition it is an index: without one SQLite makes the table anew, and the
+            # triggers that keep its rows from change would be lost with the old one.
+            models.UniqueConstraint(
+                fields=["request_key"],
+                name="charge_once_a_form",
+                condition=Q(request_key__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
