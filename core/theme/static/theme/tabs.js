@@ -1,0 +1,11 @@
+// Runs before simpleui's index.js reads the tabs it stored. Those that the menu still has get the
+// menu's present names (the language may have changed); the others may be of another user: dropped.
+(function () {
+  'use strict';
+  const stored = JSON.parse(sessionStorage.getItem('tabs') || '[]');
+  const lines = new Map(window.menus.map((line) => [line.eid, line]));
+  const tabs = stored
+    .filter((tab) => lines.has(tab.eid))
+    .map((tab) => Object.assign({}, tab, lines.get(tab.eid), {loading: false}));
+  sessionStorage.setItem('tabs', JSON.stringify(tabs.length ? tabs : [window.home]));
+})();
