@@ -28,7 +28,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 
 from booster import USER_AGENT
 from booster.address import Target
-from booster.exceptions import AddressRefused, PermanentError, TemporaryError
+from booster.exceptions import AddressRefused, PermanentError, SiteError, TemporaryError
 
 MAX_BYTES = 64 * 1024
 MAX_PATH = 8192
@@ -70,14 +70,31 @@ class Response:
             raise PermanentError("The site's answer is not JSON.", status=self.status) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One call and what came of it, for people to read."""
+
+    request: str
+    answer: str  # what was read of it, or in plain words why nothing was
+
+
 class SiteClient:
     """Calls one site over one keep-alive connection. For one thread; use it as a context manager.
 
     `timeout`: seconds a whole call may last. `ca_file`: certificates to trust instead of the
     public ones (a private site's own authority); no environment variable is looked at.
+    `exchanges`: a list that each call is written to.
     """
 
-    def __init__(self, target: Target, *, timeout: float = 5.0, ca_file: str | None = None) -> None:
+    def __init__(
+        self,
+        target: Target,
+        *,
+        timeout: float = 5.0,
+        ca_file: str | None = None,
+        exchanges: list[Exchange] | None = None,
+    ) -> None:
+        self._exchanges = exchanges
         self.target = target
         self._timeout = timeout
         self._call = _Call()
@@ -122,6 +139,17 @@ class SiteClient:
         caller's that must not be sent.
         """
         request = self._prepared(method, path, headers or {}, body)
+        try:
+            answer = self._exchange(request, max_bytes, accept)
+        except SiteError as error:
+            self._write_down(request, str(error))
+            raise
+        self._write_down(request, answer)
+        return answer
+
+    def _exchange(
+        self, request: requests.PreparedRequest, max_bytes: int, accept: Container[int]
+    ) -> Response:
         self._call.start(self._timeout)
         try:
             answer = self._adapter.send(request, stream=True, timeout=self._timeout)
@@ -152,6 +180,17 @@ class SiteClient:
             request.headers["Content-Length"] = str(len(body))
         request.body = body
         return request
+
+    def _write_down(self, request: requests.PreparedRequest, answer: Response | str) -> None:
+        if self._exchanges is None:
+            return
+        url = cast(str, request.url)
+        head = f"{request.method} {url[len(self._base) :]} HTTP/1.1"
+        headers = {"Host": self._base.partition("://")[2], **request.headers}
+        if isinstance(answer, Response):
+            answer = _as_text(f"HTTP/1.1 {answer.status}", answer.headers, answer.body)
+        body = cast(bytes | None, request.body) or b""
+        self._exchanges.append(Exchange(_as_text(head, headers, body), answer))
 
     def _check_whole_head(self) -> None:
         """http.client takes the end of the connection for the end of the headers; it is none."""
@@ -234,6 +273,11 @@ def _read(answer: requests.Response, max_bytes: int) -> bytes:
             f"The site's answer is longer than {max_bytes} bytes.", status=answer.status_code
         )
     return content
+
+
+def _as_text(first: str, headers: Mapping[str, str], body: bytes) -> str:
+    lines = [first, *(f"{name}: {value}" for name, value in headers.items())]
+    return "\n".join(lines) + "\n\n" + body.decode("utf-8", "replace")
 
 
 class _Call:
