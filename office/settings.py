@@ -74,7 +74,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.messages.context_processors.messages",
             ],
             # simpleui's own tags write raw JSON into <script>; ours escape it.
-            "libraries": {},
+            "libraries": {"simpletags": "core.theme.simpletags"},
         },
     },
 ]
@@ -133,6 +133,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_TEMPLATE = "axes/locked.html"
 AXES_VERBOSE = False
 
 LANGUAGE_CODE = env.text("LANGUAGE_CODE", "en")
@@ -188,6 +189,19 @@ IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 SIMPLEUI_ANALYSIS = False
 SIMPLEUI_HOME_INFO = False
 SIMPLEUI_STATIC_OFFLINE = True
+# The menu's order, and the icon of each model.
+SIMPLEUI_ICON = {
+    "Order": "fas fa-play-circle",
+    "Customer": "fas fa-users",
+    "ChargeRecord": "fas fa-wallet",
+    "LedgerEntry": "fas fa-book",
+    "PricePolicy": "fas fa-tags",
+    "Site": "fas fa-server",
+    "Administrator": "fas fa-user-tie",
+    "Group": "fas fa-user-shield",
+}
+# core.theme.simpletags stands in front of simpleui's library of that name on purpose.
+SILENCED_SYSTEM_CHECKS = ["templates.W003"]
 
 LOGGING = {
     "version": 1,
