@@ -1,0 +1,112 @@
+"""The videos of the site: a small built-in shelf, or one read from a file, and numbered extras."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z")
+EXTRA = re.compile(r"v([1-9][0-9]{0,6})\Z")
+MAX_VIEWS = 1 << 53  # beyond it JavaScript would show another number than we have
+RECENT_ORDERS = 8
+SCENES = ("sea", "hills", "city", "dunes", "peaks", "stars")
+
+
+class CatalogueError(ValueError):
+    """A catalogue file that cannot be used; the message says where and why."""
+
+
+@dataclass(slots=True)
+class Video:
+    id: str
+    title: str
+    title_zh: str
+    views: int
+    scene: str
+    recent_orders: deque[str] = field(default_factory=lambda: deque(maxlen=RECENT_ORDERS))
+
+
+class Catalogue:
+    """Videos by id. `v1` … `v<extra>` exist too, and are made when first asked for."""
+
+    def __init__(self, videos: list[Video], extra: int = 0) -> None:
+        self.extra = extra
+        self.named = tuple(videos)
+        self._videos = {video.id: video for video in videos}
+
+    def get(self, video_id: str) -> Video | None:
+        return self._videos.get(video_id) or self._new_extra(video_id)
+
+    def counts(self) -> dict[str, int]:
+        return {video.id: video.views for video in self._videos.values()}
+
+    def _new_extra(self, video_id: str) -> Video | None:
+        match = EXTRA.match(video_id)
+        if match is None or int(match[1]) > self.extra:
+            return None
+        number = int(match[1])
+        video = Video(
+            id=video_id,
+            title=f"Episode {number}",
+            title_zh=f"第 {number} 集",
+            views=0,
+            scene=SCENES[number % len(SCENES)],
+        )
+        self._videos[video_id] = video
+        return video
+
+
+def built_in() -> list[Video]:
+    return [Video(*row) for row in BUILT_IN]
+
+
+def read_catalogue(path: Path) -> list[Video]:
+    """Videos from a JSON list of {"id", "title"} with optional "title_zh", "views", "scene".
+
+    Raises CatalogueError.
+    """
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CatalogueError(f"{path}: {error}") from error
+    if not isinstance(rows, list) or not rows:
+        raise CatalogueError(f"{path}: not a list of videos")
+    videos = [_video(row, f"{path}: video {number}") for number, row in enumerate(rows, 1)]
+    if len({video.id for video in videos}) != len(videos):
+        raise CatalogueError(f"{path}: two videos have the same id")
+    return videos
+
+
+def _video(row: object, where: str) -> Video:
+    if not isinstance(row, dict):
+        raise CatalogueError(f"{where}: not an object")
+    video_id, title, views = row.get("id"), row.get("title"), row.get("views", 0)
+    if not isinstance(video_id, str) or not SLUG.match(video_id):
+        raise CatalogueError(f"{where}: the id must be a slug such as harbour-at-dawn")
+    if not isinstance(title, str) or not title.strip():
+        raise CatalogueError(f"{where}: no title")
+    if not isinstance(views, int) or not 0 <= views <= MAX_VIEWS:
+        raise CatalogueError(f"{where}: views must be a whole number")
+    scene = row.get("scene", SCENES[len(video_id) % len(SCENES)])
+    if scene not in SCENES:
+        raise CatalogueError(f"{where}: the scene must be one of {', '.join(SCENES)}")
+    return Video(video_id, title, str(row.get("title_zh", title)), views, scene)
+
+
+BUILT_IN: tuple[tuple[str, str, str, int, str], ...] = (
+    ("harbour-at-dawn", "Harbour at Dawn", "黎明的港湾", 18_204, "sea"),
+    ("night-train-north", "Night Train North", "北上夜车", 9_731, "stars"),
+    ("tea-terraces-in-spring", "Tea Terraces in Spring", "春日茶山", 26_480, "hills"),
+    ("city-of-lanterns", "City of Lanterns", "灯火之城", 51_962, "city"),
+    ("wind-over-the-dunes", "Wind over the Dunes", "大漠风声", 7_315, "dunes"),
+    ("first-snow-on-the-pass", "First Snow on the Pass", "山口初雪", 12_058, "peaks"),
+    ("the-lighthouse-keeper", "The Lighthouse Keeper", "守灯塔的人", 33_847, "sea"),
+    ("cranes-in-the-mist", "Cranes in the Mist", "雾中鹤影", 4_926, "hills"),
+    ("rooftops-in-july", "Rooftops in July", "七月的屋顶", 15_390, "city"),
+    ("stargazing-for-beginners", "Stargazing for Beginners", "观星入门", 41_173, "stars"),
+    ("crossing-the-salt-flats", "Crossing the Salt Flats", "穿越盐湖", 2_684, "dunes"),
+    ("a-week-at-the-glacier", "A Week at the Glacier", "冰川一周", 20_519, "peaks"),
+)
