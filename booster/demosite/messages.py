@@ -1,0 +1,90 @@
+"""One request, one answer, and how an answer looks on the wire."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+if TYPE_CHECKING:
+    from .faults import Fault
+
+JSON = b"application/json"
+HTML = b"text/html; charset=utf-8"
+TEXT = b"text/plain; charset=utf-8"
+
+HEAD = b"HTTP/1.1 %d %b\r\nDate: %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n%b%b\r\n"
+REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+
+
+class Request:
+    __slots__ = ("body", "headers", "keep_alive", "method", "target")
+
+    def __init__(self) -> None:
+        self.method = b""
+        self.target = b""
+        self.headers: dict[bytes, bytes] = {}  # names in lower case
+        self.body = b""
+        self.keep_alive = True
+
+    @property
+    def has_body(self) -> bool:
+        """Whether one was announced; without that a request has none (RFC 9112, 6.3)."""
+        return b"content-length" in self.headers or b"transfer-encoding" in self.headers
+
+    @property
+    def segments(self) -> list[str]:
+        """The path, decoded, without its first slash: `/videos/a` is ["videos", "a"]."""
+        return [unquote(part) for part in self._split().path.removeprefix("/").split("/")]
+
+    def query(self, name: str) -> str:
+        return parse_qs(self._split().query).get(name, [""])[-1]
+
+    def header(self, name: bytes) -> str:
+        return self.headers.get(name, b"").decode("latin-1")
+
+    def _split(self) -> SplitResult:
+        target = self.target.decode("latin-1")
+        # `//host/x` is a path here, while `http://host/x` (the form for proxies) names the host.
+        return urlsplit("/" + target.lstrip("/") if target.startswith("/") else target)
+
+
+class Answer:
+    """`fault` is set when the answer must go wrong on its way out."""
+
+    __slots__ = ("body", "content_type", "fault", "headers", "status")
+
+    def __init__(
+        self,
+        body: bytes,
+        content_type: bytes = JSON,
+        status: int = 200,
+        headers: bytes = b"",
+    ) -> None:
+        self.body = body
+        self.content_type = content_type
+        self.status = status
+        self.headers = headers  # further header lines, each with its line end
+        self.fault: Fault | None = None
+
+    @classmethod
+    def json(cls, value: object, status: int = 200, headers: bytes = b"") -> Answer:
+        return cls(json.dumps(value, ensure_ascii=False).encode(), JSON, status, headers)
+
+    @classmethod
+    def error(cls, status: int, why: str = "", headers: bytes = b"") -> Answer:
+        reason = why or REASONS[status].decode()
+        return cls.json({"error": reason}, status, headers)
+
+    def head(self, date: bytes, connection: bytes = b"") -> bytes:
+        """Status line and headers, to the empty line. `connection` is a whole header line."""
+        return HEAD % (
+            self.status,
+            REASONS.get(self.status, b"Unknown"),
+            date,
+            self.content_type,
+            len(self.body),
+            self.headers,
+            connection,
+        )
