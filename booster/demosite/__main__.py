@@ -1,0 +1,109 @@
+"""`python -m booster.demosite --port 8001`: starts the site, or says in one line why not."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import ssl
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from .catalogue import Catalogue, CatalogueError, built_in, read_catalogue
+from .plays import PlayBook
+from .public import PublicFiles
+from .server import Address, Server
+from .site import Site
+from .state import StateError, StateFile
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"demosite: {message}\n")
+
+
+def main() -> None:
+    logging.basicConfig(format="demosite: %(message)s")
+    parser = _parser()
+    options = parser.parse_args()
+    try:
+        videos = read_catalogue(options.videos) if options.videos else built_in()
+        book = PlayBook(Catalogue(videos, options.extra))
+        state = StateFile(options.state, book) if options.state else None
+        if state is not None:
+            state.load()
+        address = Address(options.host, options.port, _tls(options.tls))
+    except (CatalogueError, StateError) as error:
+        parser.error(str(error))
+    except (OSError, ssl.SSLError) as error:
+        parser.error(f"argument --tls: {error}")
+    site = Site(book, PublicFiles(options.public), control=options.control)
+    try:
+        _run(Server(site, state), address)
+    except OSError as error:
+        sys.exit(f"demosite: cannot listen on {options.host}:{options.port}: {error.strerror}")
+    except StateError as error:
+        sys.exit(f"demosite: {error}")
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="python -m booster.demosite", description="A real little video site.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=_port, default=8001, help="0 takes a free one")
+    parser.add_argument("--public", type=_folder, metavar="DIR", help="files served at the root")
+    parser.add_argument("--state", type=Path, metavar="FILE", help="keeps counters over restarts")
+    parser.add_argument("--videos", type=Path, metavar="FILE", help="a catalogue, as JSON")
+    parser.add_argument(
+        "--extra", type=_amount, default=0, metavar="N", help="videos v1 to vN exist as well"
+    )
+    parser.add_argument(
+        "--tls", type=Path, nargs=2, metavar=("CERT", "KEY"), help="serve https, PEM files"
+    )
+    parser.add_argument(
+        "--control", action="store_true", help="faults on request; for tests, never in public"
+    )
+    return parser
+
+
+def _run(server: Server, address: Address) -> None:
+    try:
+        import uvloop
+    except ImportError:  # it is a matter of speed only
+        asyncio.run(server.run(address))
+    else:
+        uvloop.run(server.run(address))
+
+
+def _tls(files: list[Path] | None) -> ssl.SSLContext | None:
+    if files is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate, key = files
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+def _port(text: str) -> int:
+    return _within(text, 65_535, "a port is a number from 0 to 65535")
+
+
+def _amount(text: str) -> int:
+    return _within(text, 1_000_000, "an amount is a number from 0 to 1000000")
+
+
+def _within(text: str, most: int, why: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= most):
+        raise argparse.ArgumentTypeError(f"{text!r}: {why}")
+    return int(text)
+
+
+def _folder(text: str) -> Path:
+    folder = Path(text)
+    if not folder.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a folder")
+    return folder
+
+
+if __name__ == "__main__":
+    main()
