@@ -178,6 +178,31 @@ def test_an_order_for_another_host_is_refused_and_nothing_is_sent(
     assert (site.connections, elsewhere.connections) == before
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "2130706433",
+        "0x7f000001",
+        "0x7F.0.0.1",
+        "0177.0.0.1",
+        "127.0.0.01",
+        "127.1",
+        "1.1.1.0x1",
+        "08.8.8.8",
+        "8.8.8",
+        "134744072",
+        "256.1.1.1",
+        "1.2.3.4.5",
+        "videos.1",
+        "0x",
+        "example.0x1f",
+    ],
+)
+def test_an_ip_address_in_an_odd_notation_is_not_even_read(host: str) -> None:
+    with pytest.raises(AddressRefused, match="odd notation"):
+        Origin.parse(f"http://{host}:8001/")
+
+
 PRIVATE_LITERALS = [
     "127.0.0.1",
     "127.8.9.10",
