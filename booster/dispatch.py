@@ -461,7 +461,8 @@ class Dispatch:
             self._bearable = FAILURES + self._busy
         self._failures += 1
         silence = monotonic() - self._progress_at
-        stalled = silence > 0.8 * self.limits.first_byte_timeout
+        # The last few plays of an order may hang together: then there is nothing to protect.
+        stalled = silence > 0.8 * self.limits.first_byte_timeout and self._has_fresh()
         if self._failures >= (FEW_FAILURES if stalled else self._bearable):
             self.halt(stopped, f"{why}; {self._failures} plays in a row failed")
 

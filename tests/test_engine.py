@@ -1,0 +1,790 @@
+"""The engine against real servers, honest and hostile: every play ends in exactly one outcome."""
+
+import multiprocessing
+import os
+import random
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import trustme
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from booster import USER_AGENT
+from booster.address import Origin, Target
+from booster.engine import Limits, Report, Tally, Window, deliver
+from booster.message import AnswerHead, Message
+from booster.play import PlayRequest
+from tests.faulty_site import FAULTS, FaultySite
+from tests.raw_server import Connection, RawServer, Script, always, answer
+
+PLAY = PlayRequest(
+    method="POST",
+    path="/api/videos/v1/plays",
+    headers=(("Idempotency-Key", "7-1:{sequence}"), ("X-Play-Order", "7-1")),
+    body=b"",
+    counted=frozenset({200, 204}),
+    idempotent=False,
+)
+SAFE_PLAY = replace(PLAY, idempotent=True)
+QUICK = Limits(connections=8, connect_timeout=1, first_byte_timeout=0.5, answer_timeout=1.0)
+
+
+class MemoryBook:
+    """An order of so many plays, in windows; it keeps what the engine tells it."""
+
+    def __init__(
+        self, plays: int, *, window: int = 100, lease: float = 60.0, pause: float = 0.0
+    ) -> None:
+        self.plays, self.window, self.lease, self.pause = plays, window, lease, pause
+        self.next = 1
+        self.reserved: list[Window] = []
+        self.checkpoints: list[tuple[Window, Tally]] = []
+        self.threads: set[int] = set()
+
+    def reserve(self) -> Window | None:
+        self.threads.add(threading.get_ident())
+        count = min(self.window, self.plays - self.next + 1)
+        if count <= 0:
+            return None
+        self.reserved.append(Window(self.next, count, time.monotonic() + self.lease))
+        self.next += count
+        return self.reserved[-1]
+
+    def checkpoint(self, window: Window, tally: Tally) -> Window | None:
+        self.checkpoints.append((window, tally))
+        time.sleep(self.pause)
+        return None if tally.halted else self.reserve()
+
+
+class LostLease(Exception):
+    pass
+
+
+def target(port: int, *, scheme: str = "http", host: str = "127.0.0.1") -> Target:
+    return Target(Origin(scheme, host, port), "127.0.0.1")
+
+
+def send(
+    port: int,
+    book: MemoryBook | int,
+    play: PlayRequest = PLAY,
+    limits: Limits = QUICK,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Report:
+    if isinstance(book, int):
+        book = MemoryBook(book)
+    report = deliver(target(port), play, book, limits, should_stop)
+    assert [window for window, _ in book.checkpoints] == book.reserved
+    for window, tally in book.checkpoints:
+        assert tally.ended == window.count
+    assert report.tally.ended == sum(window.count for window in book.reserved)
+    return report
+
+
+# --- windows and the book
+
+
+def test_every_play_of_every_window_is_sent_and_counted() -> None:
+    with FaultySite() as site:
+        report = send(site.port, MemoryBook(1050, window=100))
+    assert (report.stopped, report.reason) == ("drained", "")
+    assert report.tally == Tally(counted=1050, statuses={200: 1050})
+    assert sorted(site.received) == list(range(1, 1051))
+
+
+def test_an_order_without_plays_opens_no_connection() -> None:
+    with FaultySite() as site:
+        report = send(site.port, 0)
+    assert report.stopped == "drained"
+    assert site.connections == 0
+
+
+def test_windows_are_checkpointed_once_and_in_order_though_later_ones_end_first() -> None:
+    slow_first = threading.Event()
+
+    def choose(number: int) -> str:
+        if number == 1:
+            slow_first.set()
+            return "hangs after"
+        return "ok"
+
+    book = MemoryBook(200, window=100)
+    with FaultySite(choose) as site:
+        report = send(site.port, book)
+    assert slow_first.is_set()
+    assert [window.first for window, _ in book.checkpoints] == [1, 101]
+    assert book.checkpoints[0][1].uncertain == 1
+    assert report.tally.counted == 199
+
+
+def test_the_book_is_only_ever_touched_in_the_callers_thread() -> None:
+    book = MemoryBook(500, window=50)
+    with FaultySite() as site:
+        send(site.port, book)
+    assert book.threads == {threading.get_ident()}
+
+
+def test_a_slow_checkpoint_does_not_slow_the_wire() -> None:
+    limits = Limits(connections=8)
+    seconds = []
+    with FaultySite(delay=0.005) as site:
+        for pause in (0.0, 0.05):
+            report = send(site.port, MemoryBook(1600, window=200, pause=pause), limits=limits)
+            assert report.tally.counted == 1600
+            seconds.append(report.seconds - pause)  # nothing is sent during the last one
+    assert seconds[1] < seconds[0] * 1.05
+
+
+def test_what_the_book_raises_stops_the_wire_and_comes_out_unchanged() -> None:
+    error = LostLease("somebody else owns this order")
+
+    class Fenced(MemoryBook):
+        def checkpoint(self, window: Window, tally: Tally) -> Window | None:
+            raise error
+
+    with FaultySite(delay=0.01) as site:
+        with pytest.raises(LostLease) as caught:
+            deliver(target(site.port), PLAY, Fenced(100_000, window=50), QUICK, lambda: False)
+        time.sleep(0.05)  # what was in flight arrives
+        arrived = len(site.received)
+        time.sleep(0.3)
+        assert len(site.received) == arrived
+    assert caught.value is error
+    assert arrived < 50 + 100
+
+
+def test_several_threads_deliver_at_once() -> None:
+    reports: list[Report] = []
+    with FaultySite() as site:
+        threads = [
+            threading.Thread(target=lambda: reports.append(send(site.port, 700))) for _ in range(6)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+    assert [report.tally.counted for report in reports] == [700] * 6
+    assert site.plays == 4200
+
+
+def test_a_forked_child_has_a_wire_of_its_own() -> None:
+    def child(queue: "multiprocessing.Queue[int]") -> None:
+        queue.put(send(site.port, 50).tally.counted)
+
+    with FaultySite() as site:
+        assert send(site.port, 50).tally.counted == 50  # the parent's wire runs
+        context = multiprocessing.get_context("fork")
+        queue = context.Queue()
+        process = context.Process(target=child, args=(queue,))
+        process.start()
+        assert queue.get(timeout=10) == 50
+        process.join(10)
+        assert send(site.port, 50).tally.counted == 50
+    assert process.exitcode == 0
+
+
+def test_the_next_order_on_a_site_uses_the_same_connections() -> None:
+    with FaultySite() as site:
+        for _ in range(20):
+            assert send(site.port, 100).tally.counted == 100
+    assert site.connections <= QUICK.connections
+
+
+def test_a_connection_that_the_site_closed_meanwhile_is_not_used_again() -> None:
+    def one_play(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(answer())
+
+    with RawServer(one_play) as server:
+        for _ in range(5):
+            assert send(server.port, 1).tally == Tally(counted=1, statuses={200: 1})
+            time.sleep(0.02)
+
+
+def test_free_connections_are_closed_after_a_while() -> None:
+    ended = threading.Event()
+
+    def script(connection: Connection) -> None:
+        while connection.read_request():
+            connection.send(answer())
+        ended.set()
+
+    with RawServer(script) as server:
+        send(server.port, 1)
+        assert ended.wait(4)
+
+
+# --- what a play looks like
+
+
+def test_a_play_names_itself_and_its_order_and_carries_its_number() -> None:
+    play = replace(PLAY, path="/p/{sequence}?n={sequence}", body=b'{"n":{sequence}}')
+    with RawServer() as server:
+        report = send(server.port, MemoryBook(12), play, Limits(connections=1))
+    assert report.tally.counted == 12
+    head, _, body = server.requests[9].partition(b"\r\n\r\n")
+    assert head.split(b"\r\n") == [
+        b"POST /p/10?n=10 HTTP/1.1",
+        b"Host: 127.0.0.1:%d" % server.port,
+        b"User-Agent: " + USER_AGENT.encode(),
+        b"Accept-Encoding: identity",
+        b"Idempotency-Key: 7-1:10",
+        b"X-Play-Order: 7-1",
+        b"Content-Length: 8",
+    ]
+    assert body == b'{"n":10}'
+    assert server.requests[8].endswith(b'Content-Length: 7\r\n\r\n{"n":9}')
+
+
+def test_a_get_without_a_body_announces_no_length() -> None:
+    with RawServer() as server:
+        report = send(server.port, 3, replace(PLAY, method="GET"))
+    assert report.tally.counted == 3
+    assert not any(b"content-length" in request.lower() for request in server.requests)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"headers": (("X-Play-Order", "7-1\r\nX-Evil: 1"),)},
+        {"headers": (("X-Play-Order", "7-1\n"),)},
+        {"headers": (("X-Evil: 1\r\nX", "1"),)},
+        {"headers": (("User-Agent", "Mozilla/5.0"),)},
+        {"headers": (("X-Forwarded-For", "203.0.113.9"),)},
+        {"headers": (("Host", "elsewhere.example"),)},
+        {"headers": (("Content-Length", "5"),)},
+        {"path": "/a HTTP/1.1\r\nHost: evil\r\n\r\n"},
+        {"path": "http://elsewhere.example/"},
+        {"path": "//elsewhere.example/"},
+        {"method": "POST / HTTP/1.1\r\n"},
+        {"method": "CONNECT"},
+        {"method": "HEAD"},
+        {"method": "POST\n"},
+    ],
+)
+def test_a_play_that_would_forge_something_is_refused_before_a_byte_is_sent(
+    forged: dict[str, object],
+) -> None:
+    book = MemoryBook(5)
+    with RawServer() as server, pytest.raises(ValueError, match="not a"):
+        deliver(target(server.port), replace(PLAY, **forged), book, QUICK, lambda: False)  # type: ignore[arg-type]
+    assert server.connections == 0
+    assert book.reserved == []
+
+
+@given(
+    number=st.integers(1, 10**12),
+    body=st.lists(st.sampled_from(["{sequence}", "a", "é", "{", "}", "\r\n"])).map("".join),
+    value=st.lists(st.sampled_from(["{sequence}", "v", "-"]), min_size=1).map("".join),
+)
+def test_the_bytes_of_a_play_are_those_of_its_text_with_the_number_filled_in(
+    number: int, body: str, value: str
+) -> None:
+    play = replace(PLAY, headers=(("X-Key", value),), body=body.encode())
+    digits = b"%d" % number
+    message = Message(Origin("http", "site.example", 80), play)
+    sent = digits.join(message.parts(len(digits)))
+    head, _, sent_body = sent.partition(b"\r\n\r\n")
+    assert sent_body == body.replace("{sequence}", str(number)).encode()
+    assert head.split(b"\r\n")[-1] == b"Content-Length: %d" % len(sent_body)
+    assert b"\r\nHost: site.example\r\n" in head
+    assert b"X-Key: " + value.replace("{sequence}", str(number)).encode() in head
+    assert (message.constant == sent) is (b"{sequence}" not in (value + body).encode())
+
+
+# --- answers of every shape
+
+
+@pytest.mark.parametrize(
+    "shape",
+    ["chunked", "early hints", "in two reads", "closes after", "ends with the connection"],
+)
+def test_a_whole_answer_counts_whatever_its_shape(shape: str) -> None:
+    with FaultySite(lambda number: shape) as site:
+        report = send(site.port, 60)
+    assert report.tally == Tally(counted=60, statuses={200: 60})
+    assert site.plays == 60
+
+
+def test_an_answer_that_comes_byte_by_byte_counts() -> None:
+    def drip(connection: Connection) -> None:
+        while connection.read_request():
+            connection.drip(answer(b"ok"), every=0.001)
+
+    with RawServer(drip) as server:
+        assert send(server.port, 5, limits=Limits(connections=1)).tally.counted == 5
+
+
+def test_an_answer_without_a_body_counts() -> None:
+    with RawServer(always(b"HTTP/1.1 204 No Content\r\n\r\n")) as server:
+        assert send(server.port, 30).tally == Tally(counted=30, statuses={204: 30})
+
+
+def test_different_counted_statuses_are_told_apart() -> None:
+    script = always(answer(), b"HTTP/1.1 204 No Content\r\n\r\n")
+    with RawServer(script) as server:
+        tally = send(server.port, 300, limits=Limits(connections=1)).tally
+    assert tally == Tally(counted=300, statuses={200: 150, 204: 150})
+
+
+@pytest.mark.parametrize(
+    "fault",
+    """
+    half a head, half a body, hangs up, reset after, two answers, one and a half, a long body,
+    a long head, no http
+    """.replace("\n", " ").split(","),
+)
+def test_what_is_no_single_whole_answer_leaves_a_play_uncertain(fault: str) -> None:
+    fault = fault.strip()
+    with FaultySite(lambda number: fault if number == 3 else "ok") as site:
+        report = send(site.port, 40)
+    assert report.stopped == "drained"
+    assert (report.tally.counted, report.tally.uncertain) == (39, 1)
+    assert site.received.count(3) == 1
+
+
+def test_bytes_that_nobody_asked_for_close_the_connection() -> None:
+    closed = threading.Event()
+
+    def talkative(connection: Connection) -> None:
+        connection.send(answer())  # before being asked
+        while connection.read_request():
+            connection.send(answer())
+        closed.set()
+
+    with RawServer(talkative) as server:
+        report = send(server.port, 1)
+        assert closed.wait(2)
+    # If the play was on its way already, nobody can tell what was answered.
+    assert report.tally.counted + report.tally.not_sent + report.tally.uncertain == 1
+
+
+def test_a_site_that_never_answers_is_left_after_the_first_byte_timeout() -> None:
+    with FaultySite(lambda number: "hangs before") as site:
+        report = send(site.port, 10_000)
+    assert report.stopped == "unavailable"
+    assert "did not answer within 0.5 seconds" in report.reason
+    assert report.seconds < 5
+    assert report.tally.uncertain == len(site.received) < 20
+    assert report.tally.counted == 0
+
+
+def test_a_site_that_drips_its_answer_is_left_after_the_answer_timeout() -> None:
+    def drip(connection: Connection) -> None:
+        connection.read_request()
+        connection.drip(answer(b"x" * 1000), every=0.05)
+
+    with RawServer(drip) as server:
+        report = send(server.port, 1)
+    assert report.tally.uncertain == 1
+    assert 0.9 < report.seconds < 2.5
+
+
+def test_a_site_that_accepts_no_connection_is_left_after_the_connect_timeout() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        fillers = [socket.socket() for _ in range(3)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+        report = send(port, 100)
+        for filler in fillers:
+            filler.close()
+    assert (report.stopped, report.tally.not_sent) == ("unavailable", 100)
+    assert "accepted no connection within 1 seconds" in report.reason
+    assert report.seconds < 3
+
+
+def test_a_site_that_refuses_connections_is_left_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    report = send(port, 250)
+    assert report.stopped == "unavailable"
+    assert report.reason == f"http://127.0.0.1:{port} refused the connection"
+    assert report.tally == Tally(not_sent=250 - 50, halted=True) or report.tally.not_sent == 200
+    assert report.seconds < 1
+
+
+# --- refusals
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410])
+def test_a_refusal_of_the_whole_order_stops_it(status: int) -> None:
+    with RawServer(always(answer(status=f"{status} No"))) as server:
+        report = send(server.port, 10_000)
+    assert report.stopped == "refused"
+    assert report.reason == f"the site answered {status} to a play"
+    assert 1 <= report.tally.refused == len(server.requests) <= 8
+    assert report.tally.counted == report.tally.uncertain == 0
+
+
+def test_a_redirect_is_never_followed() -> None:
+    with RawServer() as elsewhere:
+        moved = answer(status="307 Moved", headers=(f"Location: {elsewhere.url}/x",))
+        with RawServer(always(moved)) as server:
+            report = send(server.port, 500)
+    assert report.stopped == "refused"
+    assert report.reason == f"the site redirects plays (307) to '{elsewhere.url}/x'"
+    assert report.tally.refused == len(server.requests)
+    assert elsewhere.connections == 0
+
+
+def test_a_refused_play_does_not_stop_the_others() -> None:
+    with FaultySite(lambda number: "conflict" if number % 10 == 0 else "ok") as site:
+        report = send(site.port, 500)
+    assert report.tally == Tally(counted=450, refused=50, statuses={200: 450, 409: 50})
+
+
+def test_a_site_that_refuses_play_after_play_is_left() -> None:
+    with FaultySite(lambda number: "conflict") as site:
+        report = send(site.port, 10_000)
+    assert report.stopped == "refused"
+    assert len(site.received) < 50
+
+
+# --- again
+
+
+def first_time(fault: str) -> Callable[[int], str]:
+    """It befalls each 35th play, once."""
+    seen: set[int] = set()
+
+    def choose(number: int) -> str:
+        if number % 35 or number in seen:
+            return "ok"
+        seen.add(number)
+        return fault
+
+    return choose
+
+
+@pytest.mark.parametrize("fault", ["busy", "unavailable"])
+def test_what_was_surely_not_counted_is_sent_again(fault: str) -> None:
+    with FaultySite(first_time(fault)) as site:
+        report = send(site.port, 140)
+    assert (report.stopped, report.tally.counted) == ("drained", 140)
+    assert set(site.counted.values()) == {1}
+    assert len(site.received) == 144
+
+
+@pytest.mark.parametrize("fault", ["error after", "reset after", "half a body", "hangs after"])
+def test_what_may_have_been_counted_is_not_sent_again(fault: str) -> None:
+    with FaultySite(first_time(fault)) as site:
+        report = send(site.port, 140)
+    assert (report.tally.counted, report.tally.uncertain) == (136, 4)
+    assert set(site.counted.values()) == {1}
+
+
+@pytest.mark.parametrize("fault", ["error after", "reset after", "half a body", "hangs after"])
+def test_what_may_have_been_counted_is_sent_again_where_the_site_knows_its_number(
+    fault: str,
+) -> None:
+    with FaultySite(first_time(fault), idempotent=True) as site:
+        report = send(site.port, 140, SAFE_PLAY)
+    assert (report.stopped, report.tally.counted) == ("drained", 140)
+    assert site.plays == 140
+
+
+def test_a_play_that_was_in_doubt_once_is_not_called_refused_later() -> None:
+    seen: set[int] = set()
+
+    def choose(number: int) -> str:
+        if number != 5:
+            return "ok"
+        fault = "conflict" if number in seen else "reset after"
+        seen.add(number)
+        return fault
+
+    with FaultySite(choose, idempotent=True) as site:
+        report = send(site.port, 50, SAFE_PLAY)
+    assert (report.tally.counted, report.tally.uncertain, report.tally.refused) == (49, 1, 0)
+    assert site.plays == 50
+
+
+def test_retry_after_is_honoured() -> None:
+    busy = answer(status="503 Busy", headers=("Retry-After: 1",))
+
+    def script(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(busy)
+        times.append(time.monotonic())
+        while connection.read_request():
+            times.append(time.monotonic())
+            connection.send(answer())
+
+    times: list[float] = []
+    with RawServer(script) as server:
+        report = send(server.port, 5, limits=Limits(connections=1))
+    assert report.tally == Tally(counted=5, statuses={503: 1, 200: 5})
+    assert report.retry_after == 1
+    assert 1.0 <= times[1] - times[0] < 1.5
+
+
+def test_a_long_retry_after_ends_the_run_and_is_reported() -> None:
+    busy = answer(status="429 Too Many Requests", headers=("Retry-After: 120",))
+    with RawServer(always(busy)) as server:
+        report = send(server.port, 1000)
+    assert report.stopped == "unavailable"
+    assert report.retry_after == 120
+    assert report.reason == "the site answered 429 to a play and asks to wait 120 seconds"
+    assert report.tally.refused == len(server.requests) <= 8
+    assert report.tally.uncertain == 0
+    assert report.seconds < 1
+
+
+def test_a_site_that_only_ever_says_busy_is_left() -> None:
+    with FaultySite(lambda number: "busy") as site:
+        report = send(site.port, 10_000)
+    assert report.stopped == "unavailable"
+    assert report.tally.counted == report.tally.uncertain == 0
+    assert len(site.received) < 60
+    assert report.seconds < 20
+
+
+# --- stopping
+
+
+def test_a_stop_takes_effect_within_a_round_trip() -> None:
+    stop = threading.Event()
+    asked: list[float] = []
+
+    def should_stop() -> bool:
+        asked.append(time.monotonic())
+        return stop.is_set()
+
+    with FaultySite(delay=0.01) as site:
+        threading.Timer(0.4, stop.set).start()
+        report = send(site.port, MemoryBook(100_000, window=100), should_stop=should_stop)
+    assert report.stopped == "stopped"
+    assert 0.4 < report.seconds < 0.7
+    assert report.tally.counted == site.plays
+    assert report.tally.uncertain == 0
+    assert report.tally.not_sent > 0
+    gaps = [later - earlier for earlier, later in pairwise(asked)]
+    assert max(gaps) < 0.2
+
+
+def test_plays_in_flight_at_a_stop_are_awaited_a_little_and_then_uncertain() -> None:
+    with FaultySite(lambda number: "hangs after") as site:
+        stop_at = time.monotonic() + 0.3
+        report = send(
+            site.port,
+            100,
+            limits=Limits(connections=4),
+            should_stop=lambda: time.monotonic() > stop_at,
+        )
+    assert report.stopped == "stopped"
+    assert report.tally.uncertain == len(site.received) == 4
+    assert report.tally.not_sent == 96
+    assert 2.0 < report.seconds < 3.5
+
+
+def test_nothing_of_an_expired_window_is_sent() -> None:
+    with FaultySite(delay=0.02) as site:
+        book = MemoryBook(10_000, window=5000, lease=0.3)
+        began = time.monotonic()
+        report = send(site.port, book, limits=Limits(connections=4))
+    assert report.stopped == "expired"
+    assert "ran out" in report.reason
+    assert time.monotonic() - began < 0.8
+    assert report.tally.counted == len(site.received)
+    assert report.tally.not_sent == 10_000 - report.tally.counted
+
+
+def test_a_process_stopped_past_its_lease_sends_nothing_when_it_goes_on() -> None:
+    program = """
+        import time
+        from tests.test_engine import *
+        site = int(__import__("sys").argv[1])
+        book = MemoryBook(100_000_000, window=50_000_000, lease=1.0)
+        print("ready", flush=True)
+        report = deliver(target(site), PLAY, book, Limits(connections=16), lambda: False)
+        print(report.stopped, report.tally.counted + report.tally.uncertain, flush=True)
+    """
+    for delay in (0.0, 0.003):
+        with FaultySite(delay=delay) as site:
+            process = subprocess.Popen(
+                [sys.executable, "-c", textwrap.dedent(program), str(site.port)],
+                stdout=subprocess.PIPE,
+                text=True,
+                env={**os.environ, "DJANGO_SETTINGS_MODULE": "office.settings"},
+            )
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(0.4)
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(0.3)  # what was in flight arrives
+            arrived = len(site.received)
+            assert arrived > 100
+            time.sleep(0.8)
+            process.send_signal(signal.SIGCONT)
+            output = process.stdout.readline()
+            process.wait(10)
+            process.stdout.close()
+            assert output == f"expired {arrived}\n"
+            assert len(site.received) == arrived
+
+
+# --- TLS
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
+    file = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(file))
+    return str(file)
+
+
+@contextmanager
+def tls_site(authority: trustme.CA, name: str, script: Script) -> Iterator[RawServer]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    names: list[str | None] = []
+    context.sni_callback = lambda sock, asked, context: names.append(asked)
+    with RawServer(script, tls=context) as server:
+        server.names = names  # type: ignore[attr-defined]
+        yield server
+
+
+def test_tls_goes_to_the_pinned_address_under_the_sites_own_name(
+    authority: trustme.CA, ca_file: str
+) -> None:
+    with tls_site(authority, "video.example", always(answer())) as server:
+        there = target(server.port, scheme="https", host="video.example")
+        book = MemoryBook(200)
+        report = deliver(there, PLAY, book, QUICK, lambda: False, ca_file=ca_file)
+    assert report.tally == Tally(counted=200, statuses={200: 200})
+    assert set(server.names) == {"video.example"}  # type: ignore[attr-defined]
+    assert b"\r\nHost: video.example:%d\r\n" % server.port in server.requests[0]
+
+
+@pytest.mark.parametrize("name", ["other.example", "127.0.0.1"])
+def test_a_certificate_for_another_name_gets_no_play(
+    name: str, authority: trustme.CA, ca_file: str
+) -> None:
+    with tls_site(authority, name, always(answer())) as server:
+        there = target(server.port, scheme="https", host="video.example")
+        book = MemoryBook(200)
+        report = deliver(there, PLAY, book, QUICK, lambda: False, ca_file=ca_file)
+    assert report.stopped == "unavailable"
+    assert "no valid certificate for this name" in report.reason
+    assert report.tally.not_sent == 200
+    assert server.requests == []
+
+
+def test_a_certificate_of_an_unknown_authority_gets_no_play(authority: trustme.CA) -> None:
+    with tls_site(authority, "video.example", always(answer())) as server:
+        there = target(server.port, scheme="https", host="video.example")
+        report = deliver(there, PLAY, MemoryBook(10), QUICK, lambda: False)
+    assert (report.stopped, report.tally.not_sent) == ("unavailable", 10)
+    assert server.requests == []
+
+
+def test_a_server_that_speaks_no_tls_gets_no_play(ca_file: str) -> None:
+    with RawServer() as server:
+        there = target(server.port, scheme="https", host="video.example")
+        report = deliver(there, PLAY, MemoryBook(10), QUICK, lambda: False, ca_file=ca_file)
+    assert (report.stopped, report.tally.not_sent) == ("unavailable", 10)
+
+
+# --- pace
+
+
+@pytest.mark.parametrize("rate", [20.0, 500.0, 3000.0])
+def test_the_rate_is_kept(rate: float) -> None:
+    plays = int(rate * 2) + 1
+    with FaultySite() as site:
+        limits = Limits(connections=16, rate=rate)
+        report = send(site.port, MemoryBook(plays, window=plays), limits=limits)
+    assert report.tally.counted == plays
+    assert report.seconds == pytest.approx(2.0, rel=0.05)
+
+
+def test_a_paced_order_burns_no_processor() -> None:
+    with RawServer() as server:
+        used = time.process_time()
+        send(server.port, 5, limits=Limits(connections=4, rate=2.0))
+        used = time.process_time() - used
+    assert used < 0.2
+
+
+def test_an_idle_wire_sleeps() -> None:
+    with RawServer() as server:
+        send(server.port, 5)
+    time.sleep(2.3)  # free connections are closed by then
+    used = time.process_time()
+    time.sleep(1.0)
+    assert time.process_time() - used < 0.01
+
+
+# --- any mix of faults
+
+MILD = [name for name in FAULTS if not name.startswith("hangs b") and name != "hangs after"]
+
+
+@pytest.mark.parametrize("idempotent", [False, True])
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    seed=st.integers(0, 2**32),
+    share=st.sampled_from([0.0, 0.02, 0.2, 0.6, 1.0]),
+    faults=st.lists(st.sampled_from(MILD), min_size=1, max_size=4, unique=True),
+    plays=st.integers(1, 400),
+    window=st.sampled_from([1, 7, 100, 1000]),
+    connections=st.sampled_from([1, 3, 20]),
+)
+def test_the_counts_are_honest_whatever_goes_wrong(
+    idempotent: bool,
+    seed: int,
+    share: float,
+    faults: list[str],
+    plays: int,
+    window: int,
+    connections: int,
+) -> None:
+    dice = random.Random(seed)
+
+    def choose(number: int) -> str:
+        return dice.choice(faults) if dice.random() < share else "ok"
+
+    limits = replace(QUICK, connections=connections, first_byte_timeout=0.3)
+    stop_at = time.monotonic() + 4
+    with FaultySite(choose, idempotent=idempotent) as site:
+        report = send(
+            site.port,
+            MemoryBook(plays, window=window),
+            SAFE_PLAY if idempotent else PLAY,
+            limits,
+            lambda: time.monotonic() > stop_at,
+        )
+    tally = report.tally
+    assert tally.counted <= site.plays <= tally.counted + tally.uncertain
+    assert max(site.counted.values(), default=0) <= 1
+    if report.stopped == "drained" and not tally.uncertain:
+        assert site.plays == tally.counted
+    assert report.seconds < 8
+
+
+@given(data=st.binary(max_size=300))
+def test_no_bytes_break_the_reading_of_an_answers_head(data: bytes) -> None:
+    head = AnswerHead(b"HTTP/1.1 503 Busy\r\nRetry-After: 3\r\n\r\n" + data)
+    assert head.headers.get("retry-after") in ("3", None)
