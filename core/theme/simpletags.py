@@ -28,7 +28,6 @@ SCRIPT_ESCAPES = {ord(character): f"\\u{ord(character):04X}" for character in "<
 SIMPLEUI_LOCALES = {"zh-hans": "zh-hans"}
 # Tags that write raw JSON into scripts of templates that ours replace.
 DANGEROUS = ("context_test", "context_to_json", "custom_button", "load_dates", "search_placeholder")
-DEFAULT_ICON = "far fa-circle"
 
 register = template.Library()
 register.tags.update(
@@ -52,17 +51,19 @@ def load_message(context: Context) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def menus(context: Context) -> SafeString:
-    """The menu: one line a model that this user may see, in the order of SIMPLEUI_ICON.
+    """The menu: the models of SIMPLEUI_ICON that this user may see, one line each.
 
     `app_list` comes from the admin site, which has asked for the permissions.
     """
-    models = [model for app in context.get("app_list") or () for model in app["models"]]
-    order = {name: place for place, name in enumerate(settings.SIMPLEUI_ICON)}
-    models.sort(key=lambda model: order.get(model["object_name"], len(order)))
+    models = {
+        model["object_name"]: model
+        for app in context.get("app_list") or ()
+        for model in app["models"]
+    }
     lines = [
-        menu_line(model["object_name"], model["name"], model["admin_url"])
-        for model in models
-        if model["admin_url"]
+        menu_line(models[name], icon)
+        for name, icon in settings.SIMPLEUI_ICON.items()
+        if name in models
     ]
     return format_html("<script>var menus = {};</script>", script_json(lines))
 
@@ -139,13 +140,13 @@ def script_json(value: Any) -> SafeString:
     return mark_safe(text)  # noqa: S308
 
 
-def menu_line(object_name: str, name: str, url: str) -> dict[str, Any]:
-    icon = settings.SIMPLEUI_ICON.get(object_name, DEFAULT_ICON)
+def menu_line(model: dict[str, Any], icon: str) -> dict[str, Any]:
+    name = model["name"]
     return {
-        "eid": object_name,
+        "eid": model["object_name"],
         "name": name,
         "icon": icon,
-        "url": url,
+        "url": model["admin_url"] or model["add_url"],
         "breadcrumbs": [{"name": name, "icon": icon}],
     }
 
@@ -154,5 +155,5 @@ def changelist_url(context: Context) -> str:
     opts = context["opts"]
     url = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
     return add_preserved_filters(
-        {"opts": opts, "preserved_filters": context.get("preserved_filters")}, url
+        {"opts": opts, "preserved_filters": context.get("preserved_filters") or ""}, url
     )
