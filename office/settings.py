@@ -189,7 +189,7 @@ IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 SIMPLEUI_ANALYSIS = False
 SIMPLEUI_HOME_INFO = False
 SIMPLEUI_STATIC_OFFLINE = True
-# The menu's order, and the icon of each model.
+# The menu: these models in this order, with their icons. Others are reached from these.
 SIMPLEUI_ICON = {
     "Order": "fas fa-play-circle",
     "Customer": "fas fa-users",
@@ -199,6 +199,7 @@ SIMPLEUI_ICON = {
     "Site": "fas fa-server",
     "Administrator": "fas fa-user-tie",
     "Group": "fas fa-user-shield",
+    "AccessAttempt": "fas fa-lock",  # deleting one lets somebody who is locked out try again
 }
 # core.theme.simpletags stands in front of simpleui's library of that name on purpose.
 SILENCED_SYSTEM_CHECKS = ["templates.W003"]
