@@ -16,7 +16,15 @@ from booster import sites, tasks, verification
 from booster.address import Origin
 from booster.exceptions import OwnershipError, PermanentError, TemporaryError
 from core import money
-from core.models import Customer, InsufficientBalanceError, Order, PricePolicy, Site, User
+from core.models import (
+    Customer,
+    InsufficientBalanceError,
+    LedgerEntry,
+    Order,
+    PricePolicy,
+    Site,
+    User,
+)
 from core.models.orders import VideoBusyError
 
 # A site proved this lately is not asked again while somebody types.
@@ -162,6 +170,22 @@ def verify(site: Site, by: User | None) -> str:
         for order_id in verification.resume_held_orders(site, by):
             tasks.wake(order_id)
     return check.reason
+
+
+def adjust(
+    customer: Customer, amount: Decimal, *, note: str, by: User, request_key: uuid.UUID | None
+) -> LedgerEntry:
+    """Correct a balance by a new entry. Raises InsufficientBalanceError, and IntegrityError where
+    the same `request_key` did it before."""
+    with transaction.atomic():
+        return LedgerEntry.objects.post(
+            kind=LedgerEntry.Kind.ADJUSTMENT,
+            customer_id=customer.pk,
+            amount=amount,
+            reference=f"adjustment:{request_key or uuid.uuid4()}",
+            creator=by,
+            note=note,
+        )
 
 
 def balance_error(missing: Decimal) -> str:
