@@ -1,4 +1,9 @@
+"""Where Django finds the office: its models, and the desk (our admin site) over them."""
+
+from importlib import import_module
+
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
 from django.utils.translation import gettext_lazy as _
 
 
@@ -6,3 +11,17 @@ class CoreConfig(AppConfig):
     name = "core"
     verbose_name = _("Office")
     default_auto_field = "django.db.models.BigAutoField"
+    default = True
+
+    def ready(self) -> None:
+        # Not imported by core/admin/__init__.py: Django makes its site from core.admin.site when
+        # the first model is registered, and what that import registered would be lost.
+        for module in ("accounts", "billing", "sites", "orders"):
+            import_module(f"core.admin.{module}")
+
+
+class DeskConfig(admin_apps.AdminConfig):
+    """django.contrib.admin with our site in place of its own."""
+
+    default = False
+    default_site = "core.admin.site.DeskSite"

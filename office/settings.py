@@ -27,7 +27,7 @@ PRIVATE_SITES = env.words("PRIVATE_SITES", f"127.0.0.1:{DEMO_SITE_PORT}")
 INSTALLED_APPS = [
     "simpleui",
     "core.theme",
-    "django.contrib.admin",
+    "core.apps.DeskConfig",  # django.contrib.admin with our site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -184,7 +184,8 @@ CONTENT_SECURITY_POLICY = {
 # Import and export follow the model's permissions; without these two lines any staff could.
 IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "add"
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
-IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
+# The library's own escaping knows "=" only and writes numbers as text; core/resources.py does it.
+IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = False
 
 SIMPLEUI_ANALYSIS = False
 SIMPLEUI_HOME_INFO = False

@@ -1,0 +1,192 @@
+"""Logins, staff and customers. Nobody gives away a right that is not theirs to give: whoever is
+no super administrator changes no staff account and no right at all.
+"""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.db.models import Count, ForeignKey, Model, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core import resources
+from core.admin import display
+from core.admin.base import Button, DeskAdmin, list_url
+from core.admin.exchange import ExportAdmin, ImportAdmin
+from core.models import Administrator, Customer, Order, User
+
+RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+
+@admin.register(User)
+class UserAdmin(DeskAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
+    """Every login, staff or not."""
+
+    list_display = ("username", "full_name", "mobile", "email", "is_staff", "active", "last_login")
+    list_filter = ("is_staff", "is_superuser", "is_active")
+    search_fields = ("username", "first_name", "last_name", "mobile", "email")
+    readonly_fields = ("last_login", "date_joined")
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        (gettext_lazy("Person"), {"fields": ("first_name", "last_name", "mobile", "email")}),
+        (gettext_lazy("Rights"), {"fields": ("is_active", *RIGHTS)}),
+        (gettext_lazy("Dates"), {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = (
+        (
+            None,
+            {
+                "classes": ("wide",),
+                "fields": ("username", "mobile", "usable_password", "password1", "password2"),
+            },
+        ),
+    )
+
+    @admin.display(description=gettext_lazy("name"), ordering="first_name")
+    def full_name(self, user: User) -> str:
+        return user.get_full_name()
+
+    @admin.display(description=gettext_lazy("active"), boolean=True, ordering="is_active")
+    def active(self, user: User) -> bool:
+        return user.is_active
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """A password set for somebody is a login as that somebody."""
+        if not super().has_change_permission(request, obj):
+            return False
+        assert isinstance(request.user, User)
+        is_staff = isinstance(obj, User) and obj.is_staff
+        return request.user.is_superuser or not is_staff
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_readonly_fields(request, obj)
+        assert isinstance(request.user, User)
+        return fields if request.user.is_superuser else (*fields, *RIGHTS)
+
+
+@admin.register(Administrator)
+class AdministratorAdmin(UserAdmin):
+    """Staff alone; who is added here is staff."""
+
+    list_display = ("username", "full_name", "mobile", "rights", "active", "last_login")
+    list_filter = ("is_superuser", "is_active")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    @admin.display(description=gettext_lazy("rights"))
+    def rights(self, user: Administrator) -> str:
+        if user.is_superuser:
+            return _("super administrator")
+        return ", ".join(group.name for group in user.groups.all())
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        assert isinstance(request.user, User)
+        return request.user.is_superuser and super().has_add_permission(request)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if not change:
+            obj.is_staff = True
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(Customer)
+class CustomerAdmin(ImportAdmin, ExportAdmin, DeskAdmin):
+    import_export_change_list_template = "admin/import_export/change_list_import_export.html"
+
+    list_display = (
+        *("username", "mobile", "shown_balance", "open_orders"),
+        *("active", "creator", "create_date"),
+    )
+    list_select_related = ("creator",)
+    list_filter = ("active",)
+    search_fields = ("username", "mobile")
+    date_hierarchy = "create_date"
+    autocomplete_fields = ("user",)
+    readonly_fields = ("shown_balance", "creator", "create_date")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(open_orders_count=Coalesce(Subquery(open_orders_of(OuterRef("pk"))), 0))
+        )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        typed = ("username", "mobile", "active", "user", "memo")
+        if obj is None:
+            return [(None, {"fields": typed})]
+        return [
+            (None, {"fields": ("shown_balance", *typed)}),
+            (_("Dates"), {"fields": ("creator", "create_date")}),
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Who may not see logins cannot hand one to a customer."""
+        fields = super().get_readonly_fields(request, obj)
+        return fields if request.user.has_perm("core.view_user") else (*fields, "user")
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        if db_field.name == "user":
+            # A customer's page is no way into the desk.
+            kwargs["queryset"] = User.objects.filter(is_staff=False)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:
+        if not change:
+            obj.creator_id = request.user.pk
+        super().save_model(request, obj, form, change)
+
+    def get_import_resource_classes(self, request: HttpRequest) -> list[type]:
+        if self.has_change_permission(request):
+            return [resources.NewCustomers, resources.CustomersByName]
+        return [resources.NewCustomers]
+
+    def get_export_resource_classes(self, request: HttpRequest) -> list[type]:
+        return [resources.CustomerExport]
+
+    def autocomplete_text(self, customer: Customer) -> str:
+        text = f"{customer.username} · {display.money(customer.balance)}"
+        return text if customer.active else f"{text} · {_('switched off')}"
+
+    def buttons(self, request: HttpRequest, obj: Customer) -> list[Button]:
+        user = request.user
+        found = []
+        if obj.active and user.has_perm("core.add_chargerecord"):
+            url = reverse("admin:core_chargerecord_add")
+            found.append(Button(_("Top up"), f"{url}?customer={obj.pk}", tone="primary"))
+        if obj.active and user.has_perm("core.add_order"):
+            url = reverse("admin:core_order_add")
+            found.append(Button(_("New order"), f"{url}?customer={obj.pk}", tone="success"))
+        for model, label in (
+            ("order", _("Orders")),
+            ("chargerecord", _("Top-ups")),
+            ("ledgerentry", _("Ledger")),
+        ):
+            if user.has_perm(f"core.view_{model}"):
+                found.append(Button(label, list_url(model, customer__id__exact=obj.pk)))
+        return found
+
+    @admin.display(description=gettext_lazy("balance"), ordering="balance")
+    def shown_balance(self, customer: Customer) -> str:
+        return display.money(customer.balance)
+
+    @admin.display(description=gettext_lazy("open orders"))
+    def open_orders(self, customer: Any) -> str | SafeString:
+        if not customer.open_orders_count:
+            return "0"
+        url = list_url("order", customer__id__exact=customer.pk)
+        return display.link(url, display.number(customer.open_orders_count))
+
+
+def open_orders_of(customer: Any) -> QuerySet[Any]:
+    """How many orders of one customer run or wait, as a subquery."""
+    orders = Order.objects.open().filter(customer=customer).order_by()
+    return orders.values("customer").annotate(number=Count("pk")).values("number")

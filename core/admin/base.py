@@ -1,0 +1,161 @@
+"""What every page of the desk has in common: nothing is deleted, lists are cheap, buttons are
+forms that ask first.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
+from django.urls import URLPattern, path, reverse
+
+from core.models import OrderError
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button on an object's page: a link, or a POST that asks `confirm` first where there is
+    one. `ask` labels a line of text, `reason`, that goes with it."""
+
+    label: str
+    url: str
+    tone: str = ""  # of Element's buttons: primary, success, warning, danger
+    post: bool = False
+    confirm: str = ""
+    ask: str = ""
+
+
+class DeskAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Accounts, money and orders name each other for ever: switched off, never deleted."""
+
+    list_per_page = 100
+    list_max_show_all = 100
+    show_full_result_count = False
+    change_form_template = "desk/change_form.html"
+    # Methods (request, object) -> (text for the staff, its level), each at <id>/<name>/ for POST.
+    object_actions: ClassVar[tuple[str, ...]] = ()
+    # Checking this form asks a site. Django's transaction around the whole view would hold
+    # SQLite's only write lock for as long as the site takes to answer.
+    asks_network: ClassVar[bool] = False
+
+    class Media:
+        css = {"all": ("office/desk.css",)}
+        js = ("office/desk.js",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def buttons(self, request: HttpRequest, obj: Any) -> list[Button]:
+        """What can be done with this object now, by this user."""
+        return []
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            self.own_path(f"<int:pk>/{name}/", partial(self.act, name=name), name)
+            for name in self.object_actions
+        ]
+        return own + super().get_urls()
+
+    def own_path(self, route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+        """A page of ours under the model's address, for staff who are logged in."""
+        full_name = f"{self.opts.app_label}_{self.opts.model_name}_{name}"
+        return path(route, self.admin_site.admin_view(view), name=full_name)
+
+    def act(self, request: HttpRequest, pk: int, *, name: str) -> HttpResponse:
+        """One button's POST. What came of it is told and kept in the object's history."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        obj = self.object_or_404(request, pk)
+        if not self.has_change_permission(request, obj):
+            raise PermissionDenied
+        try:
+            text, level = getattr(self, name)(request, obj)
+        except OrderError as error:
+            self.message_user(request, str(error), messages.ERROR)
+        else:
+            self.log_change(request, obj, text)
+            self.message_user(request, text, level)
+        return HttpResponseRedirect(self.change_url(obj))
+
+    def post_button(self, obj: Model, name: str, label: str, **look: str) -> Button:
+        url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=[obj.pk])
+        return Button(label, url, post=True, **look)
+
+    def seen_or_404(self, request: HttpRequest, pk: int) -> Any:
+        """The object, for who may look at it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        obj = self.object_or_404(request, pk)
+        if not self.has_view_permission(request, obj):
+            raise PermissionDenied
+        return obj
+
+    def object_or_404(self, request: HttpRequest, pk: int) -> Any:
+        obj = self.get_object(request, str(pk))
+        if obj is None:
+            raise Http404
+        return obj
+
+    def change_url(self, obj: Model) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[obj.pk])
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Django hands a customer of the address on unread, and fails on one that is no number."""
+        initial = super().get_changeform_initial_data(request)
+        if not str(initial.get("customer", "0")).isdecimal():
+            del initial["customer"]
+        return initial
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        view = self._changeform_view if self.asks_network else super().changeform_view
+        return view(request, object_id, form_url, extra_context)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Write the form's own fields: balances and progress move while somebody types."""
+        if change:
+            typed = form.cleaned_data.keys() & {field.name for field in obj._meta.concrete_fields}
+            obj.save(update_fields=typed)
+        else:
+            super().save_model(request, obj, form, change)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        obj = kwargs.get("obj")
+        if obj is not None:
+            context["buttons"] = self.buttons(request, obj)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+class ViewOnlyAdmin(DeskAdmin):
+    """Records that the office itself writes: looked at, never touched."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+def list_url(model: str, **filters: object) -> str:
+    """The list of a model of ours, filtered."""
+    query = "&".join(f"{name}={value}" for name, value in filters.items())
+    return f"{reverse(f'admin:core_{model}_changelist')}?{query}"

@@ -1,0 +1,165 @@
+"""Prices, top-ups and the ledger. Money is only ever added to the book: a top-up is saved once and
+stays, a mistake is corrected by a super administrator's adjustment.
+"""
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from core import money, resources
+from core.admin import display
+from core.admin.base import DeskAdmin
+from core.admin.exchange import ExportAdmin
+from core.admin.once import OnceAdmin, OnceForm
+from core.models import ChargeRecord, LedgerEntry, PricePolicy, User
+from core.ordering import adjust, balance_error
+
+
+@admin.register(PricePolicy)
+class PricePolicyAdmin(DeskAdmin):
+    list_display = ("plays", "shown_price", "rate", "active")
+    list_filter = ("active",)
+    fields = ("count", "price", "active")
+
+    @admin.display(description=_("plays"), ordering="count")
+    def plays(self, policy: PricePolicy) -> str:
+        return display.number(policy.count)
+
+    @admin.display(description=_("price"), ordering="price")
+    def shown_price(self, policy: PricePolicy) -> str:
+        return display.money(policy.price)
+
+    @admin.display(description=_("price a play"))
+    def rate(self, policy: PricePolicy) -> str:
+        return display.rate(money.rate_of(policy.price, policy.count))
+
+
+class BookAdmin(ExportAdmin, OnceAdmin):
+    """Rows that are added once and never changed."""
+
+    list_filter: tuple[Any, ...] = ()
+    date_hierarchy = "create_date"
+    autocomplete_fields = ("customer",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description=_("customer"), ordering="customer__username")
+    def customer_link(self, row: Any) -> SafeString:
+        url = reverse("admin:core_customer_change", args=[row.customer_id])
+        return display.link(url, row.customer)
+
+
+class ChargeForm(OnceForm):
+    bought = ("customer", "amount")
+
+
+@admin.register(ChargeRecord)
+class ChargeRecordAdmin(BookAdmin):
+    once_form = ChargeForm
+    list_display = ("id", "customer_link", "shown_amount", "memo", "creator", "create_date")
+    list_select_related = ("customer", "creator")
+    search_fields = ("customer__username", "memo")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return [(None, {"fields": ("customer", "amount", "memo")})]
+        shown = ("customer_link", "shown_amount", "memo", "creator", "create_date")
+        return [(None, {"fields": shown})]
+
+    def place(self, request: HttpRequest, form: Any) -> ChargeRecord:
+        record: ChargeRecord = form.save(commit=False)
+        record.creator_id = request.user.pk
+        record.request_key = form.cleaned_data.get("request_key")
+        record.save()
+        return record
+
+    def get_export_resource_classes(self, request: HttpRequest) -> list[type]:
+        return [resources.ChargeExport]
+
+    @admin.display(description=_("amount"), ordering="amount")
+    def shown_amount(self, record: ChargeRecord) -> str:
+        return display.money(record.amount)
+
+
+class AdjustmentForm(OnceForm):
+    """A correction: an amount with its sign, and why."""
+
+    bought = ("customer", "amount")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["note"].required = True
+        self.fields["note"].help_text = _("Why. It stays in the book.")
+        self.fields["amount"].help_text = _("With a minus sign to take money from the balance.")
+
+    def find_placed(self, key: uuid.UUID) -> LedgerEntry | None:
+        return LedgerEntry.objects.filter(reference=f"adjustment:{key}").first()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        customer, amount = cleaned.get("customer"), cleaned.get("amount")
+        if amount == 0:
+            self.add_error("amount", forms.ValidationError(_("An adjustment of nothing.")))
+        elif customer and amount and self.placed is None and customer.balance + amount < 0:
+            self.add_error("amount", balance_error(-customer.balance - amount))
+        return cleaned
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(BookAdmin):
+    once_form = AdjustmentForm
+    list_display = (
+        *("id", "create_date", "kind", "customer_link", "shown_amount", "shown_balance"),
+        *("order_link", "creator", "note"),
+    )
+    list_select_related = ("customer", "order", "creator")
+    list_filter = ("kind",)
+    search_fields = ("=reference", "customer__username", "=order__oid", "note")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        assert isinstance(request.user, User)
+        return request.user.is_superuser and super().has_add_permission(request)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return [(_("Adjustment"), {"fields": ("customer", "amount", "note")})]
+        shown = (
+            *("kind", "customer_link", "shown_amount", "shown_balance", "order_link"),
+            *("creator", "create_date", "note", "reference"),
+        )
+        return [(None, {"fields": shown})]
+
+    def place(self, request: HttpRequest, form: Any) -> LedgerEntry:
+        assert isinstance(request.user, User)
+        data = form.cleaned_data
+        return adjust(
+            data["customer"],
+            data["amount"],
+            note=data["note"],
+            by=request.user,
+            request_key=data.get("request_key"),
+        )
+
+    def get_export_resource_classes(self, request: HttpRequest) -> list[type]:
+        return [resources.LedgerExport]
+
+    @admin.display(description=_("amount"), ordering="amount")
+    def shown_amount(self, entry: LedgerEntry) -> SafeString:
+        return display.tag(display.signed(entry.amount), "plus" if entry.amount > 0 else "minus")
+
+    @admin.display(description=_("balance after"))
+    def shown_balance(self, entry: LedgerEntry) -> str:
+        return display.money(entry.balance_after)
+
+    @admin.display(description=_("order"))
+    def order_link(self, entry: LedgerEntry) -> str | SafeString:
+        if entry.order is None:
+            return "–"
+        return display.link(reverse("admin:core_order_change", args=[entry.order_id]), entry.order)

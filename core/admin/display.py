@@ -1,0 +1,123 @@
+"""How figures, times and states look on every page of the desk."""
+
+from decimal import Decimal
+
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from core.models import Order, OrderEvent, SiteCheck, Status
+
+# The colour of a state says what it wants of the reader; desk.css knows these names.
+TONES: dict[int, str] = {
+    Status.PENDING: "waiting",
+    Status.RUNNING: "busy",
+    Status.COMPLETED: "good",
+    Status.FAILED: "bad",
+    Status.PARTIAL: "warn",
+    Status.CANCELED: "off",
+    Status.AWAITING: "warn",
+    Status.VERIFYING: "busy",
+    Status.PAUSED: "warn",
+}
+OUTCOME_TONES: dict[int, str] = {
+    SiteCheck.Outcome.PROVED: "good",
+    SiteCheck.Outcome.LOST: "bad",
+    SiteCheck.Outcome.UNREACHABLE: "warn",
+}
+
+
+def number(value: int | None) -> str:
+    return "–" if value is None else number_format(value, force_grouping=True)
+
+
+def money(value: Decimal | None) -> str:
+    return "–" if value is None else number_format(value, 2, force_grouping=True)
+
+
+def signed(value: Decimal) -> str:
+    """An amount of the ledger, with its sign also where it is positive."""
+    return f"+{money(value)}" if value > 0 else money(value)
+
+
+def rate(value: Decimal | None) -> str:
+    """A price a play, without the zeros that fill it up: 0.0005."""
+    return "–" if value is None else number_format(f"{value:f}".rstrip("0").rstrip("."))
+
+
+def duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    whole = max(1, round(seconds))
+    if whole < 90:
+        return ngettext("%(count)s second", "%(count)s seconds", whole) % {"count": whole}
+    minutes = round(whole / 60)
+    if minutes < 90:
+        return ngettext("%(count)s minute", "%(count)s minutes", minutes) % {"count": minutes}
+    hours = round(minutes / 60)
+    return ngettext("%(count)s hour", "%(count)s hours", hours) % {"count": number(hours)}
+
+
+def tag(text: object, tone: str) -> SafeString:
+    return format_html('<span class="desk-tag desk-tag--{}">{}</span>', tone, text)
+
+
+def status_tag(order: Order) -> SafeString:
+    return tag(order.get_status_display(), TONES[order.status])
+
+
+def shown_plays(order: Order) -> int:
+    """How far an order came: what was received while it runs, what was proved once it ended."""
+    return order.done if order.delivered is None else order.delivered
+
+
+def percent(order: Order) -> int:
+    """Whole percents, rounded down: 100 means all of them."""
+    return shown_plays(order) * 100 // order.count
+
+
+def progress_bar(order: Order) -> SafeString:
+    text = _("%(done)s of %(count)s") % {
+        "done": number(shown_plays(order)),
+        "count": number(order.count),
+    }
+    return format_html(
+        '<span class="desk-progress desk-progress--{}" role="img" aria-label="{}" title="{}">'
+        '<span class="desk-progress__bar"><span style="width: {}%"></span></span>'
+        '<span class="desk-progress__text">{}%</span></span>',
+        TONES[order.status],
+        text,
+        text,
+        percent(order),
+        percent(order),
+    )
+
+
+def link(url: str, text: object) -> SafeString:
+    return format_html('<a href="{}">{}</a>', url, text)
+
+
+def link_out(url: str) -> SafeString:
+    return format_html('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>', url, url)
+
+
+def live(content: SafeString, order: Order, cell: str) -> SafeString:
+    """A cell that order-live.js keeps fresh while the order is open."""
+    return format_html(
+        '<span data-live-{}="{}"{}>{}</span>',
+        cell,
+        order.pk,
+        "" if order.is_final else mark_safe(" data-open"),
+        content,
+    )
+
+
+def step(event: OrderEvent) -> SafeString:
+    """From where to where."""
+    after = tag(event.get_to_status_display(), TONES[event.to_status])
+    if event.from_status is None or event.from_status == event.to_status:
+        return after
+    before = tag(event.get_from_status_display(), TONES[event.from_status])
+    return format_html("{} → {}", before, after)

@@ -1,0 +1,405 @@
+"""Orders: the form that sells them, the list, and the page where staff watch a delivery."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from django.urls import URLPattern, reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core import ordering, resources
+from core.admin import display
+from core.admin.base import Button, ViewOnlyAdmin
+from core.admin.exchange import ExportAdmin
+from core.admin.once import OnceAdmin, OnceForm
+from core.admin.sites import staff
+from core.models import (
+    FLOW,
+    OPEN,
+    CounterReading,
+    Customer,
+    Order,
+    OrderEvent,
+    PricePolicy,
+    Status,
+)
+from core.ordering import Quote
+
+READINGS_SHOWN = 20
+ROWS_POLLED = 100
+
+
+class PlaysWidget(forms.NumberInput):
+    """Any number, or one of the bundles on sale by a click."""
+
+    template_name = "desk/plays_widget.html"
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(name, value, attrs)
+        context["bundles"] = [
+            {
+                "count": bundle.count,
+                "label": display.number(bundle.count),
+                "price": display.money(bundle.price),
+            }
+            for bundle in PricePolicy.bundles()
+        ]
+        return context
+
+
+class OrderForm(OnceForm):
+    """Valid when the quote is: all that speaks against the order stands at its field."""
+
+    bought = ("customer", "url", "count")
+    quote: Quote
+
+    class Meta:
+        widgets = {
+            "url": forms.TextInput(
+                attrs={
+                    "class": "vTextField",
+                    "inputmode": "url",
+                    "autocapitalize": "off",
+                    "autocomplete": "off",
+                    "spellcheck": "false",
+                    "placeholder": "https://",
+                }
+            ),
+            "count": PlaysWidget(
+                attrs={"class": "vIntegerField", "min": 1, "inputmode": "numeric"}
+            ),
+            "memo": forms.Textarea(attrs={"class": "vLargeTextField", "rows": 3}),
+        }
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if self.placed is None:
+            self.quote = Quote.ask(
+                cleaned.get("customer"), cleaned.get("url", ""), cleaned.get("count")
+            )
+            for field, text in self.quote.errors.items():
+                self.add_error(field, text)
+        return cleaned
+
+
+class QuoteForm(forms.Form):
+    """What the order form knows while it is being filled in: any part may be missing."""
+
+    customer = forms.ModelChoiceField(Customer.objects.all(), required=False)
+    url = forms.CharField(max_length=500, required=False)
+    count = forms.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
+
+
+class AttentionFilter(admin.SimpleListFilter):
+    title = gettext_lazy("needs a person")
+    parameter_name = "attention"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("1", _("Yes"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() == "1":
+            return queryset.filter(~Q(attention="") | Q(status=Status.AWAITING), status__in=OPEN)
+        return queryset
+
+
+@admin.register(Order)
+class OrderAdmin(ExportAdmin, OnceAdmin):
+    once_form = OrderForm
+    change_form_template = "desk/order_form.html"
+    object_actions = ("cancel", "retry")
+    asks_network = True
+    list_display = (
+        *("oid", "customer_link", "progress", "plays", "shown_price", "state"),
+        *("site_name", "creator", "create_date"),
+    )
+    list_select_related = ("customer", "site", "creator")
+    list_filter = ("status", AttentionFilter, "site")
+    search_fields = ("=oid", "customer__username", "url")
+    date_hierarchy = "create_date"
+    autocomplete_fields = ("customer",)
+    readonly_fields = (
+        *("oid", "customer_link", "video", "plays", "shown_price", "shown_rate"),
+        *("site_name", "creator", "create_date"),
+    )
+
+    class Media:
+        js = ("office/order-form.js", "office/order-live.js")
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            self.own_path("quote/", self.quote_view, "quote"),
+            self.own_path("progress/", self.rows_view, "rows"),
+            self.own_path("<int:pk>/progress/", self.progress_view, "progress"),
+        ]
+        return own + super().get_urls()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return [(None, {"fields": ("customer", "url", "count", "memo")})]
+        return [(None, {"fields": (*self.readonly_fields, "memo")})]
+
+    def get_export_resource_classes(self, request: HttpRequest) -> list[type]:
+        return [resources.OrderExport]
+
+    # --- placing an order
+
+    def place(self, request: HttpRequest, form: Any) -> Order:
+        data = form.cleaned_data
+        quote: Quote = form.quote
+        return quote.place(staff(request), data["memo"], data.get("request_key"))
+
+    def quote_view(self, request: HttpRequest) -> JsonResponse:
+        """The quote for what has been typed so far. Reads only; asks the site for its counter."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = QuoteForm(request.GET)
+        form.is_valid()
+        data = form.cleaned_data
+        quote = Quote.ask(data.get("customer"), data.get("url", ""), data.get("count"))
+        wrong = {name: " ".join(map(str, errors)) for name, errors in form.errors.items()}
+        return JsonResponse(described(quote) | {"errors": quote.errors | wrong})
+
+    # --- watching one
+
+    def buttons(self, request: HttpRequest, obj: Order) -> list[Button]:
+        found = []
+        if self.has_change_permission(request, obj):
+            found += self.changing_buttons(obj)
+        if obj.is_final and self.has_add_permission(request):
+            found.append(Button(_("Order again"), again_url(obj), tone="primary"))
+        return found
+
+    def changing_buttons(self, order: Order) -> list[Button]:
+        """Where FLOW leads; the model decides again when the button is pressed."""
+        found = []
+        if Status.CANCELED in FLOW[Status(order.status)] and not order.cancel_requested:
+            look = {
+                "tone": "danger",
+                "confirm": _("Stop this order and refund what was not delivered?"),
+                "ask": _("Reason"),
+            }
+            found.append(self.post_button(order, "cancel", _("Cancel order"), **look))
+        if not order.is_final and order.status != Status.AWAITING and not is_worked_on(order):
+            look = {"tone": "warning", "confirm": _("Go on with this order now?")}
+            found.append(self.post_button(order, "retry", _("Retry now"), **look))
+        return found
+
+    def cancel(self, request: HttpRequest, order: Order) -> tuple[str, int]:
+        ordering.cancel(order, staff(request), request.POST.get("reason", "").strip())
+        if not order.is_final:
+            text = _("The order is being stopped; what was not delivered is refunded in a moment.")
+            return text, messages.SUCCESS
+        text = _("The order is canceled; %(refund)s went back to the customer.")
+        return text % {"refund": display.money(order.refunded)}, messages.SUCCESS
+
+    def retry(self, request: HttpRequest, order: Order) -> tuple[str, int]:
+        ordering.retry(order, staff(request))
+        return _("The order goes on now."), messages.SUCCESS
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        order = kwargs.get("obj")
+        if order is not None:
+            context["panel"] = panel_of(order)
+            context["is_final"] = order.is_final
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def progress_view(self, request: HttpRequest, pk: int) -> JsonResponse:
+        """The figures of one order, and the panel that shows them."""
+        order = self.seen_or_404(request, pk)
+        return JsonResponse(
+            {
+                "status": order.status,
+                "label": order.get_status_display(),
+                "final": order.is_final,
+                "count": order.count,
+                "done": order.done,
+                "percent": display.percent(order),
+                "panel": panel_of(order),
+                "buttons": render_to_string(
+                    "desk/buttons.html", {"buttons": self.buttons(request, order)}
+                ),
+            }
+        )
+
+    def rows_view(self, request: HttpRequest) -> JsonResponse:
+        """The moving cells of the list's rows `?ids=1,2,3`, in one query."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        asked = request.GET.get("ids", "").split(",")[:ROWS_POLLED]
+        ids = [int(pk) for pk in asked if pk.isascii() and pk.isdigit() and len(pk) < 19]
+        rows = {
+            str(order.pk): {
+                "progress": self.progress(order),
+                "state": self.state(order),
+                "final": order.is_final,
+            }
+            for order in Order.objects.filter(pk__in=ids)
+        }
+        return JsonResponse({"rows": rows})
+
+    # --- columns
+
+    @admin.display(description=gettext_lazy("progress"))
+    def progress(self, order: Order) -> SafeString:
+        return display.live(display.progress_bar(order), order, "progress")
+
+    @admin.display(description=gettext_lazy("status"), ordering="status")
+    def state(self, order: Order) -> SafeString:
+        return display.live(display.status_tag(order), order, "state")
+
+    @admin.display(description=gettext_lazy("customer"))
+    def customer_link(self, order: Order) -> SafeString:
+        url = reverse("admin:core_customer_change", args=[order.customer_id])
+        return display.link(url, order.customer)
+
+    @admin.display(description=gettext_lazy("video address"))
+    def video(self, order: Order) -> SafeString:
+        return display.link_out(order.url)
+
+    @admin.display(description=gettext_lazy("plays"), ordering="count")
+    def plays(self, order: Order) -> str:
+        return display.number(order.count)
+
+    @admin.display(description=gettext_lazy("price"), ordering="price")
+    def shown_price(self, order: Order) -> str:
+        return display.money(order.price)
+
+    @admin.display(description=gettext_lazy("price a play"))
+    def shown_rate(self, order: Order) -> str:
+        return display.rate(order.unit_price)
+
+    @admin.display(description=gettext_lazy("site"))
+    def site_name(self, order: Order) -> SafeString:
+        url = reverse("admin:core_site_change", args=[order.site_id])
+        return display.link(url, order.site)
+
+
+@admin.register(OrderEvent)
+class OrderEventAdmin(ViewOnlyAdmin):
+    list_display = ("create_date", "order_link", "change", "creator", "reason")
+    list_select_related = ("order", "creator")
+    list_filter = ("to_status",)
+    search_fields = ("=order__oid",)
+    ordering = ("-id",)
+    fields = ("order_link", "create_date", "change", "creator", "reason")
+
+    @admin.display(description=gettext_lazy("order"))
+    def order_link(self, event: OrderEvent) -> SafeString:
+        return display.link(reverse("admin:core_order_change", args=[event.order_id]), event.order)
+
+    @admin.display(description=gettext_lazy("status"))
+    def change(self, event: OrderEvent) -> SafeString:
+        return display.step(event)
+
+
+@admin.register(CounterReading)
+class CounterReadingAdmin(ViewOnlyAdmin):
+    list_display = ("create_date", "order_link", "shown_views", "shown_done")
+    list_select_related = ("order",)
+    search_fields = ("=order__oid",)
+    ordering = ("-id",)
+    fields = ("order_link", "create_date", "shown_views", "shown_done")
+
+    @admin.display(description=gettext_lazy("order"))
+    def order_link(self, reading: CounterReading) -> SafeString:
+        url = reverse("admin:core_order_change", args=[reading.order_id])
+        return display.link(url, reading.order)
+
+    @admin.display(description=gettext_lazy("views"))
+    def shown_views(self, reading: CounterReading) -> str:
+        return display.number(reading.views)
+
+    @admin.display(description=gettext_lazy("received"))
+    def shown_done(self, reading: CounterReading) -> str:
+        return display.number(reading.done)
+
+
+def described(quote: Quote) -> dict[str, Any]:
+    """A quote as the form shows it: texts ready to read, None for what is not known yet."""
+    site, customer = quote.site, quote.customer
+    return {
+        "balance": display.money(customer.balance) if customer else None,
+        "price": None if quote.price is None else display.money(quote.price),
+        "unit_price": None if quote.unit_price is None else display.rate(quote.unit_price),
+        "balance_after": (
+            None if quote.balance_after is None else display.money(quote.balance_after)
+        ),
+        "site": {"name": site.name, "verified": site.verified} if site else None,
+        "views": None if quote.views is None else display.number(quote.views),
+        "seconds": quote.seconds,
+        "duration": None if quote.seconds is None else display.duration(quote.seconds),
+    }
+
+
+def is_worked_on(order: Order) -> bool:
+    return order.lease_until is not None and order.lease_until > timezone.now()
+
+
+def again_url(order: Order) -> str:
+    query = urlencode({"customer": order.customer_id, "url": order.url, "count": order.count})
+    return f"{reverse('admin:core_order_add')}?{query}"
+
+
+def panel_of(order: Order) -> str:
+    """What is known of an order's delivery, for its page and for every refresh of it."""
+    readings = order.readings.order_by("-id")[:READINGS_SHOWN]
+    return render_to_string(
+        "desk/order_panel.html",
+        {
+            "order": order,
+            "progress": display.progress_bar(order),
+            "state": display.status_tag(order),
+            "figures": figures_of(order),
+            "refund": refund_of(order),
+            "events": [
+                (event, display.step(event)) for event in order.events.select_related("creator")
+            ],
+            "readings": [
+                (reading.create_date, display.number(reading.views), display.number(reading.done))
+                for reading in readings
+            ],
+            "ledger": [
+                (entry, display.signed(entry.amount), display.money(entry.balance_after))
+                for entry in order.ledger.select_related("creator").order_by("id")
+            ],
+        },
+    )
+
+
+def figures_of(order: Order) -> list[tuple[str, str]]:
+    return [
+        (_("Views before"), display.number(order.old_view_count)),
+        (_("Views now"), display.number(order.view_count)),
+        (_("Rise"), display.number(order.rise)),
+        (_("Received"), display.number(order.done)),
+        (_("Refused"), display.number(order.failed)),
+        (_("Uncertain"), display.number(order.uncertain)),
+        (_("On the wire"), display.number(order.in_flight)),
+        (_("Runs"), display.number(order.fence)),
+        (_("Failed attempts"), display.number(order.attempts)),
+    ]
+
+
+def refund_of(order: Order) -> str:
+    """The arithmetic of what an ended order gave back; "" while it is open."""
+    if order.delivered is None:
+        return ""
+    if order.delivered == order.count:
+        return _("All was delivered; nothing is refunded.")
+    return _("%(price)s × %(undelivered)s undelivered ÷ %(count)s = %(refund)s refunded") % {
+        "price": display.money(order.price),
+        "undelivered": display.number(order.count - order.delivered),
+        "count": display.number(order.count),
+        "refund": display.money(order.refunded),
+    }

@@ -1,0 +1,172 @@
+"""The sites plays may go to: whose they are is proved before anything is sent there."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from booster import sites as kinds
+from booster.address import Origin, resolve
+from booster.exceptions import AddressRefused, TemporaryError
+from booster.ownership import record_name
+from booster.sites.http import HttpAdapter
+from core import ordering
+from core.admin import display
+from core.admin.base import Button, DeskAdmin, ViewOnlyAdmin, list_url
+from core.admin.recipes import RECIPE_FIELDS, RecipeForm
+from core.models import Site, SiteCheck, User
+
+CHECKS_SHOWN = 10
+
+
+class SiteForm(RecipeForm):
+    adapter = forms.ChoiceField(label=gettext_lazy("kind of site"), choices=kinds.CHOICES)
+
+    def clean_origin(self) -> str:
+        """Scheme, host and port, as every order's address is compared with them."""
+        try:
+            origin = Origin.parse(self.cleaned_data["origin"].strip())
+            resolve(origin, allowed=settings.PRIVATE_SITES)
+        except AddressRefused as error:
+            raise forms.ValidationError(str(error)) from None
+        except TemporaryError:
+            pass  # no name server answers now: the check that follows will say so
+        return str(origin)
+
+
+@admin.register(Site)
+class SiteAdmin(DeskAdmin):
+    form = SiteForm
+    change_form_template = "desk/site_form.html"
+    object_actions = ("verify",)
+    asks_network = True
+    list_display = (
+        *("name", "origin", "kind", "proof", "verified_at"),
+        *("max_connections", "max_rate", "active"),
+    )
+    list_filter = ("verified", "active")
+    search_fields = ("name", "origin")
+    readonly_fields = ("proof", "verified_at", "checked_at")
+
+    class Media:
+        js = ("office/site-form.js",)
+
+    def get_urls(self) -> list[URLPattern]:
+        token = self.own_path("<int:pk>/token/", self.token_view, "token")
+        return [token, *super().get_urls()]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        typed = ("name", "origin", "adapter", "max_connections", "max_rate", "active", "memo")
+        recipe = {"fields": RECIPE_FIELDS, "classes": ("desk-recipe",)}
+        found = [(None, {"fields": typed}), (_("Recipe"), recipe)]
+        if obj is not None:
+            proof = {"fields": ("proof", "verified_at", "checked_at")}
+            found.append((_("Ownership"), proof))
+        return found
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The token was placed at one address, and orders were sold for it."""
+        fields = super().get_readonly_fields(request, obj)
+        return fields if obj is None else (*fields, "origin")
+
+    def response_add(
+        self, request: HttpRequest, obj: Site, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        self.message_user(request, *self.verify(request, obj))
+        return super().response_add(request, obj, post_url_continue)
+
+    def response_post_save_add(self, request: HttpRequest, obj: Site) -> HttpResponse:
+        """On to the page that says how to place the token."""
+        return HttpResponseRedirect(self.change_url(obj))
+
+    def buttons(self, request: HttpRequest, obj: Site) -> list[Button]:
+        found = []
+        if self.has_change_permission(request, obj):
+            found.append(self.post_button(obj, "verify", _("Verify now"), tone="primary"))
+        if request.user.has_perm("core.view_order"):
+            found.append(Button(_("Orders"), list_url("order", site__id__exact=obj.pk)))
+        if request.user.has_perm("core.view_sitecheck"):
+            found.append(Button(_("All checks"), list_url("sitecheck", site__id__exact=obj.pk)))
+        return found
+
+    def verify(self, request: HttpRequest, site: Site) -> tuple[str, int]:
+        """Ask the site now; orders that waited for its token go on."""
+        reason = ordering.verify(site, staff(request))
+        if not reason:
+            return _("The site shows our token: it is verified."), messages.SUCCESS
+        if site.verified:
+            text = _("The site stays verified, but could not be asked now: %(reason)s")
+        else:
+            text = _("The site is not verified: %(reason)s")
+        return text % {"reason": reason}, messages.WARNING
+
+    def token_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The ownership file, to be put where the page says."""
+        site = self.seen_or_404(request, pk)
+        name = site.ownership_path.lstrip("/")
+        disposition = f'attachment; filename="{name}"'
+        return HttpResponse(
+            site.token,
+            content_type="text/plain",
+            headers={"Content-Disposition": disposition},
+        )
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        site = kwargs.get("obj")
+        context["kinds"] = [(label, notes_of(slug)) for slug, label in kinds.CHOICES]
+        if site is not None:
+            context["site_token"] = {
+                "url": f"{site.origin}{site.ownership_path}",
+                "record": record_name(Origin.parse(site.origin).host),
+                "download": reverse("admin:core_site_token", args=[site.pk]),
+                "checks": [
+                    (check, outcome_tag(check))
+                    for check in site.checks.select_related("creator")[:CHECKS_SHOWN]
+                ],
+            }
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.display(description=gettext_lazy("kind of site"), ordering="adapter")
+    def kind(self, site: Site) -> str:
+        return dict(kinds.CHOICES).get(site.adapter, site.adapter)
+
+    @admin.display(description=gettext_lazy("ownership"), ordering="verified")
+    def proof(self, site: Site) -> SafeString:
+        if site.verified:
+            return display.tag(_("verified"), "good")
+        return display.tag(_("not verified"), "bad")
+
+
+@admin.register(SiteCheck)
+class SiteCheckAdmin(ViewOnlyAdmin):
+    list_display = ("create_date", "site", "shown_outcome", "method", "reason", "creator")
+    list_select_related = ("site", "creator")
+    list_filter = ("outcome", "site")
+    date_hierarchy = "create_date"
+    fields = ("site", "create_date", "outcome", "method", "reason", "creator")
+
+    @admin.display(description=gettext_lazy("outcome"), ordering="outcome")
+    def shown_outcome(self, check: SiteCheck) -> SafeString:
+        return outcome_tag(check)
+
+
+def notes_of(slug: str) -> str:
+    """What the operator of this kind of site must know or set."""
+    return HttpAdapter.notes if kinds.needs_recipe(slug) else kinds.adapter(slug).notes
+
+
+def outcome_tag(check: SiteCheck) -> SafeString:
+    return display.tag(check.get_outcome_display(), display.OUTCOME_TONES[check.outcome])
+
+
+def staff(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # admin pages let nobody else in
+    return request.user

@@ -1,0 +1,47 @@
+/* Buttons of an object's page, and forms that are sent once. */
+"use strict";
+{
+  const dialog = () => document.querySelector("[data-desk-dialog]");
+
+  const ask = (button) => {
+    const box = dialog();
+    const form = box.querySelector("form");
+    const question = button.dataset.ask;
+    const line = box.querySelector("[data-dialog-ask]");
+    form.action = button.dataset.post;
+    box.querySelector("[data-dialog-question]").textContent = button.dataset.confirm;
+    box.querySelector("[data-dialog-do]").textContent = button.textContent;
+    line.hidden = !question;
+    line.querySelector("span").textContent = question;
+    if (button.dataset.confirm) {
+      box.showModal();
+    } else {
+      form.requestSubmit();
+    }
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-post]");
+    if (button) {
+      ask(button);
+    } else if (event.target.closest("[data-dialog-back]")) {
+      dialog().close();
+    }
+  });
+
+  /* A second click while the first is under way does nothing; the server holds it anyway. */
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") {
+      return;
+    }
+    if (form.dataset.sent) {
+      event.preventDefault();
+    }
+    form.dataset.sent = "yes";
+  });
+  /* Back in the browser's history, the page is as it was left. */
+  window.addEventListener("pageshow", () => {
+    document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
+  });
+}
