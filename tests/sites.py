@@ -105,7 +105,7 @@ class DemoSite:
         return token
 
     def remove_token(self, token: str) -> None:
-        self._token_file(token).unlink()
+        self._token_file(token).unlink(missing_ok=True)
 
     # --- what the site knows
 
