@@ -99,7 +99,7 @@ class Dispatch:
         self.data = message.constant or b""
         self.digits = 0
         self.parts: tuple[bytes, ...] | None = None if message.constant is not None else ()
-        self.good = 0  # the first counted status seen; 0 while ramping: all is careful then
+        self.good = 0  # the first counted status seen; all others are for the careful path
         size = len(self.data or b"".join(message.parts(20)))
         self.roomy = (
             min(limits.max_header_bytes, limits.max_body_bytes) if size < LARGE_PLAY else -1
@@ -214,10 +214,7 @@ class Dispatch:
         assert batch is not None
         batch.statuses[status] = batch.statuses.get(status, 0) + 1
         if status in self.counted:
-            if self._slow_down.ramping:
-                self._slow_down.answered()
-            if not self._slow_down.ramping and not self.good:
-                self.good = status
+            self.good = self.good or status
             self._take(connection)
             self._end(batch, Outcome.COUNTED)
             return
@@ -253,7 +250,9 @@ class Dispatch:
         """A play has ended; its connection, if still there, may have the next."""
         if connection is not None:
             self._idle.append(connection)
-        self._pump(monotonic())
+        # With a timer set, tokens are what is missing.
+        if self._timer is None and (self._retries or self._has_fresh()):
+            self._pump(monotonic())
 
     def fit(self, digits: int) -> tuple[bytes, ...]:
         """The parts of plays whose number has so many digits."""
@@ -303,8 +302,10 @@ class Dispatch:
         self._revoke(now)
         if self.stopped or now < self._paused_until:
             return
+        if self._slow_down.ramping:
+            self._slow_down.widen(self._good_plays())
         width = int(self._slow_down.width)
-        while self._idle and self._busy < width and self._start_one(now):
+        while self._idle and self._busy < width and self._start_one():
             pass
         if self.stopped:
             return
@@ -312,8 +313,9 @@ class Dispatch:
         self._open_more(now, width)
         self._set_timer(now)
 
-    def _start_one(self, now: float) -> bool:
+    def _start_one(self) -> bool:
         """One play on one free connection; False when there is none to start now."""
+        now = monotonic()  # for each anew: the process may have been stopped since the last one
         retry = self._retries[0] if self._retries and self._retries[0][0] <= now else None
         if retry is None and not self._has_fresh():
             return False
@@ -360,6 +362,8 @@ class Dispatch:
             return
         assert self.batch is not None
         wanted = self.batch.end - self.next
+        if self._slow_down.ramping:
+            wanted = min(wanted, width)  # come back soon to widen
         self.limit = self.next + (self._bucket.take(now, wanted) if self._bucket else wanted)
 
     def _revoke(self, now: float) -> None:

@@ -88,6 +88,12 @@ class Limits:
     max_header_bytes: int = 16384
     max_body_bytes: int = 1 << 20
 
+    def __post_init__(self) -> None:
+        if self.connections < 1:
+            raise ValueError(f"not a number of connections: {self.connections}")
+        if self.rate is not None and not self.rate > 0:
+            raise ValueError(f"not a rate: {self.rate}")
+
 
 @dataclass(slots=True)
 class Report:

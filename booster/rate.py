@@ -78,9 +78,9 @@ class SlowDown:
         self._service = 0.0  # seconds a play
         self._pause = 0.0
 
-    def answered(self) -> None:
-        """A good answer while ramping."""
-        self.width = min(float(self.most), self.width + 1.0)
+    def widen(self, good: int) -> None:
+        """While ramping: so many good answers came in all."""
+        self.width = min(float(self.most), float(FIRST_WIDTH + good))
         self.ramping = self.width < self.most
 
     def tick(

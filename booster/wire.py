@@ -20,7 +20,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from time import monotonic
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import certifi
 import uvloop
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from booster.dispatch import Batch, Dispatch
 
 SWEEP_SECONDS = 0.1
-LATE_SECONDS = 1.0  # a sweep so late was held up itself: answers may lie there unread
+LATE_SECONDS = 0.3  # a sweep so late was held up itself: answers may lie there unread
 
 # Free connections are kept for the next order, for less time than any server keeps them.
 KEEP_SECONDS = 2.0
@@ -259,6 +259,7 @@ class Wire:
     """The thread, its loop, and the connections that rest between two orders."""
 
     _current: Wire | None = None
+    _inherited: ClassVar[list[Wire | None]] = []
     _lock = threading.Lock()
 
     def __init__(self) -> None:
@@ -268,6 +269,7 @@ class Wire:
         self._resting: dict[Destination, list[Connection]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
         self._swept = 0.0
+        self._was_late = False
         self._thread = threading.Thread(target=self._run, name="booster-wire", daemon=True)
         self._thread.start()
 
@@ -283,6 +285,7 @@ class Wire:
     def forget_parents(cls) -> None:
         """In a forked child: the thread did not come along, and the sockets are the parent's."""
         cls._lock = threading.Lock()
+        cls._inherited.append(cls._current)  # taking it apart would disturb the parent's epoll
         cls._current = None
 
     def call(self, function: Callable[..., object], *arguments: object) -> None:
@@ -378,8 +381,10 @@ class Wire:
     def _sweep(self) -> None:
         now = monotonic()
         seconds, self._swept = now - self._swept, now
+        # Once only: where every sweep is late, time-outs must come all the same.
+        self._was_late = late = seconds > LATE_SECONDS and not self._was_late
         for dispatch in list(self.dispatches):
-            dispatch.tick(now, seconds, late=seconds > LATE_SECONDS)
+            dispatch.tick(now, seconds, late)
         for resting in list(self._resting.values()):
             for connection in [one for one in resting if now - one.sent > KEEP_SECONDS]:
                 connection.close()

@@ -67,8 +67,7 @@ def test_what_is_no_rate_is_refused(rate: float) -> None:
 
 def wide(most: int = 64) -> SlowDown:
     slow_down = SlowDown(most)
-    while slow_down.ramping:
-        slow_down.answered()
+    slow_down.widen(most)
     return slow_down
 
 
@@ -93,9 +92,9 @@ def tick(
 def test_it_begins_narrow_and_widens_with_each_good_answer() -> None:
     slow_down = SlowDown(64)
     assert slow_down.width == 4
-    for _ in range(60):
-        assert slow_down.ramping
-        slow_down.answered()
+    slow_down.widen(40)
+    assert (slow_down.width, slow_down.ramping) == (44, True)
+    slow_down.widen(60)
     assert (slow_down.width, slow_down.ramping) == (64, False)
 
 
@@ -151,8 +150,7 @@ def test_a_rise_that_nobody_would_notice_changes_nothing() -> None:
 def test_latency_that_only_our_own_width_makes_is_no_suffering() -> None:
     slow_down = SlowDown(64)
     tick(slow_down, answers=100, latency=0.004)  # 1 ms a play, 4 at once
-    while slow_down.ramping:
-        slow_down.answered()
+    slow_down.widen(100)
     for _ in range(10):
         tick(slow_down, answers=100, latency=0.064)  # 1 ms a play, 64 at once
     assert slow_down.width == 64
