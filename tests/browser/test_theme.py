@@ -1,0 +1,340 @@
+"""simpleui's holes, each tried and shown harmless; and every page of the desk looked at for errors
+and for what hangs over the edge of a phone.
+"""
+
+from html import escape
+from urllib.parse import quote
+
+import pytest
+from django.contrib import admin
+from django.template.loader import render_to_string
+from django.utils import translation
+from simpleui.admin import AjaxAdmin
+
+from tests.browser.conftest import PASSWORD, PHONE, WIDE, csrf_token
+
+pytestmark = pytest.mark.browser
+
+IMAGE = "<img src=x onerror=window.pwned=1>"
+TEMPLATE = "{{constructor.constructor('window.pwned=1')()}}"
+SEARCHES = [
+    "</script><script>window.pwned=1</script>",
+    "'-(window.pwned=1)-'",
+    '"-(window.pwned=1)-"',
+    f'">{IMAGE}',
+    TEMPLATE,
+    "\\';window.pwned=1//",
+    "${window.pwned=1}",
+]
+LISTS = ["core/order", "core/customer", "core/site", "core/administrator", "auth/group"]
+# Every kind of page. `{group}`, `{customer}` and so on are ids of rows that exist.
+PAGES = [
+    "/admin/",
+    "/admin/home/",
+    "/admin/core/",
+    "/admin/core/order/",
+    "/admin/core/order/?status__exact=1",
+    "/admin/core/order/add/",
+    "/admin/core/order/1/change/",
+    "/admin/core/order/1/history/",
+    "/admin/core/customer/",
+    "/admin/core/customer/add/",
+    "/admin/core/customer/1/change/",
+    "/admin/core/chargerecord/",
+    "/admin/core/chargerecord/add/",
+    "/admin/core/ledgerentry/",
+    "/admin/core/pricepolicy/",
+    "/admin/core/pricepolicy/1/change/",
+    "/admin/core/site/",
+    "/admin/core/site/add/",
+    "/admin/core/site/1/change/",
+    "/admin/core/administrator/",
+    "/admin/core/administrator/add/",
+    "/admin/core/administrator/1/change/",
+    "/admin/core/administrator/1/password/",
+    "/admin/auth/group/",
+    "/admin/auth/group/add/",
+    "/admin/auth/group/1/change/",
+    "/admin/auth/group/1/delete/",
+    "/admin/auth/group/1/history/",
+    "/admin/axes/accessattempt/",
+    "/admin/password_change/",
+]
+# What cannot be reached at this width. Tables scroll inside themselves.
+OVER_THE_EDGE = """() => {
+    const out = [];
+    document.querySelectorAll('a, button, input, select, textarea').forEach((element) => {
+        const box = element.getBoundingClientRect();
+        const shown = box.width > 1 && box.height > 1
+            && getComputedStyle(element).visibility !== 'hidden';
+        if (shown && !element.closest('.results, table, .el-drawer__wrapper')
+            && (box.right > innerWidth + 1 || box.left < -1)) {
+            out.push(element.outerHTML.slice(0, 120) + ' ' + box.left + '..' + box.right);
+        }
+    });
+    return out;
+}"""
+
+
+def make_user(desk, username: str, *permissions: str, **fields: str) -> None:
+    """Staff with these permissions, written past every form."""
+    desk.shell(
+        "from django.contrib.auth.models import Permission\n"
+        "from core.models import User\n"
+        f"user = User.objects.create_user({username!r}, password={PASSWORD!r}, is_staff=True,"
+        f" **{fields!r})\n"
+        f"user.user_permissions.set(Permission.objects.filter(codename__in={permissions!r}))\n"
+    )
+
+
+def make_group(desk, name: str) -> str:
+    return desk.shell(
+        "from django.contrib.auth.models import Group\n"
+        f"print(Group.objects.create(name={name!r}).pk)"
+    )
+
+
+def pwned(page) -> bool:
+    page.wait_for_timeout(150)  # an image's onerror comes after the page
+    return any(frame.evaluate("'pwned' in window") for frame in page.frames)
+
+
+@pytest.mark.parametrize("words", SEARCHES)
+def test_search_words_are_only_words(staff, desk, words):
+    for model in LISTS:
+        staff.goto(f"{desk.url}/admin/{model}/?q={quote(words)}")
+        assert staff.input_value("#searchbar") == words
+        assert not pwned(staff)
+
+
+def test_remembered_filters_are_only_text(staff, desk):
+    filters = quote(f"q={quote(SEARCHES[1])}&x={quote(SEARCHES[0])}")
+    for page in ("group/add", "group/1/change", "group/1/delete"):
+        staff.goto(f"{desk.url}/admin/auth/{page}/?_changelist_filters={filters}")
+        assert not pwned(staff)
+
+
+def test_the_way_back_leads_to_the_list_whatever_page_sent_us(staff, desk):
+    staff.goto(
+        f"{desk.url}/admin/auth/group/1/change/?_changelist_filters=q%3Da%2526b",
+        referer="http://127.0.0.1:9/elsewhere?'-(window.pwned=1)-'\\",
+    )
+    staff.click(".el-page-header__left")
+    staff.wait_for_url(f"{desk.url}/admin/auth/group/?q=a%26b")
+    assert not pwned(staff)
+
+
+def test_a_message_shows_names_as_text(staff, desk):
+    group = make_group(desk, IMAGE)
+    staff.goto(f"{desk.url}/admin/auth/group/{group}/delete/")
+    staff.click("form [type=submit]")
+    assert IMAGE in staff.inner_text(".office-messages")
+    assert not pwned(staff)
+
+
+def test_a_message_about_a_bad_id_shows_it_as_text(staff, desk):
+    staff.goto(f"{desk.url}/admin/auth/group/{quote(IMAGE, safe='')}/change/")
+    home = staff.frame_locator("iframe").first
+    assert IMAGE in home.locator(".office-messages").inner_text()
+    assert not pwned(staff)
+
+
+@pytest.mark.parametrize("name", [TEMPLATE, IMAGE])
+def test_the_name_in_the_header_is_only_text(page, desk, name):
+    make_user(desk, name)
+    desk.log_in(page, name)
+    page.goto(f"{desk.url}/admin/")
+    page.wait_for_selector(".office-user")
+    assert page.inner_text(".office-user").strip() == name
+    assert not pwned(page)
+
+
+@pytest.mark.parametrize("name", [TEMPLATE + "1", IMAGE + "1"])
+def test_the_name_of_an_object_is_only_text_on_each_of_its_pages(staff, desk, name):
+    group = make_group(desk, name)
+    for page in ("change", "history", "delete"):
+        staff.goto(f"{desk.url}/admin/auth/group/{group}/{page}/")
+        assert escape(name, quote=False) in staff.inner_html("#content")
+        assert not pwned(staff)
+
+
+def test_a_wrong_username_comes_back_as_text(page, desk):
+    desk.log_in(page, f'">{IMAGE}{TEMPLATE}', "wrong")
+    assert page.input_value("[name=username]") == f'">{IMAGE}{TEMPLATE}'
+    assert not pwned(page)
+
+
+def test_nobody_deletes_through_simpleuis_ajax(page, desk):
+    count = "from django.contrib.auth.models import Group; print(Group.objects.count())"
+    before = desk.shell(count)
+    page.goto(f"{desk.url}/admin/login/")
+    for model in LISTS:
+        answer = page.request.post(
+            f"{desk.url}/admin/{model}/ajax",
+            form={
+                "_action": "delete_queryset",
+                "select_across": "1",
+                "csrfmiddlewaretoken": csrf_token(page),
+            },
+            max_redirects=0,
+        )
+        assert answer.status in (302, 404)
+    assert desk.shell(count) == before
+
+
+def test_no_admin_class_is_one_of_simpleuis():
+    assert AjaxAdmin.__subclasses__() == []
+    assert not [cls for cls in admin.site._registry.values() if isinstance(cls, AjaxAdmin)]
+
+
+def test_every_page_says_who_may_frame_it_and_what_it_may_load(page, desk):
+    answer = page.goto(f"{desk.url}/admin/login/")
+    assert answer.headers["x-frame-options"] == "SAMEORIGIN"
+    policy = answer.headers["content-security-policy"]
+    for directive in (
+        "default-src 'self'",
+        "frame-ancestors 'self'",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+    ):
+        assert directive in policy
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+@pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
+def test_every_page_is_without_errors_and_within_the_screen(new_page, desk, viewport, language):
+    page = new_page(viewport)
+    page.context.add_cookies([{"name": "django_language", "value": language, "url": desk.url}])
+    desk.log_in(page)
+    for address in PAGES:
+        answer = page.goto(desk.url + address)
+        assert answer.status == 200, address
+        page.wait_for_load_state("networkidle")
+        assert page.get_attribute("html", "lang") == language, address
+        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], address
+        assert page.evaluate(OVER_THE_EDGE) == [], address
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_error_pages_are_ours(new_page, desk, language):
+    make_user(desk, f"guest-{language}")
+    page = new_page(PHONE)
+    page.context.add_cookies([{"name": "django_language", "value": language, "url": desk.url}])
+    desk.log_in(page, f"guest-{language}")
+    for address, status in (("/nothing", 404), ("/admin/auth/group/", 403)):
+        assert page.goto(desk.url + address).status == status
+        assert page.get_attribute("html", "lang") == language
+        assert page.is_visible(".office-logo")
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+@pytest.mark.parametrize("name", ["400.html", "403_csrf.html", "500.html"])
+def test_error_pages_need_nothing_that_may_be_broken(name):
+    with translation.override("en"):
+        assert "Booster Office" in render_to_string(name)
+
+
+def test_the_lock_says_when_to_try_again(page, desk):
+    for _attempt in range(5):
+        desk.log_in(page, "stranger", "wrong")
+    assert "15 minutes" in page.inner_text("section")
+    assert page.goto(f"{desk.url}/admin/login/").status == 200
+
+
+def test_the_language_is_chosen_before_the_login(page, desk):
+    page.goto(f"{desk.url}/admin/login/?next=/admin/home/")
+    page.click(".office-languages button")
+    assert page.get_attribute("html", "lang") == "zh-hans"
+    desk.log_in(page)
+    assert page.get_attribute("html", "lang") == "zh-hans"
+
+
+def test_a_change_of_language_reaches_every_tab(staff, desk):
+    staff.goto(f"{desk.url}/admin/")
+    staff.click(".menu .el-menu-item:has-text('Groups')")
+    staff.frame_locator("iframe#Group").locator("#changelist").wait_for()
+    staff.click(".office-languages button")
+    staff.wait_for_selector(".el-tabs__item.is-active:has-text('组')")
+    assert staff.url.endswith("#/admin/auth/group/")
+    tab = staff.frame_locator("iframe#Group").locator("html[lang=zh-hans] #changelist")
+    tab.wait_for()
+    assert staff.evaluate("getLanuage('Refresh')") == "刷新"
+    assert staff.evaluate("ELEMENT.lang && LANGUAGE_CODE") == "zh-hans"
+
+
+def test_the_menu_has_what_the_user_may_see(new_page, desk):
+    make_user(desk, "till", "view_customer", "add_chargerecord")
+    page = new_page()
+    desk.log_in(page, "till")
+    page.goto(f"{desk.url}/admin/")
+    page.wait_for_selector(".menu .el-menu-item")
+    lines = page.locator(".menu .el-menu-item").all_inner_texts()
+    assert [line.strip() for line in lines] == ["Home", "Customers", "Top-ups"]
+
+
+def test_the_menu_of_a_super_administrator_is_in_the_order_of_the_work(staff, desk):
+    staff.goto(f"{desk.url}/admin/")
+    staff.wait_for_selector(".menu .el-menu-item")
+    lines = [line.strip() for line in staff.locator(".menu .el-menu-item").all_inner_texts()]
+    assert lines[:3] == ["Home", "Orders", "Customers"]
+    assert lines[-3:] == ["Administrators", "Groups", "Access attempts"]
+
+
+def test_the_whole_window_logs_in_again_when_a_tab_finds_the_session_gone(staff, desk):
+    staff.goto(f"{desk.url}/admin/")
+    home = staff.frame_locator("iframe").first
+    home.locator(".desk").wait_for()
+    staff.context.clear_cookies()
+    staff.frames[1].evaluate("location.reload()")
+    staff.wait_for_selector("body > main #login-form")
+
+
+def test_a_link_of_the_home_page_opens_a_tab(staff, desk):
+    staff.goto(f"{desk.url}/admin/")
+    staff.frame_locator("iframe").first.locator(".desk-status").first.click()
+    staff.wait_for_selector(".el-tabs__item.is-active:has-text('Pending')")
+    tab = staff.frames[-1]
+    tab.wait_for_selector("#changelist")
+    assert "status__exact=1" in tab.url
+
+
+def test_a_filter_keeps_the_search_and_a_search_keeps_the_filter(staff, desk):
+    staff.goto(f"{desk.url}/admin/core/customer/?q=e")
+    staff.select_option("[data-filter]", index=1)
+    staff.wait_for_url(lambda url: "active" in url)
+    assert "q=e" in staff.url
+    staff.fill("#searchbar", "r")
+    staff.press("#searchbar", "Enter")
+    staff.wait_for_url(lambda url: "q=r" in url)
+    assert "active" in staff.url
+    assert "p=" not in staff.url.split("?")[1].split("&")
+
+
+def test_an_action_works_on_what_was_ticked(staff, desk):
+    doomed = make_group(desk, "Doomed")
+    spared = make_group(desk, "Spared")
+    staff.goto(f"{desk.url}/admin/auth/group/")
+    staff.check(f"input[name=_selected_action][value='{doomed}']")
+    staff.click("button[name=action][value=delete_selected]")
+    staff.click("form [type=submit]")
+    staff.wait_for_selector(".office-messages .success")
+    names = staff.inner_text("#result_list")
+    assert "Doomed" not in names
+    assert "Spared" in names
+    assert spared
+
+
+def test_a_new_password_is_set_without_the_old_forms_script(new_page, desk):
+    make_user(desk, "changer")
+    page = new_page(PHONE)
+    desk.log_in(page, "changer")
+    page.goto(f"{desk.url}/admin/password_change/")
+    page.fill("[name=old_password]", PASSWORD)
+    page.fill("[name=new_password1]", "Another-horse-8")
+    page.fill("[name=new_password2]", "Another-horse-8")
+    page.click("form#password_form [type=submit]")
+    page.wait_for_url(f"{desk.url}/admin/password_change/done/")
+    again = new_page()
+    desk.log_in(again, "changer", "Another-horse-8")
+    assert again.url == f"{desk.url}/admin/home/"
