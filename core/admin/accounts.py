@@ -164,7 +164,7 @@ class CustomerAdmin(ImportAdmin, ExportAdmin, DeskAdmin):
             found.append(Button(_("Top up"), f"{url}?customer={obj.pk}", tone="primary"))
         if obj.active and user.has_perm("core.add_order"):
             url = reverse("admin:core_order_add")
-            found.append(Button(_("New order"), f"{url}?customer={obj.pk}", tone="success"))
+            found.append(Button(_("New order"), f"{url}?customer={obj.pk}"))
         for model, label in (
             ("order", _("Orders")),
             ("chargerecord", _("Top-ups")),

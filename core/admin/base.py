@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminTextareaWidget
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import Model, TextField
 from django.http import (
     Http404,
     HttpRequest,
@@ -41,7 +42,9 @@ class DeskAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_per_page = 100
     list_max_show_all = 100
     show_full_result_count = False
+    actions_selection_counter = False
     change_form_template = "desk/change_form.html"
+    formfield_overrides = {TextField: {"widget": AdminTextareaWidget(attrs={"rows": 3})}}
     # Methods (request, object) -> (text for the staff, its level), each at <id>/<name>/ for POST.
     object_actions: ClassVar[tuple[str, ...]] = ()
     # Checking this form asks a site. Django's transaction around the whole view would hold

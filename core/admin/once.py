@@ -84,6 +84,14 @@ class OnceAdmin(DeskAdmin):
                 continue
         return super().changeform_view(request, object_id, form_url, extra_context)
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Saving leads to the page of what was made; there is nothing to continue editing."""
+        if kwargs.get("add"):
+            context["show_save_and_continue"] = False
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
         if change:
             return super().save_form(request, form, change)
@@ -96,6 +104,10 @@ class OnceAdmin(DeskAdmin):
         """Adding has been done by place()."""
         if change:
             super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        if change:
+            super().save_related(request, form, formsets, change)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         if not hasattr(obj, "placed_before"):

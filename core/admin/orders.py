@@ -76,7 +76,6 @@ class OrderForm(OnceForm):
             "count": PlaysWidget(
                 attrs={"class": "vIntegerField", "min": 1, "inputmode": "numeric"}
             ),
-            "memo": forms.Textarea(attrs={"class": "vLargeTextField", "rows": 3}),
         }
 
     def clean(self) -> dict[str, Any]:
@@ -127,7 +126,7 @@ class OrderAdmin(ExportAdmin, OnceAdmin):
     date_hierarchy = "create_date"
     autocomplete_fields = ("customer",)
     readonly_fields = (
-        *("oid", "customer_link", "video", "plays", "shown_price", "shown_rate"),
+        *("customer_link", "video", "plays", "shown_price", "shown_rate"),
         *("site_name", "creator", "create_date"),
     )
 
@@ -145,7 +144,9 @@ class OrderAdmin(ExportAdmin, OnceAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return [(None, {"fields": ("customer", "url", "count", "memo")})]
-        return [(None, {"fields": (*self.readonly_fields, "memo")})]
+        bought = ("customer_link", "video", ("plays", "shown_price", "shown_rate"))
+        origin = ("site_name", "creator", "create_date")
+        return [(None, {"fields": (*bought, origin, "memo")})]
 
     def get_export_resource_classes(self, request: HttpRequest) -> list[type]:
         return [resources.OrderExport]

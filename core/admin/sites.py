@@ -26,7 +26,7 @@ CHECKS_SHOWN = 10
 
 
 class SiteForm(RecipeForm):
-    adapter = forms.ChoiceField(label=gettext_lazy("kind of site"), choices=kinds.CHOICES)
+    adapter = forms.ChoiceField(label=gettext_lazy("Kind of site"), choices=kinds.CHOICES)
 
     def clean_origin(self) -> str:
         """Scheme, host and port, as every order's address is compared with them."""
@@ -121,17 +121,13 @@ class SiteAdmin(DeskAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         site = kwargs.get("obj")
-        context["kinds"] = [(label, notes_of(slug)) for slug, label in kinds.CHOICES]
+        context["kinds"] = [
+            (label, notes_of(slug))
+            for slug, label in kinds.CHOICES
+            if site is None or slug == site.adapter
+        ]
         if site is not None:
-            context["site_token"] = {
-                "url": f"{site.origin}{site.ownership_path}",
-                "record": record_name(Origin.parse(site.origin).host),
-                "download": reverse("admin:core_site_token", args=[site.pk]),
-                "checks": [
-                    (check, outcome_tag(check))
-                    for check in site.checks.select_related("creator")[:CHECKS_SHOWN]
-                ],
-            }
+            context["ownership"] = ownership_of(site)
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description=gettext_lazy("kind of site"), ordering="adapter")
@@ -156,6 +152,19 @@ class SiteCheckAdmin(ViewOnlyAdmin):
     @admin.display(description=gettext_lazy("outcome"), ordering="outcome")
     def shown_outcome(self, check: SiteCheck) -> SafeString:
         return outcome_tag(check)
+
+
+def ownership_of(site: Site) -> dict[str, Any]:
+    """Where the token has to be, and what the latest looks at it found."""
+    origin = Origin.parse(site.origin)
+    checks = site.checks.select_related("creator")[:CHECKS_SHOWN]
+    return {
+        "url": f"{origin}{site.ownership_path}",
+        # Addresses and bare names are in no zone that could hold a record.
+        "record": "" if origin.is_ip or "." not in origin.host else record_name(origin.host),
+        "download": reverse("admin:core_site_token", args=[site.pk]),
+        "checks": [(check, outcome_tag(check)) for check in checks],
+    }
 
 
 def notes_of(slug: str) -> str:
