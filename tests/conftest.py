@@ -1,13 +1,4 @@
-"""What every test finds: an office's environment of its own, services, sites and whole offices."""
-
-import os
-import tempfile
-
-# Before Django reads its settings: nothing of the developer's own office is touched.
-os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="office-tests-")
-os.environ.setdefault("SECRET_KEY", "a secret of the tests, the same in all their programs")
-for name in ("DATABASE_URL", "REDIS_URL", "ADMIN_PASSWORD", "DEBUG", "HTTPS", "PORT"):
-    os.environ.pop(name, None)
+"""What every test finds: services, sites and whole offices."""
 
 import pytest
 

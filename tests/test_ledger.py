@@ -1,0 +1,109 @@
+"""Law 2: money is append-only, the balance is the sum of the entries and never below zero."""
+
+from decimal import Decimal
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from core.auditing import differences
+from core.models import ChargeRecord, Customer, InsufficientBalanceError, LedgerEntry
+from core.models.billing import AppendOnlyError
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def erin():
+    customer = Customer.objects.create(username="erin")
+    ChargeRecord.objects.create(customer=customer, amount=Decimal("10.00"))
+    customer.refresh_from_db()
+    return customer
+
+
+def adjust(customer: Customer, amount: str, reference: str = "adjustment:1") -> LedgerEntry:
+    with transaction.atomic():
+        return LedgerEntry.objects.post(
+            kind=LedgerEntry.Kind.ADJUSTMENT,
+            customer_id=customer.pk,
+            amount=Decimal(amount),
+            reference=reference,
+        )
+
+
+def balance(customer: Customer) -> Decimal:
+    return Customer.objects.values_list("balance", flat=True).get(pk=customer.pk)
+
+
+def test_a_top_up_credits_the_balance_through_one_entry(erin):
+    entry = LedgerEntry.objects.get()
+    assert (entry.kind, entry.amount, entry.balance_after) == (1, Decimal(10), Decimal(10))
+    assert balance(erin) == Decimal(10)
+
+
+def test_a_debit_may_take_the_last_cent_but_not_one_more(erin):
+    adjust(erin, "-10.00")
+    assert balance(erin) == 0
+    with pytest.raises(InsufficientBalanceError) as refused:
+        adjust(erin, "-0.01", "adjustment:2")
+    assert refused.value.missing == Decimal("0.01")
+    assert LedgerEntry.objects.count() == 2
+    assert balance(erin) == 0
+
+
+def test_a_fact_is_paid_for_once(erin):
+    adjust(erin, "1.00")
+    with pytest.raises(IntegrityError):
+        adjust(erin, "1.00")
+    assert balance(erin) == Decimal(11)
+
+
+def test_an_entry_outside_a_transaction_is_refused(erin, django_db_blocker):
+    connection.in_atomic_block, inside = False, connection.in_atomic_block
+    try:
+        with pytest.raises(transaction.TransactionManagementError):
+            LedgerEntry.objects.post(
+                kind=LedgerEntry.Kind.ADJUSTMENT,
+                customer_id=erin.pk,
+                amount=Decimal(1),
+                reference="adjustment:9",
+            )
+    finally:
+        connection.in_atomic_block = inside
+    assert balance(erin) == Decimal(10)
+
+
+@pytest.mark.parametrize("model", [LedgerEntry, ChargeRecord])
+def test_rows_of_money_are_not_changed_or_deleted_by_our_own_code(erin, model):
+    row = model.objects.get()
+    row.amount = Decimal(99)
+    with pytest.raises(AppendOnlyError):
+        row.save()
+    with pytest.raises(AppendOnlyError):
+        row.delete()
+    with pytest.raises(AppendOnlyError):
+        model.objects.update(amount=1)
+    with pytest.raises(AppendOnlyError):
+        model.objects.all().delete()
+    assert model.objects.get().amount == Decimal(10)
+
+
+def test_differences_are_told_with_the_customer_and_both_figures(erin):
+    assert list(differences()) == []
+    Customer.objects.filter(pk=erin.pk).update(balance=Decimal("9.00"))
+    told = list(differences())
+    assert told == [
+        "customer erin: balance 9.00, sum of entries 10.00",
+        "customer erin: balance 9.00, the newest entry says 10.00",
+    ]
+
+
+def test_a_top_up_whose_entry_is_missing_is_told(erin):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO core_chargerecord (customer_id, amount, create_date, memo) "
+            "VALUES (%s, 5, '2026-01-01 00:00:00', '')",
+            [erin.pk],
+        )
+    assert list(differences()) == [
+        "top-ups: 2 records of 15.00 in all, 1 entries of 10.00",
+    ]
