@@ -81,9 +81,10 @@ class Delivery:
         self.lease = lease
         self.order = lease.order
         self.site = lease.order.site
-        self.adapter = sites.adapter(self.site.adapter)
+        self.adapter = sites.adapter(self.site.adapter, self.site.recipe)
         self._should_stop = should_stop
         self._slice_ends = time.monotonic() + SLICE_SECONDS
+        self._lost: OwnershipError | None = None
 
     def advance(self) -> float | None:
         """Do what the order's status asks for. The site's errors end here: retried or given up."""
@@ -125,6 +126,8 @@ class Delivery:
         play = self.adapter.play(order.video_id, order.oid)
         target = verification.target_of(self.site)
         report = engine.deliver(target, play, book, limits, self._must_stop)
+        if self._lost:
+            raise self._lost
         if order.done > received and order.attempts:
             self.lease.record(attempts=0)
         if order.reserved == order.count and not order.in_flight:
@@ -156,8 +159,21 @@ class Delivery:
 
     def _may_go_on(self) -> bool:
         """Asked before each window: whether to reserve another."""
-        over = time.monotonic() > self._slice_ends
-        return not over and not self._should_stop() and not self.lease.canceled()
+        if time.monotonic() > self._slice_ends or self._should_stop() or self.lease.canceled():
+            return False
+        return self._is_still_ours()
+
+    def _is_still_ours(self) -> bool:
+        """Ask the site again while the window before is on the wire; what is on it comes home."""
+        try:
+            verification.confirm(self.site, OWNERSHIP_AGE)
+        except OwnershipError as error:
+            self._lost = error
+            return False
+        except TemporaryError as error:
+            # A busy site may not answer in time. The next run begins with an answer or not at all.
+            logger.info("order %s: the token was not read: %s", self.order.oid, error)
+        return True
 
     # Proving
 
@@ -313,7 +329,7 @@ class OrderBook:
             failed=tally.refused,
             not_sent=tally.not_sent,
             uncertain=tally.uncertain,
-            reserve=self._next_size() if self._may_go_on() else 0,
+            reserve=0 if tally.halted or not self._may_go_on() else self._next_size(),
         )
         return self._window(number)
 

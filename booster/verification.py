@@ -62,4 +62,4 @@ def resume_held_orders(site: Site, by: User | None = None) -> list[int]:
 def views_of(site: Site, video_id: str) -> int:
     """The counter of one video, read now. Raises SiteError."""
     with SiteClient(target_of(site)) as client:
-        return sites.adapter(site.adapter).read_count(client, video_id)
+        return sites.adapter(site.adapter, site.recipe).read_count(client, video_id)

@@ -32,7 +32,7 @@ def _balances() -> Iterator[str]:
     for customer in customers.iterator():
         yield (
             f"customer {customer.username}: balance {customer.balance}, "
-            f"sum of entries {customer.total}"
+            f"sum of entries {customer.total:.2f}"
         )
 
 
@@ -43,7 +43,7 @@ def _running_balances() -> Iterator[str]:
     for customer in customers.exclude(last=None).exclude(balance=F("last")).iterator():
         yield (
             f"customer {customer.username}: balance {customer.balance}, "
-            f"the newest entry says {customer.last}"
+            f"the newest entry says {customer.last:.2f}"
         )
 
 
@@ -53,8 +53,8 @@ def _top_ups() -> Iterator[str]:
     entered = charges.aggregate(n=Count("pk"), total=Coalesce(Sum("amount"), ZERO))
     if recorded != entered:
         yield (
-            f"top-ups: {recorded['n']} records of {recorded['total']} in all, "
-            f"{entered['n']} entries of {entered['total']}"
+            f"top-ups: {recorded['n']} records of {recorded['total']:.2f} in all, "
+            f"{entered['n']} entries of {entered['total']:.2f}"
         )
 
 
@@ -63,7 +63,7 @@ def _orders() -> Iterator[str]:
         charged=F("price")
     )
     for oid, price, charged in wrong.values_list("oid", "price", "charged").iterator():
-        yield f"order {oid}: price {price}, charged {charged}"
+        yield f"order {oid}: price {price}, charged {charged:.2f}"
 
 
 def _refunds() -> Iterator[str]:
@@ -77,7 +77,7 @@ def _refunds() -> Iterator[str]:
         undelivered = 0 if delivered is None else count - delivered
         due = money.refund_due(price, count, undelivered)
         if refund != due:
-            yield f"order {oid}: refund due {due}, given back {refund}"
+            yield f"order {oid}: refund due {due}, given back {refund:.2f}"
 
 
 def _total(kind: LedgerEntry.Kind) -> Coalesce:

@@ -93,7 +93,7 @@ class Quote:
             if self.site is None:
                 self.errors["url"] = _("%(origin)s is not one of our sites.") % {"origin": origin}
                 return
-            adapter = sites.adapter(self.site.adapter)
+            adapter = sites.adapter(self.site.adapter, self.site.recipe)
             self.video_id = adapter.video_id(origin.path_of(self.url))
             verification.confirm(self.site, FRESH)
             self.views = verification.views_of(self.site, self.video_id)

@@ -214,6 +214,10 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
-        name: {"level": "INFO"} for name in ("booster", "core", "huey.consumer", "django.server")
+        "booster": {"level": "INFO"},
+        "core": {"level": "INFO"},
+        # With a handler of its own, run_huey adds none. A line a task would be a line a slice.
+        "huey": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        "huey.consumer": {"level": "INFO"},
     },
 }

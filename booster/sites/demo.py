@@ -15,7 +15,7 @@ class DemoAdapter(SiteAdapter):
     label: ClassVar[str] = "Demo video site"
     notes: ClassVar[str] = "Counts every play at once. Nothing needs to be set."
     idempotent: ClassVar[bool] = True
-    settle_seconds: ClassVar[float] = 10.0
+    settle_seconds: ClassVar[float] = 3.0
 
     def video_id(self, url_path: str) -> str:
         match = _VIDEO.fullmatch(url_path)

@@ -7,14 +7,15 @@ TABLES = ("core_ledgerentry", "core_chargerecord", "core_orderevent")
 
 def create(apps, schema_editor):
     if schema_editor.connection.vendor == "postgresql":
-        schema_editor.execute(
+        schema_editor.execute(  # with parameters, so %% is one %
             """
             CREATE FUNCTION core_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN
-                RAISE EXCEPTION '% rows are never changed or deleted', TG_TABLE_NAME
+                RAISE EXCEPTION '%% rows are never changed or deleted', TG_TABLE_NAME
                     USING ERRCODE = 'integrity_constraint_violation';
             END $$
-            """
+            """,
+            [],
         )
         for table in TABLES:
             schema_editor.execute(

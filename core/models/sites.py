@@ -28,6 +28,12 @@ class Site(models.Model):
         help_text=_("Scheme, host and port, such as https://videos.example.com"),
     )
     adapter = models.CharField(_("kind of site"), max_length=16, default="demo")
+    recipe = models.JSONField(
+        _("recipe"),
+        null=True,
+        blank=True,
+        help_text=_("How to read the count and to play, for sites of no other kind."),
+    )
     token = models.CharField(
         _("ownership token"), max_length=32, unique=True, default=new_token, editable=False
     )
