@@ -20,6 +20,7 @@ from booster import engine, sites, verification
 from booster.client import SiteClient
 from booster.engine import Limits, Tally, Window
 from booster.exceptions import OwnershipError, PermanentError, TemporaryError
+from core.crashpoints import reach
 from core.models import CounterReading, Lease, LeaseLost, Order, Site, Status, TransitionError
 
 logger = logging.getLogger(__name__)
@@ -155,6 +156,7 @@ class Delivery:
         )
 
     def _must_stop(self) -> bool:
+        reach("on-the-wire")
         return self._should_stop() or self.order.cancel_requested
 
     def _may_go_on(self) -> bool:
@@ -184,8 +186,10 @@ class Delivery:
     def _verify(self) -> float | None:
         """Compare the counter with what was sent; settle, wait for it, or send what it lacks."""
         order = self.order
+        reach("before-verify")
         views = self._read_counter()
         self.lease.record(view_count=views)
+        reach("after-verify")
         sent = order.done + order.uncertain
         rise = order.rise or 0
         if rise >= sent:

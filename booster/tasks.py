@@ -10,6 +10,7 @@ from huey.contrib.djhuey import db_task
 from redis.exceptions import RedisError
 
 from booster import delivery
+from core.crashpoints import reach
 from core.models import Order
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ def deliver_order(order_id: int) -> None:
 
 def wake(order_id: int, delay: float = 0) -> None:
     """Tell the consumers about an order. A queue that is down costs nothing: the sweep remains."""
+    reach("before-wake")
     try:
         if delay:
             deliver_order.schedule((order_id,), delay=delay)
@@ -42,6 +44,7 @@ def wake(order_id: int, delay: float = 0) -> None:
             deliver_order(order_id)
     except QUEUE_DOWN:
         logger.exception("order %s was not queued; the sweep will find it", order_id)
+    reach("after-wake")
 
 
 def wake_on_commit(order_id: int) -> None:

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from core.crashpoints import reach
 from core.models.orders import Order
 
 LEASE = timedelta(seconds=30)
@@ -40,19 +41,23 @@ class Lease:
     def claim(cls, order_id: int) -> "Lease | None":
         """Take the order if it is due and free; None where another process got there first."""
         expires = time.monotonic() + LEASE.total_seconds() - MARGIN
+        reach("before-claim")
         # One transaction: between UPDATE and SELECT nobody can raise the fence once more.
         with transaction.atomic():
             free = Order.objects.free_to_claim().filter(pk=order_id)
             if free.update(fence=F("fence") + 1, lease_until=Now() + LEASE) != 1:
                 return None
             order = Order.objects.select_related("site").get(pk=order_id)
+        reach("after-claim")
         return cls(order, expires)
 
     def reserve(self, count: int, **changes: Any) -> int:
         """Number up to `count` more plays and return how many they are; 0 when all are."""
         order = self.order
         number = min(count, order.count - order.reserved)
+        reach("before-reserve")
         self._write(reserved=order.reserved + number, sequence=order.sequence + number, **changes)
+        reach("after-reserve")
         return number
 
     def checkpoint(
@@ -71,6 +76,7 @@ class Lease:
         order = self.order
         still_reserved = order.reserved - failed - not_sent
         number = min(reserve, order.count - still_reserved)
+        reach("before-checkpoint")
         self._write(
             done=order.done + done,
             failed=order.failed + failed,
@@ -78,6 +84,7 @@ class Lease:
             reserved=still_reserved + number,
             sequence=order.sequence + number,
         )
+        reach("after-checkpoint")
         return number
 
     def record(self, **changes: Any) -> None:

@@ -25,6 +25,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core import money
+from core.crashpoints import reach
 from core.models.accounts import Customer, User
 from core.models.billing import AppendOnlyModel, LedgerEntry
 from core.models.sites import Site
@@ -142,14 +143,18 @@ class OrderQuerySet(models.QuerySet["Order"]):
         try:
             with transaction.atomic(using=self.db):
                 order.save(force_insert=True)
+                reach("before-debit")
                 order._pay(LedgerEntry.Kind.ORDER, -price, creator)
+                reach("after-debit")
                 order._log(None, Status.PENDING, creator, "")
+                reach("before-commit")
         except IntegrityError:
             if placed := self.filter(request_key=request_key).first():
                 return placed
             if self.open().filter(site=site, video_id=video_id).exists():
                 raise VideoBusyError(_("Another order already runs on this video.")) from None
             raise
+        reach("after-commit")
         return order
 
 
@@ -336,12 +341,16 @@ class Order(models.Model):
         Delivery passes its `fence`, so that only the lease's holder can end what it runs.
         """
         refund = money.refund_due(self.price, self.count, self.count - delivered)
+        reach("before-settle")
         with transaction.atomic():
             self._transition(
                 to, by=by, why=why, delivered=delivered, end_date=Now(), lease_until=None, **changes
             )
             if refund:
+                reach("before-refund")
                 self._pay(LedgerEntry.Kind.REFUND, refund, by)
+                reach("after-refund")
+        reach("after-settle")
 
     def _transition(
         self,
