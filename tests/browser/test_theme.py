@@ -210,7 +210,7 @@ def test_every_page_is_without_errors_and_within_the_screen(new_page, desk, view
     for address in PAGES:
         answer = page.goto(desk.url + address)
         assert answer.status == 200, address
-        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(100)
         assert page.get_attribute("html", "lang") == language, address
         assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], address
         assert page.evaluate(OVER_THE_EDGE) == [], address
