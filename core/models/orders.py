@@ -17,7 +17,7 @@ import uuid
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import IntegrityError, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -117,6 +117,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
         price: Decimal,
         creator: User | None,
         memo: str = "",
+        hours: int = 0,
+        by_day: bool = False,
         request_key: uuid.UUID | None = None,
     ) -> "Order":
         """Charge the customer and create the order, together or not at all.
@@ -138,6 +140,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
             unit_price=money.rate_of(price, count),
             creator=creator,
             memo=memo,
+            hours=hours,
+            by_day=by_day,
             request_key=request_key,
         )
         try:
@@ -182,6 +186,17 @@ class Order(models.Model):
     unit_price = models.DecimalField(
         _("price a play"), max_digits=14, decimal_places=8, editable=False
     )
+    hours = models.PositiveSmallIntegerField(
+        _("spread over hours"),
+        default=0,
+        validators=[MaxValueValidator(24 * 90)],
+        help_text=_("0: as fast as the site allows."),
+    )
+    by_day = models.BooleanField(
+        _("in waves by hour of day"),
+        default=False,
+        help_text=_("More in the evening than at night, as an audience comes and goes."),
+    )
     memo = models.TextField(_("memo"), blank=True, max_length=2000)
     site = models.ForeignKey(
         Site,
@@ -217,6 +232,7 @@ class Order(models.Model):
     done = models.PositiveIntegerField(_("received"), default=0, editable=False)
     failed = models.PositiveIntegerField(_("refused"), default=0, editable=False)
     uncertain = models.PositiveIntegerField(_("uncertain"), default=0, editable=False)
+    resent = models.PositiveIntegerField(_("sent again"), default=0, editable=False)
 
     # The lease: see core/models/leases.py.
     fence = models.PositiveIntegerField(_("takeovers"), default=0, editable=False)
@@ -376,7 +392,15 @@ class Order(models.Model):
             if expected.update(status=to, **changes) != 1:
                 raise TransitionError(_("Somebody else changed this order first; look again."))
             self._log(before, to, by, why)
-        self.refresh_from_db()
+        self._take_over({"status": to, **changes})
+
+    def _take_over(self, changes: dict[str, Any]) -> None:
+        """Show here what an UPDATE wrote; what the database computed is read back."""
+        computed = [name for name, value in changes.items() if hasattr(value, "resolve_expression")]
+        for name in changes.keys() - computed:
+            setattr(self, name, changes[name])
+        if computed:
+            self.refresh_from_db(fields=computed)
 
     def _log(
         self, before: Status | None, to: Status, by: User | None, why: "str | _StrPromise"

@@ -2,7 +2,7 @@
 
 import secrets
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -51,6 +51,12 @@ class Site(models.Model):
         default=1000,
         validators=[MinValueValidator(1)],
         help_text=_("Shared by all orders that run on this site."),
+    )
+    resend_percent = models.PositiveSmallIntegerField(
+        _("sent again, percent"),
+        default=5,
+        validators=[MaxValueValidator(100)],
+        help_text=_("Plays that the site answered but never counted are sent again up to here."),
     )
     active = models.BooleanField(_("active"), default=True)
     memo = models.TextField(_("memo"), blank=True, max_length=2000)
