@@ -5,6 +5,7 @@ sent that was not reserved under a lease, and everything written is written unde
 Law 3: a site's 2xx says "received"; only its counter ends an order as completed.
 
 A run lasts one slice, then gives the order back, so that a few workers serve many orders fairly.
+No transaction spans a call to the site.
 """
 
 import logging
@@ -14,22 +15,23 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
+from django.db import transaction
 from django.utils import timezone
 
 from booster import engine, sites, verification
+from booster.book import OrderBook
 from booster.client import SiteClient
-from booster.engine import Limits, Tally, Window
+from booster.engine import Limits, Report
 from booster.exceptions import OwnershipError, PermanentError, TemporaryError
-from core.crashpoints import reach
+from booster.pacing import DripPlan
+from booster.proof import Action, Evidence, Verdict, judge
 from core.models import CounterReading, Lease, LeaseLost, Order, Site, Status, TransitionError
 
 logger = logging.getLogger(__name__)
 
-SLICE_SECONDS = 20
-# A window is what a crash can leave unknown, so it is short in time; the first is a guess.
-WINDOW_SECONDS = 0.5
-FIRST_WINDOW = 100
-LARGEST_WINDOW = 20_000
+# An order goes on for so long; when others wait, for at least the shorter time.
+SLICE_SECONDS = 20.0
+SHARED_SLICE_SECONDS = 3.0
 # A site that proved itself this lately is not asked again; while orders run it is asked anew.
 OWNERSHIP_AGE = timedelta(seconds=10)
 # Sites that orders wait for are asked again this often.
@@ -37,27 +39,31 @@ HELD_SITE_AGE = timedelta(seconds=60)
 # After so many runs in a row without a single play received, the order ends.
 MAX_ATTEMPTS = 10
 BACK_OFF_SECONDS = (2.0, 300.0)
-# How long after its settlement time a counter that cannot be reached is waited for.
-PATIENCE = timedelta(days=1)
-# Plays of unknown fate that the counter never showed are sent again, up to this share of an order.
-RESEND_SHARE = 0.1
-# A counter that lags is read again after a tenth of its settlement time, within these bounds.
+# A counter is read again after a tenth of the time it has been waited for, within these bounds.
 READING_SECONDS = (0.2, 60.0)
+# How long a counter is waited for that never moved, or cannot be read, before money is decided.
+DOUBT_PATIENCE = timedelta(hours=2)
+OUTAGE_PATIENCE = timedelta(days=1)
 
 
 def run(order_id: int, should_stop: Callable[[], bool]) -> float | None:
     """Work on the order for at most a slice. Returns in how many seconds it wants to go on, or
     None when it ended, waits for a person, or belongs to somebody else."""
-    lease = Lease.claim(order_id)
-    if lease is None:
-        return None
+    with transaction.atomic():
+        lease = Lease.claim(order_id)
+        if lease is None:
+            return None
+        order = lease.order
+        if order.status == Status.PENDING:
+            began = order.start_date or timezone.now()
+            order.move(Status.RUNNING, fence=order.fence, start_date=began)
     try:
         return Delivery(lease, should_stop).advance()
     except (LeaseLost, TransitionError) as error:
-        logger.warning("order %s: stopped, %s", lease.order.oid, error)
+        logger.warning("order %s: stopped, %s", order.oid, error)
         return None
     except Exception:
-        logger.exception("order %s: the run failed", lease.order.oid)
+        logger.exception("order %s: the run failed", order.oid)
         with suppress(LeaseLost):
             _back_off(lease, "An error of the office's own, see its log.")
         raise
@@ -84,22 +90,19 @@ class Delivery:
         self.site = lease.order.site
         self.adapter = sites.adapter(self.site.adapter, self.site.recipe)
         self._should_stop = should_stop
-        self._slice_ends = time.monotonic() + SLICE_SECONDS
+        self._began = time.monotonic()
         self._lost: OwnershipError | None = None
 
     def advance(self) -> float | None:
         """Do what the order's status asks for. The site's errors end here: retried or given up."""
         try:
-            if self.order.status == Status.PENDING:
-                self._move(Status.RUNNING, start_date=self.order.start_date or timezone.now())
-            if self.order.status == Status.RUNNING:
-                delay = self._send()
-                if self.order.status != Status.VERIFYING:
-                    return delay
-            return self._verify()
+            if self.order.status == Status.VERIFYING:
+                return self._prove()
+            if self.order.cancel_requested:
+                return self._cancel()
+            return self._send()
         except OwnershipError as error:
-            self.order.hold_for_site(str(error), self.order.fence)
-            return None
+            return self._hold(error)
         except TemporaryError as error:
             return self._try_later(str(error), error.retry_after)
         except PermanentError as error:
@@ -108,35 +111,50 @@ class Delivery:
     # Sending
 
     def _send(self) -> float | None:
-        """Send until all is out, the slice ends or somebody stops it. Returns the delay to the
-        next run; None when the order's status has moved on."""
+        """Send until all is out, the slice ends or somebody stops it."""
         order = self.order
-        if order.cancel_requested:
-            self._cancel()
-            return None
         verification.confirm(self.site, OWNERSHIP_AGE)
-        if order.old_view_count is None:
-            views = self._read_counter()
-            self.lease.record(old_view_count=views, view_count=views)
+        plan = self._drip_plan()
+        if plan and not order.in_flight and (wait := self._seconds_to_next(plan)) > 0:
+            self.lease.release(wait)
+            return wait
         if order.in_flight and not self.adapter.idempotent:
             # A run before this one died with these on the wire: only the counter knows.
             self.lease.checkpoint(uncertain=order.in_flight)
         received = order.done
-        limits = self._limits()
-        book = OrderBook(self.lease, limits, self._may_go_on)
-        play = self.adapter.play(order.video_id, order.oid)
-        target = verification.target_of(self.site)
-        report = engine.deliver(target, play, book, limits, self._must_stop)
+        report = self._deliver(plan)
         if self._lost:
             raise self._lost
+        if order.reserved == order.count and not order.in_flight:
+            return self._prove()
         if order.done > received and order.attempts:
             self.lease.record(attempts=0)
-        if order.reserved == order.count and not order.in_flight:
-            self._begin_verifying()
-            return None
         if self.lease.canceled():
-            self._cancel()
-            return None
+            return self._cancel()
+        return self._after(report, plan)
+
+    def _deliver(self, plan: DripPlan | None) -> Report:
+        order, limits = self.order, self._limits()
+        book = OrderBook(
+            self.lease,
+            connections=limits.connections,
+            rate=limits.rate or self.site.max_rate,
+            may_go_on=self._may_go_on,
+            most=(lambda: plan.due(time.time())) if plan else None,
+        )
+        if order.old_view_count is None:
+            views = self._views()
+            with transaction.atomic():
+                self._note(views)
+                book.open(old_view_count=views, view_count=views)
+        else:
+            book.open()
+        play = self.adapter.play(order.video_id, order.oid)
+        target = verification.target_of(self.site)
+        return engine.deliver(target, play, book, limits, self._must_stop)
+
+    def _after(self, report: Report, plan: DripPlan | None) -> float:
+        """The slice is over and plays remain: how to go on with them."""
         match report.stopped:
             case "refused":
                 raise PermanentError(report.reason)
@@ -144,81 +162,121 @@ class Delivery:
                 raise TemporaryError(report.reason, retry_after=report.retry_after)
             case "expired":
                 raise LeaseLost("the lease ran out while sending")
-        self.lease.release()
-        return 0.0
+        delay = self._seconds_to_next(plan) if plan else 0.0
+        self.lease.release(delay)
+        return delay
 
     def _limits(self) -> Limits:
-        """The site's ceilings, shared evenly by the orders that run on it now."""
+        """The site's ceilings, shared evenly by the orders that run on it now, on all hosts."""
         running = max(1, Order.objects.on_the_wire(self.site).count())
         return Limits(
             connections=max(1, self.site.max_connections // running),
             rate=max(1.0, self.site.max_rate / running),
         )
 
+    def _drip_plan(self) -> DripPlan | None:
+        order = self.order
+        if not order.hours or order.start_date is None:
+            return None
+        start = timezone.localtime(order.start_date)
+        offset = start.utcoffset() or timedelta(0)
+        return DripPlan(
+            order.count, start.timestamp(), order.hours, order.by_day, offset.total_seconds()
+        )
+
+    def _seconds_to_next(self, plan: DripPlan) -> float:
+        return max(0.0, plan.due_at(self.order.reserved + 1) - time.time())
+
     def _must_stop(self) -> bool:
-        reach("on-the-wire")
         return self._should_stop() or self.order.cancel_requested
 
     def _may_go_on(self) -> bool:
         """Asked before each window: whether to reserve another."""
-        if time.monotonic() > self._slice_ends or self._should_stop() or self.lease.canceled():
+        if self._slice_is_over() or self._should_stop() or self.lease.canceled():
             return False
         return self._is_still_ours()
+
+    def _slice_is_over(self) -> bool:
+        elapsed = time.monotonic() - self._began
+        if elapsed < SHARED_SLICE_SECONDS:
+            return False
+        return elapsed > SLICE_SECONDS or Order.objects.free_to_claim().exists()
 
     def _is_still_ours(self) -> bool:
         """Ask the site again while the window before is on the wire; what is on it comes home."""
         try:
-            verification.confirm(self.site, OWNERSHIP_AGE)
+            if verification.confirm(self.site, OWNERSHIP_AGE):
+                self._note(self._views())
         except OwnershipError as error:
             self._lost = error
             return False
-        except TemporaryError as error:
+        except (TemporaryError, PermanentError) as error:
             # A busy site may not answer in time. The next run begins with an answer or not at all.
-            logger.info("order %s: the token was not read: %s", self.order.oid, error)
+            logger.info("order %s: not asked while sending: %s", self.order.oid, error)
         return True
 
     # Proving
 
-    def _begin_verifying(self, why: str = "") -> None:
-        settle = timedelta(seconds=self.adapter.settle_seconds)
-        self._move(Status.VERIFYING, why=why, verify_until=timezone.now() + settle)
-
-    def _verify(self) -> float | None:
-        """Compare the counter with what was sent; settle, wait for it, or send what it lacks."""
+    def _prove(self, why: str = "") -> float | None:
+        """All is out that will go out: read the counter, and settle, wait or send again."""
         order = self.order
-        reach("before-verify")
-        views = self._read_counter()
-        self.lease.record(view_count=views)
-        reach("after-verify")
-        sent = order.done + order.uncertain
-        rise = order.rise or 0
-        if rise >= sent:
-            self._settle(sent)
-            return None
+        before, views = order.view_count, self._views()
+        with transaction.atomic():
+            if order.status == Status.RUNNING:
+                self._begin_verifying(why)
+            elif before is not None and views > before:
+                # A counter that still moves is waited for.
+                self.lease.record(verify_until=timezone.now() + self._settle_time())
+            self._note(views)
+            order.view_count = views
+            return self._act(judge(self._evidence()))
+
+    def _evidence(self) -> Evidence:
+        order = self.order
         assert order.verify_until is not None
-        remaining = (order.verify_until - timezone.now()).total_seconds()
-        if remaining > 0:
-            low, high = READING_SECONDS
-            delay = min(max(low, self.adapter.settle_seconds / 10), high, remaining)
-            self.lease.release(delay)
-            return delay
-        missing = min(sent - max(rise, 0), order.uncertain)
-        extra = order.sequence - order.count + missing
-        if missing and order.reserved == order.count and extra <= order.count * RESEND_SHARE:
-            return self._send_again(missing)
-        self._settle(order.proved, attention=self._doubt(rise))
-        return None
+        late = timezone.now() - order.verify_until
+        allowance = order.count * self.site.resend_percent // 100 - order.resent
+        return Evidence(
+            sent=order.done + order.uncertain,
+            rise=order.rise or 0,
+            may_lag=late < timedelta(0),
+            patience=late < DOUBT_PATIENCE,
+            allowance=allowance if order.reserved == order.count else 0,
+        )
+
+    def _act(self, verdict: Verdict) -> float | None:
+        """Do what the counter's reading calls for, in the caller's transaction."""
+        order = self.order
+        match verdict.action:
+            case Action.SETTLE:
+                self._settle(verdict.plays, verdict.attention)
+                return None
+            case Action.RESEND:
+                return self._send_again(verdict.plays)
+        delay = self._seconds_to_reading()
+        self.lease.release(
+            delay, view_count=order.view_count, attempts=0, attention=verdict.attention
+        )
+        return delay
+
+    def _seconds_to_reading(self) -> float:
+        assert self.order.verify_until is not None
+        waited = timezone.now() - self.order.verify_until + self._settle_time()
+        low, high = READING_SECONDS
+        return min(max(low, waited.total_seconds() / 10), high)
 
     def _send_again(self, missing: int) -> float:
-        """The counter had time to show the uncertain plays and lacks `missing` of them."""
+        """The counter had its time and lacks `missing` plays; the site may have lost them."""
         order = self.order
         self._move(
             Status.RUNNING,
-            why=f"The counter lacks {missing} of {order.uncertain} uncertain plays; sent again.",
+            why=f"The counter lacks {missing} plays; they are sent again.",
             done=order.done + order.uncertain - missing,
             failed=order.failed + missing,
             reserved=order.reserved - missing,
+            resent=order.resent + missing,
             uncertain=0,
+            view_count=order.view_count,
         )
         self.lease.release()
         return 0.0
@@ -233,47 +291,52 @@ class Delivery:
             why="" if whole else self._last_reason() or shown,
             fence=order.fence,
             attention=attention,
+            view_count=order.view_count,
         )
 
-    def _doubt(self, rise: int) -> str:
-        """What is odd about a counter that does not show what the site received."""
-        if rise < 0:
-            return f"The counter fell by {-rise} while plays were received."
-        if rise == 0 and self.order.done:
-            return "The counter did not move though plays were received."
-        return ""
+    def _begin_verifying(self, why: str) -> None:
+        self._move(Status.VERIFYING, why=why, verify_until=timezone.now() + self._settle_time())
 
-    def _read_counter(self) -> int:
+    def _settle_time(self) -> timedelta:
+        return timedelta(seconds=self.adapter.settle_seconds)
+
+    def _views(self) -> int:
         with SiteClient(verification.target_of(self.site)) as client:
-            views = self.adapter.read_count(client, self.order.video_id)
+            return self.adapter.read_count(client, self.order.video_id)
+
+    def _note(self, views: int) -> None:
         CounterReading.objects.create(order=self.order, views=views, done=self.order.done)
-        return views
 
     # Ending early
 
+    def _hold(self, error: OwnershipError) -> float | None:
+        """Wait for the token. An order that is only waiting for its counter goes on waiting."""
+        if self.order.status == Status.VERIFYING:
+            return self._try_later(str(error), None)
+        self.order.hold_for_site(str(error), self.order.fence)
+        return None
+
     def _cancel(self) -> None:
-        """End as asked. Uncertain plays are billed only where the counter shows them."""
+        """End as asked. Plays of unknown fate are billed only where the counter shows them."""
         order = self.order
-        delivered = order.done
-        if order.uncertain or order.in_flight:
+        delivered, unknown = order.done, order.uncertain + order.in_flight
+        views = order.view_count
+        if unknown:
             try:
-                views = self._read_counter()
+                views = order.view_count = self._views()
             except (TemporaryError, PermanentError) as error:
                 logger.warning("order %s: canceled without a reading: %s", order.oid, error)
             else:
-                self.lease.record(view_count=views)
-                shown = (order.rise or 0) - order.done
-                delivered += max(0, min(shown, order.uncertain + order.in_flight))
-        order.settle(Status.CANCELED, delivered, fence=order.fence)
+                delivered += max(0, min((order.rise or 0) - order.done, unknown))
+        order.settle(Status.CANCELED, delivered, fence=order.fence, view_count=views)
 
     def _try_later(self, reason: str, retry_after: float | None) -> float | None:
         """Once all is sent a site that is down costs time only: nothing is decided without it."""
-        if self.order.status == Status.VERIFYING:
-            patient = (
-                self.order.verify_until and timezone.now() < self.order.verify_until + PATIENCE
-            )
+        order = self.order
+        if order.status == Status.VERIFYING and order.verify_until is not None:
+            patient = timezone.now() < order.verify_until + OUTAGE_PATIENCE
         else:
-            patient = self.order.attempts + 1 < MAX_ATTEMPTS
+            patient = order.attempts + 1 < MAX_ATTEMPTS
         if not patient:
             return self._give_up(reason)
         return _back_off(self.lease, reason, retry_after)
@@ -300,59 +363,6 @@ class Delivery:
 
     def _last_reason(self) -> str:
         return self.order.events.order_by("-id").values_list("reason", flat=True).first() or ""
-
-
-class OrderBook:
-    """The engine's book of plays, kept in the order's row under the lease."""
-
-    def __init__(self, lease: Lease, limits: Limits, may_go_on: Callable[[], bool]) -> None:
-        self._lease = lease
-        self._limits = limits
-        self._may_go_on = may_go_on
-        self._size = max(FIRST_WINDOW, 4 * limits.connections)
-        self._checkpointed = time.monotonic()
-        self._started = False
-
-    def reserve(self) -> Window | None:
-        """The next window. A run that follows a crashed one begins with the plays of unknown fate,
-        under their old numbers: the site knows them again."""
-        order = self._lease.order
-        if not self._started and (unknown := order.in_flight):
-            self._started = True
-            return Window(order.sequence - unknown + 1, unknown, self._lease.expires)
-        self._started = True
-        if not self._may_go_on():
-            return None
-        return self._window(self._lease.reserve(self._next_size()))
-
-    def checkpoint(self, window: Window, tally: Tally) -> Window | None:
-        """Write down how the window ended and take the next, in one statement."""
-        self._learn_size(window)
-        number = self._lease.checkpoint(
-            done=tally.counted,
-            failed=tally.refused,
-            not_sent=tally.not_sent,
-            uncertain=tally.uncertain,
-            reserve=0 if tally.halted or not self._may_go_on() else self._next_size(),
-        )
-        return self._window(number)
-
-    def _window(self, count: int) -> Window | None:
-        if not count:
-            return None
-        return Window(self._lease.order.sequence - count + 1, count, self._lease.expires)
-
-    def _learn_size(self, window: Window) -> None:
-        """Follow the speed of the wire, at most doubling."""
-        now = time.monotonic()
-        speed = window.count / max(now - self._checkpointed, 0.001)
-        self._checkpointed = now
-        self._size = min(int(speed * WINDOW_SECONDS) + 1, 2 * self._size, LARGEST_WINDOW)
-
-    def _next_size(self) -> int:
-        if self._limits.rate is None:
-            return self._size
-        return max(1, min(self._size, int(self._limits.rate * WINDOW_SECONDS)))
 
 
 def _back_off(lease: Lease, reason: str, retry_after: float | None = None) -> float:

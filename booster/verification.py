@@ -35,19 +35,21 @@ def verify(site: Site, by: User | None = None) -> SiteCheck:
     return site.record_check(SiteCheck.Outcome.PROVED, method=method, by=by)
 
 
-def confirm(site: Site, max_age: timedelta = timedelta(0)) -> None:
-    """Return if the site proves to be ours, asking it unless it did so within `max_age`.
+def confirm(site: Site, max_age: timedelta = timedelta(0)) -> bool:
+    """Return if the site proves to be ours, and whether it had to be asked because its last proof
+    is older than `max_age`.
 
     Raises OwnershipError when it does not, TemporaryError when it cannot be reached.
     """
     now = timezone.now()
     if site.verified and site.verified_at and now - max_age <= site.verified_at <= now:
-        return
+        return False
     check = verify(site)
     if check.outcome == SiteCheck.Outcome.UNREACHABLE:
         raise TemporaryError(check.reason)
     if check.outcome == SiteCheck.Outcome.LOST:
         raise OwnershipError(check.reason)
+    return True
 
 
 def resume_held_orders(site: Site, by: User | None = None) -> list[int]:

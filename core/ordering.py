@@ -29,6 +29,8 @@ from core.models.orders import VideoBusyError
 
 # A site proved this lately is not asked again while somebody types.
 FRESH = timedelta(seconds=30)
+# What one order may buy; its figures must fit their columns.
+MAX_COUNT = 1_000_000_000
 
 
 @dataclass(slots=True)
@@ -61,6 +63,9 @@ class Quote:
             return
         if self.count < 1:
             self.errors["count"] = _("At least one play.")
+            return
+        if self.count > MAX_COUNT:
+            self.errors["count"] = _("At most %(most)s plays.") % {"most": f"{MAX_COUNT:,}"}
             return
         try:
             self.price = money.price_of(self.count, PricePolicy.bundles())
@@ -110,7 +115,13 @@ class Quote:
                 self.errors["url"] = _("Another order already runs on this video.")
 
     def place(
-        self, creator: User | None, memo: str = "", request_key: uuid.UUID | None = None
+        self,
+        creator: User | None,
+        *,
+        memo: str = "",
+        hours: int = 0,
+        by_day: bool = False,
+        request_key: uuid.UUID | None = None,
     ) -> Order:
         """Charge and create the order, and wake the consumers once that is committed.
 
@@ -130,6 +141,8 @@ class Quote:
                 price=self.price,
                 creator=creator,
                 memo=memo,
+                hours=hours,
+                by_day=by_day,
                 request_key=request_key,
             )
         except InsufficientBalanceError as error:

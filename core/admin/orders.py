@@ -78,15 +78,11 @@ class OrderForm(OnceForm):
             ),
         }
 
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
-        if self.placed is None:
-            self.quote = Quote.ask(
-                cleaned.get("customer"), cleaned.get("url", ""), cleaned.get("count")
-            )
-            for field, text in self.quote.errors.items():
-                self.add_error(field, text)
-        return cleaned
+    def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
+        self.quote = Quote.ask(
+            cleaned.get("customer"), cleaned.get("url", ""), cleaned.get("count")
+        )
+        return self.quote.errors
 
 
 class QuoteForm(forms.Form):
@@ -156,7 +152,7 @@ class OrderAdmin(ExportAdmin, OnceAdmin):
     def place(self, request: HttpRequest, form: Any) -> Order:
         data = form.cleaned_data
         quote: Quote = form.quote
-        return quote.place(staff(request), data["memo"], data.get("request_key"))
+        return quote.place(staff(request), memo=data["memo"], request_key=data.get("request_key"))
 
     def quote_view(self, request: HttpRequest) -> JsonResponse:
         """The quote for what has been typed so far. Reads only; asks the site for its counter."""

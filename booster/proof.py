@@ -1,0 +1,69 @@
+"""What a site's counter says about plays that were sent. Law 3: a play is proved, not assumed.
+
+Pure: figures in, a verdict out. The counter is other people's too, so it is compared with what was
+sent and never believed beyond that.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Action(Enum):
+    SETTLE = "settle"
+    WAIT = "wait"
+    RESEND = "resend"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """`sent`: plays received or of unknown fate. `rise`: how far the counter moved since before
+    the first of them. `patience`: whether the counter may still lag, or is doubted for longer.
+    `allowance`: how many plays may still be sent again."""
+
+    sent: int
+    rise: int
+    may_lag: bool
+    patience: bool
+    allowance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`plays`: those proved (SETTLE), or those to send again (RESEND)."""
+
+    action: Action
+    plays: int = 0
+    attention: str = ""
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Settle what the counter shows, wait while it may lag, send again what it lost.
+
+    A counter that fell or never moved proves nothing against plays that the site received: it is
+    shown to the staff and waited for before anything is refunded.
+    """
+    sent, rise = evidence.sent, evidence.rise
+    if rise >= sent:
+        return Verdict(Action.SETTLE, sent, _drift(sent, rise))
+    if evidence.may_lag:
+        return Verdict(Action.WAIT)
+    if rise <= 0:
+        doubt = _doubt(sent, rise)
+        if evidence.patience:
+            return Verdict(Action.WAIT, attention=doubt)
+        return Verdict(Action.SETTLE, 0, doubt)
+    missing = sent - rise
+    if missing <= evidence.allowance:
+        return Verdict(Action.RESEND, missing)
+    return Verdict(Action.SETTLE, rise)
+
+
+def _doubt(sent: int, rise: int) -> str:
+    if rise < 0:
+        return f"The counter fell by {-rise} while {sent} plays were received."
+    return f"The counter did not move though {sent} plays were received."
+
+
+def _drift(sent: int, rise: int) -> str:
+    """Other people's views are their own business, unless they are most of the movement."""
+    return f"The counter rose by {rise}, we sent {sent}." if rise > 2 * sent + 100 else ""
