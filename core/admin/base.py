@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminTextareaWidget
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, TextField
+from django.db.models import BigIntegerField, Model, TextField
 from django.http import (
     Http404,
     HttpRequest,
@@ -117,7 +117,8 @@ class DeskAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Django hands a customer of the address on unread, and fails on one that is no number."""
         initial = super().get_changeform_initial_data(request)
-        if not str(initial.get("customer", "0")).isdecimal():
+        customer = str(initial.get("customer", "0"))
+        if not customer.isdecimal() or int(customer) > BigIntegerField.MAX_BIGINT:
             del initial["customer"]
         return initial
 

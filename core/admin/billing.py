@@ -5,7 +5,6 @@ stays, a mistake is corrected by a super administrator's adjustment.
 import uuid
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
@@ -102,14 +101,13 @@ class AdjustmentForm(OnceForm):
     def find_placed(self, key: uuid.UUID) -> LedgerEntry | None:
         return LedgerEntry.objects.filter(reference=f"adjustment:{key}").first()
 
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
+    def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
         customer, amount = cleaned.get("customer"), cleaned.get("amount")
         if amount == 0:
-            self.add_error("amount", forms.ValidationError(_("An adjustment of nothing.")))
-        elif customer and amount and self.placed is None and customer.balance + amount < 0:
-            self.add_error("amount", balance_error(-customer.balance - amount))
-        return cleaned
+            return {"amount": _("An adjustment of nothing.")}
+        if customer and amount and customer.balance + amount < 0:
+            return {"amount": balance_error(-customer.balance - amount)}
+        return {}
 
 
 @admin.register(LedgerEntry)

@@ -36,13 +36,28 @@ class OnceForm(forms.ModelForm):  # type: ignore[type-arg]
     def find_placed(self, key: uuid.UUID) -> Model | None:
         return self._meta.model._default_manager.filter(request_key=key).first()
 
+    def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
+        """What speaks against it now, by field."""
+        return {}
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        self.placed = self._placed_before(cleaned)
+        if self.placed is not None:
+            return cleaned
+        errors = self.objections(cleaned)
+        if errors:
+            # It may be the row itself, made in the meantime by the same form, that is in the way.
+            self.placed = self._placed_before(cleaned)
+        if self.placed is None:
+            for field, text in errors.items():
+                self.add_error(field, text)
+        return cleaned
+
+    def _placed_before(self, cleaned: dict[str, Any]) -> Any:
         key = cleaned.get("request_key")
         placed = self.find_placed(key) if key else None
-        if placed is None:
-            return cleaned
-        if any(cleaned.get(name) != getattr(placed, name) for name in self.bought):
+        if placed and any(cleaned.get(name) != getattr(placed, name) for name in self.bought):
             # Somebody went back in the browser and changed the form: that is a new one.
             self.data = self.data.copy()
             self.data[self.add_prefix("request_key")] = str(uuid.uuid4())
@@ -50,8 +65,7 @@ class OnceForm(forms.ModelForm):  # type: ignore[type-arg]
                 _("This form was saved before as %(placed)s. Save again to make another one."),
                 params={"placed": str(placed)},
             )
-        self.placed = placed
-        return cleaned
+        return placed
 
 
 class OnceAdmin(DeskAdmin):

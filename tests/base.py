@@ -1,0 +1,85 @@
+"""The people of the tests, what they sell, and the one site they sell plays on.
+
+alice   super administrator      erin    customer with 20.00
+bob     administrator            frank   customer with nothing
+carol   auditor
+dave    staff without any permission
+"""
+
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+
+from core.models import ChargeRecord, Customer, PricePolicy, Site, User
+
+VIDEO = "harbour-at-dawn"
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+def new_staff(username: str, *groups: str, **rights: bool) -> User:
+    user = User.objects.create(username=username, is_staff=True, **rights)
+    user.groups.set(Group.objects.filter(name__in=groups))
+    return user
+
+
+def client_of(user: User, **options: bool) -> Client:
+    """A browser in which this user is logged in."""
+    client = Client(**options)
+    client.force_login(user, backend=BACKEND)
+    return client
+
+
+def messages_of(response) -> list[str]:
+    """What a page tells; the page may be the end of redirects."""
+    return [str(message) for message in response.context["messages"]]
+
+
+@pytest.fixture
+def alice(db):
+    return new_staff("alice", is_superuser=True)
+
+
+@pytest.fixture
+def bob(db):
+    return new_staff("bob", "Administrators")
+
+
+@pytest.fixture
+def carol(db):
+    return new_staff("carol", "Auditors")
+
+
+@pytest.fixture
+def dave(db):
+    return new_staff("dave")
+
+
+@pytest.fixture
+def erin(db):
+    customer = Customer.objects.create(username="erin")
+    ChargeRecord.objects.create(customer=customer, amount=Decimal("20.00"))
+    customer.refresh_from_db()
+    return customer
+
+
+@pytest.fixture
+def frank(db):
+    return Customer.objects.create(username="frank")
+
+
+@pytest.fixture
+def policies(db):
+    for count, price in ((10_000, 5), (20_000, 9), (30_000, 13)):
+        PricePolicy.objects.get_or_create(count=count, defaults={"price": price})
+
+
+@pytest.fixture
+def site(db, demo_site, settings):
+    """The demo site, which shows our token."""
+    settings.PRIVATE_SITES = (f"127.0.0.1:{demo_site.port}",)
+    site = Site.objects.create(name="Harbour", origin=demo_site.url, max_rate=1000)
+    demo_site.token(site.token)
+    yield site
+    demo_site.remove_token(site.token)
