@@ -25,6 +25,7 @@ from booster.engine import Limits, Report
 from booster.exceptions import OwnershipError, PermanentError, TemporaryError
 from booster.pacing import DripPlan
 from booster.proof import Action, Evidence, Verdict, judge
+from core.crashpoints import reach
 from core.models import CounterReading, Lease, LeaseLost, Order, Site, Status, TransitionError
 
 logger = logging.getLogger(__name__)
@@ -188,6 +189,7 @@ class Delivery:
         return max(0.0, plan.due_at(self.order.reserved + 1) - time.time())
 
     def _must_stop(self) -> bool:
+        reach("on-the-wire")
         return self._should_stop() or self.order.cancel_requested
 
     def _may_go_on(self) -> bool:
@@ -220,7 +222,9 @@ class Delivery:
     def _prove(self, why: str = "") -> float | None:
         """All is out that will go out: read the counter, and settle, wait or send again."""
         order = self.order
+        reach("before-verify")
         before, views = order.view_count, self._views()
+        reach("after-verify")
         with transaction.atomic():
             if order.status == Status.RUNNING:
                 self._begin_verifying(why)
