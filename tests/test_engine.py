@@ -729,7 +729,7 @@ def test_a_server_that_speaks_no_tls_gets_no_play(ca_file: str) -> None:
 # --- pace
 
 
-@pytest.mark.parametrize("rate", [20.0, 500.0, 3000.0])
+@pytest.mark.parametrize("rate", [20.0, 1000.0])
 def test_the_rate_is_kept(rate: float) -> None:
     plays = int(rate * 2) + 1
     with FaultySite() as site:
