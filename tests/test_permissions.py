@@ -1,0 +1,242 @@
+"""Who may open and who may send what: each role, each page, GET and POST.
+
+A cell is the status a role gets. An anonymous visitor is sent to the login (302) everywhere.
+"""
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import URLPattern, get_resolver
+
+from core.models import (
+    ChargeRecord,
+    CounterReading,
+    Customer,
+    LedgerEntry,
+    Order,
+    OrderEvent,
+    PricePolicy,
+    Site,
+    SiteCheck,
+    User,
+)
+from core.ordering import Quote
+from tests.base import VIDEO, client_of, new_staff
+
+ROLES = ("alice", "bob", "carol", "dave")
+OK, NO, METHOD, GO = 200, 403, 405, 302
+
+# Every page: what alice, bob, carol and dave get for GET, then for an empty POST.
+# A form that is refused for what is missing in it answers 200: it was let in.
+PAGES = {
+    "/admin/": ((OK, OK, OK, OK), (OK, OK, OK, OK)),
+    "/admin/home/": ((OK, OK, OK, OK), (OK, OK, OK, OK)),
+    "/admin/core/order/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/order/add/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/order/{order}/change/": ((OK, OK, OK, NO), (GO, GO, NO, NO)),
+    "/admin/core/order/{order}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/order/{order}/progress/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/order/{order}/cancel/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/order/{order}/retry/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/order/quote/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/order/progress/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/order/export/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/customer/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/customer/add/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/customer/{customer}/change/": ((OK, OK, OK, NO), (OK, OK, NO, NO)),
+    "/admin/core/customer/{customer}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/customer/import/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/customer/process_import/": ((METHOD,) * 4, (OK, OK, NO, NO)),
+    "/admin/core/customer/export/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/chargerecord/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/chargerecord/add/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/chargerecord/{charge}/change/": ((OK, OK, OK, NO), (NO, NO, NO, NO)),
+    "/admin/core/chargerecord/{charge}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/chargerecord/export/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/ledgerentry/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/ledgerentry/add/": ((OK, NO, NO, NO), (OK, NO, NO, NO)),
+    "/admin/core/ledgerentry/{entry}/change/": ((OK, OK, OK, NO), (NO, NO, NO, NO)),
+    "/admin/core/ledgerentry/{entry}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/ledgerentry/export/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/pricepolicy/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/pricepolicy/add/": ((OK, NO, NO, NO), (OK, NO, NO, NO)),
+    "/admin/core/pricepolicy/{policy}/change/": ((OK, OK, OK, NO), (OK, NO, NO, NO)),
+    "/admin/core/pricepolicy/{policy}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/site/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/site/add/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/site/{site}/change/": ((OK, OK, OK, NO), (OK, OK, NO, NO)),
+    "/admin/core/site/{site}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/site/{site}/verify/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/site/{site}/token/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/sitecheck/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/sitecheck/add/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/sitecheck/{check}/change/": ((OK, OK, OK, NO), (NO, NO, NO, NO)),
+    "/admin/core/sitecheck/{check}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/orderevent/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/orderevent/add/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/orderevent/{event}/change/": ((OK, OK, OK, NO), (NO, NO, NO, NO)),
+    "/admin/core/orderevent/{event}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/counterreading/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/counterreading/add/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/counterreading/{reading}/change/": ((OK, OK, OK, NO), (NO, NO, NO, NO)),
+    "/admin/core/counterreading/{reading}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/user/": ((OK, NO, OK, NO), (OK, NO, OK, NO)),
+    "/admin/core/user/add/": ((OK, NO, NO, NO), (OK, NO, NO, NO)),
+    "/admin/core/user/{user}/change/": ((OK, NO, OK, NO), (OK, NO, NO, NO)),
+    "/admin/core/user/{user}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/user/{user}/password/": ((OK, NO, NO, NO), (OK, NO, NO, NO)),
+    "/admin/core/administrator/": ((OK, NO, OK, NO), (OK, NO, OK, NO)),
+    "/admin/core/administrator/add/": ((OK, NO, NO, NO), (OK, NO, NO, NO)),
+    "/admin/core/administrator/{user}/change/": ((OK, NO, OK, NO), (OK, NO, NO, NO)),
+    "/admin/core/administrator/{user}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/administrator/{user}/password/": ((OK, NO, NO, NO), (OK, NO, NO, NO)),
+    "/admin/auth/group/": ((OK, NO, NO, NO), (OK, NO, NO, NO)),
+    "/admin/auth/group/add/": ((OK, NO, NO, NO), (OK, NO, NO, NO)),
+}
+
+# What may be looked at has a history that may be.
+PAGES |= {
+    page.replace("/change/", "/history/"): (seen, seen)
+    for page, (seen, _sent) in PAGES.items()
+    if page.endswith("/change/")
+}
+
+
+@pytest.fixture
+def rows(alice, bob, carol, dave, erin, site, demo_site, policies):
+    """One row of everything, by the names in the addresses."""
+    order = Quote.ask(erin, demo_site.address(VIDEO), 10_000).place(None)
+    return {
+        "order": order.pk,
+        "customer": erin.pk,
+        "charge": ChargeRecord.objects.get().pk,
+        "entry": LedgerEntry.objects.first().pk,
+        "policy": PricePolicy.objects.first().pk,
+        "site": site.pk,
+        "check": SiteCheck.objects.first().pk,
+        "event": OrderEvent.objects.get().pk,
+        "reading": CounterReading.objects.create(order=order, views=1, done=0).pk,
+        "user": dave.pk,
+    }
+
+
+def money_and_rights() -> list:
+    return [
+        list(model.objects.order_by("pk").values())
+        for model in (Customer, ChargeRecord, LedgerEntry, Order, OrderEvent, PricePolicy, Site)
+    ] + [list(User.objects.order_by("pk").values("pk", "is_superuser", "is_staff", "password"))]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_what_each_role_may_open_and_send(role, rows):
+    client = client_of(User.objects.get(username=role))
+    column = ROLES.index(role)
+    got, expected = {}, {}
+    for page, answers in PAGES.items():
+        address = page.format(**rows)
+        for method, row in zip(("get", "post"), answers, strict=True):
+            before = money_and_rights()
+            got[method, page] = getattr(client, method)(address).status_code
+            expected[method, page] = row[column]
+            if got[method, page] in (NO, METHOD):
+                assert money_and_rights() == before, (method, page)
+    assert got == expected
+
+
+def test_visitors_get_nothing_but_the_login(rows):
+    client = Client()
+    for page in PAGES:
+        for send in (client.get, client.post):
+            response = send(page.format(**rows))
+            assert response.status_code == 302, page
+            assert response.url.startswith("/admin/login/"), page
+
+
+def test_customers_with_a_login_get_no_further_than_visitors(rows):
+    login = User.objects.create(username="erin")
+    Customer.objects.update(user=login)
+    client = client_of(login)
+    for page in PAGES:
+        response = client.get(page.format(**rows))
+        assert response.status_code == 302, page
+        assert response.url.startswith("/admin/login/"), page
+
+
+def test_every_page_of_the_desk_is_in_the_table():
+    def leaves(resolver, prefix=""):
+        for entry in resolver.url_patterns:
+            route = prefix + str(entry.pattern)
+            yield from [route] if isinstance(entry, URLPattern) else leaves(entry, route)
+
+    def shape(address):
+        parts = address.strip("/").split("/")
+        return "/".join("<>" if part[:1] in "<{" else part for part in parts)
+
+    served = {shape(route) for route in leaves(get_resolver()) if route.startswith("admin/core/")}
+    tested = {shape(page) for page in PAGES}
+    # Django's redirect from <id>/ to <id>/change/.
+    redirects = {f"admin/core/{route.split('/')[2]}/<>" for route in served}
+    assert served - redirects - tested == set()
+
+
+def test_posts_without_the_csrf_token_are_refused(rows, bob):
+    client = client_of(bob, enforce_csrf_checks=True)
+    before = money_and_rights()
+    for page in ("order/add", "order/{order}/cancel", "chargerecord/add", "site/{site}/verify"):
+        response = client.post(f"/admin/core/{page}/".format(**rows))
+        assert response.status_code == 403, page
+    assert money_and_rights() == before
+
+
+def test_who_may_change_logins_but_is_no_super_administrator_gains_no_right(alice, bob):
+    """Even with the permission: no flag, no group, no password of a colleague."""
+    bob.user_permissions.set(
+        Permission.objects.filter(
+            codename__in=("view_user", "change_user", "view_administrator", "change_administrator")
+        )
+    )
+    portal = User.objects.create(username="portal")
+    client = client_of(bob)
+    rights = {"is_active": "on", "is_staff": "on", "is_superuser": "on", "groups": ["1"]}
+
+    response = client.post(
+        f"/admin/core/user/{portal.pk}/change/", {"username": "portal", **rights}
+    )
+    assert response.status_code == 302
+    portal.refresh_from_db()
+    assert not (portal.is_superuser or portal.is_staff or portal.groups.exists())
+
+    for kind in ("user", "administrator"):
+        for colleague in (alice, bob):
+            page = f"/admin/core/{kind}/{colleague.pk}"
+            assert client.post(f"{page}/change/", {"username": "x", **rights}).status_code == 403
+            passwords = {"password1": "Kj3-of9d-Pq1", "password2": "Kj3-of9d-Pq1"}
+            assert client.post(f"{page}/password/", passwords).status_code == 403
+    bob.refresh_from_db()
+    assert not bob.is_superuser
+
+
+def test_who_may_add_customers_but_not_change_them_imports_new_ones_only(erin, dave):
+    dave.user_permissions.set(
+        Permission.objects.filter(codename__in=("add_customer", "view_customer"))
+    )
+    page = client_of(dave).get("/admin/core/customer/import/").content.decode()
+    assert "update" not in page.lower().split("<form")[1].split("</form>")[0].lower()
+
+
+def test_a_super_administrator_makes_staff_who_can_log_in(alice):
+    client = client_of(alice)
+    passwords = {"password1": "Kj3-of9d-Pq1", "password2": "Kj3-of9d-Pq1"}
+    form = {"username": "grace", "mobile": "+8613800000000", "usable_password": "true"}
+    response = client.post("/admin/core/administrator/add/", form | passwords)
+    assert response.status_code == 302
+    grace = User.objects.get(username="grace")
+    assert (grace.is_staff, grace.is_superuser, grace.mobile) == (True, False, "+8613800000000")
+    assert grace.check_password("Kj3-of9d-Pq1")
+
+
+def test_a_switched_off_administrator_is_out_at_once(bob):
+    client = client_of(bob)
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    assert client.get("/admin/core/order/").status_code == 302
+    assert not new_staff("zed", is_active=False).has_perm("core.view_order")
