@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from django.db.models import Count, F, OuterRef, Q, Subquery, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Round
 
 from core import money
 from core.models import FINAL, ChargeRecord, Customer, LedgerEntry, Order
 
 ZERO = Value(Decimal("0.00"))
+# A sum to the cent: SQLite adds floats.
+TOTAL = Round(Sum("amount"), precision=2)
 
 
 def differences() -> Iterator[str]:
@@ -27,7 +29,7 @@ def differences() -> Iterator[str]:
 def _balances() -> Iterator[str]:
     entries = LedgerEntry.objects.filter(customer=OuterRef("pk")).order_by().values("customer")
     customers = Customer.objects.annotate(
-        total=Coalesce(Subquery(entries.annotate(sum=Sum("amount")).values("sum")), ZERO)
+        total=Coalesce(Subquery(entries.annotate(sum=TOTAL).values("sum")), ZERO)
     ).exclude(balance=F("total"))
     for customer in customers.iterator():
         yield (
@@ -49,8 +51,8 @@ def _running_balances() -> Iterator[str]:
 
 def _top_ups() -> Iterator[str]:
     charges = LedgerEntry.objects.filter(kind=LedgerEntry.Kind.CHARGE)
-    recorded = ChargeRecord.objects.aggregate(n=Count("pk"), total=Coalesce(Sum("amount"), ZERO))
-    entered = charges.aggregate(n=Count("pk"), total=Coalesce(Sum("amount"), ZERO))
+    recorded = ChargeRecord.objects.aggregate(n=Count("pk"), total=Coalesce(TOTAL, ZERO))
+    entered = charges.aggregate(n=Count("pk"), total=Coalesce(TOTAL, ZERO))
     if recorded != entered:
         yield (
             f"top-ups: {recorded['n']} records of {recorded['total']:.2f} in all, "
@@ -83,6 +85,4 @@ def _refunds() -> Iterator[str]:
 def _total(kind: LedgerEntry.Kind) -> Coalesce:
     """Sum of an order's ledger entries of one kind."""
     entries = LedgerEntry.objects.filter(order=OuterRef("pk"), kind=kind).order_by()
-    return Coalesce(
-        Subquery(entries.values("order").annotate(sum=Sum("amount")).values("sum")), ZERO
-    )
+    return Coalesce(Subquery(entries.values("order").annotate(sum=TOTAL).values("sum")), ZERO)

@@ -50,6 +50,23 @@ def test_a_debit_may_take_the_last_cent_but_not_one_more(erin):
     assert balance(erin) == 0
 
 
+def test_small_change_adds_up_to_the_cent(erin):
+    """SQLite keeps decimals as floats, and 0.30 - 0.10 - 0.10 is less than 0.10 there."""
+    adjust(erin, "-9.70", "adjustment:0")
+    for number in range(1, 4):
+        adjust(erin, "-0.10", f"adjustment:{number}")
+    assert balance(erin) == 0
+    assert list(differences()) == []
+
+
+def test_many_odd_amounts_are_no_difference(erin):
+    for number in range(60):
+        adjust(erin, "-0.11", f"adjustment:{number}")
+        adjust(erin, "0.33", f"adjustment:+{number}")
+    assert balance(erin) == Decimal("23.20")
+    assert list(differences()) == []
+
+
 def test_a_fact_is_paid_for_once(erin):
     adjust(erin, "1.00")
     with pytest.raises(IntegrityError):

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models, transaction
 from django.db.models import F, Q
+from django.db.models.functions import Round
 from django.utils.translation import gettext_lazy as _
 
 from core import money
@@ -108,7 +109,8 @@ class LedgerQuerySet(AppendOnlyQuerySet):
         amount = money.quantize(amount)
         account = Customer.objects.using(self.db).filter(pk=customer_id)
         enough = account.filter(balance__gte=-amount)
-        if enough.update(balance=F("balance") + amount) != 1:
+        # SQLite keeps decimals as floats: 0.30 less three times 0.10 must be nothing at all.
+        if enough.update(balance=Round(F("balance") + amount, precision=2)) != 1:
             balance = account.values_list("balance", flat=True).get()
             raise InsufficientBalanceError(-amount - balance)
         # The row is ours until commit, so this reads what the UPDATE left.
