@@ -20,7 +20,6 @@ from django.utils import timezone
 
 from booster import engine, sites, verification
 from booster.book import OrderBook
-from booster.client import SiteClient
 from booster.engine import Limits, Report
 from booster.exceptions import OwnershipError, PermanentError, TemporaryError
 from booster.pacing import DripPlan
@@ -33,6 +32,8 @@ logger = logging.getLogger(__name__)
 # An order goes on for so long; when others wait, for at least the shorter time.
 SLICE_SECONDS = 20.0
 SHARED_SLICE_SECONDS = 3.0
+# How often a run looks whether it was canceled.
+LOOK_SECONDS = 0.25
 # A site that proved itself this lately is not asked again; while orders run it is asked anew.
 OWNERSHIP_AGE = timedelta(seconds=10)
 # Sites that orders wait for are asked again this often.
@@ -92,6 +93,7 @@ class Delivery:
         self.adapter = sites.adapter(self.site.adapter, self.site.recipe)
         self._should_stop = should_stop
         self._began = time.monotonic()
+        self._looked = self._began  # for a cancellation, in the row that was claimed
         self._lost: OwnershipError | None = None
 
     def advance(self) -> float | None:
@@ -100,7 +102,8 @@ class Delivery:
             if self.order.status == Status.VERIFYING:
                 return self._prove()
             if self.order.cancel_requested:
-                return self._cancel()
+                self._cancel()
+                return None
             return self._send()
         except OwnershipError as error:
             return self._hold(error)
@@ -131,7 +134,8 @@ class Delivery:
         if order.done > received and order.attempts:
             self.lease.record(attempts=0)
         if self.lease.canceled():
-            return self._cancel()
+            self._cancel()
+            return None
         return self._after(report, plan)
 
     def _deliver(self, plan: DripPlan | None) -> Report:
@@ -151,7 +155,7 @@ class Delivery:
         else:
             book.open()
         play = self.adapter.play(order.video_id, order.oid)
-        target = verification.target_of(self.site)
+        target = verification.client_of(self.site).target
         return engine.deliver(target, play, book, limits, self._must_stop)
 
     def _after(self, report: Report, plan: DripPlan | None) -> float:
@@ -190,13 +194,20 @@ class Delivery:
 
     def _must_stop(self) -> bool:
         reach("on-the-wire")
-        return self._should_stop() or self.order.cancel_requested
+        return self._should_stop() or self._is_canceled()
 
     def _may_go_on(self) -> bool:
         """Asked before each window: whether to reserve another."""
-        if self._slice_is_over() or self._should_stop() or self.lease.canceled():
+        if self._slice_is_over() or self._should_stop() or self._is_canceled():
             return False
         return self._is_still_ours()
+
+    def _is_canceled(self) -> bool:
+        now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return self.order.cancel_requested
+        self._looked = now
+        return self.lease.canceled()
 
     def _slice_is_over(self) -> bool:
         elapsed = time.monotonic() - self._began
@@ -305,8 +316,8 @@ class Delivery:
         return timedelta(seconds=self.adapter.settle_seconds)
 
     def _views(self) -> int:
-        with SiteClient(verification.target_of(self.site)) as client:
-            return self.adapter.read_count(client, self.order.video_id)
+        client = verification.client_of(self.site)
+        return self.adapter.read_count(client, self.order.video_id)
 
     def _note(self, views: int) -> None:
         CounterReading.objects.create(order=self.order, views=views, done=self.order.done)

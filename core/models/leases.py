@@ -43,7 +43,7 @@ class Lease:
         expires = time.monotonic() + LEASE.total_seconds() - MARGIN
         reach("before-claim")
         # One transaction: between UPDATE and SELECT nobody can raise the fence once more.
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             free = Order.objects.free_to_claim().filter(pk=order_id)
             if free.update(fence=F("fence") + 1, lease_until=Now() + LEASE) != 1:
                 return None

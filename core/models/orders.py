@@ -360,7 +360,13 @@ class Order(models.Model):
         reach("before-settle")
         with transaction.atomic():
             self._transition(
-                to, by=by, why=why, delivered=delivered, end_date=Now(), lease_until=None, **changes
+                to,
+                by=by,
+                why=why,
+                delivered=delivered,
+                end_date=timezone.now(),
+                lease_until=None,
+                **changes,
             )
             if refund:
                 reach("before-refund")
