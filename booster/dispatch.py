@@ -68,12 +68,58 @@ class Batch:
         self.ended = False
 
 
+NONE_YET = -1  # unlike every status, and unlike the 0 of a connection without a whole answer
+
 Retry = tuple[float, int, int, bool, Outcome, Batch]
 
 
 class Dispatch:
     """The plays of one order on their way. `results` gets a Batch as its last play ends, an
     exception if we are at fault, and None when something else happened worth a look."""
+
+    __slots__ = (
+        "_bad",
+        "_batches",
+        "_bearable",
+        "_bucket",
+        "_connect_at",
+        "_connections",
+        "_deadline",
+        "_failed_connections",
+        "_failures",
+        "_failures_in_tick",
+        "_finished",
+        "_good_at_tick",
+        "_good_before",
+        "_idempotent",
+        "_idle",
+        "_live",
+        "_message",
+        "_opening",
+        "_paused_until",
+        "_progress_at",
+        "_pushed_back",
+        "_retries",
+        "_slow_down",
+        "_timer",
+        "_wire",
+        "batch",
+        "counted",
+        "data",
+        "destination",
+        "digits",
+        "expires",
+        "good",
+        "limit",
+        "limits",
+        "next",
+        "parts",
+        "reason",
+        "results",
+        "retry_after",
+        "roomy",
+        "stopped",
+    )
 
     def __init__(
         self,
@@ -99,7 +145,7 @@ class Dispatch:
         self.data = message.constant or b""
         self.digits = 0
         self.parts: tuple[bytes, ...] | None = None if message.constant is not None else ()
-        self.good = 0  # the first counted status seen; all others are for the careful path
+        self.good = NONE_YET  # the first counted status seen; others are for the careful path
         size = len(self.data or b"".join(message.parts(20)))
         self.roomy = (
             min(limits.max_header_bytes, limits.max_body_bytes) if size < LARGE_PLAY else -1
@@ -214,7 +260,8 @@ class Dispatch:
         assert batch is not None
         batch.statuses[status] = batch.statuses.get(status, 0) + 1
         if status in self.counted:
-            self.good = self.good or status
+            if self.good == NONE_YET:
+                self.good = status
             self._take(connection)
             self._end(batch, Outcome.COUNTED)
             return

@@ -24,7 +24,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import certifi
 import uvloop
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+from httptools import (
+    HttpParserCallbackError,
+    HttpParserError,
+    HttpParserUpgrade,
+    HttpResponseParser,
+)
 
 from booster.message import AnswerHead
 
@@ -42,10 +47,6 @@ KEEP_MOST = 128
 # One for all connections: what was read is parsed before control goes back to the loop.
 READ_BUFFER = memoryview(bytearray(64 * 1024))
 
-# What the parser's callbacks make of `Connection.state`: one final answer, nothing after it.
-BEGUN, KEPT, CLOSED = 1, 1 << 16, 1 << 24
-WHOLE_KEPT, WHOLE_CLOSED = BEGUN + KEPT, BEGUN + CLOSED
-
 NEVER = -1  # as `roomy`: no read is usual now
 
 Destination = tuple["Target", str | None]
@@ -60,14 +61,15 @@ class Connection(asyncio.BufferedProtocol):
         "destination",
         "dispatch",
         "doubt",
+        "due",
         "head",
         "number",
+        "on_message_begin",
         "opening",
         "parser",
         "received",
         "roomy",
         "sent",
-        "state",
         "status",
         "transport",
         "tries",
@@ -80,6 +82,8 @@ class Connection(asyncio.BufferedProtocol):
         self.destination = dispatch.destination
         self.opening: asyncio.Task[None] | None = None
         self.transport = cast(asyncio.Transport, None)  # until connected
+        self.due: list[None] = []  # one entry for each answer that may begin
+        self.on_message_begin = self.due.pop  # raises, and so breaks off, when none is due
         self.parser: Any = HttpResponseParser(self)
         self.batch: Batch | None = None
         self.number = 0
@@ -88,8 +92,7 @@ class Connection(asyncio.BufferedProtocol):
         self.sent = monotonic()  # when the play was; when connecting or resting began
         self.received = 0  # bytes of the answer, before the present read
         self.roomy = NEVER  # the largest read that is usual now
-        self.state = 0
-        self.status = 0
+        self.status = 0  # of a whole answer; negative when the site closes the connection then
         self.head = bytearray()  # of an unusual answer
 
     # --- the hot path
@@ -100,15 +103,20 @@ class Connection(asyncio.BufferedProtocol):
     def buffer_updated(self, size: int) -> None:
         try:
             self.parser.feed_data(READ_BUFFER[:size])
+        except HttpParserCallbackError as error:
+            if not isinstance(error.__context__, IndexError):  # not of `due`
+                raise
+            self._break_off("the site sent more than was asked for")
+            return
         except (HttpParserError, HttpParserUpgrade) as error:
             self._break_off(f"the site's answer is not HTTP/1.1: {error}")
             return
         dispatch: Any = self.dispatch  # neither is None while `roomy` has room
         batch: Any = self.batch
-        if self.state != WHOLE_KEPT or size > self.roomy or self.status != dispatch.good:
+        if size > self.roomy or self.status != dispatch.good:
             self._unusual(size)
             return
-        self.state = 0
+        self.status = 0
         batch.left -= 1
         if not batch.left:
             dispatch.finish(batch)
@@ -120,6 +128,7 @@ class Connection(asyncio.BufferedProtocol):
                 self.batch = dispatch.batch
                 self.number = number
                 self.sent = now
+                self.due.append(None)
                 parts = dispatch.parts
                 if parts is None:
                     self.transport.write(dispatch.data)
@@ -133,17 +142,13 @@ class Connection(asyncio.BufferedProtocol):
         self.roomy = NEVER
         dispatch.free(self)
 
-    def on_message_begin(self) -> None:
-        self.state += BEGUN
-
     def on_message_complete(self) -> None:
         parser = self.parser
         status = parser.get_status_code()
         if status < 200:  # 1xx: the answer is still to come
-            self.state -= BEGUN
+            self.due.append(None)
         else:
-            self.status = status
-            self.state += KEPT if parser.should_keep_alive() else CLOSED
+            self.status = status if parser.should_keep_alive() else -status
 
     # --- the careful path
 
@@ -154,7 +159,8 @@ class Connection(asyncio.BufferedProtocol):
         dispatch = cast("Dispatch", self.dispatch)
         self.batch, self.number, self.tries, self.doubt = batch, number, tries, doubt
         self.sent = now
-        self.state = self.received = 0
+        self.status = self.received = 0
+        self.due.append(None)
         self.roomy = dispatch.roomy if not tries else NEVER
         self.transport.write(data)
         if self.transport.is_closing():
@@ -178,20 +184,18 @@ class Connection(asyncio.BufferedProtocol):
             self._break_off(f"the site's headers are longer than {limits.max_header_bytes} bytes")
         elif self.received - end_of_head - 4 > limits.max_body_bytes:
             self._break_off(f"the site's answer is longer than {limits.max_body_bytes} bytes")
-        elif self.state in (WHOLE_KEPT, WHOLE_CLOSED):
-            if self.transport.get_write_buffer_size() and self.status in dispatch.counted:
+        elif self.status:
+            unread = self.transport.get_write_buffer_size() > 0
+            if unread and abs(self.status) in dispatch.counted:
                 self._break_off("the site answered before it had read the play")
             else:
-                self._whole(self.state == WHOLE_KEPT)
-        elif self.state > BEGUN:
-            self._break_off("the site sent more than was asked for")
+                self._whole(keep=self.status > 0 and not unread)
 
     def _whole(self, keep: bool) -> None:
-        dispatch, head = cast("Dispatch", self.dispatch), bytes(self.head)
+        dispatch, head, status = cast("Dispatch", self.dispatch), bytes(self.head), abs(self.status)
         self.head.clear()
-        self.state = self.received = 0
-        keep = keep and not self.transport.get_write_buffer_size()
-        dispatch.answered(self, self.status, head)
+        self.status = self.received = 0
+        dispatch.answered(self, status, head)
         if not keep:
             self.close()
         dispatch.free(self if keep else None)
@@ -243,7 +247,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def eof_received(self) -> None:
         """Without a length, this is where an answer ends; the transport closes itself then."""
-        if self.batch is not None and self.state == BEGUN and self.dispatch is not None:
+        if self.batch is not None and self.dispatch is not None:
             head = AnswerHead(bytes(self.head))
             if head.ends_with_connection:
                 self.status = head.status
