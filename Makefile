@@ -1,12 +1,13 @@
 # make run    the office, its consumer and the demo site, all set up; Ctrl-C stops them
 # make test   all tests (ARGS="-k name" picks some)
-# make lint   style, types, import directions
+# make lint   style, types, import directions, migrations and translations in step
+# make translations   bring the catalogues into step with the code
 
 PY := .venv/bin/python
 PIP := $(PY) -m pip install -q --disable-pip-version-check --no-input --use-pep517
 export PYTHONUNBUFFERED := 1
 
-.PHONY: run test lint chromium
+.PHONY: run test lint translations chromium
 
 run: .venv/.run
 	@$(PY) manage.py init_office --demo
@@ -21,7 +22,11 @@ lint: .venv/.dev
 	@.venv/bin/mypy .
 	@.venv/bin/lint-imports
 	@$(PY) manage.py makemigrations --check --dry-run
+	@$(PY) -m tests.translations --check
 	@HTTPS=on ALLOWED_HOSTS=office.example.com $(PY) manage.py check --deploy --fail-level WARNING
+
+translations: .venv/.dev
+	@$(PY) -m tests.translations
 
 .venv/.run: requirements.txt .venv/.made
 	@echo "Installing what the office needs"

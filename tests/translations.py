@@ -1,0 +1,123 @@
+"""The catalogues in step with the code: `python -m tests.translations` brings them into step,
+`--check` says what is missing, left over, or broken, and ends with 1.
+
+gettext's own programs are not needed: messages are found by Python's and Django's own parsers.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import polib
+from django.utils.translation.template import templatize
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ("core", "booster", "office")
+CATALOGUES = sorted((ROOT / "core" / "locale").glob("*/LC_MESSAGES/django.po"))
+SINGULAR = {"_", "gettext", "gettext_lazy", "gettext_noop"}
+PLURAL = {"ngettext", "ngettext_lazy"}
+# What the adapters, which know no Django, say to the staff.
+ATTRIBUTES = {"label", "notes"}
+IN_TEMPLATE = re.compile(r"\b(n?gettext)\((.*?)\)(?=\s|$)", re.DOTALL)
+PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd%]|\{\w*\}")
+
+Message = tuple[str, str | None]
+
+
+def messages() -> dict[Message, list[str]]:
+    """(singular, plural or None) -> the files it stands in."""
+    found: dict[Message, list[str]] = {}
+    for folder in SOURCES:
+        for path in sorted((ROOT / folder).rglob("*")):
+            if "migrations" in path.parts or not path.is_file():
+                continue
+            for message in _messages_of(path):
+                found.setdefault(message, []).append(str(path.relative_to(ROOT)))
+    return found
+
+
+def _messages_of(path: Path) -> Iterator[Message]:
+    if path.suffix == ".py":
+        yield from _in_python(ast.parse(path.read_text("utf-8")))
+    elif path.suffix in (".html", ".txt") and "templates" in path.parts:
+        source = templatize(path.read_text("utf-8"))
+        for name, arguments in IN_TEMPLATE.findall(source):
+            yield from _in_python(ast.parse(f"{name}({arguments})"))
+
+
+def _in_python(tree: ast.AST) -> Iterator[Message]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.Constant(value=str(text))):
+                if name in ATTRIBUTES and text:
+                    yield text, None
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        texts = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
+        if name in SINGULAR and texts and isinstance(texts[0], str):
+            yield texts[0], None
+        elif name in PLURAL and len(texts) >= 2:
+            yield texts[0], texts[1]
+
+
+def update(catalogue: Path) -> None:
+    """Add what is new, drop what is gone, compile."""
+    wanted = messages()
+    old = {(entry.msgid, entry.msgid_plural or None): entry for entry in polib.pofile(catalogue)}
+    new = polib.POFile(wrapwidth=100)
+    new.metadata = polib.pofile(catalogue).metadata
+    for message, files in sorted(wanted.items(), key=lambda item: (item[1][0], item[0][0])):
+        entry = old.get(message) or _empty(message)
+        entry.occurrences = [(name, "") for name in dict.fromkeys(files)]
+        new.append(entry)
+    new.save(catalogue)
+    new.save_as_mofile(catalogue.with_suffix(".mo"))
+
+
+def _empty(message: Message) -> polib.POEntry:
+    singular, plural = message
+    if plural is None:
+        return polib.POEntry(msgid=singular)
+    return polib.POEntry(msgid=singular, msgid_plural=plural, msgstr_plural={0: ""})
+
+
+def faults(catalogue: Path) -> Iterator[str]:
+    """What is wrong with a catalogue, each in a line."""
+    wanted = messages()
+    entries = {
+        (entry.msgid, entry.msgid_plural or None): entry for entry in polib.pofile(catalogue)
+    }
+    for message in wanted.keys() - entries.keys():
+        yield f"missing: {message[0]!r} ({wanted[message][0]})"
+    for message in entries.keys() - wanted.keys():
+        yield f"left over: {message[0]!r}"
+    for entry in entries.values():
+        texts = list(entry.msgstr_plural.values()) or [entry.msgstr]
+        for text in texts:
+            if not text or entry.fuzzy:
+                yield f"not translated: {entry.msgid!r}"
+            elif set(PLACEHOLDER.findall(text)) != set(PLACEHOLDER.findall(entry.msgid)):
+                yield f"other placeholders: {entry.msgid!r} -> {text!r}"
+    compiled = polib.mofile(catalogue.with_suffix(".mo"))
+    if {e.msgid: (e.msgstr, e.msgstr_plural) for e in compiled} != {
+        e.msgid: (e.msgstr, e.msgstr_plural) for e in entries.values() if e.translated()
+    }:
+        yield "the compiled catalogue is out of step"
+
+
+def main() -> int:
+    found = 0
+    for catalogue in CATALOGUES:
+        if "--check" not in sys.argv:
+            update(catalogue)
+        for fault in faults(catalogue):
+            found += 1
+            print(f"{catalogue.relative_to(ROOT)}: {fault}", file=sys.stderr)
+    return min(found, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
