@@ -17,7 +17,6 @@ import select
 import ssl
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -182,7 +181,7 @@ class Connection(asyncio.BufferedProtocol):
         end_of_head = self.head.find(b"\r\n\r\n")
         if end_of_head < 0 and self.received > limits.max_header_bytes:
             self._break_off(f"the site's headers are longer than {limits.max_header_bytes} bytes")
-        elif self.received - end_of_head - 4 > limits.max_body_bytes:
+        elif end_of_head >= 0 and self.received - end_of_head - 4 > limits.max_body_bytes:
             self._break_off(f"the site's answer is longer than {limits.max_body_bytes} bytes")
         elif self.status:
             unread = self.transport.get_write_buffer_size() > 0
@@ -327,9 +326,9 @@ class Wire:
 
     def connect(self, dispatch: Dispatch) -> Connection:
         """A connection for this dispatch, rested or new; it reports to `connected` or `gone`."""
-        resting = self._resting.get(dispatch.destination)
-        while resting:
-            connection = resting.pop()
+        while resting := self._resting.get(dispatch.destination):
+            connection = resting[-1]
+            self.forget(connection)
             if _is_silent(connection.transport):
                 connection.dispatch = dispatch
                 self.loop.call_soon(dispatch.connected, connection)
@@ -371,9 +370,8 @@ class Wire:
 
     def forget(self, connection: Connection) -> None:
         resting = self._resting.get(connection.destination)
-        if resting is not None:
-            with suppress(ValueError):  # in use elsewhere, or already forgotten
-                resting.remove(connection)
+        if resting is not None and connection in resting:
+            resting.remove(connection)
             if not resting:
                 del self._resting[connection.destination]
 

@@ -400,6 +400,16 @@ def test_bytes_that_nobody_asked_for_close_the_connection() -> None:
     assert report.tally.counted + report.tally.not_sent + report.tally.uncertain == 1
 
 
+def test_a_long_head_is_no_long_body() -> None:
+    filler = "X-Filler: " + "x" * 5000
+    limits = replace(QUICK, connections=1, max_body_bytes=100)
+    with RawServer(always(answer(b"x" * 100, headers=(filler,)))) as server:
+        assert send(server.port, 20, limits=limits).tally.counted == 20
+    with RawServer(always(answer(b"x" * 101))) as server:
+        report = send(server.port, 1, limits=limits)
+    assert report.tally == Tally(uncertain=1)
+
+
 def test_a_site_that_never_answers_is_left_after_the_first_byte_timeout() -> None:
     with FaultySite(lambda number: "hangs before") as site:
         report = send(site.port, 10_000)
@@ -757,8 +767,15 @@ def test_a_paced_order_burns_no_processor() -> None:
 
 
 def test_an_idle_wire_sleeps() -> None:
-    with RawServer() as server:
-        send(server.port, 5)
+    def twice(connection: Connection) -> None:
+        for headers in ((), ("Connection: close",)):
+            connection.read_request()
+            connection.send(answer(headers=headers))
+
+    with RawServer(twice) as server, RawServer() as other:
+        send(other.port, 5)
+        for _ in range(2):
+            send(server.port, 1)
     time.sleep(2.3)  # free connections are closed by then
     used = time.process_time()
     time.sleep(1.0)
