@@ -35,7 +35,8 @@ class ImportAdmin(ImportMixin):  # type: ignore[misc]
         self, request: HttpRequest, import_form: Any = None
     ) -> dict[str, Any]:
         kwargs = super().get_confirm_form_kwargs(request, import_form)
-        return {**kwargs, "user_id": request.user.pk}
+        resources = len(self.get_import_resource_classes(request))
+        return {**kwargs, "user_id": request.user.pk, "resources": resources}
 
     def get_confirm_form_initial(self, request: HttpRequest, import_form: Any) -> dict[str, Any]:
         initial = super().get_confirm_form_initial(request, import_form)

@@ -73,7 +73,7 @@ class RecipeForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        self.instance.recipe = None
+        self.instance.recipe = cleaned["recipe"] = None
         if not needs_recipe(cleaned.get("adapter", "")):
             return cleaned
         data = {
@@ -82,7 +82,7 @@ class RecipeForm(forms.ModelForm):  # type: ignore[type-arg]
             if name.startswith(PREFIX)
         }
         try:
-            self.instance.recipe = asdict(Recipe.parse(data))
+            self.instance.recipe = cleaned["recipe"] = asdict(Recipe.parse(data))
         except RecipeError as error:
             for name, reason in error.errors.items():
                 self.add_error(PREFIX + name, reason)

@@ -88,19 +88,25 @@ class UploadForm(ImportForm):  # type: ignore[misc]
 
 
 class ConfirmUploadForm(ConfirmImportForm):  # type: ignore[misc]
-    """Takes back only what this user uploaded."""
+    """Takes back only what this user uploaded, for one of the `resources` this user may import."""
 
-    def __init__(self, *args: Any, user_id: int, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user_id: int, resources: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user_id = user_id
+        self.resources = {str(index) for index in range(resources)}
 
     def clean_import_file_name(self) -> str:
         try:
             name = unsign(self.cleaned_data["import_file_name"], self.user_id)
-        except signing.BadSignature:
-            name = ""
-        if not name or not (folder() / name).exists():
+            UploadStore(name=name).read()
+        except (signing.BadSignature, ValueError, OSError):
             raise forms.ValidationError(
                 _("This upload is not yours, was imported already or is older than an hour.")
-            )
+            ) from None
         return name
+
+    def clean_resource(self) -> str:
+        resource = str(self.cleaned_data.get("resource") or "0")
+        if resource not in self.resources:
+            raise forms.ValidationError(_("You may not import in this way."))
+        return resource
