@@ -17,7 +17,6 @@ import dj_database_url
 import pytest
 from django.conf import settings
 from django.db import connections
-from huey.contrib.djhuey import HUEY
 
 from tests.processes import Process, free_port
 
@@ -50,9 +49,10 @@ class Office:
             pytest.fail(f"manage.py {' '.join(args)} failed:\n{done.stdout}{done.stderr}")
         return done
 
-    def consumer(self, *args: str, **env: str) -> Process:
-        """A real `manage.py run_huey`, ready for work."""
-        return self._start("run_huey", *args, ready="Huey consumer started", **env)
+    def consumer(self, *args: str, module: str = "", **env: str) -> Process:
+        """A real `manage.py run_huey`, ready for work; or a module that calls it."""
+        program = ["-m", module] if module else ["manage.py", "run_huey"]
+        return self._process([*program, *args], ready="Huey consumer started", env=env)
 
     def web(self, **env: str) -> Process:
         """The web server; its address is `url` of what is returned."""
@@ -64,9 +64,6 @@ class Office:
         )
         process.url = f"http://127.0.0.1:{port}"  # type: ignore[attr-defined]
         return process
-
-    def _start(self, *args: str, ready: str, **env: str) -> Process:
-        return self._process(["manage.py", *args], ready=ready, env=env)
 
     def _process(self, args: list[str], *, ready: str | int, env: dict[str, str]) -> Process:
         process = Process(
@@ -84,6 +81,8 @@ class Office:
 @contextmanager
 def working_in(office: Office) -> Iterator[None]:
     """Let this process's models and queue be the office's."""
+    from huey.contrib.djhuey import HUEY
+
     from office import queue
 
     config = dj_database_url.parse(

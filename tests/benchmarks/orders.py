@@ -1,0 +1,263 @@
+"""Whole orders, from saved to settled, with all that the database does for them:
+`python -m tests.benchmarks.orders [--rounds 3] [--orders 2000] [--plays 1000000] [--quick]`.
+
+Two scenes on each kind of database, one consumer process tree as `manage.py run_huey` starts it:
+
+- many: N orders of 100 plays on N videos, beside huey alone with N tasks that do nothing but the
+  same number of commits;
+- one: a single order of a million plays, beside wrk sending as many requests to the same site.
+
+Each round runs both sides in turn; ratios are medians of the rounds' ratios. At the end the site's
+record, the orders and the ledger are held against one another; a difference ends it with 1.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import psutil
+
+from tests.office import Office
+from tests.services import PostgresServer, RedisServer
+from tests.sites import DemoSite
+
+KINDS = ("sqlite", "postgresql")
+PLAYS_EACH = 100
+COMMITS = 4  # of an order's run: claim, first window, its checkpoint, the settlement
+LIMIT_SECONDS = 600.0
+CONNECTIONS = 64
+
+
+def main() -> int:
+    options = _options()
+    if options.kind:
+        print(json.dumps(measure(options)))
+        return 0
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start\n")
+    wrong = 0
+    print(
+        "| | orders/s | of huey alone | goal | 1 order: plays/s | of wrk | goal | memory | wrong |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    for kind in KINDS:
+        result = _in_a_process_of_its_own(kind, options)
+        wrong += len(result["wrong"])
+        print(_row(kind, result))
+    return min(wrong, 1)
+
+
+def measure(options: argparse.Namespace) -> dict:
+    """All rounds on one kind of database, in this process, whose Django is that office's."""
+    many, alone, one, wrk, memory, wrong = [], [], [], [], [], []
+    with ExitStack() as stack:
+        site = stack.enter_context(DemoSite("--extra", str(options.orders + 1)))
+        office = stack.enter_context(an_office(options.kind, site))
+        for _ in range(options.rounds):
+            many.append(options.orders / many_orders(office, site, options.orders, wrong))
+            alone.append(options.orders / huey_alone(office, options.orders))
+            seconds, megabytes = one_order(office, site, options.plays, wrong)
+            one.append(options.plays / seconds)
+            memory.append(megabytes)
+            if shutil.which("wrk"):
+                wrk.append(wrk_rate(site))
+        wrong += differences()
+    return {
+        "many": many,
+        "alone": alone,
+        "one": one,
+        "wrk": wrk,
+        "memory": memory,
+        "wrong": wrong,
+    }
+
+
+@contextmanager
+def an_office(kind: str, site: DemoSite) -> Iterator[Office]:
+    """An installed office whose settings are this process's own."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    env = {"PRIVATE_SITES": f"127.0.0.1:{site.port}"}
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        if kind == "postgresql":
+            postgres = stack.enter_context(PostgresServer())
+            env["DATABASE_URL"] = postgres.create_database("office")
+            env["REDIS_URL"] = stack.enter_context(RedisServer()).url
+        os.environ.update(env, DATA_DIR=str(folder), SECRET_KEY="a secret of the benchmarks, long")
+        os.environ["DJANGO_SETTINGS_MODULE"] = "office.settings"
+        office = Office(kind, folder, **env)
+        office.manage("init_office")
+        import django
+
+        django.setup()
+        _furnish(site)
+        yield office
+        office.close()
+
+
+def _furnish(site: DemoSite) -> None:
+    from core.models import ChargeRecord, Customer, Site
+
+    Site.objects.create(
+        name="Bench",
+        origin=f"http://127.0.0.1:{site.port}",
+        token=site.token(),
+        max_connections=CONNECTIONS,
+        max_rate=10_000_000,
+    )
+    customer = Customer.objects.create(username="erin")
+    ChargeRecord.objects.create(customer=customer, amount=Decimal(10_000_000))
+
+
+def many_orders(office: Office, site: DemoSite, number: int, wrong: list[str]) -> float:
+    """Seconds from the consumer's start to the last order settled; all are saved before."""
+    orders = [place(f"v{index + 1}", PLAYS_EACH) for index in range(number)]
+    return deliver(office, site, orders, wrong)[0]
+
+
+def one_order(office: Office, site: DemoSite, plays: int, wrong: list[str]) -> tuple[float, float]:
+    """Seconds and the consumer's peak memory in MB."""
+    return deliver(office, site, [place("v1", plays)], wrong)
+
+
+def place(video: str, count: int):  # type: ignore[no-untyped-def]
+    from booster import tasks
+    from core.models import Customer, Order, Site
+
+    site = Site.objects.get()
+    order = Order.objects.place(
+        customer=Customer.objects.get(),
+        site=site,
+        video_id=video,
+        url=f"{site.origin}/videos/{video}",
+        count=count,
+        price=Decimal(1),
+        creator=None,
+    )
+    tasks.wake(order.pk)
+    return order
+
+
+def deliver(office: Office, site: DemoSite, orders: list, wrong: list[str]) -> tuple[float, float]:
+    from core.models import FINAL, Order, Status
+
+    ids = [order.pk for order in orders]
+    began = time.monotonic()
+    consumer = office.consumer()
+    peak = 0.0
+    left = Order.objects.filter(pk__gte=ids[0]).exclude(status__in=FINAL)
+    while left.exists() and time.monotonic() - began < LIMIT_SECONDS:
+        peak = max(peak, _megabytes(consumer.pid))
+        time.sleep(0.1)
+    seconds = time.monotonic() - began
+    consumer.terminate(timeout=30)
+    for order in Order.objects.filter(pk__gte=ids[0]):
+        played = site.plays(order.oid) if len(orders) < 50 or order.pk % 20 == 0 else order.count
+        if (order.status, order.done, played) != (Status.COMPLETED, order.count, order.count):
+            wrong.append(f"{order.oid}: {order.get_status_display()}, {order.done}, site {played}")
+    return seconds, peak
+
+
+def huey_alone(office: Office, number: int) -> float:
+    """Seconds that the same consumer needs for `number` tasks of COMMITS commits each."""
+    from huey.contrib.djhuey import HUEY
+
+    from core.models import Customer
+    from tests.benchmarks.noop import commit_only
+
+    Customer.objects.update(memo="")
+    for _ in range(number):
+        commit_only(COMMITS)
+    began = time.monotonic()
+    consumer = office.consumer(module="tests.benchmarks.noop")
+    while HUEY.pending_count() and time.monotonic() - began < LIMIT_SECONDS:
+        time.sleep(0.05)
+    seconds = time.monotonic() - began
+    consumer.terminate(timeout=30)
+    return seconds
+
+
+def wrk_rate(site: DemoSite, seconds: int = 3) -> float:
+    """Plays a second that wrk reaches with the same headers on the same site."""
+    script = Path(tempfile.mkdtemp(prefix="wrk-")) / "post.lua"
+    script.write_text('wrk.method = "POST"\nwrk.headers["X-Play-Order"] = "wrk"\n')
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script)]
+    command.append(f"{site.url}/api/videos/v1/plays")
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found = re.search(r"Requests/sec:\s+([\d.]+)", printed)
+    assert found, printed
+    return float(found[1])
+
+
+def differences() -> list[str]:
+    from core import auditing
+
+    return list(auditing.differences())
+
+
+def _megabytes(pid: int) -> float:
+    """The largest process of the consumer's tree."""
+    try:
+        process = psutil.Process(pid)
+        tree = [process, *process.children(recursive=True)]
+        return max(one.memory_info().rss for one in tree) / 1e6
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def _in_a_process_of_its_own(kind: str, options: argparse.Namespace) -> dict:
+    command = [sys.executable, "-m", "tests.benchmarks.orders", "--kind", kind]
+    for name in ("rounds", "orders", "plays"):
+        command += [f"--{name}", str(getattr(options, name))]
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return json.loads(printed.splitlines()[-1])
+
+
+def _row(kind: str, result: dict) -> str:
+    def ratio(ours: str, theirs: str) -> str:
+        if not result[theirs]:
+            return "wrk is missing"
+        pairs = zip(result[ours], result[theirs], strict=True)
+        return f"{statistics.median(a / b for a, b in pairs):.2f}"
+
+    cells = [
+        kind,
+        f"{statistics.median(result['many']):.0f} (goal 150)",
+        ratio("many", "alone"),
+        "0.50",
+        f"{statistics.median(result['one']):,.0f}",
+        ratio("one", "wrk"),
+        "0.70",
+        f"{max(result['memory']):.0f} MB",
+        str(len(result["wrong"])),
+    ]
+    for line in result["wrong"][:5]:
+        print(line, file=sys.stderr)
+    return f"| {' | '.join(cells)} |"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--orders", type=int, default=2000)
+    parser.add_argument("--plays", type=int, default=1_000_000)
+    parser.add_argument("--quick", action="store_true", help="one round, a tenth of the plays")
+    parser.add_argument("--kind", choices=KINDS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.quick:
+        options.rounds, options.orders, options.plays = 1, 200, 100_000
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())
