@@ -328,7 +328,10 @@ class Delivery:
         """Wait for the token. An order that is only waiting for its counter goes on waiting."""
         if self.order.status == Status.VERIFYING:
             return self._try_later(str(error), None)
-        self.order.hold_for_site(str(error), self.order.fence)
+        if self.order.cancel_requested:
+            self._cancel()
+        else:
+            self.order.hold_for_site(str(error), self.order.fence)
         return None
 
     def _cancel(self) -> None:
