@@ -27,7 +27,7 @@ SEARCHES = [
     "${window.pwned=1}",
 ]
 LISTS = ["core/order", "core/customer", "core/site", "core/administrator", "auth/group"]
-# Every kind of page. `{group}`, `{customer}` and so on are ids of rows that exist.
+# Every kind of page.
 PAGES = [
     "/admin/",
     "/admin/home/",
@@ -40,6 +40,8 @@ PAGES = [
     "/admin/core/customer/",
     "/admin/core/customer/add/",
     "/admin/core/customer/1/change/",
+    "/admin/core/customer/import/",
+    "/admin/core/customer/export/",
     "/admin/core/chargerecord/",
     "/admin/core/chargerecord/add/",
     "/admin/core/ledgerentry/",
@@ -279,6 +281,15 @@ def test_the_menu_of_a_super_administrator_is_in_the_order_of_the_work(staff, de
     lines = [line.strip() for line in staff.locator(".menu .el-menu-item").all_inner_texts()]
     assert lines[:3] == ["Home", "Orders", "Customers"]
     assert lines[-3:] == ["Administrators", "Groups", "Access attempts"]
+
+
+def test_on_a_phone_the_menu_steps_aside_once_something_is_chosen(new_page, desk, staff):
+    page = new_page(PHONE, desk.session)
+    page.goto(f"{desk.url}/admin/")
+    page.click(".office-icon")
+    page.click(".lite-menus .el-menu-item:has-text('Groups')")
+    page.wait_for_selector(".lite-menus", state="hidden")
+    page.frame_locator("iframe#Group").locator("#changelist").wait_for()
 
 
 def test_the_whole_window_logs_in_again_when_a_tab_finds_the_session_gone(staff, desk):

@@ -1,4 +1,4 @@
-// Runs before simpleui's index.js reads the tabs it stored. Those that the menu still has get the
+// Runs before simpleui's index.js, which reads the tabs it stored. Those that the menu still has get the
 // menu's present names (the language may have changed); the others may be of another user: dropped.
 (function () {
   'use strict';
@@ -8,4 +8,11 @@
     .filter((tab) => lines.has(tab.eid))
     .map((tab) => Object.assign({}, tab, lines.get(tab.eid), {loading: false}));
   sessionStorage.setItem('tabs', JSON.stringify(tabs.length ? tabs : [window.home]));
+
+  // On a phone the menu lies over the page: out of the way once something is chosen.
+  document.addEventListener('click', (event) => {
+    if (event.target.closest('.lite-menus .el-menu-item')) {
+      window.app.drawer = false;
+    }
+  });
 })();
