@@ -1,0 +1,151 @@
+"""The guards of the product, each by name, and how to take it away: a test of a guard is worth
+something only when it fails without it. Nothing here is ever imported by the product.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+
+def lease() -> None:
+    """Write without the fence, and go on sending when the lease has run out."""
+    from booster import book
+    from core.models import Lease, Order
+
+    def write(self: Lease, **changes: Any) -> None:
+        from datetime import timedelta
+
+        from django.db.models.functions import Now
+
+        changes.setdefault("lease_until", Now() + timedelta(seconds=30))
+        Order.objects.filter(pk=self.order.pk).update(**changes)
+        for name, value in changes.items():
+            if name not in ("lease_until", "due"):
+                setattr(self.order, name, value)
+
+    window = book.Window
+    book.Window = lambda first, count, expires: window(first, count, float("inf"))  # type: ignore
+    Lease._write = write  # type: ignore[method-assign]
+
+
+def recovery() -> None:
+    """Believe that whatever a dead run had on the wire arrived."""
+    from core.models import Lease
+
+    claim = Lease.claim.__func__  # type: ignore[attr-defined]
+
+    def believe(cls: type[Lease], order_id: int) -> Lease | None:
+        taken = claim(cls, order_id)
+        if taken is not None and taken.order.in_flight:
+            taken.checkpoint(done=taken.order.in_flight)
+        return taken
+
+    Lease.claim = classmethod(believe)  # type: ignore[assignment, method-assign]
+
+
+def sweep() -> None:
+    """Rely on the queue alone."""
+    from booster import consumer
+
+    consumer.SweepingScheduler._sweep = lambda self: None  # type: ignore[method-assign]
+
+
+def debit() -> None:
+    """Read the balance, compare, and write the difference, as a form does that looked before."""
+    from core import money
+    from core.models import Customer, InsufficientBalanceError, LedgerEntry, Order
+    from core.models.billing import LedgerQuerySet
+    from core.models.orders import OrderQuerySet
+
+    seen = {}
+    place = OrderQuerySet.place
+
+    def look_and_place(self: OrderQuerySet, *, customer: Customer, **order: Any) -> Order:
+        seen[customer.pk] = Customer.objects.values_list("balance", flat=True).get(pk=customer.pk)
+        return place(self, customer=customer, **order)
+
+    def post(self: LedgerQuerySet, **entry: Any) -> LedgerEntry:
+        account = Customer.objects.filter(pk=entry["customer_id"])
+        amount = money.quantize(entry.pop("amount"))
+        balance = seen[entry["customer_id"]]
+        if balance + amount < 0:
+            raise InsufficientBalanceError(-amount - balance)
+        account.update(balance=balance + amount)
+        return LedgerEntry._base_manager.create(
+            amount=amount, balance_after=balance + amount, **entry
+        )
+
+    OrderQuerySet.place = look_and_place  # type: ignore[assignment, method-assign]
+    LedgerQuerySet.post = post  # type: ignore[assignment, method-assign]
+
+
+def refund_once() -> None:
+    """Give each entry a name of its own, so that no second one is refused."""
+    from core.models.billing import LedgerQuerySet
+
+    post = LedgerQuerySet.post
+
+    def post_anew(self: LedgerQuerySet, *, reference: str, **entry: Any) -> Any:
+        return post(self, reference=f"{reference[:40]}:{uuid.uuid4().hex}", **entry)
+
+    LedgerQuerySet.post = post_anew  # type: ignore[assignment, method-assign]
+
+
+def request_key() -> None:
+    """Forget which form an order came from."""
+    from core.models.orders import OrderQuerySet
+
+    place = OrderQuerySet.place
+
+    def place_anew(self: OrderQuerySet, *, request_key: uuid.UUID | None = None, **order: Any):  # type: ignore[no-untyped-def]
+        return place(self, **order)
+
+    OrderQuerySet.place = place_anew  # type: ignore[assignment, method-assign]
+
+
+def proof() -> None:
+    """Take a site's 2xx for a counted play."""
+    from booster import delivery, proof
+
+    delivery.judge = lambda evidence: proof.Verdict(proof.Action.SETTLE, evidence.sent)
+
+
+def deadlines() -> None:
+    """Wait for a site's answer as long as it takes."""
+    from booster.delivery import Delivery
+
+    limits = Delivery._limits
+    endless = {"first_byte_timeout": 3600.0, "answer_timeout": 3600.0}
+    Delivery._limits = lambda self: replace(limits(self), **endless)  # type: ignore[method-assign]
+
+
+def robust_wake() -> None:
+    """Let a queue that is down fail whoever wakes an order."""
+    from django.db import transaction
+
+    from booster import tasks
+
+    tasks.QUEUE_DOWN = ()  # type: ignore[assignment]
+    tasks.wake_on_commit = lambda order_id: transaction.on_commit(lambda: tasks.wake(order_id))
+
+
+def graceful_stop() -> None:
+    """Huey's own defaults: SIGTERM breaks off what runs."""
+    from booster.management.commands import run_huey
+
+    run_huey.DEFAULTS |= {"graceful_signal": "INT", "shutdown_timeout": None}
+
+
+GUARDS: dict[str, Callable[[], None]] = {
+    guard.__name__: guard
+    for guard in (
+        *(lease, recovery, sweep, debit, refund_once, request_key, proof),
+        *(deadlines, robust_wake, graceful_stop),
+    )
+}
+
+
+def take_away(names: Iterable[str]) -> None:
+    for name in names:
+        GUARDS[name]()

@@ -1,0 +1,42 @@
+"""A command of the office, bent for a test: `python -m tests.faults.program run_huey ...`
+
+FAULTS_LEASE       seconds of a lease instead of 30; the sweep follows
+FAULTS_GUARDS_OFF  names from tests.faults.guards, with commas
+FAULTS_CLOCK       seconds that this process's wall clock is off
+"""
+
+import os
+import sys
+from datetime import timedelta
+
+import django
+import time_machine
+from django.core.management import execute_from_command_line
+from django.utils import timezone
+
+
+def shorten(seconds: float) -> None:
+    from booster import consumer, tasks
+    from core.models import leases
+
+    leases.LEASE = timedelta(seconds=seconds)
+    leases.MARGIN = seconds / 4
+    consumer.SWEEP_SECONDS = consumer.JITTER_SECONDS = tasks.GRACE = 1
+
+
+def bend() -> None:
+    from tests.faults.guards import take_away
+
+    if seconds := os.environ.get("FAULTS_LEASE"):
+        shorten(float(seconds))
+    if names := os.environ.get("FAULTS_GUARDS_OFF"):
+        take_away(names.split(","))
+    if seconds := os.environ.get("FAULTS_CLOCK"):
+        time_machine.travel(timezone.now() + timedelta(seconds=float(seconds))).start()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "office.settings")
+    django.setup()
+    bend()
+    execute_from_command_line(sys.argv)

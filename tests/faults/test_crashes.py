@@ -1,0 +1,138 @@
+"""A process dies at each named point; whoever comes after it brings the order to its right end."""
+
+import uuid
+from functools import partial
+
+import pytest
+
+from booster import delivery, tasks
+from core.crashpoints import POINTS
+from core.models import Order, PricePolicy, Status
+from core.ordering import OrderRefusedError, Quote
+from tests.faults.guards import take_away
+from tests.faults.trial import VIDEOS, Trial, must_fail, size
+
+KILLED = -9
+PLACING = POINTS[: POINTS.index("before-claim")]
+DELIVERING = POINTS[POINTS.index("before-claim") : POINTS.index("before-settle")]
+ENDING = POINTS[POINTS.index("before-settle") : POINTS.index("after-settle") + 1]
+# How often a delivery of 300 plays passes a point at least.
+PASSES = {"before-reserve": 2, "after-reserve": 2, "before-checkpoint": 3, "after-checkpoint": 3}
+PRICE = "3.33"
+
+
+def deliver(order: Order) -> None:
+    """What a consumer does with an order, slice after slice, without the waiting between."""
+    while (delay := delivery.run(order.pk, lambda: False)) is not None:
+        Order.objects.filter(pk=order.pk).update(due=order.create_date)
+        if delay > 5:
+            raise TimeoutError(f"order {order.oid} wants to wait {delay} s")
+
+
+def deliver_after(trial: Trial, order: Order, crash_at: str) -> int:
+    """A delivery that dies, and the next one, as soon as the lease has run out."""
+    status = trial.in_child(partial(deliver, order), crash_at=crash_at)
+    Order.objects.filter(pk=order.pk, lease_until__isnull=False).update(
+        lease_until=order.create_date, due=order.create_date
+    )
+    assert trial.in_child(partial(deliver, order)) == 0
+    return status
+
+
+def test_whoever_dies_while_placing_an_order_leaves_all_of_it_or_nothing(trial, row):
+    PricePolicy.objects.create(count=100, price="1.11")
+    crashes = 0
+    for point in PLACING:
+        for _ in range(size(1, 20)):
+            customer = trial.customer(f"erin-{point}-{crashes}", "5.00")
+            key = uuid.uuid4()
+            url = trial.demo_site.address(f"v{next(VIDEOS)}")
+
+            def place(customer=customer, key=key, url=url) -> Order:
+                return Quote.ask(customer, url, 300).place(None, request_key=key)
+
+            assert trial.in_child(place, crash_at=point) == KILLED
+            crashes += 1
+            customer.refresh_from_db()
+            left = Order.objects.filter(request_key=key).first()
+            assert customer.balance == 5 - (left.price if left else 0)
+            # Staff press the button again.
+            try:
+                place()
+            except OrderRefusedError as refused:
+                assert left and "Another order" in str(refused)
+            order = Order.objects.get(request_key=key)
+            deliver_after(trial, order, "")
+    verdict = trial.verdict()
+    row(f"crashes while placing: {crashes}", verdict)
+    assert verdict.broken == []
+
+
+def test_whoever_dies_while_delivering_is_taken_over_without_a_lost_play(trial, row):
+    trial.use_site(rate=1500)
+    crashes = 0
+    for point in DELIVERING:
+        for _ in range(size(1, 20)):
+            order = trial.place(300, wake=False)
+            times = trial.dice.randint(1, PASSES.get(point, 1))
+            crashes += deliver_after(trial, order, f"{point}:{times}") == KILLED
+    verdict = trial.verdict()
+    row(f"crashes while delivering: {crashes}", verdict)
+    assert verdict.broken == []
+    assert crashes == len(DELIVERING) * size(1, 20)
+
+
+def test_whoever_dies_while_refunding_refunds_once(trial, row):
+    crashes = 0
+    for point in ENDING:
+        for _ in range(size(1, 20)):
+            order = trial.place(300, wake=False)
+            trial.demo_site.fault("plays", "status", video=order.video_id, status=403)
+            crashes += deliver_after(trial, order, point) == KILLED
+            order.refresh_from_db()
+            assert (order.status, str(order.refunded)) == (Status.FAILED, "3.33")
+    verdict = trial.verdict(all_completed=False)
+    row(f"crashes while refunding: {crashes}", verdict)
+    assert verdict.broken == []
+    assert crashes == len(ENDING) * size(1, 20)
+
+
+def test_a_consumer_dies_where_its_environment_says(trial):
+    """The whole way: a worker of a real run_huey dies and another consumer takes over."""
+    order = trial.place(300)
+    dying = trial.consumer("--workers=1", OFFICE_CRASH_AT="after-reserve:2", wait=False)
+    dying.wait_until(lambda: Order.objects.filter(reserved=200).exists(), "reserve")
+    dying.kill()
+    trial.consumer()
+    trial.wait_for_the_end()
+    assert trial.verdict().broken == []
+    order.refresh_from_db()
+    assert order.fence >= 2
+
+
+def test_an_unknown_point_stops_the_start(office):
+    done = office.manage("check", check=False)
+    assert done.returncode == 0
+    office.env["OFFICE_CRASH_AT"] = "somewhere"
+    done = office.manage("check", check=False)
+    assert done.returncode != 0
+    assert "OFFICE_CRASH_AT='somewhere' is no point" in done.stderr
+
+
+@pytest.mark.parametrize("office", ["sqlite"], indirect=True)
+def test_without_recovery_the_plays_of_a_dead_run_are_missed(trial, row):
+    """The control: believe that what was on the wire arrived."""
+    trial.use_site(rate=4000)
+    order = trial.place(300, wake=False)
+    status = trial.in_child(partial(deliver, order), crash_at="after-checkpoint")
+    Order.objects.update(lease_until=order.create_date)
+
+    def deliver_believing() -> None:
+        take_away(["recovery"])
+        deliver(order)
+
+    assert (status, trial.in_child(deliver_believing)) == (KILLED, 0)
+    verdict = trial.verdict()
+    row("control: no recovery", verdict)
+    must_fail(verdict)
+    assert tasks.GRACE == 10
