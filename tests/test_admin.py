@@ -466,6 +466,15 @@ def test_a_sites_address_and_proof_cannot_be_typed_afterwards(desk, site):
     assert not changed.verified
 
 
+def test_a_limit_left_empty_is_the_usual_one(desk, site):
+    form = site_form(site.origin, max_connections="", max_rate="", resend_percent="")
+    assert desk.post(change_url(site), form).status_code == 302
+    site.refresh_from_db()
+    assert (site.max_connections, site.max_rate, site.resend_percent) == (16, 1000, 5)
+    refused = desk.post(change_url(site), form | {"max_connections": "0", "resend_percent": "101"})
+    assert {"max_connections", "resend_percent"} == errors_of(refused).keys()
+
+
 def test_a_recipe_is_asked_for_where_the_kind_of_site_needs_one(desk, demo_site, settings):
     settings.PRIVATE_SITES = (f"127.0.0.1:{demo_site.port}",)
     form = site_form(demo_site.url, adapter="http", recipe_counted="200, 700")

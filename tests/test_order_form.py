@@ -119,6 +119,22 @@ def test_a_bad_key_is_refused(desk, form):
     assert nothing_was_sold()
 
 
+def test_an_order_can_be_spread_over_hours(desk, form):
+    spread = form | {"hours": 24, "by_day": "on"}
+    quote = desk.get(QUOTE, spread).json()
+    assert (quote["seconds"], quote["duration"]) == (86_400, "24 hours")
+    desk.post(ADD, spread)
+    order = Order.objects.get()
+    assert (order.hours, order.by_day) == (24, True)
+    assert "over 24 hours, in waves" in desk.get(change_url(order)).content.decode()
+
+
+def test_an_order_without_a_pace_is_as_fast_as_its_site(desk, form):
+    desk.post(ADD, form | {"hours": ""})
+    order = Order.objects.get()
+    assert (order.hours, order.by_day) == (0, False)
+
+
 # Refusals, each at its field
 
 
@@ -130,6 +146,9 @@ def test_a_bad_key_is_refused(desk, form):
         ({"count": ""}, "count", "required"),
         ({"customer": ""}, "customer", "required"),
         ({"customer": 987_654}, "customer", "valid choice"),
+        ({"count": 2**40}, "count", "At most"),
+        ({"hours": 2161}, "hours", "2160"),
+        ({"hours": -1}, "hours", "0"),
         ({"url": ""}, "url", "required"),
         ({"url": "harbour-at-dawn"}, "url", "http"),
         ({"url": "https://videos.example.com/videos/1"}, "url", "not one of our sites"),

@@ -60,6 +60,14 @@ def duration(seconds: float | None) -> str:
     return ngettext("%(count)s hour", "%(count)s hours", hours) % {"count": number(hours)}
 
 
+def pace(order: Order) -> str:
+    if not order.hours:
+        return _("as fast as the site allows")
+    spread = ngettext("over %(hours)s hour", "over %(hours)s hours", order.hours)
+    spread %= {"hours": number(order.hours)}
+    return _("%(spread)s, in waves by hour of day") % {"spread": spread} if order.by_day else spread
+
+
 def tag(text: object, tone: str) -> SafeString:
     return format_html('<span class="desk-tag desk-tag--{}">{}</span>', tone, text)
 

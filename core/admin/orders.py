@@ -34,6 +34,7 @@ from core.models import (
 from core.ordering import Quote
 
 READINGS_SHOWN = 20
+MAX_HOURS = 24 * 90
 ROWS_POLLED = 100
 
 
@@ -58,7 +59,7 @@ class PlaysWidget(forms.NumberInput):
 class OrderForm(OnceForm):
     """Valid when the quote is: all that speaks against the order stands at its field."""
 
-    bought = ("customer", "url", "count")
+    bought = ("customer", "url", "count", "hours", "by_day")
     quote: Quote
 
     class Meta:
@@ -78,6 +79,14 @@ class OrderForm(OnceForm):
             ),
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Scripts that know nothing of a pace get the fastest.
+        self.fields["hours"].required = False
+
+    def clean_hours(self) -> int:
+        return self.cleaned_data["hours"] or 0
+
     def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
         self.quote = Quote.ask(
             cleaned.get("customer"), cleaned.get("url", ""), cleaned.get("count")
@@ -91,6 +100,7 @@ class QuoteForm(forms.Form):
     customer = forms.ModelChoiceField(Customer.objects.all(), required=False)
     url = forms.CharField(max_length=500, required=False)
     count = forms.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
+    hours = forms.IntegerField(min_value=0, max_value=MAX_HOURS, required=False)
 
 
 class AttentionFilter(admin.SimpleListFilter):
@@ -122,7 +132,7 @@ class OrderAdmin(ExportAdmin, OnceAdmin):
     date_hierarchy = "create_date"
     autocomplete_fields = ("customer",)
     readonly_fields = (
-        *("customer_link", "video", "plays", "shown_price", "shown_rate"),
+        *("customer_link", "video", "plays", "shown_price", "shown_rate", "pace"),
         *("site_name", "creator", "create_date"),
     )
 
@@ -139,8 +149,9 @@ class OrderAdmin(ExportAdmin, OnceAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
-            return [(None, {"fields": ("customer", "url", "count", "memo")})]
-        bought = ("customer_link", "video", ("plays", "shown_price", "shown_rate"))
+            pace = ("hours", "by_day")
+            return [(None, {"fields": ("customer", "url", "count", pace, "memo")})]
+        bought = ("customer_link", "video", ("plays", "shown_price", "shown_rate"), "pace")
         origin = ("site_name", "creator", "create_date")
         return [(None, {"fields": (*bought, origin, "memo")})]
 
@@ -152,7 +163,13 @@ class OrderAdmin(ExportAdmin, OnceAdmin):
     def place(self, request: HttpRequest, form: Any) -> Order:
         data = form.cleaned_data
         quote: Quote = form.quote
-        return quote.place(staff(request), memo=data["memo"], request_key=data.get("request_key"))
+        return quote.place(
+            staff(request),
+            memo=data["memo"],
+            hours=data["hours"],
+            by_day=data["by_day"],
+            request_key=data.get("request_key"),
+        )
 
     def quote_view(self, request: HttpRequest) -> JsonResponse:
         """The quote for what has been typed so far. Reads only; asks the site for its counter."""
@@ -163,7 +180,8 @@ class OrderAdmin(ExportAdmin, OnceAdmin):
         data = form.cleaned_data
         quote = Quote.ask(data.get("customer"), data.get("url", ""), data.get("count"))
         wrong = {name: " ".join(map(str, errors)) for name, errors in form.errors.items()}
-        return JsonResponse(described(quote) | {"errors": quote.errors | wrong})
+        answer = described(quote, data.get("hours") or 0)
+        return JsonResponse(answer | {"errors": quote.errors | wrong})
 
     # --- watching one
 
@@ -276,6 +294,10 @@ class OrderAdmin(ExportAdmin, OnceAdmin):
     def shown_rate(self, order: Order) -> str:
         return display.rate(order.unit_price)
 
+    @admin.display(description=gettext_lazy("pace"))
+    def pace(self, order: Order) -> str:
+        return display.pace(order)
+
     @admin.display(description=gettext_lazy("site"))
     def site_name(self, order: Order) -> SafeString:
         url = reverse("admin:core_site_change", args=[order.site_id])
@@ -322,9 +344,10 @@ class CounterReadingAdmin(ViewOnlyAdmin):
         return display.number(reading.done)
 
 
-def described(quote: Quote) -> dict[str, Any]:
+def described(quote: Quote, hours: int) -> dict[str, Any]:
     """A quote as the form shows it: texts ready to read, None for what is not known yet."""
     site, customer = quote.site, quote.customer
+    seconds = None if quote.seconds is None else max(quote.seconds, hours * 3600)
     return {
         "balance": display.money(customer.balance) if customer else None,
         "price": None if quote.price is None else display.money(quote.price),
@@ -334,8 +357,8 @@ def described(quote: Quote) -> dict[str, Any]:
         ),
         "site": {"name": site.name, "verified": site.verified} if site else None,
         "views": None if quote.views is None else display.number(quote.views),
-        "seconds": quote.seconds,
-        "duration": None if quote.seconds is None else display.duration(quote.seconds),
+        "seconds": seconds,
+        "duration": None if seconds is None else display.duration(seconds),
     }
 
 
@@ -344,7 +367,10 @@ def is_worked_on(order: Order) -> bool:
 
 
 def again_url(order: Order) -> str:
-    query = urlencode({"customer": order.customer_id, "url": order.url, "count": order.count})
+    again = {"customer": order.customer_id, "url": order.url, "count": order.count}
+    if order.hours:
+        again |= {"hours": order.hours, "by_day": "on" if order.by_day else ""}
+    query = urlencode(again)
     return f"{reverse('admin:core_order_add')}?{query}"
 
 
@@ -381,6 +407,7 @@ def figures_of(order: Order) -> list[tuple[str, str]]:
         (_("Rise"), display.number(order.rise)),
         (_("Received"), display.number(order.done)),
         (_("Refused"), display.number(order.failed)),
+        (_("Sent again"), display.number(order.resent)),
         (_("Uncertain"), display.number(order.uncertain)),
         (_("On the wire"), display.number(order.in_flight)),
         (_("Runs"), display.number(order.fence)),

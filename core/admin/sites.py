@@ -23,10 +23,24 @@ from core.admin.recipes import RECIPE_FIELDS, RecipeForm
 from core.models import Site, SiteCheck, User
 
 CHECKS_SHOWN = 10
+LIMITS = ("max_connections", "max_rate", "resend_percent")
 
 
 class SiteForm(RecipeForm):
     adapter = forms.ChoiceField(label=gettext_lazy("Kind of site"), choices=kinds.CHOICES)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in LIMITS:
+            self.fields[name].required = False
+
+    def clean(self) -> dict[str, Any]:
+        """A limit left empty is the usual one."""
+        cleaned = super().clean()
+        for name in LIMITS:
+            if name not in self.errors and cleaned.get(name) is None:
+                cleaned[name] = Site._meta.get_field(name).get_default()
+        return cleaned
 
     def clean_origin(self) -> str:
         """Scheme, host and port, as every order's address is compared with them."""
@@ -62,7 +76,7 @@ class SiteAdmin(DeskAdmin):
         return [token, *super().get_urls()]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        typed = ("name", "origin", "adapter", "max_connections", "max_rate", "active", "memo")
+        typed = ("name", "origin", "adapter", *LIMITS, "active", "memo")
         recipe = {"fields": RECIPE_FIELDS, "classes": ("desk-recipe",)}
         found = [(None, {"fields": typed}), (_("Recipe"), recipe)]
         if obj is not None:

@@ -7,6 +7,7 @@ document.addEventListener("DOMContentLoaded", () => {
   }
   const WAIT = 300;
   const FIELDS = ["customer", "url", "count"];
+  const ASKED = [...FIELDS, "hours"];
   const form = panel.closest("form");
   const input = (name) => form.elements[name];
   const busy = panel.querySelector("[data-quote-busy]");
@@ -57,7 +58,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const mine = new AbortController();
     asking = mine;
     busy.hidden = false;
-    const query = new URLSearchParams(FIELDS.map((name) => [name, input(name).value]));
+    const query = new URLSearchParams(ASKED.map((name) => [name, input(name).value]));
     try {
       const answer = await fetch(panel.dataset.quote + "?" + query, {
         signal: mine.signal,
@@ -99,7 +100,7 @@ document.addEventListener("DOMContentLoaded", () => {
       ask();
     }
   });
-  ["url", "count"].forEach((name) => input(name).addEventListener("input", askSoon));
+  ["url", "count", "hours"].forEach((name) => input(name).addEventListener("input", askSoon));
   input("count").addEventListener("input", markChip);
   /* select2 tells of its changes through Django's own jQuery only. */
   window.django.jQuery(input("customer")).on("change", askSoon);
