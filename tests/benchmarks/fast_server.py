@@ -34,7 +34,9 @@ class Server:
             await asyncio.sleep(TICK)
             now = loop.time()
             while self.due and self.due[0][0] <= now:
-                self.due.popleft()[1].write(ANSWER)
+                transport = self.due.popleft()[1]
+                if not transport.is_closing():
+                    transport.write(ANSWER)
         await server.serve_forever()
 
 
