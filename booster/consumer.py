@@ -13,6 +13,7 @@ from huey.consumer import Consumer as HueyConsumer
 from huey.consumer import Scheduler
 
 from booster import tasks
+from booster.worker import Worker, is_orphan
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,9 @@ class SweepingScheduler(Scheduler):
         self._next_sweep, self._grace = time.monotonic(), 0.0
 
     def loop(self, now: float | None = None) -> None:
+        if is_orphan():
+            self.stop_flag.set()
+            return
         super().loop(now)
         if time.monotonic() >= self._next_sweep:
             self._next_sweep = (
@@ -51,10 +55,11 @@ class SweepingScheduler(Scheduler):
 class Consumer(HueyConsumer):
     """What `manage.py run_huey` runs."""
 
+    worker_class = Worker
     scheduler_class = SweepingScheduler
 
     def start(self) -> None:
-        tasks.stopping = self.stop_flag.is_set
+        tasks.stopping = lambda: self.stop_flag.is_set() or is_orphan()
         # Workers are forked: none may inherit an open database connection.
         connections.close_all()
         super().start()

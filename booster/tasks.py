@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 
 from django.db import transaction
-from huey.contrib.djhuey import db_task
+from huey.contrib.djhuey import HUEY, db_task
 from redis.exceptions import RedisError
 
 from booster import delivery
@@ -34,17 +34,20 @@ def deliver_order(order_id: int) -> None:
         wake(order_id, delay)
 
 
-def wake(order_id: int, delay: float = 0) -> None:
-    """Tell the consumers about an order. A queue that is down costs nothing: the sweep remains."""
+def wake(order_id: int, delay: float = 0) -> bool:
+    """Tell the consumers about an order. A queue that is down costs nothing (False): they look
+    into the database."""
     reach("before-wake")
     try:
         if delay:
             deliver_order.schedule((order_id,), delay=delay)
         else:
             deliver_order(order_id)
-    except QUEUE_DOWN:
-        logger.exception("order %s was not queued; the sweep will find it", order_id)
+    except QUEUE_DOWN as error:
+        logger.warning("order %s was not queued, the sweep will find it: %s", order_id, error)
+        return False
     reach("after-wake")
+    return True
 
 
 def wake_on_commit(order_id: int) -> None:
@@ -55,7 +58,26 @@ def sweep(grace: float = GRACE) -> int:
     """Wake every order that is due and leased to nobody, and check sites that orders wait for."""
     for order_id in delivery.resume_sites():
         wake(order_id)
-    overdue = list(Order.objects.overdue(grace)[:SWEEP_LIMIT])
-    for order_id in overdue:
-        wake(order_id)
-    return len(overdue)
+    woken = 0
+    for order_id in Order.objects.overdue(grace)[: SWEEP_LIMIT - waiting()]:
+        if not wake(order_id):
+            break
+        woken += 1
+    return woken
+
+
+def waiting() -> int:
+    """Tasks in the queue, up to SWEEP_LIMIT: while so many wait, more wake-ups change nothing."""
+    try:
+        return min(int(HUEY.pending_count()), SWEEP_LIMIT)
+    except QUEUE_DOWN:
+        return 0
+
+
+def deliver_most_overdue() -> bool:
+    """Without a queue: one slice of the order that has been due for longest; False if none is."""
+    order_id = Order.objects.overdue(0).first()
+    if order_id is None:
+        return False
+    delivery.run(order_id, lambda: stopping())
+    return True
