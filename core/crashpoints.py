@@ -30,6 +30,9 @@ POINTS = (
     "before-refund",
     "after-refund",
     "after-settle",
+    # Importing a block of rows
+    "before-block",
+    "after-block",
 )
 
 

@@ -12,23 +12,14 @@ from import_export import fields, resources
 from import_export.instance_loaders import CachedInstanceLoader
 from import_export.widgets import BooleanWidget
 
+from core.formulas import escape_formula, unescape_formula
 from core.models import ChargeRecord, Customer, LedgerEntry, Order, User
 
 # Preview and import happen while somebody waits.
 MAX_ROWS = 5000
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
-
-def escape_formula(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
-
-
-def unescape_formula(text: str) -> str:
-    return text[1:] if text[:1] == "'" and text[1:].startswith(FORMULA_STARTS) else text
-
-
-class DeskResource(resources.ModelResource):  # type: ignore[misc]
+class DeskResource(resources.ModelResource):
     """Every cell of text is escaped. Numbers and dates are not: a negative amount stays one."""
 
     def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
@@ -37,7 +28,7 @@ class DeskResource(resources.ModelResource):  # type: ignore[misc]
         return escape_formula(cell) if is_text else cell
 
 
-class WholeWordsWidget(BooleanWidget):  # type: ignore[misc]
+class WholeWordsWidget(BooleanWidget):
     """Yes and no as people write them; anything else is an error and not a silent no."""
 
     TRUE_VALUES = ["1", 1, True, "true", "yes", "on", "是"]

@@ -22,7 +22,7 @@ ALLOWED_HOSTS = list(env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"))
 # Behind TLS (HTTPS=on) cookies travel encrypted only and browsers are told to stay on https.
 HTTPS = env.boolean("HTTPS")
 # Addresses in private networks that plays may go to: "host:port" or a network.
-PRIVATE_SITES = env.words("PRIVATE_SITES", f"127.0.0.1:{DEMO_SITE_PORT}")
+PRIVATE_SITES = env.networks_and_hosts("PRIVATE_SITES", f"127.0.0.1:{DEMO_SITE_PORT}")
 
 INSTALLED_APPS = [
     "simpleui",
@@ -143,7 +143,7 @@ if LANGUAGE_CODE not in dict(LANGUAGES):
     raise ImproperlyConfigured(
         f"LANGUAGE_CODE={LANGUAGE_CODE!r} is not one of {', '.join(dict(LANGUAGES))}"
     )
-TIME_ZONE = env.text("TIME_ZONE", "UTC")
+TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
 USE_TZ = True
 
 STATIC_URL = "static/"
@@ -180,6 +180,11 @@ CONTENT_SECURITY_POLICY = {
         "form-action": ["'self'"],
     }
 }
+
+# Uploads of many rows: the file, its rows, and what a workbook may unpack to.
+IMPORT_MAX_BYTES = env.number("IMPORT_MAX_MB", 256) << 20
+IMPORT_MAX_XLSX_BYTES = env.number("IMPORT_MAX_XLSX_MB", 256) << 20
+IMPORT_MAX_ROWS = env.number("IMPORT_MAX_ROWS", 2_000_000)
 
 # Import and export follow the model's permissions; without these two lines any staff could.
 IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "add"

@@ -2,6 +2,7 @@
 
 from core.models.accounts import Administrator, Customer, User
 from core.models.billing import ChargeRecord, InsufficientBalanceError, LedgerEntry, PricePolicy
+from core.models.imports import ImportJob
 from core.models.leases import Lease, LeaseLost
 from core.models.orders import (
     FINAL,
@@ -27,6 +28,7 @@ __all__ = [
     "ChargeRecord",
     "CounterReading",
     "Customer",
+    "ImportJob",
     "InsufficientBalanceError",
     "Lease",
     "LeaseLost",

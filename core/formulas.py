@@ -1,0 +1,15 @@
+"""Text that a spreadsheet would run: data on its way in, escaped on its way out.
+
+An apostrophe in front is what spreadsheets themselves write for "this is text". Who reads our own
+files back gets the text without it.
+"""
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def escape_formula(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def unescape_formula(text: str) -> str:
+    return text[1:] if text[:1] == "'" and text[1:].startswith(FORMULA_STARTS) else text

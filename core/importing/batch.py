@@ -1,0 +1,99 @@
+"""A block on its way: its columns as values, and the rows that fell out with what is wrong."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from core.importing.cells import Parser
+from core.importing.columns import Layout
+from core.importing.rows import Block, Row
+
+SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """What is wrong with one cell, or with the whole row where `column` is empty."""
+
+    line: int
+    column: str
+    value: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """Good rows: `lines` and each of `values` have one entry a row. The others are `refused`."""
+
+    rows: list[Row]
+    lines: Sequence[int]
+    values: dict[str, Sequence[Any]]
+    errors: list[RowError] = field(default_factory=list)
+    refused: list[tuple[int, Row, str]] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, block: Block, layout: Layout, parsers: Mapping[str, Parser]) -> "Batch":
+        """Parse every column; rows with a bad cell or a wrong number of cells fall out."""
+        batch = cls(block.rows, block.lines, {})
+        if set(map(len, batch.rows)) - {layout.width}:
+            batch.drop_ragged(layout.width)
+        faults: dict[int, list[RowError]] = {}
+        for name, parse in parsers.items():
+            cells = layout.cells(batch.rows, name)
+            if not cells:
+                continue
+            batch.values[name], wrong = parse(cells)
+            for place, reason in wrong.items():
+                error = RowError(batch.lines[place], name, cells[place][:SHOWN], reason)
+                faults.setdefault(place, []).append(error)
+        batch.drop(faults)
+        return batch
+
+    def drop_ragged(self, width: int) -> None:
+        text = _("%(number)s cells where the header has %(width)s.")
+        self.drop(
+            {
+                place: [
+                    RowError(self.lines[place], "", "", text % {"number": len(row), "width": width})
+                ]
+                for place, row in enumerate(self.rows)
+                if len(row) != width
+            }
+        )
+
+    def drop(self, faults: Mapping[int, list[RowError]]) -> None:
+        """Take the rows at these places out, with what is wrong with them."""
+        if not faults:
+            return
+        for place in sorted(faults):
+            errors = faults[place]
+            self.errors += errors
+            reason = "; ".join(
+                f"{error.column}: {error.reason}" if error.column else error.reason
+                for error in errors
+            )
+            self.refused.append((self.lines[place], self.rows[place], reason))
+        kept = [place for place in range(len(self.rows)) if place not in faults]
+        self.rows = [self.rows[place] for place in kept]
+        self.lines = [self.lines[place] for place in kept]
+        for name, column in self.values.items():
+            self.values[name] = [column[place] for place in kept]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a batch would do to the database. `new` and `changed` are for who made the plan."""
+
+    batch: Batch
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    amount: Decimal = Decimal(0)
+    new: Any = None
+    changed: Any = None

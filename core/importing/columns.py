@@ -1,0 +1,104 @@
+"""The header: which column is which, in English or Chinese, in any order.
+
+An unknown column is an error and never left out in silence: "mobil" would lose every number.
+"""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from core.importing.survey import FileError
+
+# Ours, in the files of refused rows: what comes back mended may still carry them.
+REMARKS = ("line", "reason")
+
+ALIASES = {
+    "username": (
+        "username",
+        "user",
+        "name",
+        "customer",
+        "用户名",
+        "用户",
+        "客户",
+        "客户名",
+        "姓名",
+    ),
+    "mobile": ("mobile", "phone", "telephone", "手机", "手机号", "手机号码", "电话"),
+    "balance": ("balance", "opening balance", "余额", "期初余额"),
+    "active": ("active", "enabled", "启用", "有效"),
+    "memo": ("memo", "note", "notes", "comment", "备注", "说明"),
+    "amount": ("amount", "charge", "top-up", "金额", "充值金额", "充值"),
+    "url": ("url", "address", "video", "link", "链接", "地址", "视频地址", "视频"),
+    "count": ("count", "plays", "views", "quantity", "数量", "播放量", "次数"),
+    "line": ("line", "行"),
+    "reason": ("reason", "原因"),
+    "password": ("password", "passwd", "pwd", "密码"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The columns of one file: field name -> its place, and the header as it was written."""
+
+    header: Sequence[str]
+    places: Mapping[str, int]
+
+    @property
+    def width(self) -> int:
+        return len(self.header)
+
+    def cells(self, rows: Sequence[Sequence[str]], name: str) -> list[str] | None:
+        """One column of rows that all have this width; None where the file has no such column."""
+        place = self.places.get(name)
+        return None if place is None else [row[place] for row in rows]
+
+
+def layout_of(header: Sequence[str], required: Sequence[str], optional: Sequence[str]) -> Layout:
+    """Raises FileError that names every column that is wrong."""
+    known = {plain(alias): name for name, aliases in ALIASES.items() for alias in aliases}
+    taken = {*required, *optional, *REMARKS}
+    places: dict[str, int] = {}
+    unknown: list[str] = []
+    twice: list[str] = []
+    for place, title in enumerate(header):
+        name = known.get(plain(title), "")
+        if name == "password":
+            raise FileError(password_reason())
+        if name not in taken:
+            unknown.append(title.strip()[:40] or _("(no name, number %(n)s)") % {"n": place + 1})
+        elif name in places:
+            twice.append(title.strip())
+        else:
+            places[name] = place
+    if unknown:
+        raise FileError(
+            _("Unknown columns: %(columns)s. Known are: %(known)s.")
+            % {"columns": ", ".join(unknown), "known": ", ".join((*required, *optional))}
+        )
+    if twice:
+        raise FileError(
+            _("Columns that stand twice in the header: %(columns)s.")
+            % {"columns": ", ".join(twice)}
+        )
+    if missing := [name for name in required if name not in places]:
+        raise FileError(
+            _("Columns that are missing in the header: %(columns)s.")
+            % {"columns": ", ".join(missing)}
+        )
+    return Layout(list(header), {name: places[name] for name in places if name not in REMARKS})
+
+
+def plain(title: str) -> str:
+    """A title without what does not tell columns apart: case, width, blanks, underscores."""
+    text = unicodedata.normalize("NFKC", title).casefold()
+    return " ".join(text.replace("_", " ").split())
+
+
+def password_reason() -> str:
+    return _(
+        "A file may not hold passwords: remove the column. Customers who use the portal get a "
+        "login of their own, set at the customer."
+    )

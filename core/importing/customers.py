@@ -1,0 +1,202 @@
+"""Customers with opening balances: `username,mobile,balance,active,memo`.
+
+An opening balance is a ledger entry of the kind adjustment, since nothing was paid today: the
+office's takings count top-ups. Its reference is `opening:<customer id>`, so that nobody ever gets
+two, whatever is uploaded how often. A customer who is there already gets no money by a file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import compress
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext as _
+
+from core.importing import cells, tables
+from core.importing.batch import Batch, Plan, RowError
+from core.importing.columns import Layout
+from core.importing.rows import Row
+from core.models import Customer, LedgerEntry
+from core.models.imports import ImportJob
+from core.money import quantize
+
+PLAIN = ("mobile", "active", "memo")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A customer who is there already, as far as a file can say something about him."""
+
+    pk: int
+    mobile: str
+    active: bool
+    memo: str
+
+
+class CustomerRows:
+    """Blocks of a file of customers against the database."""
+
+    required: ClassVar[tuple[str, ...]] = ("username",)
+    optional: ClassVar[tuple[str, ...]] = ("mobile", "balance", "active", "memo")
+    parsers: ClassVar[Mapping[str, cells.Parser]] = {
+        "username": cells.usernames,
+        "mobile": cells.mobiles,
+        "balance": cells.amounts(10, empty="0"),
+        "active": cells.switches,
+        "memo": cells.memos,
+    }
+
+    def __init__(self, job: ImportJob, layout: Layout) -> None:
+        self.job = job
+        self.layout = layout
+
+    def keys(self, rows: list[Row]) -> list[str]:
+        """What may stand in a file once."""
+        return cells.texts([row[self.layout.places["username"]] for row in rows])
+
+    def plan(self, batch: Batch, first_lines: Mapping[str, int]) -> Plan:
+        """`first_lines`: where each name that stands in the file twice stands first."""
+        names = batch.values["username"]
+        if first_lines:
+            batch.drop(self._repeated(batch, first_lines))
+            names = batch.values["username"]
+        known = known_customers(names)
+        if not known:
+            return self._all_new(batch)
+        openings = opening_balances(known) if "balance" in batch.values else {}
+        return self._compared(batch, known, openings)
+
+    def write(self, plan: Plan) -> None:
+        """In the caller's transaction."""
+        if plan.created:
+            self._insert(plan.new)
+        if plan.changed:
+            tables.update(Customer, PLAIN, plan.changed)
+
+    def _repeated(self, batch: Batch, first_lines: Mapping[str, int]) -> dict[int, list[RowError]]:
+        found = {}
+        for place, name in enumerate(batch.values["username"]):
+            line, first = batch.lines[place], first_lines.get(name)
+            if first is not None and first != line:
+                reason = _("Stands in the file before, in line %(line)s.") % {"line": first}
+                found[place] = [RowError(line, "username", name, reason)]
+        return found
+
+    def _all_new(self, batch: Batch) -> Plan:
+        amount = sum(map(Decimal, batch.values.get("balance", ())), Decimal(0))
+        return Plan(batch, created=len(batch), amount=amount, new=batch.values)
+
+    def _compared(
+        self, batch: Batch, known: Mapping[str, Known], openings: Mapping[int, Decimal]
+    ) -> Plan:
+        """Tell new customers from those who are there, and those from what the file says."""
+        faults: dict[int, list[RowError]] = {}
+        is_new: list[bool] = []
+        changed: list[tuple[Any, ...]] = []
+        unchanged = 0
+        for place, name in enumerate(batch.values["username"]):
+            customer = known.get(name)
+            is_new.append(customer is None)
+            if customer is None:
+                continue
+            before = (customer.mobile, customer.active, customer.memo)
+            after = self._after(batch, place, customer)
+            errors = self._money_errors(batch, place, openings.get(customer.pk))
+            if before != after and not self.job.update:
+                errors.append(self._exists(batch, place, before, after))
+            if errors:
+                faults[place] = errors
+            elif before == after:
+                unchanged += 1
+            else:
+                changed.append((*after, customer.pk))
+        new = {name: list(compress(column, is_new)) for name, column in batch.values.items()}
+        batch.drop(faults)
+        amount = sum(map(Decimal, new.get("balance", ())), Decimal(0))
+        created = len(new["username"])
+        return Plan(batch, created, len(changed), unchanged, amount, new, changed)
+
+    def _after(self, batch: Batch, place: int, customer: Known) -> tuple[str, bool, str]:
+        """What the row asks for; columns that the file has not, and an empty `active`, stay."""
+        values = batch.values
+        mobile = values["mobile"][place] if "mobile" in values else customer.mobile
+        memo = values["memo"][place] if "memo" in values else customer.memo
+        active = values["active"][place] if "active" in values else None
+        return mobile, customer.active if active is None else active, memo
+
+    def _money_errors(self, batch: Batch, place: int, opening: Decimal | None) -> list[RowError]:
+        """The file may repeat the opening balance that it gave; it gives no other."""
+        if "balance" not in batch.values:
+            return []
+        text = batch.values["balance"][place]
+        if not Decimal(text) or Decimal(text) == opening:
+            return []
+        if opening is None:
+            reason = _("This customer is there already: money comes by a top-up.")
+        else:
+            reason = _("The opening balance was %(opening)s; it is corrected in the ledger.") % {
+                "opening": quantize(opening)
+            }
+        return [RowError(batch.lines[place], "balance", text, reason)]
+
+    def _exists(
+        self, batch: Batch, place: int, before: tuple[Any, ...], after: tuple[Any, ...]
+    ) -> RowError:
+        different = [
+            name for name, old, new in zip(PLAIN, before, after, strict=True) if old != new
+        ]
+        reason = _("A customer with this username is there already, with another %(columns)s.") % {
+            "columns": ", ".join(different)
+        }
+        return RowError(batch.lines[place], "username", batch.values["username"][place], reason)
+
+    def _insert(self, new: Mapping[str, Any]) -> None:
+        names, balances = new["username"], new.get("balance")
+        creator = self.job.creator_id
+        ids = tables.new_ids(Customer, len(names))
+        active = new.get("active")
+        tables.insert(
+            Customer,
+            id=ids,
+            username=names,
+            mobile=new.get("mobile") or tables.Every(""),
+            balance=balances or tables.Every(Decimal(0)),
+            active=[word is not False for word in active] if active else tables.Every(True),
+            memo=new.get("memo") or tables.Every(""),
+            creator=tables.Every(creator),
+        )
+        if not balances:
+            return
+        if not all(paid := list(map(Decimal, balances))):
+            ids, balances = list(compress(ids, paid)), list(compress(balances, paid))
+        if balances:
+            tables.insert(
+                LedgerEntry,
+                kind=tables.Every(LedgerEntry.Kind.ADJUSTMENT.value),
+                customer=ids,
+                amount=balances,
+                balance_after=balances,
+                reference=list(map(reference_of, ids)),
+                creator=tables.Every(creator),
+                note=tables.Every(f"opening balance, import {self.job.pk}"),
+                id=tables.new_ids(LedgerEntry, len(ids)),
+            )
+
+
+def reference_of(customer_id: int) -> str:
+    return f"opening:{customer_id}"
+
+
+def known_customers(names: Any) -> dict[str, Known]:
+    """One query for all names of a block."""
+    rows = Customer.objects.filter(username__in=tables.among(names)).order_by()
+    return {
+        row[0]: Known(*row[1:]) for row in rows.values_list("username", "pk", *PLAIN).iterator()
+    }
+
+
+def opening_balances(known: Mapping[str, Known]) -> dict[int, Decimal]:
+    references = [reference_of(customer.pk) for customer in known.values()]
+    entries = LedgerEntry.objects.filter(reference__in=tables.among(references)).order_by()
+    return dict(entries.values_list("customer_id", "amount"))

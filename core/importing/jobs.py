@@ -1,0 +1,290 @@
+"""A job's run: claim it, check its file or import it, and leave it where the next run goes on.
+
+Checking writes nothing but the job's own report. Importing is either one transaction for all rows,
+or one for each block together with the job's `done`; whoever claims the job after a crash goes on
+there. The database may have changed since the check, so every block is checked again before it is
+written.
+"""
+
+import csv
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from functools import partial
+from typing import Any, BinaryIO
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from core.crashpoints import reach
+from core.formulas import escape_formula
+from core.importing import store
+from core.importing.batch import Batch, Plan, RowError
+from core.importing.columns import layout_of
+from core.importing.customers import CustomerRows
+from core.importing.repeats import Repeats
+from core.importing.rows import Block, Row, Table, opened
+from core.importing.survey import FileError, survey
+from core.models import LeaseLost
+from core.models.imports import ImportJob
+
+logger = logging.getLogger(__name__)
+
+KINDS = {ImportJob.Kind.CUSTOMERS: CustomerRows}
+TRIES = 3
+PROGRESS_SECONDS = 0.2
+BEAT_SECONDS = 10
+
+Show = Callable[[int, int], None]
+
+
+class Stopped(Exception):
+    """The consumer was asked to stop, or a person canceled the job."""
+
+
+class RowsRefused(Exception):
+    """All rows were asked for and some are not good."""
+
+    def __init__(self, error: RowError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def run(
+    job_id: int,
+    should_stop: Callable[[], bool] = lambda: False,
+    show: Show = lambda rows, total: None,
+) -> None:
+    """Do what is due for a job; nothing where another process has it. `show` gets rows done and
+    rows in all, now and then."""
+    job = ImportJob.claim(job_id)
+    if job is None:
+        return
+    try:
+        attempt(Run(job, should_stop, show))
+    except LeaseLost:
+        logger.warning("import %s was taken over", job_id)
+
+
+def attempt(run: "Run") -> None:
+    job = run.job
+    try:
+        if job.is_worn_out:
+            finish(job, ImportJob.Status.REFUSED, reason=_("It failed too often; see the log."))
+        elif job.status == ImportJob.Status.CHECKING:
+            run.check()
+        else:
+            run.load()
+    except FileError as error:
+        finish(job, ImportJob.Status.REFUSED, reason=str(error)[:500])
+    except RowsRefused as refused:
+        reason = _(
+            "Nothing was imported: since the check, line %(line)s became wrong: %(reason)s"
+        ) % {"line": refused.error.line, "reason": refused.error.reason}
+        finish(job, ImportJob.Status.REFUSED, reason=reason[:500])
+    except Stopped:
+        if store.is_asked_to_stop(job):
+            finish(job, ImportJob.Status.CANCELED)
+        else:
+            job.release()
+
+
+def finish(job: ImportJob, status: ImportJob.Status, **changes: Any) -> None:
+    job.release(status=status, end_date=Now(), **changes)
+    store.remove_upload(job)
+
+
+class Run:
+    """One pass or more over the file of a job that this process holds."""
+
+    def __init__(self, job: ImportJob, should_stop: Callable[[], bool], show: Show) -> None:
+        self.job = job
+        self.should_stop = should_stop
+        self.show = show
+        self.began = self.told = self.beat = time.monotonic()
+        self.began_at = job.done
+
+    def check(self) -> None:
+        """The whole file against the rules and the database; writes the report of errors."""
+        job = self.job
+        found = survey(
+            store.path_of(job, store.UPLOAD),
+            max_bytes=settings.IMPORT_MAX_BYTES,
+            max_unpacked=settings.IMPORT_MAX_XLSX_BYTES,
+        )
+        job.record(encoding=found.encoding, sha256=found.sha256, total=found.lines)
+        repeats = Repeats()
+        counts = self._check_pass({}, repeats)
+        if twice := repeats.found():
+            counts = self._check_pass(self._first_lines(twice), None)
+        if not counts["total"]:
+            raise FileError(_("The file has a header and no rows."))
+        job.release(status=ImportJob.Status.CHECKED, repeats=bool(twice), done=0, **counts)
+
+    def load(self) -> None:
+        """Import, from where the last run got."""
+        first_lines: dict[str, int] = {}
+        if self.job.repeats:
+            repeats = Repeats()
+            with self._table() as (table, rows):
+                for block in table.blocks():
+                    repeats.add(rows.keys(fitting(block.rows, table)))
+            first_lines = self._first_lines(repeats.found())
+        if self.job.partial:
+            self._load_by_blocks(first_lines)
+        else:
+            retried(lambda: self._load_as_one(first_lines))
+        store.remove_upload(self.job)
+
+    def _check_pass(
+        self, first_lines: Mapping[str, int], repeats: Repeats | None
+    ) -> dict[str, Any]:
+        counts, total = new_counts(), 0
+        with (
+            store.path_of(self.job, store.ERRORS).open("w", encoding="utf-8", newline="") as file,
+            self._table() as (table, rows),
+        ):
+            errors = csv.writer(file)
+            for block in table.blocks():
+                if repeats is not None:
+                    repeats.add(rows.keys(fitting(block.rows, table)))
+                plan = rows.plan(Batch.read(block, rows.layout, rows.parsers), first_lines)
+                counts, total = added(counts, plan), total + len(block.rows)
+                if total > settings.IMPORT_MAX_ROWS:
+                    raise FileError(
+                        _("More than %(most)s rows; split the file.")
+                        % {"most": f"{settings.IMPORT_MAX_ROWS:,}"}
+                    )
+                errors.writerows(
+                    (error.line, error.column, escape_formula(error.value), error.reason)
+                    for error in plan.batch.errors
+                )
+                self._tell(total)
+                self._beat()
+        return {**counts, "total": total}
+
+    def _first_lines(self, twice: frozenset[int]) -> dict[str, int]:
+        """Where keys stand first, of those whose hash stands twice."""
+        found: dict[str, int] = {}
+        with self._table() as (table, rows):
+            for block in table.blocks():
+                whole = [
+                    (row, line)
+                    for row, line in zip(block.rows, block.lines, strict=True)
+                    if len(row) == len(table.header)
+                ]
+                keys = rows.keys([row for row, _line in whole])
+                for key, (_row, line) in zip(keys, whole, strict=True):
+                    if hash(key) in twice:
+                        found.setdefault(key, line)
+        return found
+
+    def _load_as_one(self, first_lines: Mapping[str, int]) -> None:
+        counts, done = new_counts(), 0
+        with transaction.atomic(), self._table() as (table, rows):
+            # The job's row is ours until commit: nobody takes the job over meanwhile.
+            self.job.record()
+            for block in table.blocks():
+                plan = rows.plan(Batch.read(block, rows.layout, rows.parsers), first_lines)
+                if plan.batch.errors:
+                    raise RowsRefused(plan.batch.errors[0])
+                rows.write(plan)
+                counts, done = added(counts, plan), done + block.read
+                reach("after-block")
+                self._tell(done)
+            self.job.release(status=ImportJob.Status.DONE, end_date=Now(), done=done, **counts)
+
+    def _load_by_blocks(self, first_lines: Mapping[str, int]) -> None:
+        job = self.job
+        with store.refused_file(job) as refused, self._table() as (table, rows):
+            for block in table.blocks(skip=job.done):
+                self._tell(job.done)
+                retried(partial(self._load_block, block, table, rows, refused, first_lines))
+                reach("after-block")
+        job.release(status=ImportJob.Status.DONE, end_date=Now())
+
+    def _load_block(
+        self,
+        block: Block,
+        table: Table,
+        rows: CustomerRows,
+        refused: BinaryIO,
+        first_lines: Mapping[str, int],
+    ) -> None:
+        """One block's rows and the step of the job, together or not at all."""
+        job = self.job
+        refused.seek(job.refused_bytes)
+        refused.truncate()
+        with transaction.atomic():
+            plan = rows.plan(Batch.read(block, rows.layout, rows.parsers), first_lines)
+            rows.write(plan)
+            store.write_refused(refused, table.header, plan.batch.refused)
+            counts = added({name: getattr(job, name) for name in job.COUNTS}, plan)
+            reach("before-block")
+            job.record(
+                done=job.done + block.read, refused_bytes=refused.tell(), attempts=0, **counts
+            )
+
+    @contextmanager
+    def _table(self) -> Iterator[tuple[Table, CustomerRows]]:
+        kind = KINDS[ImportJob.Kind(self.job.kind)]
+        with opened(store.path_of(self.job, store.UPLOAD), self.job.encoding) as table:
+            layout = layout_of(table.header, kind.required, kind.optional)
+            yield table, kind(self.job, layout)
+
+    def _tell(self, done: int) -> None:
+        """Say how far we are, and stop where somebody asked for it. Raises Stopped."""
+        if self.should_stop() or store.is_asked_to_stop(self.job):
+            raise Stopped
+        now = time.monotonic()
+        if now < self.told + PROGRESS_SECONDS:
+            return
+        self.told = now
+        total = max(done, self.job.total)
+        store.write_progress(
+            self.job, done=done, total=total, rows=done - self.began_at, seconds=now - self.began
+        )
+        self.show(done, total)
+
+    def _beat(self) -> None:
+        """Keep the lease while nothing else writes to the job."""
+        now = time.monotonic()
+        if now > self.beat + BEAT_SECONDS:
+            self.beat = now
+            self.job.record()
+
+
+def retried(step: Callable[[], None]) -> None:
+    """Somebody else may create a name between our look and our write; the next look sees it."""
+    for _attempt in range(TRIES - 1):
+        try:
+            return step()
+        except IntegrityError:
+            continue
+    return step()
+
+
+def new_counts() -> dict[str, Any]:
+    return {**dict.fromkeys(ImportJob.COUNTS, 0), "amount": Decimal(0)}
+
+
+def added(counts: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
+    return {
+        "created": counts["created"] + plan.created,
+        "updated": counts["updated"] + plan.updated,
+        "unchanged": counts["unchanged"] + plan.unchanged,
+        "rejected": counts["rejected"] + len(plan.batch.refused),
+        "amount": counts["amount"] + plan.amount,
+    }
+
+
+def fitting(rows: list[Row], table: Table) -> list[Row]:
+    """Rows of the header's width."""
+    width = len(table.header)
+    if set(map(len, rows)) <= {width}:
+        return rows
+    return [row for row in rows if len(row) == width]
