@@ -14,6 +14,7 @@ from huey.consumer import Scheduler
 
 from booster import tasks
 from booster.worker import Worker, is_orphan
+from core import tasks as desk_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ class SweepingScheduler(Scheduler):
         try:
             if found := tasks.sweep(self._grace):
                 logger.info("the sweep woke %d orders", found)
+            if found := desk_tasks.sweep_imports():
+                logger.info("the sweep woke %d imports", found)
             self._grace = tasks.GRACE
         except DatabaseError:
             logger.exception("the sweep failed; it is tried again")
