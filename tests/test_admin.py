@@ -2,12 +2,13 @@
 
 import re
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.db import connection
+from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -297,6 +298,22 @@ def test_the_same_top_up_sent_twice_is_one(desk, frank):
     assert LogEntry.objects.count() == 1
 
 
+def test_a_storm_of_clicks_on_one_form_is_one_top_up(office):
+    bob, frank = new_staff("bob", "Administrators"), Customer.objects.create(username="frank")
+    form = {"customer": frank.pk, "amount": "30", "request_key": str(uuid.uuid4())}
+
+    def click(_number):
+        try:
+            return client_of(bob).post(ADD_CHARGE, form)["Location"]
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert len(set(threads.map(click, range(8)))) == 1
+    assert ChargeRecord.objects.count() == 1
+    assert balance_of(frank) == Decimal(30)
+
+
 def test_another_amount_under_the_same_key_is_asked_about(desk, frank):
     form = {"customer": frank.pk, "amount": "30", "request_key": str(uuid.uuid4())}
     desk.post(ADD_CHARGE, form)
@@ -464,6 +481,14 @@ def test_a_sites_address_and_proof_cannot_be_typed_afterwards(desk, site):
     changed = Site.objects.get()
     assert (changed.name, changed.origin, changed.token) == ("New", site.origin, token)
     assert not changed.verified
+
+
+def test_auditors_see_a_sites_recipe(carol, site):
+    recipe = {"video_pattern": "/v/([0-9]+)", "count_path": "/c/{video_id}", "play_path": "/p"}
+    Site.objects.update(adapter="http", recipe=recipe)
+    page = client_of(carol).get(change_url(site)).content.decode()
+    assert "/c/{video_id}" in page
+    assert 'name="recipe_' not in page
 
 
 def test_a_limit_left_empty_is_the_usual_one(desk, site):

@@ -16,19 +16,23 @@ from django.utils.translation import gettext_lazy
 
 from core import resources
 from core.admin import display
-from core.admin.base import Button, DeskAdmin, list_url
+from core.admin.base import Button, DeskAdmin, list_url, staff
 from core.admin.exchange import ExportAdmin, ImportAdmin
 from core.models import Administrator, Customer, Order, User
 
-RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
+RIGHTS = ("is_staff", "is_superuser", "groups")
 
 
 @admin.register(User)
-class UserAdmin(DeskAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
+class UserAdmin(DeskAdmin, DjangoUserAdmin):
     """Every login, staff or not."""
 
-    list_display = ("username", "full_name", "mobile", "email", "is_staff", "active", "last_login")
+    list_display = (
+        *("username", "full_name", "mobile", "email"),
+        *("is_staff", "active", "last_login"),
+    )
     list_filter = ("is_staff", "is_superuser", "is_active")
+    filter_horizontal = ("groups",)
     search_fields = ("username", "first_name", "last_name", "mobile", "email")
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
@@ -59,22 +63,27 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
         """A password set for somebody is a login as that somebody."""
         if not super().has_change_permission(request, obj):
             return False
-        assert isinstance(request.user, User)
         is_staff = isinstance(obj, User) and obj.is_staff
-        return request.user.is_superuser or not is_staff
+        return staff(request).is_superuser or not is_staff
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
-        assert isinstance(request.user, User)
-        return fields if request.user.is_superuser else (*fields, *RIGHTS)
+        return fields if staff(request).is_superuser else (*fields, *RIGHTS)
 
 
 @admin.register(Administrator)
 class AdministratorAdmin(UserAdmin):
     """Staff alone; who is added here is staff."""
 
-    list_display = ("username", "full_name", "mobile", "rights", "active", "last_login")
-    list_filter = ("is_superuser", "is_active")
+    list_display = (  # type: ignore[assignment]
+        "username",
+        "full_name",
+        "mobile",
+        "rights",
+        "active",
+        "last_login",
+    )
+    list_filter = ("is_superuser", "is_active")  # type: ignore[assignment]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).prefetch_related("groups")
@@ -86,8 +95,7 @@ class AdministratorAdmin(UserAdmin):
         return ", ".join(group.name for group in user.groups.all())
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        assert isinstance(request.user, User)
-        return request.user.is_superuser and super().has_add_permission(request)
+        return staff(request).is_superuser and super().has_add_permission(request)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:

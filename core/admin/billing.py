@@ -13,10 +13,10 @@ from django.utils.translation import gettext_lazy as _
 
 from core import money, resources
 from core.admin import display
-from core.admin.base import DeskAdmin
+from core.admin.base import DeskAdmin, staff
 from core.admin.exchange import ExportAdmin
 from core.admin.once import OnceAdmin, OnceForm
-from core.models import ChargeRecord, LedgerEntry, PricePolicy, User
+from core.models import ChargeRecord, LedgerEntry, PricePolicy
 from core.ordering import adjust, balance_error
 
 
@@ -42,7 +42,6 @@ class PricePolicyAdmin(DeskAdmin):
 class BookAdmin(ExportAdmin, OnceAdmin):
     """Rows that are added once and never changed."""
 
-    list_filter: tuple[Any, ...] = ()
     date_hierarchy = "create_date"
     autocomplete_fields = ("customer",)
 
@@ -104,7 +103,7 @@ class AdjustmentForm(OnceForm):
     def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
         customer, amount = cleaned.get("customer"), cleaned.get("amount")
         if amount == 0:
-            return {"amount": _("An adjustment of nothing.")}
+            return {"amount": str(_("An adjustment of nothing."))}
         if customer and amount and customer.balance + amount < 0:
             return {"amount": balance_error(-customer.balance - amount)}
         return {}
@@ -122,8 +121,7 @@ class LedgerEntryAdmin(BookAdmin):
     search_fields = ("=reference", "customer__username", "=order__oid", "note")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        assert isinstance(request.user, User)
-        return request.user.is_superuser and super().has_add_permission(request)
+        return staff(request).is_superuser and super().has_add_permission(request)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
@@ -135,13 +133,12 @@ class LedgerEntryAdmin(BookAdmin):
         return [(None, {"fields": shown})]
 
     def place(self, request: HttpRequest, form: Any) -> LedgerEntry:
-        assert isinstance(request.user, User)
         data = form.cleaned_data
         return adjust(
             data["customer"],
             data["amount"],
             note=data["note"],
-            by=request.user,
+            by=staff(request),
             request_key=data.get("request_key"),
         )
 

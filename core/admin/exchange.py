@@ -11,9 +11,10 @@ from import_export.admin import ExportMixin, ImportMixin
 from import_export.formats.base_formats import CSV, XLSX
 
 from core.admin import uploads
+from core.admin.base import staff
 
 
-class ExportAdmin(ExportMixin):  # type: ignore[misc]
+class ExportAdmin(ExportMixin):
     """Exports what the list shows now, filters and search included."""
 
     formats = (CSV, XLSX)
@@ -23,7 +24,7 @@ class ExportAdmin(ExportMixin):  # type: ignore[misc]
         return super().get_export_queryset(request).order_by("pk")
 
 
-class ImportAdmin(ImportMixin):  # type: ignore[misc]
+class ImportAdmin(ImportMixin):
     """Rows are taken all together or not at all."""
 
     formats = (CSV, XLSX)
@@ -41,7 +42,8 @@ class ImportAdmin(ImportMixin):  # type: ignore[misc]
     def get_confirm_form_initial(self, request: HttpRequest, import_form: Any) -> dict[str, Any]:
         initial = super().get_confirm_form_initial(request, import_form)
         if "import_file_name" in initial:
-            initial["import_file_name"] = uploads.sign(initial["import_file_name"], request.user.pk)
+            name = initial["import_file_name"]
+            initial["import_file_name"] = uploads.sign(name, staff(request).pk)
         return initial
 
     def get_import_data_kwargs(self, **kwargs: Any) -> dict[str, Any]:

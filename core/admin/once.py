@@ -24,7 +24,7 @@ OVERTAKEN = (IntegrityError, InsufficientBalanceError, OrderRefusedError)
 TRIES = 5
 
 
-class OnceForm(forms.ModelForm):  # type: ignore[type-arg]
+class OnceForm(forms.ModelForm):
     """`placed` is the row that this form made before, when it is sent again."""
 
     # A form with the same key and the same values here is the same form.
@@ -59,8 +59,8 @@ class OnceForm(forms.ModelForm):  # type: ignore[type-arg]
         placed = self.find_placed(key) if key else None
         if placed and any(cleaned.get(name) != getattr(placed, name) for name in self.bought):
             # Somebody went back in the browser and changed the form: that is a new one.
-            self.data = self.data.copy()
-            self.data[self.add_prefix("request_key")] = str(uuid.uuid4())
+            fresh = {self.add_prefix("request_key"): str(uuid.uuid4())}
+            self.data = {**self.data, **fresh}
             raise ValidationError(
                 _("This form was saved before as %(placed)s. Save again to make another one."),
                 params={"placed": str(placed)},
@@ -137,6 +137,6 @@ class OnceAdmin(DeskAdmin):
         self.message_user(request, text, messages.WARNING)
         return HttpResponseRedirect(self.change_url(obj))
 
-    def response_post_save_add(self, request: HttpRequest, obj: Model) -> HttpResponse:
+    def response_post_save_add(self, request: HttpRequest, obj: Model) -> HttpResponseRedirect:
         """On to what was made, not back to the list."""
         return HttpResponseRedirect(self.change_url(obj))

@@ -17,10 +17,9 @@ from django.utils.translation import gettext_lazy
 
 from core import ordering, resources
 from core.admin import display
-from core.admin.base import Button, ViewOnlyAdmin
+from core.admin.base import Button, ViewOnlyAdmin, staff
 from core.admin.exchange import ExportAdmin
 from core.admin.once import OnceAdmin, OnceForm
-from core.admin.sites import staff
 from core.models import (
     FLOW,
     OPEN,

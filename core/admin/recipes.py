@@ -27,7 +27,7 @@ def lines(label: Any, help_text: Any) -> forms.CharField:
     return forms.CharField(label=label, help_text=help_text, required=False, widget=widget)
 
 
-class RecipeForm(forms.ModelForm):  # type: ignore[type-arg]
+class RecipeForm(forms.ModelForm):
     """Wants a recipe for the kinds of site that need one, and keeps none for the others."""
 
     recipe_video_pattern = line(

@@ -3,6 +3,7 @@ person.
 """
 
 import datetime
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.db.models import Count, Q, Sum
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -27,7 +28,7 @@ class DeskSite(admin.AdminSite):
     index_title = _("Desk")
     enable_nav_sidebar = False
 
-    def get_urls(self) -> list[URLPattern]:
+    def get_urls(self) -> list[URLResolver | URLPattern]:
         return [path("home/", self.admin_view(self.home_view), name="home"), *super().get_urls()]
 
     def home_view(self, request: HttpRequest) -> HttpResponse:
@@ -46,7 +47,8 @@ class DeskSite(admin.AdminSite):
         return TemplateResponse(request, "desk/home.html", context)
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
-        return DeskAutocomplete.as_view(admin_site=self)(request)
+        view: Callable[..., HttpResponse] = DeskAutocomplete.as_view(admin_site=self)  # type: ignore[assignment]
+        return view(request)
 
 
 class DeskAutocomplete(AutocompleteJsonView):

@@ -18,20 +18,21 @@ from booster.ownership import record_name
 from booster.sites.http import HttpAdapter
 from core import ordering
 from core.admin import display
-from core.admin.base import Button, DeskAdmin, ViewOnlyAdmin, list_url
+from core.admin.base import Button, DeskAdmin, ViewOnlyAdmin, list_url, staff
 from core.admin.recipes import RECIPE_FIELDS, RecipeForm
-from core.models import Site, SiteCheck, User
+from core.models import Site, SiteCheck
 
 CHECKS_SHOWN = 10
+KINDS = [(slug, gettext_lazy(label)) for slug, label in kinds.CHOICES]
 LIMITS = ("max_connections", "max_rate", "resend_percent")
 
 
 class SiteForm(RecipeForm):
-    adapter = forms.ChoiceField(label=gettext_lazy("Kind of site"), choices=kinds.CHOICES)
+    adapter = forms.ChoiceField(label=gettext_lazy("Kind of site"), choices=KINDS)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in LIMITS:
+        for name in self.fields.keys() & set(LIMITS):  # none of them for who may only look
             self.fields[name].required = False
 
     def clean(self) -> dict[str, Any]:
@@ -39,7 +40,7 @@ class SiteForm(RecipeForm):
         cleaned = super().clean()
         for name in LIMITS:
             if name not in self.errors and cleaned.get(name) is None:
-                cleaned[name] = Site._meta.get_field(name).get_default()
+                cleaned[name] = getattr(Site(), name)
         return cleaned
 
     def clean_origin(self) -> str:
@@ -77,7 +78,11 @@ class SiteAdmin(DeskAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         typed = ("name", "origin", "adapter", *LIMITS, "active", "memo")
-        recipe = {"fields": RECIPE_FIELDS, "classes": ("desk-recipe",)}
+        may_type = obj is None or self.has_change_permission(request, obj)
+        recipe = {
+            "fields": RECIPE_FIELDS if may_type else ("recipe",),
+            "classes": ("desk-recipe",),
+        }
         found = [(None, {"fields": typed}), (_("Recipe"), recipe)]
         if obj is not None:
             proof = {"fields": ("proof", "verified_at", "checked_at")}
@@ -95,7 +100,7 @@ class SiteAdmin(DeskAdmin):
         self.message_user(request, *self.verify(request, obj))
         return super().response_add(request, obj, post_url_continue)
 
-    def response_post_save_add(self, request: HttpRequest, obj: Site) -> HttpResponse:
+    def response_post_save_add(self, request: HttpRequest, obj: Site) -> HttpResponseRedirect:
         """On to the page that says how to place the token."""
         return HttpResponseRedirect(self.change_url(obj))
 
@@ -136,9 +141,7 @@ class SiteAdmin(DeskAdmin):
     ) -> HttpResponse:
         site = kwargs.get("obj")
         context["kinds"] = [
-            (label, notes_of(slug))
-            for slug, label in kinds.CHOICES
-            if site is None or slug == site.adapter
+            (label, notes_of(slug)) for slug, label in KINDS if site is None or slug == site.adapter
         ]
         if site is not None:
             context["ownership"] = ownership_of(site)
@@ -146,7 +149,7 @@ class SiteAdmin(DeskAdmin):
 
     @admin.display(description=gettext_lazy("kind of site"), ordering="adapter")
     def kind(self, site: Site) -> str:
-        return dict(kinds.CHOICES).get(site.adapter, site.adapter)
+        return str(dict(KINDS).get(site.adapter, site.adapter))
 
     @admin.display(description=gettext_lazy("ownership"), ordering="verified")
     def proof(self, site: Site) -> SafeString:
@@ -183,13 +186,8 @@ def ownership_of(site: Site) -> dict[str, Any]:
 
 def notes_of(slug: str) -> str:
     """What the operator of this kind of site must know or set."""
-    return HttpAdapter.notes if kinds.needs_recipe(slug) else kinds.adapter(slug).notes
+    return _(HttpAdapter.notes if kinds.needs_recipe(slug) else kinds.adapter(slug).notes)
 
 
 def outcome_tag(check: SiteCheck) -> SafeString:
     return display.tag(check.get_outcome_display(), display.OUTCOME_TONES[check.outcome])
-
-
-def staff(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # admin pages let nobody else in
-    return request.user

@@ -33,7 +33,7 @@ def folder() -> Path:
     return path
 
 
-class UploadStore(BaseStorage):  # type: ignore[misc]
+class UploadStore(BaseStorage):
     """One upload in the private folder, `<sha256>-<random>`."""
 
     def save(self, data: bytes) -> None:
@@ -79,7 +79,7 @@ def unsign(token: str, user_id: int) -> str:
     return str(name)
 
 
-class UploadForm(ImportForm):  # type: ignore[misc]
+class UploadForm(ImportForm):
     def clean_import_file(self) -> Any:
         file = self.cleaned_data["import_file"]
         if file.size > MAX_BYTES:
@@ -87,7 +87,7 @@ class UploadForm(ImportForm):  # type: ignore[misc]
         return file
 
 
-class ConfirmUploadForm(ConfirmImportForm):  # type: ignore[misc]
+class ConfirmUploadForm(ConfirmImportForm):
     """Takes back only what this user uploaded, for one of the `resources` this user may import."""
 
     def __init__(self, *args: Any, user_id: int, resources: int, **kwargs: Any) -> None:
