@@ -14,6 +14,11 @@ WORDS = (
     _("Select %s to change"),
     _("Select %s to view"),
     _("Change history: %s"),
+    _("Please correct the errors below."),
+    _("The {name} “{obj}” was added successfully."),
+    _("The {name} “{obj}” was added successfully. You may add another {name} below."),
+    _("The {name} “{obj}” was changed successfully."),
+    _("The {name} “{obj}” was changed successfully. You may edit it again below."),
     _("After you’ve created a user, you’ll be able to edit more user options."),
     _(
         "Whether the user will be able to authenticate using a password or not. If disabled, they "
@@ -33,6 +38,11 @@ WORDS = (
         "headers: %s"
     ),
     _("Value could not be parsed."),
+    _("Some rows failed to validate"),
+    _(
+        "Please correct these errors in your data where possible, then reupload it using the form "
+        "above."
+    ),
     # django-axes: the list of logins that failed.
     _("Access Attempt"),
     _("access attempt"),
