@@ -5,7 +5,7 @@ import pytest
 from tests.services import PostgresServer, RedisServer
 from tests.sites import DemoSite
 
-pytest_plugins = ["tests.office"]
+pytest_plugins = ["tests.base", "tests.office"]
 
 
 @pytest.fixture(scope="session")
