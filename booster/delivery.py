@@ -51,21 +51,16 @@ OUTAGE_PATIENCE = timedelta(days=1)
 def run(order_id: int, should_stop: Callable[[], bool]) -> float | None:
     """Work on the order for at most a slice. Returns in how many seconds it wants to go on, or
     None when it ended, waits for a person, or belongs to somebody else."""
-    with transaction.atomic():
-        lease = Lease.claim(order_id)
-        if lease is None:
-            return None
-        order = lease.order
-        if order.status == Status.PENDING:
-            began = order.start_date or timezone.now()
-            order.move(Status.RUNNING, fence=order.fence, start_date=began)
+    lease = Lease.claim(order_id)
+    if lease is None:
+        return None
     try:
         return Delivery(lease, should_stop).advance()
     except (LeaseLost, TransitionError) as error:
-        logger.warning("order %s: stopped, %s", order.oid, error)
+        logger.warning("order %s: stopped, %s", lease.order.oid, error)
         return None
     except Exception:
-        logger.exception("order %s: the run failed", order.oid)
+        logger.exception("order %s: the run failed", lease.order.oid)
         with suppress(LeaseLost):
             _back_off(lease, "An error of the office's own, see its log.")
         raise
@@ -173,7 +168,7 @@ class Delivery:
 
     def _limits(self) -> Limits:
         """The site's ceilings, shared evenly by the orders that run on it now, on all hosts."""
-        running = max(1, Order.objects.on_the_wire(self.site).count())
+        running = orders_on(self.site)
         return Limits(
             connections=max(1, self.site.max_connections // running),
             rate=max(1.0, self.site.max_rate / running),
@@ -230,21 +225,23 @@ class Delivery:
 
     # Proving
 
-    def _prove(self, why: str = "") -> float | None:
+    def _prove(self) -> float | None:
         """All is out that will go out: read the counter, and settle, wait or send again."""
         order = self.order
         reach("before-verify")
         before, views = order.view_count, self._views()
         reach("after-verify")
+        first = order.status == Status.RUNNING
+        # A counter that still moves is waited for.
+        if first or (before is not None and views > before):
+            order.verify_until = timezone.now() + self._settle_time()
+        order.view_count = views
+        verdict = judge(self._evidence())
         with transaction.atomic():
-            if order.status == Status.RUNNING:
-                self._begin_verifying(why)
-            elif before is not None and views > before:
-                # A counter that still moves is waited for.
-                self.lease.record(verify_until=timezone.now() + self._settle_time())
             self._note(views)
-            order.view_count = views
-            return self._act(judge(self._evidence()))
+            if first and verdict.action != Action.SETTLE:
+                self._begin_verifying()
+            return self._act(verdict)
 
     def _evidence(self) -> Evidence:
         order = self.order
@@ -270,7 +267,11 @@ class Delivery:
                 return self._send_again(verdict.plays)
         delay = self._seconds_to_reading()
         self.lease.release(
-            delay, view_count=order.view_count, attempts=0, attention=verdict.attention
+            delay,
+            view_count=order.view_count,
+            verify_until=order.verify_until,
+            attempts=0,
+            attention=verdict.attention,
         )
         return delay
 
@@ -304,12 +305,14 @@ class Delivery:
             Status.COMPLETED if whole else Status.PARTIAL,
             delivered,
             why="" if whole else self._last_reason() or shown,
-            fence=order.fence,
+            under=order.fence,
+            # A counter that shows all at the first look is verified in the same moment.
+            through=(Status.VERIFYING,) if order.status == Status.RUNNING else (),
             attention=attention,
             view_count=order.view_count,
         )
 
-    def _begin_verifying(self, why: str) -> None:
+    def _begin_verifying(self, why: str = "") -> None:
         self._move(Status.VERIFYING, why=why, verify_until=timezone.now() + self._settle_time())
 
     def _settle_time(self) -> timedelta:
@@ -331,7 +334,7 @@ class Delivery:
         if self.order.cancel_requested:
             self._cancel()
         else:
-            self.order.hold_for_site(str(error), self.order.fence)
+            self.order.hold_for_site(str(error), under=self.order.fence)
         return None
 
     def _cancel(self) -> None:
@@ -346,7 +349,7 @@ class Delivery:
                 logger.warning("order %s: canceled without a reading: %s", order.oid, error)
             else:
                 delivered += max(0, min((order.rise or 0) - order.done, unknown))
-        order.settle(Status.CANCELED, delivered, fence=order.fence, view_count=views)
+        order.settle(Status.CANCELED, delivered, under=order.fence, view_count=views)
 
     def _try_later(self, reason: str, retry_after: float | None) -> float | None:
         """Once all is sent a site that is down costs time only: nothing is decided without it."""
@@ -371,16 +374,29 @@ class Delivery:
             self.lease.release()
             return 0.0
         else:
-            order.settle(Status.FAILED, 0, why=reason, fence=order.fence)
+            order.settle(Status.FAILED, 0, why=reason, under=order.fence)
         return None
 
     # Writing
 
     def _move(self, to: Status, why: str = "", **changes: object) -> None:
-        self.order.move(to, fence=self.order.fence, why=why, **changes)
+        self.order.move(to, under=self.order.fence, why=why, **changes)
 
     def _last_reason(self) -> str:
         return self.order.events.order_by("-id").values_list("reason", flat=True).first() or ""
+
+
+def orders_on(site: Site) -> int:
+    """How many orders run on the site now, at least one; looked up once a moment a process."""
+    until, running = _running.get(site.pk, (0.0, 1))
+    now = time.monotonic()
+    if now >= until:
+        running = max(1, Order.objects.on_the_wire(site).count())
+        _running[site.pk] = now + LOOK_SECONDS, running
+    return running
+
+
+_running: dict[int, tuple[float, int]] = {}
 
 
 def _back_off(lease: Lease, reason: str, retry_after: float | None = None) -> float:

@@ -158,7 +158,7 @@ def test_another_fence_cannot_end_the_order(place):
     Order.objects.update(status=Status.RUNNING, fence=2)
     order.refresh_from_db()
     with pytest.raises(TransitionError):
-        order.settle(Status.FAILED, 0, fence=1)
+        order.settle(Status.FAILED, 0, under=1)
     assert balance() == Decimal("15.00")
     assert Order.objects.get().status == Status.RUNNING
 

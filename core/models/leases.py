@@ -10,12 +10,10 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
 from core.crashpoints import reach
-from core.models.orders import Order
+from core.models.orders import Order, Status, TransitionError
 
 LEASE = timedelta(seconds=30)
 # The holder stops sending this much earlier than others may take over.
@@ -41,13 +39,21 @@ class Lease:
     def claim(cls, order_id: int) -> "Lease | None":
         """Take the order if it is due and free; None where another process got there first."""
         expires = time.monotonic() + LEASE.total_seconds() - MARGIN
+        order = Order.objects.free_to_claim().select_related("site").filter(pk=order_id).first()
+        if order is None:
+            return None
         reach("before-claim")
-        # One transaction: between UPDATE and SELECT nobody can raise the fence once more.
-        with transaction.atomic(savepoint=False):
-            free = Order.objects.free_to_claim().filter(pk=order_id)
-            if free.update(fence=F("fence") + 1, lease_until=Now() + LEASE) != 1:
+        mine: dict[str, Any] = {"fence": order.fence + 1, "lease_until": Now() + LEASE}
+        if order.status == Status.PENDING:
+            try:
+                order.begin(**mine)
+            except TransitionError:
                 return None
-            order = Order.objects.select_related("site").get(pk=order_id)
+        else:
+            free = Order.objects.free_to_claim().filter(pk=order_id, fence=order.fence)
+            if free.update(**mine) != 1:
+                return None
+            order.fence = mine["fence"]
         reach("after-claim")
         return cls(order, expires)
 

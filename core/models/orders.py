@@ -15,6 +15,7 @@ COMPLETED, FAILED, PARTIAL, CANCELED are final.
 import datetime
 import uuid
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -304,16 +305,21 @@ class Order(models.Model):
             return Decimal(0)
         return money.refund_due(self.price, self.count, self.count - self.delivered)
 
-    def move(self, to: Status, *, fence: int, why: str = "", **changes: Any) -> None:
+    def begin(self, **lease: Any) -> None:
+        """A pending order's first step is its claim: one UPDATE wins it and sets it running."""
+        began = self.start_date or timezone.now()
+        self._transition(Status.RUNNING, under=self.fence, start_date=began, **lease)
+
+    def move(self, to: Status, *, under: int, why: str = "", **changes: Any) -> None:
         """A step of the delivery that ends nothing, for the holder of the lease."""
-        self._transition(to, fence=fence, why=why, **changes)
+        self._transition(to, under=under, why=why, **changes)
 
     def approve(self, by: User) -> None:
         self._transition(Status.PENDING, by=by, due=Now())
 
-    def hold_for_site(self, why: str, fence: int) -> None:
+    def hold_for_site(self, why: str, *, under: int) -> None:
         """Pause until the site proves its token again; nothing is lost and nothing fails."""
-        self._transition(Status.PAUSED, why=why, fence=fence, held_by_site=True, lease_until=None)
+        self._transition(Status.PAUSED, why=why, under=under, held_by_site=True, lease_until=None)
 
     def resume(self, by: User | None = None, why: "str | _StrPromise" = "") -> None:
         self._transition(Status.PENDING, by=by, why=why, held_by_site=False, due=Now(), attempts=0)
@@ -354,7 +360,7 @@ class Order(models.Model):
     ) -> None:
         """End the order with `delivered` plays proved, and refund the rest, in one transaction.
 
-        Delivery passes its `fence`, so that only the lease's holder can end what it runs.
+        Delivery acts `under` its fence, so that only the lease's holder can end what it runs.
         """
         refund = money.refund_due(self.price, self.count, self.count - delivered)
         reach("before-settle")
@@ -380,33 +386,39 @@ class Order(models.Model):
         *,
         by: User | None = None,
         why: "str | _StrPromise" = "",
-        fence: int | None = None,
+        under: int | None = None,
+        through: tuple[Status, ...] = (),
         **changes: Any,
     ) -> None:
-        """THE change of status. Raises TransitionError where FLOW does not lead there, or where
-        somebody else changed the order first; then nothing has changed."""
+        """THE change of status, straight or `through` others in the same moment; `under` the fence
+        of a lease, or whoever holds it. Raises TransitionError where FLOW does not lead there, or where somebody else changed the order
+        first; then nothing has changed."""
         before = Status(self.status)
-        if to not in FLOW[before]:
-            raise TransitionError(
-                _("An order that is %(before)s cannot become %(to)s.")
-                % {"before": before.label, "to": to.label}
-            )
+        path = (before, *through, to)
+        for here, there in pairwise(path):
+            if there not in FLOW[here]:
+                raise TransitionError(
+                    _("An order that is %(before)s cannot become %(to)s.")
+                    % {"before": here.label, "to": there.label}
+                )
         expected = Order.objects.filter(pk=self.pk, status=before)
-        if fence is not None:
-            expected = expected.filter(fence=fence)
+        if under is not None:
+            expected = expected.filter(fence=under)
         with transaction.atomic():
             if expected.update(status=to, **changes) != 1:
                 raise TransitionError(_("Somebody else changed this order first; look again."))
-            self._log(before, to, by, why)
+            for here, there in pairwise(path):
+                self._log(here, there, by, why if there == to else "")
         self._take_over({"status": to, **changes})
 
     def _take_over(self, changes: dict[str, Any]) -> None:
-        """Show here what an UPDATE wrote; what the database computed is read back."""
-        computed = [name for name, value in changes.items() if hasattr(value, "resolve_expression")]
-        for name in changes.keys() - computed:
-            setattr(self, name, changes[name])
-        if computed:
-            self.refresh_from_db(fields=computed)
+        """Show here what an UPDATE wrote. What the database computed is read when it is asked for:
+        a field that is missing from a row in memory is a deferred one to Django."""
+        for name, value in changes.items():
+            if hasattr(value, "resolve_expression"):
+                self.__dict__.pop(name, None)
+            else:
+                setattr(self, name, value)
 
     def _log(
         self, before: Status | None, to: Status, by: User | None, why: "str | _StrPromise"
