@@ -24,6 +24,8 @@ WORDS = (
         "Whether the user will be able to authenticate using a password or not. If disabled, they "
         "may still be able to authenticate using other backends, such as Single Sign-On or LDAP."
     ),
+    _("group"),
+    _("groups"),
     # django-import-export.
     _("Resource"),
     _("Select all"),
