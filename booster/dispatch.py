@@ -309,39 +309,40 @@ class Dispatch:
 
     def tick(self, now: float, seconds: float, late: bool) -> None:
         """Ten times a second; `late`: we were held up ourselves, and no site is to blame."""
-        busy = [one for one in self._connections if one.batch is not None]
         if not late:
-            self._sweep(now, busy)
+            self._sweep(now)
         if self.stopped:
             if now >= self._deadline:
-                for connection in busy:
+                for connection in [one for one in self._connections if one.batch is not None]:
                     connection.give_up("the run stopped before the answer came")
             return
+        waits = [now - one.sent for one in self._connections if one.batch is not None]
         good = self._good_plays()
         if good != self._good_at_tick:
             self._progress_at = now
         # Plays in flight have waited half their latency on average.
-        latency = 2 * sum(now - one.sent for one in busy) / len(busy) if busy and not late else 0.0
+        latency = 2 * sum(waits) / len(waits) if waits and not late else 0.0
         pause = self._slow_down.tick(
             seconds=seconds,
             answers=good - self._good_at_tick,
             failures=self._failures_in_tick,
             pushed_back=self._pushed_back,
-            in_flight=len(busy),
+            in_flight=len(waits),
             latency=latency,
         )
         self._good_at_tick, self._failures_in_tick, self._pushed_back = good, 0, False
         self._paused_until = max(self._paused_until, now + pause)
         self._pump(now)
 
-    def _sweep(self, now: float, busy: list[Connection]) -> None:
-        for connection in busy:
+    def _sweep(self, now: float) -> None:
+        """What has waited too long."""
+        soonest = now - min(self.limits.first_byte_timeout, self.limits.answer_timeout)
+        for connection in [one for one in self._connections if one.sent < soonest]:
             if connection.batch is not None and (why := connection.overdue(now)):
                 connection.give_up(why)
-        for connection in list(self._opening):
-            if connection.opening is not None and (
-                now - connection.sent > self.limits.connect_timeout
-            ):
+        soonest = now - self.limits.connect_timeout
+        for connection in [one for one in self._opening if one.sent < soonest]:
+            if connection.opening is not None:
                 self.refused(connection, TimeoutError())
 
     def _pump(self, now: float) -> None:

@@ -4,7 +4,7 @@ Pure: both take `now` (seconds, monotonic) or what was measured, and read no clo
 wire's own pace, tick by tick; when an order's plays are due at all is `booster.pacing`'s.
 """
 
-BURST_SECONDS = 0.2  # what a late timer may catch up with; also the site's largest surprise
+BURST_SECONDS = 0.5  # what a late timer may catch up with; also the largest surprise to a site
 
 FIRST_WIDTH = 4  # plays at once before the site has answered any
 DECREASE = 0.5

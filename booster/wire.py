@@ -13,9 +13,11 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import resource
 import select
 import ssl
 import threading
+from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
 from time import monotonic
@@ -41,7 +43,7 @@ LATE_SECONDS = 0.3  # a sweep so late was held up itself: answers may lie there 
 
 # Free connections are kept for the next order, for less time than any server keeps them.
 KEEP_SECONDS = 2.0
-KEEP_MOST = 128
+KEEP_MOST = min(1000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
 
 # One for all connections: what was read is parsed before control goes back to the loop.
 READ_BUFFER = memoryview(bytearray(64 * 1024))
@@ -81,7 +83,7 @@ class Connection(asyncio.BufferedProtocol):
         self.destination = dispatch.destination
         self.opening: asyncio.Task[None] | None = None
         self.transport = cast(asyncio.Transport, None)  # until connected
-        self.due: list[None] = []  # one entry for each answer that may begin
+        self.due: deque[None] = deque()  # one entry for each answer that may begin
         self.on_message_begin = self.due.pop  # raises, and so breaks off, when none is due
         self.parser: Any = HttpResponseParser(self)
         self.batch: Batch | None = None
@@ -269,7 +271,8 @@ class Wire:
         self.loop = uvloop.new_event_loop()
         self.loop.set_exception_handler(self._crash)
         self.dispatches: set[Dispatch] = set()
-        self._resting: dict[Destination, list[Connection]] = {}
+        self._resting: dict[Destination, dict[Connection, None]] = {}
+        self._rested = 0
         self._sweeper: asyncio.TimerHandle | None = None
         self._swept = 0.0
         self._was_late = False
@@ -327,7 +330,7 @@ class Wire:
     def connect(self, dispatch: Dispatch) -> Connection:
         """A connection for this dispatch, rested or new; it reports to `connected` or `gone`."""
         while resting := self._resting.get(dispatch.destination):
-            connection = resting[-1]
+            connection = next(reversed(resting))  # the one that rested last
             self.forget(connection)
             if _is_silent(connection.transport):
                 connection.dispatch = dispatch
@@ -362,8 +365,9 @@ class Wire:
         """Keep a free connection for the next order on its site."""
         connection.dispatch = None
         connection.sent = monotonic()
-        if sum(map(len, self._resting.values())) < KEEP_MOST:
-            self._resting.setdefault(connection.destination, []).append(connection)
+        if self._rested < KEEP_MOST:
+            self._rested += 1
+            self._resting.setdefault(connection.destination, {})[connection] = None
             self._keep_sweeping()
         else:
             connection.close()
@@ -371,7 +375,8 @@ class Wire:
     def forget(self, connection: Connection) -> None:
         resting = self._resting.get(connection.destination)
         if resting is not None and connection in resting:
-            resting.remove(connection)
+            del resting[connection]
+            self._rested -= 1
             if not resting:
                 del self._resting[connection.destination]
 
