@@ -1,12 +1,14 @@
 """A command of the office, bent for a test: `python -m tests.faults.program run_huey ...`
 
-FAULTS_LEASE       seconds of a lease instead of 30; the sweep follows
+FAULTS_LEASE       seconds of a lease instead of 30
+FAULTS_HURRY       sweep every second, try again soon, and wait 2 s for a site instead of 10
 FAULTS_GUARDS_OFF  names from tests.faults.guards, with commas
 FAULTS_CLOCK       seconds that this process's wall clock is off
 """
 
 import os
 import sys
+from dataclasses import replace
 from datetime import timedelta
 
 import django
@@ -16,11 +18,18 @@ from django.utils import timezone
 
 
 def shorten(seconds: float) -> None:
-    from booster import consumer, tasks
     from core.models import leases
 
     leases.LEASE = timedelta(seconds=seconds)
     leases.MARGIN = seconds / 4
+
+
+def hurry() -> None:
+    from booster import consumer, delivery, tasks
+
+    limits = delivery.Delivery._limits
+    delivery.Delivery._limits = lambda self: replace(limits(self), first_byte_timeout=2.0)  # type: ignore[method-assign]
+    delivery.BACK_OFF_SECONDS = (0.1, 1.0)
     consumer.SWEEP_SECONDS = consumer.JITTER_SECONDS = tasks.GRACE = 1
 
 
@@ -29,6 +38,8 @@ def bend() -> None:
 
     if seconds := os.environ.get("FAULTS_LEASE"):
         shorten(float(seconds))
+    if os.environ.get("FAULTS_HURRY"):
+        hurry()
     if names := os.environ.get("FAULTS_GUARDS_OFF"):
         take_away(names.split(","))
     if seconds := os.environ.get("FAULTS_CLOCK"):

@@ -1,5 +1,6 @@
 """Consumers killed and frozen at random, many orders under way: nothing lost, nothing twice."""
 
+import itertools
 import os
 import random
 import signal
@@ -9,8 +10,8 @@ import psutil
 import pytest
 
 from core.models import Order
-from tests.faults.trial import READY, Trial, must_fail, size
-from tests.office import wait_for
+from tests.faults.trial import LONG, READY, Trial, must_fail, size
+from tests.office import KINDS, wait_for
 
 LEASE = 3.0
 CONSUMERS = 4
@@ -80,7 +81,11 @@ class Harm:
                 os.kill(victim.pid, signum)
 
 
-@pytest.mark.parametrize("keys", [True, False], ids=["with keys", "without keys"])
+@pytest.mark.parametrize(
+    ("office", "keys"),
+    list(itertools.product(KINDS, [True, False])) if LONG else list(zip(KINDS, [False, True], strict=True)),
+    indirect=["office"],
+)
 def test_consumers_are_killed_and_frozen_and_every_play_arrives(trial, row, keys):
     trial.use_site(keys=keys, rate=800, connections=8, resend_percent=100)
     harm = Harm(trial)

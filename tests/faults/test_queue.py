@@ -20,7 +20,7 @@ from tests.processes import is_alive
 from tests.services import RedisServer
 
 # With the times of production in the long form: a sweep every 15 s, a lease of 30 s.
-LEASE = None if LONG else 3.0
+TIMES = {"lease": None, "hurry": False} if LONG else {}
 RESUMED_WITHIN = 45
 # What a save in the admin may take longer while Redis is in trouble.
 SAVED_WITHIN = 1.0
@@ -114,7 +114,7 @@ def save_an_order(trial: Trial) -> float:
 def test_redis_in_trouble_loses_no_order_and_fails_no_save(trial, row, own_redis, harm):
     trial.use_site(rate=8000)
     for _ in range(2):
-        trial.consumer(lease=LEASE, wait=False)
+        trial.consumer(wait=False, **TIMES)
     usual = save_an_order(trial)
     slowest, longest = 0.0, 0.0
     for _ in range(size(1, 5)):
@@ -149,7 +149,7 @@ def test_orders_are_delivered_while_redis_is_down_all_the_time(trial, row, own_r
     slowest = max(save_an_order(trial) for _ in range(size(2, 20)))
     trial.place_many(size(6, 200))
     for _ in range(2):
-        trial.consumer(lease=LEASE, wait=False)
+        trial.consumer(wait=False, **TIMES)
     trial.wait_for_the_end(size(60, 600))
     verdict = trial.verdict()
     row("Redis down for the whole run", f"{verdict}; a save took {slowest:.2f} s")

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 import pytest
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 from huey.contrib.djhuey import HUEY
 
 from booster import tasks
 from core import crashpoints
 from core.models import ChargeRecord, Customer, Order, Site
 from tests.faults.oracle import Verdict, reckon
-from tests.office import ROOT, Office
+from tests.office import KINDS, ROOT, Office
 from tests.processes import Process
 from tests.sites import DemoSite
 
@@ -37,6 +37,11 @@ LONG = os.environ.get("FAULTS") == "long"
 def size(short: int, long: int) -> int:
     """How often: in `make test`, and in `make faults`."""
     return long if LONG else short
+
+
+def on(*kinds: str) -> pytest.MarkDecorator:
+    """In `make test` on these kinds of database, in `make faults` on both."""
+    return pytest.mark.parametrize("office", KINDS if LONG else kinds, indirect=True)
 
 
 class Trial:
@@ -97,18 +102,25 @@ class Trial:
     def place_many(self, number: int, count: int = 300, *, wake: bool = True) -> list[Order]:
         return [self.place(count, wake=wake) for _ in range(number)]
 
+    @staticmethod
+    def retry(order: Order) -> None:
+        """Let it begin now."""
+        tasks.wake(order.pk)
+
     def consumer(
         self,
         *args: str,
         lease: float | None = 3,
+        hurry: bool = True,
         guards_off: Iterable[str] = (),
         clock: float = 0,
         wait: bool = True,
         **env: str,
     ) -> Process:
-        """A real run_huey, with short leases unless told otherwise; `wait` until it works."""
+        """A real run_huey; with short times unless told otherwise. `wait` until it works."""
         bent = {
             "FAULTS_LEASE": str(lease or ""),
+            "FAULTS_HURRY": "1" if hurry else "",
             "FAULTS_GUARDS_OFF": ",".join(guards_off),
             "FAULTS_CLOCK": str(clock or ""),
         }
@@ -122,11 +134,20 @@ class Trial:
         self.office.processes.append(process)
         return process.start()
 
-    def wait_for_the_end(self, seconds: float = 60) -> None:
-        """Until no order is open, or time is up: then the judge will tell which."""
-        deadline = time.monotonic() + seconds
-        while Order.objects.open().exists() and time.monotonic() < deadline:
+    def wait_for_the_end(self, seconds: float = 60) -> float:
+        """Until no order is open, or time is up: then the judge will tell which. How long."""
+        began = time.monotonic()
+        while self.any_open() and time.monotonic() < began + seconds:
             time.sleep(0.1)
+        return time.monotonic() - began
+
+    def any_open(self) -> bool:
+        """Whether orders are open; True while the database does not answer."""
+        try:
+            return Order.objects.open().exists()
+        except (OperationalError, InterfaceError):
+            connections["default"].close()
+            return True
 
     def verdict(self, *, all_completed: bool = True) -> Verdict:
         return reckon(self.demo_site, all_completed=all_completed)
