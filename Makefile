@@ -1,5 +1,6 @@
 # make run    the office, its consumer and the demo site, all set up; Ctrl-C stops them
 # make test   all tests (ARGS="-k name" picks some)
+# make bench  the benchmarks, beside their peers (ARGS=--quick for a short look)
 # make lint   style, types, import directions, migrations and translations in step
 # make translations   bring the catalogues into step with the code
 
@@ -7,14 +8,14 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip install -q --disable-pip-version-check --no-input --use-pep517
 export PYTHONUNBUFFERED := 1
 
-.PHONY: run test lint translations chromium
+.PHONY: run test bench lint translations chromium
 
 run: .venv/.run
 	@$(PY) manage.py init_office --demo
 	@exec $(PY) manage.py run_all
 
 test: .venv/.dev chromium
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadfile $(ARGS)
 
 lint: .venv/.dev
 	@.venv/bin/ruff check .
@@ -24,6 +25,9 @@ lint: .venv/.dev
 	@$(PY) manage.py makemigrations --check --dry-run
 	@$(PY) -m tests.translations --check
 	@HTTPS=on ALLOWED_HOSTS=office.example.com $(PY) manage.py check --deploy --fail-level WARNING
+
+bench: .venv/.bench
+	@$(PY) -m tests.benchmarks $(ARGS)
 
 translations: .venv/.dev
 	@$(PY) -m tests.translations
@@ -37,6 +41,11 @@ translations: .venv/.dev
 	@echo "Installing what the tests need"
 	@$(PIP) -r requirements-dev.txt
 	@touch .venv/.run $@
+
+.venv/.bench: requirements-bench.txt .venv/.dev
+	@echo "Installing the peers of the benchmarks"
+	@$(PIP) -r requirements-bench.txt
+	@touch $@
 
 # The first interpreter that is new enough, the oldest first, or the one named by PYTHON=...
 .venv/.made:
