@@ -207,8 +207,10 @@ SIMPLEUI_ICON = {
     "Group": "fas fa-user-shield",
     "AccessAttempt": "fas fa-lock",  # deleting one lets somebody who is locked out try again
 }
-# core.theme.simpletags stands in front of simpleui's library of that name on purpose.
-SILENCED_SYSTEM_CHECKS = ["templates.W003"]
+SILENCED_SYSTEM_CHECKS = [
+    "templates.W003",  # core.theme.simpletags stands in front of simpleui's library on purpose
+    "security.W019",  # simpleui's tabs are frames of this very origin; others' are refused
+]
 
 LOGGING = {
     "version": 1,
