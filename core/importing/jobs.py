@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 
 from core.crashpoints import reach
 from core.formulas import escape_formula
-from core.importing import store
+from core.importing import store, tables
 from core.importing.batch import Batch, Plan, RowError
 from core.importing.columns import layout_of
 from core.importing.customers import CustomerRows
@@ -134,10 +134,11 @@ class Run:
                 for block in table.blocks():
                     repeats.add(rows.keys(fitting(block.rows, table)))
             first_lines = self._first_lines(repeats.found())
-        if self.job.partial:
-            self._load_by_blocks(first_lines)
-        else:
-            retried(lambda: self._load_as_one(first_lines))
+        with tables.roomy_cache():
+            if self.job.partial:
+                self._load_by_blocks(first_lines)
+            else:
+                retried(lambda: self._load_as_one(first_lines))
         store.remove_upload(self.job)
 
     def _check_pass(

@@ -4,10 +4,10 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
@@ -67,7 +67,7 @@ class Table:
     def _block(self, rows: list[Row]) -> Block:
         first, read = self.line, len(rows)
         lines: Sequence[int] = range(first, first + read)
-        if any(map(is_tall, rows)):
+        if is_tall(chain.from_iterable(rows)):
             lines, line = [], first
             for row in rows:
                 lines.append(line)
@@ -122,8 +122,8 @@ def delimiter_of(text: io.TextIOBase) -> str:
     return max(DELIMITERS, key=lambda sign: (line.count(sign), sign == ","))
 
 
-def is_tall(row: Row) -> bool:
-    text = "".join(row)
+def is_tall(cells: Iterable[str]) -> bool:
+    text = "".join(cells)
     return "\n" in text or "\r" in text
 
 
