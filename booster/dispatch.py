@@ -18,8 +18,9 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from booster.client import seconds_to_wait
+from booster.health import SiteHealth
 from booster.message import AnswerHead, Message
-from booster.rate import SlowDown, TokenBucket
+from booster.rate import TokenBucket
 from booster.wire import Connection, Destination, Wire
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ RETRY_SECONDS = 0.1  # doubled with each try
 PATIENCE_SECONDS = 5.0  # a longer Retry-After is not waited for here
 GRACE_SECONDS = 2.0  # for plays in flight when all stops
 
-FAILURES = 10  # in a row, beyond those that were in flight when the first came
-FEW_FAILURES = 3  # when nothing good came for as long as an answer may take
 FAILED_CONNECTIONS = 3
 
 SHORTEST_TIMER = 0.002
@@ -80,27 +79,19 @@ class Dispatch:
     __slots__ = (
         "_bad",
         "_batches",
-        "_bearable",
         "_bucket",
         "_connect_at",
         "_connections",
         "_deadline",
         "_failed_connections",
-        "_failures",
-        "_failures_in_tick",
         "_finished",
-        "_good_at_tick",
-        "_good_before",
+        "_health",
         "_idempotent",
         "_idle",
         "_live",
         "_message",
         "_opening",
-        "_paused_until",
-        "_progress_at",
-        "_pushed_back",
         "_retries",
-        "_slow_down",
         "_timer",
         "_wire",
         "batch",
@@ -160,20 +151,12 @@ class Dispatch:
         self._connections: set[Connection] = set()
         self._opening: set[Connection] = set()
         self._idle: list[Connection] = []
-        self._slow_down = SlowDown(limits.connections)
+        self._health = SiteHealth(limits.connections, limits.first_byte_timeout, monotonic())
         self._bucket = TokenBucket(limits.rate, monotonic()) if limits.rate else None
         self._timer: asyncio.TimerHandle | None = None
-        self._paused_until = 0.0
         self._deadline = 0.0
         self._finished = 0  # plays of batches that ended
         self._bad = 0  # plays that ended otherwise than counted
-        self._good_at_tick = 0
-        self._failures_in_tick = 0
-        self._pushed_back = False  # since the last tick
-        self._failures = 0  # in a row, ...
-        self._good_before = 0  # ... after so many good ones
-        self._bearable = FAILURES
-        self._progress_at = monotonic()
         self._failed_connections = 0  # in a row
         self._connect_at = 0.0
 
@@ -232,7 +215,7 @@ class Dispatch:
         """No connection came about. The next tick tries again, if there is hope."""
         connection.close()
         self._failed_connections += 1
-        self._failures_in_tick += 1
+        self._health.connection_failed()
         self._connect_at = monotonic() + RETRY_SECONDS * 2 ** min(4, self._failed_connections)
         enough = min(FAILED_CONNECTIONS, self.limits.connections)
         nobody_home = not self._connections and self._failed_connections >= enough
@@ -317,21 +300,7 @@ class Dispatch:
                     connection.give_up("the run stopped before the answer came")
             return
         waits = [now - one.sent for one in self._connections if one.batch is not None]
-        good = self._good_plays()
-        if good != self._good_at_tick:
-            self._progress_at = now
-        # Plays in flight have waited half their latency on average.
-        latency = 2 * sum(waits) / len(waits) if waits and not late else 0.0
-        pause = self._slow_down.tick(
-            seconds=seconds,
-            answers=good - self._good_at_tick,
-            failures=self._failures_in_tick,
-            pushed_back=self._pushed_back,
-            in_flight=len(waits),
-            latency=latency,
-        )
-        self._good_at_tick, self._failures_in_tick, self._pushed_back = good, 0, False
-        self._paused_until = max(self._paused_until, now + pause)
+        self._health.tick(now, seconds, self._good_plays(), [] if late else waits)
         self._pump(now)
 
     def _sweep(self, now: float) -> None:
@@ -348,11 +317,11 @@ class Dispatch:
     def _pump(self, now: float) -> None:
         """Start what may start now, and say how much the hot path may go on with by itself."""
         self._revoke(now)
-        if self.stopped or now < self._paused_until:
+        if self.stopped:
             return
-        if self._slow_down.ramping:
-            self._slow_down.widen(self._good_plays())
-        width = int(self._slow_down.width)
+        width = self._health.width(now, self._good_plays())
+        if not width:
+            return
         while self._idle and self._busy < width and self._start_one():
             pass
         if self.stopped:
@@ -410,7 +379,7 @@ class Dispatch:
             return
         assert self.batch is not None
         wanted = self.batch.end - self.next
-        if self._slow_down.ramping:
+        if self._health.ramping:
             wanted = min(wanted, width)  # come back soon to widen
         self.limit = self.next + (self._bucket.take(now, wanted) if self._bucket else wanted)
 
@@ -493,30 +462,19 @@ class Dispatch:
         return ended - self._bad
 
     def _push_back(self, why: str, retry_after: float | None) -> None:
-        """The site asks for less, and gets its way."""
-        self._pushed_back = True
+        self._health.pushed_back(monotonic(), retry_after)
         if retry_after is not None:
             self.retry_after = retry_after
             if retry_after > PATIENCE_SECONDS:
                 self.halt("unavailable", f"{why} and asks to wait {retry_after:.0f} seconds")
                 return
-            self._paused_until = max(self._paused_until, monotonic() + retry_after)
         self._failed("unavailable", why)
 
     def _failed(self, stopped: str, why: str) -> None:
-        """One failure more; too many in a row with nothing good between them end the run."""
-        self._failures_in_tick += 1
         good = self._good_plays()
-        if good != self._good_before:
-            self._good_before, self._failures = good, 0
-        if not self._failures:
-            self._bearable = FAILURES + self._busy
-        self._failures += 1
-        silence = monotonic() - self._progress_at
-        # The last few plays of an order may hang together: then there is nothing to protect.
-        stalled = silence > 0.8 * self.limits.first_byte_timeout and self._has_fresh()
-        if self._failures >= (FEW_FAILURES if stalled else self._bearable):
-            self.halt(stopped, f"{why}; {self._failures} plays in a row failed")
+        failures = self._health.play_failed(monotonic(), good, self._busy, self._has_fresh())
+        if failures:
+            self.halt(stopped, f"{why}; {failures} plays in a row failed")
 
 
 def _plainly(error: OSError, connect_timeout: float) -> str:
