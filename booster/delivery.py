@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 # An order goes on for so long; when others wait, for at least the shorter time.
 SLICE_SECONDS = 20.0
 SHARED_SLICE_SECONDS = 3.0
+# An answer that hangs, and the play sent again that hangs as well, end within one lease.
+ANSWER_SECONDS = 12.0
 # How often a run looks whether it was canceled.
 LOOK_SECONDS = 0.25
 # A site that proved itself this lately is not asked again; while orders run it is asked anew.
@@ -172,6 +174,7 @@ class Delivery:
         return Limits(
             connections=max(1, self.site.max_connections // running),
             rate=max(1.0, self.site.max_rate / running),
+            answer_timeout=ANSWER_SECONDS,
         )
 
     def _drip_plan(self) -> DripPlan | None:
