@@ -1,75 +1,96 @@
-"""A real Chromium on a real office: a web process with data of its own.
+"""A real Chromium on real offices: web processes with data of their own.
 
 Law: a page that logs an error, throws one, or asks anybody but this machine for anything fails the
 test that opened it.
 """
 
+import io
 import re
+import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
+from django.core.management import call_command
 from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
     Page,
     Response,
-    StorageState,
     ViewportSize,
     sync_playwright,
 )
 
-from tests.office import Office
+from core.models import Customer, Order, Site, User
+from tests.base import client_of
+from tests.office import Office, working_in
 from tests.services import needed_chromium
 
 ADMIN, PASSWORD = "admin", "Correct-horse-9"
 WIDE: ViewportSize = {"width": 1360, "height": 850}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 LOCAL_SCHEMES = ("about", "blob", "data")
-# What the first pages need: somebody with money, a site, and orders in two states.
-FIRST_ORDERS = """
-from decimal import Decimal
-from core.models import Customer, Order, Site, User
-site = Site.objects.get()
-Site.objects.update(verified=True)
-customer = Customer.objects.order_by("-balance").first()
-admin = User.objects.get(username="admin")
-for video in ("1", "2"):
-    Order.objects.place(
-        customer=customer, site=site, video_id=video, url=f"{site.origin}/videos/{video}",
-        count=10000, price=Decimal("5.00"), creator=admin,
-    )
-Order.objects.filter(video_id="2").update(attention="the site answered 404 to a play")
-"""
+CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+T = TypeVar("T")
 
 
 class Desk:
     """A running office to look at. `url` is where it is."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, office: Office, unblocked: Callable[[], Any]) -> None:
         self.office = office
+        self.unblocked = unblocked
+        self.do(set_password)
         self.url: str = office.web().url  # type: ignore[attr-defined]
-        # The super administrator's session, once there is one: a login takes half a second.
-        self.session: StorageState | None = None
 
-    def shell(self, code: str) -> str:
-        """Run code in the office's own process space, past every form and validator."""
-        return self.office.manage("shell", "--verbosity", "0", "--command", code).stdout.strip()
+    def do(self, work: Callable[[], T]) -> T:
+        """Work on the office's rows, past every form. In a thread: while playwright runs, this one
+        counts as one of asyncio, and Django's models refuse to work in it."""
+
+        def in_the_office() -> T:
+            with self.unblocked(), working_in(self.office):
+                return work()
+
+        with ThreadPoolExecutor(1) as threads:
+            return threads.submit(in_the_office).result()
 
     def log_in(self, page: Page, username: str = ADMIN, password: str = PASSWORD) -> None:
+        """As people do it."""
         page.goto(f"{self.url}/admin/login/?next=/admin/home/")
         page.fill("[name=username]", username)
         page.fill("[name=password]", password)
         page.click("#login-form button[type=submit]")
 
+    def let_in(self, context: BrowserContext, username: str = ADMIN) -> None:
+        """Without the login page, whose hashing takes half a second."""
+
+        def session() -> str:
+            return client_of(User.objects.get(username=username)).cookies["sessionid"].value
+
+        cookie = {"name": "sessionid", "value": self.do(session), "url": self.url}
+        context.add_cookies([cookie])  # type: ignore[list-item]
+
+
+def set_password() -> None:
+    admin = User.objects.get(username=ADMIN)
+    admin.set_password(PASSWORD)
+    admin.save(update_fields=["password"])
+
 
 class Watch:
-    """What a page did wrong. A page that is itself an error page may say so in the console."""
+    """What the pages of a browser profile did wrong. A page that is itself an error page may say so
+    in the console."""
 
     def __init__(self, context: BrowserContext) -> None:
         self.complaints: list[str] = []
         self.error_pages: set[str] = set()
+        context.set_default_timeout(15_000)
         context.on("console", self.on_console)
         context.on("weberror", lambda error: self.complaints.append(f"threw {error.error}"))
         context.on("request", lambda request: self.on_request(request.url))
@@ -91,35 +112,63 @@ class Watch:
         if whole_page and response.status >= 400:
             self.error_pages.add(response.url)
 
+    def judge(self) -> None:
+        """Fail for what was done since the last time."""
+        complaints, self.complaints = self.complaints, []
+        assert not complaints, "\n".join(complaints)
 
-@pytest.fixture(scope="session")
-def desk(tmp_path_factory) -> Iterator[Desk]:
-    office = Office("sqlite", tmp_path_factory.mktemp("desk"), ADMIN_PASSWORD=PASSWORD)
-    try:
-        office.manage("init_office", "--demo")
-        desk = Desk(office)
-        desk.shell(FIRST_ORDERS)
-        yield desk
-    finally:
+
+# For the package and not for the session: once playwright has ended, this thread is as it was.
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=needed_chromium(), args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def open_desk(
+    sqlite_template: Path, tmp_path_factory, django_db_blocker
+) -> Iterator[Callable[..., Desk]]:
+    """Open an office of its own, with nothing in it but the price policies and the admin."""
+    offices: list[Office] = []
+
+    def open_office(**env: str) -> Desk:
+        data_dir = tmp_path_factory.mktemp("desk")
+        shutil.copy(sqlite_template, data_dir / sqlite_template.name)
+        offices.append(Office("sqlite", data_dir, **env))
+        return Desk(offices[-1], django_db_blocker.unblock)
+
+    yield open_office
+    for office in offices:
         office.close()
 
 
-# Not for the session: while playwright runs, this thread counts as one of asyncio, and Django's
-# models refuse to work in it.
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=needed_chromium(),
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--disable-sync",
-            ],
+@pytest.fixture(scope="package")
+def desk(open_desk) -> Desk:
+    """The office that most tests look at. No consumer touches its two orders."""
+    desk: Desk = open_desk()
+    desk.do(first_orders)
+    return desk
+
+
+def first_orders() -> None:
+    """What the first pages need: somebody with money, a site, and orders in two states."""
+    call_command("demo_data", stdout=io.StringIO())
+    Site.objects.update(verified=True)
+    site, customer = Site.objects.get(), Customer.objects.order_by("-balance")[0]
+    for video in ("1", "2"):
+        Order.objects.place(
+            customer=customer,
+            site=site,
+            video_id=video,
+            url=f"{site.origin}/videos/{video}",
+            count=10_000,
+            price=Decimal("5.00"),
+            creator=User.objects.get(username=ADMIN),
         )
-        yield browser
-        browser.close()
+    Order.objects.filter(video_id="2").update(attention="the site answered 404 to a play")
 
 
 @pytest.fixture
@@ -128,11 +177,8 @@ def new_page(chromium) -> Iterator[Callable[..., Page]]:
     watches: list[Watch] = []
     contexts: list[BrowserContext] = []
 
-    def open_page(
-        viewport: ViewportSize = WIDE, session: StorageState | None = None, language: str = "en-US"
-    ) -> Page:
-        context = chromium.new_context(viewport=viewport, storage_state=session, locale=language)
-        context.set_default_timeout(15_000)
+    def open_page(viewport: ViewportSize = WIDE, language: str = "en-US") -> Page:
+        context = chromium.new_context(viewport=viewport, locale=language)
         contexts.append(context)
         watches.append(Watch(context))
         return context.new_page()
@@ -140,8 +186,8 @@ def new_page(chromium) -> Iterator[Callable[..., Page]]:
     yield open_page
     for context in contexts:
         context.close()
-    complaints = [complaint for watch in watches for complaint in watch.complaints]
-    assert not complaints, "\n".join(complaints)
+    for watch in watches:
+        watch.judge()
 
 
 @pytest.fixture
@@ -150,15 +196,23 @@ def page(new_page) -> Page:
     return new_page()
 
 
+@pytest.fixture(scope="package")
+def staff_profile(chromium, desk) -> Iterator[tuple[BrowserContext, Watch]]:
+    """The super administrator's browser, logged in once, its cache warm."""
+    context = chromium.new_context(viewport=WIDE, locale="en-US")
+    desk.let_in(context)
+    yield context, Watch(context)
+    context.close()
+
+
 @pytest.fixture
-def staff(new_page, desk) -> Page:
-    """The super administrator's page."""
-    if desk.session is None:
-        page = new_page()
-        desk.log_in(page)
-        desk.session = page.context.storage_state()
-        return page
-    return new_page(session=desk.session)
+def staff(staff_profile) -> Iterator[Page]:
+    """A page of the super administrator's, for tests that leave the cookies alone."""
+    context, watch = staff_profile
+    page = context.new_page()
+    yield page
+    page.close()
+    watch.judge()
 
 
 def csrf_token(page: Page) -> str:
