@@ -1,6 +1,7 @@
 # make run    the office, its consumer and the demo site, all set up; Ctrl-C stops them
 # make test   all tests (ARGS="-k name" picks some)
 # make bench  the benchmarks, beside their peers (ARGS=--quick for a short look)
+# make faults the whole table of faults, an hour or more: a line each (ARGS="-k redis" picks some)
 # make lint   style, types, import directions, migrations and translations in step
 # make translations   bring the catalogues into step with the code
 
@@ -8,7 +9,7 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip install -q --disable-pip-version-check --no-input --use-pep517
 export PYTHONUNBUFFERED := 1
 
-.PHONY: run test bench lint translations chromium
+.PHONY: run test faults bench lint translations chromium
 
 run: .venv/.run
 	@$(PY) manage.py init_office --demo
@@ -16,6 +17,9 @@ run: .venv/.run
 
 test: .venv/.dev chromium
 	@$(PY) -m pytest -n 3 --dist loadfile $(ARGS)
+
+faults: .venv/.dev
+	@FAULTS=long $(PY) -m pytest tests/faults $(ARGS)
 
 lint: .venv/.dev
 	@.venv/bin/ruff check .

@@ -44,6 +44,15 @@ def recovery() -> None:
     Lease.claim = classmethod(believe)  # type: ignore[assignment, method-assign]
 
 
+def database_clock() -> None:
+    """Compare leases with this host's own clock."""
+    from django.utils import timezone
+
+    from core.models import orders
+
+    orders.Now = timezone.now  # type: ignore[assignment, misc]
+
+
 def sweep() -> None:
     """Rely on the queue alone."""
     from booster import consumer
@@ -140,7 +149,7 @@ def graceful_stop() -> None:
 GUARDS: dict[str, Callable[[], None]] = {
     guard.__name__: guard
     for guard in (
-        *(lease, recovery, sweep, debit, refund_once, request_key, proof),
+        *(lease, database_clock, recovery, sweep, debit, refund_once, request_key, proof),
         *(deadlines, robust_wake, graceful_stop),
     )
 }

@@ -28,7 +28,8 @@ def hurry() -> None:
     from booster import consumer, delivery, tasks
 
     limits = delivery.Delivery._limits
-    delivery.Delivery._limits = lambda self: replace(limits(self), first_byte_timeout=2.0)  # type: ignore[method-assign]
+    soon = {"first_byte_timeout": 2.0, "answer_timeout": 3.0}
+    delivery.Delivery._limits = lambda self: replace(limits(self), **soon)  # type: ignore[method-assign]
     delivery.BACK_OFF_SECONDS = (0.1, 1.0)
     consumer.SWEEP_SECONDS = consumer.JITTER_SECONDS = tasks.GRACE = 1
 

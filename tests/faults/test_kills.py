@@ -15,6 +15,7 @@ from tests.office import KINDS, wait_for
 
 LEASE = 3.0
 CONSUMERS = 4
+ALL = list(itertools.product(KINDS, [True, False]))
 
 
 class Harm:
@@ -83,7 +84,9 @@ class Harm:
 
 @pytest.mark.parametrize(
     ("office", "keys"),
-    list(itertools.product(KINDS, [True, False])) if LONG else list(zip(KINDS, [False, True], strict=True)),
+    list(itertools.product(KINDS, [True, False]))
+    if LONG
+    else list(zip(KINDS, [False, True], strict=True)),
     indirect=["office"],
 )
 def test_consumers_are_killed_and_frozen_and_every_play_arrives(trial, row, keys):

@@ -23,7 +23,7 @@ from tests.services import RedisServer
 TIMES = {"lease": None, "hurry": False} if LONG else {}
 RESUMED_WITHIN = 45
 # What a save in the admin may take longer while Redis is in trouble.
-SAVED_WITHIN = 1.0
+SAVED_WITHIN = size(2.0, 1.0)  # seconds; the short form shares its machine with other tests
 
 
 def test_tasks_delivered_five_times_reordered_and_partly_lost_change_nothing(trial, row):

@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import InterfaceError, OperationalError, connections
@@ -34,7 +35,7 @@ READY = "commands are available"
 LONG = os.environ.get("FAULTS") == "long"
 
 
-def size(short: int, long: int) -> int:
+def size(short: Any, long: Any) -> Any:
     """How often: in `make test`, and in `make faults`."""
     return long if LONG else short
 

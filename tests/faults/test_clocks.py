@@ -1,0 +1,44 @@
+"""Consumers whose clocks are wrong: leases go by the database's clock, deadlines by monotonic."""
+
+from datetime import timedelta
+
+import time_machine
+from django.utils import timezone
+
+from core.models import Lease, Order
+from tests.faults.guards import take_away
+from tests.faults.trial import Trial, on, size
+
+HOUR = 3600.0
+
+
+@on("postgresql")
+def test_clocks_an_hour_off_lose_nothing(trial: Trial, row):
+    trial.use_site(rate=1000)
+    for clock in (-HOUR, HOUR, 0):
+        trial.consumer(clock=clock, lease=None, wait=False)
+    trial.place_many(size(9, 300))
+    trial.wait_for_the_end(size(60, 600))
+    verdict = trial.verdict()
+    takeovers = sum(order.fence for order in Order.objects.all())
+    row("clocks -1 h, +1 h", f"{verdict}, {takeovers} claims")
+    assert verdict.broken == []
+    assert verdict.resent == 0
+
+
+@on("postgresql")
+def test_with_leases_by_its_own_clock_a_consumer_that_is_ahead_takes_what_others_hold(trial, row):
+    """The control."""
+    order = trial.place(wake=False)
+    assert Lease.claim(order.pk) is not None
+
+    def steal() -> None:
+        time_machine.travel(timezone.now() + timedelta(seconds=HOUR)).start()
+        assert Lease.claim(order.pk) is None
+        take_away(["database_clock"])
+        assert Lease.claim(order.pk) is None
+
+    assert trial.in_child(steal) == 1
+    order.refresh_from_db()
+    row("control: leases by own clock", f"claimed {order.fence} times at once")
+    assert order.fence == 2
