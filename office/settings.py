@@ -201,6 +201,7 @@ SIMPLEUI_ICON = {
     "Customer": "fas fa-users",
     "ChargeRecord": "fas fa-wallet",
     "LedgerEntry": "fas fa-book",
+    "ImportJob": "fas fa-file-import",
     "PricePolicy": "fas fa-tags",
     "Site": "fas fa-server",
     "Administrator": "fas fa-user-tie",

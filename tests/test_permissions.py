@@ -8,10 +8,13 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
+from core.importing import jobs
+from core.importing.uploads import new_job
 from core.models import (
     ChargeRecord,
     CounterReading,
     Customer,
+    ImportJob,
     LedgerEntry,
     Order,
     OrderEvent,
@@ -24,7 +27,7 @@ from core.ordering import Quote
 from tests.base import VIDEO, client_of, new_staff
 
 ROLES = ("alice", "bob", "carol", "dave")
-OK, NO, METHOD, GO = 200, 403, 405, 302
+OK, NO, METHOD, GO, GONE = 200, 403, 405, 302, 404
 
 # Every page: what alice, bob, carol and dave get for GET, then for an empty POST.
 # A form that is refused for what is missing in it answers 200: it was let in.
@@ -46,7 +49,15 @@ PAGES = {
     "/admin/core/customer/{customer}/change/": ((OK, OK, OK, NO), (OK, OK, NO, NO)),
     "/admin/core/customer/{customer}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
     "/admin/core/customer/import/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
-    "/admin/core/customer/process_import/": ((METHOD,) * 4, (OK, OK, NO, NO)),
+    "/admin/core/importjob/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/importjob/add/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/importjob/{job}/change/": ((OK, OK, OK, NO), (GO, NO, NO, NO)),
+    "/admin/core/importjob/{job}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/importjob/{job}/progress/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/importjob/{job}/errors.csv": ((OK, NO, NO, NO), (OK, NO, NO, NO)),
+    "/admin/core/importjob/{job}/refused.csv": ((GONE, NO, NO, NO), (GONE, NO, NO, NO)),
+    "/admin/core/importjob/{job}/load/": ((METHOD,) * 4, (GO, NO, NO, NO)),
+    "/admin/core/importjob/{job}/stop/": ((METHOD,) * 4, (GO, NO, NO, NO)),
     "/admin/core/customer/export/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/chargerecord/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/chargerecord/add/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
@@ -103,11 +114,15 @@ PAGES |= {
 
 
 @pytest.fixture
-def rows(alice, bob, carol, dave, erin, site, demo_site, policies):
+def rows(alice, bob, carol, dave, erin, site, demo_site, policies, tmp_path, settings):
     """One row of everything, by the names in the addresses."""
+    settings.DATA_DIR = tmp_path
+    job = new_job(ImportJob.Kind.CUSTOMERS, "a.csv", iter([b"username\n<\n"]), creator=alice)
+    jobs.run(job.pk)
     order = Quote.ask(erin, demo_site.address(VIDEO), 10_000).place(None)
     return {
         "order": order.pk,
+        "job": job.pk,
         "customer": erin.pk,
         "charge": ChargeRecord.objects.get().pk,
         "entry": LedgerEntry.objects.first().pk,

@@ -17,8 +17,9 @@ from django.utils.translation import gettext_lazy
 from core import resources
 from core.admin import display
 from core.admin.base import Button, DeskAdmin, list_url, staff
-from core.admin.exchange import ExportAdmin, ImportAdmin
-from core.models import Administrator, Customer, Order, User
+from core.admin.exchange import ExportAdmin
+from core.admin.imports import BulkImportAdmin
+from core.models import Administrator, Customer, ImportJob, Order, User
 
 RIGHTS = ("is_staff", "is_superuser", "groups")
 
@@ -104,7 +105,8 @@ class AdministratorAdmin(UserAdmin):
 
 
 @admin.register(Customer)
-class CustomerAdmin(ImportAdmin, ExportAdmin, DeskAdmin):
+class CustomerAdmin(BulkImportAdmin, ExportAdmin, DeskAdmin):
+    import_kind = ImportJob.Kind.CUSTOMERS
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
 
     list_display = (
@@ -151,11 +153,6 @@ class CustomerAdmin(ImportAdmin, ExportAdmin, DeskAdmin):
         if not change:
             obj.creator_id = request.user.pk
         super().save_model(request, obj, form, change)
-
-    def get_import_resource_classes(self, request: HttpRequest) -> list[type]:
-        if self.has_change_permission(request):
-            return [resources.NewCustomers, resources.CustomersByName]
-        return [resources.NewCustomers]
 
     def get_export_resource_classes(self, request: HttpRequest) -> list[type]:
         return [resources.CustomerExport]

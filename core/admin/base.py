@@ -18,6 +18,7 @@ from django.http import (
     HttpResponseNotAllowed,
     HttpResponseRedirect,
 )
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 
 from core.models import OrderError, User
@@ -69,7 +70,7 @@ class DeskAdmin(admin.ModelAdmin):
         ]
         return own + super().get_urls()
 
-    def own_path(self, route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+    def own_path(self, route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
         """A page of ours under the model's address, for staff who are logged in."""
         full_name = f"{self.opts.app_label}_{self.opts.model_name}_{name}"
         return path(route, self.admin_site.admin_view(view), name=full_name)

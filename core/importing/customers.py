@@ -37,6 +37,7 @@ class Known:
 class CustomerRows:
     """Blocks of a file of customers against the database."""
 
+    updates: ClassVar[bool] = True
     required: ClassVar[tuple[str, ...]] = ("username",)
     optional: ClassVar[tuple[str, ...]] = ("mobile", "balance", "active", "memo")
     parsers: ClassVar[Mapping[str, cells.Parser]] = {

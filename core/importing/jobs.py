@@ -28,7 +28,7 @@ from core.importing.columns import layout_of
 from core.importing.customers import CustomerRows
 from core.importing.repeats import Repeats
 from core.importing.rows import Block, Row, Table, opened
-from core.importing.survey import FileError, survey
+from core.importing.survey import FileError, digest_of, survey
 from core.models import LeaseLost
 from core.models.imports import ImportJob
 
@@ -127,6 +127,9 @@ class Run:
 
     def load(self) -> None:
         """Import, from where the last run got."""
+        path = store.path_of(self.job, store.UPLOAD)
+        if digest_of(path) != self.job.sha256:
+            raise FileError(_("The file is not the one that was checked."))
         first_lines: dict[str, int] = {}
         if self.job.repeats:
             repeats = Repeats()
@@ -146,10 +149,11 @@ class Run:
     ) -> dict[str, Any]:
         counts, total = new_counts(), 0
         with (
-            store.path_of(self.job, store.ERRORS).open("w", encoding="utf-8", newline="") as file,
+            store.errors_file(self.job, "w") as file,
             self._table() as (table, rows),
         ):
             errors = csv.writer(file)
+            errors.writerow(("line", "column", "value", "reason"))
             for block in table.blocks():
                 if repeats is not None:
                     repeats.add(rows.keys(fitting(block.rows, table)))

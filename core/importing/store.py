@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from django.conf import settings
 
@@ -98,11 +98,14 @@ def write_refused(
 
 def first_errors(job: ImportJob, number: int) -> list[list[str]]:
     """Line, column, value and reason of the first errors that the check found."""
-    path = path_of(job, ERRORS)
-    if not path.exists():
+    if not path_of(job, ERRORS).exists():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(islice(csv.reader(file), number))
+    with errors_file(job, "r") as file:
+        return list(islice(csv.reader(file), 1, number + 1))
+
+
+def errors_file(job: ImportJob, mode: str) -> IO[str]:
+    return path_of(job, ERRORS).open(mode, encoding="utf-8-sig", newline="")
 
 
 def write_progress(job: ImportJob, **figures: Any) -> None:

@@ -40,7 +40,10 @@ class Survey:
 
 
 def survey(path: Path, *, max_bytes: int, max_unpacked: int) -> Survey:
-    size = path.stat().st_size
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        raise FileError(_("The file is gone; upload it again.")) from None
     if size == 0:
         raise FileError(_("The file is empty."))
     if size > max_bytes:
@@ -52,12 +55,21 @@ def survey(path: Path, *, max_bytes: int, max_unpacked: int) -> Survey:
         file.seek(0)
         if start == ZIP:
             check_workbook(path, max_unpacked)
-            return Survey("xlsx", hashlib.file_digest(file, "sha256").hexdigest(), 0)
+            return Survey("xlsx", digest_of(path), 0)
         if start == OLE:
             raise FileError(_("An old Excel file (.xls): save it as .xlsx or CSV."))
         if start[:2] in UTF16:
             raise FileError(_("The file is UTF-16 text: save it as CSV UTF-8."))
         return survey_text(file)
+
+
+def digest_of(path: Path) -> str:
+    """Raises FileError where the file is gone."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise FileError(_("The file is gone; upload it again.")) from None
 
 
 def survey_text(file: BinaryIO) -> Survey:

@@ -1,0 +1,306 @@
+"""Bulk uploads on the desk: the page behind Import, and each job's own page: what the check found,
+the import with its progress, and what was refused.
+
+Everybody who may see imports sees what was done; the rows themselves, and the buttons, belong to
+who uploaded the file, and to super administrators.
+"""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from import_export.admin import ImportMixin
+
+from core import tasks
+from core.admin import display
+from core.admin.base import Button, DeskAdmin, staff
+from core.importing import jobs, store
+from core.importing.jobs import KINDS
+from core.importing.preview import preview
+from core.importing.uploads import new_job
+from core.models import ImportJob, User
+
+# Done before the page is back; larger files are for the consumers.
+SMALL_BYTES = 100_000
+SMALL_ROWS = 1_000
+ERRORS_SHOWN = 100
+TONES = {
+    ImportJob.Status.CHECKING: "busy",
+    ImportJob.Status.CHECKED: "waiting",
+    ImportJob.Status.IMPORTING: "busy",
+    ImportJob.Status.DONE: "good",
+    ImportJob.Status.REFUSED: "bad",
+    ImportJob.Status.CANCELED: "off",
+}
+MODELS = {
+    ImportJob.Kind.CUSTOMERS: "customer",
+    ImportJob.Kind.CHARGES: "chargerecord",
+    ImportJob.Kind.ORDERS: "order",
+}
+
+
+class UploadForm(forms.Form):
+    file = forms.FileField(
+        label=gettext_lazy("File"),
+        help_text=gettext_lazy("CSV (UTF-8 or GB18030) or Excel (.xlsx), the first row a header."),
+    )
+    update = forms.BooleanField(
+        label=gettext_lazy("Also update what is there already"), required=False
+    )
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > settings.IMPORT_MAX_BYTES:
+            raise forms.ValidationError(
+                _("The file is larger than %(most)s MB; split it."),
+                params={"most": settings.IMPORT_MAX_BYTES >> 20},
+            )
+        return file
+
+
+class BulkImportAdmin(ImportMixin):
+    """The Import button of a list. Permissions and button are django-import-export's; its preview
+    held the whole file in memory and saved every row twice."""
+
+    import_kind: ClassVar[ImportJob.Kind]
+
+    def get_urls(self) -> list[URLPattern]:
+        unused = "{}_{}_process_import".format(*self.get_model_info())
+        return [url for url in super().get_urls() if url.name != unused]
+
+    def import_action(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        if not self.has_import_permission(request):
+            raise PermissionDenied
+        updates = may_import(staff(request), self.import_kind, update=True)
+        form = UploadForm(request.POST or None, request.FILES or None)
+        if not (updates and KINDS[self.import_kind].updates):
+            del form.fields["update"]
+        if request.method == "POST" and form.is_valid():
+            return redirect("admin:core_importjob_change", self.upload(request, form).pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Import"),
+            "opts": self.model._meta,
+            "form": form,
+            "required": KINDS[self.import_kind].required,
+            "optional": KINDS[self.import_kind].optional,
+            "media": self.media,
+            "past": reverse("admin:core_importjob_changelist") + f"?kind__exact={self.import_kind}",
+        }
+        return TemplateResponse(request, "desk/import_upload.html", context)
+
+    def upload(self, request: HttpRequest, form: UploadForm) -> ImportJob:
+        file = form.cleaned_data["file"]
+        job = new_job(
+            self.import_kind,
+            file.name,
+            file.chunks(),
+            creator=staff(request),
+            update=form.cleaned_data.get("update", False),
+        )
+        start(job, is_small=job.size <= SMALL_BYTES)
+        return job
+
+
+@admin.register(ImportJob)
+class ImportJobAdmin(DeskAdmin):
+    """Who imported what and when; each job's page works on it."""
+
+    change_form_template = "desk/import_job.html"
+    object_actions = ("load", "stop")
+    list_display = (
+        *("file_name", "kind", "state", "total", "created", "updated", "rejected"),
+        *("shown_amount", "creator", "create_date"),
+    )
+    list_select_related = ("creator",)
+    list_filter = ("kind", "status")
+    date_hierarchy = "create_date"
+    search_fields = ("file_name",)
+    # The page shows its own panel; nothing of a job is typed.
+    fields = readonly_fields = ("file_name",)
+
+    class Media:
+        js = ("office/order-live.js",)
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            self.own_path("<int:pk>/progress/", self.progress_view, "progress"),
+            self.own_path("<int:pk>/errors.csv", self.errors_view, "errors"),
+            self.own_path("<int:pk>/refused.csv", self.refused_view, "refused"),
+            *super().get_urls(),
+        ]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Whose rows these are. Without an object: whether there can be any."""
+        user = staff(request)
+        if isinstance(obj, ImportJob):
+            return is_owner(user, obj) and may_import(user, obj.kind, update=obj.update)
+        return any(may_import(user, kind) for kind in MODELS)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return staff(request).has_perm("core.view_importjob")
+
+    def buttons(self, request: HttpRequest, obj: ImportJob) -> list[Button]:
+        if obj.is_final or not self.has_change_permission(request, obj):
+            return []
+        found = []
+        good = obj.created + obj.updated + obj.unchanged
+        if obj.status == ImportJob.Status.CHECKED and good:
+            number = {"number": display.number(good)}
+            label = _("Import %(number)s rows") if not obj.rejected else _("Import the good rows")
+            question = _("Import %(number)s rows now?")
+            if obj.rejected:
+                question = _("Import %(number)s rows now, and leave the others for mending?")
+            look = {"tone": "primary", "confirm": question % number}
+            found.append(self.post_button(obj, "load", label % number, **look))
+        look = {"tone": "warning", "confirm": _("Stop this import?")}
+        found.append(self.post_button(obj, "stop", _("Cancel"), **look))
+        return found
+
+    def load(self, request: HttpRequest, job: ImportJob) -> tuple[str, int]:
+        """All rows, or none where one became wrong since the check; with refused rows in the file
+        the good ones."""
+        if not job.start_import(partial=job.rejected > 0):
+            return _("This import was started before."), messages.WARNING
+        start(job, is_small=job.total <= SMALL_ROWS)
+        return _("The import has begun."), messages.SUCCESS
+
+    def stop(self, request: HttpRequest, job: ImportJob) -> tuple[str, int]:
+        if job.is_final:
+            return _("It has ended already."), messages.WARNING
+        if job.cancel():
+            store.remove_upload(job)
+            return _("Canceled. What was imported before stays."), messages.SUCCESS
+        store.ask_to_stop(job)
+        return _("It stops in a moment."), messages.SUCCESS
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        job = kwargs["obj"]
+        context["panel"] = self.panel_of(request, job)
+        context["is_busy"] = job.status in ImportJob.WORKABLE
+        context.update(
+            dict.fromkeys(("show_save", "show_save_and_continue", "show_save_and_add_another"))
+        )
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def progress_view(self, request: HttpRequest, pk: int) -> JsonResponse:
+        job = self.seen_or_404(request, pk)
+        buttons = {"buttons": self.buttons(request, job)}
+        return JsonResponse(
+            {
+                "status": job.status,
+                "final": job.status not in ImportJob.WORKABLE,
+                "panel": self.panel_of(request, job),
+                "buttons": render_to_string("desk/buttons.html", buttons),
+                **store.read_progress(job),
+            }
+        )
+
+    def errors_view(self, request: HttpRequest, pk: int) -> FileResponse:
+        return self.private_file(request, pk, store.ERRORS)
+
+    def refused_view(self, request: HttpRequest, pk: int) -> FileResponse:
+        return self.private_file(request, pk, store.REFUSED)
+
+    def private_file(self, request: HttpRequest, pk: int, name: str) -> FileResponse:
+        job = self.seen_or_404(request, pk)
+        if not is_owner(staff(request), job):
+            raise PermissionDenied
+        path = store.path_of(job, name)
+        if not path.exists():
+            raise Http404
+        return FileResponse(
+            path.open("rb"),
+            as_attachment=True,
+            filename=f"{job.pk}-{name}",
+            content_type="text/csv; charset=utf-8",
+        )
+
+    def panel_of(self, request: HttpRequest, job: ImportJob) -> SafeString:
+        """What is known of a job, for its page and for every refresh of it."""
+        owner = is_owner(staff(request), job)
+        is_checked = job.status == ImportJob.Status.CHECKED
+        return render_to_string(
+            "desk/import_panel.html",
+            {
+                "job": job,
+                "state": self.state(job),
+                "progress": progress_of(job),
+                "figures": figures_of(job),
+                "before": ImportJob.objects.imported_before(job) if is_checked else None,
+                "preview": preview(job) if is_checked and owner else None,
+                "errors": store.first_errors(job, ERRORS_SHOWN) if job.rejected and owner else [],
+                "has_refused": owner and store.path_of(job, store.REFUSED).exists(),
+                "is_owner": owner,
+            },
+        )
+
+    @admin.display(description=gettext_lazy("status"), ordering="status")
+    def state(self, job: ImportJob) -> SafeString:
+        return display.tag(job.get_status_display(), TONES[ImportJob.Status(job.status)])
+
+    @admin.display(description=gettext_lazy("amount"))
+    def shown_amount(self, job: ImportJob) -> str:
+        return display.money(job.amount)
+
+
+def start(job: ImportJob, *, is_small: bool) -> None:
+    """Do what is due: now where that is quick, else by the consumers."""
+    if is_small:
+        jobs.run(job.pk)
+    else:
+        tasks.wake_import(job.pk)
+
+
+def is_owner(user: User, job: ImportJob) -> bool:
+    return user.is_superuser or job.creator_id == user.pk
+
+
+def may_import(user: User, kind: int, *, update: bool = False) -> bool:
+    model = MODELS[ImportJob.Kind(kind)]
+    may_add = user.has_perm(f"core.add_{model}")
+    return may_add and (not update or user.has_perm(f"core.change_{model}"))
+
+
+def progress_of(job: ImportJob) -> dict[str, str] | None:
+    """How far, how fast and how long still; None while nothing moves."""
+    figures = store.read_progress(job) if job.status in ImportJob.WORKABLE else {}
+    if not figures or not figures["rows"] or not figures["total"]:
+        return None
+    speed = figures["rows"] / figures["seconds"]
+    return {
+        "percent": str(min(100, figures["done"] * 100 // figures["total"])),
+        "done": display.number(figures["done"]),
+        "total": display.number(figures["total"]),
+        "speed": display.number(round(speed)),
+        "left": display.duration((figures["total"] - figures["done"]) / speed),
+    }
+
+
+def figures_of(job: ImportJob) -> list[tuple[str, str]]:
+    is_report = job.status in (ImportJob.Status.CHECKING, ImportJob.Status.CHECKED)
+    return [
+        (_("Rows"), display.number(job.total)),
+        (_("To create") if is_report else _("Created"), display.number(job.created)),
+        (_("To update") if is_report else _("Updated"), display.number(job.updated)),
+        (_("Left alone"), display.number(job.unchanged)),
+        (_("Refused rows"), display.number(job.rejected)),
+        (_("Amount"), display.money(job.amount)),
+        (_("Encoding"), job.encoding.upper() or "–"),
+    ]

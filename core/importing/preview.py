@@ -1,0 +1,35 @@
+"""The first rows of a file, and which of its columns is which, for somebody to look at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.importing import store
+from core.importing.columns import layout_of
+from core.importing.jobs import KINDS
+from core.importing.rows import Row, opened
+from core.importing.survey import FileError
+from core.models import ImportJob
+
+ROWS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`columns`: each title as it is written, and the name of the field it fills ("" for none)."""
+
+    columns: Sequence[tuple[str, str]]
+    rows: Sequence[Row]
+
+
+def preview(job: ImportJob) -> Preview | None:
+    """None when the file is gone or cannot be read."""
+    kind = KINDS[ImportJob.Kind(job.kind)]
+    try:
+        with opened(store.path_of(job, store.UPLOAD), job.encoding) as table:
+            layout = layout_of(table.header, kind.required, kind.optional)
+            names = {place: name for name, place in layout.places.items()}
+            columns = [(title, names.get(place, "")) for place, title in enumerate(table.header)]
+            first = next(table.blocks(size=ROWS), None)
+            return Preview(columns, first.rows if first else [])
+    except (FileError, OSError):
+        return None
