@@ -5,16 +5,20 @@ Every consumer sweeps; an order woken twice is claimed once.
 """
 
 import logging
+import multiprocessing
 import random
 import time
+from contextlib import suppress
 
-from django.db import DatabaseError, close_old_connections, connections
+from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 from huey.consumer import Consumer as HueyConsumer
 from huey.consumer import Scheduler
 
 from booster import tasks
 from booster.worker import Worker, is_orphan
 from core import tasks as desk_tasks
+from core.models import Heartbeat
+from core.models.heartbeats import this_consumer
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +31,8 @@ class SweepingScheduler(Scheduler):
 
     def initialize(self) -> None:
         super().initialize()
+        parent = multiprocessing.parent_process()
+        self._consumer = this_consumer(parent.pid if parent else None)
         # At start all that is due is woken at once: the queue may have been lost meanwhile.
         self._next_sweep, self._grace = time.monotonic(), 0.0
 
@@ -41,15 +47,22 @@ class SweepingScheduler(Scheduler):
             )
             self._sweep()
 
+    def shutdown(self) -> None:
+        super().shutdown()
+        with suppress(DatabaseError, InterfaceError):
+            Heartbeat.objects.filter(consumer=self._consumer).delete()
+
     def _sweep(self) -> None:
         close_old_connections()
         try:
+            queue_is_up = tasks.queue_depth() is not None
+            Heartbeat.objects.beat(self._consumer, queue_is_up=queue_is_up)
             if found := tasks.sweep(self._grace):
                 logger.info("the sweep woke %d orders", found)
             if found := desk_tasks.sweep_imports():
                 logger.info("the sweep woke %d imports", found)
             self._grace = tasks.GRACE
-        except DatabaseError:
+        except (DatabaseError, InterfaceError):
             logger.exception("the sweep failed; it is tried again")
         finally:
             close_old_connections()

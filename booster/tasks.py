@@ -59,19 +59,20 @@ def sweep(grace: float = GRACE) -> int:
     for order_id in delivery.resume_sites():
         wake(order_id)
     woken = 0
-    for order_id in Order.objects.overdue(grace)[: SWEEP_LIMIT - waiting()]:
+    # While so many tasks wait, more wake-ups change nothing and would fill the queue without end.
+    for order_id in Order.objects.overdue(grace)[: max(0, SWEEP_LIMIT - (queue_depth() or 0))]:
         if not wake(order_id):
             break
         woken += 1
     return woken
 
 
-def waiting() -> int:
-    """Tasks in the queue, up to SWEEP_LIMIT: while so many wait, more wake-ups change nothing."""
+def queue_depth() -> int | None:
+    """Tasks that wait for a worker; None when the queue cannot be reached."""
     try:
-        return min(int(HUEY.pending_count()), SWEEP_LIMIT)
+        return int(HUEY.pending_count())
     except QUEUE_DOWN:
-        return 0
+        return None
 
 
 def deliver_most_overdue() -> bool:

@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import time
 
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, InterfaceError, close_old_connections
 from huey.consumer import Worker as HueyWorker
 from huey.consumer import WorkerRecycle
 
@@ -62,7 +62,7 @@ class Worker(HueyWorker):
         close_old_connections()
         try:
             worked = tasks.deliver_most_overdue()
-        except DatabaseError:
+        except (DatabaseError, InterfaceError):
             logger.exception("no queue, and the database failed")
             worked = False
         except Exception:

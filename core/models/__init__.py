@@ -2,6 +2,7 @@
 
 from core.models.accounts import Administrator, Customer, User
 from core.models.billing import ChargeRecord, InsufficientBalanceError, LedgerEntry, PricePolicy
+from core.models.heartbeats import Heartbeat
 from core.models.imports import ImportJob
 from core.models.leases import Lease, LeaseLost
 from core.models.orders import (
@@ -28,6 +29,7 @@ __all__ = [
     "ChargeRecord",
     "CounterReading",
     "Customer",
+    "Heartbeat",
     "ImportJob",
     "InsufficientBalanceError",
     "Lease",

@@ -1,0 +1,163 @@
+"""Is the office well? Each check looks at one thing that can go wrong while nobody watches.
+
+Only looks: it changes nothing, asks no site, and says what to do about what it finds. The ledger
+has a command of its own, `check_ledger`, as that reads every row.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import IntEnum
+
+from django.db import DatabaseError, InterfaceError
+from django.db.models import F, Max, Min, Q, Sum
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from booster import tasks
+from core.models import FINAL, WORKABLE, Heartbeat, Order, Status
+
+# Seconds. Consumers sweep every 15 to 18 s.
+CONSUMER_SILENT = 60
+DIED_LATELY = 3600
+LEASE_FORGOTTEN, LEASE_LOST = 60, 600
+DUE_LATE, DUE_LOST = 120, 900
+PROOF_LATE = 3600
+QUEUE_LONG = 5000
+ENDED_LATELY = timedelta(days=7)
+
+
+class Level(IntEnum):
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    check: str
+    level: Level
+    value: float | None
+    text: str
+
+
+def examine() -> list[Finding]:
+    """All findings, one a check; a database that cannot be read is a finding as well."""
+    return [_ask(check) for check in CHECKS]
+
+
+def _ask(check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except (DatabaseError, InterfaceError) as error:
+        text = f"the database cannot be read: {error}".strip()
+        return Finding(check.__name__, Level.CRITICAL, None, text)
+
+
+def consumers() -> Finding:
+    alive = Heartbeat.objects.seen_within(CONSUMER_SILENT)
+    count = alive.count()
+    if not count:
+        return Finding("consumers", Level.CRITICAL, 0, "none is running: start manage.py run_huey")
+    died = Heartbeat.objects.seen_within(DIED_LATELY).exclude(pk__in=alive)
+    if names := ", ".join(died.values_list("consumer", flat=True)):
+        return Finding("consumers", Level.WARNING, count, f"{count} running; died: {names}")
+    return Finding("consumers", Level.OK, count, f"{count} running")
+
+
+def queue() -> Finding:
+    depth = tasks.queue_depth()
+    if depth is None:
+        text = "it cannot be reached; consumers take their work from the database"
+        return Finding("queue", Level.WARNING, None, text)
+    if not all(
+        Heartbeat.objects.seen_within(CONSUMER_SILENT).values_list("queue_is_up", flat=True)
+    ):
+        return Finding("queue", Level.WARNING, depth, "a consumer cannot reach it")
+    level = Level.WARNING if depth > QUEUE_LONG else Level.OK
+    return Finding("queue", level, depth, f"{depth} tasks wait")
+
+
+def leases() -> Finding:
+    """A lease that ran out is a consumer that died; the next sweep takes the order over."""
+    expired = Order.objects.filter(
+        status__in=WORKABLE, lease_until__lt=Now() - timedelta(seconds=LEASE_FORGOTTEN)
+    )
+    found = expired.aggregate(oldest=Min("lease_until"))["oldest"]
+    if found is None:
+        return Finding("leases", Level.OK, 0, "none ran out unnoticed")
+    age, count = _age(found), expired.count()
+    level = Level.CRITICAL if age > LEASE_LOST else Level.WARNING
+    return Finding("leases", level, count, f"{count} ran out and nobody took over for {age:.0f} s")
+
+
+def due() -> Finding:
+    oldest = Order.objects.free_to_claim().aggregate(oldest=Min("due"))["oldest"]
+    age = 0.0 if oldest is None else _age(oldest)
+    if age < DUE_LATE:
+        return Finding("due", Level.OK, round(age, 1), "no order waits for long")
+    level = Level.CRITICAL if age > DUE_LOST else Level.WARNING
+    return Finding(
+        "due", level, round(age, 1), f"an order has been due for {age:.0f} s: too few workers?"
+    )
+
+
+def uncertain() -> Finding:
+    """Plays that a crash or a site left unknown: their orders' counters will tell."""
+    unknown = Order.objects.exclude(status__in=FINAL).filter(uncertain__gt=0)
+    total = unknown.aggregate(total=Sum("uncertain"))["total"] or 0
+    late = unknown.filter(
+        status=Status.VERIFYING, verify_until__lt=Now() - timedelta(seconds=PROOF_LATE)
+    )
+    if count := late.count():
+        text = f"{count} orders wait for their counters for more than an hour"
+        return Finding("uncertain", Level.WARNING, total, text)
+    return Finding("uncertain", Level.OK, total, f"{total} plays, to be settled by the counters")
+
+
+def held() -> Finding:
+    waiting = Order.objects.filter(status=Status.PAUSED, held_by_site=True)
+    names = sorted(set(waiting.values_list("site__name", flat=True)))
+    if not names:
+        return Finding("held", Level.OK, 0, "no order waits for a site")
+    text = f"orders wait for {', '.join(names)}: its token is missing"
+    return Finding("held", Level.WARNING, waiting.count(), text)
+
+
+def attention() -> Finding:
+    needing = Order.objects.filter(
+        Q(status=Status.AWAITING)
+        | ~Q(attention="") & (~Q(status__in=FINAL) | Q(end_date__gte=Now() - ENDED_LATELY))
+    )
+    count = needing.count()
+    if not count:
+        return Finding("attention", Level.OK, 0, "no order needs a person")
+    newest = needing.aggregate(newest=Max("pk"))["newest"]
+    oid = Order.objects.values_list("oid", flat=True).get(pk=newest)
+    return Finding(
+        "attention", Level.WARNING, count, f"{count} orders need a person, such as {oid}"
+    )
+
+
+def repeating() -> Finding:
+    """Orders whose runs fail again and again: their sites, or we."""
+    failing = Order.objects.filter(status__in=WORKABLE, attempts__gte=3, due__gt=F("create_date"))
+    count = failing.count()
+    level = Level.WARNING if count else Level.OK
+    return Finding("repeating", level, count, f"{count} orders failed three times or more in a row")
+
+
+CHECKS = (consumers, queue, leases, due, uncertain, held, attention, repeating)
+
+
+def worst(findings: list[Finding]) -> Level:
+    return max((finding.level for finding in findings), default=Level.OK)
+
+
+def lines(findings: list[Finding]) -> Iterator[str]:
+    for finding in findings:
+        yield f"{finding.level.name:<8}  {finding.check:<9}  {finding.text}"
+
+
+def _age(moment: object) -> float:
+    return max(0.0, (timezone.now() - moment).total_seconds())  # type: ignore[operator]

@@ -1,0 +1,43 @@
+"""Which consumers live: each writes its row at every sweep and takes it away when it stops. A row
+that grows old is a consumer that died. Nothing depends on it but what `doctor` tells."""
+
+import os
+import socket
+from datetime import timedelta
+
+from django.db import models
+from django.db.models.functions import Now
+
+# Rows of the dead are kept for so long, then the living remove them.
+KEPT = timedelta(days=1)
+
+
+class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
+    def beat(self, consumer: str, *, queue_is_up: bool) -> None:
+        """By the database's clock, as hosts' clocks differ."""
+        values = {"seen": Now(), "queue_is_up": queue_is_up}
+        self.update_or_create(consumer=consumer, defaults=values)
+        self.filter(seen__lt=Now() - KEPT).delete()
+
+    def seen_within(self, seconds: float) -> "HeartbeatQuerySet":
+        return self.filter(seen__gte=Now() - timedelta(seconds=seconds))
+
+
+class Heartbeat(models.Model):
+    consumer = models.CharField(max_length=200, unique=True)
+    started = models.DateTimeField(db_default=Now())
+    seen = models.DateTimeField()
+    queue_is_up = models.BooleanField()
+
+    objects = HeartbeatQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()
+        ordering = ("consumer",)
+
+    def __str__(self) -> str:
+        return self.consumer
+
+
+def this_consumer(pid: int | None = None) -> str:
+    return f"{socket.gethostname()[:150]}:{pid or os.getpid()}"
