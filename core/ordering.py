@@ -10,22 +10,25 @@ from datetime import timedelta
 from decimal import Decimal
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from booster import sites, tasks, verification
 from booster.address import Origin
-from booster.exceptions import OwnershipError, PermanentError, TemporaryError
+from booster.exceptions import OwnershipError, PermanentError, SiteError, TemporaryError
+from booster.sites.trial import Trial, try_once
 from core import money
 from core.models import (
     Customer,
     InsufficientBalanceError,
     LedgerEntry,
     Order,
+    OrderError,
     PricePolicy,
     Site,
     User,
+    VideoBusyError,
 )
-from core.models.orders import VideoBusyError
 
 # A site proved this lately is not asked again while somebody types.
 FRESH = timedelta(seconds=30)
@@ -183,6 +186,27 @@ def verify(site: Site, by: User | None) -> str:
         for order_id in verification.resume_held_orders(site, by):
             tasks.wake(order_id)
     return check.reason
+
+
+def try_site(site: Site, url: str) -> Trial:
+    """Send one play that nobody bought to a video of a site that proves to be ours.
+
+    Raises OrderError when it may not be sent there, and where an open order would take the play
+    for one of its own.
+    """
+    if not site.verified:
+        raise OrderError(_("The site is not verified; plays may not go there yet."))
+    try:
+        path = Origin.parse(site.origin).path_of(url.strip())
+        adapter = sites.adapter(site.adapter, site.recipe)
+        video_id = adapter.video_id(path)
+        verification.confirm(site)
+        target = verification.target_of(site)
+    except SiteError as error:
+        raise OrderError(str(error)) from None
+    if Order.objects.open().filter(site=site, video_id=video_id).exists():
+        raise VideoBusyError(_("Another order already runs on this video."))
+    return try_once(target, adapter, path, f"trial-{site.pk}-{timezone.now():%Y%m%d%H%M%S%f}")
 
 
 def adjust(

@@ -78,6 +78,7 @@ PAGES = {
     "/admin/core/site/{site}/change/": ((OK, OK, OK, NO), (OK, OK, NO, NO)),
     "/admin/core/site/{site}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
     "/admin/core/site/{site}/verify/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/site/{site}/try/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/site/{site}/token/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/sitecheck/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/sitecheck/add/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),

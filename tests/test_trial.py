@@ -7,7 +7,8 @@ import pytest
 
 from booster import sites
 from booster.address import Origin, Target
-from booster.sites.trial import Trial, try_once
+from booster.sites.trial import VERDICTS, Trial, try_once
+from core.theme.words import WORDS
 from tests.peertube_server import PeerTubeServer
 from tests.sites import DemoSite
 
@@ -38,6 +39,7 @@ def test_a_recipe_that_works_moves_the_counter_by_one_and_shows_every_exchange(
     trial = attempt(site)
     assert trial.passed
     assert trial.verdict == "The counter moved by one."
+    assert (trial.before, trial.after) == (before, before + 1)
     assert site.views("harbour-at-dawn") == before + 1
     assert site.plays("try-1") == 1
     read, play, again = trial.exchanges
@@ -67,7 +69,7 @@ def test_a_count_that_cannot_be_read_sends_no_play(site: DemoSite) -> None:
     before = site.views("harbour-at-dawn")
     trial = attempt(site, count_json="no.such.key")
     assert not trial.passed
-    assert trial.moved is None
+    assert trial.before is trial.moved is trial.after is None
     assert "no view count at 'no.such.key'" in trial.verdict
     assert len(trial.exchanges) == 1
     assert site.views("harbour-at-dawn") == before
@@ -94,3 +96,7 @@ def test_a_site_whose_counter_lags_says_for_how_long() -> None:
         trial = try_once(target, sites.adapter("peertube"), f"/w/{video}", "try-1", wait=0)
     assert not trial.passed
     assert "up to 2400 seconds" in trial.verdict
+
+
+def test_every_verdict_can_be_translated() -> None:
+    assert set(VERDICTS) <= set(WORDS)

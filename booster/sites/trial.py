@@ -4,7 +4,9 @@ Law 3 in small: what the site answers to the play proves nothing, its counter do
 """
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
 
 from booster.address import Target
 from booster.client import ANY_ANSWER, Exchange, SiteClient
@@ -13,14 +15,39 @@ from booster.sites.base import SiteAdapter
 
 POLL_SECONDS = 0.5
 
+# The verdicts, for whoever translates them.
+REFUSED: Final = "The site answered %(status)s to the play, which does not count as received."
+MOVED: Final = "The counter moved by one."
+NOT_YET: Final = (
+    "The site took the play, but its counter has not moved yet. "
+    "It may take up to %(seconds)s seconds."
+)
+OTHERS: Final = (
+    "The site took one play, but its counter moved by %(moved)s: others play there, too."
+)
+TROUBLE: Final = "%(reason)s"  # a site's own
+VERDICTS = (REFUSED, MOVED, NOT_YET, OTHERS)
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """What came of it. `exchanges`: every call as it went over the wire, the last readings too."""
 
-    verdict: str  # for staff
-    moved: int | None  # how far the counter moved; None when it could not be read
-    exchanges: tuple[Exchange, ...]
+    words: str  # one of the verdicts above, and what stands in its gaps
+    figures: Mapping[str, str | int]
+    before: int | None = None  # the counter; None when it could not be read
+    moved: int | None = None  # how far it moved since; None when it was not read again
+    exchanges: tuple[Exchange, ...] = field(default=())
+
+    @property
+    def verdict(self) -> str:
+        """For staff."""
+        return self.words % self.figures
+
+    @property
+    def after(self) -> int | None:
+        """The last reading of the counter."""
+        return None if self.before is None or self.moved is None else self.before + self.moved
 
     @property
     def passed(self) -> bool:
@@ -37,7 +64,7 @@ def try_once(
     nothing of the site's: the verdict says it.
     """
     exchanges: list[Exchange] = []
-    moved: int | None = None
+    before: int | None = None
     try:
         with SiteClient(target, exchanges=exchanges) as client:
             video = adapter.video_id(url_path)
@@ -45,8 +72,10 @@ def try_once(
             status, received = _send_one(client, adapter, video, oid)
             moved = _watch(client, adapter, video, before, min(wait, adapter.settle_seconds))
     except SiteError as error:
-        return Trial(str(error), moved, tuple(exchanges))
-    return Trial(_verdict(adapter, status, received, moved), moved, tuple(exchanges))
+        return Trial(TROUBLE, {"reason": str(error)}, before, None, tuple(exchanges))
+    words = _verdict(received, moved)
+    figures = {"status": status, "moved": moved, "seconds": f"{adapter.settle_seconds:g}"}
+    return Trial(words, figures, before, moved, tuple(exchanges))
 
 
 def _send_one(client: SiteClient, adapter: SiteAdapter, video: str, oid: str) -> tuple[int, bool]:
@@ -70,14 +99,9 @@ def _watch(
         time.sleep(POLL_SECONDS)
 
 
-def _verdict(adapter: SiteAdapter, status: int, received: bool, moved: int) -> str:
+def _verdict(received: bool, moved: int) -> str:
     if not received:
-        return f"The site answered {status} to the play, which does not count as received."
-    if moved == 1:
-        return "The counter moved by one."
+        return REFUSED
     if moved == 0:
-        return (
-            "The site took the play, but its counter has not moved yet. "
-            f"It may take up to {adapter.settle_seconds:g} seconds."
-        )
-    return f"The site took one play, but its counter moved by {moved}: others play there, too."
+        return NOT_YET
+    return MOVED if moved == 1 else OTHERS

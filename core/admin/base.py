@@ -27,7 +27,7 @@ from core.models import OrderError, User
 @dataclass(frozen=True, slots=True)
 class Button:
     """A button on an object's page: a link, or a POST that asks `confirm` first where there is
-    one. `ask` labels a line of text, `reason`, that goes with it."""
+    one. `ask` labels a line of text, sent as `field`, that goes with it."""
 
     label: str
     url: str
@@ -35,6 +35,7 @@ class Button:
     post: bool = False
     confirm: str = ""
     ask: str = ""
+    field: str = "reason"
 
 
 class DeskAdmin(admin.ModelAdmin):
@@ -79,11 +80,7 @@ class DeskAdmin(admin.ModelAdmin):
         """One button's POST. What came of it is told and kept in the object's history."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        if not self.has_change_permission(request):
-            raise PermissionDenied
-        obj = self.object_or_404(request, pk)
-        if not self.has_change_permission(request, obj):
-            raise PermissionDenied
+        obj = self.changed_or_404(request, pk)
         try:
             text, level = getattr(self, name)(request, obj)
         except OrderError as error:
@@ -103,6 +100,15 @@ class DeskAdmin(admin.ModelAdmin):
             raise PermissionDenied
         obj = self.object_or_404(request, pk)
         if not self.has_view_permission(request, obj):
+            raise PermissionDenied
+        return obj
+
+    def changed_or_404(self, request: HttpRequest, pk: int) -> Any:
+        """The object, for who may change it."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        obj = self.object_or_404(request, pk)
+        if not self.has_change_permission(request, obj):
             raise PermissionDenied
         return obj
 

@@ -5,7 +5,13 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -20,9 +26,11 @@ from core import ordering
 from core.admin import display
 from core.admin.base import Button, DeskAdmin, ViewOnlyAdmin, list_url, staff
 from core.admin.recipes import RECIPE_FIELDS, RecipeForm
-from core.models import Site, SiteCheck
+from core.models import OrderError, Site, SiteCheck
 
 CHECKS_SHOWN = 10
+# A page of a site may be long; what is wrong with it shows at its beginning.
+EXCHANGE_SHOWN = 4000
 KINDS = [(slug, gettext_lazy(label)) for slug, label in kinds.CHOICES]
 LIMITS = ("max_connections", "max_rate", "resend_percent")
 
@@ -73,8 +81,11 @@ class SiteAdmin(DeskAdmin):
         js = ("office/site-form.js",)
 
     def get_urls(self) -> list[URLPattern]:
-        token = self.own_path("<int:pk>/token/", self.token_view, "token")
-        return [token, *super().get_urls()]
+        own = [
+            self.own_path("<int:pk>/token/", self.token_view, "token"),
+            self.own_path("<int:pk>/try/", self.try_view, "try"),
+        ]
+        return own + super().get_urls()
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         typed = ("name", "origin", "adapter", *LIMITS, "active", "memo")
@@ -108,6 +119,8 @@ class SiteAdmin(DeskAdmin):
         found = []
         if self.has_change_permission(request, obj):
             found.append(self.post_button(obj, "verify", _("Verify now"), tone="primary"))
+            if obj.verified:
+                found.append(self.try_button(obj))
         if request.user.has_perm("core.view_order"):
             found.append(Button(_("Orders"), list_url("order", site__id__exact=obj.pk)))
         if request.user.has_perm("core.view_sitecheck"):
@@ -124,6 +137,48 @@ class SiteAdmin(DeskAdmin):
         else:
             text = _("The site is not verified: %(reason)s")
         return text % {"reason": reason}, messages.WARNING
+
+    def try_button(self, site: Site) -> Button:
+        look = {
+            "confirm": _("Send one play to this video and see whether its counter moves?"),
+            "ask": _("Video address"),
+            "field": "url",
+        }
+        return self.post_button(site, "try", _("Try it"), **look)
+
+    def try_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """One play, and all that was said over the wire."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        site = self.changed_or_404(request, pk)
+        url = request.POST.get("url", "").strip()
+        try:
+            trial = ordering.try_site(site, url)
+        except OrderError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect(self.change_url(site))
+        verdict = _(trial.words) % trial.figures
+        tried = _("Tried with one play of %(url)s: %(verdict)s")
+        self.log_change(request, site, tried % {"url": url, "verdict": verdict})
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Trial"),
+            "opts": self.opts,
+            "media": self.media,
+            "site_tried": site,
+            "url": url,
+            "trial": trial,
+            "verdict": display.tag(verdict, "good" if trial.passed else "warn"),
+            "figures": [
+                (_("Views before"), display.number(trial.before)),
+                (_("Views after"), display.number(trial.after)),
+            ],
+            "exchanges": [
+                (capped(exchange.request), capped(exchange.answer)) for exchange in trial.exchanges
+            ],
+            "buttons": [Button(_("Back"), self.change_url(site)), self.try_button(site)],
+        }
+        return TemplateResponse(request, "desk/site_trial.html", context)
 
     def token_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The ownership file, to be put where the page says."""
@@ -187,6 +242,10 @@ def ownership_of(site: Site) -> dict[str, Any]:
 def notes_of(slug: str) -> str:
     """What the operator of this kind of site must know or set."""
     return _(HttpAdapter.notes if kinds.needs_recipe(slug) else kinds.adapter(slug).notes)
+
+
+def capped(text: str) -> str:
+    return text if len(text) <= EXCHANGE_SHOWN else text[:EXCHANGE_SHOWN] + "\n…"
 
 
 def outcome_tag(check: SiteCheck) -> SafeString:

@@ -13,6 +13,7 @@
     box.querySelector("[data-dialog-do]").textContent = button.textContent;
     line.hidden = !question;
     line.querySelector("span").textContent = question;
+    line.querySelector("input").name = button.dataset.field;
     if (button.dataset.confirm) {
       box.showModal();
     } else {
