@@ -54,6 +54,7 @@ MIDDLEWARE = (
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "office.unavailable.UnavailableMiddleware",
 )
 
 ROOT_URLCONF = "office.urls"
