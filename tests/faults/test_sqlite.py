@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import threading
 import time
+import uuid
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -12,8 +13,8 @@ import pytest
 from django.db import OperationalError, connection, connections
 
 from core.auditing import differences
-from core.models import Customer, LedgerEntry, Order
-from tests.faults.trial import Trial, size
+from core.models import Customer, LedgerEntry, Order, User
+from tests.faults.trial import VIDEOS, Trial, size
 from tests.office import Office, wait_for, working_in
 
 pytestmark = pytest.mark.parametrize("office", ["sqlite"], indirect=True)
@@ -63,6 +64,29 @@ def test_a_writer_that_holds_the_lock_delays_an_order_or_refuses_it_whole(trial,
             holder.join()
     row("SQLite locked", f"{placed} orders waited up to {longest:.1f} s, {refused} refused whole")
     assert list(differences()) == []
+
+
+def test_staff_who_meet_a_locked_database_are_told_to_try_again(trial, row, client):
+    client.force_login(User.objects.create_superuser("stella"))
+    erin = trial.customer("erin", "50.00")
+    form = {
+        "customer": erin.pk,
+        "url": trial.demo_site.address(f"v{next(VIDEOS)}"),
+        "count": 10_000,
+        "request_key": str(uuid.uuid4()),
+    }
+    connections["default"].settings_dict["OPTIONS"]["timeout"] = 0.2
+    connections["default"].close()
+    before = money()
+    holder = hold_the_lock(trial.office.data_dir / "office.sqlite3", 1.5)
+    answer = client.post("/admin/core/order/add/", form)
+    holder.join()
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    assert "try again" in answer.content.decode()
+    assert money() == before
+    assert client.post("/admin/core/order/add/", form).status_code == 302
+    assert money() == (before[0] + 1, before[1] + 1, before[2] - 5)
+    row("the admin on a locked SQLite", "told to try again, then saved once")
 
 
 def test_a_database_that_fills_up_takes_an_order_whole_or_not_at_all(trial, row):
