@@ -14,15 +14,15 @@ LARGEST_WINDOW = 20_000
 
 
 class OrderBook:
-    """One run's windows under one lease. `rate`: plays a second that the run may send at most;
-    `most`: how many plays the run may reserve by now, None for all that were bought."""
+    """One run's windows under one lease. `rate`: plays a second that the run may send at most now,
+    asked before each window; `most`: how many plays it may reserve by now, None for all bought."""
 
     def __init__(
         self,
         lease: Lease,
         *,
         connections: int,
-        rate: float,
+        rate: Callable[[], float],
         may_go_on: Callable[[], bool],
         most: Callable[[], int] | None = None,
     ) -> None:
@@ -72,7 +72,8 @@ class OrderBook:
     def _window(self, count: int) -> Window | None:
         if not count:
             return None
-        return Window(self._lease.order.sequence - count + 1, count, self._lease.expires)
+        first = self._lease.order.sequence - count + 1
+        return Window(first, count, self._lease.expires, self._rate())
 
     def _learn_size(self, window: Window) -> None:
         """Follow the speed of the wire, at most doubling."""
@@ -82,7 +83,7 @@ class OrderBook:
         self._size = min(int(speed * WINDOW_SECONDS) + 1, 2 * self._size, LARGEST_WINDOW)
 
     def _next_size(self) -> int:
-        size = max(1, min(self._size, int(self._rate * WINDOW_SECONDS)))
+        size = max(1, min(self._size, int(self._rate() * WINDOW_SECONDS)))
         order = self._lease.order
         if self._most is not None:
             size = min(size, self._most() - order.reserved)

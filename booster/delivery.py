@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 # An order goes on for so long; when others wait, for at least the shorter time.
 SLICE_SECONDS = 20.0
 SHARED_SLICE_SECONDS = 3.0
+# A drip-fed order sends what is due at once and holds no worker in between.
+DRIP_SECONDS = 5.0
 # An answer that hangs, and the play sent again that hangs as well, end within one lease.
 ANSWER_SECONDS = 12.0
 # How often a run looks whether it was canceled.
@@ -140,7 +142,7 @@ class Delivery:
         book = OrderBook(
             self.lease,
             connections=limits.connections,
-            rate=limits.rate or self.site.max_rate,
+            rate=self._rate,
             may_go_on=self._may_go_on,
             most=(lambda: plan.due(time.time())) if plan else None,
         )
@@ -164,18 +166,20 @@ class Delivery:
                 raise TemporaryError(report.reason, retry_after=report.retry_after)
             case "expired":
                 raise LeaseLost("the lease ran out while sending")
-        delay = self._seconds_to_next(plan) if plan else 0.0
+        delay = max(DRIP_SECONDS, self._seconds_to_next(plan)) if plan else 0.0
         self.lease.release(delay)
         return delay
 
     def _limits(self) -> Limits:
         """The site's ceilings, shared evenly by the orders that run on it now, on all hosts."""
-        running = orders_on(self.site)
         return Limits(
-            connections=max(1, self.site.max_connections // running),
-            rate=max(1.0, self.site.max_rate / running),
+            connections=max(1, self.site.max_connections // orders_on(self.site)),
+            rate=self._rate(),
             answer_timeout=ANSWER_SECONDS,
         )
+
+    def _rate(self) -> float:
+        return max(1.0, self.site.max_rate / orders_on(self.site))
 
     def _drip_plan(self) -> DripPlan | None:
         order = self.order

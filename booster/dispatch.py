@@ -167,6 +167,8 @@ class Dispatch:
 
     def add(self, batch: Batch) -> None:
         """One more window; when all has stopped, none of it is sent."""
+        if batch.window.rate is not None and self._bucket is not None:
+            self._bucket.change(batch.window.rate, monotonic())
         self._batches.append(batch)
         self._live.append(batch)
         if self.stopped:

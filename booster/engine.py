@@ -35,6 +35,7 @@ class Window:
     first: int
     count: int  # at least 1
     expires: float  # time.monotonic() after which nothing more of it is sent (the lease)
+    rate: float | None = None  # plays a second from here on, where Limits has a rate
 
 
 @dataclass(slots=True)

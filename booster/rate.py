@@ -40,6 +40,15 @@ class TokenBucket:
         self._tokens -= taken
         return taken
 
+    def change(self, rate: float, now: float) -> None:
+        """Another rate from now on; what was saved up at the old one stays within the new."""
+        if not rate > 0:
+            raise ValueError(f"not a rate: {rate}")
+        self._fill(now)
+        self._rate = rate
+        self._most = 1.0 + rate * BURST_SECONDS
+        self._tokens = min(self._tokens, self._most)
+
     def give_back(self, unused: int) -> None:
         """Tokens taken for plays that did not start after all."""
         self._tokens += unused

@@ -206,3 +206,21 @@ def test_the_first_play_comes_within_half_a_second_of_the_save(office, site, eri
     wait_for(lambda: demo_site.plays(order.oid) > 0, 5, "the first play")
     assert time.monotonic() - saved < 2.0  # half a second where the machine is not shared
     ended(order)
+
+
+def test_orders_that_run_at_once_share_the_sites_ceiling(office, site, erin, demo_site):
+    Site.objects.update(max_rate=1_000)
+    office.consumer()
+    first = place(erin, demo_site.address(VIDEO))
+    running(first, 200)
+    second = place(erin, demo_site.address("v1"))
+    running(second, 200)
+    time.sleep(1)  # until the first has seen the second
+    before, began = demo_site.plays(first.oid) + demo_site.plays(second.oid), time.monotonic()
+    time.sleep(3)
+    sent = demo_site.plays(first.oid) + demo_site.plays(second.oid) - before
+    assert sent / (time.monotonic() - began) < 1_250
+    for order in (first, second):
+        order.refresh_from_db()
+        cancel(order, by=None)
+        ended(order)

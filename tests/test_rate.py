@@ -183,3 +183,12 @@ def test_the_width_stays_between_one_and_the_most(
         )
         assert 1 <= slow_down.width <= most
         assert 0 <= pause <= 2
+
+
+def test_a_bucket_follows_a_rate_that_changes():
+    bucket = TokenBucket(100.0, now=0.0)
+    assert bucket.take(0.0, 10) == 1
+    bucket.change(10.0, now=0.1)  # ten tokens were saved up; more than half a second's are lost
+    assert bucket.take(0.1, 100) == 6
+    assert bucket.take(1.1, 100) == 6
+    assert bucket.wait(1.1) == pytest.approx(0.1)
