@@ -99,7 +99,9 @@ def faults(catalogue: Path) -> Iterator[str]:
         for text in texts:
             if not text or entry.fuzzy:
                 yield f"not translated: {entry.msgid!r}"
-            elif set(PLACEHOLDER.findall(text)) != set(PLACEHOLDER.findall(entry.msgid)):
+            elif set(PLACEHOLDER.findall(text)) != set(
+                PLACEHOLDER.findall(entry.msgid_plural or entry.msgid)
+            ):
                 yield f"other placeholders: {entry.msgid!r} -> {text!r}"
     compiled = polib.mofile(catalogue.with_suffix(".mo"))
     if {e.msgid: (e.msgstr, e.msgstr_plural) for e in compiled} != {
