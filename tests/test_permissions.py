@@ -49,6 +49,8 @@ PAGES = {
     "/admin/core/customer/{customer}/change/": ((OK, OK, OK, NO), (OK, OK, NO, NO)),
     "/admin/core/customer/{customer}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
     "/admin/core/customer/import/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/chargerecord/import/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/order/import/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
     "/admin/core/importjob/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/importjob/add/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
     "/admin/core/importjob/{job}/change/": ((OK, OK, OK, NO), (GO, NO, NO, NO)),

@@ -15,8 +15,9 @@ from core import money, resources
 from core.admin import display
 from core.admin.base import DeskAdmin, staff
 from core.admin.exchange import ExportAdmin
+from core.admin.imports import BulkImportAdmin
 from core.admin.once import OnceAdmin, OnceForm
-from core.models import ChargeRecord, LedgerEntry, PricePolicy
+from core.models import ChargeRecord, ImportJob, LedgerEntry, PricePolicy
 from core.ordering import adjust, balance_error
 
 
@@ -59,7 +60,9 @@ class ChargeForm(OnceForm):
 
 
 @admin.register(ChargeRecord)
-class ChargeRecordAdmin(BookAdmin):
+class ChargeRecordAdmin(BulkImportAdmin, BookAdmin):
+    import_kind = ImportJob.Kind.CHARGES
+    import_export_change_list_template = "admin/import_export/change_list_import_export.html"
     once_form = ChargeForm
     list_display = ("id", "customer_link", "shown_amount", "memo", "creator", "create_date")
     list_select_related = ("customer", "creator")

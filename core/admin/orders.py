@@ -19,12 +19,14 @@ from core import ordering, resources
 from core.admin import display
 from core.admin.base import Button, ViewOnlyAdmin, staff
 from core.admin.exchange import ExportAdmin
+from core.admin.imports import BulkImportAdmin
 from core.admin.once import OnceAdmin, OnceForm
 from core.models import (
     FLOW,
     OPEN,
     CounterReading,
     Customer,
+    ImportJob,
     Order,
     OrderEvent,
     PricePolicy,
@@ -116,7 +118,9 @@ class AttentionFilter(admin.SimpleListFilter):
 
 
 @admin.register(Order)
-class OrderAdmin(ExportAdmin, OnceAdmin):
+class OrderAdmin(BulkImportAdmin, ExportAdmin, OnceAdmin):
+    import_kind = ImportJob.Kind.ORDERS
+    import_export_change_list_template = "admin/import_export/change_list_import_export.html"
     once_form = OrderForm
     change_form_template = "desk/order_form.html"
     object_actions = ("cancel", "retry")

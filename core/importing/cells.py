@@ -93,7 +93,7 @@ def switches(cells: Sequence[str]) -> Parsed:
     return [WORDS.get(word) for word in words], reasons(words, check)
 
 
-def amounts(digits: int, *, empty: str | None = None) -> Parser:
+def amounts(digits: int, *, empty: str | None = None, least: Decimal | None = None) -> Parser:
     """Money with at most so many digits before the point, as its text; `empty` stands for a cell
     without any, None refuses it."""
     shape = re.compile(rf"[0-9]{{1,{digits}}}(?:\.[0-9]{{1,2}})?")
@@ -101,9 +101,15 @@ def amounts(digits: int, *, empty: str | None = None) -> Parser:
     def parse(cells: Sequence[str]) -> Parsed:
         if empty is not None and "" in cells:
             cells = [cell or empty for cell in cells]
-        if all(map(shape.fullmatch, cells)):
+        if all(map(shape.fullmatch, cells)) and (least is None or all(map(Decimal, cells))):
             return cells, {}
-        return cells, reasons(cells, lambda cell: check_amount(cell, digits))
+
+        def check(cell: str) -> None:
+            check_amount(cell, digits)
+            if least is not None and Decimal(cell) < least:
+                raise ValidationError(_("Less than %(least)s.") % {"least": least})
+
+        return cells, reasons(cells, check)
 
     return parse
 
@@ -129,6 +135,7 @@ def check_amount(cell: str, digits: int) -> None:
 
 
 def counts(cells: Sequence[str]) -> Parsed:
+    """Whole numbers as int; 0 stands for one that is none."""
     if all(map(COUNT.fullmatch, cells)):
         return list(map(int, cells)), {}
 

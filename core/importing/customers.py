@@ -15,10 +15,9 @@ from django.utils.translation import gettext as _
 
 from core.importing import cells, tables
 from core.importing.batch import Batch, Plan, RowError
-from core.importing.columns import Layout
+from core.importing.kind import Kind
 from core.importing.rows import Row
 from core.models import Customer, LedgerEntry
-from core.models.imports import ImportJob
 from core.money import quantize
 
 PLAIN = ("mobile", "active", "memo")
@@ -34,7 +33,7 @@ class Known:
     memo: str
 
 
-class CustomerRows:
+class CustomerRows(Kind):
     """Blocks of a file of customers against the database."""
 
     updates: ClassVar[bool] = True
@@ -48,41 +47,22 @@ class CustomerRows:
         "memo": cells.memos,
     }
 
-    def __init__(self, job: ImportJob, layout: Layout) -> None:
-        self.job = job
-        self.layout = layout
-
     def keys(self, rows: list[Row]) -> list[str]:
-        """What may stand in a file once."""
         return cells.texts([row[self.layout.places["username"]] for row in rows])
 
     def plan(self, batch: Batch, first_lines: Mapping[str, int]) -> Plan:
-        """`first_lines`: where each name that stands in the file twice stands first."""
-        names = batch.values["username"]
-        if first_lines:
-            batch.drop(self._repeated(batch, first_lines))
-            names = batch.values["username"]
-        known = known_customers(names)
+        self.drop_repeated(batch, "username", first_lines)
+        known = known_customers(batch.values["username"])
         if not known:
             return self._all_new(batch)
         openings = opening_balances(known) if "balance" in batch.values else {}
         return self._compared(batch, known, openings)
 
     def write(self, plan: Plan) -> None:
-        """In the caller's transaction."""
         if plan.created:
             self._insert(plan.new)
         if plan.changed:
             tables.update(Customer, PLAIN, plan.changed)
-
-    def _repeated(self, batch: Batch, first_lines: Mapping[str, int]) -> dict[int, list[RowError]]:
-        found = {}
-        for place, name in enumerate(batch.values["username"]):
-            line, first = batch.lines[place], first_lines.get(name)
-            if first is not None and first != line:
-                reason = _("Stands in the file before, in line %(line)s.") % {"line": first}
-                found[place] = [RowError(line, "username", name, reason)]
-        return found
 
     def _all_new(self, batch: Batch) -> Plan:
         amount = sum(map(Decimal, batch.values.get("balance", ())), Decimal(0))

@@ -24,8 +24,11 @@ from core.crashpoints import reach
 from core.formulas import escape_formula
 from core.importing import store, tables
 from core.importing.batch import Batch, Plan, RowError
+from core.importing.charges import ChargeRows
 from core.importing.columns import layout_of
 from core.importing.customers import CustomerRows
+from core.importing.kind import Kind
+from core.importing.orders import OrderRows
 from core.importing.repeats import Repeats
 from core.importing.rows import Block, Row, Table, opened
 from core.importing.survey import FileError, digest_of, survey
@@ -34,7 +37,11 @@ from core.models.imports import ImportJob
 
 logger = logging.getLogger(__name__)
 
-KINDS = {ImportJob.Kind.CUSTOMERS: CustomerRows}
+KINDS: dict[ImportJob.Kind, type[Kind]] = {
+    ImportJob.Kind.CUSTOMERS: CustomerRows,
+    ImportJob.Kind.CHARGES: ChargeRows,
+    ImportJob.Kind.ORDERS: OrderRows,
+}
 TRIES = 3
 PROGRESS_SECONDS = 0.2
 BEAT_SECONDS = 10
@@ -216,7 +223,7 @@ class Run:
         self,
         block: Block,
         table: Table,
-        rows: CustomerRows,
+        rows: Kind,
         refused: BinaryIO,
         first_lines: Mapping[str, int],
     ) -> None:
@@ -235,7 +242,7 @@ class Run:
             )
 
     @contextmanager
-    def _table(self) -> Iterator[tuple[Table, CustomerRows]]:
+    def _table(self) -> Iterator[tuple[Table, Kind]]:
         kind = KINDS[ImportJob.Kind(self.job.kind)]
         with opened(store.path_of(self.job, store.UPLOAD), self.job.encoding) as table:
             layout = layout_of(table.header, kind.required, kind.optional)

@@ -137,6 +137,16 @@ def among(values: Sequence[str]) -> RawSQL:
     return RawSQL("SELECT unnest(%s::text[])", [list(values)])
 
 
+def request_keys(model: type[models.Model], keys: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """Which of these keys stand in the table."""
+    if connection.vendor == "sqlite":
+        those = among([key.hex for key in keys])
+    else:
+        those = RawSQL("SELECT unnest(%s::uuid[])", [list(keys)])
+    found = model._default_manager.filter(request_key__in=those).order_by()
+    return set(found.values_list("request_key", flat=True))
+
+
 def default_of(field: Any) -> Any:
     return timezone.now() if getattr(field, "auto_now_add", False) else field.get_default()
 

@@ -1,0 +1,47 @@
+"""Customers whose balances a block moves: looked up by name in one query, locked, written back."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from core.importing import tables
+from core.importing.batch import Batch, RowError
+from core.models import Customer
+
+
+@dataclass(slots=True)
+class Account:
+    """`balance` is what it will be after the rows seen so far."""
+
+    pk: int
+    active: bool
+    balance: Decimal
+
+
+def accounts_of(names: Sequence[str]) -> dict[str, Account]:
+    """By username. Inside a transaction they are ours until it ends."""
+    rows = Customer.objects.filter(username__in=tables.among(names)).order_by("pk")
+    if connection.in_atomic_block:
+        rows = rows.select_for_update()
+    found = rows.values_list("username", "pk", "active", "balance")
+    return {name: Account(pk, active, balance) for name, pk, active, balance in found}
+
+
+def drop_unknown(batch: Batch, accounts: Mapping[str, Account]) -> None:
+    faults = {}
+    for place, name in enumerate(batch.values["username"]):
+        account = accounts.get(name)
+        if account is not None and account.active:
+            continue
+        reason = _("There is no customer with this username.")
+        if account is not None:
+            reason = _("This customer is switched off.")
+        faults[place] = [RowError(batch.lines[place], "username", name, reason)]
+    batch.drop(faults)
+
+
+def write_balances(accounts: Iterable[Account]) -> None:
+    tables.update(Customer, ("balance",), [(str(one.balance), one.pk) for one in accounts])

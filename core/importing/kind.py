@@ -1,0 +1,59 @@
+"""What every kind of file has in common: its columns, and a block against the database."""
+
+import uuid
+from collections.abc import Mapping
+from typing import ClassVar
+
+from django.utils.translation import gettext as _
+
+from core.importing import cells
+from core.importing.batch import Batch, Plan, RowError
+from core.importing.columns import Layout
+from core.importing.rows import Row
+from core.models import ImportJob
+
+# Of the keys that rows without a name of their own get.
+ROWS = uuid.UUID("6f1d2f9e-6c1b-4a53-9c0e-2f2a3c0f7b11")
+
+
+class Kind:
+    """One pass over one file."""
+
+    # Whether it can also change what is there already.
+    updates: ClassVar[bool] = False
+    required: ClassVar[tuple[str, ...]]
+    optional: ClassVar[tuple[str, ...]]
+    parsers: ClassVar[Mapping[str, cells.Parser]]
+
+    def __init__(self, job: ImportJob, layout: Layout) -> None:
+        self.job = job
+        self.layout = layout
+
+    def keys(self, rows: list[Row]) -> list[str]:
+        """What may stand in a file once, one a row; empty where everything may be repeated."""
+        return []
+
+    def plan(self, batch: Batch, first_lines: Mapping[str, int]) -> Plan:
+        """What this batch would do; rows that cannot fall out. `first_lines`: where each key that
+        stands in the file more than once stands first."""
+        raise NotImplementedError
+
+    def write(self, plan: Plan) -> None:
+        """Do it, in the caller's transaction."""
+        raise NotImplementedError
+
+    def drop_repeated(self, batch: Batch, column: str, first_lines: Mapping[str, int]) -> None:
+        if not first_lines:
+            return
+        faults = {}
+        for place, key in enumerate(self.keys(batch.rows)):
+            line, first = batch.lines[place], first_lines.get(key)
+            if first is not None and first != line:
+                value = str(batch.values[column][place])
+                reason = _("Stands in the file before, in line %(line)s.") % {"line": first}
+                faults[place] = [RowError(line, column, value, reason)]
+        batch.drop(faults)
+
+    def row_keys(self, batch: Batch) -> list[uuid.UUID]:
+        """The same row of the very same file has the same key, whenever it is uploaded."""
+        return [uuid.uuid5(ROWS, f"{self.job.sha256}:{line}") for line in batch.lines]

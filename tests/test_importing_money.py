@@ -1,0 +1,173 @@
+"""Top-ups and orders in bulk: paid for once, by the balance that is there, all or the good ones."""
+
+from decimal import Decimal
+
+import pytest
+
+from core.auditing import differences
+from core.importing import jobs, rows, store
+from core.importing.uploads import new_job
+from core.models import ChargeRecord, Customer, ImportJob, LedgerEntry, Order, Site, Status
+
+CHARGES, ORDERS = ImportJob.Kind.CHARGES, ImportJob.Kind.ORDERS
+
+
+@pytest.fixture(autouse=True)
+def data_dir(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+
+
+@pytest.fixture
+def erin(office):
+    customer = Customer.objects.create(username="erin")
+    ChargeRecord.objects.create(customer=customer, amount=Decimal("20.00"))
+    return customer
+
+
+@pytest.fixture
+def frank(office):
+    return Customer.objects.create(username="frank")
+
+
+@pytest.fixture
+def site(office, demo_site):
+    token = demo_site.token()
+    yield Site.objects.create(name="Harbour", origin=demo_site.url, token=token)
+    demo_site.remove_token(token)
+
+
+def checked(kind: ImportJob.Kind, text: str) -> ImportJob:
+    job = new_job(kind, "rows.csv", iter([text.encode()]), creator=None)
+    jobs.run(job.pk)
+    job.refresh_from_db()
+    assert job.status == ImportJob.Status.CHECKED, job.reason
+    return job
+
+
+def imported(kind: ImportJob.Kind, text: str, *, partial: bool = False) -> ImportJob:
+    job = checked(kind, text)
+    job.start_import(partial=partial)
+    jobs.run(job.pk)
+    job.refresh_from_db()
+    return job
+
+
+def reasons(job: ImportJob) -> list[str]:
+    return [f"{line} {column}: {why}" for line, column, _value, why in store.first_errors(job, 99)]
+
+
+def balance(customer: Customer) -> Decimal:
+    customer.refresh_from_db()
+    return customer.balance
+
+
+def orders_of(site, *videos: str, username: str = "erin", count: int = 10_000) -> str:
+    lines = (f"{username},{site.origin}/videos/{video},{count}\n" for video in videos)
+    return "username,url,count\n" + "".join(lines)
+
+
+def test_top_ups_are_charged_one_by_one_through_the_ledger(erin, frank):
+    job = imported(CHARGES, "用户名,金额,备注\nerin,5,a\nfrank,2.50,b\nerin,1.25,\n")
+    assert (job.status, job.created, job.amount) == (ImportJob.Status.DONE, 3, Decimal("8.75"))
+    assert (balance(erin), balance(frank)) == (Decimal("26.25"), Decimal("2.50"))
+    entries = LedgerEntry.objects.filter(customer=erin).order_by("id")
+    assert [entry.balance_after for entry in entries] == [20, 25, Decimal("26.25")]
+    assert ChargeRecord.objects.filter(memo="a", amount=5, customer=erin).count() == 1
+    assert list(differences()) == []
+
+
+def test_the_same_file_of_top_ups_charges_nobody_twice(erin):
+    text = "username,amount\nerin,5\nerin,5\n"
+    assert imported(CHARGES, text).created == 2
+    again = imported(CHARGES, text)
+    assert (again.created, again.unchanged) == (0, 2)
+    assert balance(erin) == 30
+
+
+def test_top_ups_of_nobody_and_of_nothing_are_refused(erin, frank):
+    Customer.objects.filter(pk=frank.pk).update(active=False)
+    job = checked(CHARGES, "username,amount\nerin,0.00\nfrank,1\nnobody,1\nerin,100000000\n")
+    assert reasons(job) == [
+        "2 amount: Less than 0.01.",
+        "5 amount: Larger than 99,999,999.99.",
+        "3 username: This customer is switched off.",
+        "4 username: There is no customer with this username.",
+    ]
+    assert balance(erin) == 20
+
+
+def test_orders_are_paid_for_and_placed_as_the_form_does(erin, site, demo_site):
+    job = imported(ORDERS, orders_of(site, "extra-1", "extra-2", count=20_000))
+    assert (job.status, job.created, job.amount) == (ImportJob.Status.DONE, 2, 18)
+    first, second = Order.objects.order_by("id")
+    assert (first.status, first.price, first.site, first.video_id) == (
+        Status.PENDING,
+        9,
+        site,
+        "extra-1",
+    )
+    assert first.oid.startswith(f"{erin.pk}-20")
+    assert first.oid != second.oid
+    assert [event.to_status for event in first.events.all()] == [Status.PENDING]
+    assert [entry.balance_after for entry in LedgerEntry.objects.order_by("id")] == [20, 11, 2]
+    assert balance(erin) == 2
+    assert list(differences()) == []
+
+
+def test_balances_are_checked_over_all_rows_of_a_customer(erin, frank, site, monkeypatch):
+    monkeypatch.setattr(rows.Table.blocks, "__kwdefaults__", {"skip": 0, "size": 2})
+    job = checked(ORDERS, orders_of(site, *(f"extra-{row}" for row in range(6))))
+    assert (job.created, job.amount) == (4, 20)
+    assert reasons(job) == [
+        "6 username: The balance is short by 5.00.",
+        "7 username: The balance is short by 5.00.",
+    ]
+    assert not Order.objects.exists()
+    job.start_import(partial=True)
+    jobs.run(job.pk)
+    job.refresh_from_db()
+    assert (job.created, job.rejected) == (4, 2)
+    assert balance(erin) == 0
+    assert list(differences()) == []
+
+
+def test_money_spent_since_the_check_stops_the_whole_file(erin, site):
+    job = checked(ORDERS, orders_of(site, "extra-1", "extra-2", count=20_000))
+    imported(ORDERS, orders_of(site, "extra-3"))
+    job.start_import(partial=False)
+    jobs.run(job.pk)
+    job.refresh_from_db()
+    assert job.status == ImportJob.Status.REFUSED
+    assert "line 3 became wrong: The balance is short by 3.00." in job.reason
+    assert (Order.objects.count(), balance(erin)) == (1, 15)
+
+
+def test_the_same_file_of_orders_places_none_twice(erin, site):
+    text = orders_of(site, "extra-1", "extra-2")
+    imported(ORDERS, text)
+    again = imported(ORDERS, text)
+    assert (again.created, again.unchanged, again.rejected) == (0, 2, 0)
+    assert (Order.objects.count(), balance(erin)) == (2, 10)
+
+
+def test_orders_that_the_form_would_refuse_are_refused(erin, frank, site, demo_site):
+    imported(ORDERS, orders_of(site, "extra-9"))
+    text = orders_of(site, "extra-9", "extra-1", "extra-1")
+    text += f"erin,https://example.com/videos/1,10000\nerin,{site.origin}/about,10000\n"
+    text += f"erin,{site.origin}/videos/extra-2,9\nerin,{site.origin}/videos/extra-3,ten\n"
+    text += f"frank,{site.origin}/videos/extra-4,10000\n"
+    told = "\n".join(reasons(checked(ORDERS, text)))
+    for reason in (
+        "2 url: Another order already runs on this video.",
+        "4 url: Stands in the file before, in line 3.",
+        "5 url: https://example.com is not one of our sites.",
+        "6 url: ",
+        "7 count: The smallest order is 10,000 plays.",
+        "8 count: Not a whole number in the digits 0 to 9.",
+        "9 username: The balance is short by 5.00.",
+    ):
+        assert reason in told
+    demo_site.remove_token(site.token)
+    Site.objects.update(verified_at=None)
+    assert "The site is not verified" in reasons(checked(ORDERS, orders_of(site, "extra-5")))[0]
+    assert Order.objects.count() == 1
