@@ -179,6 +179,13 @@ def retry(order: Order, by: User) -> None:
         tasks.wake_on_commit(order.pk)
 
 
+def approve(order: Order, by: User) -> None:
+    """Let an order that awaited approval be delivered."""
+    with transaction.atomic():
+        order.approve(by)
+        tasks.wake_on_commit(order.pk)
+
+
 def verify(site: Site, by: User | None) -> str:
     """Check a site now and let the orders go on that waited for it; what to tell the staff."""
     check = verification.verify(site, by)

@@ -40,6 +40,8 @@ PAGES = {
     "/admin/core/order/{order}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
     "/admin/core/order/{order}/progress/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/order/{order}/cancel/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/order/{order}/approve/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/order/{order}/seen/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/order/{order}/retry/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/order/quote/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
     "/admin/core/order/progress/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),

@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import URLPattern, reverse
@@ -23,7 +22,6 @@ from core.admin.imports import BulkImportAdmin
 from core.admin.once import OnceAdmin, OnceForm
 from core.models import (
     FLOW,
-    OPEN,
     CounterReading,
     Customer,
     ImportJob,
@@ -31,6 +29,7 @@ from core.models import (
     OrderEvent,
     PricePolicy,
     Status,
+    User,
 )
 from core.ordering import Quote
 
@@ -113,7 +112,7 @@ class AttentionFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if self.value() == "1":
-            return queryset.filter(~Q(attention="") | Q(status=Status.AWAITING), status__in=OPEN)
+            return queryset.needing_a_person()
         return queryset
 
 
@@ -123,7 +122,7 @@ class OrderAdmin(BulkImportAdmin, ExportAdmin, OnceAdmin):
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
     once_form = OrderForm
     change_form_template = "desk/order_form.html"
-    object_actions = ("cancel", "retry")
+    object_actions = ("approve", "seen", "cancel", "retry")
     asks_network = True
     list_display = (
         *("oid", "customer_link", "progress", "plays", "shown_price", "state"),
@@ -191,14 +190,19 @@ class OrderAdmin(BulkImportAdmin, ExportAdmin, OnceAdmin):
     def buttons(self, request: HttpRequest, obj: Order) -> list[Button]:
         found = []
         if self.has_change_permission(request, obj):
-            found += self.changing_buttons(obj)
+            found += self.changing_buttons(obj, staff(request))
         if obj.is_final and self.has_add_permission(request):
             found.append(Button(_("Order again"), again_url(obj), tone="primary"))
         return found
 
-    def changing_buttons(self, order: Order) -> list[Button]:
+    def changing_buttons(self, order: Order, user: User) -> list[Button]:
         """Where FLOW leads; the model decides again when the button is pressed."""
         found = []
+        if order.status == Status.AWAITING and order.creator_id != user.pk:
+            look = {"tone": "primary", "confirm": _("Let this order be delivered?")}
+            found.append(self.post_button(order, "approve", _("Approve"), **look))
+        if order.attention:
+            found.append(self.post_button(order, "seen", _("Mark as seen"), tone="primary"))
         if Status.CANCELED in FLOW[Status(order.status)] and not order.cancel_requested:
             look = {
                 "tone": "danger",
@@ -210,6 +214,15 @@ class OrderAdmin(BulkImportAdmin, ExportAdmin, OnceAdmin):
             look = {"tone": "warning", "confirm": _("Go on with this order now?")}
             found.append(self.post_button(order, "retry", _("Retry now"), **look))
         return found
+
+    def approve(self, request: HttpRequest, order: Order) -> tuple[str, int]:
+        ordering.approve(order, staff(request))
+        return _("The order is approved and goes on now."), messages.SUCCESS
+
+    def seen(self, request: HttpRequest, order: Order) -> tuple[str, int]:
+        remark = order.attention
+        order.mark_seen()
+        return _("Marked as seen: %(remark)s") % {"remark": remark}, messages.SUCCESS
 
     def cancel(self, request: HttpRequest, order: Order) -> tuple[str, int]:
         ordering.cancel(order, staff(request), request.POST.get("reason", "").strip())

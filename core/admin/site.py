@@ -95,9 +95,8 @@ def by_status() -> list[dict[str, Any]]:
 
 
 def attention() -> Any:
-    """Open orders that wait for a person, the oldest first."""
-    waiting = ~Q(attention="") | Q(status=Status.AWAITING)
-    return Order.objects.with_names().filter(waiting, status__in=OPEN).order_by("pk")
+    """Orders that wait for a person, the oldest first."""
+    return Order.objects.needing_a_person().with_names().order_by("pk")
 
 
 def sites() -> Any:

@@ -90,6 +90,12 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def open(self) -> "OrderQuerySet":
         return self.filter(status__in=OPEN)
 
+    def needing_a_person(self) -> "OrderQuerySet":
+        """With a remark nobody has marked as seen, ended or not; or waiting for approval. Their
+        ids first, on indexes alone: SQLite would walk all orders in the order of the list."""
+        waiting = Order.objects.filter(Q(attention__gt="") | Q(status=Status.AWAITING))
+        return self.filter(pk__in=waiting.values("pk"))
+
     def free_to_claim(self) -> "OrderQuerySet":
         """Due, and leased to nobody. The database's clock decides: hosts' clocks differ."""
         return self.filter(
@@ -151,7 +157,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
                 reach("before-debit")
                 order._pay(LedgerEntry.Kind.ORDER, -price, creator)
                 reach("after-debit")
-                order._log(None, Status.PENDING, creator, "")
+                order._log((None, Status.PENDING), creator, "")
                 reach("before-commit")
         except IntegrityError:
             if placed := self.filter(request_key=request_key).first():
@@ -258,6 +264,7 @@ class Order(models.Model):
             models.Index(fields=["create_date", "id"], name="order_created"),
             models.Index(fields=["status", "create_date", "id"], name="order_status_created"),
             models.Index(fields=["due"], name="order_due", condition=Q(status__in=WORKABLE)),
+            models.Index(fields=["attention"], name="order_remarks", condition=Q(attention__gt="")),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -315,7 +322,17 @@ class Order(models.Model):
         self._transition(to, under=under, why=why, **changes)
 
     def approve(self, by: User) -> None:
+        """Four eyes: whoever made the order lets somebody else decide."""
+        if self.creator_id == by.pk:
+            raise OrderError(_("Somebody else than its creator has to approve an order."))
         self._transition(Status.PENDING, by=by, due=Now())
+
+    def mark_seen(self) -> None:
+        """A person took note of the remark. One that was written since is another."""
+        seen = Order.objects.filter(pk=self.pk, attention=self.attention).exclude(attention="")
+        if seen.update(attention="") != 1:
+            raise OrderError(_("The remark changed or was marked as seen before; look again."))
+        self.attention = ""
 
     def hold_for_site(self, why: str, *, under: int) -> None:
         """Pause until the site proves its token again; nothing is lost and nothing fails."""
@@ -344,7 +361,7 @@ class Order(models.Model):
             asked = Order.objects.filter(pk=self.pk, status=Status.RUNNING, cancel_requested=False)
             with transaction.atomic():
                 if asked.update(cancel_requested=True, due=Now()) == 1:
-                    self._log(Status.RUNNING, Status.RUNNING, by, why or _("cancel requested"))
+                    self._log((Status.RUNNING, Status.RUNNING), by, why or _("cancel requested"))
             self.refresh_from_db()
             return
         self.settle(Status.CANCELED, self.done, by=by, why=why)
@@ -360,8 +377,11 @@ class Order(models.Model):
     ) -> None:
         """End the order with `delivered` plays proved, and refund the rest, in one transaction.
 
-        Delivery acts `under` its fence, so that only the lease's holder can end what it runs.
+        Delivery acts `under` its fence, so that only the lease's holder can end what it runs. An
+        order is canceled by people, who need no remark about it.
         """
+        if to == Status.CANCELED:
+            changes["attention"] = ""
         refund = money.refund_due(self.price, self.count, self.count - delivered)
         reach("before-settle")
         with transaction.atomic():
@@ -391,8 +411,8 @@ class Order(models.Model):
         **changes: Any,
     ) -> None:
         """THE change of status, straight or `through` others in the same moment; `under` the fence
-        of a lease, or whoever holds it. Raises TransitionError where FLOW does not lead there, or where somebody else changed the order
-        first; then nothing has changed."""
+        of a lease, or whoever holds it. Raises TransitionError where FLOW does not lead there, or
+        where somebody else changed the order first; then nothing has changed."""
         before = Status(self.status)
         path = (before, *through, to)
         for here, there in pairwise(path):
@@ -407,8 +427,7 @@ class Order(models.Model):
         with transaction.atomic():
             if expected.update(status=to, **changes) != 1:
                 raise TransitionError(_("Somebody else changed this order first; look again."))
-            for here, there in pairwise(path):
-                self._log(here, there, by, why if there == to else "")
+            self._log(path, by, why)
         self._take_over({"status": to, **changes})
 
     def _take_over(self, changes: dict[str, Any]) -> None:
@@ -421,11 +440,15 @@ class Order(models.Model):
                 setattr(self, name, value)
 
     def _log(
-        self, before: Status | None, to: Status, by: User | None, why: "str | _StrPromise"
+        self, path: tuple[Status | None, ...], by: User | None, why: "str | _StrPromise"
     ) -> None:
-        OrderEvent.objects.create(
-            order=self, from_status=before, to_status=to, creator=by, reason=str(why)[:300]
-        )
+        """An event for each step of the path; the last one says why."""
+        steps = [
+            OrderEvent(order=self, from_status=here, to_status=there, creator=by)
+            for here, there in pairwise(path)
+        ]
+        steps[-1].reason = str(why)[:300]
+        OrderEvent.objects.bulk_create(steps)
 
     def _pay(self, kind: LedgerEntry.Kind, amount: Decimal, by: User | None) -> None:
         LedgerEntry.objects.post(

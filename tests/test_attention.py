@@ -1,0 +1,154 @@
+"""What waits for a person: remarks on orders, until somebody marks them as seen, and approvals."""
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.db import connection
+
+from booster import tasks
+from core import ordering
+from core.models import Customer, LedgerEntry, Order, OrderError, Status
+from core.ordering import Quote
+from tests.base import VIDEO, client_of, messages_of
+
+REMARK = "The counter did not move though 10000 plays were received."
+
+
+@pytest.fixture
+def desk(bob):
+    return client_of(bob)
+
+
+@pytest.fixture
+def order(erin, site, demo_site, policies, bob):
+    return Quote.ask(erin, demo_site.address(VIDEO), 10_000).place(bob)
+
+
+def change_page(order: Order) -> str:
+    return f"/admin/core/order/{order.pk}/change/"
+
+
+def listed(desk) -> list[Order]:
+    """What the list's filter and the home page show, which is the same."""
+    in_list = list(desk.get("/admin/core/order/?attention=1").context["cl"].queryset)
+    assert desk.get("/admin/home/").context["attention"] == in_list
+    return in_list
+
+
+def end_with_remark(order: Order) -> None:
+    order.move(Status.RUNNING, under=order.fence)
+    order.settle(Status.PARTIAL, 0, attention=REMARK)
+
+
+# Remarks
+
+
+def test_an_ended_order_is_shown_until_somebody_marks_its_remark_as_seen(desk, bob, order):
+    assert listed(desk) == []
+    end_with_remark(order)
+    assert listed(desk) == [order]
+    page = desk.get(change_page(order)).content.decode()
+    assert REMARK in page
+    assert "Mark as seen" in page
+
+    reply = desk.post(f"/admin/core/order/{order.pk}/seen/", follow=True)
+    assert messages_of(reply) == [f"Marked as seen: {REMARK}"]
+    assert "Mark as seen" not in reply.content.decode()
+    assert listed(desk) == []
+    log = LogEntry.objects.get(object_id=str(order.pk))
+    assert (log.user, log.change_message) == (bob, f"Marked as seen: {REMARK}")
+    order.refresh_from_db()
+    assert (order.attention, order.status) == ("", Status.PARTIAL)
+
+
+def test_a_remark_written_since_is_not_marked_as_seen(order):
+    Order.objects.update(attention="the first")
+    order.refresh_from_db()
+    Order.objects.update(attention="the second")
+    with pytest.raises(OrderError, match="look again"):
+        order.mark_seen()
+    assert Order.objects.get().attention == "the second"
+
+
+def test_without_a_remark_there_is_nothing_to_mark(desk, order):
+    reply = desk.post(f"/admin/core/order/{order.pk}/seen/", follow=True)
+    assert "look again" in messages_of(reply)[0]
+    assert not LogEntry.objects.exists()
+
+
+def test_who_may_only_look_marks_nothing(carol, order):
+    end_with_remark(order)
+    client = client_of(carol)
+    assert "Mark as seen" not in client.get(change_page(order)).content.decode()
+    assert client.post(f"/admin/core/order/{order.pk}/seen/").status_code == 403
+    assert Order.objects.get().attention == REMARK
+
+
+def test_an_order_that_a_person_cancels_asks_for_nobody(desk, bob, order):
+    Order.objects.update(attention="the site answered 404 to a play")
+    order.refresh_from_db()
+    assert listed(desk) == [order]
+    order.cancel(bob)
+    assert listed(desk) == []
+
+
+def test_the_remarks_are_found_by_an_index_and_not_by_looking_at_every_order(order):
+    sql, params = Order.objects.needing_a_person().order_by("pk")[:20].query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {sql}", params)
+        plan = " / ".join(str(row[-1]) for row in cursor.fetchall())
+    assert "order_remarks" in plan
+    assert "SCAN core_order" not in plan
+
+
+# Approvals
+
+
+@pytest.fixture
+def awaiting(order):
+    Order.objects.update(status=Status.AWAITING)
+    order.refresh_from_db()
+    return order
+
+
+def test_somebody_else_than_its_creator_approves_an_order(
+    super_desk, alice, awaiting, monkeypatch, django_capture_on_commit_callbacks
+):
+    woken: list[int] = []
+    monkeypatch.setattr(tasks, "wake", woken.append)
+    assert listed(super_desk) == [awaiting]
+    assert "Approve" in super_desk.get(change_page(awaiting)).content.decode()
+    with django_capture_on_commit_callbacks(execute=True):
+        reply = super_desk.post(f"/admin/core/order/{awaiting.pk}/approve/", follow=True)
+    assert messages_of(reply) == ["The order is approved and goes on now."]
+    awaiting.refresh_from_db()
+    assert awaiting.status == Status.PENDING
+    event = awaiting.events.last()
+    assert (event.creator, event.from_status) == (alice, Status.AWAITING)
+    assert woken == [awaiting.pk]
+    assert listed(super_desk) == []
+
+
+def test_nobody_approves_an_order_of_their_own(desk, bob, awaiting):
+    assert ">Approve<" not in desk.get(change_page(awaiting)).content.decode()
+    reply = desk.post(f"/admin/core/order/{awaiting.pk}/approve/", follow=True)
+    assert "Somebody else" in messages_of(reply)[0]
+    assert Order.objects.get().status == Status.AWAITING
+    assert awaiting.events.count() == 1
+
+
+def test_an_order_that_awaits_nothing_cannot_be_approved(alice, order):
+    with pytest.raises(OrderError, match="cannot become"):
+        ordering.approve(order, alice)
+    assert Order.objects.get().status == Status.PENDING
+
+
+def test_an_order_not_approved_is_canceled_and_refunded(super_desk, erin, awaiting):
+    super_desk.post(f"/admin/core/order/{awaiting.pk}/cancel/")
+    assert Order.objects.get().status == Status.CANCELED
+    assert Customer.objects.get().balance == 20
+    assert LedgerEntry.objects.count() == 3
+
+
+@pytest.fixture
+def super_desk(alice):
+    return client_of(alice)
