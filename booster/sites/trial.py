@@ -74,7 +74,11 @@ def try_once(
     except SiteError as error:
         return Trial(TROUBLE, {"reason": str(error)}, before, None, tuple(exchanges))
     words = _verdict(received, moved)
-    figures = {"status": status, "moved": moved, "seconds": f"{adapter.settle_seconds:g}"}
+    figures: dict[str, str | int] = {
+        "status": status,
+        "moved": moved,
+        "seconds": f"{adapter.settle_seconds:g}",
+    }
     return Trial(words, figures, before, moved, tuple(exchanges))
 
 
