@@ -88,7 +88,7 @@ class Delivery:
     def __init__(self, lease: Lease, should_stop: Callable[[], bool]) -> None:
         self.lease = lease
         self.order = lease.order
-        self.site = lease.order.site
+        self.site = site_of(lease.order)
         self.adapter = sites.adapter(self.site.adapter, self.site.recipe)
         self._should_stop = should_stop
         self._began = time.monotonic()
@@ -393,6 +393,16 @@ class Delivery:
         return self.order.events.order_by("-id").values_list("reason", flat=True).first() or ""
 
 
+def site_of(order: Order) -> Site:
+    """The order's site, as it was a moment ago at most: many small orders ask for the same."""
+    until, site = _sites.get(order.site_id, (0.0, None))
+    now = time.monotonic()
+    if site is None or now >= until:
+        site = order.site
+        _sites[order.site_id] = now + LOOK_SECONDS, site
+    return site
+
+
 def orders_on(site: Site) -> int:
     """How many orders run on the site now, at least one; looked up once a moment a process."""
     until, running = _running.get(site.pk, (0.0, 1))
@@ -404,6 +414,7 @@ def orders_on(site: Site) -> int:
 
 
 _running: dict[int, tuple[float, int]] = {}
+_sites: dict[int, tuple[float, Site | None]] = {}
 
 
 def _back_off(lease: Lease, reason: str, retry_after: float | None = None) -> float:

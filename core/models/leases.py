@@ -10,6 +10,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models.functions import Now
 
 from core.crashpoints import reach
@@ -39,21 +40,25 @@ class Lease:
     def claim(cls, order_id: int) -> "Lease | None":
         """Take the order if it is due and free; None where another process got there first."""
         expires = time.monotonic() + LEASE.total_seconds() - MARGIN
-        order = Order.objects.free_to_claim().select_related("site").filter(pk=order_id).first()
+        order = Order.objects.free_to_claim().filter(pk=order_id).first()
         if order is None:
             return None
         reach("before-claim")
         mine: dict[str, Any] = {"fence": order.fence + 1, "lease_until": Now() + LEASE}
         if order.status == Status.PENDING:
+            # Whoever claimed it in the meantime set it running.
             try:
                 order.begin(**mine)
             except TransitionError:
                 return None
         else:
-            free = Order.objects.free_to_claim().filter(pk=order_id, fence=order.fence)
-            if free.update(**mine) != 1:
-                return None
-            order.fence = mine["fence"]
+            # Whoever held it may have written until this very UPDATE: its figures are read anew,
+            # in one transaction, so that nobody can raise the fence in between.
+            with transaction.atomic(savepoint=False):
+                free = Order.objects.free_to_claim().filter(pk=order_id, fence=order.fence)
+                if free.update(**mine) != 1:
+                    return None
+                order.refresh_from_db()
         reach("after-claim")
         return cls(order, expires)
 

@@ -446,6 +446,7 @@ class Order(models.Model):
         steps = [
             OrderEvent(order=self, from_status=here, to_status=there, creator=by)
             for here, there in pairwise(path)
+            if there is not None
         ]
         steps[-1].reason = str(why)[:300]
         OrderEvent.objects.bulk_create(steps)
