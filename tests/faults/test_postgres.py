@@ -10,7 +10,7 @@ import pytest
 from django.db import InterfaceError, OperationalError, connections
 
 from core.models import Order
-from tests.faults.trial import VIDEOS, Trial, size
+from tests.faults.trial import LONG, VIDEOS, Trial, size
 from tests.services import PostgresServer
 
 
@@ -39,6 +39,9 @@ def cut(server: PostgresServer) -> None:
         )
 
 
+HARMS = [fast_stop, immediate_stop, kill, cut]
+
+
 def place_stubbornly(trial: Trial) -> None:
     """Like staff who press Save again until it works; the form's key makes it one order."""
     key, video, customer = uuid.uuid4(), f"v{next(VIDEOS)}", trial.dice.choice(trial.customers)
@@ -63,15 +66,15 @@ def place_stubbornly(trial: Trial) -> None:
 
 
 @pytest.mark.parametrize("office", ["postgresql"], indirect=True)
-@pytest.mark.parametrize("harm", [fast_stop, immediate_stop, kill, cut])
+@pytest.mark.parametrize("harms", [[harm] * 50 for harm in HARMS] if LONG else [HARMS])
 def test_a_database_in_trouble_loses_nothing(
-    trial, row, postgres, harm: Callable[[PostgresServer], None]
+    trial, row, postgres, harms: list[Callable[[PostgresServer], None]]
 ):
     trial.use_site(rate=1000)
     for _ in range(2):
         trial.consumer(wait=False)
-    for _ in range(size(1, 50)):
-        for _ in range(size(8, 10)):
+    for harm in harms:
+        for _ in range(size(6, 10)):
             place_stubbornly(trial)
         time.sleep(trial.dice.uniform(0.5, 2))
         harm(postgres)
@@ -79,5 +82,6 @@ def test_a_database_in_trouble_loses_nothing(
             place_stubbornly(trial)
     trial.wait_for_the_end(size(60, 600))
     verdict = trial.verdict()
-    row(f"PostgreSQL: {harm.__name__} {size(1, 50)} times", verdict)
+    names = ", ".join(dict.fromkeys(harm.__name__ for harm in harms))
+    row(f"PostgreSQL: {names}, {len(harms)} times", verdict)
     assert verdict.broken == []
