@@ -21,6 +21,7 @@ from django.http import (
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 
+from core.admin.paging import CappedPaginator
 from core.models import OrderError, User
 
 
@@ -44,6 +45,7 @@ class DeskAdmin(admin.ModelAdmin):
     list_per_page = 100
     list_max_show_all = 100
     show_full_result_count = False
+    paginator = CappedPaginator
     actions_selection_counter = False
     change_form_template = "desk/change_form.html"
     formfield_overrides = {TextField: {"widget": AdminTextareaWidget(attrs={"rows": 3})}}
