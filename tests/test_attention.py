@@ -1,11 +1,14 @@
 """What waits for a person: remarks on orders, until somebody marks them as seen, and approvals."""
 
+from decimal import Decimal
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.db import connection
 
 from booster import tasks
 from core import ordering
+from core.admin.site import SHOWN
 from core.models import Customer, LedgerEntry, Order, OrderError, Status
 from core.ordering import Quote
 from tests.base import VIDEO, client_of, messages_of
@@ -16,6 +19,11 @@ REMARK = "The counter did not move though 10000 plays were received."
 @pytest.fixture
 def desk(bob):
     return client_of(bob)
+
+
+@pytest.fixture
+def super_desk(alice):
+    return client_of(alice)
 
 
 @pytest.fixture
@@ -58,6 +66,26 @@ def test_an_ended_order_is_shown_until_somebody_marks_its_remark_as_seen(desk, b
     assert (log.user, log.change_message) == (bob, f"Marked as seen: {REMARK}")
     order.refresh_from_db()
     assert (order.attention, order.status) == ("", Status.PARTIAL)
+
+
+def test_the_home_page_leads_to_those_it_has_no_room_for(desk, erin, site):
+    link = "/admin/core/order/?attention=1"
+    for number in range(SHOWN + 1):
+        Order.objects.place(
+            customer=erin,
+            site=site,
+            video_id=str(number),
+            url=f"{site.origin}/videos/{number}",
+            count=10_000,
+            price=Decimal("0.10"),
+            creator=None,
+        )
+    Order.objects.exclude(video_id="0").update(attention=REMARK)
+    assert link not in desk.get("/admin/home/").content.decode()
+    Order.objects.update(attention=REMARK)
+    home = desk.get("/admin/home/")
+    assert len(home.context["attention"]) == SHOWN
+    assert link in home.content.decode()
 
 
 def test_a_remark_written_since_is_not_marked_as_seen(order):
@@ -147,8 +175,3 @@ def test_an_order_not_approved_is_canceled_and_refunded(super_desk, erin, awaiti
     assert Order.objects.get().status == Status.CANCELED
     assert Customer.objects.get().balance == 20
     assert LedgerEntry.objects.count() == 3
-
-
-@pytest.fixture
-def super_desk(alice):
-    return client_of(alice)

@@ -36,12 +36,14 @@ class DeskSite(admin.AdminSite):
         user = request.user
         assert isinstance(user, User)
         sees_orders = user.has_perm("core.view_order")
+        waiting = list(attention()[: SHOWN + 1]) if sees_orders else []
         context = {
             **self.each_context(request),
             "title": _("Desk"),
             "takings": takings() if user.has_perm("core.view_ledgerentry") else None,
             "by_status": by_status() if sees_orders else [],
-            "attention": list(attention()[:SHOWN]) if sees_orders else [],
+            "attention": waiting[:SHOWN],
+            "more_attention": len(waiting) > SHOWN,
             "sites": list(sites()[:SHOWN]) if user.has_perm("core.view_site") else [],
         }
         return TemplateResponse(request, "desk/home.html", context)
