@@ -117,3 +117,15 @@ def test_what_speaks_against_an_order_stands_at_its_field_before_it_is_saved(pag
     expect(error_at(page, "customer")).to_have_text("The balance is short by 4.00.")
     expect(error_at(page, "url")).to_have_text(f"{NOT_OURS} is not one of our sites.")
     assert shop.do(lambda: (Order.objects.count(), LedgerEntry.objects.count())) == before
+
+
+def test_a_site_is_tried_with_one_play_from_its_page(page, shop, demo_site):
+    before = demo_site.views(VIDEO)
+    shop.let_in(page.context)
+    page.goto(f"{shop.url}/admin/core/site/1/change/")
+    page.click("[data-post$='/verify/']")
+    page.click("[data-post$='/try/']")
+    page.fill("[name=url]", demo_site.address(VIDEO))
+    page.click("[data-dialog-do]")
+    expect(page.locator(".desk-verdict")).to_have_text("The counter moved by one.")
+    assert demo_site.views(VIDEO) == before + 1
