@@ -97,6 +97,17 @@ def test_plays_the_counter_never_shows_are_refunded(office, site, erin, demo_sit
     }
 
 
+def test_a_few_plays_that_the_site_lost_are_sent_again(office, site, erin, demo_site):
+    demo_site.fault("plays", "lost_increment", video=VIDEO, times=200)
+    office.consumer()
+    before = demo_site.views(VIDEO)
+    order = ended(place(erin, demo_site.address(VIDEO)))
+    assert (order.status, order.resent, order.sequence) == (Status.COMPLETED, 200, 10_200)
+    assert demo_site.views(VIDEO) == before + 10_000
+    assert balance(erin) == Decimal("15.00")
+    assert "they are sent again" in reasons(order)
+
+
 def test_an_order_the_site_refuses_fails_and_is_refunded_whole(office, site, erin, demo_site):
     demo_site.fault("plays", "status", video=VIDEO, status=403)
     office.consumer()

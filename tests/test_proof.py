@@ -1,0 +1,71 @@
+"""What a counter's reading means: never more than was sent, never a refund on a doubt."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from booster.proof import Action, Evidence, judge
+
+SENT_1000 = Evidence(sent=1000, rise=1000, may_lag=False, patience=True, allowance=0)
+
+
+def reading(**more) -> Evidence:
+    return dataclasses.replace(SENT_1000, **more)
+
+
+def test_a_counter_that_shows_all_settles_at_once_also_while_it_may_lag():
+    for may_lag in (True, False):
+        verdict = judge(reading(may_lag=may_lag))
+        assert (verdict.action, verdict.plays, verdict.attention) == (Action.SETTLE, 1000, "")
+
+
+def test_other_peoples_views_are_not_billed():
+    verdict = judge(reading(rise=1500))
+    assert (verdict.plays, verdict.attention) == (1000, "")
+
+
+def test_a_counter_that_jumped_is_shown_to_the_staff():
+    verdict = judge(reading(rise=50_000))
+    assert (verdict.action, verdict.plays) == (Action.SETTLE, 1000)
+    assert "50000" in verdict.attention
+
+
+def test_what_is_missing_is_waited_for_while_the_counter_may_lag():
+    assert judge(reading(rise=700, may_lag=True, allowance=1000)).action == Action.WAIT
+
+
+def test_what_a_counter_lost_is_sent_again_within_the_allowance():
+    verdict = judge(reading(rise=960, allowance=40))
+    assert (verdict.action, verdict.plays) == (Action.RESEND, 40)
+    verdict = judge(reading(rise=960, allowance=39))
+    assert (verdict.action, verdict.plays) == (Action.SETTLE, 960)
+
+
+@pytest.mark.parametrize("rise", [0, -1, -5000])
+def test_a_counter_that_fell_or_stood_still_is_doubted_before_money_moves(rise):
+    verdict = judge(reading(rise=rise, allowance=1000))
+    assert verdict.action == Action.WAIT
+    assert verdict.attention
+    verdict = judge(reading(rise=rise, allowance=1000, patience=False))
+    assert (verdict.action, verdict.plays) == (Action.SETTLE, 0)
+
+
+@given(
+    st.builds(
+        Evidence,
+        sent=st.integers(0, 10**6),
+        rise=st.integers(-(10**6), 10**7),
+        may_lag=st.booleans(),
+        patience=st.booleans(),
+        allowance=st.integers(0, 10**6),
+    )
+)
+def test_no_verdict_is_worth_more_plays_than_were_sent(evidence):
+    verdict = judge(evidence)
+    assert 0 <= verdict.plays <= evidence.sent
+    if verdict.action == Action.RESEND:
+        assert verdict.plays == evidence.sent - evidence.rise <= evidence.allowance
+    if verdict.action == Action.WAIT:
+        assert verdict.plays == 0
