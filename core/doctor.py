@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import IntEnum
 
 from django.db import DatabaseError, InterfaceError
-from django.db.models import F, Max, Min, Q, Sum
+from django.db.models import F, Max, Min, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -24,7 +24,6 @@ LEASE_FORGOTTEN, LEASE_LOST = 60, 600
 DUE_LATE, DUE_LOST = 120, 900
 PROOF_LATE = 3600
 QUEUE_LONG = 5000
-ENDED_LATELY = timedelta(days=7)
 
 
 class Level(IntEnum):
@@ -125,10 +124,7 @@ def held() -> Finding:
 
 
 def attention() -> Finding:
-    needing = Order.objects.filter(
-        Q(status=Status.AWAITING)
-        | ~Q(attention="") & (~Q(status__in=FINAL) | Q(end_date__gte=Now() - ENDED_LATELY))
-    )
+    needing = Order.objects.needing_a_person()
     count = needing.count()
     if not count:
         return Finding("attention", Level.OK, 0, "no order needs a person")
