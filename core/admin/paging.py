@@ -3,7 +3,7 @@
 Django counts all rows twice a page and reads every row before the page's first. Here
 
 - a filter is counted up to CAP rows and then no further; the whole table is estimated beyond it,
-- a page's ids come first, from an index alone, and its rows by id,
+- a page's ids come from an index alone, in a subquery, and its rows by id,
 - pages of the second half are read from the end.
 """
 
@@ -45,12 +45,12 @@ class CappedPaginator(Paginator):
         number = self.validate_number(number)
         bottom = (number - 1) * self.per_page
         top = min(bottom + self.per_page, self.count)
-        ids = rows.values_list("pk", flat=True)
+        ids = rows.values("pk")
         if self.is_capped or bottom < self.count // 2:
-            found = list(ids[bottom:top])
+            found = ids[bottom:top]
         else:
             # Counted from the end, the last page is full also where the count was estimated.
-            found = list(ids.reverse()[self.count - top : self.count - bottom])
+            found = ids.reverse()[self.count - top : self.count - bottom]
         return Page(rows.filter(pk__in=found), number, self)
 
 
