@@ -68,6 +68,14 @@ def test_placing_charges_once_and_writes_the_order_its_event_and_its_entry(place
     assert (event.from_status, event.to_status) == (None, Status.PENDING)
 
 
+def test_two_orders_of_one_customer_in_the_same_microsecond_get_a_number_each(place, monkeypatch):
+    numbers = iter(["7-1", "7-1", "7-2"])
+    monkeypatch.setattr("core.models.orders.new_oid", lambda customer_id: next(numbers))
+    assert [place("dawn").oid, place("dusk").oid] == ["7-1", "7-2"]
+    assert balance() == Decimal("10.00")
+    assert list(differences()) == []
+
+
 def test_an_order_the_balance_does_not_cover_leaves_nothing_behind(place):
     with pytest.raises(InsufficientBalanceError) as refused:
         place(price="20.01")

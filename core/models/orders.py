@@ -137,7 +137,6 @@ class OrderQuerySet(models.QuerySet["Order"]):
         if placed := self.filter(request_key=request_key).first():
             return placed
         order = self.model(
-            oid=new_oid(customer.pk),
             customer=customer,
             site=site,
             video_id=video_id,
@@ -151,22 +150,27 @@ class OrderQuerySet(models.QuerySet["Order"]):
             by_day=by_day,
             request_key=request_key,
         )
-        try:
-            with transaction.atomic(using=self.db):
-                order.save(force_insert=True)
-                reach("before-debit")
-                order._pay(LedgerEntry.Kind.ORDER, -price, creator)
-                reach("after-debit")
-                order._log((None, Status.PENDING), creator, "")
-                reach("before-commit")
-        except IntegrityError:
-            if placed := self.filter(request_key=request_key).first():
-                return placed
-            if self.open().filter(site=site, video_id=video_id).exists():
-                raise VideoBusyError(_("Another order already runs on this video.")) from None
-            raise
-        reach("after-commit")
-        return order
+        while True:
+            order.oid = new_oid(customer.pk)
+            try:
+                with transaction.atomic(using=self.db):
+                    order.save(force_insert=True)
+                    reach("before-debit")
+                    order._pay(LedgerEntry.Kind.ORDER, -price, creator)
+                    reach("after-debit")
+                    order._log((None, Status.PENDING), creator, "")
+                    reach("before-commit")
+            except IntegrityError:
+                if placed := self.filter(request_key=request_key).first():
+                    return placed
+                if self.open().filter(site=site, video_id=video_id).exists():
+                    raise VideoBusyError(_("Another order already runs on this video.")) from None
+                if not self.filter(oid=order.oid).exists():
+                    raise
+                # Two orders of one customer in the same microsecond: the next one is free.
+            else:
+                reach("after-commit")
+                return order
 
 
 class Order(models.Model):
