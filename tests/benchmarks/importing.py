@@ -1,5 +1,5 @@
 """Bulk upload beside the raw floor and stock django-import-export, rows a second:
-`python -m tests.benchmarks.importing [--rows 100000] [--rounds 3] [--kinds sqlite,postgresql]`.
+`python -m tests.benchmarks.importing [--rows 100000] [--rounds 3] [--quick]`.
 
 Every run gets a fresh office in a process of its own, in turns, so that whatever else the machine
 does befalls all alike. Compared are rows a second by the wall clock: upload, check and import with
@@ -191,9 +191,9 @@ def floor(rows: int) -> Callable[[], None]:
 
     def copy() -> None:
         for (table, columns, _values), text in zip(statements, texts, strict=True):
-            with connection.cursor() as cursor:
-                with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as stream:
-                    stream.write(text)
+            statement = f"COPY {table} ({columns}) FROM STDIN"
+            with connection.cursor() as cursor, cursor.copy(statement) as stream:
+                stream.write(text)
 
     def work() -> None:
         with transaction.atomic():
@@ -244,9 +244,13 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000, help="1000000 for the large run")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="one round of 20,000 rows")
     parser.add_argument("--kinds", default="sqlite,postgresql")
     parser.add_argument("--worker", choices=("floor", "ours", "stock"), help=argparse.SUPPRESS)
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.quick:
+        options.rows, options.rounds = 20_000, 1
+    return options
 
 
 if __name__ == "__main__":
