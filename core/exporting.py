@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import BooleanField, CharField, DateTimeField, QuerySet, TextField
+from django.db.models import BooleanField, CharField, DateTimeField, Q, QuerySet, TextField
 from django.utils import timezone
 
 from core import money
 from core.formulas import FORMULA_STARTS, escape_formula
+from core.models import Order
 
 ROWS = 2_000
 
@@ -57,7 +58,11 @@ def renderer_of(model: Any, path: str) -> Callable[[Any], Any]:
         return lambda value: "1" if value else "0"
     if isinstance(field, CharField | TextField):
         return escaped
-    return lambda value: value
+    return plain
+
+
+def plain(value: Any) -> Any:
+    return value
 
 
 def local_time(value: Any) -> str:
@@ -76,6 +81,23 @@ def refunded(price: Decimal, count: int, delivered: int | None) -> Decimal:
     if delivered is None:
         return Decimal(0)
     return money.refund_due(price, count, count - delivered)
+
+
+def register_of(site_id: int) -> Iterator[bytes]:
+    """The synthetic plays of one site, for its owner to subtract: one line an order that sent any.
+    `received` were answered as received, `uncertain` may have been."""
+    rows = Order.objects.filter(site=site_id).filter(Q(done__gt=0) | Q(uncertain__gt=0))
+    columns = [
+        Column("site", ("site__origin",), escaped),
+        Column("video", ("video_id",), escaped),
+        Column("address", ("url",), escaped),
+        Column("order", ("oid",), escaped),
+        Column("first play", ("start_date",), local_time),
+        Column("ended", ("end_date",), local_time),
+        Column("received", ("done",), plain),
+        Column("uncertain", ("uncertain",), plain),
+    ]
+    return csv_chunks(rows.order_by("pk"), columns)
 
 
 def csv_chunks(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[bytes]:

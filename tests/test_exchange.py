@@ -133,3 +133,23 @@ def test_an_export_carries_the_lists_filters(desk, erin, frank, model):
     assert "q=erin" in link
     answer = desk.post(link, all_columns(desk.get(link)))
     assert b"frank" not in answer.getvalue()
+
+
+def test_a_sites_owner_gets_a_register_of_the_plays_to_subtract(desk, erin, site):
+    for index, sent in enumerate((0, 9_000)):
+        order = Order.objects.place(
+            customer=erin,
+            site=site,
+            video_id=str(index),
+            url=f"{site.origin}/videos/{index}",
+            count=10_000,
+            price=Decimal(5),
+            creator=None,
+        )
+        Order.objects.filter(pk=order.pk).update(done=sent, uncertain=sent // 1000, reserved=10_000)
+    text = desk.get(f"/admin/core/site/{site.pk}/plays.csv").getvalue().decode("utf-8-sig")
+    header, row = csv.reader(io.StringIO(text))
+    assert header == [
+        *("site", "video", "address", "order", "first play", "ended", "received", "uncertain")
+    ]
+    assert row == [site.origin, "1", order.url, order.oid, "", "", "9000", "9"]

@@ -83,6 +83,7 @@ PAGES = {
     "/admin/core/site/{site}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
     "/admin/core/site/{site}/verify/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/site/{site}/try/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/site/{site}/plays.csv": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/site/{site}/token/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/sitecheck/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/sitecheck/add/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),

@@ -44,11 +44,16 @@ class ExportAdmin(ExportMixin):
         order = resource.get_export_order()
         names = [name for name in order if chosen is None or name in chosen]
         name = self.get_export_filename(request, queryset, file_format)
-        return StreamingHttpResponse(
-            streamed(request, csv_chunks(queryset, columns_of(resource, names))),
-            content_type="text/csv",
-            headers={"Content-Disposition": f'attachment; filename="{name}"'},
-        )
+        return csv_answer(request, name, csv_chunks(queryset, columns_of(resource, names)))
+
+
+def csv_answer(request: HttpRequest, name: str, chunks: Iterator[bytes]) -> HttpResponseBase:
+    """A file to save, sent as it comes."""
+    return StreamingHttpResponse(
+        streamed(request, chunks),
+        content_type="text/csv",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 def streamed(

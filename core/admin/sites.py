@@ -5,12 +5,14 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.http import (
     HttpRequest,
     HttpResponse,
     HttpResponseNotAllowed,
     HttpResponseRedirect,
 )
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, reverse
 from django.utils.safestring import SafeString
@@ -25,7 +27,9 @@ from booster.sites.http import HttpAdapter
 from core import ordering
 from core.admin import display
 from core.admin.base import Button, DeskAdmin, ViewOnlyAdmin, list_url, staff
+from core.admin.exchange import csv_answer
 from core.admin.recipes import RECIPE_FIELDS, RecipeForm
+from core.exporting import register_of
 from core.models import OrderError, Site, SiteCheck
 
 CHECKS_SHOWN = 10
@@ -84,6 +88,7 @@ class SiteAdmin(DeskAdmin):
         own = [
             self.own_path("<int:pk>/token/", self.token_view, "token"),
             self.own_path("<int:pk>/try/", self.try_view, "try"),
+            self.own_path("<int:pk>/plays.csv", self.plays_view, "plays"),
         ]
         return own + super().get_urls()
 
@@ -123,9 +128,18 @@ class SiteAdmin(DeskAdmin):
                 found.append(self.try_button(obj))
         if request.user.has_perm("core.view_order"):
             found.append(Button(_("Orders"), list_url("order", site__id__exact=obj.pk)))
+            register = reverse("admin:core_site_plays", args=[obj.pk])
+            found.append(Button(_("Synthetic plays (CSV)"), register))
         if request.user.has_perm("core.view_sitecheck"):
             found.append(Button(_("All checks"), list_url("sitecheck", site__id__exact=obj.pk)))
         return found
+
+    def plays_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """What the site's owner subtracts from the site's figures."""
+        site = self.seen_or_404(request, pk)
+        if not staff(request).has_perm("core.view_order"):
+            raise PermissionDenied
+        return csv_answer(request, f"plays-{site.pk}.csv", register_of(site.pk))
 
     def verify(self, request: HttpRequest, site: Site) -> tuple[str, int]:
         """Ask the site now; orders that waited for its token go on."""
