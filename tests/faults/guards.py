@@ -25,7 +25,9 @@ def lease() -> None:
                 setattr(self.order, name, value)
 
     window = book.Window
-    book.Window = lambda first, count, expires: window(first, count, float("inf"))  # type: ignore
+    book.Window = lambda first, count, expires, *more: window(  # type: ignore
+        first, count, float("inf"), *more
+    )
     Lease._write = write  # type: ignore[method-assign]
 
 

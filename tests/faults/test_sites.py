@@ -94,7 +94,10 @@ def test_a_site_that_refuses_or_breaks_tls_is_paid_nothing(trial, row):
         assert "403" in why(order)
     Site.objects.update(origin=f"https://127.0.0.1:{trial.demo_site.port}")
     order = trial.place()
-    wait_for(lambda: Order.objects.filter(pk=order.pk, attempts__gte=2).exists())
+    wait_for(
+        lambda: Order.objects.filter(pk=order.pk, attempts__gte=2).exists(),
+        what=f"two attempts at {order.oid}",
+    )
     order.refresh_from_db()
     assert (order.done, order.reserved) == (0, 0)
     order.cancel(None)

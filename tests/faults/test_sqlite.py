@@ -25,14 +25,17 @@ def money() -> tuple[int, int, Decimal]:
     return Order.objects.count(), LedgerEntry.objects.count(), total
 
 
-def hold_the_lock(path: Path, seconds: float) -> threading.Thread:
-    held = threading.Event()
+def hold_the_lock(
+    path: Path, seconds: float, until: threading.Event | None = None
+) -> threading.Thread:
+    """In another thread, for so long or until the event; returns when it is held."""
+    held, until = threading.Event(), until or threading.Event()
 
     def hold() -> None:
         other = sqlite3.connect(path)
         other.execute("BEGIN IMMEDIATE")
         held.set()
-        time.sleep(seconds)
+        until.wait(seconds)
         other.rollback()
         other.close()
 
@@ -78,8 +81,10 @@ def test_staff_who_meet_a_locked_database_are_told_to_try_again(trial, row, clie
     connections["default"].settings_dict["OPTIONS"]["timeout"] = 0.2
     connections["default"].close()
     before = money()
-    holder = hold_the_lock(trial.office.data_dir / "office.sqlite3", 1.5)
+    answered = threading.Event()
+    holder = hold_the_lock(trial.office.data_dir / "office.sqlite3", 60, until=answered)
     answer = client.post("/admin/core/order/add/", form)
+    answered.set()
     holder.join()
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert "try again" in answer.content.decode()
