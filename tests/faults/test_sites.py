@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from core.models import Order, Site, Status
 from tests.faults.oracle import why
@@ -92,8 +93,16 @@ def test_a_site_that_refuses_or_breaks_tls_is_paid_nothing(trial, row):
         order.refresh_from_db()
         assert (order.status, order.delivered) == (Status.PARTIAL, 100)
         assert "403" in why(order)
-    Site.objects.update(origin=f"https://127.0.0.1:{trial.demo_site.port}")
+    honest = trial.site
+    trial.site = Site.objects.create(
+        name="Broken TLS",
+        origin=f"https://127.0.0.1:{trial.demo_site.port}",
+        token=honest.token[::-1],
+        verified=True,
+        verified_at=timezone.now(),
+    )
     order = trial.place()
+    trial.site = honest
     wait_for(
         lambda: Order.objects.filter(pk=order.pk, attempts__gte=2).exists(),
         what=f"two attempts at {order.oid}",
@@ -102,7 +111,6 @@ def test_a_site_that_refuses_or_breaks_tls_is_paid_nothing(trial, row):
     assert (order.done, order.reserved) == (0, 0)
     order.cancel(None)
     wait_for(lambda: Order.objects.filter(pk=order.pk, status=Status.CANCELED).exists())
-    Site.objects.update(origin=f"http://127.0.0.1:{trial.demo_site.port}")
     verdict = trial.verdict(all_completed=False)
     row("refused after 100 plays, bad TLS", verdict)
     assert verdict.broken == []
