@@ -98,13 +98,15 @@ def database() -> dict[str, Any]:
         raise ImproperlyConfigured(f"DATABASE_URL cannot be read: {error}") from error
     engine = config.get("ENGINE", "")
     options = config.setdefault("OPTIONS", {})
+    pooled = env.boolean("DATABASE_POOL")
+    if not pooled:
+        # Huey closes connections that are too old around each task: consumers keep theirs.
+        config.update(CONN_MAX_AGE=None, CONN_HEALTH_CHECKS=True)
     if engine.endswith("sqlite3"):
         options.update(SQLITE_OPTIONS)
     elif engine.endswith("postgresql"):
-        if env.boolean("DATABASE_POOL"):
+        if pooled:
             options["pool"] = POSTGRESQL_POOL
-        else:
-            config.update(CONN_MAX_AGE=None, CONN_HEALTH_CHECKS=True)
     else:
         raise ImproperlyConfigured("DATABASE_URL must be a postgresql:// or sqlite:/// address")
     return config
