@@ -169,7 +169,7 @@ def deliver(office: Office, site: DemoSite, orders: list, wrong: list[str]) -> t
     left = Order.objects.filter(pk__gte=ids[0]).exclude(status__in=FINAL)
     while left.exists() and time.monotonic() - began < LIMIT_SECONDS:
         peak = max(peak, _megabytes(consumer.pid))
-        time.sleep(0.1)
+        time.sleep(0.5)
     seconds = time.monotonic() - began
     consumer.terminate(timeout=30)
     for order in Order.objects.filter(pk__gte=ids[0]):
