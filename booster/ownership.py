@@ -11,7 +11,6 @@ subdomains. Taking both away stops the plays.
 """
 
 import re
-import secrets
 from collections.abc import Callable
 from enum import StrEnum
 
@@ -35,11 +34,6 @@ class Proof(StrEnum):
 
     FILE = "file"
     DNS = "dns"
-
-
-def new_token() -> str:
-    """32 hexadecimal digits nobody can guess."""
-    return secrets.token_hex(16)
 
 
 def file_path(token: str) -> str:

@@ -14,7 +14,8 @@ import pytest
 from booster.address import Origin, Target
 from booster.client import SiteClient
 from booster.exceptions import OwnershipError, TemporaryError
-from booster.ownership import Proof, file_path, new_token, prove, record_name, text_records
+from booster.ownership import Proof, file_path, prove, record_name, text_records
+from core.models.sites import new_token
 from tests.raw_server import Connection, RawServer, always, answer
 
 TOKEN = "0123456789abcdef0123456789abcdef"

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy
 from booster import sites as kinds
 from booster.address import Origin, resolve
 from booster.exceptions import AddressRefused, TemporaryError
-from booster.ownership import record_name
+from booster.ownership import file_path, record_name
 from booster.sites.http import HttpAdapter
 from core import ordering
 from core.admin import display
@@ -197,7 +197,7 @@ class SiteAdmin(DeskAdmin):
     def token_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The ownership file, to be put where the page says."""
         site = self.seen_or_404(request, pk)
-        name = site.ownership_path.lstrip("/")
+        name = file_path(site.token).lstrip("/")
         disposition = f'attachment; filename="{name}"'
         return HttpResponse(
             site.token,
@@ -245,7 +245,7 @@ def ownership_of(site: Site) -> dict[str, Any]:
     origin = Origin.parse(site.origin)
     checks = site.checks.select_related("creator")[:CHECKS_SHOWN]
     return {
-        "url": f"{origin}{site.ownership_path}",
+        "url": f"{origin}{file_path(site.token)}",
         # Addresses and bare names are in no zone that could hold a record.
         "record": "" if origin.is_ip or "." not in origin.host else record_name(origin.host),
         "download": reverse("admin:core_site_token", args=[site.pk]),

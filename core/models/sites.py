@@ -74,10 +74,6 @@ class Site(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    @property
-    def ownership_path(self) -> str:
-        return f"/booster-office-{self.token}.txt"
-
     def record_check(
         self,
         outcome: "SiteCheck.Outcome",

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
+from booster.ownership import file_path
 from core.models import ChargeRecord, Customer, Site
 
 CUSTOMERS = settings.BASE_DIR / "fixtures" / "customers.csv"
@@ -35,7 +36,7 @@ class Command(BaseCommand):
         )
         public = settings.DATA_DIR / "demosite" / "public"
         public.mkdir(parents=True, exist_ok=True)
-        (public / site.ownership_path.lstrip("/")).write_text(site.token)
+        (public / file_path(site.token).lstrip("/")).write_text(site.token)
 
     def add_customers(self) -> int:
         added = 0
