@@ -67,12 +67,6 @@ class Administrator(User):
         verbose_name_plural = _("administrators")
 
 
-class CustomerQuerySet(models.QuerySet["Customer"]):
-    def named(self, prefix: str) -> "CustomerQuerySet":
-        """Customers whose name starts with `prefix`: a range on the index, not a scan."""
-        return self.filter(username__gte=prefix, username__lt=prefix + "\U0010ffff")
-
-
 class Customer(models.Model):
     """Somebody who buys plays from a prepaid balance.
 
@@ -115,8 +109,6 @@ class Customer(models.Model):
         _("active"), default=True, help_text=_("Switch off instead of deleting: orders stay.")
     )
     memo = models.TextField(_("memo"), blank=True, max_length=2000)
-
-    objects = CustomerQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("customer")
