@@ -11,7 +11,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from core import exporting, resources
-from core.admin.exchange import streamed
+from core.downloads import streamed
 from core.models import ChargeRecord, Customer, Order, Status
 from core.ordering import adjust
 from tests.base import all_columns, client_of, sent_export

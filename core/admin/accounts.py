@@ -14,8 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core import resources
-from core.admin import display
+from core import display, resources
 from core.admin.base import Button, DeskAdmin, list_url, staff
 from core.admin.exchange import ExportAdmin
 from core.admin.imports import BulkImportAdmin

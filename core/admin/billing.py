@@ -11,13 +11,13 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from core import money, resources
-from core.admin import display
+from core import display, money, resources
 from core.admin.base import DeskAdmin, staff
 from core.admin.exchange import ExportAdmin
 from core.admin.imports import BulkImportAdmin
-from core.admin.once import OnceAdmin, OnceForm
+from core.admin.once import OnceAdmin
 from core.models import ChargeRecord, ImportJob, LedgerEntry, PricePolicy
+from core.once import OnceForm
 from core.ordering import adjust, balance_error
 
 

@@ -1,17 +1,15 @@
 """Export on the desk: CSV and Excel, for those who may. CSV is streamed, whatever its length."""
 
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.core.exceptions import PermissionDenied
-from django.core.handlers.asgi import ASGIRequest
 from django.db.models import QuerySet
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from import_export.admin import ExportMixin
 from import_export.formats.base_formats import CSV, XLSX
 
+from core.downloads import csv_answer
 from core.exporting import columns_of, csv_chunks
 
 
@@ -45,28 +43,3 @@ class ExportAdmin(ExportMixin):
         names = [name for name in order if chosen is None or name in chosen]
         name = self.get_export_filename(request, queryset, file_format)
         return csv_answer(request, name, csv_chunks(queryset, columns_of(resource, names)))
-
-
-def csv_answer(request: HttpRequest, name: str, chunks: Iterator[bytes]) -> HttpResponseBase:
-    """A file to save, sent as it comes."""
-    return StreamingHttpResponse(
-        streamed(request, chunks),
-        content_type="text/csv",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
-
-
-def streamed(
-    request: HttpRequest, chunks: Iterator[bytes]
-) -> Iterator[bytes] | AsyncIterator[bytes]:
-    """Under ASGI Django would gather a plain iterator whole before it sends the first byte."""
-    return one_by_one(chunks) if isinstance(request, ASGIRequest) else chunks
-
-
-async def one_by_one(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while (chunk := await sync_to_async(next_of)(chunks)) is not None:
-        yield chunk
-
-
-def next_of(chunks: Iterator[bytes]) -> bytes | None:
-    return next(chunks, None)

@@ -22,8 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from import_export.admin import ImportMixin
 
-from core import tasks
-from core.admin import display
+from core import display, tasks
 from core.admin.base import Button, DeskAdmin, staff
 from core.importing import jobs, store
 from core.importing.jobs import KINDS

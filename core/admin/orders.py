@@ -14,12 +14,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core import ordering, resources
-from core.admin import display
+from core import display, ordering, resources
 from core.admin.base import Button, ViewOnlyAdmin, staff
 from core.admin.exchange import ExportAdmin
 from core.admin.imports import BulkImportAdmin
-from core.admin.once import OnceAdmin, OnceForm
+from core.admin.once import OnceAdmin
 from core.models import (
     FLOW,
     CounterReading,
@@ -27,14 +26,14 @@ from core.models import (
     ImportJob,
     Order,
     OrderEvent,
-    PricePolicy,
     Status,
     User,
 )
+from core.once import OnceForm
 from core.ordering import Quote
+from core.quotes import QuoteForm, bundles_on_sale
 
 READINGS_SHOWN = 20
-MAX_HOURS = 24 * 90
 ROWS_POLLED = 100
 
 
@@ -45,14 +44,7 @@ class PlaysWidget(forms.NumberInput):
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context(name, value, attrs)
-        context["bundles"] = [
-            {
-                "count": bundle.count,
-                "label": display.number(bundle.count),
-                "price": display.money(bundle.price),
-            }
-            for bundle in PricePolicy.bundles()
-        ]
+        context["bundles"] = bundles_on_sale()
         return context
 
 
@@ -94,13 +86,8 @@ class OrderForm(OnceForm):
         return self.quote.errors
 
 
-class QuoteForm(forms.Form):
-    """What the order form knows while it is being filled in: any part may be missing."""
-
+class DeskQuoteForm(QuoteForm):
     customer = forms.ModelChoiceField(Customer.objects.all(), required=False)
-    url = forms.CharField(max_length=500, required=False)
-    count = forms.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
-    hours = forms.IntegerField(min_value=0, max_value=MAX_HOURS, required=False)
 
 
 class AttentionFilter(admin.SimpleListFilter):
@@ -177,13 +164,9 @@ class OrderAdmin(BulkImportAdmin, ExportAdmin, OnceAdmin):
         """The quote for what has been typed so far. Reads only; asks the site for its counter."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = QuoteForm(request.GET)
+        form = DeskQuoteForm(request.GET)
         form.is_valid()
-        data = form.cleaned_data
-        quote = Quote.ask(data.get("customer"), data.get("url", ""), data.get("count"))
-        wrong = {name: " ".join(map(str, errors)) for name, errors in form.errors.items()}
-        answer = described(quote, data.get("hours") or 0)
-        return JsonResponse(answer | {"errors": quote.errors | wrong})
+        return JsonResponse(form.answer_for(form.cleaned_data.get("customer")))
 
     # --- watching one
 
@@ -358,24 +341,6 @@ class CounterReadingAdmin(ViewOnlyAdmin):
     @admin.display(description=gettext_lazy("received"))
     def shown_done(self, reading: CounterReading) -> str:
         return display.number(reading.done)
-
-
-def described(quote: Quote, hours: int) -> dict[str, Any]:
-    """A quote as the form shows it: texts ready to read, None for what is not known yet."""
-    site, customer = quote.site, quote.customer
-    seconds = None if quote.seconds is None else max(quote.seconds, hours * 3600)
-    return {
-        "balance": display.money(customer.balance) if customer else None,
-        "price": None if quote.price is None else display.money(quote.price),
-        "unit_price": None if quote.unit_price is None else display.rate(quote.unit_price),
-        "balance_after": (
-            None if quote.balance_after is None else display.money(quote.balance_after)
-        ),
-        "site": {"name": site.name, "verified": site.verified} if site else None,
-        "views": None if quote.views is None else display.number(quote.views),
-        "seconds": seconds,
-        "duration": None if seconds is None else display.duration(seconds),
-    }
 
 
 def is_worked_on(order: Order) -> bool:

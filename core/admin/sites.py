@@ -24,11 +24,10 @@ from booster.address import Origin, resolve
 from booster.exceptions import AddressRefused, TemporaryError
 from booster.ownership import file_path, record_name
 from booster.sites.http import HttpAdapter
-from core import ordering
-from core.admin import display
+from core import display, ordering
 from core.admin.base import Button, DeskAdmin, ViewOnlyAdmin, list_url, staff
-from core.admin.exchange import csv_answer
 from core.admin.recipes import RECIPE_FIELDS, RecipeForm
+from core.downloads import csv_answer
 from core.exporting import register_of
 from core.models import OrderError, Site, SiteCheck
 

@@ -1,4 +1,4 @@
-"""How figures, times and states look on every page of the desk."""
+"""How figures, times and states look on every page, the desk's and the customers'."""
 
 from decimal import Decimal
 

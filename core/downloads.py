@@ -1,0 +1,33 @@
+"""Files made while they are sent, under WSGI and ASGI alike."""
+
+from collections.abc import AsyncIterator, Iterator
+
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+
+
+def csv_answer(request: HttpRequest, name: str, chunks: Iterator[bytes]) -> HttpResponseBase:
+    """A file to save, sent as it comes."""
+    return StreamingHttpResponse(
+        streamed(request, chunks),
+        content_type="text/csv",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def streamed(
+    request: HttpRequest, chunks: Iterator[bytes]
+) -> Iterator[bytes] | AsyncIterator[bytes]:
+    """Under ASGI Django would gather a plain iterator whole before it sends the first byte."""
+    return one_by_one(chunks) if isinstance(request, ASGIRequest) else chunks
+
+
+async def one_by_one(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while (chunk := await sync_to_async(next_of)(chunks)) is not None:
+        yield chunk
+
+
+def next_of(chunks: Iterator[bytes]) -> bytes | None:
+    return next(chunks, None)
