@@ -32,9 +32,9 @@ def quantize(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, rounding=ROUND_HALF_UP)
 
 
-def price_of(count: int, bundles: Iterable[Bundle]) -> Decimal:
-    """Price of `count` plays: the rate of the largest bundle that fits, or a larger bundle whole
-    where that is cheaper, so that more plays never cost less.
+def bundle_for(count: int, bundles: Iterable[Bundle]) -> Bundle:
+    """The bundle that decides what `count` plays cost: the largest that fits, at its rate, or a
+    larger one whole where that is cheaper, so that more plays never cost less.
 
     Raises QuantityTooSmallError below the smallest bundle.
     """
@@ -43,8 +43,18 @@ def price_of(count: int, bundles: Iterable[Bundle]) -> Decimal:
     if not fitting:
         raise QuantityTooSmallError(offered[0].count if offered else None)
     base = max(fitting, key=lambda bundle: (bundle.count, -bundle.price))
-    larger = [bundle.price for bundle in offered if bundle.count > count]
-    return quantize(min([base.price * count / base.count, *larger]))
+    larger = [bundle for bundle in offered if bundle.count > count]
+    return min([base, *larger], key=lambda bundle: price_by(bundle, count))
+
+
+def price_by(bundle: Bundle, count: int) -> Decimal:
+    """What `count` plays cost by one bundle: its rate, or all of it where it is larger."""
+    return quantize(bundle.price * max(count, bundle.count) / bundle.count)
+
+
+def price_of(count: int, bundles: Iterable[Bundle]) -> Decimal:
+    """Price of `count` plays by the bundle for them. Raises QuantityTooSmallError."""
+    return price_by(bundle_for(count, bundles), count)
 
 
 def rate_of(price: Decimal, count: int) -> Decimal:

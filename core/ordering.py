@@ -45,6 +45,7 @@ class Quote:
     count: int | None
     price: Decimal | None = None
     unit_price: Decimal | None = None
+    bundle: money.Bundle | None = None
     balance_after: Decimal | None = None
     site: Site | None = None
     video_id: str = ""
@@ -71,7 +72,7 @@ class Quote:
             self.errors["count"] = _("At most %(most)s plays.") % {"most": f"{MAX_COUNT:,}"}
             return
         try:
-            self.price = money.price_of(self.count, PricePolicy.bundles())
+            self.bundle = money.bundle_for(self.count, PricePolicy.bundles())
         except money.QuantityTooSmallError as error:
             if error.minimum is None:
                 self.errors["count"] = _("No price policy is active; nothing can be sold.")
@@ -80,6 +81,7 @@ class Quote:
                     "minimum": f"{error.minimum:,}"
                 }
             return
+        self.price = money.price_by(self.bundle, self.count)
         self.unit_price = money.rate_of(self.price, self.count)
 
     def _find_customer(self) -> None:
@@ -142,6 +144,7 @@ class Quote:
                 url=self.url,
                 count=self.count,
                 price=self.price,
+                bundle=self.bundle,
                 creator=creator,
                 memo=memo,
                 hours=hours,

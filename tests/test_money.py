@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.money import Bundle, QuantityTooSmallError, price_of, rate_of, refund_due
+from core.money import Bundle, QuantityTooSmallError, bundle_for, price_of, rate_of, refund_due
 
 SEED = [Bundle(10_000, Decimal(5)), Bundle(20_000, Decimal(9)), Bundle(30_000, Decimal(13))]
 
@@ -34,6 +34,13 @@ bundles = st.lists(
 )
 def test_the_seed_prices_and_what_lies_between_them(count, price):
     assert price_of(count, SEED) == Decimal(price)
+
+
+@pytest.mark.parametrize(
+    ("count", "bundle"), [(15_000, 10_000), (19_000, 20_000), (60_000, 30_000)]
+)
+def test_the_bundle_that_makes_a_price_can_be_told(count, bundle):
+    assert bundle_for(count, SEED).count == bundle
 
 
 def test_below_the_smallest_bundle_nothing_is_sold():

@@ -48,6 +48,7 @@ class NewOrder:
     url: str
     count: int
     price: Decimal
+    bundle: money.Bundle
     memo: str
     request_key: Any
 
@@ -128,6 +129,8 @@ class OrderRows(Kind):
             count=[order.count for order in orders],
             price=[str(order.price) for order in orders],
             unit_price=[str(money.rate_of(order.price, order.count)) for order in orders],
+            bundle_count=[order.bundle.count for order in orders],
+            bundle_price=[str(order.bundle.price) for order in orders],
             memo=[order.memo for order in orders],
             request_key=[order.request_key for order in orders],
             creator=creator,
@@ -171,18 +174,19 @@ class OrderRows(Kind):
         if error:
             return RowError(batch.lines[place], "url", url, error)
         try:
-            price = money.price_of(count, self.bundles)
+            bundle = money.bundle_for(count, self.bundles)
         except money.QuantityTooSmallError as small:
             reason = _("No price policy is active; nothing can be sold.")
             if small.minimum is not None:
                 least = {"minimum": f"{small.minimum:,}"}
                 reason = _("The smallest order is %(minimum)s plays.") % least
             return RowError(batch.lines[place], "count", str(count), reason)
+        price = money.price_by(bundle, count)
         if account.balance < price:
             name = batch.values["username"][place]
             missing = balance_error(price - account.balance)
             return RowError(batch.lines[place], "username", name, missing)
-        return NewOrder(account, video, url.strip(), count, price, memo, key)
+        return NewOrder(account, video, url.strip(), count, price, bundle, memo, key)
 
     def _busy(self, batch: Batch) -> set[tuple[int, str]]:
         """Videos of this batch that an open order holds."""

@@ -108,6 +108,8 @@ class Customer(models.Model):
     active = models.BooleanField(
         _("active"), default=True, help_text=_("Switch off instead of deleting: orders stay.")
     )
+    # The newest one-time link to set a password; older ones are void.
+    invited = models.DateTimeField(_("login link made"), null=True, editable=False)
     memo = models.TextField(_("memo"), blank=True, max_length=2000)
 
     class Meta:

@@ -123,6 +123,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
         count: int,
         price: Decimal,
         creator: User | None,
+        bundle: money.Bundle | None = None,
         memo: str = "",
         hours: int = 0,
         by_day: bool = False,
@@ -144,6 +145,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
             count=count,
             price=price,
             unit_price=money.rate_of(price, count),
+            bundle_count=bundle and bundle.count,
+            bundle_price=bundle and bundle.price,
             creator=creator,
             memo=memo,
             hours=hours,
@@ -196,6 +199,11 @@ class Order(models.Model):
     price = models.DecimalField(_("price"), max_digits=12, decimal_places=2, editable=False)
     unit_price = models.DecimalField(
         _("price a play"), max_digits=14, decimal_places=8, editable=False
+    )
+    # The bundle whose rate, or whose whole, made the price; orders from before have none.
+    bundle_count = models.PositiveIntegerField(_("plays of the bundle"), null=True, editable=False)
+    bundle_price = models.DecimalField(
+        _("price of the bundle"), max_digits=10, decimal_places=2, null=True, editable=False
     )
     hours = models.PositiveSmallIntegerField(
         _("spread over hours"),
