@@ -15,17 +15,27 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from booster import engine, sites, verification
 from booster.book import OrderBook
+from booster.breaker import Passage
 from booster.engine import Limits, Report
 from booster.exceptions import OwnershipError, PermanentError, TemporaryError
 from booster.pacing import DripPlan
 from booster.proof import Action, Evidence, Verdict, judge
 from core.crashpoints import reach
-from core.models import CounterReading, Lease, LeaseLost, Order, Site, Status, TransitionError
+from core.models import (
+    CounterReading,
+    Lease,
+    LeaseLost,
+    Order,
+    Site,
+    Status,
+    TransitionError,
+    open_breaker_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +50,6 @@ ANSWER_SECONDS = 12.0
 LOOK_SECONDS = 0.25
 # A site that proved itself this lately is not asked again; while orders run it is asked anew.
 OWNERSHIP_AGE = timedelta(seconds=10)
-# Sites that orders wait for are asked again this often.
-HELD_SITE_AGE = timedelta(seconds=60)
 # After so many runs in a row without a single play received, the order ends.
 MAX_ATTEMPTS = 10
 BACK_OFF_SECONDS = (2.0, 300.0)
@@ -50,6 +58,8 @@ READING_SECONDS = (0.2, 60.0)
 # How long a counter is waited for that never moved, or cannot be read, before money is decided.
 DOUBT_PATIENCE = timedelta(hours=2)
 OUTAGE_PATIENCE = timedelta(days=1)
+DEADLINE = "The order's deadline has come."
+OWN_ERROR = "An error of the office's own, see its log."
 
 
 def run(order_id: int, should_stop: Callable[[], bool]) -> float | None:
@@ -63,23 +73,16 @@ def run(order_id: int, should_stop: Callable[[], bool]) -> float | None:
     except (LeaseLost, TransitionError) as error:
         logger.warning("order %s: stopped, %s", lease.order.oid, error)
         return None
+    except (OperationalError, InterfaceError):
+        logger.exception("order %s: the database failed", lease.order.oid)
+        with suppress(LeaseLost):
+            lease.release(BACK_OFF_SECONDS[0])
+        raise
     except Exception:
         logger.exception("order %s: the run failed", lease.order.oid)
-        with suppress(LeaseLost):
-            _back_off(lease, "An error of the office's own, see its log.")
+        with suppress(LeaseLost, TransitionError):
+            _put_off_or_end(lease)
         raise
-
-
-def resume_sites() -> list[int]:
-    """Ask the sites that orders wait for; the ids of the orders that may go on."""
-    waiting = Site.objects.filter(orders__status=Status.PAUSED, orders__held_by_site=True)
-    asked_before = timezone.now() - HELD_SITE_AGE
-    resumed = []
-    for site in waiting.filter(checked_at__lt=asked_before).distinct():
-        verification.verify(site)
-        if site.verified:
-            resumed += verification.resume_held_orders(site)
-    return resumed
 
 
 class Delivery:
@@ -94,6 +97,8 @@ class Delivery:
         self._began = time.monotonic()
         self._looked = self._began  # for a cancellation, in the row that was claimed
         self._lost: OwnershipError | None = None
+        self._passage: Passage | None = None  # asked for before anything is sent
+        self._sent_well = False  # a play or more was received in this run
 
     def advance(self) -> float | None:
         """Do what the order's status asks for. The site's errors end here: retried or given up."""
@@ -103,12 +108,15 @@ class Delivery:
             if self.order.cancel_requested:
                 self._cancel()
                 return None
+            if self.order.is_late:
+                return self._give_up(f"{DEADLINE} {self._trouble()}".strip(), Status.PARTIAL)
             return self._send()
         except OwnershipError as error:
             return self._hold(error)
         except TemporaryError as error:
-            return self._try_later(str(error), error.retry_after)
+            return self._try_later(error)
         except PermanentError as error:
+            self._site_answered()
             return self._give_up(str(error))
 
     # Sending
@@ -116,21 +124,28 @@ class Delivery:
     def _send(self) -> float | None:
         """Send until all is out, the slice ends or somebody stops it."""
         order = self.order
-        verification.confirm(self.site, OWNERSHIP_AGE)
         plan = self._drip_plan()
         if plan and not order.in_flight and (wait := self._seconds_to_next(plan)) > 0:
             self.lease.release(wait)
             return wait
+        self._passage = Passage.ask(self.site)
+        if wait := self._passage.wait:
+            self.lease.release(wait)
+            return wait
+        verification.confirm(self.site, OWNERSHIP_AGE)
         if order.in_flight and not self.adapter.idempotent:
             # A run before this one died with these on the wire: only the counter knows.
             self.lease.checkpoint(uncertain=order.in_flight)
         received = order.done
         report = self._deliver(plan)
+        self._sent_well = order.done > received
+        if self._sent_well and report.stopped != "unavailable":
+            self._site_answered()
         if self._lost:
             raise self._lost
         if order.reserved == order.count and not order.in_flight:
             return self._prove()
-        if order.done > received and order.attempts:
+        if self._sent_well and order.attempts:
             self.lease.record(attempts=0)
         if self.lease.canceled():
             self._cancel()
@@ -260,7 +275,7 @@ class Delivery:
             rise=order.rise or 0,
             may_lag=late < timedelta(0),
             patience=late < DOUBT_PATIENCE,
-            allowance=allowance if order.reserved == order.count else 0,
+            allowance=0 if order.reserved < order.count or order.is_late else allowance,
         )
 
     def _act(self, verdict: Verdict) -> float | None:
@@ -336,8 +351,9 @@ class Delivery:
 
     def _hold(self, error: OwnershipError) -> float | None:
         """Wait for the token. An order that is only waiting for its counter goes on waiting."""
+        self._site_answered()
         if self.order.status == Status.VERIFYING:
-            return self._try_later(str(error), None)
+            return self._try_later(TemporaryError(str(error)))
         if self.order.cancel_requested:
             self._cancel()
         else:
@@ -358,19 +374,35 @@ class Delivery:
                 delivered += max(0, min((order.rise or 0) - order.done, unknown))
         order.settle(Status.CANCELED, delivered, under=order.fence, view_count=views)
 
-    def _try_later(self, reason: str, retry_after: float | None) -> float | None:
-        """Once all is sent a site that is down costs time only: nothing is decided without it."""
-        order = self.order
+    def _try_later(self, error: TemporaryError) -> float | None:
+        """A site that is down costs time only: an order waits for it without an attempt counted,
+        and once all is sent nothing is decided without it. Other trouble has its ten attempts."""
+        order, reason = self.order, str(error)
         if order.status == Status.VERIFYING and order.verify_until is not None:
-            patient = timezone.now() < order.verify_until + OUTAGE_PATIENCE
-        else:
-            patient = order.attempts + 1 < MAX_ATTEMPTS
-        if not patient:
-            return self._give_up(reason)
-        return _back_off(self.lease, reason, retry_after)
+            if timezone.now() >= order.verify_until + OUTAGE_PATIENCE:
+                return self._give_up(reason)
+            return _back_off(self.lease, reason, error.retry_after)
+        assert self._passage is not None
+        wait = self._passage.failed(order, error, sent_well=self._sent_well)
+        if wait is not None:
+            self.lease.release(wait)
+            return wait
+        if order.attempts + 1 >= MAX_ATTEMPTS:
+            return self._give_up(f"Given up after {MAX_ATTEMPTS} attempts: {reason}")
+        return _back_off(self.lease, reason, error.retry_after)
 
-    def _give_up(self, reason: str) -> float | None:
-        """No more plays can be sent. What was sent still has to be proved before it is billed."""
+    def _site_answered(self) -> None:
+        if self._passage:
+            self._passage.succeeded()
+
+    def _trouble(self) -> str:
+        """Why the order waits, as far as its site is the reason."""
+        breaker = open_breaker_of(self.site)
+        return breaker.reason if breaker else ""
+
+    def _give_up(self, reason: str, end: Status = Status.FAILED) -> float | None:
+        """No more plays can be sent. What was sent still has to be proved before it is billed;
+        where nothing was, the order has its `end` now."""
         order = self.order
         if order.status == Status.VERIFYING:
             self._settle(order.proved, attention=f"The counter cannot be read: {reason}")
@@ -381,7 +413,7 @@ class Delivery:
             self.lease.release()
             return 0.0
         else:
-            order.settle(Status.FAILED, 0, why=reason, under=order.fence)
+            order.settle(end, 0, why=reason, under=order.fence)
         return None
 
     # Writing
@@ -398,8 +430,9 @@ def site_of(order: Order) -> Site:
     until, site = _sites.get(order.site_id, (0.0, None))
     now = time.monotonic()
     if site is None or now >= until:
-        site = order.site
+        site = Site.objects.select_related("breaker").get(pk=order.site_id)
         _sites[order.site_id] = now + LOOK_SECONDS, site
+    order.site = site
     return site
 
 
@@ -425,3 +458,23 @@ def _back_off(lease: Lease, reason: str, retry_after: float | None = None) -> fl
     logger.info("order %s: %s Again in %.0f s.", lease.order.oid, reason, delay)
     lease.release(delay, attempts=attempts)
     return delay
+
+
+def _put_off_or_end(lease: Lease) -> None:
+    """We ourselves failed. An order that always makes us fail must end as well: with what its
+    last reading shows, for a person to look at."""
+    order, fence = lease.order, lease.order.fence
+    order.refresh_from_db()  # what was written in the run may have been taken back
+    if order.fence != fence:
+        return
+    if order.attempts + 1 < MAX_ATTEMPTS:
+        _back_off(lease, OWN_ERROR)
+        return
+    untouched = order.status == Status.RUNNING and not order.reserved
+    order.settle(
+        Status.FAILED if untouched else Status.PARTIAL,
+        order.proved,
+        why=f"Given up after {MAX_ATTEMPTS} attempts: {OWN_ERROR}",
+        under=order.fence,
+        attention=OWN_ERROR,
+    )

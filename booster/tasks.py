@@ -9,7 +9,7 @@ from django.db import transaction
 from huey.contrib.djhuey import HUEY, db_task
 from redis.exceptions import RedisError
 
-from booster import delivery
+from booster import delivery, held
 from core.crashpoints import reach
 from core.models import Order
 
@@ -56,7 +56,7 @@ def wake_on_commit(order_id: int) -> None:
 
 def sweep(grace: float = GRACE) -> int:
     """Wake every order that is due and leased to nobody, and check sites that orders wait for."""
-    for order_id in delivery.resume_sites():
+    for order_id in held.resume_sites() + held.end_late_orders():
         wake(order_id)
     woken = 0
     # While so many tasks wait, more wake-ups change nothing and would fill the queue without end.

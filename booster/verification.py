@@ -5,6 +5,7 @@ The network comes first and the transaction after it: no call is made while rows
 
 import threading
 import time
+from contextlib import suppress
 from datetime import timedelta
 
 from django.conf import settings
@@ -15,7 +16,7 @@ from booster import sites
 from booster.address import Origin, Target, resolve
 from booster.client import SiteClient
 from booster.exceptions import OwnershipError, PermanentError, TemporaryError
-from booster.ownership import prove
+from booster.ownership import file_path, prove
 from core.models import Order, Site, SiteCheck, Status, User
 
 KEEP_SECONDS = 3.0
@@ -50,6 +51,12 @@ def verify(site: Site, by: User | None = None) -> SiteCheck:
     except PermanentError as error:
         return site.record_check(SiteCheck.Outcome.LOST, reason=str(error), by=by)
     return site.record_check(SiteCheck.Outcome.PROVED, method=method, by=by)
+
+
+def reach(site: Site) -> None:
+    """Ask whether the site is there at all, whatever it says. Raises TemporaryError when not."""
+    with suppress(PermanentError):
+        client_of(site).get(file_path(site.token))
 
 
 def confirm(site: Site, max_age: timedelta = timedelta(0)) -> bool:

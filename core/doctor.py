@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from booster import tasks
-from core.models import FINAL, WORKABLE, Heartbeat, Order, Status
+from core.models import FINAL, WORKABLE, Breaker, Heartbeat, Order, Status
 
 # Seconds. Consumers sweep every 15 to 18 s.
 CONSUMER_SILENT = 60
@@ -123,6 +123,18 @@ def held() -> Finding:
     return Finding("held", Level.WARNING, waiting.count(), text)
 
 
+def sites() -> Finding:
+    """Sites that do not answer: their orders wait and lose nothing, but somebody should know."""
+    down = Breaker.objects.filter(opened_at__isnull=False).select_related("site")
+    told = [
+        f"{breaker.site.name} for {_age(breaker.opened_at):.0f} s ({breaker.reason})"
+        for breaker in down.order_by("opened_at")
+    ]
+    if not told:
+        return Finding("sites", Level.OK, 0, "all take plays")
+    return Finding("sites", Level.WARNING, len(told), f"orders wait for {'; '.join(told)}")
+
+
 def attention() -> Finding:
     needing = Order.objects.needing_a_person()
     count = needing.count()
@@ -143,7 +155,7 @@ def repeating() -> Finding:
     return Finding("repeating", level, count, f"{count} orders failed three times or more in a row")
 
 
-CHECKS = (consumers, queue, leases, due, uncertain, held, attention, repeating)
+CHECKS = (consumers, queue, leases, due, uncertain, held, sites, attention, repeating)
 
 
 def worst(findings: list[Finding]) -> Level:

@@ -28,6 +28,7 @@ from core.models import (
     Site,
     User,
     VideoBusyError,
+    breaker_of,
 )
 
 # A site proved this lately is not asked again while somebody types.
@@ -176,8 +177,10 @@ def cancel(order: Order, by: User | None, why: str = "") -> None:
 
 
 def retry(order: Order, by: User) -> None:
-    """Go on now instead of when the order is next due."""
+    """Go on now instead of when the order is next due, also at a site that seemed down."""
     order.retry(by)
+    if breaker := breaker_of(order.site):
+        breaker.probe_now()
     with transaction.atomic():
         tasks.wake_on_commit(order.pk)
 
@@ -192,6 +195,8 @@ def approve(order: Order, by: User) -> None:
 def verify(site: Site, by: User | None) -> str:
     """Check a site now and let the orders go on that waited for it; what to tell the staff."""
     check = verification.verify(site, by)
+    if breaker := breaker_of(site):
+        breaker.probe_now()
     if site.verified:
         for order_id in verification.resume_held_orders(site, by):
             tasks.wake(order_id)

@@ -185,6 +185,9 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# How long after its start, and beyond its own pace, an order ends with what was delivered.
+ORDER_DEADLINE_HOURS = env.number("ORDER_DEADLINE_HOURS", 72)
+
 # Uploads of many rows: the file, its rows, and what a workbook may unpack to.
 IMPORT_MAX_BYTES = env.number("IMPORT_MAX_MB", 256) << 20
 IMPORT_MAX_XLSX_BYTES = env.number("IMPORT_MAX_XLSX_MB", 256) << 20

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from core import display, ordering, resources
 from core.admin.base import Button, ViewOnlyAdmin, staff
+from core.admin.breakers import why_it_waits
 from core.admin.exchange import ExportAdmin
 from core.admin.imports import BulkImportAdmin
 from core.admin.once import OnceAdmin
@@ -362,6 +363,7 @@ def panel_of(order: Order) -> str:
         "desk/order_panel.html",
         {
             "order": order,
+            "waits": why_it_waits(order),
             "progress": display.progress_bar(order),
             "state": display.status_tag(order),
             "figures": figures_of(order),

@@ -26,6 +26,7 @@ from booster.ownership import file_path, record_name
 from booster.sites.http import HttpAdapter
 from core import display, ordering
 from core.admin.base import Button, DeskAdmin, ViewOnlyAdmin, list_url, staff
+from core.admin.breakers import sending_state
 from core.admin.recipes import RECIPE_FIELDS, RecipeForm
 from core.downloads import csv_answer
 from core.exporting import register_of
@@ -73,12 +74,13 @@ class SiteAdmin(DeskAdmin):
     object_actions = ("verify",)
     asks_network = True
     list_display = (
-        *("name", "origin", "kind", "proof", "verified_at"),
+        *("name", "origin", "kind", "proof", "verified_at", "sending"),
         *("max_connections", "max_rate", "active"),
     )
     list_filter = ("verified", "active")
     search_fields = ("name", "origin")
-    readonly_fields = ("proof", "verified_at", "checked_at")
+    list_select_related = ("breaker",)
+    readonly_fields = ("proof", "verified_at", "checked_at", "sending")
 
     class Media:
         js = ("office/site-form.js",)
@@ -100,7 +102,7 @@ class SiteAdmin(DeskAdmin):
         }
         found = [(None, {"fields": typed}), (_("Recipe"), recipe)]
         if obj is not None:
-            proof = {"fields": ("proof", "verified_at", "checked_at")}
+            proof = {"fields": ("proof", "verified_at", "checked_at", "sending")}
             found.append((_("Ownership"), proof))
         return found
 
@@ -224,6 +226,10 @@ class SiteAdmin(DeskAdmin):
         if site.verified:
             return display.tag(_("verified"), "good")
         return display.tag(_("not verified"), "bad")
+
+    @admin.display(description=gettext_lazy("takes plays"))
+    def sending(self, site: Site) -> SafeString:
+        return sending_state(site)
 
 
 @admin.register(SiteCheck)

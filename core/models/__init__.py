@@ -2,6 +2,7 @@
 
 from core.models.accounts import Administrator, Customer, User
 from core.models.billing import ChargeRecord, InsufficientBalanceError, LedgerEntry, PricePolicy
+from core.models.breakers import Breaker, breaker_of, open_breaker_of
 from core.models.heartbeats import Heartbeat
 from core.models.imports import ImportJob
 from core.models.leases import Lease, LeaseLost
@@ -26,6 +27,7 @@ __all__ = [
     "OPEN",
     "WORKABLE",
     "Administrator",
+    "Breaker",
     "ChargeRecord",
     "CounterReading",
     "Customer",
@@ -45,4 +47,6 @@ __all__ = [
     "TransitionError",
     "User",
     "VideoBusyError",
+    "breaker_of",
+    "open_breaker_of",
 ]

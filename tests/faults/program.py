@@ -25,12 +25,13 @@ def shorten(seconds: float) -> None:
 
 
 def hurry() -> None:
-    from booster import consumer, delivery, tasks
+    from booster import breaker, consumer, delivery, tasks
 
     limits = delivery.Delivery._limits
     soon = {"first_byte_timeout": 2.0, "answer_timeout": 3.0}
     delivery.Delivery._limits = lambda self: replace(limits(self), **soon)  # type: ignore[method-assign]
     delivery.BACK_OFF_SECONDS = (0.1, 1.0)
+    breaker.FIRST_PROBE, breaker.LAST_PROBE = delivery.BACK_OFF_SECONDS
     consumer.SWEEP_SECONDS = consumer.JITTER_SECONDS = tasks.GRACE = 1
 
 

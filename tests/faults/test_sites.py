@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from core.models import Order, Site, Status
+from core.models import Breaker, Order, Site, Status
 from tests.faults.oracle import why
 from tests.faults.trial import LONG, Trial, must_fail, on, size
 from tests.office import wait_for
@@ -103,12 +103,11 @@ def test_a_site_that_refuses_or_breaks_tls_is_paid_nothing(trial, row):
     )
     order = trial.place()
     trial.site = honest
-    wait_for(
-        lambda: Order.objects.filter(pk=order.pk, attempts__gte=2).exists(),
-        what=f"two attempts at {order.oid}",
-    )
+    broken = Breaker.objects.filter(site=order.site)
+    wait_for(broken.filter(probes__gte=2).exists, what=f"two attempts at {order.oid}")
+    assert "TLS" in broken.get().reason
     order.refresh_from_db()
-    assert (order.done, order.reserved) == (0, 0)
+    assert (order.done, order.reserved, order.attempts) == (0, 0, 0)
     order.cancel(None)
     wait_for(lambda: Order.objects.filter(pk=order.pk, status=Status.CANCELED).exists())
     verdict = trial.verdict(all_completed=False)

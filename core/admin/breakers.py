@@ -1,0 +1,48 @@
+"""How the desk shows a site that does not answer, and the orders that wait for it."""
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from core import display
+from core.models import Breaker, Order, Site, Status, open_breaker_of
+
+SENDING = (Status.PENDING, Status.RUNNING)
+
+
+def sending_state(site: Site) -> SafeString:
+    """Whether plays are sent to the site now, and since when and why not."""
+    breaker = open_breaker_of(site)
+    if breaker is None:
+        return display.tag(_("yes"), "good")
+    waiting = site.orders.filter(status__in=SENDING).count()
+    return format_html(
+        '{} <span class="desk-note">{} {}</span>',
+        display.tag(_("held"), "bad"),
+        _("%(orders)s orders wait.") % {"orders": display.number(waiting)},
+        told(breaker),
+    )
+
+
+def why_it_waits(order: Order) -> str:
+    """Why an open order does not go on, where its site is the reason; "" otherwise."""
+    breaker = open_breaker_of(order.site) if order.status in SENDING else None
+    if breaker is None:
+        return ""
+    return _("Waits for the site. %(why)s No attempt is counted meanwhile.") % {
+        "why": told(breaker)
+    }
+
+
+def told(breaker: Breaker) -> str:
+    return _("It does not take plays since %(since)s: %(reason)s Tried again at %(next)s.") % {
+        "since": moment(breaker.opened_at),
+        "reason": breaker.reason,
+        "next": moment(breaker.probe_at),
+    }
+
+
+def moment(when: object) -> str:
+    return date_format(timezone.localtime(when), "Y-m-d H:i:s")  # type: ignore[arg-type]

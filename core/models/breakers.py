@@ -1,0 +1,110 @@
+"""A site's circuit breaker: whether plays may be sent there now. One row a site, so that all hosts
+agree; every moment in it is by the database's clock, as hosts' clocks differ.
+
+Closed: `opened_at` is None. Open: runs give their orders back untried until `probe_at`; then the
+one that wins `take_probe()` may try. What opens and closes it is decided in booster/breaker.py.
+"""
+
+from datetime import timedelta
+
+from django.db import models
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from core.models.sites import Site
+
+# Probes come after 2, 4, 8 ... seconds, and then once a minute.
+FIRST_PROBE, LAST_PROBE = 2.0, 60.0
+# Whoever holds the probe longer than this died with it.
+PROBE_LEASE = timedelta(seconds=30)
+
+
+class Breaker(models.Model):
+    site = models.OneToOneField(
+        Site, on_delete=models.CASCADE, primary_key=True, related_name="breaker"
+    )
+    opened_at = models.DateTimeField(_("does not answer since"), null=True)
+    probe_at = models.DateTimeField(_("tried again at"), null=True)
+    probes = models.PositiveIntegerField(_("tried in vain"), default=0)
+    reason = models.CharField(_("reason"), max_length=300, blank=True)
+    # The order that failed last, alone, while the site answered. A hint, not a relation.
+    suspect = models.PositiveBigIntegerField(null=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.site_id}: {'open' if self.is_open else 'closed'}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.opened_at is not None
+
+    @property
+    def is_clean(self) -> bool:
+        return self.opened_at is None and self.suspect is None
+
+    @property
+    def seconds_to_probe(self) -> float:
+        """A host whose clock is wrong comes too early or a minute late, and no more."""
+        if self.probe_at is None:
+            return 0.0
+        left = (self.probe_at - timezone.now()).total_seconds()
+        return min(max(1.0, left), LAST_PROBE)
+
+    def take_probe(self) -> bool:
+        """Whether this process is the one that may try now."""
+        due = self._row().filter(opened_at__isnull=False, probe_at__lte=Now())
+        return due.update(probe_at=Now() + PROBE_LEASE) == 1
+
+    def open(self, reason: str, seconds: float) -> None:
+        """The site is down. Who tried before that was known and says so later adds nothing."""
+        self._row().filter(opened_at__isnull=True).update(
+            opened_at=Now(),
+            probe_at=Now() + timedelta(seconds=seconds),
+            probes=0,
+            reason=reason[:300],
+            suspect=None,
+        )
+        self.refresh_from_db()
+
+    def stay_open(self, reason: str, seconds: float) -> None:
+        """The probe failed, too."""
+        self._row().filter(opened_at__isnull=False).update(
+            probe_at=Now() + timedelta(seconds=seconds),
+            probes=F("probes") + 1,
+            reason=reason[:300],
+        )
+        self.refresh_from_db()
+
+    def close(self) -> bool:
+        """The site takes plays; whether it was open."""
+        was_open = self._row().filter(opened_at__isnull=False).exists()
+        closed = {"opened_at": None, "probe_at": None, "probes": 0, "reason": "", "suspect": None}
+        self._row().update(**closed)
+        self.refresh_from_db()
+        return was_open
+
+    def suspect_only(self, order_id: int) -> None:
+        self._row().update(suspect=order_id)
+        self.refresh_from_db()
+
+    def probe_now(self) -> None:
+        """A person wants it tried at once."""
+        self._row().filter(opened_at__isnull=False).update(probe_at=Now())
+
+    def _row(self) -> "models.QuerySet[Breaker]":
+        return Breaker.objects.filter(pk=self.pk)
+
+
+def breaker_of(site: Site) -> Breaker | None:
+    """None for a site that never was in trouble."""
+    return getattr(site, "breaker", None)
+
+
+def open_breaker_of(site: Site) -> Breaker | None:
+    """The breaker that holds the site's orders now, if one does."""
+    breaker = breaker_of(site)
+    return breaker if breaker and breaker.is_open else None

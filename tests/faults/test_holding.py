@@ -1,0 +1,294 @@
+"""Which trouble an order waits out, which ends it, and when waiting itself has an end: the breaker
+of a site, the attempts of an order, the deadline. Time is moved where it would be waited for."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.conf import settings as office_settings
+from django.db.models import F
+
+from booster import delivery, tasks
+from booster.delivery import MAX_ATTEMPTS
+from core.models import Breaker, Order, Site, Status
+from core.models.breakers import FIRST_PROBE, LAST_PROBE
+from tests.faults.guards import take_away
+from tests.faults.oracle import why
+from tests.faults.trial import Trial, must_fail, on, size
+from tests.sites import DemoSite
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def own_site(tmp_path) -> Iterator[DemoSite]:
+    with DemoSite("--extra", "5000", state=tmp_path / "site.json") as site:
+        yield site
+
+
+@pytest.fixture
+def own_trial(office, own_site, dice, settings) -> Trial:
+    """A trial whose site is nobody else's, so that it may be stopped."""
+    address = f"127.0.0.1:{own_site.port}"
+    office.env["PRIVATE_SITES"], settings.PRIVATE_SITES = address, (address,)
+    return Trial(office, own_site, dice)
+
+
+@pytest.fixture(autouse=True)
+def no_memory_of_sites():
+    """What this process knows of a site is of another office's, with the same number."""
+    delivery._sites.clear()
+
+
+def run_all(stop=lambda: False) -> list[float | None]:
+    """One run of each open order, as if its time had come; the waits that they ask for."""
+    delivery._sites.clear()
+    Order.objects.open().update(due=F("create_date"))
+    Breaker.objects.filter(probe_at__isnull=False).update(probe_at=F("probe_at") - DAY)
+    return [delivery.run(order.pk, stop) for order in Order.objects.open().order_by("id")]
+
+
+def run_to_the_end(rounds: int = 200) -> None:
+    for _ in range(rounds):
+        if not Order.objects.open().exists():
+            return
+        run_all()
+
+
+def attempts() -> list[int]:
+    return list(Order.objects.order_by("id").values_list("attempts", flat=True))
+
+
+# The breaker of a site
+
+
+@on("sqlite")
+def test_orders_wait_for_a_site_that_is_down_and_no_attempt_counts(own_trial, own_site, row):
+    orders = own_trial.place_many(size(4, 100), wake=False)
+    own_site.stop()
+    waits = [wait for _ in range(MAX_ATTEMPTS + 5) for wait in run_all()]
+    breaker = Breaker.objects.get()
+    assert attempts() == [0] * len(orders)
+    assert "refused the connection" in breaker.reason
+    # All but the first run of a round give their orders back untried.
+    assert breaker.probes == MAX_ATTEMPTS + 4
+    assert max(waits) <= 1.2 * LAST_PROBE
+    own_site.start()
+    run_to_the_end()
+    verdict = own_trial.verdict()
+    row(f"site down for {MAX_ATTEMPTS + 5} runs of each order", verdict)
+    assert verdict.broken == []
+    assert not Breaker.objects.get().is_open
+
+
+@on("sqlite")
+def test_without_the_breaker_orders_of_a_site_that_is_down_fail(own_trial, own_site, row):
+    """The control."""
+    own_trial.place_many(2, wake=False)
+    own_site.stop()
+
+    def run_without() -> None:
+        take_away(["breaker"])
+        run_to_the_end(MAX_ATTEMPTS + 5)
+
+    assert own_trial.in_child(run_without) == 0
+    own_site.start()
+    verdict = own_trial.verdict()
+    row("control: no breaker", verdict)
+    must_fail(verdict)
+    assert verdict.ended == {"failed": 2}
+
+
+@on("sqlite")
+def test_one_run_at_a_time_tries_whether_the_site_is_back(own_trial, own_site):
+    order = own_trial.place(wake=False)
+    own_site.stop()
+    run_all()
+    breaker = Breaker.objects.get()
+    assert FIRST_PROBE * 0.5 < breaker.seconds_to_probe <= FIRST_PROBE * 1.2
+    assert not breaker.take_probe()
+    breaker.probe_now()
+    assert [breaker.take_probe(), breaker.take_probe()] == [True, False]
+    order.refresh_from_db()
+    assert (order.status, order.attempts, order.reserved) == (Status.RUNNING, 0, 0)
+
+
+@on("sqlite")
+def test_several_orders_failing_alike_open_the_breaker_while_the_site_shows_its_token(trial, row):
+    """A site whose pages stand while its program is down."""
+    trial.place_many(3, wake=False)
+    trial.demo_site.fault("count", "status", status=502)
+    run_all()
+    assert "Several orders in a row failed" in Breaker.objects.get().reason
+    for _ in range(MAX_ATTEMPTS + 5):
+        run_all()
+    assert sorted(attempts()) == [0, 0, 1]
+    trial.demo_site.clear()
+    run_to_the_end()
+    verdict = trial.verdict()
+    row("site half down", verdict)
+    assert verdict.broken == []
+
+
+# The attempts of an order
+
+
+@on("sqlite")
+def test_an_order_that_fails_alone_ends_and_is_refunded_and_holds_up_nobody(trial, row):
+    poisoned = trial.place(wake=False)
+    trial.demo_site.fault("count", "status", status=500, video=poisoned.video_id)
+    waits = []
+    for number in range(MAX_ATTEMPTS):
+        if number % 3 == 1:
+            trial.place(wake=False)
+        waits.append(run_all()[0])
+    run_to_the_end()
+    poisoned.refresh_from_db()
+    assert (poisoned.status, str(poisoned.refunded)) == (Status.FAILED, "3.33")
+    assert "Given up after 10 attempts: " in why(poisoned)
+    assert "answered 500" in why(poisoned)
+    low, high = delivery.BACK_OFF_SECONDS
+    usual = [min(low * 2**number, high) for number in range(MAX_ATTEMPTS - 1)]
+    assert [0.8 * time <= wait <= 1.2 * time for time, wait in zip(usual, waits, strict=False)] == (
+        [True] * (MAX_ATTEMPTS - 1)
+    )
+    assert waits[-1] is None
+    verdict = trial.verdict(all_completed=False)
+    row(f"poisoned: {MAX_ATTEMPTS} attempts", verdict)
+    assert verdict.broken == []
+    assert verdict.ended["completed"] == verdict.orders - 1
+
+
+@on("sqlite")
+def test_an_order_whose_plays_end_in_doubt_is_settled_by_the_counter(trial):
+    poisoned = trial.place(wake=False)
+    trial.demo_site.fault("plays", "status", status=500, video=poisoned.video_id, skip=100)
+    for _ in range(2 * MAX_ATTEMPTS):
+        run_all()
+    poisoned.refresh_from_db()
+    assert poisoned.status == Status.VERIFYING
+    assert "Given up" in why(poisoned)
+    Order.objects.update(verify_until=F("verify_until") - DAY)
+    run_all()
+    poisoned.refresh_from_db()
+    assert (poisoned.status, poisoned.delivered) == (Status.PARTIAL, 100)
+    assert trial.verdict(all_completed=False).broken == []
+
+
+@on("sqlite")
+def test_an_order_at_which_we_ourselves_fail_ends_and_asks_for_a_person(trial):
+    """A recipe that no program understands, say."""
+    order = trial.place(wake=False)
+    Site.objects.update(adapter="of another version")
+    for _ in range(MAX_ATTEMPTS):
+        with pytest.raises(KeyError):
+            run_all()
+    order.refresh_from_db()
+    assert (order.status, str(order.refunded)) == (Status.FAILED, "3.33")
+    assert "error of the office's own" in order.attention
+    Site.objects.update(adapter="demo")
+    assert trial.verdict(all_completed=False).broken == []
+
+
+@on("sqlite")
+def test_without_an_end_of_attempts_a_poisoned_order_runs_for_ever(trial, row):
+    """The control."""
+    poisoned = trial.place(wake=False)
+    trial.demo_site.fault("count", "status", status=500, video=poisoned.video_id)
+
+    def run_without() -> None:
+        take_away(["attempts"])
+        run_to_the_end(3 * MAX_ATTEMPTS)
+
+    assert trial.in_child(run_without) == 0
+    verdict = trial.verdict(all_completed=False)
+    row("control: no end of attempts", verdict)
+    must_fail(verdict)
+
+
+# The deadline
+
+
+def half_done(trial: Trial, **order: object) -> Order:
+    """An order of which the first window was received; then its consumer was stopped."""
+    order = trial.place(300, wake=False)
+    delivery.run(order.pk, lambda: Order.objects.filter(pk=order.pk, done__gt=0).exists())
+    order.refresh_from_db()
+    assert 0 < order.done < order.count
+    assert order.status == Status.RUNNING
+    return order
+
+
+def let_time_pass(hours: float) -> None:
+    Order.objects.update(start_date=F("start_date") - timedelta(hours=hours))
+
+
+PATIENCE = office_settings.ORDER_DEADLINE_HOURS
+
+
+@on("sqlite")
+def test_an_order_ends_at_its_deadline_with_what_was_delivered(own_trial, own_site, row):
+    own_trial.use_site(rate=400)
+    half = half_done(own_trial)
+    own_site.stop()
+    untouched, spread = own_trial.place_many(2, wake=False)
+    Order.objects.filter(pk=spread.pk).update(hours=100)
+    run_all()
+    let_time_pass(PATIENCE - 1)
+    run_all()
+    assert Order.objects.open().count() == 3
+    let_time_pass(2)
+    run_all()
+    own_site.start()
+    run_all()
+    for order in (half, untouched, spread):
+        order.refresh_from_db()
+    assert (half.status, half.delivered) == (Status.PARTIAL, half.done)
+    assert (untouched.status, str(untouched.refunded)) == (Status.PARTIAL, "3.33")
+    for order in (half, untouched):
+        assert "deadline has come" in why(order)
+    assert "refused the connection" in why(untouched)
+    # A deadline is longer than the time that the plays are spread over.
+    assert spread.status == Status.RUNNING
+    spread.cancel(None)
+    run_all()
+    verdict = own_trial.verdict(all_completed=False)
+    row("deadline", verdict)
+    assert verdict.broken == []
+
+
+@on("sqlite")
+def test_an_order_that_waits_for_a_token_ends_at_its_deadline_as_well(trial):
+    trial.use_site(rate=400)
+    order = half_done(trial)
+    trial.demo_site.remove_token(trial.site.token)
+    Site.objects.update(verified_at=None)
+    run_all()
+    order.refresh_from_db()
+    assert order.status == Status.PAUSED
+    tasks.sweep()
+    let_time_pass(PATIENCE + 1)
+    tasks.sweep()
+    run_to_the_end()
+    order.refresh_from_db()
+    assert (order.status, order.delivered) == (Status.PARTIAL, order.done)
+    assert trial.verdict(all_completed=False).broken == []
+
+
+@on("sqlite")
+def test_without_the_deadline_an_order_of_a_site_that_is_gone_never_ends(own_trial, own_site, row):
+    """The control."""
+    own_trial.place(wake=False)
+    own_site.stop()
+    run_all()
+    let_time_pass(PATIENCE + 1)
+
+    def run_without() -> None:
+        take_away(["deadline"])
+        run_to_the_end(MAX_ATTEMPTS)
+
+    assert own_trial.in_child(run_without) == 0
+    own_site.start()
+    verdict = own_trial.verdict(all_completed=False)
+    row("control: no deadline", verdict)
+    must_fail(verdict)

@@ -1,0 +1,94 @@
+"""What the staff see and may do while a site's breaker holds its orders."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from core import doctor, ordering
+from core.doctor import Level
+from core.models import Breaker, Order, Status
+from core.ordering import Quote
+from tests.base import VIDEO, client_of
+
+REASON = "The site refused the connection."
+
+
+@pytest.fixture
+def order(erin, site, demo_site, policies, bob) -> Order:
+    order = Quote.ask(erin, demo_site.address(VIDEO), 10_000).place(bob)
+    order.move(Status.RUNNING, under=order.fence, start_date=timezone.now())
+    return order
+
+
+@pytest.fixture
+def breaker(order) -> Breaker:
+    breaker = Breaker.objects.create(site=order.site)
+    breaker.open(REASON, 60)
+    return breaker
+
+
+@pytest.fixture
+def desk(bob):
+    return client_of(bob)
+
+
+def page(desk, path: str) -> str:
+    return desk.get(f"/admin/core/{path}").content.decode()
+
+
+def test_the_order_says_why_it_waits_and_when_it_ends_at_the_latest(desk, order, breaker):
+    shown = page(desk, f"order/{order.pk}/change/")
+    assert "Waits for the site." in shown
+    assert REASON in shown
+    deadline = timezone.localtime(order.deadline)
+    assert f"ends at the latest {deadline:%Y-%m-%d %H:%M:%S}" in shown
+    breaker.close()
+    assert "Waits for the site." not in page(desk, f"order/{order.pk}/change/")
+
+
+def test_an_order_that_only_waits_for_its_counter_does_not_wait_for_the_breaker(
+    desk, order, breaker
+):
+    order.move(Status.VERIFYING, under=order.fence)
+    assert "Waits for the site." not in page(desk, f"order/{order.pk}/change/")
+
+
+def test_the_site_says_since_when_and_how_many_orders_wait(desk, order, breaker):
+    for path in (f"site/{order.site_id}/change/", "site/"):
+        shown = page(desk, path)
+        assert "1 orders wait." in shown
+        assert REASON in shown
+
+
+def test_the_doctor_names_sites_that_take_no_plays(order, breaker):
+    finding = doctor.sites()
+    assert (finding.level, finding.value) == (Level.WARNING, 1)
+    assert "orders wait for Harbour for" in finding.text
+    assert REASON in finding.text
+    breaker.close()
+    assert doctor.sites().level == Level.OK
+
+
+def test_retry_now_tries_the_site_at_once(bob, order, breaker):
+    ordering.retry(order, bob)
+    assert breaker.take_probe()
+
+
+def test_verify_now_tries_the_site_at_once(bob, order, breaker):
+    ordering.verify(order.site, bob)
+    assert breaker.take_probe()
+
+
+def test_whoever_says_late_that_a_site_is_down_changes_nothing(breaker):
+    opened, probe = breaker.opened_at, breaker.probe_at
+    breaker.open("Another reason.", 1)
+    assert (breaker.opened_at, breaker.probe_at, breaker.reason) == (opened, probe, REASON)
+
+
+def test_a_probe_that_died_with_its_process_is_followed_by_another(breaker):
+    breaker.probe_now()
+    assert breaker.take_probe()
+    assert not breaker.take_probe()
+    Breaker.objects.update(probe_at=timezone.now() - timedelta(seconds=1))
+    assert breaker.take_probe()
