@@ -28,6 +28,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import money
 from core.crashpoints import reach
+from core.models import statements
 from core.models.accounts import Customer, User
 from core.models.approvals import ApprovalLimit
 from core.models.billing import AppendOnlyModel, LedgerEntry
@@ -478,11 +479,11 @@ class Order(models.Model):
                     _("An order that is %(before)s cannot become %(to)s.")
                     % {"before": here.label, "to": there.label}
                 )
-        expected = Order.objects.filter(pk=self.pk, status=before)
+        expected = {"pk": self.pk, "status": before}
         if under is not None:
-            expected = expected.filter(fence=under)
+            expected["fence"] = under
         with transaction.atomic():
-            if expected.update(status=to, **changes) != 1:
+            if statements.update(Order, expected, {"status": to, **changes}) != 1:
                 raise TransitionError(_("Somebody else changed this order first; look again."))
             self._log(path, by, why)
         self._take_over({"status": to, **changes})
@@ -500,13 +501,20 @@ class Order(models.Model):
         self, path: tuple[Status | None, ...], by: User | None, why: "str | _StrPromise"
     ) -> None:
         """An event for each step of the path; the last one says why."""
-        steps = [
-            OrderEvent(order=self, from_status=here, to_status=there, creator=by)
+        now = timezone.now()
+        steps: list[dict[str, Any]] = [
+            {
+                "order": self.pk,
+                "create_date": now,
+                "creator": by.pk if by else None,
+                "from_status": here,
+                "to_status": there,
+                "reason": "",
+            }
             for here, there in pairwise(path)
-            if there is not None
         ]
-        steps[-1].reason = str(why)[:REASON_LENGTH]
-        OrderEvent.objects.bulk_create(steps)
+        steps[-1]["reason"] = str(why)[:REASON_LENGTH]
+        statements.insert(OrderEvent, steps)
 
     def _pay(self, kind: LedgerEntry.Kind, amount: Decimal, by: User | None) -> None:
         LedgerEntry.objects.post(
@@ -559,6 +567,12 @@ class CounterReading(models.Model):
 
     def __str__(self) -> str:
         return f"{self.order_id}: {self.views}"
+
+    @staticmethod
+    def note(order: Order, views: int) -> None:
+        """Keep what the counter says now, beside how many plays were received by now."""
+        reading = {"order": order.pk, "create_date": timezone.now(), "views": views}
+        statements.insert(CounterReading, [reading | {"done": order.done}])
 
 
 def new_oid(customer_id: int) -> str:
