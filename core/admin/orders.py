@@ -127,6 +127,7 @@ class OrderAdmin(ApprovalAdmin, BulkImportAdmin, ExportAdmin, OnceAdmin):
     )
 
     class Media:
+        css = {"all": ("office/flow.css",)}
         js = ("office/order-form.js", "office/order-live.js")
 
     def get_urls(self) -> list[URLPattern]:
