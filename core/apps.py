@@ -18,6 +18,9 @@ class CoreConfig(AppConfig):
         # the first model is registered, and what that import registered would be lost.
         for module in ("accounts", "billing", "sites", "orders", "imports"):
             import_module(f"core.admin.{module}")
+        # What pages watch; a module registers its sources with core.live.
+        for module in ("orders",):
+            import_module(f"core.feeds.{module}")
 
 
 class DeskConfig(admin_apps.AdminConfig):

@@ -115,7 +115,9 @@ def database() -> dict[str, Any]:
 DATABASES = {"default": database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-HUEY = queue.build(env.text("REDIS_URL"), DATA_DIR, SECRET_KEY)
+# The queue, and the ring that tells live pages to look; both do without.
+REDIS_URL = env.text("REDIS_URL")
+HUEY = queue.build(REDIS_URL, DATA_DIR, SECRET_KEY)
 
 AUTH_USER_MODEL = "core.User"
 AUTHENTICATION_BACKENDS = (
@@ -210,7 +212,6 @@ SIMPLEUI_ICON = {
     "LedgerEntry": "fas fa-book",
     "ImportJob": "fas fa-file-import",
     "PricePolicy": "fas fa-tags",
-    "ApprovalLimit": "fas fa-user-check",
     "Site": "fas fa-server",
     "Administrator": "fas fa-user-tie",
     "Group": "fas fa-user-shield",

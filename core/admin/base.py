@@ -28,8 +28,7 @@ from core.models import OrderError, User
 @dataclass(frozen=True, slots=True)
 class Button:
     """A button on an object's page: a link, or a POST that asks `confirm` first where there is
-    one. `ask` labels a line of text of at most `most` characters, sent as `field`, that goes with
-    it and may be left empty unless it is `needed`."""
+    one. `ask` labels a line of text, sent as `field`, that goes with it."""
 
     label: str
     url: str
@@ -38,8 +37,6 @@ class Button:
     confirm: str = ""
     ask: str = ""
     field: str = "reason"
-    needed: bool = False
-    most: int = 500
 
 
 class DeskAdmin(admin.ModelAdmin):
@@ -85,7 +82,7 @@ class DeskAdmin(admin.ModelAdmin):
         """One button's POST. What came of it is told and kept in the object's history."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        obj = self.acted_on_or_404(request, pk, name)
+        obj = self.changed_or_404(request, pk)
         try:
             text, level = getattr(self, name)(request, obj)
         except OrderError as error:
@@ -95,11 +92,7 @@ class DeskAdmin(admin.ModelAdmin):
             self.message_user(request, text, level)
         return HttpResponseRedirect(self.change_url(obj))
 
-    def acted_on_or_404(self, request: HttpRequest, pk: int, name: str) -> Any:
-        """The object, for who may press this button."""
-        return self.changed_or_404(request, pk)
-
-    def post_button(self, obj: Model, name: str, label: str, **look: Any) -> Button:
+    def post_button(self, obj: Model, name: str, label: str, **look: str) -> Button:
         url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=[obj.pk])
         return Button(label, url, post=True, **look)
 

@@ -13,10 +13,7 @@
     box.querySelector("[data-dialog-do]").textContent = button.textContent;
     line.hidden = !question;
     line.querySelector("span").textContent = question;
-    const input = line.querySelector("input");
-    input.name = button.dataset.field;
-    input.maxLength = Number(button.dataset.most);
-    input.required = Boolean(question) && "needed" in button.dataset;
+    line.querySelector("input").name = button.dataset.field;
     if (button.dataset.confirm) {
       box.showModal();
     } else {

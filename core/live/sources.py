@@ -1,0 +1,77 @@
+"""What can be watched: the sources that pages register, and who may see what of them."""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser
+
+
+class Audience(StrEnum):
+    """For whom a subject is rendered: what staff may see, or what its owner may."""
+
+    STAFF = "staff"
+    CUSTOMER = "customer"
+
+
+# Who asks for which keys. The users' permissions are in memory: has_perm() costs no query.
+Asked = Sequence[tuple[AbstractUser, str]]
+# As whom each of them may see it; those that are missing may not.
+Admitted = dict[tuple[int, str], Audience]
+
+
+class Source:
+    """One kind of subject. The package's docstring is the contract."""
+
+    prefix: ClassVar[str]
+
+    def admit(self, asked: Asked) -> Admitted:
+        raise NotImplementedError
+
+    def stamps(self, keys: Sequence[str]) -> Mapping[str, Hashable | dict[str, Any]]:
+        return self.load(keys)
+
+    def load(self, keys: Sequence[str]) -> Mapping[str, Any]:
+        raise NotImplementedError
+
+    def render(self, loaded: Any, audience: Audience) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+class StaffSource(Source):
+    """For staff with `permission`; `keys` are those there are, None: any."""
+
+    permission: ClassVar[str]
+    keys: ClassVar[frozenset[str] | None] = frozenset({""})
+
+    def admit(self, asked: Asked) -> Admitted:
+        return {
+            (user.pk, key): Audience.STAFF
+            for user, key in asked
+            if (self.keys is None or key in self.keys) and self.is_for(user)
+        }
+
+    def is_for(self, user: AbstractUser) -> bool:
+        return user.is_staff and user.has_perm(self.permission)
+
+
+_sources: dict[str, Source] = {}
+
+
+def register(source: Source) -> None:
+    if source.prefix in _sources:
+        raise ValueError(f"two sources are called {source.prefix!r}")
+    _sources[source.prefix] = source
+
+
+def sources() -> Mapping[str, Source]:
+    return _sources
+
+
+def numbers(keys: Iterable[str]) -> list[int]:
+    """Keys that are ids, as the database wants them."""
+    return [int(key) for key in keys if is_number(key)]
+
+
+def is_number(key: str) -> bool:
+    return key.isascii() and key.isdigit() and len(key) < 19 and str(int(key)) == key

@@ -1,0 +1,396 @@
+/* The browser's end of core/live: Live.watch("order:12", (data, changed) => …) calls back with the
+   subject's state now and whenever it changes. One WebSocket serves the page; where networks break
+   sockets it falls back to long polling, then to plain polling, and goes back up by itself. */
+"use strict";
+window.Live = window.Live || (() => {
+  const SOCKET = "/live/socket/";
+  const POLL = "/live/poll/";
+  const LONG_SECONDS = 25;
+  const POLL_MS = 3000;
+  /* Frames come at least every 15 s; after so long without one the socket is dead. */
+  const SILENCE_MS = 40000;
+  const OPEN_MS = 6000;
+  /* A way that fails so often in a row gives way to the next one. */
+  const FAILURES = 2;
+  const RETRY_MS = [4000, 8000, 15000, 30000, 60000];
+  const HIDDEN_MS = 60000;
+  const SIGNED_OUT = 4401;
+  const TOO_MANY = 4429;
+
+  const subjects = new Map();
+  let feed = "";
+  let way = "socket"; /* socket, long or poll: what is tried or used now */
+  let failures = 0;
+  let socket = null;
+  let request = null; /* the poll under way */
+  let timer = 0; /* of the next attempt or poll */
+  let climbTimer = 0; /* of the next look whether sockets work again */
+  let climbs = 0;
+  let silence = 0;
+  let hidden = 0;
+  let over = false; /* signed out: nothing more to come */
+  let asleep = false; /* hidden for long */
+  let opening = false;
+  let confirmed = false; /* a poll was answered since the last trouble */
+
+  const wanted = () => subjects.size > 0 && !over && !asleep;
+
+  const sign = (state) => {
+    document.querySelectorAll("[data-live-sign]").forEach((element) => {
+      element.hidden = !subjects.size;
+      element.dataset.state = state;
+      if (element.textContent !== element.dataset[state]) {
+        element.textContent = element.dataset[state];
+      }
+    });
+  };
+
+  const pause = (ms) => ms * (0.75 + Math.random() / 2);
+
+  const wish = (more) => {
+    const since = {};
+    subjects.forEach((subject, name) => {
+      if (subject.seq !== null) {
+        since[name] = subject.seq;
+      }
+    });
+    return JSON.stringify({
+      watch: [...subjects.keys()],
+      since,
+      feed,
+      language: document.documentElement.lang,
+      ...more,
+    });
+  };
+
+  /* --- what comes */
+
+  const tell = (subject, changed) => {
+    subject.callbacks.forEach((callback) => {
+      try {
+        callback(subject.data, changed);
+      } catch (error) {
+        window.reportError(error);
+      }
+    });
+  };
+
+  const take = (message) => {
+    const subject = subjects.get(message.subject);
+    if (!subject) {
+      return true;
+    }
+    if (message.kind === "refused") {
+      subjects.delete(message.subject);
+      subject.refused.forEach((callback) => callback());
+    } else if (message.kind === "snapshot") {
+      subject.data = message.data;
+      subject.seq = message.seq;
+      tell(subject, new Set(Object.keys(message.data)));
+    } else if (message.seq === subject.seq + 1) {
+      Object.assign(subject.data, message.data);
+      subject.seq = message.seq;
+      tell(subject, new Set(Object.keys(message.data)));
+    } else if (message.seq > subject.seq) {
+      subject.seq = null; /* something is missing: ask for all of it */
+      return false;
+    }
+    return true;
+  };
+
+  /* Whether everything followed on what was there. */
+  const takeAll = (frame) => {
+    if (frame.feed !== feed) {
+      feed = frame.feed;
+      subjects.forEach((subject) => {
+        subject.seq = null;
+      });
+    }
+    return frame.messages.map(take).every(Boolean);
+  };
+
+  /* --- by socket */
+
+  const address = () => window.location.origin.replace(/^http/, "ws") + SOCKET;
+
+  const listen = (opened, closed) => {
+    const one = new WebSocket(address());
+    let first = true;
+    const quiet = () => {
+      window.clearTimeout(silence);
+      silence = window.setTimeout(() => one.close(), SILENCE_MS);
+    };
+    const slow = window.setTimeout(() => one.close(), OPEN_MS);
+    one.onmessage = (event) => {
+      const frame = JSON.parse(event.data);
+      if (first) {
+        first = false;
+        window.clearTimeout(slow);
+        opened(one);
+      }
+      quiet();
+      if (!takeAll(frame)) {
+        one.close();
+      }
+    };
+    one.onclose = (event) => {
+      window.clearTimeout(slow);
+      if (!first) {
+        window.clearTimeout(silence);
+      }
+      closed(event.code, first);
+    };
+    return one;
+  };
+
+  const opened = (one) => {
+    socket = one;
+    opening = false;
+    way = "socket";
+    failures = 0;
+    climbs = 0;
+    stopPolling();
+    socket.send(wish());
+    sign("socket");
+  };
+
+  const closed = (code, first) => {
+    socket = null;
+    opening = false;
+    if (!wanted()) {
+      return;
+    }
+    if (code === SIGNED_OUT) {
+      end();
+    } else if (code === TOO_MANY) {
+      sign("wait");
+      again(60000);
+    } else {
+      failures += first ? 1 : 0;
+      sign("wait");
+      if (failures >= FAILURES) {
+        descend("long");
+      } else {
+        again(first ? 1000 : 400);
+      }
+    }
+  };
+
+  /* --- by polling */
+
+  const stopPolling = () => {
+    window.clearTimeout(timer);
+    window.clearTimeout(climbTimer);
+    if (request) {
+      request.abort();
+      request = null;
+    }
+  };
+
+  const ask = async (wait) => {
+    const mine = new AbortController();
+    request = mine;
+    const late = window.setTimeout(() => mine.abort(), (wait + 10) * 1000);
+    try {
+      const answer = await fetch(POLL, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: wish({ wait }),
+        signal: mine.signal,
+      });
+      if (answer.status === 401) {
+        end();
+        return false;
+      }
+      if (!answer.ok) {
+        throw new Error("poll: " + answer.status);
+      }
+      takeAll(await answer.json());
+      return true;
+    } finally {
+      window.clearTimeout(late);
+    }
+  };
+
+  const poll = async () => {
+    /* The first one is answered at once: then the page knows that this way works. */
+    const wait = way === "long" && confirmed ? LONG_SECONDS : 0;
+    let good;
+    try {
+      good = await ask(wait);
+    } catch {
+      good = null;
+    }
+    if (over || way === "socket" || !wanted()) {
+      return;
+    }
+    if (good) {
+      confirmed = true;
+      if (wait || way === "poll") {
+        failures = 0;
+      }
+      sign(way);
+      again(way === "long" ? 0 : POLL_MS);
+    } else if (good === null && request && !request.replaced) {
+      failures += 1;
+      confirmed = false;
+      sign("wait");
+      if (way === "long" && failures >= FAILURES) {
+        descend("poll");
+      } else {
+        again(Math.min(30000, 1000 * 2 ** failures));
+      }
+    }
+  };
+
+  const descend = (to) => {
+    way = to;
+    failures = 0;
+    confirmed = false;
+    if (to === "long") {
+      climbLater();
+    }
+    again(0);
+  };
+
+  /* While it polls, the page looks now and then whether sockets work again. */
+  const climbLater = () => {
+    window.clearTimeout(climbTimer);
+    const wait = RETRY_MS[Math.min(climbs, RETRY_MS.length - 1)];
+    climbs += 1;
+    climbTimer = window.setTimeout(() => {
+      if (way === "socket" || over || !wanted()) {
+        return;
+      }
+      listen(opened, (code, first) => {
+        if (!first) {
+          closed(code, first);
+        } else if (way !== "socket") {
+          if (way === "poll") {
+            /* Long polling gets one more try as well. */
+            way = "long";
+            failures = FAILURES - 1;
+            confirmed = false;
+          }
+          climbLater();
+        }
+      });
+    }, pause(wait));
+  };
+
+  /* --- when to do what */
+
+  const again = (ms) => {
+    window.clearTimeout(timer);
+    timer = window.setTimeout(() => {
+      if (!wanted()) {
+        return;
+      }
+      if (way === "socket") {
+        if (!socket && !opening) {
+          opening = true;
+          listen(opened, closed);
+        }
+      } else {
+        poll();
+      }
+    }, ms ? pause(ms) : 0);
+  };
+
+  const end = () => {
+    over = true;
+    stopPolling();
+    sign("off");
+  };
+
+  const rest = () => {
+    stopPolling();
+    if (socket) {
+      const one = socket;
+      socket = null;
+      one.onclose = null;
+      one.close();
+    }
+  };
+
+  /* What is watched has changed: say so, by whatever way is in use. */
+  let saying = false;
+  const say = () => {
+    if (saying) {
+      return;
+    }
+    saying = true;
+    window.setTimeout(() => {
+      saying = false;
+      if (!wanted()) {
+        rest();
+        sign(over ? "off" : way);
+      } else if (socket && socket.readyState === WebSocket.OPEN) {
+        sign("socket");
+        socket.send(wish());
+      } else if (way !== "socket") {
+        if (request) {
+          request.replaced = true;
+          request.abort();
+        }
+        again(0);
+      } else if (!socket) {
+        again(0);
+      }
+    }, 0);
+  };
+
+  document.addEventListener("visibilitychange", () => {
+    window.clearTimeout(hidden);
+    if (document.hidden) {
+      hidden = window.setTimeout(() => {
+        asleep = true;
+        rest();
+      }, HIDDEN_MS);
+    } else if (asleep) {
+      asleep = false;
+      again(0);
+    }
+  });
+  window.addEventListener("online", () => {
+    climbs = 0;
+    if (way !== "socket" && wanted()) {
+      climbLater();
+    }
+  });
+  window.addEventListener("pagehide", rest);
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) {
+      again(0);
+    }
+  });
+
+  return {
+    /* Call back with (data, changed) now and at each change, until the function returned is called.
+       `data` belongs to Live: read it, do not change it. */
+    watch(name, callback, { refused } = {}) {
+      const subject = subjects.get(name) || {
+        callbacks: new Set(),
+        refused: new Set(),
+        data: {},
+        seq: null,
+      };
+      subjects.set(name, subject);
+      subject.callbacks.add(callback);
+      if (refused) {
+        subject.refused.add(refused);
+      }
+      if (subject.seq !== null) {
+        callback(subject.data, new Set(Object.keys(subject.data)));
+      }
+      say();
+      return () => {
+        subject.callbacks.delete(callback);
+        if (!subject.callbacks.size && subjects.get(name) === subject) {
+          subjects.delete(name);
+          say();
+        }
+      };
+    },
+  };
+})();
