@@ -345,7 +345,7 @@ class Delivery:
         return self.adapter.read_count(client, self.order.video_id)
 
     def _note(self, views: int) -> None:
-        CounterReading.note(self.order, views)
+        CounterReading.objects.create(order=self.order, views=views, done=self.order.done)
 
     # Ending early
 

@@ -1,0 +1,233 @@
+"""The change feed by real sockets and polls on a real web server: complete, once, and only for who
+may see it."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from threading import Event
+
+import pytest
+from django.db import connection, transaction
+from websockets.exceptions import InvalidStatus
+
+from core import live
+from core.models import ChargeRecord, Customer, Order, OrderEvent, Site, Status, User
+from tests.base import client_of, new_staff
+from tests.live_client import LiveSocket, poll
+
+VIDEO = "harbour-at-dawn"
+
+
+@pytest.fixture
+def web(office):
+    return office.web()
+
+
+@pytest.fixture
+def alice(office):
+    return new_staff("alice", is_superuser=True)
+
+
+@pytest.fixture
+def order(office):
+    return place("erin")
+
+
+def place(name: str, video: str = VIDEO, user: User | None = None) -> Order:
+    customer = Customer.objects.create(username=name, user=user)
+    ChargeRecord.objects.create(customer=customer, amount=Decimal("20.00"))
+    site, _ = Site.objects.get_or_create(name="Harbour", origin="http://127.0.0.1:9")
+    return Order.objects.place(
+        customer=customer,
+        site=site,
+        video_id=video,
+        url=f"{site.origin}/videos/{video}",
+        count=10_000,
+        price=Decimal(5),
+        creator=None,
+        memo="only for us",
+    )
+
+
+def session_of(user: User) -> str:
+    return client_of(user).cookies["sessionid"].value
+
+
+def checkpoint(order: Order, done: int) -> None:
+    """What a consumer's checkpoint writes."""
+    Order.objects.filter(pk=order.pk).update(status=Status.RUNNING, reserved=done, done=done)
+
+
+def test_a_checkpoint_reaches_who_watches_the_order(web, alice, order):
+    subject = f"order:{order.pk}"
+    with LiveSocket(web.url, session_of(alice)) as socket:
+        socket.watch(subject)
+        first = socket.until(lambda message: message["kind"] == "snapshot")
+        assert first["data"]["label"] == "pending"
+        checkpoint(order, 2_500)
+        changed = socket.until(lambda message: message["kind"] == "change")
+        assert changed["data"]["percent"] == 25
+        assert "count" not in changed["data"]
+
+
+def test_a_viewer_that_comes_back_misses_nothing_and_gets_nothing_twice(web, alice, order):
+    session, subject = session_of(alice), f"order:{order.pk}"
+    with LiveSocket(web.url, session) as first:
+        first.watch(subject)
+        first.until(lambda message: message["kind"] == "snapshot")
+        checkpoint(order, 100)
+        first.until(lambda message: message["data"].get("done") == 100)
+    checkpoint(order, 200)
+    time.sleep(1)
+    checkpoint(order, 300)
+    with LiveSocket(web.url, session) as second:
+        second.feed, second.state, second.seq = first.feed, first.state, first.seq
+        second.watch(subject)
+        second.until(lambda message: message["data"].get("done") == 300)
+        assert {message["kind"] for message in second.messages} == {"change"}
+        assert second.state[subject]["count"] == 10_000
+
+
+@pytest.mark.parametrize("office", ["sqlite"], indirect=True)
+def test_numbers_of_another_process_are_answered_with_a_snapshot(office, web, alice, order):
+    session, subject = session_of(alice), f"order:{order.pk}"
+    other = office.web()
+    with LiveSocket(web.url, session) as first:
+        first.watch(subject)
+        first.until(lambda message: message["kind"] == "snapshot")
+    with LiveSocket(other.url, session) as second:
+        second.feed, second.seq = first.feed, first.seq
+        second.watch(subject)
+        assert second.frame() == [] or second.messages
+        second.until(lambda message: message["kind"] == "snapshot")
+
+
+@pytest.mark.parametrize("office", ["sqlite"], indirect=True)
+def test_polls_tell_the_same_and_a_long_one_waits_for_news(web, alice, order):
+    session, subject = session_of(alice), f"order:{order.pk}"
+    status, answer = poll(web.url, session, subject)
+    assert (status, answer["messages"][0]["kind"]) == (200, "snapshot")
+    has = {"since": {subject: answer["messages"][0]["seq"]}, "feed": answer["feed"]}
+    assert poll(web.url, session, subject, **has)[1]["messages"] == []
+    began = time.monotonic()
+    assert poll(web.url, session, subject, wait=1, **has)[1]["messages"] == []
+    assert time.monotonic() - began > 0.9
+    checkpoint(order, 500)
+    _, answer = poll(web.url, session, subject, wait=20, **has)
+    assert answer["messages"][0]["kind"] == "change"
+    assert answer["messages"][0]["data"]["done"] == 500
+
+
+@pytest.mark.parametrize("office", ["sqlite"], indirect=True)
+def test_customers_watch_their_own_orders_without_what_is_for_staff_only(web, office):
+    grace = User.objects.create(username="grace")
+    own, others = place("grace", user=grace), place("erin", "2")
+    Order.objects.update(attention="somebody should look")
+    with LiveSocket(web.url, session_of(grace)) as socket:
+        socket.watch(f"order:{own.pk}", f"order:{others.pk}", f"row:{others.pk}", "order:x", "no")
+        while len(socket.messages) < 5:
+            socket.frame()
+    refused = {message["subject"] for message in socket.messages if message["kind"] == "refused"}
+    assert refused == {f"order:{others.pk}", f"row:{others.pk}", "order:x", "no"}
+    assert set(socket.state) == {f"order:{own.pk}"}
+    told = str(socket.state)
+    assert "only for us" not in told and "somebody should look" not in told
+
+
+@pytest.mark.parametrize("office", ["sqlite"], indirect=True)
+def test_staff_without_the_permission_are_refused(web, office, order):
+    dave = new_staff("dave")
+    with LiveSocket(web.url, session_of(dave)) as socket:
+        socket.watch(f"order:{order.pk}")
+        assert socket.until(lambda message: True)["kind"] == "refused"
+
+
+@pytest.mark.parametrize("office", ["sqlite"], indirect=True)
+def test_a_right_that_is_taken_away_ends_the_watching(web, office, order):
+    bob = new_staff("bob", "Administrators")
+    with LiveSocket(web.url, session_of(bob)) as socket:
+        socket.watch(f"order:{order.pk}")
+        socket.until(lambda message: message["kind"] == "snapshot")
+        bob.groups.clear()
+        socket.until(lambda message: message["kind"] == "refused")
+        checkpoint(order, 400)
+        with pytest.raises(TimeoutError):
+            socket.until(lambda message: True, seconds=1)
+
+
+@pytest.mark.parametrize("office", ["sqlite"], indirect=True)
+def test_a_session_that_ends_or_a_user_switched_off_closes_the_socket(web, alice, order):
+    bob = new_staff("bob", "Administrators")
+    client = client_of(alice)
+    with (
+        LiveSocket(web.url, client.cookies["sessionid"].value) as ended,
+        LiveSocket(web.url, session_of(bob)) as off,
+    ):
+        for socket in (ended, off):
+            socket.watch(f"order:{order.pk}")
+            socket.until(lambda message: message["kind"] == "snapshot")
+        client.logout()
+        User.objects.filter(pk=bob.pk).update(is_active=False)
+        assert (ended.close_code(), off.close_code()) == (4401, 4401)
+
+
+@pytest.mark.parametrize("office", ["sqlite"], indirect=True)
+def test_other_origins_and_strangers_get_nothing(web, alice, order):
+    session, subject = session_of(alice), f"order:{order.pk}"
+    for origin in ("http://elsewhere.example", "http://127.0.0.1:1", "null"):
+        with pytest.raises(InvalidStatus):
+            LiveSocket(web.url, session, origin=origin)
+        assert poll(web.url, session, subject, origin=origin)[0] == 403
+    for stranger in ("", "0123456789abcdef0123456789abcdef"):
+        with LiveSocket(web.url, stranger) as socket:
+            if stranger:
+                socket.watch(subject)
+            assert socket.close_code() == 4401
+        assert poll(web.url, stranger, subject)[0] == 401
+    for nonsense in ("[", '{"watch": 1}', '{"watch": [1]}', '{"watch": ["' + "x" * 200 + '"]}'):
+        with LiveSocket(web.url, session) as socket:
+            socket.socket.send(nonsense)
+            assert socket.close_code() == 4400
+
+
+@pytest.mark.parametrize("office", ["sqlite"], indirect=True)
+def test_a_server_that_stops_ends_sockets_and_long_polls_at_once(web, alice, order):
+    session, subject = session_of(alice), f"order:{order.pk}"
+    _, answer = poll(web.url, session, subject)
+    has = {"since": {subject: answer["messages"][0]["seq"]}, "feed": answer["feed"]}
+    with ThreadPoolExecutor(1) as threads, LiveSocket(web.url, session) as socket:
+        socket.watch(subject)
+        socket.until(lambda message: message["kind"] == "snapshot")
+        polling = threads.submit(poll, web.url, session, subject, wait=25, **has)
+        time.sleep(0.5)
+        began = time.monotonic()
+        web.terminate()
+        assert time.monotonic() - began < 3
+        assert (socket.close_code(), polling.result()[0]) == (1012, 503)
+
+
+@pytest.mark.parametrize("office", ["postgresql"], indirect=True)
+def test_a_lower_id_that_is_committed_after_a_higher_one_is_not_lost(office, order):
+    tail = live.Tail(OrderEvent.objects.all())
+    assert tail.rows() == []
+    drawn, may_commit = Event(), Event()
+
+    def slow() -> int:
+        with transaction.atomic():
+            event = OrderEvent.objects.create(order=order, to_status=Status.PENDING)
+            drawn.set()
+            may_commit.wait(10)
+        connection.close()
+        return event.pk
+
+    with ThreadPoolExecutor(1) as threads:
+        low = threads.submit(slow)
+        assert drawn.wait(10)
+        high = OrderEvent.objects.create(order=order, to_status=Status.RUNNING).pk
+        assert [event.pk for event in tail.rows()] == [high]
+        may_commit.set()
+        assert low.result() < high
+    # Who asks for what is above the highest id never hears of it.
+    assert not OrderEvent.objects.filter(pk__gt=high).exists()
+    assert [event.pk for event in tail.rows()] == [low.result()]
+    assert tail.rows() == []
