@@ -345,7 +345,7 @@ class Delivery:
         return self.adapter.read_count(client, self.order.video_id)
 
     def _note(self, views: int) -> None:
-        CounterReading.objects.create(order=self.order, views=views, done=self.order.done)
+        CounterReading.note(self.order, views)
 
     # Ending early
 

@@ -19,6 +19,7 @@ from booster.exceptions import OwnershipError, PermanentError, SiteError, Tempor
 from booster.sites.trial import Trial, try_once
 from core import money
 from core.models import (
+    ApprovalLimit,
     Customer,
     InsufficientBalanceError,
     LedgerEntry,
@@ -26,6 +27,7 @@ from core.models import (
     OrderError,
     PricePolicy,
     Site,
+    Status,
     User,
     VideoBusyError,
     breaker_of,
@@ -120,6 +122,10 @@ class Quote:
             if Order.objects.open().filter(site=self.site, video_id=self.video_id).exists():
                 self.errors["url"] = _("Another order already runs on this video.")
 
+    def needs_approval(self, creator: User | None) -> bool:
+        """Whether the order, placed by this user, would wait for a second person."""
+        return self.price is not None and ApprovalLimit.objects.holds(self.price, creator)
+
     def place(
         self,
         creator: User | None,
@@ -129,7 +135,8 @@ class Quote:
         by_day: bool = False,
         request_key: uuid.UUID | None = None,
     ) -> Order:
-        """Charge and create the order, and wake the consumers once that is committed.
+        """Charge and create the order, and wake the consumers once that is committed, unless
+        it awaits approval.
 
         Call it on a quote without errors. Raises OrderRefusedError when the balance or the
         video was taken in the meantime.
@@ -156,7 +163,8 @@ class Quote:
             raise OrderRefusedError({"customer": balance_error(error.missing)}) from None
         except VideoBusyError as error:
             raise OrderRefusedError({"url": str(error)}) from None
-        tasks.wake_on_commit(order.pk)
+        if order.status != Status.AWAITING:
+            tasks.wake_on_commit(order.pk)
         return order
 
 
@@ -190,6 +198,11 @@ def approve(order: Order, by: User) -> None:
     with transaction.atomic():
         order.approve(by)
         tasks.wake_on_commit(order.pk)
+
+
+def decline(order: Order, by: User, why: str) -> None:
+    """Refund in full what awaited approval; the customer reads why."""
+    order.decline(by, why)
 
 
 def verify(site: Site, by: User | None) -> str:

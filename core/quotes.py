@@ -5,9 +5,10 @@ answer as texts ready to read.
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
 
 from core import display
-from core.models import Customer, PricePolicy
+from core.models import ApprovalLimit, Customer, PricePolicy, User
 from core.ordering import Quote
 
 MAX_HOURS = 24 * 90
@@ -20,13 +21,14 @@ class QuoteForm(forms.Form):
     count = forms.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
     hours = forms.IntegerField(min_value=0, max_value=MAX_HOURS, required=False)
 
-    def answer_for(self, customer: Customer | None) -> dict[str, Any]:
-        """The quote as JSON, with what speaks against it by field. Call it on a checked form.
-        Reads only; asks the site for its counter."""
+    def answer_for(self, customer: Customer | None, creator: User | None = None) -> dict[str, Any]:
+        """The quote as JSON for `creator`, who fills the form in, with what speaks against it by
+        field. Call it on a checked form. Reads only; asks the site for its counter."""
         data = self.cleaned_data
         quote = Quote.ask(customer, data.get("url", ""), data.get("count"))
         wrong = {name: " ".join(map(str, errors)) for name, errors in self.errors.items()}
-        return described(quote, data.get("hours") or 0) | {"errors": quote.errors | wrong}
+        answer = described(quote, data.get("hours") or 0)
+        return answer | {"errors": quote.errors | wrong, "approval": approval_note(quote, creator)}
 
 
 def described(quote: Quote, hours: int) -> dict[str, Any]:
@@ -45,6 +47,17 @@ def described(quote: Quote, hours: int) -> dict[str, Any]:
         "seconds": seconds,
         "duration": None if seconds is None else display.duration(seconds),
     }
+
+
+def approval_note(quote: Quote, creator: User | None) -> str:
+    """What an order above its creator's limit means, before it is placed; "" below it."""
+    if not quote.needs_approval(creator):
+        return ""
+    limit = ApprovalLimit.objects.of(creator)
+    return _(
+        "Above your limit of %(limit)s: the order waits until somebody else approves it. It is "
+        "charged at once, holds the video until then, and is refunded in full when it is declined."
+    ) % {"limit": display.money(limit)}
 
 
 def bundles_on_sale() -> list[dict[str, Any]]:

@@ -212,6 +212,7 @@ SIMPLEUI_ICON = {
     "LedgerEntry": "fas fa-book",
     "ImportJob": "fas fa-file-import",
     "PricePolicy": "fas fa-tags",
+    "ApprovalLimit": "fas fa-user-check",
     "Site": "fas fa-server",
     "Administrator": "fas fa-user-tie",
     "Group": "fas fa-user-shield",

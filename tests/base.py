@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from core.models import ChargeRecord, Customer, PricePolicy, Site, User
+from core.models import ChargeRecord, Customer, Order, PricePolicy, Site, User
 
 VIDEO = "harbour-at-dawn"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -22,6 +22,22 @@ def new_staff(username: str, *groups: str, **rights: bool) -> User:
     user = User.objects.create(username=username, is_staff=True, **rights)
     user.groups.set(Group.objects.filter(name__in=groups))
     return user
+
+
+def an_order(count: int = 100) -> Order:
+    """A paid order in an office without customers, on a site that is never asked."""
+    customer = Customer.objects.create(username="erin")
+    ChargeRecord.objects.create(customer=customer, amount=Decimal(10))
+    site = Site.objects.create(name="Harbour", origin="https://videos.example.com")
+    return Order.objects.place(
+        customer=customer,
+        site=site,
+        video_id="dawn",
+        url=f"{site.origin}/videos/dawn",
+        count=count,
+        price=Decimal(1),
+        creator=None,
+    )
 
 
 def client_of(user: User, **options: bool) -> Client:

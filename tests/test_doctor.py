@@ -2,14 +2,14 @@
 
 import json
 from datetime import timedelta
-from decimal import Decimal
 
 import pytest
 from django.utils import timezone
 
 from core import doctor
 from core.doctor import Level
-from core.models import ChargeRecord, Customer, Heartbeat, Order, Site, Status
+from core.models import Heartbeat, Order, Status
+from tests.base import an_order
 from tests.office import wait_for
 
 LONG_AGO = timedelta(minutes=5)
@@ -17,18 +17,7 @@ LONG_AGO = timedelta(minutes=5)
 
 @pytest.fixture
 def order(db) -> Order:
-    customer = Customer.objects.create(username="erin")
-    ChargeRecord.objects.create(customer=customer, amount=Decimal(10))
-    site = Site.objects.create(name="Harbour", origin="https://videos.example.com")
-    return Order.objects.place(
-        customer=customer,
-        site=site,
-        video_id="dawn",
-        url=f"{site.origin}/videos/dawn",
-        count=100,
-        price=Decimal(1),
-        creator=None,
-    )
+    return an_order()
 
 
 @pytest.fixture

@@ -1,28 +1,17 @@
 """The lease: one owner at a time, every write fenced, nothing forgotten when an owner dies."""
 
 from datetime import timedelta
-from decimal import Decimal
 
 import pytest
 from django.utils import timezone
 
-from core.models import ChargeRecord, Customer, Lease, LeaseLost, Order, Site
+from core.models import Lease, LeaseLost, Order
+from tests.base import an_order
 
 
 @pytest.fixture
 def order(office):
-    customer = Customer.objects.create(username="erin")
-    ChargeRecord.objects.create(customer=customer, amount=Decimal(10))
-    site = Site.objects.create(name="Harbour", origin="https://videos.example.com")
-    return Order.objects.place(
-        customer=customer,
-        site=site,
-        video_id="dawn",
-        url=f"{site.origin}/videos/dawn",
-        count=100,
-        price=Decimal(1),
-        creator=None,
-    )
+    return an_order()
 
 
 def let_it_run_out(order: Order) -> None:

@@ -11,6 +11,7 @@ from django.urls import URLPattern, get_resolver
 from core.importing import jobs
 from core.importing.uploads import new_job
 from core.models import (
+    ApprovalLimit,
     ChargeRecord,
     CounterReading,
     Customer,
@@ -41,6 +42,7 @@ PAGES = {
     "/admin/core/order/{order}/progress/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/order/{order}/cancel/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/order/{order}/approve/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/order/{order}/decline/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/order/{order}/seen/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/order/{order}/retry/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/order/quote/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
@@ -77,6 +79,10 @@ PAGES = {
     "/admin/core/pricepolicy/add/": ((OK, NO, NO, NO), (OK, NO, NO, NO)),
     "/admin/core/pricepolicy/{policy}/change/": ((OK, OK, OK, NO), (OK, NO, NO, NO)),
     "/admin/core/pricepolicy/{policy}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/approvallimit/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/approvallimit/add/": ((OK, NO, NO, NO), (OK, NO, NO, NO)),
+    "/admin/core/approvallimit/{limit}/change/": ((OK, OK, OK, NO), (OK, NO, NO, NO)),
+    "/admin/core/approvallimit/{limit}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
     "/admin/core/site/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/site/add/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
     "/admin/core/site/{site}/change/": ((OK, OK, OK, NO), (OK, OK, NO, NO)),
@@ -132,6 +138,7 @@ def rows(alice, bob, carol, dave, erin, site, demo_site, policies, tmp_path, set
         "customer": erin.pk,
         "charge": ChargeRecord.objects.get().pk,
         "entry": LedgerEntry.objects.first().pk,
+        "limit": ApprovalLimit.objects.create(amount=1000).pk,
         "policy": PricePolicy.objects.first().pk,
         "site": site.pk,
         "check": SiteCheck.objects.first().pk,

@@ -28,7 +28,8 @@ from core.models import OrderError, User
 @dataclass(frozen=True, slots=True)
 class Button:
     """A button on an object's page: a link, or a POST that asks `confirm` first where there is
-    one. `ask` labels a line of text, sent as `field`, that goes with it."""
+    one. `ask` labels a line of text of at most `most` characters, sent as `field`, that goes with
+    it and may be left empty unless it is `needed`."""
 
     label: str
     url: str
@@ -37,6 +38,8 @@ class Button:
     confirm: str = ""
     ask: str = ""
     field: str = "reason"
+    needed: bool = False
+    most: int = 500
 
 
 class DeskAdmin(admin.ModelAdmin):
@@ -82,7 +85,7 @@ class DeskAdmin(admin.ModelAdmin):
         """One button's POST. What came of it is told and kept in the object's history."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        obj = self.changed_or_404(request, pk)
+        obj = self.acted_on_or_404(request, pk, name)
         try:
             text, level = getattr(self, name)(request, obj)
         except OrderError as error:
@@ -92,7 +95,11 @@ class DeskAdmin(admin.ModelAdmin):
             self.message_user(request, text, level)
         return HttpResponseRedirect(self.change_url(obj))
 
-    def post_button(self, obj: Model, name: str, label: str, **look: str) -> Button:
+    def acted_on_or_404(self, request: HttpRequest, pk: int, name: str) -> Any:
+        """The object, for who may press this button."""
+        return self.changed_or_404(request, pk)
+
+    def post_button(self, obj: Model, name: str, label: str, **look: Any) -> Button:
         url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=[obj.pk])
         return Button(label, url, post=True, **look)
 

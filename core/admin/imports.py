@@ -28,7 +28,7 @@ from core.importing import jobs, store
 from core.importing.jobs import KINDS
 from core.importing.preview import preview
 from core.importing.uploads import new_job
-from core.models import ImportJob, User
+from core.models import ApprovalLimit, ImportJob, User
 
 # Done before the page is back; larger files are for the consumers.
 SMALL_BYTES = 100_000
@@ -247,6 +247,7 @@ class ImportJobAdmin(DeskAdmin):
                 "errors": store.first_errors(job, ERRORS_SHOWN) if job.rejected and owner else [],
                 "has_refused": owner and store.path_of(job, store.REFUSED).exists(),
                 "is_owner": owner,
+                "limit": limit_of(job) if is_checked else "",
             },
         )
 
@@ -290,6 +291,14 @@ def progress_of(job: ImportJob) -> dict[str, str] | None:
         "speed": display.number(round(speed)),
         "left": display.duration((figures["total"] - figures["done"]) / speed),
     }
+
+
+def limit_of(job: ImportJob) -> str:
+    """What the orders of a file may cost each before they await approval; "" for no limit."""
+    if job.kind != ImportJob.Kind.ORDERS:
+        return ""
+    limit = ApprovalLimit.objects.of(job.creator)
+    return "" if limit is None else display.money(limit)
 
 
 def figures_of(job: ImportJob) -> list[tuple[str, str]]:

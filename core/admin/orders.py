@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core import display, ordering, resources
+from core.admin.approvals import ApprovalAdmin
 from core.admin.base import Button, ViewOnlyAdmin, staff
 from core.admin.breakers import why_it_waits
 from core.admin.exchange import ExportAdmin
@@ -28,7 +29,6 @@ from core.models import (
     Order,
     OrderEvent,
     Status,
-    User,
 )
 from core.once import OnceForm
 from core.ordering import Quote
@@ -105,12 +105,12 @@ class AttentionFilter(admin.SimpleListFilter):
 
 
 @admin.register(Order)
-class OrderAdmin(BulkImportAdmin, ExportAdmin, OnceAdmin):
+class OrderAdmin(ApprovalAdmin, BulkImportAdmin, ExportAdmin, OnceAdmin):
     import_kind = ImportJob.Kind.ORDERS
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
     once_form = OrderForm
     change_form_template = "desk/order_form.html"
-    object_actions = ("approve", "seen", "cancel", "retry")
+    object_actions = ("approve", "decline", "seen", "cancel", "retry")
     asks_network = True
     list_display = (
         *("oid", "customer_link", "progress", "plays", "shown_price", "state"),
@@ -127,6 +127,7 @@ class OrderAdmin(BulkImportAdmin, ExportAdmin, OnceAdmin):
     )
 
     class Media:
+        css = {"all": ("office/flow.css",)}
         js = ("office/order-form.js", "office/order-live.js")
 
     def get_urls(self) -> list[URLPattern]:
@@ -167,41 +168,35 @@ class OrderAdmin(BulkImportAdmin, ExportAdmin, OnceAdmin):
             raise PermissionDenied
         form = DeskQuoteForm(request.GET)
         form.is_valid()
-        return JsonResponse(form.answer_for(form.cleaned_data.get("customer")))
+        customer = form.cleaned_data.get("customer")
+        return JsonResponse(form.answer_for(customer, creator=staff(request)))
 
     # --- watching one
 
     def buttons(self, request: HttpRequest, obj: Order) -> list[Button]:
-        found = []
+        found = self.approval_buttons(obj, staff(request))
         if self.has_change_permission(request, obj):
-            found += self.changing_buttons(obj, staff(request))
+            found += self.changing_buttons(obj)
         if obj.is_final and self.has_add_permission(request):
             found.append(Button(_("Order again"), again_url(obj), tone="primary"))
         return found
 
-    def changing_buttons(self, order: Order, user: User) -> list[Button]:
+    def changing_buttons(self, order: Order) -> list[Button]:
         """Where FLOW leads; the model decides again when the button is pressed."""
         found = []
-        if order.status == Status.AWAITING and order.creator_id != user.pk:
-            look = {"tone": "primary", "confirm": _("Let this order be delivered?")}
-            found.append(self.post_button(order, "approve", _("Approve"), **look))
         if order.attention:
             found.append(self.post_button(order, "seen", _("Mark as seen"), tone="primary"))
         if Status.CANCELED in FLOW[Status(order.status)] and not order.cancel_requested:
             look = {
                 "tone": "danger",
                 "confirm": _("Stop this order and refund what was not delivered?"),
-                "ask": _("Reason"),
+                "ask": cancel_reason_label(order),
             }
             found.append(self.post_button(order, "cancel", _("Cancel order"), **look))
         if not order.is_final and order.status != Status.AWAITING and not is_worked_on(order):
             look = {"tone": "warning", "confirm": _("Go on with this order now?")}
             found.append(self.post_button(order, "retry", _("Retry now"), **look))
         return found
-
-    def approve(self, request: HttpRequest, order: Order) -> tuple[str, int]:
-        ordering.approve(order, staff(request))
-        return _("The order is approved and goes on now."), messages.SUCCESS
 
     def seen(self, request: HttpRequest, order: Order) -> tuple[str, int]:
         remark = order.attention
@@ -344,6 +339,11 @@ class CounterReadingAdmin(ViewOnlyAdmin):
         return display.number(reading.done)
 
 
+def cancel_reason_label(order: Order) -> str:
+    """Why an order that awaited approval was not delivered is for its customer to read."""
+    return _("Reason; the customer reads it") if order.status == Status.AWAITING else _("Reason")
+
+
 def is_worked_on(order: Order) -> bool:
     return order.lease_until is not None and order.lease_until > timezone.now()
 
@@ -368,6 +368,7 @@ def panel_of(order: Order) -> str:
             "state": display.status_tag(order),
             "figures": figures_of(order),
             "refund": refund_of(order),
+            "awaits_approval": order.status == Status.AWAITING,
             "events": [
                 (event, display.step(event)) for event in order.events.select_related("creator")
             ],

@@ -2,7 +2,8 @@
 
 The check asks each site of the file for its token; the import, which holds rows locked, asks no
 network: every delivery asks the site again before its first play. Whether a video exists is asked
-there too, and an order for one that does not is refunded.
+there too, and an order for one that does not is refunded. A row above its uploader's limit awaits
+approval.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from itertools import islice
 from typing import Any, ClassVar
 
 from django.db import connection
@@ -25,7 +27,16 @@ from core.importing.batch import Batch, Plan, RowError
 from core.importing.columns import Layout
 from core.importing.kind import Kind
 from core.importing.rows import Row
-from core.models import ImportJob, LedgerEntry, Order, OrderEvent, PricePolicy, Site, Status
+from core.models import (
+    ApprovalLimit,
+    ImportJob,
+    LedgerEntry,
+    Order,
+    OrderEvent,
+    PricePolicy,
+    Site,
+    Status,
+)
 from core.ordering import FRESH, balance_error
 
 # Addresses of one file that are remembered; each is parsed for its key and for its order.
@@ -68,6 +79,7 @@ class OrderRows(Kind):
     def __init__(self, job: ImportJob, layout: Layout) -> None:
         super().__init__(job, layout)
         self.bundles = PricePolicy.bundles()
+        self.limit = ApprovalLimit.objects.of(job.creator)
         self.sites = {site.origin: site for site in Site.objects.filter(active=True)}
         self.site_errors: dict[int, str] = {}
         self.video_of = lru_cache(ADDRESSES)(self._video_of)
@@ -110,7 +122,8 @@ class OrderRows(Kind):
 
     def write(self, plan: Plan) -> None:
         """Orders, their debits and first events. After commit the consumers hear of as many as a
-        sweep wakes; sweeps find the others as these come to an end."""
+        sweep wakes; sweeps find the others as these come to an end. They pass by those that await
+        approval."""
         orders: list[NewOrder] = plan.new
         if not orders:
             return
@@ -118,10 +131,12 @@ class OrderRows(Kind):
         ids = tables.new_ids(Order, len(orders))
         numbers = order_numbers(orders)
         customers = [order.account.pk for order in orders]
+        statuses = [self._status(order.price).value for order in orders]
         tables.insert(
             Order,
             id=ids,
             oid=numbers,
+            status=statuses,
             customer=customers,
             site=[order.video.site_id for order in orders],
             video_id=[order.video.video_id for order in orders],
@@ -150,12 +165,17 @@ class OrderRows(Kind):
             OrderEvent,
             id=tables.new_ids(OrderEvent, len(orders)),
             order=ids,
-            to_status=tables.Every(Status.PENDING.value),
+            to_status=statuses,
             creator=creator,
         )
         write_balances({order.account.pk: order.account for order in orders}.values())
-        for order_id in ids[: tasks.SWEEP_LIMIT]:
+        due = (pk for pk, status in zip(ids, statuses, strict=True) if status == Status.PENDING)
+        for order_id in islice(due, tasks.SWEEP_LIMIT):
             tasks.wake_on_commit(order_id)
+
+    def _status(self, price: Decimal) -> Status:
+        awaits = self.limit is not None and price > self.limit
+        return Status.AWAITING if awaits else Status.PENDING
 
     def _order(
         self,

@@ -1,6 +1,7 @@
 """The office's tables. Import them from here."""
 
 from core.models.accounts import Administrator, Customer, User
+from core.models.approvals import ApprovalLimit
 from core.models.billing import ChargeRecord, InsufficientBalanceError, LedgerEntry, PricePolicy
 from core.models.breakers import Breaker, breaker_of, open_breaker_of
 from core.models.heartbeats import Heartbeat
@@ -27,6 +28,7 @@ __all__ = [
     "OPEN",
     "WORKABLE",
     "Administrator",
+    "ApprovalLimit",
     "Breaker",
     "ChargeRecord",
     "CounterReading",

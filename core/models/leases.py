@@ -11,11 +11,12 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from core import live
 from core.crashpoints import reach
-from core.models.orders import Order, Status, TransitionError
+from core.models import statements
+from core.models.orders import Order, OrderQuerySet, Status, TransitionError
+from core.models.statements import FromNow
 
 LEASE = timedelta(seconds=30)
 # The holder stops sending this much earlier than others may take over.
@@ -41,11 +42,11 @@ class Lease:
     def claim(cls, order_id: int) -> "Lease | None":
         """Take the order if it is due and free; None where another process got there first."""
         expires = time.monotonic() + LEASE.total_seconds() - MARGIN
-        order = Order.objects.free_to_claim().filter(pk=order_id).first()
+        order = statements.first(_free, pk=order_id)
         if order is None:
             return None
         reach("before-claim")
-        mine: dict[str, Any] = {"fence": order.fence + 1, "lease_until": Now() + LEASE}
+        mine: dict[str, Any] = {"fence": order.fence + 1, "lease_until": FromNow(LEASE)}
         if order.status == Status.PENDING:
             # Whoever claimed it in the meantime set it running.
             try:
@@ -105,7 +106,7 @@ class Lease:
 
     def release(self, seconds: float = 0, **changes: Any) -> None:
         """Give the order back; it is due again in `seconds`."""
-        self._write(**changes, lease_until=None, due=Now() + timedelta(seconds=seconds))
+        self._write(**changes, lease_until=None, due=FromNow(timedelta(seconds=seconds)))
 
     def canceled(self) -> bool:
         """Whether somebody asked meanwhile for the order to be canceled."""
@@ -116,12 +117,16 @@ class Lease:
 
     def _write(self, **changes: Any) -> None:
         expires = time.monotonic() + LEASE.total_seconds() - MARGIN
-        changes.setdefault("lease_until", Now() + LEASE)
-        held = Order.objects.filter(pk=self.order.pk, fence=self.order.fence)
-        if held.update(**changes) != 1:
+        changes.setdefault("lease_until", FromNow(LEASE))
+        held = {"pk": self.order.pk, "fence": self.order.fence}
+        if statements.update(Order, held, changes) != 1:
             raise LeaseLost(f"order {self.order.oid} was taken over")
         self.expires = expires
         live.announce()
         for name, value in changes.items():
             if name not in ("lease_until", "due"):
                 setattr(self.order, name, value)
+
+
+def _free(pk: int) -> OrderQuerySet:
+    return Order.objects.free_to_claim().filter(pk=pk)

@@ -28,7 +28,9 @@ from django.utils.translation import gettext_lazy as _
 
 from core import live, money
 from core.crashpoints import reach
+from core.models import statements
 from core.models.accounts import Customer, User
+from core.models.approvals import ApprovalLimit
 from core.models.billing import AppendOnlyModel, LedgerEntry
 from core.models.sites import Site
 
@@ -69,6 +71,8 @@ FINAL = tuple(status for status, onward in FLOW.items() if not onward)
 OPEN = tuple(status for status, onward in FLOW.items() if onward)
 # What a consumer works on; the other open ones wait for a person.
 WORKABLE = (Status.PENDING, Status.RUNNING, Status.VERIFYING)
+# Of an event's "why"; longer ones are cut.
+REASON_LENGTH = 300
 
 
 class OrderError(Exception):
@@ -130,7 +134,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
         by_day: bool = False,
         request_key: uuid.UUID | None = None,
     ) -> "Order":
-        """Charge the customer and create the order, together or not at all.
+        """Charge the customer and create the order, together or not at all. Above its creator's
+        limit it awaits approval; it is charged and holds its video all the same.
 
         The same `request_key` again returns the order it made the first time and charges nothing.
         Raises InsufficientBalanceError and VideoBusyError.
@@ -138,7 +143,9 @@ class OrderQuerySet(models.QuerySet["Order"]):
         request_key = request_key or uuid.uuid4()
         if placed := self.filter(request_key=request_key).first():
             return placed
+        awaits = ApprovalLimit.objects.using(self.db).holds(price, creator)
         order = self.model(
+            status=Status.AWAITING if awaits else Status.PENDING,
             customer=customer,
             site=site,
             video_id=video_id,
@@ -162,7 +169,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
                     reach("before-debit")
                     order._pay(LedgerEntry.Kind.ORDER, -price, creator)
                     reach("after-debit")
-                    order._log((None, Status.PENDING), creator, "")
+                    order._log((None, Status(order.status)), creator, "")
                     reach("before-commit")
             except IntegrityError:
                 if placed := self.filter(request_key=request_key).first():
@@ -271,6 +278,7 @@ class Order(models.Model):
         verbose_name = _("order")
         verbose_name_plural = _("orders")
         ordering = ("-id",)
+        permissions = [("approve_order", "Can approve and decline orders")]
         indexes = [
             models.Index(fields=["status", "-id"], name="order_status_newest"),
             models.Index(fields=["customer", "-id"], name="order_customer_newest"),
@@ -348,11 +356,34 @@ class Order(models.Model):
         """A step of the delivery that ends nothing, for the holder of the lease."""
         self._transition(to, under=under, why=why, **changes)
 
+    def is_own_of(self, user: User) -> bool:
+        """Whether this user placed the order, or it was placed for them."""
+        return user.pk in (self.creator_id, self.customer.user_id)
+
     def approve(self, by: User) -> None:
         """Four eyes: whoever made the order lets somebody else decide."""
-        if self.creator_id == by.pk:
+        if self.is_own_of(by):
             raise OrderError(_("Somebody else than its creator has to approve an order."))
         self._transition(Status.PENDING, by=by, due=Now())
+
+    def decline(self, by: User, why: str) -> None:
+        """The other answer of a second person: all is refunded, and the customer reads why."""
+        why = why.strip()
+        if self.is_own_of(by):
+            raise OrderError(_("Somebody else than its creator has to decline an order."))
+        if not why:
+            raise OrderError(_("Say why: the customer reads the reason."))
+        if len(why) > REASON_LENGTH:
+            raise OrderError(_("The reason is too long: at most %d characters.") % REASON_LENGTH)
+        if self.status != Status.AWAITING:
+            raise TransitionError(_("Only an order that awaits approval can be declined."))
+        self.settle(Status.CANCELED, 0, by=by, why=why)
+
+    @property
+    def decline_reason(self) -> str:
+        """Why an order that awaited approval was not delivered; for the customer's eyes too."""
+        ends = self.events.filter(from_status=Status.AWAITING, to_status=Status.CANCELED)
+        return ends.values_list("reason", flat=True).first() or ""
 
     def mark_seen(self) -> None:
         """A person took note of the remark. One that was written since is another."""
@@ -448,11 +479,11 @@ class Order(models.Model):
                     _("An order that is %(before)s cannot become %(to)s.")
                     % {"before": here.label, "to": there.label}
                 )
-        expected = Order.objects.filter(pk=self.pk, status=before)
+        expected = {"pk": self.pk, "status": before}
         if under is not None:
-            expected = expected.filter(fence=under)
+            expected["fence"] = under
         with transaction.atomic():
-            if expected.update(status=to, **changes) != 1:
+            if statements.update(Order, expected, {"status": to, **changes}) != 1:
                 raise TransitionError(_("Somebody else changed this order first; look again."))
             self._log(path, by, why)
         self._take_over({"status": to, **changes})
@@ -470,13 +501,20 @@ class Order(models.Model):
         self, path: tuple[Status | None, ...], by: User | None, why: "str | _StrPromise"
     ) -> None:
         """An event for each step of the path; the last one says why."""
-        steps = [
-            OrderEvent(order=self, from_status=here, to_status=there, creator=by)
+        now = timezone.now()
+        steps: list[dict[str, Any]] = [
+            {
+                "order": self.pk,
+                "create_date": now,
+                "creator": by.pk if by else None,
+                "from_status": here,
+                "to_status": there,
+                "reason": "",
+            }
             for here, there in pairwise(path)
-            if there is not None
         ]
-        steps[-1].reason = str(why)[:300]
-        OrderEvent.objects.bulk_create(steps)
+        steps[-1]["reason"] = str(why)[:REASON_LENGTH]
+        statements.insert(OrderEvent, steps)
         live.announce()
 
     def _pay(self, kind: LedgerEntry.Kind, amount: Decimal, by: User | None) -> None:
@@ -502,7 +540,7 @@ class OrderEvent(AppendOnlyModel):
     )
     from_status = models.PositiveSmallIntegerField(_("from"), choices=Status, null=True)
     to_status = models.PositiveSmallIntegerField(_("to"), choices=Status)
-    reason = models.CharField(_("why"), max_length=300, blank=True)
+    reason = models.CharField(_("why"), max_length=REASON_LENGTH, blank=True)
 
     class Meta:
         verbose_name = _("order event")
@@ -530,6 +568,12 @@ class CounterReading(models.Model):
 
     def __str__(self) -> str:
         return f"{self.order_id}: {self.views}"
+
+    @staticmethod
+    def note(order: Order, views: int) -> None:
+        """Keep what the counter says now, beside how many plays were received by now."""
+        reading = {"order": order.pk, "create_date": timezone.now(), "views": views}
+        statements.insert(CounterReading, [reading | {"done": order.done}])
 
 
 def new_oid(customer_id: int) -> str:

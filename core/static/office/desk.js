@@ -13,7 +13,10 @@
     box.querySelector("[data-dialog-do]").textContent = button.textContent;
     line.hidden = !question;
     line.querySelector("span").textContent = question;
-    line.querySelector("input").name = button.dataset.field;
+    const input = line.querySelector("input");
+    input.name = button.dataset.field;
+    input.maxLength = Number(button.dataset.most);
+    input.required = Boolean(question) && "needed" in button.dataset;
     if (button.dataset.confirm) {
       box.showModal();
     } else {

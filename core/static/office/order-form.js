@@ -21,6 +21,9 @@ document.addEventListener("DOMContentLoaded", () => {
       cell.textContent = value === null || value === undefined ? "–" : value;
     });
     showSite(quote.site);
+    const note = panel.querySelector("[data-quote-approval]");
+    note.textContent = quote.approval;
+    note.hidden = !quote.approval;
     const short = quote.balance_after !== null && Boolean(quote.errors.customer);
     panel.querySelector("[data-quote-of=balance_after]").classList.toggle("desk-short", short);
     FIELDS.forEach((name) => showError(name, quote.errors[name]));

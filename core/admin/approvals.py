@@ -1,0 +1,110 @@
+"""Four eyes on the desk: the limits, and what a second person sees of the orders that wait.
+
+Who may see orders and has the permission `approve_order` decides; nobody on an order of their own.
+"""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core import display, ordering
+from core.admin.base import Button, DeskAdmin, staff
+from core.models import ApprovalLimit, Order, Status, User
+from core.models.orders import REASON_LENGTH
+
+PERMISSION = "core.approve_order"
+DECISIONS = ("approve", "decline")
+
+
+@admin.register(ApprovalLimit)
+class ApprovalLimitAdmin(DeskAdmin):
+    list_display = ("whose", "shown_amount", "active")
+    list_select_related = ("group",)
+    list_filter = ("active",)
+    fields = ("group", "amount", "active")
+
+    @admin.display(description=gettext_lazy("whose orders"), ordering="group__name")
+    def whose(self, limit: ApprovalLimit) -> str:
+        return limit.whose
+
+    @admin.display(description=gettext_lazy("amount"), ordering="amount")
+    def shown_amount(self, limit: ApprovalLimit) -> str:
+        return display.money(limit.amount)
+
+
+class ApprovalAdmin(DeskAdmin):
+    """What the orders' admin has of approvals: two buttons, and a list of those that wait."""
+
+    waiting_display = (
+        *("oid", "customer_link", "shown_price", "plays", "asked_by", "waits", "state"),
+        "site_name",
+    )
+
+    def acted_on_or_404(self, request: HttpRequest, pk: int, name: str) -> Any:
+        """Deciding is a permission of its own: an approver need not be able to change orders."""
+        if name not in DECISIONS:
+            return super().acted_on_or_404(request, pk, name)
+        if not staff(request).has_perm(PERMISSION):
+            raise PermissionDenied
+        return self.seen_or_404(request, pk)
+
+    def approval_buttons(self, order: Order, user: User) -> list[Button]:
+        """The model decides again when a button is pressed."""
+        if order.status != Status.AWAITING or not user.has_perm(PERMISSION):
+            return []
+        if order.is_own_of(user):
+            return []
+        question = _("Decline this order? The whole price goes back to the customer.")
+        return [
+            self.post_button(
+                order, "approve", _("Approve"), tone="primary", confirm=_("Let it be delivered?")
+            ),
+            self.post_button(
+                order,
+                "decline",
+                _("Decline"),
+                tone="danger",
+                confirm=question,
+                ask=_("Reason; the customer reads it"),
+                needed=True,
+                most=REASON_LENGTH,
+            ),
+        ]
+
+    def approve(self, request: HttpRequest, order: Order) -> tuple[str, int]:
+        ordering.approve(order, staff(request))
+        return _("The order is approved and goes on now."), messages.SUCCESS
+
+    def decline(self, request: HttpRequest, order: Order) -> tuple[str, int]:
+        ordering.decline(order, staff(request), request.POST.get("reason", ""))
+        text = _("The order is declined; %(refund)s went back to the customer. The reason: %(why)s")
+        facts = {"refund": display.money(order.refunded), "why": order.decline_reason}
+        return text % facts, messages.SUCCESS
+
+    # --- the list of those that wait
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        if only_waiting(request):
+            return self.waiting_display
+        return super().get_list_display(request)
+
+    @admin.display(description=gettext_lazy("asked by"))
+    def asked_by(self, order: Order) -> str:
+        return str(order.creator or "–")
+
+    @admin.display(description=gettext_lazy("waiting time"), ordering="create_date")
+    def waits(self, order: Order) -> str | SafeString:
+        """An order that awaits approval has done so since it was placed."""
+        if order.status != Status.AWAITING:
+            return "–"
+        return display.duration((timezone.now() - order.create_date).total_seconds())
+
+
+def only_waiting(request: HttpRequest) -> bool:
+    return request.GET.get("status__exact") == str(Status.AWAITING.value)

@@ -1,0 +1,165 @@
+"""Statements that Django builds once and the database runs often.
+
+To build a statement costs Django several times what the database needs to run it, and a delivery
+runs the same dozen for every order. Here each *shape* (table, columns, which values the database
+computes itself) is built once a process by Django's own compiler; from then on only values are
+bound, by their fields' own rules. What reaches the database is what `filter().update()`,
+`bulk_create()` and `filter().first()` would send: tests/test_statements.py holds them together.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+from django.db import DEFAULT_DB_ALIAS, connection
+from django.db.models import DurationField, Expression, Field, Model, QuerySet
+from django.db.models.functions import Now
+from django.db.models.sql import InsertQuery, UpdateQuery
+
+Row = TypeVar("Row", bound=Model)
+
+
+class FromNow:
+    """So long from now by the database's clock; an expression like Now() to Django."""
+
+    __slots__ = ("span",)
+
+    def __init__(self, span: timedelta) -> None:
+        self.span = span
+
+    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
+        return (Now() + self.span).resolve_expression(*args, **kwargs)
+
+
+class Slot(Expression):
+    """Where a value goes each time the statement runs."""
+
+    def __init__(self, name: str, field: "Field[Any, Any]") -> None:
+        super().__init__(output_field=field)
+        self.name = name
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        return "%s", [self]
+
+
+class Statement:
+    """SQL with its parameters: slots, and constants that are part of the shape."""
+
+    def __init__(self, sql: str, parameters: Sequence[Any]) -> None:
+        self.sql = sql
+        self._parameters = [
+            (one.name, one.output_field.get_db_prep_save) if isinstance(one, Slot) else (None, one)
+            for one in parameters
+        ]
+
+    def bind(self, values: Mapping[str, Any]) -> list[Any]:
+        return [
+            bind if name is None else bind(values[name], connection=connection)
+            for name, bind in self._parameters
+        ]
+
+
+def update(model: type[Model], where: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
+    """Set fields of the rows whose fields equal `where`; how many they were.
+
+    A change is a value, Now() or FromNow().
+    """
+    kinds = tuple((name, _kind(value)) for name, value in changes.items())
+    shape = (connection.vendor, model, tuple(where), kinds)
+    statement = _built.get(shape)
+    if statement is None:
+        statement = _built[shape] = _build_update(model, where, kinds)
+    values = {f"where {name}": value for name, value in where.items()}
+    for name, value in changes.items():
+        values[name] = value.span if type(value) is FromNow else value
+    with connection.cursor() as cursor:
+        cursor.execute(statement.sql, statement.bind(values))
+        changed: int = cursor.rowcount
+    return changed
+
+
+def insert(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add rows, all with values for the same fields; other fields need a default of the database's
+    or may be null."""
+    names = tuple(rows[0])
+    shape = (connection.vendor, model, names, len(rows))
+    statement = _built.get(shape)
+    if statement is None:
+        statement = _built[shape] = _build_insert(model, names, len(rows))
+    values = {f"{name} {at}": row[name] for at, row in enumerate(rows) for name in names}
+    with connection.cursor() as cursor:
+        cursor.execute(statement.sql, statement.bind(values))
+
+
+def first(rows: Callable[..., QuerySet[Row]], **values: Any) -> Row | None:
+    """The first of `rows(**values)`, whose SQL may not depend on the values, or None."""
+    shape = (connection.vendor, rows)
+    built = _built.get(shape)
+    if built is None:
+        built = _built[shape] = _Select(rows, values)
+    found: Row | None = built.first(values)
+    return found
+
+
+class _Select:
+    def __init__(self, rows: Callable[..., QuerySet[Any]], names: Mapping[str, Any]) -> None:
+        queryset = rows(**{name: Slot(name, Field()) for name in names})[:1]
+        compiler = queryset.query.get_compiler(connection=connection)
+        self._statement = Statement(*compiler.as_sql())
+        self._model = queryset.model
+        columns = [expression for expression, _, _ in compiler.select]
+        self._names = [expression.target.attname for expression in columns]
+        self._converters = list(compiler.get_converters(columns).items())
+
+    def first(self, values: Mapping[str, Any]) -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute(self._statement.sql, self._statement.bind(values))
+            row = cursor.fetchone()
+        if row is None:
+            return None
+        fields = list(row)
+        for at, (converters, expression) in self._converters:
+            for convert in converters:
+                fields[at] = convert(fields[at], expression, connection)
+        return self._model.from_db(DEFAULT_DB_ALIAS, self._names, fields)
+
+
+def _kind(value: Any) -> type | None:
+    kind = type(value)
+    if kind is Now or kind is FromNow:
+        return kind
+    if hasattr(value, "resolve_expression"):
+        raise TypeError(f"not a value to bind: {value!r}")
+    return None
+
+
+def _build_update(
+    model: type[Model], where: Mapping[str, Any], kinds: Sequence[tuple[str, type | None]]
+) -> Statement:
+    fields: Any = {field.name: field for field in model._meta.fields} | {"pk": model._meta.pk}
+    equal = {name: Slot(f"where {name}", fields[name]) for name in where}
+    changes: dict[str, Any] = {}
+    for name, kind in kinds:
+        if kind is None:
+            changes[name] = Slot(name, fields[name])
+        else:
+            changes[name] = Now() + Slot(name, DurationField()) if kind is FromNow else Now()
+    query: Any = model._base_manager.filter(**equal).query.chain(UpdateQuery)
+    query.add_update_values(changes)
+    return Statement(*query.get_compiler(connection=connection).as_sql())
+
+
+def _build_insert(model: type[Model], names: Sequence[str], count: int) -> Statement:
+    fields: list[Any] = [model._meta.get_field(name) for name in names]
+    rows: list[Any] = [
+        SimpleNamespace(**{field.attname: Slot(f"{field.name} {at}", field) for field in fields})
+        for at in range(count)
+    ]
+    query = InsertQuery(model)
+    query.insert_values(fields, rows, raw=True)
+    ((sql, parameters),) = query.get_compiler(connection=connection).as_sql()
+    return Statement(sql, parameters)
+
+
+_built: dict[Hashable, Any] = {}

@@ -1,0 +1,16 @@
+"""What the templates of flow/ ask for."""
+
+from typing import Any
+
+from django import template
+
+from core.models import Order
+from core.passage import CUSTOMER, passage
+
+register = template.Library()
+
+
+@register.simple_tag
+def order_passage(order: Order, audience: str = "") -> dict[str, Any]:
+    """The order's way. Whoever does not say for whom the page is writes for a customer."""
+    return passage(order, audience or CUSTOMER)
