@@ -134,11 +134,14 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
+# A customer's one-time link to set a password, the only kind of link there is.
+PASSWORD_RESET_TIMEOUT = env.number("PORTAL_LINK_HOURS", 48) * 3600
+CSRF_FAILURE_VIEW = "core.portal.errors.csrf_failure"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_TEMPLATE = "axes/locked.html"
+AXES_LOCKOUT_CALLABLE = "core.portal.errors.locked_out"
 AXES_VERBOSE = False
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
 

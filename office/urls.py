@@ -1,4 +1,4 @@
-"""Addresses: the admin under /admin, and nothing else to find by guessing."""
+"""Addresses: the admin under /admin, the customers' pages under /portal."""
 
 from django.contrib import admin
 from django.templatetags.static import static
@@ -7,8 +7,13 @@ from django.views.generic import RedirectView
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("portal/", include("core.portal.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     # For pages without a link to the icon: browsers ask for it by themselves.
     path("favicon.ico", RedirectView.as_view(url=static("theme/favicon.svg"))),
     path("", RedirectView.as_view(pattern_name="admin:index")),
 ]
+handler400 = "core.portal.errors.bad_request"
+handler403 = "core.portal.errors.not_allowed"
+handler404 = "core.portal.errors.not_found"
+handler500 = "core.portal.errors.server_error"

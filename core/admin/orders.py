@@ -22,7 +22,6 @@ from core.admin.exchange import ExportAdmin
 from core.admin.imports import BulkImportAdmin
 from core.admin.once import OnceAdmin
 from core.models import (
-    FLOW,
     CounterReading,
     Customer,
     ImportJob,
@@ -186,7 +185,7 @@ class OrderAdmin(ApprovalAdmin, BulkImportAdmin, ExportAdmin, OnceAdmin):
         found = []
         if order.attention:
             found.append(self.post_button(order, "seen", _("Mark as seen"), tone="primary"))
-        if Status.CANCELED in FLOW[Status(order.status)] and not order.cancel_requested:
+        if order.is_cancelable:
             look = {
                 "tone": "danger",
                 "confirm": _("Stop this order and refund what was not delivered?"),

@@ -309,6 +309,11 @@ class Order(models.Model):
         return self.status in FINAL
 
     @property
+    def is_cancelable(self) -> bool:
+        """Where FLOW leads there, and nobody has asked for it yet."""
+        return Status.CANCELED in FLOW[Status(self.status)] and not self.cancel_requested
+
+    @property
     def in_flight(self) -> int:
         """Plays reserved whose fate is not written down: on the wire, or lost in a crash."""
         return self.reserved - self.done - self.uncertain

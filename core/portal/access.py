@@ -1,0 +1,62 @@
+"""Who may open the customers' pages: a customer that is active, by a login that is. Both are read
+again at each request, so that switching one off ends it at once.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from csp.decorators import csp_replace
+from django.contrib.auth import logout
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
+
+from core.models import Customer, User
+
+Page = Callable[..., HttpResponseBase]
+
+# Unlike the admin's, these pages need no script but the files of the office itself.
+STRICT = {"script-src": ["'self'"]}
+
+
+def own_page(view: Page) -> Page:
+    """A page of the portal: no foreign script runs in it, and no cache keeps it."""
+
+    @wraps(view)
+    def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = view(request, *args, **kwargs)
+        add_never_cache_headers(response)
+        return response
+
+    return csp_replace(STRICT)(page)
+
+
+def customer_page(view: Page) -> Page:
+    """A page for one customer: `view(request, customer, …)`. Visitors log in first; staff and
+    whoever is switched off are told why there is nothing to see."""
+
+    @wraps(view)
+    def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        user = request.user
+        if not isinstance(user, User):
+            return redirect_to_login(request.get_full_path(), reverse("portal:login"))
+        if user.is_staff:
+            return render(request, "portal/for_customers.html", status=403)
+        customer = customer_of(user)
+        if customer is None:
+            logout(request)
+            return render(request, "portal/switched_off.html", status=403)
+        return view(request, customer, *args, **kwargs)
+
+    return own_page(page)
+
+
+def customer_of(user: User) -> Customer | None:
+    """Whose pages this login opens; None for staff, and where one of the two is switched off."""
+    if user.is_staff or not user.is_active:
+        return None
+    return Customer.objects.filter(user=user, active=True).first()

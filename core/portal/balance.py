@@ -1,0 +1,84 @@
+"""The customer's balance: every entry of the ledger, with what it left."""
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from core import display
+from core.downloads import csv_answer
+from core.exporting import Column, csv_chunks, escaped, local_time, plain
+from core.models import Customer, LedgerEntry
+from core.portal.access import customer_page
+from core.portal.paging import window
+
+# As the address names them. The note of an entry is the desk's and is not shown.
+KINDS: dict[str, LedgerEntry.Kind] = {
+    "top-ups": LedgerEntry.Kind.CHARGE,
+    "orders": LedgerEntry.Kind.ORDER,
+    "refunds": LedgerEntry.Kind.REFUND,
+}
+TITLES = {
+    "": gettext_lazy("All"),
+    "top-ups": gettext_lazy("Top-ups"),
+    "orders": gettext_lazy("Orders"),
+    "refunds": gettext_lazy("Refunds"),
+}
+WHAT: dict[int, object] = {
+    LedgerEntry.Kind.CHARGE: gettext_lazy("Top-up"),
+    LedgerEntry.Kind.ORDER: gettext_lazy("Order"),
+    LedgerEntry.Kind.REFUND: gettext_lazy("Refund"),
+    LedgerEntry.Kind.ADJUSTMENT: gettext_lazy("Correction by the desk"),
+}
+
+
+def filtered(request: HttpRequest, customer: Customer) -> tuple[str, QuerySet[LedgerEntry]]:
+    entries = LedgerEntry.objects.filter(customer=customer)
+    kind = request.GET.get("kind", "")
+    if kind not in KINDS:
+        return "", entries
+    return kind, entries.filter(kind=KINDS[kind])
+
+
+@customer_page
+@require_safe
+def listed(request: HttpRequest, customer: Customer) -> HttpResponse:
+    kind, entries = filtered(request, customer)
+    page = window(entries.select_related("order"), request.GET)
+    context = {
+        "customer": customer,
+        "balance": display.money(customer.balance),
+        "page": page,
+        "kind": kind,
+        "kinds": TITLES.items(),
+        "rows": [row_of(entry) for entry in page.rows],
+    }
+    return render(request, "portal/balance.html", context)
+
+
+@customer_page
+@require_safe
+def exported(request: HttpRequest, customer: Customer) -> HttpResponseBase:
+    _kind, entries = filtered(request, customer)
+    kinds = {kind: str(words) for kind, words in WHAT.items()}
+    columns = [
+        Column(_("created"), ("create_date",), local_time),
+        Column(_("kind"), ("kind",), kinds.__getitem__),
+        Column(_("order number"), ("order__oid",), escaped),
+        Column(_("amount"), ("amount",), plain),
+        Column(_("balance after"), ("balance_after",), plain),
+    ]
+    return csv_answer(request, "balance.csv", csv_chunks(entries.order_by("-pk"), columns))
+
+
+def row_of(entry: LedgerEntry) -> dict[str, object]:
+    return {
+        "entry": entry,
+        "what": WHAT[entry.kind],
+        "amount": display.signed(entry.amount),
+        "is_credit": entry.amount > 0,
+        "after": display.money(entry.balance_after),
+    }

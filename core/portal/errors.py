@@ -1,0 +1,59 @@
+"""Error pages: the customers' where a customer reads them, the desk's elsewhere. A page that says
+what went wrong must not need the database, which may be what went wrong.
+"""
+
+from typing import Any
+
+from axes.helpers import get_cool_off
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views import csrf, defaults
+
+PORTAL = "/portal/"
+
+
+def is_portal(request: HttpRequest) -> bool:
+    return request.path.startswith(PORTAL)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if is_portal(request):
+        return page(request, 400)
+    return defaults.bad_request(request, exception)
+
+
+def not_allowed(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if is_portal(request):
+        return page(request, 403)
+    return defaults.permission_denied(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if is_portal(request):
+        return page(request, 404)
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if is_portal(request):
+        return page(request, 500)
+    return defaults.server_error(request)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The form was open while its sender logged in or out."""
+    if is_portal(request):
+        return page(request, 403, stale=True)
+    return csrf.csrf_failure(request, reason)
+
+
+def locked_out(
+    request: HttpRequest, response: HttpResponse | None = None, credentials: Any = None
+) -> HttpResponse:
+    """Too many wrong passwords for one name from one address."""
+    template = "portal/locked.html" if is_portal(request) else "axes/locked.html"
+    return render(request, template, {"cooloff_timedelta": get_cool_off(request)}, status=429)
+
+
+def page(request: HttpRequest, status: int, **context: Any) -> HttpResponse:
+    return render(request, "portal/error.html", {"status": status, **context}, status=status)

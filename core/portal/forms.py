@@ -1,0 +1,133 @@
+"""What customers fill in. Whose it is never stands in a form: the view says it."""
+
+import uuid
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core.models import Customer, Order, Status, User
+from core.once import OnceForm
+from core.ordering import Quote
+from core.portal.access import customer_of
+
+ADDRESS = {
+    "inputmode": "url",
+    "autocapitalize": "off",
+    "autocomplete": "off",
+    "spellcheck": "false",
+    "placeholder": "https://",
+}
+
+
+class LoginForm(AuthenticationForm):
+    """Lets in who has pages here. The others learn where theirs are, once their password was
+    right."""
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        super().confirm_login_allowed(user)
+        if user.is_staff:
+            raise ValidationError(_("Staff log in at the desk."), code="staff")
+        if customer_of(user) is None:
+            raise ValidationError(_("This account is switched off. Ask the desk."), code="off")
+
+
+class OrderForm(OnceForm):
+    """Valid when the quote is, by the same rules as on the desk."""
+
+    bought = ("url", "count", "hours", "by_day")
+    quote: Quote
+
+    class Meta:
+        model = Order
+        fields = ("url", "count", "hours", "by_day")
+        widgets = {
+            "url": forms.TextInput(attrs=ADDRESS),
+            "count": forms.NumberInput(attrs={"inputmode": "numeric", "min": 1}),
+            "hours": forms.NumberInput(attrs={"inputmode": "numeric"}),
+        }
+
+    def __init__(self, customer: Customer, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.customer = customer
+        self.fields["hours"].required = False
+
+    def clean_hours(self) -> int:
+        return self.cleaned_data["hours"] or 0
+
+    def clean_request_key(self) -> uuid.UUID | None:
+        """No key of a form can name the order of somebody else."""
+        key: uuid.UUID | None = self.cleaned_data["request_key"]
+        return key and uuid.uuid5(key, f"customer:{self.customer.pk}")
+
+    def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
+        self.quote = Quote.ask(self.customer, cleaned.get("url", ""), cleaned.get("count"))
+        return self.quote.errors
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        """What a quote says of the customer stands above the form: there is no such field."""
+        super().add_error(None if field == "customer" else field, error)
+
+    def place(self, by: User) -> Order:
+        data = self.cleaned_data
+        return self.quote.place(
+            by,
+            hours=data["hours"],
+            by_day=data["by_day"],
+            request_key=data.get("request_key"),
+        )
+
+
+class OrderFilter(forms.Form):
+    """Which of the customer's orders a list shows. What cannot be read filters nothing."""
+
+    q = forms.CharField(
+        max_length=500,
+        required=False,
+        label=gettext_lazy("Search"),
+        widget=forms.TextInput(
+            attrs={"type": "search", "placeholder": gettext_lazy("Address or order number")}
+        ),
+    )
+    status = forms.TypedChoiceField(
+        choices=[("", gettext_lazy("All orders")), *Status.choices],
+        coerce=int,
+        empty_value=None,
+        required=False,
+        label=gettext_lazy("Status"),
+    )
+    since = forms.DateField(
+        required=False, label=gettext_lazy("From"), widget=forms.DateInput({"type": "date"})
+    )
+    until = forms.DateField(
+        required=False, label=gettext_lazy("To"), widget=forms.DateInput({"type": "date"})
+    )
+
+    @property
+    def is_used(self) -> bool:
+        return any(self.cleaned_data.values())
+
+    def apply(self, orders: QuerySet[Order]) -> QuerySet[Order]:
+        data = self.cleaned_data
+        if text := data.get("q", "").strip():
+            # An order number begins with the customer's own, and no address does.
+            by_number = text.replace("-", "").isdigit()
+            orders = orders.filter(**{"oid__startswith" if by_number else "url__icontains": text})
+        if data.get("status"):
+            orders = orders.filter(status=data["status"])
+        if data.get("since"):
+            orders = orders.filter(create_date__gte=midnight(data["since"]))
+        if data.get("until"):
+            orders = orders.filter(create_date__lt=midnight(data["until"] + timedelta(days=1)))
+        return orders
+
+
+def midnight(day: date) -> datetime:
+    """When a day begins where the office is."""
+    return timezone.make_aware(datetime.combine(day, time.min))

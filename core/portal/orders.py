@@ -1,0 +1,207 @@
+"""The customer's orders: the list, one order, a new one, and the end of one."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from core import display, ordering
+from core.downloads import csv_answer
+from core.exporting import Column, csv_chunks, escaped, local_time, plain, refunded
+from core.models import Customer, Order, OrderError, Status, User
+from core.once import OVERTAKEN, TRIES
+from core.portal.access import customer_page
+from core.portal.forms import OrderFilter, OrderForm
+from core.portal.paging import window
+from core.portal.receipt import receipt_of
+from core.portal.words import STATES, steps_of
+from core.quotes import QuoteForm, bundles_on_sale
+
+READINGS_SHOWN = 12
+form_page = require_http_methods(["GET", "HEAD", "POST"])
+
+
+def filtered(request: HttpRequest, customer: Customer) -> tuple[OrderFilter, QuerySet[Order]]:
+    """The customer's orders that the address asks for."""
+    form = OrderFilter(request.GET)
+    form.is_valid()
+    return form, form.apply(Order.objects.filter(customer=customer))
+
+
+def own_or_404(customer: Customer, oid: str) -> Order:
+    """An order of this customer; of others there is none."""
+    order = Order.objects.select_related("site").filter(customer=customer, oid=oid).first()
+    if order is None:
+        raise Http404
+    return order
+
+
+@customer_page
+@require_safe
+def listed(request: HttpRequest, customer: Customer) -> HttpResponse:
+    form, orders = filtered(request, customer)
+    page = window(orders, request.GET)
+    context = {
+        "customer": customer,
+        "form": form,
+        "page": page,
+        "rows": [row_of(order) for order in page.rows],
+        "query": request.GET.urlencode(),
+    }
+    return render(request, "portal/orders.html", context)
+
+
+@customer_page
+@require_safe
+def exported(request: HttpRequest, customer: Customer) -> HttpResponseBase:
+    """What the list shows, all of it, as CSV."""
+    _form, orders = filtered(request, customer)
+    labels = {status.value: str(status.label) for status in Status}
+    columns = [
+        Column(_("order number"), ("oid",), escaped),
+        Column(_("created"), ("create_date",), local_time),
+        Column(_("status"), ("status",), labels.__getitem__),
+        Column(_("video address"), ("url",), escaped),
+        Column(_("plays"), ("count",), plain),
+        Column(_("price"), ("price",), plain),
+        Column(_("delivered"), ("delivered",), plain),
+        Column(_("refunded"), ("price", "count", "delivered"), refunded),
+        Column(_("views before"), ("old_view_count",), plain),
+        Column(_("views now"), ("view_count",), plain),
+        Column(_("started"), ("start_date",), local_time),
+        Column(_("ended"), ("end_date",), local_time),
+    ]
+    return csv_answer(request, "orders.csv", csv_chunks(orders.order_by("-pk"), columns))
+
+
+@customer_page
+@require_safe
+def shown(request: HttpRequest, customer: Customer, oid: str) -> HttpResponse:
+    order = own_or_404(customer, oid)
+    context = {"customer": customer, "order": order, **parts_of(order, customer)}
+    return render(request, "portal/order.html", context)
+
+
+@customer_page
+@form_page
+def canceled(request: HttpRequest, customer: Customer, oid: str) -> HttpResponse:
+    """GET asks, POST does. The model decides, as it does for the desk."""
+    order = own_or_404(customer, oid)
+    page = reverse("portal:order", args=[order.oid])
+    if request.method != "POST":
+        if not order.is_cancelable:
+            messages.warning(request, _("This order can no longer be canceled."))
+            return HttpResponseRedirect(page)
+        context = {"customer": customer, "order": order, "row": row_of(order)}
+        return render(request, "portal/order_cancel.html", context)
+    try:
+        ordering.cancel(order, user_of(request))
+    except OrderError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, canceling(order))
+    return HttpResponseRedirect(page)
+
+
+def canceling(order: Order) -> str:
+    if not order.is_final:
+        return _("The order is being stopped; what was not delivered is refunded in a moment.")
+    text = _("The order is canceled; %(refund)s went back to your balance.")
+    return text % {"refund": display.money(order.refunded)}
+
+
+@customer_page
+@form_page
+def added(request: HttpRequest, customer: Customer) -> HttpResponse:
+    """The form is one order however often it is sent; what was overtaken is checked again."""
+    if request.method != "POST":
+        form = OrderForm(customer, initial=initial_of(request, customer))
+        return new_page(request, customer, form)
+    for attempt in range(TRIES):
+        form = OrderForm(customer, request.POST)
+        if not form.is_valid():
+            break
+        if form.placed is not None:
+            messages.warning(
+                request, _("This form was saved before; nothing was done a second time.")
+            )
+            return redirect("portal:order", form.placed.oid)
+        try:
+            order = form.place(user_of(request))
+        except OVERTAKEN:
+            if attempt == TRIES - 1:
+                raise
+            customer.refresh_from_db()
+        else:
+            messages.success(request, _("Thank you. The order is placed and paid."))
+            return redirect("portal:order", order.oid)
+    return new_page(request, customer, form)
+
+
+def initial_of(request: HttpRequest, customer: Customer) -> dict[str, Any]:
+    """An order again, or what a link of the customer's own says."""
+    asked = request.GET
+    if again := asked.get("again"):
+        order = own_or_404(customer, again)
+        return {name: getattr(order, name) for name in OrderForm.bought}
+    return {name: asked[name] for name in ("url", "count") if name in asked}
+
+
+def new_page(request: HttpRequest, customer: Customer, form: OrderForm) -> HttpResponse:
+    context = {
+        "customer": customer,
+        "form": form,
+        "bundles": bundles_on_sale(),
+        "balance": display.money(customer.balance),
+    }
+    return render(request, "portal/order_new.html", context)
+
+
+@customer_page
+@require_safe
+def quoted(request: HttpRequest, customer: Customer) -> JsonResponse:
+    """The quote for what has been typed so far."""
+    form = QuoteForm(request.GET)
+    form.is_valid()
+    return JsonResponse(form.answer_for(customer))
+
+
+def row_of(order: Order) -> dict[str, Any]:
+    """An order in a line, as texts ready to read."""
+    return {
+        "order": order,
+        "tone": display.TONES[order.status],
+        "label": order.get_status_display(),
+        "percent": display.percent(order),
+        "done": display.number(display.shown_plays(order)),
+        "count": display.number(order.count),
+        "price": display.money(order.price),
+        "refund": display.money(order.refunded) if order.refunded else "",
+        "pace": display.pace(order),
+    }
+
+
+def parts_of(order: Order, customer: Customer) -> dict[str, Any]:
+    """What the page of an order shows of it, and shows anew when it changes."""
+    readings = order.readings.order_by("-id")[:READINGS_SHOWN]
+    return {
+        "row": row_of(order),
+        "state": STATES[order.status],
+        "receipt": receipt_of(order),
+        "steps": steps_of(order, customer.user_id or 0),
+        "readings": [
+            (reading.create_date, display.number(reading.views), display.number(reading.done))
+            for reading in readings
+        ],
+    }
+
+
+def user_of(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user

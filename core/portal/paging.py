@@ -1,0 +1,54 @@
+"""Pages that cost the same wherever they are: a page begins after the last row of the one before
+it, found on an index, and nothing is counted or skipped.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import BigIntegerField, QuerySet
+from django.http import QueryDict
+
+SIZE = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Rows with the newest first. `newer` and `older` are the queries of the pages beside this
+    one, "" where there is none."""
+
+    rows: list[Any]
+    newer: str
+    older: str
+
+
+def window(rows: QuerySet[Any], asked: QueryDict, size: int = SIZE) -> Window:
+    """The page that `?before=ID` or `?after=ID` asks for, else the newest."""
+    after, before = number(asked.get("after")), number(asked.get("before"))
+    if after is not None:
+        found = list(rows.filter(pk__gt=after).order_by("pk")[: size + 1])
+        has_newer, found = len(found) > size, found[:size][::-1]
+        has_older = bool(found)
+    else:
+        past = rows if before is None else rows.filter(pk__lt=before)
+        found = list(past.order_by("-pk")[: size + 1])
+        has_older, found = len(found) > size, found[:size]
+        has_newer = before is not None and bool(found)
+    return Window(
+        found,
+        query(asked, after=found[0].pk) if has_newer else "",
+        query(asked, before=found[-1].pk) if has_older else "",
+    )
+
+
+def query(asked: QueryDict, **place: int) -> str:
+    """The same filters at another place."""
+    kept = [(key, value) for key, value in asked.items() if key not in ("before", "after")]
+    return "?" + urlencode([*((key, value) for key, value in kept if value), *place.items()])
+
+
+def number(text: str | None) -> int | None:
+    """An id of the address; None for what is none."""
+    if text and text.isascii() and text.isdigit() and int(text) <= BigIntegerField.MAX_BIGINT:
+        return int(text)
+    return None

@@ -1,0 +1,95 @@
+"""A receipt: what was bought by which rule, what was delivered, and what was paid in the end, each
+figure with the sum it comes from.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.utils.translation import gettext as _
+
+from core import display
+from core.models import Order
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A label, its figure, and how it comes about; `total` closes a sum."""
+
+    label: str
+    figure: str
+    how: str = ""
+    total: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    plays: list[Line]
+    money: list[Line]
+
+
+def receipt_of(order: Order) -> Receipt:
+    return Receipt(plays_of(order), money_of(order))
+
+
+def plays_of(order: Order) -> list[Line]:
+    lines = [
+        Line(_("Ordered"), display.number(order.count)),
+        Line(_("Sent and answered by the site"), display.number(order.done)),
+    ]
+    if order.resent:
+        lines.append(Line(_("of these sent again"), display.number(order.resent)))
+    if order.rise is not None:
+        views = {
+            "before": display.number(order.old_view_count),
+            "now": display.number(order.view_count),
+        }
+        how = _("its counter went from %(before)s to %(now)s") % views
+        lines.append(Line(_("Counted by the site"), display.number(order.rise), how))
+    if order.delivered is not None:
+        lines.append(Line(_("Delivered"), display.number(order.delivered), delivered(order), True))
+    return lines
+
+
+def delivered(order: Order) -> str:
+    """Why this many, where the counter's rise does not say it."""
+    if order.rise is None or order.delivered is None or order.rise <= order.delivered:
+        return ""
+    return _("other people's views are not billed")
+
+
+def money_of(order: Order) -> list[Line]:
+    lines = [Line(_("Price"), display.money(order.price), rule_of(order))]
+    if order.delivered is None:
+        return lines
+    refund = order.refunded
+    how = _("nothing is missing")
+    if order.delivered < order.count:
+        how = _("%(price)s × %(undelivered)s undelivered ÷ %(count)s") % {
+            "price": display.money(order.price),
+            "undelivered": display.number(order.count - order.delivered),
+            "count": display.number(order.count),
+        }
+    paid = order.price - refund
+    lines.append(Line(_("Refund"), minus(refund), how))
+    lines.append(Line(_("You paid"), display.money(paid), total=True))
+    return lines
+
+
+def rule_of(order: Order) -> str:
+    """By which price the plays were sold, as it stood then."""
+    if order.bundle_count is None or order.bundle_price is None:
+        return _("%(rate)s a play") % {"rate": display.rate(order.unit_price)}
+    bundle = {
+        "plays": display.number(order.bundle_count),
+        "price": display.money(order.bundle_price),
+    }
+    if order.bundle_count == order.count:
+        return _("the bundle of %(plays)s plays for %(price)s") % bundle
+    if order.bundle_count > order.count:
+        return _("the bundle of %(plays)s plays for %(price)s, which costs less") % bundle
+    rule = _("%(price)s × %(count)s ÷ %(plays)s, by the bundle of %(plays)s plays for %(price)s")
+    return rule % (bundle | {"count": display.number(order.count)})
+
+
+def minus(amount: Decimal) -> str:
+    return f"−{display.money(amount)}" if amount else display.money(amount)

@@ -1,0 +1,86 @@
+"""What happened to an order, in the customer's words: what a step means, never how the office works
+or who works there.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop
+
+from core import display
+from core.models import Order, OrderEvent, Status
+
+# By where an order went, and from where: None stands for anywhere else.
+STEPS: dict[Status, dict[Status | None, str]] = {
+    Status.AWAITING: {None: gettext_noop("Ordered and paid. The desk looks at it first.")},
+    Status.PENDING: {
+        None: gettext_noop("Ordered and paid."),
+        Status.AWAITING: gettext_noop("The desk let the order begin."),
+        Status.PAUSED: gettext_noop("The delivery goes on."),
+    },
+    Status.RUNNING: {
+        None: gettext_noop("The delivery began."),
+        Status.RUNNING: gettext_noop("A stop was asked for."),
+        Status.VERIFYING: gettext_noop(
+            "The site had not counted all plays; the missing ones are sent again."
+        ),
+    },
+    Status.VERIFYING: {
+        None: gettext_noop("All plays were sent. Now the site's own counter has to show them."),
+    },
+    Status.PAUSED: {
+        None: gettext_noop("Paused until the site confirms again that it takes our plays."),
+    },
+    Status.COMPLETED: {None: gettext_noop("Completed: the site's counter shows all plays.")},
+    Status.PARTIAL: {
+        None: gettext_noop("Ended: the site's counter shows a part. The rest was refunded."),
+    },
+    Status.CANCELED: {
+        None: gettext_noop("Canceled. What was not delivered was refunded."),
+        Status.AWAITING: gettext_noop("Not accepted. All was refunded."),
+    },
+    Status.FAILED: {None: gettext_noop("Ended: the site took no play. All was refunded.")},
+}
+STATES: dict[int, object] = {
+    Status.AWAITING: gettext_lazy("The desk looks at your order before it begins."),
+    Status.PENDING: gettext_lazy("Your order is paid and begins in a moment."),
+    Status.RUNNING: gettext_lazy("Plays are being sent to the site."),
+    Status.VERIFYING: gettext_lazy("All is sent; we wait until the site's counter shows it."),
+    Status.PAUSED: gettext_lazy(
+        "The site has to confirm again that it takes our plays. Nothing is lost meanwhile."
+    ),
+    Status.COMPLETED: gettext_lazy("The site's counter shows all plays."),
+    Status.PARTIAL: gettext_lazy("A part was delivered, the rest is refunded."),
+    Status.CANCELED: gettext_lazy("Stopped; what was not delivered is refunded."),
+    Status.FAILED: gettext_lazy("Nothing could be delivered; all is refunded."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    when: datetime
+    text: str
+    who: str
+    tone: str
+
+
+def steps_of(order: Order, user_id: int) -> list[Step]:
+    """Every event of an order, the oldest first."""
+    return [
+        Step(event.create_date, text_of(event), who(event, user_id), display.TONES[event.to_status])
+        for event in order.events.all()
+    ]
+
+
+def text_of(event: OrderEvent) -> str:
+    words = STEPS[Status(event.to_status)]
+    before = None if event.from_status is None else Status(event.from_status)
+    return _(words.get(before, words[None]))
+
+
+def who(event: OrderEvent, user_id: int) -> str:
+    """The desk is one to its customers, whoever works there."""
+    if event.creator_id is None:
+        return ""
+    return _("you") if event.creator_id == user_id else _("the desk")
