@@ -188,6 +188,7 @@ def test_customers_with_a_login_get_no_further_than_visitors(rows):
         response = client.get(page.format(**rows))
         assert response.status_code == 302, page
         assert response.url.startswith("/admin/login/"), page
+    assert client.get("/admin/login/").url == "/portal/"
 
 
 def test_every_page_of_the_desk_is_in_the_table():

@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.db.models import Count, Q, Sum
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import timezone
@@ -30,6 +31,13 @@ class DeskSite(admin.AdminSite):
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         return [path("home/", self.admin_view(self.home_view), name="home"), *super().get_urls()]
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Customers who come to the desk are brought to their own pages."""
+        user = request.user
+        if request.method == "GET" and user.is_authenticated and not user.is_staff:
+            return redirect("portal:orders")
+        return super().login(request, extra_context)
 
     def home_view(self, request: HttpRequest) -> HttpResponse:
         """Each part for who may see what it sums up."""

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
 
 from core import invitations
 from core.models import Customer, User
@@ -18,6 +19,7 @@ from core.portal.access import customer_page, own_page
 from core.portal.forms import LoginForm
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
+form_page = require_http_methods(["GET", "HEAD", "POST"])
 
 
 class Login(views.LoginView):
@@ -77,6 +79,7 @@ class SetPassword(views.PasswordResetConfirmView):
 
 
 @customer_page
+@form_page
 def changed_password(request: HttpRequest, customer: Customer) -> HttpResponseBase:
     view = views.PasswordChangeView.as_view(
         template_name="portal/change_password.html",
@@ -89,6 +92,6 @@ def changed_password(request: HttpRequest, customer: Customer) -> HttpResponseBa
     return response
 
 
-login = own_page(Login.as_view())
-logout = own_page(Logout.as_view())
-set_password = own_page(SetPassword.as_view())
+login = own_page(form_page(Login.as_view()))
+logout = own_page(require_POST(Logout.as_view()))
+set_password = own_page(form_page(SetPassword.as_view()))

@@ -176,6 +176,7 @@ def row_of(order: Order) -> dict[str, Any]:
     """An order in a line, as texts ready to read."""
     return {
         "order": order,
+        "address": order.url.partition("://")[2],
         "tone": display.TONES[order.status],
         "label": order.get_status_display(),
         "percent": display.percent(order),

@@ -1,0 +1,170 @@
+"""Who gets what on the customers' pages: every address, every method, for the owner, another
+customer, staff and a visitor. Nobody but the owner reads or changes anything of the owner's.
+"""
+
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, get_resolver
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+
+from core.models import ChargeRecord, Customer, LedgerEntry, Order, OrderEvent, User
+from core.ordering import Quote
+from tests.base import BACKEND, VIDEO, client_of
+
+OK, GO, NO, GONE, METHOD, VOID = 200, 302, 403, 404, 405, 410
+# What the owner, another customer, staff and a visitor get.
+OWN = (OK, OK, NO, GO)  # everybody their own
+ONE = (OK, GONE, NO, GO)  # one object of the owner's
+ACT = (GO, GONE, NO, GO)
+NEVER = (METHOD, METHOD, NO, GO)
+
+# By address: GET (and HEAD), POST. All other methods are refused.
+PAGES = {
+    "": (OWN, NEVER),
+    "orders.csv": (OWN, NEVER),
+    "orders/new/": (OWN, OWN),
+    "orders/quote/": (OWN, NEVER),
+    "orders/{oid}/": (ONE, NEVER),
+    "orders/{oid}/cancel/": (ONE, ACT),
+    "balance/": (OWN, NEVER),
+    "balance.csv": (OWN, NEVER),
+    "password/": (OWN, OWN),
+    "login/": ((GO, GO, GO, OK),) * 2,
+    "logout/": ((METHOD,) * 4, (GO,) * 4),
+    "welcome/{uid}/{token}/": ((VOID,) * 4, (VOID,) * 4),
+}
+# To these nobody needs to be logged in, so that a wrong method is told to everybody.
+FOR_VISITORS = ("login/", "logout/", "welcome/{uid}/{token}/")
+
+
+@pytest.fixture
+def owner(erin):
+    return with_login(erin)
+
+
+@pytest.fixture
+def other(frank):
+    return with_login(frank)
+
+
+@pytest.fixture
+def order(owner, site, demo_site, policies):
+    return Quote.ask(owner, demo_site.address(VIDEO), 10_000).place(owner.user, memo="desk only")
+
+
+def with_login(customer: Customer) -> Customer:
+    customer.user = User.objects.create(username=customer.username)
+    customer.save(update_fields=["user"])
+    return customer
+
+
+def everything() -> list:
+    models = (Customer, ChargeRecord, LedgerEntry, Order, OrderEvent)
+    rows = [list(model.objects.order_by("pk").values()) for model in models]
+    return [*rows, list(User.objects.order_by("pk").values("pk", "password", "is_active"))]
+
+
+def body_of(response) -> str:
+    return b"".join(response).decode()
+
+
+def statuses_of(page: str) -> dict[str, tuple]:
+    seen, sent = PAGES[page]
+    nowhere = (METHOD,) * 4 if page in FOR_VISITORS else NEVER
+    return {"get": seen, "head": seen, "post": sent} | dict.fromkeys(
+        ("put", "patch", "delete", "options"), nowhere
+    )
+
+
+def test_every_address_by_every_method_gives_only_what_is_ones_own(order, other, bob):
+    names = {
+        "oid": order.oid,
+        "uid": urlsafe_base64_encode(force_bytes(order.customer.user.pk)),
+        "token": "cy1abc-0123456789abcdef",
+    }
+    users = (order.customer.user, other.user, bob, None)
+    got, expected = {}, {}
+    # The owner last, who may change something.
+    for place, user in reversed(list(enumerate(users))):
+        client = Client()
+        for page in PAGES:
+            for method, statuses in statuses_of(page).items():
+                if user is not None:
+                    client.force_login(user, backend=BACKEND)
+                before = everything()
+                response = getattr(client, method)("/portal/" + page.format(**names))
+                got[page, method, place] = response.status_code
+                expected[page, method, place] = statuses[place]
+                if place:
+                    assert everything() == before, (page, method, place)
+                    body = body_of(response)
+                    assert order.url not in body, (page, method, place)
+                    assert "20.00" not in body and "15.00" not in body, (page, method, place)
+    assert got == expected
+
+
+def test_every_address_of_the_portal_is_in_the_table():
+    def leaves(resolver, prefix=""):
+        for entry in resolver.url_patterns:
+            route = prefix + str(entry.pattern)
+            yield from [route] if isinstance(entry, URLPattern) else leaves(entry, route)
+
+    def shape(route):
+        return "/".join("<>" if part[:1] in "<{" else part for part in route.split("/"))
+
+    served = {shape(route[7:]) for route in leaves(get_resolver()) if route.startswith("portal/")}
+    assert served == {shape(page) for page in PAGES}
+
+
+@pytest.mark.parametrize("what", ["customer", "user"])
+def test_who_is_switched_off_is_out_at_once(owner, what):
+    client = client_of(owner.user)
+    assert client.get("/portal/").status_code == OK
+    if what == "customer":
+        Customer.objects.update(active=False)
+    else:
+        User.objects.update(is_active=False)
+    response = client.get("/portal/")
+    assert response.status_code == (NO if what == "customer" else GO)
+    assert client.post("/portal/orders/new/").status_code == GO  # the session is over
+
+
+def test_a_customer_who_opens_the_desk_is_brought_home_and_staff_are_told(owner, bob):
+    client = client_of(owner.user)
+    response = client.get("/admin/core/order/", follow=True)
+    assert response.redirect_chain[-1] == ("/portal/", GO)
+    assert client.get("/", follow=True).redirect_chain[-1] == ("/portal/", GO)
+    page = client_of(bob).get("/portal/")
+    assert page.status_code == NO
+    assert "who works at the desk" in page.content.decode()
+
+
+def test_customers_read_nothing_of_the_desks_own(order, alice):
+    """No memo, remark, note or name of the staff, and nothing of how consumers work."""
+    order.customer.memo = "pays late"
+    order.customer.save(update_fields=["memo"])
+    Order.objects.update(attention="counter fell", fence=7_654_321)
+    ChargeRecord.objects.create(
+        customer=order.customer, amount=Decimal("1.00"), creator_id=alice.pk, memo="by wire"
+    )
+    OrderEvent.objects.create(
+        order=order, from_status=1, to_status=2, creator=alice, reason="worker 5"
+    )
+    client = client_of(order.customer.user)
+    pages = ["", "orders.csv", f"orders/{order.oid}/", "balance/", "balance.csv"]
+    told = "".join(body_of(client.get(f"/portal/{page}")) for page in pages)
+    assert order.oid in told and "+1.00" in told
+    for word in (
+        "desk only",
+        "pays late",
+        "counter fell",
+        "by wire",
+        "worker 5",
+        "alice",
+        "7654321",
+        "7,654,321",
+    ):
+        assert word not in told.replace(order.oid, ""), word
