@@ -8,26 +8,17 @@ so that no server can hold a worker by answering slowly or for ever.
 
 import json
 import re
-import socket
 import ssl
 import time
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from types import TracebackType
-from typing import Any, Self, cast
-
-import certifi
-import requests
-from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+from typing import Any, Self
 
 from booster import USER_AGENT
 from booster.address import Target
+from booster.call import Answer, Line
 from booster.exceptions import AddressRefused, PermanentError, SiteError, TemporaryError
 
 MAX_BYTES = 64 * 1024
@@ -61,6 +52,9 @@ class Response:
     status: int
     headers: Mapping[str, str]  # names in any case
     body: bytes
+
+    def as_text(self) -> str:
+        return _as_text(f"HTTP/1.1 {self.status}", self.headers, self.body)
 
     def json(self) -> Any:
         """The body as JSON; PermanentError when it is none."""
@@ -97,8 +91,7 @@ class SiteClient:
         self._exchanges = exchanges
         self.target = target
         self._timeout = timeout
-        self._call = _Call()
-        self._adapter = _PinnedAdapter(target, self._call, ca_file)
+        self._line = Line(target, ca_file)
         self._base = str(target.origin)
 
     def __enter__(self) -> Self:
@@ -113,7 +106,7 @@ class SiteClient:
         self.close()
 
     def close(self) -> None:
-        self._adapter.close()
+        self._line.close()
 
     def get(
         self, path: str, *, max_bytes: int = MAX_BYTES, accept: Container[int] = SUCCESS
@@ -138,67 +131,44 @@ class SiteClient:
         status, an answer over `max_bytes` or compressed. ValueError: a path or header of the
         caller's that must not be sent.
         """
-        request = self._prepared(method, path, headers or {}, body)
+        check_path(path)
+        check_headers(headers or {})
+        lines = {
+            "Host": self._base.partition("://")[2],
+            "User-Agent": USER_AGENT,
+            "Accept-Encoding": "identity",
+            **(headers or {}),
+        }
+        if body is not None:
+            lines["Content-Length"] = str(len(body))
+        request = _Request(f"{method} {path} HTTP/1.1", lines, body or b"")
         try:
             answer = self._exchange(request, max_bytes, accept)
         except SiteError as error:
             self._write_down(request, str(error))
             raise
-        self._write_down(request, answer)
+        self._write_down(request, answer.as_text())
         return answer
 
-    def _exchange(
-        self, request: requests.PreparedRequest, max_bytes: int, accept: Container[int]
-    ) -> Response:
-        self._call.start(self._timeout)
+    def _exchange(self, request: "_Request", max_bytes: int, accept: Container[int]) -> Response:
+        deadline = time.monotonic() + self._timeout
+
+        def check(answer: Answer) -> None:
+            self._judge(answer, accept)
+            _check_body(answer, max_bytes)
+
         try:
-            answer = self._adapter.send(request, stream=True, timeout=self._timeout)
-            try:
-                self._check_whole_head()
-                self._judge(answer, accept)
-                content = _read(answer, max_bytes)
-            except BaseException:
-                answer.close()
-                raise
-        except (requests.RequestException, HTTPError, OSError) as error:
+            answer = self._line.call(request.as_bytes(), deadline, check)
+        except OSError as error:
             raise TemporaryError(self._plainly(error)) from error
-        return Response(answer.status_code, answer.headers, content)
+        return Response(answer.status, answer.headers, bytes(answer.body))
 
-    def _prepared(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
-    ) -> requests.PreparedRequest:
-        """A request as we mean it: Session.prepare_request() would add to it and mend it."""
-        check_path(path)
-        check_headers(headers)
-        request = requests.PreparedRequest()
-        request.method = method
-        request.url = self._base + path
-        request.headers = CaseInsensitiveDict(
-            {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers}
-        )
-        if body is not None:
-            request.headers["Content-Length"] = str(len(body))
-        request.body = body
-        return request
+    def _write_down(self, request: "_Request", answer: str) -> None:
+        if self._exchanges is not None:
+            self._exchanges.append(Exchange(request.as_text(), answer))
 
-    def _write_down(self, request: requests.PreparedRequest, answer: Response | str) -> None:
-        if self._exchanges is None:
-            return
-        url = cast(str, request.url)
-        head = f"{request.method} {url[len(self._base) :]} HTTP/1.1"
-        headers = {"Host": self._base.partition("://")[2], **request.headers}
-        if isinstance(answer, Response):
-            answer = _as_text(f"HTTP/1.1 {answer.status}", answer.headers, answer.body)
-        body = cast(bytes | None, request.body) or b""
-        self._exchanges.append(Exchange(_as_text(head, headers, body), answer))
-
-    def _check_whole_head(self) -> None:
-        """http.client takes the end of the connection for the end of the headers; it is none."""
-        if self._call.hung_up:
-            raise ConnectionError("the site hung up in the middle of its answer")
-
-    def _judge(self, answer: requests.Response, accept: Container[int]) -> None:
-        status = answer.status_code
+    def _judge(self, answer: Answer, accept: Container[int]) -> None:
+        status = answer.status
         site = self._base
         if 300 <= status < 400:
             location = answer.headers.get("Location", "")[:200]
@@ -207,24 +177,37 @@ class SiteClient:
             )
         if status in accept:
             return
-        message = f"{site} answered {status} {(answer.reason or '')[:80]}".rstrip() + "."
+        message = f"{site} answered {status} {answer.reason[:80]}".rstrip() + "."
         if status >= 500 or status in (408, 425, 429):
             retry_after = seconds_to_wait(answer.headers.get("Retry-After"), now=time.time())
             raise TemporaryError(message, retry_after=retry_after, status=status)
         raise PermanentError(message, status=status)
 
-    def _plainly(self, error: Exception) -> str:
+    def _plainly(self, error: OSError) -> str:
         """What went wrong with the connection, for staff."""
-        text = str(error)
-        if self._call.passed:
+        if isinstance(error, TimeoutError):
             return f"{self._base} did not answer wholly within {self._timeout:g} seconds."
-        if "CERTIFICATE_VERIFY_FAILED" in text:
-            return f"{self._base} has no valid certificate for this name: {text[:300]}"
-        if isinstance(error, requests.exceptions.SSLError):
-            return f"{self._base} does not speak TLS with us: {text[:300]}"
-        if isinstance(error, requests.ConnectionError) and "refused" in text:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return f"{self._base} has no valid certificate for this name: {error.verify_message}"
+        if isinstance(error, ssl.SSLError):
+            return f"{self._base} does not speak TLS with us: {str(error)[:300]}"
+        if isinstance(error, ConnectionRefusedError):
             return f"{self._base} refused the connection."
-        return f"The connection to {self._base} failed: {text[:300]}"
+        return f"The connection to {self._base} failed: {str(error)[:300]}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    first: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def as_bytes(self) -> bytes:
+        lines = [self.first, *(f"{name}: {value}" for name, value in self.headers.items())]
+        return "\r\n".join([*lines, "", ""]).encode("ascii") + self.body
+
+    def as_text(self) -> str:
+        return _as_text(self.first, self.headers, self.body)
 
 
 def check_path(path: str) -> None:
@@ -255,173 +238,17 @@ def seconds_to_wait(retry_after: str | None, *, now: float) -> float | None:
     return min(max(seconds, 0.0), MAX_RETRY_AFTER)
 
 
-def _read(answer: requests.Response, max_bytes: int) -> bytes:
+def _check_body(answer: Answer, max_bytes: int) -> None:
     if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise PermanentError(
-            "The site's answer is compressed, which was not asked for.", status=answer.status_code
+            "The site's answer is compressed, which was not asked for.", status=answer.status
         )
-    content = b""
-    # One byte more than allowed is asked for, so that too much shows; never more is held. Read on
-    # to the empty end: only there does urllib3 notice that less came than was announced.
-    while len(content) <= max_bytes:
-        part: bytes = answer.raw.read(max_bytes + 1 - len(content), decode_content=False)
-        if not part:
-            break
-        content += part
-    else:
+    if len(answer.body) > max_bytes:
         raise PermanentError(
-            f"The site's answer is longer than {max_bytes} bytes.", status=answer.status_code
+            f"The site's answer is longer than {max_bytes} bytes.", status=answer.status
         )
-    return content
 
 
 def _as_text(first: str, headers: Mapping[str, str], body: bytes) -> str:
     lines = [first, *(f"{name}: {value}" for name, value in headers.items())]
     return "\n".join(lines) + "\n\n" + body.decode("utf-8", "replace")
-
-
-class _Call:
-    """The call under way: when it must have ended and whether the site hung up. Shared by a
-    client and its sockets."""
-
-    __slots__ = ("_at", "hung_up")
-
-    def __init__(self) -> None:
-        self._at = 0.0
-        self.hung_up = False
-
-    def start(self, seconds: float) -> None:
-        self._at = time.monotonic() + seconds
-        self.hung_up = False
-
-    @property
-    def passed(self) -> bool:
-        return time.monotonic() >= self._at
-
-    def remaining(self) -> float:
-        seconds = self._at - time.monotonic()
-        if seconds <= 0:
-            raise TimeoutError("the time for the whole call is over")
-        return seconds
-
-
-class _CallSocket(socket.socket):
-    """A socket's own time-out starts again at every read, which a slow drip never lets run out:
-    each step gets what is left of the whole call instead."""
-
-    call: _Call
-
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self.settimeout(self.call.remaining())
-        size = super().recv_into(*args, **kwargs)
-        if size == 0:
-            self.call.hung_up = True
-        return size
-
-    def sendall(self, *args: Any, **kwargs: Any) -> None:
-        self.settimeout(self.call.remaining())
-        super().sendall(*args, **kwargs)
-
-
-class _Socket(_CallSocket):
-    """A plain connection."""
-
-
-class _TLSSocket(_CallSocket, ssl.SSLSocket):
-    """A TLS connection. Its `call` is set once the handshake, timed by OpenSSL, is over."""
-
-
-def _connect(target: Target, call: _Call) -> _Socket:
-    """A connection to the target's numeric address; no name is looked up."""
-    family = socket.AF_INET6 if ":" in target.address else socket.AF_INET
-    connection = _Socket(family, socket.SOCK_STREAM)
-    connection.call = call
-    try:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.settimeout(call.remaining())
-        connection.connect((target.address, target.origin.port))
-        connection.settimeout(call.remaining())  # a TLS handshake gets what is left
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-class _PinnedHTTP(HTTPConnection):
-    """Plain HTTP to the pinned address; the Host header is that of `host`, the site's name."""
-
-    def __init__(self, *args: Any, target: Target, call: _Call, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._target = target
-        self._call = call
-
-    def _new_conn(self) -> socket.socket:
-        return _open(self, self._target, self._call)
-
-
-class _PinnedHTTPS(HTTPSConnection):
-    """TLS to the pinned address; SNI and certificate are those of `host`, the site's name."""
-
-    def __init__(self, *args: Any, target: Target, call: _Call, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._target = target
-        self._call = call
-
-    def _new_conn(self) -> socket.socket:
-        return _open(self, self._target, self._call)
-
-    def connect(self) -> None:
-        super().connect()
-        tls = cast(_TLSSocket, self.sock)  # our context makes no other
-        tls.call = self._call
-
-
-class _PinnedAdapter(HTTPAdapter):
-    """requests' transport with one pool in it, whatever address a request names."""
-
-    def __init__(self, target: Target, call: _Call, ca_file: str | None) -> None:
-        origin = target.origin
-        pinned: dict[str, Any] = {"maxsize": 1, "target": target, "call": call}
-        self._pool: HTTPConnectionPool
-        if origin.scheme == "https":
-            context = _tls_context(ca_file or certifi.where())
-            self._pool = HTTPSConnectionPool(
-                origin.host, origin.port, ssl_context=context, **pinned
-            )
-            self._pool.ConnectionCls = _PinnedHTTPS
-        else:
-            self._pool = HTTPConnectionPool(origin.host, origin.port, **pinned)
-            self._pool.ConnectionCls = _PinnedHTTP
-        self._base_length = len(str(origin))
-        super().__init__(pool_connections=1, pool_maxsize=1)
-
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
-        return self._pool
-
-    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
-        """The path exactly as it was checked, not read and written again."""
-        return cast(str, request.url)[self._base_length :]
-
-    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing to set: the pool's TLS context verifies, always."""
-
-    def close(self) -> None:
-        self._pool.close()
-
-
-@lru_cache(maxsize=8)
-def _tls_context(ca_file: str) -> ssl.SSLContext:
-    """Reading the authorities takes ten milliseconds or more: once a process."""
-    context = ssl.create_default_context(cafile=ca_file)
-    context.sslsocket_class = _TLSSocket
-    return context
-
-
-def _open(connection: HTTPConnection, target: Target, call: _Call) -> socket.socket:
-    """_connect() with the errors that urllib3 expects of a connection."""
-    try:
-        return _connect(target, call)
-    except TimeoutError as error:
-        raise ConnectTimeoutError(connection, str(error)) from error
-    except OSError as error:
-        raise NewConnectionError(connection, str(error)) from error

@@ -4,6 +4,7 @@ import uuid
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 
 from core.auditing import differences
 from core.models import (
@@ -165,7 +166,7 @@ def test_another_fence_cannot_end_the_order(place):
     order = place()
     Order.objects.update(status=Status.RUNNING, fence=2)
     order.refresh_from_db()
-    with pytest.raises(TransitionError):
+    with pytest.raises(TransitionError), transaction.atomic():
         order.settle(Status.FAILED, 0, under=1)
     assert balance() == Decimal("15.00")
     assert Order.objects.get().status == Status.RUNNING

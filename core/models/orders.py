@@ -436,6 +436,7 @@ class Order(models.Model):
         *,
         by: User | None = None,
         why: "str | _StrPromise" = "",
+        under: int | None = None,
         **changes: Any,
     ) -> None:
         """End the order with `delivered` plays proved, and refund the rest, in one transaction.
@@ -447,11 +448,12 @@ class Order(models.Model):
             changes["attention"] = ""
         refund = money.refund_due(self.price, self.count, self.count - delivered)
         reach("before-settle")
-        with transaction.atomic():
+        with transaction.atomic(savepoint=under is None):
             self._transition(
                 to,
                 by=by,
                 why=why,
+                under=under,
                 delivered=delivered,
                 end_date=timezone.now(),
                 lease_until=None,
@@ -487,7 +489,8 @@ class Order(models.Model):
         expected = {"pk": self.pk, "status": before}
         if under is not None:
             expected["fence"] = under
-        with transaction.atomic():
+        # Whoever acts under a lease lets an error undo all: a savepoint would only cost time.
+        with transaction.atomic(savepoint=under is None):
             if statements.update(Order, expected, {"status": to, **changes}) != 1:
                 raise TransitionError(_("Somebody else changed this order first; look again."))
             self._log(path, by, why)

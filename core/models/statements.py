@@ -12,7 +12,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import DurationField, Expression, Field, Model, QuerySet
 from django.db.models.functions import Now
 from django.db.models.sql import InsertQuery, UpdateQuery
@@ -53,9 +53,9 @@ class Statement:
             for one in parameters
         ]
 
-    def bind(self, values: Mapping[str, Any]) -> list[Any]:
+    def bind(self, database: Any, values: Mapping[str, Any]) -> list[Any]:
         return [
-            bind if name is None else bind(values[name], connection=connection)
+            bind if name is None else bind(values[name], connection=database)
             for name, bind in self._parameters
         ]
 
@@ -65,16 +65,17 @@ def update(model: type[Model], where: Mapping[str, Any], changes: Mapping[str, A
 
     A change is a value, Now() or FromNow().
     """
+    database: Any = connections[DEFAULT_DB_ALIAS]
     kinds = tuple((name, _kind(value)) for name, value in changes.items())
-    shape = (connection.vendor, model, tuple(where), kinds)
+    shape = (database.vendor, model, tuple(where), kinds)
     statement = _built.get(shape)
     if statement is None:
-        statement = _built[shape] = _build_update(model, where, kinds)
+        statement = _built[shape] = _build_update(database, model, where, kinds)
     values = {f"where {name}": value for name, value in where.items()}
     for name, value in changes.items():
         values[name] = value.span if type(value) is FromNow else value
-    with connection.cursor() as cursor:
-        cursor.execute(statement.sql, statement.bind(values))
+    with database.cursor() as cursor:
+        cursor.execute(statement.sql, statement.bind(database, values))
         changed: int = cursor.rowcount
     return changed
 
@@ -82,46 +83,50 @@ def update(model: type[Model], where: Mapping[str, Any], changes: Mapping[str, A
 def insert(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
     """Add rows, all with values for the same fields; other fields need a default of the database's
     or may be null."""
+    database: Any = connections[DEFAULT_DB_ALIAS]
     names = tuple(rows[0])
-    shape = (connection.vendor, model, names, len(rows))
+    shape = (database.vendor, model, names, len(rows))
     statement = _built.get(shape)
     if statement is None:
-        statement = _built[shape] = _build_insert(model, names, len(rows))
+        statement = _built[shape] = _build_insert(database, model, names, len(rows))
     values = {f"{name} {at}": row[name] for at, row in enumerate(rows) for name in names}
-    with connection.cursor() as cursor:
-        cursor.execute(statement.sql, statement.bind(values))
+    with database.cursor() as cursor:
+        cursor.execute(statement.sql, statement.bind(database, values))
 
 
 def first(rows: Callable[..., QuerySet[Row]], **values: Any) -> Row | None:
     """The first of `rows(**values)`, whose SQL may not depend on the values, or None."""
-    shape = (connection.vendor, rows)
+    database: Any = connections[DEFAULT_DB_ALIAS]
+    shape = (database.vendor, rows)
     built = _built.get(shape)
     if built is None:
-        built = _built[shape] = _Select(rows, values)
-    found: Row | None = built.first(values)
+        built = _built[shape] = _Select(database, rows, values)
+    found: Row | None = built.first(database, values)
     return found
 
 
 class _Select:
-    def __init__(self, rows: Callable[..., QuerySet[Any]], names: Mapping[str, Any]) -> None:
+    def __init__(
+        self, database: Any, rows: Callable[..., QuerySet[Any]], names: Mapping[str, Any]
+    ) -> None:
         queryset = rows(**{name: Slot(name, Field()) for name in names})[:1]
-        compiler = queryset.query.get_compiler(connection=connection)
+        compiler = queryset.query.get_compiler(connection=database)
         self._statement = Statement(*compiler.as_sql())
         self._model = queryset.model
         columns = [expression for expression, _, _ in compiler.select]
         self._names = [expression.target.attname for expression in columns]
         self._converters = list(compiler.get_converters(columns).items())
 
-    def first(self, values: Mapping[str, Any]) -> Any:
-        with connection.cursor() as cursor:
-            cursor.execute(self._statement.sql, self._statement.bind(values))
+    def first(self, database: Any, values: Mapping[str, Any]) -> Any:
+        with database.cursor() as cursor:
+            cursor.execute(self._statement.sql, self._statement.bind(database, values))
             row = cursor.fetchone()
         if row is None:
             return None
         fields = list(row)
         for at, (converters, expression) in self._converters:
             for convert in converters:
-                fields[at] = convert(fields[at], expression, connection)
+                fields[at] = convert(fields[at], expression, database)
         return self._model.from_db(DEFAULT_DB_ALIAS, self._names, fields)
 
 
@@ -135,7 +140,10 @@ def _kind(value: Any) -> type | None:
 
 
 def _build_update(
-    model: type[Model], where: Mapping[str, Any], kinds: Sequence[tuple[str, type | None]]
+    database: Any,
+    model: type[Model],
+    where: Mapping[str, Any],
+    kinds: Sequence[tuple[str, type | None]],
 ) -> Statement:
     fields: Any = {field.name: field for field in model._meta.fields} | {"pk": model._meta.pk}
     equal = {name: Slot(f"where {name}", fields[name]) for name in where}
@@ -147,10 +155,10 @@ def _build_update(
             changes[name] = Now() + Slot(name, DurationField()) if kind is FromNow else Now()
     query: Any = model._base_manager.filter(**equal).query.chain(UpdateQuery)
     query.add_update_values(changes)
-    return Statement(*query.get_compiler(connection=connection).as_sql())
+    return Statement(*query.get_compiler(connection=database).as_sql())
 
 
-def _build_insert(model: type[Model], names: Sequence[str], count: int) -> Statement:
+def _build_insert(database: Any, model: type[Model], names: Sequence[str], count: int) -> Statement:
     fields: list[Any] = [model._meta.get_field(name) for name in names]
     rows: list[Any] = [
         SimpleNamespace(**{field.attname: Slot(f"{field.name} {at}", field) for field in fields})
@@ -158,7 +166,7 @@ def _build_insert(model: type[Model], names: Sequence[str], count: int) -> State
     ]
     query = InsertQuery(model)
     query.insert_values(fields, rows, raw=True)
-    ((sql, parameters),) = query.get_compiler(connection=connection).as_sql()
+    ((sql, parameters),) = query.get_compiler(connection=database).as_sql()
     return Statement(sql, parameters)
 
 
