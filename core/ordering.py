@@ -23,9 +23,11 @@ from core.models import (
     Customer,
     InsufficientBalanceError,
     LedgerEntry,
+    Message,
     Order,
     OrderError,
     PricePolicy,
+    Side,
     Site,
     Status,
     User,
@@ -201,8 +203,10 @@ def approve(order: Order, by: User) -> None:
 
 
 def decline(order: Order, by: User, why: str) -> None:
-    """Refund in full what awaited approval; the customer reads why."""
-    order.decline(by, why)
+    """Refund in full what awaited approval, and tell the customer why, who can answer there."""
+    with transaction.atomic():
+        order.decline(by, why)
+        Message.objects.append(order, by, Side.DESK, why.strip())
 
 
 def verify(site: Site, by: User | None) -> str:

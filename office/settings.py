@@ -198,6 +198,10 @@ IMPORT_MAX_BYTES = env.number("IMPORT_MAX_MB", 256) << 20
 IMPORT_MAX_XLSX_BYTES = env.number("IMPORT_MAX_XLSX_MB", 256) << 20
 IMPORT_MAX_ROWS = env.number("IMPORT_MAX_ROWS", 2_000_000)
 
+# Of an order's conversation, for each author.
+MESSAGES_PER_MINUTE = env.number("MESSAGES_PER_MINUTE", 10)
+MESSAGE_MAX_LENGTH = env.number("MESSAGE_MAX_LENGTH", 4000)
+
 # Import and export follow the model's permissions; without these two lines any staff could.
 IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "add"
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
@@ -210,6 +214,7 @@ SIMPLEUI_STATIC_OFFLINE = True
 # The menu: these models in this order, with their icons. Others are reached from these.
 SIMPLEUI_ICON = {
     "Order": "fas fa-play-circle",
+    "Conversation": "fas fa-comments",
     "Customer": "fas fa-users",
     "ChargeRecord": "fas fa-wallet",
     "LedgerEntry": "fas fa-book",

@@ -17,9 +17,11 @@ from core.models import (
     Customer,
     ImportJob,
     LedgerEntry,
+    Message,
     Order,
     OrderEvent,
     PricePolicy,
+    Side,
     Site,
     SiteCheck,
     User,
@@ -28,7 +30,7 @@ from core.ordering import Quote
 from tests.base import VIDEO, client_of, new_staff
 
 ROLES = ("alice", "bob", "carol", "dave")
-OK, NO, METHOD, GO, GONE = 200, 403, 405, 302, 404
+OK, DONE, NO, METHOD, GO, GONE = 200, 204, 403, 405, 302, 404
 
 # Every page: what alice, bob, carol and dave get for GET, then for an empty POST.
 # A form that is refused for what is missing in it answers 200: it was let in.
@@ -43,6 +45,12 @@ PAGES = {
     "/admin/core/order/{order}/cancel/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/order/{order}/approve/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/order/{order}/decline/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/order/{order}/message/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/order/{order}/read/": ((METHOD,) * 4, (DONE, DONE, DONE, NO)),
+    "/admin/core/conversation/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/conversation/add/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/conversation/{talk}/change/": ((GO, GO, GO, NO), (GO, GO, GO, NO)),
+    "/admin/core/conversation/{talk}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
     "/admin/core/order/{order}/seen/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/order/{order}/retry/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/order/quote/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
@@ -132,8 +140,12 @@ def rows(alice, bob, carol, dave, erin, site, demo_site, policies, tmp_path, set
     job = new_job(ImportJob.Kind.CUSTOMERS, "a.csv", iter([b"username\n<\n"]), creator=alice)
     jobs.run(job.pk)
     order = Quote.ask(erin, demo_site.address(VIDEO), 10_000).place(None)
+    login = User.objects.create(username="erin")
+    Customer.objects.filter(pk=erin.pk).update(user=login)
+    Message.objects.append(order, login, Side.CUSTOMER, "Is it stuck?")
     return {
         "order": order.pk,
+        "talk": order.pk,
         "job": job.pk,
         "customer": erin.pk,
         "charge": ChargeRecord.objects.get().pk,
@@ -181,9 +193,7 @@ def test_visitors_get_nothing_but_the_login(rows):
 
 
 def test_customers_with_a_login_get_no_further_than_visitors(rows):
-    login = User.objects.create(username="erin")
-    Customer.objects.update(user=login)
-    client = client_of(login)
+    client = client_of(User.objects.get(username="erin"))
     for page in PAGES:
         response = client.get(page.format(**rows))
         assert response.status_code == 302, page

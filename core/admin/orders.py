@@ -18,6 +18,7 @@ from core import display, ordering, resources
 from core.admin.approvals import ApprovalAdmin
 from core.admin.base import Button, ViewOnlyAdmin, staff
 from core.admin.breakers import why_it_waits
+from core.admin.conversations import ConversationOnOrder
 from core.admin.exchange import ExportAdmin
 from core.admin.imports import BulkImportAdmin
 from core.admin.once import OnceAdmin
@@ -104,7 +105,7 @@ class AttentionFilter(admin.SimpleListFilter):
 
 
 @admin.register(Order)
-class OrderAdmin(ApprovalAdmin, BulkImportAdmin, ExportAdmin, OnceAdmin):
+class OrderAdmin(ApprovalAdmin, ConversationOnOrder, BulkImportAdmin, ExportAdmin, OnceAdmin):
     import_kind = ImportJob.Kind.ORDERS
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
     once_form = OrderForm
@@ -113,9 +114,9 @@ class OrderAdmin(ApprovalAdmin, BulkImportAdmin, ExportAdmin, OnceAdmin):
     asks_network = True
     list_display = (
         *("oid", "customer_link", "progress", "plays", "shown_price", "state"),
-        *("site_name", "creator", "create_date"),
+        *("talk", "site_name", "creator", "create_date"),
     )
-    list_select_related = ("customer", "site", "creator")
+    list_select_related = ("customer", "site", "creator", "conversation")
     list_filter = ("status", AttentionFilter, "site")
     search_fields = ("=oid", "customer__username", "url")
     date_hierarchy = "create_date"
@@ -126,8 +127,8 @@ class OrderAdmin(ApprovalAdmin, BulkImportAdmin, ExportAdmin, OnceAdmin):
     )
 
     class Media:
-        css = {"all": ("office/flow.css",)}
-        js = ("office/order-form.js", "office/order-live.js")
+        css = {"all": ("office/flow.css", "office/conversation.css")}
+        js = ("office/order-form.js", "office/order-live.js", "office/conversation.js")
 
     def get_urls(self) -> list[URLPattern]:
         own = [

@@ -7,6 +7,16 @@ from core.models.breakers import Breaker, breaker_of, open_breaker_of
 from core.models.heartbeats import Heartbeat
 from core.models.imports import ImportJob
 from core.models.leases import Lease, LeaseLost
+from core.models.messages import (
+    Conversation,
+    Message,
+    MessageRefusedError,
+    ReadMarker,
+    Side,
+    mark_read,
+    may_speak,
+    side_of,
+)
 from core.models.orders import (
     FINAL,
     FLOW,
@@ -31,6 +41,7 @@ __all__ = [
     "ApprovalLimit",
     "Breaker",
     "ChargeRecord",
+    "Conversation",
     "CounterReading",
     "Customer",
     "Heartbeat",
@@ -39,10 +50,14 @@ __all__ = [
     "Lease",
     "LeaseLost",
     "LedgerEntry",
+    "Message",
+    "MessageRefusedError",
     "Order",
     "OrderError",
     "OrderEvent",
     "PricePolicy",
+    "ReadMarker",
+    "Side",
     "Site",
     "SiteCheck",
     "Status",
@@ -50,5 +65,8 @@ __all__ = [
     "User",
     "VideoBusyError",
     "breaker_of",
+    "mark_read",
+    "may_speak",
     "open_breaker_of",
+    "side_of",
 ]

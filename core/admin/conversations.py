@@ -1,0 +1,156 @@
+"""Conversations on the desk: on each order's page, and the list of those that wait for an answer.
+
+Who may see orders reads, and who has the permission `add_message` answers.
+"""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import URLPattern, reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from core import display
+from core.admin.base import DeskAdmin, ViewOnlyAdmin, staff
+from core.conversation import answer_to, note_reading, number, section_of
+from core.models import Conversation, Order, Side
+
+EXCERPT = 90
+
+
+class ConversationOnOrder(DeskAdmin):
+    """What the orders' admin has of conversations."""
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            self.own_path("<int:pk>/message/", self.message_view, "message"),
+            self.own_path("<int:pk>/read/", self.read_view, "read"),
+        ]
+        return own + super().get_urls()
+
+    def message_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Say something, or that the customer's last word needs no answer."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        return answer_to(request, self.seen_or_404(request, pk), conversation_url(pk))
+
+    def read_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        return note_reading(request, self.seen_or_404(request, pk))
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        order = kwargs.get("obj")
+        if order is not None:
+            urls = [
+                reverse(f"admin:core_order_{name}", args=[order.pk]) for name in ("message", "read")
+            ]
+            talk = Conversation.objects.filter(pk=order.pk).first()
+            context["unread"] = talk.unread_from(Side.DESK) if talk else 0
+            context["conversation"] = section_of(request, order, *urls)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.display(description=gettext_lazy("messages"))
+    def talk(self, order: Order) -> str | SafeString:
+        """What the desk has not read; the list has joined the row that knows."""
+        talk = getattr(order, "conversation", None)
+        return "" if talk is None else display.link(conversation_url(order.pk), unread_tag(talk))
+
+
+class AnsweredFilter(admin.SimpleListFilter):
+    """The list is one of those that wait; all others are a choice."""
+
+    title = gettext_lazy("conversations")
+    parameter_name = "answered"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("any", _("All"))]
+
+    def choices(self, changelist: Any) -> Any:
+        yield {
+            "selected": self.value() is None,
+            "query_string": changelist.get_query_string(remove=[self.parameter_name]),
+            "display": _("Unanswered"),
+        }
+        yield {
+            "selected": self.value() == "any",
+            "query_string": changelist.get_query_string({self.parameter_name: "any"}),
+            "display": _("All"),
+        }
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset if self.value() == "any" else queryset.unanswered()
+
+
+@admin.register(Conversation)
+class ConversationAdmin(ViewOnlyAdmin):
+    """Customers that wait for an answer, the longest wait first."""
+
+    list_display = ("order_link", "customer", "said", "unread", "waits")
+    list_display_links = None
+    list_select_related = ("order__customer", "last__author")
+    list_filter = (AnsweredFilter,)
+    search_fields = ("=order__oid", "order__customer__username")
+    ordering = ("waiting_since",)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return staff(request).has_perm("core.view_order")
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        return ("-order_id",) if request.GET.get("answered") == "any" else self.ordering
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """A conversation is read on its order's page."""
+        talk = self.seen_or_404(request, number(object_id))
+        return HttpResponseRedirect(conversation_url(talk.pk))
+
+    def history_view(self, request: HttpRequest, object_id: str, *args: Any) -> HttpResponse:
+        """It is its own history."""
+        return self.change_view(request, object_id)
+
+    @admin.display(description=gettext_lazy("order"), ordering="order_id")
+    def order_link(self, talk: Conversation) -> SafeString:
+        return display.link(conversation_url(talk.pk), talk.order)
+
+    @admin.display(description=gettext_lazy("customer"))
+    def customer(self, talk: Conversation) -> str:
+        return str(talk.order.customer)
+
+    @admin.display(description=gettext_lazy("last message"))
+    def said(self, talk: Conversation) -> str:
+        if talk.last is None:
+            return "–"
+        who = talk.order.customer if talk.last.side == Side.CUSTOMER else talk.last.author
+        return f"{who}: {Truncator(' '.join(talk.last.text.split())).chars(EXCERPT)}"
+
+    @admin.display(description=gettext_lazy("messages"))
+    def unread(self, talk: Conversation) -> str | SafeString:
+        return unread_tag(talk)
+
+    @admin.display(description=gettext_lazy("waiting time"), ordering="waiting_since")
+    def waits(self, talk: Conversation) -> str:
+        if talk.waiting_since is None:
+            return "–"
+        return display.duration((timezone.now() - talk.waiting_since).total_seconds())
+
+
+def conversation_url(order_id: int) -> str:
+    return reverse("admin:core_order_change", args=[order_id]) + "#conversation"
+
+
+def unread_tag(talk: Conversation) -> str | SafeString:
+    """New ones in colour; else how many there were."""
+    new = talk.unread_from(Side.DESK)
+    if new:
+        text = ngettext("%(number)s new", "%(number)s new", new) % {"number": display.number(new)}
+        return display.tag(text, "busy")
+    return display.number(talk.said_by_customer + talk.said_by_desk)
