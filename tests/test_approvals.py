@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -9,6 +10,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from booster import tasks
 from core.auditing import differences
@@ -217,13 +219,14 @@ def test_only_an_order_that_awaits_approval_is_declined(erin, harbour, bob, grac
 def test_the_waiting_list_says_who_asked_how_long_it_waits_and_what_it_costs(
     awaiting, erin, harbour, bob, grace
 ):
+    Order.objects.update(create_date=timezone.now() - timedelta(hours=5))
     desk = client_of(grace)
     desk.get(WAITING)
     with CaptureQueriesContext(
         connection,
     ) as one:
         page = desk.get(WAITING).content.decode()
-    for text in ("asked by", "waiting time", ">bob<", "1 second", ">5.00<"):
+    for text in ("asked by", "waiting time", ">bob<", "5 hours", ">5.00<"):
         assert text.lower() in page.lower(), text
     placed(erin, harbour, bob, "dusk")
     with CaptureQueriesContext(connection) as two:
