@@ -3,9 +3,11 @@ due; a task that is lost is found by the sweep."""
 
 import logging
 
-from huey.contrib.djhuey import db_task
+from huey import crontab
+from huey.contrib.djhuey import db_periodic_task, db_task
 
 from booster import tasks as delivery_tasks
+from core import playrate, rollups
 from core.importing import jobs, store
 from core.models import ImportJob
 
@@ -33,3 +35,12 @@ def sweep_imports() -> int:
         wake_import(job_id)
     store.remove_old()
     return len(due)
+
+
+@db_periodic_task(crontab())
+def count_up() -> None:
+    """Once a minute, and on every host: what the home page adds up. The second to come finds
+    nothing to do; without any, whoever opens the page counts."""
+    playrate.take_sample()
+    rollups.catch_up()
+    rollups.check_again()

@@ -30,6 +30,7 @@ from core.models.orders import (
     TransitionError,
     VideoBusyError,
 )
+from core.models.rollups import Counted, PlaySample, Quarter
 from core.models.sites import Site, SiteCheck
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Breaker",
     "ChargeRecord",
     "Conversation",
+    "Counted",
     "CounterReading",
     "Customer",
     "Heartbeat",
@@ -55,7 +57,9 @@ __all__ = [
     "Order",
     "OrderError",
     "OrderEvent",
+    "PlaySample",
     "PricePolicy",
+    "Quarter",
     "ReadMarker",
     "Side",
     "Site",

@@ -286,6 +286,11 @@ class Order(models.Model):
             models.Index(fields=["status", "create_date", "id"], name="order_status_created"),
             models.Index(fields=["due"], name="order_due", condition=Q(status__in=WORKABLE)),
             models.Index(fields=["attention"], name="order_remarks", condition=Q(attention__gt="")),
+            models.Index(
+                fields=["end_date", "status"],
+                name="order_ended",
+                condition=Q(end_date__isnull=False),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

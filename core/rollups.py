@@ -1,0 +1,252 @@
+"""Counting what millions of rows add up to, without reading them each time.
+
+Past quarters of an hour are counted once and kept; what is younger is read from an index. Law: a
+sum here equals the sum over the rows. A quarter is closed when nobody can write into it any more:
+it has ended, and no transaction that writes is older than its end. Whatever still came late (a
+clock that was wrong, a restored backup) is found when the quarters are counted again in turn.
+Everything may run twice and at once: only one writer passes the row of `Counted`.
+"""
+
+import datetime
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import connection, models, transaction
+from django.db.models import Count, Min, Sum
+from django.utils import timezone
+
+from core import money
+from core.models import LedgerEntry, Order
+from core.models.rollups import Counted, Quarter, Source
+
+QUARTER = datetime.timedelta(minutes=15)
+# What is kept; pages show 30 days.
+WINDOW = datetime.timedelta(days=32)
+# Hosts' clocks differ, and a moment passes between taking the time and writing it down.
+GRACE = datetime.timedelta(minutes=2)
+# In one transaction, so that nobody waits for long.
+STEP_SECONDS, STEP_QUARTERS = 0.25, 96
+# Counted again at every turn: the newest quarters, and some of the older ones.
+NEWEST, OLDER = 4, 24
+# A reader that finds the count further behind catches up by itself, for so long.
+BEHIND = datetime.timedelta(minutes=45)
+READER_SECONDS = 1.0
+# Further behind than this is not read row by row.
+FAR_BEHIND = datetime.timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    rows: int = 0
+    amount: Decimal = Decimal(0)
+
+    def __add__(self, other: "Total") -> "Total":
+        return Total(self.rows + other.rows, self.amount + other.amount)
+
+
+Day = dict[int, Total]
+
+
+class NotCountedYet(Exception):
+    """The first count of a large office takes a while; consumers do it."""
+
+
+def rows_of(source: Source) -> tuple["models.QuerySet[Any]", str, str, str]:
+    """The rows behind a source; their time, which is indexed; their key; what is added up."""
+    if source == Source.LEDGER:
+        return LedgerEntry.objects.order_by(), "create_date", "kind", "amount"
+    return Order.objects.order_by(), "end_date", "status", "delivered"
+
+
+def recount(source: Source, start: datetime.datetime, end: datetime.datetime) -> Day:
+    """Sums of the rows themselves, from `start` until before `end`; on an index."""
+    rows, moment, key, amount = rows_of(source)
+    within = rows.filter(**{f"{moment}__gte": start, f"{moment}__lt": end})
+    sums = within.values_list(key).annotate(Count("pk"), Sum(amount))
+    return {key: Total(count, money.quantize(Decimal(total or 0))) for key, count, total in sums}
+
+
+# --- writing
+
+
+def catch_up(seconds: float = 20) -> bool:
+    """Count what has ended; False where the time was not enough for all."""
+    deadline = time.monotonic() + seconds
+    return all(_catch_up(source, deadline) for source in (Source.LEDGER, Source.ENDED))
+
+
+def _catch_up(source: Source, deadline: float) -> bool:
+    while _close_some(source):
+        if time.monotonic() > deadline:
+            return False
+    return True
+
+
+def _close_some(source: Source) -> bool:
+    """One transaction's worth of quarters; whether there are more."""
+    with transaction.atomic():
+        counted = locked(source)
+        end = quarter_of(_nobody_writes_before())
+        until = start = _first_used(source, counted.until, end)
+        rows: list[Quarter] = []
+        began = time.monotonic()
+        while until < end and time.monotonic() - began < STEP_SECONDS:
+            rows += _quarters_of(source, until, recount(source, until, until + QUARTER))
+            until += QUARTER
+            if until - start >= STEP_QUARTERS * QUARTER:
+                break
+        if until > counted.until:
+            Quarter.objects.filter(
+                source=source, start__gte=counted.until, start__lt=until
+            ).delete()
+            Quarter.objects.bulk_create(rows)
+            _note(counted, until=until)
+    return until < end
+
+
+def check_again(older: int = OLDER) -> int:
+    """Count the newest closed quarters again and the next of the older ones; how many were wrong.
+    Forgets what is older than the window."""
+    return sum(_check_again(source, older) for source in (Source.LEDGER, Source.ENDED))
+
+
+def _check_again(source: Source, older: int) -> int:
+    with transaction.atomic():
+        counted = locked(source)
+        oldest = _window_start()
+        first = counted.checked if oldest <= counted.checked < counted.until else oldest
+        last = min(first + older * QUARTER, counted.until)
+        newest = max(counted.until - NEWEST * QUARTER, oldest)
+        starts = {*_quarters(first, last), *_quarters(newest, counted.until)}
+        stored: dict[datetime.datetime, Day] = {start: {} for start in starts}
+        for row in Quarter.objects.filter(source=source, start__in=starts):
+            stored[row.start][row.key] = Total(row.rows, row.amount)
+        found = {start: recount(source, start, start + QUARTER) for start in starts}
+        wrong = [start for start in starts if found[start] != stored[start]]
+        Quarter.objects.filter(source=source, start__in=wrong).delete()
+        for start in wrong:
+            Quarter.objects.bulk_create(_quarters_of(source, start, found[start]))
+        old, _ = Quarter.objects.filter(source=source, start__lt=oldest).delete()
+        _note(counted, changed=bool(wrong or old), checked=last)
+    return len(wrong)
+
+
+def _quarters_of(source: Source, start: datetime.datetime, sums: Day) -> list[Quarter]:
+    return [
+        Quarter(source=source, start=start, key=key, rows=total.rows, amount=total.amount)
+        for key, total in sums.items()
+    ]
+
+
+def _note(counted: Counted, *, changed: bool = True, **how_far: datetime.datetime) -> None:
+    version = uuid.uuid4() if changed else counted.version
+    Counted.objects.filter(pk=counted.pk).update(version=version, **how_far)
+
+
+def _first_used(
+    source: Source, start: datetime.datetime, end: datetime.datetime
+) -> datetime.datetime:
+    """The first quarter from `start` with anything in it: quiet weeks are passed in one step."""
+    rows, moment, _key, _amount = rows_of(source)
+    later = rows.filter(**{f"{moment}__gte": start})
+    first = later.aggregate(first=Min(moment))["first"]
+    return max(start, end) if first is None else max(start, min(quarter_of(first), end))
+
+
+def _nobody_writes_before() -> datetime.datetime:
+    """A moment for which no row is still to come: SQLite has one writer, which is us; PostgreSQL
+    is asked for the oldest transaction that has written something."""
+    moment = timezone.now()
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT min(xact_start) FROM pg_stat_activity WHERE backend_xid IS NOT NULL"
+                " AND datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            moment = min(moment, cursor.fetchone()[0] or moment)
+    return moment - GRACE
+
+
+def locked(source: Source) -> Counted:
+    """How far the count is, for the one process that may go on with it until it commits."""
+    oldest = _window_start()
+    Counted.objects.get_or_create(source=source, defaults={"until": oldest, "checked": oldest})
+    return Counted.objects.select_for_update().get(source=source)
+
+
+# --- reading
+
+
+def days(source: Source, count: int) -> dict[datetime.date, Day]:
+    """The last `count` days of the office, the oldest first, today last; each with its sums by
+    key. Right to the last committed row. Raises NotCountedYet."""
+    counted = _ready(source)
+    today = timezone.localdate()
+    dates = [today - datetime.timedelta(days=back) for back in range(count - 1, -1, -1)]
+    zone = timezone.get_current_timezone_name()
+    kept = _kept_days(source, dates[0], today, zone, counted.until, counted.version)
+    found = {date: dict(kept.get(date, {})) for date in dates}
+    for date in dates:
+        start, end = midnight(date), midnight(date + datetime.timedelta(days=1))
+        if end > counted.until:
+            tail = recount(source, max(start, counted.until), end)
+            for key, more in tail.items():
+                found[date][key] = found[date].get(key, Total()) + more
+    return found
+
+
+@lru_cache(maxsize=32)
+def _kept_days(
+    source: Source,
+    first: datetime.date,
+    last: datetime.date,
+    zone: str,
+    until: datetime.datetime,
+    version: uuid.UUID,
+) -> dict[datetime.date, Day]:
+    """The closed quarters by the office's day; read again when their version is another."""
+    found: dict[datetime.date, Day] = {}
+    rows = Quarter.objects.filter(source=source, start__gte=midnight(first), start__lt=until)
+    local = ZoneInfo(zone)
+    for start, key, count, amount in rows.values_list("start", "key", "rows", "amount"):
+        day = found.setdefault(start.astimezone(local).date(), {})
+        day[key] = day.get(key, Total()) + Total(count, amount)
+    return found
+
+
+def _ready(source: Source) -> Counted:
+    """How far the count is. Where no consumer did it, the reader does."""
+    now = timezone.now()
+    counted = Counted.objects.filter(source=source).first()
+    if counted is None or counted.until < now - BEHIND:
+        _catch_up(source, time.monotonic() + READER_SECONDS)
+        counted = Counted.objects.get(source=source)
+        if counted.until < now - FAR_BEHIND:
+            raise NotCountedYet(source.name)
+    return counted
+
+
+def midnight(date: datetime.date) -> datetime.datetime:
+    """The beginning of a day of the office."""
+    return timezone.make_aware(datetime.datetime.combine(date, datetime.time()))
+
+
+def quarter_of(moment: datetime.datetime) -> datetime.datetime:
+    seconds = QUARTER.total_seconds()
+    return datetime.datetime.fromtimestamp(moment.timestamp() // seconds * seconds, datetime.UTC)
+
+
+def _quarters(start: datetime.datetime, end: datetime.datetime) -> Iterator[datetime.datetime]:
+    while start < end:
+        yield start
+        start += QUARTER
+
+
+def _window_start() -> datetime.datetime:
+    return quarter_of(timezone.now() - WINDOW)
