@@ -39,7 +39,10 @@ class Passage:
         if breaker.take_probe():
             logger.info("site %s: one order tries whether it answers", site)
             return cls(site, is_probe=True)
-        return cls(site, jittered(breaker.seconds_to_probe))
+        # What was read a moment ago may be over: whoever waits now would not be called any more.
+        breaker.refresh_from_db()
+        wait = min(breaker.seconds_to_probe, LAST_PROBE)
+        return cls(site, jittered(wait) if breaker.is_open else 0.0)
 
     def failed(self, order: Order, error: TemporaryError, *, sent_well: bool) -> float | None:
         """The run ended with `error`. In how many seconds to come again because the site is down,

@@ -253,6 +253,8 @@ class Delivery:
         reach("before-verify")
         before, views = order.view_count, self._views()
         reach("after-verify")
+        if self._passage and self._passage.is_probe:
+            self._site_answered()
         first = order.status == Status.RUNNING
         # A counter that still moves is waited for.
         if first or (before is not None and views > before):

@@ -48,11 +48,11 @@ class Breaker(models.Model):
 
     @property
     def seconds_to_probe(self) -> float:
-        """A host whose clock is wrong comes too early or a minute late, and no more."""
+        """By this host's clock: one that is wrong comes too early or a minute late, and no more."""
         if self.probe_at is None:
             return 0.0
         left = (self.probe_at - timezone.now()).total_seconds()
-        return min(max(1.0, left), LAST_PROBE)
+        return min(max(FIRST_PROBE / 2, left), LAST_PROBE)
 
     def take_probe(self) -> bool:
         """Whether this process is the one that may try now."""
