@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.faults import table
+from tests.faults.oracle import Verdict
 from tests.faults.trial import LONG, Trial
 
-lines: list[str] = []
+lines: list[table.Line] = []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,22 +37,45 @@ def trial(office, demo_site, dice) -> Iterator[Trial]:
 
 
 @pytest.fixture
-def row(request) -> Callable[[str, object], None]:
-    """Say what was tried and what came of it: one line of the table."""
+def row(request) -> Callable[..., None]:
+    """Say what was tried and what came of it: a part of one line of the table."""
 
-    def add(fault: str, figures: object) -> None:
-        office = request.node.callspec.params.get("office", "") if _has_params(request) else ""
-        lines.append(f"{fault:<34} {office:<10} {figures}")
+    def add(fault: str, tried: str, verdict: Verdict | None = None, figures: str = "") -> None:
+        verdict = verdict or Verdict()
+        orders = f"{verdict.orders} orders, {verdict.plays} plays" if verdict.orders else ""
+        tried = ", ".join(filter(None, (tried, orders)))
+        twice = verdict.twice + verdict.charged_twice
+        keep(table.Line(fault, office_of(request), tried, verdict.lost, twice, figures))
+
+    assert table.FAULTS
+    return add
+
+
+@pytest.fixture
+def control(request) -> Callable[[str, object], None]:
+    """Say which guard was off, and what was seen to go wrong then."""
+
+    def add(guard: str, seen: object) -> None:
+        keep(table.Line("", office_of(request), "", figures=str(seen), control=guard))
 
     return add
 
 
-def _has_params(request: pytest.FixtureRequest) -> bool:
-    return hasattr(request.node, "callspec")
+def keep(line: table.Line) -> None:
+    lines.append(line)
+    table.keep(line)
+
+
+def office_of(request: pytest.FixtureRequest) -> str:
+    """The kind of database, where a test runs on several."""
+    kind = (
+        request.node.callspec.params.get("office", "") if hasattr(request.node, "callspec") else ""
+    )
+    return kind if isinstance(kind, str) else ""
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if lines and (LONG or terminalreporter.config.option.verbose > 0):
         terminalreporter.section("faults")
-        for line in lines:
+        for line in table.markdown(lines):
             terminalreporter.write_line(line)

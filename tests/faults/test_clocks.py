@@ -21,13 +21,15 @@ def test_clocks_an_hour_off_lose_nothing(trial: Trial, row):
     trial.wait_for_the_end(size(60, 600))
     verdict = trial.verdict()
     takeovers = sum(order.fence for order in Order.objects.all())
-    row("clocks -1 h, +1 h", f"{verdict}, {takeovers} claims")
+    row("clocks", "-1 h and +1 h", verdict, f"{takeovers} claims")
     assert verdict.broken == []
     assert verdict.resent == 0
 
 
 @on("postgresql")
-def test_with_leases_by_its_own_clock_a_consumer_that_is_ahead_takes_what_others_hold(trial, row):
+def test_with_leases_by_its_own_clock_a_consumer_that_is_ahead_takes_what_others_hold(
+    trial, control
+):
     """The control."""
     order = trial.place(wake=False)
     assert Lease.claim(order.pk) is not None
@@ -40,5 +42,5 @@ def test_with_leases_by_its_own_clock_a_consumer_that_is_ahead_takes_what_others
 
     assert trial.in_child(steal) == 1
     order.refresh_from_db()
-    row("control: leases by own clock", f"claimed {order.fence} times at once")
     assert order.fence == 2
+    control("leases by the database's clock", f"claimed {order.fence} times at once")

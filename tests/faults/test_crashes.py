@@ -1,13 +1,17 @@
 """A process dies at each named point; whoever comes after it brings the order to its right end."""
 
+import itertools
 import uuid
 from functools import partial
 
 import pytest
 
 from booster import delivery
+from core.auditing import differences
 from core.crashpoints import POINTS
-from core.models import Order, PricePolicy, Status
+from core.importing import jobs, rows
+from core.importing.uploads import new_job
+from core.models import ImportJob, Order, PricePolicy, Status
 from core.ordering import OrderRefusedError, Quote
 from tests.faults.guards import take_away
 from tests.faults.trial import VIDEOS, Trial, must_fail, on, size
@@ -15,10 +19,12 @@ from tests.faults.trial import VIDEOS, Trial, must_fail, on, size
 KILLED = -9
 PLACING = POINTS[: POINTS.index("before-claim")]
 DELIVERING = POINTS[POINTS.index("before-claim") : POINTS.index("before-settle")]
+IMPORTING = POINTS[POINTS.index("before-block") :]
 ENDING = POINTS[POINTS.index("before-settle") : POINTS.index("after-settle") + 1]
 # How often a delivery of 300 plays passes a point at least.
 PASSES = {"before-reserve": 2, "after-reserve": 2, "before-checkpoint": 3, "after-checkpoint": 3}
-PRICE = "3.33"
+# Rows of an imported file, and blocks of two that it has.
+ROWS, BLOCKS = 7, 4
 
 
 def deliver(order: Order) -> None:
@@ -64,7 +70,7 @@ def test_whoever_dies_while_placing_an_order_leaves_all_of_it_or_nothing(trial, 
             order = Order.objects.get(request_key=key)
             deliver_after(trial, order, "")
     verdict = trial.verdict()
-    row(f"crashes while placing: {crashes}", verdict)
+    row("crashes", f"{crashes} crashes while placing", verdict)
     assert verdict.broken == []
 
 
@@ -77,7 +83,7 @@ def test_whoever_dies_while_delivering_is_taken_over_without_a_lost_play(trial, 
             times = trial.dice.randint(1, PASSES.get(point, 1))
             crashes += deliver_after(trial, order, f"{point}:{times}") == KILLED
     verdict = trial.verdict()
-    row(f"crashes while delivering: {crashes}", verdict)
+    row("crashes", f"{crashes} while delivering", verdict)
     assert verdict.broken == []
     assert crashes == len(DELIVERING) * size(1, 20)
 
@@ -92,9 +98,80 @@ def test_whoever_dies_while_refunding_refunds_once(trial, row):
             order.refresh_from_db()
             assert (order.status, str(order.refunded)) == (Status.FAILED, "3.33")
     verdict = trial.verdict(all_completed=False)
-    row(f"crashes while refunding: {crashes}", verdict)
+    row("crashes", f"{crashes} while refunding", verdict)
     assert verdict.broken == []
     assert crashes == len(ENDING) * size(1, 20)
+
+
+@pytest.fixture
+def small_blocks(office, settings, monkeypatch):
+    """Files of a few rows, imported two by two."""
+    settings.DATA_DIR = office.data_dir
+    monkeypatch.setattr(rows.Table.blocks, "__kwdefaults__", {"skip": 0, "size": 2})
+
+
+def file_of(trial: Trial, kind: ImportJob.Kind, name: str) -> str:
+    if kind == ImportJob.Kind.CHARGES:
+        return "username,amount\n" + f"{name},5\n" * ROWS
+    lines = [f"{name},{trial.demo_site.address(f'v{next(VIDEOS)}')},10000\n" for _ in range(ROWS)]
+    return "username,url,count\n" + "".join(lines)
+
+
+def upload(kind: ImportJob.Kind, text: str, *, by_blocks: bool) -> ImportJob:
+    job = new_job(kind, "rows.csv", iter([text.encode()]), creator=None)
+    jobs.run(job.pk)
+    job.refresh_from_db()
+    assert job.status == ImportJob.Status.CHECKED, job.reason
+    assert job.start_import(partial=by_blocks)
+    return job
+
+
+def import_after(trial: Trial, job: ImportJob, crash_at: str) -> int:
+    """An import that dies, and the next one."""
+    status = trial.in_child(partial(jobs.run, job.pk), crash_at=crash_at)
+    ImportJob.objects.filter(pk=job.pk).update(lease_until=None)
+    assert trial.in_child(partial(jobs.run, job.pk)) == 0
+    return status
+
+
+def test_whoever_dies_while_importing_loses_no_row_and_doubles_none(trial, row, small_blocks):
+    crashes = lost = 0
+    kinds = (ImportJob.Kind.CHARGES, ImportJob.Kind.ORDERS)
+    ways = [(point, True) for point in IMPORTING] + [("after-block", False)]
+    for point, by_blocks in ways:
+        for kind, number in itertools.product(kinds, range(size(1, 20))):
+            customer = trial.customer(f"{kind.name}-{point}-{by_blocks}-{number}", "35.00")
+            job = upload(kind, file_of(trial, kind, customer.username), by_blocks=by_blocks)
+            times = trial.dice.randint(1, BLOCKS)
+            crashes += import_after(trial, job, f"{point}:{times}") == KILLED
+            job.refresh_from_db()
+            customer.refresh_from_db()
+            lost += ROWS - job.created
+            assert job.status == ImportJob.Status.DONE, job.reason
+            assert customer.balance == (70 if kind == ImportJob.Kind.CHARGES else 0)
+    row("crashes", f"{crashes} while importing", figures=f"{lost} rows lost")
+    assert (lost, list(differences())) == (0, [])
+    assert Order.objects.count() == ROWS * len(ways) * size(1, 20)
+    assert crashes == len(ways) * len(kinds) * size(1, 20)
+
+
+@pytest.mark.parametrize("office", ["sqlite"], indirect=True)
+def test_without_keys_and_steps_a_crashed_import_charges_twice(trial, control, small_blocks):
+    """The control."""
+    customer = trial.customer("erin", "35.00")
+    text = file_of(trial, ImportJob.Kind.CHARGES, "erin")
+    job = upload(ImportJob.Kind.CHARGES, text, by_blocks=True)
+
+    def run_without() -> None:
+        take_away(["row_keys"])
+        jobs.run(job.pk)
+
+    assert trial.in_child(run_without, crash_at="after-block:2") == KILLED
+    ImportJob.objects.filter(pk=job.pk).update(lease_until=None)
+    assert trial.in_child(run_without) == 0
+    customer.refresh_from_db()
+    assert customer.balance == 70 + 4 * 5
+    control("keys and steps of an import", f"{customer.balance - 70} charged twice")
 
 
 @on("postgresql")
@@ -120,7 +197,7 @@ def test_an_unknown_point_stops_the_start(office):
 
 
 @pytest.mark.parametrize("office", ["sqlite"], indirect=True)
-def test_without_recovery_the_plays_of_a_dead_run_are_missed(trial, row):
+def test_without_recovery_the_plays_of_a_dead_run_are_missed(trial, control):
     """The control: believe that what was on the wire arrived."""
     trial.use_site(rate=4000)
     order = trial.place(300, wake=False)
@@ -133,5 +210,5 @@ def test_without_recovery_the_plays_of_a_dead_run_are_missed(trial, row):
 
     assert (status, trial.in_child(deliver_believing)) == (KILLED, 0)
     verdict = trial.verdict()
-    row("control: no recovery", verdict)
     must_fail(verdict)
+    control("recovery of what was on the wire", verdict)

@@ -76,13 +76,13 @@ def test_orders_wait_for_a_site_that_is_down_and_no_attempt_counts(own_trial, ow
     own_site.start()
     run_to_the_end()
     verdict = own_trial.verdict()
-    row(f"site down for {MAX_ATTEMPTS + 5} runs of each order", verdict)
+    row("down", f"{MAX_ATTEMPTS + 5} runs of each order while the site is down", verdict)
     assert verdict.broken == []
     assert not Breaker.objects.get().is_open
 
 
 @on("sqlite")
-def test_without_the_breaker_orders_of_a_site_that_is_down_fail(own_trial, own_site, row):
+def test_without_the_breaker_orders_of_a_site_that_is_down_fail(own_trial, own_site, control):
     """The control."""
     own_trial.place_many(2, wake=False)
     own_site.stop()
@@ -94,9 +94,9 @@ def test_without_the_breaker_orders_of_a_site_that_is_down_fail(own_trial, own_s
     assert own_trial.in_child(run_without) == 0
     own_site.start()
     verdict = own_trial.verdict()
-    row("control: no breaker", verdict)
     must_fail(verdict)
     assert verdict.ended == {"failed": 2}
+    control("breaker of a site", verdict)
 
 
 @on("sqlite")
@@ -126,7 +126,7 @@ def test_several_orders_failing_alike_open_the_breaker_while_the_site_shows_its_
     trial.demo_site.clear()
     run_to_the_end()
     verdict = trial.verdict()
-    row("site half down", verdict)
+    row("down", "its pages stand, its program is down", verdict)
     assert verdict.broken == []
 
 
@@ -154,7 +154,7 @@ def test_an_order_that_fails_alone_ends_and_is_refunded_and_holds_up_nobody(tria
     )
     assert waits[-1] is None
     verdict = trial.verdict(all_completed=False)
-    row(f"poisoned: {MAX_ATTEMPTS} attempts", verdict)
+    row("down", f"an order that fails alone {MAX_ATTEMPTS} times", verdict)
     assert verdict.broken == []
     assert verdict.ended["completed"] == verdict.orders - 1
 
@@ -191,7 +191,7 @@ def test_an_order_at_which_we_ourselves_fail_ends_and_asks_for_a_person(trial):
 
 
 @on("sqlite")
-def test_without_an_end_of_attempts_a_poisoned_order_runs_for_ever(trial, row):
+def test_without_an_end_of_attempts_a_poisoned_order_runs_for_ever(trial, control):
     """The control."""
     poisoned = trial.place(wake=False)
     trial.demo_site.fault("count", "status", status=500, video=poisoned.video_id)
@@ -202,8 +202,8 @@ def test_without_an_end_of_attempts_a_poisoned_order_runs_for_ever(trial, row):
 
     assert trial.in_child(run_without) == 0
     verdict = trial.verdict(all_completed=False)
-    row("control: no end of attempts", verdict)
     must_fail(verdict)
+    control("end of attempts", verdict)
 
 
 # The deadline
@@ -253,7 +253,7 @@ def test_an_order_ends_at_its_deadline_with_what_was_delivered(own_trial, own_si
     spread.cancel(None)
     run_all()
     verdict = own_trial.verdict(all_completed=False)
-    row("deadline", verdict)
+    row("down", "deadlines passed", verdict)
     assert verdict.broken == []
 
 
@@ -276,7 +276,9 @@ def test_an_order_that_waits_for_a_token_ends_at_its_deadline_as_well(trial):
 
 
 @on("sqlite")
-def test_without_the_deadline_an_order_of_a_site_that_is_gone_never_ends(own_trial, own_site, row):
+def test_without_the_deadline_an_order_of_a_site_that_is_gone_never_ends(
+    own_trial, own_site, control
+):
     """The control."""
     own_trial.place(wake=False)
     own_site.stop()
@@ -290,5 +292,5 @@ def test_without_the_deadline_an_order_of_a_site_that_is_gone_never_ends(own_tri
     assert own_trial.in_child(run_without) == 0
     own_site.start()
     verdict = own_trial.verdict(all_completed=False)
-    row("control: no deadline", verdict)
     must_fail(verdict)
+    control("deadline of an order", verdict)

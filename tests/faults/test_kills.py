@@ -96,12 +96,13 @@ def test_consumers_are_killed_and_frozen_and_every_play_arrives(trial, row, keys
     harm.go_on(kills=size(4, 200), stops=size(2, 60), pause=size(1, 2) / 2)
     trial.wait_for_the_end(size(60, 1200))
     verdict = trial.verdict()
-    row(f"SIGKILL {harm.kills}, SIGSTOP {harm.stops}, {'keys' if keys else 'no keys'}", verdict)
+    harms = f"{harm.kills} SIGKILLs and {harm.stops} SIGSTOPs"
+    row("kills", f"{harms} {'with' if keys else 'without'} keys", verdict)
     assert verdict.broken == []
 
 
 @pytest.mark.parametrize("office", ["postgresql"], indirect=True)
-def test_without_fence_and_expiry_a_frozen_consumer_sends_plays_twice(trial, row):
+def test_without_fence_and_expiry_a_frozen_consumer_sends_plays_twice(trial, control):
     """The control: the same fault, seen by the same judge."""
     trial.use_site(keys=False, rate=400, connections=4)
     trial.place(2000)
@@ -115,6 +116,6 @@ def test_without_fence_and_expiry_a_frozen_consumer_sends_plays_twice(trial, row
     frozen.resume()
     trial.wait_for_the_end(30)
     verdict = trial.verdict()
-    row("control: no fence, no expiry", verdict)
     must_fail(verdict)
     assert verdict.twice > 0
+    control("fence and expiry of the lease", verdict)

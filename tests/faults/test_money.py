@@ -68,18 +68,18 @@ def test_of_64_orders_at_once_on_a_balance_for_10_ten_are_placed(trial, row):
     rounds = size(3, 200)
     customers = [trial.customer(f"round-{number}", "50.00") for number in range(rounds)]
     placed, failed = buy_at_once(trial, customers, lambda: None)
-    row(f"{BUYERS} orders at once, {rounds} times", f"placed each time: {sorted(set(placed))}")
+    row("buyers", f"{rounds} times", figures=f"placed each time: {sorted(set(placed))}")
     assert (placed, failed) == ([AFFORDED] * rounds, 0)
     assert not Customer.objects.filter(username__startswith="round").exclude(balance=0).exists()
     assert list(differences()) == []
 
 
-def test_without_its_guard_the_balance_does_not_hold(trial, row):
+def test_without_its_guard_the_balance_does_not_hold(trial, control):
     """The control: who looks at the balance first and then writes spends the same money again."""
     erin = trial.customer("erin", "50.00")
     placed, _ = buy_at_once(trial, [erin], lambda: take_away(["debit"]))
-    row("control: no conditional debit", f"placed {placed[0]} on a balance for {AFFORDED}")
     assert placed[0] > AFFORDED
+    control("debit on condition", f"placed {placed[0]} on a balance for {AFFORDED}")
 
 
 def post_at_once(web: Process, user: str, form: dict[str, str], times: int) -> list[int]:
@@ -147,11 +147,11 @@ def test_a_form_posted_ten_times_at_once_is_one_order_and_one_charge(trial, row,
         erin.refresh_from_db()
         assert erin.balance == Decimal("45.00")
     entries = LedgerEntry.objects.filter(kind=LedgerEntry.Kind.ORDER).count()
-    row(f"the same form 10 times, {rounds} forms", f"{rounds} orders, {entries} charges")
+    row("form", f"{rounds} forms", figures=f"{rounds} orders, {entries} charges")
     assert (entries, list(differences())) == (rounds, [])
 
 
-def test_without_the_request_key_each_post_is_an_order(trial, row):
+def test_without_the_request_key_each_post_is_an_order(trial, control):
     """The control, on the level below: the video is another each time, as nothing else differs."""
     key = uuid.uuid4()
     erin = trial.customer("erin", "50.00")
@@ -164,5 +164,5 @@ def test_without_the_request_key_each_post_is_an_order(trial, row):
 
     assert trial.in_child(post_anew) == 0
     placed = Order.objects.filter(customer=erin).count()
-    row("control: no request key", f"{placed} orders of one form")
     assert placed == 3
+    control("key of a form", f"{placed} orders of one form")

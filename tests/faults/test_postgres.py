@@ -83,5 +83,5 @@ def test_a_database_in_trouble_loses_nothing(
     trial.wait_for_the_end(size(60, 600))
     verdict = trial.verdict()
     names = ", ".join(dict.fromkeys(harm.__name__ for harm in harms))
-    row(f"PostgreSQL: {names}, {len(harms)} times", verdict)
+    row("postgres", f"{names}: {len(harms)} times", verdict)
     assert verdict.broken == []

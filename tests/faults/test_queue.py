@@ -44,11 +44,11 @@ def test_tasks_delivered_five_times_reordered_and_partly_lost_change_nothing(tri
         stolen += trial.dice.random() < 0.3 and HUEY.storage.dequeue() is not None
         time.sleep(0.05)
     verdict = trial.verdict()
-    row(f"tasks x5, 30 % dropped, {stolen} stolen", verdict)
+    row("tasks", f"{stolen} stolen from the queue", verdict)
     assert verdict.broken == []
 
 
-def test_without_the_sweep_a_lost_task_is_a_lost_order(trial, row):
+def test_without_the_sweep_a_lost_task_is_a_lost_order(trial, control):
     """The control."""
     trial.place(wake=False)
     woken = trial.place()
@@ -56,8 +56,8 @@ def test_without_the_sweep_a_lost_task_is_a_lost_order(trial, row):
     wait_for(lambda: not Order.objects.open().filter(pk=woken.pk).exists())
     trial.wait_for_the_end(5)
     verdict = trial.verdict()
-    row("control: no sweep", verdict)
     must_fail(verdict)
+    control("sweep", verdict)
 
 
 @pytest.fixture
@@ -141,9 +141,9 @@ def test_redis_in_trouble_loses_no_order_and_fails_no_save(trial, row, own_redis
         longest = max(longest, time.monotonic() - began)
     trial.wait_for_the_end(size(60, 600))
     verdict = trial.verdict()
-    figures = f"{verdict}; resumed in {longest:.1f} s, a save took {slowest:.2f} s more"
+    figures = f"resumed in {longest:.1f} s, a save took {slowest:.2f} s more"
     names = ", ".join(dict.fromkeys(harm.__name__ for harm in harms))
-    row(f"Redis: {names}, {len(harms)} times", figures)
+    row("redis", f"{names}: {len(harms)} times", verdict, figures)
     assert verdict.broken == []
     assert slowest <= SAVED_WITHIN
 
@@ -156,12 +156,12 @@ def test_orders_are_delivered_while_redis_is_down_all_the_time(trial, row, own_r
         trial.consumer(wait=False, **TIMES)
     trial.wait_for_the_end(size(60, 600))
     verdict = trial.verdict()
-    row("Redis down for the whole run", f"{verdict}; a save took {slowest:.2f} s")
+    row("redis", "down all the time", verdict, f"a save took {slowest:.2f} s")
     assert verdict.broken == []
     assert slowest <= SAVED_WITHIN
 
 
-def test_without_a_robust_wake_up_redis_fails_the_save(trial, row, own_redis):
+def test_without_a_robust_wake_up_redis_fails_the_save(trial, control, own_redis):
     """The control."""
     own_redis.kill()
 
@@ -170,7 +170,7 @@ def test_without_a_robust_wake_up_redis_fails_the_save(trial, row, own_redis):
         save_an_order(trial)
 
     assert trial.in_child(save) == 1
-    row("control: no robust wake-up", "the save failed")
+    control("robust wake-up", "the save failed")
 
 
 def test_a_worker_whose_consumer_was_killed_alone_stops(trial):

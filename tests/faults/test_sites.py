@@ -53,7 +53,7 @@ def test_sites_that_misbehave_get_every_play_once(trial, row):
         slowest = max(slowest, trial.wait_for_the_end(size(90, 900)))
         trial.demo_site.clear()
     verdict = trial.verdict()
-    row(f"{len(TRANSIENT)} misbehaviours x {EACH}", f"{verdict}; slowest batch {slowest:.0f} s")
+    row("sites", f"{len(TRANSIENT)} kinds x {EACH}", verdict, f"slowest kind {slowest:.0f} s")
     assert verdict.broken == []
 
 
@@ -78,7 +78,7 @@ def test_a_site_that_is_down_for_a_while_costs_no_play(office, own_site, dice, r
         own_site.start()
     trial.wait_for_the_end(size(60, 300))
     verdict = trial.verdict()
-    row(f"site down {size(1, 20)} times", verdict)
+    row("down", f"site stopped {size(1, 20)} times", verdict)
     assert verdict.broken == []
 
 
@@ -111,7 +111,7 @@ def test_a_site_that_refuses_or_breaks_tls_is_paid_nothing(trial, row):
     order.cancel(None)
     wait_for(lambda: Order.objects.filter(pk=order.pk, status=Status.CANCELED).exists())
     verdict = trial.verdict(all_completed=False)
-    row("refused after 100 plays, bad TLS", verdict)
+    row("sites", "refused after 100 plays, bad TLS", verdict)
     assert verdict.broken == []
 
 
@@ -142,24 +142,24 @@ def test_a_lying_counter_is_flagged_and_never_makes_a_wrong_refund(trial, row):
     trial.demo_site.clear()
     trial.wait_for_the_end(size(90, 300))
     verdict = trial.verdict()
-    row("lies: " + ", ".join(LIES), f"{verdict}; all flagged, {refunds} refunds")
+    row("lies", f"{', '.join(LIES)} x {size(1, 10)}", verdict, f"all flagged, {refunds} refunds")
     assert verdict.broken == []
 
 
 @pytest.mark.parametrize("office", ["sqlite"], indirect=True)
-def test_without_the_proof_plays_that_nobody_counted_are_billed(trial, row):
+def test_without_the_proof_plays_that_nobody_counted_are_billed(trial, control):
     """The control."""
     order = trial.place(300)
     trial.demo_site.fault("plays", "lost_increment", video=order.video_id, times=100)
     trial.consumer(guards_off=["proof"])
     trial.wait_for_the_end(30)
     verdict = trial.verdict()
-    row("control: no proof", verdict)
     must_fail(verdict)
+    control("proof by the counter", verdict)
 
 
 @pytest.mark.parametrize("office", ["sqlite"], indirect=True)
-def test_without_deadlines_a_site_that_hangs_holds_its_worker(trial, row):
+def test_without_deadlines_a_site_that_hangs_holds_its_worker(trial, control):
     """The control."""
     order = trial.place(300, wake=False)
     trial.demo_site.fault("plays", "hang", video=order.video_id, skip=50, times=1)
@@ -167,5 +167,5 @@ def test_without_deadlines_a_site_that_hangs_holds_its_worker(trial, row):
     trial.consumer(lease=None, guards_off=["deadlines"])
     trial.wait_for_the_end(6)
     verdict = trial.verdict()
-    row("control: no deadlines", verdict)
     must_fail(verdict)
+    control("time limits of an answer", verdict)

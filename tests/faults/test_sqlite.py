@@ -65,7 +65,8 @@ def test_a_writer_that_holds_the_lock_delays_an_order_or_refuses_it_whole(trial,
             assert money() == before
         finally:
             holder.join()
-    row("SQLite locked", f"{placed} orders waited up to {longest:.1f} s, {refused} refused whole")
+    tried = f"{placed + refused} times up to {size(2, 25)} s"
+    row("locked", tried, figures=f"{placed} waited up to {longest:.1f} s, {refused} refused whole")
     assert list(differences()) == []
 
 
@@ -91,7 +92,7 @@ def test_staff_who_meet_a_locked_database_are_told_to_try_again(trial, row, clie
     assert money() == before
     assert client.post("/admin/core/order/add/", form).status_code == 302
     assert money() == (before[0] + 1, before[1] + 1, before[2] - 5)
-    row("the admin on a locked SQLite", "told to try again, then saved once")
+    row("locked", "a save in the admin", figures="told to try again, then saved once")
 
 
 def test_a_database_that_fills_up_takes_an_order_whole_or_not_at_all(trial, row):
@@ -112,7 +113,7 @@ def test_a_database_that_fills_up_takes_an_order_whole_or_not_at_all(trial, row)
                 assert money() == before
                 break
         connections["default"].close()
-    row("SQLite full", f"{placed} orders placed, {refused} refused whole")
+    row("full", f"{refused} times", figures=f"{placed} orders placed, {refused} refused whole")
     assert (refused, list(differences())) == (size(3, 50), [])
 
 
@@ -136,7 +137,7 @@ def test_a_copy_made_at_any_moment_is_whole(trial, row, tmp_path):
         assert trial.in_child(partial(examine, trial, copy)) == 0
     trial.wait_for_the_end()
     verdict = trial.verdict()
-    row(f"SQLite copied {copies} times", f"every copy is whole; {verdict}")
+    row("copies", f"{copies} copies", verdict, "each whole, each ledger adds up")
     assert verdict.broken == []
 
 
@@ -149,7 +150,9 @@ def examine(trial: Trial, copy: Path) -> None:
         assert Order.objects.exists()
 
 
-def test_a_copy_of_the_database_without_its_wal_lacks_what_was_written_last(trial, row, tmp_path):
+def test_a_copy_of_the_database_without_its_wal_lacks_what_was_written_last(
+    trial, control, tmp_path
+):
     """The control: whoever copies the file alone loses the newest money."""
     trial.place(wake=False)
     shutil.copy(trial.office.data_dir / "office.sqlite3", tmp_path / "office.sqlite3")
@@ -160,4 +163,4 @@ def test_a_copy_of_the_database_without_its_wal_lacks_what_was_written_last(tria
             assert Order.objects.count() == before
 
     assert trial.in_child(look) == 1
-    row("control: copy without WAL", "the newest order is missing")
+    control("copy of the WAL", "the newest order is missing")

@@ -32,14 +32,14 @@ def test_rolling_restarts_lose_nothing_and_send_nothing_again(trial, row):
         consumers.append(trial.consumer(lease=None, hurry=False))
     trial.wait_for_the_end(size(60, 600))
     verdict = trial.verdict()
-    row(f"SIGTERM {restarts} times", f"{verdict}; slowest exit {slowest:.1f} s")
+    row("stops", f"{restarts} SIGTERMs", verdict, f"slowest exit {slowest:.1f} s")
     assert verdict.broken == []
     assert (statuses, verdict.resent) == ({0}, 0)
     assert slowest <= EXITS_WITHIN
 
 
 @pytest.mark.parametrize("office", ["sqlite"], indirect=True)
-def test_hueys_own_stop_leaves_orders_leased_with_plays_on_the_wire(trial, row):
+def test_hueys_own_stop_leaves_orders_leased_with_plays_on_the_wire(trial, control):
     """The control."""
     trial.use_site(rate=200)
     consumer = trial.consumer(lease=None, guards_off=["graceful_stop"])
@@ -47,6 +47,6 @@ def test_hueys_own_stop_leaves_orders_leased_with_plays_on_the_wire(trial, row):
     wait_for(lambda: Order.objects.filter(done__gt=0).exists())
     consumer.terminate(timeout=30)
     order.refresh_from_db()
-    row("control: SIGTERM breaks off", f"{order.in_flight} plays on the wire and leased")
     assert order.lease_until is not None
     assert order.in_flight > 0
+    control("graceful stop", f"{order.in_flight} plays on the wire and leased")
