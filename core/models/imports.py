@@ -1,39 +1,21 @@
-"""Uploads of many rows: what was asked, how far it got, who did it and what came of it.
+"""Uploads of many rows: what was asked, how far it got, who did it and what came of it."""
 
-A job is work under a lease, like an order: the row says what is due, `fence` who may write, and
-`done` where to go on. `done` is written in the transaction of the rows it counts, so that a killed
-consumer loses at most what was not committed and nobody does a row twice.
-"""
-
-from datetime import timedelta
-from typing import Any
-
-from django.db import models, transaction
-from django.db.models import F, Q
+from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from core.models.accounts import User
-from core.models.leases import LeaseLost
-
-LEASE = timedelta(seconds=60)
-MAX_ATTEMPTS = 5
+from core.models.jobs import Job, JobQuerySet
 
 
-class ImportJobQuerySet(models.QuerySet["ImportJob"]):
-    def due(self) -> "ImportJobQuerySet":
-        """Jobs with work to do that nobody holds, the oldest first."""
-        return self.filter(
-            Q(lease_until__isnull=True) | Q(lease_until__lt=Now()), status__in=ImportJob.WORKABLE
-        ).order_by("pk")
-
+class ImportJobQuerySet(JobQuerySet):
     def imported_before(self, job: "ImportJob") -> "ImportJob | None":
         """The latest job that took the very same file to its end."""
         same = self.filter(kind=job.kind, sha256=job.sha256, status=ImportJob.Status.DONE)
         return same.exclude(pk=job.pk).exclude(sha256="").order_by("-pk").first()
 
 
-class ImportJob(models.Model):
+class ImportJob(Job):
     """One uploaded file. It is checked as a whole, then waits for a person, then is imported.
 
     `total` is an estimate until the check has ended. Counts are those of the check until the
@@ -55,6 +37,7 @@ class ImportJob(models.Model):
 
     WORKABLE = (Status.CHECKING, Status.IMPORTING)
     FINAL = (Status.DONE, Status.REFUSED, Status.CANCELED)
+    CANCELED = Status.CANCELED
     COUNTS = ("created", "updated", "unchanged", "rejected", "amount")
 
     kind = models.PositiveSmallIntegerField(_("kind"), choices=Kind)
@@ -87,18 +70,9 @@ class ImportJob(models.Model):
     refused_bytes = models.PositiveBigIntegerField(default=0)
     reason = models.CharField(_("reason"), max_length=500, blank=True)
 
-    creator = models.ForeignKey(
-        User, verbose_name=_("creator"), on_delete=models.PROTECT, null=True, related_name="+"
-    )
     create_date = models.DateTimeField(_("uploaded"), auto_now_add=True)
-    start_date = models.DateTimeField(_("started"), null=True)
-    end_date = models.DateTimeField(_("ended"), null=True)
 
-    fence = models.PositiveIntegerField(default=0)
-    lease_until = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-
-    objects = ImportJobQuerySet.as_manager()
+    objects = ImportJobQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         verbose_name = _("import")
@@ -112,38 +86,6 @@ class ImportJob(models.Model):
     def __str__(self) -> str:
         return self.file_name
 
-    @property
-    def is_final(self) -> bool:
-        return self.status in self.FINAL
-
-    @classmethod
-    def claim(cls, pk: int) -> "ImportJob | None":
-        """Take the job if it is due; None where another process holds it."""
-        with transaction.atomic():
-            taken = cls.objects.due().filter(pk=pk)
-            changes = {"lease_until": Now() + LEASE, "attempts": F("attempts") + 1}
-            if taken.update(fence=F("fence") + 1, **changes) != 1:
-                return None
-            return cls.objects.select_related("creator").get(pk=pk)
-
-    @property
-    def is_worn_out(self) -> bool:
-        """Claimed again and again without a step forward: it kills its consumers."""
-        return self.attempts > MAX_ATTEMPTS
-
-    def record(self, **changes: Any) -> None:
-        """Write what this holder knows, and prolong the lease. Raises LeaseLost."""
-        for name, value in changes.items():
-            setattr(self, name, value)
-        changes.setdefault("lease_until", Now() + LEASE)
-        mine = ImportJob.objects.filter(pk=self.pk, fence=self.fence, status__in=self.WORKABLE)
-        if mine.update(**changes) != 1:
-            raise LeaseLost(f"import {self.pk} is held by another process")
-
-    def release(self, **changes: Any) -> None:
-        """Write the last of this holder's and let the job go. Raises LeaseLost."""
-        self.record(lease_until=None, attempts=0, **changes)
-
     def start_import(self, *, partial: bool) -> bool:
         """A person said yes to the check's report; False where somebody did before."""
         waiting = ImportJob.objects.filter(pk=self.pk, status=self.Status.CHECKED)
@@ -152,17 +94,6 @@ class ImportJob(models.Model):
             partial=partial,
             start_date=Now(),
             **dict.fromkeys(("done", *self.COUNTS), 0),
-        )
-        self.refresh_from_db()
-        return changed == 1
-
-    def cancel(self) -> bool:
-        """End a job that nobody works on; False for one that is held (see store.ask_to_stop)."""
-        idle = ImportJob.objects.filter(
-            Q(lease_until__isnull=True) | Q(lease_until__lt=Now()), pk=self.pk
-        ).exclude(status__in=self.FINAL)
-        changed = idle.update(
-            status=self.Status.CANCELED, fence=F("fence") + 1, lease_until=None, end_date=Now()
         )
         self.refresh_from_db()
         return changed == 1

@@ -1,0 +1,96 @@
+"""Work for the consumers that outlives them: a row says what is due and how far it got.
+
+A job is held under a lease, like an order: `fence` says who may write, and each step is written
+down in the transaction of the rows it counts. So a killed consumer loses at most what was not
+committed, and nobody does a row twice.
+"""
+
+from datetime import timedelta
+from typing import Any, ClassVar, Self
+
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from core.models.accounts import User
+from core.models.leases import LeaseLost
+
+LEASE = timedelta(seconds=60)
+MAX_ATTEMPTS = 5
+
+
+class JobQuerySet(models.QuerySet[Any]):
+    def due(self) -> Self:
+        """Jobs with work to do that nobody holds, the oldest first."""
+        return self.free().filter(status__in=self.model.WORKABLE).order_by("pk")
+
+    def free(self) -> Self:
+        return self.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=Now()))
+
+
+class Job(models.Model):
+    """A subclass has a `status`, and says in which of them there is work and which are the end."""
+
+    WORKABLE: ClassVar[tuple[int, ...]]
+    FINAL: ClassVar[tuple[int, ...]]
+    CANCELED: ClassVar[int]
+
+    status = models.PositiveSmallIntegerField()  # of the subclass, with its choices
+
+    creator = models.ForeignKey(
+        User, verbose_name=_("creator"), on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    start_date = models.DateTimeField(_("started"), null=True)
+    end_date = models.DateTimeField(_("ended"), null=True)
+
+    fence = models.PositiveIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in self.FINAL
+
+    @classmethod
+    def claim(cls, pk: int) -> Self | None:
+        """Take the job if it is due; None where another process holds it."""
+        with transaction.atomic():
+            taken = cls.objects.due().filter(pk=pk)
+            changes = {"lease_until": Now() + LEASE, "attempts": F("attempts") + 1}
+            if taken.update(fence=F("fence") + 1, **changes) != 1:
+                return None
+            return cls.objects.select_related("creator").get(pk=pk)
+
+    @property
+    def is_worn_out(self) -> bool:
+        """Claimed again and again without a step forward: it kills its consumers."""
+        return self.attempts > MAX_ATTEMPTS
+
+    def record(self, **changes: Any) -> None:
+        """Write what this holder knows, and prolong the lease. Raises LeaseLost."""
+        for name, value in changes.items():
+            setattr(self, name, value)
+        changes.setdefault("lease_until", Now() + LEASE)
+        rows = type(self).objects
+        mine = rows.filter(pk=self.pk, fence=self.fence, status__in=self.WORKABLE)
+        if mine.update(**changes) != 1:
+            raise LeaseLost(f"{self._meta.verbose_name} {self.pk} is held by another process")
+
+    def release(self, **changes: Any) -> None:
+        """Write the last of this holder's and let the job go. Raises LeaseLost."""
+        self.record(lease_until=None, attempts=0, **changes)
+
+    def cancel(self) -> bool:
+        """End a job that nobody works on; False for one that is held or has ended."""
+        idle = type(self).objects.free().filter(pk=self.pk).exclude(status__in=self.FINAL)
+        changed = idle.update(
+            status=self.CANCELED, fence=F("fence") + 1, lease_until=None, end_date=Now()
+        )
+        self.refresh_from_db()
+        return changed == 1
