@@ -1,13 +1,14 @@
 """Top-ups: `username,amount,memo`. A row is one payment, so two alike are two; the same row of the
 very same file is never charged twice, because its `request_key` is made of file and line."""
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import compress
 from typing import ClassVar
 
 from core.importing import cells, tables
-from core.importing.accounts import accounts_of, drop_unknown, write_balances
+from core.importing.accounts import Account, accounts_of, drop_unknown, write_balances
 from core.importing.batch import Batch, Plan
 from core.importing.kind import Kind
 from core.models import ChargeRecord, LedgerEntry
@@ -40,32 +41,50 @@ class ChargeRows(Kind):
     def write(self, plan: Plan) -> None:
         if not plan.created:
             return
-        new, creator = plan.new, tables.Every(self.job.creator_id)
-        customers = [account.pk for account in new["account"]]
-        memos = new.get("memo") or tables.Every("")
-        ids = tables.new_ids(ChargeRecord, plan.created)
-        balances = []
-        for account, amount in zip(new["account"], new["amount"], strict=True):
-            account.balance += Decimal(amount)
-            balances.append(str(account.balance))
-        tables.insert(
-            ChargeRecord,
-            id=ids,
-            customer=customers,
-            amount=new["amount"],
-            memo=memos,
-            creator=creator,
-            request_key=new["request_key"],
+        new = plan.new
+        charge(
+            new["account"],
+            new["amount"],
+            new.get("memo") or tables.Every(""),
+            new["request_key"],
+            self.job.creator_id,
         )
-        tables.insert(
-            LedgerEntry,
-            id=tables.new_ids(LedgerEntry, plan.created),
-            kind=tables.Every(LedgerEntry.Kind.CHARGE.value),
-            customer=customers,
-            amount=new["amount"],
-            balance_after=balances,
-            reference=[f"charge:{pk}" for pk in ids],
-            note=memos,
-            creator=creator,
-        )
-        write_balances({account.pk: account for account in new["account"]}.values())
+
+
+def charge(
+    accounts: Sequence[Account],
+    amounts: Sequence[str],
+    memos: Sequence[str] | tables.Every,
+    request_keys: Sequence[uuid.UUID],
+    creator_id: int | None,
+) -> None:
+    """A top-up a row, its entry in the ledger and the new balances, in the caller's transaction,
+    which holds the accounts."""
+    customers = [account.pk for account in accounts]
+    creator = tables.Every(creator_id)
+    ids = tables.new_ids(ChargeRecord, len(accounts))
+    balances = []
+    for account, amount in zip(accounts, amounts, strict=True):
+        account.balance += Decimal(amount)
+        balances.append(str(account.balance))
+    tables.insert(
+        ChargeRecord,
+        id=ids,
+        customer=customers,
+        amount=amounts,
+        memo=memos,
+        creator=creator,
+        request_key=request_keys,
+    )
+    tables.insert(
+        LedgerEntry,
+        id=tables.new_ids(LedgerEntry, len(accounts)),
+        kind=tables.Every(LedgerEntry.Kind.CHARGE.value),
+        customer=customers,
+        amount=amounts,
+        balance_after=balances,
+        reference=[f"charge:{pk}" for pk in ids],
+        note=memos,
+        creator=creator,
+    )
+    write_balances({account.pk: account for account in accounts}.values())
