@@ -59,8 +59,8 @@ class SweepingScheduler(Scheduler):
             Heartbeat.objects.beat(self._consumer, queue_is_up=queue_is_up)
             if found := tasks.sweep(self._grace):
                 logger.info("the sweep woke %d orders", found)
-            if found := desk_tasks.sweep_imports():
-                logger.info("the sweep woke %d imports", found)
+            if found := desk_tasks.sweep_jobs():
+                logger.info("the sweep woke %d jobs", found)
             self._grace = tasks.GRACE
         except (DatabaseError, InterfaceError):
             logger.exception("the sweep failed; it is tried again")

@@ -2,14 +2,17 @@
 due; a task that is lost is found by the sweep."""
 
 import logging
+from collections.abc import Callable
 
 from huey import crontab
 from huey.contrib.djhuey import db_periodic_task, db_task
 
 from booster import tasks as delivery_tasks
 from core import playrate, rollups
+from core.bulk import jobs as bulk_jobs
+from core.bulk import selection
 from core.importing import jobs, store
-from core.models import ImportJob
+from core.models import BulkJob, ImportJob
 
 logger = logging.getLogger(__name__)
 
@@ -20,21 +23,39 @@ def run_import(job_id: int) -> None:
     jobs.run(job_id, lambda: delivery_tasks.stopping())
 
 
+@db_task()
+def run_bulk(job_id: int) -> None:
+    """Do one action on its many rows, as far as this consumer lives."""
+    bulk_jobs.run(job_id, lambda: delivery_tasks.stopping())
+
+
 def wake_import(job_id: int) -> None:
+    wake(run_import, job_id)
+
+
+def wake_bulk(job_id: int) -> None:
+    wake(run_bulk, job_id)
+
+
+def wake(task: Callable[[int], object], job_id: int) -> None:
     """Tell the consumers about a job. A queue that is down costs nothing: the sweep remains."""
     try:
-        run_import(job_id)
+        task(job_id)
     except delivery_tasks.QUEUE_DOWN:
-        logger.exception("import %s was not queued; the sweep will find it", job_id)
+        logger.exception("job %s was not queued; the sweep will find it", job_id)
 
 
-def sweep_imports() -> int:
-    """Wake every job that is due and held by nobody, and forget old files."""
-    due = list(ImportJob.objects.due().values_list("pk", flat=True)[: delivery_tasks.SWEEP_LIMIT])
-    for job_id in due:
-        wake_import(job_id)
+def sweep_jobs() -> int:
+    """Wake every job that is due and held by nobody, and forget old files and selections."""
+    woken = 0
+    for jobs_of, wake_one in ((ImportJob, wake_import), (BulkJob, wake_bulk)):
+        due = jobs_of.objects.due().values_list("pk", flat=True)
+        for job_id in list(due[: delivery_tasks.SWEEP_LIMIT]):
+            wake_one(job_id)
+            woken += 1
     store.remove_old()
-    return len(due)
+    selection.forget_old()
+    return woken
 
 
 @db_periodic_task(crontab())

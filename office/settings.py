@@ -219,6 +219,7 @@ SIMPLEUI_ICON = {
     "ChargeRecord": "fas fa-wallet",
     "LedgerEntry": "fas fa-book",
     "ImportJob": "fas fa-file-import",
+    "BulkJob": "fas fa-layer-group",
     "PricePolicy": "fas fa-tags",
     "ApprovalLimit": "fas fa-user-check",
     "Site": "fas fa-server",

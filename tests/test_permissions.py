@@ -8,10 +8,12 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
+from core.bulk import selection
 from core.importing import jobs
 from core.importing.uploads import new_job
 from core.models import (
     ApprovalLimit,
+    BulkJob,
     ChargeRecord,
     CounterReading,
     Customer,
@@ -72,6 +74,15 @@ PAGES = {
     "/admin/core/importjob/{job}/refused.csv": ((GONE, NO, NO, NO), (GONE, NO, NO, NO)),
     "/admin/core/importjob/{job}/load/": ((METHOD,) * 4, (GO, NO, NO, NO)),
     "/admin/core/importjob/{job}/stop/": ((METHOD,) * 4, (GO, NO, NO, NO)),
+    "/admin/core/bulkjob/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/bulkjob/add/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/bulkjob/{bulk}/change/": ((OK, OK, OK, NO), (GO, NO, NO, NO)),
+    "/admin/core/bulkjob/{bulk}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/bulkjob/{bulk}/progress/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/bulkjob/{bulk}/refused.csv": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/bulkjob/{bulk}/fill/": ((METHOD,) * 4, (GO, NO, NO, NO)),
+    "/admin/core/bulkjob/{bulk}/start/": ((METHOD,) * 4, (GO, NO, NO, NO)),
+    "/admin/core/bulkjob/{bulk}/stop/": ((METHOD,) * 4, (GO, NO, NO, NO)),
     "/admin/core/customer/export/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/chargerecord/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/chargerecord/add/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
@@ -143,9 +154,11 @@ def rows(alice, bob, carol, dave, erin, site, demo_site, policies, tmp_path, set
     login = User.objects.create(username="erin")
     Customer.objects.filter(pk=erin.pk).update(user=login)
     Message.objects.append(order, login, Side.CUSTOMER, "Is it stuck?")
+    bulk = selection.new_job(BulkJob.Action.TOP_UP, Customer.objects.all(), creator=alice)
     return {
         "order": order.pk,
         "talk": order.pk,
+        "bulk": bulk.pk,
         "job": job.pk,
         "customer": erin.pk,
         "charge": ChargeRecord.objects.get().pk,

@@ -15,10 +15,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core import display, resources
+from core.admin.actions import BulkActionsAdmin
 from core.admin.base import Button, DeskAdmin, list_url, staff
 from core.admin.exchange import ExportAdmin
 from core.admin.imports import BulkImportAdmin
-from core.models import Administrator, Customer, ImportJob, Order, User
+from core.models import Administrator, BulkJob, Customer, ImportJob, Order, User
 
 RIGHTS = ("is_staff", "is_superuser", "groups")
 
@@ -104,7 +105,8 @@ class AdministratorAdmin(UserAdmin):
 
 
 @admin.register(Customer)
-class CustomerAdmin(BulkImportAdmin, ExportAdmin, DeskAdmin):
+class CustomerAdmin(BulkImportAdmin, ExportAdmin, BulkActionsAdmin):
+    bulk_actions = (BulkJob.Action.TOP_UP, BulkJob.Action.ACTIVATE, BulkJob.Action.DEACTIVATE)
     import_kind = ImportJob.Kind.CUSTOMERS
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
 

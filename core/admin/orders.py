@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core import display, ordering, resources
+from core.admin.actions import BulkActionsAdmin
 from core.admin.approvals import ApprovalAdmin
 from core.admin.base import Button, ViewOnlyAdmin, staff
 from core.admin.breakers import why_it_waits
@@ -23,6 +24,7 @@ from core.admin.exchange import ExportAdmin
 from core.admin.imports import BulkImportAdmin
 from core.admin.once import OnceAdmin
 from core.models import (
+    BulkJob,
     CounterReading,
     Customer,
     ImportJob,
@@ -105,7 +107,10 @@ class AttentionFilter(admin.SimpleListFilter):
 
 
 @admin.register(Order)
-class OrderAdmin(ApprovalAdmin, ConversationOnOrder, BulkImportAdmin, ExportAdmin, OnceAdmin):
+class OrderAdmin(
+    ApprovalAdmin, ConversationOnOrder, BulkImportAdmin, ExportAdmin, BulkActionsAdmin, OnceAdmin
+):
+    bulk_actions = (BulkJob.Action.CANCEL, BulkJob.Action.RETRY, BulkJob.Action.APPROVE)
     import_kind = ImportJob.Kind.ORDERS
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
     once_form = OrderForm

@@ -4,6 +4,7 @@ from core.models.accounts import Administrator, Customer, User
 from core.models.approvals import ApprovalLimit
 from core.models.billing import ChargeRecord, InsufficientBalanceError, LedgerEntry, PricePolicy
 from core.models.breakers import Breaker, breaker_of, open_breaker_of
+from core.models.bulk import BulkBlock, BulkJob, BulkRefusal
 from core.models.heartbeats import Heartbeat
 from core.models.imports import ImportJob
 from core.models.leases import Lease, LeaseLost
@@ -41,6 +42,9 @@ __all__ = [
     "Administrator",
     "ApprovalLimit",
     "Breaker",
+    "BulkBlock",
+    "BulkJob",
+    "BulkRefusal",
     "ChargeRecord",
     "Conversation",
     "Counted",

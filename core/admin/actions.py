@@ -1,0 +1,77 @@
+"""The buttons above a list: actions on the selected rows, or on all that the list found.
+
+Nothing is done here: the rows are kept, and a page of their own asks for the yes.
+"""
+
+from typing import Any, ClassVar
+
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IS_POPUP_VAR
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core.admin.base import DeskAdmin, staff
+from core.bulk import selection
+from core.bulk.jobs import KINDS
+from core.models import BulkJob
+
+Action = BulkJob.Action
+
+# The button above the list: what it says, and Element's colour of it.
+BUTTONS = {
+    Action.CANCEL: (gettext_lazy("Cancel"), "danger"),
+    Action.RETRY: (gettext_lazy("Retry now"), "warning"),
+    Action.APPROVE: (gettext_lazy("Approve"), "success"),
+    Action.TOP_UP: (gettext_lazy("Top up"), "primary"),
+    Action.ACTIVATE: (gettext_lazy("Switch on"), "success"),
+    Action.DEACTIVATE: (gettext_lazy("Switch off"), "warning"),
+}
+
+
+class BulkActionsAdmin(DeskAdmin):
+    """A list with actions on many rows; where it can be exported, on the selected ones too."""
+
+    bulk_actions: ClassVar[tuple[BulkJob.Action, ...]] = ()
+    actions_selection_counter = True
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        found: dict[str, Any] = super().get_actions(request)
+        if IS_POPUP_VAR in request.GET:
+            return found
+        for action in self.bulk_actions:
+            if request.user.has_perm(KINDS[action].permission):
+                name = f"bulk_{action.name.lower()}"
+                found[name] = (chosen(action), name, str(BUTTONS[action][0]))
+        if hasattr(self, "has_export_permission") and self.has_export_permission(request):
+            found["export_selected"] = (export_selected, "export_selected", _("Export"))
+        return found
+
+
+def chosen(action: BulkJob.Action) -> Any:
+    """An action as Django calls it: it keeps the rows and asks on a page of their own."""
+
+    def choose(
+        model_admin: BulkActionsAdmin, request: HttpRequest, rows: QuerySet[Any]
+    ) -> HttpResponse:
+        job = selection.new_job(action, rows, creator=staff(request), query=request.GET.urlencode())
+        return redirect("admin:core_bulkjob_change", job.pk)
+
+    choose.type = BUTTONS[action][1]  # type: ignore[attr-defined]
+    return choose
+
+
+def export_selected(
+    model_admin: BulkActionsAdmin, request: HttpRequest, rows: QuerySet[Any]
+) -> HttpResponse:
+    """On to the export's own page, for all that was found or for the rows by their ids."""
+    query = request.GET.copy()
+    if request.POST.get("select_across") != "1":
+        query.clear()
+        query["id__in"] = ",".join(request.POST.getlist(ACTION_CHECKBOX_NAME))
+    opts = model_admin.opts
+    url = reverse(f"admin:{opts.app_label}_{opts.model_name}_export")
+    return redirect(f"{url}?{query.urlencode()}")

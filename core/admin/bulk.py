@@ -1,0 +1,364 @@
+"""Each bulk action's own page: what was selected and what it sums up to, the yes, the progress,
+what was refused.
+
+Everybody who may see bulk actions sees what was done; the yes belongs to who chose the rows.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.urls import URLPattern, reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from core import display, money, tasks
+from core.admin.actions import BUTTONS
+from core.admin.base import Button, DeskAdmin, staff
+from core.bulk import jobs
+from core.bulk.jobs import KINDS
+from core.bulk.kind import Kind
+from core.downloads import csv_answer
+from core.exporting import Column, csv_chunks, escaped
+from core.models import BulkJob, Status
+
+Action = BulkJob.Action
+
+# Done before the page is back; more are for the consumers.
+SMALL = 200
+REFUSALS_SHOWN = 100
+TONES = {
+    BulkJob.Status.WAITING: "waiting",
+    BulkJob.Status.RUNNING: "busy",
+    BulkJob.Status.DONE: "good",
+    BulkJob.Status.REFUSED: "bad",
+    BulkJob.Status.CANCELED: "off",
+}
+
+
+class FillForm(forms.ModelForm):
+    each = forms.DecimalField(
+        label=gettext_lazy("Amount for each"),
+        min_value=money.CENT,
+        max_digits=10,
+        decimal_places=2,
+        widget=forms.NumberInput(attrs={"step": "0.01", "min": "0.01"}),
+    )
+    note = forms.CharField(label=gettext_lazy("Memo"), max_length=200, required=False)
+
+    class Meta:
+        model = BulkJob
+        fields = ("each", "note")
+
+
+@admin.register(BulkJob)
+class BulkJobAdmin(DeskAdmin):
+    """Who did what to how many rows; each job's page asks, shows the progress and the refusals."""
+
+    change_form_template = "desk/bulk_job.html"
+    object_actions = ("start", "stop")
+    list_display = (
+        *("id", "shown_action", "state", "total", "changed", "refused"),
+        *("shown_amount", "creator", "create_date"),
+    )
+    list_display_links = ("id", "shown_action")
+    list_select_related = ("creator",)
+    list_filter = ("action", "status")
+    date_hierarchy = "create_date"
+    # The page shows its own panel; nothing of a job is typed.
+    fields = readonly_fields = ("action",)
+
+    class Media:
+        js = ("office/order-live.js",)
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            self.own_path("<int:pk>/progress/", self.progress_view, "progress"),
+            self.own_path("<int:pk>/fill/", self.fill_view, "fill"),
+            self.own_path("<int:pk>/refused.csv", self.refused_view, "refused"),
+            *super().get_urls(),
+        ]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Whose action it is. Without an object: whether there can be any."""
+        user = staff(request)
+        if isinstance(obj, BulkJob):
+            return user.is_superuser or obj.creator_id == user.pk
+        return any(user.has_perm(kind.permission) for kind in KINDS.values())
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        user = staff(request)
+        if isinstance(obj, BulkJob) and obj.creator_id == user.pk:
+            return True
+        return user.has_perm("core.view_bulkjob")
+
+    def buttons(self, request: HttpRequest, obj: BulkJob) -> list[Button]:
+        found = []
+        if not obj.is_final and self.has_change_permission(request, obj):
+            if obj.status == BulkJob.Status.WAITING:
+                found.append(self.post_button(obj, "stop", _("Leave it")))
+            elif not obj.stop_requested:
+                look = {"tone": "warning", "confirm": _("Stop this action? What is done stays.")}
+                found.append(self.post_button(obj, "stop", _("Stop"), **look))
+        model = kind_of(obj).model._meta.model_name
+        url = f"{reverse(f'admin:core_{model}_changelist')}?{obj.query}"
+        found.append(Button(_("Back to the list"), url))
+        return found
+
+    def fill_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Say the amount for each row, before the yes."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        job = self.own_or_denied(request, pk)
+        form = FillForm(request.POST)
+        if not form.is_valid():
+            for name, errors in form.errors.items():
+                text = f"{form.fields[name].label}: {' '.join(map(str, errors))}"
+                self.message_user(request, text, messages.ERROR)
+        else:
+            waiting = BulkJob.objects.filter(pk=job.pk, status=BulkJob.Status.WAITING)
+            waiting.update(each=form.cleaned_data["each"], note=form.cleaned_data["note"])
+        return redirect("admin:core_bulkjob_change", job.pk)
+
+    def start(self, request: HttpRequest, job: BulkJob) -> tuple[str, int]:
+        """The yes, to what the page showed. Once, however often it is pressed."""
+        self.own_or_denied(request, job.pk)
+        kind = kind_of(job)
+        if kind.asks_amount and (job.each is None or request.POST.get("each") != str(job.each)):
+            return _("The amount was changed meanwhile; look again."), messages.WARNING
+        if not job.start(request.POST.get("note", "").strip()):
+            return _("This was started before; nothing is done a second time."), messages.WARNING
+        if job.total > SMALL:
+            tasks.wake_bulk(job.pk)
+            return _("It has begun."), messages.SUCCESS
+        jobs.run(job.pk)
+        job.refresh_from_db()
+        return told(job), messages.WARNING if job.refused else messages.SUCCESS
+
+    def stop(self, request: HttpRequest, job: BulkJob) -> tuple[str, int]:
+        if job.is_final:
+            return _("It has ended already."), messages.WARNING
+        if job.cancel():
+            return _("Stopped. What was done before stays."), messages.SUCCESS
+        job.ask_to_stop()
+        return _("It stops in a moment."), messages.SUCCESS
+
+    def own_or_denied(self, request: HttpRequest, pk: int) -> BulkJob:
+        """For who chose the rows: what is done is done in that name."""
+        job: BulkJob = self.changed_or_404(request, pk)
+        user = staff(request)
+        if job.creator_id != user.pk or not user.has_perm(kind_of(job).permission):
+            raise PermissionDenied
+        return job
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        job: BulkJob = kwargs["obj"]
+        user = staff(request)
+        context["panel"] = panel_of(job)
+        context["is_busy"] = job.status in BulkJob.WORKABLE
+        if (
+            job.status == BulkJob.Status.WAITING
+            and job.creator_id == user.pk
+            and user.has_perm(kind_of(job).permission)
+        ):
+            context["confirmation"] = confirmation_of(job)
+        context["title"] = context["subtitle"] = str(job)
+        context.update(
+            dict.fromkeys(("show_save", "show_save_and_continue", "show_save_and_add_another"))
+        )
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def progress_view(self, request: HttpRequest, pk: int) -> JsonResponse:
+        job = self.seen_or_404(request, pk)
+        buttons = {"buttons": self.buttons(request, job)}
+        return JsonResponse(
+            {
+                "status": job.status,
+                "final": job.status not in BulkJob.WORKABLE,
+                "done": job.done,
+                "total": job.total,
+                "panel": panel_of(job),
+                "buttons": render_to_string("desk/buttons.html", buttons),
+            }
+        )
+
+    def refused_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        job = self.seen_or_404(request, pk)
+        columns = [Column("name", ("name",), escaped), Column("reason", ("reason",), escaped)]
+        chunks = csv_chunks(job.refusals.order_by("pk"), columns)
+        return csv_answer(request, f"bulk-action-{job.pk}-refused.csv", chunks)
+
+    @admin.display(description=gettext_lazy("action"), ordering="action")
+    def shown_action(self, job: BulkJob) -> str:
+        return job.get_action_display()
+
+    @admin.display(description=gettext_lazy("status"), ordering="status")
+    def state(self, job: BulkJob) -> SafeString:
+        return state_of(job)
+
+    @admin.display(description=gettext_lazy("amount"))
+    def shown_amount(self, job: BulkJob) -> str:
+        return display.money(job.amount) if job.amount else "–"
+
+
+def kind_of(job: BulkJob) -> type[Kind]:
+    return KINDS[BulkJob.Action(job.action)]
+
+
+def state_of(job: BulkJob) -> SafeString:
+    return display.tag(job.get_status_display(), TONES[BulkJob.Status(job.status)])
+
+
+def told(job: BulkJob) -> str:
+    text = _("%(changed)s done, %(refused)s refused.")
+    return text % {"changed": display.number(job.changed), "refused": display.number(job.refused)}
+
+
+def group_label(kind: type[Kind], group: Any) -> str:
+    if kind.group == "status":
+        return str(Status(group).label)
+    return _("active") if group else _("switched off")
+
+
+def confirmation_of(job: BulkJob) -> dict[str, Any]:
+    """What a person says yes to: the rows that can be changed, in numbers and money."""
+    kind = kind_of(job)
+    taken = [(number, Decimal(total)) for group, number, total in job.summary if kind.takes(group)]
+    number = sum(number for number, _total in taken)
+    each = job.each
+    return {
+        "number": number,
+        "shown": display.number(number),
+        "others": display.number(job.total - number) if job.total > number else "",
+        "verb": BUTTONS[BulkJob.Action(job.action)][0],
+        "tone": BUTTONS[BulkJob.Action(job.action)][1],
+        "question": question_of(job, number, sum((total for _n, total in taken), Decimal(0))),
+        "form": FillForm(instance=job) if kind.asks_amount else None,
+        "each": "" if each is None else str(each),
+        "is_ready": bool(number) and (not kind.asks_amount or each is not None),
+        "asks_note": job.action == Action.CANCEL,
+    }
+
+
+def question_of(job: BulkJob, number: int, total: Decimal) -> str:
+    """The action in a sentence, with its number of rows and its sum."""
+    shown = {"number": display.number(number), "total": display.money(total)}
+    match job.action:
+        case Action.CANCEL:
+            text = ngettext(
+                "Cancel %(number)s order for which %(total)s was paid, and refund what was not "
+                "delivered?",
+                "Cancel %(number)s orders for which %(total)s was paid, and refund what was not "
+                "delivered?",
+                number,
+            )
+        case Action.RETRY:
+            text = ngettext(
+                "Go on now with %(number)s order of %(total)s?",
+                "Go on now with %(number)s orders of %(total)s?",
+                number,
+            )
+        case Action.APPROVE:
+            text = ngettext(
+                "Let %(number)s order of %(total)s be delivered?",
+                "Let %(number)s orders of %(total)s be delivered?",
+                number,
+            )
+        case Action.TOP_UP if job.each is not None:
+            shown |= {
+                "each": display.money(job.each),
+                "total": display.money(job.each * number),
+            }
+            text = ngettext(
+                "Top up %(number)s customer with %(each)s: %(total)s in all?",
+                "Top up %(number)s customers with %(each)s each: %(total)s in all?",
+                number,
+            )
+        case Action.TOP_UP:
+            text = ngettext(
+                "Top up %(number)s customer with how much?",
+                "Top up %(number)s customers with how much each?",
+                number,
+            )
+        case Action.ACTIVATE:
+            text = ngettext(
+                "Switch on %(number)s customer, whose balance is %(total)s?",
+                "Switch on %(number)s customers, whose balances are %(total)s in all?",
+                number,
+            )
+        case _:
+            text = ngettext(
+                "Switch off %(number)s customer, whose balance is %(total)s?",
+                "Switch off %(number)s customers, whose balances are %(total)s in all?",
+                number,
+            )
+    return text % shown
+
+
+def panel_of(job: BulkJob) -> SafeString:
+    """What is known of a job, for its page and for every refresh of it."""
+    kind = kind_of(job)
+    return render_to_string(
+        "desk/bulk_panel.html",
+        {
+            "job": job,
+            "state": state_of(job),
+            "progress": progress_of(job),
+            "figures": figures_of(job),
+            "sum_label": _("Price") if kind.sum_of == "price" else _("Balance"),
+            "lines": [
+                (
+                    group_label(kind, group),
+                    display.number(number),
+                    display.money(Decimal(total)),
+                    kind.takes(group),
+                )
+                for group, number, total in job.summary
+            ],
+            "refusals": job.refusals.all()[:REFUSALS_SHOWN] if job.refused else [],
+            "change_page": f"admin:core_{kind.model._meta.model_name}_change",
+        },
+    )
+
+
+def figures_of(job: BulkJob) -> list[tuple[str, str]]:
+    found = [
+        (_("Rows"), display.number(job.total)),
+        (_("Done"), display.number(job.changed)),
+        (_("Refused rows"), display.number(job.refused)),
+    ]
+    if job.each is not None:
+        found.append((_("Amount for each"), display.money(job.each)))
+    if job.action == Action.CANCEL:
+        found.append((_("Refunded"), display.money(job.amount)))
+    elif job.action == Action.TOP_UP:
+        found.append((_("Topped up"), display.money(job.amount)))
+    return found
+
+
+def progress_of(job: BulkJob) -> dict[str, str] | None:
+    """How far, how fast and how long still; None while nothing moves."""
+    if job.status != BulkJob.Status.RUNNING or not job.done or job.start_date is None:
+        return None
+    speed = job.done / max(0.1, (timezone.now() - job.start_date).total_seconds())
+    return {
+        "percent": str(job.done * 100 // job.total),
+        "done": display.number(job.done),
+        "total": display.number(job.total),
+        "speed": display.number(round(speed)),
+        "left": display.duration((job.total - job.done) / speed),
+    }

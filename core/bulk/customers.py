@@ -1,0 +1,105 @@
+"""Bulk actions on customers: a block is one look, one lock and a few statements."""
+
+import uuid
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext as _
+
+from core.bulk.kind import Kind, Outcome
+from core.importing.accounts import Account
+from core.importing.charges import charge
+from core.importing.tables import Every
+from core.models import Customer
+
+# Of the keys that make a top-up of a job one for each customer, however often it is tried.
+TOP_UPS = uuid.UUID("b5b6a1f4-7a0e-4b59-9a53-3a2c6f6de2a1")
+MOST_BALANCE = Decimal("9999999999.99")
+
+
+class CustomerKind(Kind):
+    model = Customer
+    permission = "core.change_customer"
+    group = "active"
+    sum_of = "balance"
+
+    def locked(self, ids: Sequence[int]) -> list[Customer]:
+        rows = Customer.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+        return list(rows.only("username", "active", "balance"))
+
+
+class TopUpCustomers(CustomerKind):
+    permission = "core.add_chargerecord"
+    asks_amount = True
+
+    @classmethod
+    def takes(cls, group: Any) -> bool:
+        return bool(group)
+
+    def do(self, ids: Sequence[int]) -> Outcome:
+        outcome = Outcome()
+        each = self.job.each
+        assert each is not None
+        accounts = []
+        for customer in self.locked(ids):
+            if not customer.active:
+                why = _("This customer is switched off.")
+                outcome.refused.append((customer.pk, customer.username, why))
+            elif customer.balance + each > MOST_BALANCE:
+                why = _("The balance would be larger than %(most)s.") % {"most": MOST_BALANCE}
+                outcome.refused.append((customer.pk, customer.username, why))
+            else:
+                outcome.changed.append((customer.pk, customer.username))
+                accounts.append(Account(customer.pk, customer.active, customer.balance))
+        if accounts:
+            amounts = [str(each)] * len(accounts)
+            keys = [self.key_of(account.pk) for account in accounts]
+            charge(accounts, amounts, Every(self.job.note), keys, self.job.creator_id)
+        outcome.amount = each * len(accounts)
+        return outcome
+
+    def key_of(self, customer_id: int) -> uuid.UUID:
+        return uuid.uuid5(TOP_UPS, f"{self.job.pk}:{customer_id}")
+
+    def told(self) -> str:
+        return _("Topped up with %(amount)s by bulk action %(number)s.") % {
+            "amount": self.job.each,
+            "number": self.job.pk,
+        }
+
+
+class SwitchCustomers(CustomerKind):
+    to: ClassVar[bool]
+
+    @classmethod
+    def takes(cls, group: Any) -> bool:
+        return bool(group) != cls.to
+
+    def do(self, ids: Sequence[int]) -> Outcome:
+        outcome = Outcome()
+        for customer in self.locked(ids):
+            if customer.active == self.to:
+                outcome.refused.append((customer.pk, customer.username, self.is_so()))
+            else:
+                outcome.changed.append((customer.pk, customer.username))
+        changed = [pk for pk, _name in outcome.changed]
+        Customer.objects.filter(pk__in=changed).update(active=self.to)
+        return outcome
+
+    def is_so(self) -> str:
+        return _("Is switched on already.") if self.to else _("Is switched off already.")
+
+    def told(self) -> str:
+        number = {"number": self.job.pk}
+        if self.to:
+            return _("Switched on by bulk action %(number)s.") % number
+        return _("Switched off by bulk action %(number)s.") % number
+
+
+class ActivateCustomers(SwitchCustomers):
+    to = True
+
+
+class DeactivateCustomers(SwitchCustomers):
+    to = False

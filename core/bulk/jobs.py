@@ -1,0 +1,117 @@
+"""A bulk job's run: claim it and do its blocks, each in one transaction with the job's step and an
+entry in the history of each changed row. Whoever claims it after a crash goes on there."""
+
+import logging
+from collections.abc import Callable
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from core.bulk.customers import ActivateCustomers, DeactivateCustomers, TopUpCustomers
+from core.bulk.kind import Kind, Outcome
+from core.bulk.orders import ApproveOrders, CancelOrders, RetryOrders
+from core.crashpoints import reach
+from core.models import BulkBlock, BulkJob, BulkRefusal, LeaseLost
+
+logger = logging.getLogger(__name__)
+
+KINDS: dict[BulkJob.Action, type[Kind]] = {
+    BulkJob.Action.CANCEL: CancelOrders,
+    BulkJob.Action.RETRY: RetryOrders,
+    BulkJob.Action.APPROVE: ApproveOrders,
+    BulkJob.Action.TOP_UP: TopUpCustomers,
+    BulkJob.Action.ACTIVATE: ActivateCustomers,
+    BulkJob.Action.DEACTIVATE: DeactivateCustomers,
+}
+
+
+def run(job_id: int, should_stop: Callable[[], bool] = lambda: False) -> None:
+    """Do what is left of a job; nothing where another process has it."""
+    job = BulkJob.claim(job_id)
+    if job is None:
+        return
+    try:
+        # Reasons are kept in the language of who asked.
+        with translation.override(job.language or None):
+            work(job, should_stop)
+    except LeaseLost:
+        logger.warning("bulk action %s was taken over", job_id)
+
+
+def work(job: BulkJob, should_stop: Callable[[], bool]) -> None:
+    kind = KINDS[BulkJob.Action(job.action)](job)
+    if why := refusal(job, kind):
+        finish(job, BulkJob.Status.REFUSED, why)
+        return
+    while block := job.blocks.filter(number=job.blocks_done).first():
+        if job.is_asked_to_stop:
+            finish(job, BulkJob.Status.CANCELED)
+            return
+        if should_stop():
+            job.release()
+            return
+        do_block(kind, block)
+        reach("after-block")
+    finish(job, BulkJob.Status.DONE)
+
+
+def refusal(job: BulkJob, kind: Kind) -> str:
+    """Why nothing more may be done; "" where it may. A right can be lost while a job waits."""
+    if job.is_worn_out:
+        return _("It failed too often; see the log.")
+    who = job.creator
+    if who is None or not who.is_active or not who.has_perm(kind.permission):
+        return _("%(who)s may not do this any more.") % {"who": who or "–"}
+    return ""
+
+
+def do_block(kind: Kind, block: BulkBlock) -> None:
+    """These rows and the step of the job, together or not at all."""
+    job = kind.job
+    with transaction.atomic():
+        # The job's row is ours until commit: nobody takes the job over meanwhile.
+        job.record()
+        outcome = kind.do(block.ids)
+        keep_refused(job, outcome)
+        log(kind, outcome)
+        reach("before-block")
+        job.record(
+            done=job.done + len(block.ids),
+            blocks_done=block.number + 1,
+            changed=job.changed + len(outcome.changed),
+            refused=job.refused + len(outcome.refused),
+            amount=job.amount + outcome.amount,
+            attempts=0,
+        )
+
+
+def keep_refused(job: BulkJob, outcome: Outcome) -> None:
+    BulkRefusal.objects.bulk_create(
+        BulkRefusal(job=job, object_id=pk, name=name, reason=why[:300])
+        for pk, name, why in outcome.refused
+    )
+
+
+def log(kind: Kind, outcome: Outcome) -> None:
+    """Each changed row's history says who and by which job."""
+    told, who = kind.told(), kind.job.creator
+    assert who is not None
+    LogEntry.objects.bulk_create(
+        LogEntry(
+            user=who,
+            content_type=ContentType.objects.get_for_model(kind.model),
+            object_id=str(pk),
+            object_repr=name[:200],
+            action_flag=CHANGE,
+            change_message=told,
+        )
+        for pk, name in outcome.changed
+    )
+
+
+def finish(job: BulkJob, status: BulkJob.Status, reason: str = "") -> None:
+    job.release(status=status, end_date=Now(), reason=reason[:500])

@@ -1,0 +1,123 @@
+"""One action on many rows: who asked for what, on which rows, and what came of each.
+
+The rows are those that were found when the action was chosen, kept by id in blocks: what a person
+said yes to is what is done, however the lists change meanwhile. A block is done in one transaction
+with its step of the job.
+"""
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+
+from core.models.jobs import Job, JobQuerySet
+
+
+class BulkJob(Job):
+    """It waits for a person's yes, then runs. `summary` says of which rows it was made: a list of
+    [value of the kind's group, number of rows, sum of the kind's amount as text]."""
+
+    class Action(models.IntegerChoices):
+        CANCEL = 1, _("cancel orders")
+        RETRY = 2, _("retry orders")
+        APPROVE = 3, _("approve orders")
+        TOP_UP = 4, _("top up customers")
+        ACTIVATE = 5, _("switch customers on")
+        DEACTIVATE = 6, _("switch customers off")
+
+    class Status(models.IntegerChoices):
+        WAITING = 1, _("waits for a yes")
+        RUNNING = 2, _("under way")
+        DONE = 3, _("done")
+        REFUSED = 4, _("refused")
+        CANCELED = 5, _("canceled")
+
+    WORKABLE = (Status.RUNNING,)
+    FINAL = (Status.DONE, Status.REFUSED, Status.CANCELED)
+    CANCELED = Status.CANCELED
+
+    action = models.PositiveSmallIntegerField(_("action"), choices=Action)
+    status = models.PositiveSmallIntegerField(_("status"), choices=Status, default=Status.WAITING)
+    # Of the list that the rows were chosen from, and whether all of it was meant.
+    query = models.CharField(_("filters"), max_length=2000, blank=True)
+    language = models.CharField(max_length=16, blank=True)
+    each = models.DecimalField(
+        _("amount for each"), max_digits=10, decimal_places=2, null=True, blank=True
+    )
+    note = models.CharField(_("note"), max_length=200, blank=True)
+    summary: "models.JSONField[Any, Any]" = models.JSONField(default=list)
+
+    total = models.PositiveIntegerField(_("rows"), default=0)
+    done = models.PositiveIntegerField(_("rows done"), default=0)
+    changed = models.PositiveIntegerField(_("changed"), default=0)
+    refused = models.PositiveIntegerField(_("refused rows"), default=0)
+    amount = models.DecimalField(_("amount"), max_digits=20, decimal_places=2, default=0)
+    blocks_done = models.PositiveIntegerField(default=0)
+    stop_requested = models.BooleanField(default=False)
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+
+    create_date = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects = JobQuerySet.as_manager()  # type: ignore[misc]
+
+    class Meta:
+        verbose_name = _("bulk action")
+        verbose_name_plural = _("bulk actions")
+        ordering = ("-id",)
+        indexes = [
+            # 2 is WORKABLE.
+            models.Index(fields=["id"], name="bulk_due", condition=Q(status=2)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{capfirst(self.get_action_display())} #{self.pk}"
+
+    def start(self, note: str = "") -> bool:
+        """A person said yes; False where somebody did before: a double click is one action."""
+        waiting = BulkJob.objects.filter(pk=self.pk, status=self.Status.WAITING)
+        changes = {"note": note[:200]} if note else {}
+        changed = waiting.update(status=self.Status.RUNNING, start_date=Now(), **changes)
+        self.refresh_from_db()
+        return changed == 1
+
+    def ask_to_stop(self) -> None:
+        """Whoever works on it stops before the next block."""
+        BulkJob.objects.filter(pk=self.pk).update(stop_requested=True)
+
+    @property
+    def is_asked_to_stop(self) -> bool:
+        return BulkJob.objects.filter(pk=self.pk, stop_requested=True).exists()
+
+
+class BulkBlock(models.Model):
+    """Ids of rows that are done together; `number` counts from 0."""
+
+    job = models.ForeignKey(BulkJob, on_delete=models.CASCADE, related_name="blocks")
+    number = models.PositiveIntegerField()
+    ids: "models.JSONField[list[int], list[int]]" = models.JSONField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["job", "number"], name="bulk_block_number"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.job_id}/{self.number}"
+
+
+class BulkRefusal(models.Model):
+    """A row that the action was not done on, and why."""
+
+    job = models.ForeignKey(BulkJob, on_delete=models.CASCADE, related_name="refusals")
+    object_id = models.BigIntegerField()
+    name = models.CharField(_("name"), max_length=64)
+    reason = models.CharField(_("why"), max_length=300)
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"
