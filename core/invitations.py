@@ -5,17 +5,25 @@ the moment of the customer's newest link. So it is good once, until PORTAL_LINK_
 and not after a newer link or another password. Nothing of it is stored.
 """
 
+import logging
+from datetime import datetime
+from smtplib import SMTPException
+
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
+from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.encoding import force_bytes
+from django.utils.formats import date_format
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
 from core.models import Customer, User
+
+logger = logging.getLogger(__name__)
 
 
 class InvitationError(Exception):
@@ -93,3 +101,25 @@ def names_for(customer: Customer) -> list[str]:
     except ValidationError:
         return [fallback]
     return [customer.username, f"{customer.username}-{customer.pk}", fallback]
+
+
+def send(email: str, link: str, until: datetime) -> bool:
+    """The link by e-mail; whether a server took it. Why it did not is in the log."""
+    text = _(
+        "Hello,\n\n"
+        "with this link you set your password for your orders at %(office)s:\n\n"
+        "%(link)s\n\n"
+        "It is good once, until %(until)s. If you did not ask for it, do nothing.\n"
+    ) % {
+        "office": _("Booster Office"),
+        "link": link,
+        "until": date_format(timezone.localtime(until), "Y-m-d H:i T"),
+    }
+    try:
+        send_mail(
+            _("Your link to %(office)s") % {"office": _("Booster Office")}, text, None, [email]
+        )
+    except (OSError, SMTPException) as error:
+        logger.warning("an invitation could not be sent: %s", error)
+        return False
+    return True

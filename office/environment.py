@@ -5,6 +5,8 @@ import os
 import secrets
 import zoneinfo
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -54,6 +56,28 @@ def networks_and_hosts(name: str, default: str) -> tuple[str, ...]:
         except ValueError as error:
             raise ImproperlyConfigured(f"{name}: {word!r} cannot be used: {error}") from error
     return found
+
+
+def mail_server(name: str) -> dict[str, Any]:
+    """Of smtp://, smtp+tls:// (STARTTLS) or smtp+ssl://user:password@host:port; `host` is "" where
+    nothing is set."""
+    value = text(name)
+    ports = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
+    try:
+        parts = urlsplit(value)
+        port = parts.port or ports.get(parts.scheme, 0)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} cannot be read: {error}") from error
+    if value and (not port or not parts.hostname):
+        raise ImproperlyConfigured(f"{name} must be smtp://, smtp+tls:// or smtp+ssl://host")
+    return {
+        "host": parts.hostname or "",
+        "port": port,
+        "user": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "tls": parts.scheme == "smtp+tls",
+        "ssl": parts.scheme == "smtp+ssl",
+    }
 
 
 def time_zone(name: str, default: str) -> str:

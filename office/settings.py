@@ -137,6 +137,16 @@ LOGIN_URL = "admin:login"
 # A customer's one-time link to set a password, the only kind of link there is.
 PASSWORD_RESET_TIMEOUT = env.number("PORTAL_LINK_HOURS", 48) * 3600
 CSRF_FAILURE_VIEW = "core.portal.errors.csrf_failure"
+# Without a mail server links are shown for copying only.
+MAIL_SERVER = env.mail_server("EMAIL_URL")
+EMAIL_HOST = MAIL_SERVER["host"]
+EMAIL_PORT = MAIL_SERVER["port"]
+EMAIL_HOST_USER = MAIL_SERVER["user"]
+EMAIL_HOST_PASSWORD = MAIL_SERVER["password"]
+EMAIL_USE_TLS = MAIL_SERVER["tls"]
+EMAIL_USE_SSL = MAIL_SERVER["ssl"]
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "office@localhost")
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours

@@ -6,7 +6,10 @@ import os
 import shutil
 import tempfile
 
-OTHERS = ("DATABASE_URL", "REDIS_URL", "ADMIN_PASSWORD", "DEBUG", "HTTPS", "PORT", "PRIVATE_SITES")
+OTHERS = (
+    *("DATABASE_URL", "REDIS_URL", "ADMIN_PASSWORD", "DEBUG", "HTTPS", "PORT", "PRIVATE_SITES"),
+    *("EMAIL_URL", "EMAIL_FROM", "PORTAL_LINK_HOURS"),
+)
 
 data_dir = tempfile.mkdtemp(prefix="office-tests-")
 atexit.register(shutil.rmtree, data_dir, ignore_errors=True)

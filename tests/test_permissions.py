@@ -61,6 +61,7 @@ PAGES = {
     "/admin/core/customer/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/customer/add/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
     "/admin/core/customer/{customer}/change/": ((OK, OK, OK, NO), (OK, OK, NO, NO)),
+    "/admin/core/customer/{customer}/portal-link/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
     "/admin/core/customer/{customer}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
     "/admin/core/customer/import/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
     "/admin/core/chargerecord/import/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),

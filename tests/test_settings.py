@@ -39,6 +39,9 @@ def start(**env: str) -> subprocess.CompletedProcess[str]:
         ("DATA_DIR", "/proc/office"),
         ("PRIVATE_SITES", "10.0.0.0/99"),
         ("PRIVATE_SITES", "localhost"),
+        ("PORTAL_LINK_HOURS", "soon"),
+        ("EMAIL_URL", "mail.example.com"),
+        ("EMAIL_URL", "smtp://mail.example.com:port"),
     ],
 )
 def test_a_bad_value_stops_the_start_with_one_line(name, value):

@@ -19,6 +19,7 @@ from core.admin.actions import BulkActionsAdmin
 from core.admin.base import Button, DeskAdmin, list_url, staff
 from core.admin.exchange import ExportAdmin
 from core.admin.imports import BulkImportAdmin
+from core.admin.invitations import InvitingAdmin
 from core.models import Administrator, BulkJob, Customer, ImportJob, Order, User
 
 RIGHTS = ("is_staff", "is_superuser", "groups")
@@ -105,7 +106,7 @@ class AdministratorAdmin(UserAdmin):
 
 
 @admin.register(Customer)
-class CustomerAdmin(BulkImportAdmin, ExportAdmin, BulkActionsAdmin):
+class CustomerAdmin(BulkImportAdmin, ExportAdmin, BulkActionsAdmin, InvitingAdmin):
     bulk_actions = (BulkJob.Action.TOP_UP, BulkJob.Action.ACTIVATE, BulkJob.Action.DEACTIVATE)
     import_kind = ImportJob.Kind.CUSTOMERS
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
@@ -119,7 +120,7 @@ class CustomerAdmin(BulkImportAdmin, ExportAdmin, BulkActionsAdmin):
     search_fields = ("username", "mobile")
     date_hierarchy = "create_date"
     autocomplete_fields = ("user",)
-    readonly_fields = ("shown_balance", "creator", "create_date")
+    readonly_fields = ("shown_balance", "creator", "create_date", "invited")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         return (
@@ -134,7 +135,7 @@ class CustomerAdmin(BulkImportAdmin, ExportAdmin, BulkActionsAdmin):
             return [(None, {"fields": typed})]
         return [
             (None, {"fields": ("shown_balance", *typed)}),
-            (_("Dates"), {"fields": ("creator", "create_date")}),
+            (_("Dates"), {"fields": ("creator", "create_date", "invited")}),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -171,6 +172,8 @@ class CustomerAdmin(BulkImportAdmin, ExportAdmin, BulkActionsAdmin):
         if obj.active and user.has_perm("core.add_order"):
             url = reverse("admin:core_order_add")
             found.append(Button(_("New order"), f"{url}?customer={obj.pk}"))
+        if obj.active and self.has_change_permission(request, obj):
+            found.append(self.invite_button(obj))
         for model, label in (
             ("order", _("Orders")),
             ("chargerecord", _("Top-ups")),

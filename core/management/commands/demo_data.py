@@ -1,6 +1,9 @@
-"""manage.py demo_data: the demo video site and a few customers with money, to try the office."""
+"""manage.py demo_data: the demo video site and a few customers with money, to try the office, and a
+login for one of them at the customers' pages, whose password is printed once.
+"""
 
 import csv
+import secrets
 from decimal import Decimal
 from typing import Any
 
@@ -9,8 +12,10 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from booster.ownership import file_path
+from core.invitations import login_of
 from core.models import ChargeRecord, Customer, Site
 
+LOGIN = "erin"
 CUSTOMERS = settings.BASE_DIR / "fixtures" / "customers.csv"
 
 
@@ -22,6 +27,7 @@ class Command(BaseCommand):
         added = self.add_customers()
         if added:
             self.stdout.write(f"Demo data: {added} customers and the demo video site.")
+        self.add_login()
 
     def add_site(self) -> None:
         """The site, and its ownership file where the demo site's owner would put it."""
@@ -55,3 +61,15 @@ class Command(BaseCommand):
                             memo="Opening balance",
                         )
         return added
+
+    def add_login(self) -> None:
+        """The password is printed the one time it is made, as that of the first administrator."""
+        customer = Customer.objects.filter(username=LOGIN, user=None, active=True).first()
+        if customer is None:
+            return
+        password = secrets.token_urlsafe(9)
+        with transaction.atomic():
+            user = login_of(customer)
+            user.set_password(password)
+            user.save(update_fields=["password"])
+        self.stdout.write(f"Demo customer at /portal/: {user.username}   password: {password}")
