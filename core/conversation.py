@@ -8,7 +8,7 @@ is says the session alone.
 
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,7 +35,7 @@ from core.models import (
 )
 
 # What a page shows; older messages of a very long conversation are a click away.
-SHOWN = 200
+SHOWN = 100
 
 
 class SafeUrlizer(Urlizer):
@@ -54,28 +54,99 @@ def linked(text: str) -> SafeString:
     return mark_safe(SafeUrlizer()(text, nofollow=True, autoescape=True))  # noqa: S308
 
 
-@dataclass(slots=True)
-class Shown:
-    """A message as one reader sees it. `readers`: who has read up to here and no further."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A message as one side sees it. `readers`: who has read up to here and no further."""
 
     message: Message
     who: str
     is_own: bool
-    readers: list[ReadMarker] = field(default_factory=list)
+    readers: list[ReadMarker]
 
     @property
     def html(self) -> SafeString:
         return linked(self.message.text)
 
 
+@dataclass(slots=True)
+class Thread:
+    """A conversation with all that either side may see of it; what is asked of it asks nothing of
+    the database."""
+
+    customer: str
+    newest: list[Message] = field(default_factory=list)  # the latest first
+    markers: list[ReadMarker] = field(default_factory=list)
+    talk: Conversation | None = None
+    most: int | None = SHOWN
+
+    def seen_from(self, side: Side) -> dict[str, Any]:
+        """The context of conversation/messages.html, and what its page wants to know of it."""
+        seen = [message for message in self.newest if message.is_seen_from(side)]
+        lines = [
+            Line(message, self._name(message, side), message.side == side, [])
+            for message in reversed(seen[: self.most])
+        ]
+        if side == Side.DESK:
+            self._add_readers(lines)
+        is_waiting = side == Side.DESK and self.talk is not None
+        return {
+            "thread": lines,
+            "has_more": self.most is not None and len(seen) > self.most,
+            "last_id": lines[-1].message.pk if lines else 0,
+            "waiting_since": self.talk.waiting_since if is_waiting and self.talk else None,
+        }
+
+    def _name(self, message: Message, side: Side) -> str:
+        """Customers talk to the desk; whose login sits there is not theirs to know."""
+        if message.side == Side.CUSTOMER:
+            return self.customer if side == Side.DESK else _("You")
+        return message.author.get_username() if side == Side.DESK else _("Booster Office")
+
+    def _add_readers(self, lines: list[Line]) -> None:
+        """Each marker at the last message that it covers and that is not its reader's own."""
+        for marker in self.markers:
+            for line in reversed(lines):
+                message = line.message
+                if message.pk <= marker.last_id and message.author_id != marker.user_id:
+                    line.readers.append(marker)
+                    break
+
+
+def threads_of(ids: Sequence[int], *, whole: bool = False) -> dict[int, Thread]:
+    """The conversations of these orders, in a number of queries that does not grow with them."""
+    orders = Order.objects.filter(pk__in=ids).order_by().values_list("pk", "customer__username")
+    most = None if whole else SHOWN
+    threads = {pk: Thread(username, most=most) for pk, username in orders}
+    for message in Message.objects.newest(ids, most and most + 1).select_related("author"):
+        threads[message.order_id].newest.append(message)
+    markers = ReadMarker.objects.filter(conversation__in=ids).select_related("user")
+    for marker in markers.order_by("read_date"):
+        threads[marker.conversation_id].markers.append(marker)
+    for talk in Conversation.objects.filter(pk__in=ids):
+        threads[talk.pk].talk = talk
+    return threads
+
+
 def section_of(request: HttpRequest, order: Order, post_url: str, read_url: str) -> SafeString:
     """The conversation for the page of an order. Looking at it is reading it."""
     user = user_of(request)
-    thread = thread_of(order, user, whole=request.GET.get("messages") == "all")
+    side = side_of(order, user)
+    whole = request.GET.get("messages") == "all"
+    thread = threads_of([order.pk], whole=whole)[order.pk]
+    seen = thread.seen_from(side)
     if request.method == "GET":
-        mark_read(order, user, thread["last_id"])
-    urls = {"post_url": post_url, "read_url": read_url}
-    return render_to_string("conversation/thread.html", thread | urls, request)
+        mark_read(order, user, seen["last_id"])
+    context = {
+        "order": order,
+        "post_url": post_url,
+        "read_url": read_url,
+        "may_speak": may_speak(user, side),
+        "may_note": side == Side.DESK,
+        "last_public_id": thread.talk.last_id if thread.talk else None,
+        "most": settings.MESSAGE_MAX_LENGTH,
+        "request_key": uuid.uuid4(),
+    }
+    return render_to_string("conversation/thread.html", context | seen, request)
 
 
 def answer_to(request: HttpRequest, order: Order, back: str) -> HttpResponse:
@@ -101,9 +172,9 @@ def answer_to(request: HttpRequest, order: Order, back: str) -> HttpResponse:
         return HttpResponseRedirect(back)
     if not wants_json:
         return HttpResponseRedirect(back)
-    thread = thread_of(order, user)
-    mark_read(order, user, thread["last_id"])
-    return JsonResponse(described(thread) | {"request_key": str(uuid.uuid4())})
+    state = described(threads_of([order.pk])[order.pk], side_of(order, user))
+    mark_read(order, user, state["last"])
+    return JsonResponse(state | {"request_key": str(uuid.uuid4())})
 
 
 def note_reading(request: HttpRequest, order: Order) -> HttpResponse:
@@ -119,62 +190,14 @@ def leave_unanswered(order: Order, user: User, last_id: int) -> None:
     Conversation.objects.get(pk=order.pk).needs_no_answer(last_id)
 
 
-def thread_of(order: Order, user: User, *, whole: bool = False) -> dict[str, Any]:
-    """What conversation/thread.html shows to this user. Raises PermissionDenied."""
-    side = side_of(order, user)
-    found = Message.objects.filter(order=order).seen_from(side).select_related("author")
-    newest = list(found.order_by("-pk")[: None if whole else SHOWN + 1])
-    has_more = not whole and len(newest) > SHOWN
-    shown = [
-        Shown(message, name_of(message, order, side, user), message.author_id == user.pk)
-        for message in reversed(newest if whole else newest[:SHOWN])
-    ]
-    talk = Conversation.objects.filter(pk=order.pk).first()
-    is_desk = side == Side.DESK
-    if is_desk:
-        add_readers(shown, ReadMarker.objects.filter(conversation=order.pk).exclude(user=user))
+def described(thread: Thread, side: Side) -> dict[str, Any]:
+    """A conversation for a script that keeps a page fresh."""
+    seen = thread.seen_from(side)
     return {
-        "order": order,
-        "thread": shown,
-        "has_more": has_more,
-        "last_id": shown[-1].message.pk if shown else 0,
-        "may_speak": may_speak(user, side),
-        "may_note": is_desk,
-        "waiting_since": talk.waiting_since if talk and is_desk else None,
-        "last_public_id": talk.last_id if talk else None,
-        "most": settings.MESSAGE_MAX_LENGTH,
-        "request_key": uuid.uuid4(),
+        "messages": render_to_string("conversation/messages.html", seen),
+        "last": seen["last_id"],
+        "waiting": seen["waiting_since"] is not None,
     }
-
-
-def described(thread: dict[str, Any]) -> dict[str, Any]:
-    """A thread for a script that keeps a page fresh."""
-    return {
-        "messages": render_to_string("conversation/messages.html", thread),
-        "last": thread["last_id"],
-        "waiting": thread["waiting_since"] is not None,
-    }
-
-
-def name_of(message: Message, order: Order, side: Side, reader: User) -> str:
-    """Customers talk to the desk; whose login sits there is not theirs to know."""
-    if message.author_id == reader.pk:
-        return _("You")
-    if message.side == Side.CUSTOMER:
-        return str(order.customer) if side == Side.DESK else _("You")
-    return message.author.get_username() if side == Side.DESK else _("Booster Office")
-
-
-def add_readers(shown: list[Shown], markers: Iterable[ReadMarker]) -> None:
-    """Each marker at the last message that it covers and that is not its reader's own."""
-    for marker in markers.select_related("user").order_by("read_date"):  # type: ignore[attr-defined]
-        read = [
-            line
-            for line in shown
-            if line.message.pk <= marker.last_id and line.message.author_id != marker.user_id
-        ]
-        if read:
-            read[-1].readers.append(marker)
 
 
 def user_of(request: HttpRequest) -> User:

@@ -10,11 +10,20 @@ from django.urls import URLPattern, get_resolver
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from core.models import ChargeRecord, Customer, LedgerEntry, Order, OrderEvent, User
+from core.models import (
+    ChargeRecord,
+    Customer,
+    LedgerEntry,
+    Message,
+    Order,
+    OrderEvent,
+    ReadMarker,
+    User,
+)
 from core.ordering import Quote
 from tests.base import BACKEND, VIDEO, client_of
 
-OK, GO, NO, GONE, METHOD, VOID = 200, 302, 403, 404, 405, 410
+OK, DONE, GO, NO, GONE, METHOD, VOID = 200, 204, 302, 403, 404, 405, 410
 # What the owner, another customer, staff and a visitor get.
 OWN = (OK, OK, NO, GO)  # everybody their own
 ONE = (OK, GONE, NO, GO)  # one object of the owner's
@@ -29,6 +38,8 @@ PAGES = {
     "orders/quote/": (OWN, NEVER),
     "orders/{oid}/": (ONE, NEVER),
     "orders/{oid}/cancel/": (ONE, ACT),
+    "orders/{oid}/message/": (NEVER, ACT),
+    "orders/{oid}/read/": (NEVER, (DONE, GONE, NO, GO)),
     "balance/": (OWN, NEVER),
     "balance.csv": (OWN, NEVER),
     "password/": (OWN, OWN),
@@ -62,7 +73,7 @@ def with_login(customer: Customer) -> Customer:
 
 
 def everything() -> list:
-    models = (Customer, ChargeRecord, LedgerEntry, Order, OrderEvent)
+    models = (Customer, ChargeRecord, LedgerEntry, Order, OrderEvent, Message, ReadMarker)
     rows = [list(model.objects.order_by("pk").values()) for model in models]
     return [*rows, list(User.objects.order_by("pk").values("pk", "password", "is_active"))]
 

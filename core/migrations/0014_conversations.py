@@ -81,7 +81,6 @@ class Migration(migrations.Migration):
                 ('read_by_desk', models.PositiveIntegerField(default=0)),
                 ('waiting_since', models.DateTimeField(null=True, verbose_name='unanswered since')),
                 ('revision', models.PositiveIntegerField(default=0)),
-                ('public_revision', models.PositiveIntegerField(default=0)),
                 ('last', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.message', verbose_name='last message')),
             ],
             options={

@@ -12,15 +12,18 @@ written, so that within an order ids rise as messages become visible; "read up t
 import datetime
 import re
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from core import live
 from core.models.accounts import User
 from core.models.billing import AppendOnlyModel, AppendOnlyQuerySet
 from core.models.orders import Order
@@ -55,6 +58,14 @@ def may_speak(user: User, side: Side) -> bool:
 class MessageQuerySet(AppendOnlyQuerySet):
     def seen_from(self, side: Side) -> "MessageQuerySet":
         return self if side == Side.DESK else self.filter(internal=False)
+
+    def newest(self, orders: Sequence[int], most: int | None) -> "MessageQuerySet":
+        """The latest messages of each of these orders, the latest first; `most` of those that a
+        customer sees, and of notes as many again."""
+        kinds = [F("order"), F("internal")]
+        place = Window(RowNumber(), partition_by=kinds, order_by=F("pk").desc())
+        found = self.filter(order__in=orders).order_by("-pk")
+        return found if most is None else found.annotate(place=place).filter(place__lte=most)
 
     def say(
         self,
@@ -162,6 +173,9 @@ class Message(AppendOnlyModel):
     def __str__(self) -> str:
         return f"{self.order_id}: {self.get_side_display()}"
 
+    def is_seen_from(self, side: int) -> bool:
+        return side == Side.DESK or not self.internal
+
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
     def unanswered(self) -> "ConversationQuerySet":
@@ -170,8 +184,8 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
 
 
 class Conversation(models.Model):
-    """How an order's conversation stands. The revisions rise with every change of what the desk,
-    or the customer, may see of it."""
+    """How an order's conversation stands. `revision` rises with every change of what there is to
+    see of it, for either side."""
 
     order = models.OneToOneField(
         Order,
@@ -194,7 +208,6 @@ class Conversation(models.Model):
     read_by_desk = models.PositiveIntegerField(default=0)
     waiting_since = models.DateTimeField(_("unanswered since"), null=True)
     revision = models.PositiveIntegerField(default=0)
-    public_revision = models.PositiveIntegerField(default=0)
 
     objects = ConversationQuerySet.as_manager()
 
@@ -224,7 +237,6 @@ class Conversation(models.Model):
         """Take a new message in. The caller holds the row's lock."""
         self.revision += 1
         if not message.internal:
-            self.public_revision += 1
             self.last = message
             if message.side == Side.CUSTOMER:
                 self.said_by_customer += 1
@@ -233,11 +245,13 @@ class Conversation(models.Model):
                 self.said_by_desk += 1
                 self.waiting_since = None
         self.save()
+        live.announce()
 
     def needs_no_answer(self, last_id: int) -> None:
         """The customer's last word, which is this message, needs none. A later one asks again."""
         mine = Conversation.objects.filter(pk=self.pk, last=last_id)
         mine.exclude(waiting_since=None).update(waiting_since=None, revision=F("revision") + 1)
+        live.announce()
 
 
 class ReadMarker(models.Model):
@@ -279,10 +293,10 @@ def mark_read(order: Order, user: User, up_to: int) -> None:
         changes: dict[str, Any] = {"revision": talk.revision + 1}
         if side == Side.CUSTOMER:
             changes["read_by_customer"] = max(read, talk.read_by_customer)
-            changes["public_revision"] = talk.public_revision + 1
         elif may_speak(user, side):
             changes["read_by_desk"] = max(read, talk.read_by_desk)
         Conversation.objects.filter(pk=talk.pk).update(**changes)
+        live.announce()
 
 
 def plain(text: str) -> str:

@@ -9,13 +9,13 @@ from typing import Any
 from csp.decorators import csp_replace
 from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 
-from core.models import Customer, User
+from core.models import Customer, Order, User
 
 Page = Callable[..., HttpResponseBase]
 
@@ -60,3 +60,11 @@ def customer_of(user: User) -> Customer | None:
     if user.is_staff or not user.is_active:
         return None
     return Customer.objects.filter(user=user, active=True).first()
+
+
+def own_or_404(customer: Customer, oid: str) -> Order:
+    """An order of this customer; of others there is none."""
+    order = Order.objects.select_related("site").filter(customer=customer, oid=oid).first()
+    if order is None:
+        raise Http404
+    return order

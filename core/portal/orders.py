@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,7 +16,8 @@ from core.downloads import csv_answer
 from core.exporting import Column, csv_chunks, escaped, local_time, plain, refunded
 from core.models import Customer, Order, OrderError, Status, User
 from core.once import OVERTAKEN, TRIES
-from core.portal.access import customer_page
+from core.portal import conversation
+from core.portal.access import customer_page, own_or_404
 from core.portal.forms import OrderFilter, OrderForm
 from core.portal.paging import window
 from core.portal.receipt import receipt_of
@@ -34,19 +35,11 @@ def filtered(request: HttpRequest, customer: Customer) -> tuple[OrderFilter, Que
     return form, form.apply(Order.objects.filter(customer=customer))
 
 
-def own_or_404(customer: Customer, oid: str) -> Order:
-    """An order of this customer; of others there is none."""
-    order = Order.objects.select_related("site").filter(customer=customer, oid=oid).first()
-    if order is None:
-        raise Http404
-    return order
-
-
 @customer_page
 @require_safe
 def listed(request: HttpRequest, customer: Customer) -> HttpResponse:
     form, orders = filtered(request, customer)
-    page = window(orders, request.GET)
+    page = window(orders.select_related("conversation"), request.GET)
     context = {
         "customer": customer,
         "form": form,
@@ -84,7 +77,8 @@ def exported(request: HttpRequest, customer: Customer) -> HttpResponseBase:
 @require_safe
 def shown(request: HttpRequest, customer: Customer, oid: str) -> HttpResponse:
     order = own_or_404(customer, oid)
-    context = {"customer": customer, "order": order, **parts_of(order, customer)}
+    talk = conversation.section(request, order)
+    context = {"customer": customer, "order": order, "talk": talk, **parts_of(order, customer)}
     return render(request, "portal/order.html", context)
 
 
@@ -139,9 +133,15 @@ def added(request: HttpRequest, customer: Customer) -> HttpResponse:
                 raise
             customer.refresh_from_db()
         else:
-            messages.success(request, _("Thank you. The order is placed and paid."))
+            messages.success(request, thanks(order))
             return redirect("portal:order", order.oid)
     return new_page(request, customer, form)
+
+
+def thanks(order: Order) -> str:
+    if order.status == Status.AWAITING:
+        return _("Thank you. The order is paid; the desk looks at it before it begins.")
+    return _("Thank you. The order is placed and paid.")
 
 
 def initial_of(request: HttpRequest, customer: Customer) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def quoted(request: HttpRequest, customer: Customer) -> JsonResponse:
     """The quote for what has been typed so far."""
     form = QuoteForm(request.GET)
     form.is_valid()
-    return JsonResponse(form.answer_for(customer))
+    return JsonResponse(form.answer_for(customer, creator=user_of(request)))
 
 
 def row_of(order: Order) -> dict[str, Any]:
@@ -185,6 +185,7 @@ def row_of(order: Order) -> dict[str, Any]:
         "price": display.money(order.price),
         "refund": display.money(order.refunded) if order.refunded else "",
         "pace": display.pace(order),
+        "unread": conversation.unread(order),
     }
 
 
@@ -194,6 +195,7 @@ def parts_of(order: Order, customer: Customer) -> dict[str, Any]:
     return {
         "row": row_of(order),
         "state": STATES[order.status],
+        "declined": order.decline_reason if order.status == Status.CANCELED else "",
         "receipt": receipt_of(order),
         "steps": steps_of(order, customer.user_id or 0),
         "readings": [

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from core.portal import balance, entry, orders
+from core.portal import balance, conversation, entry, orders
 
 app_name = "portal"
 urlpatterns = [
@@ -12,6 +12,8 @@ urlpatterns = [
     path("orders/quote/", orders.quoted, name="quote"),
     path("orders/<slug:oid>/", orders.shown, name="order"),
     path("orders/<slug:oid>/cancel/", orders.canceled, name="order-cancel"),
+    path("orders/<slug:oid>/message/", conversation.said, name="order-message"),
+    path("orders/<slug:oid>/read/", conversation.read, name="order-read"),
     path("balance/", balance.listed, name="balance"),
     path("balance.csv", balance.exported, name="balance-csv"),
     path("password/", entry.changed_password, name="password"),

@@ -42,6 +42,9 @@
       cell.textContent = quote[cell.dataset.quoteOf] ?? "–";
     });
     showSite(quote.site);
+    const note = panel.querySelector("[data-quote-approval]");
+    note.textContent = quote.approval;
+    note.hidden = !quote.approval;
     const short = quote.balance_after !== null && Boolean(quote.errors.customer);
     panel.querySelector("[data-quote-of=balance_after]").classList.toggle("short", short);
     FIELDS.forEach((name) => showError(name, quote.errors[name]));
