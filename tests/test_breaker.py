@@ -57,7 +57,7 @@ def test_an_order_that_only_waits_for_its_counter_does_not_wait_for_the_breaker(
 def test_the_site_says_since_when_and_how_many_orders_wait(desk, order, breaker):
     for path in (f"site/{order.site_id}/change/", "site/"):
         shown = page(desk, path)
-        assert "1 orders wait." in shown
+        assert "Orders that wait: 1." in shown
         assert REASON in shown
 
 

@@ -21,7 +21,7 @@ def sending_state(site: Site) -> SafeString:
     return format_html(
         '{} <span class="desk-note">{} {}</span>',
         display.tag(_("held"), "bad"),
-        _("%(orders)s orders wait.") % {"orders": display.number(waiting)},
+        _("Orders that wait: %(orders)s.") % {"orders": display.number(waiting)},
         told(breaker),
     )
 

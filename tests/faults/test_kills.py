@@ -14,7 +14,7 @@ from tests.faults.trial import LONG, READY, Trial, must_fail, size
 from tests.office import KINDS, wait_for
 
 LEASE = 3.0
-CONSUMERS = 4
+CONSUMERS = size(3, 4)
 ALL = list(itertools.product(KINDS, [True, False]))
 
 
@@ -92,7 +92,7 @@ class Harm:
 def test_consumers_are_killed_and_frozen_and_every_play_arrives(trial, row, keys):
     trial.use_site(keys=keys, rate=800, connections=8, resend_percent=100)
     harm = Harm(trial)
-    trial.place_many(size(16, 1000), 300)
+    trial.place_many(size(12, 1000), 300)
     harm.go_on(kills=size(4, 200), stops=size(2, 60), pause=size(1, 2) / 2)
     trial.wait_for_the_end(size(60, 1200))
     verdict = trial.verdict()

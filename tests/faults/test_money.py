@@ -17,7 +17,7 @@ from core.auditing import differences
 from core.models import Customer, InsufficientBalanceError, LedgerEntry, Order
 from core.ordering import Quote
 from tests.faults.guards import take_away
-from tests.faults.trial import VIDEOS, Trial, size
+from tests.faults.trial import VIDEOS, Trial, on, size
 from tests.processes import Process
 
 BUYERS, AFFORDED, PRICE = 64, 10, Decimal("5.00")
@@ -74,6 +74,7 @@ def test_of_64_orders_at_once_on_a_balance_for_10_ten_are_placed(trial, row):
     assert list(differences()) == []
 
 
+@on("postgresql")
 def test_without_its_guard_the_balance_does_not_hold(trial, control):
     """The control: who looks at the balance first and then writes spends the same money again."""
     erin = trial.customer("erin", "50.00")
@@ -129,6 +130,7 @@ def staff(office):
     return User.objects.create_superuser("stella", password=PASSWORD).username
 
 
+@on("sqlite")
 def test_a_form_posted_ten_times_at_once_is_one_order_and_one_charge(trial, row, staff):
     web = trial.office.web()
     rounds = size(3, 50)
@@ -151,6 +153,7 @@ def test_a_form_posted_ten_times_at_once_is_one_order_and_one_charge(trial, row,
     assert (entries, list(differences())) == (rounds, [])
 
 
+@on("sqlite")
 def test_without_the_request_key_each_post_is_an_order(trial, control):
     """The control, on the level below: the video is another each time, as nothing else differs."""
     key = uuid.uuid4()

@@ -17,9 +17,9 @@ def test_rolling_restarts_lose_nothing_and_send_nothing_again(trial, row):
     consumers = [trial.consumer(lease=None, hurry=False, wait=False) for _ in range(2)]
     for consumer in consumers:
         consumer.wait_for_line(READY)
-    trial.place_many(size(12, 600), 400)
+    trial.place_many(size(6, 600), 400)
     slowest, restarts, statuses = 0.0, 0, set()
-    for _ in range(size(3, 60)):
+    for _ in range(size(2, 60)):
         time.sleep(size(1, 5))
         leaving = consumers.pop(0)
         began = time.monotonic()

@@ -129,6 +129,7 @@ class Trial:
             [sys.executable, "-m", "tests.faults.program", "run_huey", *args],
             name="consumer",
             ready=READY if wait else None,
+            timeout=120,  # many start at once, on a machine that may be busy
             env={**self.office.env, **bent, **env},
             cwd=ROOT,
         )
