@@ -4,7 +4,7 @@ Law 1: its state is a row that all hosts read. A run that fails without having s
 site itself. No answer: the site is down for everybody, and its orders wait without an attempt
 counted. An answer: the trouble is the order's own, unless another order failed just the same and
 none was sent well between them. One run at a time is let through as a probe; the first play that
-is received lets all go on.
+is received lets all go on. Whoever met the fault comes back to probe; the many others look rarely.
 """
 
 import logging
@@ -12,6 +12,7 @@ import random
 from datetime import timedelta
 from typing import Self
 
+from django.db import transaction
 from django.db.models.functions import Now
 
 from booster import verification
@@ -20,6 +21,9 @@ from core.models import Breaker, Order, Site, Status, breaker_of
 from core.models.breakers import FIRST_PROBE, LAST_PROBE
 
 logger = logging.getLogger(__name__)
+
+# An order that only waits looks again so late, as whoever met the fault may have been canceled.
+HELD_SECONDS = 180.0
 
 
 class Passage:
@@ -41,8 +45,7 @@ class Passage:
             return cls(site, is_probe=True)
         # What was read a moment ago may be over: whoever waits now would not be called any more.
         breaker.refresh_from_db()
-        wait = min(breaker.seconds_to_probe, LAST_PROBE)
-        return cls(site, jittered(wait) if breaker.is_open else 0.0)
+        return cls(site, jittered(HELD_SECONDS) if breaker.is_open else 0.0)
 
     def failed(self, order: Order, error: TemporaryError, *, sent_well: bool) -> float | None:
         """The run ended with `error`. In how many seconds to come again because the site is down,
@@ -68,17 +71,19 @@ class Passage:
     def succeeded(self) -> None:
         """Plays were received, or the site said why not: it is there, and all may go on."""
         breaker = breaker_of(self.site)
-        if breaker is None or breaker.is_clean or not breaker.close():
+        if breaker is None or breaker.is_clean:
             return
-        logger.info("site %s takes plays again", self.site)
         held = Order.objects.filter(
             site=self.site,
             status__in=(Status.PENDING, Status.RUNNING),
             lease_until__isnull=True,
             due__gt=Now(),
-            due__lte=Now() + timedelta(seconds=1.2 * LAST_PROBE),
+            due__lte=Now() + timedelta(seconds=1.2 * HELD_SECONDS),
         )
-        held.update(due=Now())
+        with transaction.atomic():
+            if breaker.close():
+                held.update(due=Now())
+                logger.info("site %s takes plays again", self.site)
 
     def _open(self, reason: str, retry_after: float | None) -> float:
         wait = retry_after or delay(0)

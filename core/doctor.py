@@ -125,10 +125,11 @@ def held() -> Finding:
 
 def sites() -> Finding:
     """Sites that do not answer: their orders wait and lose nothing, but somebody should know."""
-    down = Breaker.objects.filter(opened_at__isnull=False).select_related("site")
+    waiting = Order.objects.filter(status__in=(Status.PENDING, Status.RUNNING))
+    down = Breaker.objects.filter(opened_at__isnull=False, site__in=waiting.values("site"))
     told = [
         f"{breaker.site.name} for {_age(breaker.opened_at):.0f} s ({breaker.reason})"
-        for breaker in down.order_by("opened_at")
+        for breaker in down.select_related("site").order_by("opened_at")
     ]
     if not told:
         return Finding("sites", Level.OK, 0, "all take plays")

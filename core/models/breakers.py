@@ -10,7 +10,6 @@ from datetime import timedelta
 from django.db import models
 from django.db.models import F
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core.models.sites import Site
@@ -45,14 +44,6 @@ class Breaker(models.Model):
     @property
     def is_clean(self) -> bool:
         return self.opened_at is None and self.suspect is None
-
-    @property
-    def seconds_to_probe(self) -> float:
-        """By this host's clock: one that is wrong comes too early or a minute late, and no more."""
-        if self.probe_at is None:
-            return 0.0
-        left = (self.probe_at - timezone.now()).total_seconds()
-        return min(max(FIRST_PROBE / 2, left), LAST_PROBE)
 
     def take_probe(self) -> bool:
         """Whether this process is the one that may try now."""

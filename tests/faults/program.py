@@ -32,6 +32,7 @@ def hurry() -> None:
     delivery.Delivery._limits = lambda self: replace(limits(self), **soon)  # type: ignore[method-assign]
     delivery.BACK_OFF_SECONDS = (0.1, 1.0)
     breaker.FIRST_PROBE, breaker.LAST_PROBE = delivery.BACK_OFF_SECONDS
+    breaker.HELD_SECONDS = 1.0
     consumer.SWEEP_SECONDS = consumer.JITTER_SECONDS = tasks.GRACE = 1
 
 
