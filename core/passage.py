@@ -6,6 +6,7 @@ import datetime
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Prefetch, prefetch_related_objects
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -17,6 +18,7 @@ from core.models import FLOW, Order, OrderEvent, Status
 # Whom a page is for. Customers read of "the desk", never of staff, nor the reasons they wrote.
 DESK, CUSTOMER = "desk", "customer"
 NAME_LETTERS = 15
+STEPS = Prefetch("events", OrderEvent.objects.select_related("creator").order_by("pk"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def passage(order: Order, audience: str = CUSTOMER) -> dict[str, Any]:
 def passed(order: Order, audience: str) -> list[Passed]:
     """All steps so far, the first one first. An audience that is not the desk is a customer."""
     own_login = None if audience == DESK else order.customer.user_id
-    events = OrderEvent.objects.filter(order=order).select_related("creator").order_by("pk")
+    prefetch_related_objects([order], STEPS)  # does nothing where they are there already
     return [
         Passed(
             number,
@@ -75,7 +77,7 @@ def passed(order: Order, audience: str) -> list[Passed]:
             event.create_date,
             event.reason if audience == DESK else "",
         )
-        for number, event in enumerate(events, 1)
+        for number, event in enumerate(order.events.all(), 1)
     ]
 
 

@@ -78,7 +78,7 @@ class BulkJobAdmin(DeskAdmin):
     fields = readonly_fields = ("action",)
 
     class Media:
-        js = ("office/order-live.js",)
+        js = ("office/panel-live.js",)
 
     def get_urls(self) -> list[URLPattern]:
         return [

@@ -130,7 +130,7 @@ class ImportJobAdmin(DeskAdmin):
     fields = readonly_fields = ("file_name",)
 
     class Media:
-        js = ("office/order-live.js",)
+        js = ("office/panel-live.js",)
 
     def get_urls(self) -> list[URLPattern]:
         return [

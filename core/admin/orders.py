@@ -7,18 +7,17 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.template.loader import render_to_string
+from django.shortcuts import render
 from django.urls import URLPattern, reverse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core import display, ordering, resources
+from core.admin import order_page
 from core.admin.actions import BulkActionsAdmin
 from core.admin.approvals import ApprovalAdmin
 from core.admin.base import Button, ViewOnlyAdmin, staff
-from core.admin.breakers import why_it_waits
 from core.admin.conversations import ConversationOnOrder
 from core.admin.exchange import ExportAdmin
 from core.admin.imports import BulkImportAdmin
@@ -35,9 +34,6 @@ from core.models import (
 from core.once import OnceForm
 from core.ordering import Quote
 from core.quotes import QuoteForm, bundles_on_sale
-
-READINGS_SHOWN = 20
-ROWS_POLLED = 100
 
 
 class PlaysWidget(forms.NumberInput):
@@ -133,13 +129,15 @@ class OrderAdmin(
 
     class Media:
         css = {"all": ("office/flow.css", "office/conversation.css")}
-        js = ("office/order-form.js", "office/order-live.js", "office/conversation.js")
+        js = (
+            *("office/order-form.js", "office/order-chart.js", "office/order-live.js"),
+            "office/conversation.js",
+        )
 
     def get_urls(self) -> list[URLPattern]:
         own = [
             self.own_path("quote/", self.quote_view, "quote"),
-            self.own_path("progress/", self.rows_view, "rows"),
-            self.own_path("<int:pk>/progress/", self.progress_view, "progress"),
+            self.own_path("<int:pk>/buttons/", self.buttons_view, "buttons"),
         ]
         return own + super().get_urls()
 
@@ -198,7 +196,11 @@ class OrderAdmin(
                 "ask": cancel_reason_label(order),
             }
             found.append(self.post_button(order, "cancel", _("Cancel order"), **look))
-        if not order.is_final and order.status != Status.AWAITING and not is_worked_on(order):
+        if (
+            not order.is_final
+            and order.status != Status.AWAITING
+            and not order_page.is_worked_on(order)
+        ):
             look = {"tone": "warning", "confirm": _("Go on with this order now?")}
             found.append(self.post_button(order, "retry", _("Retry now"), **look))
         return found
@@ -225,43 +227,13 @@ class OrderAdmin(
     ) -> HttpResponse:
         order = kwargs.get("obj")
         if order is not None:
-            context["panel"] = panel_of(order)
-            context["is_final"] = order.is_final
+            context["page"] = order_page.page_of(order)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def progress_view(self, request: HttpRequest, pk: int) -> JsonResponse:
-        """The figures of one order, and the panel that shows them."""
-        order = self.seen_or_404(request, pk)
-        return JsonResponse(
-            {
-                "status": order.status,
-                "label": order.get_status_display(),
-                "final": order.is_final,
-                "count": order.count,
-                "done": order.done,
-                "percent": display.percent(order),
-                "panel": panel_of(order),
-                "buttons": render_to_string(
-                    "desk/buttons.html", {"buttons": self.buttons(request, order)}
-                ),
-            }
-        )
-
-    def rows_view(self, request: HttpRequest) -> JsonResponse:
-        """The moving cells of the list's rows `?ids=1,2,3`, in one query."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        asked = request.GET.get("ids", "").split(",")[:ROWS_POLLED]
-        ids = [int(pk) for pk in asked if pk.isascii() and pk.isdigit() and len(pk) < 19]
-        rows = {
-            str(order.pk): {
-                "progress": self.progress(order),
-                "state": self.state(order),
-                "final": order.is_final,
-            }
-            for order in Order.objects.filter(pk__in=ids)
-        }
-        return JsonResponse({"rows": rows})
+    def buttons_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What this user may do with the order now; asked for when the feed says it changed."""
+        buttons = self.buttons(request, self.seen_or_404(request, pk))
+        return render(request, "desk/buttons.html", {"buttons": buttons})
 
     # --- columns
 
@@ -349,70 +321,9 @@ def cancel_reason_label(order: Order) -> str:
     return _("Reason; the customer reads it") if order.status == Status.AWAITING else _("Reason")
 
 
-def is_worked_on(order: Order) -> bool:
-    return order.lease_until is not None and order.lease_until > timezone.now()
-
-
 def again_url(order: Order) -> str:
     again = {"customer": order.customer_id, "url": order.url, "count": order.count}
     if order.hours:
         again |= {"hours": order.hours, "by_day": "on" if order.by_day else ""}
     query = urlencode(again)
     return f"{reverse('admin:core_order_add')}?{query}"
-
-
-def panel_of(order: Order) -> str:
-    """What is known of an order's delivery, for its page and for every refresh of it."""
-    readings = order.readings.order_by("-id")[:READINGS_SHOWN]
-    return render_to_string(
-        "desk/order_panel.html",
-        {
-            "order": order,
-            "waits": why_it_waits(order),
-            "progress": display.progress_bar(order),
-            "state": display.status_tag(order),
-            "figures": figures_of(order),
-            "refund": refund_of(order),
-            "awaits_approval": order.status == Status.AWAITING,
-            "events": [
-                (event, display.step(event)) for event in order.events.select_related("creator")
-            ],
-            "readings": [
-                (reading.create_date, display.number(reading.views), display.number(reading.done))
-                for reading in readings
-            ],
-            "ledger": [
-                (entry, display.signed(entry.amount), display.money(entry.balance_after))
-                for entry in order.ledger.select_related("creator").order_by("id")
-            ],
-        },
-    )
-
-
-def figures_of(order: Order) -> list[tuple[str, str]]:
-    return [
-        (_("Views before"), display.number(order.old_view_count)),
-        (_("Views now"), display.number(order.view_count)),
-        (_("Rise"), display.number(order.rise)),
-        (_("Received"), display.number(order.done)),
-        (_("Refused"), display.number(order.failed)),
-        (_("Sent again"), display.number(order.resent)),
-        (_("Uncertain"), display.number(order.uncertain)),
-        (_("On the wire"), display.number(order.in_flight)),
-        (_("Runs"), display.number(order.fence)),
-        (_("Failed attempts"), display.number(order.attempts)),
-    ]
-
-
-def refund_of(order: Order) -> str:
-    """The arithmetic of what an ended order gave back; "" while it is open."""
-    if order.delivered is None:
-        return ""
-    if order.delivered == order.count:
-        return _("All was delivered; nothing is refunded.")
-    return _("%(price)s × %(undelivered)s undelivered ÷ %(count)s = %(refund)s refunded") % {
-        "price": display.money(order.price),
-        "undelivered": display.number(order.count - order.delivered),
-        "count": display.number(order.count),
-        "refund": display.money(order.refunded),
-    }

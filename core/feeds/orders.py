@@ -6,20 +6,22 @@ memo, no remark, no names of staff and no reason that was written for them.
 A page adds what only it shows by `also_render()`: a function of what was loaded, for one audience.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, OuterRef, Subquery
+from django.db.models import Count, OuterRef, Prefetch, Subquery
 from django.utils import timezone
 
 from core import display, live
 from core.feeds.pace import Paces
+from core.feeds.readings import Reading, Readings
 from core.live.sources import Admitted, Asked, Audience, numbers
 from core.models import LedgerEntry, Order, OrderEvent, Status
+from core.passage import STEPS
 
-# Nobody's progress is measured between two looks further apart.
+LEDGER = Prefetch("ledger", LedgerEntry.objects.select_related("creator").order_by("pk"))
+# The pace of these is measured.
 MOVING = (Status.RUNNING, Status.VERIFYING)
 EVENTS = (
     OrderEvent.objects.filter(order=OuterRef("pk"))
@@ -57,12 +59,12 @@ class OrderSource(live.Source):
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """An order with what its page shows of other tables."""
+    """An order with what its page shows of other tables: its names, events and ledger are in
+    memory."""
 
     order: Order
-    events: list[OrderEvent]
-    ledger: list[LedgerEntry]
-    speed: float | None  # plays a second now
+    readings: list[Reading]  # thinned, see core.feeds.readings
+    speed: float | None = None  # plays a second now, None where nobody has watched for a while
 
 
 Part = Callable[[Watched], dict[str, Any]]
@@ -79,31 +81,30 @@ class WholeOrder(OrderSource):
 
     def __init__(self) -> None:
         self.paces = Paces()
+        self.readings = Readings()
 
     def stamps(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
         rows = Order.objects.filter(pk__in=numbers(keys)).annotate(events_seen=Subquery(EVENTS))
         found = {}
-        for pk, status, *rest in rows.order_by().values_list(*ROW, "events_seen"):
-            done = rest[1] if status in MOVING else None
-            found[str(pk)] = (status, *rest, self.paces.look(pk, done))
-        self.paces.keep(set(found))
+        for pk, status, count, done, *rest in rows.order_by().values_list(*ROW, "events_seen"):
+            speed = self.paces.look(pk, done if status in MOVING else None)
+            found[str(pk)] = (status, count, done, *rest, speed)
         return found
+
+    def keep(self, keys: set[str]) -> None:
+        ids = set(numbers(keys))
+        self.paces.keep(ids)
+        self.readings.keep(ids)
 
     def load(self, keys: Sequence[str]) -> Mapping[str, Watched]:
         ids = numbers(keys)
-        events, ledger = defaultdict(list), defaultdict(list)
-        for event in OrderEvent.objects.filter(order__in=ids).select_related("creator"):
-            events[event.order_id].append(event)
-        for entry in LedgerEntry.objects.filter(order__in=ids).select_related("creator"):
-            ledger[entry.order_id].append(entry)
+        self.readings.load(ids)
         return {
-            str(order.pk): Watched(
-                order,
-                sorted(events[order.pk], key=lambda event: event.pk),
-                sorted(ledger[order.pk], key=lambda entry: entry.pk),
-                self.paces.speed(order.pk),
-            )
-            for order in Order.objects.filter(pk__in=ids).with_names()
+            str(order.pk): Watched(order, self.readings.of(order.pk), self.paces.speed(order.pk))
+            for order in Order.objects.filter(pk__in=ids)
+            .with_names()
+            .select_related("site__breaker")
+            .prefetch_related(STEPS, LEDGER)
         }
 
     def render(self, loaded: Watched, audience: Audience) -> dict[str, Any]:
@@ -114,6 +115,8 @@ class WholeOrder(OrderSource):
             "left_text": display.duration(left),
             "views_before": order.old_view_count,
             "views": order.view_count,
+            "curve": curve(loaded),
+            "now": point_now(order),
         }
         for part in _parts[audience]:
             data |= part(loaded)
@@ -124,7 +127,7 @@ class OrderRow(OrderSource):
     """A line of a list. `also` adds cells that a list draws itself, for staff."""
 
     prefix = "row"
-    also: "Callable[[Order], dict[str, Any]] | None" = None
+    also: Callable[[Order], dict[str, Any]] | None = None
 
     def stamps(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
         rows = Order.objects.filter(pk__in=numbers(keys)).order_by()
@@ -170,6 +173,30 @@ def seconds_left(watched: Watched) -> float | None:
     return round((order.count - order.done) / watched.speed)
 
 
+def point_now(order: Order) -> tuple[float, int] | None:
+    """Where the curve is by now: seconds since the order began, plays. The counter is read less
+    often than plays are noted."""
+    if order.start_date is None or order.is_final:
+        return None
+    elapsed = (timezone.now() - order.start_date).total_seconds()
+    return round(max(0.0, elapsed), 1), order.done
+
+
+def curve(watched: Watched) -> dict[str, Any] | None:
+    """Plays we sent and the rise of the site's counter, over the seconds since the order began."""
+    order = watched.order
+    if order.start_date is None:
+        return None
+    began, before = order.start_date, order.old_view_count or 0
+    points = [
+        (max(0.0, round((when - began).total_seconds(), 1)), done, views - before)
+        for when, views, done in watched.readings
+    ]
+    end = None if order.end_date is None else round((order.end_date - began).total_seconds(), 1)
+    return {"points": points, "began": began.timestamp(), "end": end}
+
+
+whole_order = WholeOrder()
 rows = OrderRow()
-live.register(WholeOrder())
+live.register(whole_order)
 live.register(rows)

@@ -36,6 +36,6 @@ class Paces:
             return None
         return float(f"{max(0, done - before) / (now - began):.2g}")
 
-    def keep(self, keys: set[str]) -> None:
+    def keep(self, ids: set[int]) -> None:
         """Forget all others."""
-        self._looks = {pk: looks for pk, looks in self._looks.items() if str(pk) in keys}
+        self._looks = {pk: looks for pk, looks in self._looks.items() if pk in ids}

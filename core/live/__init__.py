@@ -22,6 +22,7 @@ To show something live
    - `load(keys)`: what rendering needs, in a constant number of queries; for changed keys only.
    - `render(loaded, audience)`: a flat dict of JSON values, in the active language. No queries. A
      CUSTOMER gets no memo, no remark, no internal note.
+   - `keep(keys)`: nothing else is watched any more; for sources that remember.
 
    To add to what an order's own page gets: core.feeds.orders.also_render().
 

@@ -70,7 +70,7 @@ class Feed:
         self.bell = Bell()
         self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._viewers: dict[Viewer, Watching] = {}
-        self._new: set[Viewer] = set()
+        self._new: dict[Viewer, None] = {}  # who came or asks for something else, in order
         self._subjects: dict[str, Subject] = {}
         self._sources: Mapping[str, Source] = sources()
         self._posts: dict[Callable[..., object], list[Callable[[], None]]] = defaultdict(list)
@@ -160,22 +160,26 @@ class Feed:
         for name in watching.seen.keys() - wanted:
             part(viewer, watching.seen.pop(name))
         watching.asked = wanted
-        self._new.add(viewer)
+        self._new[viewer] = None
 
     def _forget(self, viewer: Viewer) -> None:
         watching = self._viewers.pop(viewer, None)
-        self._new.discard(viewer)
+        self._new.pop(viewer, None)
         for rendition in watching.seen.values() if watching else ():
             part(viewer, rendition)
 
     def _sweep(self, now: float) -> None:
         """Forget what nobody has come back to."""
+        left: set[Source] = set()
         for name, subject in list(self._subjects.items()):
             for reading, rendition in list(subject.renditions.items()):
                 if not rendition.viewers and now - rendition.alone_since >= LINGER:
                     del subject.renditions[reading]
             if not subject.renditions:
                 del self._subjects[name]
+                left.add(subject.source)
+        for source in left:
+            source.keep({one.key for one in self._subjects.values() if one.source is source})
 
     # Who may see what
 
@@ -193,7 +197,7 @@ class Feed:
         fresh: set[str] = set()
         for viewer, watching in asked.items():
             fresh |= self._let_see(viewer, watching, admitted)
-        self._new -= asked.keys()
+        self._new = {viewer: None for viewer in self._new if viewer not in asked}
         if fresh:
             self._look([self._subjects[name] for name in fresh])
 

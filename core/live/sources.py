@@ -34,6 +34,9 @@ class Source:
     def load(self, keys: Sequence[str]) -> Mapping[str, Any]:
         raise NotImplementedError
 
+    def keep(self, keys: set[str]) -> None:
+        """These are all that is watched from now on; for sources that remember."""
+
     def render(self, loaded: Any, audience: Audience) -> dict[str, Any]:
         raise NotImplementedError
 

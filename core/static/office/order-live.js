@@ -1,84 +1,70 @@
-/* Keeps the figures of open orders fresh, on an order's page and in the list, while they are seen. */
+/* What moves on an order's page and in the list of orders, by the change feed (live.js). */
 "use strict";
 document.addEventListener("DOMContentLoaded", () => {
-  const WAIT = 1500;
-  const WAIT_AFTER_TROUBLE = 10000;
-
-  const fetchJSON = async (url) => {
-    const answer = await fetch(url, { headers: { Accept: "application/json" } });
-    if (!answer.ok || answer.redirected) {
-      throw new Error("no figures: " + answer.status);
-    }
-    return answer.json();
-  };
-
-  /* Markup of the same origin, escaped by the server. What has not changed stays selectable. */
-  const shown = new Map();
+  /* Markup of the same origin, escaped by the server. A bar goes on from where it was. */
   const put = (element, html) => {
-    if (element && shown.get(element) !== html) {
-      element.innerHTML = html;
-      shown.set(element, html);
-    }
+    const bars = () => [...element.querySelectorAll(".desk-progress__bar > span")];
+    const widths = bars().map((bar) => bar.style.width);
+    element.innerHTML = html;
+    bars().forEach((bar, index) => {
+      const width = bar.style.width;
+      if (widths[index] && widths[index] !== width) {
+        bar.style.width = widths[index];
+        bar.getBoundingClientRect();
+        bar.style.width = width;
+      }
+    });
   };
 
-  /* `refresh` answers whether something is still open. */
-  const repeat = (refresh) => {
-    let timer = 0;
-    const soon = (wait) => {
-      window.clearTimeout(timer);
-      timer = window.setTimeout(run, wait);
-    };
-    const run = async () => {
-      if (document.hidden) {
-        return;
-      }
-      try {
-        if (await refresh()) {
-          soon(WAIT);
-        }
-      } catch {
-        soon(WAIT_AFTER_TROUBLE);
-      }
-    };
-    document.addEventListener("visibilitychange", () => soon(0));
-    soon(WAIT);
-  };
+  /* --- an order's page */
 
-  const panel = document.querySelector("[data-live-panel][data-open]");
-  if (panel) {
+  const page = document.querySelector("[data-order]");
+  if (page) {
+    const json = (id) => JSON.parse(document.getElementById(id).textContent);
     const tools = document.querySelector("[data-desk-tools]");
-    let open = true;
-    repeat(async () => {
-      if (open) {
-        const order = await fetchJSON(panel.dataset.livePanel);
-        put(panel, order.panel);
-        put(tools, order.buttons);
-        open = !order.final;
+    const chart = window.OrderChart(page.querySelector("[data-chart]"));
+    let doing = null;
+    chart.draw(json("order-curve"), null);
+
+    /* Buttons are each user's own, so they are not part of the feed. */
+    const refreshButtons = async () => {
+      const answer = await fetch(page.dataset.buttons);
+      if (answer.ok && !answer.redirected && tools) {
+        tools.innerHTML = await answer.text();
       }
-      return open;
+    };
+
+    window.Live.watch("order:" + page.dataset.order, (order, changed) => {
+      page.querySelectorAll("[data-section]").forEach((section) => {
+        const name = section.dataset.section;
+        if (changed.has(name)) {
+          put(section, order[name]);
+        }
+      });
+      chart.draw(order.curve, order.now);
+      if (doing !== null && doing !== order.doing) {
+        refreshButtons();
+      }
+      doing = order.doing;
     });
   }
 
-  const openRows = () => [...document.querySelectorAll("[data-live-progress][data-open]")];
-  if (openRows().length) {
-    const list = new URL("progress/", window.location.href.split("?")[0]);
-    repeat(async () => {
-      const ids = openRows().map((cell) => cell.dataset.liveProgress);
-      if (!ids.length) {
-        return false;
+  /* --- the list */
+
+  document.querySelectorAll("[data-live-progress][data-open]").forEach((progress) => {
+    const id = progress.dataset.liveProgress;
+    const state = document.querySelector(`[data-live-state="${id}"]`);
+    const stop = window.Live.watch("row:" + id, (order, changed) => {
+      if (changed.has("progress_cell")) {
+        put(progress, order.progress_cell);
       }
-      const { rows } = await fetchJSON(list + "?ids=" + ids.join(","));
-      Object.entries(rows).forEach(([id, row]) => {
-        const replace = (kind, html) => {
-          const cell = document.querySelector("[data-live-" + kind + '="' + id + '"]');
-          if (cell && cell.outerHTML !== html) {
-            cell.outerHTML = html;
-          }
-        };
-        replace("progress", row.progress);
-        replace("state", row.state);
-      });
-      return openRows().length > 0;
+      if (state && changed.has("state_cell")) {
+        put(state, order.state_cell);
+      }
+      if (order.final) {
+        delete progress.dataset.open;
+        window.setTimeout(() => stop(), 0);
+      }
     });
-  }
+  });
 });

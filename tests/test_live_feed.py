@@ -1,0 +1,186 @@
+"""The feed by hand, step by step: what it asks of the database and what it sends."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from core.feeds.orders import WholeOrder
+from core.feeds.readings import NEWEST, POINTS
+from core.live import feed as feeds
+from core.live.feed import Feed
+from core.live.renditions import CHANGES_KEPT, Rendition
+from core.live.viewers import Viewer
+from core.models import CounterReading, Order, Site, Status, User
+from tests.base import client_of
+
+
+@pytest.fixture
+def feed(monkeypatch):
+    monkeypatch.setattr(feeds, "MIN_BEAT", 0.0)
+    monkeypatch.setattr(feeds, "BEAT", 0.0)
+    return Feed()
+
+
+@pytest.fixture
+def orders(erin):
+    site = Site.objects.create(name="Harbour", origin="http://127.0.0.1:9")
+    return [
+        Order.objects.place(
+            customer=erin,
+            site=site,
+            video_id=str(number),
+            url=f"{site.origin}/videos/{number}",
+            count=10_000,
+            price=Decimal("0.01"),
+            creator=None,
+        )
+        for number in range(6)
+    ]
+
+
+def watch(feed: Feed, user: User, *subjects: str, language: str = "en") -> Viewer:
+    session = client_of(user).cookies["sessionid"].value
+    viewer = Viewer(session, lambda work, *args: work(*args))
+    viewer.ask(set(subjects), {})
+    feed.watch(viewer, subjects, language)
+    return viewer
+
+
+def news(viewer: Viewer) -> list[dict]:
+    return [json.loads(message) for message in viewer.news()]
+
+
+def move(order: Order, done: int) -> None:
+    Order.objects.filter(pk=order.pk).update(status=Status.RUNNING, reserved=done, done=done)
+
+
+def queries_of_a_beat(feed: Feed, order: Order, done: int) -> int:
+    move(order, done)
+    with CaptureQueriesContext(connection) as captured:
+        feed.step()
+    return len(captured)
+
+
+def test_a_beat_asks_as_much_for_sixty_viewers_as_for_one(feed, alice, bob, carol, orders):
+    subjects = [f"order:{order.pk}" for order in orders] + [f"row:{order.pk}" for order in orders]
+    viewers = [watch(feed, alice, *subjects)]
+    feed.step()
+    one = queries_of_a_beat(feed, orders[0], 100)
+    for user in (alice, bob, carol):
+        viewers += [watch(feed, user, *subjects) for _ in range(20)]
+    feed.step()
+    assert queries_of_a_beat(feed, orders[0], 200) == one
+    assert all(news(viewer) for viewer in viewers)
+
+
+def test_nothing_is_asked_when_nobody_watches(feed, alice, orders, monkeypatch):
+    monkeypatch.setattr(feeds, "LINGER", 0.0)
+    viewer = watch(feed, alice, f"order:{orders[0].pk}")
+    feed.step()
+    feed.leave(viewer)
+    feed.step()
+    with CaptureQueriesContext(connection) as captured:
+        feed.step()
+    assert len(captured) == 0
+
+
+def test_everybody_is_asked_again_in_a_constant_number_of_queries(
+    feed, alice, bob, carol, orders, monkeypatch
+):
+    subject = f"order:{orders[0].pk}"
+    watch(feed, bob, subject)
+    feed.step()
+    monkeypatch.setattr(feeds, "RECHECK", 0.0)
+    with CaptureQueriesContext(connection) as few:
+        feed.step()
+    for user in (alice, bob, carol):
+        for _ in range(10):
+            watch(feed, user, subject)
+    feed.step()
+    with CaptureQueriesContext(connection) as many:
+        feed.step()
+    assert len(many) == len(few)
+
+
+def test_a_text_is_rendered_once_for_all_who_read_the_language(feed, alice, orders, monkeypatch):
+    rendered = []
+    whole = WholeOrder.render
+    monkeypatch.setattr(
+        WholeOrder, "render", lambda *args: rendered.append(args[2]) or whole(*args)
+    )
+    for language in ("en", "en", "en", "zh-hans", "zh-hans"):
+        watch(feed, alice, f"order:{orders[0].pk}", language=language)
+    feed.step()
+    assert len(rendered) == 2
+
+
+def test_a_reader_that_falls_behind_gets_the_snapshot(feed, alice, orders):
+    viewer = watch(feed, alice, f"row:{orders[0].pk}")
+    feed.step()
+    assert [message["kind"] for message in news(viewer)] == ["snapshot"]
+    for done in range(1, CHANGES_KEPT + 5):
+        move(orders[0], done)
+        feed.step()
+    (late,) = news(viewer)
+    assert (late["kind"], late["data"]["done"]) == ("snapshot", CHANGES_KEPT + 4)
+
+
+def test_numbers_are_never_used_again_for_a_subject(feed, alice, orders, monkeypatch):
+    monkeypatch.setattr(feeds, "LINGER", 0.0)
+    subject = f"row:{orders[0].pk}"
+    seen = []
+    for done in (1, 2, 3):
+        viewer = watch(feed, alice, subject)
+        feed.step()
+        move(orders[0], done)
+        feed.step()
+        seen += [message["seq"] for message in news(viewer)]
+        feed.leave(viewer)
+        feed.step()
+    assert seen == sorted(set(seen))
+
+
+def test_too_many_viewers_of_one_user_are_turned_away(feed, alice, bob, orders, monkeypatch):
+    monkeypatch.setattr(feeds, "MOST_VIEWERS", 3)
+    subject = f"row:{orders[0].pk}"
+    viewers = [watch(feed, alice, subject) for _ in range(5)] + [watch(feed, bob, subject)]
+    feed.step()
+    assert [viewer.ended for viewer in viewers] == [None, None, None, 4429, 4429, None]
+
+
+def test_a_source_that_fails_does_not_stop_the_others(feed, alice, orders, monkeypatch, caplog):
+    monkeypatch.setattr(WholeOrder, "load", lambda *args: 1 / 0)
+    viewer = watch(feed, alice, f"order:{orders[0].pk}", f"row:{orders[0].pk}")
+    feed.step()
+    assert [message["subject"] for message in news(viewer)] == [f"row:{orders[0].pk}"]
+    assert "'order' failed" in caplog.text
+
+
+def test_changes_hold_what_differs_and_tell_what_is_gone():
+    rendition = Rendition("x", 7)
+    long = "long enough that two changes are shorter " * 10
+    rendition.update({"a": long, "b": [1, 2]})
+    assert not rendition.update({"a": long, "b": [1, 2]})
+    rendition.update({"a": long, "b": [1]})
+    rendition.update({"a": long})
+    assert rendition.state is not None
+    changes = [json.loads(text)["data"] for text in rendition.state.since(7)]
+    assert changes == [{"b": [1]}, {"b": None}]
+
+
+def test_an_order_with_many_readings_gives_a_curve_of_a_few(orders):
+    order = orders[0]
+    CounterReading.objects.bulk_create(
+        CounterReading(order=order, views=number, done=number) for number in range(3_000)
+    )
+    source = WholeOrder()
+    with CaptureQueriesContext(connection) as captured:
+        readings = source.load([str(order.pk)])[str(order.pk)].readings
+    assert len(captured) <= 5
+    assert POINTS <= len(readings) <= 2 * POINTS
+    assert [done for _, _, done in readings[-NEWEST:]] == list(range(2_980, 3_000))
+    CounterReading.objects.create(order=order, views=3_000, done=3_000)
+    assert source.load([str(order.pk)])[str(order.pk)].readings[-1][2] == 3_000
