@@ -9,10 +9,16 @@ from django.http.response import HttpResponseBase
 
 
 def csv_answer(request: HttpRequest, name: str, chunks: Iterator[bytes]) -> HttpResponseBase:
+    return file_answer(request, name, chunks, "text/csv")
+
+
+def file_answer(
+    request: HttpRequest, name: str, chunks: Iterator[bytes], content_type: str
+) -> HttpResponseBase:
     """A file to save, sent as it comes."""
     return StreamingHttpResponse(
         streamed(request, chunks),
-        content_type="text/csv",
+        content_type=content_type,
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 

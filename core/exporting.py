@@ -1,34 +1,39 @@
-"""Lists as CSV, streamed: as many rows as there are in the memory of a few, as fast as the database
-gives them.
+"""Lists as CSV and as workbooks, streamed: as many rows as there are in the memory of a few, as
+fast as the database gives them.
 
-What a resource of django-import-export says column by column is read here as plain values, in the
-same words; a model object a row is what its own export spends its time on.
+What a resource of django-import-export says column by column is written here by the database
+itself, in the same words (core.dbtext). PostgreSQL sends a CSV ready made (COPY); what SQLite
+answers goes to the CSV as it is.
 """
 
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
-from django.db.models import BooleanField, CharField, DateTimeField, Q, QuerySet, TextField
-from django.utils import timezone
+from django.db import connections
+from django.db.models import BooleanField, DateTimeField, IntegerField, Q, QuerySet
+from django.db.models import DecimalField as Decimals
 
-from core import money
-from core.formulas import FORMULA_STARTS, escape_formula
+from core import workbooks
+from core.dbtext import escaped, labelled, local_time, plain, prepare, refunded, text_of
 from core.models import Order
 
 ROWS = 2_000
+# COPY sends a row at a time.
+PIECE = 64_000
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A title, the values it is made of (paths of the ORM), and how."""
+    """A title, the values it is made of (paths of the ORM), and how the database says them. `kind`
+    is what a workbook takes the text for."""
 
     title: str
     paths: Sequence[str]
     text: Callable[..., Any]
+    kind: str = workbooks.TEXT
 
 
 def columns_of(resource: Any, names: Sequence[str]) -> list[Column]:
@@ -37,50 +42,30 @@ def columns_of(resource: Any, names: Sequence[str]) -> list[Column]:
 
 
 def column_of(model: Any, field: Any) -> Column:
-    path = field.attribute
+    path, title = field.attribute, field.column_name
     if path == "refunded":
-        return Column(field.column_name, ("price", "count", "delivered"), refunded)
+        paths = ("price", "count", "delivered")
+        return Column(title, paths, refunded, workbooks.NUMBER)
     if path.startswith("get_") and path.endswith("_display"):
         path = path.removeprefix("get_").removesuffix("_display")
-        labels = {value: str(label) for value, label in model._meta.get_field(path).flatchoices}
-        return Column(field.column_name, (path,), lambda value: labels.get(value, value))
-    return Column(field.column_name, (path,), renderer_of(model, path))
+        return Column(title, (path,), labelled(dict(model._meta.get_field(path).flatchoices)))
+    column = field_at(model, path)
+    return Column(title, (path,), text_of(column), kind_of(column))
 
 
-def renderer_of(model: Any, path: str) -> Callable[[Any], Any]:
+def field_at(model: Any, path: str) -> Any:
     *relations, name = path.split("__")
     for relation in relations:
         model = model._meta.get_field(relation).related_model
-    field = model._meta.get_field(name)
+    return model._meta.get_field(name)
+
+
+def kind_of(field: Any) -> str:
     if isinstance(field, DateTimeField):
-        return local_time
+        return workbooks.MOMENT
     if isinstance(field, BooleanField):
-        return lambda value: "1" if value else "0"
-    if isinstance(field, CharField | TextField):
-        return escaped
-    return plain
-
-
-def plain(value: Any) -> Any:
-    return value
-
-
-def local_time(value: Any) -> str:
-    """To the second; five times as fast as strftime()."""
-    return timezone.localtime(value).isoformat(" ", "seconds")[:19] if value else ""
-
-
-def escaped(value: str | None) -> str:
-    if not value or not value.startswith(FORMULA_STARTS):
-        return value or ""
-    return escape_formula(value)
-
-
-def refunded(price: Decimal, count: int, delivered: int | None) -> Decimal:
-    """As Order.refunded says it."""
-    if delivered is None:
-        return Decimal(0)
-    return money.refund_due(price, count, count - delivered)
+        return workbooks.YES_NO
+    return workbooks.NUMBER if isinstance(field, IntegerField | Decimals) else workbooks.TEXT
 
 
 def register_of(site_id: int) -> Iterator[bytes]:
@@ -106,13 +91,53 @@ def csv_chunks(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[bytes
     writer = csv.writer(buffer)
     buffer.write("\ufeff")
     writer.writerow([column.title for column in columns])
-    paths = list(dict.fromkeys(path for column in columns for path in column.paths))
-    makers = [(column.text, [paths.index(path) for path in column.paths]) for column in columns]
-    for number, row in enumerate(rows.values_list(*paths).iterator(chunk_size=ROWS), 1):
-        writer.writerow([text(*[row[place] for place in places]) for text, places in makers])
-        if number % ROWS == 0:
-            yield taken(buffer)
     yield taken(buffer)
+    if connections[rows.db].vendor == "postgresql":
+        yield from copied(rows, columns)
+        return
+    for block in blocks_of(rows, columns):
+        writer.writerows(block)
+        yield taken(buffer)
+
+
+def workbook_chunks(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[bytes]:
+    """The same as an Excel file; more rows than a sheet has go on in the next."""
+    titles = [column.title for column in columns]
+    kinds = [column.kind for column in columns]
+    return workbooks.workbook_chunks(titles, kinds, blocks_of(rows, columns))
+
+
+def copied(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[bytes]:
+    """PostgreSQL ends its lines as Unix does; everywhere else a CSV's end as RFC 4180 says."""
+    sql, params = statement_of(rows, columns)
+    lines, size = [], 0
+    with (
+        connections[rows.db].cursor() as cursor,
+        cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)", params) as stream,
+    ):
+        for line in stream:
+            lines.append(bytes(line)[:-1])
+            size += len(line)
+            if size > PIECE:
+                yield b"\r\n".join(lines) + b"\r\n"
+                lines, size = [], 0
+    if lines:
+        yield b"\r\n".join(lines) + b"\r\n"
+
+
+def blocks_of(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[Sequence[Sequence[Any]]]:
+    """Rows of text, a block at a time, through a cursor that the server holds."""
+    connection = connections[rows.db]
+    prepare(connection)
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(*statement_of(rows, columns))
+        while block := cursor.fetchmany(ROWS):
+            yield block
+
+
+def statement_of(rows: QuerySet[Any], columns: Sequence[Column]) -> tuple[str, Sequence[Any]]:
+    said = rows.values_list(*(column.text(*column.paths) for column in columns))
+    return said.query.get_compiler(rows.db).as_sql()
 
 
 def taken(buffer: io.StringIO) -> bytes:

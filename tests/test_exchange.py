@@ -3,16 +3,19 @@
 import asyncio
 import csv
 import io
+import random
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import openpyxl
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
-from core import exporting, resources
+from core import exporting, resources, workbooks
 from core.downloads import streamed
-from core.models import ChargeRecord, Customer, Order, Status
+from core.models import ChargeRecord, Customer, Order, Site, Status
 from core.ordering import adjust
 from tests.base import all_columns, client_of, sent_export
 
@@ -153,3 +156,58 @@ def test_a_sites_owner_gets_a_register_of_the_plays_to_subtract(desk, erin, site
         *("site", "video", "address", "order", "first play", "ended", "received", "uncertain")
     ]
     assert row == [site.origin, "1", order.url, order.oid, "", "", "9000", "9"]
+
+
+def test_both_databases_say_what_python_would(office, demo_site):
+    """Refunds to the cent, the office's clock and the words of a state, written by the database."""
+    site = Site.objects.create(name="Harbour", origin=demo_site.url)
+    erin = Customer.objects.create(username="erin", memo="\ttab", balance=Decimal("0.10"))
+    dice = random.Random(7)
+    orders = []
+    for row in range(300):
+        count = dice.randint(1, 40)
+        order = Order(oid=f"={row}", customer=erin, site=site, video_id=str(row), url="u")
+        order.count, order.price = count, Decimal(dice.randint(1, 999)).scaleb(-2)
+        order.unit_price = order.price / count
+        order.status, order.delivered = Status.PARTIAL, dice.choice([None, *range(count + 1)])
+        orders.append(order)
+    Order.objects.bulk_create(orders)
+    Order.objects.update(create_date=datetime(2026, 3, 28, 23, 59, 59, 999999, UTC))
+    columns = resources.OrderExport()
+    names = ("oid", "status", "refunded", "price", "create_date", "start_date")
+    with timezone.override("Asia/Shanghai"):
+        chosen = exporting.columns_of(columns, names)
+        stream = b"".join(exporting.csv_chunks(Order.objects.order_by("pk"), chosen))
+        workbook = b"".join(exporting.workbook_chunks(Order.objects.order_by("pk"), chosen))
+    assert list(csv.reader(io.StringIO(stream.decode("utf-8-sig"), newline="")))[1:] == [
+        [f"'={row}", "partial", str(order.refunded), str(order.price), "2026-03-29 07:59:59", ""]
+        for row, order in enumerate(orders)
+    ]
+    assert stream.count(b"\r\n") == 301
+    rows = openpyxl.load_workbook(io.BytesIO(workbook)).active.iter_rows(values_only=True)
+    assert next(rows) == names
+    assert next(rows)[3:] == (float(orders[0].price), datetime(2026, 3, 29, 7, 59, 59), None)
+
+
+def test_a_sheet_that_is_full_is_followed_by_another(monkeypatch):
+    monkeypatch.setattr(workbooks, "SHEET_ROWS", 4)
+    awkward = "a\x07b\r\n<&> _x0041_ \ufffe"
+    blocks = [[("1", awkward), ("2", None)], [("3.50", " c "), ("4", "d")], [("5", "e")]]
+    data = b"".join(workbooks.workbook_chunks(("n", "t"), ("number", "text"), blocks))
+    book = openpyxl.load_workbook(io.BytesIO(data))
+    assert [[list(row) for row in sheet.iter_rows(values_only=True)] for sheet in book] == [
+        [["n", "t"], [1, unescaped(awkward)], [2, None], [3.5, " c "]],
+        [["n", "t"], [4, "d"], [5, "e"]],
+    ]
+    assert list(openpyxl.load_workbook(io.BytesIO(empty_workbook())).active.values) == [("n",)]
+
+
+def unescaped(text: str) -> str:
+    """As openpyxl gives inline text back: with the names of signs that XML has no place for."""
+    for sign in "\x07\r\ufffe":
+        text = text.replace(sign, f"_x{ord(sign):04X}_")
+    return text.replace("_x0041_", "_x005F_x0041_")
+
+
+def empty_workbook() -> bytes:
+    return b"".join(workbooks.workbook_chunks(("n",), ("number",), []))

@@ -1,4 +1,4 @@
-"""Export on the desk: CSV and Excel, for those who may. CSV is streamed, whatever its length."""
+"""Export on the desk: CSV and Excel, for those who may, streamed whatever the length."""
 
 from typing import Any
 
@@ -9,8 +9,9 @@ from django.http.response import HttpResponseBase
 from import_export.admin import ExportMixin
 from import_export.formats.base_formats import CSV, XLSX
 
-from core.downloads import csv_answer
-from core.exporting import columns_of, csv_chunks
+from core import workbooks
+from core.downloads import csv_answer, file_answer
+from core.exporting import columns_of, csv_chunks, workbook_chunks
 
 
 class ExportAdmin(ExportMixin):
@@ -30,16 +31,14 @@ class ExportAdmin(ExportMixin):
         export_form: Any = None,
     ) -> HttpResponseBase:
         """The library joins the whole file in memory, a model object a row."""
-        if not isinstance(file_format, CSV):
-            answer: HttpResponseBase = super()._do_file_export(
-                file_format, request, queryset, export_form=export_form
-            )
-            return answer
         if not self.has_export_permission(request):
             raise PermissionDenied
         resource = self.choose_export_resource_class(export_form, request)()
         chosen = self.get_export_resource_fields_from_form(export_form)
         order = resource.get_export_order()
-        names = [name for name in order if chosen is None or name in chosen]
+        columns = columns_of(resource, [n for n in order if chosen is None or n in chosen])
         name = self.get_export_filename(request, queryset, file_format)
-        return csv_answer(request, name, csv_chunks(queryset, columns_of(resource, names)))
+        if isinstance(file_format, CSV):
+            return csv_answer(request, name, csv_chunks(queryset, columns))
+        chunks = workbook_chunks(queryset, columns)
+        return file_answer(request, name, chunks, workbooks.CONTENT_TYPE)

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from core import display
 from core.downloads import csv_answer
-from core.exporting import Column, csv_chunks, escaped, local_time, plain
+from core.exporting import Column, csv_chunks, escaped, labelled, local_time, plain
 from core.models import Customer, LedgerEntry
 from core.portal.access import customer_page
 from core.portal.paging import window
@@ -66,7 +66,7 @@ def exported(request: HttpRequest, customer: Customer) -> HttpResponseBase:
     kinds = {kind: str(words) for kind, words in WHAT.items()}
     columns = [
         Column(_("created"), ("create_date",), local_time),
-        Column(_("kind"), ("kind",), kinds.__getitem__),
+        Column(_("kind"), ("kind",), labelled(kinds)),
         Column(_("order number"), ("order__oid",), escaped),
         Column(_("amount"), ("amount",), plain),
         Column(_("balance after"), ("balance_after",), plain),

@@ -13,7 +13,15 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from core import display, ordering
 from core.downloads import csv_answer
-from core.exporting import Column, csv_chunks, escaped, local_time, plain, refunded
+from core.exporting import (
+    Column,
+    csv_chunks,
+    escaped,
+    labelled,
+    local_time,
+    plain,
+    refunded,
+)
 from core.models import Customer, Order, OrderError, Status, User
 from core.once import OVERTAKEN, TRIES
 from core.portal import conversation
@@ -59,7 +67,7 @@ def exported(request: HttpRequest, customer: Customer) -> HttpResponseBase:
     columns = [
         Column(_("order number"), ("oid",), escaped),
         Column(_("created"), ("create_date",), local_time),
-        Column(_("status"), ("status",), labels.__getitem__),
+        Column(_("status"), ("status",), labelled(labels)),
         Column(_("video address"), ("url",), escaped),
         Column(_("plays"), ("count",), plain),
         Column(_("price"), ("price",), plain),
