@@ -19,7 +19,7 @@ class CoreConfig(AppConfig):
         for module in ("accounts", "billing", "sites", "orders", "imports", "bulk"):
             import_module(f"core.admin.{module}")
         # What pages watch; a module registers its sources with core.live.
-        for module in ("orders", "messages"):
+        for module in ("orders", "messages", "desk"):
             import_module(f"core.feeds.{module}")
 
 

@@ -12,13 +12,16 @@ from typing import Any
 from core import flow
 
 # Pixels: lines of text in a box, the arrow's head, the number on a step.
-TITLE_LINE, NOTE_LINE = 16, 14
+TITLE_LINE, FIGURE_LINE, NOTE_LINE = 16, 24, 14
 HEAD_LENGTH, HEAD_WIDTH = 8, 3.5
 BADGE_HEIGHT, BADGE_LETTER = 16, 7.0
 # To the right where there is room, down on a phone. `letters` of a title fit into a box.
 WIDE = flow.Sizes(box=(132, 46), gap=106, lane=20, space=14, margin=16)
 NARROW = flow.Sizes(box=(46, 78), gap=50, lane=14, space=6, margin=8, down=True)
-LETTERS = {WIDE: 17, NARROW: 11}
+# With a figure in each box.
+WIDE_BOARD = flow.Sizes(box=(140, 70), gap=100, lane=18, space=14, margin=10)
+NARROW_BOARD = flow.Sizes(box=(70, 78), gap=46, lane=14, space=6, margin=8, down=True)
+LETTERS = {WIDE: 17, NARROW: 11, WIDE_BOARD: 18, NARROW_BOARD: 11}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Words:
     title: str
     kind: str = ""
     label: str = ""
+    figure: str = ""
     notes: tuple[str, ...] = ()
     badge: str = ""
     url: str = ""
@@ -90,12 +94,13 @@ def sketches(
     table: Mapping[Any, tuple[Any, ...]],
     node: Callable[[Any, bool], Words],
     step: Callable[[Any, Any, bool], Words],
+    shapes: tuple[flow.Sizes, flow.Sizes] = (WIDE, NARROW),
 ) -> tuple[Sketch, Sketch]:
     """The table drawn for a wide page and for a narrow one. `node` and `step` are asked for their
     words, the last argument is whether for the wide one. Quiet steps come first: what is drawn
     later lies above."""
     made = []
-    for shape, sizes in (("wide", WIDE), ("narrow", NARROW)):
+    for shape, sizes in zip(("wide", "narrow"), shapes, strict=True):
         drawing, wide = flow.draw(table, sizes), not sizes.down
         nodes = (_node(box, node(box.node, wide), LETTERS[sizes]) for box in drawing.boxes)
         steps = (_step(curve, step(curve.start, curve.end, wide)) for curve in drawing.curves)
@@ -106,13 +111,14 @@ def sketches(
 
 def _node(box: flow.Box, words: Words, letters: int) -> Node:
     x, middle = box.middle
-    titles = wrapped(words.label, letters)
-    y = middle - (TITLE_LINE * len(titles) + NOTE_LINE * len(words.notes)) / 2
-    texts = []
-    for kind, height, lines in (
-        ("title", TITLE_LINE, titles),
+    groups = (
+        ("title", TITLE_LINE, wrapped(words.label, letters)),
+        ("figure", FIGURE_LINE, [words.figure] if words.figure else []),
         ("note", NOTE_LINE, words.notes),
-    ):
+    )
+    y = middle - sum(height * len(lines) for _kind, height, lines in groups) / 2
+    texts = []
+    for kind, height, lines in groups:
         for line in lines:
             texts.append(Text(x, y + height - 4, line, kind))
             y += height

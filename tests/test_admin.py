@@ -153,17 +153,20 @@ def test_the_order_list_finds_an_order_by_its_number_customer_and_address(desk, 
 
 def test_the_home_page_sums_up_what_each_may_see(desk, alice, dave, order):
     Order.objects.filter(pk=order.pk).update(attention="The site redirects plays.")
-    page = desk.get("/admin/home/").context
-    assert page["takings"] == {"today": 20, "week": 20, "month": 20}
-    assert {line["label"]: line["count"] for line in page["by_status"]}["pending"] == 1
-    assert page["attention"] == [order]
-    assert [site.open_orders for site in page["sites"]] == [1]
-    for line in page["by_status"]:
-        assert desk.get(line["url"]).context["cl"].result_count == line["count"]
+    figures = desk.get("/admin/home/").context["figures"]
+    money = figures["money"]
+    assert (money["today"], money["week"], money["month"]) == (5, 5, 5)
+    assert (money["paid_today"], money["paid_month"]) == (20, 20)
+    standing = {line["status"]: line["count"] for line in figures["orders"]["lines"]}
+    assert standing == {status: int(status == Status.PENDING) for status in Status}
+    assert [line["oid"] for line in figures["attention"]["orders"]] == [order.oid]
+    assert figures["waiting_orders"] == {"remarks": 1, "awaiting": 0}
+    assert [site["orders"] for site in figures["sites"]["lines"]] == [1]
+    for status, count in standing.items():
+        listed = desk.get(f"/admin/core/order/?status__exact={status}").context["cl"]
+        assert listed.result_count == count
 
-    nothing = client_of(dave).get("/admin/home/").context
-    assert nothing["takings"] is None
-    assert nothing["by_status"] == nothing["attention"] == nothing["sites"] == []
+    assert client_of(dave).get("/admin/home/").context["figures"] == {}
 
 
 # An order's page

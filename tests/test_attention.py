@@ -8,7 +8,7 @@ from django.db import connection
 
 from booster import tasks
 from core import ordering
-from core.admin.site import SHOWN
+from core.dashboard import SHOWN
 from core.models import Customer, LedgerEntry, Order, OrderError, Status
 from core.ordering import Quote
 from tests.base import VIDEO, client_of, messages_of
@@ -38,7 +38,8 @@ def change_page(order: Order) -> str:
 def listed(desk) -> list[Order]:
     """What the list's filter and the home page show, which is the same."""
     in_list = list(desk.get("/admin/core/order/?attention=1").context["cl"].queryset)
-    assert desk.get("/admin/home/").context["attention"] == in_list
+    home = desk.get("/admin/home/").context["figures"]["attention"]["orders"]
+    assert [line["pk"] for line in home] == [order.pk for order in in_list]
     return in_list
 
 
@@ -81,10 +82,11 @@ def test_the_home_page_leads_to_those_it_has_no_room_for(desk, erin, site):
             creator=None,
         )
     Order.objects.exclude(video_id="0").update(attention=REMARK)
-    assert link not in desk.get("/admin/home/").content.decode()
+    assert not desk.get("/admin/home/").context["figures"]["attention"]["more"]
     Order.objects.update(attention=REMARK)
     home = desk.get("/admin/home/")
-    assert len(home.context["attention"]) == SHOWN
+    attention = home.context["figures"]["attention"]
+    assert len(attention["orders"]) == SHOWN and attention["more"]
     assert link in home.content.decode()
 
 

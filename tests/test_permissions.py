@@ -39,6 +39,7 @@ OK, DONE, NO, METHOD, GO, GONE = 200, 204, 403, 405, 302, 404
 PAGES = {
     "/admin/": ((OK, OK, OK, OK), (OK, OK, OK, OK)),
     "/admin/home/": ((OK, OK, OK, OK), (OK, OK, OK, OK)),
+    "/admin/board/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/order/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/order/add/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
     "/admin/core/order/{order}/change/": ((OK, OK, OK, NO), (GO, GO, NO, NO)),

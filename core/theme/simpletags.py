@@ -51,7 +51,8 @@ def load_message(context: Context) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def menus(context: Context) -> SafeString:
-    """The menu: the models of SIMPLEUI_ICON that this user may see, one line each.
+    """The menu: the site's own pages and the models of SIMPLEUI_ICON that this user may see, one
+    line each.
 
     `app_list` comes from the admin site, which has asked for the permissions.
     """
@@ -65,6 +66,7 @@ def menus(context: Context) -> SafeString:
         for name, icon in settings.SIMPLEUI_ICON.items()
         if name in models
     ]
+    lines = [*(context.get("pages") or ()), *lines]
     return format_html("<script>var menus = {};</script>", script_json(lines))
 
 

@@ -30,20 +30,19 @@
     }
   });
 
-  // A link to another page of the desk opens in a tab of its own.
-  document.querySelectorAll('a[data-tab]').forEach((link) => {
-    link.addEventListener('click', (event) => {
-      const desk = window.parent !== window && window.parent.app;
-      if (desk && !event.ctrlKey && !event.metaKey) {
-        event.preventDefault();
-        desk.openTab({
-          eid: link.getAttribute('href'),
-          url: link.getAttribute('href'),
-          name: link.dataset.tab,
-          icon: 'far fa-file',
-          breadcrumbs: [{name: link.dataset.tab, icon: 'far fa-file'}],
-        });
-      }
-    });
+  // A link to another page of the desk opens in a tab of its own; links may come and go.
+  document.addEventListener('click', (event) => {
+    const link = event.target.closest('a[data-tab]');
+    const desk = link && window.parent !== window && window.parent.app;
+    if (desk && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      desk.openTab({
+        eid: link.getAttribute('href'),
+        url: link.getAttribute('href'),
+        name: link.dataset.tab,
+        icon: 'far fa-file',
+        breadcrumbs: [{name: link.dataset.tab, icon: 'far fa-file'}],
+      });
+    }
   });
 })();

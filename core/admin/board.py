@@ -1,0 +1,33 @@
+"""Pages of the desk that belong to no model: the board."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from core import board, rollups
+
+PERMISSION = "core.view_order"
+
+
+def pages(request: HttpRequest) -> list[dict[str, Any]]:
+    """Lines of the menu, for who may see what they show."""
+    if not request.user.has_perm(PERMISSION):
+        return []
+    name, icon = _("Board"), "fas fa-project-diagram"
+    crumbs = [{"name": name, "icon": icon}]
+    url = reverse("admin:board")
+    return [{"eid": "board", "name": name, "icon": icon, "url": url, "breadcrumbs": crumbs}]
+
+
+def board_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    if not request.user.has_perm(PERMISSION):
+        raise PermissionDenied
+    try:
+        context["board"] = board.drawn(board.look())
+    except rollups.NotCountedYet:
+        context["counting"] = True
+    return TemplateResponse(request, "dashboard/board.html", context | {"title": _("Board")})

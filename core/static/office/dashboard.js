@@ -1,0 +1,62 @@
+/* The home page's parts and the board's figures, moved by the change feed. */
+"use strict";
+{
+  const MOVED_MS = 1500;
+
+  /* Markup of the same origin, escaped by the server. A part that holds the focus keeps it. */
+  document.querySelectorAll("[data-live-part]").forEach((part) => {
+    let shown = null;
+    window.Live.watch("dashboard:" + part.dataset.livePart, ({ html }) => {
+      const focused = part.contains(document.activeElement) && document.activeElement;
+      const address = focused && focused.getAttribute("href");
+      if (html === shown) {
+        return;
+      }
+      shown = html;
+      part.innerHTML = html;
+      const again = address && part.querySelector('a[href="' + CSS.escape(address) + '"]');
+      if (again) {
+        again.focus();
+      }
+    });
+  });
+
+  const board = document.querySelector("[data-live-board]");
+
+  const say = (element, text) => {
+    if (element && element.textContent !== text) {
+      element.textContent = text;
+    }
+  };
+
+  const show = (node, words, note) => {
+    const figure = node.querySelector(".flow-node__figure");
+    const moved = figure.textContent !== words.figure;
+    say(figure, words.figure);
+    say(node.querySelector(".flow-node__note"), note);
+    say(node.querySelector("title"), words.title);
+    node.setAttribute("aria-label", words.title);
+    node.classList.toggle("flow-node--full", words.full);
+    if (moved) {
+      node.classList.add("flow-node--moved");
+      window.setTimeout(() => node.classList.remove("flow-node--moved"), MOVED_MS);
+    }
+  };
+
+  if (board) {
+    const items = [...board.querySelectorAll(".flow-list li")];
+    const order = [...board.querySelectorAll(".flow-drawing--wide [data-node]")];
+    window.Live.watch("board", (data, changed) => {
+      changed.forEach((status) => {
+        const at = '[data-node="' + CSS.escape(status) + '"]';
+        board.querySelectorAll(".flow-drawing--wide " + at).forEach((node) => {
+          show(node, data[status], data[status].wide);
+          say(items[order.indexOf(node)], data[status].title);
+        });
+        board.querySelectorAll(".flow-drawing--narrow " + at).forEach((node) => {
+          show(node, data[status], data[status].narrow);
+        });
+      });
+    });
+  }
+}

@@ -1,0 +1,171 @@
+"""The home page and the board: figures that are right, quick, and only for who may see them."""
+
+import re
+from decimal import Decimal
+from xml.etree import ElementTree
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import translation
+
+from core import board, charts, dashboard, display, rollups
+from core.feeds.desk import BoardSource, DashboardSource
+from core.live import Audience
+from core.models import Breaker, ChargeRecord, Customer, Order, Site, Status, User
+from tests.base import client_of, new_staff
+from tests.plans import assert_no_table_is_read_whole
+
+PAGES = ("/admin/home/", "/admin/board/")
+
+
+@pytest.fixture
+def shop(db):
+    rollups._kept_days.cache_clear()
+    erin = Customer.objects.create(username="erin")
+    ChargeRecord.objects.create(customer=erin, amount=Decimal(100))
+    return erin, Site.objects.create(name="Harbour", origin="http://127.0.0.1:9")
+
+
+def place(shop, video: str) -> Order:
+    return Order.objects.place(
+        customer=shop[0],
+        site=shop[1],
+        video_id=video,
+        url=f"http://127.0.0.1:9/videos/{video}",
+        count=10_000,
+        price=Decimal("5.00"),
+        creator=None,
+    )
+
+
+def staff_who_may(*codenames: str) -> User:
+    user = new_staff("-".join(codenames) or "nobody")
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    return User.objects.get(pk=user.pk)
+
+
+def test_takings_are_charges_less_refunds_and_top_ups_stand_apart(shop):
+    place(shop, "1")
+    place(shop, "2").settle(Status.CANCELED, 4000)
+    money = dashboard.money()
+    assert money["today"] == money["week"] == money["month"] == Decimal("7.00")
+    assert money["paid_today"] == Decimal("100.00")
+
+
+def test_the_board_counts_open_orders_now_and_ended_ones_of_today(shop):
+    place(shop, "1")
+    place(shop, "2").begin()
+    place(shop, "3").settle(Status.CANCELED, 0)
+    standing = dashboard.standing()
+    assert standing[Status.PENDING] == (1, 0) == standing[Status.RUNNING]
+    assert standing[Status.CANCELED] == (1, 1)
+    assert sum(now for now, _week in standing.values()) == 3
+
+
+PERMISSIONS = [
+    ("view_ledgerentry", {"money"}),
+    ("view_site", {"sites"}),
+    ("view_importjob", {"waiting_imports"}),
+    (
+        "view_order",
+        {"plays", "machinery", "waiting_orders", "waiting_customers", "orders", "attention"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("codename", "names"), PERMISSIONS)
+def test_each_figure_is_for_who_may_see_the_model_behind_it(shop, codename, names):
+    user = staff_who_may(codename)
+    assert set(client_of(user).get("/admin/home/").context["figures"]) == names
+    source = DashboardSource()
+    asked = [(user, part.name) for part in dashboard.PARTS]
+    assert {key for _pk, key in source.admit(asked)} == names
+    may = codename == "view_order"
+    assert client_of(user).get("/admin/board/").status_code == (200 if may else 403)
+    assert bool(BoardSource().admit([(user, "")])) is may
+    menu = client_of(user).get("/admin/").content.decode()
+    assert ("/admin/board/" in menu) is may
+
+
+def test_nobody_but_staff_watches_figures(shop):
+    customer = staff_who_may("view_order", "view_ledgerentry")
+    customer.is_staff = False
+    assert DashboardSource().admit([(customer, part.name) for part in dashboard.PARTS]) == {}
+    assert BoardSource().admit([(customer, "")]) == {}
+
+
+def test_the_pages_stay_on_indexes(office, django_user_model):
+    rollups._kept_days.cache_clear()
+    erin = Customer.objects.create(username="erin")
+    ChargeRecord.objects.create(customer=erin, amount=Decimal(100))
+    site = Site.objects.create(name="Harbour", origin="http://127.0.0.1:9")
+    place((erin, site), "1")
+    place((erin, site), "2").settle(Status.CANCELED, 0)
+    with CaptureQueriesContext(connection) as queries:
+        for part in dashboard.PARTS:
+            part.rendered(part.look())
+        board.drawn(board.look())
+    assert_no_table_is_read_whole(queries)
+
+
+def test_a_site_that_does_not_answer_is_shown_as_such(shop):
+    Breaker.objects.create(site=shop[1]).open("it timed out", 2)
+    (line,) = dashboard.sites()["lines"]
+    assert line["down"] is not None
+    assert "does not answer since" in dashboard.PARTS[-1].rendered(dashboard.sites())
+
+
+def test_every_node_of_the_board_leads_to_its_list(shop, alice):
+    place(shop, "1")
+    desk = client_of(alice)
+    page = desk.get("/admin/board/").content.decode()
+    links = re.findall(r'<a href="([^"]+)" class="flow-node[^"]*" data-node="(\d+)"', page)
+    assert len(links) == 2 * len(Status)
+    for url, status in links:
+        shown = desk.get(url).context["cl"].result_count
+        assert shown == (1 if int(status) == Status.PENDING else 0)
+
+
+def test_the_feed_says_what_the_page_says(shop):
+    place(shop, "1")
+    source = BoardSource()
+    data = source.render(source.load([""])[""], Audience.STAFF)
+    assert set(data) == {str(status.value) for status in Status}
+    assert data["1"]["figure"] == "1" and data["1"]["full"]
+    parts = DashboardSource()
+    for part in dashboard.PARTS:
+        rendered = parts.render(parts.load([part.name])[part.name], Audience.STAFF)
+        assert rendered["html"] == part.rendered(part.look())
+
+
+def test_a_look_is_taken_once_for_many_viewers(shop, django_assert_max_num_queries):
+    source = BoardSource()
+    source.stamps([""])
+    with django_assert_max_num_queries(0):
+        for _ in range(20):
+            source.stamps([""])
+            source.load([""])
+
+
+def test_charts_bring_no_script_and_no_style_and_say_what_each_bar_is():
+    points = tuple((f"11-{day:02}", float(day), f"day {day}: <{day}>") for day in range(1, 31))
+    for draw in (charts.bars, charts.line):
+        drawn = draw(points, display.number)
+        assert not re.search(r"<script|<style|style=|\son\w+=|http://www.w3.org/1999/xlink", drawn)
+        root = ElementTree.fromstring(f"<div>{drawn}</div>")
+        assert [svg.get("class").split()[1] for svg in root] == ["chart--wide", "chart--narrow"]
+    titles = [
+        title.text
+        for title in ElementTree.fromstring(f"<p>{charts.bars(points, display.number)}</p>").iter()
+        if title.tag.endswith("title")
+    ]
+    assert titles == 2 * [f"day {day}: <{day}>" for day in range(1, 31)]
+
+
+def test_the_home_page_speaks_chinese(shop, alice):
+    place(shop, "1")
+    with translation.override("zh-hans"):
+        html = dashboard.PARTS[0].rendered(dashboard.money())
+    assert "营业额" in html and "Takings" not in html
