@@ -10,15 +10,30 @@ from django.db import connection, models, transaction
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
 
-
 PIECE = 3  # letters; what is shorter is in no index
-# More pieces find no fewer orders to speak of and take longer.
+# So many are enough to begin with: more of them take longer and hardly find less.
 PIECES = 3
 BATCH = 5_000
 # So few are read as fast as they are found, and an index made of crumbs is slow.
 WORTH_A_BATCH = 1_000
 
-INDEXED = "SELECT coalesce(max(id), 0) FROM core_order_address_docsize"
+# The orders since the last one that is in the index, and those that the index has.
+SINCE = "id > (SELECT coalesce(max(id), 0) FROM core_order_address_docsize)"
+CANDIDATES = f"""
+    SELECT * FROM (
+        SELECT rowid FROM core_order_address WHERE core_order_address MATCH %s
+        ORDER BY rowid DESC LIMIT %s
+    ) UNION ALL SELECT id FROM core_order WHERE {SINCE}
+"""  # noqa: S608
+MORE = (
+    "SELECT count(*) FROM (SELECT 1 FROM core_order_address "
+    "WHERE core_order_address MATCH %s LIMIT %s)"
+)
+WAITING = f"SELECT count(*) FROM (SELECT 1 FROM core_order WHERE {SINCE} LIMIT %s)"  # noqa: S608
+TAKE = f"""
+    INSERT INTO core_order_address (rowid, url)
+    SELECT id, url FROM core_order WHERE {SINCE} ORDER BY id LIMIT %s
+"""  # noqa: S608
 
 
 def containing(part: str, newest: int | None = None) -> Q | None:
@@ -29,27 +44,29 @@ def containing(part: str, newest: int | None = None) -> Q | None:
     found = Q(url__icontains=part)
     if connection.vendor == "postgresql":
         return found
-    limit = -1 if newest is None else newest
-    return found & Q(
-        pk__in=RawSQL(
-            "SELECT * FROM (SELECT rowid FROM core_order_address "
-            "WHERE core_order_address MATCH %s ORDER BY rowid DESC LIMIT %s) "
-            f"UNION ALL SELECT id FROM core_order WHERE id > ({INDEXED})",  # noqa: S608
-            [" AND ".join(map(quoted, telling_pieces(part))), limit],
-            output_field=models.BigAutoField(),
-        )
-    )
+    pieces = telling_pieces(part)
+    match, limit = matching(pieces[-PIECES:]), -1
+    if newest is not None and are_more(match, newest):
+        match, limit = matching(pieces), newest
+    candidates = RawSQL(CANDIDATES, [match, limit], output_field=models.BigAutoField())  # noqa: S611
+    return found & Q(pk__in=candidates)
+
+
+def are_more(match: str, number: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(MORE, [match, number + 1])
+        return bool(cursor.fetchone()[0] > number)
+
+
+def matching(pieces: list[str]) -> str:
+    """As FTS5 wants it."""
+    return " AND ".join('"' + piece.replace('"', '""') + '"' for piece in pieces)
 
 
 def telling_pieces(part: str) -> list[str]:
-    """The pieces that few addresses have: those with digits, and the end rather than the start."""
+    """Those that few addresses have last: those with digits, and the end rather than the start."""
     last = {part[at : at + PIECE]: at for at in range(len(part) - PIECE + 1)}
-    ranked = sorted(last, key=lambda piece: (any(map(str.isdigit, piece)), last[piece]))
-    return ranked[-PIECES:]
-
-
-def quoted(piece: str) -> str:
-    return '"' + piece.replace('"', '""') + '"'
+    return sorted(last, key=lambda piece: (any(map(str.isdigit, piece)), last[piece]))
 
 
 def catch_up(batches: int | None = 20) -> int:
@@ -67,17 +84,10 @@ def catch_up(batches: int | None = 20) -> int:
 
 def _next_batch() -> int:
     with connection.cursor() as cursor:
-        waiting = f"SELECT 1 FROM core_order WHERE id > ({INDEXED}) LIMIT {WORTH_A_BATCH}"  # noqa: S608
-        cursor.execute(f"SELECT count(*) FROM ({waiting})")  # noqa: S608
+        cursor.execute(WAITING, [WORTH_A_BATCH])
         if cursor.fetchone()[0] < WORTH_A_BATCH:
             return 0
         # Each in a transaction of its own: others want to write as well.
         with transaction.atomic():
-            cursor.execute(
-                "INSERT INTO core_order_address (rowid, url) "
-                f"SELECT id, url FROM core_order WHERE id > ({INDEXED}) "  # noqa: S608
-                f"ORDER BY id LIMIT {BATCH}"
-            )
+            cursor.execute(TAKE, [BATCH])
             return int(cursor.rowcount)
-
-

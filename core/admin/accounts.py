@@ -20,6 +20,7 @@ from core.admin.base import Button, DeskAdmin, list_url, staff
 from core.admin.exchange import ExportAdmin
 from core.admin.imports import BulkImportAdmin
 from core.admin.invitations import InvitingAdmin
+from core.admin.search import Beginning, IndexedSearch
 from core.models import Administrator, BulkJob, Customer, ImportJob, Order, User
 
 RIGHTS = ("is_staff", "is_superuser", "groups")
@@ -106,7 +107,7 @@ class AdministratorAdmin(UserAdmin):
 
 
 @admin.register(Customer)
-class CustomerAdmin(BulkImportAdmin, ExportAdmin, BulkActionsAdmin, InvitingAdmin):
+class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmin, InvitingAdmin):
     bulk_actions = (BulkJob.Action.TOP_UP, BulkJob.Action.ACTIVATE, BulkJob.Action.DEACTIVATE)
     import_kind = ImportJob.Kind.CUSTOMERS
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
@@ -118,6 +119,11 @@ class CustomerAdmin(BulkImportAdmin, ExportAdmin, BulkActionsAdmin, InvitingAdmi
     list_select_related = ("creator",)
     list_filter = ("active",)
     search_fields = ("username", "mobile")
+    search_help_text = gettext_lazy("Start of a username or of a mobile number")
+    finders = (Beginning("username"), Beginning("mobile"))
+    # No index of balances: each order would have to move its customer in it.
+    sortable_by = ("username", "mobile", "create_date")
+    autocomplete_ordering = ("username",)
     date_hierarchy = "create_date"
     autocomplete_fields = ("user",)
     readonly_fields = ("shown_balance", "creator", "create_date", "invited")

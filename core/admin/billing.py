@@ -7,15 +7,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from core import display, money, resources
-from core.admin.base import DeskAdmin, staff
+from core.admin.base import DeskAdmin, row_url, staff
 from core.admin.exchange import ExportAdmin
 from core.admin.imports import BulkImportAdmin
 from core.admin.once import OnceAdmin
+from core.admin.search import Beginning, Exact, IndexedSearch
 from core.models import ChargeRecord, ImportJob, LedgerEntry, PricePolicy
 from core.once import OnceForm
 from core.ordering import adjust, balance_error
@@ -51,7 +51,7 @@ class BookAdmin(ExportAdmin, OnceAdmin):
 
     @admin.display(description=_("customer"), ordering="customer__username")
     def customer_link(self, row: Any) -> SafeString:
-        url = reverse("admin:core_customer_change", args=[row.customer_id])
+        url = row_url("customer", row.customer_id)
         return display.link(url, row.customer)
 
 
@@ -60,13 +60,16 @@ class ChargeForm(OnceForm):
 
 
 @admin.register(ChargeRecord)
-class ChargeRecordAdmin(BulkImportAdmin, BookAdmin):
+class ChargeRecordAdmin(IndexedSearch, BulkImportAdmin, BookAdmin):
     import_kind = ImportJob.Kind.CHARGES
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
     once_form = ChargeForm
     list_display = ("id", "customer_link", "shown_amount", "memo", "creator", "create_date")
     list_select_related = ("customer", "creator")
-    search_fields = ("customer__username", "memo")
+    search_fields = ("customer__username",)
+    search_help_text = _("Start of a username")
+    finders = (Beginning("customer__username"),)
+    sortable_by = ("id", "create_date")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
@@ -113,7 +116,7 @@ class AdjustmentForm(OnceForm):
 
 
 @admin.register(LedgerEntry)
-class LedgerEntryAdmin(BookAdmin):
+class LedgerEntryAdmin(IndexedSearch, BookAdmin):
     once_form = AdjustmentForm
     list_display = (
         *("id", "create_date", "kind", "customer_link", "shown_amount", "shown_balance"),
@@ -121,7 +124,11 @@ class LedgerEntryAdmin(BookAdmin):
     )
     list_select_related = ("customer", "order", "creator")
     list_filter = ("kind",)
-    search_fields = ("=reference", "customer__username", "=order__oid", "note")
+    search_fields = ("reference", "customer__username", "order__oid")
+    search_help_text = _("Order number, reference, or start of a username")
+    finders = (Exact("reference"), Exact("order__oid"), Beginning("customer__username"))
+    ordering = ("-create_date", "-id")
+    sortable_by = ("create_date", "kind")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return staff(request).is_superuser and super().has_add_permission(request)
@@ -160,4 +167,4 @@ class LedgerEntryAdmin(BookAdmin):
     def order_link(self, entry: LedgerEntry) -> str | SafeString:
         if entry.order is None:
             return "–"
-        return display.link(reverse("admin:core_order_change", args=[entry.order_id]), entry.order)
+        return display.link(row_url("order", entry.order_id), entry.order)

@@ -17,11 +17,12 @@ from core import display, ordering, resources
 from core.admin import order_page
 from core.admin.actions import BulkActionsAdmin
 from core.admin.approvals import ApprovalAdmin
-from core.admin.base import Button, ViewOnlyAdmin, staff
+from core.admin.base import Button, ViewOnlyAdmin, row_url, staff
 from core.admin.conversations import ConversationOnOrder
 from core.admin.exchange import ExportAdmin
 from core.admin.imports import BulkImportAdmin
 from core.admin.once import OnceAdmin
+from core.admin.search import Beginning, Exact, IndexedSearch, PartOfAddress
 from core.models import (
     BulkJob,
     CounterReading,
@@ -104,7 +105,13 @@ class AttentionFilter(admin.SimpleListFilter):
 
 @admin.register(Order)
 class OrderAdmin(
-    ApprovalAdmin, ConversationOnOrder, BulkImportAdmin, ExportAdmin, BulkActionsAdmin, OnceAdmin
+    IndexedSearch,
+    ApprovalAdmin,
+    ConversationOnOrder,
+    BulkImportAdmin,
+    ExportAdmin,
+    BulkActionsAdmin,
+    OnceAdmin,
 ):
     bulk_actions = (BulkJob.Action.CANCEL, BulkJob.Action.RETRY, BulkJob.Action.APPROVE)
     import_kind = ImportJob.Kind.ORDERS
@@ -119,7 +126,12 @@ class OrderAdmin(
     )
     list_select_related = ("customer", "site", "creator", "conversation")
     list_filter = ("status", AttentionFilter, "site")
-    search_fields = ("=oid", "customer__username", "url")
+    search_fields = ("oid", "customer__username", "url")
+    search_help_text = gettext_lazy("Order number, start of a username, or part of an address")
+    finders = (Exact("oid"), Beginning("customer__username"), PartOfAddress())
+    # Those that an index answers, whatever is filtered besides.
+    ordering = ("-create_date", "-id")
+    sortable_by = ("create_date", "state", "shown_price")
     date_hierarchy = "create_date"
     autocomplete_fields = ("customer",)
     readonly_fields = (
@@ -247,14 +259,14 @@ class OrderAdmin(
 
     @admin.display(description=gettext_lazy("customer"))
     def customer_link(self, order: Order) -> SafeString:
-        url = reverse("admin:core_customer_change", args=[order.customer_id])
+        url = row_url("customer", order.customer_id)
         return display.link(url, order.customer)
 
     @admin.display(description=gettext_lazy("video address"))
     def video(self, order: Order) -> SafeString:
         return display.link_out(order.url)
 
-    @admin.display(description=gettext_lazy("plays"), ordering="count")
+    @admin.display(description=gettext_lazy("plays"))
     def plays(self, order: Order) -> str:
         return display.number(order.count)
 
@@ -272,22 +284,24 @@ class OrderAdmin(
 
     @admin.display(description=gettext_lazy("site"))
     def site_name(self, order: Order) -> SafeString:
-        url = reverse("admin:core_site_change", args=[order.site_id])
+        url = row_url("site", order.site_id)
         return display.link(url, order.site)
 
 
 @admin.register(OrderEvent)
-class OrderEventAdmin(ViewOnlyAdmin):
+class OrderEventAdmin(IndexedSearch, ViewOnlyAdmin):
     list_display = ("create_date", "order_link", "change", "creator", "reason")
     list_select_related = ("order", "creator")
-    list_filter = ("to_status",)
-    search_fields = ("=order__oid",)
+    search_fields = ("order__oid",)
+    search_help_text = gettext_lazy("Order number")
+    finders = (Exact("order__oid"),)
+    sortable_by = ()
     ordering = ("-id",)
     fields = ("order_link", "create_date", "change", "creator", "reason")
 
     @admin.display(description=gettext_lazy("order"))
     def order_link(self, event: OrderEvent) -> SafeString:
-        return display.link(reverse("admin:core_order_change", args=[event.order_id]), event.order)
+        return display.link(row_url("order", event.order_id), event.order)
 
     @admin.display(description=gettext_lazy("status"))
     def change(self, event: OrderEvent) -> SafeString:
@@ -295,16 +309,19 @@ class OrderEventAdmin(ViewOnlyAdmin):
 
 
 @admin.register(CounterReading)
-class CounterReadingAdmin(ViewOnlyAdmin):
+class CounterReadingAdmin(IndexedSearch, ViewOnlyAdmin):
     list_display = ("create_date", "order_link", "shown_views", "shown_done")
     list_select_related = ("order",)
-    search_fields = ("=order__oid",)
+    search_fields = ("order__oid",)
+    search_help_text = gettext_lazy("Order number")
+    finders = (Exact("order__oid"),)
+    sortable_by = ()
     ordering = ("-id",)
     fields = ("order_link", "create_date", "shown_views", "shown_done")
 
     @admin.display(description=gettext_lazy("order"))
     def order_link(self, reading: CounterReading) -> SafeString:
-        url = reverse("admin:core_order_change", args=[reading.order_id])
+        url = row_url("order", reading.order_id)
         return display.link(url, reading.order)
 
     @admin.display(description=gettext_lazy("views"))

@@ -14,7 +14,10 @@ from django.db import connections
 from django.db.models import Max, QuerySet
 from django.utils.functional import cached_property
 
+from core.admin.plans import planned
+
 CAP = 10_000
+NEWEST = ("pk", "id", "create_date")
 
 
 class CappedPaginator(Paginator):
@@ -29,7 +32,7 @@ class CappedPaginator(Paginator):
         rows = self.object_list
         if not isinstance(rows, QuerySet):
             return len(rows)
-        found = rows.order_by().values("pk")[: CAP + 1].count()
+        found = self._planned.order_by().values("pk")[: CAP + 1].count()
         if found <= CAP:
             return found
         if rows.query.where:
@@ -45,13 +48,28 @@ class CappedPaginator(Paginator):
         number = self.validate_number(number)
         bottom = (number - 1) * self.per_page
         top = min(bottom + self.per_page, self.count)
-        ids = rows.values("pk")
+        ids = self._ordered.values("pk")
         if self.is_capped or bottom < self.count // 2:
             found = ids[bottom:top]
         else:
             # Counted from the end, the last page is full also where the count was estimated.
             found = ids.reverse()[self.count - top : self.count - bottom]
-        return Page(rows.filter(pk__in=found), number, self)
+        page = rows._chain()
+        page.query.clear_where()  # the ids say it all, and no index may be tried for less
+        return Page(page.filter(pk__in=found), number, self)
+
+    @cached_property
+    def _planned(self) -> QuerySet[Any]:
+        return planned(self.object_list)
+
+    @property
+    def _ordered(self) -> QuerySet[Any]:
+        """Many rows are read in the order of an index, a few are sorted. Newest first is the order
+        that the filters' own indexes have."""
+        first = next(iter(self.object_list.query.order_by), "pk")
+        if self.is_capped and str(first).lstrip("-") not in NEWEST:
+            return planned(self.object_list, by_order=True)
+        return self._planned
 
 
 def estimate(rows: QuerySet[Any]) -> int:

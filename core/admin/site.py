@@ -59,6 +59,12 @@ class DeskSite(admin.AdminSite):
 class DeskAutocomplete(AutocompleteJsonView):
     """Lets an admin class say more than a name: a customer is offered with the balance."""
 
+    def get_queryset(self) -> Any:
+        """In the order in which an index finds what was typed."""
+        found = super().get_queryset()
+        ordering = getattr(self.model_admin, "autocomplete_ordering", ())
+        return found.order_by(*ordering) if self.term and ordering else found
+
     def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
         found: dict[str, str] = super().serialize_result(obj, to_field_name)
         describe = getattr(self.model_admin, "autocomplete_text", None)

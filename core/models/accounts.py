@@ -116,6 +116,9 @@ class Customer(models.Model):
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
         ordering = ("-id",)
+        indexes = [
+            models.Index(fields=["id"], name="customer_inactive", condition=Q(active=False)),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(balance__gte=0), name="customer_balance_not_negative"

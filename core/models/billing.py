@@ -155,11 +155,16 @@ class LedgerEntry(AppendOnlyModel):
         related_name="ledger",
     )
     creator = models.ForeignKey(
-        User, verbose_name=_("creator"), on_delete=models.PROTECT, null=True, related_name="+"
+        User,
+        verbose_name=_("creator"),
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
     )
     reference = models.CharField(_("reference"), max_length=80, unique=True)
     note = models.CharField(_("note"), max_length=200, blank=True)
-    create_date = models.DateTimeField(_("created"), auto_now_add=True, db_index=True)
+    create_date = models.DateTimeField(_("created"), auto_now_add=True)
 
     objects = LedgerQuerySet.as_manager()  # type: ignore[misc]
 
@@ -167,7 +172,11 @@ class LedgerEntry(AppendOnlyModel):
         verbose_name = _("ledger entry")
         verbose_name_plural = _("ledger entries")
         ordering = ("-id",)
-        indexes = [models.Index(fields=["customer", "-id"], name="ledger_customer_newest")]
+        indexes = [
+            models.Index(fields=["customer", "-id"], name="ledger_customer_newest"),
+            models.Index(fields=["create_date", "id"], name="ledger_created"),
+            models.Index(fields=["kind", "create_date", "id"], name="ledger_kind_created"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(balance_after__gte=0), name="ledger_balance_not_negative"

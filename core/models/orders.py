@@ -231,6 +231,7 @@ class Order(models.Model):
         on_delete=models.PROTECT,
         related_name="orders",
         editable=False,
+        db_index=False,
     )
     video_id = models.CharField(_("video"), max_length=200, editable=False)
     creator = models.ForeignKey(
@@ -283,7 +284,12 @@ class Order(models.Model):
             models.Index(fields=["status", "-id"], name="order_status_newest"),
             models.Index(fields=["customer", "-id"], name="order_customer_newest"),
             models.Index(fields=["create_date", "id"], name="order_created"),
-            models.Index(fields=["status", "create_date", "id"], name="order_status_created"),
+            # With the site at its end it also counts a status of one site by itself.
+            models.Index(
+                fields=["status", "create_date", "id", "site"], name="order_status_created"
+            ),
+            models.Index(fields=["site", "create_date", "id"], name="order_site_created"),
+            models.Index(fields=["price", "create_date", "id"], name="order_price"),
             models.Index(fields=["due"], name="order_due", condition=Q(status__in=WORKABLE)),
             models.Index(fields=["attention"], name="order_remarks", condition=Q(attention__gt="")),
             models.Index(

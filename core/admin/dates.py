@@ -1,0 +1,89 @@
+"""The years, months and days above a list. Django truncates the date of every row for them; the
+first and the last one are two seeks, and what lies between them is there as well where rows are
+many. Only a few rows are asked one by one.
+"""
+
+import datetime
+from typing import Any
+
+from django.contrib.admin.views.main import ChangeList
+from django.utils import formats, timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+# So few rows are read rather than guessed.
+FEW = 1_000
+PARTS = ("year", "month", "day")
+Period = tuple[int, ...]  # (2024,), (2024, 5) or (2024, 5, 17)
+
+
+def date_hierarchy(cl: ChangeList) -> dict[str, Any]:
+    """As django.contrib.admin.templatetags.admin_list has it, for the same template."""
+    name = cl.date_hierarchy
+    if not name:
+        return {"show": False}
+    chosen = chosen_period(cl, name)
+    if len(chosen) == len(PARTS):
+        back = link(cl, name, chosen[:2])
+        return {"show": True, "back": back, "choices": [{"title": title(chosen)}]}
+    periods = periods_below(cl, name, len(chosen) + 1)
+    while len(periods) == 1 and not chosen and len(periods[0]) < len(PARTS):
+        # A year alone, or a month alone, is no choice.
+        periods = periods_below(cl, name, len(periods[0]) + 1)
+    back = link(cl, name, chosen[:-1]) if chosen else None
+    return {"show": True, "back": back, "choices": [link(cl, name, one) for one in periods]}
+
+
+def chosen_period(cl: ChangeList, name: str) -> Period:
+    """What the address asks for; the list has refused what is no date."""
+    found: list[int] = []
+    for part in PARTS:
+        value = cl.params.get(f"{name}__{part}")
+        if value is None:
+            break
+        found.append(int(value))
+    return tuple(found)
+
+
+def periods_below(cl: ChangeList, name: str, depth: int) -> list[Period]:
+    rows = cl.paginator.object_list
+    dates = rows.values_list(name, flat=True)
+    if cl.result_count <= FEW:
+        days = {local_day(moment) for moment in dates.order_by()}
+        return sorted({day[:depth] for day in days})
+    first = local_day(dates.order_by(name, "pk")[0])
+    last = local_day(dates.order_by(f"-{name}", "-pk")[0])
+    return list(between(first, last, depth))
+
+
+def between(first: Period, last: Period, depth: int) -> list[Period]:
+    if depth == 1:
+        return [(year,) for year in range(first[0], last[0] + 1)]
+    if depth == 2:
+        months = range(first[0] * 12 + first[1] - 1, last[0] * 12 + last[1])
+        return [(month // 12, month % 12 + 1) for month in months]
+    begin, end = (datetime.date(*day).toordinal() for day in (first, last))
+    return [day_of(datetime.date.fromordinal(number)) for number in range(begin, end + 1)]
+
+
+def local_day(moment: datetime.datetime) -> Period:
+    return day_of(timezone.localtime(moment))
+
+
+def day_of(day: datetime.date) -> Period:
+    return (day.year, day.month, day.day)
+
+
+def link(cl: ChangeList, name: str, period: Period) -> dict[str, Any]:
+    chosen = {f"{name}__{part}": value for part, value in zip(PARTS, period, strict=False)}
+    return {"link": cl.get_query_string(chosen, [f"{name}__"]), "title": title(period)}
+
+
+def title(period: Period) -> str:
+    if not period:
+        return _("All dates")
+    if len(period) == 1:
+        return str(period[0])
+    day = datetime.date(*(*period, 1)[:3])
+    wording = "YEAR_MONTH_FORMAT" if len(period) == 2 else "MONTH_DAY_FORMAT"
+    return capfirst(formats.date_format(day, wording))

@@ -1,0 +1,180 @@
+"""The rows of a list as HTML, the very same that Django's admin draws, in a fraction of the time:
+what is known of a column is found out once a page and not once a cell. No list of the desk is
+edited in place, so there are no forms in the rows.
+"""
+
+import datetime
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.admin.templatetags.admin_list import result_headers
+from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
+from django.contrib.admin.utils import display_for_field, display_for_value, quote
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+from django.utils import dateformat, formats, timezone
+from django.utils.html import conditional_escape
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+
+Cell = Callable[[Any], str]
+NO_ROW = "no-such-row"
+
+
+def result_list(cl: ChangeList) -> dict[str, Any]:
+    """For desk/result_list.html."""
+    headers = list(result_headers(cl))
+    return {
+        "result_headers": headers,
+        "num_sorted_fields": sum(bool(header.get("sorted")) for header in headers),
+        "rows": rows_of(cl),
+    }
+
+
+def rows_of(cl: ChangeList) -> SafeString:
+    cells = cells_of(cl)
+    lines = []
+    for number, row in enumerate(cl.result_list):
+        lines.append(f'<tr class="row{number % 2 + 1}">')
+        lines.extend(cell(row) for cell in cells)
+        lines.append("</tr>\n")
+    return mark_safe("".join(lines))  # noqa: S308 (each cell escapes what it holds)
+
+
+def cells_of(cl: ChangeList) -> list[Cell]:
+    """One function a column, in their order."""
+    found: list[Cell] = []
+    has_head = False
+    for name in cl.list_display:
+        if name == "action_checkbox":
+            found.append(checkbox())
+            continue
+        show, classes = column_of(cl, name)
+        links = cl.list_display_links
+        if links is None or (name not in links if links else has_head):
+            found.append(plain_cell(show, classes))
+        else:
+            found.append(linked_cell(cl, show, classes, "td" if has_head else "th"))
+            has_head = True
+    return found
+
+
+def checkbox() -> Cell:
+    label = conditional_escape(_("Select this object for an action - {}"))
+    before, after = str(label).split("{}")
+
+    def cell(row: Any) -> str:
+        return (
+            '<td class="action-checkbox"><input type="checkbox" name="_selected_action" '
+            f'value="{row.pk}" class="action-select" '
+            f'aria-label="{before}{conditional_escape(str(row))}{after}"></td>'
+        )
+
+    return cell
+
+
+def plain_cell(show: Cell, classes: str) -> Cell:
+    start = f'<td class="{classes}">'
+    return lambda row: f"{start}{conditional_escape(show(row))}</td>"
+
+
+def linked_cell(cl: ChangeList, show: Cell, classes: str, tag: str) -> Cell:
+    """The address is the same in all rows but for the key."""
+    sample = cl.model(pk=0)
+    key = cl.pk_attname
+    setattr(sample, key, NO_ROW)
+    url = add_preserved_filters(
+        {"preserved_filters": cl.preserved_filters, "opts": cl.opts}, cl.url_for_result(sample)
+    )
+    before, after = str(conditional_escape(url)).split(quote(NO_ROW))
+    opener = cl.to_field or key
+
+    def cell(row: Any) -> str:
+        popup = ""
+        if cl.is_popup:
+            popup = f' data-popup-opener="{conditional_escape(row.serializable_value(opener))}"'
+        href = f"{before}{quote(getattr(row, key))}{after}"
+        text = conditional_escape(show(row))
+        return f'<{tag} class="{classes}"><a href="{href}"{popup}>{text}</a></{tag}>'
+
+    return cell
+
+
+def column_of(cl: ChangeList, name: Any) -> tuple[Cell, str]:
+    """How a column shows a row, and the classes of its cells."""
+    admin = cl.model_admin
+    try:
+        field = cl.lookup_opts.get_field(name)
+    except FieldDoesNotExist:
+        return computed_column(cl, name)
+    empty = admin.get_empty_value_display()
+    if isinstance(field.remote_field, models.ManyToOneRel):
+        return related(field, empty), f"field-{name} nowrap"
+    dated = isinstance(field, models.DateField | models.TimeField)
+    classes = f"field-{name} nowrap" if dated and not field.auto_created else f"field-{name}"
+    return field_text(field, empty), classes
+
+
+def related(field: Any, empty: str) -> Cell:
+    def show(row: Any) -> str:
+        other = getattr(row, field.name)
+        return empty if other is None else other
+
+    return show
+
+
+def field_text(field: Any, empty: str) -> Cell:
+    name = field.attname
+    texts = {value: str(label) for value, label in field.flatchoices}
+    if isinstance(field, models.DateTimeField):
+        return date_text(name, empty)
+
+    def show(row: Any) -> Any:
+        value = getattr(row, name)
+        if texts:
+            return texts.get(value, empty)
+        if isinstance(value, str):
+            return value if value.strip() else empty
+        return display_for_field(value, field, empty)
+
+    return show
+
+
+def date_text(name: str, empty: str) -> Cell:
+    """In the reader's zone and words, which are those of the whole page."""
+    zone, wording = timezone.get_current_timezone(), formats.get_format("DATETIME_FORMAT")
+
+    def show(row: Any) -> str:
+        moment = getattr(row, name)
+        return empty if moment is None else dateformat.format(moment.astimezone(zone), wording)
+
+    return show
+
+
+def computed_column(cl: ChangeList, name: Any) -> tuple[Cell, str]:
+    """A method of the admin class, or an attribute or method of the row itself."""
+    of_admin = name if callable(name) else getattr(cl.model_admin, name, None)
+    attribute = of_admin or getattr(cl.model, name)
+    told = attribute.fget if isinstance(attribute, property) else attribute
+    boolean = getattr(told, "boolean", False)
+    empty = getattr(attribute, "empty_value_display", cl.model_admin.get_empty_value_display())
+
+    def show(row: Any) -> Any:
+        if of_admin is not None:
+            value = of_admin(row)
+        else:
+            value = getattr(row, name)
+            value = value() if callable(value) else value
+        if isinstance(value, SafeString):
+            return value
+        if isinstance(value, str) and not value.strip():
+            value = ""
+        return display_for_value(value, empty, boolean)
+
+    # Django asks each value whether it is a date; a column's first one tells of all.
+    sample = next(iter(cl.result_list), None)
+    value = None if sample is None or of_admin is None else of_admin(sample)
+    dated = isinstance(value, datetime.date | datetime.time)
+    label = name.__name__ if callable(name) else name
+    return show, f"field-{label} nowrap" if dated else f"field-{label}"
