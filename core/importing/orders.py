@@ -39,7 +39,7 @@ from core.models import (
 )
 from core.ordering import FRESH, balance_error
 
-# Addresses of one file that are remembered; each is parsed for its key and for its order.
+# Addresses, and quantities, of one file that are remembered: each is asked for twice or more.
 ADDRESSES = 20_000
 
 
@@ -80,7 +80,11 @@ class OrderRows(Kind):
         super().__init__(job, layout)
         self.bundles = PricePolicy.bundles()
         self.limit = ApprovalLimit.objects.of(job.creator)
-        self.sites = {site.origin: site for site in Site.objects.filter(active=True)}
+        self.sites = {Origin.parse(one.origin): one for one in Site.objects.filter(active=True)}
+        self.adapter_of = lru_cache(None)(
+            lambda origin: sites.adapter(self.sites[origin].adapter, self.sites[origin].recipe)
+        )
+        self.priced = lru_cache(ADDRESSES)(self._priced)
         self.site_errors: dict[int, str] = {}
         self.video_of = lru_cache(ADDRESSES)(self._video_of)
         # A check writes nothing, so it has to remember what earlier blocks would have spent.
@@ -194,14 +198,13 @@ class OrderRows(Kind):
         if error:
             return RowError(batch.lines[place], "url", url, error)
         try:
-            bundle = money.bundle_for(count, self.bundles)
+            bundle, price = self.priced(count)
         except money.QuantityTooSmallError as small:
             reason = _("No price policy is active; nothing can be sold.")
             if small.minimum is not None:
                 least = {"minimum": f"{small.minimum:,}"}
                 reason = _("The smallest order is %(minimum)s plays.") % least
             return RowError(batch.lines[place], "count", str(count), reason)
-        price = money.price_by(bundle, count)
         if account.balance < price:
             name = batch.values["username"][place]
             missing = balance_error(price - account.balance)
@@ -214,14 +217,17 @@ class OrderRows(Kind):
         held = Order.objects.open().filter(video_id__in=tables.among(sorted(ids)))
         return set(held.order_by().values_list("site_id", "video_id"))
 
+    def _priced(self, count: int) -> tuple[money.Bundle, Decimal]:
+        bundle = money.bundle_for(count, self.bundles)
+        return bundle, money.price_by(bundle, count)
+
     def _video_of(self, url: str) -> Video:
         try:
-            origin = Origin.parse(url.strip())
-            site = self.sites.get(str(origin))
+            origin, path = Origin.split(url.strip())
+            site = self.sites.get(origin)
             if site is None:
                 return Video(error=_("%(origin)s is not one of our sites.") % {"origin": origin})
-            adapter = sites.adapter(site.adapter, site.recipe)
-            return Video(site.pk, adapter.video_id(origin.path_of(url.strip())))
+            return Video(site.pk, self.adapter_of(origin).video_id(path))
         except PermanentError as error:
             return Video(error=str(error))
 
