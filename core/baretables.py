@@ -8,6 +8,7 @@ of an index over triggers have to be put there by `put back`'s caller.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from django.core.management.color import no_style
 from django.db import connection, models, transaction
@@ -44,7 +45,7 @@ def _run(statements: Iterator[str] | Sequence[str]) -> None:
             cursor.execute(statement)
 
 
-def _rows(query: str, *parameters: object) -> list[tuple[str, ...]]:
+def _rows(query: str, *parameters: Any) -> list[tuple[str, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(query, parameters)
         return cursor.fetchall()

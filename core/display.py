@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 from django.utils.formats import number_format
 from django.utils.html import conditional_escape, format_html
@@ -120,7 +121,7 @@ def _progress_bar(status: int, plays: int, count: int, _language: str | None) ->
     )
 
 
-def link(url: str, text: object) -> SafeString:
+def link(url: str, text: Any) -> SafeString:
     return mark_safe(f'<a href="{conditional_escape(url)}">{conditional_escape(text)}</a>')  # noqa: S308
 
 

@@ -167,4 +167,4 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
     def order_link(self, entry: LedgerEntry) -> str | SafeString:
         if entry.order is None:
             return "–"
-        return display.link(row_url("order", entry.order_id), entry.order)
+        return display.link(row_url("order", entry.order.pk), entry.order)

@@ -24,8 +24,8 @@ def date_hierarchy(cl: ChangeList) -> dict[str, Any]:
         return {"show": False}
     chosen = chosen_period(cl, name)
     if len(chosen) == len(PARTS):
-        back = link(cl, name, chosen[:2])
-        return {"show": True, "back": back, "choices": [{"title": title(chosen)}]}
+        above = link(cl, name, chosen[:2])
+        return {"show": True, "back": above, "choices": [{"title": title(chosen)}]}
     periods = periods_below(cl, name, len(chosen) + 1)
     while len(periods) == 1 and not chosen and len(periods[0]) < len(PARTS):
         # A year alone, or a month alone, is no choice.

@@ -3,7 +3,8 @@ for 5,000. Filters and orders are those that an index answers; texts that no col
 where they are.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
@@ -19,6 +20,7 @@ class DeskChangeList(ChangeList):
     """`search_is_capped`: more rows than those shown were meant."""
 
     search_is_capped = False
+    model_admin: Any
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         """All rows that are meant; `get_results()` shows a page of them."""
@@ -41,8 +43,8 @@ class DeskChangeList(ChangeList):
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         """A list that says so is sorted by date within whatever else it is sorted by, forwards or
         backwards as that is: so one index serves a filter, its dates and both directions."""
-        ordering = super().get_ordering(request, queryset)
-        dated = list(self.model_admin.ordering or ())
+        ordering: list[Any] = list(super().get_ordering(request, queryset))
+        dated: list[Any] = list(self.model_admin.ordering or ())
         if dated[:1] != ["-create_date"]:
             return ordering
         if ordering == dated:
@@ -69,7 +71,7 @@ class DeskChangeList(ChangeList):
             page = paginator.page(number)
         except InvalidPage:
             raise IncorrectLookupParameters from None
-        self.result_list = self.without_texts(page.object_list)
+        self.result_list = self.without_texts(cast("QuerySet[Any]", page.object_list))
         self.paginator = paginator
         self.show_full_result_count = False
         self.full_result_count = None
@@ -85,7 +87,7 @@ class DeskChangeList(ChangeList):
         )
         hits = self.model_admin.first_hits(rows, self.query.strip(), few)
         self.search_is_capped = len(hits) > search.HITS
-        found = rows._chain()
+        found = rows.all()
         found.query.clear_where()
         return found.filter(pk__in=hits[: search.HITS])
 
@@ -98,11 +100,12 @@ class DeskChangeList(ChangeList):
             for field in self.lookup_opts.concrete_fields
             if field.get_internal_type() == "TextField" and field.name not in shown
         ]
-        for relation in self.list_select_related or ():
+        for relation in cast("Sequence[str]", self.list_select_related or ()):
             name = self.model_admin.list_names.get(relation)
             if name is None:
                 continue
-            fields = self.lookup_opts.get_field(relation).related_model._meta.concrete_fields
+            other_model: Any = self.lookup_opts.get_field(relation).related_model
+            fields = other_model._meta.concrete_fields
             others = (field.name for field in fields if field.name not in ("id", name))
             texts += [f"{relation}__{other}" for other in others]
         return rows.defer(*texts) if texts else rows

@@ -7,7 +7,7 @@ Django counts all rows twice a page and reads every row before the page's first.
 - pages of the second half are read from the end.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from django.core.paginator import Page, Paginator
 from django.db import connections
@@ -54,21 +54,22 @@ class CappedPaginator(Paginator):
         else:
             # Counted from the end, the last page is full also where the count was estimated.
             found = ids.reverse()[self.count - top : self.count - bottom]
-        page = rows._chain()
+        page = rows.all()
         page.query.clear_where()  # the ids say it all, and no index may be tried for less
         return Page(page.filter(pk__in=found), number, self)
 
     @cached_property
     def _planned(self) -> QuerySet[Any]:
-        return planned(self.object_list)
+        return planned(cast("QuerySet[Any]", self.object_list))
 
     @property
     def _ordered(self) -> QuerySet[Any]:
         """Many rows are read in the order of an index, a few are sorted. Newest first is the order
         that the filters' own indexes have."""
-        first = next(iter(self.object_list.query.order_by), "pk")
+        rows = cast("QuerySet[Any]", self.object_list)
+        first = next(iter(rows.query.order_by), "pk")
         if self.is_capped and str(first).lstrip("-") not in NEWEST:
-            return planned(self.object_list, by_order=True)
+            return planned(rows, by_order=True)
         return self._planned
 
 

@@ -40,33 +40,34 @@ def planned(rows: QuerySet[Any], *, by_order: bool = False) -> QuerySet[Any]:
     return rows
 
 
-def filters_of(rows: QuerySet[Any]) -> dict[str, list[Lookup]]:
+def filters_of(rows: QuerySet[Any]) -> dict[str, list[Any]]:
     """What each column of the table itself has to be, all of it together."""
-    where, found = rows.query.where, defaultdict(list)
+    where = rows.query.where
+    found: dict[str, list[Any]] = defaultdict(list)
     if where.connector != "AND" or where.negated:
         return {}
     for child in where.children:
-        column = getattr(child, "lhs", None)
+        column: Any = getattr(child, "lhs", None)
         if isinstance(column, Col) and column.alias == rows.model._meta.db_table:
-            found[column.target.column].append(child)
+            found[str(column.target.column)].append(child)
     return found
 
 
-def is_few(rows: QuerySet[Any], lookups: list[Lookup]) -> bool:
+def is_few(rows: QuerySet[Any], lookups: list[Any]) -> bool:
     alone = rows.model._base_manager.using(rows.db).order_by()
     alone.query.where.children.extend(lookups)
     return alone.values("pk")[: FEW + 1].count() <= FEW
 
 
 def begun_with(rows: QuerySet[Any], columns: set[str]) -> QuerySet[Any]:
-    rows = rows._chain()
+    rows = rows.all()
     others = {
         id(lookup)
         for column, lookups in filters_of(rows).items()
         for lookup in lookups
         if column not in columns
     }
-    where = rows.query.where
+    where: Any = rows.query.where
     where.children = [
         unindexed(child) if id(child) in others else child for child in where.children
     ]
