@@ -21,6 +21,7 @@ class CoreConfig(AppConfig):
         # What pages watch; a module registers its sources with core.live.
         for module in ("orders", "messages", "desk"):
             import_module(f"core.feeds.{module}")
+        import_module("core.portal.watching")
 
 
 class DeskConfig(admin_apps.AdminConfig):

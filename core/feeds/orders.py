@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, OuterRef, Prefetch, Subquery
+from django.db.models import Case, Count, OuterRef, Prefetch, Subquery, When
 from django.utils import timezone
 
 from core import display, live
@@ -45,7 +45,9 @@ class OrderSource(live.Source):
 
     def admit(self, asked: Asked) -> Admitted:
         pairs = Order.objects.filter(pk__in=numbers({key for _, key in asked}))
-        owners = dict(pairs.values_list("pk", "customer__user"))
+        # A customer who is switched off sees nothing any more, also of what is open in a browser.
+        owner = Case(When(customer__active=True, then="customer__user"))
+        owners = dict(pairs.values_list("pk", owner))
         found: Admitted = {}
         for user, key in asked:
             if not numbers([key]) or int(key) not in owners:

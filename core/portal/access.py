@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 
 from core.models import Customer, Order, User
+from core.portal.words import EVENTS
 
 Page = Callable[..., HttpResponseBase]
 
@@ -64,7 +65,8 @@ def customer_of(user: User) -> Customer | None:
 
 def own_or_404(customer: Customer, oid: str) -> Order:
     """An order of this customer; of others there is none."""
-    order = Order.objects.select_related("site").filter(customer=customer, oid=oid).first()
+    orders = Order.objects.select_related("site", "customer").prefetch_related(EVENTS)
+    order = orders.filter(customer=customer, oid=oid).first()
     if order is None:
         raise Http404
     return order

@@ -1,5 +1,6 @@
 """The customer's orders: the list, one order, a new one, and the end of one."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -53,6 +54,7 @@ def listed(request: HttpRequest, customer: Customer) -> HttpResponse:
         "form": form,
         "page": page,
         "rows": [row_of(order) for order in page.rows],
+        "has_open": any(not order.is_final for order in page.rows),
         "query": request.GET.urlencode(),
     }
     return render(request, "portal/orders.html", context)
@@ -85,8 +87,13 @@ def exported(request: HttpRequest, customer: Customer) -> HttpResponseBase:
 @require_safe
 def shown(request: HttpRequest, customer: Customer, oid: str) -> HttpResponse:
     order = own_or_404(customer, oid)
-    talk = conversation.section(request, order)
-    context = {"customer": customer, "order": order, "talk": talk, **parts_of(order, customer)}
+    context = {
+        "customer": customer,
+        "order": order,
+        "readings": readings_of(order),
+        "talk": conversation.section(request, order),
+        **parts_of(order),
+    }
     return render(request, "portal/order.html", context)
 
 
@@ -197,20 +204,23 @@ def row_of(order: Order) -> dict[str, Any]:
     }
 
 
-def parts_of(order: Order, customer: Customer) -> dict[str, Any]:
+def parts_of(order: Order) -> dict[str, Any]:
     """What the page of an order shows of it, and shows anew when it changes."""
-    readings = order.readings.order_by("-id")[:READINGS_SHOWN]
+    steps = steps_of(order)
     return {
         "row": row_of(order),
         "state": STATES[order.status],
-        "declined": order.decline_reason if order.status == Status.CANCELED else "",
+        "reason": next((step.reason for step in steps if step.reason), ""),
         "receipt": receipt_of(order),
-        "steps": steps_of(order, customer.user_id or 0),
-        "readings": [
-            (reading.create_date, display.number(reading.views), display.number(reading.done))
-            for reading in readings
-        ],
+        "steps": steps,
     }
+
+
+def readings_of(order: Order) -> list[tuple[datetime, str, str]]:
+    return [
+        (reading.create_date, display.number(reading.views), display.number(reading.done))
+        for reading in order.readings.order_by("-id")[:READINGS_SHOWN]
+    ]
 
 
 def user_of(request: HttpRequest) -> User:

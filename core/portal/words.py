@@ -5,12 +5,14 @@ or who works there.
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Prefetch
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
 from core import display
 from core.models import Order, OrderEvent, Status
 
+EVENTS = Prefetch("events", OrderEvent.objects.order_by("pk"))
 # By where an order went, and from where: None stands for anywhere else.
 STEPS: dict[Status, dict[Status | None, str]] = {
     Status.AWAITING: {None: gettext_noop("Ordered and paid. The desk looks at it first.")},
@@ -63,24 +65,41 @@ class Step:
     text: str
     who: str
     tone: str
+    reason: str = ""
 
 
-def steps_of(order: Order, user_id: int) -> list[Step]:
-    """Every event of an order, the oldest first."""
+def steps_of(order: Order) -> list[Step]:
+    """Every event of an order, the oldest first. Of reasons, which the desk writes for itself, the
+    one for which an order was declined is meant for the customer."""
     return [
-        Step(event.create_date, text_of(event), who(event, user_id), display.TONES[event.to_status])
-        for event in order.events.all()
+        Step(
+            event.create_date,
+            text_of(event, is_own),
+            who(event, is_own),
+            display.TONES[event.to_status],
+            event.reason if is_declined(event) and not is_own else "",
+        )
+        for event, is_own in [
+            (event, event.creator_id is not None and event.creator_id == order.customer.user_id)
+            for event in order.events.all()
+        ]
     ]
 
 
-def text_of(event: OrderEvent) -> str:
+def is_declined(event: OrderEvent) -> bool:
+    return event.from_status == Status.AWAITING and event.to_status == Status.CANCELED
+
+
+def text_of(event: OrderEvent, is_own: bool) -> str:
     words = STEPS[Status(event.to_status)]
     before = None if event.from_status is None else Status(event.from_status)
+    if is_own and is_declined(event):
+        before = None  # nobody declined it
     return _(words.get(before, words[None]))
 
 
-def who(event: OrderEvent, user_id: int) -> str:
+def who(event: OrderEvent, is_own: bool) -> str:
     """The desk is one to its customers, whoever works there."""
     if event.creator_id is None:
         return ""
-    return _("you") if event.creator_id == user_id else _("the desk")
+    return _("you") if is_own else _("the desk")

@@ -1,0 +1,60 @@
+/* An order's page and the list, moved by the change feed. Without it they are pages as any other. */
+"use strict";
+{
+  const page = document.querySelector("[data-watch-order]");
+  const number = (value) => new Intl.NumberFormat(document.documentElement.lang).format(value);
+
+  /* Markup of the same origin, escaped by the server. What has not changed stays selectable. */
+  const put = (name, html) => {
+    const place = page.querySelector(`[data-part=${name}]`);
+    if (place && place.innerHTML !== html) {
+      const held = place.contains(document.activeElement) && document.activeElement.getAttribute("href");
+      place.innerHTML = html;
+      if (held) {
+        /* Who stood on a link stands on it again. */
+        [...place.querySelectorAll("a")].find((link) => link.getAttribute("href") === held)?.focus();
+      }
+    }
+  };
+
+  const move = (box, data) => {
+    const bar = box.querySelector("progress");
+    box.className = box.className.replace(/progress--(?!large)\w+/, "progress--" + data.tone);
+    bar.value = (data.done / data.count) * bar.max;
+    box.querySelector("[data-percent]").textContent = data.percent + "%";
+  };
+
+  const speed = (data) => {
+    const line = page.querySelector("[data-speed]");
+    line.hidden = !data.speed;
+    line.querySelector("[data-speed-now]").textContent = data.speed ? number(data.speed) : "";
+    const left = line.querySelector("[data-speed-left]");
+    left.hidden = data.left === null;
+    left.querySelector("b").textContent = data.left_text;
+  };
+
+  if (page) {
+    window.Live.watch("order:" + page.dataset.watchOrder, (data, changed) => {
+      page.querySelectorAll(".progress").forEach((box) => move(box, data));
+      page.querySelector("[data-done]").textContent = data.done_text;
+      speed(data);
+      changed.forEach((name) => {
+        if (name.startsWith("part_")) {
+          put(name.slice(5), data[name]);
+        }
+      });
+    });
+  }
+
+  document.querySelectorAll("[data-watch-row]").forEach((row) => {
+    const stop = window.Live.watch("row:" + row.dataset.watchRow, (data) => {
+      const tag = row.querySelector(".tag");
+      tag.className = "tag tag--" + data.tone;
+      tag.textContent = data.label;
+      move(row.querySelector(".progress"), data);
+      if (data.final) {
+        window.setTimeout(() => stop(), 0);
+      }
+    });
+  });
+}
