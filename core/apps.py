@@ -21,7 +21,7 @@ class CoreConfig(AppConfig):
         # What pages watch; a module registers its sources with core.live.
         for module in ("orders", "messages", "desk"):
             import_module(f"core.feeds.{module}")
-        import_module("core.portal.watching")
+        import_module("core.portal.order_page")
 
 
 class DeskConfig(admin_apps.AdminConfig):

@@ -140,7 +140,7 @@ class OrderAdmin(
     )
 
     class Media:
-        css = {"all": ("office/flow.css", "office/conversation.css")}
+        css = {"all": ("office/flow.css", "office/conversation.css", "office/order-chart.css")}
         js = (
             *("office/order-form.js", "office/order-chart.js", "office/order-live.js"),
             "office/conversation.js",

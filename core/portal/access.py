@@ -16,7 +16,6 @@ from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 
 from core.models import Customer, Order, User
-from core.portal.words import EVENTS
 
 Page = Callable[..., HttpResponseBase]
 
@@ -65,7 +64,7 @@ def customer_of(user: User) -> Customer | None:
 
 def own_or_404(customer: Customer, oid: str) -> Order:
     """An order of this customer; of others there is none."""
-    orders = Order.objects.select_related("site", "customer").prefetch_related(EVENTS)
+    orders = Order.objects.select_related("site", "customer")
     order = orders.filter(customer=customer, oid=oid).first()
     if order is None:
         raise Http404

@@ -33,9 +33,6 @@ def section(request: HttpRequest, order: Order) -> Any:
 
 
 def unread(order: Order) -> int:
-    """What the desk said since the customer read; the list has joined the row that knows, and
-    elsewhere nobody asks."""
-    if "conversation" not in order._state.fields_cache:
-        return 0
+    """What the desk said since the customer read; the list has joined the row that knows."""
     talk = getattr(order, "conversation", None)
     return 0 if talk is None else talk.unread_from(Side.CUSTOMER)

@@ -1,6 +1,5 @@
 """The customer's orders: the list, one order, a new one, and the end of one."""
 
-from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -27,13 +26,12 @@ from core.models import Customer, Order, OrderError, Status, User
 from core.once import OVERTAKEN, TRIES
 from core.portal import conversation
 from core.portal.access import customer_page, own_or_404
+from core.portal.conversation import unread
 from core.portal.forms import OrderFilter, OrderForm
+from core.portal.order_page import page_of, row_of
 from core.portal.paging import window
-from core.portal.receipt import receipt_of
-from core.portal.words import STATES, steps_of
 from core.quotes import QuoteForm, bundles_on_sale
 
-READINGS_SHOWN = 12
 form_page = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -53,7 +51,7 @@ def listed(request: HttpRequest, customer: Customer) -> HttpResponse:
         "customer": customer,
         "form": form,
         "page": page,
-        "rows": [row_of(order) for order in page.rows],
+        "rows": [row_of(order) | {"unread": unread(order)} for order in page.rows],
         "has_open": any(not order.is_final for order in page.rows),
         "query": request.GET.urlencode(),
     }
@@ -90,9 +88,8 @@ def shown(request: HttpRequest, customer: Customer, oid: str) -> HttpResponse:
     context = {
         "customer": customer,
         "order": order,
-        "readings": readings_of(order),
+        "page": page_of(order),
         "talk": conversation.section(request, order),
-        **parts_of(order),
     }
     return render(request, "portal/order.html", context)
 
@@ -185,42 +182,6 @@ def quoted(request: HttpRequest, customer: Customer) -> JsonResponse:
     form = QuoteForm(request.GET)
     form.is_valid()
     return JsonResponse(form.answer_for(customer, creator=user_of(request)))
-
-
-def row_of(order: Order) -> dict[str, Any]:
-    """An order in a line, as texts ready to read."""
-    return {
-        "order": order,
-        "address": order.url.partition("://")[2],
-        "tone": display.TONES[order.status],
-        "label": order.get_status_display(),
-        "percent": display.percent(order),
-        "done": display.number(display.shown_plays(order)),
-        "count": display.number(order.count),
-        "price": display.money(order.price),
-        "refund": display.money(order.refunded) if order.refunded else "",
-        "pace": display.pace(order),
-        "unread": conversation.unread(order),
-    }
-
-
-def parts_of(order: Order) -> dict[str, Any]:
-    """What the page of an order shows of it, and shows anew when it changes."""
-    steps = steps_of(order)
-    return {
-        "row": row_of(order),
-        "state": STATES[order.status],
-        "reason": next((step.reason for step in steps if step.reason), ""),
-        "receipt": receipt_of(order),
-        "steps": steps,
-    }
-
-
-def readings_of(order: Order) -> list[tuple[datetime, str, str]]:
-    return [
-        (reading.create_date, display.number(reading.views), display.number(reading.done))
-        for reading in order.readings.order_by("-id")[:READINGS_SHOWN]
-    ]
 
 
 def user_of(request: HttpRequest) -> User:

@@ -27,24 +27,25 @@ class Receipt:
     money: list[Line]
 
 
-def receipt_of(order: Order) -> Receipt:
-    return Receipt(plays_of(order), money_of(order))
+def receipt_of(order: Order, counted: int | None = None) -> Receipt:
+    """`counted`: what the site's counter said last, which a running order does not know itself."""
+    if order.is_final or counted is None:
+        counted = order.view_count
+    return Receipt(plays_of(order, counted), money_of(order))
 
 
-def plays_of(order: Order) -> list[Line]:
+def plays_of(order: Order, counted: int | None) -> list[Line]:
     lines = [
         Line(_("Ordered"), display.number(order.count)),
         Line(_("Sent and answered by the site"), display.number(order.done)),
     ]
     if order.resent:
         lines.append(Line(_("of these sent again"), display.number(order.resent)))
-    if order.rise is not None:
-        views = {
-            "before": display.number(order.old_view_count),
-            "now": display.number(order.view_count),
-        }
+    if order.old_view_count is not None and counted is not None:
+        views = {"before": display.number(order.old_view_count), "now": display.number(counted)}
         how = _("its counter went from %(before)s to %(now)s") % views
-        lines.append(Line(_("Counted by the site"), display.number(order.rise), how))
+        rise = counted - order.old_view_count
+        lines.append(Line(_("Counted by the site"), display.number(rise), how))
     if order.delivered is not None:
         lines.append(Line(_("Delivered"), display.number(order.delivered), delivered(order), True))
     return lines

@@ -5,14 +5,12 @@ or who works there.
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Prefetch
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
 from core import display
 from core.models import Order, OrderEvent, Status
 
-EVENTS = Prefetch("events", OrderEvent.objects.order_by("pk"))
 # By where an order went, and from where: None stands for anywhere else.
 STEPS: dict[Status, dict[Status | None, str]] = {
     Status.AWAITING: {None: gettext_noop("Ordered and paid. The desk looks at it first.")},
@@ -69,8 +67,8 @@ class Step:
 
 
 def steps_of(order: Order) -> list[Step]:
-    """Every event of an order, the oldest first. Of reasons, which the desk writes for itself, the
-    one for which an order was declined is meant for the customer."""
+    """Every event of an order, which are in memory with the oldest first. Of the reasons, which the
+    desk writes for itself, the one for which an order was declined is meant for the customer."""
     return [
         Step(
             event.create_date,

@@ -5,15 +5,12 @@
   const number = (value) => new Intl.NumberFormat(document.documentElement.lang).format(value);
 
   /* Markup of the same origin, escaped by the server. What has not changed stays selectable. */
-  const put = (name, html) => {
-    const place = page.querySelector(`[data-part=${name}]`);
-    if (place && place.innerHTML !== html) {
-      const held = place.contains(document.activeElement) && document.activeElement.getAttribute("href");
-      place.innerHTML = html;
-      if (held) {
-        /* Who stood on a link stands on it again. */
-        [...place.querySelectorAll("a")].find((link) => link.getAttribute("href") === held)?.focus();
-      }
+  const put = (place, html) => {
+    const held = place.contains(document.activeElement) && document.activeElement.getAttribute("href");
+    place.innerHTML = html;
+    if (held) {
+      /* Who stood on a link stands on it again. */
+      [...place.querySelectorAll("a")].find((link) => link.getAttribute("href") === held)?.focus();
     }
   };
 
@@ -34,15 +31,22 @@
   };
 
   if (page) {
+    const shown = new Map();
+    const chart = window.OrderChart(page.querySelector("[data-chart]"));
+    chart.draw(JSON.parse(document.getElementById("order-curve").textContent), null);
     window.Live.watch("order:" + page.dataset.watchOrder, (data, changed) => {
       page.querySelectorAll(".progress").forEach((box) => move(box, data));
       page.querySelector("[data-done]").textContent = data.done_text;
       speed(data);
-      changed.forEach((name) => {
-        if (name.startsWith("part_")) {
-          put(name.slice(5), data[name]);
+      page.querySelectorAll("[data-section]").forEach((place) => {
+        const name = place.dataset.section;
+        if (changed.has(name) && shown.get(name) !== data[name]) {
+          put(place, data[name]);
+          shown.set(name, data[name]);
         }
       });
+      page.querySelector("[data-readings]").hidden = !data.readings.trim();
+      chart.draw(data.curve, data.now);
     });
   }
 

@@ -1,0 +1,103 @@
+"""A customer's page of an order: written here once, for the page as it opens and for every change
+the feed brings to all who watch it in one language. Nothing here asks the database, and nothing
+that is the desk's own is in it; whose order it is was asked before.
+"""
+
+from typing import Any
+
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+from core import display
+from core.feeds.orders import Watched, WholeOrder, also_render, curve
+from core.feeds.sections import Section, Sections
+from core.live import Audience
+from core.models import Order
+from core.portal.receipt import receipt_of
+from core.portal.words import STATES, steps_of
+
+READINGS_SHOWN = 12
+
+
+def page_of(order: Order) -> dict[str, Any]:
+    """What the page opens with: the sections, and the curve that the chart is drawn from."""
+    watched = WholeOrder().load([str(order.pk)])[str(order.pk)]
+    return {
+        "row": row_of(watched.order),
+        "sections": sections.render(watched),
+        "curve": curve(watched),
+    }
+
+
+def row_of(order: Order) -> dict[str, Any]:
+    """An order in a line, as texts ready to read."""
+    return {
+        "order": order,
+        "address": breakable(order.url.partition("://")[2]),
+        "tone": display.TONES[order.status],
+        "label": order.get_status_display(),
+        "percent": display.percent(order),
+        "done": display.number(display.shown_plays(order)),
+        "count": display.number(order.count),
+        "price": display.money(order.price),
+        "refund": display.money(order.refunded) if order.refunded else "",
+    }
+
+
+def breakable(address: str) -> SafeString:
+    """Where a line is too short for it, an address is broken behind its slashes first."""
+    return mark_safe("/<wbr>").join(map(escape, address.split("/")))
+
+
+def heading(watched: Watched) -> dict[str, Any]:
+    return {"row": row_of(watched.order)}
+
+
+def state(watched: Watched) -> dict[str, Any]:
+    order = watched.order
+    return {
+        "order": order,
+        "state": STATES[order.status],
+        "reason": next((step.reason for step in steps_of(order) if step.reason), ""),
+        "pace": display.pace(order),
+    }
+
+
+def way(watched: Watched) -> dict[str, Any]:
+    return {"order": watched.order}
+
+
+def receipt(watched: Watched) -> dict[str, Any]:
+    # While plays are sent the counter is noted beside the order, not in it.
+    newest = watched.readings[-1][1] if watched.readings else None
+    return {"receipt": receipt_of(watched.order, newest)}
+
+
+def steps(watched: Watched) -> dict[str, Any]:
+    return {"steps": steps_of(watched.order)}
+
+
+def readings(watched: Watched) -> dict[str, Any]:
+    newest = watched.readings[: -READINGS_SHOWN - 1 : -1]
+    return {
+        "readings": [
+            (when, display.number(views), display.number(done)) for when, views, done in newest
+        ]
+    }
+
+
+def stage(watched: Watched) -> Any:
+    """Differs when anything but a number does."""
+    order = watched.order
+    return order.status, order.cancel_requested, len(order.events.all())
+
+
+sections = Sections(
+    Section("heading", "portal/order_heading.html", heading, stage),
+    Section("state", "portal/order_state.html", state, stage),
+    Section("way", "portal/order_way.html", way, stage),
+    Section("receipt", "portal/order_receipt.html", receipt),
+    Section("steps", "portal/order_steps.html", steps, stage),
+    Section("readings", "portal/order_readings.html", readings, lambda seen: len(seen.readings)),
+)
+also_render(Audience.CUSTOMER, sections.render)
