@@ -5,7 +5,7 @@ that is the desk's own is in it; whose order it is was asked before.
 
 from typing import Any
 
-from django.utils.html import escape
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from core import display
@@ -46,7 +46,7 @@ def row_of(order: Order) -> dict[str, Any]:
 
 def breakable(address: str) -> SafeString:
     """Where a line is too short for it, an address is broken behind its slashes first."""
-    return mark_safe("/<wbr>").join(map(escape, address.split("/")))
+    return format_html_join(mark_safe("/<wbr>"), "{}", ((part,) for part in address.split("/")))
 
 
 def heading(watched: Watched) -> dict[str, Any]:
