@@ -23,6 +23,7 @@ from core.models import (
     ReadMarker,
     Side,
     Site,
+    Status,
     User,
     mark_read,
 )
@@ -373,3 +374,21 @@ def test_an_approver_without_the_right_to_answer_still_gives_the_reason(erin, ha
     client_of(dave).post(f"/admin/core/order/{order.pk}/decline/", {"reason": "Not now."})
     assert Message.objects.get().text == "Not now."
     assert post(client_of(dave), order, "Or later.").status_code == 403
+
+
+def test_the_marks_of_what_waits_change_with_it_and_only_for_who_sees_orders(
+    talk, order, bob, dave
+):
+    source = live.sources()["queue"]
+    keys = ("approvals", "conversations")
+    admitted = source.admit([(user, key) for user in (bob, dave) for key in (*keys, "other")])
+    assert set(admitted) == {(bob.pk, key) for key in keys}
+    before = source.load(keys)
+    assert [before[key]["number"] for key in keys] == [0, 1]
+    page = client_of(bob).get("/admin/core/conversation/").content.decode()
+    assert f'data-mark="{before["conversations"]["mark"]}"' in page
+    Message.objects.say(order, bob, ANSWER)
+    Order.objects.update(status=Status.AWAITING)
+    after = source.load(keys)
+    assert [after[key]["number"] for key in keys] == [1, 0]
+    assert all(after[key]["mark"] != before[key]["mark"] for key in keys)

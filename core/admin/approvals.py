@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from core import display, ordering
 from core.admin.base import Button, DeskAdmin, staff
+from core.feeds.queues import state_of
 from core.models import ApprovalLimit, Order, Status, User
 from core.models.orders import REASON_LENGTH
 
@@ -45,6 +46,9 @@ class ApprovalAdmin(DeskAdmin):
         *("oid", "customer_link", "shown_price", "plays", "asked_by", "waits", "state"),
         "site_name",
     )
+
+    class Media:
+        js = ("office/queue.js",)
 
     def acted_on_or_404(self, request: HttpRequest, pk: int, name: str) -> Any:
         """Deciding is a permission of its own: an approver need not be able to change orders."""
@@ -89,6 +93,12 @@ class ApprovalAdmin(DeskAdmin):
 
     # --- the list of those that wait
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        watched = queue_context("approvals") if only_waiting(request) else {}
+        return super().changelist_view(request, {**(extra_context or {}), **watched})
+
     def get_list_display(self, request: HttpRequest) -> Any:
         if only_waiting(request):
             return self.waiting_display
@@ -104,6 +114,11 @@ class ApprovalAdmin(DeskAdmin):
         if order.status != Status.AWAITING:
             return "–"
         return display.duration((timezone.now() - order.create_date).total_seconds())
+
+
+def queue_context(queue: str) -> dict[str, str]:
+    """For a list that office/queue.js draws anew."""
+    return {"queue": queue, "queue_mark": state_of(queue)["mark"]}
 
 
 def only_waiting(request: HttpRequest) -> bool:

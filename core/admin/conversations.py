@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from core import display
+from core.admin.approvals import queue_context
 from core.admin.base import DeskAdmin, ViewOnlyAdmin, staff
 from core.conversation import answer_to, note_reading, number, section_of
 from core.models import Conversation, Order, Side
@@ -25,6 +26,10 @@ EXCERPT = 90
 
 class ConversationOnOrder(DeskAdmin):
     """What the orders' admin has of conversations."""
+
+    class Media:
+        css = {"all": ("office/conversation.css",)}
+        js = ("office/conversation.js",)
 
     def get_urls(self) -> list[URLPattern]:
         own = [
@@ -99,6 +104,15 @@ class ConversationAdmin(ViewOnlyAdmin):
     list_filter = (AnsweredFilter,)
     search_fields = ("=order__oid", "order__customer__username")
     ordering = ("waiting_since",)
+
+    class Media:
+        js = ("office/queue.js",)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        watched = {} if request.GET else queue_context("conversations")
+        return super().changelist_view(request, {**(extra_context or {}), **watched})
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return staff(request).has_perm("core.view_order")

@@ -140,11 +140,8 @@ class OrderAdmin(
     )
 
     class Media:
-        css = {"all": ("office/flow.css", "office/conversation.css", "office/order-chart.css")}
-        js = (
-            *("office/order-form.js", "office/order-chart.js", "office/order-live.js"),
-            "office/conversation.js",
-        )
+        css = {"all": ("office/flow.css", "office/order-chart.css")}
+        js = ("office/order-form.js", "office/order-chart.js", "office/order-live.js")
 
     def get_urls(self) -> list[URLPattern]:
         own = [

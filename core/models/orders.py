@@ -374,7 +374,8 @@ class Order(models.Model):
 
     def is_own_of(self, user: User) -> bool:
         """Whether this user placed the order, or it was placed for them."""
-        return user.pk in (self.creator_id, self.customer.user_id)
+        own = getattr(user, "customer", None)  # asked for once a user, however many orders
+        return user.pk == self.creator_id or (own is not None and own.pk == self.customer_id)
 
     def approve(self, by: User) -> None:
         """Four eyes: whoever made the order lets somebody else decide."""
