@@ -42,8 +42,9 @@ logger = logging.getLogger(__name__)
 # An order goes on for so long; when others wait, for at least the shorter time.
 SLICE_SECONDS = 20.0
 SHARED_SLICE_SECONDS = 3.0
-# A drip-fed order sends what is due at once and holds no worker in between.
-DRIP_SECONDS = 5.0
+# A drip-fed order sends what is due at once and holds no worker in between: with the second that
+# a wake-up may take it is never more than five behind.
+DRIP_SECONDS = 3.5
 # An answer that hangs, and the play sent again that hangs as well, end within one lease.
 ANSWER_SECONDS = 12.0
 # How often a run looks whether it was canceled.

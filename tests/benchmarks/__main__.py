@@ -1,22 +1,33 @@
-"""`make bench`: every benchmark after the other, each printing its own table; ARGS="--quick" for a
-short look. Exits with 1 where a count differs from what a site recorded."""
+"""`make bench`: every benchmark after the other, each printing its own tables, and at the end all
+goals in one; ARGS="--quick" for a short look. Exits with 1 where a count differs from what a site
+recorded."""
 
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-NOT_ONES = {"__init__", "__main__", "clients", "fast_server", "noop"}
+from tests.benchmarks import goals
+
+NOT_ONES = {"__init__", "__main__", "clients", "fast_server", "goals", "noop"}
 
 
 def main() -> int:
     failed = []
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.stem in NOT_ONES:
-            continue
-        print(f"\n## {path.stem}\n", flush=True)
-        module = f"tests.benchmarks.{path.stem}"
-        if subprocess.run([sys.executable, "-m", module, *sys.argv[1:]], check=False).returncode:
-            failed.append(path.stem)
+    load = os.getloadavg()[0]
+    with tempfile.NamedTemporaryFile(prefix="goals-") as collected:
+        for path in sorted(Path(__file__).parent.glob("*.py")):
+            if path.stem in NOT_ONES:
+                continue
+            print(f"\n## {path.stem}\n", flush=True)
+            module = f"tests.benchmarks.{path.stem}"
+            command = [sys.executable, "-m", module, *sys.argv[1:]]
+            env = {**os.environ, "BENCH_GOALS": collected.name}
+            if subprocess.run(command, env=env, check=False).returncode:
+                failed.append(path.stem)
+        print(f"\n## All goals\n\n{os.cpu_count()} cores, load at the start {load:.1f}\n")
+        print(goals.table(goals.told(Path(collected.name))))
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return min(len(failed), 1)

@@ -23,6 +23,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from tests.benchmarks.goals import Goal, tell
+
 STOCK_ROWS = 2_000
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = "username,mobile,balance,memo\n"
@@ -60,18 +62,17 @@ def compare(kind, options, folder: Path, server) -> bool:
     print(f"{kind}: {options.rows:,} customers with opening balances, rows a second")
     for who, rows_a_second in speed.items():
         print(f"  {who:<6} {rows_a_second:>10,.0f}")
+    goals = []
     for who, goal in GOALS.items():
-        ratios = sorted(
+        ratios = [
             ours["speed"] / other["speed"]
             for ours, other in zip(runs["ours"], runs[who], strict=True)
-        )
-        ratio = statistics.median(ratios)
-        print(
-            f"  ours / {who}: {ratio:.2f} (of {ratios[0]:.2f} to {ratios[-1]:.2f}; "
-            f"goal {goal:g}){'' if ratio >= goal else '   NOT REACHED'}"
-        )
-    note = "" if megabytes <= MOST_MEGABYTES else "   NOT REACHED"
-    print(f"  memory over idle: {megabytes:.0f} MB (goal {MOST_MEGABYTES}){note}")
+        ]
+        print(f"  ours / {who}: of {min(ratios):.2f} to {max(ratios):.2f}")
+        what = f"{kind}: upload of customers ÷ {who}, rows/s"
+        goals.append(Goal(what, statistics.median(ratios), goal))
+    what = f"{kind}: its memory over idle, MB"
+    tell([*goals, Goal(what, megabytes, MOST_MEGABYTES, at_most=True, form=".0f")])
     return any(one["differences"] for one in runs["ours"])
 
 

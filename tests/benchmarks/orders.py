@@ -24,13 +24,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import psutil
 
+from tests.benchmarks.goals import Goal, tell
 from tests.office import Office
 from tests.services import PostgresServer, RedisServer
 from tests.sites import DemoSite
@@ -52,32 +54,34 @@ def main() -> int:
         return 0
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start\n")
     wrong = 0
-    print(
-        "| | orders/s | of huey alone | 1 order: plays/s | of wrk | memory | fair | lag | wrong |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|")
-    print("| goal | 150 | 0.50 | | 0.70 | 120 MB | 1 | 5 s | 0 |")
+    goals = []
     for kind in KINDS:
         result = _in_a_process_of_its_own(kind, options)
         wrong += len(result["wrong"])
-        print(_row(kind, result))
+        for line in result["wrong"][:5]:
+            print(line, file=sys.stderr)
+        goals += _goals(kind, result)
+    tell(goals)
     return min(wrong, 1)
 
 
 def measure(options: argparse.Namespace) -> dict:
     """All rounds on one kind of database, in this process, whose Django is that office's."""
-    many, alone, one, wrk, memory, wrong = [], [], [], [], [], []
+    many, alone, one, wrk, cpu, memory, wrong = [], [], [], [], [], [], []
     with ExitStack() as stack:
         site = stack.enter_context(DemoSite("--extra", str(options.orders + 1)))
         office = stack.enter_context(an_office(options.kind, site))
         for _ in range(options.rounds):
-            many.append(options.orders / many_orders(office, site, options.orders, wrong))
+            run = many_orders(office, site, options.orders, wrong)
+            many.append(options.orders / run.seconds)
             alone.append(options.orders / huey_alone(office, options.orders))
-            seconds, megabytes = one_order(office, site, options.plays, wrong)
-            one.append(options.plays / seconds)
-            memory.append(megabytes)
-            if shutil.which("wrk"):
-                wrk.append(wrk_rate(site))
+            before = wrk_rate(site)
+            run = one_order(office, site, options.plays, wrong)
+            one.append(options.plays / run.seconds)
+            cpu.append(run.cpu / options.plays * 100_000)
+            memory.append(run.megabytes)
+            if before:
+                wrk.append((before + wrk_rate(site)) / 2)
         fairness, lag = slow_orders(office, site)
         wrong += differences()
     return {
@@ -87,9 +91,28 @@ def measure(options: argparse.Namespace) -> dict:
         "alone": alone,
         "one": one,
         "wrk": wrk,
+        "cpu": cpu,
         "memory": memory,
         "wrong": wrong,
     }
+
+
+@dataclass
+class Run:
+    """One consumer, from its start until all orders were settled: CPU seconds of its processes,
+    peak memory of the largest."""
+
+    seconds: float = 0.0
+    cpu: float = 0.0
+    megabytes: float = 0.0
+
+    def look_at(self, pid: int) -> None:
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
+            tree = [process, *process.children(recursive=True)]
+            times = [one.cpu_times() for one in tree]
+            self.cpu = max(self.cpu, sum(one.user + one.system for one in times))
+            self.megabytes = max(self.megabytes, *(one.memory_info().rss / 1e6 for one in tree))
 
 
 @contextmanager
@@ -129,14 +152,13 @@ def _furnish(site: DemoSite) -> None:
     ChargeRecord.objects.create(customer=customer, amount=Decimal(10_000_000))
 
 
-def many_orders(office: Office, site: DemoSite, number: int, wrong: list[str]) -> float:
-    """Seconds from the consumer's start to the last order settled; all are saved before."""
+def many_orders(office: Office, site: DemoSite, number: int, wrong: list[str]) -> Run:
+    """From the consumer's start to the last order settled; all are saved before."""
     orders = [place(f"v{index + 1}", PLAYS_EACH) for index in range(number)]
-    return deliver(office, site, orders, wrong)[0]
+    return deliver(office, site, orders, wrong)
 
 
-def one_order(office: Office, site: DemoSite, plays: int, wrong: list[str]) -> tuple[float, float]:
-    """Seconds and the consumer's peak memory in MB."""
+def one_order(office: Office, site: DemoSite, plays: int, wrong: list[str]) -> Run:
     return deliver(office, site, [place("v1", plays)], wrong)
 
 
@@ -159,24 +181,25 @@ def place(video: str, count: int, hours: int = 0):  # type: ignore[no-untyped-de
     return order
 
 
-def deliver(office: Office, site: DemoSite, orders: list, wrong: list[str]) -> tuple[float, float]:
+def deliver(office: Office, site: DemoSite, orders: list, wrong: list[str]) -> Run:
     from core.models import FINAL, Order, Status
 
     ids = [order.pk for order in orders]
+    run = Run()
     began = time.monotonic()
     consumer = office.consumer()
-    peak = 0.0
     left = Order.objects.filter(pk__gte=ids[0]).exclude(status__in=FINAL)
     while left.exists() and time.monotonic() - began < LIMIT_SECONDS:
-        peak = max(peak, _megabytes(consumer.pid))
-        time.sleep(0.5)
-    seconds = time.monotonic() - began
+        run.look_at(consumer.pid)
+        time.sleep(0.2)
+    run.seconds = time.monotonic() - began
+    run.look_at(consumer.pid)
     consumer.terminate(timeout=30)
     for order in Order.objects.filter(pk__gte=ids[0]):
         played = site.plays(order.oid) if len(orders) < 50 or order.pk % 20 == 0 else order.count
         if (order.status, order.done, played) != (Status.COMPLETED, order.count, order.count):
             wrong.append(f"{order.oid}: {order.get_status_display()}, {order.done}, site {played}")
-    return seconds, peak
+    return run
 
 
 def slow_orders(office: Office, site: DemoSite) -> tuple[float, float]:
@@ -219,7 +242,9 @@ def huey_alone(office: Office, number: int) -> float:
 
 
 def wrk_rate(site: DemoSite, seconds: int = 3) -> float:
-    """Plays a second that wrk reaches with the same headers on the same site."""
+    """Plays a second that wrk reaches with the same headers on the same site; 0 without wrk."""
+    if not shutil.which("wrk"):
+        return 0.0
     script = Path(tempfile.mkdtemp(prefix="wrk-")) / "post.lua"
     script.write_text('wrk.method = "POST"\nwrk.headers["X-Play-Order"] = "wrk"\n')
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script)]
@@ -236,16 +261,6 @@ def differences() -> list[str]:
     return list(auditing.differences())
 
 
-def _megabytes(pid: int) -> float:
-    """The largest process of the consumer's tree."""
-    try:
-        process = psutil.Process(pid)
-        tree = [process, *process.children(recursive=True)]
-        return max(one.memory_info().rss for one in tree) / 1e6
-    except psutil.NoSuchProcess:
-        return 0.0
-
-
 def _in_a_process_of_its_own(kind: str, options: argparse.Namespace) -> dict:
     command = [sys.executable, "-m", "tests.benchmarks.orders", "--kind", kind]
     for name in ("rounds", "orders", "plays"):
@@ -254,27 +269,26 @@ def _in_a_process_of_its_own(kind: str, options: argparse.Namespace) -> dict:
     return json.loads(printed.splitlines()[-1])
 
 
-def _row(kind: str, result: dict) -> str:
-    def ratio(ours: str, theirs: str) -> str:
-        if not result[theirs]:
-            return "wrk is missing"
-        pairs = zip(result[ours], result[theirs], strict=True)
-        return f"{statistics.median(a / b for a, b in pairs):.2f}"
+def _goals(kind: str, result: dict) -> list[Goal]:
+    def ratio(ours: str, theirs: str) -> float | None:
+        pairs = list(zip(result[ours], result[theirs], strict=False))
+        return statistics.median(a / b for a, b in pairs) if pairs else None
 
-    cells = [
-        kind,
-        f"{statistics.median(result['many']):.0f}",
-        ratio("many", "alone"),
-        f"{statistics.median(result['one']):,.0f}",
-        ratio("one", "wrk"),
-        f"{max(result['memory']):.0f} MB",
-        f"{result['fairness']:.3f}",
-        f"{result['lag']:.1f} s",
-        str(len(result["wrong"])),
+    def most(name: str) -> float:
+        return max(result[name])
+
+    median = {name: statistics.median(result[name]) for name in ("many", "one", "cpu")}
+    return [
+        Goal(f"{kind}: orders of {PLAYS_EACH} plays a second", median["many"], 150, form=".0f"),
+        Goal(f"{kind}: the same ÷ huey alone, {COMMITS} commits", ratio("many", "alone"), 0.5),
+        Goal(f"{kind}: one large order, plays/s", median["one"], form=",.0f"),
+        Goal(f"{kind}: the same ÷ wrk", ratio("one", "wrk"), 0.70),
+        Goal(f"{kind}: the same, CPU seconds per 100,000 plays", median["cpu"]),
+        Goal(f"{kind}: peak MB of a process", most("memory"), 120, at_most=True, form=".0f"),
+        Goal(f"{kind}: {SLOW_ORDERS} slow orders, evenness", result["fairness"], 0.99, form=".3f"),
+        Goal(f"{kind}: the same, lag in seconds", result["lag"], 5.0, at_most=True, form=".1f"),
+        Goal(f"{kind}: wrong counts", len(result["wrong"]), 0, at_most=True, form=".0f"),
     ]
-    for line in result["wrong"][:5]:
-        print(line, file=sys.stderr)
-    return f"| {' | '.join(cells)} |"
 
 
 def _options() -> argparse.Namespace:
