@@ -54,11 +54,11 @@ class Office:
         program = ["-m", module] if module else ["manage.py", "run_huey"]
         return self._process([*program, *args], ready="Huey consumer started", env=env)
 
-    def web(self, **env: str) -> Process:
+    def web(self, application: str = "office.asgi:application", **env: str) -> Process:
         """The web server; its address is `url` of what is returned."""
         port = free_port()
         process = self._process(
-            ["-m", "uvicorn", "office.asgi:application", "--port", str(port), "--lifespan", "off"],
+            ["-m", "uvicorn", application, "--port", str(port), "--lifespan", "off"],
             ready=port,
             env=env,
         )

@@ -13,6 +13,7 @@ from websockets.exceptions import InvalidStatus
 from core import live
 from core.models import ChargeRecord, Customer, Order, OrderEvent, Site, Status, User
 from tests.base import client_of, new_staff
+from tests.benchmarks.live import GROWTH, place_orders, sessions, watched_by
 from tests.live_client import LiveSocket, poll
 
 VIDEO = "harbour-at-dawn"
@@ -231,3 +232,12 @@ def test_a_lower_id_that_is_committed_after_a_higher_one_is_not_lost(office, ord
     assert not OrderEvent.objects.filter(pk__gt=high).exists()
     assert [event.pk for event in tail.rows()] == [low.result()]
     assert tail.rows() == []
+
+
+@pytest.mark.parametrize("office", ["sqlite"], indirect=True)
+def test_a_hundred_sockets_cost_no_more_queries_than_one(office):
+    ids, keys = place_orders(4), sessions(100)
+    web = office.web("tests.benchmarks.counted:application")
+    one, hundred = (watched_by(web.url, keys[:number], ids, 2) for number in (1, 100))
+    assert hundred["queries"] <= GROWTH * one["queries"] + 1
+    assert (one["missed"], hundred["missed"]) == (0, 0)

@@ -1,20 +1,25 @@
 """The feed by hand, step by step: what it asks of the database and what it sends."""
 
+import asyncio
 import json
+import time
 from decimal import Decimal
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from core import consumers, live
 from core.feeds.orders import WholeOrder
 from core.feeds.readings import NEWEST, POINTS
 from core.live import feed as feeds
+from core.live.bell import Bell
 from core.live.feed import Feed
 from core.live.renditions import CHANGES_KEPT, Rendition
 from core.live.viewers import Viewer
 from core.models import CounterReading, Order, Site, Status, User
 from tests.base import client_of
+from tests.processes import free_port
 
 
 @pytest.fixture
@@ -184,3 +189,42 @@ def test_an_order_with_many_readings_gives_a_curve_of_a_few(orders):
     assert [done for _, _, done in readings[-NEWEST:]] == list(range(2_980, 3_000))
     CounterReading.objects.create(order=order, views=3_000, done=3_000)
     assert source.load([str(order.pk)])[str(order.pk)].readings[-1][2] == 3_000
+
+
+def test_a_reader_that_takes_nothing_is_let_go(feed, monkeypatch):
+    async def never(event: dict) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(consumers, "the_feed", lambda: feed)
+    monkeypatch.setattr(consumers, "STALL", 0.05)
+    began = time.monotonic()
+    assert asyncio.run(consumers.write(Viewer("", print), never)) is None
+    assert time.monotonic() - began < 10
+
+
+def test_a_write_rings_in_the_processes_of_the_viewers(
+    db, redis, settings, django_capture_on_commit_callbacks
+):
+    settings.REDIS_URL = redis.url
+    bell = Bell()
+    bell.open()
+    for _ in range(50):
+        with django_capture_on_commit_callbacks(execute=True):
+            live.announce()
+        bell.wait(0.2)
+        if bell.heard():
+            break
+    else:
+        pytest.fail("no ring was heard")
+    bell.close()
+
+
+def test_a_write_waits_for_nobody_while_redis_is_down(
+    db, settings, django_capture_on_commit_callbacks
+):
+    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
+    began = time.monotonic()
+    for _ in range(100):
+        with django_capture_on_commit_callbacks(execute=True):
+            live.announce()
+    assert time.monotonic() - began < 1
