@@ -56,6 +56,8 @@ class Wish:
     @classmethod
     def parse(cls, text: str | bytes, feed: str) -> "Wish":
         """`since` counts only where it is about this very `feed`."""
+        if len(text) > MOST_BYTES:
+            raise NotUnderstoodError
         try:
             wish = json.loads(text)
         except ValueError as error:

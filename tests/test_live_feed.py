@@ -12,8 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from core import consumers, live
 from core.feeds.orders import WholeOrder
 from core.feeds.readings import NEWEST, POINTS
+from core.live import bell as bells
 from core.live import feed as feeds
-from core.live.bell import Bell
+from core.live.bell import Bell, Ringer
 from core.live.feed import Feed
 from core.live.renditions import CHANGES_KEPT, Rendition
 from core.live.viewers import Viewer
@@ -203,8 +204,9 @@ def test_a_reader_that_takes_nothing_is_let_go(feed, monkeypatch):
 
 
 def test_a_write_rings_in_the_processes_of_the_viewers(
-    db, redis, settings, django_capture_on_commit_callbacks
+    db, redis, settings, monkeypatch, django_capture_on_commit_callbacks
 ):
+    monkeypatch.setattr(bells, "_ringer", Ringer())
     settings.REDIS_URL = redis.url
     bell = Bell()
     bell.open()
@@ -220,8 +222,9 @@ def test_a_write_rings_in_the_processes_of_the_viewers(
 
 
 def test_a_write_waits_for_nobody_while_redis_is_down(
-    db, settings, django_capture_on_commit_callbacks
+    db, settings, monkeypatch, django_capture_on_commit_callbacks
 ):
+    monkeypatch.setattr(bells, "_ringer", Ringer())
     settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
     began = time.monotonic()
     for _ in range(100):

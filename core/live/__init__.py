@@ -6,6 +6,10 @@ for each language and audience, and hands the same text to everybody. A beat is 
 second; it comes sooner when somebody rings (`announce()`, through Redis where there is one) or when
 SQLite's file changed. A worker never waits for a viewer, and nothing depends on a ring.
 
+What is sent is how things stand, never a log that is followed by its ids: on PostgreSQL a lower id
+may become visible after a higher one, and who remembers the highest would lose it. So a stamp is a
+count, a revision or the values themselves, and never a highest id alone.
+
 To show something live
 ----------------------
 1. A subclass of `Source`, registered by `register(MySource())` in a module that CoreConfig.ready()
@@ -16,9 +20,7 @@ To show something live
      number of queries. Asked when somebody begins to watch and every RECHECK seconds. To inherit:
      `StaffSource` asks for a permission, core.feeds.orders.OrderSource for the order.
    - `stamps(keys)`: for each key a value that differs once there is something new. ONE query for
-     all keys; asked every beat. Never a highest id alone: on PostgreSQL a lower one may become
-     visible after a higher one. Count as well, or read new rows by a `Tail`. By default what
-     load() says.
+     all keys; asked every beat. By default what load() says.
    - `load(keys)`: what rendering needs, in a constant number of queries; for changed keys only.
    - `render(loaded, audience)`: a flat dict of JSON values, in the active language. No queries. A
      CUSTOMER gets no memo, no remark, no internal note.
@@ -65,6 +67,5 @@ understood), 1012 (the server stops); polls are answered 401, 429, 400, 503.
 
 from core.live.bell import announce
 from core.live.sources import Audience, Source, StaffSource, register, sources
-from core.live.tail import Tail
 
-__all__ = ["Audience", "Source", "StaffSource", "Tail", "announce", "register", "sources"]
+__all__ = ["Audience", "Source", "StaffSource", "announce", "register", "sources"]
