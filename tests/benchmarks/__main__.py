@@ -8,6 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.benchmarks import goals
+
 NOT_ONES = {"__init__", "__main__", "clients", "counted", "fast_server", "goals", "noop"}
 
 

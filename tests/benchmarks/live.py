@@ -29,6 +29,8 @@ from typing import Any
 
 from websockets.asyncio.client import connect
 
+from tests.benchmarks.goals import Goal, tell
+
 KINDS = ("sqlite", "postgresql")
 ORDERS = 10
 PLAYS = 1_000_000
@@ -247,7 +249,7 @@ def main() -> int:
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start\n")
     print("| | sockets | queries/s | of a core | checkpoint to socket | p99 | to pixel | p99 |")
     print("|---|---|---|---|---|---|---|---|")
-    wrong = 0
+    goals, wrong = [], 0
     for kind in KINDS:
         result = _in_a_process_of_its_own(kind, options)
         for row in result["rows"]:
@@ -255,7 +257,21 @@ def main() -> int:
         few, many = result["rows"][0], result["rows"][-1]
         grew = many["queries"] > GROWTH * few["queries"] + 1
         wrong += grew + sum(row["missed"] for row in result["rows"])
+        goals += _goals(kind, few, many, result["pixel"])
+    tell(goals)
     return min(wrong, 1)
+
+
+def _goals(
+    kind: str, few: dict[str, Any], many: dict[str, Any], pixel: dict[str, float]
+) -> list[Goal]:
+    growth = many["queries"] / few["queries"]
+    what = f"live, {kind}"
+    return [
+        Goal(f"{what}: queries with {many['sockets']} sockets of one's", growth, GROWTH, True),
+        Goal(f"{what}: checkpoint to pixel, median s", pixel.get("median"), 1.0, True),
+        Goal(f"{what}: checkpoint to pixel, p99 s", pixel.get("p99"), 2.0, True),
+    ]
 
 
 def _line(kind: str, row: dict[str, Any], pixel: dict[str, float]) -> str:
