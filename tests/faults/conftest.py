@@ -56,7 +56,9 @@ def control(request) -> Callable[[str, object], None]:
     """Say which guard was off, and what was seen to go wrong then."""
 
     def add(guard: str, seen: object) -> None:
-        keep(table.Line("", office_of(request), "", figures=str(seen), control=guard))
+        test = request.node.originalname
+        line = table.Line("", office_of(request), "", figures=str(seen), control=guard, test=test)
+        keep(line)
 
     return add
 

@@ -38,7 +38,7 @@ DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One test's figures. `control`: which guard was off, when the test is to fail."""
+    """One test's figures. `control`: which guard was off in a `test` that has to see it fail."""
 
     fault: str
     office: str
@@ -47,6 +47,7 @@ class Line:
     twice: int = 0
     figures: str = ""
     control: str = ""
+    test: str = ""
 
 
 def keep(line: Line) -> None:
@@ -74,7 +75,8 @@ def markdown(lines: Iterable[Line]) -> Iterator[str]:
         yield ""
         for name in dict.fromkeys(line.control for line in controls):
             own = [line for line in controls if line.control == name]
-            yield f"- {name}: {by_database((line.office, line.figures) for line in own)}"
+            seen = by_database((line.office, line.figures) for line in own)
+            yield f"- {name} (`{own[0].test}`): {seen}"
 
 
 def by_database(texts: Iterable[tuple[str, str]]) -> str:
