@@ -1,7 +1,7 @@
 # make run    the office, its consumer and the demo site, all set up; Ctrl-C stops them
 # make test   all tests (ARGS="-k name" picks some)
 # make bench  the benchmarks, beside their peers (ARGS=--quick for a short look)
-# make faults the whole table of faults, an hour or more: a line each (ARGS="-k redis" picks some)
+# make faults the whole table of faults, hours long: a line each (ARGS="-k redis" picks some)
 # make lint   style, types, import directions, migrations and translations in step
 # make translations   bring the catalogues into step with the code
 

@@ -42,10 +42,9 @@ def row(request) -> Callable[..., None]:
 
     def add(fault: str, tried: str, verdict: Verdict | None = None, figures: str = "") -> None:
         verdict = verdict or Verdict()
-        orders = f"{verdict.orders} orders, {verdict.plays} plays" if verdict.orders else ""
-        tried = ", ".join(filter(None, (tried, orders)))
+        sums = (verdict.orders, verdict.plays, verdict.lost)
         twice = verdict.twice + verdict.charged_twice
-        keep(table.Line(fault, office_of(request), tried, verdict.lost, twice, figures))
+        keep(table.Line(fault, office_of(request), tried, *sums, twice, figures))
 
     assert table.FAULTS
     return add

@@ -27,7 +27,10 @@ FAULTS = {
     "form": ("an order form posted 10 times at once", "form_posted"),
     "staff": ("two staff at once, on old pages", "two_staff"),
     "sites": ("a site that misbehaves", "misbehave or breaks_tls"),
-    "down": ("a site that is down; poisoned orders; deadlines", "site_that_is_down or test_holding"),
+    "down": (
+        "a site that is down; poisoned orders; deadlines",
+        "site_that_is_down or test_holding",
+    ),
     "lies": ("a site whose counter lies", "lying"),
     "addresses": ("redirects and addresses off the verified host", "test_addresses"),
     "tasks": ("tasks delivered 5 times, shuffled, 30 % lost", "tasks"),
@@ -43,6 +46,8 @@ class Line:
     fault: str
     office: str
     tried: str
+    orders: int = 0
+    plays: int = 0
     lost: int = 0
     twice: int = 0
     figures: str = ""
@@ -59,15 +64,18 @@ def keep(line: Line) -> None:
 def markdown(lines: Iterable[Line]) -> Iterator[str]:
     """One row a fault, in the order of FAULTS, and what each control showed."""
     lines = list(lines)
-    yield "| fault | tried | lost | twice | figures | `make faults ARGS=` |"
-    yield "|---|---|---|---|---|---|"
+    yield "| fault | tried | orders, plays | lost | twice | figures | `make faults ARGS=` |"
+    yield "|---|---|---|---|---|---|---|"
     for fault, (title, tests) in FAULTS.items():
         own = [line for line in lines if line.fault == fault and not line.control]
         if own:
+            orders, plays = sum(line.orders for line in own), sum(line.plays for line in own)
             lost, twice = sum(line.lost for line in own), sum(line.twice for line in own)
+            bought = f"{orders:,}, {plays:,}" if orders else ""
             tried = by_database((line.office, line.tried) for line in own)
             figures = by_database((line.office, line.figures) for line in own)
-            yield f'| {title} | {tried} | {lost} | {twice} | {figures} | `-k "{tests}"` |'
+            sums = f"{bought} | {lost} | {twice}"
+            yield f'| {title} | {tried} | {sums} | {figures} | `-k "{tests}"` |'
     controls = [line for line in lines if line.control]
     if controls:
         yield ""
