@@ -2,6 +2,7 @@
 whatever dies meanwhile."""
 
 import csv
+import gzip
 import io
 import random
 import signal
@@ -80,6 +81,11 @@ BAD_FILES = {
     ),
     "cut off character": ("username\n李雷".encode()[:-1], "Line 2 holds bytes"),
     "UTF-16": ("username\nerin\n".encode("utf-16"), "The file is UTF-16 text"),
+    "UTF-16 without its mark": ("username\nerin\n".encode("utf-16-le"), "Line 1 holds a NUL byte"),
+    "JSON": (b'[{"username": "erin"}]\n', 'Unknown columns: [{"username": "erin"}]'),
+    "a web page": (b"<!DOCTYPE html>\n<html><body>\n", "Unknown columns: <!DOCTYPE html>."),
+    "packed": (gzip.compress(b"username\nerin\n" * 99), "Line 1 holds a NUL byte"),
+    "a title above the header": (b"May\nusername,memo\nerin,1\n", "Unknown columns: May."),
     "10,001 columns": (b",".join([b"a"] * 10_001) + b"\n1\n", "The file has 10,001 columns"),
     "unknown columns": (b"username,mobil,Foo\nerin,1,2\n", "Unknown columns: mobil, Foo."),
     "nameless column": (b"username,\nerin,1\n", "Unknown columns: (no name, number 2)."),
