@@ -137,6 +137,13 @@ PAGES = {
     "/admin/auth/group/add/": ((OK, NO, NO, NO), (OK, NO, NO, NO)),
 }
 
+# Who sees a list may keep filters of it; an empty form asks for nothing that there is.
+PAGES |= {
+    f"{page}filters/": ((METHOD,) * 4, tuple(GONE if code == OK else NO for code in seen))
+    for page, (seen, _sent) in PAGES.items()
+    if page.startswith("/admin/core/") and page.count("/") == 4
+}
+
 # What may be looked at has a history that may be.
 PAGES |= {
     page.replace("/change/", "/history/"): (seen, seen)

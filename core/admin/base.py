@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
 from django.contrib.admin.widgets import AdminTextareaWidget
 from django.core.exceptions import PermissionDenied
 from django.db.models import BigIntegerField, Model, TextField
@@ -21,9 +22,11 @@ from django.http import (
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, get_script_prefix, path, reverse
 
+from core.admin.filters import SavedFiltersAdmin
+from core.admin.history import HistoryAdmin
 from core.admin.listing import DeskChangeList
 from core.admin.paging import CappedPaginator
-from core.models import OrderError, User
+from core.models import FieldChange, OrderError, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Button:
     most: int = 500
 
 
-class DeskAdmin(admin.ModelAdmin):
+class DeskAdmin(SavedFiltersAdmin, HistoryAdmin):
     """Accounts, money and orders name each other for ever: switched off, never deleted."""
 
     list_per_page = 100
@@ -105,7 +108,7 @@ class DeskAdmin(admin.ModelAdmin):
         else:
             self.log_change(request, obj, text)
             self.message_user(request, text, level)
-        return HttpResponseRedirect(self.change_url(obj))
+        return HttpResponseRedirect(self.page_of(request, obj))
 
     def acted_on_or_404(self, request: HttpRequest, pk: int, name: str) -> Any:
         """The object, for who may press this button."""
@@ -142,6 +145,12 @@ class DeskAdmin(admin.ModelAdmin):
     def change_url(self, obj: Model) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[obj.pk])
 
+    def page_of(self, request: HttpRequest, obj: Model) -> str:
+        """The object's page, from which Back leads to the list as it was filtered."""
+        filters: dict[str, Any] = {"opts": self.opts}
+        filters["preserved_filters"] = self.get_preserved_filters(request)
+        return add_preserved_filters(filters, self.change_url(obj))
+
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Django hands a customer of the address on unread, and fails on one that is no number."""
         initial = super().get_changeform_initial_data(request)
@@ -165,7 +174,8 @@ class DeskAdmin(admin.ModelAdmin):
         """Write the form's own fields: balances and progress move while somebody types."""
         if change:
             typed = form.cleaned_data.keys() & {field.name for field in obj._meta.concrete_fields}
-            obj.save(update_fields=typed)
+            with FieldChange.objects.kept(obj, sorted(typed), by=staff(request)):
+                obj.save(update_fields=typed)
         else:
             super().save_model(request, obj, form, change)
 

@@ -78,8 +78,8 @@ class OnceAdmin(DeskAdmin):
             return super().response_add(request, obj, post_url_continue)
         text = _("This form was saved before; nothing was done a second time.")
         self.message_user(request, text, messages.WARNING)
-        return HttpResponseRedirect(self.change_url(obj))
+        return HttpResponseRedirect(self.page_of(request, obj))
 
     def response_post_save_add(self, request: HttpRequest, obj: Model) -> HttpResponseRedirect:
         """On to what was made, not back to the list."""
-        return HttpResponseRedirect(self.change_url(obj))
+        return HttpResponseRedirect(self.page_of(request, obj))

@@ -11,7 +11,8 @@ from core.bulk.kind import Kind, Outcome
 from core.importing.accounts import Account
 from core.importing.charges import charge
 from core.importing.tables import Every
-from core.models import Customer
+from core.models import Customer, FieldChange
+from core.models.history import Difference
 
 # Of the keys that make a top-up of a job one for each customer, however often it is tried.
 TOP_UPS = uuid.UUID("b5b6a1f4-7a0e-4b59-9a53-3a2c6f6de2a1")
@@ -85,6 +86,9 @@ class SwitchCustomers(CustomerKind):
                 outcome.changed.append((customer.pk, customer.username))
         changed = [pk for pk, _name in outcome.changed]
         Customer.objects.filter(pk__in=changed).update(active=self.to)
+        differences = [Difference(pk, "active", not self.to, self.to) for pk in changed]
+        source = str(self.job)
+        FieldChange.objects.keep(Customer, differences, by=self.job.creator, source=source)
         return outcome
 
     def is_so(self) -> str:

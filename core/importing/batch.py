@@ -88,7 +88,8 @@ class Batch:
 
 @dataclass(slots=True)
 class Plan:
-    """What a batch would do to the database. `new` and `changed` are for who made the plan."""
+    """What a batch would do to the database. `new`, `changed` and `differences` are for who made
+    the plan."""
 
     batch: Batch
     created: int = 0
@@ -97,3 +98,4 @@ class Plan:
     amount: Decimal = Decimal(0)
     new: Any = None
     changed: Any = None
+    differences: Any = ()

@@ -17,7 +17,8 @@ from core.importing import cells, tables
 from core.importing.batch import Batch, Plan, RowError
 from core.importing.kind import Kind
 from core.importing.rows import Row
-from core.models import Customer, LedgerEntry
+from core.models import Customer, FieldChange, LedgerEntry
+from core.models.history import Difference
 from core.money import quantize
 
 PLAIN = ("mobile", "active", "memo")
@@ -63,6 +64,12 @@ class CustomerRows(Kind):
             self._insert(plan.new)
         if plan.changed:
             tables.update(Customer, PLAIN, plan.changed)
+            FieldChange.objects.keep(
+                Customer,
+                plan.differences,
+                by=self.job.creator,
+                source=f"{self.job._meta.verbose_name} {self.job.pk}",
+            )
 
     def _all_new(self, batch: Batch) -> Plan:
         amount = sum(map(Decimal, batch.values.get("balance", ())), Decimal(0))
@@ -75,6 +82,7 @@ class CustomerRows(Kind):
         faults: dict[int, list[RowError]] = {}
         is_new: list[bool] = []
         changed: list[tuple[Any, ...]] = []
+        differences: list[Difference] = []
         unchanged = 0
         for place, name in enumerate(batch.values["username"]):
             customer = known.get(name)
@@ -92,11 +100,16 @@ class CustomerRows(Kind):
                 unchanged += 1
             else:
                 changed.append((*after, customer.pk))
+                differences += [
+                    Difference(customer.pk, *one)
+                    for one in zip(PLAIN, before, after, strict=True)
+                    if one[1] != one[2]
+                ]
         new = {name: list(compress(column, is_new)) for name, column in batch.values.items()}
         batch.drop(faults)
         amount = sum(map(Decimal, new.get("balance", ())), Decimal(0))
         created = len(new["username"])
-        return Plan(batch, created, len(changed), unchanged, amount, new, changed)
+        return Plan(batch, created, len(changed), unchanged, amount, new, changed, differences)
 
     def _after(self, batch: Batch, place: int, customer: Known) -> tuple[str, bool, str]:
         """What the row asks for; columns that the file has not, and an empty `active`, stay."""

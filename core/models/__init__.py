@@ -5,7 +5,9 @@ from core.models.approvals import ApprovalLimit
 from core.models.billing import ChargeRecord, InsufficientBalanceError, LedgerEntry, PricePolicy
 from core.models.breakers import Breaker, breaker_of, open_breaker_of
 from core.models.bulk import BulkBlock, BulkJob, BulkRefusal
+from core.models.filters import SavedFilter
 from core.models.heartbeats import Heartbeat
+from core.models.history import FieldChange
 from core.models.imports import ImportJob
 from core.models.leases import Lease, LeaseLost
 from core.models.messages import (
@@ -50,6 +52,7 @@ __all__ = [
     "Counted",
     "CounterReading",
     "Customer",
+    "FieldChange",
     "Heartbeat",
     "ImportJob",
     "InsufficientBalanceError",
@@ -65,6 +68,7 @@ __all__ = [
     "PricePolicy",
     "Quarter",
     "ReadMarker",
+    "SavedFilter",
     "Side",
     "Site",
     "SiteCheck",

@@ -8,7 +8,8 @@
     const form = box.querySelector("form");
     const question = button.dataset.ask;
     const line = box.querySelector("[data-dialog-ask]");
-    form.action = button.dataset.post;
+    /* With the filters of the list that led here, so that Back finds them again. */
+    form.action = button.dataset.post + window.location.search;
     box.querySelector("[data-dialog-question]").textContent = button.dataset.confirm;
     box.querySelector("[data-dialog-do]").textContent = button.textContent;
     line.hidden = !question;

@@ -1,0 +1,127 @@
+"""Saved filters: a person's own names for a list's filters, search and order, above the list.
+
+They are nobody else's business, and open nothing: who follows one sees what the address shows.
+"""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+    QueryDict,
+)
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+
+from core.models import SavedFilter, User
+
+MOST = 30
+# Of an address, what is no filter: the page, and Django's notes on errors and pop-ups.
+NO_FILTERS = ("p", "e", "all", "_popup", "_to_field", "_changelist_filters")
+
+
+class SavedFiltersAdmin(admin.ModelAdmin):
+    """A list that remembers filters; `filters/` takes what its little forms send."""
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_filters"
+        view = self.admin_site.admin_view(self.filters_view)
+        return [path("filters/", view, name=name), *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if request.method != "GET":
+            return super().changelist_view(request, extra_context)
+        query = filters_of(request.GET)
+        saved = list(self.saved_filters(request))
+        context = {
+            "saved_filters": saved,
+            "saved_filters_query": query,
+            "saved_filters_is_new": bool(query) and all(one.query != query for one in saved),
+            "saved_filters_url": reverse(
+                f"admin:{self.opts.app_label}_{self.opts.model_name}_filters"
+            ),
+        }
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    def saved_filters(self, request: HttpRequest) -> Any:
+        return SavedFilter.objects.filter(user=owner(request), model=self.opts.label_lower)
+
+    def filters_view(self, request: HttpRequest) -> HttpResponse:
+        """Keep, rename or forget one; back to the list as it was filtered."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        query = filters_of(QueryDict(request.POST.get("query", "")))
+        name = request.POST.get("name", "").strip()[:60]
+        match request.POST.get("do"):
+            case "save":
+                self.save_filter(request, name, query)
+            case "rename":
+                self.rename_filter(request, name)
+            case "delete":
+                self.one_filter(request).delete()
+            case _:
+                raise Http404
+        opts = self.opts
+        url = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
+        return HttpResponseRedirect(f"{url}?{query}" if query else url)
+
+    def save_filter(self, request: HttpRequest, name: str, query: str) -> None:
+        mine = self.saved_filters(request)
+        if not name or not query or len(query) > 2000:
+            self.message_user(request, _("A filter needs a name."), messages.ERROR)
+        elif mine.exclude(name=name).count() >= MOST:
+            text = _("At most %(most)s filters of a list; forget one first.") % {"most": MOST}
+            self.message_user(request, text, messages.ERROR)
+        else:
+            SavedFilter.objects.update_or_create(
+                user=owner(request),
+                model=self.opts.label_lower,
+                name=name,
+                defaults={"query": query},
+            )
+
+    def rename_filter(self, request: HttpRequest, name: str) -> None:
+        one = self.one_filter(request)
+        if not name or self.saved_filters(request).filter(name=name).exclude(pk=one.pk).exists():
+            text = _("There is a filter of this name already.") if name else _("It needs a name.")
+            self.message_user(request, text, messages.ERROR)
+            return
+        one.name = name
+        one.save(update_fields=["name"])
+
+    def one_filter(self, request: HttpRequest) -> SavedFilter:
+        """One of one's own. Others' do not exist."""
+        pk = request.POST.get("id", "")
+        usable = pk.isascii() and pk.isdigit() and len(pk) < 19
+        found: SavedFilter | None = (
+            self.saved_filters(request).filter(pk=int(pk)).first() if usable else None
+        )
+        if found is None:
+            raise Http404
+        return found
+
+
+def owner(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # the admin lets nobody else in
+    return request.user
+
+
+def filters_of(given: QueryDict) -> str:
+    """An address's filters, in one order, so that the same are the same text."""
+    kept = given.copy()
+    for name in NO_FILTERS:
+        kept.pop(name, None)
+    pairs = sorted((name, value) for name, values in kept.lists() for value in values if value)
+    query = QueryDict(mutable=True)
+    for name, value in pairs:
+        query.appendlist(name, value)
+    return query.urlencode()

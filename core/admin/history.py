@@ -1,0 +1,54 @@
+"""An object's history with the fields that changed: before and after, by whom, when, by what."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from core.models import FieldChange
+from core.models.history import SHOWN
+
+
+class HistoryAdmin(admin.ModelAdmin):
+    """What DeskAdmin.save_model() kept, on the page behind History."""
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        obj = self.get_object(request, object_id)
+        changes = FieldChange.objects.of(obj)[:SHOWN] if obj is not None else []
+        context = {"differences": [described(self.model, change) for change in changes]}
+        return super().history_view(request, object_id, context | (extra_context or {}))
+
+
+def described(model: type[models.Model], change: FieldChange) -> dict[str, Any]:
+    """A change in the words of the reader."""
+    try:
+        field = model._meta.get_field(change.field)
+    except FieldDoesNotExist:
+        # A field of an older version of the office.
+        field = None
+    return {
+        "when": change.create_date,
+        "who": change.creator,
+        "by": change.source,
+        "field": capfirst(str(getattr(field, "verbose_name", change.field))),
+        "before": said(field, change.before),
+        "after": said(field, change.after),
+    }
+
+
+def said(field: Any, text: str) -> str:
+    if text == "":
+        return "–"
+    if isinstance(field, models.ForeignKey):
+        found = field.related_model._base_manager.filter(pk=text).first()
+        return str(found or text)
+    if isinstance(field, models.BooleanField):
+        return _("Yes") if text == "True" else _("No")
+    choices = {str(value): str(label) for value, label in getattr(field, "flatchoices", ())}
+    return choices.get(text, text)

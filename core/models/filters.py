@@ -1,0 +1,29 @@
+"""Filters of a list that a person wants to find again."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from core.models.accounts import User
+
+
+class SavedFilter(models.Model):
+    """`model` is the list's, as "core.order"; `query` is what stands behind its address."""
+
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="saved_filters", db_index=False
+    )
+    model = models.CharField(max_length=100)
+    name = models.CharField(_("name"), max_length=60)
+    query = models.CharField(max_length=2000, blank=True)
+
+    class Meta:
+        verbose_name = _("saved filter")
+        verbose_name_plural = _("saved filters")
+        ordering = ("name",)
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["user", "model", "name"], name="saved_filter_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,80 @@
+/* Shortcuts of lists: / search, j and k move over the rows, Enter opens, x selects, ? tells. The pages are
+   frames in tabs; the frame around them passes on what is pressed beside them. */
+'use strict';
+{
+  const TYPING = 'input:not([type=checkbox]):not([type=radio]):not([type=button]):not([type=submit]), textarea, select, [contenteditable=""], [contenteditable=true]';
+  const rows = () => [...document.querySelectorAll('#result_list tbody tr')];
+  const help = () => document.querySelector('[data-keys]');
+
+  const move = (step) => {
+    const all = rows();
+    const here = all.indexOf(document.activeElement.closest('#result_list tbody tr'));
+    const there = all[here < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(Math.max(here + step, 0), all.length - 1)];
+    if (there) {
+      there.tabIndex = -1;
+      there.focus();
+      there.scrollIntoView({block: 'nearest'});
+    }
+  };
+
+  const current = () => document.activeElement.closest('#result_list tbody tr');
+
+  /* Each says whether it did something. */
+  const keys = {
+    '/': () => {
+      const search = document.getElementById('searchbar');
+      if (search) {
+        search.focus();
+        search.select();
+      }
+      return Boolean(search);
+    },
+    j: () => (move(1), rows().length > 0),
+    k: () => (move(-1), rows().length > 0),
+    x: () => {
+      const box = current() && current().querySelector('input.action-select');
+      if (box) {
+        box.click();
+      }
+      return Boolean(box);
+    },
+    Enter: () => {
+      const link = document.activeElement === current() && current().querySelector('th a[href], td a[href]');
+      if (link) {
+        link.click();
+      }
+      return Boolean(link);
+    },
+    '?': () => {
+      if (help() && !help().open) {
+        help().showModal();
+      }
+      return Boolean(help());
+    },
+  };
+
+  /* For the frame around the page. */
+  window.officeKey = (key) => Object.hasOwn(keys, key) && keys[key]();
+
+  const frame = () => [...document.querySelectorAll('.el-tab-pane iframe')].find((one) => one.offsetParent !== null);
+
+  document.addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) {
+      return;
+    }
+    if (!Object.hasOwn(keys, event.key) || event.target.closest(TYPING) || document.querySelector('dialog[open]')) {
+      return;
+    }
+    const tab = frame();
+    let done = false;
+    if (!tab) {
+      done = window.officeKey(event.key);
+    } else if (event.key !== 'Enter' && tab.contentWindow.officeKey) {
+      tab.contentWindow.focus();
+      done = tab.contentWindow.officeKey(event.key);
+    }
+    if (done) {
+      event.preventDefault();
+    }
+  });
+}
