@@ -165,6 +165,14 @@ def test_a_source_that_fails_does_not_stop_the_others(feed, alice, orders, monke
     assert "'order' failed" in caplog.text
 
 
+def test_whoever_a_source_cannot_answer_for_is_refused(feed, alice, orders, monkeypatch, caplog):
+    monkeypatch.setattr(WholeOrder, "admit", lambda *args: 1 / 0)
+    viewer = watch(feed, alice, f"order:{orders[0].pk}", f"row:{orders[0].pk}")
+    feed.step()
+    assert {message["kind"] for message in news(viewer)} == {"refused", "snapshot"}
+    assert "'order' failed" in caplog.text
+
+
 def test_changes_hold_what_differs_and_tell_what_is_gone():
     rendition = Rendition("x", 7)
     long = "long enough that two changes are shorter " * 10

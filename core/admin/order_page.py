@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from core import display
 from core.admin.breakers import why_it_waits
 from core.feeds import orders
-from core.feeds.orders import Watched, WholeOrder, facts, seconds_left
+from core.feeds.orders import Watched, WholeOrder, seconds_left
 from core.feeds.sections import Section, Sections
 from core.live import Audience
 from core.models import Order, Status
@@ -24,7 +24,7 @@ def page_of(order: Order) -> dict[str, Any]:
     return {
         "sections": sections.render(watched),
         "curve": orders.curve(watched),
-        "facts": facts(order),
+        "thousand": display.number(1000),
     }
 
 

@@ -21,7 +21,7 @@ from django.utils import translation
 from core.live.bell import Bell
 from core.live.renditions import Rendition
 from core.live.sessions import people
-from core.live.sources import Audience, Source, sources
+from core.live.sources import Admitted, Asked, Audience, Source, sources
 from core.live.viewers import Viewer
 
 logger = logging.getLogger(__name__)
@@ -109,6 +109,10 @@ class Feed:
             except (DatabaseError, InterfaceError) as error:
                 logger.warning("live pages stand still, the database failed: %s", error)
                 connection.close()
+                time.sleep(AFTER_TROUBLE)
+            except Exception:
+                # Whatever it is: those who watch something else are not to stand still for good.
+                logger.exception("live pages stand still for a moment")
                 time.sleep(AFTER_TROUBLE)
         for viewer in self._viewers:
             self._post(viewer, lambda viewer=viewer: viewer.end(STOPPING))  # type: ignore[misc]
@@ -224,9 +228,19 @@ class Feed:
         for prefix, pairs in wanted.items():
             if source := self._sources.get(prefix):
                 questions = [(user, key) for (_, key), user in pairs.items()]
-                for (pk, key), audience in source.admit(questions).items():
+                for (pk, key), audience in self._ask_source(source, questions).items():
                     found[pk, f"{prefix}:{key}" if key else prefix] = audience
         return found
+
+    def _ask_source(self, source: Source, questions: Asked) -> Admitted:
+        """Who cannot be answered is refused."""
+        try:
+            return source.admit(questions)
+        except (DatabaseError, InterfaceError):
+            raise
+        except Exception:
+            logger.exception("the source %r failed", source.prefix)
+            return {}
 
     def _let_see(
         self, viewer: Viewer, watching: Watching, admitted: Mapping[tuple[int, str], Audience]

@@ -7,7 +7,9 @@ window.OrderChart = (section) => {
   const EDGE = { left: 8, right: 8, top: 22, bottom: 20 };
   const MOST_LIVE = 400;
   const language = document.documentElement.lang || "en";
-  const number = new Intl.NumberFormat(language);
+  /* Grouped where the page's own numbers are. */
+  const useGrouping = section.dataset.thousand !== "1000";
+  const number = new Intl.NumberFormat(language, { useGrouping });
   /* As everywhere on the page: the office's time zone, 24 hours. */
   const clock = { timeZone: section.dataset.zone, hourCycle: "h23" };
   const time = new Intl.DateTimeFormat(language, { timeStyle: "medium", ...clock });
