@@ -255,6 +255,20 @@ def test_a_conversation_waits_until_the_desk_answers_or_says_that_it_needs_no_an
     assert "answered=any" in desk.get("/admin/core/conversation/").content.decode()
 
 
+def test_neither_the_waiting_list_nor_the_list_of_orders_reads_all_conversations(talk):
+    def plan(rows) -> str:
+        sql, params = rows.query.sql_with_params()
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}", params)
+            return " / ".join(str(row[-1]) for row in cursor.fetchall())
+
+    waiting = plan(Conversation.objects.unanswered()[:100])
+    assert "conversation_unanswered" in waiting
+    assert "TEMP B-TREE" not in waiting
+    listed = plan(Order.objects.select_related("conversation")[:100])
+    assert "SEARCH core_conversation USING INDEX" in listed
+
+
 # Limits
 
 

@@ -10,6 +10,7 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
@@ -18,6 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from core import display
 from core.admin.approvals import queue_context
 from core.admin.base import DeskAdmin, ViewOnlyAdmin, staff
+from core.admin.search import Exact, IndexedSearch
 from core.conversation import answer_to, note_reading, number, section_of
 from core.models import Conversation, Order, Side
 
@@ -95,17 +97,20 @@ class AnsweredFilter(admin.SimpleListFilter):
 
 
 @admin.register(Conversation)
-class ConversationAdmin(ViewOnlyAdmin):
+class ConversationAdmin(IndexedSearch, ViewOnlyAdmin):
     """Customers that wait for an answer, the longest wait first."""
 
-    list_display = ("order_link", "customer", "said", "unread", "waits")
+    list_display = ("order_link", "customer", "unread", "waits", "said")
     list_display_links = None
     list_select_related = ("order__customer", "last__author")
     list_filter = (AnsweredFilter,)
-    search_fields = ("=order__oid", "order__customer__username")
+    search_fields = ("order__oid", "order__customer__username")
+    search_help_text = gettext_lazy("Order number or username")
+    finders = (Exact("order__oid"), Exact("order__customer__username"))
     ordering = ("waiting_since",)
 
     class Media:
+        css = {"all": ("office/conversation.css",)}
         js = ("office/queue.js",)
 
     def changelist_view(
@@ -140,11 +145,12 @@ class ConversationAdmin(ViewOnlyAdmin):
         return str(talk.order.customer)
 
     @admin.display(description=gettext_lazy("last message"))
-    def said(self, talk: Conversation) -> str:
+    def said(self, talk: Conversation) -> str | SafeString:
         if talk.last is None:
             return "–"
         who = talk.order.customer if talk.last.side == Side.CUSTOMER else talk.last.author
-        return f"{who}: {Truncator(' '.join(talk.last.text.split())).chars(EXCERPT)}"
+        text = Truncator(" ".join(talk.last.text.split())).chars(EXCERPT)
+        return format_html('<span class="talk-excerpt">{}: {}</span>', who, text)
 
     @admin.display(description=gettext_lazy("messages"))
     def unread(self, talk: Conversation) -> str | SafeString:
