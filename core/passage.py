@@ -17,7 +17,7 @@ from core.models import FLOW, Order, OrderEvent, Status
 
 # Whom a page is for. Customers read of "the desk", never of staff, nor the reasons they wrote.
 DESK, CUSTOMER = "desk", "customer"
-NAME_LETTERS = 15
+NAME_LETTERS, NOTE_LETTERS = 14, 13
 STEPS = Prefetch("events", OrderEvent.objects.select_related("creator").order_by("pk"))
 
 
@@ -97,8 +97,9 @@ def _node_words(status: Status, here: Status, entered: list[Passed], wide: bool)
         kinds.append("flow-node--been")
         facts.append(_by_whom(entered[-1]))
         if entered[0].before is None:
-            placed = entered[0].moment
-            notes = (_("placed %(when)s") % {"when": placed} if wide else placed,)
+            placed = _("placed %(when)s") % {"when": entered[0].moment}
+            fits = wide and sketch.columns(placed) <= NOTE_LETTERS
+            notes = (placed if fits else entered[0].moment,)
     if status == here:
         kinds.append("flow-node--here")
         facts.insert(0, _("the order is here now"))

@@ -16,12 +16,12 @@ TITLE_LINE, FIGURE_LINE, NOTE_LINE = 16, 24, 14
 HEAD_LENGTH, HEAD_WIDTH = 8, 3.5
 BADGE_HEIGHT, BADGE_LETTER = 16, 7.0
 # To the right where there is room, down on a phone. `letters` of a title fit into a box.
-WIDE = flow.Sizes(box=(132, 46), gap=106, lane=20, space=14, margin=16)
+WIDE = flow.Sizes(box=(102, 50), gap=94, lane=20, space=12, margin=16)
 NARROW = flow.Sizes(box=(46, 78), gap=50, lane=14, space=6, margin=8, down=True)
 # With a figure in each box.
 WIDE_BOARD = flow.Sizes(box=(140, 70), gap=100, lane=18, space=14, margin=10)
 NARROW_BOARD = flow.Sizes(box=(70, 78), gap=46, lane=14, space=6, margin=8, down=True)
-LETTERS = {WIDE: 17, NARROW: 11, WIDE_BOARD: 18, NARROW_BOARD: 11}
+LETTERS = {WIDE: 11, NARROW: 11, WIDE_BOARD: 18, NARROW_BOARD: 11}
 
 
 @dataclass(frozen=True, slots=True)
