@@ -34,6 +34,20 @@ def test_pages_from_both_ends_are_those_of_djangos_paginator(customers):
         assert names(ours.page(number)) == names(stock.page(number))
 
 
+@pytest.mark.parametrize("order", [("-id",), ("-create_date", "-id")])
+def test_pages_far_from_both_ends_begin_at_a_row(customers, monkeypatch, order):
+    from django.core.paginator import Paginator
+
+    monkeypatch.setattr(paging, "FAR", 15)
+    rows = customers.order_by(*order)
+    ours, stock = CappedPaginator(rows, 10), Paginator(rows, 10)
+    for number in range(1, 11):
+        assert names(ours.page(number)) == names(stock.page(number))
+    with CaptureQueriesContext(connection) as queries:
+        list(ours.page(5).object_list)
+    assert not [one["sql"] for one in queries if "OFFSET" in one["sql"]]
+
+
 def test_a_filter_is_counted_up_to_the_cap_and_exactly_below_it(customers):
     many, few = customers.filter(mobile="1380"), customers.filter(username__lt="c005")
     paginator = CappedPaginator(many, 10)

@@ -21,7 +21,7 @@ HITS = 1_000
 # Rows of an index that may be looked at for them.
 CANDIDATES = 10_000
 # Customers whose names begin alike, whose rows are looked for.
-NAMESAKES = 200
+NAMESAKES = 50
 LAST_CHARACTER = "\U0010ffff"
 
 

@@ -1,0 +1,331 @@
+"""The desk's lists with 5,000,000 orders: `python -m tests.benchmarks.listings [--orders 5000000]
+[--rounds 5] [--quick]`.
+
+On each kind of database two offices are made up, a small one with 5,000 orders and a large one, and
+the same pages of both are asked for by one logged-in person, in turns, in one process: what is
+compared is time in the server, from the request to the last byte. In the large office the same page
+is asked of a stock ModelAdmin over the same table as well. Shown are medians of the rounds.
+
+The last line is one order saved in the form, beside the raw statements that it needs. Its site is
+the demo site on this machine, which is asked for its token and its counter as always.
+"""
+
+import argparse
+import copy
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = 5_000
+FIRST_PAGE_GOAL, OTHER_GOAL, SAVING_GOAL = 1.3, 2.0, 2.0
+# Name -> query, and what it may cost of the same page of a stock ModelAdmin.
+PAGES = {
+    "first page": ("", 5),
+    "last page": ("p={last}", 20),
+    "page in the middle": ("p={middle}", None),
+    "search: order number": ("q={oid}", 100),
+    "search: customer": ("q={username}", 100),
+    "search: beginning of many names": ("q=ann", None),
+    "search: part of an address": ("q={part}", 100),
+    "search: part of very many": ("q=harbour", None),
+    "status, most orders": ("status__exact=3", None),
+    "status, few orders": ("status__exact=9", None),
+    "site": ("site__id__exact={site}", None),
+    "site and status": ("site__id__exact={site}&status__exact=4", None),
+    "customer": ("customer__id__exact={customer}", None),
+    "needs a person": ("attention=1", None),
+    "year": ("create_date__year={year}", None),
+    "month": ("create_date__year={year}&create_date__month={month}", None),
+    "month, site and status": (
+        "create_date__year={year}&create_date__month={month}"
+        "&site__id__exact={site}&status__exact=3",
+        None,
+    ),
+    "sorted by status": ("o={by_state}", None),
+    "sorted by price": ("o=-{by_shown_price}", None),
+    "sorted by date, oldest first": ("o={by_create_date}", None),
+    "status sorted by price": ("o=-{by_shown_price}&status__exact=3", None),
+}
+
+
+def main() -> int:
+    options = parse_arguments()
+    if options.office:
+        serve(options)
+        return 0
+    from tests.services import PostgresServer
+
+    missed = 0
+    with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        for kind in options.kinds.split(","):
+            server = (
+                stack.enter_context(PostgresServer(shared_buffers="512MB"))
+                if (kind == "postgresql")
+                else None
+            )
+            missed += compare(kind, options, Path(folder), server)
+    print(f"\n{missed} goals not reached" if missed else "\nAll goals reached")
+    return 0
+
+
+class Asked:
+    """An office in a process of its own that answers one question a line."""
+
+    def __init__(self, kind: str, size: int, folder: Path, server: Any) -> None:
+        data_dir = folder / f"{kind}_{size}"
+        data_dir.mkdir()
+        env = {
+            **os.environ,
+            "DATA_DIR": str(data_dir),
+            "SECRET_KEY": "benchmark " * 4,
+            "ADMIN_PASSWORD": "benchmark-of-lists",
+            "ALLOWED_HOSTS": "testserver,127.0.0.1",
+        }
+        if server:
+            env["DATABASE_URL"] = server.create_database(f"office_{size}")
+        command = [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.listings"]
+        self.process = subprocess.Popen(
+            [*command, "--office", str(size)],
+            env=env,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.made = self.answer()
+
+    def ask(self, **question: Any) -> dict[str, Any]:
+        assert self.process.stdin
+        print(json.dumps(question), file=self.process.stdin, flush=True)
+        return self.answer()
+
+    def answer(self) -> dict[str, Any]:
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit("an office of the benchmark failed; see above")
+        return json.loads(line)
+
+    def end(self) -> None:
+        self.process.stdin.close()  # type: ignore[union-attr]
+        self.process.wait()
+
+
+def compare(kind: str, options: argparse.Namespace, folder: Path, server: Any) -> int:
+    small, large = (Asked(kind, size, folder, server) for size in (SMALL, options.orders))
+    print(f"\n{kind}: {options.orders:,} orders made up in {large.made['seconds']:.0f} s")
+    head = f"| {'page, ms in the server':<33} | small | large | large ÷ small | stock | ÷ stock |"
+    print(f"{head}\n|{'---|' * 6}")
+    missed = 0
+    for name, (query, share) in PAGES.items():
+        missed += line_of(name, query, share, small, large, options)
+    missed += saving(large, options)
+    for office in (small, large):
+        office.end()
+    shutil.rmtree(folder / f"{kind}_{options.orders}", ignore_errors=True)
+    return missed
+
+
+def line_of(
+    name: str, query: str, share: int | None, small: Asked, large: Asked, options: Any
+) -> int:
+    ours, theirs, stock = [], [], []
+    for number in range(options.rounds + 1):
+        one = small.ask(page=query)["ms"]
+        other = large.ask(page=query)["ms"]
+        if number:  # the first one fills caches
+            theirs.append(one)
+            ours.append(other)
+    if share:
+        stock = [large.ask(stock=query)["ms"] for _ in range(min(3, options.rounds))]
+    goal = FIRST_PAGE_GOAL if name == "first page" else OTHER_GOAL
+    grown = statistics.median(ours) / statistics.median(theirs)
+    missed = grown > goal
+    cells = [
+        f"{name:<33}",
+        f"{statistics.median(theirs):.1f}",
+        f"{statistics.median(ours):.1f}",
+        f"{grown:.2f} ({goal:g}){' NOT REACHED' if missed else ''}",
+    ]
+    if share:
+        part = statistics.median(stock) / statistics.median(ours)
+        too_slow = part < share
+        missed += too_slow
+        cells += [f"{statistics.median(stock):,.0f}", f"1/{part:.0f} (1/{share})"]
+        cells[-1] += " NOT REACHED" if too_slow else ""
+    else:
+        cells += ["", ""]
+    print(f"| {' | '.join(cells)} |", flush=True)
+    return missed
+
+
+def saving(large: Asked, options: Any) -> int:
+    figures = large.ask(saving=20 if options.quick else 100)
+    ratio = figures["own"] / figures["raw"]
+    missed = ratio > SAVING_GOAL
+    print(
+        f"\nOne order saved in the form: {figures['form']:.1f} ms, of which the site was asked for "
+        f"{figures['site']:.1f} ms; its raw statements {figures['raw']:.1f} ms. The form without "
+        f"the site ÷ raw: {ratio:.2f} (goal {SAVING_GOAL:g}){' NOT REACHED' if missed else ''}"
+    )
+    return int(missed)
+
+
+# --- one office
+
+
+def serve(options: argparse.Namespace) -> None:
+    from tests.sites import DemoSite
+
+    with DemoSite("--extra", "1000") as site:
+        os.environ["PRIVATE_SITES"] = f"127.0.0.1:{site.port}"
+        os.environ["DJANGO_SETTINGS_MODULE"] = "office.settings"
+        import django
+
+        django.setup()
+        made = make_up(options.office)
+        print(json.dumps({"seconds": made}), flush=True)
+        desk = Desk(site)
+        for line in sys.stdin:
+            print(json.dumps(desk.answer(json.loads(line))), flush=True)
+
+
+def make_up(size: int) -> float:
+    """An office with so many orders; in how many seconds."""
+    from django.core.management import call_command
+
+    began = time.monotonic()
+    with Path(os.devnull).open("w") as nowhere:
+        call_command("init_office", stdout=nowhere)
+        call_command(
+            "demo_data",
+            orders=size,
+            customers=max(1, size // 25),
+            ledger=2 * size,
+            stdout=nowhere,
+            stderr=nowhere,
+        )
+    return time.monotonic() - began
+
+
+class Desk:
+    """One person at a desk."""
+
+    def __init__(self, site: Any) -> None:
+        from django.test import Client
+
+        from core.models import Order, User
+
+        self.site = site
+        self.client = Client()
+        user = User.objects.get(username="admin")
+        self.client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        number = Order.objects.order_by("-id")[0].pk
+        order = Order.objects.select_related("customer").get(pk=number - number // 3)
+        self.words = {
+            "oid": order.oid,
+            "username": order.customer.username,
+            "part": order.url[-14:],
+            "site": order.site_id,
+            "customer": order.customer_id,
+            "year": order.create_date.year,
+            "month": order.create_date.month,
+        }
+        self.words |= self.pages()
+
+    def pages(self) -> dict[str, int]:
+        """Numbers of pages and columns, as the list itself has them."""
+        from django.contrib import admin
+        from django.test import RequestFactory
+
+        from core.models import Order, User
+
+        request = RequestFactory().get("/admin/core/order/")
+        request.user = User.objects.get(username="admin")
+        model_admin = admin.site._registry[Order]
+        cl = model_admin.get_changelist_instance(request)
+        columns = {f"by_{name}": place for place, name in enumerate(cl.list_display)}
+        last = cl.paginator.num_pages
+        return {**columns, "last": last, "middle": max(1, last // 2)}
+
+    def answer(self, question: dict[str, Any]) -> dict[str, Any]:
+        if "saving" in question:
+            return self.saving(question["saving"])
+        if "stock" in question:
+            return {"ms": self.stock(question["stock"].format(**self.words))}
+        address = "/admin/core/order/?" + question["page"].format(**self.words)
+        return {"ms": 1000 * timed(lambda: self.get(address))}
+
+    def get(self, address: str) -> None:
+        answer = self.client.get(address)
+        assert answer.status_code == 200, (address, answer.status_code)
+
+    def stock(self, query: str) -> float:
+        """The same columns of a ModelAdmin that knows no more than Django's documentation."""
+        from django.conf import settings
+        from django.test import override_settings
+
+        # simpleui's templates as they are, without ours in front of them.
+        templates = copy.deepcopy(settings.TEMPLATES)
+        templates[0]["DIRS"] = []
+        with override_settings(ROOT_URLCONF="tests.benchmarks.stock", TEMPLATES=templates):
+            self.get("/stock/core/order/?id__exact=1")  # compiles the templates
+            return 1000 * timed(lambda: self.get("/stock/core/order/?" + query))
+
+    def saving(self, number: int) -> dict[str, float]:
+        """Medians in milliseconds; the two sides in turns."""
+        from booster import verification
+        from core.models import Site
+        from tests.benchmarks.stock import Buyer
+
+        site = Site.objects.create(
+            name="Benchmark", origin=self.site.url, token=self.site.token(), max_rate=1_000
+        )
+        buyer = Buyer(self.client, site, self.site.url)
+        for name in ("confirm", "views_of"):
+            setattr(verification, name, buyer.timed(getattr(verification, name)))
+        forms, asked, raw = [], [], []
+        for _ in range(number):
+            seconds, asking = buyer.in_the_form()
+            forms.append(seconds)
+            asked.append(asking)
+            raw.append(buyer.as_statements())
+        return {
+            "form": 1000 * statistics.median(forms),
+            "site": 1000 * statistics.median(asked),
+            "own": 1000 * statistics.median(a - b for a, b in zip(forms, asked, strict=True)),
+            "raw": 1000 * statistics.median(raw),
+        }
+
+
+def timed(work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--orders", type=int, default=5_000_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="100,000 orders, three rounds")
+    parser.add_argument("--kinds", default="sqlite,postgresql")
+    parser.add_argument("--office", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.quick:
+        options.orders, options.rounds = 100_000, 3
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())
