@@ -45,10 +45,12 @@ def chosen_period(cl: ChangeList, name: str) -> Period:
     return tuple(found)
 
 
-def periods_below(cl: ChangeList, name: str, depth: int) -> list[Period]:
-    rows = cl.paginator.object_list
+def periods_below(cl: Any, name: str, depth: int) -> list[Period]:
+    # The newest hits of a search say nothing of when the others were.
+    capped = getattr(cl, "search_is_capped", False)
+    rows = cl.unsearched if capped else cl.paginator.object_list
     dates = rows.values_list(name, flat=True)
-    if cl.result_count <= FEW:
+    if cl.result_count <= FEW and not capped:
         days = {local_day(moment) for moment in dates.order_by()}
         return sorted({day[:depth] for day in days})
     first = local_day(dates.order_by(name, "pk")[0])

@@ -11,6 +11,9 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import InvalidPage
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from core.admin import paging, search
 from core.admin.search import IndexedSearch
@@ -21,6 +24,7 @@ class DeskChangeList(ChangeList):
 
     search_is_capped = False
     model_admin: Any
+    paginator: Any
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         """All rows that are meant; `get_results()` shows a page of them."""
@@ -78,6 +82,17 @@ class DeskChangeList(ChangeList):
         self.show_admin_actions = True
         self.can_show_all = False
         self.multi_page = self.result_count > self.list_per_page
+
+    @property
+    def found_text(self) -> str:
+        """How many rows were found, as far as they were counted."""
+        words = {"number": number_format(self.result_count, force_grouping=True)}
+        if self.search_is_capped or self.paginator.is_capped:
+            return _("more than %(number)s results") % words
+        if self.paginator.is_estimated:
+            return _("about %(number)s results") % words
+        found = ngettext("%(number)s result", "%(number)s results", self.result_count)
+        return found % words
 
     def searched(self) -> QuerySet[Any]:
         rows = self.unsearched

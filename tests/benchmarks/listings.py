@@ -278,6 +278,7 @@ class Desk:
         # simpleui's templates as they are, without ours in front of them.
         templates = copy.deepcopy(settings.TEMPLATES)
         templates[0]["DIRS"] = []
+        templates[0]["OPTIONS"]["libraries"] = {}
         with override_settings(ROOT_URLCONF="tests.benchmarks.stock", TEMPLATES=templates):
             self.get("/stock/core/order/?id__exact=1")  # compiles the templates
             return 1000 * timed(lambda: self.get("/stock/core/order/?" + query))
