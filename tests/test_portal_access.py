@@ -5,7 +5,7 @@ customer, staff and a visitor. Nobody but the owner reads or changes anything of
 from decimal import Decimal
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import URLPattern, get_resolver
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
@@ -21,6 +21,7 @@ from core.models import (
     User,
 )
 from core.ordering import Quote
+from core.portal import errors
 from tests.base import BACKEND, VIDEO, client_of
 
 OK, DONE, GO, NO, GONE, METHOD, VOID = 200, 204, 302, 403, 404, 405, 410
@@ -179,3 +180,25 @@ def test_customers_read_nothing_of_the_desks_own(order, alice):
         "7,654,321",
     ):
         assert word not in told.replace(order.oid, ""), word
+
+
+def test_error_pages_of_the_portal_lead_customers_home_and_those_of_the_desk_staff(owner, bob):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(owner.user, backend=BACKEND)
+    told = [
+        (client.get("/portal/nowhere/"), GONE, "There is nothing at this address"),
+        (client.post("/portal/orders/new/"), NO, "Form out of date"),
+        (errors.server_error(RequestFactory().get("/portal/")), 500, "That was our fault"),
+        (errors.bad_request(RequestFactory().get("/portal/"), Exception()), 400, "Check the"),
+        (errors.not_allowed(RequestFactory().get("/portal/"), Exception()), NO, "may not do this"),
+    ]
+    for response, status, words in told:
+        body = response.content.decode()
+        assert response.status_code == status
+        assert words in body and 'href="/portal/"' in body and "/admin/" not in body
+    assert "/admin/" in client_of(bob).get("/nowhere/").content.decode()
+
+
+def test_no_script_runs_in_the_portal_but_the_offices_own_files(owner):
+    policy = client_of(owner.user).get("/portal/").headers["Content-Security-Policy"]
+    assert "script-src 'self';" in f"{policy};"
