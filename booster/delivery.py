@@ -24,14 +24,13 @@ from booster.breaker import Passage
 from booster.engine import Limits, Report
 from booster.exceptions import OwnershipError, PermanentError, TemporaryError
 from booster.pacing import DripPlan
-from booster.proof import Action, Evidence, Verdict, judge
+from booster.proving import Proving
+from booster.sharing import LOOK_SECONDS, orders_on, site_of
 from core.crashpoints import reach
 from core.models import (
-    CounterReading,
     Lease,
     LeaseLost,
     Order,
-    Site,
     Status,
     TransitionError,
     open_breaker_of,
@@ -47,17 +46,12 @@ SHARED_SLICE_SECONDS = 3.0
 DRIP_SECONDS = 3.5
 # An answer that hangs, and the play sent again that hangs as well, end within one lease.
 ANSWER_SECONDS = 12.0
-# How often a run looks whether it was canceled.
-LOOK_SECONDS = 0.25
 # A site that proved itself this lately is not asked again; while orders run it is asked anew.
 OWNERSHIP_AGE = timedelta(seconds=10)
 # After so many runs in a row without a single play received, the order ends.
 MAX_ATTEMPTS = 10
 BACK_OFF_SECONDS = (2.0, 300.0)
-# A counter is read again after a tenth of the time it has been waited for, within these bounds.
-READING_SECONDS = (0.2, 60.0)
-# How long a counter is waited for that never moved, or cannot be read, before money is decided.
-DOUBT_PATIENCE = timedelta(hours=2)
+# How long a counter is waited for that cannot be read, before money is decided.
 OUTAGE_PATIENCE = timedelta(days=1)
 DEADLINE = "The order's deadline has come."
 OWN_ERROR = "An error of the office's own, see its log."
@@ -94,6 +88,7 @@ class Delivery:
         self.order = lease.order
         self.site = site_of(lease.order)
         self.adapter = sites.adapter(self.site.adapter, self.site.recipe)
+        self._proving = Proving(lease, self.site, self.adapter)
         self._should_stop = should_stop
         self._began = time.monotonic()
         self._looked = self._began  # for a cancellation, in the row that was claimed
@@ -163,9 +158,9 @@ class Delivery:
             most=(lambda: plan.due(time.time())) if plan else None,
         )
         if order.old_view_count is None:
-            views = self._views()
+            views = self._proving.views()
             with transaction.atomic():
-                self._note(views)
+                self._proving.note(views)
                 book.open(old_view_count=views, view_count=views)
         else:
             book.open()
@@ -237,7 +232,7 @@ class Delivery:
         """Ask the site again while the window before is on the wire; what is on it comes home."""
         try:
             if verification.confirm(self.site, OWNERSHIP_AGE):
-                self._note(self._views())
+                self._proving.note(self._proving.views())
         except OwnershipError as error:
             self._lost = error
             return False
@@ -246,109 +241,12 @@ class Delivery:
             logger.info("order %s: not asked while sending: %s", self.order.oid, error)
         return True
 
-    # Proving
-
     def _prove(self) -> float | None:
-        """All is out that will go out: read the counter, and settle, wait or send again."""
-        order = self.order
-        reach("before-verify")
-        before, views = order.view_count, self._views()
-        reach("after-verify")
+        return self._proving.prove(self._answered_probe)
+
+    def _answered_probe(self) -> None:
         if self._passage and self._passage.is_probe:
             self._site_answered()
-        first = order.status == Status.RUNNING
-        # A counter that still moves is waited for.
-        if first or (before is not None and views > before):
-            order.verify_until = timezone.now() + self._settle_time()
-        order.view_count = views
-        verdict = judge(self._evidence())
-        with transaction.atomic():
-            self._note(views)
-            if first and verdict.action != Action.SETTLE:
-                self._begin_verifying()
-            return self._act(verdict)
-
-    def _evidence(self) -> Evidence:
-        order = self.order
-        assert order.verify_until is not None
-        late = timezone.now() - order.verify_until
-        allowance = order.count * self.site.resend_percent // 100 - order.resent
-        return Evidence(
-            sent=order.done + order.uncertain,
-            rise=order.rise or 0,
-            may_lag=late < timedelta(0),
-            patience=late < DOUBT_PATIENCE,
-            allowance=0 if order.reserved < order.count or order.is_late else allowance,
-        )
-
-    def _act(self, verdict: Verdict) -> float | None:
-        """Do what the counter's reading calls for, in the caller's transaction."""
-        order = self.order
-        match verdict.action:
-            case Action.SETTLE:
-                self._settle(verdict.plays, verdict.attention)
-                return None
-            case Action.RESEND:
-                return self._send_again(verdict.plays)
-        delay = self._seconds_to_reading()
-        self.lease.release(
-            delay,
-            view_count=order.view_count,
-            verify_until=order.verify_until,
-            attempts=0,
-            attention=verdict.attention,
-        )
-        return delay
-
-    def _seconds_to_reading(self) -> float:
-        assert self.order.verify_until is not None
-        waited = timezone.now() - self.order.verify_until + self._settle_time()
-        low, high = READING_SECONDS
-        return min(max(low, waited.total_seconds() / 10), high)
-
-    def _send_again(self, missing: int) -> float:
-        """The counter had its time and lacks `missing` plays; the site may have lost them."""
-        order = self.order
-        self._move(
-            Status.RUNNING,
-            why=f"The counter lacks {missing} plays; they are sent again.",
-            done=order.done + order.uncertain - missing,
-            failed=order.failed + missing,
-            reserved=order.reserved - missing,
-            resent=order.resent + missing,
-            uncertain=0,
-            view_count=order.view_count,
-        )
-        self.lease.release()
-        return 0.0
-
-    def _settle(self, delivered: int, attention: str = "") -> None:
-        order = self.order
-        whole = delivered == order.count
-        shown = f"The counter shows {delivered} of {order.count} plays."
-        order.settle(
-            Status.COMPLETED if whole else Status.PARTIAL,
-            delivered,
-            why="" if whole else self._last_reason() or shown,
-            under=order.fence,
-            # A counter that shows all at the first look is verified in the same moment.
-            through=(Status.VERIFYING,) if order.status == Status.RUNNING else (),
-            attention=attention,
-            view_count=order.view_count,
-        )
-
-    def _begin_verifying(self, why: str = "") -> None:
-        self._move(Status.VERIFYING, why=why, verify_until=timezone.now() + self._settle_time())
-
-    def _settle_time(self) -> timedelta:
-        return timedelta(seconds=self.adapter.settle_seconds)
-
-    def _views(self) -> int:
-        client = verification.client_of(self.site)
-        return self.adapter.read_count(client, self.order.video_id)
-
-    def _note(self, views: int) -> None:
-        CounterReading.note(self.order, views)
 
     # Ending early
 
@@ -370,7 +268,7 @@ class Delivery:
         views = order.view_count
         if unknown:
             try:
-                views = order.view_count = self._views()
+                views = order.view_count = self._proving.views()
             except (TemporaryError, PermanentError) as error:
                 logger.warning("order %s: canceled without a reading: %s", order.oid, error)
             else:
@@ -408,49 +306,16 @@ class Delivery:
         where nothing was, the order has its `end` now."""
         order = self.order
         if order.status == Status.VERIFYING:
-            self._settle(order.proved, attention=f"The counter cannot be read: {reason}")
+            self._proving.settle(order.proved, attention=f"The counter cannot be read: {reason}")
         elif order.done or order.uncertain or order.in_flight:
             if order.in_flight:
                 self.lease.checkpoint(uncertain=order.in_flight)
-            self._begin_verifying(reason)
+            self._proving.begin_verifying(reason)
             self.lease.release()
             return 0.0
         else:
             order.settle(end, 0, why=reason, under=order.fence)
         return None
-
-    # Writing
-
-    def _move(self, to: Status, why: str = "", **changes: object) -> None:
-        self.order.move(to, under=self.order.fence, why=why, **changes)
-
-    def _last_reason(self) -> str:
-        return self.order.events.order_by("-id").values_list("reason", flat=True).first() or ""
-
-
-def site_of(order: Order) -> Site:
-    """The order's site, as it was a moment ago at most: many small orders ask for the same."""
-    until, site = _sites.get(order.site_id, (0.0, None))
-    now = time.monotonic()
-    if site is None or now >= until:
-        site = Site.objects.select_related("breaker").get(pk=order.site_id)
-        _sites[order.site_id] = now + LOOK_SECONDS, site
-    order.site = site
-    return site
-
-
-def orders_on(site: Site) -> int:
-    """How many orders run on the site now, at least one; looked up once a moment a process."""
-    until, running = _running.get(site.pk, (0.0, 1))
-    now = time.monotonic()
-    if now >= until:
-        running = max(1, Order.objects.on_the_wire(site).count())
-        _running[site.pk] = now + LOOK_SECONDS, running
-    return running
-
-
-_running: dict[int, tuple[float, int]] = {}
-_sites: dict[int, tuple[float, Site | None]] = {}
 
 
 def _back_off(lease: Lease, reason: str, retry_after: float | None = None) -> float:

@@ -12,19 +12,20 @@ import heapq
 import ssl
 import time
 from collections import deque
-from enum import Enum
 from queue import SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from booster.batch import Batch, Outcome
 from booster.client import seconds_to_wait
+from booster.connection import Connection, Destination
 from booster.health import SiteHealth
 from booster.message import AnswerHead, Message
 from booster.rate import TokenBucket
-from booster.wire import Connection, Destination, Wire
+from booster.wire import Wire
 
 if TYPE_CHECKING:
-    from booster.engine import Limits, Window
+    from booster.engine import Limits
 
 # Answers that mean the whole order and not this play: no further play is sent.
 REFUSES_ALL = frozenset({400, 401, 403, 404, 405, 410, *range(300, 400)})
@@ -39,32 +40,6 @@ FAILED_CONNECTIONS = 3
 
 SHORTEST_TIMER = 0.002
 LARGE_PLAY = 16 * 1024  # surely fits into a socket's empty buffer
-
-
-class Outcome(Enum):
-    COUNTED = "counted"
-    REFUSED = "refused"
-    NOT_SENT = "not_sent"
-    UNCERTAIN = "uncertain"
-
-
-class Batch:
-    """A window on the wire. The wire counts `left` down; good answers are what nobody else took."""
-
-    __slots__ = ("end", "ended", "expires", "good", "left", "next", "other", "statuses", "window")
-
-    def __init__(self, window: Window) -> None:
-        if window.count < 1:
-            raise ValueError(f"an empty window: {window}")
-        self.window = window
-        self.next = window.first
-        self.end = window.first + window.count
-        self.expires = window.expires
-        self.left = window.count
-        self.other = dict.fromkeys(Outcome, 0)  # plays that ended on the careful path
-        self.statuses: dict[int, int] = {}
-        self.good = 0  # status of those that ended on the hot path
-        self.ended = False
 
 
 NONE_YET = -1  # unlike every status, and unlike the 0 of a connection without a whole answer

@@ -17,7 +17,8 @@ from threading import Event
 from typing import Protocol
 
 from booster.address import Target
-from booster.dispatch import Batch, Dispatch, Outcome
+from booster.batch import Batch, Outcome
+from booster.dispatch import Dispatch
 from booster.message import Message
 from booster.play import PlayRequest
 from booster.wire import Wire

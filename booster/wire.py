@@ -1,11 +1,8 @@
 """The wire: the connections of a process, all in one thread with one event loop.
 
-The speed of the engine is made here, in `buffer_updated`: the callback that reads an answer writes
-the next play, which is ready-made. No task, future, timer or object a play; one receive buffer for
-all; one timer that sweeps time-outs. Whatever is not "one small, whole, good answer to the play in
-flight" leaves that path for `_unusual` and the Dispatch, which may be slow and careful.
-
-Everything but `Wire.current` and `Wire.call` runs in the wire's thread.
+One timer sweeps time-outs for all; connections rest here between two orders. What a connection
+does is in booster/connection.py. Everything but `Wire.current` and `Wire.call` runs in the wire's
+thread.
 """
 
 from __future__ import annotations
@@ -17,26 +14,18 @@ import resource
 import select
 import ssl
 import threading
-from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
 from time import monotonic
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import certifi
 import uvloop
-from httptools import (
-    HttpParserCallbackError,
-    HttpParserError,
-    HttpParserUpgrade,
-    HttpResponseParser,
-)
 
-from booster.message import AnswerHead
+from booster.connection import Connection, Destination
 
 if TYPE_CHECKING:
-    from booster.address import Target
-    from booster.dispatch import Batch, Dispatch
+    from booster.dispatch import Dispatch
 
 SWEEP_SECONDS = 0.1
 LATE_SECONDS = 0.3  # a sweep so late was held up itself: answers may lie there unread
@@ -44,220 +33,6 @@ LATE_SECONDS = 0.3  # a sweep so late was held up itself: answers may lie there 
 # Free connections are kept for the next order, for less time than any server keeps them.
 KEEP_SECONDS = 2.0
 KEEP_MOST = min(1000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
-
-# One for all connections: what was read is parsed before control goes back to the loop.
-READ_BUFFER = memoryview(bytearray(64 * 1024))
-
-NEVER = -1  # as `roomy`: no read is usual now
-
-Destination = tuple["Target", str | None]
-"""Where to, and the authorities to trust there instead of the public ones."""
-
-
-class Connection(asyncio.BufferedProtocol):
-    """One connection with at most one play in flight (`batch` is not None)."""
-
-    __slots__ = (
-        "batch",
-        "destination",
-        "dispatch",
-        "doubt",
-        "due",
-        "head",
-        "number",
-        "on_message_begin",
-        "opening",
-        "parser",
-        "received",
-        "roomy",
-        "sent",
-        "status",
-        "transport",
-        "tries",
-        "wire",
-    )
-
-    def __init__(self, wire: Wire, dispatch: Dispatch) -> None:
-        self.wire = wire
-        self.dispatch: Dispatch | None = dispatch
-        self.destination = dispatch.destination
-        self.opening: asyncio.Task[None] | None = None
-        self.transport = cast(asyncio.Transport, None)  # until connected
-        self.due: deque[None] = deque()  # one entry for each answer that may begin
-        self.on_message_begin = self.due.pop  # raises, and so breaks off, when none is due
-        self.parser: Any = HttpResponseParser(self)
-        self.batch: Batch | None = None
-        self.number = 0
-        self.tries = 0  # of the play in flight, before this one
-        self.doubt = False  # one of those may have been counted
-        self.sent = monotonic()  # when the play was; when connecting or resting began
-        self.received = 0  # bytes of the answer, before the present read
-        self.roomy = NEVER  # the largest read that is usual now
-        self.status = 0  # of a whole answer; negative when the site closes the connection then
-        self.head = bytearray()  # of an unusual answer
-
-    # --- the hot path
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return READ_BUFFER
-
-    def buffer_updated(self, size: int) -> None:
-        try:
-            self.parser.feed_data(READ_BUFFER[:size])
-        except HttpParserCallbackError as error:
-            if not isinstance(error.__context__, IndexError):  # not of `due`
-                raise
-            self._break_off("the site sent more than was asked for")
-            return
-        except (HttpParserError, HttpParserUpgrade) as error:
-            self._break_off(f"the site's answer is not HTTP/1.1: {error}")
-            return
-        dispatch: Any = self.dispatch  # neither is None while `roomy` has room
-        batch: Any = self.batch
-        if size > self.roomy or self.status != dispatch.good:
-            self._unusual(size)
-            return
-        self.status = 0
-        batch.left -= 1
-        if not batch.left:
-            dispatch.finish(batch)
-        number = dispatch.next
-        if number < dispatch.limit:
-            now = monotonic()  # never the loop's time, which a stopped process does not see pass
-            if now < dispatch.expires:
-                dispatch.next = number + 1
-                self.batch = dispatch.batch
-                self.number = number
-                self.sent = now
-                self.due.append(None)
-                parts = dispatch.parts
-                if parts is None:
-                    self.transport.write(dispatch.data)
-                else:
-                    digits = b"%d" % number
-                    if len(digits) != dispatch.digits:
-                        parts = dispatch.fit(len(digits))
-                    self.transport.write(digits.join(parts))
-                return
-        self.batch = None
-        self.roomy = NEVER
-        dispatch.free(self)
-
-    def on_message_complete(self) -> None:
-        parser = self.parser
-        status = parser.get_status_code()
-        if status < 200:  # 1xx: the answer is still to come
-            self.due.append(None)
-        else:
-            self.status = status if parser.should_keep_alive() else -status
-
-    # --- the careful path
-
-    def send(
-        self, batch: Batch, number: int, tries: int, doubt: bool, data: bytes, now: float
-    ) -> bool:
-        """Write one play. False when the connection turned out to be dead: nothing of it left."""
-        dispatch = cast("Dispatch", self.dispatch)
-        self.batch, self.number, self.tries, self.doubt = batch, number, tries, doubt
-        self.sent = now
-        self.status = self.received = 0
-        self.due.append(None)
-        self.roomy = dispatch.roomy if not tries else NEVER
-        self.transport.write(data)
-        if self.transport.is_closing():
-            self.batch = None
-            self.roomy = NEVER
-            return False
-        return True
-
-    def _unusual(self, size: int) -> None:
-        """A part of an answer, a special answer, or what nobody asked for."""
-        dispatch = self.dispatch
-        if dispatch is None or self.batch is None:
-            self._break_off("")
-            return
-        limits = dispatch.limits
-        self.head += READ_BUFFER[: max(0, min(size, limits.max_header_bytes - len(self.head)))]
-        self.received += size
-        self.roomy = NEVER
-        end_of_head = self.head.find(b"\r\n\r\n")
-        if end_of_head < 0 and self.received > limits.max_header_bytes:
-            self._break_off(f"the site's headers are longer than {limits.max_header_bytes} bytes")
-        elif end_of_head >= 0 and self.received - end_of_head - 4 > limits.max_body_bytes:
-            self._break_off(f"the site's answer is longer than {limits.max_body_bytes} bytes")
-        elif self.status:
-            unread = self.transport.get_write_buffer_size() > 0
-            if unread and abs(self.status) in dispatch.counted:
-                self._break_off("the site answered before it had read the play")
-            else:
-                self._whole(keep=self.status > 0 and not unread)
-
-    def _whole(self, keep: bool) -> None:
-        dispatch, head, status = cast("Dispatch", self.dispatch), bytes(self.head), abs(self.status)
-        self.head.clear()
-        self.status = self.received = 0
-        dispatch.answered(self, status, head)
-        if not keep:
-            self.close()
-        dispatch.free(self if keep else None)
-
-    def _break_off(self, why: str) -> None:
-        """This connection is of no use any more; a play in flight on it got no answer."""
-        if self.dispatch is not None and self.batch is not None:
-            self.dispatch.lost(self, why)
-        self.close()
-
-    def overdue(self, now: float) -> str:
-        """Why the play in flight has waited too long, or ""."""
-        limits = cast("Dispatch", self.dispatch).limits
-        waited = now - self.sent
-        if waited > limits.answer_timeout:
-            return f"the site did not answer wholly within {limits.answer_timeout:g} seconds"
-        if not self.received and waited > limits.first_byte_timeout:
-            return f"the site did not answer within {limits.first_byte_timeout:g} seconds"
-        return ""
-
-    def give_up(self, why: str) -> None:
-        self._break_off(why)
-
-    def close(self) -> None:
-        """Close at once, whatever is still on its way, and tell whoever counts on it."""
-        self.roomy = NEVER
-        if self.opening is not None:
-            self.opening.cancel()
-        if self.transport is not None:
-            self.transport.abort()
-        self._leave()
-
-    def _leave(self) -> None:
-        dispatch, self.dispatch = self.dispatch, None
-        if dispatch is not None:
-            dispatch.gone(self)
-        else:
-            self.wire.forget(self)
-
-    # --- the transport's callbacks
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-        self.opening = None
-        if self.dispatch is None:
-            self.transport.abort()
-        else:
-            self.dispatch.connected(self)
-
-    def eof_received(self) -> None:
-        """Without a length, this is where an answer ends; the transport closes itself then."""
-        if self.batch is not None and self.dispatch is not None:
-            head = AnswerHead(bytes(self.head))
-            if head.ends_with_connection:
-                self.status = head.status
-                self._whole(keep=False)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        broken = "broke" if error else "closed"
-        self._break_off(f"the site {broken} the connection before it had answered")
-        self.parser = None  # it holds this object's methods: no cycle for the collector
 
 
 class Wire:

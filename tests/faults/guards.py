@@ -119,9 +119,9 @@ def request_key() -> None:
 
 def proof() -> None:
     """Take a site's 2xx for a counted play."""
-    from booster import delivery, proof
+    from booster import proof, proving
 
-    delivery.judge = lambda evidence: proof.Verdict(proof.Action.SETTLE, evidence.sent)
+    proving.judge = lambda evidence: proof.Verdict(proof.Action.SETTLE, evidence.sent)
 
 
 def deadlines() -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from booster import delivery
+from booster import delivery, sharing
 from core.models import Order, Site, Status
 from core.ordering import OrderRefusedError, Quote
 from tests.faults.trial import Trial, on
@@ -53,7 +53,7 @@ def test_addresses_and_redirects_off_the_host_are_sent_nothing(trial, row, elsew
     order = trial.place(wake=False)
     trial.demo_site.fault("ownership", "redirect", location=f"{elsewhere.url}/token")
     Site.objects.update(verified_at=None)
-    delivery._sites.clear()
+    sharing._sites.clear()
     delivery.run(order.pk, lambda: False)
     assert Order.objects.get(pk=order.pk).status == Status.PAUSED
     trial.demo_site.clear()

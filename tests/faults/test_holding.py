@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings as office_settings
 from django.db.models import F
 
-from booster import delivery, tasks
+from booster import delivery, sharing, tasks
 from booster.breaker import HELD_SECONDS
 from booster.delivery import MAX_ATTEMPTS
 from core.models import Breaker, Order, Site, Status
@@ -38,12 +38,12 @@ def own_trial(office, own_site, dice, settings) -> Trial:
 @pytest.fixture(autouse=True)
 def no_memory_of_sites():
     """What this process knows of a site is of another office's, with the same number."""
-    delivery._sites.clear()
+    sharing._sites.clear()
 
 
 def run_all(stop=lambda: False) -> list[float | None]:
     """One run of each open order, as if its time had come; the waits that they ask for."""
-    delivery._sites.clear()
+    sharing._sites.clear()
     Order.objects.open().update(due=F("create_date"))
     Breaker.objects.filter(probe_at__isnull=False).update(probe_at=F("probe_at") - DAY)
     return [delivery.run(order.pk, stop) for order in Order.objects.open().order_by("id")]
