@@ -187,7 +187,8 @@ def leave_unanswered(order: Order, user: User, last_id: int) -> None:
     side = side_of(order, user)
     if side != Side.DESK or not may_speak(user, side):
         raise PermissionDenied
-    Conversation.objects.get(pk=order.pk).needs_no_answer(last_id)
+    if talk := Conversation.objects.filter(pk=order.pk).first():
+        talk.needs_no_answer(last_id)
 
 
 def described(thread: Thread, side: Side) -> dict[str, Any]:

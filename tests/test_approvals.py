@@ -14,10 +14,12 @@ from django.utils import timezone
 
 from booster import tasks
 from core.auditing import differences
+from core.bulk.orders import CancelOrders
 from core.importing import jobs
 from core.importing.uploads import new_job
 from core.models import (
     ApprovalLimit,
+    BulkJob,
     ChargeRecord,
     Customer,
     ImportJob,
@@ -108,6 +110,30 @@ def test_a_customers_own_order_waits_by_the_limit_of_customers(erin, harbour):
     limit(None, "4")
     erin.user = User.objects.create(username="erin")
     assert placed(erin, harbour, erin.user).status == Status.AWAITING
+
+
+def test_the_portal_says_before_and_after_that_the_desk_looks_at_an_order_first(
+    erin, site, demo_site, policies
+):
+    limit(None, "4")
+    Customer.objects.filter(pk=erin.pk).update(user=User.objects.create(username="erin"))
+    portal = client_of(User.objects.get(username="erin"))
+    form = {"url": demo_site.address(VIDEO), "count": 10_000}
+    assert "limit of 4.00" in portal.get("/portal/orders/quote/", form).json()["approval"]
+    reply = portal.post("/portal/orders/new/", form, follow=True)
+    assert messages_of(reply)[0].endswith("the desk looks at it before it begins.")
+    order = Order.objects.get()
+    assert order.status == Status.AWAITING
+
+    order.decline(new_staff("bob", "Administrators"), "Not this <b>video</b>.")
+    page = portal.get(f"/portal/orders/{order.oid}/").content.decode()
+    assert "Not this &lt;b&gt;video&lt;/b&gt;." in page
+
+
+def test_a_bulk_cancels_note_for_the_desk_is_not_read_by_the_customer(awaiting, alice):
+    job = BulkJob(creator=alice, note="He never pays.")
+    CancelOrders(job).change(awaiting, alice)
+    assert (awaiting.status, awaiting.decline_reason) == (Status.CANCELED, "")
 
 
 def test_the_quote_says_beforehand_that_the_order_will_wait(

@@ -239,6 +239,9 @@ def test_a_conversation_waits_until_the_desk_answers_or_says_that_it_needs_no_an
         page = desk.get("/admin/core/conversation/")
         return [talk.pk for talk in page.context["cl"].result_list]
 
+    silent = placed(erin, order.site, None, "dusk")
+    reply = desk.post(f"/admin/core/order/{silent.pk}/message/", {"no_answer": "1"})
+    assert reply.status_code == 302
     assert waiting() == [order.pk]
     Message.objects.say(order, bob, NOTE, internal=True)
     assert waiting() == [order.pk]

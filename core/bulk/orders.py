@@ -59,7 +59,10 @@ class CancelOrders(OrderKind):
             raise OrderError(ended(order))
         if order.cancel_requested:
             raise OrderError(_("It was asked to stop before."))
-        ordering.cancel(order, by, self.job.note)
+        # Why an order that awaited approval was not delivered is read by its customer; this note
+        # was written for the desk.
+        awaits = order.status == Status.AWAITING
+        ordering.cancel(order, by, "" if awaits else self.job.note)
 
     def told(self) -> str:
         return _("Canceled by bulk action %(number)s.") % {"number": self.job.pk}
