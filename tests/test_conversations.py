@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from core import live
 from core.conversation import linked, section_of, threads_of
+from core.feeds.queues import state_of
 from core.models import (
     ChargeRecord,
     Conversation,
@@ -338,6 +339,16 @@ def test_posting_at_once_counts_each_message_and_keeps_to_the_limit(office, sett
     talk = Conversation.objects.get()
     assert (talk.said_by_customer, talk.said_by_desk, len(refused)) == (4, 4, 4)
     assert talk.last == Message.objects.order_by("pk").last()
+
+    # What pages and feed ask, on both databases.
+    mark_read(order, bob, talk.last.pk)
+    talk.refresh_from_db()
+    assert talk.unread_from(Side.DESK) == 0
+    seen = threads_of([order.pk])[order.pk].seen_from(Side.DESK)
+    assert len(seen["thread"]) == 8
+    waits = int(talk.last.side == Side.CUSTOMER)
+    assert state_of("conversations")["number"] == waits
+    assert state_of("approvals")["number"] == 0
 
 
 def test_a_database_client_cannot_rewrite_what_was_said(office):
