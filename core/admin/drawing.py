@@ -155,6 +155,8 @@ def date_text(name: str, empty: str) -> Cell:
 def computed_column(cl: ChangeList, name: Any) -> tuple[Cell, str]:
     """A method of the admin class, or an attribute or method of the row itself."""
     of_admin = name if callable(name) else getattr(cl.model_admin, name, None)
+    if name == "__str__":
+        of_admin = None  # admin classes have one of their own
     attribute = of_admin or getattr(cl.model, name)
     told = attribute.fget if isinstance(attribute, property) else attribute
     boolean = getattr(told, "boolean", False)
