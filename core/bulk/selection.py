@@ -7,7 +7,6 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, TypeVar
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import get_language
@@ -40,19 +39,19 @@ def new_job(
             found[1] += amount
             yield pk
 
-    with transaction.atomic():
-        job = BulkJob.objects.create(
-            action=action, creator=creator, query=query[:2000], language=get_language() or ""
-        )
-        blocks = (
-            BulkBlock(job=job, number=number, ids=some)
-            for number, some in enumerate(in_blocks(ids()))
-        )
-        for some in in_blocks(blocks):
-            BulkBlock.objects.bulk_create(some)
-        job.summary = [[group, number, str(total)] for group, (number, total) in sums.items()]
-        job.total = sum(number for number, _total in sums.values())
-        job.save(update_fields=["summary", "total"])
+    # Not one transaction: a list of a million would hold SQLite's only write lock for seconds. What
+    # a crash leaves says that there is nothing to do, and is forgotten.
+    job = BulkJob.objects.create(
+        action=action, creator=creator, query=query[:2000], language=get_language() or ""
+    )
+    blocks = (
+        BulkBlock(job=job, number=number, ids=some) for number, some in enumerate(in_blocks(ids()))
+    )
+    for some in in_blocks(blocks):
+        BulkBlock.objects.bulk_create(some)
+    job.summary = [[group, number, str(total)] for group, (number, total) in sums.items()]
+    job.total = sum(number for number, _total in sums.values())
+    job.save(update_fields=["summary", "total"])
     return job
 
 

@@ -45,6 +45,8 @@ PAGES = [
     "/admin/core/customer/1/change/",
     "/admin/core/customer/import/",
     "/admin/core/customer/export/",
+    "/admin/core/customer/1/history/",
+    "/admin/core/bulkjob/",
     "/admin/core/chargerecord/",
     "/admin/core/chargerecord/add/",
     "/admin/core/ledgerentry/",
