@@ -17,7 +17,7 @@ from core import display, ordering
 from core.admin.base import Button, DeskAdmin, staff
 from core.feeds.queues import state_of
 from core.models import ApprovalLimit, Order, Status, User
-from core.models.orders import REASON_LENGTH
+from core.models.events import REASON_LENGTH
 
 PERMISSION = "core.approve_order"
 DECISIONS = ("approve", "decline")

@@ -5,7 +5,18 @@ from core.models.approvals import ApprovalLimit
 from core.models.billing import ChargeRecord, InsufficientBalanceError, LedgerEntry, PricePolicy
 from core.models.breakers import Breaker, breaker_of, open_breaker_of
 from core.models.bulk import BulkBlock, BulkJob, BulkRefusal
+from core.models.events import CounterReading, OrderEvent
 from core.models.filters import SavedFilter
+from core.models.flow import (
+    FINAL,
+    FLOW,
+    OPEN,
+    WORKABLE,
+    OrderError,
+    Status,
+    TransitionError,
+    VideoBusyError,
+)
 from core.models.heartbeats import Heartbeat
 from core.models.history import FieldChange
 from core.models.imports import ImportJob
@@ -20,19 +31,7 @@ from core.models.messages import (
     may_speak,
     side_of,
 )
-from core.models.orders import (
-    FINAL,
-    FLOW,
-    OPEN,
-    WORKABLE,
-    CounterReading,
-    Order,
-    OrderError,
-    OrderEvent,
-    Status,
-    TransitionError,
-    VideoBusyError,
-)
+from core.models.orders import Order
 from core.models.rollups import Counted, PlaySample, Quarter
 from core.models.sites import Site, SiteCheck
 

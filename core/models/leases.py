@@ -15,7 +15,8 @@ from django.db import transaction
 from core import live
 from core.crashpoints import reach
 from core.models import statements
-from core.models.orders import Order, OrderQuerySet, Status, TransitionError
+from core.models.flow import Status, TransitionError
+from core.models.orders import Order, OrderQuerySet
 from core.models.statements import FromNow
 
 LEASE = timedelta(seconds=30)

@@ -1,15 +1,6 @@
 """The order and THE state machine. Every change of status goes through `Order._transition()`:
 one UPDATE filtered on the expected status that must change exactly one row, the event beside it
-and the ledger entry it pays for, in one transaction.
-
-Status        Goes on to
-----------    ----------------------------------------------
-AWAITING      PENDING, CANCELED
-PENDING       RUNNING, PAUSED, CANCELED
-RUNNING       VERIFYING, PAUSED, PARTIAL, CANCELED, FAILED
-VERIFYING     COMPLETED, PARTIAL, RUNNING
-PAUSED        PENDING, PARTIAL, CANCELED
-COMPLETED, FAILED, PARTIAL, CANCELED are final.
+and the ledger entry it pays for, in one transaction. The table of steps: core/models/flow.py.
 """
 
 import datetime
@@ -31,60 +22,22 @@ from core.crashpoints import reach
 from core.models import statements
 from core.models.accounts import Customer, User
 from core.models.approvals import ApprovalLimit
-from core.models.billing import AppendOnlyModel, LedgerEntry
+from core.models.billing import LedgerEntry
+from core.models.events import REASON_LENGTH, OrderEvent
+from core.models.flow import (
+    FINAL,
+    FLOW,
+    OPEN,
+    WORKABLE,
+    OrderError,
+    Status,
+    TransitionError,
+    VideoBusyError,
+)
 from core.models.sites import Site
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
-
-
-class Status(models.IntegerChoices):
-    PENDING = 1, _("pending")
-    RUNNING = 2, _("running")
-    COMPLETED = 3, _("completed")
-    FAILED = 4, _("failed")
-    PARTIAL = 5, _("partial")
-    CANCELED = 6, _("canceled")
-    AWAITING = 7, _("awaiting approval")
-    VERIFYING = 8, _("verifying")
-    PAUSED = 9, _("paused")
-
-
-FLOW: dict[Status, tuple[Status, ...]] = {
-    Status.AWAITING: (Status.PENDING, Status.CANCELED),
-    Status.PENDING: (Status.RUNNING, Status.PAUSED, Status.CANCELED),
-    Status.RUNNING: (
-        Status.VERIFYING,
-        Status.PAUSED,
-        Status.PARTIAL,
-        Status.CANCELED,
-        Status.FAILED,
-    ),
-    Status.VERIFYING: (Status.COMPLETED, Status.PARTIAL, Status.RUNNING),
-    Status.PAUSED: (Status.PENDING, Status.PARTIAL, Status.CANCELED),
-    Status.COMPLETED: (),
-    Status.FAILED: (),
-    Status.PARTIAL: (),
-    Status.CANCELED: (),
-}
-FINAL = tuple(status for status, onward in FLOW.items() if not onward)
-OPEN = tuple(status for status, onward in FLOW.items() if onward)
-# What a consumer works on; the other open ones wait for a person.
-WORKABLE = (Status.PENDING, Status.RUNNING, Status.VERIFYING)
-# Of an event's "why"; longer ones are cut.
-REASON_LENGTH = 300
-
-
-class OrderError(Exception):
-    """A rule of orders was broken. The text is fit for staff."""
-
-
-class TransitionError(OrderError):
-    """The order is not, or no longer, in the status that the change starts from."""
-
-
-class VideoBusyError(OrderError):
-    """Another open order holds this video: two on one counter could not be told apart."""
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -546,54 +499,6 @@ class Order(models.Model):
             creator=by,
             reference=f"{kind.name.lower()}:{self.oid}",
         )
-
-
-class OrderEvent(AppendOnlyModel):
-    """One step of an order: who, when, from where to where, and why."""
-
-    order = models.ForeignKey(
-        Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="events"
-    )
-    create_date = models.DateTimeField(_("when"), auto_now_add=True)
-    creator = models.ForeignKey(
-        User, verbose_name=_("who"), on_delete=models.PROTECT, null=True, related_name="+"
-    )
-    from_status = models.PositiveSmallIntegerField(_("from"), choices=Status, null=True)
-    to_status = models.PositiveSmallIntegerField(_("to"), choices=Status)
-    reason = models.CharField(_("why"), max_length=REASON_LENGTH, blank=True)
-
-    class Meta:
-        verbose_name = _("order event")
-        verbose_name_plural = _("order events")
-        ordering = ("id",)
-
-    def __str__(self) -> str:
-        return f"{self.order_id}: {self.get_to_status_display()}"
-
-
-class CounterReading(models.Model):
-    """What the site's counter said at one moment of an order; the receipt's evidence."""
-
-    order = models.ForeignKey(
-        Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="readings"
-    )
-    create_date = models.DateTimeField(_("when"), auto_now_add=True)
-    views = models.PositiveBigIntegerField(_("views"))
-    done = models.PositiveIntegerField(_("received"))
-
-    class Meta:
-        verbose_name = _("counter reading")
-        verbose_name_plural = _("counter readings")
-        ordering = ("id",)
-
-    def __str__(self) -> str:
-        return f"{self.order_id}: {self.views}"
-
-    @staticmethod
-    def note(order: Order, views: int) -> None:
-        """Keep what the counter says now, beside how many plays were received by now."""
-        reading = {"order": order.pk, "create_date": timezone.now(), "views": views}
-        statements.insert(CounterReading, [reading | {"done": order.done}])
 
 
 def new_oid(customer_id: int) -> str:

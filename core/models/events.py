@@ -1,0 +1,66 @@
+"""What is written down beside an order: its steps, and what the site's counter said meanwhile."""
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from core.models import statements
+from core.models.accounts import User
+from core.models.billing import AppendOnlyModel
+from core.models.flow import Status
+
+if TYPE_CHECKING:
+    from core.models.orders import Order
+
+# Of an event's "why"; longer ones are cut.
+REASON_LENGTH = 300
+
+
+class OrderEvent(AppendOnlyModel):
+    """One step of an order: who, when, from where to where, and why."""
+
+    order = models.ForeignKey(
+        "core.Order", verbose_name=_("order"), on_delete=models.PROTECT, related_name="events"
+    )
+    create_date = models.DateTimeField(_("when"), auto_now_add=True)
+    creator = models.ForeignKey(
+        User, verbose_name=_("who"), on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    from_status = models.PositiveSmallIntegerField(_("from"), choices=Status, null=True)
+    to_status = models.PositiveSmallIntegerField(_("to"), choices=Status)
+    reason = models.CharField(_("why"), max_length=REASON_LENGTH, blank=True)
+
+    class Meta:
+        verbose_name = _("order event")
+        verbose_name_plural = _("order events")
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.order_id}: {self.get_to_status_display()}"
+
+
+class CounterReading(models.Model):
+    """What the site's counter said at one moment of an order; the receipt's evidence."""
+
+    order = models.ForeignKey(
+        "core.Order", verbose_name=_("order"), on_delete=models.CASCADE, related_name="readings"
+    )
+    create_date = models.DateTimeField(_("when"), auto_now_add=True)
+    views = models.PositiveBigIntegerField(_("views"))
+    done = models.PositiveIntegerField(_("received"))
+
+    class Meta:
+        verbose_name = _("counter reading")
+        verbose_name_plural = _("counter readings")
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.order_id}: {self.views}"
+
+    @staticmethod
+    def note(order: "Order", views: int) -> None:
+        """Keep what the counter says now, beside how many plays were received by now."""
+        reading = {"order": order.pk, "create_date": timezone.now(), "views": views}
+        statements.insert(CounterReading, [reading | {"done": order.done}])

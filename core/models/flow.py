@@ -1,0 +1,61 @@
+"""The statuses of an order, and the table of its steps: whatever goes on, goes on by FLOW.
+
+Status        Goes on to
+----------    ----------------------------------------------
+AWAITING      PENDING, CANCELED
+PENDING       RUNNING, PAUSED, CANCELED
+RUNNING       VERIFYING, PAUSED, PARTIAL, CANCELED, FAILED
+VERIFYING     COMPLETED, PARTIAL, RUNNING
+PAUSED        PENDING, PARTIAL, CANCELED
+COMPLETED, FAILED, PARTIAL, CANCELED are final.
+"""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Status(models.IntegerChoices):
+    PENDING = 1, _("pending")
+    RUNNING = 2, _("running")
+    COMPLETED = 3, _("completed")
+    FAILED = 4, _("failed")
+    PARTIAL = 5, _("partial")
+    CANCELED = 6, _("canceled")
+    AWAITING = 7, _("awaiting approval")
+    VERIFYING = 8, _("verifying")
+    PAUSED = 9, _("paused")
+
+
+FLOW: dict[Status, tuple[Status, ...]] = {
+    Status.AWAITING: (Status.PENDING, Status.CANCELED),
+    Status.PENDING: (Status.RUNNING, Status.PAUSED, Status.CANCELED),
+    Status.RUNNING: (
+        Status.VERIFYING,
+        Status.PAUSED,
+        Status.PARTIAL,
+        Status.CANCELED,
+        Status.FAILED,
+    ),
+    Status.VERIFYING: (Status.COMPLETED, Status.PARTIAL, Status.RUNNING),
+    Status.PAUSED: (Status.PENDING, Status.PARTIAL, Status.CANCELED),
+    Status.COMPLETED: (),
+    Status.FAILED: (),
+    Status.PARTIAL: (),
+    Status.CANCELED: (),
+}
+FINAL = tuple(status for status, onward in FLOW.items() if not onward)
+OPEN = tuple(status for status, onward in FLOW.items() if onward)
+# What a consumer works on; the other open ones wait for a person.
+WORKABLE = (Status.PENDING, Status.RUNNING, Status.VERIFYING)
+
+
+class OrderError(Exception):
+    """A rule of orders was broken. The text is fit for staff."""
+
+
+class TransitionError(OrderError):
+    """The order is not, or no longer, in the status that the change starts from."""
+
+
+class VideoBusyError(OrderError):
+    """Another open order holds this video: two on one counter could not be told apart."""
