@@ -287,7 +287,7 @@ def test_rows_are_drawn_as_django_draws_them(large, language):
         ("administrator", ""),
         ("pricepolicy", ""),
     ):
-        found, _queries = list_of(large, model, query)
+        found = list_of(large, model, query)[0]
         assert found.result_list
         with translation.override(language):
             theirs = [[str(cell) for cell in row] for row in results(found)]

@@ -167,8 +167,8 @@ def line_of(
 def saving(kind: str, large: Asked, options: Any) -> Goal:
     figures = large.ask(saving=20 if options.quick else 100)
     print(
-        f"\nOne order saved in the form: {figures['form']:.1f} ms, in {figures['site']:.1f} of them "
-        f"the site was asked; its raw statements {figures['raw']:.1f} ms."
+        f"\nOne order saved in the form: {figures['form']:.1f} ms, for {figures['site']:.1f} of "
+        f"which the site was asked; its raw statements {figures['raw']:.1f} ms."
     )
     what = f"{kind}: order saved in the form, without the site's answers ÷ raw statements"
     return Goal(what, figures["own"] / figures["raw"], SAVING_GOAL, at_most=True)
