@@ -180,6 +180,8 @@ def upload(kind, chunks) -> None:
 
 def orders(rows: int) -> Callable[[], None]:
     """Orders of a hundred customers, each on a video of its own."""
+    from decimal import Decimal
+
     from django.core.management import call_command
     from django.utils import timezone
 
@@ -190,7 +192,7 @@ def orders(rows: int) -> Callable[[], None]:
     site = Site.objects.create(name="Benchmark", origin=origin, verified=True)
     for number in range(BUYERS):
         customer = Customer.objects.create(username=f"buyer{number}")
-        ChargeRecord.objects.create(customer=customer, amount=5 * rows)
+        ChargeRecord.objects.create(customer=customer, amount=Decimal(5 * rows))
     lines = [f"buyer{row % BUYERS},{origin}/videos/v{row},10000\n" for row in range(rows)]
     text = "username,url,count\n" + "".join(lines)
 
