@@ -1,6 +1,8 @@
 """The change feed by real sockets and polls on a real web server: complete, once, and only for who
 may see it."""
 
+import itertools
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -14,27 +16,58 @@ from core.models import ChargeRecord, Customer, Order, OrderEvent, Site, Status,
 from tests.base import client_of, new_staff
 from tests.benchmarks.live import GROWTH, place_orders, sessions, watched_by
 from tests.live_client import LiveSocket, poll
+from tests.office import KINDS, Office, working_in
 
-VIDEO = "harbour-at-dawn"
+numbers = itertools.count(1)
+
+
+COUNTED = "tests.benchmarks.counted:application"
+
+
+@pytest.fixture(scope="module")
+def shared(sqlite_template, tmp_path_factory):
+    """One office on SQLite, with its web server, for all tests here."""
+    folder = tmp_path_factory.mktemp("live")
+    shutil.copy(sqlite_template, folder)
+    office = Office("sqlite", folder)
+    office.web(COUNTED)
+    yield office
+    office.close()
+
+
+@pytest.fixture(params=KINDS)
+def office(request, django_db_blocker):
+    if request.param == "sqlite":
+        office = request.getfixturevalue("shared")
+    else:
+        office = request.getfixturevalue("new_office")(request.param)
+        office.web(COUNTED)
+    with django_db_blocker.unblock(), working_in(office):
+        yield office
 
 
 @pytest.fixture
 def web(office):
-    return office.web()
+    return office.processes[0]
 
 
 @pytest.fixture
 def alice(office):
-    return new_staff("alice", is_superuser=True)
+    return new_staff(new_name(), is_superuser=True)
 
 
 @pytest.fixture
 def order(office):
-    return place("erin")
+    return place()
 
 
-def place(name: str, video: str = VIDEO, user: User | None = None) -> Order:
-    customer = Customer.objects.create(username=name, user=user)
+def new_name() -> str:
+    return f"somebody{next(numbers)}"
+
+
+def place(user: User | None = None) -> Order:
+    video = new_name()
+    customer = Customer.objects.create(username=video, user=user)
     ChargeRecord.objects.create(customer=customer, amount=Decimal("20.00"))
     site, _ = Site.objects.get_or_create(name="Harbour", origin="http://127.0.0.1:9")
     return Order.objects.place(
@@ -120,8 +153,8 @@ def test_polls_tell_the_same_and_a_long_one_waits_for_news(web, alice, order):
 
 @pytest.mark.parametrize("office", ["sqlite"], indirect=True)
 def test_customers_watch_their_own_orders_without_what_is_for_staff_only(web, office):
-    grace = User.objects.create(username="grace")
-    own, others = place("grace", user=grace), place("erin", "2")
+    grace = User.objects.create(username=new_name())
+    own, others = place(grace), place()
     Order.objects.update(attention="somebody should look")
     with LiveSocket(web.url, session_of(grace)) as socket:
         socket.watch(f"order:{own.pk}", f"order:{others.pk}", f"row:{others.pk}", "order:x", "no")
@@ -136,7 +169,7 @@ def test_customers_watch_their_own_orders_without_what_is_for_staff_only(web, of
 
 @pytest.mark.parametrize("office", ["sqlite"], indirect=True)
 def test_staff_without_the_permission_are_refused(web, office, order):
-    dave = new_staff("dave")
+    dave = new_staff(new_name())
     with LiveSocket(web.url, session_of(dave)) as socket:
         socket.watch(f"order:{order.pk}")
         assert socket.until(lambda message: True)["kind"] == "refused"
@@ -144,7 +177,7 @@ def test_staff_without_the_permission_are_refused(web, office, order):
 
 @pytest.mark.parametrize("office", ["sqlite"], indirect=True)
 def test_a_right_that_is_taken_away_ends_the_watching(web, office, order):
-    bob = new_staff("bob", "Administrators")
+    bob = new_staff(new_name(), "Administrators")
     with LiveSocket(web.url, session_of(bob)) as socket:
         socket.watch(f"order:{order.pk}")
         socket.until(lambda message: message["kind"] == "snapshot")
@@ -157,7 +190,7 @@ def test_a_right_that_is_taken_away_ends_the_watching(web, office, order):
 
 @pytest.mark.parametrize("office", ["sqlite"], indirect=True)
 def test_a_session_that_ends_or_a_user_switched_off_closes_the_socket(web, alice, order):
-    bob = new_staff("bob", "Administrators")
+    bob = new_staff(new_name(), "Administrators")
     client = client_of(alice)
     with (
         LiveSocket(web.url, client.cookies["sessionid"].value) as ended,
@@ -191,7 +224,8 @@ def test_other_origins_and_strangers_get_nothing(web, alice, order):
 
 
 @pytest.mark.parametrize("office", ["sqlite"], indirect=True)
-def test_a_server_that_stops_ends_sockets_and_long_polls_at_once(web, alice, order):
+def test_a_server_that_stops_ends_sockets_and_long_polls_at_once(office, alice, order):
+    web = office.web()
     session, subject = session_of(alice), f"order:{order.pk}"
     _, answer = poll(web.url, session, subject)
     has = {"since": {subject: answer["messages"][0]["seq"]}, "feed": answer["feed"]}
@@ -235,9 +269,8 @@ def noted(order: Order, why: str) -> OrderEvent:
 
 
 @pytest.mark.parametrize("office", ["sqlite"], indirect=True)
-def test_a_hundred_sockets_cost_no_more_queries_than_one(office):
+def test_a_hundred_sockets_cost_no_more_queries_than_one(web):
     ids, keys = place_orders(4), sessions(100)
-    web = office.web("tests.benchmarks.counted:application")
     one, hundred = (watched_by(web.url, keys[:number], ids, 2) for number in (1, 100))
     assert hundred["queries"] <= GROWTH * one["queries"] + 1
     assert (one["missed"], hundred["missed"]) == (0, 0)

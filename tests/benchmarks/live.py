@@ -83,7 +83,7 @@ def place_orders(number: int = ORDERS) -> list[int]:
 
     customer = Customer.objects.create(username="watched")
     ChargeRecord.objects.create(customer=customer, amount=Decimal(1000))
-    site = Site.objects.create(name="Watched", origin="http://127.0.0.1:9")
+    site = Site.objects.create(name="Watched", origin="http://127.0.0.1:19")
     return [
         Order.objects.place(
             customer=customer,
