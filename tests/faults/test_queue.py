@@ -122,7 +122,7 @@ def test_redis_in_trouble_loses_no_order_and_fails_no_save(trial, row, own_redis
     slowest, longest = 0.0, 0.0
     for harm in harms:
         trial.place_many(size(4, 30))
-        wait_for(lambda: Order.objects.open().filter(done__gt=0).exists())
+        wait_for(lambda: Order.objects.open().filter(done__gt=0).exists(), 120)
         harm(own_redis)
         slowest = max(slowest, save_an_order(trial) - usual)
         trial.place_many(3)
