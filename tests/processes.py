@@ -201,7 +201,8 @@ class Process:
 
     def _signal_all(self, signum: int) -> None:
         descendants = self._descendants()
-        if self.popen is not None:
+        # Where ours has ended and its number was given out again, the group is somebody else's.
+        if self.running or (self.popen is not None and not psutil.pid_exists(self.pid)):
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signum)
         for descendant in descendants:
