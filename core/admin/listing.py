@@ -50,7 +50,9 @@ class DeskChangeList(ChangeList):
         ordering: list[Any] = list(super().get_ordering(request, queryset))
         dated: list[Any] = list(self.model_admin.ordering or ())
         if dated[:1] != ["-create_date"]:
-            return ordering
+            # Newest first either way; of a year, only the dates have an index.
+            newest = ordering in (["-id"], ["-pk"]) and self.is_dated()
+            return ["-create_date", "-pk"] if newest else ordering
         if ordering == dated:
             return ["-pk"] if self.is_of_a_customer() else dated
         chosen = ordering[: -len(dated)] if ordering[-len(dated) :] == dated else ordering
@@ -61,8 +63,10 @@ class DeskChangeList(ChangeList):
     def is_of_a_customer(self) -> bool:
         """One customer's rows stand in an index by their numbers; the newest are the same."""
         named = any(name.startswith("customer__id") for name in self.params)
-        dated = any(name.startswith("create_date__") for name in self.params)
-        return named and not dated
+        return named and not self.is_dated()
+
+    def is_dated(self) -> bool:
+        return any(name.startswith("create_date__") for name in self.params)
 
     def get_results(self, request: HttpRequest) -> None:
         rows = self.queryset
