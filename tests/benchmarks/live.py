@@ -37,6 +37,9 @@ PLAYS = 1_000_000
 CHECKPOINT_SECONDS = 0.5
 # Of one user; the office turns away who has more than forty.
 SOCKETS_EACH = 20
+# Opened at once, and how long all of them may take to get their first snapshot.
+OPENING = 25
+START_SECONDS = 120.0
 GROWTH = 1.3  # noise of a beat that falls to one side of the measurement or to the other
 
 
@@ -130,13 +133,14 @@ def watched_by(url: str, keys: Sequence[str], ids: Sequence[int], seconds: float
 
 async def _watch(url: str, keys: Sequence[str], ids: Sequence[int], seconds: float) -> Any:
     seen: list[tuple[tuple[int, int], float]] = []
-    ready = asyncio.Semaphore(0)
+    opening = asyncio.Semaphore(OPENING)
+    ready = [asyncio.Event() for _ in keys]
     watchers = [
-        asyncio.create_task(_one(url, key, ids[index % len(ids)], seen, ready))
+        asyncio.create_task(_one(url, key, ids[index % len(ids)], seen, opening, ready[index]))
         for index, key in enumerate(keys)
     ]
-    for _ in watchers:
-        await ready.acquire()
+    async with asyncio.timeout(START_SECONDS):
+        await asyncio.gather(*(one.wait() for one in ready))
     await asyncio.sleep(1)
     seen.clear()
     before = await asyncio.to_thread(counted, url)
@@ -150,19 +154,27 @@ async def _watch(url: str, keys: Sequence[str], ids: Sequence[int], seconds: flo
 
 
 async def _one(
-    url: str, key: str, pk: int, seen: list[tuple[tuple[int, int], float]], ready: Any
+    url: str,
+    key: str,
+    pk: int,
+    seen: list[tuple[tuple[int, int], float]],
+    opening: asyncio.Semaphore,
+    ready: asyncio.Event,
 ) -> None:
     """One browser's socket; an error where a message does not follow on the one before."""
     address = url.replace("http", "ws", 1) + "/live/socket/"
     headers = {"Cookie": f"sessionid={key}"}
-    async with connect(address, origin=url, additional_headers=headers, proxy=None) as socket:
+    options: dict[str, Any] = {"additional_headers": headers, "proxy": None, "open_timeout": 60}
+    await opening.acquire()
+    async with connect(address, origin=url, **options) as socket:
+        opening.release()
         await socket.send(json.dumps({"watch": [f"order:{pk}"], "language": "en"}))
         seq = 0
         async for text in socket:
             now = time.time()
             for message in json.loads(text)["messages"]:
                 if message["kind"] == "snapshot":
-                    ready.release()
+                    ready.set()
                 elif message["seq"] != seq + 1:
                     raise AssertionError(f"{message['seq']} after {seq}")
                 seq = message["seq"]
