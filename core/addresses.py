@@ -56,6 +56,13 @@ def containing(part: str, newest: int | None = None) -> Q | None:
     return found & Q(pk__in=candidates)
 
 
+def are_cut(part: str, newest: int) -> bool:
+    """Whether `containing(part, newest)` may leave some out."""
+    if len(part) < PIECE or connection.vendor == "postgresql":
+        return False
+    return are_more(matching(telling_pieces(part)), newest)
+
+
 def holds(part: str) -> GreaterThan:
     """What icontains says, without an index."""
     return GreaterThan(StrIndex(Upper("url"), Upper(Value(part))), 0)

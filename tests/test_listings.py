@@ -70,6 +70,7 @@ def large(request, django_db_blocker, tmp_path_factory):
             (plans, "FEW", 100),
             (search, "HITS", 50),
             (search, "CANDIDATES", 200),
+            (search, "NAMESAKES", 5),
             (dates, "FEW", 100),
         ):
             patch.setattr(module, name, value)
@@ -209,6 +210,19 @@ def test_a_page_shows_the_newest_hits_and_an_export_takes_all(large):
     assert set(found.queryset.values_list("pk", flat=True)) == set(
         every.values_list("pk", flat=True)
     )
+
+
+def test_a_search_that_left_some_out_says_so(large, monkeypatch):
+    """Of more customers with such a name than these, the others' orders are not looked for."""
+    monkeypatch.setattr(search, "HITS", ORDERS)
+    anns = Order.objects.filter(status=Status.COMPLETED, customer__username__startswith="ann")
+    found, _queries = list_of(large, "order", "q=ann&status__exact=3")
+    assert found.result_count < anns.count()
+    assert found.search_is_capped
+    assert "more than" in found.found_text
+    monkeypatch.setattr(search, "NAMESAKES", 1_500)
+    found, _queries = list_of(large, "order", "q=ann&status__exact=3")
+    assert (found.result_count, found.search_is_capped) == (anns.count(), False)
 
 
 def test_a_ledger_entry_is_found_by_order_reference_or_customer(large):

@@ -48,7 +48,7 @@ def chosen_period(cl: ChangeList, name: str) -> Period:
 def periods_below(cl: Any, name: str, depth: int) -> list[Period]:
     # The newest hits of a search say nothing of when the others were.
     capped = getattr(cl, "search_is_capped", False)
-    rows = cl.unsearched if capped else cl.paginator.object_list
+    rows = cl.unsearched if capped else cl.paginator.planned
     dates = rows.values_list(name, flat=True)
     if cl.result_count <= FEW and not capped:
         days = {local_day(moment) for moment in dates.order_by()}

@@ -15,7 +15,8 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from core.admin import paging, search
+from core.admin import paging
+from core.admin.plans import planned
 from core.admin.search import IndexedSearch
 
 
@@ -100,15 +101,14 @@ class DeskChangeList(ChangeList):
 
     def searched(self) -> QuerySet[Any]:
         rows = self.unsearched
-        few = (
-            bool(rows.query.where)
-            and rows.order_by().values("pk")[: paging.CAP + 1].count() <= paging.CAP
-        )
-        hits = self.model_admin.first_hits(rows, self.query.strip(), few)
-        self.search_is_capped = len(hits) > search.HITS
+        begun = planned(rows)
+        some = begun.order_by().values("pk")[: paging.CAP + 1]
+        few = bool(rows.query.where) and some.count() <= paging.CAP
+        hits, more = self.model_admin.first_hits(begun, self.query.strip(), few)
+        self.search_is_capped = more
         found = rows.all()
         found.query.clear_where()
-        return found.filter(pk__in=hits[: search.HITS])
+        return found.filter(pk__in=hits)
 
     def without_texts(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Memos are long and are shown on the row's own page; of another table's row a list shows

@@ -36,7 +36,7 @@ class CappedPaginator(Paginator):
         rows = self.object_list
         if not isinstance(rows, QuerySet):
             return len(rows)
-        found = self._planned.order_by().values("pk")[: CAP + 1].count()
+        found = self.planned.order_by().values("pk")[: CAP + 1].count()
         if found <= CAP:
             return found
         if rows.query.where:
@@ -81,7 +81,8 @@ class CappedPaginator(Paginator):
         return rows.filter(~later, create_date__lte=moment)
 
     @cached_property
-    def _planned(self) -> QuerySet[Any]:
+    def planned(self) -> QuerySet[Any]:
+        """The rows, begun with the filter that leaves fewest."""
         return planned(cast("QuerySet[Any]", self.object_list))
 
     @property
@@ -92,7 +93,7 @@ class CappedPaginator(Paginator):
         first = next(iter(rows.query.order_by), "pk")
         if self.is_capped and str(first).lstrip("-") not in NEWEST:
             return planned(rows, by_order=True)
-        return self._planned
+        return self.planned
 
 
 def estimate(rows: QuerySet[Any]) -> int:

@@ -32,6 +32,9 @@ class Finder(Protocol):
         """A condition that an index answers; None where the term cannot lead to rows. `capped`:
         it may leave some out where there are very many."""
 
+    def is_capped(self, model: Any, term: str) -> bool:
+        """Whether `rows(…, capped=True)` leaves some out."""
+
     def plain(self, term: str) -> Q:
         """The same condition for a few rows that are at hand."""
 
@@ -46,6 +49,9 @@ class Exact:
     def rows(self, model: Any, term: str, capped: bool) -> Q:
         return self.plain(term)
 
+    def is_capped(self, model: Any, term: str) -> bool:
+        return False
+
     def plain(self, term: str) -> Q:
         return Q(**{self.field: term})
 
@@ -59,12 +65,23 @@ class Beginning:
     exact: ClassVar[bool] = False
 
     def rows(self, model: Any, term: str, capped: bool) -> Q:
-        relation, _, name = self.field.rpartition("__")
+        relation = self.field.rpartition("__")[0]
         if not relation:
             return self.plain(term)
-        others = model._meta.get_field(relation).related_model.objects.order_by()
-        matching = others.filter(Beginning(name).plain(term)).values("pk")
+        matching = self._namesakes(model, term)
         return Q(**{f"{relation}__in": matching[:NAMESAKES] if capped else matching})
+
+    def is_capped(self, model: Any, term: str) -> bool:
+        if "__" not in self.field:
+            return False
+        return self._namesakes(model, term)[: NAMESAKES + 1].count() > NAMESAKES
+
+    def _namesakes(self, model: Any, term: str) -> QuerySet[Any]:
+        """Rows of the other table that are meant."""
+        relation, _, name = self.field.rpartition("__")
+        others = model._meta.get_field(relation).related_model.objects.order_by()
+        found: QuerySet[Any] = others.filter(Beginning(name).plain(term)).values("pk")
+        return found
 
     def plain(self, term: str) -> Q:
         cases = dict.fromkeys((term, term.lower(), term.upper(), term.capitalize()))
@@ -84,6 +101,9 @@ class PartOfAddress:
 
     def rows(self, model: Any, term: str, capped: bool) -> Q | None:
         return addresses.containing(term, CANDIDATES if capped else None)
+
+    def is_capped(self, model: Any, term: str) -> bool:
+        return addresses.are_cut(term, CANDIDATES)
 
     def plain(self, term: str) -> Q:
         return Q(url__icontains=term)
@@ -110,11 +130,11 @@ class IndexedSearch:
             return queryset.none(), False
         return queryset.filter(pk__in=ways[0].union(*ways[1:])), False
 
-    def first_hits(self, queryset: QuerySet[Any], term: str, few: bool) -> list[int]:
-        """Ids of the newest rows that are meant; one more than HITS says that there are more.
-        `few`: the queryset has so few rows that they can be looked at one by one."""
+    def first_hits(self, queryset: QuerySet[Any], term: str, few: bool) -> tuple[list[int], bool]:
+        """Ids of the newest rows that are meant, and whether there are or may be more. `few`: the
+        queryset has so few rows that they can be looked at one by one."""
         if found := self.exact_hits(queryset, term):
-            return found
+            return found, False
         if few:
             at_hand = reduce(or_, (way.plain(term) for way in self.finders if not way.exact), Q())
             conditions = [at_hand] if at_hand else []
@@ -124,7 +144,11 @@ class IndexedSearch:
         for condition in conditions:
             newest = queryset.filter(condition).order_by("-pk").values_list("pk", flat=True)
             hits.update(newest[: HITS + 1])
-        return sorted(hits, reverse=True)[: HITS + 1]
+        more = len(hits) > HITS or (not few and self.is_capped(term))
+        return sorted(hits, reverse=True)[:HITS], more
+
+    def is_capped(self, term: str) -> bool:
+        return any(way.is_capped(self.model, term) for way in self.finders if not way.exact)
 
     def exact_hits(self, queryset: QuerySet[Any], term: str) -> list[int]:
         exact = [way.plain(term) for way in self.finders if way.exact]
