@@ -28,7 +28,7 @@ from typing import Any
 from tests.benchmarks.goals import Goal, tell
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = 5_000
+SMALL, LARGE = 5_000, 5_000_000
 FIRST_PAGE_GOAL, OTHER_GOAL, SAVING_GOAL = 1.3, 2.0, 2.0
 # Name -> query, and what it may cost of the same page of a stock ModelAdmin.
 PAGES = {
@@ -43,7 +43,7 @@ PAGES = {
     "status, most orders": ("status__exact=3", None),
     "status, few orders": ("status__exact=9", None),
     "site": ("site__id__exact={site}", None),
-    "site and status": ("site__id__exact={site}&status__exact=4", None),
+    "site and status": ("site__id__exact={site}&status__exact=3", None),
     "customer": ("customer__id__exact={customer}", None),
     "needs a person": ("attention=1", None),
     "year": ("create_date__year={year}", None),
@@ -133,7 +133,9 @@ def compare(kind: str, options: argparse.Namespace, folder: Path, server: Any) -
         else:
             others[name] = grown
         if share:
-            goals.append(Goal(f"{kind}: {name}, stock ÷ ours", faster, share, form=".0f"))
+            # A stock list is as slow as it is long: the goal is for the large size.
+            goal = share if options.orders >= LARGE else None
+            goals.append(Goal(f"{kind}: {name}, stock ÷ ours", faster, goal, form=".0f"))
     worst = max(others, key=others.__getitem__)
     what = f"{kind}: the slowest of the other pages ({worst}), large ÷ small"
     goals.append(Goal(what, others[worst], OTHER_GOAL, at_most=True))
@@ -310,7 +312,7 @@ def timed(work: Callable[[], None]) -> float:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--orders", type=int, default=5_000_000)
+    parser.add_argument("--orders", type=int, default=LARGE)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="100,000 orders, three rounds")
     parser.add_argument("--kinds", default="sqlite,postgresql")
