@@ -386,6 +386,7 @@ def test_a_customers_page_leads_to_what_one_does_next(desk, erin):
     assert links == [
         f"/admin/core/chargerecord/add/?customer={erin.pk}",
         f"/admin/core/order/add/?customer={erin.pk}",
+        f"{change_url(erin).removesuffix('change/')}portal-link/",
         f"/admin/core/order/?customer__id__exact={erin.pk}",
         f"/admin/core/chargerecord/?customer__id__exact={erin.pk}",
         f"/admin/core/ledgerentry/?customer__id__exact={erin.pk}",

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from core import live
 from core.crashpoints import reach
@@ -107,7 +108,9 @@ class Lease:
 
     def release(self, seconds: float = 0, **changes: Any) -> None:
         """Give the order back; it is due again in `seconds`."""
-        self._write(**changes, lease_until=None, due=FromNow(timedelta(seconds=seconds)))
+        # SQLite writes sums of times with more digits: "in 0 seconds" would not be due at once.
+        due = FromNow(timedelta(seconds=seconds)) if seconds else Now()
+        self._write(**changes, lease_until=None, due=due)
 
     def canceled(self) -> bool:
         """Whether somebody asked meanwhile for the order to be canceled."""

@@ -313,7 +313,7 @@ def test_the_menu_of_a_super_administrator_is_in_the_order_of_the_work(staff, de
     staff.goto(f"{desk.url}/admin/")
     staff.wait_for_selector(".menu .el-menu-item")
     lines = [line.strip() for line in staff.locator(".menu .el-menu-item").all_inner_texts()]
-    assert lines[:3] == ["Home", "Orders", "Customers"]
+    assert lines[:4] == ["Home", "Board", "Orders", "Conversations"]
     assert lines[-3:] == ["Administrators", "Groups", "Access attempts"]
 
 
@@ -339,7 +339,8 @@ def test_the_whole_window_logs_in_again_when_a_tab_finds_the_session_gone(page, 
 
 def test_a_link_of_the_home_page_opens_a_tab(staff, desk):
     staff.goto(f"{desk.url}/admin/")
-    staff.frame_locator("iframe").first.locator(".desk-status").first.click()
+    home = staff.frame_locator("iframe").first
+    home.locator(".dash-state[href$='status__exact=1']").click()
     staff.wait_for_selector(".el-tabs__item.is-active:has-text('Pending')")
     tab = staff.frames[-1]
     tab.wait_for_selector("#changelist")
