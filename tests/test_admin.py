@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.db import connection, connections
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -510,3 +511,12 @@ def test_a_recipe_is_asked_for_where_the_kind_of_site_needs_one(desk, demo_site,
     desk.post(change_url(site), site_form(site.origin))
     site.refresh_from_db()
     assert site.recipe is None
+
+
+def test_a_list_of_another_package_has_its_dates(super_desk):
+    wrong = {"username": "eve", "password": "no"}
+    Client().post("/admin/login/", wrong)
+    Client(REMOTE_ADDR="127.0.0.2").post("/admin/login/", wrong)
+    page = super_desk.get("/admin/axes/accessattempt/")
+    assert page.status_code == 200
+    assert "attempt_time__day" in page.content.decode()

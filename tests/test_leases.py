@@ -26,7 +26,7 @@ def test_a_free_order_is_claimed_once(order):
 def test_an_order_that_is_not_due_yet_is_not_claimed(order):
     Order.objects.update(due=timezone.now() + timedelta(seconds=60))
     assert Lease.claim(order.pk) is None
-    Order.objects.update(due=timezone.now())
+    Order.objects.update(due=timezone.now() - timedelta(seconds=1))
     assert Lease.claim(order.pk) is not None
 
 

@@ -6,10 +6,11 @@ many. Only a few rows are asked one by one.
 import datetime
 from typing import Any
 
-from django.contrib.admin.views.main import ChangeList
 from django.utils import formats, timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+
+from core.admin.listing import DeskChangeList
 
 # So few rows are read rather than guessed.
 FEW = 1_000
@@ -17,7 +18,7 @@ PARTS = ("year", "month", "day")
 Period = tuple[int, ...]  # (2024,), (2024, 5) or (2024, 5, 17)
 
 
-def date_hierarchy(cl: ChangeList) -> dict[str, Any]:
+def date_hierarchy(cl: DeskChangeList) -> dict[str, Any]:
     """As django.contrib.admin.templatetags.admin_list has it, for the same template."""
     name = cl.date_hierarchy
     if not name:
@@ -34,7 +35,7 @@ def date_hierarchy(cl: ChangeList) -> dict[str, Any]:
     return {"show": True, "back": back, "choices": [link(cl, name, one) for one in periods]}
 
 
-def chosen_period(cl: ChangeList, name: str) -> Period:
+def chosen_period(cl: DeskChangeList, name: str) -> Period:
     """What the address asks for; the list has refused what is no date."""
     found: list[int] = []
     for part in PARTS:
@@ -45,9 +46,9 @@ def chosen_period(cl: ChangeList, name: str) -> Period:
     return tuple(found)
 
 
-def periods_below(cl: Any, name: str, depth: int) -> list[Period]:
+def periods_below(cl: DeskChangeList, name: str, depth: int) -> list[Period]:
     # The newest hits of a search say nothing of when the others were.
-    capped = getattr(cl, "search_is_capped", False)
+    capped = cl.search_is_capped
     rows = cl.unsearched if capped else cl.paginator.planned
     dates = rows.values_list(name, flat=True)
     if cl.result_count <= FEW and not capped:
@@ -76,7 +77,7 @@ def day_of(day: datetime.date) -> Period:
     return (day.year, day.month, day.day)
 
 
-def link(cl: ChangeList, name: str, period: Period) -> dict[str, Any]:
+def link(cl: DeskChangeList, name: str, period: Period) -> dict[str, Any]:
     chosen = {f"{name}__{part}": value for part, value in zip(PARTS, period, strict=False)}
     return {"link": cl.get_query_string(chosen, [f"{name}__"]), "title": title(period)}
 

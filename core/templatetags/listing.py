@@ -3,8 +3,10 @@
 from typing import Any
 
 from django import template
+from django.contrib.admin.templatetags import admin_list
 
 from core.admin import dates, drawing
+from core.admin.listing import DeskChangeList
 
 register = template.Library()
 
@@ -16,4 +18,7 @@ def desk_result_list(cl: Any) -> dict[str, Any]:
 
 @register.inclusion_tag("admin/date_hierarchy.html")
 def desk_date_hierarchy(cl: Any) -> dict[str, Any]:
-    return dates.date_hierarchy(cl)
+    """Lists of other packages know neither caps nor plans: those get Django's own."""
+    if isinstance(cl, DeskChangeList):
+        return dates.date_hierarchy(cl)
+    return admin_list.date_hierarchy(cl) or {"show": False}
