@@ -7,6 +7,7 @@ memory.
 
 import asyncio
 import json
+import logging
 import resource
 import sys
 import time
@@ -120,6 +121,9 @@ def locust(rate: None) -> Send:
     from locust import FastHttpUser, constant, task
     from locust.env import Environment
     from locust.exception import StopUser
+
+    # All users at once is meant; it warns of that at every run.
+    logging.getLogger("locust.runners").setLevel(logging.ERROR)
 
     def send(port: int, plays: int, connections: int) -> int:
         left = iter(range(plays))
