@@ -1,0 +1,1 @@
+"""Where the office writes otherwise than Django does in a language."""
