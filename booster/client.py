@@ -8,18 +8,21 @@ so that no server can hold a worker by answering slowly or for ever.
 
 import json
 import re
-import ssl
 import time
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
+
+import requests
+from requests.structures import CaseInsensitiveDict
+from urllib3.exceptions import HTTPError
 
 from booster import USER_AGENT
 from booster.address import Target
-from booster.call import Answer, Line
 from booster.exceptions import AddressRefused, PermanentError, SiteError, TemporaryError
+from booster.transport import Call, PinnedAdapter
 
 MAX_BYTES = 64 * 1024
 MAX_PATH = 8192
@@ -52,9 +55,6 @@ class Response:
     status: int
     headers: Mapping[str, str]  # names in any case
     body: bytes
-
-    def as_text(self) -> str:
-        return _as_text(f"HTTP/1.1 {self.status}", self.headers, self.body)
 
     def json(self) -> Any:
         """The body as JSON; PermanentError when it is none."""
@@ -91,7 +91,8 @@ class SiteClient:
         self._exchanges = exchanges
         self.target = target
         self._timeout = timeout
-        self._line = Line(target, ca_file)
+        self._call = Call()
+        self._adapter = PinnedAdapter(target, self._call, ca_file)
         self._base = str(target.origin)
 
     def __enter__(self) -> Self:
@@ -106,7 +107,7 @@ class SiteClient:
         self.close()
 
     def close(self) -> None:
-        self._line.close()
+        self._adapter.close()
 
     def get(
         self, path: str, *, max_bytes: int = MAX_BYTES, accept: Container[int] = SUCCESS
@@ -131,44 +132,67 @@ class SiteClient:
         status, an answer over `max_bytes` or compressed. ValueError: a path or header of the
         caller's that must not be sent.
         """
-        check_path(path)
-        check_headers(headers or {})
-        lines = {
-            "Host": self._base.partition("://")[2],
-            "User-Agent": USER_AGENT,
-            "Accept-Encoding": "identity",
-            **(headers or {}),
-        }
-        if body is not None:
-            lines["Content-Length"] = str(len(body))
-        request = _Request(f"{method} {path} HTTP/1.1", lines, body or b"")
+        request = self._prepared(method, path, headers or {}, body)
         try:
             answer = self._exchange(request, max_bytes, accept)
         except SiteError as error:
             self._write_down(request, str(error))
             raise
-        self._write_down(request, answer.as_text())
+        self._write_down(request, answer)
         return answer
 
-    def _exchange(self, request: "_Request", max_bytes: int, accept: Container[int]) -> Response:
-        deadline = time.monotonic() + self._timeout
-
-        def check(answer: Answer) -> None:
-            self._judge(answer, accept)
-            _check_body(answer, max_bytes)
-
+    def _exchange(
+        self, request: requests.PreparedRequest, max_bytes: int, accept: Container[int]
+    ) -> Response:
+        self._call.start(self._timeout)
         try:
-            answer = self._line.call(request.as_bytes(), deadline, check)
-        except OSError as error:
+            answer = self._adapter.send(request, stream=True, timeout=self._timeout)
+            try:
+                self._check_whole_head()
+                self._judge(answer, accept)
+                content = _read(answer, max_bytes)
+            except BaseException:
+                answer.close()
+                raise
+        except (requests.RequestException, HTTPError, OSError) as error:
             raise TemporaryError(self._plainly(error)) from error
-        return Response(answer.status, answer.headers, bytes(answer.body))
+        return Response(answer.status_code, answer.headers, content)
 
-    def _write_down(self, request: "_Request", answer: str) -> None:
-        if self._exchanges is not None:
-            self._exchanges.append(Exchange(request.as_text(), answer))
+    def _prepared(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
+    ) -> requests.PreparedRequest:
+        """A request as we mean it: Session.prepare_request() would add to it and mend it."""
+        check_path(path)
+        check_headers(headers)
+        request = requests.PreparedRequest()
+        request.method = method
+        request.url = self._base + path
+        request.headers = CaseInsensitiveDict(
+            {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers}
+        )
+        if body is not None:
+            request.headers["Content-Length"] = str(len(body))
+        request.body = body
+        return request
 
-    def _judge(self, answer: Answer, accept: Container[int]) -> None:
-        status = answer.status
+    def _write_down(self, request: requests.PreparedRequest, answer: Response | str) -> None:
+        if self._exchanges is None:
+            return
+        url = cast(str, request.url)
+        head = f"{request.method} {url[len(self._base) :]} HTTP/1.1"
+        headers = {"Host": self._base.partition("://")[2], **request.headers}
+        if isinstance(answer, Response):
+            answer = _as_text(f"HTTP/1.1 {answer.status}", answer.headers, answer.body)
+        body = cast(bytes | None, request.body) or b""
+        self._exchanges.append(Exchange(_as_text(head, headers, body), answer))
+
+    def _check_whole_head(self) -> None:
+        """http.client takes the end of the connection for the end of the headers; it is none."""
+        if self._call.hung_up:
+            raise ConnectionError("the site hung up in the middle of its answer")
+
+    def _judge(self, answer: requests.Response, accept: Container[int]) -> None:
+        status = answer.status_code
         site = self._base
         if 300 <= status < 400:
             location = answer.headers.get("Location", "")[:200]
@@ -177,37 +201,24 @@ class SiteClient:
             )
         if status in accept:
             return
-        message = f"{site} answered {status} {answer.reason[:80]}".rstrip() + "."
+        message = f"{site} answered {status} {(answer.reason or '')[:80]}".rstrip() + "."
         if status >= 500 or status in (408, 425, 429):
             retry_after = seconds_to_wait(answer.headers.get("Retry-After"), now=time.time())
             raise TemporaryError(message, retry_after=retry_after, status=status)
         raise PermanentError(message, status=status)
 
-    def _plainly(self, error: OSError) -> str:
+    def _plainly(self, error: Exception) -> str:
         """What went wrong with the connection, for staff."""
-        if isinstance(error, TimeoutError):
+        text = str(error)
+        if self._call.passed:
             return f"{self._base} did not answer wholly within {self._timeout:g} seconds."
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return f"{self._base} has no valid certificate for this name: {error.verify_message}"
-        if isinstance(error, ssl.SSLError):
-            return f"{self._base} does not speak TLS with us: {str(error)[:300]}"
-        if isinstance(error, ConnectionRefusedError):
+        if "CERTIFICATE_VERIFY_FAILED" in text:
+            return f"{self._base} has no valid certificate for this name: {text[:300]}"
+        if isinstance(error, requests.exceptions.SSLError):
+            return f"{self._base} does not speak TLS with us: {text[:300]}"
+        if isinstance(error, requests.ConnectionError) and "refused" in text:
             return f"{self._base} refused the connection."
-        return f"The connection to {self._base} failed: {str(error)[:300]}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    first: str
-    headers: Mapping[str, str]
-    body: bytes
-
-    def as_bytes(self) -> bytes:
-        lines = [self.first, *(f"{name}: {value}" for name, value in self.headers.items())]
-        return "\r\n".join([*lines, "", ""]).encode("ascii") + self.body
-
-    def as_text(self) -> str:
-        return _as_text(self.first, self.headers, self.body)
+        return f"The connection to {self._base} failed: {text[:300]}"
 
 
 def check_path(path: str) -> None:
@@ -238,15 +249,24 @@ def seconds_to_wait(retry_after: str | None, *, now: float) -> float | None:
     return min(max(seconds, 0.0), MAX_RETRY_AFTER)
 
 
-def _check_body(answer: Answer, max_bytes: int) -> None:
+def _read(answer: requests.Response, max_bytes: int) -> bytes:
     if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise PermanentError(
-            "The site's answer is compressed, which was not asked for.", status=answer.status
+            "The site's answer is compressed, which was not asked for.", status=answer.status_code
         )
-    if len(answer.body) > max_bytes:
+    content = b""
+    # One byte more than allowed is asked for, so that too much shows; never more is held. Read on
+    # to the empty end: only there does urllib3 notice that less came than was announced.
+    while len(content) <= max_bytes:
+        part: bytes = answer.raw.read(max_bytes + 1 - len(content), decode_content=False)
+        if not part:
+            break
+        content += part
+    else:
         raise PermanentError(
-            f"The site's answer is longer than {max_bytes} bytes.", status=answer.status
+            f"The site's answer is longer than {max_bytes} bytes.", status=answer.status_code
         )
+    return content
 
 
 def _as_text(first: str, headers: Mapping[str, str], body: bytes) -> str:
