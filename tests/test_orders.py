@@ -71,7 +71,7 @@ def test_placing_charges_once_and_writes_the_order_its_event_and_its_entry(place
 
 def test_two_orders_of_one_customer_in_the_same_microsecond_get_a_number_each(place, monkeypatch):
     numbers = iter(["7-1", "7-1", "7-2"])
-    monkeypatch.setattr("core.models.orders.new_oid", lambda customer_id: next(numbers))
+    monkeypatch.setattr("core.models.order_queries.new_oid", lambda customer_id: next(numbers))
     assert [place("dawn").oid, place("dusk").oid] == ["7-1", "7-2"]
     assert balance() == Decimal("10.00")
     assert list(differences()) == []

@@ -17,7 +17,8 @@ from core import live
 from core.crashpoints import reach
 from core.models import statements
 from core.models.flow import Status, TransitionError
-from core.models.orders import Order, OrderQuerySet
+from core.models.order_queries import OrderQuerySet
+from core.models.orders import Order
 from core.models.statements import FromNow
 
 LEASE = timedelta(seconds=30)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import IntegrityError, models, transaction
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -21,120 +21,14 @@ from core import live, money
 from core.crashpoints import reach
 from core.models import statements
 from core.models.accounts import Customer, User
-from core.models.approvals import ApprovalLimit
 from core.models.billing import LedgerEntry
 from core.models.events import REASON_LENGTH, OrderEvent
-from core.models.flow import (
-    FINAL,
-    FLOW,
-    OPEN,
-    WORKABLE,
-    OrderError,
-    Status,
-    TransitionError,
-    VideoBusyError,
-)
+from core.models.flow import FINAL, FLOW, OPEN, WORKABLE, OrderError, Status, TransitionError
+from core.models.order_queries import OrderQuerySet
 from core.models.sites import Site
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
-
-
-class OrderQuerySet(models.QuerySet["Order"]):
-    def with_names(self) -> "OrderQuerySet":
-        """What a listing shows of other tables, in one query."""
-        return self.select_related("customer", "site", "creator")
-
-    def open(self) -> "OrderQuerySet":
-        return self.filter(status__in=OPEN)
-
-    def needing_a_person(self) -> "OrderQuerySet":
-        """With a remark nobody has marked as seen, ended or not; or waiting for approval. Their
-        ids first, on indexes alone: SQLite would walk all orders in the order of the list."""
-        waiting = Order.objects.filter(Q(attention__gt="") | Q(status=Status.AWAITING))
-        return self.filter(pk__in=waiting.values("pk"))
-
-    def free_to_claim(self) -> "OrderQuerySet":
-        """Due, and leased to nobody. The database's clock decides: hosts' clocks differ."""
-        return self.filter(
-            Q(lease_until__isnull=True) | Q(lease_until__lt=Now()),
-            status__in=WORKABLE,
-            due__lte=Now(),
-        )
-
-    def on_the_wire(self, site: Site) -> "OrderQuerySet":
-        """Orders that a consumer sends for at this moment."""
-        return self.filter(site=site, status=Status.RUNNING, lease_until__gt=Now())
-
-    def overdue(self, seconds: float) -> "models.QuerySet[Order, int]":
-        """Ids of orders that nobody works on though they have been due for `seconds`."""
-        late = self.free_to_claim().filter(due__lte=Now() - datetime.timedelta(seconds=seconds))
-        return late.order_by("due").values_list("pk", flat=True)
-
-    def place(
-        self,
-        *,
-        customer: Customer,
-        site: Site,
-        video_id: str,
-        url: str,
-        count: int,
-        price: Decimal,
-        creator: User | None,
-        bundle: money.Bundle | None = None,
-        memo: str = "",
-        hours: int = 0,
-        by_day: bool = False,
-        request_key: uuid.UUID | None = None,
-    ) -> "Order":
-        """Charge the customer and create the order, together or not at all. Above its creator's
-        limit it awaits approval; it is charged and holds its video all the same.
-
-        The same `request_key` again returns the order it made the first time and charges nothing.
-        Raises InsufficientBalanceError and VideoBusyError.
-        """
-        request_key = request_key or uuid.uuid4()
-        if placed := self.filter(request_key=request_key).first():
-            return placed
-        awaits = ApprovalLimit.objects.using(self.db).holds(price, creator)
-        order = self.model(
-            status=Status.AWAITING if awaits else Status.PENDING,
-            customer=customer,
-            site=site,
-            video_id=video_id,
-            url=url,
-            count=count,
-            price=price,
-            unit_price=money.rate_of(price, count),
-            bundle_count=bundle and bundle.count,
-            bundle_price=bundle and bundle.price,
-            creator=creator,
-            memo=memo,
-            hours=hours,
-            by_day=by_day,
-            request_key=request_key,
-        )
-        while True:
-            order.oid = new_oid(customer.pk)
-            try:
-                with transaction.atomic(using=self.db):
-                    order.save(force_insert=True)
-                    reach("before-debit")
-                    order._pay(LedgerEntry.Kind.ORDER, -price, creator)
-                    reach("after-debit")
-                    order._log((None, Status(order.status)), creator, "")
-                    reach("before-commit")
-            except IntegrityError:
-                if placed := self.filter(request_key=request_key).first():
-                    return placed
-                if self.open().filter(site=site, video_id=video_id).exists():
-                    raise VideoBusyError(_("Another order already runs on this video.")) from None
-                if not self.filter(oid=order.oid).exists():
-                    raise
-                # Two orders of one customer in the same microsecond: the next one is free.
-            else:
-                reach("after-commit")
-                return order
 
 
 class Order(models.Model):
@@ -499,9 +393,3 @@ class Order(models.Model):
             creator=by,
             reference=f"{kind.name.lower()}:{self.oid}",
         )
-
-
-def new_oid(customer_id: int) -> str:
-    """Customer id and timestamp to the microsecond (UTC), as the office's papers show it."""
-    now = datetime.datetime.now(datetime.UTC)
-    return f"{customer_id}-{now:%Y%m%d%H%M%S%f}"

@@ -69,7 +69,7 @@ def debit() -> None:
     from core import money
     from core.models import Customer, InsufficientBalanceError, LedgerEntry, Order
     from core.models.billing import LedgerQuerySet
-    from core.models.orders import OrderQuerySet
+    from core.models.order_queries import OrderQuerySet
 
     seen = {}
     place = OrderQuerySet.place
@@ -107,7 +107,7 @@ def refund_once() -> None:
 
 def request_key() -> None:
     """Forget which form an order came from."""
-    from core.models.orders import OrderQuerySet
+    from core.models.order_queries import OrderQuerySet
 
     place = OrderQuerySet.place
 
