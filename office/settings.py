@@ -217,7 +217,7 @@ MESSAGE_MAX_LENGTH = env.number("MESSAGE_MAX_LENGTH", 4000)
 # Import and export follow the model's permissions; without these two lines any staff could.
 IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "add"
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
-# The library's own escaping knows "=" only and writes numbers as text; core/resources.py does it.
+# The library's own escaping knows "=" only and writes numbers as text; core/exporting does it.
 IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = False
 
 SIMPLEUI_ANALYSIS = False

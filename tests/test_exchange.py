@@ -13,8 +13,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from core import exporting, resources, workbooks
-from core.downloads import streamed
+from core.exporting import lists, resources, workbooks
+from core.exporting.downloads import streamed
 from core.models import ChargeRecord, Customer, Order, Site, Status
 from core.ordering import adjust
 from tests.base import all_columns, client_of, sent_export
@@ -82,7 +82,7 @@ def test_what_went_out_comes_in_again_as_it_was(desk, file_format):
     "resource", ["CustomerExport", "OrderExport", "ChargeExport", "LedgerExport"]
 )
 def test_the_stream_says_what_the_library_would(bob, erin, site, resource, monkeypatch):
-    monkeypatch.setattr(exporting, "ROWS", 2)
+    monkeypatch.setattr(lists, "ROWS", 2)
     Customer.objects.create(username="grace", memo='=1+1, "and"\nmore', creator_id=bob.pk)
     for index, status in enumerate((Status.PENDING, Status.CANCELED, Status.PARTIAL)):
         order = Order.objects.place(
@@ -99,7 +99,7 @@ def test_the_stream_says_what_the_library_would(bob, erin, site, resource, monke
     columns = getattr(resources, resource)()
     names = columns.get_export_order()
     rows = columns._meta.model.objects.order_by("pk")
-    stream = b"".join(exporting.csv_chunks(rows, exporting.columns_of(columns, names)))
+    stream = b"".join(lists.csv_chunks(rows, lists.columns_of(columns, names)))
     library = columns.export(queryset=rows).csv
     assert stream.decode("utf-8-sig") == library
 
@@ -176,9 +176,9 @@ def test_both_databases_say_what_python_would(office, demo_site):
     columns = resources.OrderExport()
     names = ("oid", "status", "refunded", "price", "create_date", "start_date")
     with timezone.override("Asia/Shanghai"):
-        chosen = exporting.columns_of(columns, names)
-        stream = b"".join(exporting.csv_chunks(Order.objects.order_by("pk"), chosen))
-        workbook = b"".join(exporting.workbook_chunks(Order.objects.order_by("pk"), chosen))
+        chosen = lists.columns_of(columns, names)
+        stream = b"".join(lists.csv_chunks(Order.objects.order_by("pk"), chosen))
+        workbook = b"".join(lists.workbook_chunks(Order.objects.order_by("pk"), chosen))
     assert list(csv.reader(io.StringIO(stream.decode("utf-8-sig"), newline="")))[1:] == [
         [f"'={row}", "partial", str(order.refunded), str(order.price), "2026-03-29 07:59:59", ""]
         for row, order in enumerate(orders)

@@ -14,13 +14,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core import display, resources
+from core import display
 from core.admin.actions import BulkActionsAdmin
 from core.admin.base import Button, DeskAdmin, list_url, staff
 from core.admin.exchange import ExportAdmin
 from core.admin.imports import BulkImportAdmin
 from core.admin.invitations import InvitingAdmin
 from core.admin.search import Beginning, IndexedSearch
+from core.exporting import resources
 from core.models import Administrator, BulkJob, Customer, ImportJob, Order, User
 
 RIGHTS = ("is_staff", "is_superuser", "groups")

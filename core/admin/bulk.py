@@ -27,8 +27,8 @@ from core.admin.base import Button, DeskAdmin, staff
 from core.bulk import jobs
 from core.bulk.jobs import KINDS
 from core.bulk.kind import Kind
-from core.downloads import csv_answer
-from core.exporting import Column, csv_chunks, escaped
+from core.exporting.downloads import csv_answer
+from core.exporting.lists import Column, csv_chunks, escaped
 from core.models import BulkJob, Status
 
 Action = BulkJob.Action

@@ -9,9 +9,9 @@ from django.http.response import HttpResponseBase
 from import_export.admin import ExportMixin
 from import_export.formats.base_formats import CSV, XLSX
 
-from core import workbooks
-from core.downloads import csv_answer, file_answer
-from core.exporting import columns_of, csv_chunks, workbook_chunks
+from core.exporting import workbooks
+from core.exporting.downloads import csv_answer, file_answer
+from core.exporting.lists import columns_of, csv_chunks, workbook_chunks
 
 
 class ExportAdmin(ExportMixin):

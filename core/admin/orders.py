@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core import display, ordering, resources
+from core import display, ordering
 from core.admin import order_page
 from core.admin.actions import BulkActionsAdmin
 from core.admin.approvals import ApprovalAdmin
@@ -23,6 +23,7 @@ from core.admin.exchange import ExportAdmin
 from core.admin.imports import BulkImportAdmin
 from core.admin.once import OnceAdmin
 from core.admin.search import Beginning, Exact, IndexedSearch, PartOfAddress
+from core.exporting import resources
 from core.models import (
     BulkJob,
     CounterReading,

@@ -28,8 +28,8 @@ from core import display, ordering
 from core.admin.base import Button, DeskAdmin, ViewOnlyAdmin, list_url, staff
 from core.admin.breakers import sending_state
 from core.admin.recipes import RECIPE_FIELDS, RecipeForm
-from core.downloads import csv_answer
-from core.exporting import register_of
+from core.exporting.downloads import csv_answer
+from core.exporting.lists import register_of
 from core.models import OrderError, Site, SiteCheck
 
 CHECKS_SHOWN = 10

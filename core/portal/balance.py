@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from core import display
-from core.downloads import csv_answer
-from core.exporting import Column, csv_chunks, escaped, labelled, local_time, plain
+from core.exporting.downloads import csv_answer
+from core.exporting.lists import Column, csv_chunks, escaped, labelled, local_time, plain
 from core.models import Customer, LedgerEntry
 from core.portal.access import customer_page
 from core.portal.paging import window

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from core import display, ordering
-from core.downloads import csv_answer
-from core.exporting import (
+from core.exporting.downloads import csv_answer
+from core.exporting.lists import (
     Column,
     csv_chunks,
     escaped,

@@ -189,21 +189,21 @@ def floor() -> Callable[[Path], None]:
 
 
 def ours() -> Callable[[Path], None]:
-    from core import exporting
+    from core.exporting import lists
 
-    return lambda path: save(path, exporting.csv_chunks(*export()))
+    return lambda path: save(path, lists.csv_chunks(*export()))
 
 
 def ours_as_workbook() -> Callable[[Path], None]:
-    from core import exporting
+    from core.exporting import lists
 
-    return lambda path: save(path, exporting.workbook_chunks(*export()))
+    return lambda path: save(path, lists.workbook_chunks(*export()))
 
 
 def export() -> tuple:
-    from core.exporting import columns_of
+    from core.exporting.lists import columns_of
+    from core.exporting.resources import OrderExport
     from core.models import Order
-    from core.resources import OrderExport
 
     resource = OrderExport()
     return Order.objects.order_by("pk"), columns_of(resource, resource.get_export_order())

@@ -2,7 +2,7 @@
 fast as the database gives them.
 
 What a resource of django-import-export says column by column is written here by the database
-itself, in the same words (core.dbtext). PostgreSQL sends a CSV ready made (COPY); what SQLite
+itself, in the same words (dbtext.py). PostgreSQL sends a CSV ready made (COPY); what SQLite
 answers goes to the CSV as it is.
 """
 
@@ -16,8 +16,8 @@ from django.db import connections
 from django.db.models import BooleanField, DateTimeField, IntegerField, Q, QuerySet
 from django.db.models import DecimalField as Decimals
 
-from core import workbooks
-from core.dbtext import escaped, labelled, local_time, plain, prepare, refunded, text_of
+from core.exporting import workbooks
+from core.exporting.dbtext import escaped, labelled, local_time, plain, prepare, refunded, text_of
 from core.models import Order
 
 ROWS = 2_000
