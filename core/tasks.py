@@ -8,9 +8,10 @@ from huey import crontab
 from huey.contrib.djhuey import db_periodic_task, db_task
 
 from booster import tasks as delivery_tasks
-from core import addresses, playrate, rollups
+from core import addresses
 from core.bulk import jobs as bulk_jobs
 from core.bulk import selection
+from core.dashboard import playrate, rollups
 from core.importing import jobs, store
 from core.models import BulkJob, ImportJob
 

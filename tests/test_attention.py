@@ -8,7 +8,7 @@ from django.db import connection
 
 from booster import tasks
 from core import ordering
-from core.dashboard import SHOWN
+from core.dashboard.home import SHOWN
 from core.models import Customer, LedgerEntry, Order, OrderError, Status
 from core.ordering import Quote
 from tests.base import VIDEO, client_of, messages_of

@@ -10,7 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
-from core import board, charts, dashboard, display, rollups
+from core import display
+from core.dashboard import board, charts, home, rollups
 from core.feeds.desk import BoardSource, DashboardSource
 from core.live import Audience
 from core.models import Breaker, ChargeRecord, Customer, Order, Site, Status, User
@@ -49,7 +50,7 @@ def staff_who_may(*codenames: str) -> User:
 def test_takings_are_charges_less_refunds_and_top_ups_stand_apart(shop):
     place(shop, "1")
     place(shop, "2").settle(Status.CANCELED, 4000)
-    money = dashboard.money()
+    money = home.money()
     assert money["today"] == money["week"] == money["month"] == Decimal("7.00")
     assert money["paid_today"] == Decimal("100.00")
 
@@ -58,7 +59,7 @@ def test_the_board_counts_open_orders_now_and_ended_ones_of_today(shop):
     place(shop, "1")
     place(shop, "2").begin()
     place(shop, "3").settle(Status.CANCELED, 0)
-    standing = dashboard.standing()
+    standing = home.standing()
     assert standing[Status.PENDING] == (1, 0) == standing[Status.RUNNING]
     assert standing[Status.CANCELED] == (1, 1)
     assert sum(now for now, _week in standing.values()) == 3
@@ -80,7 +81,7 @@ def test_each_figure_is_for_who_may_see_the_model_behind_it(shop, codename, name
     user = staff_who_may(codename)
     assert set(client_of(user).get("/admin/home/").context["figures"]) == names
     source = DashboardSource()
-    asked = [(user, part.name) for part in dashboard.PARTS]
+    asked = [(user, part.name) for part in home.PARTS]
     assert {key for _pk, key in source.admit(asked)} == names
     may = codename == "view_order"
     assert client_of(user).get("/admin/board/").status_code == (200 if may else 403)
@@ -92,7 +93,7 @@ def test_each_figure_is_for_who_may_see_the_model_behind_it(shop, codename, name
 def test_nobody_but_staff_watches_figures(shop):
     customer = staff_who_may("view_order", "view_ledgerentry")
     customer.is_staff = False
-    assert DashboardSource().admit([(customer, part.name) for part in dashboard.PARTS]) == {}
+    assert DashboardSource().admit([(customer, part.name) for part in home.PARTS]) == {}
     assert BoardSource().admit([(customer, "")]) == {}
 
 
@@ -104,7 +105,7 @@ def test_the_pages_stay_on_indexes(office, django_user_model):
     place((erin, site), "1")
     place((erin, site), "2").settle(Status.CANCELED, 0)
     with CaptureQueriesContext(connection) as queries:
-        for part in dashboard.PARTS:
+        for part in home.PARTS:
             part.rendered(part.look())
         board.drawn(board.look())
     assert_no_table_is_read_whole(queries)
@@ -112,9 +113,9 @@ def test_the_pages_stay_on_indexes(office, django_user_model):
 
 def test_a_site_that_does_not_answer_is_shown_as_such(shop):
     Breaker.objects.create(site=shop[1]).open("it timed out", 2)
-    (line,) = dashboard.sites()["lines"]
+    (line,) = home.sites()["lines"]
     assert line["down"] is not None
-    assert "does not answer since" in dashboard.PARTS[-1].rendered(dashboard.sites())
+    assert "does not answer since" in home.PARTS[-1].rendered(home.sites())
 
 
 def test_every_node_of_the_board_leads_to_its_list(shop, alice):
@@ -135,7 +136,7 @@ def test_the_feed_says_what_the_page_says(shop):
     assert set(data) == {str(status.value) for status in Status}
     assert data["1"]["figure"] == "1" and data["1"]["full"]
     parts = DashboardSource()
-    for part in dashboard.PARTS:
+    for part in home.PARTS:
         rendered = parts.render(parts.load([part.name])[part.name], Audience.STAFF)
         assert rendered["html"] == part.rendered(part.look())
 
@@ -167,5 +168,5 @@ def test_charts_bring_no_script_and_no_style_and_say_what_each_bar_is():
 def test_the_home_page_speaks_chinese(shop, alice):
     place(shop, "1")
     with translation.override("zh-hans"):
-        html = dashboard.PARTS[0].rendered(dashboard.money())
+        html = home.PARTS[0].rendered(home.money())
     assert "营业额" in html and "Takings" not in html

@@ -13,7 +13,7 @@ from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from core import playrate, rollups
+from core.dashboard import playrate, rollups
 from core.models import (
     ChargeRecord,
     Customer,

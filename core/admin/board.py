@@ -8,7 +8,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from core import board, rollups
+from core.dashboard import board, rollups
 
 PERMISSION = "core.view_order"
 

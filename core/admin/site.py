@@ -1,4 +1,4 @@
-"""The admin site of the office, with its home page (core/dashboard.py) and its board."""
+"""The admin site of the office, with its home page (core/dashboard/home.py) and its board."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +11,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 from django.utils.translation import gettext_lazy as _
 
-from core import dashboard
 from core.admin import board
+from core.dashboard import home
 from core.models import User
 
 
@@ -40,8 +40,8 @@ class DeskSite(admin.AdminSite):
         """Each part for who may see what it sums up."""
         user = request.user
         assert isinstance(user, User)
-        figures = {part.name: part.look() for part in dashboard.parts_for(user)}
-        drawn = {part.name: part.rendered(figures[part.name]) for part in dashboard.parts_for(user)}
+        figures = {part.name: part.look() for part in home.parts_for(user)}
+        drawn = {part.name: part.rendered(figures[part.name]) for part in home.parts_for(user)}
         context = {"title": _("Desk"), "figures": figures, "parts": drawn}
         return TemplateResponse(request, "desk/home.html", self.each_context(request) | context)
 

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
-from core import board, dashboard, live, rollups
+from core import live
+from core.dashboard import board, home, rollups
 from core.live.sources import Admitted, Asked, Audience
 from core.models import FLOW
 
@@ -62,7 +63,7 @@ class DashboardSource(live.Source):
 
     def __init__(self) -> None:
         self.seldom = Seldom()
-        self.parts = {part.name: part for part in dashboard.PARTS}
+        self.parts = {part.name: part for part in home.PARTS}
 
     def admit(self, asked: Asked) -> Admitted:
         return {

@@ -154,20 +154,20 @@ def main() -> None:
 def measure(count: int) -> None:
     from django.db import connection
 
-    from core import board, dashboard, playrate, rollups
+    from core.dashboard import board, home, playrate, rollups
 
     print(f"{connection.vendor}, {count:,} orders: written in {took(lambda: fill(count)):,.0f} ms")
     print(f"first count of {rollups.WINDOW.days} days in {took(first_count):,.0f} ms", flush=True)
     report("a minute's upkeep", lambda: (rollups.catch_up(), rollups.check_again()))
     report("a sample of plays", lambda: playrate._totals(*[rollups.timezone.now()] * 2))
-    for part in dashboard.PARTS:
+    for part in home.PARTS:
         report(part.name, part.look)
     report("board", board.look)
-    report("whole home page, drawn", lambda: [p.rendered(p.look()) for p in dashboard.PARTS])
+    report("whole home page, drawn", lambda: [p.rendered(p.look()) for p in home.PARTS])
 
 
 def first_count() -> None:
-    from core import rollups
+    from core.dashboard import rollups
 
     while not rollups.catch_up():
         pass

@@ -5,13 +5,14 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from core import dashboard, display, sketch
+from core import display, sketch
+from core.dashboard import home
 from core.models import FINAL, FLOW, Status
 
 
 def look() -> dict[Status, tuple[int, int]]:
-    """What the board shows: see dashboard.standing()."""
-    return dashboard.standing()
+    """What the board shows: see home.standing()."""
+    return home.standing()
 
 
 def drawn(standing: dict[Status, tuple[int, int]]) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from django.db import transaction
 from django.db.models import Q, Sum
 from django.utils import timezone
 
+from core.dashboard.rollups import locked
 from core.models import OPEN, Order
 from core.models.rollups import PlaySample, Source
-from core.rollups import locked
 
 MINUTE = datetime.timedelta(minutes=1)
 # Every host's consumer asks once a minute; one sample a minute is taken.

@@ -1,9 +1,9 @@
 """The figures of the home page and of the board: takings, orders by status, plays a minute, the
 machinery, the sites, and what needs a person.
 
-Nothing here reads a large table whole: past days are kept as sums (core/rollups.py), the rest is
-asked of indexes. Each part is for who may see the model behind it. Parts are plain values, so that
-two looks can be compared.
+Nothing here reads a large table whole: past days are kept as sums (rollups.py), the rest is asked
+of indexes. Each part is for who may see the model behind it. Parts are plain values, so that two
+looks can be compared.
 """
 
 import datetime
@@ -19,7 +19,8 @@ from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 
 from booster import tasks
-from core import charts, display, playrate, rollups
+from core import display
+from core.dashboard import charts, playrate, rollups
 from core.doctor import CONSUMER_SILENT
 from core.models import (
     FINAL,
