@@ -5,9 +5,9 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core import flow
+from core.flow import layout
+from core.flow.sketch import NARROW, WIDE
 from core.models import FLOW, OPEN, Status
-from core.sketch import NARROW, WIDE
 
 SIZES = (WIDE, NARROW)
 # Any table of up to seven nodes, circles and loose ends among them.
@@ -23,14 +23,14 @@ TABLES = st.integers(1, 7).flatmap(
 )
 
 
-def at(four: tuple[flow.Point, ...], share: float) -> flow.Point:
+def at(four: tuple[layout.Point, ...], share: float) -> layout.Point:
     """Where a Bezier curve of four points is after a share of its way."""
     rest = 1 - share
     weights = (rest**3, 3 * rest**2 * share, 3 * rest * share**2, share**3)
     return tuple(sum(w * p[axis] for w, p in zip(weights, four, strict=True)) for axis in (0, 1))
 
 
-def along(curve: flow.Curve) -> list[flow.Point]:
+def along(curve: layout.Curve) -> list[layout.Point]:
     points = curve.points
     return [
         at(points[first : first + 4], step / 24)
@@ -39,19 +39,19 @@ def along(curve: flow.Curve) -> list[flow.Point]:
     ]
 
 
-def is_inside(box: flow.Box, point: flow.Point) -> bool:
+def is_inside(box: layout.Box, point: layout.Point) -> bool:
     x, y = point
     return box.x + 0.5 < x < box.x + box.width - 0.5 and box.y + 0.5 < y < box.y + box.height - 0.5
 
 
-def touches(box: flow.Box, point: flow.Point) -> bool:
+def touches(box: layout.Box, point: layout.Point) -> bool:
     x, y = point
     within = box.x - 0.5 <= x <= box.x + box.width + 0.5
     return within and box.y - 0.5 <= y <= box.y + box.height + 0.5
 
 
 def check(table, sizes) -> None:
-    drawing = flow.draw(table, sizes)
+    drawing = layout.draw(table, sizes)
     boxes = {box.node: box for box in drawing.boxes}
     assert len(drawing.boxes) == len(table)
     steps = [(curve.start, curve.end) for curve in drawing.curves]
@@ -79,7 +79,7 @@ def test_every_step_of_any_table_is_drawn_once_and_clear_of_all_boxes(table):
 def test_the_way_of_an_order_is_drawn_whole_with_its_ends_last():
     for sizes in SIZES:
         check(FLOW, sizes)
-    drawing = flow.draw(FLOW, WIDE)
+    drawing = layout.draw(FLOW, WIDE)
     right = {box.node: box.x for box in drawing.boxes}
     assert all(right[start] < right[end] for end in FLOW if end not in OPEN for start in OPEN)
     back = {(curve.start, curve.end) for curve in drawing.curves if curve.back}
@@ -90,14 +90,14 @@ def test_the_way_of_an_order_is_drawn_whole_with_its_ends_last():
 
 def test_a_step_stands_after_the_longest_way_to_it():
     table = {"a": ("b", "d"), "b": ("c",), "c": ("d", "a"), "d": ("e",), "e": ()}
-    back = flow.back_steps(table)
+    back = layout.back_steps(table)
     assert back == {("c", "a")}
-    assert flow.ranks(table, back) == {"a": 0, "b": 1, "c": 2, "d": 3, "e": 4}
+    assert layout.ranks(table, back) == {"a": 0, "b": 1, "c": 2, "d": 3, "e": 4}
 
 
 def test_a_status_that_is_added_to_the_table_is_drawn():
     changed = {**FLOW, Status.PARTIAL: ("disputed",), "disputed": (Status.RUNNING, "settled")}
-    drawing = flow.draw(changed, WIDE)
+    drawing = layout.draw(changed, WIDE)
     assert {"disputed", "settled"} < {box.node for box in drawing.boxes}
     assert any(curve.back and curve.start == "disputed" for curve in drawing.curves)
     names = {node: str(number) for number, node in enumerate([*changed, "settled"])}
@@ -107,7 +107,7 @@ def test_a_status_that_is_added_to_the_table_is_drawn():
 
 
 def test_what_is_drawn_does_not_depend_on_chance():
-    flow._draw.cache_clear()
-    first = flow.draw(FLOW, WIDE)
-    flow._draw.cache_clear()
-    assert flow.draw(FLOW, WIDE) == first
+    layout._draw.cache_clear()
+    first = layout.draw(FLOW, WIDE)
+    layout._draw.cache_clear()
+    assert layout.draw(FLOW, WIDE) == first

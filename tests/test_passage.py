@@ -7,7 +7,7 @@ import pytest
 from django.db import models
 from django.template.loader import render_to_string
 
-from core import passage
+from core.flow import passage
 from core.models import FLOW, Order, Site, Status
 from tests.base import client_of, new_staff
 

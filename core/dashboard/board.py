@@ -5,8 +5,9 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from core import display, sketch
+from core import display
 from core.dashboard import home
+from core.flow import sketch
 from core.models import FINAL, FLOW, Status
 
 

@@ -16,9 +16,9 @@ from django.utils import timezone
 from core import display, live
 from core.feeds.pace import Paces
 from core.feeds.readings import Reading, Readings
+from core.flow.passage import STEPS
 from core.live.sources import Admitted, Asked, Audience, numbers
 from core.models import LedgerEntry, Order, OrderEvent, Status
-from core.passage import STEPS
 
 LEDGER = Prefetch("ledger", LedgerEntry.objects.select_related("creator").order_by("pk"))
 # The pace of these is measured.

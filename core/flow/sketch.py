@@ -1,4 +1,4 @@
-"""What flow/drawing.html writes down: a drawing of core/flow.py with its words, ready for SVG.
+"""What flow/drawing.html writes down: a drawing of layout.py with its words, ready for SVG.
 
 Presentation only: the caller says what each box and each curve means, by classes and texts.
 """
@@ -9,18 +9,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core import flow
+from core.flow import layout
 
 # Pixels: lines of text in a box, the arrow's head, the number on a step.
 TITLE_LINE, FIGURE_LINE, NOTE_LINE = 16, 24, 14
 HEAD_LENGTH, HEAD_WIDTH = 8, 3.5
 BADGE_HEIGHT, BADGE_LETTER = 16, 7.0
 # To the right where there is room, down on a phone. `letters` of a title fit into a box.
-WIDE = flow.Sizes(box=(102, 50), gap=94, lane=20, space=12, margin=16)
-NARROW = flow.Sizes(box=(46, 78), gap=50, lane=14, space=6, margin=8, down=True)
+WIDE = layout.Sizes(box=(102, 50), gap=94, lane=20, space=12, margin=16)
+NARROW = layout.Sizes(box=(46, 78), gap=50, lane=14, space=6, margin=8, down=True)
 # With a figure in each box.
-WIDE_BOARD = flow.Sizes(box=(140, 70), gap=100, lane=18, space=14, margin=10)
-NARROW_BOARD = flow.Sizes(box=(70, 78), gap=46, lane=14, space=6, margin=8, down=True)
+WIDE_BOARD = layout.Sizes(box=(140, 70), gap=100, lane=18, space=14, margin=10)
+NARROW_BOARD = layout.Sizes(box=(70, 78), gap=46, lane=14, space=6, margin=8, down=True)
 LETTERS = {WIDE: 11, NARROW: 11, WIDE_BOARD: 18, NARROW_BOARD: 11}
 
 
@@ -67,7 +67,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    box: flow.Box
+    box: layout.Box
     words: Words
     texts: tuple[Text, ...]
     badge: Badge | None
@@ -75,7 +75,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    curve: flow.Curve
+    curve: layout.Curve
     words: Words
     head: str
     texts: tuple[Text, ...]
@@ -84,7 +84,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    drawing: flow.Drawing
+    drawing: layout.Drawing
     shape: str
     nodes: tuple[Node, ...]
     steps: tuple[Step, ...]
@@ -94,14 +94,14 @@ def sketches(
     table: Mapping[Any, tuple[Any, ...]],
     node: Callable[[Any, bool], Words],
     step: Callable[[Any, Any, bool], Words],
-    shapes: tuple[flow.Sizes, flow.Sizes] = (WIDE, NARROW),
+    shapes: tuple[layout.Sizes, layout.Sizes] = (WIDE, NARROW),
 ) -> tuple[Sketch, Sketch]:
     """The table drawn for a wide page and for a narrow one. `node` and `step` are asked for their
     words, the last argument is whether for the wide one. Quiet steps come first: what is drawn
     later lies above."""
     made = []
     for shape, sizes in zip(("wide", "narrow"), shapes, strict=True):
-        drawing, wide = flow.draw(table, sizes), not sizes.down
+        drawing, wide = layout.draw(table, sizes), not sizes.down
         nodes = (_node(box, node(box.node, wide), LETTERS[sizes]) for box in drawing.boxes)
         steps = (_step(curve, step(curve.start, curve.end, wide)) for curve in drawing.curves)
         ordered = sorted(steps, key=lambda step: bool(step.words.kind))
@@ -109,7 +109,7 @@ def sketches(
     return made[0], made[1]
 
 
-def _node(box: flow.Box, words: Words, letters: int) -> Node:
+def _node(box: layout.Box, words: Words, letters: int) -> Node:
     x, middle = box.middle
     groups = (
         ("title", TITLE_LINE, wrapped(words.label, letters)),
@@ -129,7 +129,7 @@ def _node(box: flow.Box, words: Words, letters: int) -> Node:
     return Node(box, words, tuple(texts), badge)
 
 
-def _step(curve: flow.Curve, words: Words) -> Step:
+def _step(curve: layout.Curve, words: Words) -> Step:
     x, y = curve.label
     places = (y - 5, y + 13)
     texts = tuple(
@@ -142,7 +142,7 @@ def _step(curve: flow.Curve, words: Words) -> Step:
     return Step(curve, words, _head(curve), texts, badge)
 
 
-def _head(curve: flow.Curve) -> str:
+def _head(curve: layout.Curve) -> str:
     """The arrow's head as a path, its tip where the curve ends."""
     (from_x, from_y), (x, y) = curve.points[-2:]
     length = math.hypot(x - from_x, y - from_y) or 1

@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from core import sketch
 from core.display import TONES
+from core.flow import sketch
 from core.models import FLOW, Order, OrderEvent, Status
 
 # Whom a page is for. Customers read of "the desk", never of staff, nor the reasons they wrote.
