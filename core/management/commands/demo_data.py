@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from tqdm import tqdm
 
 from booster.ownership import file_path
-from core.demodata import DemoOffice
+from core.demodata.office import DemoOffice
 from core.invitations import login_of
 from core.models import ChargeRecord, Customer, Order, Site
 

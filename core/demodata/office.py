@@ -16,7 +16,7 @@ from typing import Any
 from django.db.models import Max, Model
 
 from core import addresses, money
-from core.baretables import bare
+from core.demodata.baretables import bare
 from core.importing import tables
 from core.models import (
     ChargeRecord,
