@@ -1,6 +1,6 @@
 """When a site is left alone, as pure arithmetic."""
 
-from booster.health import FAILURES, FEW_FAILURES, SiteHealth
+from booster.engine.health import FAILURES, FEW_FAILURES, SiteHealth
 
 
 def health(connections: int = 4) -> SiteHealth:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booster.rate import BURST_SECONDS, SlowDown, TokenBucket
+from booster.engine.rate import BURST_SECONDS, SlowDown, TokenBucket
 
 
 def started(rate: float, steps: list[float]) -> list[tuple[float, int]]:

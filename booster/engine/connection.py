@@ -22,13 +22,13 @@ from httptools import (
     HttpResponseParser,
 )
 
-from booster.message import AnswerHead
+from booster.engine.message import AnswerHead
 
 if TYPE_CHECKING:
     from booster.address import Target
-    from booster.batch import Batch
-    from booster.dispatch import Dispatch
-    from booster.wire import Wire
+    from booster.engine.batch import Batch
+    from booster.engine.dispatch import Dispatch
+    from booster.engine.wire import Wire
 
 # One for all connections: what was read is parsed before control goes back to the loop.
 READ_BUFFER = memoryview(bytearray(64 * 1024))

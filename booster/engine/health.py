@@ -3,7 +3,7 @@
 Pure: takes `now` (seconds, monotonic) and counts; `good` is always of all plays counted so far.
 """
 
-from booster.rate import SlowDown
+from booster.engine.rate import SlowDown
 
 FAILURES = 10  # in a row, beyond those that were in flight when the first came
 FEW_FAILURES = 3  # when nothing good came for about as long as an answer may take

@@ -16,13 +16,13 @@ from queue import SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from booster.batch import Batch, Outcome
 from booster.client import seconds_to_wait
-from booster.connection import Connection, Destination
-from booster.health import SiteHealth
-from booster.message import AnswerHead, Message
-from booster.rate import TokenBucket
-from booster.wire import Wire
+from booster.engine.batch import Batch, Outcome
+from booster.engine.connection import Connection, Destination
+from booster.engine.health import SiteHealth
+from booster.engine.message import AnswerHead, Message
+from booster.engine.rate import TokenBucket
+from booster.engine.wire import Wire
 
 if TYPE_CHECKING:
     from booster.engine import Limits

@@ -1,7 +1,7 @@
 """The wire: the connections of a process, all in one thread with one event loop.
 
 One timer sweeps time-outs for all; connections rest here between two orders. What a connection
-does is in booster/connection.py. Everything but `Wire.current` and `Wire.call` runs in the wire's
+does is in connection.py. Everything but `Wire.current` and `Wire.call` runs in the wire's
 thread.
 """
 
@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import certifi
 import uvloop
 
-from booster.connection import Connection, Destination
+from booster.engine.connection import Connection, Destination
 
 if TYPE_CHECKING:
-    from booster.dispatch import Dispatch
+    from booster.engine.dispatch import Dispatch
 
 SWEEP_SECONDS = 0.1
 LATE_SECONDS = 0.3  # a sweep so late was held up itself: answers may lie there unread

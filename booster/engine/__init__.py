@@ -1,9 +1,9 @@
 """The engine: N plays of one request, fast, each ending in exactly one named outcome.
 
 `deliver()` stands between two threads. The caller's owns the order's book and its database
-connection: here windows are reserved and checkpointed. The wire's (booster/wire.py) sends: it
-always has the next window already, so that it never waits for the database, and it decides by
-itself which play is next and what an answer means (booster/dispatch.py).
+connection: here windows are reserved and checkpointed. The wire's (wire.py) sends: it always has
+the next window already, so that it never waits for the database, and it decides by itself which
+play is next and what an answer means (dispatch.py).
 
 No Django, no model: plain values in, honest counts out. Law 3: a 2xx says "received" and no more.
 """
@@ -17,11 +17,11 @@ from threading import Event
 from typing import Protocol
 
 from booster.address import Target
-from booster.batch import Batch, Outcome
-from booster.dispatch import Dispatch
-from booster.message import Message
+from booster.engine.batch import Batch, Outcome
+from booster.engine.dispatch import Dispatch
+from booster.engine.message import Message
+from booster.engine.wire import Wire
 from booster.play import PlayRequest
-from booster.wire import Wire
 
 __all__ = ["Book", "Limits", "Report", "Tally", "Target", "Window", "deliver"]
 
