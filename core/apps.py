@@ -19,7 +19,7 @@ class CoreConfig(AppConfig):
         for module in ("accounts", "billing", "sites", "orders", "imports", "bulk"):
             import_module(f"core.admin.{module}")
         # What pages watch; a module registers its sources with core.live.
-        for module in ("orders", "messages", "queues", "desk"):
+        for module in ("orders", "messages", "queues", "desk", "jobs"):
             import_module(f"core.feeds.{module}")
         import_module("core.portal.order_page")
 

@@ -131,8 +131,9 @@ def test_a_large_file_is_left_to_the_consumers(desk, monkeypatch):
     assert woken == [job.pk]
     assert job.status == ImportJob.Status.CHECKING
     assert "data-open" in page.content.decode()
-    answer = desk.get(page_of(job, "progress/")).json()
-    assert (answer["final"], answer["status"]) == (False, ImportJob.Status.CHECKING)
+    answer = desk.get(page_of(job, "panel/")).json()
+    assert "being checked" in answer["panel"]
+    assert "Cancel" in answer["buttons"]
 
 
 def test_an_upload_lies_where_only_the_office_can_read_it(desk, own_folder):

@@ -10,15 +10,27 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from core import consumers, live
+from core.bulk import selection
 from core.feeds.orders import WholeOrder
 from core.feeds.readings import NEWEST, POINTS
+from core.importing import store
+from core.importing.uploads import new_job
 from core.live import bell as bells
 from core.live import feed as feeds
 from core.live.bell import Bell, Ringer
 from core.live.feed import Feed
 from core.live.renditions import CHANGES_KEPT, Rendition
 from core.live.viewers import Viewer
-from core.models import CounterReading, Order, Site, Status, User
+from core.models import (
+    BulkJob,
+    CounterReading,
+    Customer,
+    ImportJob,
+    Order,
+    Site,
+    Status,
+    User,
+)
 from tests.base import client_of
 from tests.processes import free_port
 
@@ -239,3 +251,37 @@ def test_a_write_waits_for_nobody_while_redis_is_down(
         with django_capture_on_commit_callbacks(execute=True):
             live.announce()
     assert time.monotonic() - began < 1
+
+
+def test_a_job_is_watched_by_who_made_it_and_by_who_may_see_all(feed, bob, carol, dave, frank):
+    job = selection.new_job(BulkJob.Action.DEACTIVATE, Customer.objects.all(), creator=bob)
+    mine, others = watch(feed, bob, f"bulkjob:{job.pk}"), watch(feed, carol, f"bulkjob:{job.pk}")
+    stranger = watch(feed, dave, f"bulkjob:{job.pk}")
+    feed.step()
+    assert [message["kind"] for message in news(stranger)] == ["refused"]
+    (first,) = news(mine)
+    assert "waits for a yes" in first["data"]["state"]
+    assert len(news(others)) == 1
+    job.start()
+    feed.step()
+    before = first["data"]["doing"]
+    (changed,) = news(mine)
+    assert changed["data"]["doing"] != before
+    assert "under way" in changed["data"]["state"]
+    BulkJob.objects.filter(pk=job.pk).update(done=1, changed=1, total=4)
+    feed.step()
+    (changed,) = news(mine)
+    assert changed["data"].keys() == {"state", "figures"}
+    assert "1 of 4 rows" in changed["data"]["state"]
+
+
+def test_an_import_moves_while_its_rows_are_in_one_transaction(feed, bob, tmp_path, settings):
+    settings.DATA_DIR = tmp_path
+    job = new_job(ImportJob.Kind.CUSTOMERS, "c.csv", iter([b"username\ngrace\n"]), creator=bob)
+    viewer = watch(feed, bob, f"importjob:{job.pk}")
+    feed.step()
+    assert len(news(viewer)) == 1
+    store.write_progress(job, done=250, total=1000, rows=250, seconds=0.5)
+    feed.step()
+    (changed,) = news(viewer)
+    assert "250 of 1,000 rows, 500 a second" in changed["data"]["state"]

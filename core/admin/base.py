@@ -2,11 +2,13 @@
 forms that ask first.
 """
 
+from abc import ABCMeta
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
 from django.contrib.admin.widgets import AdminTextareaWidget
@@ -46,7 +48,11 @@ class Button:
     most: int = 500
 
 
-class DeskAdmin(SavedFiltersAdmin, HistoryAdmin):
+class AbstractAdmin(forms.MediaDefiningClass, ABCMeta):
+    """Of admins that leave something to subclasses; Django's have a metaclass of their own."""
+
+
+class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, metaclass=AbstractAdmin):
     """Accounts, money and orders name each other for ever: switched off, never deleted."""
 
     list_per_page = 100

@@ -11,38 +11,29 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.template.loader import render_to_string
 from django.urls import URLPattern, reverse
-from django.utils import timezone
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from core import display, money, tasks
 from core.admin.actions import BUTTONS
-from core.admin.base import Button, DeskAdmin, staff
+from core.admin.base import Button, staff
+from core.admin.jobs import JobAdmin
 from core.bulk import jobs
 from core.bulk.jobs import KINDS
 from core.bulk.kind import Kind
 from core.exporting.downloads import csv_answer
 from core.exporting.lists import Column, csv_chunks, escaped
+from core.feeds import jobs as feed
 from core.models import BulkJob, Status
 
 Action = BulkJob.Action
 
 # Done before the page is back; more are for the consumers.
 SMALL = 200
-REFUSALS_SHOWN = 100
-TONES = {
-    BulkJob.Status.WAITING: "waiting",
-    BulkJob.Status.RUNNING: "busy",
-    BulkJob.Status.DONE: "good",
-    BulkJob.Status.REFUSED: "bad",
-    BulkJob.Status.CANCELED: "off",
-}
 
 
 class FillForm(forms.ModelForm):
@@ -61,35 +52,28 @@ class FillForm(forms.ModelForm):
 
 
 @admin.register(BulkJob)
-class BulkJobAdmin(DeskAdmin):
+class BulkJobAdmin(JobAdmin):
     """Who did what to how many rows; each job's page asks, shows the progress and the refusals."""
 
+    source = feed.bulk
     change_form_template = "desk/bulk_job.html"
+    panel_template = "desk/bulk_panel.html"
     object_actions = ("start", "stop")
     list_display = (
         *("id", "shown_action", "state", "total", "changed", "refused"),
         *("shown_amount", "creator", "create_date"),
     )
     list_display_links = ("id", "shown_action")
-    list_select_related = ("creator",)
     list_filter = ("action", "status")
-    date_hierarchy = "create_date"
     # The page shows its own panel; nothing of a job is typed.
     fields = readonly_fields = ("action",)
 
-    class Media:
-        js = ("office/panel-live.js",)
-
     def get_urls(self) -> list[URLPattern]:
         return [
-            self.own_path("<int:pk>/progress/", self.progress_view, "progress"),
             self.own_path("<int:pk>/fill/", self.fill_view, "fill"),
             self.own_path("<int:pk>/refused.csv", self.refused_view, "refused"),
             *super().get_urls(),
         ]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Whose action it is. Without an object: whether there can be any."""
@@ -97,12 +81,6 @@ class BulkJobAdmin(DeskAdmin):
         if isinstance(obj, BulkJob):
             return user.is_superuser or obj.creator_id == user.pk
         return any(user.has_perm(kind.permission) for kind in KINDS.values())
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        user = staff(request)
-        if isinstance(obj, BulkJob) and obj.creator_id == user.pk:
-            return True
-        return user.has_perm("core.view_bulkjob")
 
     def buttons(self, request: HttpRequest, obj: BulkJob) -> list[Button]:
         found = []
@@ -168,8 +146,6 @@ class BulkJobAdmin(DeskAdmin):
     ) -> HttpResponse:
         job: BulkJob = kwargs["obj"]
         user = staff(request)
-        context["panel"] = panel_of(job)
-        context["is_busy"] = job.status in BulkJob.WORKABLE
         if (
             job.status == BulkJob.Status.WAITING
             and job.creator_id == user.pk
@@ -177,24 +153,24 @@ class BulkJobAdmin(DeskAdmin):
         ):
             context["confirmation"] = confirmation_of(job)
         context["title"] = context["subtitle"] = str(job)
-        context.update(
-            dict.fromkeys(("show_save", "show_save_and_continue", "show_save_and_add_another"))
-        )
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def progress_view(self, request: HttpRequest, pk: int) -> JsonResponse:
-        job = self.seen_or_404(request, pk)
-        buttons = {"buttons": self.buttons(request, job)}
-        return JsonResponse(
-            {
-                "status": job.status,
-                "final": job.status not in BulkJob.WORKABLE,
-                "done": job.done,
-                "total": job.total,
-                "panel": panel_of(job),
-                "buttons": render_to_string("desk/buttons.html", buttons),
-            }
-        )
+    def panel_context(self, request: HttpRequest, job: BulkJob) -> dict[str, Any]:
+        kind = kind_of(job)
+        return {
+            "sum_label": _("Price") if kind.sum_of == "price" else _("Balance"),
+            "lines": [
+                (
+                    group_label(kind, group),
+                    display.number(number),
+                    display.money(Decimal(total)),
+                    kind.takes(group),
+                )
+                for group, number, total in job.summary
+            ],
+            "refusals": job.refusals.all()[: feed.REFUSALS_SHOWN] if job.refused else [],
+            "change_page": f"admin:core_{kind.model._meta.model_name}_change",
+        }
 
     def refused_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         job = self.seen_or_404(request, pk)
@@ -206,21 +182,13 @@ class BulkJobAdmin(DeskAdmin):
     def shown_action(self, job: BulkJob) -> str:
         return job.get_action_display()
 
-    @admin.display(description=gettext_lazy("status"), ordering="status")
-    def state(self, job: BulkJob) -> SafeString:
-        return state_of(job)
-
     @admin.display(description=gettext_lazy("amount"))
     def shown_amount(self, job: BulkJob) -> str:
-        return display.money(job.amount) if job.amount else "–"
+        return super().shown_amount(job) if job.amount else "–"
 
 
 def kind_of(job: BulkJob) -> type[Kind]:
     return KINDS[BulkJob.Action(job.action)]
-
-
-def state_of(job: BulkJob) -> SafeString:
-    return display.tag(job.get_status_display(), TONES[BulkJob.Status(job.status)])
 
 
 def told(job: BulkJob) -> str:
@@ -307,58 +275,3 @@ def question_of(job: BulkJob, number: int, total: Decimal) -> str:
                 number,
             )
     return text % shown
-
-
-def panel_of(job: BulkJob) -> SafeString:
-    """What is known of a job, for its page and for every refresh of it."""
-    kind = kind_of(job)
-    return render_to_string(
-        "desk/bulk_panel.html",
-        {
-            "job": job,
-            "state": state_of(job),
-            "progress": progress_of(job),
-            "figures": figures_of(job),
-            "sum_label": _("Price") if kind.sum_of == "price" else _("Balance"),
-            "lines": [
-                (
-                    group_label(kind, group),
-                    display.number(number),
-                    display.money(Decimal(total)),
-                    kind.takes(group),
-                )
-                for group, number, total in job.summary
-            ],
-            "refusals": job.refusals.all()[:REFUSALS_SHOWN] if job.refused else [],
-            "change_page": f"admin:core_{kind.model._meta.model_name}_change",
-        },
-    )
-
-
-def figures_of(job: BulkJob) -> list[tuple[str, str]]:
-    found = [
-        (_("Rows"), display.number(job.total)),
-        (_("Done"), display.number(job.changed)),
-        (_("Refused rows"), display.number(job.refused)),
-    ]
-    if job.each is not None:
-        found.append((_("Amount for each"), display.money(job.each)))
-    if job.action == Action.CANCEL:
-        found.append((_("Refunded"), display.money(job.amount)))
-    elif job.action == Action.TOP_UP:
-        found.append((_("Topped up"), display.money(job.amount)))
-    return found
-
-
-def progress_of(job: BulkJob) -> dict[str, str] | None:
-    """How far, how fast and how long still; None while nothing moves."""
-    if job.status != BulkJob.Status.RUNNING or not job.done or job.start_date is None:
-        return None
-    speed = job.done / max(0.1, (timezone.now() - job.start_date).total_seconds())
-    return {
-        "percent": str(job.done * 100 // job.total),
-        "done": display.number(job.done),
-        "total": display.number(job.total),
-        "speed": display.number(round(speed)),
-        "left": display.duration((job.total - job.done) / speed),
-    }

@@ -12,18 +12,18 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, reverse
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from import_export.admin import ImportMixin
 
 from core import display, tasks
-from core.admin.base import Button, DeskAdmin, staff
+from core.admin.base import Button, staff
+from core.admin.jobs import JobAdmin
+from core.feeds import jobs as feed
 from core.importing import jobs, store
 from core.importing.jobs import KINDS
 from core.importing.preview import preview
@@ -34,14 +34,6 @@ from core.models import ApprovalLimit, ImportJob, User
 SMALL_BYTES = 100_000
 SMALL_ROWS = 1_000
 ERRORS_SHOWN = 100
-TONES = {
-    ImportJob.Status.CHECKING: "busy",
-    ImportJob.Status.CHECKED: "waiting",
-    ImportJob.Status.IMPORTING: "busy",
-    ImportJob.Status.DONE: "good",
-    ImportJob.Status.REFUSED: "bad",
-    ImportJob.Status.CANCELED: "off",
-}
 MODELS = {
     ImportJob.Kind.CUSTOMERS: "customer",
     ImportJob.Kind.CHARGES: "chargerecord",
@@ -113,35 +105,28 @@ class BulkImportAdmin(ImportMixin):
 
 
 @admin.register(ImportJob)
-class ImportJobAdmin(DeskAdmin):
+class ImportJobAdmin(JobAdmin):
     """Who imported what and when; each job's page works on it."""
 
+    source = feed.imports
     change_form_template = "desk/import_job.html"
+    panel_template = "desk/import_panel.html"
     object_actions = ("load", "stop")
     list_display = (
         *("file_name", "kind", "state", "total", "created", "updated", "rejected"),
         *("shown_amount", "creator", "create_date"),
     )
-    list_select_related = ("creator",)
     list_filter = ("kind", "status")
-    date_hierarchy = "create_date"
     search_fields = ("file_name",)
     # The page shows its own panel; nothing of a job is typed.
     fields = readonly_fields = ("file_name",)
 
-    class Media:
-        js = ("office/panel-live.js",)
-
     def get_urls(self) -> list[URLPattern]:
         return [
-            self.own_path("<int:pk>/progress/", self.progress_view, "progress"),
             self.own_path("<int:pk>/errors.csv", self.errors_view, "errors"),
             self.own_path("<int:pk>/refused.csv", self.refused_view, "refused"),
             *super().get_urls(),
         ]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Whose rows these are. Without an object: whether there can be any."""
@@ -149,9 +134,6 @@ class ImportJobAdmin(DeskAdmin):
         if isinstance(obj, ImportJob):
             return is_owner(user, obj) and may_import(user, obj.kind, update=obj.update)
         return any(may_import(user, kind) for kind in MODELS)
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return staff(request).has_perm("core.view_importjob")
 
     def buttons(self, request: HttpRequest, obj: ImportJob) -> list[Button]:
         if obj.is_final or not self.has_change_permission(request, obj):
@@ -187,30 +169,6 @@ class ImportJobAdmin(DeskAdmin):
         store.ask_to_stop(job)
         return _("It stops in a moment."), messages.SUCCESS
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        job = kwargs["obj"]
-        context["panel"] = self.panel_of(request, job)
-        context["is_busy"] = job.status in ImportJob.WORKABLE
-        context.update(
-            dict.fromkeys(("show_save", "show_save_and_continue", "show_save_and_add_another"))
-        )
-        return super().render_change_form(request, context, *args, **kwargs)
-
-    def progress_view(self, request: HttpRequest, pk: int) -> JsonResponse:
-        job = self.seen_or_404(request, pk)
-        buttons = {"buttons": self.buttons(request, job)}
-        return JsonResponse(
-            {
-                "status": job.status,
-                "final": job.status not in ImportJob.WORKABLE,
-                "panel": self.panel_of(request, job),
-                "buttons": render_to_string("desk/buttons.html", buttons),
-                **store.read_progress(job),
-            }
-        )
-
     def errors_view(self, request: HttpRequest, pk: int) -> FileResponse:
         return self.private_file(request, pk, store.ERRORS)
 
@@ -231,33 +189,16 @@ class ImportJobAdmin(DeskAdmin):
             content_type="text/csv; charset=utf-8",
         )
 
-    def panel_of(self, request: HttpRequest, job: ImportJob) -> SafeString:
-        """What is known of a job, for its page and for every refresh of it."""
+    def panel_context(self, request: HttpRequest, job: ImportJob) -> dict[str, Any]:
         owner = is_owner(staff(request), job)
         is_checked = job.status == ImportJob.Status.CHECKED
-        return render_to_string(
-            "desk/import_panel.html",
-            {
-                "job": job,
-                "state": self.state(job),
-                "progress": progress_of(job),
-                "figures": figures_of(job),
-                "before": ImportJob.objects.imported_before(job) if is_checked else None,
-                "preview": preview(job) if is_checked and owner else None,
-                "errors": store.first_errors(job, ERRORS_SHOWN) if job.rejected and owner else [],
-                "has_refused": owner and store.path_of(job, store.REFUSED).exists(),
-                "is_owner": owner,
-                "limit": limit_of(job) if is_checked else "",
-            },
-        )
-
-    @admin.display(description=gettext_lazy("status"), ordering="status")
-    def state(self, job: ImportJob) -> SafeString:
-        return display.tag(job.get_status_display(), TONES[ImportJob.Status(job.status)])
-
-    @admin.display(description=gettext_lazy("amount"))
-    def shown_amount(self, job: ImportJob) -> str:
-        return display.money(job.amount)
+        return {
+            "before": ImportJob.objects.imported_before(job) if is_checked else None,
+            "preview": preview(job) if is_checked and owner else None,
+            "errors": store.first_errors(job, ERRORS_SHOWN) if job.rejected and owner else [],
+            "has_refused": owner and store.path_of(job, store.REFUSED).exists(),
+            "limit": limit_of(job) if is_checked else "",
+        }
 
 
 def start(job: ImportJob, *, is_small: bool) -> None:
@@ -278,37 +219,9 @@ def may_import(user: User, kind: int, *, update: bool = False) -> bool:
     return may_add and (not update or user.has_perm(f"core.change_{model}"))
 
 
-def progress_of(job: ImportJob) -> dict[str, str] | None:
-    """How far, how fast and how long still; None while nothing moves."""
-    figures = store.read_progress(job) if job.status in ImportJob.WORKABLE else {}
-    if not figures or not figures["rows"] or not figures["total"]:
-        return None
-    speed = figures["rows"] / figures["seconds"]
-    return {
-        "percent": str(min(100, figures["done"] * 100 // figures["total"])),
-        "done": display.number(figures["done"]),
-        "total": display.number(figures["total"]),
-        "speed": display.number(round(speed)),
-        "left": display.duration((figures["total"] - figures["done"]) / speed),
-    }
-
-
 def limit_of(job: ImportJob) -> str:
     """What the orders of a file may cost each before they await approval; "" for no limit."""
     if job.kind != ImportJob.Kind.ORDERS:
         return ""
     limit = ApprovalLimit.objects.of(job.creator)
     return "" if limit is None else display.money(limit)
-
-
-def figures_of(job: ImportJob) -> list[tuple[str, str]]:
-    is_report = job.status in (ImportJob.Status.CHECKING, ImportJob.Status.CHECKED)
-    return [
-        (_("Rows"), display.number(job.total)),
-        (_("To create") if is_report else _("Created"), display.number(job.created)),
-        (_("To update") if is_report else _("Updated"), display.number(job.updated)),
-        (_("Left alone"), display.number(job.unchanged)),
-        (_("Refused rows"), display.number(job.rejected)),
-        (_("Amount"), display.money(job.amount)),
-        (_("Encoding"), job.encoding.upper() or "–"),
-    ]

@@ -1,5 +1,6 @@
 """Add forms on the desk that charge: a OnceForm each, sent twice and saved once."""
 
+from abc import abstractmethod
 from typing import Any
 
 from django.contrib import messages
@@ -16,9 +17,9 @@ class OnceAdmin(DeskAdmin):
 
     once_form: type[OnceForm]
 
+    @abstractmethod
     def place(self, request: HttpRequest, form: Any) -> Model:
         """Write what the form bought."""
-        raise NotImplementedError
 
     def get_form(
         self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any

@@ -1,6 +1,7 @@
 """What every bulk action has in common: whose right it takes, on which rows, and what came
 of it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -21,7 +22,7 @@ class Outcome:
     amount: Decimal = Decimal(0)
 
 
-class Kind:
+class Kind(ABC):
     """One action, for one job."""
 
     model: ClassVar[type[Model]]
@@ -36,14 +37,14 @@ class Kind:
         self.job = job
 
     @classmethod
+    @abstractmethod
     def takes(cls, group: Any) -> bool:
         """Whether rows of this group can be changed at all; each is asked again in its turn."""
-        raise NotImplementedError
 
+    @abstractmethod
     def do(self, ids: Sequence[int]) -> Outcome:
         """Change these rows, in the caller's transaction."""
-        raise NotImplementedError
 
+    @abstractmethod
     def told(self) -> str:
         """What the history of each changed row says."""
-        raise NotImplementedError

@@ -4,6 +4,7 @@ Orders are locked before customers, both by rising id: deliveries hold one order
 customer, other blocks and imports do as here, so nobody waits in a circle.
 """
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -42,9 +43,9 @@ class OrderKind(Kind):
                     outcome.amount += order.refunded
         return outcome
 
+    @abstractmethod
     def change(self, order: Order, by: User) -> None:
         """Raises OrderError where it cannot be done, and has then changed nothing."""
-        raise NotImplementedError
 
 
 class CancelOrders(OrderKind):

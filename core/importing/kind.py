@@ -1,6 +1,7 @@
 """What every kind of file has in common: its columns, and a block against the database."""
 
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -16,7 +17,7 @@ from core.models import ImportJob
 ROWS = uuid.UUID("6f1d2f9e-6c1b-4a53-9c0e-2f2a3c0f7b11")
 
 
-class Kind:
+class Kind(ABC):
     """One pass over one file."""
 
     # Whether it can also change what is there already.
@@ -33,14 +34,14 @@ class Kind:
         """What may stand in a file once, one a row; empty where everything may be repeated."""
         return []
 
+    @abstractmethod
     def plan(self, batch: Batch, first_lines: Mapping[str, int]) -> Plan:
         """What this batch would do; rows that cannot fall out. `first_lines`: where each key that
         stands in the file more than once stands first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def write(self, plan: Plan) -> None:
         """Do it, in the caller's transaction."""
-        raise NotImplementedError
 
     def drop_repeated(self, batch: Batch, column: str, first_lines: Mapping[str, int]) -> None:
         if not first_lines:

@@ -1,5 +1,6 @@
 """What can be watched: the sources that pages register, and who may see what of them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -20,25 +21,25 @@ Asked = Sequence[tuple[AbstractUser, str]]
 Admitted = dict[tuple[int, str], Audience]
 
 
-class Source:
+class Source(ABC):
     """One kind of subject. The package's docstring is the contract."""
 
     prefix: ClassVar[str]
 
-    def admit(self, asked: Asked) -> Admitted:
-        raise NotImplementedError
+    @abstractmethod
+    def admit(self, asked: Asked) -> Admitted: ...
 
     def stamps(self, keys: Sequence[str]) -> Mapping[str, Hashable | dict[str, Any]]:
         return self.load(keys)
 
-    def load(self, keys: Sequence[str]) -> Mapping[str, Any]:
-        raise NotImplementedError
+    @abstractmethod
+    def load(self, keys: Sequence[str]) -> Mapping[str, Any]: ...
 
-    def keep(self, keys: set[str]) -> None:
+    def keep(self, keys: set[str]) -> None:  # noqa: B027
         """These are all that is watched from now on; for sources that remember."""
 
-    def render(self, loaded: Any, audience: Audience) -> dict[str, Any]:
-        raise NotImplementedError
+    @abstractmethod
+    def render(self, loaded: Any, audience: Audience) -> dict[str, Any]: ...
 
 
 class StaffSource(Source):

@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from core import live
 from core.models.accounts import User
 from core.models.leases import LeaseLost
 
@@ -81,6 +82,7 @@ class Job(models.Model):
         mine = rows.filter(pk=self.pk, fence=self.fence, status__in=self.WORKABLE)
         if mine.update(**changes) != 1:
             raise LeaseLost(f"{self._meta.verbose_name} {self.pk} is held by another process")
+        live.announce()
 
     def release(self, **changes: Any) -> None:
         """Write the last of this holder's and let the job go. Raises LeaseLost."""

@@ -1,21 +1,6 @@
 /* What moves on an order's page and in the list of orders, by the change feed (live.js). */
 "use strict";
 document.addEventListener("DOMContentLoaded", () => {
-  /* Markup of the same origin, escaped by the server. A bar goes on from where it was. */
-  const put = (element, html) => {
-    const bars = () => [...element.querySelectorAll(".desk-progress__bar > span")];
-    const widths = bars().map((bar) => bar.style.width);
-    element.innerHTML = html;
-    bars().forEach((bar, index) => {
-      const width = bar.style.width;
-      if (widths[index] && widths[index] !== width) {
-        bar.style.width = widths[index];
-        bar.getBoundingClientRect();
-        bar.style.width = width;
-      }
-    });
-  };
-
   /* --- an order's page */
 
   const page = document.querySelector("[data-order]");
@@ -38,7 +23,7 @@ document.addEventListener("DOMContentLoaded", () => {
       page.querySelectorAll("[data-section]").forEach((section) => {
         const name = section.dataset.section;
         if (changed.has(name)) {
-          put(section, order[name]);
+          window.Live.put(section, order[name]);
         }
       });
       chart.draw(order.curve, order.now);
@@ -56,10 +41,10 @@ document.addEventListener("DOMContentLoaded", () => {
     const state = document.querySelector(`[data-live-state="${id}"]`);
     const stop = window.Live.watch("row:" + id, (order, changed) => {
       if (changed.has("progress_cell")) {
-        put(progress, order.progress_cell);
+        window.Live.put(progress, order.progress_cell);
       }
       if (state && changed.has("state_cell")) {
-        put(state, order.state_cell);
+        window.Live.put(state, order.state_cell);
       }
       if (order.final) {
         delete progress.dataset.open;

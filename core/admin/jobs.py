@@ -1,0 +1,91 @@
+"""The page of a job of the consumers: its buttons and what is known of it, live.
+
+State and figures move by the change feed (core/feeds/jobs.py); the rest of the panel may be one
+user's own, so the page asks for it where the feed says that it changed.
+"""
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from django.urls import URLPattern
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
+
+from core import display
+from core.admin.base import DeskAdmin, staff
+from core.feeds.jobs import JobSource
+from core.live import Audience
+
+
+class JobAdmin(DeskAdmin):
+    """Jobs are made elsewhere; whoever made one sees it, also without the right to see all."""
+
+    source: ClassVar[JobSource[Any]]
+    panel_template: ClassVar[str]
+    list_select_related = ("creator",)
+    date_hierarchy = "create_date"
+
+    class Media:
+        js = ("office/job-live.js",)
+
+    @abstractmethod
+    def panel_context(self, request: HttpRequest, job: Any) -> dict[str, Any]:
+        """What this user gets to see beside state and figures."""
+
+    def get_urls(self) -> list[URLPattern]:
+        return [self.own_path("<int:pk>/panel/", self.panel_view, "panel"), *super().get_urls()]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        is_own = obj is not None and obj.creator_id == staff(request).pk  # type: ignore[attr-defined]
+        return is_own or super().has_view_permission(request, obj)
+
+    def seen_or_404(self, request: HttpRequest, pk: int) -> Any:
+        job = self.object_or_404(request, pk)
+        if not self.has_view_permission(request, job):
+            raise PermissionDenied
+        return job
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        job = kwargs["obj"]
+        context["panel"] = self.panel_of(request, job)
+        context["subject"] = f"{self.source.prefix}:{job.pk}"
+        context["doing"] = self.source.doing(job)
+        context.update(
+            dict.fromkeys(("show_save", "show_save_and_continue", "show_save_and_add_another"))
+        )
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def panel_view(self, request: HttpRequest, pk: int) -> JsonResponse:
+        """What is known of the job and what this user may do with it; asked for when the feed says
+        that it changed."""
+        job = self.seen_or_404(request, pk)
+        buttons = {"buttons": self.buttons(request, job)}
+        return JsonResponse(
+            {
+                "panel": self.panel_of(request, job),
+                "buttons": render_to_string("desk/buttons.html", buttons),
+            }
+        )
+
+    def panel_of(self, request: HttpRequest, job: Any) -> SafeString:
+        live = self.source.render(job, Audience.STAFF)
+        context = {"job": job, "live": live, **self.panel_context(request, job)}
+        return render_to_string(self.panel_template, context)
+
+    @admin.display(description=gettext_lazy("status"), ordering="status")
+    def state(self, job: Any) -> SafeString:
+        return self.source.state(job)
+
+    @admin.display(description=gettext_lazy("amount"))
+    def shown_amount(self, job: Any) -> str:
+        return display.money(job.amount)
