@@ -5,6 +5,7 @@ admin, the portal, imports and commands.
 """
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -136,9 +137,10 @@ class Quote:
         hours: int = 0,
         by_day: bool = False,
         request_key: uuid.UUID | None = None,
+        beside: Callable[[Order], object] | None = None,
     ) -> Order:
         """Charge and create the order, and wake the consumers once that is committed, unless
-        it awaits approval.
+        it awaits approval. `beside(order)` writes what shall stand or fall with it.
 
         Call it on a quote without errors. Raises OrderRefusedError when the balance or the
         video was taken in the meantime.
@@ -160,6 +162,7 @@ class Quote:
                 hours=hours,
                 by_day=by_day,
                 request_key=request_key,
+                beside=beside,
             )
         except InsufficientBalanceError as error:
             raise OrderRefusedError({"customer": balance_error(error.missing)}) from None

@@ -2,6 +2,7 @@
 
 import datetime
 import uuid
+from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -68,16 +69,16 @@ class OrderQuerySet(models.QuerySet["Order"]):
         hours: int = 0,
         by_day: bool = False,
         request_key: uuid.UUID | None = None,
+        beside: "Callable[[Order], object] | None" = None,
     ) -> "Order":
         """Charge the customer and create the order, together or not at all. Above its creator's
-        limit it awaits approval; it is charged and holds its video all the same.
+        limit it awaits approval; it is charged and holds its video all the same. `beside(order)`
+        writes what shall stand or fall with it.
 
         The same `request_key` again returns the order it made the first time and charges nothing.
         Raises InsufficientBalanceError and VideoBusyError.
         """
         request_key = request_key or uuid.uuid4()
-        if placed := self.filter(request_key=request_key).first():
-            return placed
         awaits = ApprovalLimit.objects.using(self.db).holds(price, creator)
         order = self.model(
             status=Status.AWAITING if awaits else Status.PENDING,
@@ -105,6 +106,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
                     order._pay(LedgerEntry.Kind.ORDER, -price, creator)
                     reach("after-debit")
                     order._log((None, Status(order.status)), creator, "")
+                    if beside:
+                        beside(order)
                     reach("before-commit")
             except IntegrityError:
                 if placed := self.filter(request_key=request_key).first():
