@@ -13,7 +13,7 @@ from django.db import IntegrityError
 from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
-from core.models import InsufficientBalanceError
+from core.models import InsufficientBalanceError, statements
 from core.ordering import OrderRefusedError
 
 # What a second form can meet between its checks and its writes; run again, its checks say so.
@@ -31,7 +31,9 @@ class OnceForm(forms.ModelForm):
     placed: Any = None
 
     def find_placed(self, key: uuid.UUID) -> Model | None:
-        return self._meta.model._default_manager.filter(request_key=key).first()
+        rows = self._meta.model._default_manager
+        placed: Model | None = statements.first(rows.filter, request_key=key)
+        return placed
 
     def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
         """What speaks against it now, by field."""

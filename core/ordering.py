@@ -34,6 +34,7 @@ from core.models import (
     User,
     VideoBusyError,
     breaker_of,
+    statements,
 )
 
 # A site proved this lately is not asked again while somebody types.
@@ -105,7 +106,7 @@ class Quote:
             return
         try:
             origin = Origin.parse(self.url)
-            self.site = Site.objects.filter(origin=str(origin), active=True).first()
+            self.site = statements.first(Site.objects.filter, origin=str(origin), active=True)
             if self.site is None:
                 self.errors["url"] = _("%(origin)s is not one of our sites.") % {"origin": origin}
                 return
@@ -122,7 +123,8 @@ class Quote:
         else:
             if self.count:
                 self.seconds = self.count / self.site.max_rate
-            if Order.objects.open().filter(site=self.site, video_id=self.video_id).exists():
+            video = {"site": self.site.pk, "video_id": self.video_id}
+            if statements.first(Order.objects.open_on, **video):
                 self.errors["url"] = _("Another order already runs on this video.")
 
     def needs_approval(self, creator: User | None) -> bool:
@@ -239,7 +241,7 @@ def try_site(site: Site, url: str) -> Trial:
         target = verification.target_of(site)
     except SiteError as error:
         raise OrderError(str(error)) from None
-    if Order.objects.open().filter(site=site, video_id=video_id).exists():
+    if Order.objects.open_on(site, video_id).exists():
         raise VideoBusyError(_("Another order already runs on this video."))
     return try_once(target, adapter, path, f"trial-{site.pk}-{timezone.now():%Y%m%d%H%M%S%f}")
 

@@ -180,7 +180,7 @@ class OrderAdmin(
             beside=partial(super().log_addition, request, message=ADDED),
         )
 
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """place() did, in the order's own transaction: one commit."""
 
     def quote_view(self, request: HttpRequest) -> JsonResponse:

@@ -13,6 +13,7 @@ from django.db.models.functions import Round
 from django.utils.translation import gettext_lazy as _
 
 from core import money
+from core.models import statements
 from core.models.accounts import Administrator, Customer, User
 
 if TYPE_CHECKING:
@@ -81,8 +82,8 @@ class PricePolicy(models.Model):
     @classmethod
     def bundles(cls) -> list[money.Bundle]:
         """What is on sale now, smallest first."""
-        rows = cls.objects.filter(active=True).values_list("count", "price")
-        return [money.Bundle(count, price) for count, price in rows]
+        on_sale = statements.every(cls.objects.filter, active=True)
+        return [money.Bundle(policy.count, policy.price) for policy in on_sale]
 
 
 class LedgerQuerySet(AppendOnlyQuerySet):
@@ -107,24 +108,37 @@ class LedgerQuerySet(AppendOnlyQuerySet):
                 "a ledger entry is written in the transaction of the fact it pays for"
             )
         amount = money.quantize(amount)
-        account = Customer.objects.using(self.db).filter(pk=customer_id)
-        enough = account.filter(balance__gte=-amount)
-        # SQLite keeps decimals as floats: 0.30 less three times 0.10 must be nothing at all.
-        if enough.update(balance=Round(F("balance") + amount, precision=2)) != 1:
-            balance = account.values_list("balance", flat=True).get()
-            raise InsufficientBalanceError(-amount - balance)
-        # The row is ours until commit, so this reads what the UPDATE left.
-        balance_after = account.values_list("balance", flat=True).get()
-        return LedgerEntry._base_manager.using(self.db).create(
+        account = {"customer_id": customer_id}
+        changed = statements.change(_moved, amount=amount, least=-amount, **account)
+        # Once it changed, the row is ours until commit: this reads what the UPDATE left.
+        customer = statements.first(_balance_of, **account)
+        if customer is None:
+            raise Customer.DoesNotExist(f"there is no customer {customer_id}")
+        if changed != 1:
+            raise InsufficientBalanceError(-amount - customer.balance)
+        entry = LedgerEntry(
             kind=kind,
             customer_id=customer_id,
             amount=amount,
-            balance_after=balance_after,
+            balance_after=customer.balance,
             reference=reference,
             order=order,
             creator=creator,
             note=note,
         )
+        entry.save(force_insert=True)
+        return entry
+
+
+def _moved(customer_id: Any, amount: Any, least: Any) -> tuple[models.QuerySet[Customer], Any]:
+    """The one change of a balance; SQLite keeps decimals as floats: 0.30 less three times 0.10
+    must be nothing at all."""
+    enough = Customer.objects.filter(pk=customer_id, balance__gte=least)
+    return enough, {"balance": Round(F("balance") + amount, precision=2)}
+
+
+def _balance_of(customer_id: Any) -> models.QuerySet[Customer]:
+    return Customer.objects.filter(pk=customer_id).only("balance")
 
 
 class LedgerEntry(AppendOnlyModel):

@@ -31,6 +31,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def open(self) -> "OrderQuerySet":
         return self.filter(status__in=OPEN)
 
+    def open_on(self, site: "Site | int", video_id: str) -> "OrderQuerySet":
+        """The order that holds a video, if one does: the ground for refusing another."""
+        return self.open().filter(site=site, video_id=video_id).order_by().only("pk")
+
     def needing_a_person(self) -> "OrderQuerySet":
         """With a remark nobody has marked as seen, ended or not; or waiting for approval. Their
         ids first, on indexes alone: SQLite would walk all orders in the order of the list."""
@@ -79,7 +83,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
         Raises InsufficientBalanceError and VideoBusyError.
         """
         request_key = request_key or uuid.uuid4()
-        awaits = ApprovalLimit.objects.using(self.db).holds(price, creator)
+        awaits = ApprovalLimit.objects.holds(price, creator)
         order = self.model(
             status=Status.AWAITING if awaits else Status.PENDING,
             customer=customer,
@@ -112,7 +116,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
             except IntegrityError:
                 if placed := self.filter(request_key=request_key).first():
                     return placed
-                if self.open().filter(site=site, video_id=video_id).exists():
+                if self.open_on(site, video_id).exists():
                     raise VideoBusyError(_("Another order already runs on this video.")) from None
                 if not self.filter(oid=order.oid).exists():
                     raise

@@ -8,12 +8,23 @@ bound, by their fields' own rules. What reaches the database is what `filter().u
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import DurationField, Expression, Field, Model, QuerySet
+from django.db.models import (
+    DateTimeField,
+    DecimalField,
+    DurationField,
+    Expression,
+    Field,
+    Model,
+    QuerySet,
+    UUIDField,
+)
 from django.db.models.functions import Now
 from django.db.models.sql import InsertQuery, UpdateQuery
 
@@ -80,6 +91,21 @@ def update(model: type[Model], where: Mapping[str, Any], changes: Mapping[str, A
     return changed
 
 
+def change(rows: Callable[..., tuple[QuerySet[Any], Mapping[str, Any]]], **values: Any) -> int:
+    """Run an UPDATE that computes: `rows(**values)` says of which rows and what; how many they
+    were."""
+    database: Any = connections[DEFAULT_DB_ALIAS]
+    shape = (database.vendor, rows)
+    statement = _built.get(shape)
+    if statement is None:
+        queryset, changes = rows(**_slots(values))
+        statement = _built[shape] = _updating(database, queryset, changes)
+    with database.cursor() as cursor:
+        cursor.execute(statement.sql, statement.bind(database, values))
+        changed: int = cursor.rowcount
+    return changed
+
+
 def insert(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
     """Add rows, all with values for the same fields; other fields need a default of the database's
     or may be null."""
@@ -96,20 +122,22 @@ def insert(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
 
 def first(rows: Callable[..., QuerySet[Row]], **values: Any) -> Row | None:
     """The first of `rows(**values)`, whose SQL may not depend on the values, or None."""
+    return next(iter(every(rows, 1, **values)), None)
+
+
+def every(rows: Callable[..., QuerySet[Row]], most: int | None = None, **values: Any) -> list[Row]:
+    """All of `rows(**values)`, such as a manager's `filter`; or so many of them."""
     database: Any = connections[DEFAULT_DB_ALIAS]
-    shape = (database.vendor, rows)
+    shape = (database.vendor, rows, most, *values)
     built = _built.get(shape)
     if built is None:
-        built = _built[shape] = _Select(database, rows, values)
-    found: Row | None = built.first(database, values)
+        built = _built[shape] = _Select(database, rows(**_slots(values))[:most])
+    found: list[Row] = built.rows(database, values)
     return found
 
 
 class _Select:
-    def __init__(
-        self, database: Any, rows: Callable[..., QuerySet[Any]], names: Mapping[str, Any]
-    ) -> None:
-        queryset = rows(**{name: Slot(name, Field()) for name in names})[:1]
+    def __init__(self, database: Any, queryset: QuerySet[Any]) -> None:
         compiler = queryset.query.get_compiler(connection=database)
         self._statement = Statement(*compiler.as_sql())
         self._model = queryset.model
@@ -117,17 +145,23 @@ class _Select:
         self._names = [expression.target.attname for expression in columns]
         self._converters = list(compiler.get_converters(columns).items())
 
-    def first(self, database: Any, values: Mapping[str, Any]) -> Any:
+    def rows(self, database: Any, values: Mapping[str, Any]) -> list[Any]:
         with database.cursor() as cursor:
             cursor.execute(self._statement.sql, self._statement.bind(database, values))
-            row = cursor.fetchone()
-        if row is None:
-            return None
+            rows = cursor.fetchall()
+        return [self._row(database, row) for row in rows]
+
+    def _row(self, database: Any, row: Sequence[Any]) -> Any:
         fields = list(row)
         for at, (converters, expression) in self._converters:
             for convert in converters:
                 fields[at] = convert(fields[at], expression, database)
         return self._model.from_db(DEFAULT_DB_ALIAS, self._names, fields)
+
+
+def _slots(values: Mapping[str, Any]) -> dict[str, Slot]:
+    """Bound as the databases want values of these types."""
+    return {name: Slot(name, _FIELDS.get(type(value), Field())) for name, value in values.items()}
 
 
 def _kind(value: Any) -> type | None:
@@ -153,7 +187,11 @@ def _build_update(
             changes[name] = Slot(name, fields[name])
         else:
             changes[name] = Now() + Slot(name, DurationField()) if kind is FromNow else Now()
-    query: Any = model._base_manager.filter(**equal).query.chain(UpdateQuery)
+    return _updating(database, model._base_manager.filter(**equal), changes)
+
+
+def _updating(database: Any, queryset: QuerySet[Any], changes: Mapping[str, Any]) -> Statement:
+    query: Any = queryset.query.chain(UpdateQuery)
     query.add_update_values(changes)
     return Statement(*query.get_compiler(connection=database).as_sql())
 
@@ -170,4 +208,9 @@ def _build_insert(database: Any, model: type[Model], names: Sequence[str], count
     return Statement(sql, parameters)
 
 
+_FIELDS: dict[type, Any] = {
+    Decimal: DecimalField(),
+    UUID: UUIDField(),
+    datetime: DateTimeField(),
+}
 _built: dict[Hashable, Any] = {}
