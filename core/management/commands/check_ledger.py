@@ -3,8 +3,9 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from tqdm import tqdm
 
-from core.auditing import differences
+from core.auditing import differences, size
 
 
 class Command(BaseCommand):
@@ -12,9 +13,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = 0
-        for difference in differences():
-            found += 1
-            self.stderr.write(str(difference))
+        # Only for who looks on: `disable=None` is silent where nobody does.
+        with tqdm(total=size(), unit=" rows", unit_scale=True, disable=None) as bar:
+            for difference in differences(bar.update):
+                found += 1
+                bar.clear()
+                self.stderr.write(str(difference))
         if found:
             self.stderr.write(f"{found} differences")
             raise SystemExit(1)
