@@ -30,6 +30,8 @@ from tests.benchmarks.goals import Goal, tell
 ROOT = Path(__file__).resolve().parents[2]
 SMALL, LARGE = 5_000, 5_000_000
 FIRST_PAGE_GOAL, OTHER_GOAL, SAVING_GOAL = 1.3, 2.0, 2.0
+# A stock page is asked for again as long as it has taken less than this.
+STOCK_SECONDS = 10
 # Name -> query, and what it may cost of the same page of a stock ModelAdmin.
 PAGES = {
     "first page": ("", 5),
@@ -158,8 +160,7 @@ def line_of(
     few, many = (statistics.median(seen) for seen in sizes.values())
     cells, faster = [name, f"{few:.1f}", f"{many:.1f}", f"{many / few:.2f}", "", ""], 0.0
     if beside_stock:
-        times = [large.ask(stock=query)["ms"] for _ in range(min(3, options.rounds))]
-        stock = statistics.median(times)
+        stock = large.ask(stock=query, rounds=min(3, options.rounds))["ms"]
         faster = stock / many
         cells[-2:] = [f"{stock:,.0f}", f"{faster:.0f}"]
     print(f"| {' | '.join(cells)} |", flush=True)
@@ -257,7 +258,8 @@ class Desk:
         if "saving" in question:
             return self.saving(question["saving"])
         if "stock" in question:
-            return {"ms": self.stock(question["stock"].format(**self.words))}
+            query = question["stock"].format(**self.words)
+            return {"ms": self.stock(query, question["rounds"])}
         address = "/admin/core/order/?" + question["page"].format(**self.words)
         return {"ms": 1000 * timed(lambda: self.get(address))}
 
@@ -265,8 +267,9 @@ class Desk:
         answer = self.client.get(address)
         assert answer.status_code == 200, (address, answer.status_code)
 
-    def stock(self, query: str) -> float:
-        """The same columns of a ModelAdmin that knows no more than Django's documentation."""
+    def stock(self, query: str, rounds: int) -> float:
+        """The same columns of a ModelAdmin that knows no more than Django's documentation. A page
+        that takes many seconds is asked for once."""
         from django.conf import settings
         from django.test import override_settings
 
@@ -276,7 +279,10 @@ class Desk:
         templates[0]["OPTIONS"]["libraries"] = {}
         with override_settings(ROOT_URLCONF="tests.benchmarks.stock", TEMPLATES=templates):
             self.get("/stock/core/order/?id__exact=1")  # compiles the templates
-            return 1000 * timed(lambda: self.get("/stock/core/order/?" + query))
+            times: list[float] = []
+            while len(times) < rounds and sum(times) < STOCK_SECONDS:
+                times.append(timed(lambda: self.get("/stock/core/order/?" + query)))
+            return 1000 * statistics.median(times)
 
     def saving(self, number: int) -> dict[str, float]:
         """Medians in milliseconds; the two sides in turns."""
