@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from booster import tasks
-from core.models import FINAL, WORKABLE, Breaker, Heartbeat, Order, Status
+from core.models import WORKABLE, Breaker, Heartbeat, Order, Status
 
 # Seconds. Consumers sweep every 15 to 18 s.
 CONSUMER_SILENT = 60
@@ -103,7 +103,7 @@ def due() -> Finding:
 
 def uncertain() -> Finding:
     """Plays that a crash or a site left unknown: their orders' counters will tell."""
-    unknown = Order.objects.exclude(status__in=FINAL).filter(uncertain__gt=0)
+    unknown = Order.objects.open().filter(uncertain__gt=0)
     total = unknown.aggregate(total=Sum("uncertain"))["total"] or 0
     late = unknown.filter(
         status=Status.VERIFYING, verify_until__lt=Now() - timedelta(seconds=PROOF_LATE)

@@ -6,8 +6,6 @@ from xml.etree import ElementTree
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from core import display
@@ -16,7 +14,7 @@ from core.feeds.desk import BoardSource, DashboardSource
 from core.live import Audience
 from core.models import Breaker, ChargeRecord, Customer, Order, Site, Status, User
 from tests.base import client_of, new_staff
-from tests.plans import assert_no_table_is_read_whole
+from tests.plans import assert_no_table_is_read_whole, listening
 
 PAGES = ("/admin/home/", "/admin/board/")
 
@@ -104,11 +102,11 @@ def test_the_pages_stay_on_indexes(office, django_user_model):
     site = Site.objects.create(name="Harbour", origin="http://127.0.0.1:9")
     place((erin, site), "1")
     place((erin, site), "2").settle(Status.CANCELED, 0)
-    with CaptureQueriesContext(connection) as queries:
+    with listening() as asked:
         for part in home.PARTS:
             part.rendered(part.look())
         board.drawn(board.look())
-    assert_no_table_is_read_whole(queries)
+    assert_no_table_is_read_whole(asked)
 
 
 def test_a_site_that_does_not_answer_is_shown_as_such(shop):

@@ -138,6 +138,9 @@ class Order(models.Model):
             models.Index(fields=["site", "create_date", "id"], name="order_site_created"),
             models.Index(fields=["price", "create_date", "id"], name="order_price"),
             models.Index(fields=["due"], name="order_due", condition=Q(status__in=WORKABLE)),
+            models.Index(
+                fields=["customer"], name="order_open_customer", condition=Q(status__in=OPEN)
+            ),
             models.Index(fields=["attention"], name="order_remarks", condition=Q(attention__gt="")),
             models.Index(
                 fields=["end_date", "status"],

@@ -124,7 +124,11 @@ class SiteCheck(models.Model):
         verbose_name = _("site check")
         verbose_name_plural = _("site checks")
         ordering = ("-id",)
-        indexes = [models.Index(fields=["site", "-id"], name="sitecheck_site_newest")]
+        indexes = [
+            models.Index(fields=["site", "-id"], name="sitecheck_site_newest"),
+            models.Index(fields=["outcome", "-id"], name="sitecheck_outcome_newest"),
+            models.Index(fields=["create_date", "id"], name="sitecheck_created"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.site} {self.create_date:%Y-%m-%d %H:%M:%S}"
