@@ -78,7 +78,7 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, metaclass=AbstractAdmin):
 
     class Media:
         css = {"all": ("office/desk.css",)}
-        js = ("office/desk.js",)
+        js = ("office/sent-once.js", "office/desk.js")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[DeskChangeList]:
         return DeskChangeList

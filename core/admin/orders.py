@@ -146,7 +146,7 @@ class OrderAdmin(
 
     class Media:
         css = {"all": ("office/flow.css", "office/order-chart.css")}
-        js = ("office/order-form.js", "office/order-chart.js", "office/order-live.js")
+        js = ("office/quote.js", "office/order-chart.js", "office/order-live.js")
 
     def get_urls(self) -> list[URLPattern]:
         own = [

@@ -1,4 +1,4 @@
-/* Buttons of an object's page, and forms that are sent once. */
+/* Buttons of an object's page. */
 "use strict";
 {
   const dialog = () => document.querySelector("[data-desk-dialog]");
@@ -32,21 +32,5 @@
     } else if (event.target.closest("[data-dialog-back]")) {
       dialog().close();
     }
-  });
-
-  /* A second click while the first is under way does nothing; the server holds it anyway. */
-  document.addEventListener("submit", (event) => {
-    const form = event.target;
-    if (form.method !== "post") {
-      return;
-    }
-    if (form.dataset.sent) {
-      event.preventDefault();
-    }
-    form.dataset.sent = "yes";
-  });
-  /* Back in the browser's history, the page is as it was left. */
-  window.addEventListener("pageshow", () => {
-    document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
   });
 }

@@ -1,22 +1,6 @@
-/* What every page of the portal may use: forms that are sent once, a menu that closes. */
+/* What every page of the portal may use: a menu that closes, filters without empty ones. */
 "use strict";
 {
-  /* A second click while the first is under way does nothing; the server holds it anyway. */
-  document.addEventListener("submit", (event) => {
-    const form = event.target;
-    if (form.method !== "post") {
-      return;
-    }
-    if (form.dataset.sent) {
-      event.preventDefault();
-    }
-    form.dataset.sent = "yes";
-  });
-  /* Back in the browser's history, the page is as it was left. */
-  window.addEventListener("pageshow", () => {
-    document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
-  });
-
   const menu = document.querySelector("details.menu");
   if (menu) {
     document.addEventListener("click", (event) => {

@@ -1,4 +1,6 @@
-/* The order form: bundles by a click, and the quote for what stands in the fields now. */
+/* The order form, the desk's and the customers': bundles by a click, and the quote for what stands
+   in the fields now. `data-quote` is the address to ask, `data-style` what the page's classes begin
+   with. */
 "use strict";
 document.addEventListener("DOMContentLoaded", () => {
   const panel = document.querySelector("[data-quote]");
@@ -6,27 +8,30 @@ document.addEventListener("DOMContentLoaded", () => {
     return;
   }
   const WAIT = 300;
-  const FIELDS = ["customer", "url", "count"];
-  const ASKED = [...FIELDS, "hours"];
+  const NEEDED = ["customer", "url", "count"];
+  const style = panel.dataset.style;
   const form = panel.closest("form");
-  const input = (name) => form.elements[name];
   const busy = panel.querySelector("[data-quote-busy]");
   const failed = panel.querySelector("[data-quote-failed]");
   let timer = 0;
   let asking = null;
 
+  /* Customers do not choose a customer. */
+  const fields = [...NEEDED, "hours"].map((name) => form.elements[name]).filter(Boolean);
+  const needed = fields.filter((field) => NEEDED.includes(field.name));
+  const count = form.elements.count;
+
   const show = (quote) => {
     panel.querySelectorAll("[data-quote-of]").forEach((cell) => {
-      const value = quote[cell.dataset.quoteOf];
-      cell.textContent = value === null || value === undefined ? "–" : value;
+      cell.textContent = quote[cell.dataset.quoteOf] ?? "–";
     });
     showSite(quote.site);
     const note = panel.querySelector("[data-quote-approval]");
     note.textContent = quote.approval;
     note.hidden = !quote.approval;
     const short = quote.balance_after !== null && Boolean(quote.errors.customer);
-    panel.querySelector("[data-quote-of=balance_after]").classList.toggle("desk-short", short);
-    FIELDS.forEach((name) => showError(name, quote.errors[name]));
+    panel.querySelector("[data-quote-of=balance_after]").classList.toggle(style + "short", short);
+    NEEDED.forEach((name) => showError(name, quote.errors[name]));
   };
 
   const showSite = (site) => {
@@ -34,22 +39,33 @@ document.addEventListener("DOMContentLoaded", () => {
     cell.textContent = site ? site.name + " " : "–";
     if (site) {
       const tag = document.createElement("span");
-      tag.className = "desk-tag desk-tag--" + (site.verified ? "good" : "bad");
+      const tone = site.verified ? "good" : "bad";
+      tag.className = `${style}tag ${style}tag--${tone}`;
       tag.textContent = site.verified ? panel.dataset.verified : panel.dataset.unverified;
       cell.append(tag);
     }
   };
 
+  const element = (kind, ...content) => {
+    const one = document.createElement(kind);
+    one.append(...content);
+    return one;
+  };
+
+  /* In the place that the page keeps for it, else as Django's admin shows errors. */
   const showError = (name, text) => {
+    const place = form.querySelector(`[data-error-of=${name}]`);
+    if (place) {
+      place.replaceChildren(...(text ? [element("p", text)] : []));
+      place.closest(".field")?.classList.toggle("field--wrong", Boolean(text));
+      return;
+    }
     const row = form.querySelector(".form-row.field-" + name);
     row.querySelectorAll("ul.errorlist").forEach((list) => list.remove());
     row.classList.toggle("errors", Boolean(text));
     if (text) {
-      const list = document.createElement("ul");
-      const item = document.createElement("li");
+      const list = element("ul", element("li", text));
       list.className = "errorlist";
-      item.textContent = text;
-      list.append(item);
       row.prepend(list);
     }
   };
@@ -61,9 +77,9 @@ document.addEventListener("DOMContentLoaded", () => {
     const mine = new AbortController();
     asking = mine;
     busy.hidden = false;
-    const query = new URLSearchParams(ASKED.map((name) => [name, input(name).value]));
+    const typed = new URLSearchParams(fields.map((field) => [field.name, field.value.trim()]));
     try {
-      const answer = await fetch(panel.dataset.quote + "?" + query, {
+      const answer = await fetch(panel.dataset.quote + "?" + typed, {
         signal: mine.signal,
         headers: { Accept: "application/json" },
       });
@@ -89,29 +105,27 @@ document.addEventListener("DOMContentLoaded", () => {
 
   const markChip = () => {
     form.querySelectorAll("[data-count]").forEach((chip) => {
-      const chosen = chip.dataset.count === input("count").value.trim();
-      chip.classList.toggle("desk-chip--on", chosen);
-      chip.setAttribute("aria-pressed", String(chosen));
+      chip.setAttribute("aria-pressed", String(chip.dataset.count === count.value.trim()));
     });
   };
 
   form.addEventListener("click", (event) => {
     const chip = event.target.closest("[data-count]");
     if (chip) {
-      input("count").value = chip.dataset.count;
+      count.value = chip.dataset.count;
       markChip();
       ask();
     }
   });
-  ["url", "count", "hours"].forEach((name) => input(name).addEventListener("input", askSoon));
-  input("count").addEventListener("input", markChip);
+  fields.forEach((field) => field.addEventListener("input", askSoon));
+  count.addEventListener("input", markChip);
   /* select2 tells of its changes through Django's own jQuery only. */
-  window.django.jQuery(input("customer")).on("change", askSoon);
+  window.django?.jQuery(form.elements.customer).on("change", askSoon);
 
   markChip();
-  if (FIELDS.some((name) => input(name).value) && !form.querySelector("ul.errorlist")) {
-    ask();
-  } else if (FIELDS.every((name) => input(name).value)) {
+  /* What the server says against a form stays until all is there that a quote needs. */
+  const refused = form.querySelector(".errorlist, .field__errors p");
+  if (refused ? needed.every((field) => field.value) : needed.some((field) => field.value)) {
     ask();
   }
 });

@@ -1,0 +1,17 @@
+/* Forms that are sent once: a second click while the first is under way does nothing. The server
+   holds it anyway. */
+"use strict";
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post") {
+    return;
+  }
+  if (form.dataset.sent) {
+    event.preventDefault();
+  }
+  form.dataset.sent = "yes";
+});
+/* Back in the browser's history, the page is as it was left. */
+window.addEventListener("pageshow", () => {
+  document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
+});
