@@ -18,22 +18,14 @@ from core import display, ordering
 from core.admin import order_page
 from core.admin.actions import BulkActionsAdmin
 from core.admin.approvals import ApprovalAdmin
-from core.admin.base import Button, ViewOnlyAdmin, row_url, staff
+from core.admin.base import Button, row_url, staff
 from core.admin.conversations import ConversationOnOrder
 from core.admin.exchange import ExportAdmin
 from core.admin.imports import BulkImportAdmin
 from core.admin.once import OnceAdmin
 from core.admin.search import Beginning, Exact, IndexedSearch, PartOfAddress
 from core.exporting import resources
-from core.models import (
-    BulkJob,
-    CounterReading,
-    Customer,
-    ImportJob,
-    Order,
-    OrderEvent,
-    Status,
-)
+from core.models import BulkJob, Customer, ImportJob, Order, Status
 from core.once import OnceForm
 from core.ordering import Quote
 from core.quotes import QuoteForm, bundles_on_sale
@@ -292,51 +284,6 @@ class OrderAdmin(
     def site_name(self, order: Order) -> SafeString:
         url = row_url("site", order.site_id)
         return display.link(url, order.site)
-
-
-@admin.register(OrderEvent)
-class OrderEventAdmin(IndexedSearch, ViewOnlyAdmin):
-    list_display = ("create_date", "order_link", "change", "creator", "reason")
-    list_select_related = ("order", "creator")
-    search_fields = ("order__oid",)
-    search_help_text = gettext_lazy("Order number")
-    finders = (Exact("order__oid"),)
-    sortable_by = ()
-    ordering = ("-id",)
-    fields = ("order_link", "create_date", "change", "creator", "reason")
-
-    @admin.display(description=gettext_lazy("order"))
-    def order_link(self, event: OrderEvent) -> SafeString:
-        return display.link(row_url("order", event.order_id), event.order)
-
-    @admin.display(description=gettext_lazy("status"))
-    def change(self, event: OrderEvent) -> SafeString:
-        return display.step(event)
-
-
-@admin.register(CounterReading)
-class CounterReadingAdmin(IndexedSearch, ViewOnlyAdmin):
-    list_display = ("create_date", "order_link", "shown_views", "shown_done")
-    list_select_related = ("order",)
-    search_fields = ("order__oid",)
-    search_help_text = gettext_lazy("Order number")
-    finders = (Exact("order__oid"),)
-    sortable_by = ()
-    ordering = ("-id",)
-    fields = ("order_link", "create_date", "shown_views", "shown_done")
-
-    @admin.display(description=gettext_lazy("order"))
-    def order_link(self, reading: CounterReading) -> SafeString:
-        url = row_url("order", reading.order_id)
-        return display.link(url, reading.order)
-
-    @admin.display(description=gettext_lazy("views"))
-    def shown_views(self, reading: CounterReading) -> str:
-        return display.number(reading.views)
-
-    @admin.display(description=gettext_lazy("received"))
-    def shown_done(self, reading: CounterReading) -> str:
-        return display.number(reading.done)
 
 
 def cancel_reason_label(order: Order) -> str:
