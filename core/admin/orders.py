@@ -1,10 +1,9 @@
-"""Orders: the form that sells them, the list, and the page where staff watch a delivery."""
+"""Orders: the list, and the page where staff place one and watch its delivery."""
 
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -23,68 +22,14 @@ from core.admin.conversations import ConversationOnOrder
 from core.admin.exchange import ExportAdmin
 from core.admin.imports import BulkImportAdmin
 from core.admin.once import OnceAdmin
+from core.admin.order_form import DeskQuoteForm, OrderForm
 from core.admin.search import Beginning, Exact, IndexedSearch, PartOfAddress
 from core.exporting import resources
-from core.models import BulkJob, Customer, ImportJob, Order, Status
-from core.once import OnceForm
+from core.models import BulkJob, ImportJob, Order, Status
 from core.ordering import Quote
-from core.quotes import QuoteForm, bundles_on_sale
 
 # What Django's own log says of a row that was added.
 ADDED: list[dict[str, Any]] = [{"added": {}}]
-
-
-class PlaysWidget(forms.NumberInput):
-    """Any number, or one of the bundles on sale by a click."""
-
-    template_name = "desk/plays_widget.html"
-
-    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context(name, value, attrs)
-        context["bundles"] = bundles_on_sale()
-        return context
-
-
-class OrderForm(OnceForm):
-    """Valid when the quote is: all that speaks against the order stands at its field."""
-
-    bought = ("customer", "url", "count", "hours", "by_day")
-    quote: Quote
-
-    class Meta:
-        widgets = {
-            "url": forms.TextInput(
-                attrs={
-                    "class": "vTextField",
-                    "inputmode": "url",
-                    "autocapitalize": "off",
-                    "autocomplete": "off",
-                    "spellcheck": "false",
-                    "placeholder": "https://",
-                }
-            ),
-            "count": PlaysWidget(
-                attrs={"class": "vIntegerField", "min": 1, "inputmode": "numeric"}
-            ),
-        }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # Scripts that know nothing of a pace get the fastest.
-        self.fields["hours"].required = False
-
-    def clean_hours(self) -> int:
-        return self.cleaned_data["hours"] or 0
-
-    def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
-        self.quote = Quote.ask(
-            cleaned.get("customer"), cleaned.get("url", ""), cleaned.get("count")
-        )
-        return self.quote.errors
-
-
-class DeskQuoteForm(QuoteForm):
-    customer = forms.ModelChoiceField(Customer.objects.all(), required=False)
 
 
 class AttentionFilter(admin.SimpleListFilter):
