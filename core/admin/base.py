@@ -24,10 +24,10 @@ from django.http import (
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, get_script_prefix, path, reverse
 
-from core.admin.filters import SavedFiltersAdmin
 from core.admin.history import HistoryAdmin
 from core.admin.listing import DeskChangeList
 from core.admin.paging import CappedPaginator
+from core.admin.saved_filters import SavedFiltersAdmin
 from core.models import FieldChange, OrderError, User
 
 
