@@ -78,7 +78,6 @@ def charge(
     )
     tables.insert(
         LedgerEntry,
-        id=tables.new_ids(LedgerEntry, len(accounts)),
         kind=tables.Every(LedgerEntry.Kind.CHARGE.value),
         customer=customers,
         amount=amounts,

@@ -174,7 +174,6 @@ class CustomerRows(Kind):
                 reference=list(map(reference_of, ids)),
                 creator=tables.Every(creator),
                 note=tables.Every(f"opening balance, import {self.job.pk}"),
-                id=tables.new_ids(LedgerEntry, len(ids)),
             )
 
 

@@ -156,7 +156,6 @@ class OrderRows(Kind):
         )
         tables.insert(
             LedgerEntry,
-            id=tables.new_ids(LedgerEntry, len(orders)),
             kind=tables.Every(LedgerEntry.Kind.ORDER.value),
             customer=customers,
             amount=[str(-order.price) for order in orders],
@@ -167,7 +166,6 @@ class OrderRows(Kind):
         )
         tables.insert(
             OrderEvent,
-            id=tables.new_ids(OrderEvent, len(orders)),
             order=ids,
             to_status=statuses,
             creator=creator,

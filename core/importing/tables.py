@@ -44,10 +44,10 @@ def new_ids(model: type[models.Model], number: int) -> Sequence[int]:
             row = cursor.fetchone()
             first = row[0] + 1 if row else 1
             return range(first, first + number)
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
-            [table, number],
-        )
+        # Asked once: looking the sequence up costs many times what a number from it does.
+        cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [table])
+        (sequence,) = cursor.fetchone()
+        cursor.execute("SELECT nextval(%s) FROM generate_series(1, %s)", [sequence, number])
         return [row[0] for row in cursor.fetchall()]
 
 
@@ -165,14 +165,9 @@ def copy_texts(field: Any, column: Sequence[Any] | Every) -> Iterable[str]:
         if not any(sign in joined for sign in ("\\", "\t", "\n", "\r")):
             return column
         return [text.translate(COPY_ESCAPES) for text in column]
-    return map(copy_text, column)
+    # Numbers, switches and keys: their own words are COPY's, too.
+    return map(str, column) if None not in column else map(copy_text, column)
 
 
 def copy_text(value: Any) -> str:
-    if value is None:
-        return "\\N"
-    if isinstance(value, bool):
-        return "t" if value else "f"
-    if isinstance(value, int | uuid.UUID):
-        return str(value)
-    return str(value).translate(COPY_ESCAPES)
+    return "\\N" if value is None else str(value).translate(COPY_ESCAPES)
