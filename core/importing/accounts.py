@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import connection
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from core.importing import tables
@@ -23,7 +24,7 @@ class Account:
 
 def accounts_of(names: Sequence[str]) -> dict[str, Account]:
     """By username. Inside a transaction they are ours until it ends."""
-    rows = Customer.objects.filter(username__in=tables.among(names)).order_by("pk")
+    rows = Customer.objects.filter(tables.Among(F("username"), names)).order_by("pk")
     if connection.in_atomic_block:
         rows = rows.select_for_update()
     found = rows.values_list("username", "pk", "active", "balance")

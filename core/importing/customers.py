@@ -11,6 +11,7 @@ from decimal import Decimal
 from itertools import compress
 from typing import Any, ClassVar
 
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from core.importing import cells, tables
@@ -183,7 +184,7 @@ def reference_of(customer_id: int) -> str:
 
 def known_customers(names: Any) -> dict[str, Known]:
     """One query for all names of a block."""
-    rows = Customer.objects.filter(username__in=tables.among(names)).order_by()
+    rows = Customer.objects.filter(tables.Among(F("username"), names)).order_by()
     return {
         row[0]: Known(*row[1:]) for row in rows.values_list("username", "pk", *PLAIN).iterator()
     }
@@ -191,5 +192,5 @@ def known_customers(names: Any) -> dict[str, Known]:
 
 def opening_balances(known: Mapping[str, Known]) -> dict[int, Decimal]:
     references = [reference_of(customer.pk) for customer in known.values()]
-    entries = LedgerEntry.objects.filter(reference__in=tables.among(references)).order_by()
+    entries = LedgerEntry.objects.filter(tables.Among(F("reference"), references)).order_by()
     return dict(entries.values_list("customer_id", "amount"))

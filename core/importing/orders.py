@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from django.db import connection
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from booster import sites, tasks, verification
@@ -212,7 +213,7 @@ class OrderRows(Kind):
     def _busy(self, batch: Batch) -> set[tuple[int, str]]:
         """Videos of this batch that an open order holds."""
         ids = {self.video_of(url).video_id for url in batch.values["url"]}
-        held = Order.objects.open().filter(video_id__in=tables.among(sorted(ids)))
+        held = Order.objects.open().filter(tables.Among(F("video_id"), sorted(ids)))
         return set(held.order_by().values_list("site_id", "video_id"))
 
     def _priced(self, count: int) -> tuple[money.Bundle, Decimal]:
