@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.flow import layout
+from core.flow.ranks import back_steps, ranks
 from core.flow.sketch import NARROW, WIDE
 from core.models import FLOW, OPEN, Status
 
@@ -90,9 +91,9 @@ def test_the_way_of_an_order_is_drawn_whole_with_its_ends_last():
 
 def test_a_step_stands_after_the_longest_way_to_it():
     table = {"a": ("b", "d"), "b": ("c",), "c": ("d", "a"), "d": ("e",), "e": ()}
-    back = layout.back_steps(table)
+    back = back_steps(table)
     assert back == {("c", "a")}
-    assert layout.ranks(table, back) == {"a": 0, "b": 1, "c": 2, "d": 3, "e": 4}
+    assert ranks(table, back) == {"a": 0, "b": 1, "c": 2, "d": 3, "e": 4}
 
 
 def test_a_status_that_is_added_to_the_table_is_drawn():
