@@ -1,8 +1,8 @@
-"""Which play goes out next, and what its answer means. One Dispatch a `deliver()`, on the wire.
+"""Which play goes out next, and how each ends. One Dispatch a `deliver()`, on the wire.
 
-Each play ends in exactly one outcome. What surely was not counted (never sent, 429, 425, 503 with
-Retry-After) is sent again, a few times; what may have been counted only where the site knows a
-play sent again. A play that was once in doubt stays in doubt unless it is counted.
+Each play ends in exactly one outcome. What surely was not counted (never sent, or so answered: see
+answers.py) is sent again, a few times; what may have been counted only where the site knows a play
+sent again. A play that was once in doubt stays in doubt unless it is counted.
 """
 
 from __future__ import annotations
@@ -16,20 +16,16 @@ from queue import SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from booster.client import seconds_to_wait
+from booster.engine import answers
 from booster.engine.batch import Batch, Outcome
 from booster.engine.connection import Connection, Destination
 from booster.engine.health import SiteHealth
-from booster.engine.message import AnswerHead, Message
+from booster.engine.message import Message
 from booster.engine.rate import TokenBucket
 from booster.engine.wire import Wire
 
 if TYPE_CHECKING:
     from booster.engine import Limits
-
-# Answers that mean the whole order and not this play: no further play is sent.
-REFUSES_ALL = frozenset({400, 401, 403, 404, 405, 410, *range(300, 400)})
-NOT_NOW = frozenset({425, 429})
 
 TRIES = 5
 RETRY_SECONDS = 0.1  # doubled with each try
@@ -41,7 +37,6 @@ FAILED_CONNECTIONS = 3
 SHORTEST_TIMER = 0.002
 LARGE_PLAY = 16 * 1024  # surely fits into a socket's empty buffer
 
-
 NONE_YET = -1  # unlike every status, and unlike the 0 of a connection without a whole answer
 
 Retry = tuple[float, int, int, bool, Outcome, Batch]
@@ -52,39 +47,11 @@ class Dispatch:
     exception if we are at fault, and None when something else happened worth a look."""
 
     __slots__ = (
-        "_bad",
-        "_batches",
-        "_bucket",
-        "_connect_at",
-        "_connections",
-        "_deadline",
-        "_failed_connections",
-        "_finished",
-        "_health",
-        "_idempotent",
-        "_idle",
-        "_live",
-        "_message",
-        "_opening",
-        "_retries",
-        "_timer",
-        "_wire",
-        "batch",
-        "counted",
-        "data",
-        "destination",
-        "digits",
-        "expires",
-        "good",
-        "limit",
-        "limits",
-        "next",
-        "parts",
-        "reason",
-        "results",
-        "retry_after",
-        "roomy",
-        "stopped",
+        *("_bad", "_batches", "_bucket", "_connect_at", "_connections", "_deadline"),
+        *("_failed_connections", "_finished", "_health", "_idempotent", "_idle", "_live"),
+        *("_message", "_opening", "_retries", "_timer", "_wire", "batch", "counted", "data"),
+        *("destination", "digits", "expires", "good", "limit", "limits", "next", "parts"),
+        *("reason", "results", "retry_after", "roomy", "stopped"),
     )
 
     def __init__(
@@ -197,7 +164,7 @@ class Dispatch:
         enough = min(FAILED_CONNECTIONS, self.limits.connections)
         nobody_home = not self._connections and self._failed_connections >= enough
         if nobody_home or isinstance(error, ssl.SSLCertVerificationError):
-            why = _plainly(error, self.limits.connect_timeout)
+            why = answers.no_connection(error, self.limits.connect_timeout)
             self.halt("unavailable", f"{self.destination[0].origin} {why}")
 
     def gone(self, connection: Connection) -> None:
@@ -225,26 +192,18 @@ class Dispatch:
             self._take(connection)
             self._end(batch, Outcome.COUNTED)
             return
-        why = f"the site answered {status} to a play"
-        headers = AnswerHead(head).headers
-        retry_after = seconds_to_wait(headers.get("retry-after"), now=time.time())
-        if status in NOT_NOW or (status == 503 and retry_after is not None):
-            self._again(connection, Outcome.REFUSED)
-            self._push_back(why, retry_after)
-        elif 300 <= status < 500 and status != 408:
-            doubt = self._take(connection)[-1]
-            self._end(batch, Outcome.UNCERTAIN if doubt else Outcome.REFUSED)
-            if 300 <= status < 400:
-                why = (
-                    f"the site redirects plays ({status}) to {headers.get('location', '')[:200]!r}"
-                )
-            if status in REFUSES_ALL:
-                self.halt("refused", why)
-            else:
-                self._failed("refused", why)
+        answer = answers.read(status, head, time.time())
+        if answer.again:
+            self._again(connection, answer.outcome)
         else:
-            self._again(connection, Outcome.UNCERTAIN)
-            self._failed("unavailable", why)
+            doubt = self._take(connection)[-1]
+            self._end(batch, Outcome.UNCERTAIN if doubt else answer.outcome)
+        if answer.not_now:
+            self._push_back(answer.why, answer.retry_after)
+        elif answer.all:
+            self.halt(answer.stopped, answer.why)
+        else:
+            self._failed(answer.stopped, answer.why)
 
     def lost(self, connection: Connection, why: str) -> None:
         """No answer came, or none that can be believed."""
@@ -452,14 +411,3 @@ class Dispatch:
         failures = self._health.play_failed(monotonic(), good, self._busy, self._has_fresh())
         if failures:
             self.halt(stopped, f"{why}; {failures} plays in a row failed")
-
-
-def _plainly(error: OSError, connect_timeout: float) -> str:
-    """Why no connection came about, for staff."""
-    if isinstance(error, ConnectionRefusedError):
-        return "refused the connection"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"has no valid certificate for this name: {error.verify_message}"
-    if isinstance(error, TimeoutError):
-        return f"accepted no connection within {connect_timeout:g} seconds"
-    return f"cannot be connected to: {error}"

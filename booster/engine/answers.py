@@ -1,0 +1,58 @@
+"""What a site's answer to a play means when it does not count the play. Pure.
+
+What surely was not counted (429, 425, 503 with Retry-After) is worth sending again. Other refusals
+end the play, some of them the whole order. All else leaves open whether the play was counted.
+"""
+
+import ssl
+from dataclasses import dataclass
+
+from booster.client import seconds_to_wait
+from booster.engine.batch import Outcome
+from booster.engine.message import AnswerHead
+
+# Answers that mean the whole order and not this play: no further play is sent.
+REFUSES_ALL = frozenset({400, 401, 403, 404, 405, 410, *range(300, 400)})
+NOT_NOW = frozenset({425, 429})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`outcome`: of the play, unless it is sent `again`. `stopped`: what the run ends as when
+    plays fare so in a row, or at once where the answer means `all` plays. `not_now`: the site asks
+    for a pause, of `retry_after` seconds where it says so."""
+
+    outcome: Outcome
+    stopped: str
+    why: str
+    again: bool = False
+    all: bool = False
+    not_now: bool = False
+    retry_after: float | None = None
+
+
+def read(status: int, head: bytes, now: float) -> Answer:
+    """`now`: seconds since the epoch, for a Retry-After that is a date."""
+    why = f"the site answered {status} to a play"
+    headers = AnswerHead(head).headers
+    retry_after = seconds_to_wait(headers.get("retry-after"), now=now)
+    if status in NOT_NOW or (status == 503 and retry_after is not None):
+        return Answer(
+            Outcome.REFUSED, "unavailable", why, again=True, not_now=True, retry_after=retry_after
+        )
+    if 300 <= status < 400:
+        why = f"the site redirects plays ({status}) to {headers.get('location', '')[:200]!r}"
+    if 300 <= status < 500 and status != 408:
+        return Answer(Outcome.REFUSED, "refused", why, all=status in REFUSES_ALL)
+    return Answer(Outcome.UNCERTAIN, "unavailable", why, again=True)
+
+
+def no_connection(error: OSError, connect_timeout: float) -> str:
+    """Why no connection came about, for staff."""
+    if isinstance(error, ConnectionRefusedError):
+        return "refused the connection"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"has no valid certificate for this name: {error.verify_message}"
+    if isinstance(error, TimeoutError):
+        return f"accepted no connection within {connect_timeout:g} seconds"
+    return f"cannot be connected to: {error}"
