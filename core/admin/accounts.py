@@ -4,17 +4,19 @@ no super administrator changes no staff account and no right at all.
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.db.models import Count, ForeignKey, Model, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, ForeignKey, Model, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from core import display
+from core import display, two_step
 from core.admin.actions import BulkActionsAdmin
 from core.admin.base import Button, DeskAdmin, list_url, staff
 from core.admin.exchange import ExportAdmin
@@ -25,6 +27,9 @@ from core.exporting import resources
 from core.models import Administrator, BulkJob, Customer, ImportJob, Order, User
 
 RIGHTS = ("is_staff", "is_superuser", "groups")
+
+# The secrets of two-step logins are nobody's to look at.
+admin.site.unregister((TOTPDevice, StaticDevice))
 
 
 @admin.register(User)
@@ -37,6 +42,7 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):
     )
     list_filter = ("is_staff", "is_superuser", "is_active")
     filter_horizontal = ("groups",)
+    object_actions = ("two_step_off",)
     search_fields = ("username", "first_name", "last_name", "mobile", "email")
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
@@ -74,23 +80,37 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):
         fields = super().get_readonly_fields(request, obj)
         return fields if staff(request).is_superuser else (*fields, *RIGHTS)
 
+    def buttons(self, request: HttpRequest, obj: User) -> list[Button]:
+        if not self.has_change_permission(request, obj) or not two_step.is_on(obj):
+            return []
+        ask = _("Let the password alone be enough for %(name)s?") % {"name": obj}
+        label = _("Turn two-step login off")
+        return [self.post_button(obj, "two_step_off", label, tone="danger", confirm=ask)]
+
+    def two_step_off(self, request: HttpRequest, user: User) -> tuple[str, int]:
+        """For who lost the app and the backup codes."""
+        two_step.turn_off(user, staff(request))
+        return _("Two-step login was turned off."), messages.WARNING
+
 
 @admin.register(Administrator)
 class AdministratorAdmin(UserAdmin):
     """Staff alone; who is added here is staff."""
 
-    list_display = (  # type: ignore[assignment]
-        "username",
-        "full_name",
-        "mobile",
-        "rights",
-        "active",
-        "last_login",
+    list_display = (
+        *("username", "full_name", "mobile", "rights"),
+        *("two_step", "active", "last_login"),
     )
     list_filter = ("is_superuser", "is_active")  # type: ignore[assignment]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).prefetch_related("groups")
+        codes = TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)
+        found = super().get_queryset(request).prefetch_related("groups")
+        return found.annotate(has_two_steps=Exists(codes))
+
+    @admin.display(description=gettext_lazy("two-step login"), boolean=True)
+    def two_step(self, user: Any) -> bool:
+        return user.has_two_steps
 
     @admin.display(description=gettext_lazy("rights"))
     def rights(self, user: Administrator) -> str:

@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 from django.utils.translation import gettext_lazy as _
 
-from core.admin import board
+from core.admin import board, two_step
 from core.dashboard import home
 from core.models import User
 
@@ -21,11 +21,13 @@ class DeskSite(admin.AdminSite):
     site_title = _("Booster Office")
     index_title = _("Desk")
     enable_nav_sidebar = False
+    login_form = two_step.LoginForm
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         return [
             path("home/", self.admin_view(self.home_view), name="home"),
             path("board/", self.admin_view(self.board_view), name="board"),
+            path("two-step/", self.admin_view(self.two_step_view), name="two_step"),
             *super().get_urls(),
         ]
 
@@ -47,6 +49,9 @@ class DeskSite(admin.AdminSite):
 
     def board_view(self, request: HttpRequest) -> HttpResponse:
         return board.board_view(request, self.each_context(request))
+
+    def two_step_view(self, request: HttpRequest) -> HttpResponse:
+        return two_step.two_step_view(request, self.each_context(request))
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return {**super().each_context(request), "pages": board.pages(request)}
