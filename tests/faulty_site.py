@@ -10,7 +10,6 @@ import struct
 import threading
 from collections import Counter
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 NUMBER = re.compile(rb"idempotency-key: [^:\r]*:(\d+)", re.I)
@@ -84,12 +83,7 @@ class FaultySite:
         self._do(asyncio.start_server(self._serve, sock=self._socket))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._socket.close()
         self._do(self._cancel_all())
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -5,7 +5,6 @@ import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
 from typing import Self
 
 Script = Callable[["Connection"], None]
@@ -90,12 +89,7 @@ class RawServer:
         self._start(self._accept)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.closing.set()
         for sock in [self._listener, *self._sockets]:
             with suppress(OSError):  # it was closed already

@@ -8,19 +8,16 @@ with DemoSite() as site:
     assert site.plays(order.oid) == 100
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 import signal
-import subprocess
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
+
+from tests.processes import Process, folder, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 READY = "Demo video site ready at "
@@ -31,70 +28,45 @@ class DemoSite:
     """`options` are further command line options, such as "--extra", "2000"."""
 
     def __init__(self, *options: str, state: Path | None = None, control: bool = True) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="demosite-")
-        self._options = [*options]
-        if control:
-            self._options.append("--control")
-        if state is not None:
-            self._options += ["--state", str(state)]
-        self._process: subprocess.Popen[str] | None = None
-        self.port = 0  # a free one; kept over restarts
+        self.public = folder("public")
+        self.port = free_port()  # kept over restarts
         self.url = ""
+        command = [sys.executable, "-m", "booster.demosite", *options]
+        command += ["--port", str(self.port), "--public", str(self.public)]
+        command += ["--control"] if control else []
+        command += ["--state", str(state)] if state else []
+        self._process = Process(command, name="demosite", ready=READY, cwd=ROOT)
 
     def __enter__(self) -> Self:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.kill()
-        self._folder.cleanup()
-
-    @property
-    def public(self) -> Path:
-        return Path(self._folder.name)
 
     @property
     def pid(self) -> int:
-        return self._running().pid
+        return self._process.pid
 
     def start(self) -> None:
-        """Start the process, on the same port as before when it ran already."""
-        command = [sys.executable, "-m", "booster.demosite", "--port", str(self.port)]
-        command += ["--public", str(self.public), *self._options]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line.startswith(READY):
-            raise RuntimeError(f"the demo site did not start: exit {self._process.wait(10)}")
-        self.url = line.removeprefix(READY).strip()
-        self.port = int(self.url.rpartition(":")[2])
+        self._process.start()
+        ready = next(line for line in self._process.log().splitlines() if READY in line)
+        self.url = ready.removeprefix(READY)
 
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+    def stop(self, signum: int = signal.SIGTERM) -> int | None:
         """Ask it to stop, and wait for it. Its exit status."""
-        process = self._running()
-        process.send_signal(number)
-        status = process.wait(15)
-        self._forget()
-        return status
+        return self._process.terminate(timeout=15, signum=signum)
 
     def kill(self) -> None:
         """As a power cut would; nothing happens when it does not run."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(15)
-            self._forget()
+        self._process.kill()
 
     def pause(self) -> None:
         """The machine hangs: connections are accepted by the kernel, nothing is answered."""
-        self._running().send_signal(signal.SIGSTOP)
+        self._process.pause()
 
     def resume(self) -> None:
-        self._running().send_signal(signal.SIGCONT)
+        self._process.resume()
 
     # --- ownership
 
@@ -159,13 +131,3 @@ class DemoSite:
 
     def _token_file(self, token: str) -> Path:
         return self.public / f"booster-office-{token}.txt"
-
-    def _running(self) -> subprocess.Popen[str]:
-        if self._process is None:
-            raise RuntimeError("the demo site does not run")
-        return self._process
-
-    def _forget(self) -> None:
-        assert self._process is not None and self._process.stdout is not None
-        self._process.stdout.close()
-        self._process = None
