@@ -79,28 +79,24 @@ class PinnedAdapter(HTTPAdapter):
         self._pool.close()
 
 
-class _PinnedHTTP(HTTPConnection):
+class _Pinned(HTTPConnection):
+    """Connects to the address of `target`, whatever the name of its `host`."""
+
+    def __init__(self, *args: Any, target: Target, call: Call, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._target = target
+        self._call = call
+
+    def _new_conn(self) -> socket.socket:
+        return _open(self, self._target, self._call)
+
+
+class _PinnedHTTP(_Pinned):
     """Plain HTTP to the pinned address; the Host header is that of `host`, the site's name."""
 
-    def __init__(self, *args: Any, target: Target, call: Call, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._target = target
-        self._call = call
 
-    def _new_conn(self) -> socket.socket:
-        return _open(self, self._target, self._call)
-
-
-class _PinnedHTTPS(HTTPSConnection):
+class _PinnedHTTPS(_Pinned, HTTPSConnection):
     """TLS to the pinned address; SNI and certificate are those of `host`, the site's name."""
-
-    def __init__(self, *args: Any, target: Target, call: Call, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._target = target
-        self._call = call
-
-    def _new_conn(self) -> socket.socket:
-        return _open(self, self._target, self._call)
 
     def connect(self) -> None:
         super().connect()
