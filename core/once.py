@@ -11,6 +11,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.db.models import Model
+from django.forms.models import construct_instance
 from django.utils.translation import gettext_lazy as _
 
 from core.models import InsufficientBalanceError, statements
@@ -29,6 +30,20 @@ class OnceForm(forms.ModelForm):
 
     request_key = forms.UUIDField(required=False, widget=forms.HiddenInput, initial=uuid.uuid4)
     placed: Any = None
+
+    def _post_clean(self) -> None:
+        """The row is written elsewhere, where the database has the last word on what may stand
+        beside it. Here is checked what was typed; what was picked its field has just read."""
+        picked = {
+            name for name, field in self.fields.items() if isinstance(field, forms.ModelChoiceField)
+        }
+        exclude = self._get_validation_exclusions() | picked  # type: ignore[attr-defined]
+        meta = self._meta
+        try:
+            self.instance = construct_instance(self, self.instance, meta.fields, meta.exclude)
+            self.instance.full_clean(exclude, validate_unique=False, validate_constraints=False)
+        except ValidationError as error:
+            self._update_errors(error)  # type: ignore[attr-defined]
 
     def find_placed(self, key: uuid.UUID) -> Model | None:
         rows = self._meta.model._default_manager
