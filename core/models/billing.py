@@ -126,7 +126,7 @@ class LedgerQuerySet(AppendOnlyQuerySet):
             creator=creator,
             note=note,
         )
-        entry.save(force_insert=True)
+        statements.add(entry)
         return entry
 
 

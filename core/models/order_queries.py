@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import money
 from core.crashpoints import reach
+from core.models import statements
 from core.models.accounts import Customer, User
 from core.models.approvals import ApprovalLimit
 from core.models.billing import LedgerEntry
@@ -117,7 +118,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
             order.oid = new_oid(customer.pk)
             try:
                 with transaction.atomic(using=self.db):
-                    order.save(force_insert=True)
+                    statements.add(order)
                     reach("before-debit")
                     order._pay(LedgerEntry.Kind.ORDER, -price, creator)
                     reach("after-debit")

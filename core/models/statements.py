@@ -1,10 +1,13 @@
 """Statements that Django builds once and the database runs often.
 
-To build a statement costs Django several times what the database needs to run it, and a delivery
-runs the same dozen for every order. Here each *shape* (table, columns, which values the database
+To build a statement costs Django several times what the database needs to run it, and a sale and a
+delivery run the same two dozen for every order. Here each *shape* (table, columns, which values the database
 computes itself) is built once a process by Django's own compiler; from then on only values are
 bound, by their fields' own rules. What reaches the database is what `filter().update()`,
 `bulk_create()` and `filter().first()` would send: tests/test_statements.py holds them together.
+
+Where a function says what is asked (`rows`), it is part of the shape: pass one that stays, such as a
+function of a module or a manager's `filter`, not one made for each call.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -120,6 +123,25 @@ def insert(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
         cursor.execute(statement.sql, statement.bind(database, values))
 
 
+def add(row: Model) -> None:
+    """What row.save(force_insert=True) does for a row of one table that was made just now."""
+    database: Any = connections[DEFAULT_DB_ALIAS]
+    meta = row._meta
+    shape = (database.vendor, type(row))
+    statement = _built.get(shape)
+    if statement is None:
+        names = [field.name for field in meta.concrete_fields if not field.primary_key]
+        statement = _built[shape] = _build_insert(database, type(row), names, 1, [meta.pk])
+    values = {f"{field.name} 0": field.pre_save(row, True) for field in meta.concrete_fields}
+    with database.cursor() as cursor:
+        cursor.execute(statement.sql, statement.bind(database, values))
+        if database.features.can_return_columns_from_insert:
+            row.pk = cursor.fetchone()[0]
+        else:
+            row.pk = cursor.lastrowid
+    row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+
+
 def first(rows: Callable[..., QuerySet[Row]], **values: Any) -> Row | None:
     """The first of `rows(**values)`, whose SQL may not depend on the values, or None."""
     return next(iter(every(rows, 1, **values)), None)
@@ -196,7 +218,13 @@ def _updating(database: Any, queryset: QuerySet[Any], changes: Mapping[str, Any]
     return Statement(*query.get_compiler(connection=database).as_sql())
 
 
-def _build_insert(database: Any, model: type[Model], names: Sequence[str], count: int) -> Statement:
+def _build_insert(
+    database: Any,
+    model: type[Model],
+    names: Sequence[str],
+    count: int,
+    returned: Sequence[Any] = (),
+) -> Statement:
     fields: list[Any] = [model._meta.get_field(name) for name in names]
     rows: list[Any] = [
         SimpleNamespace(**{field.attname: Slot(f"{field.name} {at}", field) for field in fields})
@@ -204,7 +232,9 @@ def _build_insert(database: Any, model: type[Model], names: Sequence[str], count
     ]
     query = InsertQuery(model)
     query.insert_values(fields, rows, raw=True)
-    ((sql, parameters),) = query.get_compiler(connection=database).as_sql()
+    compiler = query.get_compiler(connection=database)
+    compiler.returning_fields = list(returned)
+    ((sql, parameters),) = compiler.as_sql()
     return Statement(sql, parameters)
 
 
