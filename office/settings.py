@@ -122,6 +122,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.text("REDIS_URL")
 HUEY = queue.build(REDIS_URL, DATA_DIR, SECRET_KEY)
 
+SESSION_ENGINE = "core.sessions"
 AUTH_USER_MODEL = "core.User"
 AUTHENTICATION_BACKENDS = (
     "axes.backends.AxesStandaloneBackend",
