@@ -21,15 +21,12 @@ from core.admin.base import Button, row_url, staff
 from core.admin.conversations import ConversationOnOrder
 from core.admin.exchange import ExportAdmin
 from core.admin.imports import BulkImportAdmin
-from core.admin.once import OnceAdmin
+from core.admin.once import ADDED, OnceAdmin
 from core.admin.order_form import DeskQuoteForm, OrderForm
 from core.admin.search import Beginning, Exact, IndexedSearch, PartOfAddress
 from core.exporting import resources
 from core.models import BulkJob, ImportJob, Order, Status
 from core.ordering import Quote
-
-# What Django's own log says of a row that was added.
-ADDED: list[dict[str, Any]] = [{"added": {}}]
 
 
 class AttentionFilter(admin.SimpleListFilter):
