@@ -1,12 +1,12 @@
 """Statements that Django builds once and the database runs often.
 
 To build a statement costs Django several times what the database needs to run it, and a sale and a
-delivery run the same two dozen for every order. Here each *shape* (table, columns, which values the database
-computes itself) is built once a process by Django's own compiler; from then on only values are
-bound, by their fields' own rules. What reaches the database is what `filter().update()`,
+delivery run the same two dozen for every order. Here each *shape* (table, columns, which values the
+database computes itself) is built once a process by Django's own compiler; from then on only values
+are bound, by their fields' own rules. What reaches the database is what `filter().update()`,
 `bulk_create()` and `filter().first()` would send: tests/test_statements.py holds them together.
 
-Where a function says what is asked (`rows`), it is part of the shape: pass one that stays, such as a
+A function that says what is asked (`rows`) is part of the shape: pass one that stays, such as a
 function of a module or a manager's `filter`, not one made for each call.
 """
 
