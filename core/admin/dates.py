@@ -54,8 +54,10 @@ def periods_below(cl: DeskChangeList, name: str, depth: int) -> list[Period]:
     if cl.result_count <= FEW and not capped:
         days = {local_day(moment) for moment in dates.order_by()}
         return sorted({day[:depth] for day in days})
-    first = local_day(dates.order_by(name, "pk")[0])
-    last = local_day(dates.order_by(f"-{name}", "-pk")[0])
+    # One customer's rows are in an index by their numbers.
+    order = ("pk",) if cl.is_of_a_customer() else (name, "pk")
+    first = local_day(dates.order_by(*order)[0])
+    last = local_day(dates.order_by(*(f"-{one}" for one in order))[0])
     return list(between(first, last, depth))
 
 

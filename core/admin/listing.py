@@ -48,7 +48,8 @@ class DeskChangeList(ChangeList):
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         """A list that says so is sorted by date within whatever else it is sorted by, forwards or
         backwards as that is: so one index serves a filter, its dates and both directions."""
-        ordering: list[Any] = list(super().get_ordering(request, queryset))
+        # Django says an order twice that the query has as well.
+        ordering: list[Any] = list(dict.fromkeys(super().get_ordering(request, queryset)))
         dated: list[Any] = list(self.model_admin.ordering or ())
         if dated[:1] != ["-create_date"]:
             # Newest first either way; of a year, only the dates have an index.
@@ -70,10 +71,12 @@ class DeskChangeList(ChangeList):
         return any(name.startswith("create_date__") for name in self.params)
 
     def get_results(self, request: HttpRequest) -> None:
-        rows = self.queryset
+        rows, hits = self.queryset, None
         if self.query.strip() and isinstance(self.model_admin, IndexedSearch):
-            rows = self.searched()
+            rows, hits = self.searched()
         paginator = self.model_admin.get_paginator(request, rows, self.list_per_page)
+        if hits is not None:
+            paginator.count = hits
         self.result_count = paginator.count
         try:
             number = self.page_num if self.result_count > self.list_per_page else 1
@@ -99,16 +102,20 @@ class DeskChangeList(ChangeList):
         found = ngettext("%(number)s result", "%(number)s results", self.result_count)
         return found % words
 
-    def searched(self) -> QuerySet[Any]:
+    def searched(self) -> tuple[QuerySet[Any], int]:
+        """The newest rows that are meant, and how many these are."""
         rows = self.unsearched
         begun = planned(rows)
         some = begun.order_by().values("pk")[: paging.CAP + 1]
         few = bool(rows.query.where) and some.count() <= paging.CAP
+        if not few:
+            # Of many rows those that the search finds are fewer.
+            begun = planned(rows, by_order=True)
         hits, more = self.model_admin.first_hits(begun, self.query.strip(), few)
         self.search_is_capped = more
         found = rows.all()
         found.query.clear_where()
-        return found.filter(pk__in=hits)
+        return found.filter(pk__in=hits), len(hits)
 
     def without_texts(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Memos are long and are shown on the row's own page; of another table's row a list shows

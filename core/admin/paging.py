@@ -5,6 +5,8 @@ Django counts all rows twice a page and reads every row before the page's first.
 - a filter is counted up to CAP rows and then no further; the whole table is estimated beyond it,
 - a page's ids come from an index alone, in a subquery, and its rows by id,
 - pages of the second half are read from the end,
+- very long lists that are sorted otherwise than newest first show their beginning, and turned round
+  their end,
 - pages far from both ends begin at a row and not behind a million others: nothing is deleted, so
   the row's number tells its place. Where numbers were left out, the next page repeats some rows.
 """
@@ -22,6 +24,8 @@ CAP = 10_000
 NEWEST = ("pk", "id", "create_date")
 # From either end; so many entries of an index are counted off in some milliseconds.
 FAR = 50_000
+# So many rows, sorted by whatever, have pages from one end to the other.
+SORTED = 500_000
 
 
 class CappedPaginator(Paginator):
@@ -39,11 +43,12 @@ class CappedPaginator(Paginator):
         found = self.planned.order_by().values("pk")[: CAP + 1].count()
         if found <= CAP:
             return found
-        if rows.query.where:
+        about = 0 if rows.query.where else max(found, estimate(rows))
+        if not about or (about > SORTED and not self._is_newest_first):
             self.is_capped = True
             return CAP
         self.is_estimated = True
-        return max(found, estimate(rows))
+        return about
 
     def page(self, number: int | str) -> "Page[Any]":
         rows = self.object_list

@@ -15,6 +15,8 @@ from django.db.models.lookups import Lookup
 
 # A filter that leaves no more rows than this is a good beginning; they are gone through.
 FEW = 10_000
+# Where all leave more: no customer has as many rows as a status, a kind or a year.
+FEWEST = "customer_id"
 
 
 class Unindexed(Func):
@@ -37,7 +39,7 @@ def planned(rows: QuerySet[Any], *, by_order: bool = False) -> QuerySet[Any]:
     for column, lookups in filters.items():
         if is_few(rows, lookups):
             return begun_with(rows, {column})
-    return rows
+    return begun_with(rows, {FEWEST}) if FEWEST in filters else rows
 
 
 def filters_of(rows: QuerySet[Any]) -> dict[str, list[Any]]:

@@ -22,6 +22,8 @@ HITS = 1_000
 CANDIDATES = 10_000
 # Customers whose names begin alike, whose rows are looked for.
 NAMESAKES = 50
+# Of each index, to a person who has typed the beginning of a name.
+OFFERED = 200
 LAST_CHARACTER = "\U0010ffff"
 
 
@@ -69,7 +71,11 @@ class Beginning:
         if not relation:
             return self.plain(term)
         matching = self._namesakes(model, term)
-        return Q(**{f"{relation}__in": matching[:NAMESAKES] if capped else matching})
+        if not capped:
+            return Q(**{f"{relation}__in": matching})
+        # Their numbers, so that the database knows how few they are.
+        some = matching.values_list("pk", flat=True)[:NAMESAKES]
+        return Q(**{f"{relation}__in": list(some)})
 
     def is_capped(self, model: Any, term: str) -> bool:
         if "__" not in self.field:
@@ -84,8 +90,11 @@ class Beginning:
         return found
 
     def plain(self, term: str) -> Q:
+        return reduce(or_, self.cases(term))
+
+    def cases(self, term: str) -> list[Q]:
         cases = dict.fromkeys((term, term.lower(), term.upper(), term.capitalize()))
-        return reduce(or_, (self._prefix(case) for case in cases))
+        return [self._prefix(case) for case in cases]
 
     def _prefix(self, term: str) -> Q:
         if connection.vendor == "postgresql":
@@ -146,6 +155,16 @@ class IndexedSearch:
             hits.update(newest[: HITS + 1])
         more = len(hits) > HITS or (not few and self.is_capped(term))
         return sorted(hits, reverse=True)[:HITS], more
+
+    def first_names(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """Rows to choose from, of which a name begins so: the first of each index. Where there are
+        more, more has to be typed."""
+        found: set[int] = set()
+        for way in self.finders:
+            for case in way.cases(term) if isinstance(way, Beginning) else ():
+                named = queryset.filter(case).order_by(way.field)  # type: ignore[attr-defined]
+                found.update(named.values_list("pk", flat=True)[:OFFERED])
+        return queryset.filter(pk__in=found)
 
     def is_capped(self, term: str) -> bool:
         return any(way.is_capped(self.model, term) for way in self.finders if not way.exact)

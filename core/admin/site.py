@@ -66,9 +66,13 @@ class DeskAutocomplete(AutocompleteJsonView):
 
     def get_queryset(self) -> Any:
         """In the order in which an index finds what was typed."""
-        found = super().get_queryset()
-        ordering = getattr(self.model_admin, "autocomplete_ordering", ())
-        return found.order_by(*ordering) if self.term and ordering else found
+        desk: Any = self.model_admin
+        ordering, term = getattr(desk, "autocomplete_ordering", ()), self.term.strip()
+        if not term or not ordering:
+            return super().get_queryset()
+        rows = desk.get_queryset(self.request)
+        rows = rows.complex_filter(self.source_field.get_limit_choices_to())
+        return desk.first_names(rows, term).order_by(*ordering)
 
     def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
         found: dict[str, str] = super().serialize_result(obj, to_field_name)
