@@ -7,6 +7,7 @@ dave    staff without any permission
 """
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
@@ -24,20 +25,21 @@ def new_staff(username: str, *groups: str, **rights: bool) -> User:
     return user
 
 
+def placed(
+    customer: Customer, site: Site, video: str = "dawn", *, price: str | int = 5, **order: Any
+) -> Order:
+    """An order that was charged. What only a quote checks is not checked: no site is asked."""
+    order = {"count": 10_000, "creator": None, "price": Decimal(price), **order}
+    url = f"{site.origin}/videos/{video}"
+    return Order.objects.place(customer=customer, site=site, video_id=video, url=url, **order)
+
+
 def an_order(count: int = 100) -> Order:
     """A paid order in an office without customers, on a site that is never asked."""
     customer = Customer.objects.create(username="erin")
     ChargeRecord.objects.create(customer=customer, amount=Decimal(10))
     site = Site.objects.create(name="Harbour", origin="https://videos.example.com")
-    return Order.objects.place(
-        customer=customer,
-        site=site,
-        video_id="dawn",
-        url=f"{site.origin}/videos/dawn",
-        count=count,
-        price=Decimal(1),
-        creator=None,
-    )
+    return placed(customer, site, count=count, price=1)
 
 
 def client_of(user: User, **options: bool) -> Client:

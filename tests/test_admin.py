@@ -29,7 +29,7 @@ from core.models import (
     User,
 )
 from core.ordering import Quote
-from tests.base import VIDEO, client_of, messages_of, new_staff, sent_export
+from tests.base import VIDEO, client_of, messages_of, new_staff, placed, sent_export
 
 LISTS = (
     *("user", "administrator", "customer", "chargerecord", "pricepolicy", "ledgerentry"),
@@ -82,15 +82,7 @@ def fill(number: int, since: int) -> None:
         PricePolicy.objects.create(count=1_000 + index, price=1)
         site = Site.objects.create(name=f"site {index}", origin=f"https://s{index}.example.com")
         site.record_check(SiteCheck.Outcome.PROVED, method="file", by=staff)
-        order = Order.objects.place(
-            customer=customer,
-            site=site,
-            video_id=str(index),
-            url=f"{site.origin}/videos/{index}",
-            count=10_000,
-            price=Decimal(5),
-            creator=staff,
-        )
+        order = placed(customer, site, str(index), creator=staff)
         CounterReading.objects.create(order=order, views=index, done=0)
 
 

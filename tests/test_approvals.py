@@ -32,7 +32,7 @@ from core.models import (
     VideoBusyError,
 )
 from core.ordering import Quote
-from tests.base import VIDEO, client_of, messages_of, new_staff
+from tests.base import VIDEO, client_of, messages_of, new_staff, placed
 
 WAITING = "/admin/core/order/?status__exact=7"
 
@@ -40,18 +40,6 @@ WAITING = "/admin/core/order/?status__exact=7"
 def limit(group: str | None, amount: str, **more: bool) -> ApprovalLimit:
     of = Group.objects.get_or_create(name=group)[0] if group else None
     return ApprovalLimit.objects.create(group=of, amount=Decimal(amount), **more)
-
-
-def placed(customer: Customer, site: Site, creator: User | None, video: str = "dawn") -> Order:
-    return Order.objects.place(
-        customer=customer,
-        site=site,
-        video_id=video,
-        url=f"{site.origin}/videos/{video}",
-        count=10_000,
-        price=Decimal("5.00"),
-        creator=creator,
-    )
 
 
 @pytest.fixture
@@ -64,7 +52,7 @@ def harbour(db) -> Site:
 def awaiting(erin, harbour, bob) -> Order:
     """bob's order for erin, above the limit of his group."""
     limit("Administrators", "4.99")
-    return placed(erin, harbour, bob)
+    return placed(erin, harbour, creator=bob)
 
 
 @pytest.fixture
@@ -98,18 +86,18 @@ def test_an_order_above_the_limit_is_charged_and_waits_and_holds_its_video(await
     assert [event.to_status for event in awaiting.events.all()] == [Status.AWAITING]
     assert not Order.objects.free_to_claim().exists()
     with pytest.raises(VideoBusyError):
-        placed(erin, harbour, None)
+        placed(erin, harbour)
 
 
 def test_an_order_at_the_limit_waits_for_nobody(erin, harbour, bob):
     limit("Administrators", "5.00")
-    assert placed(erin, harbour, bob).status == Status.PENDING
+    assert placed(erin, harbour, creator=bob).status == Status.PENDING
 
 
 def test_a_customers_own_order_waits_by_the_limit_of_customers(erin, harbour):
     limit(None, "4")
     erin.user = User.objects.create(username="erin")
-    assert placed(erin, harbour, erin.user).status == Status.AWAITING
+    assert placed(erin, harbour, creator=erin.user).status == Status.AWAITING
 
 
 def test_the_portal_says_before_and_after_that_the_desk_looks_at_an_order_first(
@@ -235,7 +223,7 @@ def test_declining_refunds_in_full_and_keeps_the_reason_for_the_customer(awaitin
 
 
 def test_only_an_order_that_awaits_approval_is_declined(erin, harbour, bob, grace):
-    order = placed(erin, harbour, bob)
+    order = placed(erin, harbour, creator=bob)
     with pytest.raises(TransitionError, match="awaits approval"):
         order.decline(grace, "no")
     order.refresh_from_db()
@@ -254,7 +242,7 @@ def test_the_waiting_list_says_who_asked_how_long_it_waits_and_what_it_costs(
         page = desk.get(WAITING).content.decode()
     for text in ("asked by", "waiting time", ">bob<", "5 hours", ">5.00<"):
         assert text.lower() in page.lower(), text
-    placed(erin, harbour, bob, "dusk")
+    placed(erin, harbour, "dusk", creator=bob)
     with CaptureQueriesContext(connection) as two:
         desk.get(WAITING)
     assert len(two) == len(one)
@@ -317,7 +305,7 @@ def test_of_all_who_decide_at_once_exactly_one_does(office, monkeypatch):
 
     races = ((approve(grace), approve(heidi)), (approve(grace), decline, cancel))
     for number, race in enumerate(races):
-        order = placed(erin, harbour, bob, f"race-{number}")
+        order = placed(erin, harbour, f"race-{number}", creator=bob)
         assert decide_at_once(order, *race) == 1
         assert order.events.count() == 2
     assert list(differences()) == []
@@ -329,5 +317,5 @@ def test_of_all_who_decide_at_once_exactly_one_does(office, monkeypatch):
         self._log((Status.AWAITING, to), by, why)
 
     monkeypatch.setattr(Order, "_transition", unguarded)
-    order = placed(erin, harbour, bob, "control")
+    order = placed(erin, harbour, "control", creator=bob)
     assert decide_at_once(order, approve(grace), decline) == 2

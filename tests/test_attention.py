@@ -1,7 +1,5 @@
 """What waits for a person: remarks on orders, until somebody marks them as seen, and approvals."""
 
-from decimal import Decimal
-
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.db import connection
@@ -11,7 +9,7 @@ from core import ordering
 from core.dashboard.home import SHOWN
 from core.models import Customer, LedgerEntry, Order, OrderError, Status
 from core.ordering import Quote
-from tests.base import VIDEO, client_of, messages_of
+from tests.base import VIDEO, client_of, messages_of, placed
 
 REMARK = "The counter did not move though 10000 plays were received."
 
@@ -72,15 +70,7 @@ def test_an_ended_order_is_shown_until_somebody_marks_its_remark_as_seen(desk, b
 def test_the_home_page_leads_to_those_it_has_no_room_for(desk, erin, site):
     link = "/admin/core/order/?attention=1"
     for number in range(SHOWN + 1):
-        Order.objects.place(
-            customer=erin,
-            site=site,
-            video_id=str(number),
-            url=f"{site.origin}/videos/{number}",
-            count=10_000,
-            price=Decimal("0.10"),
-            creator=None,
-        )
+        placed(erin, site, str(number), price="0.10")
     Order.objects.exclude(video_id="0").update(attention=REMARK)
     assert not desk.get("/admin/home/").context["figures"]["attention"]["more"]
     Order.objects.update(attention=REMARK)

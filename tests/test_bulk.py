@@ -13,7 +13,7 @@ from core.admin import paging
 from core.auditing import differences
 from core.bulk import jobs, selection
 from core.models import BulkJob, ChargeRecord, Customer, LedgerEntry, Order, Status, User
-from tests.base import client_of, messages_of
+from tests.base import client_of, messages_of, placed
 from tests.office import wait_for
 
 ORDERS, CUSTOMERS = "/admin/core/order/", "/admin/core/customer/"
@@ -26,15 +26,7 @@ def desk(bob):
 
 def orders_of(customer, site, number: int, creator=None, start: int = 0) -> list[Order]:
     return [
-        Order.objects.place(
-            customer=customer,
-            site=site,
-            video_id=str(row),
-            url=f"{site.origin}/videos/{row}",
-            count=1_000,
-            price=Decimal("1.50"),
-            creator=creator,
-        )
+        placed(customer, site, str(row), count=1_000, price="1.50", creator=creator)
         for row in range(start, start + number)
     ]
 

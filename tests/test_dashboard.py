@@ -13,7 +13,7 @@ from core.dashboard import board, charts, home, rollups
 from core.feeds.desk import BoardSource, DashboardSource
 from core.live import Audience
 from core.models import Breaker, ChargeRecord, Customer, Order, Site, Status, User
-from tests.base import client_of, new_staff
+from tests.base import client_of, new_staff, placed
 from tests.plans import assert_no_table_is_read_whole, listening
 
 PAGES = ("/admin/home/", "/admin/board/")
@@ -28,15 +28,7 @@ def shop(db):
 
 
 def place(shop, video: str) -> Order:
-    return Order.objects.place(
-        customer=shop[0],
-        site=shop[1],
-        video_id=video,
-        url=f"http://127.0.0.1:9/videos/{video}",
-        count=10_000,
-        price=Decimal("5.00"),
-        creator=None,
-    )
+    return placed(shop[0], shop[1], video)
 
 
 def staff_who_may(*codenames: str) -> User:

@@ -17,7 +17,7 @@ from core.exporting import lists, resources, workbooks
 from core.exporting.downloads import streamed
 from core.models import ChargeRecord, Customer, Order, Site, Status
 from core.ordering import adjust
-from tests.base import all_columns, client_of, sent_export
+from tests.base import all_columns, client_of, placed, sent_export
 
 IMPORT = "/admin/core/customer/import/"
 CSV, XLSX = 0, 1
@@ -85,15 +85,7 @@ def test_the_stream_says_what_the_library_would(bob, erin, site, resource, monke
     monkeypatch.setattr(lists, "ROWS", 2)
     Customer.objects.create(username="grace", memo='=1+1, "and"\nmore', creator_id=bob.pk)
     for index, status in enumerate((Status.PENDING, Status.CANCELED, Status.PARTIAL)):
-        order = Order.objects.place(
-            customer=erin,
-            site=site,
-            video_id=str(index),
-            url=f"{site.origin}/videos/{index}",
-            count=10_000,
-            price=Decimal(5),
-            creator=bob,
-        )
+        order = placed(erin, site, str(index), creator=bob)
         if status == Status.CANCELED:
             order.cancel(bob)
     columns = getattr(resources, resource)()
@@ -140,15 +132,7 @@ def test_an_export_carries_the_lists_filters(desk, erin, frank, model):
 
 def test_a_sites_owner_gets_a_register_of_the_plays_to_subtract(desk, erin, site):
     for index, sent in enumerate((0, 9_000)):
-        order = Order.objects.place(
-            customer=erin,
-            site=site,
-            video_id=str(index),
-            url=f"{site.origin}/videos/{index}",
-            count=10_000,
-            price=Decimal(5),
-            creator=None,
-        )
+        order = placed(erin, site, str(index))
         Order.objects.filter(pk=order.pk).update(done=sent, uncertain=sent // 1000, reserved=10_000)
     text = desk.get(f"/admin/core/site/{site.pk}/plays.csv").getvalue().decode("utf-8-sig")
     header, row = csv.reader(io.StringIO(text))

@@ -1,7 +1,5 @@
 """What a field said before and after, kept for ever; and filters that a person finds again."""
 
-from decimal import Decimal
-
 import pytest
 from django.db import DatabaseError, connection
 
@@ -14,13 +12,12 @@ from core.models import (
     Customer,
     FieldChange,
     ImportJob,
-    Order,
     PricePolicy,
     SavedFilter,
     User,
 )
 from core.models.history import Difference
-from tests.base import client_of, messages_of
+from tests.base import client_of, messages_of, placed
 
 CUSTOMERS = "/admin/core/customer/"
 
@@ -110,15 +107,7 @@ def test_a_filter_is_kept_under_a_name_for_one_person(bob, carol):
 
 
 def test_a_button_leads_back_to_the_list_as_it_was_filtered(bob, erin, site):
-    order = Order.objects.place(
-        customer=erin,
-        site=site,
-        video_id="1",
-        url=f"{site.origin}/videos/1",
-        count=10_000,
-        price=Decimal(5),
-        creator=None,
-    )
+    order = placed(erin, site, "1")
     filters = "_changelist_filters=status__exact%3D1"
     answer = client_of(bob).post(f"/admin/core/order/{order.pk}/cancel/?{filters}")
     assert answer.url == f"/admin/core/order/{order.pk}/change/?{filters}"

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from websockets.exceptions import InvalidStatus
 
 from core.models import ChargeRecord, Customer, Order, OrderEvent, Site, Status, User
-from tests.base import client_of, new_staff
+from tests.base import client_of, new_staff, placed
 from tests.benchmarks.live import GROWTH, place_orders, sessions, watched_by
 from tests.live_client import LiveSocket, poll
 from tests.office import KINDS, Office, working_in
@@ -70,16 +70,7 @@ def place(user: User | None = None) -> Order:
     customer = Customer.objects.create(username=video, user=user)
     ChargeRecord.objects.create(customer=customer, amount=Decimal("20.00"))
     site, _ = Site.objects.get_or_create(name="Harbour", origin="http://127.0.0.1:9")
-    return Order.objects.place(
-        customer=customer,
-        site=site,
-        video_id=video,
-        url=f"{site.origin}/videos/{video}",
-        count=10_000,
-        price=Decimal(5),
-        creator=None,
-        memo="only for us",
-    )
+    return placed(customer, site, video, memo="only for us")
 
 
 def session_of(user: User) -> str:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from decimal import Decimal
 
 import pytest
 from django.db import connection
@@ -31,7 +30,7 @@ from core.models import (
     Status,
     User,
 )
-from tests.base import client_of
+from tests.base import client_of, placed
 from tests.processes import free_port
 
 
@@ -45,18 +44,7 @@ def feed(monkeypatch):
 @pytest.fixture
 def orders(erin):
     site = Site.objects.create(name="Harbour", origin="http://127.0.0.1:9")
-    return [
-        Order.objects.place(
-            customer=erin,
-            site=site,
-            video_id=str(number),
-            url=f"{site.origin}/videos/{number}",
-            count=10_000,
-            price=Decimal("0.01"),
-            creator=None,
-        )
-        for number in range(6)
-    ]
+    return [placed(erin, site, str(number), price="0.01") for number in range(6)]
 
 
 def watch(feed: Feed, user: User, *subjects: str, language: str = "en") -> Viewer:

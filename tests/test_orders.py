@@ -21,6 +21,7 @@ from core.models import (
     TransitionError,
     VideoBusyError,
 )
+from tests.base import placed
 
 pytestmark = pytest.mark.django_db
 
@@ -40,16 +41,7 @@ def site():
 @pytest.fixture
 def place(erin, site):
     def place(video_id: str = "dawn", price: str = "5.00", **more) -> Order:
-        return Order.objects.place(
-            customer=erin,
-            site=site,
-            video_id=video_id,
-            url=f"{site.origin}/videos/{video_id}",
-            count=10_000,
-            price=Decimal(price),
-            creator=None,
-            **more,
-        )
+        return placed(erin, site, video_id, price=price, **more)
 
     return place
 

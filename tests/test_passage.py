@@ -1,7 +1,6 @@
 """The way of an order on a page: with whom and when on each step, and names for the desk alone."""
 
 import re
-from decimal import Decimal
 
 import pytest
 from django.db import models
@@ -9,7 +8,7 @@ from django.template.loader import render_to_string
 
 from core.flow import passage
 from core.models import FLOW, Order, Site, Status
-from tests.base import client_of, new_staff
+from tests.base import client_of, new_staff, placed
 
 
 @pytest.fixture
@@ -20,15 +19,7 @@ def order(erin, bob):
     erin.user.save()
     erin.save()
     site = Site.objects.create(name="Harbour", origin="http://127.0.0.1:9")
-    order = Order.objects.place(
-        customer=erin,
-        site=site,
-        video_id="v",
-        url="http://127.0.0.1:9/videos/v",
-        count=10_000,
-        price=Decimal("5.00"),
-        creator=erin.user,
-    )
+    order = placed(erin, site, "v", creator=erin.user)
     order.begin()
     order.hold_for_site("its token is gone <b>", under=order.fence)
     order.resume(by=bob, why="a word among ourselves")

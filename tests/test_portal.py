@@ -25,7 +25,7 @@ from core.models import (
 )
 from core.portal.receipt import receipt_of
 from core.portal.words import STEPS
-from tests.base import VIDEO, client_of, messages_of
+from tests.base import VIDEO, client_of, messages_of, placed
 
 NEW = "/portal/orders/new/"
 videos = count(1)
@@ -52,15 +52,7 @@ def form(site, demo_site):
 def sold(customer: Customer, site: Site, **about) -> Order:
     """An order, without asking the site."""
     number = next(videos)
-    order = Order.objects.place(
-        customer=customer,
-        site=site,
-        video_id=str(number),
-        url=f"{site.origin}/videos/{number}",
-        count=10_000,
-        price=Decimal("0.05"),
-        creator=None,
-    )
+    order = placed(customer, site, str(number), price="0.05")
     Order.objects.filter(pk=order.pk).update(**about)
     order.refresh_from_db()
     return order

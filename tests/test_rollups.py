@@ -24,6 +24,7 @@ from core.models import (
     Status,
 )
 from core.models.rollups import Counted, Source
+from tests.base import placed
 from tests.plans import assert_no_table_is_read_whole, listening
 
 BOTH = (Source.LEDGER, Source.ENDED)
@@ -43,15 +44,7 @@ def shop(office):
 
 def place(shop, video: str) -> Order:
     erin, site = shop
-    return Order.objects.place(
-        customer=erin,
-        site=site,
-        video_id=video,
-        url=f"http://127.0.0.1:9/videos/{video}",
-        count=10_000,
-        price=Decimal("5.00"),
-        creator=None,
-    )
+    return placed(erin, site, video)
 
 
 def plainly(source: Source, count: int) -> dict:

@@ -9,7 +9,6 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -27,7 +26,7 @@ from playwright.sync_api import (
 )
 
 from core.models import Customer, Order, Site, User
-from tests.base import client_of
+from tests.base import client_of, placed
 from tests.office import Office, working_in
 from tests.services import needed_chromium
 
@@ -159,15 +158,7 @@ def first_orders() -> None:
     Site.objects.update(verified=True)
     site, customer = Site.objects.get(), Customer.objects.order_by("-balance")[0]
     for video in ("1", "2"):
-        Order.objects.place(
-            customer=customer,
-            site=site,
-            video_id=video,
-            url=f"{site.origin}/videos/{video}",
-            count=10_000,
-            price=Decimal("5.00"),
-            creator=User.objects.get(username=ADMIN),
-        )
+        placed(customer, site, video, creator=User.objects.get(username=ADMIN))
     Order.objects.filter(video_id="2").update(attention="the site answered 404 to a play")
 
 

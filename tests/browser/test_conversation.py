@@ -16,7 +16,7 @@ from core.models import (
     Status,
     User,
 )
-from tests.base import new_staff
+from tests.base import new_staff, placed
 from tests.browser.conftest import PHONE, Desk
 
 pytestmark = pytest.mark.browser
@@ -44,17 +44,11 @@ def shop(open_desk) -> Desk:
     return desk
 
 
-def placed(shop: Desk, video: str, price: str, by: str = "bob") -> Order:
+def new_order(shop: Desk, video: str, price: str, by: str = "bob") -> Order:
     def place() -> Order:
-        site = Site.objects.get()
-        return Order.objects.place(
-            customer=Customer.objects.get(),
-            site=site,
-            video_id=video,
-            url=f"{site.origin}/videos/{video}",
-            count=10_000,
-            price=Decimal(price),
-            creator=User.objects.get(username=by),
+        creator = User.objects.get(username=by)
+        return placed(
+            Customer.objects.get(), Site.objects.get(), video, price=price, creator=creator
         )
 
     order: Order = shop.do(place)
@@ -79,7 +73,7 @@ def said(page: Page):
 
 
 def test_customer_and_desk_talk_without_a_reload(shop, new_page):
-    order = placed(shop, "dawn", "5.00")
+    order = new_order(shop, "dawn", "5.00")
     desk = opened(shop, new_page(), "bob", f"/admin/core/order/{order.pk}/change/")
     customer = opened(shop, new_page(PHONE), "erin", f"/portal/orders/{order.oid}/")
 
@@ -106,7 +100,7 @@ def test_customer_and_desk_talk_without_a_reload(shop, new_page):
 
 
 def test_a_conversation_works_without_scripts(shop, chromium):
-    order = placed(shop, "dusk", "5.00")
+    order = new_order(shop, "dusk", "5.00")
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     shop.let_in(context, "erin")
@@ -121,7 +115,7 @@ def test_a_conversation_works_without_scripts(shop, chromium):
 
 def test_a_second_person_sees_what_waits_decides_and_the_first_one_sees_it(shop, new_page):
     second = opened(shop, new_page(), "admin", WAITING)
-    order = placed(shop, "noon", "9.00")
+    order = new_order(shop, "noon", "9.00")
     row = second.locator("#result_list tr", has_text=order.oid)
     expect(row).to_contain_text("bob", timeout=LIVE_MS)
     expect(row).to_contain_text("9.00")
@@ -138,7 +132,7 @@ def test_a_second_person_sees_what_waits_decides_and_the_first_one_sees_it(shop,
 
 
 def test_declining_asks_for_the_reason_and_the_customer_reads_it(shop, new_page):
-    order = placed(shop, "midnight", "9.00")
+    order = new_order(shop, "midnight", "9.00")
     customer = opened(shop, new_page(PHONE), "erin", f"/portal/orders/{order.oid}/")
     second = opened(shop, new_page(), "admin", f"/admin/core/order/{order.pk}/change/")
     second.click("[data-post$='/decline/']")

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from core.models import ChargeRecord, Customer, Order, Site, Status, User
-from tests.base import VIDEO
+from tests.base import VIDEO, placed
 from tests.browser.conftest import WIDE, Desk
 
 pytestmark = pytest.mark.browser
@@ -81,15 +81,7 @@ def test_an_order_is_watched_to_its_end_on_postgresql_and_redis(
         ChargeRecord.objects.create(customer=erin, amount=Decimal(20))
         site = Site.objects.create(name="Harbour", origin=demo_site.url, max_rate=3000)
         demo_site.token(site.token)
-        return Order.objects.place(
-            customer=erin,
-            site=site,
-            video_id=VIDEO,
-            url=demo_site.address(VIDEO),
-            count=10_000,
-            price=Decimal(5),
-            creator=User.objects.get(username="admin"),
-        ).pk
+        return placed(erin, site, VIDEO, creator=User.objects.get(username="admin")).pk
 
     pk = desk.do(stock)
     page, rows = new_page(), new_page()
