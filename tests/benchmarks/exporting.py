@@ -13,20 +13,16 @@ Exits with 1 where a file has not all rows.
 import argparse
 import json
 import os
-import resource
 import statistics
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from tests.benchmarks.goals import Goal, tell
+from tests.benchmarks.workers import KINDS, measured, offices, run, start_django
 
-ROOT = Path(__file__).resolve().parents[2]
+MODULE = "tests.benchmarks.exporting"
 GOAL = 0.5
 MOST_MEGABYTES = 60
 CUSTOMERS, SITES, BLOCK = 10_000, 10, 50_000
@@ -44,90 +40,60 @@ def main() -> None:
     if options.worker:
         worker(options.worker, options.rows)
         return
-    from tests.services import PostgresServer
-
     wrong = False
-    with ExitStack() as stack:
-        for kind in options.kinds.split(","):
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="exporting-"))
-            env = {"DATA_DIR": folder, "SECRET_KEY": "x" * 50}
-            if kind == "postgresql":
-                server = stack.enter_context(PostgresServer())
-                env["DATABASE_URL"] = server.create_database("exporting")
-            run("fill", options.rows, env)
+    for kind in options.kinds.split(","):
+        with offices(kind) as new_office:
+            env = new_office()
+            run(MODULE, "fill", options.rows, env)
             turns = [
-                {who: run(who, options.rows, env) for who in ("floor", "csv", "xlsx")}
+                {who: run(MODULE, who, options.rows, env) for who in ("floor", "csv")}
                 for _round in range(options.rounds)
             ]
-            wrong |= report(kind, options.rows, turns)
-    sys.exit(int(wrong))
+            workbook = run(MODULE, "xlsx", options.rows, env)
+        wrong |= report(kind, options.rows, turns, workbook)
+    raise SystemExit(wrong)
 
 
-def report(kind: str, rows: int, turns: list[dict[str, dict]]) -> bool:
+def report(kind: str, rows: int, turns: list[dict[str, Any]], workbook: dict[str, Any]) -> bool:
     print(f"{kind}: {rows:,} orders with customer, site and creator, rows a second")
+    runs = {who: [turn[who] for turn in turns] for who in turns[0]} | {"xlsx": [workbook]}
     goals = []
-    for who in turns[0]:
-        speed = statistics.median(turn[who]["speed"] for turn in turns)
-        megabytes = max(turn[who]["megabytes"] for turn in turns)
-        size = turns[0][who]["size"] >> 20
+    for who, found in runs.items():
+        speed = statistics.median(one["speed"] for one in found)
+        megabytes = max(one["megabytes"] for one in found)
+        size = found[0]["size"] >> 20
         print(f"  {who:<6} {speed:>10,.0f}   {size:>4} MB of file, {megabytes:.0f} MB memory")
         if who != "floor":
-            what = f"{kind}: export of orders as {who}, MB"
+            what = f"{kind}: export of {rows:,} orders as {who}: MB over idle"
             goals.append(Goal(what, megabytes, MOST_MEGABYTES, at_most=True, form=".0f"))
     ratios = [turn["csv"]["speed"] / turn["floor"]["speed"] for turn in turns]
-    print(f"  csv / floor: of {min(ratios):.2f} to {max(ratios):.2f}")
-    tell([Goal(f"{kind}: csv ÷ floor, rows/s", statistics.median(ratios), GOAL), *goals])
-    return any(turn[who]["rows"] != rows for turn in turns for who in turn)
-
-
-def run(who: str, rows: int, env: dict[str, str]) -> dict:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.exporting", "--worker", who, "--rows", str(rows)],
-        env={**os.environ, **env},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise SystemExit(f"{who} failed:\n{done.stdout}{done.stderr}")
-    return json.loads(done.stdout.splitlines()[-1])
+    print(f"  csv / floor: {', '.join(f'{ratio:.2f}' for ratio in ratios)}")
+    what = f"{kind}: export of {rows:,} orders as csv ÷ floor, rows/s"
+    tell([Goal(what, statistics.median(ratios), GOAL), *goals])
+    return any(one["rows"] != rows for found in runs.values() for one in found)
 
 
 def worker(who: str, rows: int) -> None:
     """One run; prints its figures as JSON."""
-    os.environ["DJANGO_SETTINGS_MODULE"] = "office.settings"
-    import django
-
-    django.setup()
+    start_django()
     if who == "fill":
         fill(rows)
         print("{}")
         return
     path = Path(os.environ["DATA_DIR"]) / f"orders.{who}"
     chunks = {"floor": floor, "csv": ours, "xlsx": ours_as_workbook}[who]()
-    idle = peak_megabytes()
-    started = time.perf_counter()
-    chunks(path)
-    seconds = time.perf_counter() - started
-    figures = {
-        "speed": rows / seconds,
-        "megabytes": peak_megabytes() - idle,
-        "size": path.stat().st_size,
-        "rows": rows_of(path) if who == "xlsx" else path.read_bytes().count(b"\n") - (who == "csv"),
-    }
-    print(json.dumps(figures))
+    found = measured(lambda: chunks(path), rows)
+    lines = rows_of(path) if who == "xlsx" else path.read_bytes().count(b"\n") - (who == "csv")
+    print(json.dumps({**found, "size": path.stat().st_size, "rows": lines}))
 
 
 def fill(rows: int) -> None:
-    from django.core.management import call_command
     from django.db import connection, transaction
     from django.utils import timezone
 
     from core.importing import tables
     from core.models import Customer, Order, Site, Status, User
 
-    call_command("migrate", verbosity=0, interactive=False)
     user = User.objects.create(username="clerk", is_staff=True)
     customers = [Customer(username=f"customer{number:08d}") for number in range(CUSTOMERS)]
     Customer.objects.bulk_create(customers, batch_size=1_000)
@@ -232,16 +198,12 @@ def rows_of(path: Path) -> int:
     return found
 
 
-def peak_megabytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="one round of 50,000 rows")
-    parser.add_argument("--kinds", default="sqlite,postgresql")
+    parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument(
         "--worker", choices=("fill", "floor", "csv", "xlsx"), help=argparse.SUPPRESS
     )
