@@ -73,7 +73,7 @@ def test_bad_rows_are_listed_and_come_back_as_a_file(desk):
     assert "3,balance,'-1,May not be negative." in errors.decode()
     refused = desk.get(page_of(job, "refused.csv"))
     assert refused["Content-Disposition"] == f'attachment; filename="{job.pk}-refused.csv"'
-    assert "<b>,'-1,3," in b"".join(refused).decode()
+    assert "<b>,'-1" in b"".join(refused).decode()
 
 
 def test_a_file_that_is_refused_says_why_and_offers_nothing(desk):

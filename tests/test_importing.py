@@ -245,14 +245,38 @@ def test_a_customer_who_is_there_is_neither_changed_nor_paid_by_a_file_of_new_on
     assert "The opening balance was 5.00" in store.first_errors(job, 9)[0][3]
 
 
+@pytest.mark.django_db
+def test_what_is_wrong_is_said_line_by_line_in_the_titles_of_the_file():
+    job = imported("用户名,余额\nerin,1\nfrank\ngrace,x\nerin,2\nheidi,-1,\n", partial=True)
+    assert [error[:2] for error in store.first_errors(job, 9)] == [
+        ["3", ""],
+        ["4", "余额"],
+        ["5", "用户名"],
+        ["6", ""],
+    ]
+    text = store.path_of(job, store.REFUSED).read_text("utf-8-sig")
+    assert [line.split(",")[0] for line in text.splitlines()] == ["line", "3", "4", "5", "6"]
+    assert "4,余额: Not an amount" in text.replace('"', "")
+
+
+def test_what_is_refused_again_can_be_mended_again(office):
+    job = imported("username,balance\nerin\nfrank,x\n", partial=True)
+    for _time in range(2):
+        refused = store.path_of(job, store.REFUSED).read_bytes()
+        assert refused.decode("utf-8-sig").splitlines()[0] == "line,reason,username,balance"
+        job = imported(refused, partial=True)
+        assert figures(job) == (0, 0, 0, 2)
+    assert figures(imported(refused.replace(b"frank,x", b"frank,2"), partial=True)) == (1, 0, 0, 1)
+
+
 def test_good_rows_now_and_the_others_as_a_file_to_mend(office):
     job = imported("username,balance,memo\nerin,1,=HYPERLINK(1)\nfrank,x,-1\n", partial=True)
     assert figures(job) == (1, 0, 0, 1)
     assert Customer.objects.get().memo == "=HYPERLINK(1)"
     refused = store.path_of(job, store.REFUSED).read_bytes()
     assert refused.decode("utf-8-sig") == (
-        "username,balance,memo,line,reason\r\n"
-        'frank,x,\'-1,3,"balance: Not an amount: write it in plain digits, such as 1200.50."\r\n'
+        "line,reason,username,balance,memo\r\n"
+        '3,"balance: Not an amount: write it in plain digits, such as 1200.50.",frank,x,\'-1\r\n'
     )
     mended = refused.replace(b",x,", b",2,")
     assert figures(imported(mended)) == (1, 0, 0, 0)
@@ -424,7 +448,7 @@ def test_a_crash_before_the_commit_of_a_block_leaves_no_refused_row_twice(monkey
     job.refresh_from_db()
     assert figures(job) == (2, 0, 0, 3)
     text = store.path_of(job, store.REFUSED).read_text("utf-8-sig")
-    assert [row[0] for row in csv.reader(io.StringIO(text))] == ["username", "a", "c", "e"]
+    assert [row[2] for row in csv.reader(io.StringIO(text))] == ["username", "a", "c", "e"]
 
 
 def test_the_command_checks_imports_and_says_what_it_did(office, settings, tmp_path):

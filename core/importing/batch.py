@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -28,6 +29,7 @@ class RowError:
 class Batch:
     """Good rows: `lines` and each of `values` have one entry a row. The others are `refused`."""
 
+    layout: Layout
     rows: list[Row]
     lines: Sequence[int]
     values: dict[str, Sequence[Any]]
@@ -37,9 +39,9 @@ class Batch:
     @classmethod
     def read(cls, block: Block, layout: Layout, parsers: Mapping[str, Parser]) -> "Batch":
         """Parse every column; rows with a bad cell or a wrong number of cells fall out."""
-        batch = cls(block.rows, block.lines, {})
+        batch = cls(layout, block.rows, block.lines, {})
         if set(map(len, batch.rows)) - {layout.width}:
-            batch.drop_ragged(layout.width)
+            batch.drop_ragged()
         faults: dict[int, list[RowError]] = {}
         for name, parse in parsers.items():
             cells = layout.cells(batch.rows, name)
@@ -52,7 +54,8 @@ class Batch:
         batch.drop(faults)
         return batch
 
-    def drop_ragged(self, width: int) -> None:
+    def drop_ragged(self) -> None:
+        width = self.layout.width
         text = _("%(number)s cells where the header has %(width)s.")
         self.drop(
             {
@@ -65,17 +68,22 @@ class Batch:
         )
 
     def drop(self, faults: Mapping[int, list[RowError]]) -> None:
-        """Take the rows at these places out, with what is wrong with them."""
+        """Take the rows at these places out, with what is wrong with them, into the file's order
+        again."""
         if not faults:
             return
         for place in sorted(faults):
             errors = faults[place]
             self.errors += errors
             reason = "; ".join(
-                f"{error.column}: {error.reason}" if error.column else error.reason
+                f"{self.layout.title(error.column)}: {error.reason}"
+                if error.column
+                else error.reason
                 for error in errors
             )
             self.refused.append((self.lines[place], self.rows[place], reason))
+        self.errors.sort(key=attrgetter("line"))
+        self.refused.sort(key=itemgetter(0))
         kept = [place for place in range(len(self.rows)) if place not in faults]
         self.rows = [self.rows[place] for place in kept]
         self.lines = [self.lines[place] for place in kept]

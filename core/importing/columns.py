@@ -16,22 +16,18 @@ REMARKS = ("line", "reason")
 
 ALIASES = {
     "username": (
-        "username",
-        "user",
-        "name",
-        "customer",
-        "用户名",
-        "用户",
-        "客户",
-        "客户名",
-        "姓名",
+        *("username", "user name", "user", "name", "account", "customer", "customer name"),
+        *("用户名", "用户", "账号", "账户", "客户", "客户名", "客户名称", "姓名", "名称"),
     ),
-    "mobile": ("mobile", "phone", "telephone", "手机", "手机号", "手机号码", "电话"),
-    "balance": ("balance", "opening balance", "余额", "期初余额"),
+    "mobile": (
+        *("mobile", "mobile number", "phone", "phone number", "telephone"),
+        *("手机", "手机号", "手机号码", "电话", "电话号码", "联系电话"),
+    ),
+    "balance": ("balance", "opening balance", "余额", "期初余额", "账户余额"),
     "active": ("active", "enabled", "启用", "有效"),
-    "memo": ("memo", "note", "notes", "comment", "备注", "说明"),
+    "memo": ("memo", "note", "notes", "comment", "remark", "remarks", "备注", "说明"),
     "amount": ("amount", "charge", "top-up", "金额", "充值金额", "充值"),
-    "url": ("url", "address", "video", "link", "链接", "地址", "视频地址", "视频"),
+    "url": ("url", "address", "video", "link", "链接", "地址", "视频地址", "视频链接", "视频"),
     "count": ("count", "plays", "views", "quantity", "数量", "播放量", "次数"),
     "line": ("line", "行"),
     "reason": ("reason", "原因"),
@@ -41,10 +37,12 @@ ALIASES = {
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The columns of one file: field name -> its place, and the header as it was written."""
+    """The columns of one file: field name -> its place, the header as it was written, and the
+    places of our own remarks."""
 
     header: Sequence[str]
     places: Mapping[str, int]
+    remarks: frozenset[int] = frozenset()
 
     @property
     def width(self) -> int:
@@ -54,6 +52,16 @@ class Layout:
         """One column of rows that all have this width; None where the file has no such column."""
         place = self.places.get(name)
         return None if place is None else [row[place] for row in rows]
+
+    def own(self, row: Sequence[str]) -> Sequence[str]:
+        """A row, or the header, without our remarks of an earlier upload."""
+        if not self.remarks:
+            return row
+        return [cell for place, cell in enumerate(row) if place not in self.remarks]
+
+    def title(self, name: str) -> str:
+        """A field's column as the file calls it; the field's own name where the file has none."""
+        return self.header[self.places[name]] if name in self.places else name
 
 
 def layout_of(header: Sequence[str], required: Sequence[str], optional: Sequence[str]) -> Layout:
@@ -88,7 +96,8 @@ def layout_of(header: Sequence[str], required: Sequence[str], optional: Sequence
             _("Columns that are missing in the header: %(columns)s.")
             % {"columns": ", ".join(missing)}
         )
-    return Layout(list(header), {name: places[name] for name in places if name not in REMARKS})
+    remarks = frozenset(places.pop(name) for name in REMARKS if name in places)
+    return Layout(list(header), places, remarks)
 
 
 def plain(title: str) -> str:

@@ -172,7 +172,12 @@ class Run:
                         % {"most": f"{settings.IMPORT_MAX_ROWS:,}"}
                     )
                 errors.writerows(
-                    (error.line, error.column, escape_formula(error.value), error.reason)
+                    (
+                        error.line,
+                        escape_formula(rows.layout.title(error.column)),
+                        escape_formula(error.value),
+                        error.reason,
+                    )
                     for error in plan.batch.errors
                 )
                 self._tell(total)
@@ -215,14 +220,13 @@ class Run:
         with store.refused_file(job) as refused, self._table() as (table, rows):
             for block in table.blocks(skip=job.done):
                 self._tell(job.done)
-                retried(partial(self._load_block, block, table, rows, refused, first_lines))
+                retried(partial(self._load_block, block, rows, refused, first_lines))
                 reach("after-block")
         job.release(status=ImportJob.Status.DONE, end_date=Now())
 
     def _load_block(
         self,
         block: Block,
-        table: Table,
         rows: Kind,
         refused: BinaryIO,
         first_lines: Mapping[str, int],
@@ -234,7 +238,7 @@ class Run:
         with transaction.atomic():
             plan = rows.plan(Batch.read(block, rows.layout, rows.parsers), first_lines)
             rows.write(plan)
-            store.write_refused(refused, table.header, plan.batch.refused)
+            store.write_refused(refused, rows.layout, plan.batch.refused)
             counts = added({name: getattr(job, name) for name in job.COUNTS}, plan)
             reach("before-block")
             job.record(

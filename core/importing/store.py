@@ -22,7 +22,7 @@ from typing import IO, Any, BinaryIO
 from django.conf import settings
 
 from core.formulas import escape_formula
-from core.importing.columns import REMARKS
+from core.importing.columns import REMARKS, Layout
 from core.models.imports import ImportJob
 
 UPLOAD, ERRORS, REFUSED = "upload", "errors.csv", "refused.csv"
@@ -81,17 +81,18 @@ def refused_file(job: ImportJob) -> Iterator[BinaryIO]:
 
 
 def write_refused(
-    file: BinaryIO, header: Sequence[str], refused: Iterable[tuple[int, Sequence[str], str]]
+    file: BinaryIO, layout: Layout, refused: Iterable[tuple[int, Sequence[str], str]]
 ) -> None:
-    """Append rows with the line they stood on and what is wrong, the header before the first."""
+    """Append rows, the header before the first. What is wrong, and the line, stand first: there no
+    row with a cell too few or too many can push them into another column."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     rows = list(refused)
     if rows and file.tell() == 0:
         text.write("\ufeff")
-        writer.writerow((*map(escape_formula, header), *REMARKS))
+        writer.writerow((*REMARKS, *map(escape_formula, layout.own(layout.header))))
     for line, row, reason in rows:
-        writer.writerow((*map(escape_formula, row), line, reason))
+        writer.writerow((line, reason, *map(escape_formula, layout.own(row))))
     file.write(text.getvalue().encode())
     file.flush()
 
