@@ -2,6 +2,8 @@
 `--check` says what is missing, left over, or broken, and ends with 1.
 
 gettext's own programs are not needed: messages are found by Python's and Django's own parsers.
+django.po has the office's texts. djangojs.po has those of the scripts of Django's admin that Django
+itself does not translate, or that we say in other words.
 """
 
 import ast
@@ -11,23 +13,38 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import polib
+from django.contrib import admin
 from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("core", "booster", "office")
-CATALOGUES = sorted((ROOT / "core" / "locale").glob("*/LC_MESSAGES/django.po"))
+CATALOGUES = sorted((ROOT / "core" / "locale").glob("*/LC_MESSAGES/*.po"))
+ADMIN = Path(admin.__file__).parent
 SINGULAR = {"_", "gettext", "gettext_lazy", "gettext_noop"}
 PLURAL = {"ngettext", "ngettext_lazy"}
 # What the adapters, which know no Django, say to the staff.
 ATTRIBUTES = {"label", "notes"}
 IN_TEMPLATE = re.compile(r"\b(n?gettext)\((.*?)\)(?=\s|$)", re.DOTALL)
+_QUOTED = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+IN_SCRIPT = re.compile(rf"\b(n?gettext)(\(\s*{_QUOTED}(?:,\s*{_QUOTED})?)")
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd%]|\{\w*\}")
 
 Message = tuple[str, str | None]
 
 
-def messages() -> dict[Message, list[str]]:
-    """(singular, plural or None) -> the files it stands in."""
+def messages(catalogue: Path) -> tuple[dict[Message, list[str]], set[Message]]:
+    """(singular, plural or None) -> the files it stands in, of all texts that the catalogue may
+    have; and those that it has to have."""
+    if catalogue.stem == "django":
+        own = _own_messages()
+        return own, set(own)
+    scripts = _messages_of_scripts()
+    theirs = ADMIN / "locale" / catalogue.parts[-3] / "LC_MESSAGES" / "djangojs.mo"
+    translated = map(_message_of, polib.mofile(theirs) if theirs.exists() else ())
+    return scripts, scripts.keys() - set(translated)
+
+
+def _own_messages() -> dict[Message, list[str]]:
     found: dict[Message, list[str]] = {}
     for folder in SOURCES:
         for path in sorted((ROOT / folder).rglob("*")):
@@ -35,6 +52,15 @@ def messages() -> dict[Message, list[str]]:
                 continue
             for message in _messages_of(path):
                 found.setdefault(message, []).append(str(path.relative_to(ROOT)))
+    return found
+
+
+def _messages_of_scripts() -> dict[Message, list[str]]:
+    found: dict[Message, list[str]] = {}
+    for path in sorted((ADMIN / "static" / "admin" / "js").glob("*.js")):
+        for name, texts in IN_SCRIPT.findall(path.read_text("utf-8")):
+            for message in _in_python(ast.parse(f"{name}{texts})")):
+                found.setdefault(message, []).append("django/contrib/admin")
     return found
 
 
@@ -65,8 +91,9 @@ def _in_python(tree: ast.AST) -> Iterator[Message]:
 
 def update(catalogue: Path) -> None:
     """Add what is new, drop what is gone, compile."""
-    wanted = messages()
-    old = {(entry.msgid, entry.msgid_plural or None): entry for entry in polib.pofile(catalogue)}
+    known, needed = messages(catalogue)
+    old = {_message_of(entry): entry for entry in polib.pofile(catalogue)}
+    wanted = {message: known[message] for message in known if message in needed or message in old}
     new = polib.POFile(wrapwidth=100)
     new.metadata = polib.pofile(catalogue).metadata
     for message, files in sorted(wanted.items(), key=lambda item: (item[1][0], item[0][0])):
@@ -75,6 +102,10 @@ def update(catalogue: Path) -> None:
         new.append(entry)
     new.save(catalogue)
     new.save_as_mofile(catalogue.with_suffix(".mo"))
+
+
+def _message_of(entry: polib.POEntry) -> Message:
+    return entry.msgid, entry.msgid_plural or None
 
 
 def _empty(message: Message) -> polib.POEntry:
@@ -86,13 +117,11 @@ def _empty(message: Message) -> polib.POEntry:
 
 def faults(catalogue: Path) -> Iterator[str]:
     """What is wrong with a catalogue, each in a line."""
-    wanted = messages()
-    entries = {
-        (entry.msgid, entry.msgid_plural or None): entry for entry in polib.pofile(catalogue)
-    }
-    for message in wanted.keys() - entries.keys():
-        yield f"missing: {message[0]!r} ({wanted[message][0]})"
-    for message in entries.keys() - wanted.keys():
+    known, needed = messages(catalogue)
+    entries = {_message_of(entry): entry for entry in polib.pofile(catalogue)}
+    for message in needed - entries.keys():
+        yield f"missing: {message[0]!r} ({known[message][0]})"
+    for message in entries.keys() - known.keys():
         yield f"left over: {message[0]!r}"
     for entry in entries.values():
         texts = list(entry.msgstr_plural.values()) or [entry.msgstr]
