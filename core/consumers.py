@@ -32,7 +32,7 @@ STALL = 20.0
 # A viewer says at most so often what it watches.
 ASK_SECONDS = 0.1
 MOST_BYTES = 64 * 1024
-NOT_UNDERSTOOD, TOO_SLOW = 4400, 1013
+NOT_UNDERSTOOD = 4400
 STATUSES = {SIGNED_OUT: 401, TOO_MANY: 429, NOT_UNDERSTOOD: 400, STOPPING: 503}
 
 Scope = dict[str, Any]

@@ -15,7 +15,6 @@ from tests.office import KINDS, wait_for
 
 LEASE = 3.0
 CONSUMERS = size(3, 4)
-ALL = list(itertools.product(KINDS, [True, False]))
 
 
 class Harm:
