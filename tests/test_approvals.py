@@ -31,6 +31,7 @@ from core.models import (
     User,
     VideoBusyError,
 )
+from core.models.steps import Step
 from core.ordering import Quote
 from tests.base import VIDEO, client_of, messages_of, new_staff, placed
 
@@ -120,7 +121,8 @@ def test_the_portal_says_before_and_after_that_the_desk_looks_at_an_order_first(
 
 def test_a_bulk_cancels_note_for_the_desk_is_not_read_by_the_customer(awaiting, alice):
     job = BulkJob(creator=alice, note="He never pays.")
-    CancelOrders(job).change(awaiting, alice)
+    CancelOrders(job).do([awaiting.pk])
+    awaiting.refresh_from_db()
     assert (awaiting.status, awaiting.decline_reason) == (Status.CANCELED, "")
 
 
@@ -311,11 +313,10 @@ def test_of_all_who_decide_at_once_exactly_one_does(office, monkeypatch):
     assert list(differences()) == []
 
     # The control: the race happens where a change does not ask for the status it starts from.
-    def unguarded(self: Order, to: Status, *, by: User | None, why: str = "", **changes) -> None:
-        changes.pop("under", None)
-        Order.objects.filter(pk=self.pk).update(status=to, **changes)
-        self._log((Status.AWAITING, to), by, why)
+    def unguarded(self: Order, step: Step, by: User | None, **lease) -> None:
+        Order.objects.filter(pk=self.pk).update(status=step.path[-1], **step.changes)
+        self._log(step.path, by, step.why)
 
-    monkeypatch.setattr(Order, "_transition", unguarded)
+    monkeypatch.setattr(Order, "_take", unguarded)
     order = placed(erin, harbour, "control", creator=bob)
     assert decide_at_once(order, approve(grace), decline) == 2

@@ -1,6 +1,7 @@
-"""The order and THE state machine. Every change of status goes through `Order._transition()`:
-one UPDATE filtered on the expected status that must change exactly one row, the event beside it
-and the ledger entry it pays for, in one transaction. The table of steps: core/models/flow.py.
+"""The order and THE state machine. Every change of status goes through `Order._take()`: one UPDATE
+filtered on the expected status that must change exactly one row, the event beside it and the ledger
+entry it pays for, in one transaction. The table of steps: core/models/flow.py; what each changes:
+core/models/steps.py.
 """
 
 import datetime
@@ -13,19 +14,19 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core import live, money
 from core.crashpoints import reach
-from core.models import statements
+from core.models import statements, steps
 from core.models.accounts import Customer, User
 from core.models.billing import LedgerEntry
 from core.models.events import REASON_LENGTH, OrderEvent
 from core.models.flow import FINAL, FLOW, OPEN, WORKABLE, OrderError, Status, TransitionError
 from core.models.order_queries import OrderQuerySet
 from core.models.sites import Site
+from core.models.steps import Step
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -228,10 +229,7 @@ class Order(models.Model):
         return user.pk == self.creator_id or (own is not None and own.pk == self.customer_id)
 
     def approve(self, by: User) -> None:
-        """Four eyes: whoever made the order lets somebody else decide."""
-        if self.is_own_of(by):
-            raise OrderError(_("Somebody else than its creator has to approve an order."))
-        self._transition(Status.PENDING, by=by, due=Now())
+        self._take(steps.approve(self, by), by)
 
     def decline(self, by: User, why: str) -> None:
         """The other answer of a second person: all is refunded, and the customer reads why."""
@@ -264,32 +262,24 @@ class Order(models.Model):
         self._transition(Status.PAUSED, why=why, under=under, held_by_site=True, lease_until=None)
 
     def resume(self, by: User | None = None, why: "str | _StrPromise" = "") -> None:
-        self._transition(Status.PENDING, by=by, why=why, held_by_site=False, due=Now(), attempts=0)
+        self._take(steps.resume(self, why), by)
 
     def retry(self, by: User) -> None:
         """Go on now instead of at the next due time."""
-        if self.status == Status.PAUSED:
-            self.resume(by)
+        step = steps.retry(self)
+        if len(step.path) > 1:
+            self._take(step, by)
             return
+        # Without a step it does not matter how far its delivery came meanwhile.
         waiting = Order.objects.filter(pk=self.pk, status__in=WORKABLE)
-        if waiting.update(due=Now(), attempts=0) != 1:
+        if waiting.update(**step.changes) != 1:
             raise TransitionError(_("The order has ended; place a new one."))
         self.refresh_from_db()
 
     def cancel(self, by: User | None, why: str = "") -> None:
-        """Stop and refund what was not delivered.
-
-        A running order is asked to stop: whoever delivers it knows what is on the wire, and ends
-        it within a round trip. Others end here and now.
-        """
-        if self.status == Status.RUNNING:
-            asked = Order.objects.filter(pk=self.pk, status=Status.RUNNING, cancel_requested=False)
-            with transaction.atomic():
-                if asked.update(cancel_requested=True, due=Now()) == 1:
-                    self._log((Status.RUNNING, Status.RUNNING), by, why or _("cancel requested"))
-            self.refresh_from_db()
-            return
-        self.settle(Status.CANCELED, self.done, by=by, why=why)
+        """Stop and refund what was not delivered; a running order is asked to stop, once."""
+        if step := steps.cancel(self, why):
+            self._take(step, by)
 
     def settle(
         self,
@@ -299,33 +289,15 @@ class Order(models.Model):
         by: User | None = None,
         why: "str | _StrPromise" = "",
         under: int | None = None,
+        through: tuple[Status, ...] = (),
         **changes: Any,
     ) -> None:
         """End the order with `delivered` plays proved, and refund the rest, in one transaction.
 
-        Delivery acts `under` its fence, so that only the lease's holder can end what it runs. An
-        order is canceled by people, who need no remark about it.
+        Delivery acts `under` its fence, so that only the lease's holder can end what it runs.
         """
-        if to == Status.CANCELED:
-            changes["attention"] = ""
-        refund = money.refund_due(self.price, self.count, self.count - delivered)
-        reach("before-settle")
-        with transaction.atomic(savepoint=under is None):
-            self._transition(
-                to,
-                by=by,
-                why=why,
-                under=under,
-                delivered=delivered,
-                end_date=timezone.now(),
-                lease_until=None,
-                **changes,
-            )
-            if refund:
-                reach("before-refund")
-                self._pay(LedgerEntry.Kind.REFUND, refund, by)
-                reach("after-refund")
-        reach("after-settle")
+        path = steps.along(self, *through, to)
+        self._take(steps.end(self, path, delivered, why=why, **changes), by, under=under)
 
     def _transition(
         self,
@@ -334,29 +306,33 @@ class Order(models.Model):
         by: User | None = None,
         why: "str | _StrPromise" = "",
         under: int | None = None,
-        through: tuple[Status, ...] = (),
         **changes: Any,
     ) -> None:
-        """THE change of status, straight or `through` others in the same moment; `under` the fence
-        of a lease, or whoever holds it. Raises TransitionError where FLOW does not lead there, or
-        where somebody else changed the order first; then nothing has changed."""
-        before = Status(self.status)
-        path = (before, *through, to)
-        for here, there in pairwise(path):
-            if there not in FLOW[here]:
-                raise TransitionError(
-                    _("An order that is %(before)s cannot become %(to)s.")
-                    % {"before": here.label, "to": there.label}
-                )
-        expected = {"pk": self.pk, "status": before}
+        """A step of the delivery that ends nothing."""
+        self._take(Step(steps.along(self, to), changes, why), by, under=under)
+
+    def _take(self, step: Step, by: User | None, *, under: int | None = None) -> None:
+        """THE change of status, straight or through others in the same moment; `under` the fence of
+        a lease, or whoever holds it. Raises TransitionError where somebody else changed the order
+        first; then nothing has changed."""
+        expected = {"pk": self.pk, "status": step.path[0], **step.expected}
+        changes = {"status": step.path[-1], **step.changes}
         if under is not None:
             expected["fence"] = under
+        if step.ends:
+            reach("before-settle")
         # Whoever acts under a lease lets an error undo all: a savepoint would only cost time.
         with transaction.atomic(savepoint=under is None):
-            if statements.update(Order, expected, {"status": to, **changes}) != 1:
+            if statements.update(Order, expected, changes) != 1:
                 raise TransitionError(_("Somebody else changed this order first; look again."))
-            self._log(path, by, why)
-        self._take_over({"status": to, **changes})
+            self._log(step.path, by, step.why)
+            if step.refund:
+                reach("before-refund")
+                self._pay(LedgerEntry.Kind.REFUND, step.refund, by)
+                reach("after-refund")
+        if step.ends:
+            reach("after-settle")
+        self._take_over(changes)
 
     def _take_over(self, changes: dict[str, Any]) -> None:
         """Show here what an UPDATE wrote. What the database computed is read when it is asked for:
@@ -394,5 +370,9 @@ class Order(models.Model):
             amount=amount,
             order=self,
             creator=by,
-            reference=f"{kind.name.lower()}:{self.oid}",
+            reference=self.reference(kind),
         )
+
+    def reference(self, kind: LedgerEntry.Kind) -> str:
+        """Of its ledger entry of this kind, of which there is one at most."""
+        return f"{kind.name.lower()}:{self.oid}"
