@@ -3,7 +3,7 @@ the sweep finds whatever a lost one should have done."""
 
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from django.db import transaction
 from huey.contrib.djhuey import HUEY, db_task
@@ -54,17 +54,34 @@ def wake_on_commit(order_id: int) -> None:
     transaction.on_commit(lambda: wake(order_id), robust=True)
 
 
+def wake_some_on_commit(order_ids: Sequence[int]) -> None:
+    """Of many orders wake as many as the queue should hold; sweeps find the others."""
+
+    def wake_some() -> None:
+        for order_id in order_ids[: room()]:
+            if not wake(order_id):
+                break
+
+    if order_ids:
+        transaction.on_commit(wake_some, robust=True)
+
+
 def sweep(grace: float = GRACE) -> int:
     """Wake every order that is due and leased to nobody, and check sites that orders wait for."""
     for order_id in held.resume_sites() + held.end_late_orders():
         wake(order_id)
     woken = 0
-    # While so many tasks wait, more wake-ups change nothing and would fill the queue without end.
-    for order_id in Order.objects.overdue(grace)[: max(0, SWEEP_LIMIT - (queue_depth() or 0))]:
+    for order_id in Order.objects.overdue(grace)[: room()]:
         if not wake(order_id):
             break
         woken += 1
     return woken
+
+
+def room() -> int:
+    """How many tasks to add: while SWEEP_LIMIT wait, more change nothing and would fill the queue
+    without end."""
+    return max(0, SWEEP_LIMIT - (queue_depth() or 0))
 
 
 def queue_depth() -> int | None:

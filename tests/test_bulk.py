@@ -212,7 +212,8 @@ def switched_off(number: int) -> BulkJob:
 
 
 @pytest.mark.parametrize("point", ["before-block:3", "after-block:2"])
-def test_a_killed_consumer_tops_up_nobody_twice_and_forgets_nobody(office, point):
+def test_a_killed_consumer_tops_up_nobody_twice_and_forgets_nobody(office, point, monkeypatch):
+    monkeypatch.setattr(selection, "BLOCK", 100)
     admin = User.objects.get(username="admin")
     Customer.objects.bulk_create(Customer(username=f"c{row:05d}") for row in range(1_000))
     job = selection.new_job(BulkJob.Action.TOP_UP, Customer.objects.all(), creator=admin)

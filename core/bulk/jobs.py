@@ -15,6 +15,7 @@ from core.bulk.customers import ActivateCustomers, DeactivateCustomers, TopUpCus
 from core.bulk.kind import Kind, Outcome
 from core.bulk.orders import ApproveOrders, CancelOrders, RetryOrders
 from core.crashpoints import reach
+from core.importing import tables
 from core.models import BulkBlock, BulkJob, BulkRefusal, LeaseLost
 
 logger = logging.getLogger(__name__)
@@ -90,27 +91,30 @@ def do_block(kind: Kind, block: BulkBlock) -> None:
 
 
 def keep_refused(job: BulkJob, outcome: Outcome) -> None:
-    BulkRefusal.objects.bulk_create(
-        BulkRefusal(job=job, object_id=pk, name=name, reason=why[:300])
-        for pk, name, why in outcome.refused
-    )
+    if outcome.refused:
+        ids, names, reasons = zip(*outcome.refused, strict=True)
+        tables.insert(
+            BulkRefusal,
+            job=tables.Every(job.pk),
+            object_id=ids,
+            name=names,
+            reason=[why[:300] for why in reasons],
+        )
 
 
 def log(kind: Kind, outcome: Outcome) -> None:
     """Each changed row's history says who and by which job."""
-    told, who = kind.told(), kind.job.creator
-    assert who is not None
-    LogEntry.objects.bulk_create(
-        LogEntry(
-            user=who,
-            content_type=ContentType.objects.get_for_model(kind.model),
-            object_id=str(pk),
-            object_repr=name[:200],
-            action_flag=CHANGE,
-            change_message=told,
+    if outcome.changed:
+        ids, names = zip(*outcome.changed, strict=True)
+        tables.insert(
+            LogEntry,
+            user=tables.Every(kind.job.creator_id),
+            content_type=tables.Every(ContentType.objects.get_for_model(kind.model).pk),
+            object_id=list(map(str, ids)),
+            object_repr=[name[:200] for name in names],
+            action_flag=tables.Every(CHANGE),
+            change_message=tables.Every(kind.told()),
         )
-        for pk, name in outcome.changed
-    )
 
 
 def finish(job: BulkJob, status: BulkJob.Status, reason: str = "") -> None:

@@ -1,4 +1,5 @@
-"""Bulk actions on orders. Each order goes its way through the state machine, as by its own button.
+"""Bulk actions on orders. A block is one look with locks, a decision for each order by the rules of
+its own button (core/models/steps.py), and a handful of statements.
 
 Orders are locked before customers, both by rising id: deliveries hold one order and then its
 customer, other blocks and imports do as here, so nobody waits in a circle.
@@ -6,13 +7,21 @@ customer, other blocks and imports do as here, so nobody waits in a circle.
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from django.utils.translation import gettext as _
 
-from core import ordering
+from booster import tasks
+from core.bulk import steps as many
 from core.bulk.kind import Kind, Outcome
-from core.models import FINAL, FLOW, Customer, Order, OrderError, Status, User
+from core.models import FINAL, FLOW, WORKABLE, Order, OrderError, Status, probe_now, steps
+from core.models.steps import Step
+
+# What the decisions ask of an order.
+COLUMNS = (
+    *("oid", "status", "customer_id", "creator_id", "site_id", "count", "price", "done", "fence"),
+    "cancel_requested",
+)
 
 
 class OrderKind(Kind):
@@ -20,50 +29,46 @@ class OrderKind(Kind):
     permission = "core.change_order"
     group = "status"
     sum_of = "price"
-    moves_money: ClassVar[bool] = False
 
     def do(self, ids: Sequence[int]) -> Outcome:
         outcome = Outcome()
-        by = self.job.creator
-        assert by is not None
-        rows = Order.objects.select_for_update(of=("self",)).select_related("site")
-        orders = list(rows.filter(pk__in=ids).order_by("pk"))
-        if self.moves_money:
-            owners = {order.customer_id for order in orders}
-            customers = Customer.objects.select_for_update().filter(pk__in=owners)
-            list(customers.order_by("pk").values_list("pk"))
-        for order in orders:
+        chosen: list[tuple[Order, Step]] = []
+        for order in locked(ids):
             try:
-                self.change(order, by)
+                step = self.step(order)
             except OrderError as error:
                 outcome.refused.append((order.pk, order.oid, str(error)))
             else:
+                chosen.append((order, step))
                 outcome.changed.append((order.pk, order.oid))
-                if self.moves_money:
-                    outcome.amount += order.refunded
+                outcome.amount += step.refund
+        assert self.job.creator is not None
+        many.take(chosen, self.job.creator)
+        self.follow([order for order, step in chosen if step.path[-1] in WORKABLE])
         return outcome
 
     @abstractmethod
-    def change(self, order: Order, by: User) -> None:
-        """Raises OrderError where it cannot be done, and has then changed nothing."""
+    def step(self, order: Order) -> Step:
+        """Raises OrderError where it cannot be done."""
+
+    def follow(self, orders: Sequence[Order]) -> None:
+        """What these, which a consumer works on from now on, ask for once it is committed."""
+        tasks.wake_some_on_commit([order.pk for order in orders])
 
 
 class CancelOrders(OrderKind):
-    moves_money = True
-
     @classmethod
     def takes(cls, group: Any) -> bool:
         return Status.CANCELED in FLOW[Status(group)]
 
-    def change(self, order: Order, by: User) -> None:
-        if order.is_final:
-            raise OrderError(ended(order))
-        if order.cancel_requested:
-            raise OrderError(_("It was asked to stop before."))
+    def step(self, order: Order) -> Step:
         # Why an order that awaited approval was not delivered is read by its customer; this note
         # was written for the desk.
         awaits = order.status == Status.AWAITING
-        ordering.cancel(order, by, "" if awaits else self.job.note)
+        step = steps.cancel(order, "" if awaits else self.job.note)
+        if step is None:
+            raise OrderError(_("It was asked to stop before."))
+        return step
 
     def told(self) -> str:
         return _("Canceled by bulk action %(number)s.") % {"number": self.job.pk}
@@ -74,12 +79,12 @@ class RetryOrders(OrderKind):
     def takes(cls, group: Any) -> bool:
         return group not in FINAL and group != Status.AWAITING
 
-    def change(self, order: Order, by: User) -> None:
-        if order.is_final:
-            raise OrderError(ended(order))
-        if order.status == Status.AWAITING:
-            raise OrderError(_("It waits for approval."))
-        ordering.retry(order, by)
+    def step(self, order: Order) -> Step:
+        return steps.retry(order)
+
+    def follow(self, orders: Sequence[Order]) -> None:
+        probe_now({order.site_id for order in orders})
+        super().follow(orders)
 
     def told(self) -> str:
         return _("Retried by bulk action %(number)s.") % {"number": self.job.pk}
@@ -92,17 +97,14 @@ class ApproveOrders(OrderKind):
     def takes(cls, group: Any) -> bool:
         return bool(group == Status.AWAITING)
 
-    def change(self, order: Order, by: User) -> None:
-        if order.status != Status.AWAITING:
-            raise OrderError(
-                _("It does not wait for approval: %(status)s.")
-                % {"status": order.get_status_display()}
-            )
-        ordering.approve(order, by)
+    def step(self, order: Order) -> Step:
+        assert self.job.creator is not None
+        return steps.approve(order, self.job.creator)
 
     def told(self) -> str:
         return _("Approved by bulk action %(number)s.") % {"number": self.job.pk}
 
 
-def ended(order: Order) -> str:
-    return _("It has ended already: %(status)s.") % {"status": order.get_status_display()}
+def locked(ids: Sequence[int]) -> list[Order]:
+    rows = Order.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+    return list(rows.only(*COLUMNS))

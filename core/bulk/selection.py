@@ -17,7 +17,7 @@ from core.models import BulkBlock, BulkJob, User
 Thing = TypeVar("Thing")
 
 # Small enough that a block holds SQLite's only write lock for a fraction of a second.
-BLOCK = 100
+BLOCK = 500
 ROWS = 10_000
 # A selection that nobody said yes to is forgotten after this.
 KEEP = timedelta(days=1)

@@ -3,7 +3,7 @@
 from core.models.accounts import Administrator, Customer, User
 from core.models.approvals import ApprovalLimit
 from core.models.billing import ChargeRecord, InsufficientBalanceError, LedgerEntry, PricePolicy
-from core.models.breakers import Breaker, breaker_of, open_breaker_of
+from core.models.breakers import Breaker, breaker_of, open_breaker_of, probe_now
 from core.models.bulk import BulkBlock, BulkJob, BulkRefusal
 from core.models.events import CounterReading, OrderEvent
 from core.models.filters import SavedFilter
@@ -79,5 +79,6 @@ __all__ = [
     "mark_read",
     "may_speak",
     "open_breaker_of",
+    "probe_now",
     "side_of",
 ]

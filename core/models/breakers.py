@@ -5,6 +5,7 @@ Closed: `opened_at` is None. Open: runs give their orders back untried until `pr
 one that wins `take_probe()` may try. What opens and closes it is decided in booster/breaker.py.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from django.db import models
@@ -84,7 +85,7 @@ class Breaker(models.Model):
 
     def probe_now(self) -> None:
         """A person wants it tried at once."""
-        self._row().filter(opened_at__isnull=False).update(probe_at=Now())
+        probe_now({self.pk})
 
     def _row(self) -> "models.QuerySet[Breaker]":
         return Breaker.objects.filter(pk=self.pk)
@@ -93,6 +94,11 @@ class Breaker(models.Model):
 def breaker_of(site: Site) -> Breaker | None:
     """None for a site that never was in trouble."""
     return getattr(site, "breaker", None)
+
+
+def probe_now(sites: Collection[int]) -> None:
+    """Of these sites, those that seem down are tried at once."""
+    Breaker.objects.filter(pk__in=sites, opened_at__isnull=False).update(probe_at=Now())
 
 
 def open_breaker_of(site: Site) -> Breaker | None:

@@ -1,0 +1,85 @@
+"""Many orders' steps in a handful of statements, as `Order._take()` writes one: each change of
+status is conditional on what was read, with its event and its ledger entry in one transaction.
+
+The caller holds the orders' rows; the customers' are locked after them.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from itertools import pairwise
+
+from core.crashpoints import reach
+from core.importing import tables
+from core.importing.accounts import Account, write_balances
+from core.models import Customer, LedgerEntry, Order, OrderEvent, TransitionError, User, statements
+from core.models.events import REASON_LENGTH
+from core.models.steps import Step
+
+Chosen = Sequence[tuple[Order, Step]]
+
+
+def take(chosen: Chosen, by: User) -> None:
+    """All of it or, where it raises, nothing: in the caller's transaction. Raises TransitionError
+    where an order is not as it was read."""
+    changed = statements.update_each(
+        Order,
+        (
+            (
+                {"pk": order.pk, "status": step.path[0], "fence": order.fence, **step.expected},
+                {"status": step.path[-1], **step.changes},
+            )
+            for order, step in chosen
+        ),
+    )
+    if changed != len(chosen):
+        raise TransitionError(f"{changed} of {len(chosen)} orders were as they had been read")
+    log(chosen, by)
+    reach("before-refund")
+    refund([(order, step.refund) for order, step in chosen if step.refund], by)
+    reach("after-refund")
+
+
+def log(chosen: Chosen, by: User) -> None:
+    """An event for each step of a path; the last one says why."""
+    events = [
+        (order.pk, here, there, str(step.why)[:REASON_LENGTH] if there is step.path[-1] else "")
+        for order, step in chosen
+        for here, there in pairwise(step.path)
+    ]
+    if not events:
+        return
+    orders, here, there, reasons = zip(*events, strict=True)
+    tables.insert(
+        OrderEvent,
+        order=orders,
+        from_status=here,
+        to_status=there,
+        reason=reasons,
+        creator=tables.Every(by.pk),
+    )
+
+
+def refund(due: Sequence[tuple[Order, Decimal]], by: User) -> None:
+    """Each amount as an entry of its own, and the balances that they add up to."""
+    if not due:
+        return
+    owners = Customer.objects.filter(pk__in={order.customer_id for order, _amount in due})
+    rows = owners.select_for_update().order_by("pk").values_list("pk", "active", "balance")
+    accounts = {pk: Account(pk, active, balance) for pk, active, balance in rows}
+    balances = []
+    for order, amount in due:
+        account = accounts[order.customer_id]
+        account.balance += amount
+        balances.append(str(account.balance))
+    kind = LedgerEntry.Kind.REFUND
+    tables.insert(
+        LedgerEntry,
+        kind=tables.Every(kind.value),
+        customer=[order.customer_id for order, _amount in due],
+        amount=[str(amount) for _order, amount in due],
+        balance_after=balances,
+        order=[order.pk for order, _amount in due],
+        reference=[order.reference(kind) for order, _amount in due],
+        creator=tables.Every(by.pk),
+    )
+    write_balances(accounts.values())
