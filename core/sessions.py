@@ -1,16 +1,17 @@
-"""Sessions in the database, as Django's own; every page begins by reading one, so that its
-statement is built once a process.
+"""Who asks: every page begins with a session and its user, so both are read by statements that are
+built once a process. All else of them is Django's own.
 """
 
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from core.models import statements
+from core.models import User, statements
 
 
 class SessionStore(db.SessionStore):
@@ -21,6 +22,12 @@ class SessionStore(db.SessionStore):
             # As Django's: nobody chooses the key of a session that does not exist.
             self._session_key = None
         return session
+
+
+class UserBackend(ModelBackend):
+    def get_user(self, user_id: int) -> User | None:
+        user = statements.first(User.objects.filter, pk=user_id)
+        return user if self.user_can_authenticate(user) else None
 
 
 def _alive(session_key: Any, now: datetime) -> QuerySet[Session]:

@@ -126,7 +126,7 @@ SESSION_ENGINE = "core.sessions"
 AUTH_USER_MODEL = "core.User"
 AUTHENTICATION_BACKENDS = (
     "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
+    "core.sessions.UserBackend",
 )
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

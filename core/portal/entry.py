@@ -18,7 +18,7 @@ from core.models import Customer, User
 from core.portal.access import customer_page, own_page
 from core.portal.forms import LoginForm
 
-BACKEND = "django.contrib.auth.backends.ModelBackend"
+BACKEND = "core.sessions.UserBackend"
 form_page = require_http_methods(["GET", "HEAD", "POST"])
 
 
