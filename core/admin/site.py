@@ -1,6 +1,7 @@
 """The admin site of the office, with its home page (core/dashboard/home.py) and its board."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -9,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from core.admin import board, two_step
@@ -52,6 +54,10 @@ class DeskSite(admin.AdminSite):
 
     def two_step_view(self, request: HttpRequest) -> HttpResponse:
         return two_step.two_step_view(request, self.each_context(request))
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
+        """Django puts it into the context of every page; the menu alone draws it."""
+        return SimpleLazyObject(partial(super().get_app_list, request, app_label))
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return {**super().each_context(request), "pages": board.pages(request)}
