@@ -17,6 +17,7 @@ from pathlib import Path
 FAULTS = {
     "kills": ("consumers killed, or frozen past their lease", "test_kills"),
     "crashes": ("killed at each named point", "test_crashes"),
+    "uploads": ("uploads killed at any moment", "test_uploads"),
     "stops": ("rolling restart by SIGTERM", "test_stops"),
     "redis": ("Redis killed, emptied, frozen, full; down all the time", "redis"),
     "postgres": ("PostgreSQL stopped, killed, its connections cut", "test_postgres"),
