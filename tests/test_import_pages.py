@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from core.importing import store
+from core.importing import jobs, store
 from core.models import Customer, ImportJob, LedgerEntry
 from tests.base import client_of, messages_of, new_staff
 
@@ -120,6 +120,23 @@ def test_a_canceled_upload_is_forgotten(desk, own_folder):
     assert "Canceled. What was imported before stays." in messages_of(page)
     assert not store.path_of(job, store.UPLOAD).exists()
     load(desk)
+    assert not Customer.objects.exists()
+
+
+def test_the_wish_to_stop_is_seen_while_the_database_is_held_by_the_import(desk, monkeypatch):
+    """On SQLite a write of the page waits for the end of the import that it is to stop."""
+    upload(desk, "username\ngrace\n")
+    job = ImportJob.objects.get()
+    assert job.start_import(partial=False)
+
+    def waits_until_the_import_has_ended(self) -> bool:
+        jobs.run(self.pk)
+        return False
+
+    monkeypatch.setattr(ImportJob, "cancel", waits_until_the_import_has_ended)
+    desk.post(page_of(job, "stop/"))
+    job.refresh_from_db()
+    assert job.status == ImportJob.Status.CANCELED
     assert not Customer.objects.exists()
 
 

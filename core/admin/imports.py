@@ -163,10 +163,11 @@ class ImportJobAdmin(JobAdmin):
     def stop(self, request: HttpRequest, job: ImportJob) -> tuple[str, int]:
         if job.is_final:
             return _("It has ended already."), messages.WARNING
+        # First the mark: on SQLite the database takes our word only after the whole import.
+        store.ask_to_stop(job)
         if job.cancel():
             store.remove_upload(job)
             return _("Canceled. What was imported before stays."), messages.SUCCESS
-        store.ask_to_stop(job)
         return _("It stops in a moment."), messages.SUCCESS
 
     def errors_view(self, request: HttpRequest, pk: int) -> FileResponse:
