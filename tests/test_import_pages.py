@@ -42,7 +42,11 @@ def test_an_upload_shows_its_columns_its_first_rows_and_what_would_be_done(desk,
     text = page.content.decode()
     assert "期初余额 <small>→ balance</small>" in text
     assert "<td>李雷</td>" in text
-    for figure in ("To create</dt><dd>2<", "Amount</dt><dd>85.00<", "Encoding</dt><dd>UTF-8<"):
+    for figure in (
+        "To create</dt><dd>2<",
+        "Opening balances</dt><dd>85.00<",
+        "Encoding</dt><dd>UTF-8<",
+    ):
         assert figure in text
     assert "Import 2 rows" in text
     assert not Customer.objects.exists()
@@ -86,8 +90,12 @@ def test_a_file_that_is_refused_says_why_and_offers_nothing(desk):
 def test_the_same_file_again_is_recognised(desk, bob):
     for _time in range(2):
         page = upload(desk, "username\ngrace\n")
-        load(desk)
-    assert "This very file was imported on" in page.content.decode()
+        done = load(desk)
+    text = page.content.decode()
+    assert "This very file was imported on" in text
+    assert "No row of this file would change anything." in text
+    assert [button.label for button in page.context["buttons"]] == ["Cancel"]
+    assert "Import another file" in done.content.decode()
     assert Customer.objects.count() == 1
 
 
@@ -138,6 +146,15 @@ def test_the_wish_to_stop_is_seen_while_the_database_is_held_by_the_import(desk,
     job.refresh_from_db()
     assert job.status == ImportJob.Status.CANCELED
     assert not Customer.objects.exists()
+
+
+def test_the_history_says_who_imported_how_much_in_the_language_of_the_page(desk, bob):
+    upload(desk, "username,balance\n" + "".join(f"customer{n},1\n" for n in range(1200)))
+    text = desk.get(
+        "/admin/core/importjob/", headers={"accept-language": "zh-hans"}
+    ).content.decode()
+    for cell in ("已新建", ">1,200<", ">1,200.00<", f">{bob.username}<"):
+        assert cell in text
 
 
 def test_a_large_file_is_left_to_the_consumers(desk, monkeypatch):

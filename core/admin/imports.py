@@ -5,6 +5,7 @@ Everybody who may see imports sees what was done; the rows themselves, and the b
 who uploaded the file, and to super administrators.
 """
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django import forms
@@ -25,7 +26,9 @@ from core.admin.base import Button, staff
 from core.admin.jobs import JobAdmin
 from core.feeds import jobs as feed
 from core.importing import jobs, store
+from core.importing.columns import ALIASES, HOLDS
 from core.importing.jobs import KINDS
+from core.importing.kind import Kind
 from core.importing.preview import preview
 from core.importing.uploads import new_job
 from core.models import ApprovalLimit, ImportJob, User
@@ -84,8 +87,7 @@ class BulkImportAdmin(ImportMixin):
             "title": _("Import"),
             "opts": self.model._meta,
             "form": form,
-            "required": KINDS[self.import_kind].required,
-            "optional": KINDS[self.import_kind].optional,
+            "columns": columns_of(KINDS[self.import_kind]),
             "media": self.media,
             "past": reverse("admin:core_importjob_changelist") + f"?kind__exact={self.import_kind}",
         }
@@ -104,6 +106,17 @@ class BulkImportAdmin(ImportMixin):
         return job
 
 
+def counted(name: str, label: Any) -> Callable[..., str]:
+    """A column of the list with its digits grouped, and its title: that of the field `created`
+    would be in Chinese that of a date."""
+
+    @admin.display(description=label, ordering=name)
+    def shown(_admin: Any, job: ImportJob) -> str:
+        return display.number(getattr(job, name))
+
+    return shown
+
+
 @admin.register(ImportJob)
 class ImportJobAdmin(JobAdmin):
     """Who imported what and when; each job's page works on it."""
@@ -113,9 +126,13 @@ class ImportJobAdmin(JobAdmin):
     panel_template = "desk/import_panel.html"
     object_actions = ("load", "stop")
     list_display = (
-        *("file_name", "kind", "state", "total", "created", "updated", "rejected"),
-        *("shown_amount", "creator", "create_date"),
+        *("file_name", "kind", "state", "rows", "created_rows", "updated_rows"),
+        *("refused_rows", "shown_amount", "creator", "create_date"),
     )
+    rows = counted("total", gettext_lazy("Rows"))
+    created_rows = counted("created", gettext_lazy("Created"))
+    updated_rows = counted("updated", gettext_lazy("Updated"))
+    refused_rows = counted("rejected", gettext_lazy("Refused rows"))
     list_filter = ("kind", "status")
     search_fields = ("file_name",)
     # The page shows its own panel; nothing of a job is typed.
@@ -139,9 +156,8 @@ class ImportJobAdmin(JobAdmin):
         if obj.is_final or not self.has_change_permission(request, obj):
             return []
         found = []
-        good = obj.created + obj.updated + obj.unchanged
-        if obj.status == ImportJob.Status.CHECKED and good:
-            number = {"number": display.number(good)}
+        if obj.status == ImportJob.Status.CHECKED and obj.changes:
+            number = {"number": display.number(obj.changes)}
             label = _("Import %(number)s rows") if not obj.rejected else _("Import the good rows")
             question = _("Import %(number)s rows now?")
             if obj.rejected:
@@ -191,9 +207,12 @@ class ImportJobAdmin(JobAdmin):
         )
 
     def panel_context(self, request: HttpRequest, job: ImportJob) -> dict[str, Any]:
-        owner = is_owner(staff(request), job)
+        user = staff(request)
+        owner = is_owner(user, job)
         is_checked = job.status == ImportJob.Status.CHECKED
         return {
+            "nothing": is_checked and not job.changes,
+            "again": may_import(user, job.kind) and job.is_final and import_page(job.kind),
             "before": ImportJob.objects.imported_before(job) if is_checked else None,
             "preview": preview(job) if is_checked and owner else None,
             "errors": store.first_errors(job, ERRORS_SHOWN) if job.rejected and owner else [],
@@ -218,6 +237,23 @@ def may_import(user: User, kind: int, *, update: bool = False) -> bool:
     model = MODELS[ImportJob.Kind(kind)]
     may_add = user.has_perm(f"core.add_{model}")
     return may_add and (not update or user.has_perm(f"core.change_{model}"))
+
+
+def import_page(kind: int) -> str:
+    return reverse(f"admin:core_{MODELS[ImportJob.Kind(kind)]}_import")
+
+
+def columns_of(kind: type[Kind]) -> list[dict[str, Any]]:
+    """What a file may have, for who is about to make one."""
+    return [
+        {
+            "name": name,
+            "needed": name in kind.required,
+            "holds": HOLDS[name],
+            "titles": [title for title in ALIASES[name] if title != name],
+        }
+        for name in (*kind.required, *kind.optional)
+    ]
 
 
 def limit_of(job: ImportJob) -> str:

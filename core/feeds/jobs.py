@@ -14,6 +14,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from core import display, live
 from core.importing import store
@@ -23,6 +24,7 @@ from core.models.jobs import Job
 
 # As many refused rows are named on a page; beyond that only their number changes.
 REFUSALS_SHOWN = 100
+ENCODINGS = {"utf-8-sig": "UTF-8 (BOM)", "xlsx": "Excel"}
 
 OneJob = TypeVar("OneJob", bound=Job)
 
@@ -126,6 +128,12 @@ class ImportJobs(JobSource[ImportJob]):
         ImportJob.Status.CANCELED: "off",
     }
 
+    amounts: ClassVar[Mapping[int, Any]] = {
+        ImportJob.Kind.CUSTOMERS: gettext_lazy("Opening balances"),
+        ImportJob.Kind.CHARGES: gettext_lazy("Amount"),
+        ImportJob.Kind.ORDERS: gettext_lazy("Price"),
+    }
+
     def stamp(self, job: ImportJob) -> Hashable:
         counts = (getattr(job, name) for name in job.COUNTS)
         return (job.status, job.total, *counts, *store.read_progress(job).values())
@@ -148,8 +156,8 @@ class ImportJobs(JobSource[ImportJob]):
             (_("To update") if is_report else _("Updated"), display.number(job.updated)),
             (_("Left alone"), display.number(job.unchanged)),
             (_("Refused rows"), display.number(job.rejected)),
-            (_("Amount"), display.money(job.amount)),
-            (_("Encoding"), job.encoding.upper() or "–"),
+            (self.amounts[job.kind], display.money(job.amount)),
+            (_("Encoding"), ENCODINGS.get(job.encoding) or job.encoding.upper() or "–"),
         ]
 
 

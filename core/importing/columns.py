@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from core.importing.survey import FileError
 
@@ -32,6 +33,18 @@ ALIASES = {
     "line": ("line", "行"),
     "reason": ("reason", "原因"),
     "password": ("password", "passwd", "pwd", "密码"),
+}
+
+# What a cell of each holds, for people.
+HOLDS = {
+    "username": gettext_lazy("the customer's username"),
+    "mobile": gettext_lazy("digits, with or without a + in front"),
+    "balance": gettext_lazy("the opening balance, such as 1200.50"),
+    "active": gettext_lazy("yes or no"),
+    "memo": gettext_lazy("any text"),
+    "amount": gettext_lazy("the money received, such as 1200.50"),
+    "url": gettext_lazy("the address of the video"),
+    "count": gettext_lazy("the number of plays"),
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.importing import store
-from core.importing.columns import layout_of
+from core.importing.columns import layout_of, plain
 from core.importing.jobs import KINDS
 from core.importing.rows import Row, opened
 from core.importing.survey import FileError
@@ -15,7 +15,8 @@ ROWS = 5
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`columns`: each title as it is written, and the name of the field it fills ("" for none)."""
+    """`columns`: each title as it is written, and the name of the field it fills ("" where it is
+    the title, or where it fills none)."""
 
     columns: Sequence[tuple[str, str]]
     rows: Sequence[Row]
@@ -28,7 +29,8 @@ def preview(job: ImportJob) -> Preview | None:
         with opened(store.path_of(job, store.UPLOAD), job.encoding) as table:
             layout = layout_of(table.header, kind.required, kind.optional)
             names = {place: name for name, place in layout.places.items()}
-            columns = [(title, names.get(place, "")) for place, title in enumerate(table.header)]
+            fields = [(title, names.get(place, "")) for place, title in enumerate(table.header)]
+            columns = [(title, "" if plain(title) == name else name) for title, name in fields]
             first = next(table.blocks(size=ROWS), None)
             return Preview(columns, first.rows if first else [])
     except (FileError, OSError):

@@ -86,6 +86,10 @@ class ImportJob(Job):
     def __str__(self) -> str:
         return self.file_name
 
+    @property
+    def changes(self) -> int:
+        return self.created + self.updated
+
     def start_import(self, *, partial: bool) -> bool:
         """A person said yes to the check's report; False where somebody did before."""
         waiting = ImportJob.objects.filter(pk=self.pk, status=self.Status.CHECKED)
