@@ -8,6 +8,7 @@ import logging
 import multiprocessing
 import random
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections
@@ -24,10 +25,13 @@ logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 15
 JITTER_SECONDS = 3
+# The queue has run low when so much of it is free.
+LOW = 0.9
 
 
 class SweepingScheduler(Scheduler):
-    """The scheduler's loop runs once a second; every so often it sweeps as well."""
+    """The scheduler's loop runs once a second; every so often it sweeps as well. Where more orders
+    were due than the queue should hold, it wakes the next ones as soon as the queue runs low."""
 
     def initialize(self) -> None:
         super().initialize()
@@ -35,6 +39,7 @@ class SweepingScheduler(Scheduler):
         self._consumer = this_consumer(parent.pid if parent else None)
         # At start all that is due is woken at once: the queue may have been lost meanwhile.
         self._next_sweep, self._grace = time.monotonic(), 0.0
+        self._more_are_due = False
 
     def loop(self, now: float | None = None) -> None:
         if is_orphan():
@@ -45,7 +50,9 @@ class SweepingScheduler(Scheduler):
             self._next_sweep = (
                 time.monotonic() + SWEEP_SECONDS + random.uniform(0, JITTER_SECONDS)  # noqa: S311
             )
-            self._sweep()
+            self._with_database(self._sweep)
+        elif self._more_are_due and tasks.room() > LOW * tasks.SWEEP_LIMIT:
+            self._with_database(self._wake_overdue)
 
     def shutdown(self) -> None:
         super().shutdown()
@@ -53,15 +60,26 @@ class SweepingScheduler(Scheduler):
             Heartbeat.objects.filter(consumer=self._consumer).delete()
 
     def _sweep(self) -> None:
+        queue_is_up = tasks.queue_depth() is not None
+        Heartbeat.objects.beat(self._consumer, queue_is_up=queue_is_up)
+        tasks.sweep_sites()
+        self._wake_overdue()
+        if found := desk_tasks.sweep_jobs():
+            logger.info("the sweep woke %d jobs", found)
+        self._grace = tasks.GRACE
+
+    def _wake_overdue(self) -> None:
+        room = tasks.room()
+        found = tasks.wake_overdue(self._grace)
+        self._more_are_due = 0 < room <= found
+        if found:
+            logger.info("the sweep woke %d orders", found)
+
+    @staticmethod
+    def _with_database(work: Callable[[], None]) -> None:
         close_old_connections()
         try:
-            queue_is_up = tasks.queue_depth() is not None
-            Heartbeat.objects.beat(self._consumer, queue_is_up=queue_is_up)
-            if found := tasks.sweep(self._grace):
-                logger.info("the sweep woke %d orders", found)
-            if found := desk_tasks.sweep_jobs():
-                logger.info("the sweep woke %d jobs", found)
-            self._grace = tasks.GRACE
+            work()
         except (DatabaseError, InterfaceError):
             logger.exception("the sweep failed; it is tried again")
         finally:

@@ -68,8 +68,19 @@ def wake_some_on_commit(order_ids: Sequence[int]) -> None:
 
 def sweep(grace: float = GRACE) -> int:
     """Wake every order that is due and leased to nobody, and check sites that orders wait for."""
+    sweep_sites()
+    return wake_overdue(grace)
+
+
+def sweep_sites() -> None:
+    """Let orders go on whose site has its token again, and end those that waited too long."""
     for order_id in held.resume_sites() + held.end_late_orders():
         wake(order_id)
+
+
+def wake_overdue(grace: float) -> int:
+    """Wake orders that have been due for longer than `grace`, the oldest first, as far as there is
+    room in the queue; how many."""
     woken = 0
     for order_id in Order.objects.overdue(grace)[: room()]:
         if not wake(order_id):

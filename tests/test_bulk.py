@@ -9,7 +9,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 
-from core.admin import paging
+from core.admin import search
 from core.auditing import differences
 from core.bulk import jobs, selection
 from core.models import BulkJob, ChargeRecord, Customer, LedgerEntry, Order, Status, User
@@ -74,7 +74,7 @@ def test_selected_orders_are_canceled_after_a_yes_that_names_number_and_sum(desk
 
 
 def test_all_that_was_found_is_more_than_a_page_and_than_a_count(desk, site, monkeypatch):
-    monkeypatch.setattr(paging, "CAP", 150)
+    monkeypatch.setattr(search, "HITS", 150)
     Customer.objects.bulk_create(
         Customer(username=f"c{row:03d}", mobile="1380" if row < 240 else "") for row in range(250)
     )

@@ -11,8 +11,10 @@ import pytest
 from django.db import connections
 from django.db.models.functions import Now
 from django.utils import timezone
+from huey.contrib.djhuey import HUEY
 
 from booster import tasks
+from booster.consumer import SweepingScheduler
 from core import ordering
 from core.auditing import differences
 from core.bulk import jobs, selection
@@ -250,3 +252,22 @@ def test_of_many_approved_orders_as_many_are_woken_as_the_queue_should_hold(offi
     jobs.run(a_job(Action.APPROVE, orders, User.objects.get()).pk)
     assert Order.objects.filter(status=Status.PENDING).count() == 12
     assert tasks.queue_depth() == 5
+
+
+def test_the_next_orders_are_woken_as_soon_as_the_queue_runs_low(office, monkeypatch):
+    monkeypatch.setattr(tasks, "SWEEP_LIMIT", 5)
+    owner, site = an_owner("erin"), a_site("harbour")
+    for number in range(8):
+        an_order_of(owner, site, str(number))
+    Order.objects.update(due=timezone.now() - HOUR)
+    scheduler = SweepingScheduler(HUEY, threading.Event(), 0, False)
+    scheduler.initialize()
+    scheduler.loop()
+    assert tasks.queue_depth() == 5
+    HUEY.dequeue()
+    scheduler.loop()
+    assert tasks.queue_depth() == 4
+    HUEY.flush()
+    Order.objects.filter(pk__in=Order.objects.order_by("due", "pk")[:5]).update(due=Now() + HOUR)
+    scheduler.loop()
+    assert tasks.queue_depth() == 3

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from itertools import islice
 from typing import Any, ClassVar
 
 from django.db import connection
@@ -172,9 +171,9 @@ class OrderRows(Kind):
             creator=creator,
         )
         write_balances({order.account.pk: order.account for order in orders}.values())
-        due = (pk for pk, status in zip(ids, statuses, strict=True) if status == Status.PENDING)
-        for order_id in islice(due, tasks.SWEEP_LIMIT):
-            tasks.wake_on_commit(order_id)
+        tasks.wake_some_on_commit(
+            [pk for pk, status in zip(ids, statuses, strict=True) if status == Status.PENDING]
+        )
 
     def _status(self, price: Decimal) -> Status:
         awaits = self.limit is not None and price > self.limit
