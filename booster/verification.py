@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from booster import sites
 from booster.address import Origin, Target, resolve
@@ -80,7 +79,7 @@ def resume_held_orders(site: Site, by: User | None = None) -> list[int]:
     """Let the orders go on that waited for this site's token; their ids, for the wake-up."""
     resumed = []
     for order in Order.objects.filter(site=site, status=Status.PAUSED, held_by_site=True):
-        order.resume(by, _("The site proved its token again."))
+        order.resume(by, "The site proved its token again.")
         resumed.append(order.pk)
     return resumed
 

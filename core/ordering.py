@@ -36,6 +36,7 @@ from core.models import (
     breaker_of,
     statements,
 )
+from core.reasons import said
 
 # A site proved this lately is not asked again while somebody types.
 FRESH = timedelta(seconds=30)
@@ -115,11 +116,15 @@ class Quote:
             verification.confirm(self.site, FRESH)
             self.views = verification.views_of(self.site, self.video_id)
         except OwnershipError as error:
-            self.errors["url"] = _("The site is not verified: %(reason)s") % {"reason": error}
+            self.errors["url"] = _("The site is not verified: %(reason)s") % {
+                "reason": said(str(error))
+            }
         except TemporaryError as error:
-            self.errors["url"] = _("The site cannot be reached now: %(reason)s") % {"reason": error}
+            self.errors["url"] = _("The site cannot be reached now: %(reason)s") % {
+                "reason": said(str(error))
+            }
         except PermanentError as error:
-            self.errors["url"] = str(error)
+            self.errors["url"] = said(str(error))
         else:
             if self.count:
                 self.seconds = self.count / self.site.max_rate
@@ -240,7 +245,7 @@ def try_site(site: Site, url: str) -> Trial:
         verification.confirm(site)
         target = verification.target_of(site)
     except SiteError as error:
-        raise OrderError(str(error)) from None
+        raise OrderError(said(str(error))) from None
     if Order.objects.open_on(site, video_id).exists():
         raise VideoBusyError(_("Another order already runs on this video."))
     return try_once(target, adapter, path, f"trial-{site.pk}-{timezone.now():%Y%m%d%H%M%S%f}")

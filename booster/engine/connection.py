@@ -240,6 +240,9 @@ class Connection(asyncio.BufferedProtocol):
                 self._whole(keep=False)
 
     def connection_lost(self, error: Exception | None) -> None:
-        broken = "broke" if error else "closed"
-        self._break_off(f"the site {broken} the connection before it had answered")
+        self._break_off(
+            "the site broke the connection before it had answered"
+            if error
+            else "the site closed the connection before it had answered"
+        )
         self.parser = None  # it holds this object's methods: no cycle for the collector

@@ -8,18 +8,19 @@ from core import display
 from core.admin.base import ViewOnlyAdmin, row_url
 from core.admin.search import Exact, IndexedSearch
 from core.models import CounterReading, OrderEvent
+from core.reasons import said
 
 
 @admin.register(OrderEvent)
 class OrderEventAdmin(IndexedSearch, ViewOnlyAdmin):
-    list_display = ("create_date", "order_link", "change", "creator", "reason")
+    list_display = ("create_date", "order_link", "change", "creator", "shown_reason")
     list_select_related = ("order", "creator")
     search_fields = ("order__oid",)
     search_help_text = gettext_lazy("Order number")
     finders = (Exact("order__oid"),)
     sortable_by = ()
     ordering = ("-id",)
-    fields = ("order_link", "create_date", "change", "creator", "reason")
+    fields = ("order_link", "create_date", "change", "creator", "shown_reason")
 
     @admin.display(description=gettext_lazy("order"))
     def order_link(self, event: OrderEvent) -> SafeString:
@@ -28,6 +29,10 @@ class OrderEventAdmin(IndexedSearch, ViewOnlyAdmin):
     @admin.display(description=gettext_lazy("status"))
     def change(self, event: OrderEvent) -> SafeString:
         return display.step(event)
+
+    @admin.display(description=gettext_lazy("why"))
+    def shown_reason(self, event: OrderEvent) -> str:
+        return said(event.reason)
 
 
 @admin.register(CounterReading)

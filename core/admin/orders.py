@@ -27,6 +27,7 @@ from core.admin.search import Beginning, Exact, IndexedSearch, PartOfAddress
 from core.exporting import resources
 from core.models import BulkJob, ImportJob, Order, Status
 from core.ordering import Quote
+from core.reasons import said
 
 
 class AttentionFilter(admin.SimpleListFilter):
@@ -160,7 +161,7 @@ class OrderAdmin(
     def seen(self, request: HttpRequest, order: Order) -> tuple[str, int]:
         remark = order.attention
         order.mark_seen()
-        return _("Marked as seen: %(remark)s") % {"remark": remark}, messages.SUCCESS
+        return _("Marked as seen: %(remark)s") % {"remark": said(remark)}, messages.SUCCESS
 
     def cancel(self, request: HttpRequest, order: Order) -> tuple[str, int]:
         ordering.cancel(order, staff(request), request.POST.get("reason", "").strip())

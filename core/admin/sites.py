@@ -31,6 +31,7 @@ from core.admin.recipes import RECIPE_FIELDS, RecipeForm
 from core.exporting.downloads import csv_answer
 from core.exporting.lists import register_of
 from core.models import OrderError, Site, SiteCheck
+from core.reasons import said
 
 CHECKS_SHOWN = 10
 # A page of a site may be long; what is wrong with it shows at its beginning.
@@ -61,7 +62,7 @@ class SiteForm(RecipeForm):
             origin = Origin.parse(self.cleaned_data["origin"].strip())
             resolve(origin, allowed=settings.PRIVATE_SITES)
         except AddressRefused as error:
-            raise forms.ValidationError(str(error)) from None
+            raise forms.ValidationError(said(str(error))) from None
         except TemporaryError:
             pass  # no name server answers now: the check that follows will say so
         return str(origin)
@@ -151,7 +152,7 @@ class SiteAdmin(DeskAdmin):
             text = _("The site stays verified, but could not be asked now: %(reason)s")
         else:
             text = _("The site is not verified: %(reason)s")
-        return text % {"reason": reason}, messages.WARNING
+        return text % {"reason": said(reason)}, messages.WARNING
 
     def try_button(self, site: Site) -> Button:
         look = {
@@ -234,17 +235,21 @@ class SiteAdmin(DeskAdmin):
 
 @admin.register(SiteCheck)
 class SiteCheckAdmin(ViewOnlyAdmin):
-    list_display = ("create_date", "site", "shown_outcome", "method", "reason", "creator")
+    list_display = ("create_date", "site", "shown_outcome", "method", "shown_reason", "creator")
     list_select_related = ("site", "creator")
     list_filter = ("outcome", "site")
     # Every run of an order looks: there are as many as orders.
     sortable_by = ("create_date",)
     date_hierarchy = "create_date"
-    fields = ("site", "create_date", "outcome", "method", "reason", "creator")
+    fields = ("site", "create_date", "outcome", "method", "shown_reason", "creator")
 
     @admin.display(description=gettext_lazy("outcome"))
     def shown_outcome(self, check: SiteCheck) -> SafeString:
         return outcome_tag(check)
+
+    @admin.display(description=gettext_lazy("reason"))
+    def shown_reason(self, check: SiteCheck) -> str:
+        return said(check.reason)
 
 
 def ownership_of(site: Site) -> dict[str, Any]:

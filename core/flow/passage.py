@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from core.display import TONES
 from core.flow import sketch
 from core.models import FLOW, Order, OrderEvent, Status
+from core.reasons import said
 
 # Whom a page is for. Customers read of "the desk", never of staff, nor the reasons they wrote.
 DESK, CUSTOMER = "desk", "customer"
@@ -75,7 +76,7 @@ def passed(order: Order, audience: str) -> list[Passed]:
             Status(event.to_status),
             _who(event, audience, own_login),
             event.create_date,
-            event.reason if audience == DESK else "",
+            said(event.reason) if audience == DESK else "",
         )
         for number, event in enumerate(order.events.all(), 1)
     ]

@@ -38,6 +38,7 @@ from core.models import (
     Status,
 )
 from core.ordering import FRESH, balance_error
+from core.reasons import said
 
 # Addresses, and quantities, of one file that are remembered: each is asked for twice or more.
 ADDRESSES = 20_000
@@ -227,7 +228,7 @@ class OrderRows(Kind):
                 return Video(error=_("%(origin)s is not one of our sites.") % {"origin": origin})
             return Video(site.pk, self.adapter_of(origin).video_id(path))
         except PermanentError as error:
-            return Video(error=str(error))
+            return Video(error=said(str(error)))
 
     def _site_error(self, site_id: int) -> str:
         """Why nothing may be sold on this site; asks it once a file, and only while no rows are
@@ -244,11 +245,11 @@ class OrderRows(Kind):
             elif not site.verified:
                 raise OwnershipError(_("The site is not verified."))
         except OwnershipError as error:
-            return _("The site is not verified: %(reason)s") % {"reason": error}
+            return _("The site is not verified: %(reason)s") % {"reason": said(str(error))}
         except TemporaryError as error:
-            return _("The site cannot be reached now: %(reason)s") % {"reason": error}
+            return _("The site cannot be reached now: %(reason)s") % {"reason": said(str(error))}
         except PermanentError as error:
-            return str(error)
+            return said(str(error))
         return ""
 
 

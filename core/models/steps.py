@@ -80,7 +80,7 @@ def cancel(order: "Order", why: str = "") -> Step | None:
             return None
         asked = {"cancel_requested": True, "due": Now()}
         here = (Status.RUNNING, Status.RUNNING)
-        return Step(here, asked, why or _("cancel requested"), expected={"cancel_requested": False})
+        return Step(here, asked, why or "cancel requested", expected={"cancel_requested": False})
     if order.is_final:
         raise TransitionError(ended(order))
     # Nobody has sent a play since it was read.
