@@ -89,9 +89,9 @@ def test_top_ups_of_nobody_and_of_nothing_are_refused(erin, frank):
     job = checked(CHARGES, "username,amount\nerin,0.00\nfrank,1\nnobody,1\nerin,100000000\n")
     assert reasons(job) == [
         "2 amount: Less than 0.01.",
-        "5 amount: Larger than 99,999,999.99.",
         "3 username: This customer is switched off.",
         "4 username: There is no customer with this username.",
+        "5 amount: Larger than 99,999,999.99.",
     ]
     assert balance(erin) == 20
 
