@@ -36,6 +36,7 @@ ASKED = {
     "customer": (
         *("", "p={last}", "active__exact=0", "create_date__year={year}"),
         *("o={by_username}", "o=-{by_mobile}", "q=ann", "q=13", "q=ann&active__exact=0"),
+        *("o={by_shown_balance}", "o=-{by_shown_balance}"),
     ),
     "ledgerentry": (
         *("", "p={last}", "kind__exact=1", "kind__exact=4", MONTH, MONTH + "&kind__exact=3"),
@@ -49,7 +50,7 @@ ASKED = {
     ),
     "chargerecord": (
         *("", "p={last}", "o={by_id}", "o=-{by_create_date}", MONTH, "q=ann", "q=nobody"),
-        *("customer__id__exact={customer}", "q=ann&" + MONTH),
+        *("customer__id__exact={customer}", "q=ann&" + MONTH, "o={by_shown_amount}"),
     ),
     "orderevent": ("", "p={last}", "q={oid}", "q=nobody"),
     "counterreading": ("", "q={oid}"),
@@ -151,6 +152,15 @@ def test_a_page_is_sorted_by_an_index_where_rows_are_many(large):
         plan = page_of(queries).plan()
         assert "B-TREE" not in plan
         assert "Sort" not in plan
+
+
+def test_customers_are_sorted_by_balance_and_top_ups_by_amount_by_an_index(large):
+    for model, column in (("customer", "shown_balance"), ("chargerecord", "shown_amount")):
+        for sign in ("", "-"):
+            query = filled(large, model, f"o={sign}{{by_{column}}}")
+            plan = page_of(list_of(large, model, query)[1]).plan()
+            assert "B-TREE" not in plan
+            assert "Sort" not in plan
 
 
 def page_of(asked: list[Asked]) -> Asked:

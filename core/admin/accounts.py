@@ -142,8 +142,7 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
     search_fields = ("username", "mobile")
     search_help_text = gettext_lazy("Start of a username or of a mobile number")
     finders = (Beginning("username"), Beginning("mobile"))
-    # No index of balances: each order would have to move its customer in it.
-    sortable_by = ("username", "mobile", "create_date")
+    sortable_by = ("username", "mobile", "shown_balance", "create_date")
     autocomplete_ordering = ("username",)
     date_hierarchy = "create_date"
     autocomplete_fields = ("user",)

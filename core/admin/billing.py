@@ -70,7 +70,7 @@ class ChargeRecordAdmin(IndexedSearch, BulkImportAdmin, BookAdmin):
     search_fields = ("customer__username",)
     search_help_text = _("Start of a username")
     finders = (Beginning("customer__username"),)
-    sortable_by = ("id", "create_date")
+    sortable_by = ("id", "shown_amount", "create_date")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:

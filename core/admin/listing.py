@@ -53,8 +53,12 @@ class DeskChangeList(ChangeList):
         dated: list[Any] = list(self.model_admin.ordering or ())
         if dated[:1] != ["-create_date"]:
             # Newest first either way; of a year, only the dates have an index.
-            newest = ordering in (["-id"], ["-pk"]) and self.is_dated()
-            return ["-create_date", "-pk"] if newest else ordering
+            if ordering in (["-id"], ["-pk"]) and self.is_dated():
+                return ["-create_date", "-pk"]
+            if ordering[-1] == "-pk" and not ordering[0].startswith("-"):
+                # Django's last word is "-pk", also behind what rises: no index is so.
+                ordering[-1] = "pk"
+            return ordering
         if ordering == dated:
             return ["-pk"] if self.is_of_a_customer() else dated
         chosen = ordering[: -len(dated)] if ordering[-len(dated) :] == dated else ordering

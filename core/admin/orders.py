@@ -69,7 +69,8 @@ class OrderAdmin(
     search_fields = ("oid", "customer__username", "url")
     search_help_text = gettext_lazy("Order number, start of a username, or part of an address")
     finders = (Exact("oid"), Beginning("customer__username"), PartOfAddress())
-    # Those that an index answers, whatever is filtered besides.
+    # Those that an index answers, whatever is filtered besides. More plays never cost less: by
+    # price they are sorted by plays, too.
     ordering = ("-create_date", "-id")
     sortable_by = ("create_date", "state", "shown_price")
     date_hierarchy = "create_date"

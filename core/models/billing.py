@@ -228,6 +228,7 @@ class ChargeRecord(AppendOnlyModel):
         verbose_name = _("top-up")
         verbose_name_plural = _("top-ups")
         ordering = ("-id",)
+        indexes = [models.Index(fields=["amount", "id"], name="charge_amount")]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="charge_amount_positive"),
             # With a condition it is an index: without one SQLite makes the table anew, and the
