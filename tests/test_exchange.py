@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from core.exporting import lists, resources, workbooks
 from core.exporting.downloads import streamed
-from core.models import ChargeRecord, Customer, Order, Site, Status
+from core.models import ChargeRecord, Customer, ImportJob, Order, Site, Status
 from core.ordering import adjust
 from tests.base import all_columns, client_of, placed, sent_export
 
@@ -78,6 +78,28 @@ def test_what_went_out_comes_in_again_as_it_was(desk, file_format):
     assert (grace.mobile, grace.memo, grace.active) == ("+861380000", "=1+1", True)
 
 
+@pytest.mark.parametrize("file_format", [CSV, XLSX])
+def test_an_export_can_be_changed_and_come_back_whole(desk, erin, file_format):
+    Customer.objects.create(username="grace")
+    answer = sent_export(desk, "customer", file_format)
+    if file_format == CSV:
+        data = answer.getvalue().replace(b"grace,", b"grace,138000")
+    else:
+        book = openpyxl.load_workbook(io.BytesIO(answer.getvalue()))
+        (row,) = (row for row in book.active.iter_rows(min_row=2) if row[0].value == "grace")
+        row[1].value = "138000"
+        changed = io.BytesIO()
+        book.save(changed)
+        data = changed.getvalue()
+    file = SimpleUploadedFile("customers", data)
+    page = desk.post(IMPORT, {"file": file, "update": "on"}, follow=True)
+    assert "create_date <small>(left out)</small>" in page.content.decode()
+    desk.post(page.request["PATH_INFO"].replace("change", "load"))
+    job = ImportJob.objects.get()
+    assert (job.created, job.updated, job.unchanged, job.rejected) == (0, 1, 1, 0)
+    assert Customer.objects.get(username="grace").mobile == "138000"
+
+
 @pytest.mark.parametrize(
     "resource", ["CustomerExport", "OrderExport", "ChargeExport", "LedgerExport"]
 )
@@ -126,7 +148,9 @@ def test_an_export_carries_the_lists_filters(desk, erin, frank, model):
     page = desk.get(f"/admin/core/{model}/?q=erin").content.decode()
     link = re.search(r'href="([^"]*export/[^"]*)"', page)[1]
     assert "q=erin" in link
-    answer = desk.post(link, all_columns(desk.get(link)))
+    form = desk.get(link)
+    assert form.context["form"]["format"].initial == "0"
+    answer = desk.post(link, all_columns(form))
     assert b"frank" not in answer.getvalue()
 
 

@@ -12,6 +12,9 @@ from django.utils.translation import gettext_lazy
 
 from core.importing.survey import FileError
 
+# What our own export says beside; an import leaves it out, so that an export can be changed and
+# come back.
+EXPORTED = ("creator", "create date")
 # Ours, in the files of refused rows: what comes back mended may still carry them.
 REMARKS = ("line", "reason")
 
@@ -88,6 +91,8 @@ def layout_of(header: Sequence[str], required: Sequence[str], optional: Sequence
         name = known.get(plain(title), "")
         if name == "password":
             raise FileError(password_reason())
+        if plain(title) in EXPORTED:
+            continue
         if name not in taken:
             unknown.append(title.strip()[:40] or _("(no name, number %(n)s)") % {"n": place + 1})
         elif name in places:
@@ -121,6 +126,6 @@ def plain(title: str) -> str:
 
 def password_reason() -> str:
     return _(
-        "A file may not hold passwords: remove the column. Customers who use the portal get a "
-        "login of their own, set at the customer."
+        "A file may not hold passwords: remove the column. Customers choose their own by a "
+        "portal link; the button is on the customer's page."
     )

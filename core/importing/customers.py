@@ -33,6 +33,7 @@ class Known:
     mobile: str
     active: bool
     memo: str
+    balance: Decimal
 
 
 class CustomerRows(Kind):
@@ -92,7 +93,7 @@ class CustomerRows(Kind):
                 continue
             before = (customer.mobile, customer.active, customer.memo)
             after = self._after(batch, place, customer)
-            errors = self._money_errors(batch, place, openings.get(customer.pk))
+            errors = self._money_errors(batch, place, customer, openings.get(customer.pk))
             if before != after and not self.job.update:
                 errors.append(self._exists(batch, place, before, after))
             if errors:
@@ -120,12 +121,15 @@ class CustomerRows(Kind):
         active = values["active"][place] if "active" in values else None
         return mobile, customer.active if active is None else active, memo
 
-    def _money_errors(self, batch: Batch, place: int, opening: Decimal | None) -> list[RowError]:
-        """The file may repeat the opening balance that it gave; it gives no other."""
+    def _money_errors(
+        self, batch: Batch, place: int, customer: Known, opening: Decimal | None
+    ) -> list[RowError]:
+        """The file may repeat the opening balance that it gave, or the balance that an export said;
+        it gives no other."""
         if "balance" not in batch.values:
             return []
         text = batch.values["balance"][place]
-        if not Decimal(text) or Decimal(text) == opening:
+        if not Decimal(text) or Decimal(text) in (opening, customer.balance):
             return []
         if opening is None:
             reason = _("This customer is there already: money comes by a top-up.")
@@ -185,9 +189,8 @@ def reference_of(customer_id: int) -> str:
 def known_customers(names: Any) -> dict[str, Known]:
     """One query for all names of a block."""
     rows = Customer.objects.filter(tables.Among(F("username"), names)).order_by()
-    return {
-        row[0]: Known(*row[1:]) for row in rows.values_list("username", "pk", *PLAIN).iterator()
-    }
+    found = rows.values_list("username", "pk", *PLAIN, "balance")
+    return {row[0]: Known(*row[1:]) for row in found.iterator()}
 
 
 def opening_balances(known: Mapping[str, Known]) -> dict[int, Decimal]:

@@ -15,10 +15,10 @@ ROWS = 5
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`columns`: each title as it is written, and the name of the field it fills ("" where it is
-    the title, or where it fills none)."""
+    """`columns`: each title as it is written, and the name of the field it fills: "" where that is
+    the title, or a remark of ours; None where the column is left out."""
 
-    columns: Sequence[tuple[str, str]]
+    columns: Sequence[tuple[str, str | None]]
     rows: Sequence[Row]
 
 
@@ -29,7 +29,8 @@ def preview(job: ImportJob) -> Preview | None:
         with opened(store.path_of(job, store.UPLOAD), job.encoding) as table:
             layout = layout_of(table.header, kind.required, kind.optional)
             names = {place: name for name, place in layout.places.items()}
-            fields = [(title, names.get(place, "")) for place, title in enumerate(table.header)]
+            names |= dict.fromkeys(layout.remarks, "")
+            fields = [(title, names.get(place)) for place, title in enumerate(table.header)]
             columns = [(title, "" if plain(title) == name else name) for title, name in fields]
             first = next(table.blocks(size=ROWS), None)
             return Preview(columns, first.rows if first else [])
