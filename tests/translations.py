@@ -69,6 +69,8 @@ def _messages_of(path: Path) -> Iterator[Message]:
         yield from _in_python(ast.parse(path.read_text("utf-8")))
     elif path.suffix in (".html", ".txt") and "templates" in path.parts:
         source = templatize(path.read_text("utf-8"))
+        if "pgettext(" in source:
+            raise ValueError(f"{path}: texts with a context are not in the catalogues")
         for name, arguments in IN_TEMPLATE.findall(source):
             yield from _in_python(ast.parse(f"{name}({arguments})"))
 
