@@ -50,9 +50,9 @@ def database_clock() -> None:
     """Compare leases with this host's own clock."""
     from django.utils import timezone
 
-    from core.models import orders, statements
+    from core.models import order_queries, statements
 
-    orders.Now = timezone.now  # type: ignore[assignment, misc]
+    order_queries.Now = timezone.now  # type: ignore[assignment, misc]
     # A statement that is built once would keep the time at which it was.
     statements.first = lambda rows, **values: rows(**values).first()  # type: ignore[assignment]
 
