@@ -53,7 +53,7 @@ def erin(db) -> Customer:
 
 @pytest.fixture
 def order(erin, harbour) -> Order:
-    return placed(erin, harbour, None)
+    return placed(erin, harbour)
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_a_login_of_staff_that_is_the_customers_own_is_on_the_customers_side(ord
 
 def test_a_declined_orders_reason_is_said_to_the_customer(erin, harbour, bob, alice):
     limit("Administrators", "1")
-    order = placed(erin, harbour, bob)
+    order = placed(erin, harbour, creator=bob)
     decline(order, alice, "Not this video.")
     (line,) = threads_of([order.pk])[order.pk].seen_from(Side.CUSTOMER)["thread"]
     assert (line.message.text, line.who) == ("Not this video.", "Booster Office")
@@ -225,7 +225,7 @@ def test_the_list_of_orders_shows_what_is_new_at_no_further_query(talk, order, e
         page = desk.get("/admin/core/order/").content.decode()
     assert f'href="{page_of(order)}#conversation"' in page
     assert "2 new" in page
-    Message.objects.say(placed(erin, harbour, None, "dusk"), erin.user, QUESTION)
+    Message.objects.say(placed(erin, harbour, "dusk"), erin.user, QUESTION)
     with CaptureQueriesContext(connection) as two:
         assert "1 new" in desk.get("/admin/core/order/").content.decode()
     assert len(one) == len(two)
@@ -240,7 +240,7 @@ def test_a_conversation_waits_until_the_desk_answers_or_says_that_it_needs_no_an
         page = desk.get("/admin/core/conversation/")
         return [talk.pk for talk in page.context["cl"].result_list]
 
-    silent = placed(erin, order.site, None, "dusk")
+    silent = placed(erin, order.site, "dusk")
     reply = desk.post(f"/admin/core/order/{silent.pk}/message/", {"no_answer": "1"})
     assert reply.status_code == 302
     assert waiting() == [order.pk]
@@ -315,7 +315,7 @@ def test_posting_at_once_counts_each_message_and_keeps_to_the_limit(office, sett
     settings.MESSAGES_PER_MINUTE = 4
     bob, erin = new_staff("bob", "Administrators"), customer_with_login("erin")
     harbour = Site.objects.create(name="Harbour", origin="https://videos.example.com")
-    order = placed(erin, harbour, None)
+    order = placed(erin, harbour)
     refused: list[str] = []
     gate = threading.Barrier(12)
 
@@ -354,7 +354,7 @@ def test_posting_at_once_counts_each_message_and_keeps_to_the_limit(office, sett
 def test_a_database_client_cannot_rewrite_what_was_said(office):
     erin = customer_with_login("erin")
     harbour = Site.objects.create(name="Harbour", origin="https://videos.example.com")
-    Message.objects.say(placed(erin, harbour, None), erin.user, QUESTION)
+    Message.objects.say(placed(erin, harbour), erin.user, QUESTION)
     with connection.cursor() as cursor:
         for command in ("UPDATE core_message SET text = 'x'", "DELETE FROM core_message"):
             with pytest.raises(DatabaseError, match="never changed or deleted"):
@@ -396,7 +396,7 @@ def test_what_turns_or_hides_text_is_taken_out_and_lines_stay(order, bob):
 
 def test_an_approver_without_the_right_to_answer_still_gives_the_reason(erin, harbour, bob, dave):
     limit("Administrators", "1")
-    order = placed(erin, harbour, bob)
+    order = placed(erin, harbour, creator=bob)
     names = ("view_order", "approve_order")
     dave.user_permissions.set(Permission.objects.filter(codename__in=names))
     client_of(dave).post(f"/admin/core/order/{order.pk}/decline/", {"reason": "Not now."})
