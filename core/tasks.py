@@ -8,7 +8,7 @@ from huey import crontab
 from huey.contrib.djhuey import db_periodic_task, db_task
 
 from booster import tasks as delivery_tasks
-from core import addresses
+from core import address_search
 from core.bulk import jobs as bulk_jobs
 from core.bulk import selection
 from core.dashboard import playrate, rollups
@@ -56,7 +56,7 @@ def sweep_jobs() -> int:
             woken += 1
     store.remove_old()
     selection.forget_old()
-    addresses.catch_up()
+    address_search.catch_up()
     return woken
 
 

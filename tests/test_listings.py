@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import translation
 
-from core import addresses
+from core import address_search
 from core.admin import dates, drawing, paging, plans, search
 from core.admin.listing import DeskChangeList
 from core.auditing import differences
@@ -303,10 +303,10 @@ def test_new_orders_are_found_before_and_after_sqlite_has_taken_them_into_its_in
                 "INSERT INTO core_order_address(core_order_address) VALUES('delete-all')"
             )
     assert order.pk in ids(list_of(large, "order", f"q={part}")[0])
-    monkeypatch.setattr(addresses, "BATCH", 2_000)
-    taken = addresses.catch_up()
+    monkeypatch.setattr(address_search, "BATCH", 2_000)
+    taken = address_search.catch_up()
     assert taken == (ORDERS if connection.vendor == "sqlite" else 0)
-    assert addresses.catch_up() == 0
+    assert address_search.catch_up() == 0
     assert order.pk in ids(list_of(large, "order", f"q={part}")[0])
 
 

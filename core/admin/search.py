@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from core import addresses
+from core import address_search
 
 # A page shows the newest hits; whoever has more than these has to say more.
 HITS = 1_000
@@ -109,10 +109,10 @@ class PartOfAddress:
     exact: ClassVar[bool] = False
 
     def rows(self, model: Any, term: str, capped: bool) -> Q | None:
-        return addresses.containing(term, CANDIDATES if capped else None)
+        return address_search.containing(term, CANDIDATES if capped else None)
 
     def is_capped(self, model: Any, term: str) -> bool:
-        return addresses.are_cut(term, CANDIDATES)
+        return address_search.are_cut(term, CANDIDATES)
 
     def plain(self, term: str) -> Q:
         return Q(url__icontains=term)

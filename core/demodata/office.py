@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db.models import Max, Model
 
-from core import addresses, money
+from core import address_search, money
 from core.demodata.baretables import bare
 from core.importing import tables
 from core.models import (
@@ -97,7 +97,7 @@ class DemoOffice:
             self.flush()
             progress(self.orders % BLOCK)
             self.add_customers()
-        addresses.catch_up(batches=None)
+        address_search.catch_up(batches=None)
 
     # --- one order and the money it moves
 
