@@ -98,13 +98,15 @@ class DeskChangeList(ChangeList):
     @property
     def found_text(self) -> str:
         """How many rows were found, as far as they were counted."""
-        words = {"number": number_format(self.result_count, force_grouping=True)}
-        if self.search_is_capped or self.paginator.is_capped:
-            return _("more than %(number)s results") % words
+        number = self.result_count
         if self.paginator.is_estimated:
-            return _("about %(number)s results") % words
-        found = ngettext("%(number)s result", "%(number)s results", self.result_count)
-        return found % words
+            text = _("about %(number)s results")
+            number = round(number, 3 - len(str(number)))
+        elif self.search_is_capped or self.paginator.is_capped:
+            text = _("more than %(number)s results")
+        else:
+            text = ngettext("%(number)s result", "%(number)s results", number)
+        return text % {"number": number_format(number, force_grouping=True)}
 
     def searched(self) -> tuple[QuerySet[Any], int]:
         """The newest rows that are meant, and how many these are."""
