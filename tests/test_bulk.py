@@ -3,11 +3,13 @@ is refused, and a row that cannot be changed stops no other."""
 
 import re
 import signal
+import threading
 from decimal import Decimal
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
+from django.db import connections
 
 from core.admin import search
 from core.auditing import differences
@@ -186,6 +188,31 @@ def test_selected_rows_are_exported(desk, erin, frank):
     assert desk.get(page.url).status_code == 200
     page = desk.post(CUSTOMERS + "?q=a", {**data, "select_across": 1})
     assert page.url == "/admin/core/customer/export/?q=a"
+
+
+def test_rows_are_chosen_while_others_write(office, monkeypatch):
+    monkeypatch.setattr(selection, "BLOCK", 20)
+    monkeypatch.setattr(selection, "ROWS", 1_000)
+    is_chosen, written = threading.Event(), []
+
+    def write() -> None:
+        while not is_chosen.wait(0.001):
+            written.append(Customer.objects.filter(username="c00000").update(memo=len(written)))
+        connections.close_all()
+
+    Customer.objects.bulk_create(Customer(username=f"c{row:05d}") for row in range(5_000))
+    writer = threading.Thread(target=write)
+    writer.start()
+    wait_for(lambda: len(written) > 3)
+    before = len(written)
+    try:
+        admin = User.objects.get(username="admin")
+        job = selection.new_job(BulkJob.Action.DEACTIVATE, Customer.objects.all(), creator=admin)
+    finally:
+        is_chosen.set()
+        writer.join()
+    assert len(written) > before
+    assert (job.total, job.blocks.count()) == (5_000, 250)
 
 
 def test_a_stopped_action_keeps_what_is_done_and_leaves_the_rest(office, monkeypatch):
