@@ -205,11 +205,8 @@ def test_without_lock_and_condition_a_delivery_and_a_block_both_win(order, monke
     assert (Order.objects.get().status, balance_of(order)) == (Status.RUNNING, Decimal("998.45"))
     assert LedgerEntry.objects.count() == 2
 
-    def unguarded(model, rows):
-        return guarded(model, [({"pk": where["pk"]}, changes) for where, changes in rows])
-
-    guarded = many.statements.update_each
-    monkeypatch.setattr(many.statements, "update_each", unguarded)
+    guarded = many.write
+    monkeypatch.setattr(many, "write", lambda ids, _expected, changes: guarded(ids, {}, changes))
     BulkJob.objects.update(lease_until=None)
     jobs.run(job.pk)
     assert (Order.objects.get().status, balance_of(order)) == (Status.CANCELED, 1000)

@@ -7,8 +7,10 @@ customer, other blocks and imports do as here, so nobody waits in a circle.
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from booster import tasks
@@ -33,9 +35,10 @@ class OrderKind(Kind):
     def do(self, ids: Sequence[int]) -> Outcome:
         outcome = Outcome()
         chosen: list[tuple[Order, Step]] = []
+        now = timezone.now()
         for order in locked(ids):
             try:
-                step = self.step(order)
+                step = self.step(order, now)
             except OrderError as error:
                 outcome.refused.append((order.pk, order.oid, str(error)))
             else:
@@ -48,7 +51,7 @@ class OrderKind(Kind):
         return outcome
 
     @abstractmethod
-    def step(self, order: Order) -> Step:
+    def step(self, order: Order, now: datetime) -> Step:
         """Raises OrderError where it cannot be done."""
 
     def follow(self, orders: Sequence[Order]) -> None:
@@ -61,11 +64,11 @@ class CancelOrders(OrderKind):
     def takes(cls, group: Any) -> bool:
         return Status.CANCELED in FLOW[Status(group)]
 
-    def step(self, order: Order) -> Step:
+    def step(self, order: Order, now: datetime) -> Step:
         # Why an order that awaited approval was not delivered is read by its customer; this note
         # was written for the desk.
         awaits = order.status == Status.AWAITING
-        step = steps.cancel(order, "" if awaits else self.job.note)
+        step = steps.cancel(order, "" if awaits else self.job.note, now)
         if step is None:
             raise OrderError(_("It was asked to stop before."))
         return step
@@ -79,7 +82,7 @@ class RetryOrders(OrderKind):
     def takes(cls, group: Any) -> bool:
         return group not in FINAL and group != Status.AWAITING
 
-    def step(self, order: Order) -> Step:
+    def step(self, order: Order, now: datetime) -> Step:
         return steps.retry(order)
 
     def follow(self, orders: Sequence[Order]) -> None:
@@ -97,7 +100,7 @@ class ApproveOrders(OrderKind):
     def takes(cls, group: Any) -> bool:
         return bool(group == Status.AWAITING)
 
-    def step(self, order: Order) -> Step:
+    def step(self, order: Order, now: datetime) -> Step:
         assert self.job.creator is not None
         return steps.approve(order, self.job.creator)
 

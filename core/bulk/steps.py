@@ -4,14 +4,15 @@ status is conditional on what was read, with its event and its ledger entry in o
 The caller holds the orders' rows; the customers' are locked after them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 from core.crashpoints import reach
 from core.importing import tables
 from core.importing.accounts import Account, write_balances
-from core.models import Customer, LedgerEntry, Order, OrderEvent, TransitionError, User, statements
+from core.models import Customer, LedgerEntry, Order, OrderEvent, TransitionError, User
 from core.models.events import REASON_LENGTH
 from core.models.steps import Step
 
@@ -21,22 +22,28 @@ Chosen = Sequence[tuple[Order, Step]]
 def take(chosen: Chosen, by: User) -> None:
     """All of it or, where it raises, nothing: in the caller's transaction. Raises TransitionError
     where an order is not as it was read."""
-    changed = statements.update_each(
-        Order,
-        (
-            (
-                {"pk": order.pk, "status": step.path[0], "fence": order.fence, **step.expected},
-                {"status": step.path[-1], **step.changes},
-            )
-            for order, step in chosen
-        ),
-    )
-    if changed != len(chosen):
-        raise TransitionError(f"{changed} of {len(chosen)} orders were as they had been read")
+    change(chosen)
     log(chosen, by)
     reach("before-refund")
     refund([(order, step.refund) for order, step in chosen if step.refund], by)
     reach("after-refund")
+
+
+def change(chosen: Chosen) -> None:
+    """A statement for all orders that are alike, of which most blocks have few kinds."""
+    alike: dict[Any, list[int]] = {}
+    for order, step in chosen:
+        expected = {"status": step.path[0], "fence": order.fence, **step.expected}
+        changes = {"status": step.path[-1], **step.changes}
+        kind = tuple(expected.items()), tuple(changes.items())
+        alike.setdefault(kind, []).append(order.pk)
+    for (expected, changes), ids in alike.items():
+        if write(ids, dict(expected), dict(changes)) != len(ids):
+            raise TransitionError("some orders are not as they were read")
+
+
+def write(ids: Sequence[int], expected: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
+    return Order.objects.filter(pk__in=ids, **expected).update(**changes)
 
 
 def log(chosen: Chosen, by: User) -> None:

@@ -278,7 +278,7 @@ class Order(models.Model):
 
     def cancel(self, by: User | None, why: str = "") -> None:
         """Stop and refund what was not delivered; a running order is asked to stop, once."""
-        if step := steps.cancel(self, why):
+        if step := steps.cancel(self, why, timezone.now()):
             self._take(step, by)
 
     def settle(
@@ -297,7 +297,8 @@ class Order(models.Model):
         Delivery acts `under` its fence, so that only the lease's holder can end what it runs.
         """
         path = steps.along(self, *through, to)
-        self._take(steps.end(self, path, delivered, why=why, **changes), by, under=under)
+        step = steps.end(self, path, delivered, now=timezone.now(), why=why, **changes)
+        self._take(step, by, under=under)
 
     def _transition(
         self,

@@ -10,7 +10,7 @@ A function that says what is asked (`rows`) is part of the shape: pass one that 
 function of a module or a manager's `filter`, not one made for each call.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -80,28 +80,17 @@ def update(model: type[Model], where: Mapping[str, Any], changes: Mapping[str, A
     A change is a value, Now() or FromNow().
     """
     database: Any = connections[DEFAULT_DB_ALIAS]
-    statement, parameters = _update(database, model, where, changes)
+    kinds = tuple((name, _kind(value)) for name, value in changes.items())
+    shape = (database.vendor, model, tuple(where), kinds)
+    statement = _built.get(shape)
+    if statement is None:
+        statement = _built[shape] = _build_update(database, model, where, kinds)
+    values = {f"where {name}": value for name, value in where.items()}
+    for name, value in changes.items():
+        values[name] = value.span if type(value) is FromNow else value
     with database.cursor() as cursor:
-        cursor.execute(statement.sql, parameters)
+        cursor.execute(statement.sql, statement.bind(database, values))
         changed: int = cursor.rowcount
-    return changed
-
-
-def update_each(
-    model: type[Model], rows: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]
-) -> int:
-    """update() for each (where, changes), all of one shape in one go; how many rows there were in
-    all."""
-    database: Any = connections[DEFAULT_DB_ALIAS]
-    batches: dict[Statement, list[list[Any]]] = {}
-    for where, changes in rows:
-        statement, parameters = _update(database, model, where, changes)
-        batches.setdefault(statement, []).append(parameters)
-    changed = 0
-    with database.cursor() as cursor:
-        for statement, batch in batches.items():
-            cursor.executemany(statement.sql, batch)
-            changed += cursor.rowcount
     return changed
 
 
@@ -195,20 +184,6 @@ class _Select:
 def _slots(values: Mapping[str, Any]) -> dict[str, Slot]:
     """Bound as the databases want values of these types."""
     return {name: Slot(name, _FIELDS.get(type(value), Field())) for name, value in values.items()}
-
-
-def _update(
-    database: Any, model: type[Model], where: Mapping[str, Any], changes: Mapping[str, Any]
-) -> tuple[Statement, list[Any]]:
-    kinds = tuple((name, _kind(value)) for name, value in changes.items())
-    shape = (database.vendor, model, tuple(where), kinds)
-    statement = _built.get(shape)
-    if statement is None:
-        statement = _built[shape] = _build_update(database, model, where, kinds)
-    values = {f"where {name}": value for name, value in where.items()}
-    for name, value in changes.items():
-        values[name] = value.span if type(value) is FromNow else value
-    return statement, statement.bind(database, values)
 
 
 def _kind(value: Any) -> type | None:

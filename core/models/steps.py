@@ -7,12 +7,12 @@ one step, core/bulk/steps.py many.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core import money
@@ -59,20 +59,21 @@ def end(
     path: tuple[Status, ...],
     delivered: int,
     *,
+    now: datetime,
     why: "str | _StrPromise" = "",
     expected: Mapping[str, Any] | None = None,
     **changes: Any,
 ) -> Step:
     """With `delivered` plays proved; the rest is refunded. An order is canceled by people, who need
     no remark about it."""
-    changes |= {"delivered": delivered, "end_date": timezone.now(), "lease_until": None}
+    changes |= {"delivered": delivered, "end_date": now, "lease_until": None}
     if path[-1] == Status.CANCELED:
         changes["attention"] = ""
     refund = money.refund_due(order.price, order.count, order.count - delivered)
     return Step(path, changes, why, refund, expected or {})
 
 
-def cancel(order: "Order", why: str = "") -> Step | None:
+def cancel(order: "Order", why: str, now: datetime) -> Step | None:
     """A running order is asked to stop: whoever delivers it knows what is on the wire, and ends it
     within a round trip. Others end here and now. None where it was asked before."""
     if order.status == Status.RUNNING:
@@ -86,7 +87,7 @@ def cancel(order: "Order", why: str = "") -> Step | None:
     # Nobody has sent a play since it was read.
     untouched = {"fence": order.fence}
     path = along(order, Status.CANCELED)
-    return end(order, path, order.done, why=why, expected=untouched)
+    return end(order, path, order.done, now=now, why=why, expected=untouched)
 
 
 def resume(order: "Order", why: "str | _StrPromise" = "") -> Step:
