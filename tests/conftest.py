@@ -1,11 +1,19 @@
 """What every test finds: services, sites and whole offices."""
 
 import pytest
+from django.utils import translation
 
 from tests.services import PostgresServer, RedisServer
 from tests.sites import DemoSite
 
 pytest_plugins = ["tests.base", "tests.office"]
+
+
+@pytest.fixture(autouse=True)
+def the_offices_own_language():
+    """A page asked for in Chinese leaves its thread so, for whichever test comes next."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")
