@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import URLPattern
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy
 
 from core import display
@@ -57,6 +58,7 @@ class JobAdmin(DeskAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         job = kwargs["obj"]
+        context["title"] = capfirst(self.opts.verbose_name)
         context["panel"] = self.panel_of(request, job)
         context["subject"] = f"{self.source.prefix}:{job.pk}"
         context["doing"] = self.source.doing(job)
