@@ -246,6 +246,8 @@ class Desk:
             "month": order.create_date.month,
         }
         self.words |= self.pages()
+        # We estimate how many pages there are, a stock list counts.
+        self.stock_words = {"last": -(-Order.objects.count() // 100)}
 
     def pages(self) -> dict[str, int]:
         """Numbers of pages and columns, as the list itself has them."""
@@ -266,7 +268,7 @@ class Desk:
         if "saving" in question:
             return self.saving(question["saving"])
         if "stock" in question:
-            query = question["stock"].format(**self.words)
+            query = question["stock"].format(**self.words | self.stock_words)
             return {"ms": self.stock(query, question["rounds"])}
         address = "/admin/core/order/?" + question["page"].format(**self.words)
         pages: list[Any] = []
