@@ -9,9 +9,10 @@ from django.db import transaction
 from huey.contrib.djhuey import HUEY, db_task
 from redis.exceptions import RedisError
 
-from booster import delivery, held
-from core.crashpoints import reach
+from booster import delivery
+from booster.delivery import paused_orders
 from core.models import Order
+from core.models.failpoints import reach
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ def sweep(grace: float = GRACE) -> int:
 
 def sweep_sites() -> None:
     """Let orders go on whose site has its token again, and end those that waited too long."""
-    for order_id in held.resume_sites() + held.end_late_orders():
+    for order_id in paused_orders.resume_sites() + paused_orders.end_late_orders():
         wake(order_id)
 
 

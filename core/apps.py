@@ -20,7 +20,7 @@ class CoreConfig(AppConfig):
             import_module(f"core.admin.{module}")
         # What pages watch; a module registers its sources with core.live.
         for module in ("orders", "messages", "queues", "desk", "jobs"):
-            import_module(f"core.feeds.{module}")
+            import_module(f"core.live.sources.{module}")
         import_module("core.portal.order_page")
 
 

@@ -11,7 +11,8 @@ from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from core.models import User, statements
+from core.db import statements
+from core.models import User
 
 
 class SessionStore(db.SessionStore):

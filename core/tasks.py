@@ -8,12 +8,12 @@ from huey import crontab
 from huey.contrib.djhuey import db_periodic_task, db_task
 
 from booster import tasks as delivery_tasks
-from core import address_search
 from core.bulk import jobs as bulk_jobs
 from core.bulk import selection
-from core.dashboard import playrate, rollups
+from core.db import address_search
 from core.importing import jobs, store
 from core.models import BulkJob, ImportJob
+from core.reports import playrate, rollups
 
 logger = logging.getLogger(__name__)
 

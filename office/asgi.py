@@ -12,17 +12,17 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "office.settings")
 os.environ.setdefault("DATABASE_POOL", "on")
 pages = get_asgi_application()
 
-from core import consumers  # noqa: E402 - after Django's models
+from core.live import transports  # noqa: E402 - after Django's models
 
 
 async def http(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    one = consumers.poll_application if scope["path"] == "/live/poll/" else pages
+    one = transports.poll_application if scope["path"] == "/live/poll/" else pages
     await one(scope, receive, send)
 
 
 async def websocket(scope: dict[str, Any], receive: Any, send: Any) -> None:
     is_ours = scope["path"] == "/live/socket/"
-    one = consumers.socket_application if is_ours else consumers.refuse
+    one = transports.socket_application if is_ours else transports.refuse
     await one(scope, receive, send)
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booster.address import Origin, Target, is_public_platform, resolve
-from booster.client import SiteClient
 from booster.exceptions import AddressRefused, TemporaryError
+from booster.net.address import Origin, Target, is_public_platform, resolve
+from booster.net.client import SiteClient
 from tests.raw_server import RawServer
 
 

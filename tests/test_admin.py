@@ -15,7 +15,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from booster.sites import Recipe
-from core.auditing import differences
 from core.models import (
     ChargeRecord,
     CounterReading,
@@ -28,6 +27,7 @@ from core.models import (
     Status,
     User,
 )
+from core.ops.auditing import differences
 from core.ordering import Quote
 from tests.base import VIDEO, client_of, messages_of, new_staff, placed, sent_export
 

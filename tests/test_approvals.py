@@ -13,7 +13,6 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from booster import tasks
-from core.auditing import differences
 from core.bulk.orders import CancelOrders
 from core.importing import jobs
 from core.importing.uploads import new_job
@@ -32,6 +31,7 @@ from core.models import (
     VideoBusyError,
 )
 from core.models.steps import Step
+from core.ops.auditing import differences
 from core.ordering import Quote
 from tests.base import VIDEO, client_of, messages_of, new_staff, placed
 

@@ -6,9 +6,9 @@ from django.db import connection
 
 from booster import tasks
 from core import ordering
-from core.dashboard.home import SHOWN
 from core.models import Customer, LedgerEntry, Order, OrderError, Status
 from core.ordering import Quote
+from core.pages.dashboard.home import SHOWN
 from tests.base import VIDEO, client_of, messages_of, placed
 
 REMARK = "The counter did not move though 10000 plays were received."

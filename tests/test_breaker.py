@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from core import doctor, ordering
-from core.doctor import Level
+from core import ordering
 from core.models import Breaker, Order, Status
+from core.ops import doctor
+from core.ops.doctor import Level
 from core.ordering import Quote
 from tests.base import VIDEO, client_of
 

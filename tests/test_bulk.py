@@ -12,9 +12,9 @@ from django.contrib.auth.models import Permission
 from django.db import connections
 
 from core.admin import search
-from core.auditing import differences
 from core.bulk import jobs, selection
 from core.models import BulkJob, ChargeRecord, Customer, LedgerEntry, Order, Status, User
+from core.ops.auditing import differences
 from tests.base import client_of, messages_of, placed
 from tests.office import wait_for
 

@@ -16,7 +16,6 @@ from huey.contrib.djhuey import HUEY
 from booster import tasks
 from booster.consumer import SweepingScheduler
 from core import ordering
-from core.auditing import differences
 from core.bulk import jobs, selection
 from core.bulk import orders as bulk_orders
 from core.bulk import steps as many
@@ -34,6 +33,7 @@ from core.models import (
     Status,
     User,
 )
+from core.ops.auditing import differences
 from tests.base import new_staff, placed
 
 Action = BulkJob.Action

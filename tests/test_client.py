@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from booster import USER_AGENT
-from booster.address import Origin, Target
-from booster.client import (
+from booster.exceptions import AddressRefused, PermanentError, SiteError, TemporaryError
+from booster.net.address import Origin, Target
+from booster.net.client import (
     ANY_ANSWER,
     RESERVED_HEADERS,
     Response,
@@ -22,7 +23,6 @@ from booster.client import (
     check_path,
     seconds_to_wait,
 )
-from booster.exceptions import AddressRefused, PermanentError, SiteError, TemporaryError
 from tests.raw_server import Connection, RawServer, Script, always, answer
 
 TIMEOUT = 0.6  # of the calls that run into it

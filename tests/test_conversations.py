@@ -12,8 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from core import live
-from core.conversation import linked, section_of, threads_of
-from core.feeds.queues import state_of
+from core.live.sources.queues import state_of
 from core.models import (
     ChargeRecord,
     Conversation,
@@ -29,6 +28,7 @@ from core.models import (
     mark_read,
 )
 from core.ordering import decline
+from core.pages.conversation import linked, section_of, threads_of
 from tests.base import client_of, messages_of, new_staff
 from tests.test_approvals import limit, placed
 

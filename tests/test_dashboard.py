@@ -8,11 +8,12 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.utils import translation
 
-from core import display
-from core.dashboard import board, charts, home, rollups
-from core.feeds.desk import BoardSource, DashboardSource
 from core.live import Audience
+from core.live.sources.desk import BoardSource, DashboardSource
 from core.models import Breaker, ChargeRecord, Customer, Order, Site, Status, User
+from core.pages import display
+from core.pages.dashboard import board, charts, home
+from core.reports import rollups
 from tests.base import client_of, new_staff, placed
 from tests.plans import assert_no_table_is_read_whole, listening
 

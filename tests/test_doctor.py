@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from core import doctor
-from core.doctor import Level
 from core.models import Heartbeat, Order, Status
+from core.ops import doctor
+from core.ops.doctor import Level
 from tests.base import an_order
 from tests.office import wait_for
 

@@ -25,10 +25,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from booster import USER_AGENT
-from booster.address import Origin, Target
 from booster.engine import Limits, Report, Tally, Window, deliver
 from booster.engine.message import AnswerHead, Message
-from booster.play import PlayRequest
+from booster.net.address import Origin, Target
+from booster.net.play import PlayRequest
 from tests.faulty_site import FAULTS, FaultySite
 from tests.raw_server import Connection, RawServer, Script, always, answer
 

@@ -5,10 +5,10 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.flow import layout
-from core.flow.ranks import back_steps, ranks
-from core.flow.sketch import NARROW, WIDE
 from core.models import FLOW, OPEN, Status
+from core.pages.flow import layout
+from core.pages.flow.ranks import back_steps, ranks
+from core.pages.flow.sketch import NARROW, WIDE
 
 SIZES = (WIDE, NARROW)
 # Any table of up to seven nodes, circles and loose ends among them.

@@ -12,12 +12,12 @@ import pytest
 from django.db import connection
 from django.db.models import F
 
-from core.auditing import differences
+from core.db.tables import Among
 from core.importing import cells, jobs, rows, store
-from core.importing.repeats import Repeats
-from core.importing.tables import Among
+from core.importing.duplicates import Repeats
 from core.importing.uploads import new_job
 from core.models import Customer, ImportJob, LeaseLost, LedgerEntry
+from core.ops.auditing import differences
 from tests.office import wait_for
 from tests.workbooks import with_sheet, workbook
 

@@ -4,10 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from core.auditing import differences
 from core.importing import jobs, rows, store
 from core.importing.uploads import new_job
 from core.models import ChargeRecord, Customer, ImportJob, LedgerEntry, Order, Site, Status
+from core.ops.auditing import differences
 
 CHARGES, ORDERS = ImportJob.Kind.CHARGES, ImportJob.Kind.ORDERS
 

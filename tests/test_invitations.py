@@ -11,8 +11,8 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from core import invitations
 from core.models import Customer, User
+from core.pages import invitations
 from tests.base import client_of, messages_of, new_staff
 
 PASSWORD = "Harbour-lights-7"

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 from huey.contrib.djhuey import HUEY
 
-from core.auditing import differences
 from core.models import ChargeRecord, Customer, LedgerEntry, Order, Site, Status
+from core.ops.auditing import differences
 from core.ordering import OrderRefusedError, Quote, cancel
 from tests.office import wait_for
 

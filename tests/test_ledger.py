@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from core.auditing import differences
 from core.models import ChargeRecord, Customer, InsufficientBalanceError, LedgerEntry
 from core.models.billing import AppendOnlyError
+from core.ops.auditing import differences
 
 pytestmark = pytest.mark.django_db
 

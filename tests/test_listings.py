@@ -10,11 +10,11 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import translation
 
-from core import address_search
-from core.admin import dates, drawing, paging, plans, search
+from core.admin import dates, drawing, paging, search
 from core.admin.listing import DeskChangeList
-from core.auditing import differences
+from core.db import address_search, plans
 from core.models import Customer, LedgerEntry, Order, Site, Status, User
+from core.ops.auditing import differences
 from tests.base import client_of
 from tests.office import KINDS, Office, working_in
 from tests.plans import Asked, listening, scans

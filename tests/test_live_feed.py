@@ -8,17 +8,18 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from core import consumers, live
+from core import live
 from core.bulk import selection
-from core.feeds.orders import WholeOrder
-from core.feeds.readings import NEWEST, POINTS
+from core.db import notifier
+from core.db.notifier import Bell, Ringer
 from core.importing import store
 from core.importing.uploads import new_job
-from core.live import bell as bells
 from core.live import feed as feeds
-from core.live.bell import Bell, Ringer
+from core.live import transports
 from core.live.feed import Feed
-from core.live.renditions import CHANGES_KEPT, Rendition
+from core.live.sources.orders import WholeOrder
+from core.live.sources.readings import NEWEST, POINTS
+from core.live.subjects import CHANGES_KEPT, Rendition
 from core.live.viewers import Viewer
 from core.models import (
     BulkJob,
@@ -204,17 +205,17 @@ def test_a_reader_that_takes_nothing_is_let_go(feed, monkeypatch):
     async def never(event: dict) -> None:
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(consumers, "the_feed", lambda: feed)
-    monkeypatch.setattr(consumers, "STALL", 0.05)
+    monkeypatch.setattr(transports, "the_feed", lambda: feed)
+    monkeypatch.setattr(transports, "STALL", 0.05)
     began = time.monotonic()
-    assert asyncio.run(consumers.write(Viewer("", print), never)) is None
+    assert asyncio.run(transports.write(Viewer("", print), never)) is None
     assert time.monotonic() - began < 10
 
 
 def test_a_write_rings_in_the_processes_of_the_viewers(
     db, redis, settings, monkeypatch, django_capture_on_commit_callbacks
 ):
-    monkeypatch.setattr(bells, "_ringer", Ringer())
+    monkeypatch.setattr(notifier, "_ringer", Ringer())
     settings.REDIS_URL = redis.url
     bell = Bell()
     bell.open()
@@ -232,7 +233,7 @@ def test_a_write_rings_in_the_processes_of_the_viewers(
 def test_a_write_waits_for_nobody_while_redis_is_down(
     db, settings, monkeypatch, django_capture_on_commit_callbacks
 ):
-    monkeypatch.setattr(bells, "_ringer", Ringer())
+    monkeypatch.setattr(notifier, "_ringer", Ringer())
     settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
     began = time.monotonic()
     for _ in range(100):

@@ -13,7 +13,7 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from booster.client import SiteClient
+from booster.net.client import SiteClient
 from core import ordering
 from core.models import (
     ChargeRecord,

@@ -6,7 +6,6 @@ from decimal import Decimal
 import pytest
 from django.db import transaction
 
-from core.auditing import differences
 from core.models import (
     FINAL,
     FLOW,
@@ -21,6 +20,7 @@ from core.models import (
     TransitionError,
     VideoBusyError,
 )
+from core.ops.auditing import differences
 from tests.base import placed
 
 pytestmark = pytest.mark.django_db

@@ -11,10 +11,10 @@ import dns.resolver
 import dns.rrset
 import pytest
 
-from booster.address import Origin, Target
-from booster.client import SiteClient
 from booster.exceptions import OwnershipError, TemporaryError
-from booster.ownership import Proof, file_path, prove, record_name, text_records
+from booster.net.address import Origin, Target
+from booster.net.client import SiteClient
+from booster.ownership.tokens import Proof, file_path, prove, record_name, text_records
 from core.models.sites import new_token
 from tests.raw_server import Connection, RawServer, always, answer
 

@@ -11,8 +11,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from core.feeds.orders import WholeOrder
 from core.live import Audience
+from core.live.sources.orders import WholeOrder
 from core.models import (
     FLOW,
     ChargeRecord,

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from booster import sites
-from booster.address import Origin, Target
-from booster.client import RESERVED_HEADERS, SiteClient
 from booster.exceptions import PermanentError
-from booster.play import PlayRequest
+from booster.net.address import Origin, Target
+from booster.net.client import RESERVED_HEADERS, SiteClient
+from booster.net.play import PlayRequest
 from booster.sites import Recipe, RecipeError
 from tests.raw_server import Connection, RawServer, always, answer
 

@@ -12,7 +12,6 @@ import time_machine
 from django.db import connections, transaction
 from django.utils import timezone
 
-from core.dashboard import playrate, rollups
 from core.models import (
     ChargeRecord,
     Customer,
@@ -24,6 +23,7 @@ from core.models import (
     Status,
 )
 from core.models.rollups import Counted, Source
+from core.reports import playrate, rollups
 from tests.base import placed
 from tests.plans import assert_no_table_is_read_whole, listening
 

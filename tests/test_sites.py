@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from booster import sites
-from booster.address import Origin, Target
-from booster.client import SiteClient, check_headers, check_path
 from booster.exceptions import AddressRefused, PermanentError, TemporaryError
-from booster.play import SEQUENCE, PlayRequest
+from booster.net.address import Origin, Target
+from booster.net.client import SiteClient, check_headers, check_path
+from booster.net.play import SEQUENCE, PlayRequest
 from booster.sites import SiteAdapter
 from booster.sites.peertube import complete_uuid
 from tests.peertube_server import PeerTubeServer, Settings

@@ -12,6 +12,8 @@ from django.db.models.functions import Now, Round
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from core.db import statements
+from core.db.statements import FromNow
 from core.models import (
     ChargeRecord,
     Customer,
@@ -21,9 +23,7 @@ from core.models import (
     Site,
     Status,
     User,
-    statements,
 )
-from core.models.statements import FromNow
 from tests.base import VIDEO, an_order, client_of
 
 # All that one order asks and writes: who sells, what is bought by whom, and one transaction.

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from booster import sites
-from booster.address import Origin, Target
+from booster.net.address import Origin, Target
 from booster.sites.trial import VERDICTS, Trial, try_once
 from core.theme.words import WORDS
 from tests.peertube_server import PeerTubeServer

@@ -9,7 +9,7 @@ from django.test import Client
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from core import two_step
+from core.admin import second_factor
 from core.models import User
 from tests.base import client_of, messages_of
 
@@ -37,8 +37,8 @@ def backup_codes(clock, bob):
     """Bob has it on, at a time when he used the code that turned it on."""
     bob.set_password(PASSWORD)
     bob.save()
-    two_step.begin(bob)
-    codes = two_step.confirm(bob, code_of(bob))
+    second_factor.begin(bob)
+    codes = second_factor.confirm(bob, code_of(bob))
     clock.shift(60)
     return codes
 
@@ -60,8 +60,8 @@ def test_it_is_turned_on_by_a_code_of_the_app_and_gives_backup_codes_once(clock,
     page = client.get(PAGE).content.decode()
     assert "<svg" in page and "Backup codes" not in page
     response = client.post(PAGE, {"code": code_of(bob)})
-    assert two_step.is_on(bob)
-    assert len(set(response.context["backup_codes"])) == two_step.BACKUP_CODES
+    assert second_factor.is_on(bob)
+    assert len(set(response.context["backup_codes"])) == second_factor.BACKUP_CODES
     again = client.get(PAGE).content.decode()
     assert not any(code in again for code in response.context["backup_codes"])
     assert TOTPDevice.objects.get(user=bob).key not in again
@@ -73,7 +73,7 @@ def test_a_wrong_first_code_turns_nothing_on(clock, bob):
     client.get(PAGE)
     response = client.post(PAGE, {"code": "000000"})
     assert "wrong" in response.context["form"].errors["code"][0]
-    assert not two_step.is_on(bob)
+    assert not second_factor.is_on(bob)
 
 
 def test_the_password_alone_no_longer_lets_in(backup_codes):
@@ -113,11 +113,11 @@ def test_who_guesses_codes_has_to_wait_even_with_the_right_one(backup_codes, bob
 def test_turning_it_off_takes_a_code(backup_codes, bob, clock):
     client = client_of(bob)
     client.post(PAGE, {"code": "000000"})
-    assert two_step.is_on(bob)
+    assert second_factor.is_on(bob)
     clock.shift(60)
     response = client.post(PAGE, {"code": code_of(bob)}, follow=True)
     assert messages_of(response) == ["Two-step login is off: the password alone is enough."]
-    assert not two_step.is_on(bob)
+    assert not second_factor.is_on(bob)
     assert log_in().status_code == 302
 
 
@@ -126,11 +126,11 @@ def test_a_super_administrator_turns_it_off_for_somebody_and_nobody_else_does(
 ):
     address = f"/admin/core/administrator/{bob.pk}/two_step_off/"
     assert client_of(bob).post(address).status_code == 403
-    assert two_step.is_on(bob)
+    assert second_factor.is_on(bob)
     page = client_of(alice).get(f"/admin/core/administrator/{bob.pk}/change/")
     assert address in page.content.decode()
     client_of(alice).post(address)
-    assert not two_step.is_on(bob)
+    assert not second_factor.is_on(bob)
     last = LogEntry.objects.first()
     assert (last.user.username, last.change_message) == ("alice", "Turned two-step login off.")
 

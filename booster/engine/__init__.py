@@ -16,12 +16,12 @@ from queue import Empty
 from threading import Event
 from typing import Protocol
 
-from booster.address import Target
 from booster.engine.batch import Batch, Outcome
 from booster.engine.dispatch import Dispatch
 from booster.engine.message import Message
 from booster.engine.wire import Wire
-from booster.play import PlayRequest
+from booster.net.address import Target
+from booster.net.play import PlayRequest
 
 __all__ = ["Book", "Limits", "Report", "Tally", "Target", "Window", "deliver"]
 

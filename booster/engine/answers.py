@@ -7,9 +7,9 @@ end the play, some of them the whole order. All else leaves open whether the pla
 import ssl
 from dataclasses import dataclass
 
-from booster.client import seconds_to_wait
 from booster.engine.batch import Outcome
 from booster.engine.message import AnswerHead
+from booster.net.client import seconds_to_wait
 
 # Answers that mean the whole order and not this play: no further play is sent.
 REFUSES_ALL = frozenset({400, 401, 403, 404, 405, 410, *range(300, 400)})

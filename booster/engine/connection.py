@@ -25,10 +25,10 @@ from httptools import (
 from booster.engine.message import AnswerHead
 
 if TYPE_CHECKING:
-    from booster.address import Target
     from booster.engine.batch import Batch
     from booster.engine.dispatch import Dispatch
     from booster.engine.wire import Wire
+    from booster.net.address import Target
 
 # One for all connections: what was read is parsed before control goes back to the loop.
 READ_BUFFER = memoryview(bytearray(64 * 1024))

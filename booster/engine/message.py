@@ -11,9 +11,9 @@ from contextlib import suppress
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from booster import USER_AGENT
-from booster.address import Origin
-from booster.client import check_headers, check_path
-from booster.play import SEQUENCE, PlayRequest
+from booster.net.address import Origin
+from booster.net.client import check_headers, check_path
+from booster.net.play import SEQUENCE, PlayRequest
 
 MARK = SEQUENCE.encode()
 

@@ -9,9 +9,9 @@ import re
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-from booster.client import Response, SiteClient
 from booster.exceptions import PermanentError
-from booster.play import SEQUENCE, PlayRequest
+from booster.net.client import Response, SiteClient
+from booster.net.play import SEQUENCE, PlayRequest
 
 __all__ = [
     "SEQUENCE",

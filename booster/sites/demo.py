@@ -3,8 +3,8 @@
 import re
 from typing import ClassVar
 
-from booster.client import SiteClient
-from booster.play import SEQUENCE, PlayRequest
+from booster.net.client import SiteClient
+from booster.net.play import SEQUENCE, PlayRequest
 from booster.sites.base import SiteAdapter, check_oid, no_such_video, not_a_video, view_count
 
 _VIDEO = re.compile(r"/videos/([A-Za-z0-9_-]{1,64})/?(?:\?.*)?")

@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 import regex
 
-from booster.client import RESERVED_HEADERS, Response, SiteClient, check_headers, check_path
 from booster.exceptions import PermanentError
-from booster.play import SEQUENCE, PlayRequest
+from booster.net.client import RESERVED_HEADERS, Response, SiteClient, check_headers, check_path
+from booster.net.play import SEQUENCE, PlayRequest
 from booster.sites.base import MAX_COUNT, SiteAdapter, check_oid, no_such_video, not_a_video
 
 METHODS = ("GET", "POST", "PUT", "PATCH")

@@ -18,9 +18,9 @@ import re
 import uuid
 from typing import ClassVar
 
-from booster.client import SiteClient
 from booster.exceptions import AddressRefused
-from booster.play import SEQUENCE, PlayRequest
+from booster.net.client import SiteClient
+from booster.net.play import SEQUENCE, PlayRequest
 from booster.sites.base import SiteAdapter, check_oid, no_such_video, not_a_video, view_count
 
 # Base 58 in short-uuid's order: /w/ addresses carry the video's UUID in it.

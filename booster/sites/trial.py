@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from booster.address import Target
-from booster.client import ANY_ANSWER, Exchange, SiteClient
 from booster.exceptions import SiteError
+from booster.net.address import Target
+from booster.net.client import ANY_ANSWER, Exchange, SiteClient
 from booster.sites.base import SiteAdapter
 
 POLL_SECONDS = 0.5

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from core import display, two_step
+from core.admin import second_factor
 from core.admin.actions import BulkActionsAdmin
 from core.admin.base import Button, DeskAdmin, list_url, staff
 from core.admin.exchange import ExportAdmin
@@ -25,6 +25,7 @@ from core.admin.invitations import InvitingAdmin
 from core.admin.search import Beginning, IndexedSearch
 from core.exporting import resources
 from core.models import Administrator, BulkJob, Customer, ImportJob, Order, User
+from core.pages import display
 
 RIGHTS = ("is_staff", "is_superuser", "groups")
 
@@ -81,7 +82,7 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):
         return fields if staff(request).is_superuser else (*fields, *RIGHTS)
 
     def buttons(self, request: HttpRequest, obj: User) -> list[Button]:
-        if not self.has_change_permission(request, obj) or not two_step.is_on(obj):
+        if not self.has_change_permission(request, obj) or not second_factor.is_on(obj):
             return []
         ask = _("Let the password alone be enough for %(name)s?") % {"name": obj}
         label = _("Turn two-step login off")
@@ -89,7 +90,7 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):
 
     def two_step_off(self, request: HttpRequest, user: User) -> tuple[str, int]:
         """For who lost the app and the backup codes."""
-        two_step.turn_off(user, staff(request))
+        second_factor.turn_off(user, staff(request))
         return _("Two-step login was turned off."), messages.WARNING
 
 

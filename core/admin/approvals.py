@@ -13,11 +13,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core import display, ordering
+from core import ordering
 from core.admin.base import Button, DeskAdmin, staff
-from core.feeds.queues import state_of
+from core.live.sources.queues import state_of
 from core.models import ApprovalLimit, Order, Status, User
 from core.models.events import REASON_LENGTH
+from core.pages import display
 
 PERMISSION = "core.approve_order"
 DECISIONS = ("approve", "decline")

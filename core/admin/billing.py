@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from core import display, money
+from core import money
 from core.admin.base import DeskAdmin, row_url, staff
 from core.admin.exchange import ExportAdmin
 from core.admin.imports import BulkImportAdmin
@@ -18,8 +18,9 @@ from core.admin.once import OnceAdmin
 from core.admin.search import Beginning, Exact, IndexedSearch
 from core.exporting import resources
 from core.models import ChargeRecord, ImportJob, LedgerEntry, PricePolicy
-from core.once import OnceForm
 from core.ordering import adjust, balance_error
+from core.pages import display
+from core.pages.idempotent_forms import OnceForm
 
 
 @admin.register(PricePolicy)

@@ -8,7 +8,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from core.dashboard import board, rollups
+from core.pages.dashboard import board
+from core.reports import rollups
 
 PERMISSION = "core.view_order"
 

@@ -6,8 +6,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from core import display
 from core.models import Breaker, Order, Site, Status, open_breaker_of
+from core.pages import display
 from core.reasons import said
 
 SENDING = (Status.PENDING, Status.RUNNING)

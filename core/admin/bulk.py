@@ -18,17 +18,18 @@ from django.urls import URLPattern, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from core import display, money, tasks
+from core import money, tasks
 from core.admin.actions import BUTTONS
 from core.admin.base import Button, staff
 from core.admin.jobs import JobAdmin
 from core.bulk import jobs
+from core.bulk.action import Kind
 from core.bulk.jobs import KINDS
-from core.bulk.kind import Kind
 from core.exporting.downloads import csv_answer
 from core.exporting.lists import Column, csv_chunks, escaped
-from core.feeds import jobs as feed
+from core.live.sources import jobs as feed
 from core.models import BulkJob, Status
+from core.pages import display
 
 Action = BulkJob.Action
 

@@ -16,12 +16,12 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from core import display
 from core.admin.approvals import queue_context
 from core.admin.base import DeskAdmin, ViewOnlyAdmin, staff
 from core.admin.search import Exact, IndexedSearch
-from core.conversation import answer_to, note_reading, number, section_of
 from core.models import Conversation, Order, Side
+from core.pages import display
+from core.pages.conversation import answer_to, note_reading, number, section_of
 
 EXCERPT = 90
 

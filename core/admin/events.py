@@ -4,10 +4,10 @@ from django.contrib import admin
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
-from core import display
 from core.admin.base import ViewOnlyAdmin, row_url
 from core.admin.search import Exact, IndexedSearch
 from core.models import CounterReading, OrderEvent
+from core.pages import display
 from core.reasons import said
 
 

@@ -21,17 +21,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from import_export.admin import ImportMixin
 
-from core import display, tasks
+from core import tasks
 from core.admin.base import Button, staff
 from core.admin.jobs import JobAdmin
-from core.feeds import jobs as feed
 from core.importing import jobs, store
 from core.importing.columns import ALIASES, HOLDS
 from core.importing.jobs import KINDS
-from core.importing.kind import Kind
 from core.importing.preview import preview
+from core.importing.row_importer import Kind
 from core.importing.uploads import new_job
+from core.live.sources import jobs as feed
 from core.models import ApprovalLimit, ImportJob, User
+from core.pages import display
 
 # Done before the page is back; larger files are for the consumers.
 SMALL_BYTES = 100_000

@@ -16,10 +16,10 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core import display, invitations
 from core.admin.base import Button, DeskAdmin
-from core.invitations import InvitationError
 from core.models import Customer
+from core.pages import display, invitations
+from core.pages.invitations import InvitationError
 
 
 class InvitationForm(forms.Form):

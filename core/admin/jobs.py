@@ -17,10 +17,10 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy
 
-from core import display
 from core.admin.base import DeskAdmin, staff
-from core.feeds.jobs import JobSource
 from core.live import Audience
+from core.live.sources.jobs import JobSource
+from core.pages import display
 
 
 class JobAdmin(DeskAdmin):

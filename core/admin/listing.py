@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from core.admin import paging
-from core.admin.plans import planned
 from core.admin.search import IndexedSearch
+from core.db.plans import planned
 
 
 class DeskChangeList(ChangeList):

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.admin.base import DeskAdmin
 from core.models import Customer
-from core.once import OVERTAKEN, TRIES, OnceForm
+from core.pages.idempotent_forms import OVERTAKEN, TRIES, OnceForm
 
 # What Django's log says of a row that was added.
 ADDED: list[dict[str, Any]] = [{"added": {}}]

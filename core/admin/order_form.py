@@ -5,9 +5,9 @@ from typing import Any
 from django import forms
 
 from core.models import Customer
-from core.once import OnceForm
 from core.ordering import Quote
-from core.quotes import QuoteForm, bundles_on_sale
+from core.pages.idempotent_forms import OnceForm
+from core.pages.quotes import QuoteForm, bundles_on_sale
 
 
 class PlaysWidget(forms.NumberInput):

@@ -7,13 +7,13 @@ from django.utils import timezone
 from django.utils.formats import localize
 from django.utils.translation import gettext as _
 
-from core import display
 from core.admin.breakers import why_it_waits
-from core.feeds import orders
-from core.feeds.orders import Watched, WholeOrder, seconds_left
-from core.feeds.sections import Section, Sections
 from core.live import Audience
+from core.live.sources import orders
+from core.live.sources.orders import Watched, WholeOrder, seconds_left
+from core.live.sources.sections import Section, Sections
 from core.models import Order, Status
+from core.pages import display
 
 READINGS_SHOWN = 20
 

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core import display, ordering
+from core import ordering
 from core.admin import order_page
 from core.admin.actions import BulkActionsAdmin
 from core.admin.approvals import ApprovalAdmin
@@ -27,6 +27,7 @@ from core.admin.search import Beginning, Exact, IndexedSearch, PartOfAddress
 from core.exporting import resources
 from core.models import BulkJob, ImportJob, Order, Status
 from core.ordering import Quote
+from core.pages import display
 from core.reasons import said
 
 

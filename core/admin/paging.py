@@ -18,7 +18,7 @@ from django.db import connections
 from django.db.models import Max, Q, QuerySet
 from django.utils.functional import cached_property
 
-from core.admin.plans import planned
+from core.db.plans import planned
 
 CAP = 10_000
 NEWEST = ("pk", "id", "create_date")

@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from core import address_search
+from core.db import address_search
 
 # A page shows the newest hits; whoever has more than these has to say more.
 HITS = 1_000

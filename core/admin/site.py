@@ -1,4 +1,4 @@
-"""The admin site of the office, with its home page (core/dashboard/home.py) and its board."""
+"""The admin site of the office, with its home page (core/pages/dashboard/home.py) and its board."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,8 +14,8 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from core.admin import board, two_step
-from core.dashboard import home
 from core.models import User
+from core.pages.dashboard import home
 
 
 class DeskSite(admin.AdminSite):

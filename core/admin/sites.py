@@ -20,17 +20,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from booster import sites as kinds
-from booster.address import Origin, resolve
 from booster.exceptions import AddressRefused, TemporaryError
-from booster.ownership import file_path, record_name
+from booster.net.address import Origin, resolve
+from booster.ownership.tokens import file_path, record_name
 from booster.sites.http import HttpAdapter
-from core import display, ordering
+from core import ordering
 from core.admin.base import Button, DeskAdmin, ViewOnlyAdmin, list_url, staff
 from core.admin.breakers import sending_state
 from core.admin.recipes import RECIPE_FIELDS, RecipeForm
 from core.exporting.downloads import csv_answer
 from core.exporting.lists import register_of
 from core.models import OrderError, Site, SiteCheck
+from core.pages import display
 from core.reasons import said
 
 CHECKS_SHOWN = 10

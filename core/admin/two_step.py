@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from core import two_step
+from core.admin import second_factor
 from core.models import User
 
 CODE = forms.TextInput(
@@ -37,7 +37,9 @@ class LoginForm(AdminAuthenticationForm):
     def confirm_login_allowed(self, user: Any) -> None:
         """The password was right."""
         super().confirm_login_allowed(user)
-        if two_step.is_on(user) and not two_step.accepts(user, self.cleaned_data.get("code", "")):
+        if second_factor.is_on(user) and not second_factor.accepts(
+            user, self.cleaned_data.get("code", "")
+        ):
             raise ValidationError(
                 _(
                     "The code is missing, wrong or used. Wait for the next one of your app, or "
@@ -64,22 +66,22 @@ def two_step_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse
     """One's own two-step login: on by a code of the app, off by one more."""
     user = request.user
     assert isinstance(user, User)
-    on = two_step.is_on(user)
+    on = second_factor.is_on(user)
     form = CodeForm(user, request.POST if request.method == "POST" else None)
     context |= {"title": _("Two-step login"), "form": form, "on": on}
     if form.is_valid():
         code = form.cleaned_data["code"]
         if not on:
-            context["backup_codes"] = two_step.confirm(user, code)
+            context["backup_codes"] = second_factor.confirm(user, code)
             if context["backup_codes"]:
                 return TemplateResponse(request, "desk/two_step.html", context)
-        elif two_step.accepts(user, code):
-            two_step.turn_off(user, user)
+        elif second_factor.accepts(user, code):
+            second_factor.turn_off(user, user)
             messages.success(request, _("Two-step login is off: the password alone is enough."))
             return HttpResponseRedirect(reverse("admin:two_step"))
         form.refuse()
     if not on:
-        device = two_step.begin(user)
+        device = second_factor.begin(user)
         context |= {"picture": picture(device), "secret": secret(device)}
     return TemplateResponse(request, "desk/two_step.html", context)
 

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
 
-from core.bulk.kind import Kind, Outcome
+from core.bulk.action import Kind, Outcome
+from core.db.tables import Every
 from core.importing.accounts import Account
 from core.importing.charges import charge
-from core.importing.tables import Every
 from core.models import Customer, FieldChange
 from core.models.history import Difference
 

@@ -11,12 +11,12 @@ from django.db.models.functions import Now
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from core.bulk.action import Kind, Outcome
 from core.bulk.customers import ActivateCustomers, DeactivateCustomers, TopUpCustomers
-from core.bulk.kind import Kind, Outcome
 from core.bulk.orders import ApproveOrders, CancelOrders, RetryOrders
-from core.crashpoints import reach
-from core.importing import tables
+from core.db import tables
 from core.models import BulkBlock, BulkJob, BulkRefusal, LeaseLost
+from core.models.failpoints import reach
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from booster import tasks
 from core.bulk import steps as many
-from core.bulk.kind import Kind, Outcome
+from core.bulk.action import Kind, Outcome
 from core.models import FINAL, FLOW, WORKABLE, Order, OrderError, Status, probe_now, steps
 from core.models.steps import Step
 

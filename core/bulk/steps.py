@@ -9,11 +9,11 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from core.crashpoints import reach
-from core.importing import tables
+from core.db import tables
 from core.importing.accounts import Account, write_balances
 from core.models import Customer, LedgerEntry, Order, OrderEvent, TransitionError, User
 from core.models.events import REASON_LENGTH
+from core.models.failpoints import reach
 from core.models.steps import Step
 
 Chosen = Sequence[tuple[Order, Step]]

@@ -15,9 +15,9 @@ from typing import Any
 
 from django.db.models import Max, Model
 
-from core import address_search, money
+from core import money
+from core.db import address_search, tables
 from core.demodata.baretables import bare
-from core.importing import tables
 from core.models import (
     ChargeRecord,
     Customer,

@@ -16,8 +16,8 @@ from django.db import connections
 from django.db.models import BooleanField, DateTimeField, IntegerField, Q, QuerySet
 from django.db.models import DecimalField as Decimals
 
+from core.db.text import escaped, labelled, local_time, plain, prepare, refunded, text_of
 from core.exporting import workbooks
-from core.exporting.dbtext import escaped, labelled, local_time, plain, prepare, refunded, text_of
 from core.models import Order
 
 ROWS = 2_000

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from import_export import fields, resources
 
-from core.formulas import escape_formula
+from core.db.formulas import escape_formula
 from core.models import ChargeRecord, Customer, LedgerEntry, Order
 
 

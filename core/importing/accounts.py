@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from core.importing import tables
+from core.db import tables
 from core.importing.batch import Batch, RowError
 from core.models import Customer
 

@@ -14,7 +14,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from core.formulas import unescape_formula
+from core.db.formulas import unescape_formula
 from core.models import Customer
 
 Reasons = dict[int, str]

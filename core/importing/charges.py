@@ -7,10 +7,11 @@ from decimal import Decimal
 from itertools import compress
 from typing import ClassVar
 
-from core.importing import cells, tables
+from core.db import tables
+from core.importing import cells
 from core.importing.accounts import Account, accounts_of, drop_unknown, write_balances
 from core.importing.batch import Batch, Plan
-from core.importing.kind import Kind
+from core.importing.row_importer import Kind
 from core.models import ChargeRecord, LedgerEntry
 
 

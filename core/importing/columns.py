@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core.importing.survey import FileError
+from core.importing.detection import FileError
 
 # What our own export says beside; an import leaves it out, so that an export can be changed and
 # come back.

@@ -14,9 +14,10 @@ from typing import Any, ClassVar
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from core.importing import cells, tables
+from core.db import tables
+from core.importing import cells
 from core.importing.batch import Batch, Plan, RowError
-from core.importing.kind import Kind
+from core.importing.row_importer import Kind
 from core.importing.rows import Row
 from core.models import Customer, FieldChange, LedgerEntry
 from core.models.history import Difference

@@ -20,19 +20,20 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from core.crashpoints import reach
-from core.formulas import escape_formula
-from core.importing import store, tables
+from core.db import tables
+from core.db.formulas import escape_formula
+from core.importing import store
 from core.importing.batch import Batch, Plan, RowError
 from core.importing.charges import ChargeRows
 from core.importing.columns import layout_of
 from core.importing.customers import CustomerRows
-from core.importing.kind import Kind
+from core.importing.detection import FileError, digest_of, survey
+from core.importing.duplicates import Repeats
 from core.importing.orders import OrderRows
-from core.importing.repeats import Repeats
+from core.importing.row_importer import Kind
 from core.importing.rows import Block, Row, Table, opened
-from core.importing.survey import FileError, digest_of, survey
 from core.models import LeaseLost
+from core.models.failpoints import reach
 from core.models.imports import ImportJob
 
 logger = logging.getLogger(__name__)

@@ -17,15 +17,17 @@ from django.db import connection
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from booster import sites, tasks, verification
-from booster.address import Origin
+from booster import sites, tasks
 from booster.exceptions import OwnershipError, PermanentError, TemporaryError
+from booster.net.address import Origin
+from booster.ownership import verification
 from core import money
-from core.importing import cells, tables
+from core.db import tables
+from core.importing import cells
 from core.importing.accounts import Account, accounts_of, drop_unknown, write_balances
 from core.importing.batch import Batch, Plan, RowError
 from core.importing.columns import Layout
-from core.importing.kind import Kind
+from core.importing.row_importer import Kind
 from core.importing.rows import Row
 from core.models import (
     ApprovalLimit,

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from core.importing import store
 from core.importing.columns import layout_of, plain
+from core.importing.detection import FileError
 from core.importing.jobs import KINDS
 from core.importing.rows import Row, opened
-from core.importing.survey import FileError
 from core.models import ImportJob
 
 ROWS = 5

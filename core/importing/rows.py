@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
-from core.importing.survey import FileError
+from core.importing.detection import FileError
 
 BLOCK = 20_000
 MAX_COLUMNS = 100

@@ -21,7 +21,7 @@ from typing import IO, Any, BinaryIO
 
 from django.conf import settings
 
-from core.formulas import escape_formula
+from core.db.formulas import escape_formula
 from core.importing.columns import REMARKS, Layout
 from core.models.imports import ImportJob
 

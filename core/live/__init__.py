@@ -18,7 +18,7 @@ To show something live
    - `prefix`     "order" for subjects such as "order:12"
    - `admit(asked)`: who may see what, as staff or as customer; for all who ask, in a constant
      number of queries. Asked when somebody begins to watch and every RECHECK seconds. To inherit:
-     `StaffSource` asks for a permission, core.feeds.orders.OrderSource for the order.
+     `StaffSource` asks for a permission, core.live.sources.orders.OrderSource for the order.
    - `stamps(keys)`: for each key a value that differs once there is something new. ONE query for
      all keys; asked every beat. By default what load() says.
    - `load(keys)`: what rendering needs, in a constant number of queries; for changed keys only.
@@ -26,7 +26,7 @@ To show something live
      CUSTOMER gets no memo, no remark, no internal note.
    - `keep(keys)`: nothing else is watched any more; for sources that remember.
 
-   To add to what an order's own page gets: core.feeds.orders.also_render().
+   To add to what an order's own page gets: core.live.sources.orders.also_render().
 
 2. Where rows are written: `live.announce()`, which rings once the transaction is committed. Without
    it the change is seen at the next beat.
@@ -65,7 +65,7 @@ Sockets close with 4401 (not logged in any more), 4429 (too many of one user), 4
 understood), 1012 (the server stops); polls are answered 401, 429, 400, 503.
 """
 
-from core.live.bell import announce
-from core.live.sources import Audience, Source, StaffSource, register, sources
+from core.db.notifier import announce
+from core.live.source import Audience, Source, StaffSource, register, sources
 
 __all__ = ["Audience", "Source", "StaffSource", "announce", "register", "sources"]

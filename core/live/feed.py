@@ -18,10 +18,10 @@ from django.contrib.auth.models import AbstractUser
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import translation
 
-from core.live.bell import Bell
-from core.live.renditions import Rendition
+from core.db.notifier import Bell
 from core.live.sessions import people
-from core.live.sources import Admitted, Asked, Audience, Source, sources
+from core.live.source import Admitted, Asked, Audience, Source, sources
+from core.live.subjects import Rendition
 from core.live.viewers import Viewer
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections.abc import Callable, Collection, Mapping
 
-from core.live.renditions import Rendition
+from core.live.subjects import Rendition
 
 
 class Viewer:

@@ -13,7 +13,7 @@ from django.db.models.functions import Round
 from django.utils.translation import gettext_lazy as _
 
 from core import money
-from core.models import statements
+from core.db import statements
 from core.models.accounts import Administrator, Customer, User
 
 if TYPE_CHECKING:

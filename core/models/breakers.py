@@ -2,7 +2,8 @@
 agree; every moment in it is by the database's clock, as hosts' clocks differ.
 
 Closed: `opened_at` is None. Open: runs give their orders back untried until `probe_at`; then the
-one that wins `take_probe()` may try. What opens and closes it is decided in booster/breaker.py.
+one that wins `take_probe()` may try. What opens and closes it is decided in
+booster/delivery/breaker.py.
 """
 
 from collections.abc import Collection

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from core.models import statements
+from core.db import statements
 from core.models.accounts import User
 from core.models.billing import AppendOnlyModel
 from core.models.flow import Status

@@ -14,12 +14,12 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from core import live
-from core.crashpoints import reach
-from core.models import statements
+from core.db import statements
+from core.db.statements import FromNow
+from core.models.failpoints import reach
 from core.models.flow import Status, TransitionError
 from core.models.order_queries import OrderQuerySet
 from core.models.orders import Order
-from core.models.statements import FromNow
 
 LEASE = timedelta(seconds=30)
 # The holder stops sending this much earlier than others may take over.

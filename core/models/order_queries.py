@@ -12,11 +12,11 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from core import money
-from core.crashpoints import reach
-from core.models import statements
+from core.db import statements
 from core.models.accounts import Customer, User
 from core.models.approvals import ApprovalLimit
 from core.models.billing import LedgerEntry
+from core.models.failpoints import reach
 from core.models.flow import OPEN, WORKABLE, Status, VideoBusyError
 from core.models.sites import Site
 

@@ -18,11 +18,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core import live, money
-from core.crashpoints import reach
-from core.models import statements, steps
+from core.db import statements
+from core.models import steps
 from core.models.accounts import Customer, User
 from core.models.billing import LedgerEntry
 from core.models.events import REASON_LENGTH, OrderEvent
+from core.models.failpoints import reach
 from core.models.flow import FINAL, FLOW, OPEN, WORKABLE, OrderError, Status, TransitionError
 from core.models.order_queries import OrderQuerySet
 from core.models.sites import Site

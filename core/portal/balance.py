@@ -8,10 +8,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from core import display
 from core.exporting.downloads import csv_answer
 from core.exporting.lists import Column, csv_chunks, escaped, labelled, local_time, plain
 from core.models import Customer, LedgerEntry
+from core.pages import display
 from core.portal.access import customer_page
 from core.portal.paging import window
 

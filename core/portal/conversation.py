@@ -1,5 +1,5 @@
 """What a customer says about an order, and what of the desk's words was read. The conversation
-itself is the desk's own: core.conversation.
+itself is the desk's own: core.pages.conversation.
 """
 
 from typing import Any
@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from core.conversation import answer_to, note_reading, section_of
 from core.models import Customer, Order, Side
+from core.pages.conversation import answer_to, note_reading, section_of
 from core.portal.access import customer_page, own_or_404
 
 

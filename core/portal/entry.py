@@ -13,8 +13,8 @@ from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from core import invitations
 from core.models import Customer, User
+from core.pages import invitations
 from core.portal.access import customer_page, own_page
 from core.portal.forms import LoginForm
 

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core.models import Customer, Order, Status, User
-from core.once import OnceForm
 from core.ordering import Quote
+from core.pages.idempotent_forms import OnceForm
 from core.portal.access import customer_of
 
 ADDRESS = {

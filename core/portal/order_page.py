@@ -8,11 +8,11 @@ from typing import Any
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from core import display
-from core.feeds.orders import Watched, WholeOrder, also_render, curve
-from core.feeds.sections import Section, Sections
 from core.live import Audience
+from core.live.sources.orders import Watched, WholeOrder, also_render, curve
+from core.live.sources.sections import Section, Sections
 from core.models import Order
+from core.pages import display
 from core.portal.receipt import receipt_of
 from core.portal.words import STATES, steps_of
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from core import display, ordering
+from core import ordering
 from core.exporting.downloads import csv_answer
 from core.exporting.lists import (
     Column,
@@ -23,14 +23,15 @@ from core.exporting.lists import (
     refunded,
 )
 from core.models import Customer, Order, OrderError, Status, User
-from core.once import OVERTAKEN, TRIES
+from core.pages import display
+from core.pages.idempotent_forms import OVERTAKEN, TRIES
+from core.pages.quotes import QuoteForm, bundles_on_sale
 from core.portal import conversation
 from core.portal.access import customer_page, own_or_404
 from core.portal.conversation import unread
 from core.portal.forms import OrderFilter, OrderForm
 from core.portal.order_page import page_of, row_of
 from core.portal.paging import window
-from core.quotes import QuoteForm, bundles_on_sale
 
 form_page = require_http_methods(["GET", "HEAD", "POST"])
 

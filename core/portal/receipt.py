@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
-from core import display
 from core.models import Order
+from core.pages import display
 
 
 @dataclass(frozen=True, slots=True)

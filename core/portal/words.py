@@ -8,8 +8,8 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
-from core import display
 from core.models import Order, OrderEvent, Status
+from core.pages import display
 
 # By where an order went, and from where: None stands for anywhere else.
 STEPS: dict[Status, dict[Status | None, str]] = {

@@ -4,8 +4,8 @@ from typing import Any
 
 from django import template
 
-from core.flow.passage import CUSTOMER, passage
 from core.models import Order
+from core.pages.flow.timeline import CUSTOMER, passage
 
 register = template.Library()
 

@@ -36,9 +36,9 @@ def main() -> None:
 
 def engine(*headers: tuple[str, str]) -> Callable[[float | None], Send]:
     def prepare(rate: float | None) -> Send:
-        from booster.address import Origin, Target
         from booster.engine import Limits, Tally, Window, deliver
-        from booster.play import PlayRequest
+        from booster.net.address import Origin, Target
+        from booster.net.play import PlayRequest
 
         play = PlayRequest("POST", PATH, headers, b"", frozenset({200}), idempotent=True)
 

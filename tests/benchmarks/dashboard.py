@@ -154,7 +154,8 @@ def main() -> None:
 def measure(count: int) -> None:
     from django.db import connection
 
-    from core.dashboard import board, home, playrate, rollups
+    from core.pages.dashboard import board, home
+    from core.reports import playrate, rollups
 
     print(f"{connection.vendor}, {count:,} orders: written in {took(lambda: fill(count)):,.0f} ms")
     print(f"first count of {rollups.WINDOW.days} days in {took(first_count):,.0f} ms", flush=True)
@@ -167,7 +168,7 @@ def measure(count: int) -> None:
 
 
 def first_count() -> None:
-    from core.dashboard import rollups
+    from core.reports import rollups
 
     while not rollups.catch_up():
         pass

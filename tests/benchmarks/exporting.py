@@ -91,7 +91,7 @@ def fill(rows: int) -> None:
     from django.db import connection, transaction
     from django.utils import timezone
 
-    from core.importing import tables
+    from core.db import tables
     from core.models import Customer, Order, Site, Status, User
 
     user = User.objects.create(username="clerk", is_staff=True)

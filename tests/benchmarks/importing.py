@@ -84,7 +84,7 @@ def median(runs: Iterable[dict[str, Any]]) -> float:
 def worker(who: str, rows: int) -> None:
     """One run in a fresh office; prints its figures as JSON."""
     start_django()
-    from core.auditing import differences
+    from core.ops.auditing import differences
 
     work = {"floor": floor, "ours": ours, "stock": stock, "orders": orders}[who](rows)
     figures = measured(work, rows)

@@ -299,7 +299,7 @@ class Desk:
 
     def saving(self, number: int) -> dict[str, float]:
         """Medians in milliseconds; the two sides in turns."""
-        from booster import verification
+        from booster.ownership import verification
         from core.models import Site
         from tests.benchmarks.stock import Buyer
 

@@ -256,7 +256,7 @@ def wrk_rate(site: DemoSite, seconds: int = 3) -> float:
 
 
 def differences() -> list[str]:
-    from core import auditing
+    from core.ops import auditing
 
     return list(auditing.differences())
 

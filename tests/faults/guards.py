@@ -10,7 +10,7 @@ from typing import Any
 
 def lease() -> None:
     """Write without the fence, and go on sending when the lease has run out."""
-    from booster import book
+    from booster.delivery import windows
     from core.models import Lease, Order
 
     def write(self: Lease, **changes: Any) -> None:
@@ -24,8 +24,8 @@ def lease() -> None:
             if name not in ("lease_until", "due"):
                 setattr(self.order, name, value)
 
-    window = book.Window
-    book.Window = lambda first, count, expires, *more: window(  # type: ignore
+    window = windows.Window
+    windows.Window = lambda first, count, expires, *more: window(  # type: ignore
         first, count, float("inf"), *more
     )
     Lease._write = write  # type: ignore[method-assign]
@@ -50,7 +50,8 @@ def database_clock() -> None:
     """Compare leases with this host's own clock."""
     from django.utils import timezone
 
-    from core.models import order_queries, statements
+    from core.db import statements
+    from core.models import order_queries
 
     order_queries.Now = timezone.now  # type: ignore[assignment, misc]
     # A statement that is built once would keep the time at which it was.
@@ -119,9 +120,10 @@ def request_key() -> None:
 
 def proof() -> None:
     """Take a site's 2xx for a counted play."""
-    from booster import proof, proving
+    from booster import proof
+    from booster.delivery import verifying
 
-    proving.judge = lambda evidence: proof.Verdict(proof.Action.SETTLE, evidence.sent)
+    verifying.judge = lambda evidence: proof.Verdict(proof.Action.SETTLE, evidence.sent)
 
 
 def deadlines() -> None:
@@ -152,7 +154,7 @@ def graceful_stop() -> None:
 
 def row_keys() -> None:
     """Know no row of a file again, and forget how far an import got."""
-    from core.importing.kind import Kind
+    from core.importing.row_importer import Kind
     from core.models import ImportJob
 
     record = ImportJob.record
@@ -166,7 +168,7 @@ def row_keys() -> None:
 
 def breaker() -> None:
     """Hold each failure against the order that met it."""
-    from booster.breaker import Passage
+    from booster.delivery.breaker import Passage
 
     Passage.failed = lambda self, order, error, *, sent_well: None  # type: ignore[method-assign]
 

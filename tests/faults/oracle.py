@@ -2,7 +2,7 @@
 
 It knows nothing of what went wrong. What it holds true, whatever happened:
 
-- the ledger adds up (core.auditing): balances are sums, each order charged once, refunds due;
+- the ledger adds up (core.ops.auditing): balances are sums, each order charged once, refunds due;
 - an order that ended says what was delivered, and the site's record of it says the same;
 - a completed order has all its plays at the site: none lost;
 - a site that knows a play again by its key counts none twice; another counts at most one window
@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from core.auditing import differences
 from core.models import LedgerEntry, Order, Status
+from core.ops.auditing import differences
 from tests.sites import DemoSite
 
 # Of the plays of one order that may be on the wire at once: one window, and the next one reserved.

@@ -25,7 +25,8 @@ def shorten(seconds: float) -> None:
 
 
 def hurry() -> None:
-    from booster import breaker, consumer, delivery, tasks
+    from booster import consumer, delivery, tasks
+    from booster.delivery import breaker
 
     limits = delivery.Delivery._limits
     soon = {"first_byte_timeout": 2.0, "answer_timeout": 3.0}

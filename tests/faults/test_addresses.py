@@ -8,7 +8,8 @@ from contextlib import suppress
 
 import pytest
 
-from booster import delivery, sharing
+from booster import delivery
+from booster.delivery import sharing
 from core.models import Order, Site, Status
 from core.ordering import OrderRefusedError, Quote
 from tests.faults.trial import Trial, on

@@ -7,11 +7,11 @@ from functools import partial
 import pytest
 
 from booster import delivery
-from core.auditing import differences
-from core.crashpoints import POINTS
 from core.importing import jobs, rows
 from core.importing.uploads import new_job
 from core.models import ImportJob, Order, PricePolicy, Status
+from core.models.failpoints import POINTS
+from core.ops.auditing import differences
 from core.ordering import OrderRefusedError, Quote
 from tests.faults.guards import take_away
 from tests.faults.trial import VIDEOS, Trial, must_fail, on, size

@@ -8,9 +8,9 @@ import pytest
 from django.conf import settings as office_settings
 from django.db.models import F
 
-from booster import delivery, sharing, tasks
-from booster.breaker import HELD_SECONDS
-from booster.delivery import MAX_ATTEMPTS
+from booster import delivery, tasks
+from booster.delivery import MAX_ATTEMPTS, sharing
+from booster.delivery.breaker import HELD_SECONDS
 from core.models import Breaker, Order, Site, Status
 from core.models.breakers import FIRST_PROBE, LAST_PROBE
 from tests.faults.guards import take_away

@@ -13,8 +13,8 @@ import pytest
 from django.db import OperationalError, connections
 from huey.contrib.djhuey import HUEY
 
-from core.auditing import differences
 from core.models import Customer, InsufficientBalanceError, LedgerEntry, Order
+from core.ops.auditing import differences
 from core.ordering import Quote
 from tests.faults.guards import take_away
 from tests.faults.trial import VIDEOS, Trial, on, size

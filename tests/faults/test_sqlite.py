@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from django.db import OperationalError, connection, connections
 
-from core.auditing import differences
 from core.models import Customer, LedgerEntry, Order, User
+from core.ops.auditing import differences
 from tests.faults.trial import VIDEOS, Trial, size
 from tests.office import Office, wait_for, working_in
 

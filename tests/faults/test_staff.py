@@ -20,7 +20,6 @@ from hypothesis.stateful import (
 )
 
 from core import money
-from core.auditing import differences
 from core.importing import jobs
 from core.importing.uploads import new_job
 from core.models import (
@@ -34,6 +33,7 @@ from core.models import (
     TransitionError,
     VideoBusyError,
 )
+from core.ops.auditing import differences
 from core.ordering import adjust
 from tests.faults.guards import take_away
 from tests.faults.trial import Trial, on, size

@@ -9,10 +9,10 @@ from functools import partial
 
 import pytest
 
-from core.auditing import differences
 from core.importing import jobs, rows, store
 from core.importing.uploads import new_job
 from core.models import Customer, ImportJob, LedgerEntry
+from core.ops.auditing import differences
 from tests.faults.trial import Trial, size
 
 ROWS, BLOCK = 4_000, 500

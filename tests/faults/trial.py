@@ -15,8 +15,7 @@ from django.db import InterfaceError, OperationalError, connections
 from huey.contrib.djhuey import HUEY
 
 from booster import tasks
-from core import crashpoints
-from core.models import ChargeRecord, Customer, Order, Site
+from core.models import ChargeRecord, Customer, Order, Site, failpoints
 from tests.faults.oracle import Verdict, reckon
 from tests.office import KINDS, ROOT, Office
 from tests.processes import Process
@@ -168,7 +167,7 @@ class Trial:
         status = 1
         try:
             if crash_at:
-                crashpoints.arm(crash_at)
+                failpoints.arm(crash_at)
             work()
             status = 0
         except BaseException:

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
-from core.auditing import differences, size
+from core.ops.auditing import differences, size
 
 
 class Command(BaseCommand):

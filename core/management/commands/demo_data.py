@@ -14,10 +14,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 from tqdm import tqdm
 
-from booster.ownership import file_path
+from booster.ownership.tokens import file_path
 from core.demodata.office import DemoOffice
-from core.invitations import login_of
 from core.models import ChargeRecord, Customer, Order, Site
+from core.pages.invitations import login_of
 
 LOGIN = "erin"
 CUSTOMERS = settings.BASE_DIR / "fixtures" / "customers.csv"

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from core import doctor
-from core.doctor import Level
+from core.ops import doctor
+from core.ops.doctor import Level
 
 
 class Command(BaseCommand):

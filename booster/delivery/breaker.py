@@ -1,0 +1,107 @@
+"""A site that is down holds its orders and fails none: the circuit breaker around sending.
+
+Law 1: its state is a row that all hosts read. A run that fails without having sent well asks the
+site itself. No answer: the site is down for everybody, and its orders wait without an attempt
+counted. An answer: the trouble is the order's own, unless another order failed just the same and
+none was sent well between them. One run at a time is let through as a probe; the first play that
+is received lets all go on. Whoever met the fault comes back to probe; the many others look rarely.
+"""
+
+import logging
+import random
+from datetime import timedelta
+from typing import Self
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from booster.exceptions import TemporaryError
+from booster.ownership import verification
+from core.models import Breaker, Order, Site, Status, breaker_of
+from core.models.breakers import FIRST_PROBE, LAST_PROBE
+
+logger = logging.getLogger(__name__)
+
+# An order that only waits looks again so late, as whoever met the fault may have been canceled.
+HELD_SECONDS = 180.0
+
+
+class Passage:
+    """One run's way past the breaker. `wait`: seconds after which to come again; 0 to go on."""
+
+    def __init__(self, site: Site, wait: float = 0.0, *, is_probe: bool = False) -> None:
+        self.site = site
+        self.wait = wait
+        self.is_probe = is_probe
+
+    @classmethod
+    def ask(cls, site: Site) -> Self:
+        """Costs no look into the database while the site's breaker, read with it, is closed."""
+        breaker = breaker_of(site)
+        if breaker is None or not breaker.is_open:
+            return cls(site)
+        if breaker.take_probe():
+            logger.info("site %s: one order tries whether it answers", site)
+            return cls(site, is_probe=True)
+        # What was read a moment ago may be over: whoever waits now would not be called any more.
+        breaker.refresh_from_db()
+        return cls(site, jittered(HELD_SECONDS) if breaker.is_open else 0.0)
+
+    def failed(self, order: Order, error: TemporaryError, *, sent_well: bool) -> float | None:
+        """The run ended with `error`. In how many seconds to come again because the site is down,
+        without an attempt counted; None where the trouble is the order's own."""
+        if self.is_probe:
+            breaker = self._row()
+            wait = error.retry_after or delay(breaker.probes + 1)
+            breaker.stay_open(str(error), wait)
+            return wait
+        try:
+            verification.reach(self.site)
+        except TemporaryError as down:
+            return self._open(str(down), down.retry_after or error.retry_after)
+        if sent_well:
+            return None
+        breaker = self._row()
+        if breaker.suspect not in (None, order.pk):
+            several = f"Several orders in a row failed, this one with: {error}"
+            return self._open(several, error.retry_after)
+        breaker.suspect_only(order.pk)
+        return None
+
+    def succeeded(self) -> None:
+        """Plays were received, or the site said why not: it is there, and all may go on."""
+        breaker = breaker_of(self.site)
+        if breaker is None or breaker.is_clean:
+            return
+        held = Order.objects.filter(
+            site=self.site,
+            status__in=(Status.PENDING, Status.RUNNING),
+            lease_until__isnull=True,
+            due__gt=Now(),
+            due__lte=Now() + timedelta(seconds=1.2 * HELD_SECONDS),
+        )
+        with transaction.atomic():
+            if breaker.close():
+                held.update(due=Now())
+                logger.info("site %s takes plays again", self.site)
+
+    def _open(self, reason: str, retry_after: float | None) -> float:
+        wait = retry_after or delay(0)
+        logger.warning("site %s is down, its orders wait: %s", self.site, reason)
+        self._row().open(reason, wait)
+        return wait
+
+    def _row(self) -> Breaker:
+        breaker = breaker_of(self.site)
+        if breaker is None:
+            breaker, _created = Breaker.objects.get_or_create(site=self.site)
+        return breaker
+
+
+def delay(probes: int) -> float:
+    """Until the next probe, after so many in vain."""
+    return jittered(min(FIRST_PROBE * 2.0 ** min(probes, 10), LAST_PROBE))
+
+
+def jittered(seconds: float) -> float:
+    return seconds * random.uniform(0.8, 1.2)  # noqa: S311

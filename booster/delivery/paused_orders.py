@@ -1,0 +1,43 @@
+"""Orders that wait for their site's token: they go on when it is back, and end at their deadline.
+
+Called by the sweep, so every host does it; a second one finds nothing left to do.
+"""
+
+from contextlib import suppress
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from booster.delivery import DEADLINE
+from booster.ownership import verification
+from core.models import Order, Site, Status, TransitionError
+
+# Sites that orders wait for are asked again this often.
+HELD_SITE_AGE = timedelta(seconds=60)
+
+
+def resume_sites() -> list[int]:
+    """Ask the sites that orders wait for; the ids of the orders that may go on."""
+    waiting = Site.objects.filter(orders__status=Status.PAUSED, orders__held_by_site=True)
+    asked_before = timezone.now() - HELD_SITE_AGE
+    resumed = []
+    for site in waiting.filter(checked_at__lt=asked_before).distinct():
+        verification.verify(site)
+        if site.verified:
+            resumed += verification.resume_held_orders(site)
+    return resumed
+
+
+def end_late_orders() -> list[int]:
+    """Let paused orders end whose deadline has come; their ids. Their next run sends nothing: it
+    has the counter read and settles."""
+    began_before = timezone.now() - timedelta(hours=settings.ORDER_DEADLINE_HOURS)
+    paused = Order.objects.filter(status=Status.PAUSED, start_date__lt=began_before)
+    ended = []
+    for order in paused.select_related("site"):
+        if order.is_late:
+            with suppress(TransitionError):  # another host's sweep came first
+                order.resume(why=DEADLINE)
+                ended.append(order.pk)
+    return ended

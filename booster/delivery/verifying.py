@@ -1,0 +1,141 @@
+"""The end of an order: read the site's counter, and settle, wait or send again.
+
+Law 3: a site's 2xx says "received"; only its counter ends an order as completed. What a reading
+means is decided by `booster.proof`; here it is asked for and carried out, under the run's lease.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from booster.ownership import verification
+from booster.proof import Action, Evidence, Verdict, judge
+from booster.sites.base import SiteAdapter
+from core.models import CounterReading, Lease, Site, Status
+from core.models.failpoints import reach
+
+# A counter is read again after a tenth of the time it has been waited for, within these bounds.
+READING_SECONDS = (0.2, 60.0)
+# How long a counter is waited for that never moved before money is decided.
+DOUBT_PATIENCE = timedelta(hours=2)
+
+
+class Proving:
+    """The counter of one order's video, and what follows from it."""
+
+    def __init__(self, lease: Lease, site: Site, adapter: SiteAdapter) -> None:
+        self.lease = lease
+        self.order = lease.order
+        self.site = site
+        self.adapter = adapter
+
+    def prove(self, answered: Callable[[], None]) -> float | None:
+        """All is out that will go out: read the counter, and settle, wait or send again.
+
+        `answered` is called when the site gave a reading. Returns as delivery.run() does."""
+        order = self.order
+        reach("before-verify")
+        before, views = order.view_count, self.views()
+        reach("after-verify")
+        answered()
+        first = order.status == Status.RUNNING
+        # A counter that still moves is waited for.
+        if first or (before is not None and views > before):
+            order.verify_until = timezone.now() + self._settle_time()
+        order.view_count = views
+        verdict = judge(self._evidence())
+        with transaction.atomic():
+            self.note(views)
+            if first and verdict.action != Action.SETTLE:
+                self.begin_verifying()
+            return self._act(verdict)
+
+    def _evidence(self) -> Evidence:
+        order = self.order
+        assert order.verify_until is not None
+        late = timezone.now() - order.verify_until
+        allowance = order.count * self.site.resend_percent // 100 - order.resent
+        return Evidence(
+            sent=order.done + order.uncertain,
+            rise=order.rise or 0,
+            may_lag=late < timedelta(0),
+            patience=late < DOUBT_PATIENCE,
+            allowance=0 if order.reserved < order.count or order.is_late else allowance,
+        )
+
+    def _act(self, verdict: Verdict) -> float | None:
+        """Do what the counter's reading calls for, in the caller's transaction."""
+        order = self.order
+        match verdict.action:
+            case Action.SETTLE:
+                self.settle(verdict.plays, verdict.attention)
+                return None
+            case Action.RESEND:
+                return self._send_again(verdict.plays)
+        delay = self._seconds_to_reading()
+        self.lease.release(
+            delay,
+            view_count=order.view_count,
+            verify_until=order.verify_until,
+            attempts=0,
+            attention=verdict.attention,
+        )
+        return delay
+
+    def _seconds_to_reading(self) -> float:
+        assert self.order.verify_until is not None
+        waited = timezone.now() - self.order.verify_until + self._settle_time()
+        low, high = READING_SECONDS
+        return min(max(low, waited.total_seconds() / 10), high)
+
+    def _send_again(self, missing: int) -> float:
+        """The counter had its time and lacks `missing` plays; the site may have lost them."""
+        order = self.order
+        self._move(
+            Status.RUNNING,
+            why=f"The counter lacks {missing} plays; they are sent again.",
+            done=order.done + order.uncertain - missing,
+            failed=order.failed + missing,
+            reserved=order.reserved - missing,
+            resent=order.resent + missing,
+            uncertain=0,
+            view_count=order.view_count,
+        )
+        self.lease.release()
+        return 0.0
+
+    def settle(self, delivered: int, attention: str = "") -> None:
+        order = self.order
+        whole = delivered == order.count
+        shown = f"The counter shows {delivered} of {order.count} plays."
+        order.settle(
+            Status.COMPLETED if whole else Status.PARTIAL,
+            delivered,
+            why="" if whole else self._last_reason() or shown,
+            under=order.fence,
+            # A counter that shows all at the first look is verified in the same moment.
+            through=(Status.VERIFYING,) if order.status == Status.RUNNING else (),
+            attention=attention,
+            view_count=order.view_count,
+        )
+
+    def begin_verifying(self, why: str = "") -> None:
+        self._move(Status.VERIFYING, why=why, verify_until=timezone.now() + self._settle_time())
+
+    def _settle_time(self) -> timedelta:
+        return timedelta(seconds=self.adapter.settle_seconds)
+
+    def views(self) -> int:
+        client = verification.client_of(self.site)
+        return self.adapter.read_count(client, self.order.video_id)
+
+    def note(self, views: int) -> None:
+        CounterReading.note(self.order, views)
+
+    def _move(self, to: Status, why: str = "", **changes: object) -> None:
+        self.order.move(to, under=self.order.fence, why=why, **changes)
+
+    def _last_reason(self) -> str:
+        return self.order.events.order_by("-id").values_list("reason", flat=True).first() or ""

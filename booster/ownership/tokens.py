@@ -1,0 +1,116 @@
+"""Does this site show our token? Law 4: plays go only where the operator said so, and still does.
+
+Two ways, after loader.io and the IETF's draft on domain verification
+(draft-ietf-dnsop-domain-verification-techniques):
+
+- a file: `GET /booster-office-<token>.txt` answers 200 with the token and nothing else;
+- a DNS record: `TXT _booster-office-challenge.<host>` holds the token.
+
+A file speaks for its scheme, host and port. A record speaks for its host. Neither speaks for
+subdomains. Taking both away stops the plays.
+"""
+
+import re
+from collections.abc import Callable
+from enum import StrEnum
+
+import dns.exception
+import dns.resolver
+
+from booster.exceptions import OwnershipError, PermanentError, TemporaryError
+from booster.net.address import Origin
+from booster.net.client import SiteClient
+
+MAX_FILE_BYTES = 1024
+DNS_SECONDS = 3.0
+
+_TOKEN = re.compile(r"[0-9a-f]{32}")
+
+TextRecords = Callable[[str], list[bytes]]
+
+
+class Proof(StrEnum):
+    """What showed the token."""
+
+    FILE = "file"
+    DNS = "dns"
+
+
+def file_path(token: str) -> str:
+    """Where the site has to serve the token."""
+    return f"/booster-office-{token}.txt"
+
+
+def record_name(host: str) -> str:
+    """Which TXT record may hold the token instead."""
+    return f"_booster-office-challenge.{host}"
+
+
+def text_records(name: str) -> list[bytes]:
+    """The TXT records of a name by the system's name servers; [] when there are none.
+
+    Raises TemporaryError when the name servers do not tell.
+    """
+    try:
+        answer = dns.resolver.resolve(name, "TXT", lifetime=DNS_SECONDS, search=False)
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return []
+    except dns.exception.DNSException as error:
+        raise TemporaryError(f"The record {name} could not be looked up: {error}") from error
+    return [b"".join(record.strings) for record in answer]
+
+
+def prove(client: SiteClient, token: str, *, records: TextRecords = text_records) -> Proof:
+    """What shows the token at the client's site now, the file looked at first.
+
+    Raises OwnershipError when nothing does. TemporaryError when the site cannot be asked for the
+    file and no record shows it either: that proves nothing, for or against. A file that is surely
+    gone counts even while the name servers do not answer.
+    """
+    if not _TOKEN.fullmatch(token):
+        raise ValueError("an ownership token is 32 hexadecimal digits")
+    trouble: TemporaryError | None = None
+    missing = []
+    try:
+        missing.append(_look_at_file(client, token))
+    except TemporaryError as error:
+        trouble = error
+    else:
+        if not missing[0]:
+            return Proof.FILE
+    origin = client.target.origin
+    if _may_have_records(origin):
+        missing.append(_look_at_record(origin.host, token, records))
+        if not missing[-1]:
+            return Proof.DNS
+    if trouble is not None:
+        raise trouble
+    raise OwnershipError(" ".join(missing))
+
+
+def _look_at_file(client: SiteClient, token: str) -> str:
+    """Why the file does not show the token; "" when it does. Raises TemporaryError."""
+    place = f"{client.target.origin}{file_path(token)}"
+    try:
+        answer = client.get(file_path(token), max_bytes=MAX_FILE_BYTES, accept=(200,))
+    except PermanentError as error:
+        return f"The file {place} does not show the token: {error}"
+    # An editor may have ended the line; nothing else may stand there.
+    if answer.body.removesuffix(b"\n").removesuffix(b"\r") == token.encode():
+        return ""
+    return f"The file {place} holds something else than the token."
+
+
+def _look_at_record(host: str, token: str, records: TextRecords) -> str:
+    """Why the DNS record does not show the token; "" when it does."""
+    try:
+        if token.encode() in records(record_name(host)):
+            return ""
+    except TemporaryError as error:
+        return str(error)
+    return f"No TXT record {record_name(host)} holds the token."
+
+
+def _may_have_records(origin: Origin) -> bool:
+    """Addresses and bare names ("localhost") are in no zone of their own."""
+    return not origin.is_ip and "." in origin.host

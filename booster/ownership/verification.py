@@ -1,0 +1,89 @@
+"""Does this site still say it is ours? Law 4, with every look written down as a SiteCheck.
+
+The network comes first and the transaction after it: no call is made while rows are locked.
+"""
+
+import threading
+import time
+from contextlib import suppress
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from booster import sites
+from booster.exceptions import OwnershipError, PermanentError, TemporaryError
+from booster.net.address import Origin, Target, resolve
+from booster.net.client import SiteClient
+from booster.ownership.tokens import file_path, prove
+from core.models import Order, Site, SiteCheck, Status, User
+
+KEEP_SECONDS = 3.0
+_kept = threading.local()
+
+
+def target_of(site: Site) -> Target:
+    """The site's address, looked up once for all that follows."""
+    return resolve(Origin.parse(site.origin), allowed=settings.PRIVATE_SITES)
+
+
+def client_of(site: Site) -> SiteClient:
+    """A connection to the site, kept by this thread for as long as sites keep theirs open: many
+    small orders on one site would otherwise spend their time connecting."""
+    kept: dict[str, tuple[float, SiteClient]] = _kept.__dict__
+    until, client = kept.get(site.origin, (0.0, None))
+    if client and time.monotonic() < until:
+        return client
+    if client:
+        client.close()
+    client = SiteClient(target_of(site))
+    kept[site.origin] = time.monotonic() + KEEP_SECONDS, client
+    return client
+
+
+def verify(site: Site, by: User | None = None) -> SiteCheck:
+    """Look for the token now and record what was found. Raises nothing of the site's."""
+    try:
+        method = prove(client_of(site), site.token)
+    except TemporaryError as error:
+        return site.record_check(SiteCheck.Outcome.UNREACHABLE, reason=str(error), by=by)
+    except PermanentError as error:
+        return site.record_check(SiteCheck.Outcome.LOST, reason=str(error), by=by)
+    return site.record_check(SiteCheck.Outcome.PROVED, method=method, by=by)
+
+
+def reach(site: Site) -> None:
+    """Ask whether the site is there at all, whatever it says. Raises TemporaryError when not."""
+    with suppress(PermanentError):
+        client_of(site).get(file_path(site.token))
+
+
+def confirm(site: Site, max_age: timedelta = timedelta(0)) -> bool:
+    """Return if the site proves to be ours, and whether it had to be asked because its last proof
+    is older than `max_age`.
+
+    Raises OwnershipError when it does not, TemporaryError when it cannot be reached.
+    """
+    now = timezone.now()
+    if site.verified and site.verified_at and now - max_age <= site.verified_at <= now:
+        return False
+    check = verify(site)
+    if check.outcome == SiteCheck.Outcome.UNREACHABLE:
+        raise TemporaryError(check.reason)
+    if check.outcome == SiteCheck.Outcome.LOST:
+        raise OwnershipError(check.reason)
+    return True
+
+
+def resume_held_orders(site: Site, by: User | None = None) -> list[int]:
+    """Let the orders go on that waited for this site's token; their ids, for the wake-up."""
+    resumed = []
+    for order in Order.objects.filter(site=site, status=Status.PAUSED, held_by_site=True):
+        order.resume(by, "The site proved its token again.")
+        resumed.append(order.pk)
+    return resumed
+
+
+def views_of(site: Site, video_id: str) -> int:
+    """The counter of one video, read now. Raises SiteError."""
+    return sites.adapter(site.adapter, site.recipe).read_count(client_of(site), video_id)

@@ -1,0 +1,165 @@
+"""Values as the text of an export, written by the database itself: a Python object a cell is what
+an export spends its time on. SQLite and PostgreSQL say the same, down to the last zero.
+
+Each is made of the paths of its columns: `escaped("customer__username")`.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import (
+    BooleanField,
+    Case,
+    CharField,
+    DateTimeField,
+    DecimalField,
+    F,
+    Func,
+    TextField,
+    Value,
+    When,
+)
+from django.utils import timezone
+
+from core.db.formulas import FORMULA_STARTS
+
+FORMULAS = ", ".join(str(ord(sign)) for sign in FORMULA_STARTS)
+LOCAL_TIME = "office_local_time"
+
+
+class Escaped(Func):
+    """Text, with an apostrophe before what a spreadsheet would run; empty text is nothing."""
+
+    output_field = TextField()
+    template = (
+        f"CASE WHEN %(first_sign)s(%(expressions)s) IN ({FORMULAS}) "
+        "THEN '''' || %(expressions)s ELSE NULLIF(%(expressions)s, '') END"
+    )
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **context: Any) -> Any:
+        return super().as_sql(compiler, connection, first_sign="ascii", **context)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return super().as_sql(compiler, connection, first_sign="unicode", **context)
+
+
+class LocalTime(Func):
+    """A moment on the office's clock, to the second."""
+
+    output_field = TextField()
+    template = "left((%(expressions)s AT TIME ZONE '%(zone)s')::text, 19)"
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **context: Any) -> Any:
+        zone = timezone.get_current_timezone_name()
+        return super().as_sql(compiler, connection, zone=zone, **context)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        is_utc = timezone.get_current_timezone_name() == "UTC"
+        template = "substr(%(expressions)s, 1, 19)" if is_utc else f"{LOCAL_TIME}(%(expressions)s)"
+        return super().as_sql(compiler, connection, template=template, **context)
+
+
+class Plain(Func):
+    """A number, a decimal with all its places, yes and no as 1 and 0."""
+
+    output_field = TextField()
+    template = "%(expressions)s"
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **context: Any) -> Any:
+        field = self.get_source_expressions()[0].output_field
+        if isinstance(field, BooleanField):
+            context["template"] = "CASE WHEN %(expressions)s THEN 1 ELSE 0 END"
+        return super().as_sql(compiler, connection, **context)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        field = self.get_source_expressions()[0].output_field
+        if isinstance(field, DecimalField):
+            # NULL would become 0.00.
+            places = f"printf('%%.{field.decimal_places}f', %(expressions)s)"
+            context["template"] = f"CASE WHEN %(expressions)s IS NOT NULL THEN {places} END"
+        return self.as_sql(compiler, connection, **context)
+
+
+class Refunded(Func):
+    """Price, count and delivered to what went back, as money.refund_due() says it: rounded half up
+    to the cent once. SQLite counts in cents: its decimals are floats."""
+
+    output_field = TextField()
+    arity = 3
+    # {0} price, {1} count, {2} delivered
+    postgresql = (
+        "CASE WHEN {2} IS NULL THEN '0' WHEN {2} = {1} THEN '0.00' "
+        "ELSE round({0} * ({1} - {2}) / {1}, 2)::text END"
+    )
+    cents = "((2 * CAST(round({0} * 100) AS INTEGER) * ({1} - {2}) + {1}) / (2 * {1}))"
+    sqlite = (
+        "CASE WHEN {2} IS NULL THEN '0' "
+        f"ELSE printf('%%d.%%02d', {cents} / 100, {cents} %% 100) END"
+    )
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **context: Any) -> Any:
+        return self._filled(self.postgresql, compiler)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self._filled(self.sqlite, compiler)
+
+    def _filled(self, template: str, compiler: Any) -> tuple[str, list[Any]]:
+        columns = [compiler.compile(one)[0] for one in self.get_source_expressions()]
+        return template.format(*columns), []
+
+
+def plain(path: str) -> Plain:
+    return Plain(F(path))
+
+
+def escaped(path: str) -> Escaped:
+    return Escaped(F(path))
+
+
+def local_time(path: str) -> LocalTime:
+    return LocalTime(F(path))
+
+
+def refunded(price: str, count: str, delivered: str) -> Refunded:
+    return Refunded(F(price), F(count), F(delivered))
+
+
+def labelled(choices: Mapping[Any, Any]) -> Callable[[str], Case]:
+    """The words of a field with choices; they are the office's own and need no escaping."""
+
+    def label(path: str) -> Case:
+        whens = [When(**{path: value}, then=Value(str(word))) for value, word in choices.items()]
+        return Case(*whens, output_field=CharField())
+
+    return label
+
+
+def text_of(field: Any) -> Callable[[str], Any]:
+    """How a field of a model is said."""
+    if isinstance(field, DateTimeField):
+        return local_time
+    if isinstance(field, CharField | TextField):
+        return escaped
+    return plain
+
+
+def prepare(connection: Any) -> None:
+    """SQLite knows no time zones: lend it ours. One look-up a minute that occurs, not a row."""
+    if connection.vendor != "sqlite":
+        return
+    zone = timezone.get_current_timezone()
+    local_minute = lru_cache(100_000)(lambda minute: minute_of(minute, zone))
+
+    def local(text: str | None) -> str | None:
+        return local_minute(text[:16]) + text[16:19] if text else None
+
+    connection.ensure_connection()
+    connection.connection.create_function(LOCAL_TIME, 1, local, deterministic=True)
+
+
+def minute_of(text: str, zone: Any) -> str:
+    moment = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("UTC"))
+    return str(moment.astimezone(zone).isoformat(" ", "minutes")[:16])

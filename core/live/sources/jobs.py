@@ -1,0 +1,211 @@
+"""Jobs of the consumers as they are watched: "importjob:<id>" and "bulkjob:<id>".
+
+What everybody gets who may see the job: its state, how far it is and its figures, written here once
+for the page as it opens and for every change. What is one user's own (buttons, rows of an upload)
+the page asks for when `doing` changes.
+"""
+
+from abc import abstractmethod
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core import live
+from core.importing import store
+from core.live.source import Admitted, Asked, Audience, numbers
+from core.models import BulkJob, ImportJob
+from core.models.jobs import Job
+from core.pages import display
+
+# As many refused rows are named on a page; beyond that only their number changes.
+REFUSALS_SHOWN = 100
+ENCODINGS = {"utf-8-sig": "UTF-8 (BOM)", "xlsx": "Excel"}
+
+OneJob = TypeVar("OneJob", bound=Job)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`done` of `total` rows; this pass did `rows` of them in `seconds`."""
+
+    done: int
+    total: int
+    rows: int
+    seconds: float
+
+    def described(self) -> dict[str, str]:
+        """How far, how fast and how long still."""
+        speed = self.rows / max(0.1, self.seconds)
+        return {
+            "percent": str(min(100, self.done * 100 // self.total)),
+            "done": display.number(self.done),
+            "total": display.number(self.total),
+            "speed": display.number(round(speed)),
+            "left": display.duration((self.total - self.done) / speed),
+        }
+
+
+class JobSource(live.StaffSource, Generic[OneJob]):
+    """Who made a job sees it, and who may see all of its kind."""
+
+    keys = None
+    model: ClassVar[type[Job]]
+    tones: ClassVar[Mapping[int, str]]
+
+    def admit(self, asked: Asked) -> Admitted:
+        rows = self.model.objects.filter(pk__in=numbers({key for _, key in asked})).order_by()
+        creators = {str(pk): creator for pk, creator in rows.values_list("pk", "creator")}
+        return {
+            (user.pk, key): Audience.STAFF
+            for user, key in asked
+            if key in creators and user.is_staff
+            if creators[key] == user.pk or self.is_for(user)
+        }
+
+    def stamps(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
+        return {key: self.stamp(job) for key, job in self.load(keys).items()}
+
+    def load(self, keys: Sequence[str]) -> Mapping[str, OneJob]:
+        jobs: Any = self.model.objects.filter(pk__in=numbers(keys))
+        return {str(job.pk): job for job in jobs}
+
+    def render(self, loaded: OneJob, audience: Audience) -> dict[str, Any]:
+        progress = self.progress(loaded) if loaded.status in loaded.WORKABLE else None
+        state = {
+            "state": self.state(loaded),
+            "progress": progress and progress.described(),
+            "is_stopping": self.is_stopping(loaded),
+        }
+        figures = {"figures": self.figures(loaded)}
+        return {
+            "state": render_to_string("desk/job_state.html", state),
+            "figures": render_to_string("desk/job_figures.html", figures),
+            "doing": self.doing(loaded),
+        }
+
+    def state(self, job: OneJob) -> SafeString:
+        return display.tag(job.get_status_display(), self.tones[job.status])  # type: ignore[attr-defined]
+
+    @abstractmethod
+    def stamp(self, job: OneJob) -> Hashable:
+        """All that moves."""
+
+    @abstractmethod
+    def doing(self, job: OneJob) -> str:
+        """Differs when the rest of the page does."""
+
+    @abstractmethod
+    def is_stopping(self, job: OneJob) -> bool:
+        """Whether somebody asked it to stop and it has not ended yet."""
+
+    @abstractmethod
+    def progress(self, job: OneJob) -> Progress | None:
+        """Of a job that is worked on; None before its first rows."""
+
+    @abstractmethod
+    def figures(self, job: OneJob) -> list[tuple[str, str]]:
+        """Labels and what they count."""
+
+
+class ImportJobs(JobSource[ImportJob]):
+    """While all rows are in one transaction nobody sees the job's row move; a file says how far
+    it is."""
+
+    prefix = "importjob"
+    permission = "core.view_importjob"
+    model = ImportJob
+    tones: ClassVar[Mapping[int, str]] = {
+        ImportJob.Status.CHECKING: "busy",
+        ImportJob.Status.CHECKED: "waiting",
+        ImportJob.Status.IMPORTING: "busy",
+        ImportJob.Status.DONE: "good",
+        ImportJob.Status.REFUSED: "bad",
+        ImportJob.Status.CANCELED: "off",
+    }
+
+    amounts: ClassVar[Mapping[int, Any]] = {
+        ImportJob.Kind.CUSTOMERS: gettext_lazy("Opening balances"),
+        ImportJob.Kind.CHARGES: gettext_lazy("Amount"),
+        ImportJob.Kind.ORDERS: gettext_lazy("Price"),
+    }
+
+    def stamp(self, job: ImportJob) -> Hashable:
+        counts = (getattr(job, name) for name in job.COUNTS)
+        return (job.status, job.total, *counts, *store.read_progress(job).values())
+
+    def doing(self, job: ImportJob) -> str:
+        return str(job.status)
+
+    def is_stopping(self, job: ImportJob) -> bool:
+        return store.is_asked_to_stop(job) and not job.is_final
+
+    def progress(self, job: ImportJob) -> Progress | None:
+        figures = store.read_progress(job)
+        return Progress(**figures) if figures.get("rows") and figures["total"] else None
+
+    def figures(self, job: ImportJob) -> list[tuple[str, str]]:
+        is_report = job.status in (ImportJob.Status.CHECKING, ImportJob.Status.CHECKED)
+        return [
+            (_("Rows"), display.number(job.total)),
+            (_("To create") if is_report else _("Created"), display.number(job.created)),
+            (_("To update") if is_report else _("Updated"), display.number(job.updated)),
+            (_("Left alone"), display.number(job.unchanged)),
+            (_("Refused rows"), display.number(job.rejected)),
+            (self.amounts[job.kind], display.money(job.amount)),
+            (_("Encoding"), ENCODINGS.get(job.encoding) or job.encoding.upper() or "–"),
+        ]
+
+
+class BulkJobs(JobSource[BulkJob]):
+    prefix = "bulkjob"
+    permission = "core.view_bulkjob"
+    model = BulkJob
+    tones: ClassVar[Mapping[int, str]] = {
+        BulkJob.Status.WAITING: "waiting",
+        BulkJob.Status.RUNNING: "busy",
+        BulkJob.Status.DONE: "good",
+        BulkJob.Status.REFUSED: "bad",
+        BulkJob.Status.CANCELED: "off",
+    }
+
+    def stamp(self, job: BulkJob) -> Hashable:
+        return self.doing(job), job.done, job.changed, job.refused, job.each
+
+    def doing(self, job: BulkJob) -> str:
+        named = min(job.refused, REFUSALS_SHOWN)
+        return f"{job.status}|{job.stop_requested}|{named}"
+
+    def is_stopping(self, job: BulkJob) -> bool:
+        return job.stop_requested and not job.is_final
+
+    def progress(self, job: BulkJob) -> Progress | None:
+        if not job.done or job.start_date is None:
+            return None
+        seconds = (timezone.now() - job.start_date).total_seconds()
+        return Progress(job.done, job.total, job.done, seconds)
+
+    def figures(self, job: BulkJob) -> list[tuple[str, str]]:
+        found = [
+            (_("Rows"), display.number(job.total)),
+            (_("Done"), display.number(job.changed)),
+            (_("Refused rows"), display.number(job.refused)),
+        ]
+        if job.each is not None:
+            found.append((_("Amount for each"), display.money(job.each)))
+        if job.action == BulkJob.Action.CANCEL:
+            found.append((_("Refunded"), display.money(job.amount)))
+        elif job.action == BulkJob.Action.TOP_UP:
+            found.append((_("Topped up"), display.money(job.amount)))
+        return found
+
+
+imports = ImportJobs()
+bulk = BulkJobs()
+live.register(imports)
+live.register(bulk)

@@ -1,0 +1,46 @@
+"""Conversations as they are watched: "messages:<id of the order>".
+
+Whoever sees the order sees its conversation from their side. An internal note changes nothing of
+what a customer's rendering says, so that a customer is not even told that something happened.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+from core import live
+from core.live.source import Admitted, Asked, Audience, numbers
+from core.live.sources.orders import OrderSource
+from core.models import Conversation, Customer, Side
+from core.pages.conversation import Thread, described, threads_of
+
+SIDES = {Audience.STAFF: Side.DESK, Audience.CUSTOMER: Side.CUSTOMER}
+
+
+class Messages(OrderSource):
+    prefix = "messages"
+
+    def admit(self, asked: Asked) -> Admitted:
+        """Somebody of the staff whose own order it is sees it as the customer, as on its page."""
+        found = super().admit(asked)
+        staff = [pk for pk, audience in found.items() if audience == Audience.STAFF]
+        own = Customer.objects.filter(user__in={user for user, _key in staff})
+        pairs = set(own.values_list("user", "orders")) if staff else set()
+        return found | {
+            (user, key): Audience.CUSTOMER for user, key in staff if (user, int(key)) in pairs
+        }
+
+    def stamps(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
+        """An order without messages has none; its first makes one."""
+        revisions = dict.fromkeys(keys, 0)
+        talks = Conversation.objects.filter(pk__in=numbers(keys)).order_by()
+        revisions |= {str(pk): stamp for pk, stamp in talks.values_list("pk", "revision")}
+        return revisions
+
+    def load(self, keys: Sequence[str]) -> Mapping[str, Thread]:
+        return {str(pk): thread for pk, thread in threads_of(numbers(keys)).items()}
+
+    def render(self, loaded: Thread, audience: Audience) -> dict[str, Any]:
+        return described(loaded, SIDES[audience])
+
+
+live.register(Messages())

@@ -1,0 +1,205 @@
+"""Orders as they are watched: "order:<id>" is a whole page, "row:<id>" a line of a list.
+
+Staff see what their permissions show, customers their own orders; a customer's rendering has no
+memo, no remark, no names of staff and no reason that was written for them.
+
+A page adds what only it shows by `also_render()`: a function of what was loaded, for one audience.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Case, Count, OuterRef, Prefetch, Subquery, When
+from django.utils import timezone
+
+from core import live
+from core.live.source import Admitted, Asked, Audience, numbers
+from core.live.sources.pace import Paces
+from core.live.sources.readings import Reading, Readings
+from core.models import LedgerEntry, Order, OrderEvent, Status
+from core.pages import display
+from core.pages.flow.timeline import STEPS
+
+LEDGER = Prefetch("ledger", LedgerEntry.objects.select_related("creator").order_by("pk"))
+# The pace of these is measured.
+MOVING = (Status.RUNNING, Status.VERIFYING)
+EVENTS = (
+    OrderEvent.objects.filter(order=OuterRef("pk"))
+    .order_by()
+    .values("order")
+    .annotate(number=Count("pk"))
+    .values("number")
+)
+# What changes in the row when anything about the order does.
+ROW = (
+    *("pk", "status", "count", "done", "failed", "uncertain", "reserved", "resent", "delivered"),
+    *("view_count", "old_view_count", "fence", "lease_until", "attempts", "cancel_requested"),
+    *("held_by_site", "attention", "verify_until"),
+)
+
+
+class OrderSource(live.Source):
+    """For subjects that are keyed by an order's id: who sees the order sees them."""
+
+    permission = "core.view_order"
+
+    def admit(self, asked: Asked) -> Admitted:
+        pairs = Order.objects.filter(pk__in=numbers({key for _, key in asked}))
+        # A customer who is switched off sees nothing any more, also of what is open in a browser.
+        owner = Case(When(customer__active=True, then="customer__user"))
+        owners = dict(pairs.values_list("pk", owner))
+        found: Admitted = {}
+        for user, key in asked:
+            if not numbers([key]) or int(key) not in owners:
+                continue
+            if user.is_staff and user.has_perm(self.permission):
+                found[user.pk, key] = Audience.STAFF
+            elif owners[int(key)] == user.pk:
+                found[user.pk, key] = Audience.CUSTOMER
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """An order with what its page shows of other tables: its names, events and ledger are in
+    memory."""
+
+    order: Order
+    readings: list[Reading]  # thinned, see core.live.sources.readings
+    speed: float | None = None  # plays a second now, None where nobody has watched for a while
+
+
+Part = Callable[[Watched], dict[str, Any]]
+_parts: dict[Audience, list[Part]] = {audience: [] for audience in Audience}
+
+
+def also_render(audience: Audience, part: Part) -> None:
+    """Let `part` add to what an order's page gets. It runs in the page's language, no queries."""
+    _parts[audience].append(part)
+
+
+class WholeOrder(OrderSource):
+    prefix = "order"
+
+    def __init__(self) -> None:
+        self.paces = Paces()
+        self.readings = Readings()
+
+    def stamps(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
+        rows = Order.objects.filter(pk__in=numbers(keys)).annotate(events_seen=Subquery(EVENTS))
+        found = {}
+        for pk, status, count, done, *rest in rows.order_by().values_list(*ROW, "events_seen"):
+            speed = self.paces.look(pk, done if status in MOVING else None)
+            found[str(pk)] = (status, count, done, *rest, speed)
+        return found
+
+    def keep(self, keys: set[str]) -> None:
+        ids = set(numbers(keys))
+        self.paces.keep(ids)
+        self.readings.keep(ids)
+
+    def load(self, keys: Sequence[str]) -> Mapping[str, Watched]:
+        ids = numbers(keys)
+        self.readings.load(ids)
+        return {
+            str(order.pk): Watched(order, self.readings.of(order.pk), self.paces.speed(order.pk))
+            for order in Order.objects.filter(pk__in=ids)
+            .with_names()
+            .select_related("site__breaker")
+            .prefetch_related(STEPS, LEDGER)
+        }
+
+    def render(self, loaded: Watched, audience: Audience) -> dict[str, Any]:
+        order, left = loaded.order, seconds_left(loaded)
+        data = facts(order) | {
+            "speed": loaded.speed,
+            "left": left,
+            "left_text": display.duration(left),
+            "views_before": order.old_view_count,
+            "views": order.view_count,
+            "curve": curve(loaded),
+            "now": point_now(order),
+        }
+        for part in _parts[audience]:
+            data |= part(loaded)
+        return data
+
+
+class OrderRow(OrderSource):
+    """A line of a list. `also` adds cells that a list draws itself, for staff."""
+
+    prefix = "row"
+    also: Callable[[Order], dict[str, Any]] | None = None
+
+    def stamps(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
+        rows = Order.objects.filter(pk__in=numbers(keys)).order_by()
+        watched = ("pk", "status", "done", "delivered", "attention", "count")
+        return {str(pk): tuple(rest) for pk, *rest in rows.values_list(*watched)}
+
+    def load(self, keys: Sequence[str]) -> Mapping[str, Order]:
+        rows = Order.objects.filter(pk__in=numbers(keys)).order_by()
+        return {str(order.pk): order for order in rows}
+
+    def render(self, loaded: Order, audience: Audience) -> dict[str, Any]:
+        data = facts(loaded)
+        if self.also and audience == Audience.STAFF:
+            data |= self.also(loaded)
+        return data
+
+
+def facts(order: Order) -> dict[str, Any]:
+    """What everybody may know who may see the order; texts in the active language."""
+    shown = display.shown_plays(order)
+    return {
+        "status": order.status,
+        "label": str(order.get_status_display()),
+        "tone": display.TONES[order.status],
+        "final": order.is_final,
+        "count": order.count,
+        "done": shown,
+        "done_text": display.number(shown),
+        "percent": display.percent(order),
+    }
+
+
+def seconds_left(watched: Watched) -> float | None:
+    """Until all is sent at the present speed, or as planned; None where nobody can say."""
+    order = watched.order
+    if order.status != Status.RUNNING:
+        return None
+    if order.hours and order.start_date:
+        gone = (timezone.now() - order.start_date).total_seconds()
+        return max(0, round(order.hours * 3600 - gone))
+    if not watched.speed:
+        return None
+    return round((order.count - order.done) / watched.speed)
+
+
+def point_now(order: Order) -> tuple[float, int] | None:
+    """Where the curve is by now: seconds since the order began, plays. The counter is read less
+    often than plays are noted."""
+    if order.start_date is None or order.is_final:
+        return None
+    elapsed = (timezone.now() - order.start_date).total_seconds()
+    return round(max(0.0, elapsed), 1), order.done
+
+
+def curve(watched: Watched) -> dict[str, Any] | None:
+    """Plays we sent and the rise of the site's counter, over the seconds since the order began."""
+    order = watched.order
+    if order.start_date is None:
+        return None
+    began, before = order.start_date, order.old_view_count or 0
+    points = [
+        (max(0.0, round((when - began).total_seconds(), 1)), done, views - before)
+        for when, views, done in watched.readings
+    ]
+    end = None if order.end_date is None else round((order.end_date - began).total_seconds(), 1)
+    return {"points": points, "began": began.timestamp(), "end": end}
+
+
+whole_order = WholeOrder()
+rows = OrderRow()
+live.register(whole_order)
+live.register(rows)

@@ -1,0 +1,50 @@
+"""What waits for a person, as it is watched: "queue:approvals" and "queue:conversations".
+
+A list that shows one of them carries the `mark` it was drawn with; another mark is another list.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from django.db.models import Count, QuerySet, Sum
+
+from core import live
+from core.live.source import Audience
+from core.models import Conversation, Order, Status
+
+# Looked at every second: beyond this nobody sees the difference.
+CAP = 1000
+
+
+class Queues(live.StaffSource):
+    prefix = "queue"
+    permission = "core.view_order"
+
+    def load(self, keys: Sequence[str]) -> Mapping[str, dict[str, Any]]:
+        return {key: state_of(key) for key in keys}
+
+    def render(self, loaded: dict[str, Any], audience: Audience) -> dict[str, Any]:
+        return loaded
+
+
+def state_of(queue: str) -> dict[str, Any]:
+    """How many wait, and a mark of which and how they stand."""
+    rows, moves = QUEUES[queue]()
+    found = rows[:CAP].aggregate(number=Count("pk"), total=Sum(moves))
+    return {"number": found["number"], "mark": f"{found['number']}-{found['total'] or 0}"}
+
+
+def approvals() -> tuple[QuerySet[Any], str]:
+    return Order.objects.filter(status=Status.AWAITING).order_by("-pk"), "pk"
+
+
+def conversations() -> tuple[QuerySet[Any], str]:
+    return Conversation.objects.unanswered(), "revision"
+
+
+QUEUES: dict[str, Callable[[], tuple[QuerySet[Any], str]]] = {
+    "approvals": approvals,
+    "conversations": conversations,
+}
+Queues.keys = frozenset(QUEUES)
+live.register(Queues())

@@ -1,0 +1,46 @@
+"""Parts of a page that the server writes; each is rendered again when what it shows changed."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.utils.translation import get_language
+
+from core.live.sources.orders import Watched
+
+MOST_KEPT = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """`version` differs when the section does; None: render it every time."""
+
+    name: str
+    template: str
+    context: Callable[[Watched], dict[str, Any]]
+    version: Callable[[Watched], Hashable] | None = None
+
+
+class Sections:
+    """The sections of one audience's page, by name, as markup."""
+
+    def __init__(self, *sections: Section) -> None:
+        self.sections = sections
+        self._kept: dict[Hashable, tuple[Hashable, str]] = {}
+
+    def render(self, watched: Watched) -> dict[str, str]:
+        if len(self._kept) > MOST_KEPT:
+            self._kept.clear()
+        return {section.name: self._render(section, watched) for section in self.sections}
+
+    def _render(self, section: Section, watched: Watched) -> str:
+        if section.version is None:
+            return render_to_string(section.template, section.context(watched))
+        place = (section.name, watched.order.oid, get_language())
+        version = section.version(watched)
+        kept = self._kept.get(place)
+        if kept is None or kept[0] != version:
+            kept = (version, render_to_string(section.template, section.context(watched)))
+            self._kept[place] = kept
+        return kept[1]

@@ -1,0 +1,139 @@
+"""An order's way through FLOW: where it is, where it has been, with whom and when, and what may
+come next. Read from its events alone; the shape is FLOW's.
+"""
+
+import datetime
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Prefetch, prefetch_related_objects
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from core.models import FLOW, Order, OrderEvent, Status
+from core.pages.display import TONES
+from core.pages.flow import sketch
+from core.reasons import said
+
+# Whom a page is for. Customers read of "the desk", never of staff, nor the reasons they wrote.
+DESK, CUSTOMER = "desk", "customer"
+NAME_LETTERS, NOTE_LETTERS = 14, 13
+STEPS = Prefetch("events", OrderEvent.objects.select_related("creator").order_by("pk"))
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """One step of the past. `before` is None for the first; both are the same where a note was
+    made of something that changed no status."""
+
+    number: int
+    before: Status | None
+    after: Status
+    who: str
+    when: datetime.datetime
+    why: str
+
+    @property
+    def moment(self) -> str:
+        """To the second today, else with the day."""
+        local = timezone.localtime(self.when)
+        today = local.date() == timezone.localdate()
+        return date_format(local, "H:i:s" if today else "m-d H:i")
+
+
+def passage(order: Order, audience: str = CUSTOMER) -> dict[str, Any]:
+    """What flow/order.html shows, for "desk" or "customer"."""
+    steps = passed(order, audience)
+    here = Status(order.status)
+    by_step: dict[tuple[Status | None, Status], list[Passed]] = {}
+    for one in steps:
+        by_step.setdefault((one.before, one.after), []).append(one)
+
+    def node(status: Status, wide: bool) -> sketch.Words:
+        entered = [one for one in steps if one.after == status and one.before != status]
+        return _node_words(status, here, entered, wide)
+
+    def step(start: Status, end: Status, wide: bool) -> sketch.Words:
+        return _step_words(start, end, by_step.get((start, end), []), start == here, wide)
+
+    return {
+        "sketches": sketch.sketches(FLOW, node, step),
+        "steps": steps,
+        "here": here,
+        "onward": FLOW[here],
+    }
+
+
+def passed(order: Order, audience: str) -> list[Passed]:
+    """All steps so far, the first one first. An audience that is not the desk is a customer."""
+    own_login = None if audience == DESK else order.customer.user_id
+    prefetch_related_objects([order], STEPS)  # does nothing where they are there already
+    return [
+        Passed(
+            number,
+            None if event.from_status is None else Status(event.from_status),
+            Status(event.to_status),
+            _who(event, audience, own_login),
+            event.create_date,
+            said(event.reason) if audience == DESK else "",
+        )
+        for number, event in enumerate(order.events.all(), 1)
+    ]
+
+
+def _who(event: OrderEvent, audience: str, own_login: int | None) -> str:
+    """ "" is the office itself: its consumers deliver without being told."""
+    if event.creator_id is None:
+        return ""
+    if audience == DESK:
+        return str(event.creator)
+    return _("you") if event.creator_id == own_login else _("the desk")
+
+
+def _node_words(status: Status, here: Status, entered: list[Passed], wide: bool) -> sketch.Words:
+    kinds, facts = [f"flow-node--{TONES.get(status, 'off')}"], []
+    notes: tuple[str, ...] = ()
+    if entered:
+        kinds.append("flow-node--been")
+        facts.append(_by_whom(entered[-1]))
+        if entered[0].before is None:
+            placed = _("placed %(when)s") % {"when": entered[0].moment}
+            fits = wide and sketch.columns(placed) <= NOTE_LETTERS
+            notes = (placed if fits else entered[0].moment,)
+    if status == here:
+        kinds.append("flow-node--here")
+        facts.insert(0, _("the order is here now"))
+    elif status in FLOW[here]:
+        kinds.append("flow-node--next")
+        facts.insert(0, _("may come next"))
+    mark = "✓ " if entered and status != here else ""
+    return sketch.Words(
+        title=": ".join(filter(None, (str(status.label), ", ".join(facts)))),
+        kind=" ".join(kinds),
+        label=f"{mark}{status.label}",
+        notes=notes,
+        badge=_("now") if status == here else "",
+    )
+
+
+def _step_words(
+    start: Status, end: Status, walked: list[Passed], from_here: bool, wide: bool
+) -> sketch.Words:
+    name = f"{start.label} → {end.label}"
+    if not walked:
+        ahead = "flow-step--next" if from_here else ""
+        return sketch.Words(f"{name}: {_('may come next')}" if from_here else name, ahead)
+    title = f"{name}: " + "; ".join(_by_whom(step) for step in walked)
+    if not wide:
+        numbers = [str(step.number) for step in walked]
+        badge = ",".join(numbers) if len(numbers) < 3 else f"{numbers[0]}…{numbers[-1]}"
+        return sketch.Words(title, "flow-step--walked", badge=badge)
+    last = walked[-1]
+    when = last.moment if len(walked) == 1 else f"{last.moment} ×{len(walked)}"
+    who = sketch.shortened(last.who, NAME_LETTERS)
+    return sketch.Words(title, "flow-step--walked", notes=(who, when))
+
+
+def _by_whom(step: Passed) -> str:
+    return f"{step.moment}, {step.who}" if step.who else step.moment

@@ -1,0 +1,125 @@
+"""One-time links by which customers set the password of their login.
+
+A link is a token of Django's, signed over what its use changes: the password, the last login and
+the moment of the customer's newest link. So it is good once, until PORTAL_LINK_HOURS have passed,
+and not after a newer link or another password. Nothing of it is stored.
+"""
+
+import logging
+from datetime import datetime
+from smtplib import SMTPException
+
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.core.exceptions import ValidationError
+from django.core.mail import send_mail
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.encoding import force_bytes
+from django.utils.formats import date_format
+from django.utils.http import urlsafe_base64_encode
+from django.utils.translation import gettext as _
+
+from core.models import Customer, User
+
+logger = logging.getLogger(__name__)
+
+
+class InvitationError(Exception):
+    """Why a customer gets no link. The text is fit for staff."""
+
+
+class InvitationTokens(PasswordResetTokenGenerator):
+    key_salt = "core.pages.invitations"
+
+    def _make_hash_value(self, user: User, timestamp: int) -> str:
+        newest = Customer.objects.values_list("invited", flat=True).get(user=user)
+        return f"{super()._make_hash_value(user, timestamp)}{newest and newest.isoformat()}"
+
+
+tokens = InvitationTokens()
+
+
+def invite(customer: Customer, email: str = "") -> str:
+    """The path of a new link; older ones are void. A customer without a login gets one.
+
+    Raises InvitationError for who may not have a link: a link is as good as a password, so there
+    is none to a login of the staff's.
+    """
+    if not customer.active:
+        raise InvitationError(_("This customer is switched off."))
+    with transaction.atomic():
+        user = login_of(customer)
+        if not may_be_invited(user):
+            raise InvitationError(_("This login is not one for the customers' pages."))
+        if email and email != user.email:
+            user.email = email
+            user.save(update_fields=["email"])
+        customer.invited = timezone.now()
+        customer.save(update_fields=["invited"])
+    uid = urlsafe_base64_encode(force_bytes(user.pk))
+    return reverse("portal:set-password", args=[uid, tokens.make_token(user)])
+
+
+def may_be_invited(user: User) -> bool:
+    """Asked again when a link is used: who became staff in the meantime is out of its reach."""
+    return (
+        user.is_active
+        and not user.is_staff
+        and not user.is_superuser
+        and Customer.objects.filter(user=user, active=True).exists()
+    )
+
+
+def login_of(customer: Customer) -> User:
+    """The customer's own login; a new one, without a password, where there is none. A login that
+    merely has the customer's name belongs to somebody else."""
+    if customer.user is not None:
+        return customer.user
+    for name in names_for(customer):
+        try:
+            with transaction.atomic():
+                user = User(username=name)
+                user.set_unusable_password()
+                user.save(force_insert=True)
+        except IntegrityError:
+            continue
+        free = Customer.objects.filter(pk=customer.pk, user=None)
+        if free.update(user=user) != 1:
+            raise InvitationError(_("Somebody else changed this customer first; look again."))
+        customer.user = user
+        return user
+    raise InvitationError(_("No name for the login is free; make one and choose it here."))
+
+
+def names_for(customer: Customer) -> list[str]:
+    """The customer's name, where logins may be called that; else one that is free."""
+    fallback = f"customer-{customer.pk}"
+    try:
+        UnicodeUsernameValidator()(customer.username)
+    except ValidationError:
+        return [fallback]
+    return [customer.username, f"{customer.username}-{customer.pk}", fallback]
+
+
+def send(email: str, link: str, until: datetime) -> bool:
+    """The link by e-mail; whether a server took it. Why it did not is in the log."""
+    text = _(
+        "Hello,\n\n"
+        "with this link you set your password for your orders at %(office)s:\n\n"
+        "%(link)s\n\n"
+        "It is good once, until %(until)s. If you did not ask for it, do nothing.\n"
+    ) % {
+        "office": _("Booster Office"),
+        "link": link,
+        "until": date_format(timezone.localtime(until), "Y-m-d H:i T"),
+    }
+    try:
+        send_mail(
+            _("Your link to %(office)s") % {"office": _("Booster Office")}, text, None, [email]
+        )
+    except (OSError, SMTPException) as error:
+        logger.warning("an invitation could not be sent: %s", error)
+        return False
+    return True

@@ -1,0 +1,72 @@
+"""The live quote of an order form, the desk's and the customers': what was typed so far, and the
+answer as texts ready to read.
+"""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+
+from core.models import ApprovalLimit, Customer, PricePolicy, User
+from core.ordering import Quote
+from core.pages import display
+
+MAX_HOURS = 24 * 90
+
+
+class QuoteForm(forms.Form):
+    """What an order form knows while it is being filled in: any part may be missing."""
+
+    url = forms.CharField(max_length=500, required=False)
+    count = forms.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
+    hours = forms.IntegerField(min_value=0, max_value=MAX_HOURS, required=False)
+
+    def answer_for(self, customer: Customer | None, creator: User | None = None) -> dict[str, Any]:
+        """The quote as JSON for `creator`, who fills the form in, with what speaks against it by
+        field. Call it on a checked form. Reads only; asks the site for its counter."""
+        data = self.cleaned_data
+        quote = Quote.ask(customer, data.get("url", ""), data.get("count"))
+        wrong = {name: " ".join(map(str, errors)) for name, errors in self.errors.items()}
+        answer = described(quote, data.get("hours") or 0)
+        return answer | {"errors": quote.errors | wrong, "approval": approval_note(quote, creator)}
+
+
+def described(quote: Quote, hours: int) -> dict[str, Any]:
+    """A quote as the form shows it: texts ready to read, None for what is not known yet."""
+    site, customer = quote.site, quote.customer
+    seconds = None if quote.seconds is None else max(quote.seconds, hours * 3600)
+    return {
+        "balance": display.money(customer.balance) if customer else None,
+        "price": None if quote.price is None else display.money(quote.price),
+        "unit_price": None if quote.unit_price is None else display.rate(quote.unit_price),
+        "balance_after": (
+            None if quote.balance_after is None else display.money(quote.balance_after)
+        ),
+        "site": {"name": site.name, "verified": site.verified} if site else None,
+        "views": None if quote.views is None else display.number(quote.views),
+        "seconds": seconds,
+        "duration": None if seconds is None else display.duration(seconds),
+    }
+
+
+def approval_note(quote: Quote, creator: User | None) -> str:
+    """What an order above its creator's limit means, before it is placed; "" below it."""
+    if not quote.needs_approval(creator):
+        return ""
+    limit = ApprovalLimit.objects.of(creator)
+    return _(
+        "Above your limit of %(limit)s: the order waits until somebody else approves it. It is "
+        "charged at once, holds the video until then, and is refunded in full when it is declined."
+    ) % {"limit": display.money(limit)}
+
+
+def bundles_on_sale() -> list[dict[str, Any]]:
+    """The bundles, to be picked by a click."""
+    return [
+        {
+            "count": bundle.count,
+            "label": display.number(bundle.count),
+            "price": display.money(bundle.price),
+        }
+        for bundle in PricePolicy.bundles()
+    ]

@@ -1,0 +1,95 @@
+"""The way of an order on a page: with whom and when on each step, and names for the desk alone."""
+
+import re
+
+import pytest
+from django.db import models
+from django.template.loader import render_to_string
+
+from core.models import FLOW, Order, Site, Status
+from core.pages.flow import timeline
+from tests.base import client_of, new_staff, placed
+
+
+@pytest.fixture
+def order(erin, bob):
+    """Placed by the customer, paused, sent on by bob, running."""
+    erin.user = new_staff("erin-login")
+    erin.user.is_staff = False
+    erin.user.save()
+    erin.save()
+    site = Site.objects.create(name="Harbour", origin="http://127.0.0.1:9")
+    order = placed(erin, site, "v", creator=erin.user)
+    order.begin()
+    order.hold_for_site("its token is gone <b>", under=order.fence)
+    order.resume(by=bob, why="a word among ourselves")
+    order.begin()
+    return order
+
+
+def drawn(order: Order, **who: str) -> str:
+    return render_to_string("flow/order.html", {"order": order, **who})
+
+
+def titles(html: str) -> dict[str, str]:
+    """What each step is called in the wide drawing, by its two numbers."""
+    wide = html.split("flow-drawing--narrow")[0]
+    return dict(re.findall(r'data-step="([\d-]+)"><title>([^<]*)</title>', wide))
+
+
+def test_every_step_of_the_table_is_on_the_page_once_a_drawing(order):
+    html = drawn(order, audience="desk")
+    found = sorted(re.findall(r'data-step="([\d-]+)"', html))
+    expected = [f"{start.value}-{end.value}" for start in FLOW for end in FLOW[start]]
+    assert found == sorted(2 * expected)
+    nodes = sorted(re.findall(r'data-node="(\d+)"', html), key=int)
+    assert nodes == sorted(2 * [str(status.value) for status in FLOW], key=int)
+
+
+def test_each_step_says_who_took_it_and_when(order, bob):
+    events = list(order.events.all())
+    when = [timeline.Passed(0, None, Status.PENDING, "", e.create_date, "").moment for e in events]
+    said = titles(drawn(order, audience="desk"))
+    assert said["1-2"] == f"pending → running: {when[1]}; {when[4]}"
+    assert said["2-9"] == f"running → paused: {when[2]}"
+    assert said["9-1"] == f"paused → pending: {when[3]}, bob"
+    assert said["2-8"] == "running → verifying: may come next"
+    assert said["8-3"] == "verifying → completed"
+
+
+def test_the_page_says_where_the_order_is_and_what_may_come_next(order):
+    html = drawn(order, audience="desk")
+    here = re.findall(r'class="flow-node [^"]*flow-node--here[^"]*" data-node="(\d+)"', html)
+    assert here == ["2", "2"]
+    ahead = set(re.findall(r'class="flow-node [^"]*flow-node--next[^"]*" data-node="(\d+)"', html))
+    assert ahead == {str(status.value) for status in FLOW[Status.RUNNING]}
+    assert "May come next:" in html and 'tabindex="0"' in html
+
+
+def test_the_same_is_said_in_a_list(order):
+    items = re.findall(r"<li>(.*?)</li>", drawn(order, audience="desk"), re.DOTALL)
+    text = [re.sub(r"<[^>]+>", "", item) for item in items]
+    assert len(text) == 5
+    assert "erin-login" in text[0] and "running → paused" in text[2]
+    assert "its token is gone &lt;b&gt;" in text[2]
+
+
+def test_customers_read_of_the_desk_and_never_of_staff(order):
+    for html in (drawn(order, audience="customer"), drawn(order)):
+        assert "bob" not in html and "ourselves" not in html and "token" not in html
+        assert "the desk" in html and "you" in html
+
+
+def test_a_status_that_is_added_is_drawn_on_the_page(order, monkeypatch):
+    class More(models.IntegerChoices):
+        DISPUTED = 99, "disputed"
+
+    changed = {**FLOW, Status.PARTIAL: (More.DISPUTED,), More.DISPUTED: (Status.RUNNING,)}
+    monkeypatch.setattr(timeline, "FLOW", changed)
+    html = drawn(order, audience="desk")
+    assert titles(html)["99-2"] == "disputed → running"
+
+
+def test_the_order_page_shows_its_way(order, alice):
+    page = client_of(alice).get(f"/admin/core/order/{order.pk}/change/").content.decode()
+    assert "flow-drawing--wide" in page and "office/flow.css" in page and "bob" in page
