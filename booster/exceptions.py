@@ -26,7 +26,7 @@ class PermanentError(SiteError):
     """Trying again cannot help until somebody changes something."""
 
 
-class AddressRefused(PermanentError):
+class AddressRefusedError(PermanentError):
     """Law 4: an address we never send to (off the host, private, redirect, public platform)."""
 
 

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from booster import delivery
 from booster.delivery import paused_orders
 from core.models import Order
-from core.models.failpoints import reach
+from core.models.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def deliver_order(order_id: int) -> None:
 def wake(order_id: int, delay: float = 0) -> bool:
     """Tell the consumers about an order. A queue that is down costs nothing (False): they look
     into the database."""
-    reach("before-wake")
+    failpoint("before-wake")
     try:
         if delay:
             deliver_order.schedule((order_id,), delay=delay)
@@ -47,7 +47,7 @@ def wake(order_id: int, delay: float = 0) -> bool:
     except QUEUE_DOWN as error:
         logger.warning("order %s was not queued, the sweep will find it: %s", order_id, error)
         return False
-    reach("after-wake")
+    failpoint("after-wake")
     return True
 
 

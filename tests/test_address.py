@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booster.exceptions import AddressRefused, TemporaryError
+from booster.exceptions import AddressRefusedError, TemporaryError
 from booster.net.address import Origin, Target, is_public_platform, resolve
 from booster.net.client import SiteClient
 from tests.raw_server import RawServer
@@ -172,7 +172,7 @@ def test_an_order_for_another_host_is_refused_and_nothing_is_sent(
 ) -> None:
     url = vector.replace("{site}", str(site.port)).replace("{port}", str(elsewhere.port))
     before = site.connections, elsewhere.connections
-    with pytest.raises(AddressRefused) as refused:
+    with pytest.raises(AddressRefusedError) as refused:
         order_a_play(site, url)
     assert str(refused.value).endswith(".")  # a whole sentence, for the order form
     assert (site.connections, elsewhere.connections) == before
@@ -199,7 +199,7 @@ def test_an_order_for_another_host_is_refused_and_nothing_is_sent(
     ],
 )
 def test_an_ip_address_in_an_odd_notation_is_not_even_read(host: str) -> None:
-    with pytest.raises(AddressRefused, match="odd notation"):
+    with pytest.raises(AddressRefusedError, match="odd notation"):
         Origin.parse(f"http://{host}:8001/")
 
 
@@ -239,7 +239,7 @@ def test_a_site_at_a_private_address_is_refused_and_nothing_is_sent(
     site: RawServer, host: str
 ) -> None:
     before = site.connections
-    with pytest.raises(AddressRefused, match="private address"):
+    with pytest.raises(AddressRefusedError, match="private address"):
         add_a_site(f"http://{host}:{site.port}/")
     assert site.connections == before
 
@@ -278,7 +278,7 @@ def test_a_name_that_leads_to_a_private_address_is_refused_and_nothing_is_sent(
     site: RawServer, address: str
 ) -> None:
     before = site.connections
-    with pytest.raises(AddressRefused, match="private address"):
+    with pytest.raises(AddressRefusedError, match="private address"):
         add_a_site(f"http://videos.example:{site.port}/", answering(address))
     assert site.connections == before
 
@@ -320,7 +320,7 @@ def test_the_deployment_may_allow_a_private_site(entry: str) -> None:
     "entry", ["127.0.0.1:8002", "127.0.0.1:80", "videos.example:80", "10.0.0.0/8", "::/0"]
 )
 def test_what_the_deployment_allows_is_allowed_exactly(entry: str) -> None:
-    with pytest.raises(AddressRefused, match="does not allow"):
+    with pytest.raises(AddressRefusedError, match="does not allow"):
         resolve(
             Origin.parse("http://videos.example:8001/"),
             allowed=(entry,),
@@ -360,7 +360,7 @@ def test_a_public_platform_is_refused_whatever_is_allowed_and_not_even_looked_up
 ) -> None:
     names = answering("93.184.215.14")
     host = Origin.parse(url).host
-    with pytest.raises(AddressRefused, match="public platform"):
+    with pytest.raises(AddressRefusedError, match="public platform"):
         resolve(
             Origin.parse(url),
             allowed=("0.0.0.0/0", f"{host}:443"),
@@ -428,7 +428,7 @@ def test_no_text_whatever_breaks_the_reader(text: str) -> None:
     for url in (text, "http://" + text, "https://" + text + "/videos/1"):
         try:
             origin = Origin.parse(url)
-        except AddressRefused:
+        except AddressRefusedError:
             continue
         assert Origin.parse(str(origin)) == origin
         assert str(origin).isascii()

@@ -70,7 +70,7 @@ def desk(bob):
 
 @pytest.fixture
 def order(erin, site, demo_site, policies, bob):
-    return Quote.ask(erin, demo_site.address(VIDEO), 10_000).place(bob)
+    return Quote.prepare(erin, demo_site.address(VIDEO), 10_000).place(bob)
 
 
 def fill(number: int, since: int) -> None:
@@ -81,7 +81,7 @@ def fill(number: int, since: int) -> None:
         ChargeRecord.objects.create(customer=customer, amount=Decimal(9), creator_id=staff.pk)
         PricePolicy.objects.create(count=1_000 + index, price=1)
         site = Site.objects.create(name=f"site {index}", origin=f"https://s{index}.example.com")
-        site.record_check(SiteCheck.Outcome.PROVED, method="file", by=staff)
+        site.record_check(SiteCheck.Outcome.PROVED, method="file", actor=staff)
         order = placed(customer, site, str(index), creator=staff)
         CounterReading.objects.create(order=order, views=index, done=0)
 
@@ -440,8 +440,8 @@ def test_the_token_comes_as_a_file_with_nothing_else_in_it(desk, site):
         ("", "required"),
     ],
 )
-def test_an_address_that_plays_may_never_go_to_is_refused_at_its_field(desk, origin, why):
-    assert why in " ".join(errors_of(desk.post(ADD_SITE, site_form(origin)))["origin"])
+def test_an_address_that_plays_may_never_go_to_is_refused_at_its_field(desk, origin, reason):
+    assert reason in " ".join(errors_of(desk.post(ADD_SITE, site_form(origin)))["origin"])
     assert not Site.objects.exists()
 
 

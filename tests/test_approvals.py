@@ -139,7 +139,7 @@ def test_the_quote_says_beforehand_that_the_order_will_wait(
     note = desk.get("/admin/core/order/quote/", asked).json()["approval"]
     assert note.startswith("Above your limit of 5.00: the order waits until somebody else")
     with django_capture_on_commit_callbacks(execute=True):
-        order = Quote.ask(erin, asked["url"], 20_000).place(bob)
+        order = Quote.prepare(erin, asked["url"], 20_000).place(bob)
     assert (order.status, woken) == (Status.AWAITING, [])
 
 
@@ -296,8 +296,8 @@ def test_of_all_who_decide_at_once_exactly_one_does(office, monkeypatch):
     ChargeRecord.objects.create(customer=erin, amount=Decimal("20.00"))
     harbour = Site.objects.create(name="Harbour", origin="https://videos.example.com")
 
-    def approve(by: User) -> Callable[[Order], None]:
-        return lambda order: order.approve(by)
+    def approve(actor: User) -> Callable[[Order], None]:
+        return lambda order: order.approve(actor)
 
     def decline(order: Order) -> None:
         order.decline(heidi, "no")
@@ -313,9 +313,9 @@ def test_of_all_who_decide_at_once_exactly_one_does(office, monkeypatch):
     assert list(differences()) == []
 
     # The control: the race happens where a change does not ask for the status it starts from.
-    def unguarded(self: Order, step: Step, by: User | None, **lease) -> None:
+    def unguarded(self: Order, step: Step, actor: User | None, **lease) -> None:
         Order.objects.filter(pk=self.pk).update(status=step.path[-1], **step.changes)
-        self._log(step.path, by, step.why)
+        self._log(step.path, actor, step.reason)
 
     monkeypatch.setattr(Order, "_take", unguarded)
     order = placed(erin, harbour, "control", creator=bob)

@@ -87,23 +87,23 @@ def a_mixed_set(name: str, decider: User) -> list[Order]:
     return list(Order.objects.filter(customer=owner).select_related("site").order_by("pk"))
 
 
-def a_job(action: Action, orders: list[Order], by: User) -> BulkJob:
+def a_job(action: Action, orders: list[Order], actor: User) -> BulkJob:
     rows = Order.objects.filter(pk__in=[order.pk for order in orders])
-    job = selection.new_job(action, rows, creator=by)
+    job = selection.new_job(action, rows, creator=actor)
     assert job.start("no longer wanted" if action == Action.CANCEL else "")
     return job
 
 
-def press(action: Action, order: Order, by: User) -> None:
+def press(action: Action, order: Order, actor: User) -> None:
     match action:
         case Action.CANCEL:
             # The desk's note on an order that awaited approval would be read by its customer.
             awaits = order.status == Status.AWAITING
-            ordering.cancel(order, by, "" if awaits else "no longer wanted")
+            ordering.cancel(order, actor, "" if awaits else "no longer wanted")
         case Action.RETRY:
-            ordering.retry(order, by)
+            ordering.retry(order, actor)
         case Action.APPROVE:
-            ordering.approve(order, by)
+            ordering.approve(order, actor)
 
 
 def when(moment: Any) -> str | None:
@@ -196,10 +196,10 @@ def test_a_delivery_that_begins_while_a_block_cancels_its_order_comes_too_late(o
 
 
 def test_without_lock_and_condition_a_delivery_and_a_block_both_win(order, monkeypatch):
-    seen, by = list(Order.objects.all()), User.objects.get()
+    seen, actor = list(Order.objects.all()), User.objects.get()
     lease = Lease.claim(order.pk)
     monkeypatch.setattr(bulk_orders, "locked", lambda ids: seen)
-    job = a_job(Action.CANCEL, [order], by)
+    job = a_job(Action.CANCEL, [order], actor)
     with pytest.raises(OrderError):
         jobs.run(job.pk)
     assert (Order.objects.get().status, balance_of(order)) == (Status.RUNNING, Decimal("998.45"))

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from booster import USER_AGENT
-from booster.exceptions import AddressRefused, PermanentError, SiteError, TemporaryError
+from booster.exceptions import AddressRefusedError, PermanentError, SiteError, TemporaryError
 from booster.net.address import Origin, Target
 from booster.net.client import (
     ANY_ANSWER,
@@ -155,9 +155,9 @@ def test_a_redirect_is_refused_by_name_and_not_followed(status: str, place: str)
         location = place.format(port=elsewhere.port)
         redirect = answer(status=status, headers=(f"Location: {location}",))
         with RawServer(always(redirect)) as server, client_of(server) as client:
-            with pytest.raises(AddressRefused) as refused:
+            with pytest.raises(AddressRefusedError) as refused:
                 client.get("/")
-            with pytest.raises(AddressRefused):
+            with pytest.raises(AddressRefusedError):
                 client.request("POST", "/", body=b"x", accept=ANY_ANSWER)
             assert location in str(refused.value)
             assert refused.value.status == int(status[:3])

@@ -165,10 +165,10 @@ def test_the_feed_gives_each_side_its_own_and_tells_a_customer_nothing_of_notes(
     talk, order, erin, bob, carol, dave
 ):
     frank = customer_with_login("frank")
-    source, key = live.sources()["messages"], str(order.pk)
+    source, key = live.registered_sources()["messages"], str(order.pk)
     asked = [(user, key) for user in (erin.user, bob, carol, dave, frank.user)]
     staff, customer = live.Audience.STAFF, live.Audience.CUSTOMER
-    admitted = source.admit([*asked, (bob, "999999"), (bob, "x")])
+    admitted = source.authorize([*asked, (bob, "999999"), (bob, "x")])
     assert admitted == {
         (erin.user.pk, key): customer,
         (bob.pk, key): staff,
@@ -176,15 +176,15 @@ def test_the_feed_gives_each_side_its_own_and_tells_a_customer_nothing_of_notes(
     }
     User.objects.filter(pk=erin.user_id).update(is_staff=True, is_superuser=True)
     erin.user.refresh_from_db()
-    assert source.admit([(erin.user, key)]) == {(erin.user.pk, key): customer}
+    assert source.authorize([(erin.user, key)]) == {(erin.user.pk, key): customer}
 
-    before, stamp = source.load([key])[key], source.stamps([key])
+    before, version = source.load([key])[key], source.versions([key])
     theirs = source.render(before, customer)
     assert ANSWER in theirs["messages"]
     assert NOTE not in theirs["messages"]
     Message.objects.say(order, bob, "another note", internal=True)
     mark_read(order, bob, Message.objects.last().pk)
-    assert source.stamps([key]) != stamp
+    assert source.versions([key]) != version
     after = source.load([key])[key]
     assert source.render(after, customer) == theirs
     assert "another note" in source.render(after, staff)["messages"]
@@ -407,9 +407,9 @@ def test_an_approver_without_the_right_to_answer_still_gives_the_reason(erin, ha
 def test_the_marks_of_what_waits_change_with_it_and_only_for_who_sees_orders(
     talk, order, bob, dave
 ):
-    source = live.sources()["queue"]
+    source = live.registered_sources()["queue"]
     keys = ("approvals", "conversations")
-    admitted = source.admit([(user, key) for user in (bob, dave) for key in (*keys, "other")])
+    admitted = source.authorize([(user, key) for user in (bob, dave) for key in (*keys, "other")])
     assert set(admitted) == {(bob.pk, key) for key in keys}
     before = source.load(keys)
     assert [before[key]["number"] for key in keys] == [0, 1]

@@ -73,10 +73,10 @@ def test_each_figure_is_for_who_may_see_the_model_behind_it(shop, codename, name
     assert set(client_of(user).get("/admin/home/").context["figures"]) == names
     source = DashboardSource()
     asked = [(user, part.name) for part in home.PARTS]
-    assert {key for _pk, key in source.admit(asked)} == names
+    assert {key for _pk, key in source.authorize(asked)} == names
     may = codename == "view_order"
     assert client_of(user).get("/admin/board/").status_code == (200 if may else 403)
-    assert bool(BoardSource().admit([(user, "")])) is may
+    assert bool(BoardSource().authorize([(user, "")])) is may
     menu = client_of(user).get("/admin/").content.decode()
     assert ("/admin/board/" in menu) is may
 
@@ -84,8 +84,8 @@ def test_each_figure_is_for_who_may_see_the_model_behind_it(shop, codename, name
 def test_nobody_but_staff_watches_figures(shop):
     customer = staff_who_may("view_order", "view_ledgerentry")
     customer.is_staff = False
-    assert DashboardSource().admit([(customer, part.name) for part in home.PARTS]) == {}
-    assert BoardSource().admit([(customer, "")]) == {}
+    assert DashboardSource().authorize([(customer, part.name) for part in home.PARTS]) == {}
+    assert BoardSource().authorize([(customer, "")]) == {}
 
 
 def test_the_pages_stay_on_indexes(office, django_user_model):

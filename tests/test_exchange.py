@@ -133,7 +133,7 @@ def test_a_stream_is_sent_piece_by_piece_also_by_the_real_server(rf, bob):
 
 
 def test_negative_amounts_go_out_as_numbers(desk, alice, erin):
-    adjust(erin, Decimal("-5.25"), note="=evil", by=alice, request_key=None)
+    adjust(erin, Decimal("-5.25"), note="=evil", actor=alice, request_key=None)
     header, *_, row = export(desk, "ledgerentry", CSV)
     assert row[header.index("amount")] == "-5.25"
     assert row[header.index("note")] == "'=evil"

@@ -74,7 +74,7 @@ def test_imports_and_bulk_actions_keep_it_too(bob, erin, frank, tmp_path, settin
 @pytest.mark.parametrize("command", ["UPDATE {} SET after = 'x'", "DELETE FROM {}"])
 def test_what_was_kept_stays_also_for_a_database_client(office, command):
     admin = User.objects.get()
-    FieldChange.objects.keep(User, [Difference(admin.pk, "mobile", "1", "2")], by=admin)
+    FieldChange.objects.keep(User, [Difference(admin.pk, "mobile", "1", "2")], actor=admin)
     with connection.cursor() as cursor, pytest.raises(DatabaseError, match="never changed"):
         cursor.execute(command.format("core_fieldchange"))
     assert FieldChange.objects.get().after == "2"

@@ -12,11 +12,11 @@ import pytest
 from django.db import connection
 from django.db.models import F
 
-from core.db.tables import Among
+from core.db.tables import InArray
 from core.importing import cells, jobs, rows, store
-from core.importing.duplicates import Repeats
+from core.importing.duplicates import DuplicateFinder
 from core.importing.uploads import new_job
-from core.models import Customer, ImportJob, LeaseLost, LedgerEntry
+from core.models import Customer, ImportJob, LeaseLostError, LedgerEntry
 from core.ops.auditing import differences
 from tests.office import wait_for
 from tests.workbooks import with_sheet, workbook
@@ -157,9 +157,9 @@ def test_a_bad_row_is_told_with_its_line_column_value_and_reason(row, column, re
     filled = row if "too" in reason or "cells where" in reason else row + "," * (4 - cells_of(row))
     job = checked(f"username,mobile,balance,active,memo\nerin,,7.00,,\n{filled}\n")
     assert (job.status, job.created, job.rejected) == (ImportJob.Status.CHECKED, 1, 1)
-    [(line, where, _value, why)] = store.first_errors(job, 10)
+    [(line, where, _value, reason)] = store.first_errors(job, 10)
     assert (line, where) == ("3", column)
-    assert reason in why
+    assert reason in reason
     assert nothing_written()
     job.start_import(partial=False)
     jobs.run(job.pk)
@@ -328,7 +328,7 @@ def test_a_name_that_stands_in_two_blocks_is_found(monkeypatch):
 
 def test_repeats_are_those_of_a_set():
     names = [f"name{random.randrange(3000)}" for _ in range(5000)]
-    repeats = Repeats()
+    repeats = DuplicateFinder()
     for start in range(0, 5000, 700):
         repeats.add(names[start : start + 700])
     assert repeats.found() == {hash(name) for name in names if names.count(name) > 1}
@@ -357,7 +357,7 @@ def test_a_job_is_held_by_one_process():
     assert job.status == ImportJob.Status.CHECKING
     ImportJob.objects.filter(pk=job.pk).update(lease_until=None)
     jobs.run(job.pk)
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLostError):
         held.record()
 
 
@@ -440,7 +440,7 @@ def test_a_crash_before_the_commit_of_a_block_leaves_no_refused_row_twice(monkey
         if point == "before-block" and next(passes) == 1:
             raise Crash
 
-    monkeypatch.setattr(jobs, "reach", crash)
+    monkeypatch.setattr(jobs, "failpoint", crash)
     with pytest.raises(Crash):
         jobs.run(job.pk)
     ImportJob.objects.filter(pk=job.pk).update(lease_until=None)
@@ -473,7 +473,7 @@ def test_names_are_looked_up_alike_where_the_statistics_call_the_table_empty(off
     Customer.objects.all().delete()
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE core_customer")
-    names = Among(F("username"), [f"customer{row}" for row in range(20_000)])
+    names = InArray(F("username"), [f"customer{row}" for row in range(20_000)])
     assert "Nested Loop" not in Customer.objects.filter(names).explain()
 
 

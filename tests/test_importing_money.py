@@ -53,7 +53,9 @@ def imported(kind: ImportJob.Kind, text: str, *, partial: bool = False) -> Impor
 
 
 def reasons(job: ImportJob) -> list[str]:
-    return [f"{line} {column}: {why}" for line, column, _value, why in store.first_errors(job, 99)]
+    return [
+        f"{line} {column}: {reason}" for line, column, _value, reason in store.first_errors(job, 99)
+    ]
 
 
 def balance(customer: Customer) -> Decimal:

@@ -37,7 +37,7 @@ def erin(office):
 
 
 def place(customer: Customer, url: str, count: int = 10_000) -> Order:
-    return Quote.ask(customer, url, count).place(creator=None)
+    return Quote.prepare(customer, url, count).place(creator=None)
 
 
 def ended(order: Order, seconds: float = 40) -> Order:
@@ -123,7 +123,7 @@ def test_an_order_canceled_midway_pays_for_what_the_site_counted(office, site, e
     office.consumer()
     order = place(erin, demo_site.address(VIDEO))
     running(order, 1_000)
-    cancel(order, by=None, why="enough")
+    cancel(order, actor=None, reason="enough")
     ended(order)
     assert order.status == Status.CANCELED
     assert 1_000 <= order.delivered < 10_000
@@ -203,7 +203,7 @@ def test_a_consumer_asked_to_stop_gives_its_order_back_at_once(office, site, eri
     assert order.status == Status.RUNNING
     assert (order.lease_until, order.in_flight) == (None, 0)
     assert demo_site.plays(order.oid) == order.done
-    order.cancel(by=None)
+    order.cancel(actor=None)
     office.consumer()
     assert ended(order).status == Status.CANCELED
 
@@ -211,7 +211,7 @@ def test_a_consumer_asked_to_stop_gives_its_order_back_at_once(office, site, eri
 def test_the_first_play_comes_within_half_a_second_of_the_save(office, site, erin, demo_site):
     office.consumer()
     time.sleep(3)  # an idle queue is looked at more and more rarely
-    quote = Quote.ask(erin, demo_site.address(VIDEO), 10_000)
+    quote = Quote.prepare(erin, demo_site.address(VIDEO), 10_000)
     saved = time.monotonic()
     order = quote.place(creator=None)
     wait_for(lambda: demo_site.plays(order.oid) > 0, 5, "the first play")
@@ -233,5 +233,5 @@ def test_orders_that_run_at_once_share_the_sites_ceiling(office, site, erin, dem
     assert sent / (time.monotonic() - began) < 1_250
     for order in (first, second):
         order.refresh_from_db()
-        cancel(order, by=None)
+        cancel(order, actor=None)
         ended(order)

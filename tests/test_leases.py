@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from core.models import Lease, LeaseLost, Order
+from core.models import Lease, LeaseLostError, Order
 from tests.base import an_order
 
 
@@ -41,7 +41,7 @@ def test_who_lost_the_lease_can_write_nothing(order):
         lambda: slow.release(),
         lambda: slow.record(attempts=9),
     ):
-        with pytest.raises(LeaseLost):
+        with pytest.raises(LeaseLostError):
             write()
     quick.checkpoint(done=4, uncertain=6)
     order.refresh_from_db()

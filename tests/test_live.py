@@ -255,8 +255,8 @@ def test_a_lower_id_that_is_committed_after_a_higher_one_is_not_lost(web, alice,
         assert low.result() < high.pk
 
 
-def noted(order: Order, why: str) -> OrderEvent:
-    return OrderEvent.objects.create(order=order, to_status=Status.PENDING, reason=why)
+def noted(order: Order, reason: str) -> OrderEvent:
+    return OrderEvent.objects.create(order=order, to_status=Status.PENDING, reason=reason)
 
 
 @pytest.mark.parametrize("office", ["sqlite"], indirect=True)

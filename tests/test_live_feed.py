@@ -8,10 +8,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from core import live
 from core.bulk import selection
 from core.db import notifier
-from core.db.notifier import Bell, Ringer
+from core.db.notifier import ChangeListener, Notifier, notify
 from core.importing import store
 from core.importing.uploads import new_job
 from core.live import feed as feeds
@@ -19,7 +18,7 @@ from core.live import transports
 from core.live.feed import Feed
 from core.live.sources.orders import WholeOrder
 from core.live.sources.readings import NEWEST, POINTS
-from core.live.subjects import CHANGES_KEPT, Rendition
+from core.live.subjects import CHANGES_KEPT, RenderedSubject
 from core.live.viewers import Viewer
 from core.models import (
     BulkJob,
@@ -175,7 +174,7 @@ def test_whoever_a_source_cannot_answer_for_is_refused(feed, alice, orders, monk
 
 
 def test_changes_hold_what_differs_and_tell_what_is_gone():
-    rendition = Rendition("x", 7)
+    rendition = RenderedSubject("x", 7)
     long = "long enough that two changes are shorter " * 10
     rendition.update({"a": long, "b": [1, 2]})
     assert not rendition.update({"a": long, "b": [1, 2]})
@@ -215,13 +214,13 @@ def test_a_reader_that_takes_nothing_is_let_go(feed, monkeypatch):
 def test_a_write_rings_in_the_processes_of_the_viewers(
     db, redis, settings, monkeypatch, django_capture_on_commit_callbacks
 ):
-    monkeypatch.setattr(notifier, "_ringer", Ringer())
+    monkeypatch.setattr(notifier, "_ringer", Notifier())
     settings.REDIS_URL = redis.url
-    bell = Bell()
+    bell = ChangeListener()
     bell.open()
     for _ in range(50):
         with django_capture_on_commit_callbacks(execute=True):
-            live.announce()
+            notify()
         bell.wait(0.2)
         if bell.heard():
             break
@@ -233,12 +232,12 @@ def test_a_write_rings_in_the_processes_of_the_viewers(
 def test_a_write_waits_for_nobody_while_redis_is_down(
     db, settings, monkeypatch, django_capture_on_commit_callbacks
 ):
-    monkeypatch.setattr(notifier, "_ringer", Ringer())
+    monkeypatch.setattr(notifier, "_ringer", Notifier())
     settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
     began = time.monotonic()
     for _ in range(100):
         with django_capture_on_commit_callbacks(execute=True):
-            live.announce()
+            notify()
     assert time.monotonic() - began < 1
 
 

@@ -155,9 +155,9 @@ def test_an_order_without_a_pace_is_as_fast_as_its_site(desk, form):
         ({"url": "https://www.youtube.com/watch?v=1"}, "url", "not one of our sites"),
     ],
 )
-def test_what_cannot_be_sold_is_refused_at_its_field(desk, form, change, field, why):
+def test_what_cannot_be_sold_is_refused_at_its_field(desk, form, change, field, reason):
     response = desk.post(ADD, form | change)
-    assert why in " ".join(errors_of(response)[field])
+    assert reason in " ".join(errors_of(response)[field])
     assert nothing_was_sold()
 
 

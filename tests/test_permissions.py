@@ -161,7 +161,7 @@ def rows(alice, bob, carol, dave, erin, site, demo_site, policies, tmp_path, set
     settings.DATA_DIR = tmp_path
     job = new_job(ImportJob.Kind.CUSTOMERS, "a.csv", iter([b"username\n<\n"]), creator=alice)
     jobs.run(job.pk)
-    order = Quote.ask(erin, demo_site.address(VIDEO), 10_000).place(None)
+    order = Quote.prepare(erin, demo_site.address(VIDEO), 10_000).place(None)
     login = User.objects.create(username="erin")
     Customer.objects.filter(pk=erin.pk).update(user=login)
     Message.objects.append(order, login, Side.CUSTOMER, "Is it stuck?")

@@ -255,12 +255,12 @@ def test_the_feed_writes_a_customers_page_without_a_word_of_the_desk(owner, site
     with CaptureQueriesContext(connection) as rendering:
         feed.render(loaded, Audience.CUSTOMER)
     assert not len(rendering)
-    assert feed.admit([(owner.user, key), (bob, key)]) == {
+    assert feed.authorize([(owner.user, key), (bob, key)]) == {
         (owner.user.pk, key): Audience.CUSTOMER,
         (bob.pk, key): Audience.STAFF,
     }
     Customer.objects.update(active=False)
-    assert feed.admit([(owner.user, key)]) == {}
+    assert feed.authorize([(owner.user, key)]) == {}
 
 
 # The list

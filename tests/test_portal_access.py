@@ -64,7 +64,9 @@ def other(frank):
 
 @pytest.fixture
 def order(owner, site, demo_site, policies):
-    return Quote.ask(owner, demo_site.address(VIDEO), 10_000).place(owner.user, memo="desk only")
+    return Quote.prepare(owner, demo_site.address(VIDEO), 10_000).place(
+        owner.user, memo="desk only"
+    )
 
 
 def with_login(customer: Customer) -> Customer:

@@ -18,11 +18,11 @@ from core.models import (
     LedgerEntry,
     Order,
     PlaySample,
-    Quarter,
+    QuarterHourTotal,
     Site,
     Status,
 )
-from core.models.rollups import Counted, Source
+from core.models.rollups import RollupCursor, Source
 from core.reports import playrate, rollups
 from tests.base import placed
 from tests.plans import assert_no_table_is_read_whole, listening
@@ -91,7 +91,7 @@ def test_the_days_equal_a_plain_count_after_random_business(shop, zone):
                 assert rollups.check_again() == 0
         for source in BOTH:
             assert rollups.days(source, 7) == plainly(source, 7)
-        assert Quarter.objects.filter(source=Source.LEDGER).count() > 20
+        assert QuarterHourTotal.objects.filter(source=Source.LEDGER).count() > 20
 
 
 def test_a_row_that_came_late_is_found_in_the_next_turn(shop):
@@ -158,7 +158,7 @@ def test_counting_at_once_counts_once(shop):
         with ThreadPoolExecutor(4) as threads:
             for done in [threads.submit(count) for _ in range(4)]:
                 done.result(30)
-        assert Counted.objects.filter(source__in=BOTH).count() == 2
+        assert RollupCursor.objects.filter(source__in=BOTH).count() == 2
         for source in BOTH:
             assert rollups.days(source, 2) == plainly(source, 2)
 
@@ -167,7 +167,9 @@ def test_without_a_consumer_the_reader_counts(shop):
     with time_machine.travel(START + datetime.timedelta(hours=5), tick=False):
         place(shop, "1")
         assert rollups.days(Source.LEDGER, 1) == plainly(Source.LEDGER, 1)
-        assert Counted.objects.get(source=Source.LEDGER).until > START + datetime.timedelta(hours=4)
+        assert RollupCursor.objects.get(source=Source.LEDGER).until > START + datetime.timedelta(
+            hours=4
+        )
 
 
 def test_counting_and_reading_stay_on_indexes(shop):

@@ -102,16 +102,16 @@ def test_a_site_that_lost_its_token_is_sent_nothing(desk, verified, demo_site):
         ("{site}/about", "not a video address"),
     ],
 )
-def test_an_address_of_another_place_is_refused(desk, verified, demo_site, url, why):
+def test_an_address_of_another_place_is_refused(desk, verified, demo_site, url, reason):
     reply = desk.post(try_page(verified), {"url": url.format(site=demo_site.url)}, follow=True)
-    assert why in messages_of(reply)[0]
+    assert reason in messages_of(reply)[0]
     assert not LogEntry.objects.exists()
 
 
 def test_a_video_with_an_open_order_is_left_alone(desk, verified, demo_site, erin, policies, bob):
     """The order would be proved by a play that is none of its own."""
     before = demo_site.views(VIDEO)
-    Quote.ask(erin, demo_site.address(VIDEO), 10_000).place(bob)
+    Quote.prepare(erin, demo_site.address(VIDEO), 10_000).place(bob)
     reply = desk.post(try_page(verified), {"url": demo_site.address(VIDEO)}, follow=True)
     assert messages_of(reply) == ["Another order already runs on this video."]
     assert demo_site.views(VIDEO) == before

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from booster import sites
-from booster.exceptions import AddressRefused, PermanentError, TemporaryError
+from booster.exceptions import AddressRefusedError, PermanentError, TemporaryError
 from booster.net.address import Origin, Target
 from booster.net.client import SiteClient, check_headers, check_path
 from booster.net.play import SEQUENCE, PlayRequest
@@ -220,7 +220,7 @@ def test_a_site_that_refuses_is_a_permanent_error(slug: str, status: str) -> Non
 
 @pytest.mark.parametrize("slug", ADAPTERS)
 def test_a_redirect_of_the_count_is_refused(slug: str) -> None:
-    with pytest.raises(AddressRefused):
+    with pytest.raises(AddressRefusedError):
         read_from(slug, answer(status="302 Found", headers=("Location: /elsewhere",)))
 
 
@@ -368,7 +368,7 @@ def test_any_order_number_makes_a_session_id_that_peertube_takes() -> None:
 def test_another_instance_s_video_is_refused_because_that_instance_never_agreed() -> None:
     with PeerTubeServer() as server:
         video = server.add_video(local=False).uuid
-        with pytest.raises(AddressRefused, match="another instance"):
+        with pytest.raises(AddressRefusedError, match="another instance"):
             views_at(server, video)
 
 

@@ -22,7 +22,7 @@ def order(erin, bob):
     order = placed(erin, site, "v", creator=erin.user)
     order.begin()
     order.hold_for_site("its token is gone <b>", under=order.fence)
-    order.resume(by=bob, why="a word among ourselves")
+    order.resume(actor=bob, reason="a word among ourselves")
     order.begin()
     return order
 
@@ -48,7 +48,10 @@ def test_every_step_of_the_table_is_on_the_page_once_a_drawing(order):
 
 def test_each_step_says_who_took_it_and_when(order, bob):
     events = list(order.events.all())
-    when = [timeline.Passed(0, None, Status.PENDING, "", e.create_date, "").moment for e in events]
+    when = [
+        timeline.TimelineEntry(0, None, Status.PENDING, "", e.create_date, "").moment
+        for e in events
+    ]
     said = titles(drawn(order, audience="desk"))
     assert said["1-2"] == f"pending → running: {when[1]}; {when[4]}"
     assert said["2-9"] == f"running → paused: {when[2]}"

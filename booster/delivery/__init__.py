@@ -19,23 +19,23 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from booster import engine, sites
-from booster.delivery.breaker import Passage
+from booster.delivery.breaker import BreakerGuard
 from booster.delivery.sharing import LOOK_SECONDS, orders_on, site_of
 from booster.delivery.verifying import Proving
-from booster.delivery.windows import OrderBook
+from booster.delivery.windows import OrderWindows
 from booster.engine import Limits, Report
 from booster.exceptions import OwnershipError, PermanentError, TemporaryError
 from booster.ownership import verification
 from booster.pacing import DripPlan
 from core.models import (
     Lease,
-    LeaseLost,
+    LeaseLostError,
     Order,
     Status,
     TransitionError,
     open_breaker_of,
 )
-from core.models.failpoints import reach
+from core.models.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
 
@@ -66,17 +66,17 @@ def run(order_id: int, should_stop: Callable[[], bool]) -> float | None:
         return None
     try:
         return Delivery(lease, should_stop).advance()
-    except (LeaseLost, TransitionError) as error:
+    except (LeaseLostError, TransitionError) as error:
         logger.warning("order %s: stopped, %s", lease.order.oid, error)
         return None
     except (OperationalError, InterfaceError):
         logger.exception("order %s: the database failed", lease.order.oid)
-        with suppress(LeaseLost):
+        with suppress(LeaseLostError):
             lease.release(BACK_OFF_SECONDS[0])
         raise
     except Exception:
         logger.exception("order %s: the run failed", lease.order.oid)
-        with suppress(LeaseLost, TransitionError):
+        with suppress(LeaseLostError, TransitionError):
             _put_off_or_end(lease)
         raise
 
@@ -94,7 +94,7 @@ class Delivery:
         self._began = time.monotonic()
         self._looked = self._began  # for a cancellation, in the row that was claimed
         self._lost: OwnershipError | None = None
-        self._passage: Passage | None = None  # asked for before anything is sent
+        self._breaker: BreakerGuard | None = None  # asked for before anything is sent
         self._sent_well = False  # a play or more was received in this run
 
     def advance(self) -> float | None:
@@ -125,8 +125,8 @@ class Delivery:
         if plan and not order.in_flight and (wait := self._seconds_to_next(plan)) > 0:
             self.lease.release(wait)
             return wait
-        self._passage = Passage.ask(self.site)
-        if wait := self._passage.wait:
+        self._breaker = BreakerGuard.ask(self.site)
+        if wait := self._breaker.wait:
             self.lease.release(wait)
             return wait
         verification.confirm(self.site, OWNERSHIP_AGE)
@@ -151,7 +151,7 @@ class Delivery:
 
     def _deliver(self, plan: DripPlan | None) -> Report:
         order, limits = self.order, self._limits()
-        book = OrderBook(
+        book = OrderWindows(
             self.lease,
             connections=limits.connections,
             rate=self._rate,
@@ -177,7 +177,7 @@ class Delivery:
             case "unavailable":
                 raise TemporaryError(report.reason, retry_after=report.retry_after)
             case "expired":
-                raise LeaseLost("the lease ran out while sending")
+                raise LeaseLostError("the lease ran out while sending")
         delay = max(DRIP_SECONDS, self._seconds_to_next(plan)) if plan else 0.0
         self.lease.release(delay)
         return delay
@@ -207,7 +207,7 @@ class Delivery:
         return max(0.0, plan.due_at(self.order.reserved + 1) - time.time())
 
     def _must_stop(self) -> bool:
-        reach("on-the-wire")
+        failpoint("on-the-wire")
         return self._should_stop() or self._is_canceled()
 
     def _may_go_on(self) -> bool:
@@ -246,7 +246,7 @@ class Delivery:
         return self._proving.prove(self._answered_probe)
 
     def _answered_probe(self) -> None:
-        if self._passage and self._passage.is_probe:
+        if self._breaker and self._breaker.is_probe:
             self._site_answered()
 
     # Ending early
@@ -284,8 +284,8 @@ class Delivery:
             if timezone.now() >= order.verify_until + OUTAGE_PATIENCE:
                 return self._give_up(reason)
             return _back_off(self.lease, reason, error.retry_after)
-        assert self._passage is not None
-        wait = self._passage.failed(order, error, sent_well=self._sent_well)
+        assert self._breaker is not None
+        wait = self._breaker.failed(order, error, sent_well=self._sent_well)
         if wait is not None:
             self.lease.release(wait)
             return wait
@@ -294,8 +294,8 @@ class Delivery:
         return _back_off(self.lease, reason, error.retry_after)
 
     def _site_answered(self) -> None:
-        if self._passage:
-            self._passage.succeeded()
+        if self._breaker:
+            self._breaker.succeeded()
 
     def _trouble(self) -> str:
         """Why the order waits, as far as its site is the reason."""
@@ -315,7 +315,7 @@ class Delivery:
             self.lease.release()
             return 0.0
         else:
-            order.settle(end, 0, why=reason, under=order.fence)
+            order.settle(end, 0, reason=reason, under=order.fence)
         return None
 
 
@@ -343,7 +343,7 @@ def _put_off_or_end(lease: Lease) -> None:
     order.settle(
         Status.FAILED if untouched else Status.PARTIAL,
         order.proved,
-        why=f"Given up after {MAX_ATTEMPTS} attempts: {OWN_ERROR}",
+        reason=f"Given up after {MAX_ATTEMPTS} attempts: {OWN_ERROR}",
         under=order.fence,
         attention=OWN_ERROR,
     )

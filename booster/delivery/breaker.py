@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 HELD_SECONDS = 180.0
 
 
-class Passage:
+class BreakerGuard:
     """One run's way past the breaker. `wait`: seconds after which to come again; 0 to go on."""
 
     def __init__(self, site: Site, wait: float = 0.0, *, is_probe: bool = False) -> None:
@@ -56,7 +56,7 @@ class Passage:
             breaker.stay_open(str(error), wait)
             return wait
         try:
-            verification.reach(self.site)
+            verification.ping(self.site)
         except TemporaryError as down:
             return self._open(str(down), down.retry_after or error.retry_after)
         if sent_well:

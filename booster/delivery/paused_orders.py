@@ -38,6 +38,6 @@ def end_late_orders() -> list[int]:
     for order in paused.select_related("site"):
         if order.is_late:
             with suppress(TransitionError):  # another host's sweep came first
-                order.resume(why=DEADLINE)
+                order.resume(reason=DEADLINE)
                 ended.append(order.pk)
     return ended

@@ -14,7 +14,7 @@ from booster.ownership import verification
 from booster.proof import Action, Evidence, Verdict, judge
 from booster.sites.base import SiteAdapter
 from core.models import CounterReading, Lease, Site, Status
-from core.models.failpoints import reach
+from core.models.failpoints import failpoint
 
 # A counter is read again after a tenth of the time it has been waited for, within these bounds.
 READING_SECONDS = (0.2, 60.0)
@@ -36,9 +36,9 @@ class Proving:
 
         `answered` is called when the site gave a reading. Returns as delivery.run() does."""
         order = self.order
-        reach("before-verify")
+        failpoint("before-verify")
         before, views = order.view_count, self.views()
-        reach("after-verify")
+        failpoint("after-verify")
         answered()
         first = order.status == Status.RUNNING
         # A counter that still moves is waited for.
@@ -95,7 +95,7 @@ class Proving:
         order = self.order
         self._move(
             Status.RUNNING,
-            why=f"The counter lacks {missing} plays; they are sent again.",
+            reason=f"The counter lacks {missing} plays; they are sent again.",
             done=order.done + order.uncertain - missing,
             failed=order.failed + missing,
             reserved=order.reserved - missing,
@@ -113,7 +113,7 @@ class Proving:
         order.settle(
             Status.COMPLETED if whole else Status.PARTIAL,
             delivered,
-            why="" if whole else self._last_reason() or shown,
+            reason="" if whole else self._last_reason() or shown,
             under=order.fence,
             # A counter that shows all at the first look is verified in the same moment.
             through=(Status.VERIFYING,) if order.status == Status.RUNNING else (),
@@ -121,8 +121,10 @@ class Proving:
             view_count=order.view_count,
         )
 
-    def begin_verifying(self, why: str = "") -> None:
-        self._move(Status.VERIFYING, why=why, verify_until=timezone.now() + self._settle_time())
+    def begin_verifying(self, reason: str = "") -> None:
+        self._move(
+            Status.VERIFYING, reason=reason, verify_until=timezone.now() + self._settle_time()
+        )
 
     def _settle_time(self) -> timedelta:
         return timedelta(seconds=self.adapter.settle_seconds)
@@ -134,8 +136,8 @@ class Proving:
     def note(self, views: int) -> None:
         CounterReading.note(self.order, views)
 
-    def _move(self, to: Status, why: str = "", **changes: object) -> None:
-        self.order.move(to, under=self.order.fence, why=why, **changes)
+    def _move(self, to: Status, reason: str = "", **changes: object) -> None:
+        self.order.move(to, under=self.order.fence, reason=reason, **changes)
 
     def _last_reason(self) -> str:
         return self.order.events.order_by("-id").values_list("reason", flat=True).first() or ""

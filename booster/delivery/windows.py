@@ -13,7 +13,7 @@ FIRST_WINDOW = 100
 LARGEST_WINDOW = 20_000
 
 
-class OrderBook:
+class OrderWindows:
     """One run's windows under one lease. `rate`: plays a second that the run may send at most now,
     asked before each window; `most`: how many plays it may reserve by now, None for all bought."""
 

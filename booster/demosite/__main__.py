@@ -92,9 +92,9 @@ def _amount(text: str) -> int:
     return _within(text, 1_000_000, "an amount is a number from 0 to 1000000")
 
 
-def _within(text: str, most: int, why: str) -> int:
+def _within(text: str, most: int, reason: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) <= most):
-        raise argparse.ArgumentTypeError(f"{text!r}: {why}")
+        raise argparse.ArgumentTypeError(f"{text!r}: {reason}")
     return int(text)
 
 

@@ -228,9 +228,9 @@ class CounterHistory:
         return next((views for at, views in samples if at <= moment), first)
 
 
-def _require(fits: bool, why: str) -> None:
+def _require(fits: bool, reason: str) -> None:
     if not fits:
-        raise FaultError(why)
+        raise FaultError(reason)
 
 
 def _whole(value: object, least: int) -> bool:

@@ -73,8 +73,8 @@ class Answer:
         return cls(json.dumps(value, ensure_ascii=False).encode(), JSON, status, headers)
 
     @classmethod
-    def error(cls, status: int, why: str = "", headers: bytes = b"") -> Answer:
-        reason = why or REASONS[status].decode()
+    def error(cls, status: int, reason: str = "", headers: bytes = b"") -> Answer:
+        reason = reason or REASONS[status].decode()
         return cls.json({"error": reason}, status, headers)
 
     def head(self, date: bytes, connection: bytes = b"") -> bytes:

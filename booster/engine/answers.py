@@ -24,7 +24,7 @@ class Answer:
 
     outcome: Outcome
     stopped: str
-    why: str
+    reason: str
     again: bool = False
     all: bool = False
     not_now: bool = False
@@ -33,18 +33,23 @@ class Answer:
 
 def read(status: int, head: bytes, now: float) -> Answer:
     """`now`: seconds since the epoch, for a Retry-After that is a date."""
-    why = f"the site answered {status} to a play"
+    reason = f"the site answered {status} to a play"
     headers = AnswerHead(head).headers
     retry_after = seconds_to_wait(headers.get("retry-after"), now=now)
     if status in NOT_NOW or (status == 503 and retry_after is not None):
         return Answer(
-            Outcome.REFUSED, "unavailable", why, again=True, not_now=True, retry_after=retry_after
+            Outcome.REFUSED,
+            "unavailable",
+            reason,
+            again=True,
+            not_now=True,
+            retry_after=retry_after,
         )
     if 300 <= status < 400:
-        why = f"the site redirects plays ({status}) to {headers.get('location', '')[:200]!r}"
+        reason = f"the site redirects plays ({status}) to {headers.get('location', '')[:200]!r}"
     if 300 <= status < 500 and status != 408:
-        return Answer(Outcome.REFUSED, "refused", why, all=status in REFUSES_ALL)
-    return Answer(Outcome.UNCERTAIN, "unavailable", why, again=True)
+        return Answer(Outcome.REFUSED, "refused", reason, all=status in REFUSES_ALL)
+    return Answer(Outcome.UNCERTAIN, "unavailable", reason, again=True)
 
 
 def no_connection(error: OSError, connect_timeout: float) -> str:

@@ -186,10 +186,10 @@ class Connection(asyncio.BufferedProtocol):
             self.close()
         dispatch.free(self if keep else None)
 
-    def _break_off(self, why: str) -> None:
+    def _break_off(self, reason: str) -> None:
         """This connection is of no use any more; a play in flight on it got no answer."""
         if self.dispatch is not None and self.batch is not None:
-            self.dispatch.lost(self, why)
+            self.dispatch.lost(self, reason)
         self.close()
 
     def overdue(self, now: float) -> str:
@@ -202,8 +202,8 @@ class Connection(asyncio.BufferedProtocol):
             return f"the site did not answer within {limits.first_byte_timeout:g} seconds"
         return ""
 
-    def give_up(self, why: str) -> None:
-        self._break_off(why)
+    def give_up(self, reason: str) -> None:
+        self._break_off(reason)
 
     def close(self) -> None:
         """Close at once, whatever is still on its way, and tell whoever counts on it."""

@@ -164,8 +164,8 @@ class Dispatch:
         enough = min(FAILED_CONNECTIONS, self.limits.connections)
         nobody_home = not self._connections and self._failed_connections >= enough
         if nobody_home or isinstance(error, ssl.SSLCertVerificationError):
-            why = answers.no_connection(error, self.limits.connect_timeout)
-            self.halt("unavailable", f"{self.destination[0].origin} {why}")
+            reason = answers.no_connection(error, self.limits.connect_timeout)
+            self.halt("unavailable", f"{self.destination[0].origin} {reason}")
 
     def gone(self, connection: Connection) -> None:
         self._opening.discard(connection)
@@ -199,16 +199,16 @@ class Dispatch:
             doubt = self._take(connection)[-1]
             self._end(batch, Outcome.UNCERTAIN if doubt else answer.outcome)
         if answer.not_now:
-            self._push_back(answer.why, answer.retry_after)
+            self._push_back(answer.reason, answer.retry_after)
         elif answer.all:
-            self.halt(answer.stopped, answer.why)
+            self.halt(answer.stopped, answer.reason)
         else:
-            self._failed(answer.stopped, answer.why)
+            self._failed(answer.stopped, answer.reason)
 
-    def lost(self, connection: Connection, why: str) -> None:
+    def lost(self, connection: Connection, reason: str) -> None:
         """No answer came, or none that can be believed."""
         self._again(connection, Outcome.UNCERTAIN)
-        self._failed("unavailable", why)
+        self._failed("unavailable", reason)
 
     # --- the next play
 
@@ -243,8 +243,8 @@ class Dispatch:
         """What has waited too long."""
         soonest = now - min(self.limits.first_byte_timeout, self.limits.answer_timeout)
         for connection in [one for one in self._connections if one.sent < soonest]:
-            if connection.batch is not None and (why := connection.overdue(now)):
-                connection.give_up(why)
+            if connection.batch is not None and (reason := connection.overdue(now)):
+                connection.give_up(reason)
         soonest = now - self.limits.connect_timeout
         for connection in [one for one in self._opening if one.sent < soonest]:
             if connection.opening is not None:
@@ -281,15 +281,15 @@ class Dispatch:
             return False
         if retry is not None:
             heapq.heappop(self._retries)
-            _, number, tries, doubt, why, _ = retry
+            _, number, tries, doubt, reason, _ = retry
         else:
-            number, tries, doubt, why = self.next, 0, False, Outcome.NOT_SENT
+            number, tries, doubt, reason = self.next, 0, False, Outcome.NOT_SENT
             self.next = self.limit = number + 1
         connection = self._idle.pop()
         if connection.send(batch, number, tries, doubt, self._bytes(number), now):
             return True
         connection.close()
-        heapq.heappush(self._retries, (now, number, tries, doubt, why, batch))
+        heapq.heappush(self._retries, (now, number, tries, doubt, reason, batch))
         return True
 
     def _has_fresh(self) -> bool:
@@ -359,16 +359,16 @@ class Dispatch:
         connection.batch = None
         return batch, connection.number, connection.tries, connection.doubt
 
-    def _again(self, connection: Connection, why: Outcome) -> None:
+    def _again(self, connection: Connection, reason: Outcome) -> None:
         """Send the play again if that is harmless and may help; else it has ended."""
         batch, number, tries, doubt = self._take(connection)
-        doubt = doubt or why is Outcome.UNCERTAIN
-        harmless = why is not Outcome.UNCERTAIN or self._idempotent
+        doubt = doubt or reason is Outcome.UNCERTAIN
+        harmless = reason is not Outcome.UNCERTAIN or self._idempotent
         if harmless and tries + 1 < TRIES and not self.stopped:
             due = monotonic() + RETRY_SECONDS * 2**tries
-            heapq.heappush(self._retries, (due, number, tries + 1, doubt, why, batch))
+            heapq.heappush(self._retries, (due, number, tries + 1, doubt, reason, batch))
         else:
-            self._end(batch, Outcome.UNCERTAIN if doubt else why)
+            self._end(batch, Outcome.UNCERTAIN if doubt else reason)
 
     def _end(self, batch: Batch, outcome: Outcome, plays: int = 1) -> None:
         batch.other[outcome] += plays
@@ -388,8 +388,8 @@ class Dispatch:
             batch = self._batches.popleft()
             self._end(batch, Outcome.NOT_SENT, batch.left)
         while self._retries:
-            *_, doubt, why, batch = heapq.heappop(self._retries)
-            self._end(batch, Outcome.UNCERTAIN if doubt else why)
+            *_, doubt, reason, batch = heapq.heappop(self._retries)
+            self._end(batch, Outcome.UNCERTAIN if doubt else reason)
 
     # --- how a site fares
 
@@ -397,17 +397,17 @@ class Dispatch:
         ended = self._finished + sum(batch.window.count - batch.left for batch in self._live)
         return ended - self._bad
 
-    def _push_back(self, why: str, retry_after: float | None) -> None:
+    def _push_back(self, reason: str, retry_after: float | None) -> None:
         self._health.pushed_back(monotonic(), retry_after)
         if retry_after is not None:
             self.retry_after = retry_after
             if retry_after > PATIENCE_SECONDS:
-                self.halt("unavailable", f"{why} and asks to wait {retry_after:.0f} seconds")
+                self.halt("unavailable", f"{reason} and asks to wait {retry_after:.0f} seconds")
                 return
-        self._failed("unavailable", why)
+        self._failed("unavailable", reason)
 
-    def _failed(self, stopped: str, why: str) -> None:
+    def _failed(self, stopped: str, reason: str) -> None:
         good = self._good_plays()
         failures = self._health.play_failed(monotonic(), good, self._busy, self._has_fresh())
         if failures:
-            self.halt(stopped, f"{why}; {failures} plays in a row failed")
+            self.halt(stopped, f"{reason}; {failures} plays in a row failed")

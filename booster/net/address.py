@@ -17,7 +17,7 @@ from typing import Any
 
 import idna
 
-from booster.exceptions import AddressRefused, TemporaryError
+from booster.exceptions import AddressRefusedError, TemporaryError
 
 MAX_URL = 2048
 
@@ -104,14 +104,14 @@ class Origin:
         """Whether this address lies on this very scheme, host and port."""
         try:
             return Origin.parse(url) == self
-        except AddressRefused:
+        except AddressRefusedError:
             return False
 
     def path_of(self, url: str) -> str:
         """Path and query (no fragment) of an address here; AddressRefused if it is elsewhere."""
         origin, path = _split(url)
         if origin != self:
-            raise AddressRefused(f"This address is on {origin} and not on {self}.")
+            raise AddressRefusedError(f"This address is on {origin} and not on {self}.")
         return path
 
 
@@ -134,7 +134,7 @@ def resolve(
     whatever is allowed; TemporaryError when the name cannot be looked up now.
     """
     if is_public_platform(origin.host):
-        raise AddressRefused(
+        raise AddressRefusedError(
             f"{origin.host} is a public platform. Plays go only to sites their operator owns."
         )
     private = _private_sites(allowed)
@@ -142,7 +142,7 @@ def resolve(
     for address in found:
         if is_public(address) or private.allow(origin, address):
             return Target(origin, str(address))
-    raise AddressRefused(
+    raise AddressRefusedError(
         f"{origin.host} leads to the private address {found[0]}, which this office does not allow."
     )
 
@@ -196,17 +196,17 @@ def _private_sites(allowed: Iterable[str]) -> _PrivateSites:
 def _split(url: str) -> tuple[Origin, str]:
     """An address as its origin and its path with the query."""
     if len(url) > MAX_URL:
-        raise AddressRefused(f"The address is longer than {MAX_URL} characters.")
+        raise AddressRefusedError(f"The address is longer than {MAX_URL} characters.")
     # urlsplit() would drop some of these silently: what we check must be what we send.
     # Most addresses are plain ASCII, which is seen at once.
     plain = url.isascii() and url.isprintable() and " " not in url
     if not plain and any(unicodedata.category(char)[0] in "CZ" for char in url):
-        raise AddressRefused("The address holds spaces or control characters.")
+        raise AddressRefusedError("The address holds spaces or control characters.")
     if "\\" in url:
-        raise AddressRefused("The address holds a backslash.")
+        raise AddressRefusedError("The address holds a backslash.")
     match = _URL.fullmatch(url)
     if match is None:
-        raise AddressRefused("The address must begin with http:// or https:// and a host.")
+        raise AddressRefusedError("The address must begin with http:// or https:// and a host.")
     scheme = match["scheme"].lower()
     host, port = _host_and_port(match["authority"])
     path = match["rest"].partition("#")[0]
@@ -218,13 +218,13 @@ def _split(url: str) -> tuple[Origin, str]:
 @lru_cache(1024)
 def _host_and_port(authority: str) -> tuple[str, int | None]:
     if "@" in authority:
-        raise AddressRefused("The address holds a user name or password.")
+        raise AddressRefusedError("The address holds a user name or password.")
     if "%" in authority:
-        raise AddressRefused("The host holds a percent sign.")
+        raise AddressRefusedError("The host holds a percent sign.")
     if authority.startswith("["):
         literal, bracket, rest = authority[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
-            raise AddressRefused("The brackets of the IPv6 address do not match.")
+            raise AddressRefusedError("The brackets of the IPv6 address do not match.")
         return _ipv6(literal), _port(rest[1:]) if rest else None
     host, colon, port = authority.partition(":")
     return _host(host), _port(port) if colon else None
@@ -232,10 +232,10 @@ def _host_and_port(authority: str) -> tuple[str, int | None]:
 
 def _port(text: str) -> int:
     if not _PORT.fullmatch(text) or int(text) > 65535:
-        raise AddressRefused("The port must be a number from 1 to 65535.")
+        raise AddressRefusedError("The port must be a number from 1 to 65535.")
     port = int(text)
     if port in FOREIGN_PORTS:
-        raise AddressRefused(f"Port {port} belongs to another service than the web.")
+        raise AddressRefusedError(f"Port {port} belongs to another service than the web.")
     return port
 
 
@@ -243,25 +243,25 @@ def _ipv6(literal: str) -> str:
     try:
         address = ipaddress.IPv6Address(literal)
     except ValueError:
-        raise AddressRefused("The IPv6 address is not valid.") from None
+        raise AddressRefusedError("The IPv6 address is not valid.") from None
     if _embedded(address) is not None:
-        raise AddressRefused("The host is an IPv4 address written as IPv6.")
+        raise AddressRefusedError("The host is an IPv4 address written as IPv6.")
     return str(address)
 
 
 def _host(host: str) -> str:
     if not host:
-        raise AddressRefused("The address has no host.")
+        raise AddressRefusedError("The address has no host.")
     if not host.isascii():
         host = _idna(host)
     host = host.lower()
     if host.endswith("."):
-        raise AddressRefused("The host ends with a dot.")
+        raise AddressRefusedError("The host ends with a dot.")
     labels = host.split(".")
     if _NUMBER.fullmatch(labels[-1]):
         return _ipv4(host)
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise AddressRefused("The host is not a valid name.")
+        raise AddressRefusedError("The host is not a valid name.")
     if any(label.startswith("xn--") for label in labels):
         _check_punycode(host)
     return host
@@ -272,17 +272,17 @@ def _ipv4(host: str) -> str:
     try:
         return str(ipaddress.IPv4Address(host))
     except ValueError:
-        raise AddressRefused("The host is an IP address in an odd notation.") from None
+        raise AddressRefusedError("The host is an IP address in an odd notation.") from None
 
 
 def _idna(host: str) -> str:
     """IDNA 2008 and nothing mapped: full-width digits and the like are refused, not translated."""
     if _FOREIGN_DOTS.search(host):
-        raise AddressRefused("The host holds look-alike dots.")
+        raise AddressRefusedError("The host holds look-alike dots.")
     try:
         return idna.encode(host.lower()).decode("ascii")
     except idna.IDNAError:
-        raise AddressRefused("The host holds characters that no host name may hold.") from None
+        raise AddressRefusedError("The host holds characters that no host name may hold.") from None
 
 
 def _check_punycode(host: str) -> None:
@@ -292,7 +292,7 @@ def _check_punycode(host: str) -> None:
     except (idna.IDNAError, UnicodeError):
         agrees = False
     if not agrees:
-        raise AddressRefused("The host's xn-- part is not a valid name.")
+        raise AddressRefusedError("The host's xn-- part is not a valid name.")
 
 
 def _look_up(origin: Origin, getaddrinfo: Lookup) -> list[IPAddress]:

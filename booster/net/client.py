@@ -19,7 +19,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 
 from booster import USER_AGENT
-from booster.exceptions import AddressRefused, PermanentError, SiteError, TemporaryError
+from booster.exceptions import AddressRefusedError, PermanentError, SiteError, TemporaryError
 from booster.net.address import Target
 from booster.net.transport import Call, PinnedAdapter
 
@@ -190,7 +190,7 @@ class SiteClient:
         site = self._base
         if 300 <= status < 400:
             location = answer.headers.get("Location", "")[:200]
-            raise AddressRefused(
+            raise AddressRefusedError(
                 f"{site} redirects to {location!r}; redirects are not followed.", status=status
             )
         if status in accept:

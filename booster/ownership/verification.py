@@ -41,18 +41,18 @@ def client_of(site: Site) -> SiteClient:
     return client
 
 
-def verify(site: Site, by: User | None = None) -> SiteCheck:
+def verify(site: Site, actor: User | None = None) -> SiteCheck:
     """Look for the token now and record what was found. Raises nothing of the site's."""
     try:
         method = prove(client_of(site), site.token)
     except TemporaryError as error:
-        return site.record_check(SiteCheck.Outcome.UNREACHABLE, reason=str(error), by=by)
+        return site.record_check(SiteCheck.Outcome.UNREACHABLE, reason=str(error), actor=actor)
     except PermanentError as error:
-        return site.record_check(SiteCheck.Outcome.LOST, reason=str(error), by=by)
-    return site.record_check(SiteCheck.Outcome.PROVED, method=method, by=by)
+        return site.record_check(SiteCheck.Outcome.LOST, reason=str(error), actor=actor)
+    return site.record_check(SiteCheck.Outcome.PROVED, method=method, actor=actor)
 
 
-def reach(site: Site) -> None:
+def ping(site: Site) -> None:
     """Ask whether the site is there at all, whatever it says. Raises TemporaryError when not."""
     with suppress(PermanentError):
         client_of(site).get(file_path(site.token))
@@ -75,11 +75,11 @@ def confirm(site: Site, max_age: timedelta = timedelta(0)) -> bool:
     return True
 
 
-def resume_held_orders(site: Site, by: User | None = None) -> list[int]:
+def resume_held_orders(site: Site, actor: User | None = None) -> list[int]:
     """Let the orders go on that waited for this site's token; their ids, for the wake-up."""
     resumed = []
     for order in Order.objects.filter(site=site, status=Status.PAUSED, held_by_site=True):
-        order.resume(by, "The site proved its token again.")
+        order.resume(actor, "The site proved its token again.")
         resumed.append(order.pk)
     return resumed
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from core.admin.base import DeskAdmin, staff
 from core.bulk import selection
-from core.bulk.jobs import KINDS
+from core.bulk.jobs import ACTIONS
 from core.models import BulkJob
 
 Action = BulkJob.Action
@@ -43,7 +43,7 @@ class BulkActionsAdmin(DeskAdmin):
         if IS_POPUP_VAR in request.GET:
             return found
         for action in self.bulk_actions:
-            if request.user.has_perm(KINDS[action].permission):
+            if request.user.has_perm(ACTIONS[action].permission):
                 name = f"bulk_{action.name.lower()}"
                 found[name] = (chosen(action), name, str(BUTTONS[action][0]))
         if hasattr(self, "has_export_permission") and self.has_export_permission(request):

@@ -180,7 +180,7 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, metaclass=AbstractAdmin):
         """Write the form's own fields: balances and progress move while somebody types."""
         if change:
             typed = form.cleaned_data.keys() & {field.name for field in obj._meta.concrete_fields}
-            with FieldChange.objects.kept(obj, sorted(typed), by=staff(request)):
+            with FieldChange.objects.kept(obj, sorted(typed), actor=staff(request)):
                 obj.save(update_fields=typed)
         else:
             super().save_model(request, obj, form, change)

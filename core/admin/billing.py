@@ -150,7 +150,7 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
             data["customer"],
             data["amount"],
             note=data["note"],
-            by=staff(request),
+            actor=staff(request),
             request_key=data.get("request_key"),
         )
 

@@ -29,6 +29,6 @@ def board_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         raise PermissionDenied
     try:
         context["board"] = board.drawn(board.look())
-    except rollups.NotCountedYet:
+    except rollups.NotCountedYetError:
         context["counting"] = True
     return TemplateResponse(request, "dashboard/board.html", context | {"title": _("Board")})

@@ -23,8 +23,8 @@ from core.admin.actions import BUTTONS
 from core.admin.base import Button, staff
 from core.admin.jobs import JobAdmin
 from core.bulk import jobs
-from core.bulk.action import Kind
-from core.bulk.jobs import KINDS
+from core.bulk.action import BulkAction
+from core.bulk.jobs import ACTIONS
 from core.exporting.downloads import csv_answer
 from core.exporting.lists import Column, csv_chunks, escaped
 from core.live.sources import jobs as feed
@@ -81,7 +81,7 @@ class BulkJobAdmin(JobAdmin):
         user = staff(request)
         if isinstance(obj, BulkJob):
             return user.is_superuser or obj.creator_id == user.pk
-        return any(user.has_perm(kind.permission) for kind in KINDS.values())
+        return any(user.has_perm(kind.permission) for kind in ACTIONS.values())
 
     def buttons(self, request: HttpRequest, obj: BulkJob) -> list[Button]:
         found = []
@@ -188,8 +188,8 @@ class BulkJobAdmin(JobAdmin):
         return super().shown_amount(job) if job.amount else "–"
 
 
-def kind_of(job: BulkJob) -> type[Kind]:
-    return KINDS[BulkJob.Action(job.action)]
+def kind_of(job: BulkJob) -> type[BulkAction]:
+    return ACTIONS[BulkJob.Action(job.action)]
 
 
 def told(job: BulkJob) -> str:
@@ -197,7 +197,7 @@ def told(job: BulkJob) -> str:
     return text % {"changed": display.number(job.changed), "refused": display.number(job.refused)}
 
 
-def group_label(kind: type[Kind], group: Any) -> str:
+def group_label(kind: type[BulkAction], group: Any) -> str:
     if kind.group == "status":
         return str(Status(group).label)
     return _("active") if group else _("switched off")

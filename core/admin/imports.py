@@ -26,9 +26,9 @@ from core.admin.base import Button, staff
 from core.admin.jobs import JobAdmin
 from core.importing import jobs, store
 from core.importing.columns import ALIASES, HOLDS
-from core.importing.jobs import KINDS
+from core.importing.jobs import IMPORTERS
 from core.importing.preview import preview
-from core.importing.row_importer import Kind
+from core.importing.row_importer import RowImporter
 from core.importing.uploads import new_job
 from core.live.sources import jobs as feed
 from core.models import ApprovalLimit, ImportJob, User
@@ -79,7 +79,7 @@ class BulkImportAdmin(ImportMixin):
             raise PermissionDenied
         updates = may_import(staff(request), self.import_kind, update=True)
         form = UploadForm(request.POST or None, request.FILES or None)
-        if not (updates and KINDS[self.import_kind].updates):
+        if not (updates and IMPORTERS[self.import_kind].updates):
             del form.fields["update"]
         if request.method == "POST" and form.is_valid():
             return redirect("admin:core_importjob_change", self.upload(request, form).pk)
@@ -88,7 +88,7 @@ class BulkImportAdmin(ImportMixin):
             "title": _("Import"),
             "opts": self.model._meta,
             "form": form,
-            "columns": columns_of(KINDS[self.import_kind]),
+            "columns": columns_of(IMPORTERS[self.import_kind]),
             "media": self.media,
             "past": reverse("admin:core_importjob_changelist") + f"?kind__exact={self.import_kind}",
         }
@@ -244,7 +244,7 @@ def import_page(kind: int) -> str:
     return reverse(f"admin:core_{MODELS[ImportJob.Kind(kind)]}_import")
 
 
-def columns_of(kind: type[Kind]) -> list[dict[str, Any]]:
+def columns_of(kind: type[RowImporter]) -> list[dict[str, Any]]:
     """What a file may have, for who is about to make one."""
     return [
         {

@@ -53,7 +53,7 @@ class OrderForm(OnceForm):
         return self.cleaned_data["hours"] or 0
 
     def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
-        self.quote = Quote.ask(
+        self.quote = Quote.prepare(
             cleaned.get("customer"), cleaned.get("url", ""), cleaned.get("count")
         )
         return self.quote.errors

@@ -54,13 +54,13 @@ def confirm(user: User, code: str) -> list[str]:
     return codes
 
 
-def turn_off(user: User, by: User) -> None:
+def turn_off(user: User, actor: User) -> None:
     """The password alone is enough again."""
     with transaction.atomic():
         TOTPDevice.objects.filter(user=user).delete()
         StaticDevice.objects.filter(user=user).delete()
-        _log(user, by, _("Turned two-step login off."))
+        _log(user, actor, _("Turned two-step login off."))
 
 
-def _log(user: User, by: User, told: str) -> None:
-    LogEntry.objects.log_actions(by.pk, [user], CHANGE, told)
+def _log(user: User, actor: User, told: str) -> None:
+    LogEntry.objects.log_actions(actor.pk, [user], CHANGE, told)

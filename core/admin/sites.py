@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from booster import sites as kinds
-from booster.exceptions import AddressRefused, TemporaryError
+from booster.exceptions import AddressRefusedError, TemporaryError
 from booster.net.address import Origin, resolve
 from booster.ownership.tokens import file_path, record_name
 from booster.sites.http import HttpAdapter
@@ -62,7 +62,7 @@ class SiteForm(RecipeForm):
         try:
             origin = Origin.parse(self.cleaned_data["origin"].strip())
             resolve(origin, allowed=settings.PRIVATE_SITES)
-        except AddressRefused as error:
+        except AddressRefusedError as error:
             raise forms.ValidationError(said(str(error))) from None
         except TemporaryError:
             pass  # no name server answers now: the check that follows will say so

@@ -22,7 +22,7 @@ class Outcome:
     amount: Decimal = Decimal(0)
 
 
-class Kind(ABC):
+class BulkAction(ABC):
     """One action, for one job."""
 
     model: ClassVar[type[Model]]

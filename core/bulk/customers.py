@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
 
-from core.bulk.action import Kind, Outcome
-from core.db.tables import Every
+from core.bulk.action import BulkAction, Outcome
+from core.db.tables import Constant
 from core.importing.accounts import Account
 from core.importing.charges import charge
 from core.models import Customer, FieldChange
@@ -19,7 +19,7 @@ TOP_UPS = uuid.UUID("b5b6a1f4-7a0e-4b59-9a53-3a2c6f6de2a1")
 MOST_BALANCE = Decimal("9999999999.99")
 
 
-class CustomerKind(Kind):
+class CustomerAction(BulkAction):
     model = Customer
     permission = "core.change_customer"
     group = "active"
@@ -30,7 +30,7 @@ class CustomerKind(Kind):
         return list(rows.only("username", "active", "balance"))
 
 
-class TopUpCustomers(CustomerKind):
+class TopUpCustomers(CustomerAction):
     permission = "core.add_chargerecord"
     asks_amount = True
 
@@ -45,18 +45,18 @@ class TopUpCustomers(CustomerKind):
         accounts = []
         for customer in self.locked(ids):
             if not customer.active:
-                why = _("This customer is switched off.")
-                outcome.refused.append((customer.pk, customer.username, why))
+                reason = _("This customer is switched off.")
+                outcome.refused.append((customer.pk, customer.username, reason))
             elif customer.balance + each > MOST_BALANCE:
-                why = _("The balance would be larger than %(most)s.") % {"most": MOST_BALANCE}
-                outcome.refused.append((customer.pk, customer.username, why))
+                reason = _("The balance would be larger than %(most)s.") % {"most": MOST_BALANCE}
+                outcome.refused.append((customer.pk, customer.username, reason))
             else:
                 outcome.changed.append((customer.pk, customer.username))
                 accounts.append(Account(customer.pk, customer.active, customer.balance))
         if accounts:
             amounts = [str(each)] * len(accounts)
             keys = [self.key_of(account.pk) for account in accounts]
-            charge(accounts, amounts, Every(self.job.note), keys, self.job.creator_id)
+            charge(accounts, amounts, Constant(self.job.note), keys, self.job.creator_id)
         outcome.amount = each * len(accounts)
         return outcome
 
@@ -70,7 +70,7 @@ class TopUpCustomers(CustomerKind):
         }
 
 
-class SwitchCustomers(CustomerKind):
+class SwitchCustomers(CustomerAction):
     to: ClassVar[bool]
 
     @classmethod
@@ -88,7 +88,7 @@ class SwitchCustomers(CustomerKind):
         Customer.objects.filter(pk__in=changed).update(active=self.to)
         differences = [Difference(pk, "active", not self.to, self.to) for pk in changed]
         source = str(self.job)
-        FieldChange.objects.keep(Customer, differences, by=self.job.creator, source=source)
+        FieldChange.objects.keep(Customer, differences, actor=self.job.creator, source=source)
         return outcome
 
     def is_so(self) -> str:

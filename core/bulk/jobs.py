@@ -11,16 +11,16 @@ from django.db.models.functions import Now
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from core.bulk.action import Kind, Outcome
+from core.bulk.action import BulkAction, Outcome
 from core.bulk.customers import ActivateCustomers, DeactivateCustomers, TopUpCustomers
 from core.bulk.orders import ApproveOrders, CancelOrders, RetryOrders
 from core.db import tables
-from core.models import BulkBlock, BulkJob, BulkRefusal, LeaseLost
-from core.models.failpoints import reach
+from core.models import BulkBlock, BulkJob, BulkRefusal, LeaseLostError
+from core.models.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
 
-KINDS: dict[BulkJob.Action, type[Kind]] = {
+ACTIONS: dict[BulkJob.Action, type[BulkAction]] = {
     BulkJob.Action.CANCEL: CancelOrders,
     BulkJob.Action.RETRY: RetryOrders,
     BulkJob.Action.APPROVE: ApproveOrders,
@@ -39,14 +39,14 @@ def run(job_id: int, should_stop: Callable[[], bool] = lambda: False) -> None:
         # Reasons are kept in the language of who asked.
         with translation.override(job.language or None):
             work(job, should_stop)
-    except LeaseLost:
+    except LeaseLostError:
         logger.warning("bulk action %s was taken over", job_id)
 
 
 def work(job: BulkJob, should_stop: Callable[[], bool]) -> None:
-    kind = KINDS[BulkJob.Action(job.action)](job)
-    if why := refusal(job, kind):
-        finish(job, BulkJob.Status.REFUSED, why)
+    kind = ACTIONS[BulkJob.Action(job.action)](job)
+    if reason := refusal(job, kind):
+        finish(job, BulkJob.Status.REFUSED, reason)
         return
     while block := job.blocks.filter(number=job.blocks_done).first():
         if job.is_asked_to_stop:
@@ -56,11 +56,11 @@ def work(job: BulkJob, should_stop: Callable[[], bool]) -> None:
             job.release()
             return
         do_block(kind, block)
-        reach("after-block")
+        failpoint("after-block")
     finish(job, BulkJob.Status.DONE)
 
 
-def refusal(job: BulkJob, kind: Kind) -> str:
+def refusal(job: BulkJob, kind: BulkAction) -> str:
     """Why nothing more may be done; "" where it may. A right can be lost while a job waits."""
     if job.is_worn_out:
         return _("It failed too often; see the log.")
@@ -70,7 +70,7 @@ def refusal(job: BulkJob, kind: Kind) -> str:
     return ""
 
 
-def do_block(kind: Kind, block: BulkBlock) -> None:
+def do_block(kind: BulkAction, block: BulkBlock) -> None:
     """These rows and the step of the job, together or not at all."""
     job = kind.job
     with transaction.atomic():
@@ -79,7 +79,7 @@ def do_block(kind: Kind, block: BulkBlock) -> None:
         outcome = kind.do(block.ids)
         keep_refused(job, outcome)
         log(kind, outcome)
-        reach("before-block")
+        failpoint("before-block")
         job.record(
             done=job.done + len(block.ids),
             blocks_done=block.number + 1,
@@ -95,25 +95,25 @@ def keep_refused(job: BulkJob, outcome: Outcome) -> None:
         ids, names, reasons = zip(*outcome.refused, strict=True)
         tables.insert(
             BulkRefusal,
-            job=tables.Every(job.pk),
+            job=tables.Constant(job.pk),
             object_id=ids,
             name=names,
-            reason=[why[:300] for why in reasons],
+            reason=[reason[:300] for reason in reasons],
         )
 
 
-def log(kind: Kind, outcome: Outcome) -> None:
+def log(kind: BulkAction, outcome: Outcome) -> None:
     """Each changed row's history says who and by which job."""
     if outcome.changed:
         ids, names = zip(*outcome.changed, strict=True)
         tables.insert(
             LogEntry,
-            user=tables.Every(kind.job.creator_id),
-            content_type=tables.Every(ContentType.objects.get_for_model(kind.model).pk),
+            user=tables.Constant(kind.job.creator_id),
+            content_type=tables.Constant(ContentType.objects.get_for_model(kind.model).pk),
             object_id=list(map(str, ids)),
             object_repr=[name[:200] for name in names],
-            action_flag=tables.Every(CHANGE),
-            change_message=tables.Every(kind.told()),
+            action_flag=tables.Constant(CHANGE),
+            change_message=tables.Constant(kind.told()),
         )
 
 

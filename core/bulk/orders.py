@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from booster import tasks
 from core.bulk import steps as many
-from core.bulk.action import Kind, Outcome
+from core.bulk.action import BulkAction, Outcome
 from core.models import FINAL, FLOW, WORKABLE, Order, OrderError, Status, probe_now, steps
 from core.models.steps import Step
 
@@ -26,7 +26,7 @@ COLUMNS = (
 )
 
 
-class OrderKind(Kind):
+class OrderAction(BulkAction):
     model = Order
     permission = "core.change_order"
     group = "status"
@@ -59,7 +59,7 @@ class OrderKind(Kind):
         tasks.wake_some_on_commit([order.pk for order in orders])
 
 
-class CancelOrders(OrderKind):
+class CancelOrders(OrderAction):
     @classmethod
     def takes(cls, group: Any) -> bool:
         return Status.CANCELED in FLOW[Status(group)]
@@ -77,7 +77,7 @@ class CancelOrders(OrderKind):
         return _("Canceled by bulk action %(number)s.") % {"number": self.job.pk}
 
 
-class RetryOrders(OrderKind):
+class RetryOrders(OrderAction):
     @classmethod
     def takes(cls, group: Any) -> bool:
         return group not in FINAL and group != Status.AWAITING
@@ -93,7 +93,7 @@ class RetryOrders(OrderKind):
         return _("Retried by bulk action %(number)s.") % {"number": self.job.pk}
 
 
-class ApproveOrders(OrderKind):
+class ApproveOrders(OrderAction):
     permission = "core.approve_order"
 
     @classmethod

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import get_language
 
-from core.bulk.jobs import KINDS
+from core.bulk.jobs import ACTIONS
 from core.models import BulkBlock, BulkJob, User
 
 Thing = TypeVar("Thing")
@@ -28,7 +28,7 @@ def new_job(
     action: BulkJob.Action, rows: QuerySet[Any], *, creator: User, query: str = ""
 ) -> BulkJob:
     """Keep what was selected; nothing is done before BulkJob.start()."""
-    kind = KINDS[action]
+    kind = ACTIONS[action]
     sums: dict[Any, list[Any]] = {}
     # All of them before anything is written: SQLite writes nothing for who reads what others have
     # changed since. Eight bytes each.

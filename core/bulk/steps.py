@@ -13,20 +13,20 @@ from core.db import tables
 from core.importing.accounts import Account, write_balances
 from core.models import Customer, LedgerEntry, Order, OrderEvent, TransitionError, User
 from core.models.events import REASON_LENGTH
-from core.models.failpoints import reach
+from core.models.failpoints import failpoint
 from core.models.steps import Step
 
 Chosen = Sequence[tuple[Order, Step]]
 
 
-def take(chosen: Chosen, by: User) -> None:
+def take(chosen: Chosen, actor: User) -> None:
     """All of it or, where it raises, nothing: in the caller's transaction. Raises TransitionError
     where an order is not as it was read."""
     change(chosen)
-    log(chosen, by)
-    reach("before-refund")
-    refund([(order, step.refund) for order, step in chosen if step.refund], by)
-    reach("after-refund")
+    log(chosen, actor)
+    failpoint("before-refund")
+    refund([(order, step.refund) for order, step in chosen if step.refund], actor)
+    failpoint("after-refund")
 
 
 def change(chosen: Chosen) -> None:
@@ -46,10 +46,10 @@ def write(ids: Sequence[int], expected: Mapping[str, Any], changes: Mapping[str,
     return Order.objects.filter(pk__in=ids, **expected).update(**changes)
 
 
-def log(chosen: Chosen, by: User) -> None:
+def log(chosen: Chosen, actor: User) -> None:
     """An event for each step of a path; the last one says why."""
     events = [
-        (order.pk, here, there, str(step.why)[:REASON_LENGTH] if there is step.path[-1] else "")
+        (order.pk, here, there, str(step.reason)[:REASON_LENGTH] if there is step.path[-1] else "")
         for order, step in chosen
         for here, there in pairwise(step.path)
     ]
@@ -62,11 +62,11 @@ def log(chosen: Chosen, by: User) -> None:
         from_status=here,
         to_status=there,
         reason=reasons,
-        creator=tables.Every(by.pk),
+        creator=tables.Constant(actor.pk),
     )
 
 
-def refund(due: Sequence[tuple[Order, Decimal]], by: User) -> None:
+def refund(due: Sequence[tuple[Order, Decimal]], actor: User) -> None:
     """Each amount as an entry of its own, and the balances that they add up to."""
     if not due:
         return
@@ -81,12 +81,12 @@ def refund(due: Sequence[tuple[Order, Decimal]], by: User) -> None:
     kind = LedgerEntry.Kind.REFUND
     tables.insert(
         LedgerEntry,
-        kind=tables.Every(kind.value),
+        kind=tables.Constant(kind.value),
         customer=[order.customer_id for order, _amount in due],
         amount=[str(amount) for _order, amount in due],
         balance_after=balances,
         order=[order.pk for order, _amount in due],
         reference=[order.reference(kind) for order, _amount in due],
-        creator=tables.Every(by.pk),
+        creator=tables.Constant(actor.pk),
     )
     write_balances(accounts.values())

@@ -26,20 +26,20 @@ TIMEOUT = 0.8
 LOOK_SECONDS = 0.05
 
 
-def announce() -> None:
+def notify() -> None:
     """Tell the viewers' processes that rows were written, once they are committed."""
     if settings.REDIS_URL:
-        transaction.on_commit(_ringer.ring, robust=True)
+        transaction.on_commit(_notifier.publish, robust=True)
 
 
-class Ringer:
+class Notifier:
     """Publishes from a thread of its own, which starts with the first ring of a process."""
 
     def __init__(self) -> None:
         self._pid = 0
         self._wanted = threading.Event()
 
-    def ring(self) -> None:
+    def publish(self) -> None:
         if self._pid != os.getpid():
             # Consumers fork: a thread is not inherited.
             self._pid = os.getpid()
@@ -91,7 +91,7 @@ class Listener:
                     self._rang()
 
 
-class Bell:
+class ChangeListener:
     """What the feed's thread waits on: a call from its own process, a ring, or a changed file."""
 
     def __init__(self) -> None:
@@ -152,4 +152,4 @@ def _redis() -> Redis:
     )
 
 
-_ringer = Ringer()
+_notifier = Notifier()

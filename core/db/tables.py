@@ -27,7 +27,7 @@ STATEMENT_ROWS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Every:
+class Constant:
     """One value in all rows of a column."""
 
     value: Any
@@ -50,24 +50,24 @@ def new_ids(model: type[models.Model], number: int) -> Sequence[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def insert(model: type[models.Model], **columns: Sequence[Any] | Every) -> None:
+def insert(model: type[models.Model], **columns: Sequence[Any] | Constant) -> None:
     """Insert rows. Columns by the fields' names, all of one length, amounts as text; what is not
     named gets its field's default."""
     fields = model._meta.local_concrete_fields
     if unknown := columns.keys() - {field.name for field in fields}:
         raise TypeError(f"{model.__name__} has no {', '.join(unknown)}")
     given = {
-        field: columns[field.name] if field.name in columns else Every(default_of(field))
+        field: columns[field.name] if field.name in columns else Constant(default_of(field))
         for field in fields
     }
-    written = {field: column for field, column in given.items() if column != Every(None)}
+    written = {field: column for field, column in given.items() if column != Constant(None)}
     if connection.vendor == "sqlite":
         insert_by_statements(model._meta.db_table, written)
     else:
         insert_by_copy(model._meta.db_table, written)
 
 
-def insert_by_copy(table: str, columns: Mapping[Any, Sequence[Any] | Every]) -> None:
+def insert_by_copy(table: str, columns: Mapping[Any, Sequence[Any] | Constant]) -> None:
     names = ", ".join(f'"{field.column}"' for field in columns)
     lines = map("\t".join, zip(*starmap(copy_texts, columns.items()), strict=False))
     with (
@@ -77,15 +77,15 @@ def insert_by_copy(table: str, columns: Mapping[Any, Sequence[Any] | Every]) -> 
         stream.write("\n".join(lines) + "\n")
 
 
-def insert_by_statements(table: str, columns: Mapping[Any, Sequence[Any] | Every]) -> None:
+def insert_by_statements(table: str, columns: Mapping[Any, Sequence[Any] | Constant]) -> None:
     """Many rows a statement cost two thirds of one row a statement; what is the same in all rows
     is bound once a statement."""
-    same = {field: column for field, column in columns.items() if isinstance(column, Every)}
+    same = {field: column for field, column in columns.items() if isinstance(column, Constant)}
     various = {field: column for field, column in columns.items() if field not in same}
     names = ", ".join(f'"{field.column}"' for field in (*same, *various))
     once = [field.get_db_prep_save(column.value, connection) for field, column in same.items()]
     values = chain.from_iterable(zip(*starmap(parameters, various.items()), strict=True))
-    marks = "".join(f"?{place + 1}, " for place in range(len(once)))
+    marks = "".join(f"?{index + 1}, " for index in range(len(once)))
 
     def statement(rows: int) -> str:
         width = len(various)
@@ -129,7 +129,7 @@ def roomy_cache() -> Iterator[None]:
             cursor.execute("PRAGMA shrink_memory")
 
 
-class Among(models.Lookup):
+class InArray(models.Lookup):
     """`filter(Among(F("username"), names))`: in one parameter, however many names there are. One
     that holds a line end is not found.
 
@@ -154,7 +154,7 @@ class Among(models.Lookup):
 
 def request_keys(model: type[models.Model], keys: Sequence[uuid.UUID]) -> set[uuid.UUID]:
     """Which of these keys stand in the table."""
-    those = Among(models.F("request_key"), [key.hex for key in keys])
+    those = InArray(models.F("request_key"), [key.hex for key in keys])
     found = model._default_manager.filter(those).order_by()
     return set(found.values_list("request_key", flat=True))
 
@@ -168,9 +168,9 @@ def parameters(field: Any, column: Sequence[Any]) -> Sequence[Any]:
     return [value.hex for value in column] if isinstance(field, models.UUIDField) else column
 
 
-def copy_texts(field: Any, column: Sequence[Any] | Every) -> Iterable[str]:
+def copy_texts(field: Any, column: Sequence[Any] | Constant) -> Iterable[str]:
     """As COPY's text format takes them."""
-    if isinstance(column, Every):
+    if isinstance(column, Constant):
         return repeat(copy_text(field.get_db_prep_save(column.value, connection)))
     if isinstance(field, TEXT):
         joined = "".join(column)

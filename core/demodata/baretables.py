@@ -18,7 +18,7 @@ CACHE_KB = 1_000_000
 
 
 @contextmanager
-def bare(tables: Sequence[type[models.Model]]) -> Iterator[None]:
+def without_indexes(tables: Sequence[type[models.Model]]) -> Iterator[None]:
     """One transaction in which these tables have no more than their primary and unique keys."""
     names = [model._meta.db_table for model in tables]
     if connection.vendor == "sqlite":

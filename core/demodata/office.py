@@ -17,7 +17,7 @@ from django.db.models import Max, Model
 
 from core import money
 from core.db import address_search, tables
-from core.demodata.baretables import bare
+from core.demodata.baretables import without_indexes
 from core.models import (
     ChargeRecord,
     Customer,
@@ -81,15 +81,15 @@ class DemoOffice:
     def make(self, progress: Callable[[int], None]) -> None:
         models = (Customer, Order, LedgerEntry, ChargeRecord, OrderEvent)
         self.sites = [site_of(name) for name in SITES]
-        with bare(models):
+        with without_indexes(models):
             self.next_id = {model: first_free(model) for model in models}
             self.first_customer, self.first_entry = (
                 self.next_id[Customer],
                 self.next_id[LedgerEntry],
             )
-            for place in range(self.orders):
-                self.deal(place)
-                if place % BLOCK == BLOCK - 1:
+            for index in range(self.orders):
+                self.deal(index)
+                if index % BLOCK == BLOCK - 1:
                     self.flush()
                     progress(BLOCK)
             while self.booked < self.ledger:
@@ -101,8 +101,8 @@ class DemoOffice:
 
     # --- one order and the money it moves
 
-    def deal(self, place: int) -> None:
-        share = (place + 1) / self.orders
+    def deal(self, index: int) -> None:
+        share = (index + 1) / self.orders
         at = self.moment(share)
         # Customers join over the years; the first ones buy most.
         buyer = int(self.random.random() ** 2 * max(1, self.customers * share))
@@ -112,13 +112,13 @@ class DemoOffice:
         if self.balances[buyer] < cents or self.booked < self.ledger * share - 1:
             scarce = self.orders * 12 // (self.ledger * 10 - self.orders * 9 + 1)
             self.top_up(buyer, -(-cents * max(1, scarce) // 1000) * 1000, at)
-        self.add_order(place, self.first_customer + buyer, count, price, at)
+        self.add_order(index, self.first_customer + buyer, count, price, at)
 
     def add_order(
-        self, place: int, customer: int, count: int, price: Decimal, at: datetime
+        self, index: int, customer: int, count: int, price: Decimal, at: datetime
     ) -> None:
-        status, video = self.outcome_of(place)
-        site, origin = self.sites[place * 7919 % len(SITES) if place % 5 else 0]
+        status, video = self.outcome_of(index)
+        site, origin = self.sites[index * 7919 % len(SITES) if index % 5 else 0]
         pk, stamp = self.take_id(Order), text(at)
         oid = f"{customer}-{stamp.translate(DIGITS)}"
         final = status in ENDED
@@ -127,36 +127,36 @@ class DemoOffice:
         if status in (Status.PENDING, Status.PAUSED, Status.AWAITING, Status.FAILED):
             received = 0
         elif status in (Status.CANCELED, Status.RUNNING):
-            received = count * (place % 97) // 100
+            received = count * (index % 97) // 100
         if final:
             delivered = received * 9 // 10 if status == Status.PARTIAL else received
         ended = text(at + timedelta(seconds=60 + count // 100)) if final else None
-        before = place * 31 % 100_000
+        before = index * 31 % 100_000
         self.add(
             Order,
             *(pk, oid, status.value, customer, f"{origin}/videos/{video}", count, str(price)),
-            *(str(money.rate_of(price, count)), MEMO if place % 8 == 0 else "", site, video),
+            *(str(money.rate_of(price, count)), MEMO if index % 8 == 0 else "", site, video),
             *(uuid.UUID(int=KEYS + pk), stamp, stamp if received else None, ended),
             *(before if received else None, before + (delivered or received) if received else None),
             *(delivered, received, received, received, 1 if received else 0),
-            *(text(at + NEVER), REMARK if place % 50_000 == 49_999 else ""),
+            *(text(at + NEVER), REMARK if index % 50_000 == 49_999 else ""),
         )
         self.book(LedgerEntry.Kind.ORDER, customer, -int(price * 100), pk, f"order:{oid}", stamp)
         if delivered is not None:
             refund = money.refund_due(price, count, count - delivered)
             if refund:
-                cents, why = int(refund * 100), f"refund:{oid}"
-                self.book(LedgerEntry.Kind.REFUND, customer, cents, pk, why, ended or stamp)
-        if place >= self.orders - WITH_EVENTS:
+                cents, reason = int(refund * 100), f"refund:{oid}"
+                self.book(LedgerEntry.Kind.REFUND, customer, cents, pk, reason, ended or stamp)
+        if index >= self.orders - WITH_EVENTS:
             for before_it, after in history_of(status):
                 self.add(OrderEvent, self.take_id(OrderEvent), pk, before_it, after, stamp)
 
-    def outcome_of(self, place: int) -> tuple[Status, str]:
+    def outcome_of(self, index: int) -> tuple[Status, str]:
         """What became of the order, and its video."""
         number = self.random.randrange(self.orders // 4 + 1)
-        opened = place - self.orders + self.orders // OPEN_ONE_IN
+        opened = index - self.orders + self.orders // OPEN_ONE_IN
         if opened >= 0:
-            status, number = STILL_OPEN[opened % len(STILL_OPEN)], self.orders + place
+            status, number = STILL_OPEN[opened % len(STILL_OPEN)], self.orders + index
         else:
             dice = self.random.random() * SHARES[-1]
             status = next(one for one, top in zip(ENDED, SHARES, strict=True) if dice < top)

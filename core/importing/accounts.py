@@ -24,7 +24,7 @@ class Account:
 
 def accounts_of(names: Sequence[str]) -> dict[str, Account]:
     """By username. Inside a transaction they are ours until it ends."""
-    rows = Customer.objects.filter(tables.Among(F("username"), names)).order_by("pk")
+    rows = Customer.objects.filter(tables.InArray(F("username"), names)).order_by("pk")
     if connection.in_atomic_block:
         rows = rows.select_for_update()
     found = rows.values_list("username", "pk", "active", "balance")
@@ -33,14 +33,14 @@ def accounts_of(names: Sequence[str]) -> dict[str, Account]:
 
 def drop_unknown(batch: Batch, accounts: Mapping[str, Account]) -> None:
     faults = {}
-    for place, name in enumerate(batch.values["username"]):
+    for index, name in enumerate(batch.values["username"]):
         account = accounts.get(name)
         if account is not None and account.active:
             continue
         reason = _("There is no customer with this username.")
         if account is not None:
             reason = _("This customer is switched off.")
-        faults[place] = [RowError(batch.lines[place], "username", name, reason)]
+        faults[index] = [RowError(batch.lines[index], "username", name, reason)]
     batch.drop(faults)
 
 

@@ -48,9 +48,9 @@ class Batch:
             if not cells:
                 continue
             batch.values[name], wrong = parse(cells)
-            for place, reason in wrong.items():
-                error = RowError(batch.lines[place], name, cells[place][:SHOWN], reason)
-                faults.setdefault(place, []).append(error)
+            for index, reason in wrong.items():
+                error = RowError(batch.lines[index], name, cells[index][:SHOWN], reason)
+                faults.setdefault(index, []).append(error)
         batch.drop(faults)
         return batch
 
@@ -59,10 +59,10 @@ class Batch:
         text = _("%(number)s cells where the header has %(width)s.")
         self.drop(
             {
-                place: [
-                    RowError(self.lines[place], "", "", text % {"number": len(row), "width": width})
+                index: [
+                    RowError(self.lines[index], "", "", text % {"number": len(row), "width": width})
                 ]
-                for place, row in enumerate(self.rows)
+                for index, row in enumerate(self.rows)
                 if len(row) != width
             }
         )
@@ -72,8 +72,8 @@ class Batch:
         again."""
         if not faults:
             return
-        for place in sorted(faults):
-            errors = faults[place]
+        for index in sorted(faults):
+            errors = faults[index]
             self.errors += errors
             reason = "; ".join(
                 f"{self.layout.title(error.column)}: {error.reason}"
@@ -81,14 +81,14 @@ class Batch:
                 else error.reason
                 for error in errors
             )
-            self.refused.append((self.lines[place], self.rows[place], reason))
+            self.refused.append((self.lines[index], self.rows[index], reason))
         self.errors.sort(key=attrgetter("line"))
         self.refused.sort(key=itemgetter(0))
-        kept = [place for place in range(len(self.rows)) if place not in faults]
-        self.rows = [self.rows[place] for place in kept]
-        self.lines = [self.lines[place] for place in kept]
+        kept = [index for index in range(len(self.rows)) if index not in faults]
+        self.rows = [self.rows[index] for index in kept]
+        self.lines = [self.lines[index] for index in kept]
         for name, column in self.values.items():
-            self.values[name] = [column[place] for place in kept]
+            self.values[name] = [column[index] for index in kept]
 
     def __len__(self) -> int:
         return len(self.rows)

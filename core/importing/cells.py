@@ -147,7 +147,7 @@ def counts(cells: Sequence[str]) -> Parsed:
             raise ValidationError(_("Not a whole number in the digits 0 to 9."))
 
     wrong = reasons(cells, check)
-    return [0 if place in wrong else int(cell) for place, cell in enumerate(cells)], wrong
+    return [0 if index in wrong else int(cell) for index, cell in enumerate(cells)], wrong
 
 
 def texts(cells: Sequence[str]) -> list[str]:
@@ -160,9 +160,9 @@ def texts(cells: Sequence[str]) -> list[str]:
 def reasons(cells: Sequence[str], check: Callable[[str], Any]) -> Reasons:
     """What `check` raises, by the place of the cell."""
     found: Reasons = {}
-    for place, cell in enumerate(cells):
+    for index, cell in enumerate(cells):
         try:
             check(cell)
         except ValidationError as error:
-            found[place] = " ".join(error.messages)
+            found[index] = " ".join(error.messages)
     return found

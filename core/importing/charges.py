@@ -11,11 +11,11 @@ from core.db import tables
 from core.importing import cells
 from core.importing.accounts import Account, accounts_of, drop_unknown, write_balances
 from core.importing.batch import Batch, Plan
-from core.importing.row_importer import Kind
+from core.importing.row_importer import RowImporter
 from core.models import ChargeRecord, LedgerEntry
 
 
-class ChargeRows(Kind):
+class ChargeRows(RowImporter):
     """Blocks of a file of top-ups against the database."""
 
     required: ClassVar[tuple[str, ...]] = ("username", "amount")
@@ -46,7 +46,7 @@ class ChargeRows(Kind):
         charge(
             new["account"],
             new["amount"],
-            new.get("memo") or tables.Every(""),
+            new.get("memo") or tables.Constant(""),
             new["request_key"],
             self.job.creator_id,
         )
@@ -55,14 +55,14 @@ class ChargeRows(Kind):
 def charge(
     accounts: Sequence[Account],
     amounts: Sequence[str],
-    memos: Sequence[str] | tables.Every,
+    memos: Sequence[str] | tables.Constant,
     request_keys: Sequence[uuid.UUID],
     creator_id: int | None,
 ) -> None:
     """A top-up a row, its entry in the ledger and the new balances, in the caller's transaction,
     which holds the accounts."""
     customers = [account.pk for account in accounts]
-    creator = tables.Every(creator_id)
+    creator = tables.Constant(creator_id)
     ids = tables.new_ids(ChargeRecord, len(accounts))
     balances = []
     for account, amount in zip(accounts, amounts, strict=True):
@@ -79,7 +79,7 @@ def charge(
     )
     tables.insert(
         LedgerEntry,
-        kind=tables.Every(LedgerEntry.Kind.CHARGE.value),
+        kind=tables.Constant(LedgerEntry.Kind.CHARGE.value),
         customer=customers,
         amount=amounts,
         balance_after=balances,

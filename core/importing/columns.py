@@ -80,14 +80,14 @@ class Layout:
 
     def cells(self, rows: Sequence[Sequence[str]], name: str) -> list[str] | None:
         """One column of rows that all have this width; None where the file has no such column."""
-        place = self.places.get(name)
-        return None if place is None else [row[place] for row in rows]
+        index = self.places.get(name)
+        return None if index is None else [row[index] for row in rows]
 
     def own(self, row: Sequence[str]) -> Sequence[str]:
         """A row, or the header, without our remarks of an earlier upload."""
         if not self.remarks:
             return row
-        return [cell for place, cell in enumerate(row) if place not in self.remarks]
+        return [cell for index, cell in enumerate(row) if index not in self.remarks]
 
     def title(self, name: str) -> str:
         """A field's column as the file calls it; the field's own name where the file has none."""
@@ -101,18 +101,18 @@ def layout_of(header: Sequence[str], required: Sequence[str], optional: Sequence
     places: dict[str, int] = {}
     unknown: list[str] = []
     twice: list[str] = []
-    for place, title in enumerate(header):
+    for index, title in enumerate(header):
         name = known.get(plain(title), "")
         if name == "password":
             raise FileError(password_reason())
         if plain(title) in EXPORTED:
             continue
         if name not in taken:
-            unknown.append(title.strip()[:40] or _("(no name, number %(n)s)") % {"n": place + 1})
+            unknown.append(title.strip()[:40] or _("(no name, number %(n)s)") % {"n": index + 1})
         elif name in places:
             twice.append(title.strip())
         else:
-            places[name] = place
+            places[name] = index
     if unknown:
         raise FileError(
             _("Unknown columns: %(columns)s. Known are: %(known)s.")

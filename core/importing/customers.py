@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from core.db import tables
 from core.importing import cells
 from core.importing.batch import Batch, Plan, RowError
-from core.importing.row_importer import Kind
+from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
 from core.models import Customer, FieldChange, LedgerEntry
 from core.models.history import Difference
@@ -37,7 +37,7 @@ class Known:
     balance: Decimal
 
 
-class CustomerRows(Kind):
+class CustomerRows(RowImporter):
     """Blocks of a file of customers against the database."""
 
     updates: ClassVar[bool] = True
@@ -70,7 +70,7 @@ class CustomerRows(Kind):
             FieldChange.objects.keep(
                 Customer,
                 plan.differences,
-                by=self.job.creator,
+                actor=self.job.creator,
                 source=f"{self.job._meta.verbose_name} {self.job.pk}",
             )
 
@@ -87,18 +87,18 @@ class CustomerRows(Kind):
         changed: list[tuple[Any, ...]] = []
         differences: list[Difference] = []
         unchanged = 0
-        for place, name in enumerate(batch.values["username"]):
+        for index, name in enumerate(batch.values["username"]):
             customer = known.get(name)
             is_new.append(customer is None)
             if customer is None:
                 continue
             before = (customer.mobile, customer.active, customer.memo)
-            after = self._after(batch, place, customer)
-            errors = self._money_errors(batch, place, customer, openings.get(customer.pk))
+            after = self._after(batch, index, customer)
+            errors = self._money_errors(batch, index, customer, openings.get(customer.pk))
             if before != after and not self.job.update:
-                errors.append(self._exists(batch, place, before, after))
+                errors.append(self._exists(batch, index, before, after))
             if errors:
-                faults[place] = errors
+                faults[index] = errors
             elif before == after:
                 unchanged += 1
             else:
@@ -114,22 +114,22 @@ class CustomerRows(Kind):
         created = len(new["username"])
         return Plan(batch, created, len(changed), unchanged, amount, new, changed, differences)
 
-    def _after(self, batch: Batch, place: int, customer: Known) -> tuple[str, bool, str]:
+    def _after(self, batch: Batch, index: int, customer: Known) -> tuple[str, bool, str]:
         """What the row asks for; columns that the file has not, and an empty `active`, stay."""
         values = batch.values
-        mobile = values["mobile"][place] if "mobile" in values else customer.mobile
-        memo = values["memo"][place] if "memo" in values else customer.memo
-        active = values["active"][place] if "active" in values else None
+        mobile = values["mobile"][index] if "mobile" in values else customer.mobile
+        memo = values["memo"][index] if "memo" in values else customer.memo
+        active = values["active"][index] if "active" in values else None
         return mobile, customer.active if active is None else active, memo
 
     def _money_errors(
-        self, batch: Batch, place: int, customer: Known, opening: Decimal | None
+        self, batch: Batch, index: int, customer: Known, opening: Decimal | None
     ) -> list[RowError]:
         """The file may repeat the opening balance that it gave, or the balance that an export said;
         it gives no other."""
         if "balance" not in batch.values:
             return []
-        text = batch.values["balance"][place]
+        text = batch.values["balance"][index]
         if not Decimal(text) or Decimal(text) in (opening, customer.balance):
             return []
         if opening is None:
@@ -138,10 +138,10 @@ class CustomerRows(Kind):
             reason = _("The opening balance was %(opening)s; it is corrected in the ledger.") % {
                 "opening": quantize(opening)
             }
-        return [RowError(batch.lines[place], "balance", text, reason)]
+        return [RowError(batch.lines[index], "balance", text, reason)]
 
     def _exists(
-        self, batch: Batch, place: int, before: tuple[Any, ...], after: tuple[Any, ...]
+        self, batch: Batch, index: int, before: tuple[Any, ...], after: tuple[Any, ...]
     ) -> RowError:
         different = [
             name for name, old, new in zip(PLAIN, before, after, strict=True) if old != new
@@ -149,7 +149,7 @@ class CustomerRows(Kind):
         reason = _("A customer with this username is there already, with another %(columns)s.") % {
             "columns": ", ".join(different)
         }
-        return RowError(batch.lines[place], "username", batch.values["username"][place], reason)
+        return RowError(batch.lines[index], "username", batch.values["username"][index], reason)
 
     def _insert(self, new: Mapping[str, Any]) -> None:
         names, balances = new["username"], new.get("balance")
@@ -160,11 +160,11 @@ class CustomerRows(Kind):
             Customer,
             id=ids,
             username=names,
-            mobile=new.get("mobile") or tables.Every(""),
-            balance=balances or tables.Every(Decimal(0)),
-            active=[word is not False for word in active] if active else tables.Every(True),
-            memo=new.get("memo") or tables.Every(""),
-            creator=tables.Every(creator),
+            mobile=new.get("mobile") or tables.Constant(""),
+            balance=balances or tables.Constant(Decimal(0)),
+            active=[word is not False for word in active] if active else tables.Constant(True),
+            memo=new.get("memo") or tables.Constant(""),
+            creator=tables.Constant(creator),
         )
         if not balances:
             return
@@ -173,13 +173,13 @@ class CustomerRows(Kind):
         if balances:
             tables.insert(
                 LedgerEntry,
-                kind=tables.Every(LedgerEntry.Kind.ADJUSTMENT.value),
+                kind=tables.Constant(LedgerEntry.Kind.ADJUSTMENT.value),
                 customer=ids,
                 amount=balances,
                 balance_after=balances,
                 reference=list(map(reference_of, ids)),
-                creator=tables.Every(creator),
-                note=tables.Every(f"opening balance, import {self.job.pk}"),
+                creator=tables.Constant(creator),
+                note=tables.Constant(f"opening balance, import {self.job.pk}"),
             )
 
 
@@ -189,12 +189,12 @@ def reference_of(customer_id: int) -> str:
 
 def known_customers(names: Any) -> dict[str, Known]:
     """One query for all names of a block."""
-    rows = Customer.objects.filter(tables.Among(F("username"), names)).order_by()
+    rows = Customer.objects.filter(tables.InArray(F("username"), names)).order_by()
     found = rows.values_list("username", "pk", *PLAIN, "balance")
     return {row[0]: Known(*row[1:]) for row in found.iterator()}
 
 
 def opening_balances(known: Mapping[str, Known]) -> dict[int, Decimal]:
     references = [reference_of(customer.pk) for customer in known.values()]
-    entries = LedgerEntry.objects.filter(tables.Among(F("reference"), references)).order_by()
+    entries = LedgerEntry.objects.filter(tables.InArray(F("reference"), references)).order_by()
     return dict(entries.values_list("customer_id", "amount"))

@@ -31,7 +31,7 @@ class FileError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class DetectedFile:
     """`encoding` is "xlsx" or a codec's name; `lines` counts line ends, an estimate of rows."""
 
     encoding: str
@@ -39,7 +39,7 @@ class Survey:
     lines: int
 
 
-def survey(path: Path, *, max_bytes: int, max_unpacked: int) -> Survey:
+def detect_file(path: Path, *, max_bytes: int, max_unpacked: int) -> DetectedFile:
     try:
         size = path.stat().st_size
     except FileNotFoundError:
@@ -55,7 +55,7 @@ def survey(path: Path, *, max_bytes: int, max_unpacked: int) -> Survey:
         file.seek(0)
         if start == ZIP:
             check_workbook(path, max_unpacked)
-            return Survey("xlsx", digest_of(path), 0)
+            return DetectedFile("xlsx", digest_of(path), 0)
         if start == OLE:
             raise FileError(_("An old Excel file (.xls): save it as .xlsx or CSV."))
         if start[:2] in UTF16:
@@ -72,7 +72,7 @@ def digest_of(path: Path) -> str:
         raise FileError(_("The file is gone; upload it again.")) from None
 
 
-def survey_text(file: BinaryIO) -> Survey:
+def survey_text(file: BinaryIO) -> DetectedFile:
     """Raises FileError at a NUL, an endless line, or a byte that no encoding of ours explains."""
     digest = hashlib.sha256()
     lines = since_line_end = 0
@@ -90,7 +90,7 @@ def survey_text(file: BinaryIO) -> Survey:
             )
         # Files of old Macs end lines by CR alone.
         lines += chunk.count(b"\n") or chunk.count(b"\r")
-    return Survey(encoding_of(file), digest.hexdigest(), lines)
+    return DetectedFile(encoding_of(file), digest.hexdigest(), lines)
 
 
 def encoding_of(file: BinaryIO) -> str:

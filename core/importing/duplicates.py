@@ -16,7 +16,7 @@ LOWEST = -(1 << 63)
 STEP = (1 << 64) // PARTS
 
 
-class Repeats:
+class DuplicateFinder:
     """Hashes of strings: meant for this process alone, Python salts them."""
 
     def __init__(self) -> None:

@@ -27,18 +27,18 @@ from core.importing.batch import Batch, Plan, RowError
 from core.importing.charges import ChargeRows
 from core.importing.columns import layout_of
 from core.importing.customers import CustomerRows
-from core.importing.detection import FileError, digest_of, survey
-from core.importing.duplicates import Repeats
+from core.importing.detection import FileError, detect_file, digest_of
+from core.importing.duplicates import DuplicateFinder
 from core.importing.orders import OrderRows
-from core.importing.row_importer import Kind
+from core.importing.row_importer import RowImporter
 from core.importing.rows import Block, Row, Table, opened
-from core.models import LeaseLost
-from core.models.failpoints import reach
+from core.models import LeaseLostError
+from core.models.failpoints import failpoint
 from core.models.imports import ImportJob
 
 logger = logging.getLogger(__name__)
 
-KINDS: dict[ImportJob.Kind, type[Kind]] = {
+IMPORTERS: dict[ImportJob.Kind, type[RowImporter]] = {
     ImportJob.Kind.CUSTOMERS: CustomerRows,
     ImportJob.Kind.CHARGES: ChargeRows,
     ImportJob.Kind.ORDERS: OrderRows,
@@ -50,11 +50,11 @@ BEAT_SECONDS = 10
 Show = Callable[[int, int], None]
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """The consumer was asked to stop, or a person canceled the job."""
 
 
-class RowsRefused(Exception):
+class RowsRefusedError(Exception):
     """All rows were asked for and some are not good."""
 
     def __init__(self, error: RowError) -> None:
@@ -74,7 +74,7 @@ def run(
         return
     try:
         attempt(Run(job, should_stop, show))
-    except LeaseLost:
+    except LeaseLostError:
         logger.warning("import %s was taken over", job_id)
 
 
@@ -89,12 +89,12 @@ def attempt(run: "Run") -> None:
             run.load()
     except FileError as error:
         finish(job, ImportJob.Status.REFUSED, reason=str(error)[:500])
-    except RowsRefused as refused:
+    except RowsRefusedError as refused:
         reason = _(
             "Nothing was imported: since the check, line %(line)s became wrong: %(reason)s"
         ) % {"line": refused.error.line, "reason": refused.error.reason}
         finish(job, ImportJob.Status.REFUSED, reason=reason[:500])
-    except Stopped:
+    except StoppedError:
         if store.is_asked_to_stop(job):
             finish(job, ImportJob.Status.CANCELED)
         else:
@@ -119,15 +119,15 @@ class Run:
     def check(self) -> None:
         """The whole file against the rules and the database; writes the report of errors."""
         job = self.job
-        found = survey(
+        found = detect_file(
             store.path_of(job, store.UPLOAD),
             max_bytes=settings.IMPORT_MAX_BYTES,
             max_unpacked=settings.IMPORT_MAX_XLSX_BYTES,
         )
         job.record(encoding=found.encoding, sha256=found.sha256, total=found.lines)
-        repeats = Repeats()
-        counts = self._check_pass({}, repeats)
-        if twice := repeats.found():
+        duplicates = DuplicateFinder()
+        counts = self._check_pass({}, duplicates)
+        if twice := duplicates.found():
             counts = self._check_pass(self._first_lines(twice), None)
         if not counts["total"]:
             raise FileError(_("The file has a header and no rows."))
@@ -140,11 +140,11 @@ class Run:
             raise FileError(_("The file is not the one that was checked."))
         first_lines: dict[str, int] = {}
         if self.job.repeats:
-            repeats = Repeats()
+            duplicates = DuplicateFinder()
             with self._table() as (table, rows):
                 for block in table.blocks():
-                    repeats.add(rows.keys(fitting(block.rows, table)))
-            first_lines = self._first_lines(repeats.found())
+                    duplicates.add(rows.keys(fitting(block.rows, table)))
+            first_lines = self._first_lines(duplicates.found())
         with tables.roomy_cache():
             if self.job.partial:
                 self._load_by_blocks(first_lines)
@@ -153,7 +153,7 @@ class Run:
         store.remove_upload(self.job)
 
     def _check_pass(
-        self, first_lines: Mapping[str, int], repeats: Repeats | None
+        self, first_lines: Mapping[str, int], duplicates: DuplicateFinder | None
     ) -> dict[str, Any]:
         counts, total = new_counts(), 0
         with (
@@ -163,8 +163,8 @@ class Run:
             errors = csv.writer(file)
             errors.writerow(("line", "column", "value", "reason"))
             for block in table.blocks():
-                if repeats is not None:
-                    repeats.add(rows.keys(fitting(block.rows, table)))
+                if duplicates is not None:
+                    duplicates.add(rows.keys(fitting(block.rows, table)))
                 plan = rows.plan(Batch.read(block, rows.layout, rows.parsers), first_lines)
                 counts, total = added(counts, plan), total + len(block.rows)
                 if total > settings.IMPORT_MAX_ROWS:
@@ -209,10 +209,10 @@ class Run:
             for block in table.blocks():
                 plan = rows.plan(Batch.read(block, rows.layout, rows.parsers), first_lines)
                 if plan.batch.errors:
-                    raise RowsRefused(plan.batch.errors[0])
+                    raise RowsRefusedError(plan.batch.errors[0])
                 rows.write(plan)
                 counts, done = added(counts, plan), done + block.read
-                reach("after-block")
+                failpoint("after-block")
                 self._tell(done)
             self.job.release(status=ImportJob.Status.DONE, end_date=Now(), done=done, **counts)
 
@@ -222,13 +222,13 @@ class Run:
             for block in table.blocks(skip=job.done):
                 self._tell(job.done)
                 retried(partial(self._load_block, block, rows, refused, first_lines))
-                reach("after-block")
+                failpoint("after-block")
         job.release(status=ImportJob.Status.DONE, end_date=Now())
 
     def _load_block(
         self,
         block: Block,
-        rows: Kind,
+        rows: RowImporter,
         refused: BinaryIO,
         first_lines: Mapping[str, int],
     ) -> None:
@@ -241,14 +241,14 @@ class Run:
             rows.write(plan)
             store.write_refused(refused, rows.layout, plan.batch.refused)
             counts = added({name: getattr(job, name) for name in job.COUNTS}, plan)
-            reach("before-block")
+            failpoint("before-block")
             job.record(
                 done=job.done + block.read, refused_bytes=refused.tell(), attempts=0, **counts
             )
 
     @contextmanager
-    def _table(self) -> Iterator[tuple[Table, Kind]]:
-        kind = KINDS[ImportJob.Kind(self.job.kind)]
+    def _table(self) -> Iterator[tuple[Table, RowImporter]]:
+        kind = IMPORTERS[ImportJob.Kind(self.job.kind)]
         with opened(store.path_of(self.job, store.UPLOAD), self.job.encoding) as table:
             layout = layout_of(table.header, kind.required, kind.optional)
             yield table, kind(self.job, layout)
@@ -256,7 +256,7 @@ class Run:
     def _tell(self, done: int) -> None:
         """Say how far we are, and stop where somebody asked for it. Raises Stopped."""
         if self.should_stop() or store.is_asked_to_stop(self.job):
-            raise Stopped
+            raise StoppedError
         now = time.monotonic()
         if now < self.told + PROGRESS_SECONDS:
             return

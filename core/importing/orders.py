@@ -27,7 +27,7 @@ from core.importing import cells
 from core.importing.accounts import Account, accounts_of, drop_unknown, write_balances
 from core.importing.batch import Batch, Plan, RowError
 from core.importing.columns import Layout
-from core.importing.row_importer import Kind
+from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
 from core.models import (
     ApprovalLimit,
@@ -67,7 +67,7 @@ class NewOrder:
     request_key: Any
 
 
-class OrderRows(Kind):
+class OrderRows(RowImporter):
     """Blocks of a file of orders against the database."""
 
     required: ClassVar[tuple[str, ...]] = ("username", "url", "count")
@@ -94,8 +94,8 @@ class OrderRows(Kind):
         self.spent: dict[int, Decimal] = {}
 
     def keys(self, rows: list[Row]) -> list[str]:
-        place = self.layout.places["url"]
-        videos = (self.video_of(row[place]) for row in rows)
+        index = self.layout.places["url"]
+        videos = (self.video_of(row[index]) for row in rows)
         return [f"{video.site_id}:{video.video_id}" if video.site_id else "" for video in videos]
 
     def plan(self, batch: Batch, first_lines: Mapping[str, int]) -> Plan:
@@ -110,13 +110,13 @@ class OrderRows(Kind):
             account.balance -= self.spent.get(account.pk, Decimal(0))
         new, faults = [], {}
         memos = batch.values.get("memo") or [""] * len(batch)
-        for place, key in enumerate(keys):
+        for index, key in enumerate(keys):
             if key in placed:
                 continue
-            account = accounts[batch.values["username"][place]]
-            order = self._order(batch, place, account, memos[place], key, busy)
+            account = accounts[batch.values["username"][index]]
+            order = self._order(batch, index, account, memos[index], key, busy)
             if isinstance(order, RowError):
-                faults[place] = [order]
+                faults[index] = [order]
                 continue
             account.balance -= order.price
             new.append(order)
@@ -134,7 +134,7 @@ class OrderRows(Kind):
         orders: list[NewOrder] = plan.new
         if not orders:
             return
-        creator = tables.Every(self.job.creator_id)
+        creator = tables.Constant(self.job.creator_id)
         ids = tables.new_ids(Order, len(orders))
         numbers = order_numbers(orders)
         customers = [order.account.pk for order in orders]
@@ -159,7 +159,7 @@ class OrderRows(Kind):
         )
         tables.insert(
             LedgerEntry,
-            kind=tables.Every(LedgerEntry.Kind.ORDER.value),
+            kind=tables.Constant(LedgerEntry.Kind.ORDER.value),
             customer=customers,
             amount=[str(-order.price) for order in orders],
             balance_after=balances_after(orders),
@@ -185,19 +185,19 @@ class OrderRows(Kind):
     def _order(
         self,
         batch: Batch,
-        place: int,
+        index: int,
         account: Account,
         memo: str,
         key: Any,
         busy: set[tuple[int, str]],
     ) -> "NewOrder | RowError":
-        url, count = batch.values["url"][place], batch.values["count"][place]
+        url, count = batch.values["url"][index], batch.values["count"][index]
         video = self.video_of(url)
         error = video.error or self._site_error(video.site_id)
         if not error and (video.site_id, video.video_id) in busy:
             error = _("Another order already runs on this video.")
         if error:
-            return RowError(batch.lines[place], "url", url, error)
+            return RowError(batch.lines[index], "url", url, error)
         try:
             bundle, price = self.priced(count)
         except money.QuantityTooSmallError as small:
@@ -205,17 +205,17 @@ class OrderRows(Kind):
             if small.minimum is not None:
                 least = {"minimum": f"{small.minimum:,}"}
                 reason = _("The smallest order is %(minimum)s plays.") % least
-            return RowError(batch.lines[place], "count", str(count), reason)
+            return RowError(batch.lines[index], "count", str(count), reason)
         if account.balance < price:
-            name = batch.values["username"][place]
+            name = batch.values["username"][index]
             missing = balance_error(price - account.balance)
-            return RowError(batch.lines[place], "username", name, missing)
+            return RowError(batch.lines[index], "username", name, missing)
         return NewOrder(account, video, url.strip(), count, price, bundle, memo, key)
 
     def _busy(self, batch: Batch) -> set[tuple[int, str]]:
         """Videos of this batch that an open order holds."""
         ids = {self.video_of(url).video_id for url in batch.values["url"]}
-        held = Order.objects.open().filter(tables.Among(F("video_id"), sorted(ids)))
+        held = Order.objects.open().filter(tables.InArray(F("video_id"), sorted(ids)))
         return set(held.order_by().values_list("site_id", "video_id"))
 
     def _priced(self, count: int) -> tuple[money.Bundle, Decimal]:
@@ -259,8 +259,8 @@ def order_numbers(orders: list[NewOrder]) -> list[str]:
     """As new_oid() makes them, a microsecond apart."""
     now = datetime.now(UTC)
     return [
-        f"{order.account.pk}-{now + timedelta(microseconds=place):%Y%m%d%H%M%S%f}"
-        for place, order in enumerate(orders)
+        f"{order.account.pk}-{now + timedelta(microseconds=index):%Y%m%d%H%M%S%f}"
+        for index, order in enumerate(orders)
     ]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from core.importing import store
 from core.importing.columns import layout_of, plain
 from core.importing.detection import FileError
-from core.importing.jobs import KINDS
+from core.importing.jobs import IMPORTERS
 from core.importing.rows import Row, opened
 from core.models import ImportJob
 
@@ -24,13 +24,13 @@ class Preview:
 
 def preview(job: ImportJob) -> Preview | None:
     """None when the file is gone or cannot be read."""
-    kind = KINDS[ImportJob.Kind(job.kind)]
+    kind = IMPORTERS[ImportJob.Kind(job.kind)]
     try:
         with opened(store.path_of(job, store.UPLOAD), job.encoding) as table:
             layout = layout_of(table.header, kind.required, kind.optional)
-            names = {place: name for name, place in layout.places.items()}
+            names = {index: name for name, index in layout.places.items()}
             names |= dict.fromkeys(layout.remarks, "")
-            fields = [(title, names.get(place)) for place, title in enumerate(table.header)]
+            fields = [(title, names.get(index)) for index, title in enumerate(table.header)]
             columns = [(title, "" if plain(title) == name else name) for title, name in fields]
             first = next(table.blocks(size=ROWS), None)
             return Preview(columns, first.rows if first else [])

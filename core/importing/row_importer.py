@@ -17,7 +17,7 @@ from core.models import ImportJob
 ROWS = uuid.UUID("6f1d2f9e-6c1b-4a53-9c0e-2f2a3c0f7b11")
 
 
-class Kind(ABC):
+class RowImporter(ABC):
     """One pass over one file."""
 
     # Whether it can also change what is there already.
@@ -47,12 +47,12 @@ class Kind(ABC):
         if not first_lines:
             return
         faults = {}
-        for place, key in enumerate(self.keys(batch.rows)):
-            line, first = batch.lines[place], first_lines.get(key)
+        for index, key in enumerate(self.keys(batch.rows)):
+            line, first = batch.lines[index], first_lines.get(key)
             if first is not None and first != line:
-                value = str(batch.values[column][place])
+                value = str(batch.values[column][index])
                 reason = _("Stands in the file before, in line %(line)s.") % {"line": first}
-                faults[place] = [RowError(line, column, value, reason)]
+                faults[index] = [RowError(line, column, value, reason)]
         batch.drop(faults)
 
     def row_keys(self, batch: Batch) -> list[uuid.UUID]:

@@ -3,7 +3,7 @@
 The database is the truth. A web process looks into it once a beat for all of its viewers (a number
 of queries that does not grow with them, and only while somebody watches), renders what changed once
 for each language and audience, and hands the same text to everybody. A beat is due at least once a
-second; it comes sooner when somebody rings (`announce()`, through Redis where there is one) or when
+second; it comes sooner when somebody rings (`notify()`, through Redis where there is one) or when
 SQLite's file changed. A worker never waits for a viewer, and nothing depends on a ring.
 
 What is sent is how things stand, never a log that is followed by its ids: on PostgreSQL a lower id
@@ -28,7 +28,7 @@ To show something live
 
    To add to what an order's own page gets: core.live.sources.orders.also_render().
 
-2. Where rows are written: `live.announce()`, which rings once the transaction is committed. Without
+2. Where rows are written: `notify()`, which rings once the transaction is committed. Without
    it the change is seen at the next beat.
 
 3. In the page, after {% include "live/feed.html" %}:
@@ -65,7 +65,6 @@ Sockets close with 4401 (not logged in any more), 4429 (too many of one user), 4
 understood), 1012 (the server stops); polls are answered 401, 429, 400, 503.
 """
 
-from core.db.notifier import announce
-from core.live.source import Audience, Source, StaffSource, register, sources
+from core.live.source import Audience, Source, StaffSource, register, registered_sources
 
-__all__ = ["Audience", "Source", "StaffSource", "announce", "register", "sources"]
+__all__ = ["Audience", "Source", "StaffSource", "register", "registered_sources"]

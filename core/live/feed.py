@@ -18,10 +18,10 @@ from django.contrib.auth.models import AbstractUser
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import translation
 
-from core.db.notifier import Bell
+from core.db.notifier import ChangeListener
 from core.live.sessions import people
-from core.live.source import Admitted, Asked, Audience, Source, sources
-from core.live.subjects import Rendition
+from core.live.source import Asked, Audience, Authorized, Source, registered_sources
+from core.live.subjects import RenderedSubject
 from core.live.viewers import Viewer
 
 logger = logging.getLogger(__name__)
@@ -48,8 +48,8 @@ class Subject:
         self.name = name
         self.source = source
         self.key = key
-        self.stamp: Any = _NEVER
-        self.renditions: dict[tuple[str, Audience], Rendition] = {}
+        self.version: Any = _NEVER
+        self.renditions: dict[tuple[str, Audience], RenderedSubject] = {}
 
 
 class Watching:
@@ -59,7 +59,7 @@ class Watching:
         self.language = language
         self.user: AbstractUser | None = None
         self.asked: set[str] = set()
-        self.seen: dict[str, Rendition] = {}
+        self.seen: dict[str, RenderedSubject] = {}
 
 
 class Feed:
@@ -67,12 +67,12 @@ class Feed:
 
     def __init__(self) -> None:
         self.name = secrets.token_urlsafe(6)
-        self.bell = Bell()
+        self.bell = ChangeListener()
         self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._viewers: dict[Viewer, Watching] = {}
         self._new: dict[Viewer, None] = {}  # who came or asks for something else, in order
         self._subjects: dict[str, Subject] = {}
-        self._sources: Mapping[str, Source] = sources()
+        self._sources: Mapping[str, Source] = registered_sources()
         self._posts: dict[Callable[..., object], list[Callable[[], None]]] = defaultdict(list)
         self._issued = 0  # the highest number given out, so that none means two things
         self._beaten = 0.0
@@ -183,7 +183,7 @@ class Feed:
                 del self._subjects[name]
                 left.add(subject.source)
         for source in left:
-            source.keep({one.key for one in self._subjects.values() if one.source is source})
+            source.retain({one.key for one in self._subjects.values() if one.source is source})
 
     # Who may see what
 
@@ -232,10 +232,10 @@ class Feed:
                     found[pk, f"{prefix}:{key}" if key else prefix] = audience
         return found
 
-    def _ask_source(self, source: Source, questions: Asked) -> Admitted:
+    def _ask_source(self, source: Source, questions: Asked) -> Authorized:
         """Who cannot be answered is refused."""
         try:
-            return source.admit(questions)
+            return source.authorize(questions)
         except (DatabaseError, InterfaceError):
             raise
         except Exception:
@@ -269,12 +269,12 @@ class Feed:
             self._post(viewer, lambda: viewer.refuse(refused))
         return fresh
 
-    def _rendition(self, subject: Subject, language: str, audience: Audience) -> Rendition:
+    def _rendition(self, subject: Subject, language: str, audience: Audience) -> RenderedSubject:
         rendition = subject.renditions.get((language, audience))
         if rendition is None:
-            rendition = Rendition(subject.name, self._issued + 1)
+            rendition = RenderedSubject(subject.name, self._issued + 1)
             subject.renditions[language, audience] = rendition
-            subject.stamp = _NEVER
+            subject.version = _NEVER
         return rendition
 
     def _subject(self, name: str) -> Subject:
@@ -294,26 +294,26 @@ class Feed:
         by_source: dict[Source, list[Subject]] = defaultdict(list)
         for subject in subjects:
             by_source[subject.source].append(subject)
-        stirred: dict[Viewer, set[str]] = defaultdict(set)
+        dirty: dict[Viewer, set[str]] = defaultdict(set)
         for source, watched in by_source.items():
             try:
-                self._look_at(source, watched, stirred)
+                self._look_at(source, watched, dirty)
             except (DatabaseError, InterfaceError):
                 raise
             except Exception:
                 # A source of its own kind: the others go on, this one is asked again.
                 logger.exception("the source %r failed", source.prefix)
-        for viewer, names in stirred.items():
-            self._post(viewer, lambda viewer=viewer, names=names: viewer.stir(names))  # type: ignore[misc]
+        for viewer, names in dirty.items():
+            self._post(viewer, lambda viewer=viewer, names=names: viewer.mark_dirty(names))  # type: ignore[misc]
 
     def _look_at(
-        self, source: Source, watched: list[Subject], stirred: dict[Viewer, set[str]]
+        self, source: Source, watched: list[Subject], dirty: dict[Viewer, set[str]]
     ) -> None:
-        stamps = source.stamps([subject.key for subject in watched])
+        versions = source.versions([subject.key for subject in watched])
         changed = [
             subject
             for subject in watched
-            if subject.key in stamps and stamps[subject.key] != subject.stamp
+            if subject.key in versions and versions[subject.key] != subject.version
         ]
         if not changed:
             return
@@ -329,9 +329,9 @@ class Feed:
                         assert rendition.state is not None
                         self._issued = max(self._issued, rendition.state.seq)
                         for viewer in rendition.viewers:
-                            stirred[viewer].add(subject.name)
+                            dirty[viewer].add(subject.name)
         for subject in changed:
-            subject.stamp = stamps[subject.key]
+            subject.version = versions[subject.key]
 
     # Telling the viewers
 
@@ -345,7 +345,7 @@ class Feed:
             call(_do_all, works)
 
 
-def part(viewer: Viewer, rendition: Rendition) -> None:
+def part(viewer: Viewer, rendition: RenderedSubject) -> None:
     rendition.viewers.discard(viewer)
     rendition.alone_since = time.monotonic()
 

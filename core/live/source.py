@@ -18,7 +18,7 @@ class Audience(StrEnum):
 # Who asks for which keys. The users' permissions are in memory: has_perm() costs no query.
 Asked = Sequence[tuple[AbstractUser, str]]
 # As whom each of them may see it; those that are missing may not.
-Admitted = dict[tuple[int, str], Audience]
+Authorized = dict[tuple[int, str], Audience]
 
 
 class Source(ABC):
@@ -27,15 +27,15 @@ class Source(ABC):
     prefix: ClassVar[str]
 
     @abstractmethod
-    def admit(self, asked: Asked) -> Admitted: ...
+    def authorize(self, asked: Asked) -> Authorized: ...
 
-    def stamps(self, keys: Sequence[str]) -> Mapping[str, Hashable | dict[str, Any]]:
+    def versions(self, keys: Sequence[str]) -> Mapping[str, Hashable | dict[str, Any]]:
         return self.load(keys)
 
     @abstractmethod
     def load(self, keys: Sequence[str]) -> Mapping[str, Any]: ...
 
-    def keep(self, keys: set[str]) -> None:  # noqa: B027
+    def retain(self, keys: set[str]) -> None:  # noqa: B027
         """These are all that is watched from now on; for sources that remember."""
 
     @abstractmethod
@@ -48,7 +48,7 @@ class StaffSource(Source):
     permission: ClassVar[str]
     keys: ClassVar[frozenset[str] | None] = frozenset({""})
 
-    def admit(self, asked: Asked) -> Admitted:
+    def authorize(self, asked: Asked) -> Authorized:
         return {
             (user.pk, key): Audience.STAFF
             for user, key in asked
@@ -68,7 +68,7 @@ def register(source: Source) -> None:
     _sources[source.prefix] = source
 
 
-def sources() -> Mapping[str, Source]:
+def registered_sources() -> Mapping[str, Source]:
     return _sources
 
 

@@ -34,7 +34,7 @@ class State:
         return (self.snapshot,)
 
 
-class Rendition:
+class RenderedSubject:
     """One subject in one language for one audience."""
 
     def __init__(self, subject: str, first: int) -> None:

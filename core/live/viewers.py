@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections.abc import Callable, Collection, Mapping
 
-from core.live.subjects import Rendition
+from core.live.subjects import RenderedSubject
 
 
 class Viewer:
@@ -21,10 +21,10 @@ class Viewer:
         self.call = call
         self.ended: int | None = None
         self._have: dict[str, int] = {}
-        self._renditions: dict[str, Rendition] = {}
-        self._stirred: set[str] = set()
+        self._renditions: dict[str, RenderedSubject] = {}
+        self._dirty: set[str] = set()
         self._asked: set[str] = set()
-        self._stir = asyncio.Event()
+        self._news = asyncio.Event()
         self._refusals: list[str] = []
 
     # In the viewer's thread
@@ -34,48 +34,48 @@ class Viewer:
         self._asked = subjects
         self._have = {n: seq for n, seq in {**self._have, **since}.items() if n in subjects}
         self._renditions = {n: one for n, one in self._renditions.items() if n in subjects}
-        self._stirred &= subjects
+        self._dirty &= subjects
 
     def news(self) -> list[str]:
         """The messages it has not got yet; they count as given."""
-        stirred, self._stirred = self._stirred, set()
+        dirty, self._dirty = self._dirty, set()
         found, self._refusals = self._refusals, []
-        for subject in sorted(stirred):
+        for subject in sorted(dirty):
             rendition = self._renditions.get(subject)
             if rendition and (state := rendition.state):
                 found += state.since(self._have.get(subject))
                 self._have[subject] = state.seq
-        self._stir.clear()
+        self._news.clear()
         return found
 
     async def wait(self, seconds: float) -> None:
         """Until there may be news, or the end, or so many seconds have passed."""
         try:
             async with asyncio.timeout(seconds):
-                await self._stir.wait()
+                await self._news.wait()
         except TimeoutError:
             return
 
     # Called by the feed, through `call`
 
-    def show(self, renditions: Mapping[str, Rendition]) -> None:
+    def show(self, renditions: Mapping[str, RenderedSubject]) -> None:
         """It may see these."""
         wanted = {name: one for name, one in renditions.items() if name in self._asked}
         self._renditions |= wanted
-        self.stir(wanted)
+        self.mark_dirty(wanted)
 
     def refuse(self, subjects: set[str]) -> None:
         for subject in sorted(subjects & self._asked):
             self._renditions.pop(subject, None)
             self._have.pop(subject, None)
             self._refusals.append(json.dumps({"subject": subject, "kind": "refused"}))
-        self._stir.set()
+        self._news.set()
 
-    def stir(self, subjects: Collection[str]) -> None:
+    def mark_dirty(self, subjects: Collection[str]) -> None:
         """There is something new of these."""
-        self._stirred.update(subjects)
-        self._stir.set()
+        self._dirty.update(subjects)
+        self._news.set()
 
     def end(self, code: int) -> None:
         self.ended = code
-        self._stir.set()
+        self._news.set()

@@ -20,7 +20,7 @@ from core.models.flow import (
 from core.models.heartbeats import Heartbeat
 from core.models.history import FieldChange
 from core.models.imports import ImportJob
-from core.models.leases import Lease, LeaseLost
+from core.models.leases import Lease, LeaseLostError
 from core.models.messages import (
     Conversation,
     Message,
@@ -32,7 +32,7 @@ from core.models.messages import (
     side_of,
 )
 from core.models.orders import Order
-from core.models.rollups import Counted, PlaySample, Quarter
+from core.models.rollups import PlaySample, QuarterHourTotal, RollupCursor
 from core.models.sites import Site, SiteCheck
 
 __all__ = [
@@ -48,7 +48,6 @@ __all__ = [
     "BulkRefusal",
     "ChargeRecord",
     "Conversation",
-    "Counted",
     "CounterReading",
     "Customer",
     "FieldChange",
@@ -56,7 +55,7 @@ __all__ = [
     "ImportJob",
     "InsufficientBalanceError",
     "Lease",
-    "LeaseLost",
+    "LeaseLostError",
     "LedgerEntry",
     "Message",
     "MessageRefusedError",
@@ -65,8 +64,9 @@ __all__ = [
     "OrderEvent",
     "PlaySample",
     "PricePolicy",
-    "Quarter",
+    "QuarterHourTotal",
     "ReadMarker",
+    "RollupCursor",
     "SavedFilter",
     "Side",
     "Site",

@@ -61,6 +61,6 @@ def arm(wanted: str) -> None:
     _armed = CrashPoint(wanted)
 
 
-def reach(name: str) -> None:
+def failpoint(name: str) -> None:
     if _armed is not None:
         _armed.pass_by(name)

@@ -39,7 +39,7 @@ class FieldChangeQuerySet(AppendOnlyQuerySet):
         model: type[models.Model],
         differences: Iterable[Difference],
         *,
-        by: User | None,
+        actor: User | None,
         source: str = "",
     ) -> None:
         """Write differences down, in the transaction that made them."""
@@ -52,7 +52,7 @@ class FieldChangeQuerySet(AppendOnlyQuerySet):
                     field=one.field,
                     before=as_text(one.before),
                     after=as_text(one.after),
-                    creator=by,
+                    creator=actor,
                     source=source,
                 )
                 for one in differences
@@ -61,7 +61,7 @@ class FieldChangeQuerySet(AppendOnlyQuerySet):
         )
 
     @contextmanager
-    def kept(self, obj: models.Model, names: Iterable[str], *, by: User) -> Iterator[None]:
+    def kept(self, obj: models.Model, names: Iterable[str], *, actor: User) -> Iterator[None]:
         """Keep what a save of these fields changes, with it or not at all."""
         names = [name for name in names if name not in SECRET]
         with transaction.atomic():
@@ -74,7 +74,7 @@ class FieldChangeQuerySet(AppendOnlyQuerySet):
                 for name in names
                 if before.get(name) != after.get(name)
             ]
-            self.keep(type(obj), differences, by=by)
+            self.keep(type(obj), differences, actor=actor)
 
 
 class FieldChange(AppendOnlyModel):

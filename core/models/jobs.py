@@ -13,9 +13,9 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from core import live
+from core.db.notifier import notify
 from core.models.accounts import User
-from core.models.leases import LeaseLost
+from core.models.leases import LeaseLostError
 
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 5
@@ -81,8 +81,8 @@ class Job(models.Model):
         rows = type(self).objects
         mine = rows.filter(pk=self.pk, fence=self.fence, status__in=self.WORKABLE)
         if mine.update(**changes) != 1:
-            raise LeaseLost(f"{self._meta.verbose_name} {self.pk} is held by another process")
-        live.announce()
+            raise LeaseLostError(f"{self._meta.verbose_name} {self.pk} is held by another process")
+        notify()
 
     def release(self, **changes: Any) -> None:
         """Write the last of this holder's and let the job go. Raises LeaseLost."""

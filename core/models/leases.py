@@ -13,10 +13,10 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from core import live
 from core.db import statements
+from core.db.notifier import notify
 from core.db.statements import FromNow
-from core.models.failpoints import reach
+from core.models.failpoints import failpoint
 from core.models.flow import Status, TransitionError
 from core.models.order_queries import OrderQuerySet
 from core.models.orders import Order
@@ -26,7 +26,7 @@ LEASE = timedelta(seconds=30)
 MARGIN = 2.0
 
 
-class LeaseLost(Exception):
+class LeaseLostError(Exception):
     """Somebody else owns the order now; nothing more may be sent or written."""
 
 
@@ -48,7 +48,7 @@ class Lease:
         order = statements.first(_free, pk=order_id)
         if order is None:
             return None
-        reach("before-claim")
+        failpoint("before-claim")
         mine: dict[str, Any] = {"fence": order.fence + 1, "lease_until": FromNow(LEASE)}
         if order.status == Status.PENDING:
             # Whoever claimed it in the meantime set it running.
@@ -64,16 +64,16 @@ class Lease:
                 if free.update(**mine) != 1:
                     return None
                 order.refresh_from_db()
-        reach("after-claim")
+        failpoint("after-claim")
         return cls(order, expires)
 
     def reserve(self, count: int, **changes: Any) -> int:
         """Number up to `count` more plays and return how many they are; 0 when all are."""
         order = self.order
         number = min(count, order.count - order.reserved)
-        reach("before-reserve")
+        failpoint("before-reserve")
         self._write(reserved=order.reserved + number, sequence=order.sequence + number, **changes)
-        reach("after-reserve")
+        failpoint("after-reserve")
         return number
 
     def checkpoint(
@@ -92,7 +92,7 @@ class Lease:
         order = self.order
         still_reserved = order.reserved - failed - not_sent
         number = min(reserve, order.count - still_reserved)
-        reach("before-checkpoint")
+        failpoint("before-checkpoint")
         self._write(
             done=order.done + done,
             failed=order.failed + failed,
@@ -100,7 +100,7 @@ class Lease:
             reserved=still_reserved + number,
             sequence=order.sequence + number,
         )
-        reach("after-checkpoint")
+        failpoint("after-checkpoint")
         return number
 
     def record(self, **changes: Any) -> None:
@@ -125,9 +125,9 @@ class Lease:
         changes.setdefault("lease_until", FromNow(LEASE))
         held = {"pk": self.order.pk, "fence": self.order.fence}
         if statements.update(Order, held, changes) != 1:
-            raise LeaseLost(f"order {self.order.oid} was taken over")
+            raise LeaseLostError(f"order {self.order.oid} was taken over")
         self.expires = expires
-        live.announce()
+        notify()
         for name, value in changes.items():
             if name not in ("lease_until", "due"):
                 setattr(self.order, name, value)

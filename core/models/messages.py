@@ -23,7 +23,7 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from core import live
+from core.db.notifier import notify
 from core.models.accounts import User
 from core.models.billing import AppendOnlyModel, AppendOnlyQuerySet
 from core.models.orders import Order
@@ -245,13 +245,13 @@ class Conversation(models.Model):
                 self.said_by_desk += 1
                 self.waiting_since = None
         self.save()
-        live.announce()
+        notify()
 
     def needs_no_answer(self, last_id: int) -> None:
         """The customer's last word, which is this message, needs none. A later one asks again."""
         mine = Conversation.objects.filter(pk=self.pk, last=last_id)
         mine.exclude(waiting_since=None).update(waiting_since=None, revision=F("revision") + 1)
-        live.announce()
+        notify()
 
 
 class ReadMarker(models.Model):
@@ -296,7 +296,7 @@ def mark_read(order: Order, user: User, up_to: int) -> None:
         elif may_speak(user, side):
             changes["read_by_desk"] = max(read, talk.read_by_desk)
         Conversation.objects.filter(pk=talk.pk).update(**changes)
-        live.announce()
+        notify()
 
 
 def plain(text: str) -> str:

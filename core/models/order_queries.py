@@ -16,7 +16,7 @@ from core.db import statements
 from core.models.accounts import Customer, User
 from core.models.approvals import ApprovalLimit
 from core.models.billing import LedgerEntry
-from core.models.failpoints import reach
+from core.models.failpoints import failpoint
 from core.models.flow import OPEN, WORKABLE, Status, VideoBusyError
 from core.models.sites import Site
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from core.models.orders import Order
 
 
-class AmongStatuses(Lookup):
+class InStatuses(Lookup):
     """`status IN (…)` with the numbers written out. SQLite uses a partial index only for a query
     that repeats its condition word for word, and a parameter is no word: without it, to look for
     an open order on a video read all orders of the site."""
@@ -42,7 +42,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.select_related("customer", "site", "creator")
 
     def open(self) -> "OrderQuerySet":
-        return self.filter(AmongStatuses(F("status"), OPEN))
+        return self.filter(InStatuses(F("status"), OPEN))
 
     def open_on(self, site: "Site | int", video_id: str) -> "OrderQuerySet":
         """The order that holds a video, if one does: the ground for refusing another."""
@@ -57,7 +57,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def free_to_claim(self) -> "OrderQuerySet":
         """Due, and leased to nobody. The database's clock decides: hosts' clocks differ."""
         return self.filter(
-            AmongStatuses(F("status"), WORKABLE),
+            InStatuses(F("status"), WORKABLE),
             Q(lease_until__isnull=True) | Q(lease_until__lt=Now()),
             due__lte=Now(),
         )
@@ -119,13 +119,13 @@ class OrderQuerySet(models.QuerySet["Order"]):
             try:
                 with transaction.atomic(using=self.db):
                     statements.add(order)
-                    reach("before-debit")
+                    failpoint("before-debit")
                     order._pay(LedgerEntry.Kind.ORDER, -price, creator)
-                    reach("after-debit")
+                    failpoint("after-debit")
                     order._log((None, Status(order.status)), creator, "")
                     if beside:
                         beside(order)
-                    reach("before-commit")
+                    failpoint("before-commit")
             except IntegrityError:
                 if placed := self.filter(request_key=request_key).first():
                     return placed
@@ -135,7 +135,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
                     raise
                 # Two orders of one customer in the same microsecond: the next one is free.
             else:
-                reach("after-commit")
+                failpoint("after-commit")
                 return order
 
 

@@ -17,13 +17,14 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from core import live, money
+from core import money
 from core.db import statements
+from core.db.notifier import notify
 from core.models import steps
 from core.models.accounts import Customer, User
 from core.models.billing import LedgerEntry
 from core.models.events import REASON_LENGTH, OrderEvent
-from core.models.failpoints import reach
+from core.models.failpoints import failpoint
 from core.models.flow import FINAL, FLOW, OPEN, WORKABLE, OrderError, Status, TransitionError
 from core.models.order_queries import OrderQuerySet
 from core.models.sites import Site
@@ -220,30 +221,30 @@ class Order(models.Model):
         began = self.start_date or timezone.now()
         self._transition(Status.RUNNING, under=self.fence, start_date=began, **lease)
 
-    def move(self, to: Status, *, under: int, why: str = "", **changes: Any) -> None:
+    def move(self, to: Status, *, under: int, reason: str = "", **changes: Any) -> None:
         """A step of the delivery that ends nothing, for the holder of the lease."""
-        self._transition(to, under=under, why=why, **changes)
+        self._transition(to, under=under, reason=reason, **changes)
 
     def is_own_of(self, user: User) -> bool:
         """Whether this user placed the order, or it was placed for them."""
         own = getattr(user, "customer", None)  # asked for once a user, however many orders
         return user.pk == self.creator_id or (own is not None and own.pk == self.customer_id)
 
-    def approve(self, by: User) -> None:
-        self._take(steps.approve(self, by), by)
+    def approve(self, actor: User) -> None:
+        self._take(steps.approve(self, actor), actor)
 
-    def decline(self, by: User, why: str) -> None:
+    def decline(self, actor: User, reason: str) -> None:
         """The other answer of a second person: all is refunded, and the customer reads why."""
-        why = why.strip()
-        if self.is_own_of(by):
+        reason = reason.strip()
+        if self.is_own_of(actor):
             raise OrderError(_("Somebody else than its creator has to decline an order."))
-        if not why:
+        if not reason:
             raise OrderError(_("Say why: the customer reads the reason."))
-        if len(why) > REASON_LENGTH:
+        if len(reason) > REASON_LENGTH:
             raise OrderError(_("The reason is too long: at most %d characters.") % REASON_LENGTH)
         if self.status != Status.AWAITING:
             raise TransitionError(_("Only an order that awaits approval can be declined."))
-        self.settle(Status.CANCELED, 0, by=by, why=why)
+        self.settle(Status.CANCELED, 0, actor=actor, reason=reason)
 
     @property
     def decline_reason(self) -> str:
@@ -258,18 +259,20 @@ class Order(models.Model):
             raise OrderError(_("The remark changed or was marked as seen before; look again."))
         self.attention = ""
 
-    def hold_for_site(self, why: str, *, under: int) -> None:
+    def hold_for_site(self, reason: str, *, under: int) -> None:
         """Pause until the site proves its token again; nothing is lost and nothing fails."""
-        self._transition(Status.PAUSED, why=why, under=under, held_by_site=True, lease_until=None)
+        self._transition(
+            Status.PAUSED, reason=reason, under=under, held_by_site=True, lease_until=None
+        )
 
-    def resume(self, by: User | None = None, why: "str | _StrPromise" = "") -> None:
-        self._take(steps.resume(self, why), by)
+    def resume(self, actor: User | None = None, reason: "str | _StrPromise" = "") -> None:
+        self._take(steps.resume(self, reason), actor)
 
-    def retry(self, by: User) -> None:
+    def retry(self, actor: User) -> None:
         """Go on now instead of at the next due time."""
         step = steps.retry(self)
         if len(step.path) > 1:
-            self._take(step, by)
+            self._take(step, actor)
             return
         # Without a step it does not matter how far its delivery came meanwhile.
         waiting = Order.objects.filter(pk=self.pk, status__in=WORKABLE)
@@ -277,18 +280,18 @@ class Order(models.Model):
             raise TransitionError(_("The order has ended; place a new one."))
         self.refresh_from_db()
 
-    def cancel(self, by: User | None, why: str = "") -> None:
+    def cancel(self, actor: User | None, reason: str = "") -> None:
         """Stop and refund what was not delivered; a running order is asked to stop, once."""
-        if step := steps.cancel(self, why, timezone.now()):
-            self._take(step, by)
+        if step := steps.cancel(self, reason, timezone.now()):
+            self._take(step, actor)
 
     def settle(
         self,
         to: Status,
         delivered: int,
         *,
-        by: User | None = None,
-        why: "str | _StrPromise" = "",
+        actor: User | None = None,
+        reason: "str | _StrPromise" = "",
         under: int | None = None,
         through: tuple[Status, ...] = (),
         **changes: Any,
@@ -298,22 +301,22 @@ class Order(models.Model):
         Delivery acts `under` its fence, so that only the lease's holder can end what it runs.
         """
         path = steps.along(self, *through, to)
-        step = steps.end(self, path, delivered, now=timezone.now(), why=why, **changes)
-        self._take(step, by, under=under)
+        step = steps.end(self, path, delivered, now=timezone.now(), reason=reason, **changes)
+        self._take(step, actor, under=under)
 
     def _transition(
         self,
         to: Status,
         *,
-        by: User | None = None,
-        why: "str | _StrPromise" = "",
+        actor: User | None = None,
+        reason: "str | _StrPromise" = "",
         under: int | None = None,
         **changes: Any,
     ) -> None:
         """A step of the delivery that ends nothing."""
-        self._take(Step(steps.along(self, to), changes, why), by, under=under)
+        self._take(Step(steps.along(self, to), changes, reason), actor, under=under)
 
-    def _take(self, step: Step, by: User | None, *, under: int | None = None) -> None:
+    def _take(self, step: Step, actor: User | None, *, under: int | None = None) -> None:
         """THE change of status, straight or through others in the same moment; `under` the fence of
         a lease, or whoever holds it. Raises TransitionError where somebody else changed the order
         first; then nothing has changed."""
@@ -322,18 +325,18 @@ class Order(models.Model):
         if under is not None:
             expected["fence"] = under
         if step.ends:
-            reach("before-settle")
+            failpoint("before-settle")
         # Whoever acts under a lease lets an error undo all: a savepoint would only cost time.
         with transaction.atomic(savepoint=under is None):
             if statements.update(Order, expected, changes) != 1:
                 raise TransitionError(_("Somebody else changed this order first; look again."))
-            self._log(step.path, by, step.why)
+            self._log(step.path, actor, step.reason)
             if step.refund:
-                reach("before-refund")
-                self._pay(LedgerEntry.Kind.REFUND, step.refund, by)
-                reach("after-refund")
+                failpoint("before-refund")
+                self._pay(LedgerEntry.Kind.REFUND, step.refund, actor)
+                failpoint("after-refund")
         if step.ends:
-            reach("after-settle")
+            failpoint("after-settle")
         self._take_over(changes)
 
     def _take_over(self, changes: dict[str, Any]) -> None:
@@ -346,7 +349,7 @@ class Order(models.Model):
                 setattr(self, name, value)
 
     def _log(
-        self, path: tuple[Status | None, ...], by: User | None, why: "str | _StrPromise"
+        self, path: tuple[Status | None, ...], actor: User | None, reason: "str | _StrPromise"
     ) -> None:
         """An event for each step of the path; the last one says why."""
         now = timezone.now()
@@ -354,24 +357,24 @@ class Order(models.Model):
             {
                 "order": self.pk,
                 "create_date": now,
-                "creator": by.pk if by else None,
+                "creator": actor.pk if actor else None,
                 "from_status": here,
                 "to_status": there,
                 "reason": "",
             }
             for here, there in pairwise(path)
         ]
-        steps[-1]["reason"] = str(why)[:REASON_LENGTH]
+        steps[-1]["reason"] = str(reason)[:REASON_LENGTH]
         statements.insert(OrderEvent, steps)
-        live.announce()
+        notify()
 
-    def _pay(self, kind: LedgerEntry.Kind, amount: Decimal, by: User | None) -> None:
+    def _pay(self, kind: LedgerEntry.Kind, amount: Decimal, actor: User | None) -> None:
         LedgerEntry.objects.post(
             kind=kind,
             customer_id=self.customer_id,
             amount=amount,
             order=self,
-            creator=by,
+            creator=actor,
             reference=self.reference(kind),
         )
 

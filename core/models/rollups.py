@@ -17,7 +17,7 @@ class Source(models.IntegerChoices):
     PLAYS = 3, "plays received: see PlaySample"
 
 
-class Quarter(models.Model):
+class QuarterHourTotal(models.Model):
     """What one quarter of an hour brought of one kind."""
 
     source = models.PositiveSmallIntegerField(choices=Source)
@@ -27,6 +27,7 @@ class Quarter(models.Model):
     amount = models.DecimalField(max_digits=20, decimal_places=2)
 
     class Meta:
+        db_table = "core_quarter"
         default_permissions = ()
         constraints = [
             models.UniqueConstraint(fields=["source", "start", "key"], name="quarter_once")
@@ -36,7 +37,7 @@ class Quarter(models.Model):
         return f"{self.source}/{self.key} {self.start:%Y-%m-%d %H:%M}: {self.amount}"
 
 
-class Counted(models.Model):
+class RollupCursor(models.Model):
     """How far a source is counted: `until`. `checked` goes round over what is counted, again and
     again. `version` is another after every change of its quarters."""
 
@@ -46,6 +47,7 @@ class Counted(models.Model):
     version = models.UUIDField(default=uuid.uuid4)
 
     class Meta:
+        db_table = "core_counted"
         default_permissions = ()
 
     def __str__(self) -> str:

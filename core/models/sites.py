@@ -80,7 +80,7 @@ class Site(models.Model):
         *,
         method: str = "",
         reason: str = "",
-        by: User | None = None,
+        actor: User | None = None,
     ) -> "SiteCheck":
         """Write down what a check found. A site that could not be reached has not lost its token:
         whether it is verified stays as it was."""
@@ -93,7 +93,7 @@ class Site(models.Model):
         with transaction.atomic():
             self.save(update_fields=["verified", "checked_at", "verified_at"])
             return SiteCheck.objects.create(
-                site=self, outcome=outcome, method=method, reason=reason[:300], creator=by
+                site=self, outcome=outcome, method=method, reason=reason[:300], creator=actor
             )
 
 

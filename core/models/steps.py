@@ -33,7 +33,7 @@ class Step:
 
     path: tuple[Status, ...]
     changes: Mapping[str, Any] = field(default_factory=dict)
-    why: "str | _StrPromise" = ""
+    reason: "str | _StrPromise" = ""
     refund: Decimal = Decimal(0)
     expected: Mapping[str, Any] = field(default_factory=dict)
 
@@ -60,7 +60,7 @@ def end(
     delivered: int,
     *,
     now: datetime,
-    why: "str | _StrPromise" = "",
+    reason: "str | _StrPromise" = "",
     expected: Mapping[str, Any] | None = None,
     **changes: Any,
 ) -> Step:
@@ -70,10 +70,10 @@ def end(
     if path[-1] == Status.CANCELED:
         changes["attention"] = ""
     refund = money.refund_due(order.price, order.count, order.count - delivered)
-    return Step(path, changes, why, refund, expected or {})
+    return Step(path, changes, reason, refund, expected or {})
 
 
-def cancel(order: "Order", why: str, now: datetime) -> Step | None:
+def cancel(order: "Order", reason: str, now: datetime) -> Step | None:
     """A running order is asked to stop: whoever delivers it knows what is on the wire, and ends it
     within a round trip. Others end here and now. None where it was asked before."""
     if order.status == Status.RUNNING:
@@ -81,18 +81,18 @@ def cancel(order: "Order", why: str, now: datetime) -> Step | None:
             return None
         asked = {"cancel_requested": True, "due": Now()}
         here = (Status.RUNNING, Status.RUNNING)
-        return Step(here, asked, why or "cancel requested", expected={"cancel_requested": False})
+        return Step(here, asked, reason or "cancel requested", expected={"cancel_requested": False})
     if order.is_final:
         raise TransitionError(ended(order))
     # Nobody has sent a play since it was read.
     untouched = {"fence": order.fence}
     path = along(order, Status.CANCELED)
-    return end(order, path, order.done, now=now, why=why, expected=untouched)
+    return end(order, path, order.done, now=now, reason=reason, expected=untouched)
 
 
-def resume(order: "Order", why: "str | _StrPromise" = "") -> Step:
+def resume(order: "Order", reason: "str | _StrPromise" = "") -> Step:
     changes = {"held_by_site": False, "due": Now(), "attempts": 0}
-    return Step(along(order, Status.PENDING), changes, why)
+    return Step(along(order, Status.PENDING), changes, reason)
 
 
 def retry(order: "Order") -> Step:
@@ -106,13 +106,13 @@ def retry(order: "Order") -> Step:
     return Step((Status(order.status),), {"due": Now(), "attempts": 0})
 
 
-def approve(order: "Order", by: "User") -> Step:
+def approve(order: "Order", actor: "User") -> Step:
     """Four eyes: whoever made the order lets somebody else decide."""
     if order.status != Status.AWAITING:
         raise TransitionError(
             _("It does not wait for approval: %(status)s.") % {"status": order.get_status_display()}
         )
-    if order.is_own_of(by):
+    if order.is_own_of(actor):
         raise OrderError(_("Somebody else than its creator has to approve an order."))
     return Step(along(order, Status.PENDING), {"due": Now()})
 

@@ -1,7 +1,7 @@
 """From an address and a quantity to a quote, and from a quote to an order: the one way in for the
 admin, the portal, imports and commands.
 
-`Quote.ask()` collects what speaks against the order, each at its field; nothing is written.
+`Quote.prepare()` collects what speaks against the order, each at its field; nothing is written.
 """
 
 import uuid
@@ -63,7 +63,7 @@ class Quote:
     errors: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def ask(cls, customer: Customer | None, url: str, count: int | None) -> "Quote":
+    def prepare(cls, customer: Customer | None, url: str, count: int | None) -> "Quote":
         """Price, balance, site and video, as far as the answers given so far allow."""
         quote = cls(customer, url.strip(), count)
         quote._find_price()
@@ -189,44 +189,44 @@ class OrderRefusedError(Exception):
         self.errors = errors
 
 
-def cancel(order: Order, by: User | None, why: str = "") -> None:
+def cancel(order: Order, actor: User | None, reason: str = "") -> None:
     """Cancel, and let whoever delivers the order know at once."""
-    order.cancel(by, why)
+    order.cancel(actor, reason)
     if order.cancel_requested:
         with transaction.atomic():
             tasks.wake_on_commit(order.pk)
 
 
-def retry(order: Order, by: User) -> None:
+def retry(order: Order, actor: User) -> None:
     """Go on now instead of when the order is next due, also at a site that seemed down."""
-    order.retry(by)
+    order.retry(actor)
     if breaker := breaker_of(order.site):
         breaker.probe_now()
     with transaction.atomic():
         tasks.wake_on_commit(order.pk)
 
 
-def approve(order: Order, by: User) -> None:
+def approve(order: Order, actor: User) -> None:
     """Let an order that awaited approval be delivered."""
     with transaction.atomic():
-        order.approve(by)
+        order.approve(actor)
         tasks.wake_on_commit(order.pk)
 
 
-def decline(order: Order, by: User, why: str) -> None:
+def decline(order: Order, actor: User, reason: str) -> None:
     """Refund in full what awaited approval, and tell the customer why, who can answer there."""
     with transaction.atomic():
-        order.decline(by, why)
-        Message.objects.append(order, by, Side.DESK, why.strip())
+        order.decline(actor, reason)
+        Message.objects.append(order, actor, Side.DESK, reason.strip())
 
 
-def verify(site: Site, by: User | None) -> str:
+def verify(site: Site, actor: User | None) -> str:
     """Check a site now and let the orders go on that waited for it; what to tell the staff."""
-    check = verification.verify(site, by)
+    check = verification.verify(site, actor)
     if breaker := breaker_of(site):
         breaker.probe_now()
     if site.verified:
-        for order_id in verification.resume_held_orders(site, by):
+        for order_id in verification.resume_held_orders(site, actor):
             tasks.wake(order_id)
     return check.reason
 
@@ -253,7 +253,7 @@ def try_site(site: Site, url: str) -> Trial:
 
 
 def adjust(
-    customer: Customer, amount: Decimal, *, note: str, by: User, request_key: uuid.UUID | None
+    customer: Customer, amount: Decimal, *, note: str, actor: User, request_key: uuid.UUID | None
 ) -> LedgerEntry:
     """Correct a balance by a new entry. Raises InsufficientBalanceError, and IntegrityError where
     the same `request_key` did it before."""
@@ -263,7 +263,7 @@ def adjust(
             customer_id=customer.pk,
             amount=amount,
             reference=f"adjustment:{request_key or uuid.uuid4()}",
-            creator=by,
+            creator=actor,
             note=note,
         )
 

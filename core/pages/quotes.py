@@ -25,7 +25,7 @@ class QuoteForm(forms.Form):
         """The quote as JSON for `creator`, who fills the form in, with what speaks against it by
         field. Call it on a checked form. Reads only; asks the site for its counter."""
         data = self.cleaned_data
-        quote = Quote.ask(customer, data.get("url", ""), data.get("count"))
+        quote = Quote.prepare(customer, data.get("url", ""), data.get("count"))
         wrong = {name: " ".join(map(str, errors)) for name, errors in self.errors.items()}
         answer = described(quote, data.get("hours") or 0)
         return answer | {"errors": quote.errors | wrong, "approval": approval_note(quote, creator)}

@@ -67,17 +67,17 @@ class OrderForm(OnceForm):
         return key and uuid.uuid5(key, f"customer:{self.customer.pk}")
 
     def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
-        self.quote = Quote.ask(self.customer, cleaned.get("url", ""), cleaned.get("count"))
+        self.quote = Quote.prepare(self.customer, cleaned.get("url", ""), cleaned.get("count"))
         return self.quote.errors
 
     def add_error(self, field: str | None, error: Any) -> None:
         """What a quote says of the customer stands above the form: there is no such field."""
         super().add_error(None if field == "customer" else field, error)
 
-    def place(self, by: User) -> Order:
+    def place(self, actor: User) -> Order:
         data = self.cleaned_data
         return self.quote.place(
-            by,
+            actor,
             hours=data["hours"],
             by_day=data["by_day"],
             request_key=data.get("request_key"),

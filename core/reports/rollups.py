@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from core import money
 from core.models import LedgerEntry, Order
-from core.models.rollups import Counted, Quarter, Source
+from core.models.rollups import QuarterHourTotal, RollupCursor, Source
 
 QUARTER = datetime.timedelta(minutes=15)
 # What is kept; pages show 30 days.
@@ -52,7 +52,7 @@ class Total:
 Day = dict[int, Total]
 
 
-class NotCountedYet(Exception):
+class NotCountedYetError(Exception):
     """The first count of a large office takes a while; consumers do it."""
 
 
@@ -126,11 +126,11 @@ def _close_some(source: Source) -> bool:
         start = _first_used(source, counted.until, end)
         until = min(start + STEP * QUARTER, end)
         if until > counted.until:
-            Quarter.objects.filter(
+            QuarterHourTotal.objects.filter(
                 source=source, start__gte=counted.until, start__lt=until
             ).delete()
             found = recounted(source, start, until)
-            Quarter.objects.bulk_create(_quarters_of(source, found))
+            QuarterHourTotal.objects.bulk_create(_quarters_of(source, found))
             _note(counted, until=until)
     return until < end
 
@@ -151,14 +151,14 @@ def _check_again(source: Source, older: int) -> int:
         wrong = 0
         for start, end in ((first, last), (newest, counted.until)):
             wrong += _mend(source, start, end)
-        old, _ = Quarter.objects.filter(source=source, start__lt=oldest).delete()
+        old, _ = QuarterHourTotal.objects.filter(source=source, start__lt=oldest).delete()
         _note(counted, changed=bool(wrong or old), checked=last)
     return wrong
 
 
 def _mend(source: Source, start: datetime.datetime, end: datetime.datetime) -> int:
     """Make the kept quarters say what the rows say; how many did not."""
-    rows = Quarter.objects.filter(source=source, start__gte=start, start__lt=end)
+    rows = QuarterHourTotal.objects.filter(source=source, start__gte=start, start__lt=end)
     kept: dict[datetime.datetime, Day] = {}
     for row in rows:
         kept.setdefault(row.start, {})[row.key] = Total(row.rows, row.amount)
@@ -166,21 +166,21 @@ def _mend(source: Source, start: datetime.datetime, end: datetime.datetime) -> i
     wrong = [moment for moment in {*kept, *found} if kept.get(moment) != found.get(moment)]
     rows.filter(start__in=wrong).delete()
     right = {moment: found[moment] for moment in wrong if moment in found}
-    Quarter.objects.bulk_create(_quarters_of(source, right))
+    QuarterHourTotal.objects.bulk_create(_quarters_of(source, right))
     return len(wrong)
 
 
-def _quarters_of(source: Source, found: dict[datetime.datetime, Day]) -> list[Quarter]:
+def _quarters_of(source: Source, found: dict[datetime.datetime, Day]) -> list[QuarterHourTotal]:
     return [
-        Quarter(source=source, start=start, key=key, rows=total.rows, amount=total.amount)
+        QuarterHourTotal(source=source, start=start, key=key, rows=total.rows, amount=total.amount)
         for start, day in found.items()
         for key, total in day.items()
     ]
 
 
-def _note(counted: Counted, *, changed: bool = True, **how_far: datetime.datetime) -> None:
+def _note(counted: RollupCursor, *, changed: bool = True, **how_far: datetime.datetime) -> None:
     version = uuid.uuid4() if changed else counted.version
-    Counted.objects.filter(pk=counted.pk).update(version=version, **how_far)
+    RollupCursor.objects.filter(pk=counted.pk).update(version=version, **how_far)
 
 
 def _first_used(
@@ -207,11 +207,11 @@ def _nobody_writes_before() -> datetime.datetime:
     return moment - GRACE
 
 
-def locked(source: Source) -> Counted:
+def locked(source: Source) -> RollupCursor:
     """How far the count is, for the one process that may go on with it until it commits."""
     oldest = _window_start()
-    Counted.objects.get_or_create(source=source, defaults={"until": oldest, "checked": oldest})
-    return Counted.objects.select_for_update().get(source=source)
+    RollupCursor.objects.get_or_create(source=source, defaults={"until": oldest, "checked": oldest})
+    return RollupCursor.objects.select_for_update().get(source=source)
 
 
 # --- reading
@@ -246,7 +246,9 @@ def _kept_days(
 ) -> dict[datetime.date, Day]:
     """The closed quarters by the office's day; read again when their version is another."""
     found: dict[datetime.date, Day] = {}
-    rows = Quarter.objects.filter(source=source, start__gte=midnight(first), start__lt=until)
+    rows = QuarterHourTotal.objects.filter(
+        source=source, start__gte=midnight(first), start__lt=until
+    )
     local = ZoneInfo(zone)
     for start, key, count, amount in rows.values_list("start", "key", "rows", "amount"):
         day = found.setdefault(start.astimezone(local).date(), {})
@@ -254,15 +256,15 @@ def _kept_days(
     return found
 
 
-def _ready(source: Source) -> Counted:
+def _ready(source: Source) -> RollupCursor:
     """How far the count is. Where no consumer did it, the reader does."""
     now = timezone.now()
-    counted = Counted.objects.filter(source=source).first()
+    counted = RollupCursor.objects.filter(source=source).first()
     if counted is None or counted.until < now - BEHIND:
         _catch_up(source, time.monotonic() + READER_SECONDS)
-        counted = Counted.objects.get(source=source)
+        counted = RollupCursor.objects.get(source=source)
         if counted.until < now - FAR_BEHIND:
-            raise NotCountedYet(source.name)
+            raise NotCountedYetError(source.name)
     return counted
 
 

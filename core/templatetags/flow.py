@@ -5,12 +5,12 @@ from typing import Any
 from django import template
 
 from core.models import Order
-from core.pages.flow.timeline import CUSTOMER, passage
+from core.pages.flow.timeline import CUSTOMER, timeline_of
 
 register = template.Library()
 
 
 @register.simple_tag
-def order_passage(order: Order, audience: str = "") -> dict[str, Any]:
+def order_timeline(order: Order, audience: str = "") -> dict[str, Any]:
     """The order's way. Whoever does not say for whom the page is writes for a customer."""
-    return passage(order, audience or CUSTOMER)
+    return timeline_of(order, audience or CUSTOMER)

@@ -242,7 +242,7 @@ def _print_runs(title: str, results: Results) -> None:
 
 def _goals(near: Results, far: Results) -> list[Goal]:
     keys = "engine, distinct keys"
-    absent = [why for name in ("wrk", "h2load", *PLAYS) if (why := _missing(name))]
+    absent = [reason for name in ("wrk", "h2load", *PLAYS) if (reason := _missing(name))]
     if absent:
         print(f"\nNot installed, left out: {', '.join(absent)}.")
     peak = max(run.megabytes for run in near.runs["engine"])

@@ -119,13 +119,13 @@ def fill(rows: int) -> None:
                 price=["5.00"] * len(numbers),
                 unit_price=["0.00050000"] * len(numbers),
                 memo=["asked for by mail" if number % 4 == 0 else "" for number in numbers],
-                creator=tables.Every(user.pk),
+                creator=tables.Constant(user.pk),
                 request_key=[Order._meta.get_field("request_key").default() for _n in numbers],
                 delivered=[(10_000, 7_003, 0)[number % 3] for number in numbers],
                 old_view_count=list(numbers),
                 view_count=[number + 10_000 for number in numbers],
-                start_date=tables.Every(now),
-                end_date=tables.Every(now),
+                start_date=tables.Constant(now),
+                end_date=tables.Constant(now),
             )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")

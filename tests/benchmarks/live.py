@@ -56,7 +56,7 @@ class Writer(threading.Thread):
     def run(self) -> None:
         from django.db import connection
 
-        from core import live
+        from core.db.notifier import notify
         from core.models import Order, Status
 
         done = Order.objects.get(pk=self.ids[0]).done
@@ -65,7 +65,7 @@ class Writer(threading.Thread):
             for pk in self.ids:
                 moved = {"status": Status.RUNNING, "reserved": done, "done": done}
                 Order.objects.filter(pk=pk).update(**moved)
-                live.announce()
+                notify()
                 self.committed[pk, done] = time.time()
                 self._stop_asked.wait(self.pause() / len(self.ids))
         connection.close()

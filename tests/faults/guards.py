@@ -154,7 +154,7 @@ def graceful_stop() -> None:
 
 def row_keys() -> None:
     """Know no row of a file again, and forget how far an import got."""
-    from core.importing.row_importer import Kind
+    from core.importing.row_importer import RowImporter
     from core.models import ImportJob
 
     record = ImportJob.record
@@ -162,15 +162,15 @@ def row_keys() -> None:
     def record_less(self: ImportJob, **changes: Any) -> None:
         record(self, **{name: value for name, value in changes.items() if name != "done"})
 
-    Kind.row_keys = lambda self, batch: [uuid.uuid4() for _ in batch.lines]  # type: ignore[method-assign]
+    RowImporter.row_keys = lambda self, batch: [uuid.uuid4() for _ in batch.lines]  # type: ignore[method-assign]
     ImportJob.record = record_less  # type: ignore[method-assign]
 
 
 def breaker() -> None:
     """Hold each failure against the order that met it."""
-    from booster.delivery.breaker import Passage
+    from booster.delivery.breaker import BreakerGuard
 
-    Passage.failed = lambda self, order, error, *, sent_well: None  # type: ignore[method-assign]
+    BreakerGuard.failed = lambda self, order, error, *, sent_well: None  # type: ignore[method-assign]
 
 
 def attempts() -> None:

@@ -82,12 +82,14 @@ def _judge(order: Order, demo_site: DemoSite, verdict: Verdict, all_completed: b
         broken(f"{promised} billed, the site counted {counted}: too much refunded")
     if all_completed and order.status != Status.COMPLETED:
         verdict.lost += order.count - promised
-        broken(f"ended {Status(order.status).name} with {promised} of {order.count}: {why(order)}")
+        broken(
+            f"ended {Status(order.status).name} with {promised} of {order.count}: {reason(order)}"
+        )
     # A window each for all that changed hands, and the one that a stopped process had begun.
     bound = 0 if idempotent else WINDOW * max(0, order.fence - 1)
     if counted - order.count > bound:
         broken(f"{counted} counted of {order.count} bought in {order.fence} takeovers")
 
 
-def why(order: Order) -> str:
+def reason(order: Order) -> str:
     return " / ".join(filter(None, order.events.values_list("reason", flat=True)))

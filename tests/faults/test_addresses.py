@@ -40,7 +40,7 @@ def test_addresses_and_redirects_off_the_host_are_sent_nothing(trial, row, elsew
         url = address_of(vector, trial, elsewhere)
         if url.strip() == url:  # the form takes away what people copy along
             with pytest.raises(OrderRefusedError):
-                Quote.ask(erin, url, 10_000).place(None)
+                Quote.prepare(erin, url, 10_000).place(None)
     for status in REDIRECTS:
         for place in ("plays", "count"):
             order = trial.place(wake=False)

@@ -55,7 +55,7 @@ def test_whoever_dies_while_placing_an_order_leaves_all_of_it_or_nothing(trial, 
             url = trial.demo_site.address(f"v{next(VIDEOS)}")
 
             def place(customer=customer, key=key, url=url) -> Order:
-                return Quote.ask(customer, url, 300).place(None, request_key=key)
+                return Quote.prepare(customer, url, 300).place(None, request_key=key)
 
             assert trial.in_child(place, crash_at=point) == KILLED
             crashes += 1

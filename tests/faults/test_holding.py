@@ -14,7 +14,7 @@ from booster.delivery.breaker import HELD_SECONDS
 from core.models import Breaker, Order, Site, Status
 from core.models.breakers import FIRST_PROBE, LAST_PROBE
 from tests.faults.guards import take_away
-from tests.faults.oracle import why
+from tests.faults.oracle import reason
 from tests.faults.trial import Trial, must_fail, on, size
 from tests.sites import DemoSite
 
@@ -148,8 +148,8 @@ def test_an_order_that_fails_alone_ends_and_is_refunded_and_holds_up_nobody(tria
     run_to_the_end()
     poisoned.refresh_from_db()
     assert (poisoned.status, str(poisoned.refunded)) == (Status.FAILED, "3.33")
-    assert "Given up after 10 attempts: " in why(poisoned)
-    assert "answered 500" in why(poisoned)
+    assert "Given up after 10 attempts: " in reason(poisoned)
+    assert "answered 500" in reason(poisoned)
     low, high = delivery.BACK_OFF_SECONDS
     usual = [min(low * 2**number, high) for number in range(MAX_ATTEMPTS - 1)]
     assert [0.8 * time <= wait <= 1.2 * time for time, wait in zip(usual, waits, strict=False)] == (
@@ -170,7 +170,7 @@ def test_an_order_whose_plays_end_in_doubt_is_settled_by_the_counter(trial):
         run_all()
     poisoned.refresh_from_db()
     assert poisoned.status == Status.VERIFYING
-    assert "Given up" in why(poisoned)
+    assert "Given up" in reason(poisoned)
     Order.objects.update(verify_until=F("verify_until") - DAY)
     run_all()
     poisoned.refresh_from_db()
@@ -249,8 +249,8 @@ def test_an_order_ends_at_its_deadline_with_what_was_delivered(own_trial, own_si
     assert (half.status, half.delivered) == (Status.PARTIAL, half.done)
     assert (untouched.status, str(untouched.refunded)) == (Status.PARTIAL, "3.33")
     for order in (half, untouched):
-        assert "deadline has come" in why(order)
-    assert "refused the connection" in why(untouched)
+        assert "deadline has come" in reason(order)
+    assert "refused the connection" in reason(untouched)
     # A deadline is longer than the time that the plays are spread over.
     assert spread.status == Status.RUNNING
     spread.cancel(None)

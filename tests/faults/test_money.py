@@ -163,7 +163,7 @@ def test_without_the_request_key_each_post_is_an_order(trial, control):
         take_away(["request_key"])
         for _ in range(3):
             url = trial.demo_site.address(f"v{next(VIDEOS)}")
-            Quote.ask(erin, url, 10_000).place(None, request_key=key)
+            Quote.prepare(erin, url, 10_000).place(None, request_key=key)
 
     assert trial.in_child(post_anew) == 0
     placed = Order.objects.filter(customer=erin).count()

@@ -104,7 +104,7 @@ def repair(server: RedisServer) -> None:
 def save_an_order(trial: Trial) -> float:
     """What the admin does when staff press Save; the seconds it takes beyond a quote."""
     erin = trial.customer(f"erin-{time.monotonic_ns()}", "50.00")
-    quote = Quote.ask(erin, trial.demo_site.address(f"v{next(VIDEOS)}"), 10_000)
+    quote = Quote.prepare(erin, trial.demo_site.address(f"v{next(VIDEOS)}"), 10_000)
     began = time.monotonic()
     quote.place(None)
     return time.monotonic() - began

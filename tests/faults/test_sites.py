@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from core.models import Breaker, Order, Site, Status
-from tests.faults.oracle import why
+from tests.faults.oracle import reason
 from tests.faults.trial import LONG, Trial, must_fail, on, size
 from tests.office import wait_for
 from tests.sites import DemoSite
@@ -92,7 +92,7 @@ def test_a_site_that_refuses_or_breaks_tls_is_paid_nothing(trial, row):
     for order in refused:
         order.refresh_from_db()
         assert (order.status, order.delivered) == (Status.PARTIAL, 100)
-        assert "403" in why(order)
+        assert "403" in reason(order)
     honest = trial.site
     trial.site = Site.objects.create(
         name="Broken TLS",

@@ -93,7 +93,7 @@ class Desk(RuleBasedStateMachine):
     def correct(self, who: int, amount: Decimal, sign: int) -> None:
         customer = self.customers[who]
         try:
-            adjust(customer, sign * amount, note="", by=None, request_key=None)  # type: ignore[arg-type]
+            adjust(customer, sign * amount, note="", actor=None, request_key=None)  # type: ignore[arg-type]
         except InsufficientBalanceError as error:
             assert sign < 0
             assert error.missing == amount - self.balances[customer.pk] > 0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from core import live
-from core.live.source import Admitted, Asked, Audience
+from core.live.source import Asked, Audience, Authorized
 from core.models import FLOW
 from core.pages.dashboard import board, home
 from core.reports import rollups
@@ -16,7 +16,7 @@ from core.reports import rollups
 LOOK_SECONDS = 3.0
 
 
-class Seldom:
+class TimedCache:
     """Remembers what a look found, for a few seconds. One a source: the feed's thread asks."""
 
     def __init__(self) -> None:
@@ -35,9 +35,9 @@ class BoardSource(live.StaffSource):
     permission = "core.view_order"
 
     def __init__(self) -> None:
-        self.seldom = Seldom()
+        self.cache = TimedCache()
 
-    def stamps(self, keys: Sequence[str]) -> Mapping[str, Hashable | dict[str, Any]]:
+    def versions(self, keys: Sequence[str]) -> Mapping[str, Hashable | dict[str, Any]]:
         return dict.fromkeys(keys, tuple(self._standing().items()))
 
     def load(self, keys: Sequence[str]) -> Mapping[str, Any]:
@@ -47,10 +47,10 @@ class BoardSource(live.StaffSource):
         def look() -> dict[Any, tuple[int, int]]:
             try:
                 return board.look()
-            except rollups.NotCountedYet:
+            except rollups.NotCountedYetError:
                 return {}
 
-        found: dict[Any, tuple[int, int]] = self.seldom.look("board", look)
+        found: dict[Any, tuple[int, int]] = self.cache.look("board", look)
         return found
 
     def render(self, loaded: Any, audience: Audience) -> dict[str, Any]:
@@ -63,24 +63,24 @@ class DashboardSource(live.Source):
     prefix = "dashboard"
 
     def __init__(self) -> None:
-        self.seldom = Seldom()
+        self.cache = TimedCache()
         self.parts = {part.name: part for part in home.PARTS}
 
-    def admit(self, asked: Asked) -> Admitted:
+    def authorize(self, asked: Asked) -> Authorized:
         return {
             (user.pk, key): Audience.STAFF
             for user, key in asked
             if key in self.parts and user.is_staff and user.has_perm(self.parts[key].permission)
         }
 
-    def stamps(self, keys: Sequence[str]) -> Mapping[str, Hashable | dict[str, Any]]:
+    def versions(self, keys: Sequence[str]) -> Mapping[str, Hashable | dict[str, Any]]:
         return {key: self._figures(key) for key in keys}
 
     def load(self, keys: Sequence[str]) -> Mapping[str, Any]:
         return {key: (self.parts[key], self._figures(key)) for key in keys}
 
     def _figures(self, key: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.seldom.look(key, self.parts[key].look)
+        found: dict[str, Any] = self.cache.look(key, self.parts[key].look)
         return found
 
     def render(self, loaded: Any, audience: Audience) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from core import live
 from core.importing import store
-from core.live.source import Admitted, Asked, Audience, numbers
+from core.live.source import Asked, Audience, Authorized, numbers
 from core.models import BulkJob, ImportJob
 from core.models.jobs import Job
 from core.pages import display
@@ -58,7 +58,7 @@ class JobSource(live.StaffSource, Generic[OneJob]):
     model: ClassVar[type[Job]]
     tones: ClassVar[Mapping[int, str]]
 
-    def admit(self, asked: Asked) -> Admitted:
+    def authorize(self, asked: Asked) -> Authorized:
         rows = self.model.objects.filter(pk__in=numbers({key for _, key in asked})).order_by()
         creators = {str(pk): creator for pk, creator in rows.values_list("pk", "creator")}
         return {
@@ -68,8 +68,8 @@ class JobSource(live.StaffSource, Generic[OneJob]):
             if creators[key] == user.pk or self.is_for(user)
         }
 
-    def stamps(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
-        return {key: self.stamp(job) for key, job in self.load(keys).items()}
+    def versions(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
+        return {key: self.version(job) for key, job in self.load(keys).items()}
 
     def load(self, keys: Sequence[str]) -> Mapping[str, OneJob]:
         jobs: Any = self.model.objects.filter(pk__in=numbers(keys))
@@ -93,7 +93,7 @@ class JobSource(live.StaffSource, Generic[OneJob]):
         return display.tag(job.get_status_display(), self.tones[job.status])  # type: ignore[attr-defined]
 
     @abstractmethod
-    def stamp(self, job: OneJob) -> Hashable:
+    def version(self, job: OneJob) -> Hashable:
         """All that moves."""
 
     @abstractmethod
@@ -135,7 +135,7 @@ class ImportJobs(JobSource[ImportJob]):
         ImportJob.Kind.ORDERS: gettext_lazy("Price"),
     }
 
-    def stamp(self, job: ImportJob) -> Hashable:
+    def version(self, job: ImportJob) -> Hashable:
         counts = (getattr(job, name) for name in job.COUNTS)
         return (job.status, job.total, *counts, *store.read_progress(job).values())
 
@@ -174,7 +174,7 @@ class BulkJobs(JobSource[BulkJob]):
         BulkJob.Status.CANCELED: "off",
     }
 
-    def stamp(self, job: BulkJob) -> Hashable:
+    def version(self, job: BulkJob) -> Hashable:
         return self.doing(job), job.done, job.changed, job.refused, job.each
 
     def doing(self, job: BulkJob) -> str:

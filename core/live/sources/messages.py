@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from core import live
-from core.live.source import Admitted, Asked, Audience, numbers
+from core.live.source import Asked, Audience, Authorized, numbers
 from core.live.sources.orders import OrderSource
 from core.models import Conversation, Customer, Side
 from core.pages.conversation import Thread, described, threads_of
@@ -19,9 +19,9 @@ SIDES = {Audience.STAFF: Side.DESK, Audience.CUSTOMER: Side.CUSTOMER}
 class Messages(OrderSource):
     prefix = "messages"
 
-    def admit(self, asked: Asked) -> Admitted:
+    def authorize(self, asked: Asked) -> Authorized:
         """Somebody of the staff whose own order it is sees it as the customer, as on its page."""
-        found = super().admit(asked)
+        found = super().authorize(asked)
         staff = [pk for pk, audience in found.items() if audience == Audience.STAFF]
         own = Customer.objects.filter(user__in={user for user, _key in staff})
         pairs = set(own.values_list("user", "orders")) if staff else set()
@@ -29,11 +29,11 @@ class Messages(OrderSource):
             (user, key): Audience.CUSTOMER for user, key in staff if (user, int(key)) in pairs
         }
 
-    def stamps(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
+    def versions(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
         """An order without messages has none; its first makes one."""
         revisions = dict.fromkeys(keys, 0)
         talks = Conversation.objects.filter(pk__in=numbers(keys)).order_by()
-        revisions |= {str(pk): stamp for pk, stamp in talks.values_list("pk", "revision")}
+        revisions |= {str(pk): version for pk, version in talks.values_list("pk", "revision")}
         return revisions
 
     def load(self, keys: Sequence[str]) -> Mapping[str, Thread]:

@@ -14,7 +14,7 @@ from django.db.models import Case, Count, OuterRef, Prefetch, Subquery, When
 from django.utils import timezone
 
 from core import live
-from core.live.source import Admitted, Asked, Audience, numbers
+from core.live.source import Asked, Audience, Authorized, numbers
 from core.live.sources.pace import Paces
 from core.live.sources.readings import Reading, Readings
 from core.models import LedgerEntry, Order, OrderEvent, Status
@@ -44,12 +44,12 @@ class OrderSource(live.Source):
 
     permission = "core.view_order"
 
-    def admit(self, asked: Asked) -> Admitted:
+    def authorize(self, asked: Asked) -> Authorized:
         pairs = Order.objects.filter(pk__in=numbers({key for _, key in asked}))
         # A customer who is switched off sees nothing any more, also of what is open in a browser.
         owner = Case(When(customer__active=True, then="customer__user"))
         owners = dict(pairs.values_list("pk", owner))
-        found: Admitted = {}
+        found: Authorized = {}
         for user, key in asked:
             if not numbers([key]) or int(key) not in owners:
                 continue
@@ -86,7 +86,7 @@ class WholeOrder(OrderSource):
         self.paces = Paces()
         self.readings = Readings()
 
-    def stamps(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
+    def versions(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
         rows = Order.objects.filter(pk__in=numbers(keys)).annotate(events_seen=Subquery(EVENTS))
         found = {}
         for pk, status, count, done, *rest in rows.order_by().values_list(*ROW, "events_seen"):
@@ -94,10 +94,10 @@ class WholeOrder(OrderSource):
             found[str(pk)] = (status, count, done, *rest, speed)
         return found
 
-    def keep(self, keys: set[str]) -> None:
+    def retain(self, keys: set[str]) -> None:
         ids = set(numbers(keys))
-        self.paces.keep(ids)
-        self.readings.keep(ids)
+        self.paces.retain(ids)
+        self.readings.retain(ids)
 
     def load(self, keys: Sequence[str]) -> Mapping[str, Watched]:
         ids = numbers(keys)
@@ -132,7 +132,7 @@ class OrderRow(OrderSource):
     prefix = "row"
     also: Callable[[Order], dict[str, Any]] | None = None
 
-    def stamps(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
+    def versions(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
         rows = Order.objects.filter(pk__in=numbers(keys)).order_by()
         watched = ("pk", "status", "done", "delivered", "attention", "count")
         return {str(pk): tuple(rest) for pk, *rest in rows.values_list(*watched)}

@@ -36,6 +36,6 @@ class Paces:
             return None
         return float(f"{max(0, done - before) / (now - began):.2g}")
 
-    def keep(self, ids: set[int]) -> None:
+    def retain(self, ids: set[int]) -> None:
         """Forget all others."""
         self._looks = {pk: looks for pk, looks in self._looks.items() if pk in ids}

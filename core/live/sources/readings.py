@@ -41,7 +41,7 @@ class Readings:
     def of(self, order_id: int) -> list[Reading]:
         return self._known.get(order_id, [])
 
-    def keep(self, ids: set[int]) -> None:
+    def retain(self, ids: set[int]) -> None:
         """Forget all others."""
         self._known = {pk: found for pk, found in self._known.items() if pk in ids}
         self._last = {pk: last for pk, last in self._last.items() if pk in ids}

@@ -26,7 +26,7 @@ class Command(BaseCommand):
         customer = Customer.objects.filter(username=options["username"]).first()
         if customer is None:
             raise CommandError(f"username: there is no customer {options['username']!r}")
-        quote = Quote.ask(customer, options["url"], options["count"])
+        quote = Quote.prepare(customer, options["url"], options["count"])
         try:
             order = quote.place(creator=None, memo=options["memo"])
         except OrderRefusedError as error:

@@ -18,7 +18,7 @@ class Command(BaseCommand):
         site = Site.objects.filter(name=options["name"]).first()
         if site is None:
             raise CommandError(f"name: there is no site {options['name']!r}")
-        reason = ordering.verify(site, by=None)
+        reason = ordering.verify(site, actor=None)
         if not site.verified:
             raise CommandError(f"{site.name} is not verified: {reason}")
         self.stdout.write(f"{site.name} is verified.")

@@ -73,7 +73,7 @@ def money() -> Figures:
     """Takings are what orders were charged less what they gave back; top-ups are no takings yet."""
     try:
         days = rollups.days(Source.LEDGER, DAYS)
-    except rollups.NotCountedYet:
+    except rollups.NotCountedYetError:
         return {"counting": True}
     points = [
         (date, -_sum(day, Kind.ORDER) - _sum(day, Kind.REFUND), _sum(day, Kind.CHARGE))
@@ -129,7 +129,7 @@ def open_orders() -> dict[int, int]:
 def orders() -> Figures:
     try:
         found = standing()
-    except rollups.NotCountedYet:
+    except rollups.NotCountedYetError:
         return {"counting": True}
     return {
         "lines": [
@@ -167,7 +167,7 @@ def machinery() -> Figures:
     alive = Heartbeat.objects.seen_within(CONSUMER_SILENT).count()
     try:
         (today,) = rollups.days(Source.ENDED, 1).values()
-    except rollups.NotCountedYet:
+    except rollups.NotCountedYetError:
         delivered = None
     else:
         delivered = int(sum(total.amount for total in today.values()))

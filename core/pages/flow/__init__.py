@@ -3,5 +3,5 @@
 ranks.py    which node comes before which; pure
 layout.py   where boxes stand and how curves run; pure
 sketch.py   the words on them, ready for SVG
-passage.py  one order's way through it
+timeline.py  one order's way through it
 """

@@ -23,7 +23,7 @@ STEPS = Prefetch("events", OrderEvent.objects.select_related("creator").order_by
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
+class TimelineEntry:
     """One step of the past. `before` is None for the first; both are the same where a note was
     made of something that changed no status."""
 
@@ -32,7 +32,7 @@ class Passed:
     after: Status
     who: str
     when: datetime.datetime
-    why: str
+    reason: str
 
     @property
     def moment(self) -> str:
@@ -42,11 +42,11 @@ class Passed:
         return date_format(local, "H:i:s" if today else "m-d H:i")
 
 
-def passage(order: Order, audience: str = CUSTOMER) -> dict[str, Any]:
+def timeline_of(order: Order, audience: str = CUSTOMER) -> dict[str, Any]:
     """What flow/order.html shows, for "desk" or "customer"."""
-    steps = passed(order, audience)
+    steps = entries_of(order, audience)
     here = Status(order.status)
-    by_step: dict[tuple[Status | None, Status], list[Passed]] = {}
+    by_step: dict[tuple[Status | None, Status], list[TimelineEntry]] = {}
     for one in steps:
         by_step.setdefault((one.before, one.after), []).append(one)
 
@@ -65,12 +65,12 @@ def passage(order: Order, audience: str = CUSTOMER) -> dict[str, Any]:
     }
 
 
-def passed(order: Order, audience: str) -> list[Passed]:
+def entries_of(order: Order, audience: str) -> list[TimelineEntry]:
     """All steps so far, the first one first. An audience that is not the desk is a customer."""
     own_login = None if audience == DESK else order.customer.user_id
     prefetch_related_objects([order], STEPS)  # does nothing where they are there already
     return [
-        Passed(
+        TimelineEntry(
             number,
             None if event.from_status is None else Status(event.from_status),
             Status(event.to_status),
@@ -91,7 +91,9 @@ def _who(event: OrderEvent, audience: str, own_login: int | None) -> str:
     return _("you") if event.creator_id == own_login else _("the desk")
 
 
-def _node_words(status: Status, here: Status, entered: list[Passed], wide: bool) -> sketch.Words:
+def _node_words(
+    status: Status, here: Status, entered: list[TimelineEntry], wide: bool
+) -> sketch.Words:
     kinds, facts = [f"flow-node--{TONES.get(status, 'off')}"], []
     notes: tuple[str, ...] = ()
     if entered:
@@ -118,7 +120,7 @@ def _node_words(status: Status, here: Status, entered: list[Passed], wide: bool)
 
 
 def _step_words(
-    start: Status, end: Status, walked: list[Passed], from_here: bool, wide: bool
+    start: Status, end: Status, walked: list[TimelineEntry], from_here: bool, wide: bool
 ) -> sketch.Words:
     name = f"{start.label} → {end.label}"
     if not walked:
@@ -135,5 +137,5 @@ def _step_words(
     return sketch.Words(title, "flow-step--walked", notes=(who, when))
 
 
-def _by_whom(step: Passed) -> str:
+def _by_whom(step: TimelineEntry) -> str:
     return f"{step.moment}, {step.who}" if step.who else step.moment
