@@ -1,12 +1,12 @@
 """What a step does to an order, decided before anything is written. Pure: one order's button and a
 block of thousands follow the very same rules.
 
-Each function takes an order as it was read and says its Step, or raises OrderError. `Order` writes
-one step, core/bulk/steps.py many.
+Each function takes an order as it was read and returns its Transition, or raises OrderError.
+`Order.objects.apply()` writes it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from core import money
-from core.models.flow import FINAL, FLOW, OrderError, Status, TransitionError
+from core.models.flow import FINAL, FLOW, WORKABLE, OrderError, Status, TransitionError
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Transition:
     """`path` begins with the status in which the order must still be, and has an event for each
     further one, of which the last says `why`. `changes` are other fields, `expected` those that
     must be as they were read; `refund` goes back to the customer."""
@@ -41,8 +41,22 @@ class Step:
     def ends(self) -> bool:
         return self.path[-1] in FINAL
 
+    @property
+    def conditions(self) -> dict[str, Any]:
+        """What the row must say for the change to be made."""
+        return {"status": self.path[0], **self.expected} if self.path[1:] else dict(self.expected)
 
-def along(order: "Order", *onward: Status) -> tuple[Status, ...]:
+    @property
+    def values(self) -> dict[str, Any]:
+        """What the row says after it."""
+        return {"status": self.path[-1], **self.changes} if self.path[1:] else dict(self.changes)
+
+    def under(self, fence: int) -> "Transition":
+        """For the holder of a lease alone."""
+        return replace(self, expected={**self.expected, "fence": fence})
+
+
+def checked_path(order: "Order", *onward: Status) -> tuple[Status, ...]:
     """The path from where the order is. Raises TransitionError where FLOW does not lead there."""
     path = (Status(order.status), *onward)
     for here, there in pairwise(path):
@@ -63,17 +77,17 @@ def end(
     reason: "str | _StrPromise" = "",
     expected: Mapping[str, Any] | None = None,
     **changes: Any,
-) -> Step:
+) -> Transition:
     """With `delivered` plays proved; the rest is refunded. An order is canceled by people, who need
     no remark about it."""
-    changes |= {"delivered": delivered, "end_date": now, "lease_until": None}
+    refund = money.refund_due(order.price, order.count, order.count - delivered)
+    changes |= {"delivered": delivered, "refunded": refund, "end_date": now, "lease_until": None}
     if path[-1] == Status.CANCELED:
         changes["attention"] = ""
-    refund = money.refund_due(order.price, order.count, order.count - delivered)
-    return Step(path, changes, reason, refund, expected or {})
+    return Transition(path, changes, reason, refund, expected or {})
 
 
-def cancel(order: "Order", reason: str, now: datetime) -> Step | None:
+def cancel(order: "Order", reason: str, now: datetime) -> Transition | None:
     """A running order is asked to stop: whoever delivers it knows what is on the wire, and ends it
     within a round trip. Others end here and now. None where it was asked before."""
     if order.status == Status.RUNNING:
@@ -81,21 +95,23 @@ def cancel(order: "Order", reason: str, now: datetime) -> Step | None:
             return None
         asked = {"cancel_requested": True, "due": Now()}
         here = (Status.RUNNING, Status.RUNNING)
-        return Step(here, asked, reason or "cancel requested", expected={"cancel_requested": False})
+        return Transition(
+            here, asked, reason or "cancel requested", expected={"cancel_requested": False}
+        )
     if order.is_final:
         raise TransitionError(ended(order))
     # Nobody has sent a play since it was read.
     untouched = {"fence": order.fence}
-    path = along(order, Status.CANCELED)
+    path = checked_path(order, Status.CANCELED)
     return end(order, path, order.done, now=now, reason=reason, expected=untouched)
 
 
-def resume(order: "Order", reason: "str | _StrPromise" = "") -> Step:
+def resume(order: "Order", reason: "str | _StrPromise" = "") -> Transition:
     changes = {"held_by_site": False, "due": Now(), "attempts": 0}
-    return Step(along(order, Status.PENDING), changes, reason)
+    return Transition(checked_path(order, Status.PENDING), changes, reason)
 
 
-def retry(order: "Order") -> Step:
+def retry(order: "Order") -> Transition:
     """Go on now instead of at the next due time."""
     if order.status == Status.PAUSED:
         return resume(order)
@@ -103,10 +119,12 @@ def retry(order: "Order") -> Step:
         raise TransitionError(ended(order))
     if order.status == Status.AWAITING:
         raise TransitionError(_("It waits for approval."))
-    return Step((Status(order.status),), {"due": Now(), "attempts": 0})
+    # It does not matter how far its delivery came meanwhile.
+    anywhere = {"status__in": WORKABLE}
+    return Transition((Status(order.status),), {"due": Now(), "attempts": 0}, expected=anywhere)
 
 
-def approve(order: "Order", actor: "User") -> Step:
+def approve(order: "Order", actor: "User") -> Transition:
     """Four eyes: whoever made the order lets somebody else decide."""
     if order.status != Status.AWAITING:
         raise TransitionError(
@@ -114,7 +132,7 @@ def approve(order: "Order", actor: "User") -> Step:
         )
     if order.is_own_of(actor):
         raise OrderError(_("Somebody else than its creator has to approve an order."))
-    return Step(along(order, Status.PENDING), {"due": Now()})
+    return Transition(checked_path(order, Status.PENDING), {"due": Now()})
 
 
 def ended(order: "Order") -> str:
