@@ -45,7 +45,7 @@ class OrderAction(BulkAction):
                 outcome.changed.append((order.pk, order.oid))
                 outcome.amount += transition.refund
         assert self.job.creator is not None
-        Order.objects.apply(chosen, self.job.creator)
+        transitions.apply(chosen, self.job.creator)
         self.follow([order for order, one in chosen if one.path[-1] in WORKABLE])
         return outcome
 

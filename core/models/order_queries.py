@@ -1,16 +1,14 @@
-"""Orders as a set: what lists, pages and consumers ask of it, how one more is placed, and THE
-change of status, written here for one order and for thousands."""
+"""Orders as a set: what lists, pages and consumers ask of it, and how one more is placed."""
 
 import datetime
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from decimal import Decimal
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, models, transaction
-from django.db.models import Case, F, Lookup, Q, Value, When
-from django.db.models.functions import Cast, Now
+from django.db.models import F, Lookup, Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from core import money
@@ -18,15 +16,14 @@ from core.db import statements
 from core.db.notifier import notify
 from core.models.accounts import Customer, User
 from core.models.approvals import ApprovalLimit
-from core.models.events import REASON_LENGTH, OrderEvent
+from core.models.events import OrderEvent
 from core.models.failpoints import failpoint
-from core.models.flow import OPEN, WORKABLE, Status, TransitionError, VideoBusyError
-from core.models.ledger import LedgerEntry, Posting, order_reference, refund_reference
+from core.models.flow import OPEN, WORKABLE, Status, VideoBusyError
+from core.models.ledger import LedgerEntry, order_reference
 from core.models.sites import Site
 
 if TYPE_CHECKING:
     from core.models.orders import Order
-    from core.models.transitions import Transition
 
 
 class InStatuses(Lookup):
@@ -75,30 +72,6 @@ class OrderQuerySet(models.QuerySet["Order"]):
         """Ids of orders that nobody works on though they have been due for `seconds`."""
         late = self.free_to_claim().filter(due__lte=Now() - datetime.timedelta(seconds=seconds))
         return late.order_by("due").values_list("pk", flat=True)
-
-    def apply(self, chosen: "Sequence[tuple[Order, Transition]]", actor: User | None) -> None:
-        """THE change of status, of one order or of a block of them: each conditional on what its
-        transition expects, with an event for each step and the ledger entry that it pays for, all
-        in one transaction. Raises TransitionError where somebody else changed one of the orders
-        first; then nothing has changed.
-
-        Orders are locked before customers, both by rising id where the caller holds a block.
-        """
-        if any(transition.ends for _order, transition in chosen):
-            failpoint("before-settle")
-        # Whoever acts under a lease lets an error undo all: a savepoint would only cost time.
-        is_under_lease = all("fence" in transition.expected for _order, transition in chosen)
-        with transaction.atomic(using=self.db, savepoint=not is_under_lease):
-            for conditions, rows in _alike(chosen):
-                expected = self.filter(pk__in=list(rows), **conditions)
-                if expected.update(**_columns(self.model, rows)) != len(rows):
-                    raise TransitionError(_("Somebody else changed this order first; look again."))
-            _record_events(chosen, actor)
-            _pay_refunds(chosen, actor)
-        if any(transition.ends for _order, transition in chosen):
-            failpoint("after-settle")
-        for order, transition in chosen:
-            order.show_changes(transition.values)
 
     def place(
         self,
@@ -174,73 +147,6 @@ class OrderQuerySet(models.QuerySet["Order"]):
             else:
                 failpoint("after-commit")
                 return order
-
-
-Values = dict[str, Any]
-
-
-def _alike(
-    chosen: "Sequence[tuple[Order, Transition]]",
-) -> Iterator[tuple[Values, dict[int, Values]]]:
-    """Conditions, with the values of all orders, by id, that one UPDATE can write under them."""
-    found: dict[Any, dict[int, Values]] = {}
-    for order, transition in chosen:
-        conditions, values = transition.conditions, transition.values
-        rows = found.setdefault((tuple(conditions.items()), tuple(values)), {})
-        rows[order.pk] = values
-    for (conditions, _names), rows in found.items():
-        yield dict(conditions), rows
-
-
-def _columns(model: type[models.Model], rows: Mapping[int, Values]) -> Values:
-    """What update() takes: a value where it is the same for all rows, else a CASE of their ids."""
-    first = next(iter(rows.values()))
-    return {
-        name: value
-        if all(values[name] == value for values in rows.values())
-        else _by_id(model._meta.get_field(name), {pk: values[name] for pk, values in rows.items()})
-        for name, value in first.items()
-    }
-
-
-def _by_id(field: Any, values: Mapping[int, Any]) -> Cast:
-    cases = (When(pk=pk, then=Value(value, output_field=field)) for pk, value in values.items())
-    return Cast(Case(*cases, output_field=field), output_field=field)
-
-
-def _record_events(chosen: "Sequence[tuple[Order, Transition]]", actor: User | None) -> None:
-    """An event for each step of each path; the last one of a path says why."""
-    OrderEvent.objects.bulk_create(
-        OrderEvent(
-            order=order,
-            from_status=before,
-            to_status=after,
-            reason=str(transition.reason)[:REASON_LENGTH] if after is transition.path[-1] else "",
-            creator=actor,
-        )
-        for order, transition in chosen
-        for before, after in pairwise(transition.path)
-    )
-    notify()
-
-
-def _pay_refunds(chosen: "Sequence[tuple[Order, Transition]]", actor: User | None) -> None:
-    refunds = [
-        Posting(
-            kind=LedgerEntry.Kind.REFUND,
-            customer_id=order.customer_id,
-            amount=transition.refund,
-            reference=refund_reference(order.oid),
-            order=order,
-            creator_id=actor.pk if actor else None,
-        )
-        for order, transition in chosen
-        if transition.refund
-    ]
-    if refunds:
-        failpoint("before-refund")
-        LedgerEntry.objects.post_many(refunds)
-        failpoint("after-refund")
 
 
 def new_oid(customer_id: int) -> str:

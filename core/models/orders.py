@@ -1,7 +1,7 @@
 """The order: what was bought, how far its delivery is, and what may be done with it.
 
-The table of steps is core/models/flow.py; what each of them changes is decided by
-core/models/transitions.py and written by `Order.objects.apply()`, which is THE change of status.
+The table of steps is core/models/flow.py; what each of them changes is decided and written in
+core/models/transitions.py.
 """
 
 import datetime
@@ -292,8 +292,8 @@ class Order(models.Model):
         self.apply(end if under is None else end.under(under), actor)
 
     def apply(self, transition: Transition, actor: User | None) -> None:
-        """A block of one: see OrderQuerySet.apply()."""
-        type(self).objects.apply([(self, transition)], actor)
+        """A block of one: see transitions.apply()."""
+        transitions.apply([(self, transition)], actor)
 
     def show_changes(self, changes: Mapping[str, Any]) -> None:
         """Show here what an UPDATE wrote. What the database computed is read when it is asked for:

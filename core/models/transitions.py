@@ -1,22 +1,28 @@
-"""What a step does to an order, decided before anything is written. Pure: one order's button and a
-block of thousands follow the very same rules.
+"""What a step does to an order, and THE writer of an order's status.
 
-Each function takes an order as it was read and returns its Transition, or raises OrderError.
-`Order.objects.apply()` writes it.
+Deciding is pure: a function takes an order as it was read and returns its Transition, or raises
+OrderError; one order's button and a block of thousands follow the very same rules. `apply()`
+writes them, for one order and for many.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from django.db.models.functions import Now
+from django.db import models, transaction
+from django.db.models import Case, Value, When
+from django.db.models.functions import Cast, Now
 from django.utils.translation import gettext as _
 
 from core import money
+from core.db.notifier import notify
+from core.models.events import REASON_LENGTH, OrderEvent
+from core.models.failpoints import failpoint
 from core.models.flow import FINAL, FLOW, WORKABLE, OrderError, Status, TransitionError
+from core.models.ledger import LedgerEntry, Posting, refund_reference
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -28,8 +34,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Transition:
     """`path` begins with the status in which the order must still be, and has an event for each
-    further one, of which the last says `why`. `changes` are other fields, `expected` those that
-    must be as they were read; `refund` goes back to the customer."""
+    further one, of which the last says `reason`; a path of one changes no status and expects none.
+    `changes` are other fields, `expected` further conditions; `refund` goes back to the
+    customer."""
 
     path: tuple[Status, ...]
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -137,3 +144,103 @@ def approve(order: "Order", actor: "User") -> Transition:
 
 def ended(order: "Order") -> str:
     return _("It has ended already: %(status)s.") % {"status": order.get_status_display()}
+
+
+# --- writing
+
+Chosen = Sequence[tuple["Order", Transition]]
+
+
+def apply(chosen: Chosen, actor: "User | None") -> None:
+    """THE change of status, of one order or of a block of them: each conditional on what its
+    transition expects, with an event for each step and the ledger entry that it pays for, all in
+    one transaction. Raises TransitionError where somebody else changed one of the orders first;
+    then nothing has changed.
+
+    Orders are locked before customers, both by rising id where the caller holds a block.
+    """
+    if not chosen:
+        return
+    orders = type(chosen[0][0]).objects
+    if any(transition.ends for _order, transition in chosen):
+        failpoint("before-settle")
+    # Whoever acts under a lease lets an error undo all: a savepoint would only cost time.
+    is_under_lease = all("fence" in transition.expected for _order, transition in chosen)
+    with transaction.atomic(savepoint=not is_under_lease):
+        for conditions, rows in _alike(chosen):
+            changes = _columns(orders.model, rows)
+            if orders.filter(pk__in=list(rows), **conditions).update(**changes) != len(rows):
+                raise TransitionError(_("Somebody else changed this order first; look again."))
+        _record_events(chosen, actor)
+        _pay_refunds(chosen, actor)
+    if any(transition.ends for _order, transition in chosen):
+        failpoint("after-settle")
+    for order, transition in chosen:
+        order.show_changes(transition.values)
+
+
+Values = dict[str, Any]
+
+
+def _alike(
+    chosen: Chosen,
+) -> Iterator[tuple[Values, dict[int, Values]]]:
+    """Conditions, with the values of all orders, by id, that one UPDATE can write under them."""
+    found: dict[Any, dict[int, Values]] = {}
+    for order, transition in chosen:
+        conditions, values = transition.conditions, transition.values
+        rows = found.setdefault((tuple(conditions.items()), tuple(values)), {})
+        rows[order.pk] = values
+    for (conditions, _names), rows in found.items():
+        yield dict(conditions), rows
+
+
+def _columns(model: type[models.Model], rows: Mapping[int, Values]) -> Values:
+    """What update() takes: a value where it is the same for all rows, else a CASE of their ids."""
+    first = next(iter(rows.values()))
+    return {
+        name: value
+        if all(values[name] == value for values in rows.values())
+        else _by_id(model._meta.get_field(name), {pk: values[name] for pk, values in rows.items()})
+        for name, value in first.items()
+    }
+
+
+def _by_id(field: Any, values: Mapping[int, Any]) -> Cast:
+    cases = (When(pk=pk, then=Value(value, output_field=field)) for pk, value in values.items())
+    return Cast(Case(*cases, output_field=field), output_field=field)
+
+
+def _record_events(chosen: Chosen, actor: "User | None") -> None:
+    """An event for each step of each path; the last one of a path says why."""
+    OrderEvent.objects.bulk_create(
+        OrderEvent(
+            order=order,
+            from_status=before,
+            to_status=after,
+            reason=str(transition.reason)[:REASON_LENGTH] if after is transition.path[-1] else "",
+            creator=actor,
+        )
+        for order, transition in chosen
+        for before, after in pairwise(transition.path)
+    )
+    notify()
+
+
+def _pay_refunds(chosen: Chosen, actor: "User | None") -> None:
+    refunds = [
+        Posting(
+            kind=LedgerEntry.Kind.REFUND,
+            customer_id=order.customer_id,
+            amount=transition.refund,
+            reference=refund_reference(order.oid),
+            order=order,
+            creator_id=actor.pk if actor else None,
+        )
+        for order, transition in chosen
+        if transition.refund
+    ]
+    if refunds:
+        failpoint("before-refund")
+        LedgerEntry.objects.post_many(refunds)
+        failpoint("after-refund")
