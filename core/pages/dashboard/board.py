@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from core.models import FINAL, FLOW, Status
 from core.pages import display
 from core.pages.dashboard import home
-from core.pages.flow import sketch
+from core.pages.flow import drawing, layout
 
 
 def look() -> dict[Status, tuple[int, int]]:
@@ -19,24 +19,24 @@ def look() -> dict[Status, tuple[int, int]]:
 def drawn(standing: dict[Status, tuple[int, int]]) -> dict[str, Any]:
     """What flow/board.html shows."""
 
-    def node(status: Status, wide: bool) -> sketch.Words:
+    def node(status: Status, wide: bool) -> drawing.Caption:
         here = words(status, standing)
         full = " flow-node--full" if here["full"] else ""
-        return sketch.Words(
+        return drawing.Caption(
             title=here["title"],
-            kind=f"flow-node--{display.TONES.get(status, 'off')}{full}",
+            classes=f"flow-node--{display.TONES.get(status, 'off')}{full}",
             label=str(status.label),
             figure=here["figure"],
             notes=(here["wide"] if wide else here["narrow"],) if status in FINAL else (),
             url=here["url"],
         )
 
-    def step(start: Status, end: Status, wide: bool) -> sketch.Words:
-        return sketch.Words(f"{start.label} → {end.label}")
+    def step(start: Status, end: Status, wide: bool) -> drawing.Caption:
+        return drawing.Caption(f"{start.label} → {end.label}")
 
-    shapes = (sketch.WIDE_BOARD, sketch.NARROW_BOARD)
+    shapes = (layout.WIDE_BOARD, layout.NARROW_BOARD)
     return {
-        "sketches": sketch.sketches(FLOW, node, step, shapes),
+        "drawings": drawing.draw(FLOW, node, step, *shapes),
         "lines": [words(status, standing) for status in FLOW],
     }
 
