@@ -142,7 +142,9 @@ def test_a_look_is_taken_once_for_many_viewers(shop, django_assert_max_num_queri
 
 
 def test_charts_bring_no_script_and_no_style_and_say_what_each_bar_is():
-    points = tuple((f"11-{day:02}", float(day), f"day {day}: <{day}>") for day in range(1, 31))
+    points = tuple(
+        charts.Point(f"11-{day:02}", float(day), f"day {day}: <{day}>") for day in range(1, 31)
+    )
     for draw in (charts.bars, charts.line):
         drawn = draw(points, display.number)
         assert not re.search(r"<script|<style|style=|\son\w+=|http://www.w3.org/1999/xlink", drawn)

@@ -93,7 +93,7 @@ def _sum(day: rollups.Day, kind: int) -> Decimal:
 
 def money_chart(figures: Figures) -> SafeString:
     points = tuple(
-        (
+        charts.Point(
             date_format(date, "m-d"),
             float(taken),
             f"{date_format(date, 'Y-m-d')}: {display.money(taken)}",
@@ -153,7 +153,8 @@ def plays() -> Figures:
 def plays_chart(figures: Figures) -> SafeString:
     ago = len(figures["points"])
     points = tuple(
-        (str(number - ago + 1), float(value), "") for number, value in enumerate(figures["points"])
+        charts.Point(str(number - ago + 1), float(value))
+        for number, value in enumerate(figures["points"])
     )
     return charts.line(points, _whole)
 
