@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from core.pages.dashboard import board
-from core.reports import rollups
+from core.reports import dashboard, rollups
 
 PERMISSION = "core.view_order"
 
@@ -28,7 +28,7 @@ def board_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     if not request.user.has_perm(PERMISSION):
         raise PermissionDenied
     try:
-        context["board"] = board.drawn(board.look())
+        context["board"] = board.board_of(dashboard.orders_by_status())
     except rollups.NotCountedYetError:
         context["counting"] = True
     return TemplateResponse(request, "dashboard/board.html", context | {"title": _("Board")})
