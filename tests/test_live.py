@@ -208,7 +208,8 @@ def test_other_origins_and_strangers_get_nothing(web, alice, order):
                 socket.watch(subject)
             assert socket.close_code() == 4401
         assert poll(web.url, stranger, subject)[0] == 401
-    for nonsense in ("[", '{"watch": 1}', '{"watch": [1]}', '{"watch": ["' + "x" * 200 + '"]}'):
+    too_long = '{"watch": ["' + "x" * 200 + '"]}'
+    for nonsense in ("[", '{"watch": 1}', '{"watch": [1]}', too_long, "[" * 50_000):
         with LiveSocket(web.url, session) as socket:
             socket.socket.send(nonsense)
             assert socket.close_code() == 4400
