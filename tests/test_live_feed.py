@@ -181,14 +181,14 @@ def test_whoever_a_source_cannot_answer_for_is_refused(feed, alice, orders, monk
 
 
 def test_changes_hold_what_differs_and_tell_what_is_gone():
-    rendition = RenderedSubject("x", 7)
+    rendered = RenderedSubject("x", 7)
     long = "long enough that two changes are shorter " * 10
-    rendition.update({"a": long, "b": [1, 2]})
-    assert not rendition.update({"a": long, "b": [1, 2]})
-    rendition.update({"a": long, "b": [1]})
-    rendition.update({"a": long})
-    assert rendition.state is not None
-    changes = [json.loads(text)["data"] for text in rendition.state.since(7)]
+    rendered.update({"a": long, "b": [1, 2]})
+    assert not rendered.update({"a": long, "b": [1, 2]})
+    rendered.update({"a": long, "b": [1]})
+    rendered.update({"a": long})
+    assert rendered.state is not None
+    changes = [json.loads(text)["data"] for text in rendered.state.since(7)]
     assert changes == [{"b": [1]}, {"b": None}]
 
 

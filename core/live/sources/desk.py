@@ -17,7 +17,7 @@ LOOK_SECONDS = 3.0
 
 
 class TimedCache:
-    """Remembers what a look found, for a few seconds. One a source: the feed's thread asks."""
+    """Remembers what a look found for LOOK_SECONDS. Not shared between threads."""
 
     def __init__(self) -> None:
         self._found: dict[str, tuple[float, Any]] = {}
