@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from django.contrib.auth.models import AbstractUser
+from core.live.sessions import SessionUser
 
 
 class Audience(StrEnum):
@@ -15,9 +15,9 @@ class Audience(StrEnum):
     CUSTOMER = "customer"
 
 
-# Who asks for which keys. The users' permissions are in memory: has_perm() costs no query.
-Asked = Sequence[tuple[AbstractUser, str]]
-# As whom each of them may see it; those that are missing may not.
+# Who asks for which keys.
+Asked = Sequence[tuple[SessionUser, str]]
+# By user and key, as whom they may see it; those that are missing may not.
 Authorized = dict[tuple[int, str], Audience]
 
 
@@ -36,7 +36,7 @@ class Source(ABC):
     def load(self, keys: Sequence[str]) -> Mapping[str, Any]: ...
 
     def retain(self, keys: set[str]) -> None:  # noqa: B027
-        """These are all that is watched from now on; for sources that remember."""
+        """Forget all others; for sources that remember what they loaded."""
 
     @abstractmethod
     def render(self, loaded: Any, audience: Audience) -> dict[str, Any]: ...
@@ -55,7 +55,7 @@ class StaffSource(Source):
             if (self.keys is None or key in self.keys) and self.is_for(user)
         }
 
-    def is_for(self, user: AbstractUser) -> bool:
+    def is_for(self, user: SessionUser) -> bool:
         return user.is_staff and user.has_perm(self.permission)
 
 

@@ -18,7 +18,7 @@ KEPT_SECONDS = 3.0
 
 
 class TimedCache:
-    """Keeps figures for a few seconds. One a source: the feed's thread asks."""
+    """Keeps figures for KEPT_SECONDS. One a source; not shared between threads."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[float, Any]] = {}
