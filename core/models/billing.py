@@ -82,8 +82,8 @@ class PricePolicy(models.Model):
     @classmethod
     def bundles(cls) -> list[money.Bundle]:
         """What is on sale now, smallest first."""
-        on_sale = statements.every(cls.objects.filter, active=True)
-        return [money.Bundle(policy.count, policy.price) for policy in on_sale]
+        on_sale = cls.objects.filter(active=True).values_list("count", "price")
+        return [money.Bundle(count, price) for count, price in on_sale]
 
 
 class LedgerQuerySet(AppendOnlyQuerySet):

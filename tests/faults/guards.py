@@ -70,14 +70,16 @@ def debit() -> None:
     from core import money
     from core.models import Customer, InsufficientBalanceError, LedgerEntry, Order
     from core.models.billing import LedgerQuerySet
-    from core.models.order_queries import OrderQuerySet
+    from core.ordering import Placement, placing
 
     seen = {}
-    place = OrderQuerySet.place
+    place_many = placing.place_many
 
-    def look_and_place(self: OrderQuerySet, *, customer: Customer, **order: Any) -> Order:
-        seen[customer.pk] = Customer.objects.values_list("balance", flat=True).get(pk=customer.pk)
-        return place(self, customer=customer, **order)
+    def look_and_place(placements: list[Placement], creator: Any) -> list[Order]:
+        for placement in placements:
+            account = Customer.objects.filter(pk=placement.quote.customer.pk)  # type: ignore[union-attr]
+            seen.update(account.values_list("pk", "balance"))
+        return place_many(placements, creator)
 
     def post(self: LedgerQuerySet, **entry: Any) -> LedgerEntry:
         account = Customer.objects.filter(pk=entry["customer_id"])
@@ -90,7 +92,7 @@ def debit() -> None:
             amount=amount, balance_after=balance + amount, **entry
         )
 
-    OrderQuerySet.place = look_and_place  # type: ignore[assignment, method-assign]
+    placing.place_many = look_and_place  # type: ignore[assignment]
     LedgerQuerySet.post = post  # type: ignore[assignment, method-assign]
 
 
@@ -108,14 +110,14 @@ def refund_once() -> None:
 
 def request_key() -> None:
     """Forget which form an order came from."""
-    from core.models.order_queries import OrderQuerySet
+    from core.ordering import placing
 
-    place = OrderQuerySet.place
+    place_many = placing.place_many
 
-    def place_anew(self: OrderQuerySet, *, request_key: uuid.UUID | None = None, **order: Any):  # type: ignore[no-untyped-def]
-        return place(self, **order)
+    def place_anew(placements: Any, creator: Any) -> Any:
+        return place_many([replace(one, request_key=uuid.uuid4()) for one in placements], creator)
 
-    OrderQuerySet.place = place_anew  # type: ignore[assignment, method-assign]
+    placing.place_many = place_anew  # type: ignore[assignment]
 
 
 def proof() -> None:
@@ -142,7 +144,7 @@ def robust_wake() -> None:
     from booster import tasks
 
     tasks.QUEUE_DOWN = ()  # type: ignore[assignment]
-    tasks.wake_on_commit = lambda order_id: transaction.on_commit(lambda: tasks.wake(order_id))
+    tasks.wake_on_commit = lambda ids: transaction.on_commit(lambda: [*map(tasks.wake, ids)])
 
 
 def graceful_stop() -> None:
