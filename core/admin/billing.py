@@ -26,6 +26,7 @@ from core.models import (
     LedgerEntry,
     PricePolicy,
 )
+from core.models.ledger import adjustment_reference
 from core.ordering import adjust, balance_error
 from core.pages import display
 from core.pages.idempotent_forms import IdempotentForm
@@ -130,7 +131,7 @@ class AdjustmentForm(IdempotentForm):
         self.fields["amount"].help_text = _("With a minus sign to take money from the balance.")
 
     def placed_with(self, key: uuid.UUID) -> LedgerEntry | None:
-        return LedgerEntry.objects.filter(reference=f"adjustment:{key}").first()
+        return LedgerEntry.objects.filter(reference=adjustment_reference(key)).first()
 
     def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
         customer, amount = cleaned.get("customer"), cleaned.get("amount")

@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.db.notifier import notify
 from core.models.accounts import User
-from core.models.billing import AppendOnlyModel, AppendOnlyQuerySet
+from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
 from core.models.orders import Order
 
 MINUTE = datetime.timedelta(minutes=1)

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from booster import tasks
 from core.models import Customer, LedgerEntry, Message, Order, Side, User, breaker_of
+from core.models.ledger import adjustment_reference
 
 
 def cancel(order: Order, actor: User | None, reason: str = "") -> None:
@@ -49,7 +50,7 @@ def adjust(
             kind=LedgerEntry.Kind.ADJUSTMENT,
             customer_id=customer.pk,
             amount=amount,
-            reference=f"adjustment:{request_key or uuid.uuid4()}",
-            creator=actor,
+            reference=adjustment_reference(request_key or uuid.uuid4()),
+            creator_id=actor and actor.pk,
             note=note,
         )

@@ -22,10 +22,12 @@ from core.models import (
     LedgerEntry,
     Order,
     OrderEvent,
+    Posting,
     Status,
     User,
 )
 from core.models.failpoints import failpoint
+from core.models.ledger import order_reference
 from core.ordering.quote import Quote, balance_error, busy_error
 
 # A number is taken where a customer orders twice in one microsecond.
@@ -103,7 +105,19 @@ def place_many(placements: Sequence[Placement], creator: User | None) -> list[Or
     with transaction.atomic():
         Order.objects.bulk_create(orders)
         failpoint("before-debit")
-        debit(orders, creator)
+        LedgerEntry.objects.post_many(
+            [
+                Posting(
+                    kind=LedgerEntry.Kind.ORDER,
+                    customer_id=order.customer_id,
+                    amount=-order.price,
+                    reference=order_reference(order.oid),
+                    order=order,
+                    creator_id=order.creator_id,
+                )
+                for order in orders
+            ]
+        )
         failpoint("after-debit")
         OrderEvent.objects.bulk_create(
             OrderEvent(order=order, creator=creator, to_status=order.status) for order in orders
@@ -140,18 +154,6 @@ def new_order(placement: Placement, oid: str, creator: User | None, limit: Decim
         by_day=placement.by_day,
         request_key=placement.request_key,
     )
-
-
-def debit(orders: Sequence[Order], creator: User | None) -> None:
-    for order in orders:
-        LedgerEntry.objects.post(
-            kind=LedgerEntry.Kind.ORDER,
-            customer_id=order.customer_id,
-            amount=-order.price,
-            reference=order.reference(LedgerEntry.Kind.ORDER),
-            order=order,
-            creator=creator,
-        )
 
 
 def refuse_taken(placement: Placement) -> None:
