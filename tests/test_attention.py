@@ -26,7 +26,7 @@ def super_desk(alice):
 
 @pytest.fixture
 def order(erin, site, demo_site, policies, bob):
-    return Quote.prepare(erin, demo_site.address(VIDEO), 10_000).place(bob)
+    return ordering.place(Quote.prepare(erin, demo_site.address(VIDEO), 10_000), bob)
 
 
 def change_page(order: Order) -> str:

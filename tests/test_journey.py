@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from huey.contrib.djhuey import HUEY
 
+from core import ordering
 from core.models import ChargeRecord, Customer, LedgerEntry, Order, Site, Status
 from core.ops.auditing import differences
 from core.ordering import OrderRefusedError, Quote, cancel
@@ -37,7 +38,7 @@ def erin(office):
 
 
 def place(customer: Customer, url: str, count: int = 10_000) -> Order:
-    return Quote.prepare(customer, url, count).place(creator=None)
+    return ordering.place(Quote.prepare(customer, url, count), None)
 
 
 def ended(order: Order, seconds: float = 40) -> Order:
@@ -213,7 +214,7 @@ def test_the_first_play_comes_within_half_a_second_of_the_save(office, site, eri
     time.sleep(3)  # an idle queue is looked at more and more rarely
     quote = Quote.prepare(erin, demo_site.address(VIDEO), 10_000)
     saved = time.monotonic()
-    order = quote.place(creator=None)
+    order = ordering.place(quote, None)
     wait_for(lambda: demo_site.plays(order.oid) > 0, 5, "the first play")
     assert time.monotonic() - saved < 2.0  # half a second where the machine is not shared
     ended(order)

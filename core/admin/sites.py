@@ -6,6 +6,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -25,7 +26,8 @@ from booster.net.address import Origin, resolve
 from booster.ownership.tokens import file_path, record_name
 from booster.sites.http import HttpAdapter
 from core import ordering
-from core.admin.base import Button, DeskAdmin, ViewOnlyAdmin, list_url, staff
+from core.admin.add_form import ADDED, AddFormAdmin
+from core.admin.base import Button, ViewOnlyAdmin, list_url, staff
 from core.admin.breakers import sending_state
 from core.admin.recipes import RECIPE_FIELDS, RecipeForm
 from core.exporting.downloads import csv_answer
@@ -70,11 +72,10 @@ class SiteForm(RecipeForm):
 
 
 @admin.register(Site)
-class SiteAdmin(DeskAdmin):
+class SiteAdmin(AddFormAdmin):
     form = SiteForm
     change_form_template = "desk/site_form.html"
     object_actions = ("verify",)
-    asks_network = True
     list_display = (
         *("name", "origin", "kind", "proof", "verified_at", "sending"),
         *("max_connections", "max_rate", "active"),
@@ -113,11 +114,23 @@ class SiteAdmin(DeskAdmin):
         fields = super().get_readonly_fields(request, obj)
         return fields if obj is None else (*fields, "origin")
 
-    def response_add(
-        self, request: HttpRequest, obj: Site, post_url_continue: str | None = None
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        self.message_user(request, *self.verify(request, obj))
-        return super().response_add(request, obj, post_url_continue)
+        """A new site: the form, and what Save does. Names are looked up while the form is checked
+        and the site is asked when it is committed: on SQLite a transaction that is open meanwhile
+        would hold the only write lock."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = self.add_form(request, SiteForm)
+        if form.is_valid():
+            with transaction.atomic():
+                site = form.save()
+                self.log_addition(request, site, ADDED)
+            self.message_user(request, *self.verify(request, site))
+            return self.response_add(request, site)
+        context = {"show_save_and_continue": True, **(extra_context or {})}
+        return self.add_page(request, form, form_url, context)
 
     def response_post_save_add(self, request: HttpRequest, obj: Site) -> HttpResponseRedirect:
         """On to the page that says how to place the token."""

@@ -55,7 +55,7 @@ class OrderAction(BulkAction):
 
     def follow(self, orders: Sequence[Order]) -> None:
         """What these, which a consumer works on from now on, ask for once it is committed."""
-        tasks.wake_some_on_commit([order.pk for order in orders])
+        tasks.wake_on_commit([order.pk for order in orders])
 
 
 class CancelOrders(OrderAction):

@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 from booster import delivery
+from core import ordering
 from core.importing import jobs, rows
 from core.importing.uploads import new_job
 from core.models import ImportJob, Order, PricePolicy, Status
@@ -55,7 +56,7 @@ def test_whoever_dies_while_placing_an_order_leaves_all_of_it_or_nothing(trial, 
             url = trial.demo_site.address(f"v{next(VIDEOS)}")
 
             def place(customer=customer, key=key, url=url) -> Order:
-                return Quote.prepare(customer, url, 300).place(None, request_key=key)
+                return ordering.place(Quote.prepare(customer, url, 300), None, request_key=key)
 
             assert trial.in_child(place, crash_at=point) == KILLED
             crashes += 1
