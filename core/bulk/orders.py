@@ -18,6 +18,7 @@ from core.bulk import steps as many
 from core.bulk.action import BulkAction, Outcome
 from core.models import FINAL, FLOW, WORKABLE, Order, OrderError, Status, probe_now, steps
 from core.models.steps import Step
+from core.reasons import Code, Reason
 
 # What the decisions ask of an order.
 COLUMNS = (
@@ -40,7 +41,7 @@ class OrderAction(BulkAction):
             try:
                 step = self.step(order, now)
             except OrderError as error:
-                outcome.refused.append((order.pk, order.oid, str(error)))
+                outcome.refused.append((order.pk, order.oid, error.reason))
             else:
                 chosen.append((order, step))
                 outcome.changed.append((order.pk, order.oid))
@@ -70,7 +71,7 @@ class CancelOrders(OrderAction):
         awaits = order.status == Status.AWAITING
         step = steps.cancel(order, "" if awaits else self.job.note, now)
         if step is None:
-            raise OrderError(_("It was asked to stop before."))
+            raise OrderError(Reason.of(Code.STOP_ALREADY_REQUESTED))
         return step
 
     def told(self) -> str:

@@ -12,9 +12,9 @@ from typing import Any
 from core.db import tables
 from core.importing.accounts import Account, write_balances
 from core.models import Customer, LedgerEntry, Order, OrderEvent, TransitionError, User
-from core.models.events import REASON_LENGTH
 from core.models.failpoints import failpoint
 from core.models.steps import Step
+from core.reasons import columns_of
 
 Chosen = Sequence[tuple[Order, Step]]
 
@@ -49,7 +49,7 @@ def write(ids: Sequence[int], expected: Mapping[str, Any], changes: Mapping[str,
 def log(chosen: Chosen, actor: User) -> None:
     """An event for each step of a path; the last one says why."""
     events = [
-        (order.pk, here, there, str(step.reason)[:REASON_LENGTH] if there is step.path[-1] else "")
+        (order.pk, here, there, step.reason if there is step.path[-1] else "")
         for order, step in chosen
         for here, there in pairwise(step.path)
     ]
@@ -61,7 +61,7 @@ def log(chosen: Chosen, actor: User) -> None:
         order=orders,
         from_status=here,
         to_status=there,
-        reason=reasons,
+        **columns_of(reasons),
         creator=tables.Constant(actor.pk),
     )
 

@@ -40,7 +40,7 @@ from core.models import (
     Status,
 )
 from core.ordering import FRESH, balance_error
-from core.reasons import said
+from core.reasons import translate_error
 
 # Addresses, and quantities, of one file that are remembered: each is asked for twice or more.
 ADDRESSES = 20_000
@@ -230,7 +230,7 @@ class OrderRows(RowImporter):
                 return Video(error=_("%(origin)s is not one of our sites.") % {"origin": origin})
             return Video(site.pk, self.adapter_of(origin).video_id(path))
         except PermanentError as error:
-            return Video(error=said(str(error)))
+            return Video(error=translate_error(error))
 
     def _site_error(self, site_id: int) -> str:
         """Why nothing may be sold on this site; asks it once a file, and only while no rows are
@@ -245,13 +245,15 @@ class OrderRows(RowImporter):
             if not connection.in_atomic_block:
                 verification.confirm(site, FRESH)
             elif not site.verified:
-                raise OwnershipError(_("The site is not verified."))
+                return _("The site is not verified.")
         except OwnershipError as error:
-            return _("The site is not verified: %(reason)s") % {"reason": said(str(error))}
+            return _("The site is not verified: %(reason)s") % {"reason": translate_error(error)}
         except TemporaryError as error:
-            return _("The site cannot be reached now: %(reason)s") % {"reason": said(str(error))}
+            return _("The site cannot be reached now: %(reason)s") % {
+                "reason": translate_error(error)
+            }
         except PermanentError as error:
-            return said(str(error))
+            return translate_error(error)
         return ""
 
 

@@ -8,7 +8,7 @@ import datetime
 import uuid
 from decimal import Decimal
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -23,15 +23,14 @@ from core.db.notifier import notify
 from core.models import steps
 from core.models.accounts import Customer, User
 from core.models.billing import LedgerEntry
+from core.models.coded import code_field, params_field
 from core.models.events import REASON_LENGTH, OrderEvent
 from core.models.failpoints import failpoint
 from core.models.flow import FINAL, FLOW, OPEN, WORKABLE, OrderError, Status, TransitionError
 from core.models.order_queries import OrderQuerySet
 from core.models.sites import Site
 from core.models.steps import Step
-
-if TYPE_CHECKING:
-    from django.utils.functional import _StrPromise
+from core.reasons import ReasonOrText, columns, read
 
 
 class Order(models.Model):
@@ -122,6 +121,8 @@ class Order(models.Model):
         _("waits for the site's token"), default=False, editable=False
     )
     attention = models.CharField(_("needs a person"), max_length=300, blank=True, editable=False)
+    attention_code = code_field()
+    attention_params = params_field()
 
     objects = OrderQuerySet.as_manager()
 
@@ -145,6 +146,11 @@ class Order(models.Model):
                 fields=["customer"], name="order_open_customer", condition=Q(status__in=OPEN)
             ),
             models.Index(fields=["attention"], name="order_remarks", condition=Q(attention__gt="")),
+            models.Index(
+                fields=["attention_code"],
+                name="order_remark_codes",
+                condition=Q(attention_code__gt=""),
+            ),
             models.Index(
                 fields=["end_date", "status"],
                 name="order_ended",
@@ -221,7 +227,7 @@ class Order(models.Model):
         began = self.start_date or timezone.now()
         self._transition(Status.RUNNING, under=self.fence, start_date=began, **lease)
 
-    def move(self, to: Status, *, under: int, reason: str = "", **changes: Any) -> None:
+    def move(self, to: Status, *, under: int, reason: ReasonOrText = "", **changes: Any) -> None:
         """A step of the delivery that ends nothing, for the holder of the lease."""
         self._transition(to, under=under, reason=reason, **changes)
 
@@ -254,18 +260,23 @@ class Order(models.Model):
 
     def mark_seen(self) -> None:
         """A person took note of the remark. One that was written since is another."""
-        seen = Order.objects.filter(pk=self.pk, attention=self.attention).exclude(attention="")
-        if seen.update(attention="") != 1:
+        seen = Order.objects.filter(pk=self.pk).with_remark(self.remark)
+        if not self.remark or seen.update(**columns("", "attention")) != 1:
             raise OrderError(_("The remark changed or was marked as seen before; look again."))
-        self.attention = ""
+        self._take_over(columns("", "attention"))
 
-    def hold_for_site(self, reason: str, *, under: int) -> None:
+    @property
+    def remark(self) -> ReasonOrText:
+        """What a person should look at; "" where there is nothing."""
+        return read(self, "attention")
+
+    def hold_for_site(self, reason: ReasonOrText, *, under: int) -> None:
         """Pause until the site proves its token again; nothing is lost and nothing fails."""
         self._transition(
             Status.PAUSED, reason=reason, under=under, held_by_site=True, lease_until=None
         )
 
-    def resume(self, actor: User | None = None, reason: "str | _StrPromise" = "") -> None:
+    def resume(self, actor: User | None = None, reason: ReasonOrText = "") -> None:
         self._take(steps.resume(self, reason), actor)
 
     def retry(self, actor: User) -> None:
@@ -291,7 +302,7 @@ class Order(models.Model):
         delivered: int,
         *,
         actor: User | None = None,
-        reason: "str | _StrPromise" = "",
+        reason: ReasonOrText = "",
         under: int | None = None,
         through: tuple[Status, ...] = (),
         **changes: Any,
@@ -309,7 +320,7 @@ class Order(models.Model):
         to: Status,
         *,
         actor: User | None = None,
-        reason: "str | _StrPromise" = "",
+        reason: ReasonOrText = "",
         under: int | None = None,
         **changes: Any,
     ) -> None:
@@ -349,7 +360,7 @@ class Order(models.Model):
                 setattr(self, name, value)
 
     def _log(
-        self, path: tuple[Status | None, ...], actor: User | None, reason: "str | _StrPromise"
+        self, path: tuple[Status | None, ...], actor: User | None, reason: ReasonOrText
     ) -> None:
         """An event for each step of the path; the last one says why."""
         now = timezone.now()
@@ -360,11 +371,11 @@ class Order(models.Model):
                 "creator": actor.pk if actor else None,
                 "from_status": here,
                 "to_status": there,
-                "reason": "",
+                **columns(""),
             }
             for here, there in pairwise(path)
         ]
-        steps[-1]["reason"] = str(reason)[:REASON_LENGTH]
+        steps[-1] |= columns(reason)
         statements.insert(OrderEvent, steps)
         notify()
 

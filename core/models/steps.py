@@ -13,14 +13,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from django.db.models.functions import Now
-from django.utils.translation import gettext as _
 
 from core import money
 from core.models.flow import FINAL, FLOW, OrderError, Status, TransitionError
+from core.reasons import Code, Reason, ReasonOrText, columns
 
 if TYPE_CHECKING:
-    from django.utils.functional import _StrPromise
-
     from core.models.accounts import User
     from core.models.orders import Order
 
@@ -33,7 +31,7 @@ class Step:
 
     path: tuple[Status, ...]
     changes: Mapping[str, Any] = field(default_factory=dict)
-    reason: "str | _StrPromise" = ""
+    reason: ReasonOrText = ""
     refund: Decimal = Decimal(0)
     expected: Mapping[str, Any] = field(default_factory=dict)
 
@@ -47,10 +45,7 @@ def along(order: "Order", *onward: Status) -> tuple[Status, ...]:
     path = (Status(order.status), *onward)
     for here, there in pairwise(path):
         if there not in FLOW[here]:
-            raise TransitionError(
-                _("An order that is %(before)s cannot become %(to)s.")
-                % {"before": here.label, "to": there.label}
-            )
+            raise TransitionError(Reason.of(Code.NO_SUCH_STEP, before=named(here), to=named(there)))
     return path
 
 
@@ -60,7 +55,7 @@ def end(
     delivered: int,
     *,
     now: datetime,
-    reason: "str | _StrPromise" = "",
+    reason: ReasonOrText = "",
     expected: Mapping[str, Any] | None = None,
     **changes: Any,
 ) -> Step:
@@ -68,12 +63,12 @@ def end(
     no remark about it."""
     changes |= {"delivered": delivered, "end_date": now, "lease_until": None}
     if path[-1] == Status.CANCELED:
-        changes["attention"] = ""
+        changes |= columns("", "attention")
     refund = money.refund_due(order.price, order.count, order.count - delivered)
     return Step(path, changes, reason, refund, expected or {})
 
 
-def cancel(order: "Order", reason: str, now: datetime) -> Step | None:
+def cancel(order: "Order", reason: ReasonOrText, now: datetime) -> Step | None:
     """A running order is asked to stop: whoever delivers it knows what is on the wire, and ends it
     within a round trip. Others end here and now. None where it was asked before."""
     if order.status == Status.RUNNING:
@@ -81,7 +76,12 @@ def cancel(order: "Order", reason: str, now: datetime) -> Step | None:
             return None
         asked = {"cancel_requested": True, "due": Now()}
         here = (Status.RUNNING, Status.RUNNING)
-        return Step(here, asked, reason or "cancel requested", expected={"cancel_requested": False})
+        return Step(
+            here,
+            asked,
+            reason or Reason.of(Code.CANCEL_REQUESTED),
+            expected={"cancel_requested": False},
+        )
     if order.is_final:
         raise TransitionError(ended(order))
     # Nobody has sent a play since it was read.
@@ -90,7 +90,7 @@ def cancel(order: "Order", reason: str, now: datetime) -> Step | None:
     return end(order, path, order.done, now=now, reason=reason, expected=untouched)
 
 
-def resume(order: "Order", reason: "str | _StrPromise" = "") -> Step:
+def resume(order: "Order", reason: ReasonOrText = "") -> Step:
     changes = {"held_by_site": False, "due": Now(), "attempts": 0}
     return Step(along(order, Status.PENDING), changes, reason)
 
@@ -102,20 +102,23 @@ def retry(order: "Order") -> Step:
     if order.is_final:
         raise TransitionError(ended(order))
     if order.status == Status.AWAITING:
-        raise TransitionError(_("It waits for approval."))
+        raise TransitionError(Reason.of(Code.AWAITS_APPROVAL))
     return Step((Status(order.status),), {"due": Now(), "attempts": 0})
 
 
 def approve(order: "Order", actor: "User") -> Step:
     """Four eyes: whoever made the order lets somebody else decide."""
     if order.status != Status.AWAITING:
-        raise TransitionError(
-            _("It does not wait for approval: %(status)s.") % {"status": order.get_status_display()}
-        )
+        raise TransitionError(Reason.of(Code.AWAITS_NO_APPROVAL, status=named(order.status)))
     if order.is_own_of(actor):
-        raise OrderError(_("Somebody else than its creator has to approve an order."))
+        raise OrderError(Reason.of(Code.APPROVAL_OF_OWN_ORDER))
     return Step(along(order, Status.PENDING), {"due": Now()})
 
 
-def ended(order: "Order") -> str:
-    return _("It has ended already: %(status)s.") % {"status": order.get_status_display()}
+def ended(order: "Order") -> Reason:
+    return Reason.of(Code.ALREADY_ENDED, status=named(order.status))
+
+
+def named(status: int) -> Reason:
+    """A status as another reason quotes it."""
+    return Reason.of(f"status_{Status(status).name.lower()}")

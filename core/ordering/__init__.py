@@ -37,7 +37,7 @@ from core.models import (
     VideoBusyError,
     breaker_of,
 )
-from core.reasons import said
+from core.reasons import Reason, ReasonOrText, read, translate_error
 
 # A site proved this lately is not asked again while somebody types.
 FRESH = timedelta(seconds=30)
@@ -118,14 +118,14 @@ class Quote:
             self.views = verification.views_of(self.site, self.video_id)
         except OwnershipError as error:
             self.errors["url"] = _("The site is not verified: %(reason)s") % {
-                "reason": said(str(error))
+                "reason": translate_error(error)
             }
         except TemporaryError as error:
             self.errors["url"] = _("The site cannot be reached now: %(reason)s") % {
-                "reason": said(str(error))
+                "reason": translate_error(error)
             }
         except PermanentError as error:
-            self.errors["url"] = said(str(error))
+            self.errors["url"] = translate_error(error)
         else:
             if self.count:
                 self.seconds = self.count / self.site.max_rate
@@ -220,15 +220,16 @@ def decline(order: Order, actor: User, reason: str) -> None:
         Message.objects.append(order, actor, Side.DESK, reason.strip())
 
 
-def verify(site: Site, actor: User | None) -> str:
-    """Check a site now and let the orders go on that waited for it; what to tell the staff."""
+def verify(site: Site, actor: User | None) -> ReasonOrText:
+    """Check a site now and let the orders go on that waited for it. Returns why it is not proved,
+    "" where it is."""
     check = verification.verify(site, actor)
     if breaker := breaker_of(site):
         breaker.probe_now()
     if site.verified:
         for order_id in verification.resume_held_orders(site, actor):
             tasks.wake(order_id)
-    return check.reason
+    return read(check)
 
 
 def try_site(site: Site, url: str) -> Trial:
@@ -246,7 +247,7 @@ def try_site(site: Site, url: str) -> Trial:
         verification.confirm(site)
         target = verification.target_of(site)
     except SiteError as error:
-        raise OrderError(said(str(error))) from None
+        raise OrderError(Reason.of_error(error)) from None
     if Order.objects.open_on(site, video_id).exists():
         raise VideoBusyError(_("Another order already runs on this video."))
     return try_once(target, adapter, path, f"trial-{site.pk}-{timezone.now():%Y%m%d%H%M%S%f}")

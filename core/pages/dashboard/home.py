@@ -188,7 +188,7 @@ def attention() -> Figures:
                 "customer": str(order.customer),
                 "status": order.status,
                 "tone": display.TONES[order.status],
-                "attention": order.attention,
+                "remark": order.remark,
                 "done": order.done,
                 "count": order.count,
                 "price": order.price,
@@ -200,7 +200,7 @@ def attention() -> Figures:
 
 
 def waiting_orders() -> Figures:
-    remarks = Order.objects.filter(attention__gt="")
+    remarks = Order.objects.remarked()
     awaiting = Order.objects.filter(status=Status.AWAITING)
     return {"remarks": _capped(remarks), "awaiting": _capped(awaiting)}
 
