@@ -36,6 +36,7 @@ from core.models import (
     open_breaker_of,
 )
 from core.models.failpoints import failpoint
+from core.reasons import Code, Reason, columns, read
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +55,6 @@ MAX_ATTEMPTS = 10
 BACK_OFF_SECONDS = (2.0, 300.0)
 # How long a counter is waited for that cannot be read, before money is decided.
 OUTAGE_PATIENCE = timedelta(days=1)
-DEADLINE = "The order's deadline has come."
-OWN_ERROR = "An error of the office's own, see its log."
 
 
 def run(order_id: int, should_stop: Callable[[], bool]) -> float | None:
@@ -106,7 +105,7 @@ class Delivery:
                 self._cancel()
                 return None
             if self.order.is_late:
-                return self._give_up(f"{DEADLINE} {self._trouble()}".strip(), Status.PARTIAL)
+                return self._give_up(self._too_late(), Status.PARTIAL)
             return self._send()
         except OwnershipError as error:
             return self._hold(error)
@@ -114,7 +113,7 @@ class Delivery:
             return self._try_later(error)
         except PermanentError as error:
             self._site_answered()
-            return self._give_up(str(error))
+            return self._give_up(Reason.of_error(error))
 
     # Sending
 
@@ -173,9 +172,13 @@ class Delivery:
         """The slice is over and plays remain: how to go on with them."""
         match report.stopped:
             case "refused":
-                raise PermanentError(report.reason)
+                assert report.reason
+                raise PermanentError.of(report.reason)
             case "unavailable":
-                raise TemporaryError(report.reason, retry_after=report.retry_after)
+                assert report.reason
+                error = TemporaryError.of(report.reason)
+                error.retry_after = report.retry_after
+                raise error
             case "expired":
                 raise LeaseLostError("the lease ran out while sending")
         delay = max(DRIP_SECONDS, self._seconds_to_next(plan)) if plan else 0.0
@@ -255,11 +258,11 @@ class Delivery:
         """Wait for the token. An order that is only waiting for its counter goes on waiting."""
         self._site_answered()
         if self.order.status == Status.VERIFYING:
-            return self._try_later(TemporaryError(str(error)))
+            return self._try_later(TemporaryError.of(error))
         if self.order.cancel_requested:
             self._cancel()
         else:
-            self.order.hold_for_site(str(error), under=self.order.fence)
+            self.order.hold_for_site(Reason.of_error(error), under=self.order.fence)
         return None
 
     def _cancel(self) -> None:
@@ -279,7 +282,7 @@ class Delivery:
     def _try_later(self, error: TemporaryError) -> float | None:
         """A site that is down costs time only: an order waits for it without an attempt counted,
         and once all is sent nothing is decided without it. Other trouble has its ten attempts."""
-        order, reason = self.order, str(error)
+        order, reason = self.order, Reason.of_error(error)
         if order.status == Status.VERIFYING and order.verify_until is not None:
             if timezone.now() >= order.verify_until + OUTAGE_PATIENCE:
                 return self._give_up(reason)
@@ -290,24 +293,28 @@ class Delivery:
             self.lease.release(wait)
             return wait
         if order.attempts + 1 >= MAX_ATTEMPTS:
-            return self._give_up(f"Given up after {MAX_ATTEMPTS} attempts: {reason}")
+            return self._give_up(_out_of_attempts(reason))
         return _back_off(self.lease, reason, error.retry_after)
 
     def _site_answered(self) -> None:
         if self._breaker:
             self._breaker.succeeded()
 
-    def _trouble(self) -> str:
-        """Why the order waits, as far as its site is the reason."""
+    def _too_late(self) -> Reason:
+        """That the deadline has come, and why the order waited where its site is the reason."""
         breaker = open_breaker_of(self.site)
-        return breaker.reason if breaker else ""
+        trouble = read(breaker) if breaker else ""
+        if not trouble:
+            return Reason.of(Code.DEADLINE_REACHED)
+        return Reason.of(Code.DEADLINE_REACHED_IN_TROUBLE, reason=trouble)
 
-    def _give_up(self, reason: str, end: Status = Status.FAILED) -> float | None:
+    def _give_up(self, reason: Reason, end: Status = Status.FAILED) -> float | None:
         """No more plays can be sent. What was sent still has to be proved before it is billed;
         where nothing was, the order has its `end` now."""
         order = self.order
         if order.status == Status.VERIFYING:
-            self._proving.settle(order.proved, attention=f"The counter cannot be read: {reason}")
+            unreadable = Reason.of(Code.COUNTER_UNREADABLE, reason=reason)
+            self._proving.settle(order.proved, unreadable)
         elif order.done or order.uncertain or order.in_flight:
             if order.in_flight:
                 self.lease.checkpoint(uncertain=order.in_flight)
@@ -319,7 +326,7 @@ class Delivery:
         return None
 
 
-def _back_off(lease: Lease, reason: str, retry_after: float | None = None) -> float:
+def _back_off(lease: Lease, reason: Reason, retry_after: float | None = None) -> float:
     """Give the order back until a later time: doubling, with jitter, or when the site asked."""
     low, high = BACK_OFF_SECONDS
     attempts = lease.order.attempts + 1
@@ -336,14 +343,19 @@ def _put_off_or_end(lease: Lease) -> None:
     order.refresh_from_db()  # what was written in the run may have been taken back
     if order.fence != fence:
         return
+    own_error = Reason.of(Code.OWN_ERROR)
     if order.attempts + 1 < MAX_ATTEMPTS:
-        _back_off(lease, OWN_ERROR)
+        _back_off(lease, own_error)
         return
     untouched = order.status == Status.RUNNING and not order.reserved
     order.settle(
         Status.FAILED if untouched else Status.PARTIAL,
         order.proved,
-        reason=f"Given up after {MAX_ATTEMPTS} attempts: {OWN_ERROR}",
+        reason=_out_of_attempts(own_error),
         under=order.fence,
-        attention=OWN_ERROR,
+        **columns(own_error, "attention"),
     )
+
+
+def _out_of_attempts(reason: Reason) -> Reason:
+    return Reason.of(Code.ATTEMPTS_USED_UP, number=MAX_ATTEMPTS, reason=reason)

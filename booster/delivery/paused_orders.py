@@ -9,9 +9,9 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from booster.delivery import DEADLINE
 from booster.ownership import verification
 from core.models import Order, Site, Status, TransitionError
+from core.reasons import Code, Reason
 
 # Sites that orders wait for are asked again this often.
 HELD_SITE_AGE = timedelta(seconds=60)
@@ -38,6 +38,6 @@ def end_late_orders() -> list[int]:
     for order in paused.select_related("site"):
         if order.is_late:
             with suppress(TransitionError):  # another host's sweep came first
-                order.resume(reason=DEADLINE)
+                order.resume(reason=Reason.of(Code.DEADLINE_REACHED))
                 ended.append(order.pk)
     return ended

@@ -27,7 +27,7 @@ from core.admin.search import Beginning, Exact, IndexedSearch, PartOfAddress
 from core.exporting import resources
 from core.models import BulkJob, ImportJob, Order, Status
 from core.pages import display
-from core.reasons import said
+from core.reasons import translate
 
 
 class AttentionFilter(admin.SimpleListFilter):
@@ -145,7 +145,7 @@ class OrderAdmin(
     def changing_buttons(self, order: Order) -> list[Button]:
         """Where FLOW leads; the model decides again when the button is pressed."""
         found = []
-        if order.attention:
+        if order.remark:
             found.append(self.post_button(order, "seen", _("Mark as seen"), tone="primary"))
         if order.is_cancelable:
             look = {
@@ -164,9 +164,9 @@ class OrderAdmin(
         return found
 
     def seen(self, request: HttpRequest, order: Order) -> tuple[str, int]:
-        remark = order.attention
+        remark = order.remark
         order.mark_seen()
-        return _("Marked as seen: %(remark)s") % {"remark": said(remark)}, messages.SUCCESS
+        return _("Marked as seen: %(remark)s") % {"remark": translate(remark)}, messages.SUCCESS
 
     def cancel(self, request: HttpRequest, order: Order) -> tuple[str, int]:
         ordering.cancel(order, staff(request), request.POST.get("reason", "").strip())

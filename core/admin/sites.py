@@ -23,6 +23,7 @@ from django.utils.translation import gettext_lazy
 from booster import sites as kinds
 from booster.exceptions import AddressRefusedError, TemporaryError
 from booster.net.address import Origin, resolve
+from booster.net.client import Exchange
 from booster.ownership.tokens import file_path, record_name
 from booster.sites.http import HttpAdapter
 from core import ordering
@@ -34,7 +35,7 @@ from core.exporting.downloads import csv_answer
 from core.exporting.lists import register_of
 from core.models import OrderError, Site, SiteCheck
 from core.pages import display
-from core.reasons import said
+from core.reasons import read, translate, translate_error
 
 CHECKS_SHOWN = 10
 # A page of a site may be long; what is wrong with it shows at its beginning.
@@ -65,7 +66,7 @@ class SiteForm(RecipeForm):
             origin = Origin.parse(self.cleaned_data["origin"].strip())
             resolve(origin, allowed=settings.PRIVATE_SITES)
         except AddressRefusedError as error:
-            raise forms.ValidationError(said(str(error))) from None
+            raise forms.ValidationError(translate_error(error)) from None
         except TemporaryError:
             pass  # no name server answers now: the check that follows will say so
         return str(origin)
@@ -166,7 +167,7 @@ class SiteAdmin(AddFormAdmin):
             text = _("The site stays verified, but could not be asked now: %(reason)s")
         else:
             text = _("The site is not verified: %(reason)s")
-        return text % {"reason": said(reason)}, messages.WARNING
+        return text % {"reason": translate(reason)}, messages.WARNING
 
     def try_button(self, site: Site) -> Button:
         look = {
@@ -187,7 +188,7 @@ class SiteAdmin(AddFormAdmin):
         except OrderError as error:
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(self.change_url(site))
-        verdict = _(trial.words) % trial.figures
+        verdict = translate_error(trial.verdict)
         tried = _("Tried with one play of %(url)s: %(verdict)s")
         self.log_change(request, site, tried % {"url": url, "verdict": verdict})
         context = {
@@ -204,7 +205,8 @@ class SiteAdmin(AddFormAdmin):
                 (_("Views after"), display.number(trial.after)),
             ],
             "exchanges": [
-                (capped(exchange.request), capped(exchange.answer)) for exchange in trial.exchanges
+                (capped(exchange.request), capped(answer_of(exchange)))
+                for exchange in trial.exchanges
             ],
             "buttons": [Button(_("Back"), self.change_url(site)), self.try_button(site)],
         }
@@ -263,7 +265,7 @@ class SiteCheckAdmin(ViewOnlyAdmin):
 
     @admin.display(description=gettext_lazy("reason"))
     def shown_reason(self, check: SiteCheck) -> str:
-        return said(check.reason)
+        return translate(read(check))
 
 
 def ownership_of(site: Site) -> dict[str, Any]:
@@ -282,6 +284,11 @@ def ownership_of(site: Site) -> dict[str, Any]:
 def notes_of(slug: str) -> str:
     """What the operator of this kind of site must know or set."""
     return _(HttpAdapter.notes if kinds.needs_recipe(slug) else kinds.adapter(slug).notes)
+
+
+def answer_of(exchange: Exchange) -> str:
+    answer = exchange.answer
+    return answer if isinstance(answer, str) else translate_error(answer)
 
 
 def capped(text: str) -> str:

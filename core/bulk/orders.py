@@ -17,6 +17,7 @@ from booster import tasks
 from core.bulk.action import BulkAction, Outcome
 from core.models import FINAL, FLOW, WORKABLE, Order, OrderError, Status, probe_now, transitions
 from core.models.transitions import Transition
+from core.reasons import Code, Reason
 
 # What the decisions ask of an order.
 COLUMNS = (
@@ -39,7 +40,7 @@ class OrderAction(BulkAction):
             try:
                 transition = self.transition(order, now)
             except OrderError as error:
-                outcome.refused.append((order.pk, order.oid, str(error)))
+                outcome.refused.append((order.pk, order.oid, error.reason))
             else:
                 chosen.append((order, transition))
                 outcome.changed.append((order.pk, order.oid))
@@ -69,7 +70,7 @@ class CancelOrders(OrderAction):
         awaits = order.status == Status.AWAITING
         transition = transitions.cancel(order, "" if awaits else self.job.note, now)
         if transition is None:
-            raise OrderError(_("It was asked to stop before."))
+            raise OrderError(Reason.of(Code.STOP_ALREADY_REQUESTED))
         return transition
 
     def told(self) -> str:

@@ -11,9 +11,13 @@ from django.db.models.functions import Now
 from core.db import tables
 from core.models.flow import OPEN, WORKABLE, Status
 from core.models.sites import Site
+from core.reasons import ReasonOrText, columns
 
 if TYPE_CHECKING:
     from core.models.orders import Order
+
+# Each has an index of its own.
+REMARKED = Q(attention__gt="") | Q(attention_code__gt="")
 
 
 class InStatuses(Lookup):
@@ -51,8 +55,19 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def needing_a_person(self) -> "OrderQuerySet":
         """With a remark nobody has marked as seen, ended or not; or waiting for approval. Their
         ids first, on indexes alone: SQLite would walk all orders in the order of the list."""
-        waiting = self.model.objects.filter(Q(attention__gt="") | Q(status=Status.AWAITING))
+        waiting = self.model.objects.filter(REMARKED | Q(status=Status.AWAITING))
         return self.filter(pk__in=waiting.values("pk"))
+
+    def remarked(self) -> "OrderQuerySet":
+        return self.filter(REMARKED)
+
+    def with_remark(self, remark: ReasonOrText) -> "OrderQuerySet":
+        """Those that have this very remark."""
+        kept = columns(remark, "attention")
+        params = kept.pop("attention_params")
+        # To Django, None in a filter is JSON's own null.
+        same = {"attention_params": params} if params else {"attention_params__isnull": True}
+        return self.filter(**kept, **same)
 
     def free_to_claim(self) -> "OrderQuerySet":
         """Due, and leased to nobody. The database's clock decides: hosts' clocks differ."""

@@ -21,7 +21,7 @@ from booster.ownership import verification
 from booster.sites.base import SiteAdapter
 from core import money
 from core.models import ApprovalLimit, Customer, Order, PricePolicy, Site, User
-from core.reasons import said
+from core.reasons import translate_error
 
 # A site proved this lately is not asked again while somebody types.
 FRESH = timedelta(seconds=30)
@@ -190,7 +190,7 @@ class Quoter:
             if self.asks_sites:
                 verification.confirm(site, FRESH)
             elif not site.verified:
-                raise OwnershipError(_("The site is not verified."))
+                return _("The site is not verified.")
         except SiteError as error:
             return site_error(error)
         return ""
@@ -218,7 +218,7 @@ def busy_error() -> str:
 
 
 def site_error(error: SiteError) -> str:
-    reason = said(str(error))
+    reason = translate_error(error)
     if isinstance(error, OwnershipError):
         return _("The site is not verified: %(reason)s") % {"reason": reason}
     if isinstance(error, TemporaryError):

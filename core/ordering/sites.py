@@ -10,18 +10,19 @@ from booster.ownership import verification
 from booster.sites.trial import Trial, try_once
 from core.models import Order, OrderError, Site, User, VideoBusyError, breaker_of
 from core.ordering.quote import busy_error
-from core.reasons import said
+from core.reasons import Reason, ReasonOrText, read
 
 
-def verify(site: Site, actor: User | None) -> str:
-    """Check a site now and let the orders go on that waited for it; what to tell the staff."""
+def verify(site: Site, actor: User | None) -> ReasonOrText:
+    """Check a site now and let the orders go on that waited for it. Returns why it is not proved,
+    "" where it is."""
     check = verification.verify(site, actor)
     if breaker := breaker_of(site):
         breaker.probe_now()
     if site.verified:
         for order_id in verification.resume_held_orders(site, actor):
             tasks.wake(order_id)
-    return check.reason
+    return read(check)
 
 
 def try_site(site: Site, url: str) -> Trial:
@@ -39,7 +40,7 @@ def try_site(site: Site, url: str) -> Trial:
         verification.confirm(site)
         target = verification.target_of(site)
     except SiteError as error:
-        raise OrderError(said(str(error))) from None
+        raise OrderError(Reason.of_error(error)) from None
     if Order.objects.open_on(site, video_id).exists():
         raise VideoBusyError(busy_error())
     return try_once(target, adapter, path, f"trial-{site.pk}-{timezone.now():%Y%m%d%H%M%S%f}")

@@ -34,6 +34,7 @@ from core.models import (
 )
 from core.ops.auditing import differences
 from core.ordering import OrderRefusedError, adjust
+from core.reasons import read
 from tests.base import placed
 from tests.faults.guards import take_away
 from tests.faults.trial import Trial, on, size
@@ -210,7 +211,7 @@ class Desk(RuleBasedStateMachine):
         job = new_job(kind, "rows.csv", iter([text.encode()]), creator=None)
         jobs.run(job.pk)
         job.refresh_from_db()
-        assert job.status == ImportJob.Status.CHECKED, job.reason
+        assert job.status == ImportJob.Status.CHECKED, read(job)
         return File(job.pk, kind, text, tuple(rows))
 
     def _import_in_the_model(self, file: File, partial: bool) -> list[tuple[int, Decimal, int]]:
