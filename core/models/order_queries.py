@@ -4,15 +4,16 @@ import datetime
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, models, transaction
-from django.db.models import F, Lookup, Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from core import money
 from core.db import statements
+from core.db.lookups import InStatuses
 from core.models.accounts import Customer, User
 from core.models.approvals import ApprovalLimit
 from core.models.billing import LedgerEntry
@@ -22,18 +23,6 @@ from core.models.sites import Site
 
 if TYPE_CHECKING:
     from core.models.orders import Order
-
-
-class InStatuses(Lookup):
-    """`status IN (…)` with the numbers written out. SQLite uses a partial index only for a query
-    that repeats its condition word for word, and a parameter is no word: without it, to look for
-    an open order on a video read all orders of the site."""
-
-    prepare_rhs = False
-
-    def as_sql(self, compiler: Any, connection: Any) -> Any:
-        status, parameters = self.process_lhs(compiler, connection)
-        return f"{status} IN ({', '.join(str(int(one)) for one in self.rhs)})", parameters
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
