@@ -116,11 +116,11 @@ class SiteAdmin(DeskAdmin):
     def response_add(
         self, request: HttpRequest, obj: Site, post_url_continue: str | None = None
     ) -> HttpResponse:
+        """On to the page that says how to place the token, unless another page was asked for."""
         self.message_user(request, *self.verify(request, obj))
-        return super().response_add(request, obj, post_url_continue)
-
-    def response_post_save_add(self, request: HttpRequest, obj: Site) -> HttpResponseRedirect:
-        """On to the page that says how to place the token."""
+        answer = super().response_add(request, obj, post_url_continue)
+        if request.POST.keys() & {"_addanother", "_continue", "_popup"}:
+            return answer
         return HttpResponseRedirect(self.change_url(obj))
 
     def buttons(self, request: HttpRequest, obj: Site) -> list[Button]:
@@ -208,16 +208,14 @@ class SiteAdmin(DeskAdmin):
             headers={"Content-Disposition": disposition},
         )
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        site = kwargs.get("obj")
+    def page_context(self, request: HttpRequest, obj: Site | None) -> dict[str, Any]:
+        context = super().page_context(request, obj)
         context["kinds"] = [
-            (label, notes_of(slug)) for slug, label in KINDS if site is None or slug == site.adapter
+            (label, notes_of(slug)) for slug, label in KINDS if obj is None or slug == obj.adapter
         ]
-        if site is not None:
-            context["ownership"] = ownership_of(site)
-        return super().render_change_form(request, context, *args, **kwargs)
+        if obj is not None:
+            context["ownership"] = ownership_of(obj)
+        return context
 
     @admin.display(description=gettext_lazy("kind of site"), ordering="adapter")
     def kind(self, site: Site) -> str:
