@@ -16,7 +16,7 @@ from typing import Any
 from django.db.models import Max, Model
 
 from core import money
-from core.db import address_search, tables
+from core.db import tables
 from core.demodata.baretables import without_indexes
 from core.models import (
     ChargeRecord,
@@ -97,7 +97,6 @@ class DemoOffice:
             self.flush()
             progress(self.orders % BLOCK)
             self.add_customers()
-        address_search.catch_up(batches=None)
 
     # --- one order and the money it moves
 
