@@ -3,7 +3,7 @@ costs a tenth of keeping it through every row.
 
 What is taken away is what the catalogue says is there: indexes, on PostgreSQL also foreign keys,
 on SQLite also triggers on INSERT. It is put back word for word, in the same transaction. The rows
-of an index over triggers have to be put there by `put back`'s caller.
+of an index over triggers have to be put there by the caller.
 """
 
 from collections.abc import Iterator, Sequence
@@ -67,7 +67,7 @@ def _unchecked_sqlite() -> Iterator[None]:
 def _sqlite_parts(tables: Sequence[str]) -> list[tuple[str, ...]]:
     marks = ", ".join(["%s"] * len(tables))
     return _rows(
-        f"SELECT type, name, sql FROM sqlite_master WHERE tbl_name IN ({marks}) "  # noqa: S608
+        f"SELECT type, name, sql FROM sqlite_master WHERE tbl_name IN ({marks}) "
         "AND sql IS NOT NULL AND (type = 'index' OR type = 'trigger' AND sql LIKE '%% INSERT %%') "
         "ORDER BY type",
         *tables,
