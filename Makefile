@@ -2,7 +2,8 @@
 # make test   all tests (ARGS="-k name" picks some)
 # make bench  the benchmarks, beside their peers (ARGS=--quick for a short look)
 # make faults the whole table of faults, hours long: a line each (ARGS="-k redis" picks some)
-# make lint   style, types, import directions, migrations and translations in step
+# make lint   style of Python and JavaScript, types, import directions, migrations and translations
+#             in step
 # make translations   bring the catalogues into step with the code
 
 PY := .venv/bin/python
@@ -24,6 +25,7 @@ faults: .venv/.dev
 lint: .venv/.dev
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+	@.venv/bin/oxlint core
 	@.venv/bin/mypy .
 	@.venv/bin/lint-imports
 	@$(PY) manage.py makemigrations --check --dry-run
