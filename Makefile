@@ -1,5 +1,6 @@
 # make run    the office, its consumer and the demo site, all set up; Ctrl-C stops them
 # make test   all tests (ARGS="-k name" picks some)
+# make quick  the tests that start no services and no browser, for between two edits
 # make bench  the benchmarks, beside their peers (ARGS=--quick for a short look)
 # make faults the whole table of faults, hours long: a line each (ARGS="-k redis" picks some)
 # make lint   style of Python and JavaScript, types, import directions, migrations and translations
@@ -10,7 +11,7 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip install -q --disable-pip-version-check --no-input --use-pep517
 export PYTHONUNBUFFERED := 1
 
-.PHONY: run test faults bench lint translations chromium
+.PHONY: run test quick faults bench lint translations chromium
 
 run: .venv/.run
 	@$(PY) manage.py init_office --demo
@@ -18,6 +19,9 @@ run: .venv/.run
 
 test: .venv/.dev chromium
 	@$(PY) -m pytest -n 3 --dist loadfile $(ARGS)
+
+quick: .venv/.dev
+	@$(PY) -m pytest -n 2 --dist loadfile -m "not services and not browser and not faults and not timing" $(ARGS)
 
 faults: .venv/.dev
 	@FAULTS=long $(PY) -m pytest tests/faults $(ARGS)
