@@ -200,6 +200,7 @@ def test_an_order_with_many_readings_gives_a_curve_of_a_few(orders):
     assert source.load([str(order.pk)])[str(order.pk)].readings[-1][2] == 3_000
 
 
+@pytest.mark.timing
 def test_a_reader_that_takes_nothing_is_let_go(feed, monkeypatch):
     async def never(event: dict) -> None:
         await asyncio.sleep(60)
@@ -229,6 +230,7 @@ def test_a_write_rings_in_the_processes_of_the_viewers(
     bell.close()
 
 
+@pytest.mark.timing
 def test_a_write_waits_for_nobody_while_redis_is_down(
     db, settings, monkeypatch, django_capture_on_commit_callbacks
 ):
@@ -238,7 +240,7 @@ def test_a_write_waits_for_nobody_while_redis_is_down(
     for _ in range(100):
         with django_capture_on_commit_callbacks(execute=True):
             notify()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 3
 
 
 def test_a_job_is_watched_by_who_made_it_and_by_who_may_see_all(feed, bob, carol, dave, frank):
