@@ -1,12 +1,14 @@
 """Lists that are read by indexes alone, whatever is filtered, sorted or searched, and drawn as
 Django draws them."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 from django.contrib.admin.templatetags.admin_list import results
-from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import translation
 
@@ -16,7 +18,8 @@ from core.models import Customer, LedgerEntry, Order, Site, Status, User
 from core.ops.auditing import differences
 from core.theme import result_list
 from tests.base import client_of
-from tests.office import KINDS, Office, working_in
+from tests.demodata.office import make_up
+from tests.office import KINDS, ROOT, Office, working_in
 from tests.plans import Asked, listening, scans
 
 ORDERS = 3_000
@@ -77,7 +80,7 @@ def large(request, django_db_blocker, tmp_path_factory):
         env["DATABASE_URL"] = postgres.create_database("large", template=template)
     office = Office(request.param, data_dir, **env)
     with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock(), working_in(office):
-        call_command("demo_data", orders=ORDERS, customers=1_500)
+        make_up(ORDERS, customers=1_500)
         for module, name, value in (
             (paging, "CAP", 500),
             (search, "HITS", 50),
@@ -340,17 +343,25 @@ def test_rows_are_drawn_as_django_draws_them(large, language):
 # The large office itself
 
 
-def test_a_made_up_office_has_a_consistent_ledger_and_is_refused_beside_real_orders(office):
-    call_command("demo_data", orders=1_000, customers=70, ledger=2_400)
+def test_a_made_up_office_has_a_consistent_ledger(office):
+    make_up(1_000, customers=70, ledger=2_400)
     assert list(differences()) == []
     assert (Order.objects.count(), Customer.objects.count()) == (1_000, 70)
     assert LedgerEntry.objects.count() == 2_400
     assert not Order.objects.overdue(0).exists()
-    with pytest.raises(CommandError, match="holds orders"):
-        call_command("demo_data", orders=10)
-    assert Order.objects.count() == 1_000
-    call_command("demo_data", orders=100, force=True)
+    make_up(100)
     assert list(differences()) == []
     # The keys are back in their place: the next order gets an id of its own.
     erin = Customer.objects.create(username="erin")
     assert erin.pk == Customer.objects.order_by("-pk")[0].pk
+
+
+def test_orders_are_not_made_up_beside_real_ones_unless_forced(office):
+    make_up(10)
+    command = [sys.executable, "-m", "tests.demodata", "--orders", "20"]
+    options = {"env": {**os.environ, **office.env}, "cwd": ROOT, "capture_output": True}
+    refused = subprocess.run(command, **options, text=True, check=False)
+    assert (refused.returncode, Order.objects.count()) == (1, 10)
+    assert "holds orders" in refused.stderr
+    subprocess.run([*command, "--force"], **options, check=True)
+    assert Order.objects.count() == 30

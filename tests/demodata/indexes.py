@@ -35,7 +35,7 @@ def without_indexes(tables: Sequence[type[models.Model]]) -> Iterator[None]:
         _run(sql for _name, sql in indexes)
         _run(f'ALTER TABLE "{table}" ADD CONSTRAINT "{name}" {sql}' for table, name, sql in keys)
         _run(
-            f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), coalesce(max(id), 1), "  # noqa: S608
+            f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), coalesce(max(id), 1), "
             f"max(id) IS NOT NULL) FROM {name}"
             for name in names
         )
@@ -70,7 +70,7 @@ def _unchecked_sqlite() -> Iterator[None]:
 def _sqlite_parts(tables: Sequence[str]) -> list[tuple[str, ...]]:
     marks = ", ".join(["%s"] * len(tables))
     return _rows(
-        f"SELECT type, name, sql FROM sqlite_master WHERE tbl_name IN ({marks}) "  # noqa: S608
+        f"SELECT type, name, sql FROM sqlite_master WHERE tbl_name IN ({marks}) "
         "AND sql IS NOT NULL AND (type = 'index' OR type = 'trigger' AND sql LIKE '%% INSERT %%') "
         "ORDER BY type",
         *tables,
