@@ -92,25 +92,6 @@ def test_a_remark_written_since_is_not_marked_as_seen(order):
         assert Order.objects.get().remark == now
 
 
-@pytest.mark.parametrize(
-    "remark",
-    [
-        "a text from before there were codes",
-        Reason.of(Code.OWN_ERROR),
-        Reason.of(Code.COUNTER_FELL, number=3, sent=9),
-        Reason.of(Code.COUNTER_UNREADABLE, reason=Reason.of("no_view_count", path="a.b")),
-    ],
-)
-def test_whatever_kind_of_remark_it_has_an_order_needs_a_person_until_it_is_seen(order, remark):
-    Order.objects.update(**columns(remark, "attention"))
-    order.refresh_from_db()
-    assert order.remark == remark
-    assert list(Order.objects.needing_a_person()) == list(Order.objects.remarked()) == [order]
-    order.mark_seen()
-    assert order.remark == Order.objects.get().remark == ""
-    assert not Order.objects.needing_a_person() and not Order.objects.remarked()
-
-
 def test_without_a_remark_there_is_nothing_to_mark(desk, order):
     reply = desk.post(f"/admin/core/order/{order.pk}/seen/", follow=True)
     assert "look again" in messages_of(reply)[0]
