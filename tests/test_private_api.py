@@ -142,7 +142,7 @@ OUTSIDE = {
         *("render_change_form", "response_post_save_add", "save_form"),
     },
     "core/admin/orders.py": {"log_addition"},
-    "core/live/sessions.py": {"HASH_SESSION_KEY", "SESSION_KEY", "constant_time_compare"},
+    "core/db/sessions.py": {"HASH_SESSION_KEY", "SESSION_KEY", "constant_time_compare"},
     "core/live/transports.py": {"CookieMiddleware", "split_domain_port", "validate_host"},
     "core/models/orders.py": {"_StrPromise"},
     "core/models/steps.py": {"_StrPromise"},
