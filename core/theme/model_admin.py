@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from core.theme.links import with_filters
 
@@ -28,6 +28,14 @@ class SteppedModelAdmin(admin.ModelAdmin, metaclass=AbstractAdmin):
     ) -> HttpResponse:
         context.update(self.page_context(request, kwargs.get("obj")))
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def url_after_adding(self, request: HttpRequest, obj: Any) -> str:
+        """Where Save leads from the page for a new row; "" is the list."""
+        return ""
+
+    def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponseRedirect:
+        url = self.url_after_adding(request, obj)
+        return HttpResponseRedirect(url) if url else super().response_post_save_add(request, obj)
 
     def to_filtered_list(self, request: HttpRequest, url: str) -> str:
         """The address of a page from which Back leads to the list as it was filtered."""
