@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 
 from core.admin.base import DeskAdmin
-from core.theme.add_page import add_page_context, asked_to_field, typed_fields
+from core.theme.add_page import add_page_context, asked_to_field
 
 # What Django's log says of a row that was added.
 ADDED: list[dict[str, Any]] = [{"added": {}}]
@@ -21,8 +21,7 @@ class AddFormAdmin(DeskAdmin):
     def add_form(self, request: HttpRequest, form_class: type[forms.ModelForm]) -> Any:
         """The form as it was sent, or a new one filled in from the address."""
         asked_to_field(self, request)
-        fields = typed_fields(self, request)
-        model_form = self.get_form(request, form=form_class, fields=fields)
+        model_form = self.get_form(request, form=form_class)
         if request.method == "POST":
             return model_form(request.POST)
         return model_form(initial=self.get_changeform_initial_data(request))

@@ -8,7 +8,6 @@ from django.contrib.admin import ModelAdmin
 from django.contrib.admin.exceptions import DisallowedModelAdminToField
 from django.contrib.admin.helpers import AdminForm
 from django.contrib.admin.options import IS_POPUP_VAR, TO_FIELD_VAR
-from django.contrib.admin.utils import flatten_fieldsets
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
@@ -31,12 +30,6 @@ def add_page_context(admin: ModelAdmin, request: HttpRequest, form: Any) -> dict
         "errors": form.errors,
         "preserved_filters": admin.get_preserved_filters(request),
     }
-
-
-def typed_fields(admin: ModelAdmin, request: HttpRequest) -> list[str]:
-    """The names of the fields that the form of a new row has."""
-    names: list[str] = flatten_fieldsets(admin.get_fieldsets(request))
-    return names
 
 
 def asked_to_field(admin: ModelAdmin, request: HttpRequest) -> str | None:
