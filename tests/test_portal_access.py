@@ -93,6 +93,7 @@ def statuses_of(page: str) -> dict[str, tuple]:
     )
 
 
+@pytest.mark.slow
 def test_every_address_by_every_method_gives_only_what_is_ones_own(order, other, bob):
     names = {
         "oid": order.oid,
