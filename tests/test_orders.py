@@ -9,7 +9,6 @@ from django.db import transaction
 from core.models import (
     FINAL,
     FLOW,
-    ChargeRecord,
     Customer,
     InsufficientBalanceError,
     LedgerEntry,
@@ -24,13 +23,6 @@ from core.ops.auditing import differences
 from tests.base import placed
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def erin():
-    customer = Customer.objects.create(username="erin")
-    ChargeRecord.objects.create(customer=customer, amount=Decimal("20.00"))
-    return customer
 
 
 @pytest.fixture
