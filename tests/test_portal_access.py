@@ -53,11 +53,6 @@ FOR_VISITORS = ("login/", "logout/", "welcome/{uid}/{token}/")
 
 
 @pytest.fixture
-def owner(erin):
-    return with_login(erin)
-
-
-@pytest.fixture
 def other(frank):
     return with_login(frank)
 
