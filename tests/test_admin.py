@@ -28,6 +28,7 @@ from core.models import (
     User,
 )
 from core.ops.auditing import differences
+from core.reports.dashboard import Takings, WaitingOrders
 from tests.base import VIDEO, balance, client_of, messages_of, new_staff, placed, sent_export
 
 LISTS = (
@@ -128,13 +129,12 @@ def test_the_home_page_sums_up_what_each_may_see(desk, alice, dave, order):
     Order.objects.filter(pk=order.pk).update(attention="The site redirects plays.")
     figures = desk.get("/admin/home/").context["figures"]
     money = figures["money"]
-    assert (money["today"], money["week"], money["month"]) == (5, 5, 5)
-    assert (money["paid_today"], money["paid_month"]) == (20, 20)
-    standing = {line["status"]: line["count"] for line in figures["orders"]["lines"]}
+    assert money.today == money.week == money.month == Takings(Decimal(5), Decimal(20))
+    standing = {line.status: line.count for line in figures["orders"]}
     assert standing == {status: int(status == Status.PENDING) for status in Status}
-    assert [line["oid"] for line in figures["attention"]["orders"]] == [order.oid]
-    assert figures["waiting_orders"] == {"remarks": 1, "awaiting": 0}
-    assert [site["orders"] for site in figures["sites"]["lines"]] == [1]
+    assert [line.oid for line in figures["attention"].orders] == [order.oid]
+    assert figures["waiting_orders"] == WaitingOrders(remarks=1, awaiting=0)
+    assert [site.orders for site in figures["sites"].lines] == [1]
     for status, count in standing.items():
         listed = desk.get(f"/admin/core/order/?status__exact={status}").context["cl"]
         assert listed.result_count == count

@@ -24,7 +24,7 @@ from core.models import (
 )
 from core.ops.auditing import differences
 from core.ordering import Placement, Quote, Quoter, place_many
-from tests.base import client_of, quoted
+from tests.base import VIDEO, client_of, quoted
 
 ROOT = Path(__file__).resolve().parents[1]
 ADD = "/admin/core/order/add/"
@@ -204,3 +204,18 @@ def test_each_quote_counts_on_what_those_before_it_leave(erin, site, policies):
         {},
         {"customer": "The balance is short by 7.00."},
     ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_order_saved_in_the_form_is_one_transaction(desk, erin, site, policies, demo_site):
+    form = {"customer": erin.pk, "url": demo_site.address(VIDEO), "count": 10_000}
+
+    with CaptureQueriesContext(connection) as queries:
+        desk.post(ADD, form | {"request_key": str(uuid.uuid4())})
+
+    assert LedgerEntry.objects.filter(order__isnull=False).count() == 1
+    verbs = [query["sql"].split()[0] for query in queries]
+    assert verbs.count("COMMIT") == 1
+    begun = verbs.index("BEGIN")
+    written = [index for index, verb in enumerate(verbs) if verb in ("INSERT", "UPDATE")]
+    assert begun < min(written) and max(written) < verbs.index("COMMIT")

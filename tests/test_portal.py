@@ -176,6 +176,7 @@ def test_a_receipt_is_a_sum_that_can_be_followed(owner, site):
         done=14_000,
         reserved=15_000,
         delivered=10_000,
+        refunded=Decimal("2.50"),
         old_view_count=1_200,
         view_count=11_200,
     )

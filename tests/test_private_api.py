@@ -132,28 +132,14 @@ RELIED_ON = (
             ("Worker.sleep", "self"),
         )
     ),
-    *(
-        (*(name, parameters), *("core/db/statements.py", "statements that are built once"))
-        for name, parameters in (
-            ("django.db.models.sql.InsertQuery", None),
-            ("django.db.models.sql.InsertQuery.insert_values", "self fields objs raw"),
-            ("django.db.models.sql.Query.chain", "self klass"),
-            ("django.db.models.sql.Query.get_compiler", "self using connection elide_empty"),
-            ("django.db.models.sql.UpdateQuery", None),
-            ("django.db.models.sql.UpdateQuery.add_update_values", "self values"),
-            ("django.db.models.sql.compiler.SQLCompiler.get_converters", "self expressions"),
-            ("django.db.models.sql.compiler.SQLInsertCompiler.returning_fields", None),
-        )
-    ),
 )
 # Attributes that only an object has; each has a test below.
 OF_OBJECTS = {
     *(("core/db/querysets.py", name) for name in ("order_by", "where")),
-    *(("core/db/statements.py", name) for name in ("concrete_fields", "features", "get_compiler")),
     ("core/db/tables.py", "local_concrete_fields"),
 }
 # There may be fewer.
-MOST = 35
+MOST = 30
 
 
 @pytest.mark.parametrize(("name", "parameters", "file", "purpose"), RELIED_ON)
@@ -211,7 +197,7 @@ def test_a_queryset_knows_its_filters_and_its_order():
 
 
 def test_models_know_their_own_columns():
-    """For core/db/tables.py and core/db/statements.py."""
+    """For core/db/tables.py."""
     assert Order._meta.concrete_fields == Order._meta.local_concrete_fields
     assert {field.name for field in Order._meta.local_concrete_fields} >= {"id", "customer"}
 

@@ -13,12 +13,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from core.db import statements
 from core.db.notifier import notify
-from core.db.statements import FromNow
 from core.models.failpoints import failpoint
 from core.models.flow import Status, TransitionError
-from core.models.order_queries import OrderQuerySet
 from core.models.orders import Order
 
 LEASE = timedelta(seconds=30)
@@ -45,11 +42,11 @@ class Lease:
     def claim(cls, order_id: int) -> "Lease | None":
         """Take the order if it is due and free; None where another process got there first."""
         expires = time.monotonic() + LEASE.total_seconds() - MARGIN
-        order = statements.first(_free, pk=order_id)
+        order = Order.objects.free_to_claim().filter(pk=order_id).first()
         if order is None:
             return None
         failpoint("before-claim")
-        mine: dict[str, Any] = {"fence": order.fence + 1, "lease_until": FromNow(LEASE)}
+        mine: dict[str, Any] = {"fence": order.fence + 1, "lease_until": Now() + LEASE}
         if order.status == Status.PENDING:
             # Whoever claimed it in the meantime set it running.
             try:
@@ -110,7 +107,7 @@ class Lease:
     def release(self, seconds: float = 0, **changes: Any) -> None:
         """Give the order back; it is due again in `seconds`."""
         # SQLite writes sums of times with more digits: "in 0 seconds" would not be due at once.
-        due = FromNow(timedelta(seconds=seconds)) if seconds else Now()
+        due = Now() + timedelta(seconds=seconds) if seconds else Now()
         self._write(**changes, lease_until=None, due=due)
 
     def canceled(self) -> bool:
@@ -122,16 +119,12 @@ class Lease:
 
     def _write(self, **changes: Any) -> None:
         expires = time.monotonic() + LEASE.total_seconds() - MARGIN
-        changes.setdefault("lease_until", FromNow(LEASE))
-        held = {"pk": self.order.pk, "fence": self.order.fence}
-        if statements.update(Order, held, changes) != 1:
+        changes.setdefault("lease_until", Now() + LEASE)
+        held = Order.objects.filter(pk=self.order.pk, fence=self.order.fence)
+        if held.update(**changes) != 1:
             raise LeaseLostError(f"order {self.order.oid} was taken over")
         self.expires = expires
         notify()
         for name, value in changes.items():
             if name not in ("lease_until", "due"):
                 setattr(self.order, name, value)
-
-
-def _free(pk: int) -> OrderQuerySet:
-    return Order.objects.free_to_claim().filter(pk=pk)

@@ -50,12 +50,9 @@ def database_clock() -> None:
     """Compare leases with this host's own clock."""
     from django.utils import timezone
 
-    from core.db import statements
     from core.models import order_queries
 
     order_queries.Now = timezone.now  # type: ignore[assignment, misc]
-    # A statement that is built once would keep the time at which it was.
-    statements.first = lambda rows, **values: rows(**values).first()  # type: ignore[assignment]
 
 
 def sweep() -> None:
