@@ -4,13 +4,11 @@ entry it pays for, in one transaction. The table of steps: core/models/flow.py; 
 core/models/steps.py.
 """
 
-import datetime
 import uuid
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.db.models import F, Q
@@ -194,20 +192,6 @@ class Order(models.Model):
         """Plays that the counter shows, of those we sent: never more than were sent, and not
         those of other people."""
         return max(0, min(self.rise or 0, self.done + self.uncertain))
-
-    @property
-    def deadline(self) -> datetime.datetime | None:
-        """When it ends with what was delivered by then: later than its drip and than the site's
-        ceiling ask for. None before it began."""
-        if self.start_date is None:
-            return None
-        sending = datetime.timedelta(seconds=2 * self.count / self.site.max_rate)
-        hours = self.hours + settings.ORDER_DEADLINE_HOURS
-        return self.start_date + sending + datetime.timedelta(hours=hours)
-
-    @property
-    def is_late(self) -> bool:
-        return self.deadline is not None and timezone.now() >= self.deadline
 
     @property
     def refunded(self) -> Decimal:
