@@ -21,6 +21,7 @@ from core.models import ChargeRecord, ImportJob, LedgerEntry, PricePolicy
 from core.ordering import adjust, balance_error
 from core.pages import display
 from core.pages.idempotent_forms import OnceForm
+from core.permissions import Right, may
 
 
 @admin.register(PricePolicy)
@@ -133,7 +134,7 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
     sortable_by = ("create_date", "kind")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return staff(request).is_superuser and super().has_add_permission(request)
+        return may(staff(request), Right.ADJUST_BALANCES)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:

@@ -28,8 +28,9 @@ from core.bulk.jobs import ACTIONS
 from core.exporting.downloads import csv_answer
 from core.exporting.lists import Column, csv_chunks, escaped
 from core.live.sources import jobs as feed
-from core.models import BulkJob, Status
+from core.models import BulkJob, Status, User
 from core.pages import display
+from core.permissions import Right, may
 
 Action = BulkJob.Action
 
@@ -80,8 +81,8 @@ class BulkJobAdmin(JobAdmin):
         """Whose action it is. Without an object: whether there can be any."""
         user = staff(request)
         if isinstance(obj, BulkJob):
-            return user.is_superuser or obj.creator_id == user.pk
-        return any(user.has_perm(kind.permission) for kind in ACTIONS.values())
+            return may(user, Right.STOP_BULK_ACTION, obj)
+        return any(may(user, kind.right) for kind in ACTIONS.values())
 
     def buttons(self, request: HttpRequest, obj: BulkJob) -> list[Button]:
         found = []
@@ -137,8 +138,7 @@ class BulkJobAdmin(JobAdmin):
     def own_or_denied(self, request: HttpRequest, pk: int) -> BulkJob:
         """For who chose the rows: what is done is done in that name."""
         job: BulkJob = self.changed_or_404(request, pk)
-        user = staff(request)
-        if job.creator_id != user.pk or not user.has_perm(kind_of(job).permission):
+        if not may_start(staff(request), job):
             raise PermissionDenied
         return job
 
@@ -146,12 +146,7 @@ class BulkJobAdmin(JobAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         job: BulkJob = kwargs["obj"]
-        user = staff(request)
-        if (
-            job.status == BulkJob.Status.WAITING
-            and job.creator_id == user.pk
-            and user.has_perm(kind_of(job).permission)
-        ):
+        if job.status == BulkJob.Status.WAITING and may_start(staff(request), job):
             context["confirmation"] = confirmation_of(job)
         context["title"] = context["subtitle"] = str(job)
         return super().render_change_form(request, context, *args, **kwargs)
@@ -190,6 +185,10 @@ class BulkJobAdmin(JobAdmin):
 
 def kind_of(job: BulkJob) -> type[BulkAction]:
     return ACTIONS[BulkJob.Action(job.action)]
+
+
+def may_start(user: User, job: BulkJob) -> bool:
+    return may(user, Right.START_BULK_ACTION, job) and may(user, kind_of(job).right)
 
 
 def told(job: BulkJob) -> str:

@@ -13,6 +13,7 @@ from core.importing.accounts import Account
 from core.importing.charges import charge
 from core.models import Customer, FieldChange
 from core.models.history import Difference
+from core.permissions import Right
 
 # Of the keys that make a top-up of a job one for each customer, however often it is tried.
 TOP_UPS = uuid.UUID("b5b6a1f4-7a0e-4b59-9a53-3a2c6f6de2a1")
@@ -21,7 +22,7 @@ MOST_BALANCE = Decimal("9999999999.99")
 
 class CustomerAction(BulkAction):
     model = Customer
-    permission = "core.change_customer"
+    right = Right.SWITCH_CUSTOMERS
     group = "active"
     sum_of = "balance"
 
@@ -31,7 +32,7 @@ class CustomerAction(BulkAction):
 
 
 class TopUpCustomers(CustomerAction):
-    permission = "core.add_chargerecord"
+    right = Right.TOP_UP_CUSTOMER
     asks_amount = True
 
     @classmethod

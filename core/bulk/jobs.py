@@ -17,6 +17,7 @@ from core.bulk.orders import ApproveOrders, CancelOrders, RetryOrders
 from core.db import tables
 from core.models import BulkBlock, BulkJob, BulkRefusal, LeaseLostError
 from core.models.failpoints import failpoint
+from core.permissions import may
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ def refusal(job: BulkJob, kind: BulkAction) -> str:
     if job.is_worn_out:
         return _("It failed too often; see the log.")
     who = job.creator
-    if who is None or not who.is_active or not who.has_perm(kind.permission):
+    if who is None or not may(who, kind.right):
         return _("%(who)s may not do this any more.") % {"who": who or "–"}
     return ""
 

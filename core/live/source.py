@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
 
+from core.permissions import Right, may
+
 
 class Audience(StrEnum):
     """For whom a subject is rendered: what staff may see, or what its owner may."""
@@ -15,7 +17,7 @@ class Audience(StrEnum):
     CUSTOMER = "customer"
 
 
-# Who asks for which keys. The users' permissions are in memory: has_perm() costs no query.
+# Who asks for which keys. The users' permissions are in memory: may() costs no query.
 Asked = Sequence[tuple[AbstractUser, str]]
 # As whom each of them may see it; those that are missing may not.
 Authorized = dict[tuple[int, str], Audience]
@@ -43,9 +45,9 @@ class Source(ABC):
 
 
 class StaffSource(Source):
-    """For staff with `permission`; `keys` are those there are, None: any."""
+    """For staff with `right`; `keys` are those there are, None: any."""
 
-    permission: ClassVar[str]
+    right: ClassVar[Right]
     keys: ClassVar[frozenset[str] | None] = frozenset({""})
 
     def authorize(self, asked: Asked) -> Authorized:
@@ -56,7 +58,7 @@ class StaffSource(Source):
         }
 
     def is_for(self, user: AbstractUser) -> bool:
-        return user.is_staff and user.has_perm(self.permission)
+        return may(user, self.right)
 
 
 _sources: dict[str, Source] = {}

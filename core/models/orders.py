@@ -23,7 +23,16 @@ from core.models.accounts import Customer, User
 from core.models.billing import LedgerEntry
 from core.models.events import REASON_LENGTH, OrderEvent
 from core.models.failpoints import failpoint
-from core.models.flow import FINAL, FLOW, OPEN, WORKABLE, OrderError, Status, TransitionError
+from core.models.flow import (
+    CANCELABLE,
+    FINAL,
+    OPEN,
+    RETRYABLE,
+    WORKABLE,
+    OrderError,
+    Status,
+    TransitionError,
+)
 from core.models.order_queries import OrderQuerySet
 from core.models.sites import Site
 from core.models.steps import Step
@@ -173,7 +182,15 @@ class Order(models.Model):
     @property
     def is_cancelable(self) -> bool:
         """Where FLOW leads there, and nobody has asked for it yet."""
-        return Status.CANCELED in FLOW[Status(self.status)] and not self.cancel_requested
+        return self.status in CANCELABLE and not self.cancel_requested
+
+    @property
+    def is_retryable(self) -> bool:
+        return self.status in RETRYABLE
+
+    @property
+    def awaits_approval(self) -> bool:
+        return self.status == Status.AWAITING
 
     @property
     def in_flight(self) -> int:

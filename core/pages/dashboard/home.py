@@ -36,6 +36,7 @@ from core.models.rollups import Source
 from core.ops.doctor import CONSUMER_SILENT
 from core.pages import display
 from core.pages.dashboard import charts
+from core.permissions import Right, may
 from core.reports import playrate, rollups
 
 DAYS, WEEK = 30, 7
@@ -51,7 +52,7 @@ class Part:
     """A part of the home page. `template` gets what `look` returns as `part`."""
 
     name: str
-    permission: str
+    right: Right
     look: Callable[[], Figures]
 
     def rendered(self, figures: Figures) -> SafeString:
@@ -63,7 +64,7 @@ class Part:
 
 
 def parts_for(user: User) -> list[Part]:
-    return [part for part in PARTS if user.has_perm(part.permission)]
+    return [part for part in PARTS if may(user, part.right)]
 
 
 # --- money
@@ -252,14 +253,14 @@ def _down_since(site: Site) -> Any:
 
 
 PARTS = (
-    Part("money", "core.view_ledgerentry", money),
-    Part("plays", "core.view_order", plays),
-    Part("machinery", "core.view_order", machinery),
-    Part("waiting_orders", "core.view_order", waiting_orders),
-    Part("waiting_customers", "core.view_order", waiting_customers),
-    Part("waiting_imports", "core.view_importjob", waiting_imports),
-    Part("orders", "core.view_order", orders),
-    Part("attention", "core.view_order", attention),
-    Part("sites", "core.view_site", sites),
+    Part("money", Right.SEE_LEDGER, money),
+    Part("plays", Right.SEE_ORDERS, plays),
+    Part("machinery", Right.SEE_ORDERS, machinery),
+    Part("waiting_orders", Right.SEE_ORDERS, waiting_orders),
+    Part("waiting_customers", Right.SEE_ORDERS, waiting_customers),
+    Part("waiting_imports", Right.SEE_IMPORTS, waiting_imports),
+    Part("orders", Right.SEE_ORDERS, orders),
+    Part("attention", Right.SEE_ORDERS, attention),
+    Part("sites", Right.SEE_SITES, sites),
 )
 CHARTS: dict[str, Callable[[Figures], SafeString]] = {"money": money_chart, "plays": plays_chart}
