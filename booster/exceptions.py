@@ -1,4 +1,5 @@
-"""What a site may answer with. An adapter raises one of these; delivery alone decides to retry.
+"""What a site may answer with. An adapter raises one of these; what follows is decided by delivery,
+and how long it takes by booster/retry.py.
 
 Every message is a whole plain sentence that staff may read as it is.
 """
