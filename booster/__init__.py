@@ -1,6 +1,6 @@
 """The delivery: how plays that a site's operator ordered reach that site."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 USER_AGENT = f"BoosterOffice/{__version__} (+play orders; requests name themselves)"
 """Law 4: every request says who it is, always with these words."""

@@ -17,7 +17,6 @@ from huey.consumer import Scheduler
 
 from booster import tasks
 from booster.worker import Worker, is_orphan
-from core import tasks as desk_tasks
 from core.models import Heartbeat
 from core.models.heartbeats import this_consumer
 
@@ -64,8 +63,8 @@ class SweepingScheduler(Scheduler):
         Heartbeat.objects.beat(self._consumer, queue_is_up=queue_is_up)
         tasks.sweep_sites()
         self._wake_overdue()
-        if found := desk_tasks.sweep_jobs():
-            logger.info("the sweep woke %d jobs", found)
+        for sweep in tasks.other_sweeps:
+            sweep()
         self._grace = tasks.GRACE
 
     def _wake_overdue(self) -> None:

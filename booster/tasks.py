@@ -22,6 +22,9 @@ QUEUE_DOWN = (RedisError, sqlite3.Error, OSError)
 # Set by the consumer: whether this process has been asked to stop.
 stopping: Callable[[], bool] = lambda: False  # noqa: E731
 
+# What else a consumer sweeps, besides orders; registered by who has other work for consumers.
+other_sweeps: list[Callable[[], object]] = []
+
 # A wake-up is late when its order has been due for longer than this, in seconds.
 GRACE = 10
 SWEEP_LIMIT = 500

@@ -57,7 +57,12 @@ def sweep_jobs() -> int:
     store.remove_old()
     selection.forget_old()
     address_search.catch_up()
+    if woken:
+        logger.info("the sweep woke %d jobs", woken)
     return woken
+
+
+delivery_tasks.other_sweeps.append(sweep_jobs)
 
 
 @db_periodic_task(crontab())

@@ -1,4 +1,4 @@
-"""Every setting, read from the environment alone; the README's table describes each variable."""
+"""Every setting, read from the environment alone; docs/operations.md describes each variable."""
 
 import os
 from pathlib import Path

@@ -428,7 +428,7 @@ def test_the_token_comes_as_a_file_with_nothing_else_in_it(desk, site):
 
 
 @pytest.mark.parametrize(
-    ("origin", "why"),
+    ("origin", "reason"),
     [
         ("https://www.youtube.com", "public platform"),
         ("http://127.0.0.1:9", "another service"),

@@ -134,10 +134,10 @@ def test_the_feed_says_what_the_page_says(shop):
 
 def test_a_look_is_taken_once_for_many_viewers(shop, django_assert_max_num_queries):
     source = BoardSource()
-    source.stamps([""])
+    source.versions([""])
     with django_assert_max_num_queries(0):
         for _ in range(20):
-            source.stamps([""])
+            source.versions([""])
             source.load([""])
 
 

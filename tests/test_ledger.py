@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from core.models import ChargeRecord, Customer, InsufficientBalanceError, LedgerEntry
-from core.models.billing import AppendOnlyError
+from core.models.append_only import AppendOnlyError
 from core.ops.auditing import differences
 
 pytestmark = pytest.mark.django_db

@@ -166,7 +166,7 @@ def test_a_source_that_fails_does_not_stop_the_others(feed, alice, orders, monke
 
 
 def test_whoever_a_source_cannot_answer_for_is_refused(feed, alice, orders, monkeypatch, caplog):
-    monkeypatch.setattr(WholeOrder, "admit", lambda *args: 1 / 0)
+    monkeypatch.setattr(WholeOrder, "authorize", lambda *args: 1 / 0)
     viewer = watch(feed, alice, f"order:{orders[0].pk}", f"row:{orders[0].pk}")
     feed.step()
     assert {message["kind"] for message in news(viewer)} == {"refused", "snapshot"}
@@ -214,7 +214,7 @@ def test_a_reader_that_takes_nothing_is_let_go(feed, monkeypatch):
 def test_a_write_rings_in_the_processes_of_the_viewers(
     db, redis, settings, monkeypatch, django_capture_on_commit_callbacks
 ):
-    monkeypatch.setattr(notifier, "_ringer", Notifier())
+    monkeypatch.setattr(notifier, "_notifier", Notifier())
     settings.REDIS_URL = redis.url
     bell = ChangeListener()
     bell.open()
@@ -232,7 +232,7 @@ def test_a_write_rings_in_the_processes_of_the_viewers(
 def test_a_write_waits_for_nobody_while_redis_is_down(
     db, settings, monkeypatch, django_capture_on_commit_callbacks
 ):
-    monkeypatch.setattr(notifier, "_ringer", Notifier())
+    monkeypatch.setattr(notifier, "_notifier", Notifier())
     settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
     began = time.monotonic()
     for _ in range(100):

@@ -139,7 +139,7 @@ def test_an_order_without_a_pace_is_as_fast_as_its_site(desk, form):
 
 
 @pytest.mark.parametrize(
-    ("change", "field", "why"),
+    ("change", "field", "reason"),
     [
         ({"count": 9_999}, "count", "10,000"),
         ({"count": 0}, "count", "At least one play"),

@@ -14,13 +14,13 @@ from tests.base import an_order, client_of
 DELIVERY = Path(booster.__file__).parent
 # Whatever is handed to these, returned by these, or kept under these names, staff read.
 CALLED = {
-    *("SiteError", "TemporaryError", "PermanentError", "AddressRefused", "OwnershipError"),
+    *("SiteError", "TemporaryError", "PermanentError", "AddressRefusedError", "OwnershipError"),
     *("halt", "give_up", "_break_off", "_failed", "_give_up", "_open"),
 }
 RETURNING = {"overdue", "_plainly", "_look_at_file", "_doubt", "_drift"}
 # Something stands before what these return.
 ENDING = {"no_connection", "_look_at_record"}
-NAMES = {"why", "several", "shown", "message", "attention", "DEADLINE", "OWN_ERROR"}
+NAMES = {"reason", "several", "shown", "message", "attention", "DEADLINE", "OWN_ERROR"}
 
 
 def written(tree: ast.AST) -> list[ast.expr]:

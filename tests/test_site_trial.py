@@ -95,7 +95,7 @@ def test_a_site_that_lost_its_token_is_sent_nothing(desk, verified, demo_site):
 
 
 @pytest.mark.parametrize(
-    ("url", "why"),
+    ("url", "reason"),
     [
         ("https://videos.example.org/videos/1", "not on"),
         ("", "address"),

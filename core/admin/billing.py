@@ -18,6 +18,7 @@ from core.admin.once import OnceAdmin
 from core.admin.search import Beginning, Exact, IndexedSearch
 from core.exporting import resources
 from core.models import ChargeRecord, ImportJob, LedgerEntry, PricePolicy
+from core.models.ledger import adjustment_reference
 from core.ordering import adjust, balance_error
 from core.pages import display
 from core.pages.idempotent_forms import OnceForm
@@ -107,7 +108,7 @@ class AdjustmentForm(OnceForm):
         self.fields["amount"].help_text = _("With a minus sign to take money from the balance.")
 
     def find_placed(self, key: uuid.UUID) -> LedgerEntry | None:
-        return LedgerEntry.objects.filter(reference=f"adjustment:{key}").first()
+        return LedgerEntry.objects.filter(reference=adjustment_reference(key)).first()
 
     def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
         customer, amount = cleaned.get("customer"), cleaned.get("amount")

@@ -35,7 +35,7 @@ def described(model: type[models.Model], change: FieldChange) -> dict[str, Any]:
     return {
         "when": change.create_date,
         "who": change.creator,
-        "by": change.source,
+        "actor": change.source,
         "field": capfirst(str(getattr(field, "verbose_name", change.field))),
         "before": said(field, change.before),
         "after": said(field, change.after),

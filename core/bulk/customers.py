@@ -8,10 +8,7 @@ from typing import Any, ClassVar
 from django.utils.translation import gettext as _
 
 from core.bulk.action import BulkAction, Outcome
-from core.db.tables import Constant
-from core.importing.accounts import Account
-from core.importing.charges import charge
-from core.models import Customer, FieldChange
+from core.models import ChargeRecord, Customer, FieldChange
 from core.models.history import Difference
 from core.permissions import Right
 
@@ -43,7 +40,7 @@ class TopUpCustomers(CustomerAction):
         outcome = Outcome()
         each = self.job.each
         assert each is not None
-        accounts = []
+        records = []
         for customer in self.locked(ids):
             if not customer.active:
                 reason = _("This customer is switched off.")
@@ -53,13 +50,19 @@ class TopUpCustomers(CustomerAction):
                 outcome.refused.append((customer.pk, customer.username, reason))
             else:
                 outcome.changed.append((customer.pk, customer.username))
-                accounts.append(Account(customer.pk, customer.active, customer.balance))
-        if accounts:
-            amounts = [str(each)] * len(accounts)
-            keys = [self.key_of(account.pk) for account in accounts]
-            charge(accounts, amounts, Constant(self.job.note), keys, self.job.creator_id)
-        outcome.amount = each * len(accounts)
+                records.append(self.record(customer.pk, each))
+        ChargeRecord.objects.record_many(records)
+        outcome.amount = each * len(records)
         return outcome
+
+    def record(self, customer_id: int, amount: Decimal) -> ChargeRecord:
+        return ChargeRecord(
+            customer_id=customer_id,
+            amount=amount,
+            memo=self.job.note,
+            creator_id=self.job.creator_id,
+            request_key=self.key_of(customer_id),
+        )
 
     def key_of(self, customer_id: int) -> uuid.UUID:
         return uuid.uuid5(TOP_UPS, f"{self.job.pk}:{customer_id}")

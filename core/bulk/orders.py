@@ -1,5 +1,5 @@
 """Bulk actions on orders. A block is one look with locks, a decision for each order by the rules of
-its own button (core/models/steps.py), and a handful of statements.
+its own button (core/models/transitions.py), and a handful of statements.
 
 Orders are locked before customers, both by rising id: deliveries hold one order and then its
 customer, other blocks and imports do as here, so nobody waits in a circle.
@@ -14,11 +14,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from booster import tasks
-from core.bulk import steps as many
 from core.bulk.action import BulkAction, Outcome
-from core.models import WORKABLE, Order, OrderError, Status, probe_now, steps
+from core.models import WORKABLE, Order, OrderError, Status, probe_now, transitions
 from core.models.flow import CANCELABLE, RETRYABLE
-from core.models.steps import Step
+from core.models.transitions import Transition
 from core.permissions import Right
 
 # What the decisions ask of an order.
@@ -35,24 +34,24 @@ class OrderAction(BulkAction):
 
     def do(self, ids: Sequence[int]) -> Outcome:
         outcome = Outcome()
-        chosen: list[tuple[Order, Step]] = []
+        chosen: list[tuple[Order, Transition]] = []
         now = timezone.now()
         for order in locked(ids):
             try:
-                step = self.step(order, now)
+                transition = self.transition(order, now)
             except OrderError as error:
                 outcome.refused.append((order.pk, order.oid, str(error)))
             else:
-                chosen.append((order, step))
+                chosen.append((order, transition))
                 outcome.changed.append((order.pk, order.oid))
-                outcome.amount += step.refund
+                outcome.amount += transition.refund
         assert self.job.creator is not None
-        many.take(chosen, self.job.creator)
-        self.follow([order for order, step in chosen if step.path[-1] in WORKABLE])
+        transitions.apply(chosen, self.job.creator)
+        self.follow([order for order, one in chosen if one.path[-1] in WORKABLE])
         return outcome
 
     @abstractmethod
-    def step(self, order: Order, now: datetime) -> Step:
+    def transition(self, order: Order, now: datetime) -> Transition:
         """Raises OrderError where it cannot be done."""
 
     def follow(self, orders: Sequence[Order]) -> None:
@@ -67,14 +66,14 @@ class CancelOrders(OrderAction):
     def takes(cls, group: Any) -> bool:
         return group in CANCELABLE
 
-    def step(self, order: Order, now: datetime) -> Step:
+    def transition(self, order: Order, now: datetime) -> Transition:
         # Why an order that awaited approval was not delivered is read by its customer; this note
         # was written for the desk.
         awaits = order.status == Status.AWAITING
-        step = steps.cancel(order, "" if awaits else self.job.note, now)
-        if step is None:
+        transition = transitions.cancel(order, "" if awaits else self.job.note, now)
+        if transition is None:
             raise OrderError(_("It was asked to stop before."))
-        return step
+        return transition
 
     def told(self) -> str:
         return _("Canceled by bulk action %(number)s.") % {"number": self.job.pk}
@@ -87,8 +86,8 @@ class RetryOrders(OrderAction):
     def takes(cls, group: Any) -> bool:
         return group in RETRYABLE
 
-    def step(self, order: Order, now: datetime) -> Step:
-        return steps.retry(order)
+    def transition(self, order: Order, now: datetime) -> Transition:
+        return transitions.retry(order)
 
     def follow(self, orders: Sequence[Order]) -> None:
         probe_now({order.site_id for order in orders})
@@ -105,9 +104,9 @@ class ApproveOrders(OrderAction):
     def takes(cls, group: Any) -> bool:
         return bool(group == Status.AWAITING)
 
-    def step(self, order: Order, now: datetime) -> Step:
+    def transition(self, order: Order, now: datetime) -> Transition:
         assert self.job.creator is not None
-        return steps.approve(order, self.job.creator)
+        return transitions.approve(order, self.job.creator)
 
     def told(self) -> str:
         return _("Approved by bulk action %(number)s.") % {"number": self.job.pk}

@@ -83,34 +83,6 @@ class Plain(Func):
         return self.as_sql(compiler, connection, **context)
 
 
-class Refunded(Func):
-    """Price, count and delivered to what went back, as money.refund_due() says it: rounded half up
-    to the cent once. SQLite counts in cents: its decimals are floats."""
-
-    output_field = TextField()
-    arity = 3
-    # {0} price, {1} count, {2} delivered
-    postgresql = (
-        "CASE WHEN {2} IS NULL THEN '0' WHEN {2} = {1} THEN '0.00' "
-        "ELSE round({0} * ({1} - {2}) / {1}, 2)::text END"
-    )
-    cents = "((2 * CAST(round({0} * 100) AS INTEGER) * ({1} - {2}) + {1}) / (2 * {1}))"
-    sqlite = (
-        "CASE WHEN {2} IS NULL THEN '0' "
-        f"ELSE printf('%%d.%%02d', {cents} / 100, {cents} %% 100) END"
-    )
-
-    def as_sql(self, compiler: Any, connection: Any, *args: Any, **context: Any) -> Any:
-        return self._filled(self.postgresql, compiler)
-
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        return self._filled(self.sqlite, compiler)
-
-    def _filled(self, template: str, compiler: Any) -> tuple[str, list[Any]]:
-        columns = [compiler.compile(one)[0] for one in self.get_source_expressions()]
-        return template.format(*columns), []
-
-
 def plain(path: str) -> Plain:
     return Plain(F(path))
 
@@ -121,10 +93,6 @@ def escaped(path: str) -> Escaped:
 
 def local_time(path: str) -> LocalTime:
     return LocalTime(F(path))
-
-
-def refunded(price: str, count: str, delivered: str) -> Refunded:
-    return Refunded(F(price), F(count), F(delivered))
 
 
 def labelled(choices: Mapping[Any, Any]) -> Callable[[str], Case]:

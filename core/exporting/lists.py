@@ -16,7 +16,7 @@ from django.db import connections
 from django.db.models import BooleanField, DateTimeField, IntegerField, Q, QuerySet
 from django.db.models import DecimalField as Decimals
 
-from core.db.text import escaped, labelled, local_time, plain, prepare, refunded, text_of
+from core.db.text import escaped, labelled, local_time, plain, prepare, text_of
 from core.exporting import workbooks
 from core.models import Order
 
@@ -43,9 +43,6 @@ def columns_of(resource: Any, names: Sequence[str]) -> list[Column]:
 
 def column_of(model: Any, field: Any) -> Column:
     path, title = field.attribute, field.column_name
-    if path == "refunded":
-        paths = ("price", "count", "delivered")
-        return Column(title, paths, refunded, workbooks.NUMBER)
     if path.startswith("get_") and path.endswith("_display"):
         path = path.removeprefix("get_").removesuffix("_display")
         return Column(title, (path,), labelled(dict(model._meta.get_field(path).flatchoices)))

@@ -45,7 +45,6 @@ class OrderExport(DeskResource):
     customer = named("customer__username", "customer")
     site = named("site__name", "site")
     creator = named("creator__username", "creator")
-    refunded = named("refunded")
 
     class Meta:
         model = Order

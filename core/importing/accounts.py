@@ -1,6 +1,6 @@
 """Customers whose balances a block moves: looked up by name in one query, locked, written back."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -42,7 +42,3 @@ def drop_unknown(batch: Batch, accounts: Mapping[str, Account]) -> None:
             reason = _("This customer is switched off.")
         faults[index] = [RowError(batch.lines[index], "username", name, reason)]
     batch.drop(faults)
-
-
-def write_balances(accounts: Iterable[Account]) -> None:
-    tables.update(Customer, ("balance",), [(str(one.balance), one.pk) for one in accounts])

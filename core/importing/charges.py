@@ -1,18 +1,17 @@
 """Top-ups: `username,amount,memo`. A row is one payment, so two alike are two; the same row of the
 very same file is never charged twice, because its `request_key` is made of file and line."""
 
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
-from itertools import compress
+from itertools import compress, repeat
 from typing import ClassVar
 
 from core.db import tables
 from core.importing import cells
-from core.importing.accounts import Account, accounts_of, drop_unknown, write_balances
+from core.importing.accounts import accounts_of, drop_unknown
 from core.importing.batch import Batch, Plan
 from core.importing.row_importer import RowImporter
-from core.models import ChargeRecord, LedgerEntry
+from core.models import ChargeRecord
 
 
 class ChargeRows(RowImporter):
@@ -43,48 +42,21 @@ class ChargeRows(RowImporter):
         if not plan.created:
             return
         new = plan.new
-        charge(
-            new["account"],
-            new["amount"],
-            new.get("memo") or tables.Constant(""),
-            new["request_key"],
-            self.job.creator_id,
+        ChargeRecord.objects.record_many(
+            [
+                ChargeRecord(
+                    customer_id=account.pk,
+                    amount=Decimal(amount),
+                    memo=memo,
+                    creator_id=self.job.creator_id,
+                    request_key=key,
+                )
+                for account, amount, memo, key in zip(
+                    new["account"],
+                    new["amount"],
+                    new.get("memo") or repeat(""),
+                    new["request_key"],
+                    strict=False,
+                )
+            ]
         )
-
-
-def charge(
-    accounts: Sequence[Account],
-    amounts: Sequence[str],
-    memos: Sequence[str] | tables.Constant,
-    request_keys: Sequence[uuid.UUID],
-    creator_id: int | None,
-) -> None:
-    """A top-up a row, its entry in the ledger and the new balances, in the caller's transaction,
-    which holds the accounts."""
-    customers = [account.pk for account in accounts]
-    creator = tables.Constant(creator_id)
-    ids = tables.new_ids(ChargeRecord, len(accounts))
-    balances = []
-    for account, amount in zip(accounts, amounts, strict=True):
-        account.balance += Decimal(amount)
-        balances.append(str(account.balance))
-    tables.insert(
-        ChargeRecord,
-        id=ids,
-        customer=customers,
-        amount=amounts,
-        memo=memos,
-        creator=creator,
-        request_key=request_keys,
-    )
-    tables.insert(
-        LedgerEntry,
-        kind=tables.Constant(LedgerEntry.Kind.CHARGE.value),
-        customer=customers,
-        amount=amounts,
-        balance_after=balances,
-        reference=[f"charge:{pk}" for pk in ids],
-        note=memos,
-        creator=creator,
-    )
-    write_balances({account.pk: account for account in accounts}.values())

@@ -1,8 +1,8 @@
 """Customers with opening balances: `username,mobile,balance,active,memo`.
 
 An opening balance is a ledger entry of the kind adjustment, since nothing was paid today: the
-office's takings count top-ups. Its reference is `opening:<customer id>`, so that nobody ever gets
-two, whatever is uploaded how often. A customer who is there already gets no money by a file.
+office's takings count top-ups. Its reference names the customer, so that nobody ever gets two,
+whatever is uploaded how often. A customer who is there already gets no money by a file.
 """
 
 from collections.abc import Mapping
@@ -21,6 +21,7 @@ from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
 from core.models import Customer, FieldChange, LedgerEntry
 from core.models.history import Difference
+from core.models.ledger import opening_reference
 from core.money import quantize
 
 PLAIN = ("mobile", "active", "memo")
@@ -66,7 +67,7 @@ class CustomerRows(RowImporter):
         if plan.created:
             self._insert(plan.new)
         if plan.changed:
-            tables.update(Customer, PLAIN, plan.changed)
+            Customer.objects.update_columns(PLAIN, plan.changed)
             FieldChange.objects.keep(
                 Customer,
                 plan.differences,
@@ -152,39 +153,22 @@ class CustomerRows(RowImporter):
         return RowError(batch.lines[index], "username", batch.values["username"][index], reason)
 
     def _insert(self, new: Mapping[str, Any]) -> None:
-        names, balances = new["username"], new.get("balance")
-        creator = self.job.creator_id
-        ids = tables.new_ids(Customer, len(names))
-        active = new.get("active")
-        tables.insert(
-            Customer,
-            id=ids,
-            username=names,
-            mobile=new.get("mobile") or tables.Constant(""),
-            balance=balances or tables.Constant(Decimal(0)),
-            active=[word is not False for word in active] if active else tables.Constant(True),
-            memo=new.get("memo") or tables.Constant(""),
-            creator=tables.Constant(creator),
-        )
-        if not balances:
-            return
-        if not all(paid := list(map(Decimal, balances))):
-            ids, balances = list(compress(ids, paid)), list(compress(balances, paid))
-        if balances:
-            tables.insert(
-                LedgerEntry,
-                kind=tables.Constant(LedgerEntry.Kind.ADJUSTMENT.value),
-                customer=ids,
-                amount=balances,
-                balance_after=balances,
-                reference=list(map(reference_of, ids)),
-                creator=tables.Constant(creator),
-                note=tables.Constant(f"opening balance, import {self.job.pk}"),
+        names, active, creator_id = new["username"], new.get("active"), self.job.creator_id
+        customers: dict[str, Any] = {
+            "id": tables.new_ids(Customer, len(names)),
+            "username": names,
+            "mobile": new.get("mobile") or tables.Constant(""),
+            "active": [word is not False for word in active] if active else tables.Constant(True),
+            "memo": new.get("memo") or tables.Constant(""),
+            "creator": tables.Constant(creator_id),
+        }
+        if balances := new.get("balance"):
+            note = f"opening balance, import {self.job.pk}"
+            LedgerEntry.objects.open_accounts(
+                creator_id=creator_id, note=note, balance=balances, **customers
             )
-
-
-def reference_of(customer_id: int) -> str:
-    return f"opening:{customer_id}"
+        else:
+            Customer.objects.insert_columns(**customers)
 
 
 def known_customers(names: Any) -> dict[str, Known]:
@@ -195,6 +179,6 @@ def known_customers(names: Any) -> dict[str, Known]:
 
 
 def opening_balances(known: Mapping[str, Known]) -> dict[int, Decimal]:
-    references = [reference_of(customer.pk) for customer in known.values()]
+    references = [opening_reference(customer.pk) for customer in known.values()]
     entries = LedgerEntry.objects.filter(tables.InArray(F("reference"), references)).order_by()
     return dict(entries.values_list("customer_id", "amount"))

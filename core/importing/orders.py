@@ -24,7 +24,7 @@ from booster.ownership import verification
 from core import money
 from core.db import tables
 from core.importing import cells
-from core.importing.accounts import Account, accounts_of, drop_unknown, write_balances
+from core.importing.accounts import Account, accounts_of, drop_unknown
 from core.importing.batch import Batch, Plan, RowError
 from core.importing.columns import Layout
 from core.importing.row_importer import RowImporter
@@ -35,10 +35,12 @@ from core.models import (
     LedgerEntry,
     Order,
     OrderEvent,
+    Posting,
     PricePolicy,
     Site,
     Status,
 )
+from core.models.ledger import order_reference
 from core.ordering import FRESH, balance_error
 from core.reasons import said
 
@@ -157,15 +159,18 @@ class OrderRows(RowImporter):
             request_key=[order.request_key for order in orders],
             creator=creator,
         )
-        tables.insert(
-            LedgerEntry,
-            kind=tables.Constant(LedgerEntry.Kind.ORDER.value),
-            customer=customers,
-            amount=[str(-order.price) for order in orders],
-            balance_after=balances_after(orders),
-            order=ids,
-            reference=[f"order:{number}" for number in numbers],
-            creator=creator,
+        LedgerEntry.objects.post_many(
+            [
+                Posting(
+                    kind=LedgerEntry.Kind.ORDER,
+                    customer_id=order.account.pk,
+                    amount=-order.price,
+                    reference=order_reference(number),
+                    order=Order(pk=pk),
+                    creator_id=self.job.creator_id,
+                )
+                for pk, number, order in zip(ids, numbers, orders, strict=True)
+            ]
         )
         tables.insert(
             OrderEvent,
@@ -173,7 +178,6 @@ class OrderRows(RowImporter):
             to_status=statuses,
             creator=creator,
         )
-        write_balances({order.account.pk: order.account for order in orders}.values())
         tasks.wake_some_on_commit(
             [pk for pk, status in zip(ids, statuses, strict=True) if status == Status.PENDING]
         )
@@ -262,16 +266,3 @@ def order_numbers(orders: list[NewOrder]) -> list[str]:
         f"{order.account.pk}-{now + timedelta(microseconds=index):%Y%m%d%H%M%S%f}"
         for index, order in enumerate(orders)
     ]
-
-
-def balances_after(orders: list[NewOrder]) -> list[str]:
-    """Each customer's balance after each of his orders; the accounts hold what is left at last."""
-    running: dict[int, Decimal] = {}
-    for order in orders:
-        pk = order.account.pk
-        running[pk] = running.get(pk, order.account.balance) + order.price
-    after = []
-    for order in orders:
-        running[order.account.pk] -= order.price
-        after.append(str(running[order.account.pk]))
-    return after

@@ -2,7 +2,7 @@
 
 from core.models.accounts import Administrator, Customer, User
 from core.models.approvals import ApprovalLimit
-from core.models.billing import ChargeRecord, InsufficientBalanceError, LedgerEntry, PricePolicy
+from core.models.billing import ChargeRecord, PricePolicy
 from core.models.breakers import Breaker, breaker_of, open_breaker_of, probe_now
 from core.models.bulk import BulkBlock, BulkJob, BulkRefusal
 from core.models.events import CounterReading, OrderEvent
@@ -21,6 +21,7 @@ from core.models.heartbeats import Heartbeat
 from core.models.history import FieldChange
 from core.models.imports import ImportJob
 from core.models.leases import Lease, LeaseLostError
+from core.models.ledger import InsufficientBalanceError, LedgerEntry, Posting
 from core.models.messages import (
     Conversation,
     Message,
@@ -63,6 +64,7 @@ __all__ = [
     "OrderError",
     "OrderEvent",
     "PlaySample",
+    "Posting",
     "PricePolicy",
     "QuarterHourTotal",
     "ReadMarker",

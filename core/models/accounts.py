@@ -4,6 +4,8 @@ Accounts are deactivated, never deleted: the ledger and the orders name them for
 """
 
 import re
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import ValidationError
@@ -11,6 +13,8 @@ from django.core.validators import MinLengthValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+
+from core.db import tables
 
 # "{{" is a template to the admin's Vue, "<" and ">" are markup to whoever forgets to escape.
 FORBIDDEN = re.compile(
@@ -67,11 +71,27 @@ class Administrator(User):
         verbose_name_plural = _("administrators")
 
 
+class CustomerQuerySet(models.QuerySet["Customer"]):
+    """With writes of whole columns, for uploads: 1,000,000 customers by `bulk_create` take 5 to 15
+    times as long, since it makes an object of each row (`make bench ARGS="importing --rounds 2"`).
+    Values go past the fields' validation: callers have validated them.
+    """
+
+    def insert_columns(self, **columns: "Sequence[Any] | tables.Constant") -> None:
+        """Insert rows: by field names, columns of one length, amounts as text. Inside a
+        transaction. For a `balance` see LedgerEntry.objects.open_accounts()."""
+        tables.insert(self.model, **columns)
+
+    def update_columns(self, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Set these fields, by a row of values for each customer, whose id stands last."""
+        tables.update(self.model, names, rows)
+
+
 class Customer(models.Model):
     """Somebody who buys plays from a prepaid balance.
 
     `balance` equals the sum of the customer's ledger entries and is changed by
-    `LedgerEntry.objects.post()` alone.
+    core/models/ledger.py alone.
     """
 
     username = models.CharField(
@@ -111,6 +131,8 @@ class Customer(models.Model):
     # The newest one-time link to set a password; older ones are void.
     invited = models.DateTimeField(_("login link made"), null=True, editable=False)
     memo = models.TextField(_("memo"), blank=True, max_length=2000)
+
+    objects = CustomerQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("customer")

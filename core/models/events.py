@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.db import statements
 from core.models.accounts import User
-from core.models.billing import AppendOnlyModel
+from core.models.append_only import AppendOnlyModel
 from core.models.flow import Status
 
 if TYPE_CHECKING:

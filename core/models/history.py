@@ -11,7 +11,7 @@ from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from core.models.accounts import User
-from core.models.billing import AppendOnlyModel, AppendOnlyQuerySet
+from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
 
 # Never kept, whatever changes it.
 SECRET = ("password",)

@@ -26,7 +26,7 @@ from django.utils.translation import gettext_lazy as _
 from core import permissions
 from core.db.notifier import notify
 from core.models.accounts import User
-from core.models.billing import AppendOnlyModel, AppendOnlyQuerySet
+from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
 from core.models.orders import Order
 from core.permissions import Right
 

@@ -13,11 +13,13 @@ from django.utils.translation import gettext_lazy as _
 
 from core import money
 from core.db import statements
+from core.db.notifier import notify
 from core.models.accounts import Customer, User
 from core.models.approvals import ApprovalLimit
-from core.models.billing import LedgerEntry
+from core.models.events import OrderEvent
 from core.models.failpoints import failpoint
 from core.models.flow import OPEN, WORKABLE, Status, VideoBusyError
+from core.models.ledger import LedgerEntry, order_reference
 from core.models.sites import Site
 
 if TYPE_CHECKING:
@@ -120,9 +122,17 @@ class OrderQuerySet(models.QuerySet["Order"]):
                 with transaction.atomic(using=self.db):
                     statements.add(order)
                     failpoint("before-debit")
-                    order._pay(LedgerEntry.Kind.ORDER, -price, creator)
+                    LedgerEntry.objects.post(
+                        kind=LedgerEntry.Kind.ORDER,
+                        customer_id=customer.pk,
+                        amount=-price,
+                        reference=order_reference(order.oid),
+                        order=order,
+                        creator_id=creator.pk if creator else None,
+                    )
                     failpoint("after-debit")
-                    order._log((None, Status(order.status)), creator, "")
+                    OrderEvent.objects.create(order=order, to_status=order.status, creator=creator)
+                    notify()
                     if beside:
                         beside(order)
                     failpoint("before-commit")

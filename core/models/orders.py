@@ -1,28 +1,22 @@
-"""The order and THE state machine. Every change of status goes through `Order._take()`: one UPDATE
-filtered on the expected status that must change exactly one row, the event beside it and the ledger
-entry it pays for, in one transaction. The table of steps: core/models/flow.py; what each changes:
-core/models/steps.py.
+"""The order: what was bought, how far its delivery is, and what may be done with it.
+
+The table of steps is core/models/flow.py; what each of them changes is decided and written in
+core/models/transitions.py.
 """
 
 import uuid
-from decimal import Decimal
-from itertools import pairwise
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models, transaction
+from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from core import money
-from core.db import statements
-from core.db.notifier import notify
-from core.models import steps
+from core.models import transitions
 from core.models.accounts import Customer, User
-from core.models.billing import LedgerEntry
-from core.models.events import REASON_LENGTH, OrderEvent
-from core.models.failpoints import failpoint
+from core.models.events import REASON_LENGTH
 from core.models.flow import (
     CANCELABLE,
     FINAL,
@@ -35,7 +29,7 @@ from core.models.flow import (
 )
 from core.models.order_queries import OrderQuerySet
 from core.models.sites import Site
-from core.models.steps import Step
+from core.models.transitions import Transition
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -109,7 +103,11 @@ class Order(models.Model):
     old_view_count = models.PositiveBigIntegerField(_("views before"), null=True, editable=False)
     view_count = models.PositiveBigIntegerField(_("views now"), null=True, editable=False)
     verify_until = models.DateTimeField(_("counter may lag until"), null=True, editable=False)
+    # Both are decided once, when the order ends; None while it is open.
     delivered = models.PositiveIntegerField(_("delivered"), null=True, editable=False)
+    refunded = models.DecimalField(
+        _("refunded"), max_digits=12, decimal_places=2, null=True, editable=False
+    )
 
     # The plays: 0 <= done + uncertain <= reserved <= count.
     sequence = models.PositiveIntegerField(_("plays numbered"), default=0, editable=False)
@@ -210,21 +208,19 @@ class Order(models.Model):
         those of other people."""
         return max(0, min(self.rise or 0, self.done + self.uncertain))
 
-    @property
-    def refunded(self) -> Decimal:
-        """What a final order gave back."""
-        if self.delivered is None:
-            return Decimal(0)
-        return money.refund_due(self.price, self.count, self.count - self.delivered)
-
     def begin(self, **lease: Any) -> None:
-        """A pending order's first step is its claim: one UPDATE wins it and sets it running."""
+        """A pending order's first step is its claim: one UPDATE wins it and sets it running.
+        Raises TransitionError where somebody else won it."""
         began = self.start_date or timezone.now()
-        self._transition(Status.RUNNING, under=self.fence, start_date=began, **lease)
+        self.move(Status.RUNNING, under=self.fence, start_date=began, **lease)
 
-    def move(self, to: Status, *, under: int, reason: str = "", **changes: Any) -> None:
-        """A step of the delivery that ends nothing, for the holder of the lease."""
-        self._transition(to, under=under, reason=reason, **changes)
+    def move(
+        self, to: Status, *, under: int, reason: "str | _StrPromise" = "", **changes: Any
+    ) -> None:
+        """A step of the delivery that ends nothing, for the holder of the lease `under` this fence.
+        Raises TransitionError where FLOW does not lead there or another holds the order now."""
+        transition = Transition(transitions.checked_path(self, to), changes, reason)
+        self.apply(transition.under(under), None)
 
     def is_own_of(self, user: User) -> bool:
         """Whether this user placed the order, or it was placed for them."""
@@ -232,7 +228,7 @@ class Order(models.Model):
         return user.pk == self.creator_id or (own is not None and own.pk == self.customer_id)
 
     def approve(self, actor: User) -> None:
-        self._take(steps.approve(self, actor), actor)
+        self.apply(transitions.approve(self, actor), actor)
 
     def decline(self, actor: User, reason: str) -> None:
         """The other answer of a second person: all is refunded, and the customer reads why."""
@@ -262,29 +258,19 @@ class Order(models.Model):
 
     def hold_for_site(self, reason: str, *, under: int) -> None:
         """Pause until the site proves its token again; nothing is lost and nothing fails."""
-        self._transition(
-            Status.PAUSED, reason=reason, under=under, held_by_site=True, lease_until=None
-        )
+        self.move(Status.PAUSED, reason=reason, under=under, held_by_site=True, lease_until=None)
 
     def resume(self, actor: User | None = None, reason: "str | _StrPromise" = "") -> None:
-        self._take(steps.resume(self, reason), actor)
+        self.apply(transitions.resume(self, reason), actor)
 
     def retry(self, actor: User) -> None:
         """Go on now instead of at the next due time."""
-        step = steps.retry(self)
-        if len(step.path) > 1:
-            self._take(step, actor)
-            return
-        # Without a step it does not matter how far its delivery came meanwhile.
-        waiting = Order.objects.filter(pk=self.pk, status__in=WORKABLE)
-        if waiting.update(**step.changes) != 1:
-            raise TransitionError(_("The order has ended; place a new one."))
-        self.refresh_from_db()
+        self.apply(transitions.retry(self), actor)
 
     def cancel(self, actor: User | None, reason: str = "") -> None:
         """Stop and refund what was not delivered; a running order is asked to stop, once."""
-        if step := steps.cancel(self, reason, timezone.now()):
-            self._take(step, actor)
+        if transition := transitions.cancel(self, reason, timezone.now()):
+            self.apply(transition, actor)
 
     def settle(
         self,
@@ -300,47 +286,17 @@ class Order(models.Model):
         """End the order with `delivered` plays proved, and refund the rest, in one transaction.
 
         Delivery acts `under` its fence, so that only the lease's holder can end what it runs.
+        Raises TransitionError where the order is elsewhere by now, or held by another.
         """
-        path = steps.along(self, *through, to)
-        step = steps.end(self, path, delivered, now=timezone.now(), reason=reason, **changes)
-        self._take(step, actor, under=under)
+        path = transitions.checked_path(self, *through, to)
+        end = transitions.end(self, path, delivered, now=timezone.now(), reason=reason, **changes)
+        self.apply(end if under is None else end.under(under), actor)
 
-    def _transition(
-        self,
-        to: Status,
-        *,
-        actor: User | None = None,
-        reason: "str | _StrPromise" = "",
-        under: int | None = None,
-        **changes: Any,
-    ) -> None:
-        """A step of the delivery that ends nothing."""
-        self._take(Step(steps.along(self, to), changes, reason), actor, under=under)
+    def apply(self, transition: Transition, actor: User | None) -> None:
+        """A block of one: see transitions.apply()."""
+        transitions.apply([(self, transition)], actor)
 
-    def _take(self, step: Step, actor: User | None, *, under: int | None = None) -> None:
-        """THE change of status, straight or through others in the same moment; `under` the fence of
-        a lease, or whoever holds it. Raises TransitionError where somebody else changed the order
-        first; then nothing has changed."""
-        expected = {"pk": self.pk, "status": step.path[0], **step.expected}
-        changes = {"status": step.path[-1], **step.changes}
-        if under is not None:
-            expected["fence"] = under
-        if step.ends:
-            failpoint("before-settle")
-        # Whoever acts under a lease lets an error undo all: a savepoint would only cost time.
-        with transaction.atomic(savepoint=under is None):
-            if statements.update(Order, expected, changes) != 1:
-                raise TransitionError(_("Somebody else changed this order first; look again."))
-            self._log(step.path, actor, step.reason)
-            if step.refund:
-                failpoint("before-refund")
-                self._pay(LedgerEntry.Kind.REFUND, step.refund, actor)
-                failpoint("after-refund")
-        if step.ends:
-            failpoint("after-settle")
-        self._take_over(changes)
-
-    def _take_over(self, changes: dict[str, Any]) -> None:
+    def show_changes(self, changes: Mapping[str, Any]) -> None:
         """Show here what an UPDATE wrote. What the database computed is read when it is asked for:
         a field that is missing from a row in memory is a deferred one to Django."""
         for name, value in changes.items():
@@ -348,37 +304,3 @@ class Order(models.Model):
                 self.__dict__.pop(name, None)
             else:
                 setattr(self, name, value)
-
-    def _log(
-        self, path: tuple[Status | None, ...], actor: User | None, reason: "str | _StrPromise"
-    ) -> None:
-        """An event for each step of the path; the last one says why."""
-        now = timezone.now()
-        steps: list[dict[str, Any]] = [
-            {
-                "order": self.pk,
-                "create_date": now,
-                "creator": actor.pk if actor else None,
-                "from_status": here,
-                "to_status": there,
-                "reason": "",
-            }
-            for here, there in pairwise(path)
-        ]
-        steps[-1]["reason"] = str(reason)[:REASON_LENGTH]
-        statements.insert(OrderEvent, steps)
-        notify()
-
-    def _pay(self, kind: LedgerEntry.Kind, amount: Decimal, actor: User | None) -> None:
-        LedgerEntry.objects.post(
-            kind=kind,
-            customer_id=self.customer_id,
-            amount=amount,
-            order=self,
-            creator=actor,
-            reference=self.reference(kind),
-        )
-
-    def reference(self, kind: LedgerEntry.Kind) -> str:
-        """Of its ledger entry of this kind, of which there is one at most."""
-        return f"{kind.name.lower()}:{self.oid}"

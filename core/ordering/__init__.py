@@ -37,6 +37,7 @@ from core.models import (
     VideoBusyError,
     breaker_of,
 )
+from core.models.ledger import adjustment_reference
 from core.reasons import said
 
 # A site proved this lately is not asked again while somebody types.
@@ -262,8 +263,8 @@ def adjust(
             kind=LedgerEntry.Kind.ADJUSTMENT,
             customer_id=customer.pk,
             amount=amount,
-            reference=f"adjustment:{request_key or uuid.uuid4()}",
-            creator=actor,
+            reference=adjustment_reference(request_key or uuid.uuid4()),
+            creator_id=actor and actor.pk,
             note=note,
         )
 

@@ -20,7 +20,6 @@ from core.exporting.lists import (
     labelled,
     local_time,
     plain,
-    refunded,
 )
 from core.models import Customer, Order, OrderError, Status, User
 from core.pages import display
@@ -74,7 +73,7 @@ def exported(request: HttpRequest, customer: Customer) -> HttpResponseBase:
         Column(_("plays"), ("count",), plain),
         Column(_("price"), ("price",), plain),
         Column(_("delivered"), ("delivered",), plain),
-        Column(_("refunded"), ("price", "count", "delivered"), refunded),
+        Column(_("refunded"), ("refunded",), plain),
         Column(_("views before"), ("old_view_count",), plain),
         Column(_("views now"), ("view_count",), plain),
         Column(_("started"), ("start_date",), local_time),

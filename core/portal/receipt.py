@@ -60,9 +60,9 @@ def delivered(order: Order) -> str:
 
 def money_of(order: Order) -> list[Line]:
     lines = [Line(_("Price"), display.money(order.price), rule_of(order))]
-    if order.delivered is None:
-        return lines
     refund = order.refunded
+    if order.delivered is None or refund is None:
+        return lines
     how = _("nothing is missing")
     if order.delivered < order.count:
         how = _("%(price)s × %(undelivered)s undelivered ÷ %(count)s") % {

@@ -67,9 +67,7 @@ def sweep() -> None:
 
 def debit() -> None:
     """Read the balance, compare, and write the difference, as a form does that looked before."""
-    from core import money
-    from core.models import Customer, InsufficientBalanceError, LedgerEntry, Order
-    from core.models.billing import LedgerQuerySet
+    from core.models import Customer, Order, ledger
     from core.models.order_queries import OrderQuerySet
 
     seen = {}
@@ -79,31 +77,23 @@ def debit() -> None:
         seen[customer.pk] = Customer.objects.values_list("balance", flat=True).get(pk=customer.pk)
         return place(self, customer=customer, **order)
 
-    def post(self: LedgerQuerySet, **entry: Any) -> LedgerEntry:
-        account = Customer.objects.filter(pk=entry["customer_id"])
-        amount = money.quantize(entry.pop("amount"))
-        balance = seen[entry["customer_id"]]
-        if balance + amount < 0:
-            raise InsufficientBalanceError(-amount - balance)
-        account.update(balance=balance + amount)
-        return LedgerEntry._base_manager.create(
-            amount=amount, balance_after=balance + amount, **entry
-        )
-
     OrderQuerySet.place = look_and_place  # type: ignore[assignment, method-assign]
-    LedgerQuerySet.post = post  # type: ignore[assignment, method-assign]
+    ledger._locked_balances = lambda customers: {pk: seen[pk] for pk in customers}
 
 
 def refund_once() -> None:
     """Give each entry a name of its own, so that no second one is refused."""
-    from core.models.billing import LedgerQuerySet
+    from core.models.ledger import LedgerQuerySet
 
-    post = LedgerQuerySet.post
+    post_many = LedgerQuerySet.post_many
 
-    def post_anew(self: LedgerQuerySet, *, reference: str, **entry: Any) -> Any:
-        return post(self, reference=f"{reference[:40]}:{uuid.uuid4().hex}", **entry)
+    def post_anew(self: LedgerQuerySet, postings: Any) -> Any:
+        anew = [
+            replace(one, reference=f"{one.reference[:40]}:{uuid.uuid4().hex}") for one in postings
+        ]
+        return post_many(self, anew)
 
-    LedgerQuerySet.post = post_anew  # type: ignore[assignment, method-assign]
+    LedgerQuerySet.post_many = post_anew  # type: ignore[method-assign]
 
 
 def request_key() -> None:

@@ -1,7 +1,7 @@
 """The table of faults: one line for each, with what was tried and what came of it.
 
-Printed at the end of a run of pytest, ready for the README. With FAULTS_RESULTS=<file> each test
-adds its figures there as a line of JSON, so that a table of several runs can be printed:
+Printed at the end of a run of pytest, ready for docs/faults.md. With FAULTS_RESULTS=<file> each
+test adds its figures there as a line of JSON, so that a table of several runs can be printed:
 
     python -m tests.faults.table <file>
 """

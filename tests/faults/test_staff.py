@@ -152,10 +152,10 @@ class Desk(RuleBasedStateMachine):
             return
         delivered = self.open[order][2] * share // 100
         row = Order.objects.get(pk=order)
-        row._transition(Status.RUNNING)
+        row.move(Status.RUNNING, under=row.fence)
         stale = Order.objects.get(pk=order)
         whole = delivered == row.count
-        row._transition(Status.VERIFYING)
+        row.move(Status.VERIFYING, under=row.fence)
         row.settle(Status.COMPLETED if whole else Status.PARTIAL, delivered)
         self._ended(order, delivered)
         if again:

@@ -1,0 +1,246 @@
+"""What a step does to an order, and THE writer of an order's status.
+
+Deciding is pure: a function takes an order as it was read and returns its Transition, or raises
+OrderError; one order's button and a block of thousands follow the very same rules. `apply()`
+writes them, for one order and for many.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from django.db import models, transaction
+from django.db.models import Case, Value, When
+from django.db.models.functions import Cast, Now
+from django.utils.translation import gettext as _
+
+from core import money
+from core.db.notifier import notify
+from core.models.events import REASON_LENGTH, OrderEvent
+from core.models.failpoints import failpoint
+from core.models.flow import FINAL, FLOW, WORKABLE, OrderError, Status, TransitionError
+from core.models.ledger import LedgerEntry, Posting, refund_reference
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+    from core.models.accounts import User
+    from core.models.orders import Order
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """`path` begins with the status in which the order must still be, and has an event for each
+    further one, of which the last says `reason`; a path of one changes no status and expects none.
+    `changes` are other fields, `expected` further conditions; `refund` goes back to the
+    customer."""
+
+    path: tuple[Status, ...]
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    reason: "str | _StrPromise" = ""
+    refund: Decimal = Decimal(0)
+    expected: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ends(self) -> bool:
+        return self.path[-1] in FINAL
+
+    @property
+    def conditions(self) -> dict[str, Any]:
+        """What the row must say for the change to be made."""
+        return {"status": self.path[0], **self.expected} if self.path[1:] else dict(self.expected)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What the row says after it."""
+        return {"status": self.path[-1], **self.changes} if self.path[1:] else dict(self.changes)
+
+    def under(self, fence: int) -> "Transition":
+        """For the holder of a lease alone."""
+        return replace(self, expected={**self.expected, "fence": fence})
+
+
+def checked_path(order: "Order", *onward: Status) -> tuple[Status, ...]:
+    """The path from where the order is. Raises TransitionError where FLOW does not lead there."""
+    path = (Status(order.status), *onward)
+    for here, there in pairwise(path):
+        if there not in FLOW[here]:
+            raise TransitionError(
+                _("An order that is %(before)s cannot become %(to)s.")
+                % {"before": here.label, "to": there.label}
+            )
+    return path
+
+
+def end(
+    order: "Order",
+    path: tuple[Status, ...],
+    delivered: int,
+    *,
+    now: datetime,
+    reason: "str | _StrPromise" = "",
+    expected: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> Transition:
+    """With `delivered` plays proved; the rest is refunded. An order is canceled by people, who need
+    no remark about it."""
+    refund = money.refund_due(order.price, order.count, order.count - delivered)
+    changes |= {"delivered": delivered, "refunded": refund, "end_date": now, "lease_until": None}
+    if path[-1] == Status.CANCELED:
+        changes["attention"] = ""
+    return Transition(path, changes, reason, refund, expected or {})
+
+
+def cancel(order: "Order", reason: str, now: datetime) -> Transition | None:
+    """A running order is asked to stop: whoever delivers it knows what is on the wire, and ends it
+    within a round trip. Others end here and now. None where it was asked before."""
+    if order.status == Status.RUNNING:
+        if order.cancel_requested:
+            return None
+        asked = {"cancel_requested": True, "due": Now()}
+        here = (Status.RUNNING, Status.RUNNING)
+        return Transition(
+            here, asked, reason or "cancel requested", expected={"cancel_requested": False}
+        )
+    if order.is_final:
+        raise TransitionError(ended(order))
+    # Nobody has sent a play since it was read.
+    untouched = {"fence": order.fence}
+    path = checked_path(order, Status.CANCELED)
+    return end(order, path, order.done, now=now, reason=reason, expected=untouched)
+
+
+def resume(order: "Order", reason: "str | _StrPromise" = "") -> Transition:
+    changes = {"held_by_site": False, "due": Now(), "attempts": 0}
+    return Transition(checked_path(order, Status.PENDING), changes, reason)
+
+
+def retry(order: "Order") -> Transition:
+    """Go on now instead of at the next due time."""
+    if order.status == Status.PAUSED:
+        return resume(order)
+    if order.is_final:
+        raise TransitionError(ended(order))
+    if order.status == Status.AWAITING:
+        raise TransitionError(_("It waits for approval."))
+    # It does not matter how far its delivery came meanwhile.
+    anywhere = {"status__in": WORKABLE}
+    return Transition((Status(order.status),), {"due": Now(), "attempts": 0}, expected=anywhere)
+
+
+def approve(order: "Order", actor: "User") -> Transition:
+    """Four eyes: whoever made the order lets somebody else decide."""
+    if order.status != Status.AWAITING:
+        raise TransitionError(
+            _("It does not wait for approval: %(status)s.") % {"status": order.get_status_display()}
+        )
+    if order.is_own_of(actor):
+        raise OrderError(_("Somebody else than its creator has to approve an order."))
+    return Transition(checked_path(order, Status.PENDING), {"due": Now()})
+
+
+def ended(order: "Order") -> str:
+    return _("It has ended already: %(status)s.") % {"status": order.get_status_display()}
+
+
+# --- writing
+
+Chosen = Sequence[tuple["Order", Transition]]
+
+
+def apply(chosen: Chosen, actor: "User | None") -> None:
+    """THE change of status, of one order or of a block of them: each conditional on what its
+    transition expects, with an event for each step and the ledger entry that it pays for, all in
+    one transaction. Raises TransitionError where somebody else changed one of the orders first;
+    then nothing has changed.
+
+    Orders are locked before customers, both by rising id where the caller holds a block.
+    """
+    if not chosen:
+        return
+    orders = type(chosen[0][0]).objects
+    if any(transition.ends for _order, transition in chosen):
+        failpoint("before-settle")
+    # Whoever acts under a lease lets an error undo all: a savepoint would only cost time.
+    is_under_lease = all("fence" in transition.expected for _order, transition in chosen)
+    with transaction.atomic(savepoint=not is_under_lease):
+        for conditions, rows in _alike(chosen):
+            changes = _columns(orders.model, rows)
+            if orders.filter(pk__in=list(rows), **conditions).update(**changes) != len(rows):
+                raise TransitionError(_("Somebody else changed this order first; look again."))
+        _record_events(chosen, actor)
+        _pay_refunds(chosen, actor)
+    if any(transition.ends for _order, transition in chosen):
+        failpoint("after-settle")
+    for order, transition in chosen:
+        order.show_changes(transition.values)
+
+
+Values = dict[str, Any]
+
+
+def _alike(
+    chosen: Chosen,
+) -> Iterator[tuple[Values, dict[int, Values]]]:
+    """Conditions, with the values of all orders, by id, that one UPDATE can write under them."""
+    found: dict[Any, dict[int, Values]] = {}
+    for order, transition in chosen:
+        conditions, values = transition.conditions, transition.values
+        rows = found.setdefault((tuple(conditions.items()), tuple(values)), {})
+        rows[order.pk] = values
+    for (conditions, _names), rows in found.items():
+        yield dict(conditions), rows
+
+
+def _columns(model: type[models.Model], rows: Mapping[int, Values]) -> Values:
+    """What update() takes: a value where it is the same for all rows, else a CASE of their ids."""
+    first = next(iter(rows.values()))
+    return {
+        name: value
+        if all(values[name] == value for values in rows.values())
+        else _by_id(model._meta.get_field(name), {pk: values[name] for pk, values in rows.items()})
+        for name, value in first.items()
+    }
+
+
+def _by_id(field: Any, values: Mapping[int, Any]) -> Cast:
+    cases = (When(pk=pk, then=Value(value, output_field=field)) for pk, value in values.items())
+    return Cast(Case(*cases, output_field=field), output_field=field)
+
+
+def _record_events(chosen: Chosen, actor: "User | None") -> None:
+    """An event for each step of each path; the last one of a path says why."""
+    OrderEvent.objects.bulk_create(
+        OrderEvent(
+            order=order,
+            from_status=before,
+            to_status=after,
+            reason=str(transition.reason)[:REASON_LENGTH] if after is transition.path[-1] else "",
+            creator=actor,
+        )
+        for order, transition in chosen
+        for before, after in pairwise(transition.path)
+    )
+    notify()
+
+
+def _pay_refunds(chosen: Chosen, actor: "User | None") -> None:
+    refunds = [
+        Posting(
+            kind=LedgerEntry.Kind.REFUND,
+            customer_id=order.customer_id,
+            amount=transition.refund,
+            reference=refund_reference(order.oid),
+            order=order,
+            creator_id=actor.pk if actor else None,
+        )
+        for order, transition in chosen
+        if transition.refund
+    ]
+    if refunds:
+        failpoint("before-refund")
+        LedgerEntry.objects.post_many(refunds)
+        failpoint("after-refund")
