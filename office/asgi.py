@@ -1,29 +1,30 @@
-"""ASGI entry point: `uvicorn office.asgi:application`. Pages are Django's; what moves on them comes
-over /live/, see core/live."""
+"""ASGI entry point: `uvicorn office.asgi:application`. Pages are Django's; what changes on them
+comes over /live/, see core/live."""
 
 import os
 from typing import Any
 
-from channels.routing import ProtocolTypeRouter
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import WebsocketDenier
+from channels.sessions import CookieMiddleware
 from django.core.asgi import get_asgi_application
+from django.urls import path, re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "office.settings")
 # Only the web keeps a pool of PostgreSQL connections: consumers fork, and a pool may not be.
 os.environ.setdefault("DATABASE_POOL", "on")
-pages = get_asgi_application()
+pages: Any = get_asgi_application()
 
-from core.live import transports  # noqa: E402 - after Django's models
+from core.live.transports.consumers import PollConsumer, SocketConsumer  # noqa: E402 - after models
 
+polls = CookieMiddleware(PollConsumer.as_asgi())
+sockets = CookieMiddleware(SocketConsumer.as_asgi())
 
-async def http(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    one = transports.poll_application if scope["path"] == "/live/poll/" else pages
-    await one(scope, receive, send)
-
-
-async def websocket(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    is_ours = scope["path"] == "/live/socket/"
-    one = transports.socket_application if is_ours else transports.refuse
-    await one(scope, receive, send)
-
-
-application = ProtocolTypeRouter({"http": http, "websocket": websocket})
+application = ProtocolTypeRouter(
+    {
+        "http": URLRouter([path("live/poll/", polls), re_path("", pages)]),
+        "websocket": URLRouter(
+            [path("live/socket/", sockets), re_path("", WebsocketDenier.as_asgi())]
+        ),
+    }
+)

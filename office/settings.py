@@ -118,15 +118,14 @@ def database() -> dict[str, Any]:
 DATABASES = {"default": database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# The queue, and the ring that tells live pages to look; both do without.
+# The queue, and what tells live pages to look; both do without.
 REDIS_URL = env.text("REDIS_URL")
 HUEY = queue.build(REDIS_URL, DATA_DIR, SECRET_KEY)
 
-SESSION_ENGINE = "core.sessions"
 AUTH_USER_MODEL = "core.User"
 AUTHENTICATION_BACKENDS = (
     "axes.backends.AxesStandaloneBackend",
-    "core.sessions.UserBackend",
+    "django.contrib.auth.backends.ModelBackend",
 )
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

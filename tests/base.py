@@ -16,7 +16,7 @@ from django.test import Client
 from core.models import ChargeRecord, Customer, Order, PricePolicy, Site, User
 
 VIDEO = "harbour-at-dawn"
-BACKEND = "core.sessions.UserBackend"
+BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def new_staff(username: str, *groups: str, **rights: bool) -> User:

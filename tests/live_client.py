@@ -29,8 +29,8 @@ class LiveSocket:
         self.messages: list[dict[str, Any]] = []
 
     def watch(self, *subjects: str, language: str = "en", **more: Any) -> None:
-        wish = {"watch": list(subjects), "since": self.seq, "feed": self.feed}
-        self.socket.send(json.dumps(wish | {"language": language} | more))
+        request = {"watch": list(subjects), "since": self.seq, "feed": self.feed}
+        self.socket.send(json.dumps(request | {"language": language} | more))
 
     def until(self, condition: Any, seconds: float = SECONDS) -> dict[str, Any]:
         """Take frames until a message meets the condition; that message."""

@@ -8,7 +8,7 @@ from booster import tasks
 from core import ordering
 from core.models import Customer, LedgerEntry, Order, OrderError, Status
 from core.ordering import Quote
-from core.pages.dashboard.home import SHOWN
+from core.reports.dashboard import SHOWN
 from tests.base import VIDEO, client_of, messages_of, placed
 
 REMARK = "The counter did not move though 10000 plays were received."
@@ -36,8 +36,8 @@ def change_page(order: Order) -> str:
 def listed(desk) -> list[Order]:
     """What the list's filter and the home page show, which is the same."""
     in_list = list(desk.get("/admin/core/order/?attention=1").context["cl"].queryset)
-    home = desk.get("/admin/home/").context["figures"]["attention"]["orders"]
-    assert [line["pk"] for line in home] == [order.pk for order in in_list]
+    home = desk.get("/admin/home/").context["figures"]["attention"].orders
+    assert [line.pk for line in home] == [order.pk for order in in_list]
     return in_list
 
 
@@ -72,11 +72,11 @@ def test_the_home_page_leads_to_those_it_has_no_room_for(desk, erin, site):
     for number in range(SHOWN + 1):
         placed(erin, site, str(number), price="0.10")
     Order.objects.exclude(video_id="0").update(attention=REMARK)
-    assert not desk.get("/admin/home/").context["figures"]["attention"]["more"]
+    assert not desk.get("/admin/home/").context["figures"]["attention"].more
     Order.objects.update(attention=REMARK)
     home = desk.get("/admin/home/")
     attention = home.context["figures"]["attention"]
-    assert len(attention["orders"]) == SHOWN and attention["more"]
+    assert len(attention.orders) == SHOWN and attention.more
     assert link in home.content.decode()
 
 

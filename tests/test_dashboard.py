@@ -1,19 +1,30 @@
 """The home page and the board: figures that are right, quick, and only for who may see them."""
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 from xml.etree import ElementTree
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.utils import translation
+from django.utils import timezone, translation
 
 from core.live import Audience
 from core.live.sources.desk import BoardSource, DashboardSource
-from core.models import Breaker, ChargeRecord, Customer, Order, Site, Status, User
+from core.models import (
+    FLOW,
+    Breaker,
+    ChargeRecord,
+    Customer,
+    Heartbeat,
+    Order,
+    Site,
+    Status,
+    User,
+)
 from core.pages import display
 from core.pages.dashboard import board, charts, home
-from core.reports import rollups
+from core.reports import dashboard, rollups
 from tests.base import client_of, new_staff, placed
 from tests.plans import assert_no_table_is_read_whole, listening
 
@@ -41,19 +52,50 @@ def staff_who_may(*codenames: str) -> User:
 def test_takings_are_charges_less_refunds_and_top_ups_stand_apart(shop):
     place(shop, "1")
     place(shop, "2").settle(Status.CANCELED, 4000)
-    money = home.money()
-    assert money["today"] == money["week"] == money["month"] == Decimal("7.00")
-    assert money["paid_today"] == Decimal("100.00")
+    money = dashboard.money()
+    assert money.today == money.week == money.month
+    assert money.today == dashboard.Takings(Decimal("7.00"), topped_up=Decimal("100.00"))
+    assert len(money.days) == 30 and money.days[-1].taken == Decimal("7.00")
 
 
 def test_the_board_counts_open_orders_now_and_ended_ones_of_today(shop):
     place(shop, "1")
     place(shop, "2").begin()
     place(shop, "3").settle(Status.CANCELED, 0)
-    standing = home.standing()
-    assert standing[Status.PENDING] == (1, 0) == standing[Status.RUNNING]
-    assert standing[Status.CANCELED] == (1, 1)
-    assert sum(now for now, _week in standing.values()) == 3
+    counts = {each.status: (each.count, each.week) for each in dashboard.orders_by_status()}
+    assert list(counts) == list(FLOW)
+    assert counts[Status.PENDING] == (1, 0) == counts[Status.RUNNING]
+    assert counts[Status.CANCELED] == (1, 1)
+    assert sum(count for count, _week in counts.values()) == 3
+
+
+def test_figures_that_did_not_change_are_equal_and_can_be_versions(shop):
+    place(shop, "1")
+    for part in home.PARTS:
+        first, second = part.figures(), part.figures()
+        assert first == second and hash(first) == hash(second), part.name
+    before = dashboard.machinery(), dashboard.orders_by_status()
+    Heartbeat.objects.beat("one:1", queue_is_up=True)
+    place(shop, "2")
+    after = dashboard.machinery(), dashboard.orders_by_status()
+    assert after[0].consumers == 1 and before[0] != after[0] and before[1] != after[1]
+
+
+def test_until_the_first_count_is_done_the_pages_say_so(shop, alice, monkeypatch):
+    """An office with an old past, and a reader who has no time to count it."""
+    for back in range(10, 20):
+        order = place(shop, str(back))
+        order.settle(Status.CANCELED, 0)
+        moment = timezone.now() - timedelta(days=back)
+        Order.objects.filter(pk=order.pk).update(end_date=moment)
+    monkeypatch.setattr(rollups, "READER_SECONDS", -1)
+    desk = client_of(alice)
+    # Ten days have something to count, and each reader counts one of them.
+    for path in ("/admin/home/", "/admin/board/"):
+        assert desk.get(path).content.decode().count("for the first time") == 1
+    assert dashboard.machinery().delivered is None
+    source = BoardSource()
+    assert source.render(source.load([""])[""], Audience.STAFF) == {}
 
 
 PERMISSIONS = [
@@ -97,16 +139,16 @@ def test_the_pages_stay_on_indexes(office, django_user_model):
     place((erin, site), "2").settle(Status.CANCELED, 0)
     with listening() as asked:
         for part in home.PARTS:
-            part.rendered(part.look())
-        board.drawn(board.look())
+            part.render(part.figures())
+        board.board_of(dashboard.orders_by_status())
     assert_no_table_is_read_whole(asked)
 
 
 def test_a_site_that_does_not_answer_is_shown_as_such(shop):
     Breaker.objects.create(site=shop[1]).open("it timed out", 2)
-    (line,) = home.sites()["lines"]
-    assert line["down"] is not None
-    assert "does not answer since" in home.PARTS[-1].rendered(home.sites())
+    (line,) = dashboard.sites().lines
+    assert line.down_since is not None
+    assert "does not answer since" in home.PARTS[-1].render(dashboard.sites())
 
 
 def test_every_node_of_the_board_leads_to_its_list(shop, alice):
@@ -129,10 +171,10 @@ def test_the_feed_says_what_the_page_says(shop):
     parts = DashboardSource()
     for part in home.PARTS:
         rendered = parts.render(parts.load([part.name])[part.name], Audience.STAFF)
-        assert rendered["html"] == part.rendered(part.look())
+        assert rendered["html"] == part.render(part.figures())
 
 
-def test_a_look_is_taken_once_for_many_viewers(shop, django_assert_max_num_queries):
+def test_figures_are_read_once_for_many_viewers(shop, django_assert_max_num_queries):
     source = BoardSource()
     source.versions([""])
     with django_assert_max_num_queries(0):
@@ -142,7 +184,9 @@ def test_a_look_is_taken_once_for_many_viewers(shop, django_assert_max_num_queri
 
 
 def test_charts_bring_no_script_and_no_style_and_say_what_each_bar_is():
-    points = tuple((f"11-{day:02}", float(day), f"day {day}: <{day}>") for day in range(1, 31))
+    points = tuple(
+        charts.Point(f"11-{day:02}", float(day), f"day {day}: <{day}>") for day in range(1, 31)
+    )
     for draw in (charts.bars, charts.line):
         drawn = draw(points, display.number)
         assert not re.search(r"<script|<style|style=|\son\w+=|http://www.w3.org/1999/xlink", drawn)
@@ -159,5 +203,5 @@ def test_charts_bring_no_script_and_no_style_and_say_what_each_bar_is():
 def test_the_home_page_speaks_chinese(shop, alice):
     place(shop, "1")
     with translation.override("zh-hans"):
-        html = home.PARTS[0].rendered(home.money())
+        html = home.PARTS[0].render(dashboard.money())
     assert "营业额" in html and "Takings" not in html

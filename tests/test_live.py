@@ -2,16 +2,19 @@
 may see it."""
 
 import itertools
+import json
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from http.client import HTTPConnection
 from threading import Event
 
 import pytest
 from django.db import connection, transaction
 from websockets.exceptions import InvalidStatus
 
+from core.live.feed import MAX_VIEWERS
 from core.models import ChargeRecord, Customer, Order, OrderEvent, Site, Status, User
 from tests.base import client_of, new_staff, placed
 from tests.benchmarks.live import GROWTH, place_orders, sessions, watched_by
@@ -208,10 +211,27 @@ def test_other_origins_and_strangers_get_nothing(web, alice, order):
                 socket.watch(subject)
             assert socket.close_code() == 4401
         assert poll(web.url, stranger, subject)[0] == 401
-    for nonsense in ("[", '{"watch": 1}', '{"watch": [1]}', '{"watch": ["' + "x" * 200 + '"]}'):
+    too_long = '{"watch": ["' + "x" * 200 + '"]}'
+    for nonsense in ("[", '{"watch": 1}', '{"watch": [1]}', too_long, "[" * 50_000):
         with LiveSocket(web.url, session) as socket:
             socket.socket.send(nonsense)
             assert socket.close_code() == 4400
+
+
+@pytest.mark.parametrize("office", ["sqlite"], indirect=True)
+def test_a_page_that_hangs_up_does_not_count_as_a_viewer_any_more(web, alice, order):
+    session, subject = session_of(alice), f"order:{order.pk}"
+    _, answer = poll(web.url, session, subject)
+    since = {subject: answer["messages"][0]["seq"]}
+    body = json.dumps({"watch": [subject], "since": since, "feed": answer["feed"], "wait": 25})
+    headers = {"Cookie": f"sessionid={session}", "Origin": web.url}
+    for _ in range(MAX_VIEWERS + 1):
+        waiting = HTTPConnection(web.url.removeprefix("http://"))
+        waiting.request("POST", "/live/poll/", body, headers)
+        time.sleep(0.05)
+        waiting.close()
+    time.sleep(1)
+    assert poll(web.url, session, subject)[0] == 200
 
 
 @pytest.mark.parametrize("office", ["sqlite"], indirect=True)

@@ -3,11 +3,10 @@
 import re
 
 import pytest
-from django.db import models
 from django.template.loader import render_to_string
 
 from core.models import FLOW, Order, Site, Status
-from core.pages.flow import timeline
+from core.pages.flow import layout, timeline
 from tests.base import client_of, new_staff, placed
 
 
@@ -83,14 +82,16 @@ def test_customers_read_of_the_desk_and_never_of_staff(order):
         assert "the desk" in html and "you" in html
 
 
-def test_a_status_that_is_added_is_drawn_on_the_page(order, monkeypatch):
-    class More(models.IntegerChoices):
-        DISPUTED = 99, "disputed"
-
-    changed = {**FLOW, Status.PARTIAL: (More.DISPUTED,), More.DISPUTED: (Status.RUNNING,)}
-    monkeypatch.setattr(timeline, "FLOW", changed)
+def test_a_status_without_a_place_in_the_drawing_is_still_told_in_words(order, monkeypatch):
+    for plan in (layout.WIDE_PLAN, layout.NARROW_PLAN):
+        monkeypatch.delitem(plan.middles, Status.PAUSED)
     html = drawn(order, audience="desk")
-    assert titles(html)["99-2"] == "disputed → running"
+    assert 'data-node="9"' not in html and "2-9" not in titles(html)
+    assert titles(html)["1-2"].startswith("pending → running")
+    listed = html.split('<ol class="flow-list"')[1]
+    assert "running → paused" in listed and "paused → pending" in listed
+    onward = html.split("May come next:")[1]
+    assert Status.PAUSED in FLOW[Status.RUNNING] and "paused" in onward
 
 
 def test_the_order_page_shows_its_way(order, alice):

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from core.pages.dashboard import board
 from core.permissions import Right, may
-from core.reports import rollups
+from core.reports import dashboard, rollups
 
 
 def pages(request: HttpRequest) -> list[dict[str, Any]]:
@@ -27,7 +27,7 @@ def board_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     if not may(request.user, Right.SEE_ORDERS):
         raise PermissionDenied
     try:
-        context["board"] = board.drawn(board.look())
+        context["board"] = board.board_of(dashboard.orders_by_status())
     except rollups.NotCountedYetError:
         context["counting"] = True
     return TemplateResponse(request, "dashboard/board.html", context | {"title": _("Board")})

@@ -1,7 +1,7 @@
 """The page of a job of the consumers: its buttons and what is known of it, live.
 
-State and figures move by the change feed (core/feeds/jobs.py); the rest of the panel may be one
-user's own, so the page asks for it where the feed says that it changed.
+State and figures come by the change feed (core/live/sources/jobs.py); the rest of the panel may be
+one user's own, so the page asks for it where the feed says that it changed.
 """
 
 from abc import abstractmethod

@@ -44,9 +44,9 @@ class DeskSite(admin.AdminSite):
         """Each part for who may see what it sums up."""
         user = request.user
         assert isinstance(user, User)
-        figures = {part.name: part.look() for part in home.parts_for(user)}
-        drawn = {part.name: part.rendered(figures[part.name]) for part in home.parts_for(user)}
-        context = {"title": _("Desk"), "figures": figures, "parts": drawn}
+        figures = {part.name: part.figures() for part in home.parts_for(user)}
+        rendered = {part.name: part.render(figures[part.name]) for part in home.parts_for(user)}
+        context = {"title": _("Desk"), "figures": figures, "parts": rendered}
         return TemplateResponse(request, "desk/home.html", self.each_context(request) | context)
 
     def board_view(self, request: HttpRequest) -> HttpResponse:

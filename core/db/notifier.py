@@ -1,8 +1,9 @@
-"""A ring that says "something was written": the next beat comes sooner. It carries nothing.
+"""Tells the web processes that rows were written, so that live pages look sooner. A notification
+carries nothing.
 
-Law 1: nothing depends on it. Whoever writes rows rings without waiting, from a thread of its own
-and at most every PAUSE seconds; a Redis that is down costs the writer nothing and the viewer half a
-second.
+Law 1: nothing depends on it. Whoever writes rows publishes without waiting, from a thread of its
+own and at most every PAUSE_SECONDS; a Redis that is down costs the writer nothing and the viewer
+half a second. Without Redis the file of SQLite itself tells.
 """
 
 import logging
@@ -19,27 +20,28 @@ from redis.exceptions import RedisError
 logger = logging.getLogger(__name__)
 
 CHANNEL = "booster-office:live"
-PAUSE = 0.05
-AFTER_TROUBLE = 2.0
-TIMEOUT = 0.8
+PAUSE_SECONDS = 0.05
+RETRY_SECONDS = 2.0
+TIMEOUT_SECONDS = 0.8
 # How often SQLite is asked whether its file changed; it answers from shared memory.
-LOOK_SECONDS = 0.05
+FILE_SECONDS = 0.05
 
 
 def notify() -> None:
-    """Tell the viewers' processes that rows were written, once they are committed."""
+    """Tell the web processes that rows were written, once they are committed."""
     if settings.REDIS_URL:
         transaction.on_commit(_notifier.publish, robust=True)
 
 
 class Notifier:
-    """Publishes from a thread of its own, which starts with the first ring of a process."""
+    """Publishes from a thread of its own, which starts with the first notification of a process."""
 
     def __init__(self) -> None:
         self._pid = 0
         self._wanted = threading.Event()
 
     def publish(self) -> None:
+        """Returns at once."""
         if self._pid != os.getpid():
             # Consumers fork: a thread is not inherited.
             self._pid = os.getpid()
@@ -55,18 +57,18 @@ class Notifier:
             try:
                 redis.publish(CHANNEL, b"")
             except RedisError as error:
-                logger.info("viewers were not told, they look by themselves: %s", error)
-                time.sleep(AFTER_TROUBLE)
-            time.sleep(PAUSE)
+                logger.info("viewers were not notified, they look by themselves: %s", error)
+                time.sleep(RETRY_SECONDS)
+            time.sleep(PAUSE_SECONDS)
 
 
-class Listener:
-    """Calls `rang` at each ring while it is open."""
+class Subscriber:
+    """Calls `on_notification`, in a thread of its own, while it is open."""
 
-    def __init__(self, rang: Callable[[], None]) -> None:
-        self._rang = rang
+    def __init__(self, on_notification: Callable[[], None]) -> None:
+        self._on_notification = on_notification
         self._open = threading.Event()
-        threading.Thread(target=self._run, name="live-bell", daemon=True).start()
+        threading.Thread(target=self._run, name="live-notifications", daemon=True).start()
 
     def open(self) -> None:
         self._open.set()
@@ -80,66 +82,65 @@ class Listener:
             try:
                 self._listen()
             except RedisError as error:
-                logger.info("rings are not heard, the beat goes on without: %s", error)
-                time.sleep(AFTER_TROUBLE)
+                logger.info("no notifications, live pages look without: %s", error)
+                time.sleep(RETRY_SECONDS)
 
     def _listen(self) -> None:
-        with _redis() as redis, redis.pubsub(ignore_subscribe_messages=True) as rings:
-            rings.subscribe(CHANNEL)
+        with _redis() as redis, redis.pubsub(ignore_subscribe_messages=True) as channel:
+            channel.subscribe(CHANNEL)
             while self._open.is_set():
-                if rings.get_message(timeout=1.0):
-                    self._rang()
+                if channel.get_message(timeout=1.0):
+                    self._on_notification()
 
 
 class ChangeListener:
-    """What the feed's thread waits on: a call from its own process, a ring, or a changed file."""
+    """What the feed's thread waits on: a call of its own process, or rows that were written. One
+    thread waits; open while rows matter to it."""
 
     def __init__(self) -> None:
-        self._called = threading.Event()
-        self._rung = threading.Event()
+        self._awake = threading.Event()
+        self._notified = threading.Event()
         self._version: int | None = None
-        self._listener = Listener(self._ring) if settings.REDIS_URL else None
-
-    def call(self) -> None:
-        """Somebody of this process wants something now."""
-        self._called.set()
+        self._subscriber = Subscriber(self._notify) if settings.REDIS_URL else None
 
     def open(self) -> None:
-        if self._listener:
-            self._listener.open()
+        if self._subscriber:
+            self._subscriber.open()
 
     def close(self) -> None:
-        if self._listener:
-            self._listener.close()
+        if self._subscriber:
+            self._subscriber.close()
 
-    def wait(self, seconds: float | None) -> None:
-        """Until a call, a ring that was not heard yet, or for so many seconds."""
-        if seconds is None or self._listener or connection.vendor != "sqlite":
-            self._called.wait(seconds)
+    def wake(self) -> None:
+        """End the wait. From any thread."""
+        self._awake.set()
+
+    def wait(self, seconds: float | None) -> bool:
+        """Until rows were written, wake() was called or so many seconds have passed; whether rows
+        were written. None: no limit, and SQLite's file is not looked at."""
+        if seconds is None or self._subscriber or connection.vendor != "sqlite":
+            self._awake.wait(seconds)
         else:
             self._watch_file(time.monotonic() + seconds)
-        self._called.clear()
+        self._awake.clear()
+        notified = self._notified.is_set()
+        self._notified.clear()
+        return notified
 
-    def heard(self) -> bool:
-        """Whether it rang since the last time somebody asked."""
-        rang = self._rung.is_set()
-        self._rung.clear()
-        return rang
-
-    def _ring(self) -> None:
-        self._rung.set()
-        self._called.set()
+    def _notify(self) -> None:
+        self._notified.set()
+        self._awake.set()
 
     def _watch_file(self, until: float) -> None:
         while (left := until - time.monotonic()) > 0:
-            if self._called.wait(min(left, LOOK_SECONDS)):
+            if self._awake.wait(min(left, FILE_SECONDS)):
                 return
             if self._file_changed():
-                self._rung.set()
+                self._notified.set()
                 return
 
     def _file_changed(self) -> bool:
-        """SQLite's count of what other connections committed since this one was opened."""
+        """By SQLite's count of what other connections committed since this one was opened."""
         connection.ensure_connection()
         version = connection.connection.execute("PRAGMA data_version").fetchone()[0]
         before, self._version = self._version, version
@@ -148,7 +149,9 @@ class ChangeListener:
 
 def _redis() -> Redis:
     return Redis.from_url(
-        settings.REDIS_URL, socket_connect_timeout=TIMEOUT, socket_timeout=TIMEOUT
+        settings.REDIS_URL,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        socket_timeout=TIMEOUT_SECONDS,
     )
 
 

@@ -1,14 +1,23 @@
 """The change feed: what pages show while it changes, the same for sockets and for polls.
 
-The database is the truth. A web process looks into it once a beat for all of its viewers (a number
-of queries that does not grow with them, and only while somebody watches), renders what changed once
-for each language and audience, and hands the same text to everybody. A beat is due at least once a
-second; it comes sooner when somebody rings (`notify()`, through Redis where there is one) or when
-SQLite's file changed. A worker never waits for a viewer, and nothing depends on a ring.
+The database is the truth. A web process looks into it for all of its viewers at once (a number of
+queries that does not grow with them, and only while somebody watches), renders what changed once
+for each language and audience, and sends the same text to everybody. It looks twice a second;
+sooner when it is notified (`notify()`, through Redis where there is one) or when SQLite's file
+changed. A worker never waits for a viewer, and nothing depends on a notification.
 
 What is sent is how things stand, never a log that is followed by its ids: on PostgreSQL a lower id
-may become visible after a higher one, and who remembers the highest would lose it. So a stamp is a
-count, a revision or the values themselves, and never a highest id alone.
+may become visible after a higher one, and who remembers the highest would lose it. So a version is
+a count, a revision or the values themselves, and never a highest id alone.
+
+    source         what can be watched: the base class of sources/, and the register
+    sources/       orders, jobs, conversations, the home page, the board
+    feed           the thread: what is due, and telling the viewers
+    subscriptions  who watches what, and as whom they may
+    sessions       who is behind a session, now
+    subjects       what is watched, rendered; state: as messages
+    viewers        one socket or poll, and what it has not got yet
+    transports/    how the feed reaches a browser
 
 To show something live
 ----------------------
@@ -16,20 +25,20 @@ To show something live
    imports. A subject is "<prefix>:<key>", or "<prefix>" alone where there is but one of it.
 
    - `prefix`     "order" for subjects such as "order:12"
-   - `admit(asked)`: who may see what, as staff or as customer; for all who ask, in a constant
-     number of queries. Asked when somebody begins to watch and every RECHECK seconds. To inherit:
+   - `authorize(asked)`: who may see what, as staff or as customer; for all who ask, in a constant
+     number of queries. Asked when somebody begins to watch and every AUTHORIZE_SECONDS. To inherit:
      `StaffSource` asks for a permission, core.live.sources.orders.OrderSource for the order.
-   - `stamps(keys)`: for each key a value that differs once there is something new. ONE query for
-     all keys; asked every beat. By default what load() says.
+   - `versions(keys)`: for each key a value that differs once there is something new. ONE query for
+     all keys; asked at every refresh. By default what load() returns.
    - `load(keys)`: what rendering needs, in a constant number of queries; for changed keys only.
    - `render(loaded, audience)`: a flat dict of JSON values, in the active language. No queries. A
      CUSTOMER gets no memo, no remark, no internal note.
-   - `keep(keys)`: nothing else is watched any more; for sources that remember.
+   - `retain(keys)`: nothing else is watched any more; for sources that remember what they loaded.
 
    To add to what an order's own page gets: core.live.sources.orders.also_render().
 
-2. Where rows are written: `notify()`, which rings once the transaction is committed. Without
-   it the change is seen at the next beat.
+2. Where rows are written: `core.db.notifier.notify()`, which tells the web processes once the
+   transaction is committed. Without it the change is seen half a second later.
 
 3. In the page, after {% include "live/feed.html" %}:
 
@@ -39,8 +48,8 @@ To show something live
    them at first and after a snapshot). Live.watch() returns a function that ends it. A third
    argument {refused: () => …} is called where the viewer may not see the subject.
 
-On the wire
------------
+Messages
+--------
 The viewer says what it watches, all of it, each time that changes; `since` and `feed` say what it
 has already:
 
@@ -58,8 +67,8 @@ A change holds the names whose values differ, and follows on the number before i
 all and follows on anything. `feed` names one run of one web process: numbers of another one mean
 nothing here and are answered with a snapshot. So nothing is missing and nothing is doubled, also
 after a reconnect to somebody else. A reader too slow for changes gets the newest snapshot instead,
-and is disconnected when it takes nothing at all. An empty frame comes at least every HEARTBEAT
-seconds.
+and is disconnected when it takes nothing at all. An empty frame comes at least every
+HEARTBEAT_SECONDS.
 
 Sockets close with 4401 (not logged in any more), 4429 (too many of one user), 4400 (not
 understood), 1012 (the server stops); polls are answered 401, 429, 400, 503.

@@ -1,65 +1,38 @@
 """The feed of one web process: one thread that looks into the database for all viewers.
 
-It alone owns subjects and renditions; viewers live in their event loops and are reached by their
-`call`. Orders to it (join, ask, leave) come through a queue. See the package's docstring.
+It alone owns subscriptions and subjects; viewers live in their event loops and are reached by their
+`call`. Commands to it (watch, leave) come through a queue. See the package's docstring.
 """
 
+import functools
 import logging
 import secrets
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from queue import Empty, SimpleQueue
-from typing import Any
 
-from django.conf import settings
-from django.contrib.auth.models import AbstractUser
 from django.db import DatabaseError, InterfaceError, connection
-from django.utils import translation
 
 from core.db.notifier import ChangeListener
-from core.live.sessions import people
-from core.live.source import Asked, Audience, Authorized, Source, registered_sources
-from core.live.subjects import RenderedSubject
-from core.live.viewers import Viewer
+from core.live.sessions import find_users
+from core.live.source import Audience, registered_sources
+from core.live.state import State
+from core.live.subjects import WatchedSubjects
+from core.live.subscriptions import Subscription, authorize
+from core.live.viewers import CloseCode, Viewer
 
 logger = logging.getLogger(__name__)
 
-# A beat is due after so many seconds; after a ring, but never sooner than MIN_BEAT after the last.
-BEAT = 0.5
-MIN_BEAT = 0.2
+# Subjects are refreshed so often; after a notification sooner, but not sooner than the second.
+REFRESH_SECONDS = 0.5
+MIN_REFRESH_SECONDS = 0.2
 # How often it is asked again who may see what.
-RECHECK = 5.0
-# A subject is kept for so long after its last viewer left: polls, and sockets that come back.
-LINGER = 10.0
-AFTER_TROUBLE = 2.0
-# Of one user in one process: sockets and polls together; subjects of each.
-MOST_VIEWERS = 40
-MOST_SUBJECTS = 250
-
-SIGNED_OUT, TOO_MANY, STOPPING = 4401, 4429, 1012
-
-
-class Subject:
-    """Something watched. `stamp` is the source's for what was rendered last."""
-
-    def __init__(self, name: str, source: Source, key: str) -> None:
-        self.name = name
-        self.source = source
-        self.key = key
-        self.version: Any = _NEVER
-        self.renditions: dict[tuple[str, Audience], RenderedSubject] = {}
-
-
-class Watching:
-    """What the feed knows of a viewer."""
-
-    def __init__(self, language: str) -> None:
-        self.language = language
-        self.user: AbstractUser | None = None
-        self.asked: set[str] = set()
-        self.seen: dict[str, RenderedSubject] = {}
+AUTHORIZE_SECONDS = 5.0
+RETRY_SECONDS = 2.0
+# Of one user in one process: sockets and polls together.
+MAX_VIEWERS = 40
 
 
 class Feed:
@@ -67,18 +40,19 @@ class Feed:
 
     def __init__(self) -> None:
         self.name = secrets.token_urlsafe(6)
-        self.bell = ChangeListener()
-        self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._viewers: dict[Viewer, Watching] = {}
-        self._new: dict[Viewer, None] = {}  # who came or asks for something else, in order
-        self._subjects: dict[str, Subject] = {}
-        self._sources: Mapping[str, Source] = registered_sources()
-        self._posts: dict[Callable[..., object], list[Callable[[], None]]] = defaultdict(list)
-        self._issued = 0  # the highest number given out, so that none means two things
-        self._beaten = 0.0
-        self._rechecked = 0.0
-        self._rung = False
-        self.stopping = False  # end every viewer at the next beat; no new one is served
+        # End every viewer at the next step, and serve no new one.
+        self.stopping = False
+        self._listener = ChangeListener()
+        self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._sources = registered_sources()
+        self._subjects = WatchedSubjects(self._sources)
+        self._subscriptions: dict[Viewer, Subscription] = {}
+        # Who came or watches something else, in order; None: a set that keeps it.
+        self._pending: dict[Viewer, None] = {}
+        self._calls: dict[Callable[..., object], list[Callable[[], None]]] = defaultdict(list)
+        self._refreshed_at = 0.0
+        self._authorized_at = 0.0
+        self._notified = False
 
     # From any thread
 
@@ -88,15 +62,14 @@ class Feed:
 
     def watch(self, viewer: Viewer, subjects: Collection[str], language: str) -> None:
         """Let the viewer watch these from now on, and no others."""
-        wanted = set(subjects)
-        self._order(lambda: self._ask(viewer, wanted, language))
+        self._command(functools.partial(self._subscribe, viewer, set(subjects), language))
 
     def leave(self, viewer: Viewer) -> None:
-        self._order(lambda: self._forget(viewer))
+        self._command(functools.partial(self._forget, viewer))
 
-    def _order(self, work: Callable[[], None]) -> None:
-        self._orders.put(work)
-        self.bell.call()
+    def _command(self, command: Callable[[], None]) -> None:
+        self._commands.put(command)
+        self._listener.wake()
 
     # In the feed's thread
 
@@ -104,263 +77,175 @@ class Feed:
         while not self.stopping:
             try:
                 self.step()
-                self.bell.wait(self._seconds_to_next())
-                self._rung = self.bell.heard() or self._rung
+                if self._listener.wait(self.seconds_to_next_step()):
+                    self._notified = True
             except (DatabaseError, InterfaceError) as error:
                 logger.warning("live pages stand still, the database failed: %s", error)
                 connection.close()
-                time.sleep(AFTER_TROUBLE)
+                time.sleep(RETRY_SECONDS)
             except Exception:
                 # Whatever it is: those who watch something else are not to stand still for good.
                 logger.exception("live pages stand still for a moment")
-                time.sleep(AFTER_TROUBLE)
-        for viewer in self._viewers:
-            self._post(viewer, lambda viewer=viewer: viewer.end(STOPPING))  # type: ignore[misc]
-        self._deliver()
+                time.sleep(RETRY_SECONDS)
+        self._run_commands()
+        for viewer in list(self._subscriptions):
+            self._end(viewer, CloseCode.STOPPING)
+        self._flush()
         connection.close()
 
     def step(self) -> None:
-        """Do what is due now: orders, admissions, a beat; and tell the viewers."""
-        self._obey()
+        """Do what is due now: commands, authorization, a refresh; and tell the viewers."""
+        self._run_commands()
         now = time.monotonic()
         try:
-            if self._new:
-                self._admit(self._new)
-            if now - self._rechecked >= RECHECK and self._viewers:
-                self._admit(self._viewers)
-                self._rechecked = now
-            if now - self._beaten >= self._pause() and self._subjects:
-                self._rung = False
-                self._look(self._subjects.values())
-                self._beaten = now
-            self._sweep(now)
+            if self._pending:
+                self._authorize(list(self._pending))
+            if self._subscriptions and now >= self._authorized_at + AUTHORIZE_SECONDS:
+                self._authorize(list(self._subscriptions))
+                self._authorized_at = now
+            if self._subjects and now >= self._refresh_due():
+                self._notified = False
+                self._refresh()
+                self._refreshed_at = now
+            self._subjects.forget_unwatched()
         finally:
-            self._deliver()
+            self._flush()
 
-    def _pause(self) -> float:
-        return MIN_BEAT if self._rung else BEAT
-
-    def _seconds_to_next(self) -> float | None:
+    def seconds_to_next_step(self) -> float | None:
         """None when nobody watches: then the thread sleeps and keeps no connection."""
-        if not self._orders.empty():
+        if not self._commands.empty():
             return 0.0
-        if self._viewers or self._subjects:
-            self.bell.open()
-            return max(0.0, self._beaten + self._pause() - time.monotonic())
-        self.bell.close()
-        connection.close()
-        return None
+        due = []
+        if self._subscriptions:
+            due.append(self._authorized_at + AUTHORIZE_SECONDS)
+        if self._subjects:
+            due.append(self._refresh_due())
+        if not due:
+            self._listener.close()
+            connection.close()
+            return None
+        self._listener.open()
+        return max(0.0, min(due) - time.monotonic())
 
-    def _obey(self) -> None:
+    def _refresh_due(self) -> float:
+        return self._refreshed_at + (MIN_REFRESH_SECONDS if self._notified else REFRESH_SECONDS)
+
+    def _run_commands(self) -> None:
         while True:
             try:
-                self._orders.get_nowait()()
+                self._commands.get_nowait()()
             except Empty:
                 return
 
-    def _ask(self, viewer: Viewer, wanted: set[str], language: str) -> None:
-        watching = self._viewers.setdefault(viewer, Watching(language))
-        watching.language = language
-        for name in watching.seen.keys() - wanted:
-            part(viewer, watching.seen.pop(name))
-        watching.asked = wanted
-        self._new[viewer] = None
+    def _subscribe(self, viewer: Viewer, subjects: set[str], language: str) -> None:
+        subscription = self._subscriptions.setdefault(viewer, Subscription(language))
+        subscription.language = language
+        subscription.wanted = subjects
+        for name in subscription.shown.keys() - subjects:
+            subscription.shown.pop(name).remove(viewer)
+        self._pending[viewer] = None
 
     def _forget(self, viewer: Viewer) -> None:
-        watching = self._viewers.pop(viewer, None)
-        self._new.pop(viewer, None)
-        for rendition in watching.seen.values() if watching else ():
-            part(viewer, rendition)
+        subscription = self._subscriptions.pop(viewer, None)
+        self._pending.pop(viewer, None)
+        for rendered in subscription.shown.values() if subscription else ():
+            rendered.remove(viewer)
 
-    def _sweep(self, now: float) -> None:
-        """Forget what nobody has come back to."""
-        left: set[Source] = set()
-        for name, subject in list(self._subjects.items()):
-            for reading, rendition in list(subject.renditions.items()):
-                if not rendition.viewers and now - rendition.alone_since >= LINGER:
-                    del subject.renditions[reading]
-            if not subject.renditions:
-                del self._subjects[name]
-                left.add(subject.source)
-        for source in left:
-            source.retain({one.key for one in self._subjects.values() if one.source is source})
+    def _end(self, viewer: Viewer, code: CloseCode) -> None:
+        self._forget(viewer)
+        self._call(viewer, functools.partial(viewer.end, code))
 
     # Who may see what
 
-    def _admit(self, viewers: Iterable[Viewer]) -> None:
-        """Let in and turn away: those that are new, or all of them again."""
-        asked = {viewer: self._viewers[viewer] for viewer in viewers}
-        known = people({viewer.session for viewer in asked})
-        for viewer, watching in list(asked.items()):
-            watching.user = known.get(viewer.session)
-            if watching.user is None:
-                del asked[viewer]
-                self._end(viewer, SIGNED_OUT)
-        self._limit(asked)
-        admitted = self._admitted(asked.values())
-        fresh: set[str] = set()
-        for viewer, watching in asked.items():
-            fresh |= self._let_see(viewer, watching, admitted)
-        self._new = {viewer: None for viewer in self._new if viewer not in asked}
-        if fresh:
-            self._look([self._subjects[name] for name in fresh])
+    def _authorize(self, viewers: Collection[Viewer]) -> None:
+        """Show each viewer what it may see, and end those that may not watch at all."""
+        users = find_users({viewer.session for viewer in viewers})
+        for viewer in viewers:
+            self._subscriptions[viewer].user = users.get(viewer.session)
+            if viewer.session not in users:
+                self._end(viewer, CloseCode.SIGNED_OUT)
+        self._end_surplus()
+        subscriptions = {
+            viewer: self._subscriptions[viewer]
+            for viewer in viewers
+            if viewer in self._subscriptions
+        }
+        authorized = authorize(subscriptions.values(), self._sources)
+        new: set[str] = set()
+        for viewer, subscription in subscriptions.items():
+            new |= self._show(viewer, subscription, subscription.audiences(authorized))
+            self._pending.pop(viewer, None)
+        if new:
+            self._refresh(new)
 
-    def _limit(self, asked: dict[Viewer, Watching]) -> None:
+    def _end_surplus(self) -> None:
         """The newest viewers of a user who has too many go."""
-        count = Counter(one.user.pk for one in self._viewers.values() if one.user)
-        for viewer in [viewer for viewer in reversed(asked) if viewer in self._new]:
-            user = asked[viewer].user
-            assert user is not None
-            if count[user.pk] > MOST_VIEWERS and not asked[viewer].seen:
-                count[user.pk] -= 1
-                del asked[viewer]
-                self._end(viewer, TOO_MANY)
+        users = (subscription.user for subscription in self._subscriptions.values())
+        count = Counter(user.pk for user in users if user)
+        for viewer in reversed(list(self._pending)):
+            subscription = self._subscriptions[viewer]
+            if subscription.user is None or subscription.shown:
+                continue
+            if count[subscription.user.pk] > MAX_VIEWERS:
+                count[subscription.user.pk] -= 1
+                self._end(viewer, CloseCode.TOO_MANY)
 
-    def _admitted(self, asked: Iterable[Watching]) -> dict[tuple[int, str], Audience]:
-        """By user and name of the subject, as whom it may be seen."""
-        wanted: dict[str, dict[tuple[int, str], AbstractUser]] = defaultdict(dict)
-        for watching in asked:
-            assert watching.user is not None
-            for name in watching.asked:
-                prefix, _, key = name.partition(":")
-                wanted[prefix][watching.user.pk, key] = watching.user
-        found = {}
-        for prefix, pairs in wanted.items():
-            if source := self._sources.get(prefix):
-                questions = [(user, key) for (_, key), user in pairs.items()]
-                for (pk, key), audience in self._ask_source(source, questions).items():
-                    found[pk, f"{prefix}:{key}" if key else prefix] = audience
-        return found
-
-    def _ask_source(self, source: Source, questions: Asked) -> Authorized:
-        """Who cannot be answered is refused."""
-        try:
-            return source.authorize(questions)
-        except (DatabaseError, InterfaceError):
-            raise
-        except Exception:
-            logger.exception("the source %r failed", source.prefix)
-            return {}
-
-    def _let_see(
-        self, viewer: Viewer, watching: Watching, admitted: Mapping[tuple[int, str], Audience]
+    def _show(
+        self, viewer: Viewer, subscription: Subscription, audiences: Mapping[str, Audience]
     ) -> set[str]:
-        """Show the viewer what it may see and has not got yet, refuse the rest. Returns the names
-        of those that still have to be rendered."""
-        assert watching.user is not None
-        seen, fresh = {}, set()
-        for name in watching.asked:
-            if audience := admitted.get((watching.user.pk, name)):
-                subject = self._subject(name)
-                seen[name] = rendition = self._rendition(subject, watching.language, audience)
-                if rendition.state is None:
-                    fresh.add(name)
-        refused = watching.asked - seen.keys()
-        shown = {name: one for name, one in seen.items() if watching.seen.get(name) is not one}
-        for name, rendition in watching.seen.items():
-            if seen.get(name) is not rendition:
-                part(viewer, rendition)
-        for rendition in shown.values():
-            rendition.viewers.add(viewer)
-        watching.asked, watching.seen = set(seen), seen
-        if shown:
-            self._post(viewer, lambda: viewer.show(shown))
+        """Show the viewer these subjects and refuse the rest. Returns the names of those that are
+        not rendered yet."""
+        language = subscription.language
+        shown = {
+            name: self._subjects.get(name, language, audience)
+            for name, audience in audiences.items()
+        }
+        for name, rendered in subscription.shown.items():
+            if shown.get(name) is not rendered:
+                rendered.remove(viewer)
+        new = {
+            name: rendered
+            for name, rendered in shown.items()
+            if subscription.shown.get(name) is not rendered
+        }
+        for rendered in new.values():
+            rendered.viewers.add(viewer)
+        refused = subscription.wanted - shown.keys()
+        subscription.wanted, subscription.shown = set(shown), shown
+        if new or viewer in self._pending:
+            # Also without any state: a poll waits until the feed has looked.
+            states = {name: rendered.state for name, rendered in new.items() if rendered.state}
+            self._call(viewer, functools.partial(viewer.update, states))
         if refused:
-            self._post(viewer, lambda: viewer.refuse(refused))
-        return fresh
-
-    def _rendition(self, subject: Subject, language: str, audience: Audience) -> RenderedSubject:
-        rendition = subject.renditions.get((language, audience))
-        if rendition is None:
-            rendition = RenderedSubject(subject.name, self._issued + 1)
-            subject.renditions[language, audience] = rendition
-            subject.version = _NEVER
-        return rendition
-
-    def _subject(self, name: str) -> Subject:
-        if name not in self._subjects:
-            prefix, _, key = name.partition(":")
-            self._subjects[name] = Subject(name, self._sources[prefix], key)
-        return self._subjects[name]
-
-    def _end(self, viewer: Viewer, code: int) -> None:
-        self._forget(viewer)
-        self._post(viewer, lambda: viewer.end(code))
+            self._call(viewer, functools.partial(viewer.refuse, refused))
+        return {name for name, rendered in shown.items() if rendered.state is None}
 
     # What is new
 
-    def _look(self, subjects: Collection[Subject]) -> None:
-        """Ask each source once for all its subjects, and render those that changed."""
-        by_source: dict[Source, list[Subject]] = defaultdict(list)
-        for subject in subjects:
-            by_source[subject.source].append(subject)
-        dirty: dict[Viewer, set[str]] = defaultdict(set)
-        for source, watched in by_source.items():
-            try:
-                self._look_at(source, watched, dirty)
-            except (DatabaseError, InterfaceError):
-                raise
-            except Exception:
-                # A source of its own kind: the others go on, this one is asked again.
-                logger.exception("the source %r failed", source.prefix)
-        for viewer, names in dirty.items():
-            self._post(viewer, lambda viewer=viewer, names=names: viewer.mark_dirty(names))  # type: ignore[misc]
-
-    def _look_at(
-        self, source: Source, watched: list[Subject], dirty: dict[Viewer, set[str]]
-    ) -> None:
-        versions = source.versions([subject.key for subject in watched])
-        changed = [
-            subject
-            for subject in watched
-            if subject.key in versions and versions[subject.key] != subject.version
-        ]
-        if not changed:
-            return
-        loaded = source.load([subject.key for subject in changed])
-        readings = {reading for subject in changed for reading in subject.renditions}
-        for language, audience in sorted(readings):
-            with translation.override(language):
-                for subject in changed:
-                    rendition = subject.renditions.get((language, audience))
-                    if rendition is None or subject.key not in loaded:
-                        continue
-                    if rendition.update(source.render(loaded[subject.key], audience)):
-                        assert rendition.state is not None
-                        self._issued = max(self._issued, rendition.state.seq)
-                        for viewer in rendition.viewers:
-                            dirty[viewer].add(subject.name)
-        for subject in changed:
-            subject.version = versions[subject.key]
+    def _refresh(self, names: Collection[str] | None = None) -> None:
+        updates: dict[Viewer, dict[str, State]] = defaultdict(dict)
+        try:
+            for rendered in self._subjects.refresh(names):
+                assert rendered.state is not None
+                for viewer in rendered.viewers:
+                    updates[viewer][rendered.name] = rendered.state
+        finally:
+            # What was rendered before a source failed is not rendered again.
+            for viewer, states in updates.items():
+                self._call(viewer, functools.partial(viewer.update, states))
 
     # Telling the viewers
 
-    def _post(self, viewer: Viewer, work: Callable[[], None]) -> None:
-        self._posts[viewer.call].append(work)
+    def _call(self, viewer: Viewer, work: Callable[[], None]) -> None:
+        self._calls[viewer.call].append(work)
 
-    def _deliver(self) -> None:
+    def _flush(self) -> None:
         """One call for each event loop, however many viewers it has."""
-        posts, self._posts = self._posts, defaultdict(list)
-        for call, works in posts.items():
+        calls, self._calls = self._calls, defaultdict(list)
+        for call, works in calls.items():
             call(_do_all, works)
-
-
-def part(viewer: Viewer, rendition: RenderedSubject) -> None:
-    rendition.viewers.discard(viewer)
-    rendition.alone_since = time.monotonic()
-
-
-def supported(language: object) -> str:
-    """The language a page asked for, else the office's own."""
-    try:
-        return translation.get_supported_language_variant(str(language))
-    except LookupError:
-        return settings.LANGUAGE_CODE
 
 
 def _do_all(works: list[Callable[[], None]]) -> None:
     for work in works:
         work()
-
-
-_NEVER = object()

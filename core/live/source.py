@@ -5,8 +5,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from django.contrib.auth.models import AbstractUser
-
+from core.live.sessions import SessionUser
 from core.permissions import Right, may
 
 
@@ -17,9 +16,9 @@ class Audience(StrEnum):
     CUSTOMER = "customer"
 
 
-# Who asks for which keys. The users' permissions are in memory: may() costs no query.
-Asked = Sequence[tuple[AbstractUser, str]]
-# As whom each of them may see it; those that are missing may not.
+# Who asks for which keys. may() costs no query: the users' permissions are in memory.
+Asked = Sequence[tuple[SessionUser, str]]
+# By user and key, as whom they may see it; those that are missing may not.
 Authorized = dict[tuple[int, str], Audience]
 
 
@@ -38,7 +37,7 @@ class Source(ABC):
     def load(self, keys: Sequence[str]) -> Mapping[str, Any]: ...
 
     def retain(self, keys: set[str]) -> None:  # noqa: B027
-        """These are all that is watched from now on; for sources that remember."""
+        """Forget all others; for sources that remember what they loaded."""
 
     @abstractmethod
     def render(self, loaded: Any, audience: Audience) -> dict[str, Any]: ...
@@ -57,7 +56,7 @@ class StaffSource(Source):
             if (self.keys is None or key in self.keys) and self.is_for(user)
         }
 
-    def is_for(self, user: AbstractUser) -> bool:
+    def is_for(self, user: SessionUser) -> bool:
         return may(user, self.right)
 
 

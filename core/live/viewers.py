@@ -1,16 +1,27 @@
-"""One viewer: a socket, or one long poll. Lives in the thread of its event loop; the feed's thread
-reaches it by `post` alone.
+"""One viewer: a socket, or one poll. It lives in the thread of its event loop; the feed's thread
+reaches it by `call` alone.
 
 There is no queue. A viewer knows the number of what it was given last, and takes what is newer when
-it is ready for more: a slow one finds many changes, and gets the snapshot where that is shorter. So
+it has room for more: a slow one finds many changes, and gets the snapshot where that is shorter. So
 a reader that stands still costs no memory.
 """
 
 import asyncio
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
+from enum import IntEnum
 
-from core.live.subjects import RenderedSubject
+from core.live.state import State
+
+
+class CloseCode(IntEnum):
+    """Why a viewer ends, as the code that closes its socket."""
+
+    SIGNED_OUT = 4401
+    TOO_MANY = 4429
+    NOT_UNDERSTOOD = 4400
+    STOPPING = 1012
+    GONE = 1001  # the viewer itself went away: nobody is told
 
 
 class Viewer:
@@ -19,63 +30,54 @@ class Viewer:
     def __init__(self, session: str, call: Callable[..., object]) -> None:
         self.session = session
         self.call = call
-        self.ended: int | None = None
-        self._have: dict[str, int] = {}
-        self._renditions: dict[str, RenderedSubject] = {}
-        self._dirty: set[str] = set()
-        self._asked: set[str] = set()
-        self._news = asyncio.Event()
+        self.ended: CloseCode | None = None
+        self._wanted: set[str] = set()
+        self._given: dict[str, int] = {}
+        self._states: dict[str, State] = {}  # not given yet
         self._refusals: list[str] = []
+        self._changed = asyncio.Event()
 
     # In the viewer's thread
 
-    def ask(self, subjects: set[str], since: Mapping[str, int]) -> None:
-        """Watch these from now on, and no others; `since`: what it has of them."""
-        self._asked = subjects
-        self._have = {n: seq for n, seq in {**self._have, **since}.items() if n in subjects}
-        self._renditions = {n: one for n, one in self._renditions.items() if n in subjects}
-        self._dirty &= subjects
+    def watch(self, subjects: set[str], since: Mapping[str, int]) -> None:
+        """Watch these from now on, and no others; `since`: the numbers it has of them."""
+        self._wanted = subjects
+        given = {**self._given, **since}
+        self._given = {name: seq for name, seq in given.items() if name in subjects}
+        self._states = {name: state for name, state in self._states.items() if name in subjects}
 
-    def news(self) -> list[str]:
+    def take_messages(self) -> list[str]:
         """The messages it has not got yet; they count as given."""
-        dirty, self._dirty = self._dirty, set()
-        found, self._refusals = self._refusals, []
-        for subject in sorted(dirty):
-            rendition = self._renditions.get(subject)
-            if rendition and (state := rendition.state):
-                found += state.since(self._have.get(subject))
-                self._have[subject] = state.seq
-        self._news.clear()
-        return found
+        messages, self._refusals = self._refusals, []
+        states, self._states = self._states, {}
+        for name, state in sorted(states.items()):
+            messages += state.since(self._given.get(name))
+            self._given[name] = state.seq
+        self._changed.clear()
+        return messages
 
     async def wait(self, seconds: float) -> None:
-        """Until there may be news, or the end, or so many seconds have passed."""
+        """Until there may be messages, or the end, or so many seconds have passed."""
         try:
             async with asyncio.timeout(seconds):
-                await self._news.wait()
+                await self._changed.wait()
         except TimeoutError:
             return
 
     # Called by the feed, through `call`
 
-    def show(self, renditions: Mapping[str, RenderedSubject]) -> None:
-        """It may see these."""
-        wanted = {name: one for name, one in renditions.items() if name in self._asked}
-        self._renditions |= wanted
-        self.mark_dirty(wanted)
+    def update(self, states: Mapping[str, State]) -> None:
+        """It may see these, and this is what they say now."""
+        self._states |= {name: state for name, state in states.items() if name in self._wanted}
+        self._changed.set()
 
     def refuse(self, subjects: set[str]) -> None:
-        for subject in sorted(subjects & self._asked):
-            self._renditions.pop(subject, None)
-            self._have.pop(subject, None)
-            self._refusals.append(json.dumps({"subject": subject, "kind": "refused"}))
-        self._news.set()
+        for name in sorted(subjects & self._wanted):
+            self._states.pop(name, None)
+            self._given.pop(name, None)
+            self._refusals.append(json.dumps({"subject": name, "kind": "refused"}))
+        self._changed.set()
 
-    def mark_dirty(self, subjects: Collection[str]) -> None:
-        """There is something new of these."""
-        self._dirty.update(subjects)
-        self._news.set()
-
-    def end(self, code: int) -> None:
+    def end(self, code: CloseCode) -> None:
         self.ended = code
-        self._news.set()
+        self._changed.set()

@@ -1,5 +1,6 @@
 """Which consumers live: each writes its row at every sweep and takes it away when it stops. A row
-that grows old is a consumer that died. Nothing depends on it but what `doctor` tells."""
+that grows old is a consumer that died. Nothing depends on it but what `doctor` and the home page
+tell."""
 
 import os
 import socket
@@ -8,6 +9,8 @@ from datetime import timedelta
 from django.db import models
 from django.db.models.functions import Now
 
+# Seconds. Consumers sweep every 15 to 18 s.
+SILENT = 60
 # Rows of the dead are kept for so long, then the living remove them.
 KEPT = timedelta(days=1)
 
@@ -18,6 +21,10 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
         values = {"seen": Now(), "queue_is_up": queue_is_up}
         self.update_or_create(consumer=consumer, defaults=values)
         self.filter(seen__lt=Now() - KEPT).delete()
+
+    def alive(self) -> "HeartbeatQuerySet":
+        """Consumers that were not silent for too long."""
+        return self.seen_within(SILENT)
 
     def seen_within(self, seconds: float) -> "HeartbeatQuerySet":
         return self.filter(seen__gte=Now() - timedelta(seconds=seconds))

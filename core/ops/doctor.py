@@ -17,8 +17,7 @@ from django.utils import timezone
 from booster import tasks
 from core.models import WORKABLE, Breaker, Heartbeat, Order, Status
 
-# Seconds. Consumers sweep every 15 to 18 s.
-CONSUMER_SILENT = 60
+# Seconds.
 DIED_LATELY = 3600
 LEASE_FORGOTTEN, LEASE_LOST = 60, 600
 DUE_LATE, DUE_LOST = 120, 900
@@ -54,7 +53,7 @@ def _ask(check: Callable[[], Finding]) -> Finding:
 
 
 def consumers() -> Finding:
-    alive = Heartbeat.objects.seen_within(CONSUMER_SILENT)
+    alive = Heartbeat.objects.alive()
     count = alive.count()
     if not count:
         return Finding("consumers", Level.CRITICAL, 0, "none is running: start manage.py run_huey")
@@ -69,9 +68,7 @@ def queue() -> Finding:
     if depth is None:
         text = "it cannot be reached; consumers take their work from the database"
         return Finding("queue", Level.WARNING, None, text)
-    if not all(
-        Heartbeat.objects.seen_within(CONSUMER_SILENT).values_list("queue_is_up", flat=True)
-    ):
+    if not all(Heartbeat.objects.alive().values_list("queue_is_up", flat=True)):
         return Finding("queue", Level.WARNING, depth, "a consumer cannot reach it")
     level = Level.WARNING if depth > QUEUE_LONG else Level.OK
     return Finding("queue", level, depth, f"{depth} tasks wait")

@@ -18,7 +18,7 @@ from core.pages import invitations
 from core.portal.access import customer_page, own_page
 from core.portal.forms import LoginForm
 
-BACKEND = "core.sessions.UserBackend"
+BACKEND = "django.contrib.auth.backends.ModelBackend"
 form_page = require_http_methods(["GET", "HEAD", "POST"])
 
 

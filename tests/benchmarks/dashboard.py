@@ -154,17 +154,17 @@ def main() -> None:
 def measure(count: int) -> None:
     from django.db import connection
 
-    from core.pages.dashboard import board, home
-    from core.reports import playrate, rollups
+    from core.pages.dashboard import home
+    from core.reports import dashboard, playrate, rollups
 
     print(f"{connection.vendor}, {count:,} orders: written in {took(lambda: fill(count)):,.0f} ms")
     print(f"first count of {rollups.WINDOW.days} days in {took(first_count):,.0f} ms", flush=True)
     report("a minute's upkeep", lambda: (rollups.catch_up(), rollups.check_again()))
     report("a sample of plays", lambda: playrate._totals(*[rollups.timezone.now()] * 2))
     for part in home.PARTS:
-        report(part.name, part.look)
-    report("board", board.look)
-    report("whole home page, drawn", lambda: [p.rendered(p.look()) for p in home.PARTS])
+        report(part.name, part.read)
+    report("board", dashboard.orders_by_status)
+    report("whole home page, drawn", lambda: [p.render(p.figures()) for p in home.PARTS])
 
 
 def first_count() -> None:

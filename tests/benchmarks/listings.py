@@ -233,7 +233,7 @@ class Desk:
         self.site = site
         self.client = Client()
         user = User.objects.get(username="admin")
-        self.client.force_login(user, backend="core.sessions.UserBackend")
+        self.client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
         number = Order.objects.order_by("-id")[0].pk
         order = Order.objects.select_related("customer").get(pk=number - number // 3)
         self.words = {

@@ -39,6 +39,8 @@ def test_the_board_and_the_home_page_move_without_a_reload(staff: Page, desk: De
     staff.evaluate("window.sameDocument = true")
     desk.do(order.resume)
     expect(figure).to_have_text("0")
+    item = staff.locator(".flow-list [data-status='9']")
+    expect(item).to_have_text("paused: 0 orders now")
     assert staff.evaluate("window.sameDocument")
 
 

@@ -1,1 +1,2 @@
-"""What the pages of desk and portal watch; each module registers its sources with core.live."""
+"""What the pages of desk and portal watch. Each module registers its sources with core.live; the
+contract is the docstring there."""

@@ -1,6 +1,7 @@
 """The home page and the board as they are watched: "board", and "dashboard:<part>" for each part.
 
-Looking costs the same for one viewer and for many, and takes place every few seconds only.
+Reading costs the same for one viewer and for many, and takes place every few seconds only. Figures
+are frozen values: they are their own versions.
 """
 
 import time
@@ -9,26 +10,29 @@ from typing import Any
 
 from core import live
 from core.live.source import Asked, Audience, Authorized
-from core.models import FLOW
 from core.pages.dashboard import board, home
 from core.permissions import Right, may
-from core.reports import rollups
+from core.reports import dashboard, rollups
+from core.reports.dashboard import StatusCount
 
-LOOK_SECONDS = 3.0
+KEPT_SECONDS = 3.0
 
 
 class TimedCache:
-    """Remembers what a look found, for a few seconds. One a source: the feed's thread asks."""
+    """Keeps figures for KEPT_SECONDS. One a source; not shared between threads."""
 
     def __init__(self) -> None:
-        self._found: dict[str, tuple[float, Any]] = {}
+        self._kept: dict[str, tuple[float, Any]] = {}
 
-    def look(self, name: str, look: Callable[[], Any]) -> Any:
-        when, found = self._found.get(name, (0.0, None))
-        if found is None or time.monotonic() - when > LOOK_SECONDS:
-            found = look()
-            self._found[name] = (time.monotonic(), found)
-        return found
+    def get(self, name: str, read: Callable[[], Any]) -> Any:
+        """What `read` returned lately; read again where that is too long ago."""
+        if name in self._kept:
+            when, figures = self._kept[name]
+            if time.monotonic() - when <= KEPT_SECONDS:
+                return figures
+        figures = read()
+        self._kept[name] = (time.monotonic(), figures)
+        return figures
 
 
 class BoardSource(live.StaffSource):
@@ -39,23 +43,25 @@ class BoardSource(live.StaffSource):
         self.cache = TimedCache()
 
     def versions(self, keys: Sequence[str]) -> Mapping[str, Hashable | dict[str, Any]]:
-        return dict.fromkeys(keys, tuple(self._standing().items()))
+        return dict.fromkeys(keys, self._counts())
 
     def load(self, keys: Sequence[str]) -> Mapping[str, Any]:
-        return dict.fromkeys(keys, self._standing())
+        return dict.fromkeys(keys, self._counts())
 
-    def _standing(self) -> dict[Any, tuple[int, int]]:
-        def look() -> dict[Any, tuple[int, int]]:
+    def _counts(self) -> tuple[StatusCount, ...]:
+        """Empty until they are counted."""
+
+        def read() -> tuple[StatusCount, ...]:
             try:
-                return board.look()
+                return dashboard.orders_by_status()
             except rollups.NotCountedYetError:
-                return {}
+                return ()
 
-        found: dict[Any, tuple[int, int]] = self.cache.look("board", look)
-        return found
+        counts: tuple[StatusCount, ...] = self.cache.get("board", read)
+        return counts
 
     def render(self, loaded: Any, audience: Audience) -> dict[str, Any]:
-        return {str(status.value): board.words(status, loaded) for status in FLOW if loaded}
+        return {str(count.status.value): board.describe(count) for count in loaded}
 
 
 class DashboardSource(live.Source):
@@ -80,13 +86,12 @@ class DashboardSource(live.Source):
     def load(self, keys: Sequence[str]) -> Mapping[str, Any]:
         return {key: (self.parts[key], self._figures(key)) for key in keys}
 
-    def _figures(self, key: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.cache.look(key, self.parts[key].look)
-        return found
+    def _figures(self, key: str) -> Any:
+        return self.cache.get(key, self.parts[key].figures)
 
     def render(self, loaded: Any, audience: Audience) -> dict[str, Any]:
         part, figures = loaded
-        return {"html": part.rendered(figures)}
+        return {"html": part.render(figures)}
 
 
 live.register(BoardSource())

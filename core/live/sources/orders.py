@@ -23,7 +23,7 @@ from core.pages.flow.timeline import STEPS
 from core.permissions import Right, may
 
 LEDGER = Prefetch("ledger", LedgerEntry.objects.select_related("creator").order_by("pk"))
-# The pace of these is measured.
+# Their plays a second are measured.
 MOVING = (Status.RUNNING, Status.VERIFYING)
 EVENTS = (
     OrderEvent.objects.filter(order=OuterRef("pk"))
@@ -68,7 +68,7 @@ class Watched:
 
     order: Order
     readings: list[Reading]  # thinned, see core.live.sources.readings
-    speed: float | None = None  # plays a second now, None where nobody has watched for a while
+    speed: float | None = None  # plays a second now; None: not watched for long enough
 
 
 Part = Callable[[Watched], dict[str, Any]]
@@ -91,7 +91,7 @@ class WholeOrder(OrderSource):
         rows = Order.objects.filter(pk__in=numbers(keys)).annotate(events_seen=Subquery(EVENTS))
         found = {}
         for pk, status, count, done, *rest in rows.order_by().values_list(*ROW, "events_seen"):
-            speed = self.paces.look(pk, done if status in MOVING else None)
+            speed = self.paces.measure(pk, done if status in MOVING else None)
             found[str(pk)] = (status, count, done, *rest, speed)
         return found
 

@@ -13,7 +13,7 @@ from core.live.source import Audience
 from core.models import Conversation, Order, Status
 from core.permissions import Right
 
-# Looked at every second: beyond this nobody sees the difference.
+# Counted at every refresh: beyond this nobody sees the difference.
 CAP = 1000
 
 
@@ -29,7 +29,7 @@ class Queues(live.StaffSource):
 
 
 def state_of(queue: str) -> dict[str, Any]:
-    """How many wait, and a mark of which and how they stand."""
+    """How many wait, and a mark that differs when the list does."""
     rows, moves = QUEUES[queue]()
     found = rows[:CAP].aggregate(number=Count("pk"), total=Sum(moves))
     return {"number": found["number"], "mark": f"{found['number']}-{found['total'] or 0}"}

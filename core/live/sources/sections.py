@@ -9,7 +9,7 @@ from django.utils.translation import get_language
 
 from core.live.sources.orders import Watched
 
-MOST_KEPT = 4000
+MAX_CACHED = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +27,20 @@ class Sections:
 
     def __init__(self, *sections: Section) -> None:
         self.sections = sections
-        self._kept: dict[Hashable, tuple[Hashable, str]] = {}
+        self._cache: dict[Hashable, tuple[Hashable, str]] = {}
 
     def render(self, watched: Watched) -> dict[str, str]:
-        if len(self._kept) > MOST_KEPT:
-            self._kept.clear()
+        if len(self._cache) > MAX_CACHED:
+            self._cache.clear()
         return {section.name: self._render(section, watched) for section in self.sections}
 
     def _render(self, section: Section, watched: Watched) -> str:
         if section.version is None:
             return render_to_string(section.template, section.context(watched))
-        place = (section.name, watched.order.oid, get_language())
+        key = (section.name, watched.order.oid, get_language())
         version = section.version(watched)
-        kept = self._kept.get(place)
-        if kept is None or kept[0] != version:
-            kept = (version, render_to_string(section.template, section.context(watched)))
-            self._kept[place] = kept
-        return kept[1]
+        cached = self._cache.get(key)
+        if cached is None or cached[0] != version:
+            cached = (version, render_to_string(section.template, section.context(watched)))
+            self._cache[key] = cached
+        return cached[1]

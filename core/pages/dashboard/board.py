@@ -1,59 +1,54 @@
-"""The board: FLOW drawn with how many orders stand at each status, each a way to their list."""
+"""The board: FLOW drawn with how many orders stand at each status, each a way to their list.
 
+Law: display only. The counts are those of core/reports/dashboard.py.
+"""
+
+from collections.abc import Iterable
 from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from core.models import FINAL, FLOW, Status
+from core.models import FLOW, Status
 from core.pages import display
-from core.pages.dashboard import home
-from core.pages.flow import sketch
+from core.pages.flow import drawing, layout
+from core.reports.dashboard import StatusCount
 
 
-def look() -> dict[Status, tuple[int, int]]:
-    """What the board shows: see home.standing()."""
-    return home.standing()
+def board_of(counts: Iterable[StatusCount]) -> dict[str, Any]:
+    """What dashboard/board.html shows."""
+    by_status = {count.status: describe(count) for count in counts}
 
-
-def drawn(standing: dict[Status, tuple[int, int]]) -> dict[str, Any]:
-    """What flow/board.html shows."""
-
-    def node(status: Status, wide: bool) -> sketch.Words:
-        here = words(status, standing)
+    def node(status: Status, wide: bool) -> drawing.Caption:
+        here = by_status[status]
         full = " flow-node--full" if here["full"] else ""
-        return sketch.Words(
+        note = here.get("wide" if wide else "narrow")
+        return drawing.Caption(
             title=here["title"],
-            kind=f"flow-node--{display.TONES.get(status, 'off')}{full}",
+            classes=f"flow-node--{display.TONES.get(status, 'off')}{full}",
             label=str(status.label),
             figure=here["figure"],
-            notes=(here["wide"] if wide else here["narrow"],) if status in FINAL else (),
+            notes=(note,) if note else (),
             url=here["url"],
         )
 
-    def step(start: Status, end: Status, wide: bool) -> sketch.Words:
-        return sketch.Words(f"{start.label} → {end.label}")
+    def step(start: Status, end: Status, wide: bool) -> drawing.Caption:
+        return drawing.Caption(f"{start.label} → {end.label}")
 
-    shapes = (sketch.WIDE_BOARD, sketch.NARROW_BOARD)
-    return {
-        "sketches": sketch.sketches(FLOW, node, step, shapes),
-        "lines": [words(status, standing) for status in FLOW],
-    }
+    shapes = (layout.WIDE_BOARD, layout.NARROW_BOARD)
+    return {"drawings": drawing.draw(FLOW, node, step, *shapes), "lines": by_status}
 
 
-def words(status: Status, standing: dict[Status, tuple[int, int]]) -> dict[str, Any]:
-    """One node in words, for the drawing and for what moves it."""
-    now, week = standing[status]
-    url = f"{reverse('admin:core_order_changelist')}?status__exact={status.value}"
-    figures = {"now": display.number(now), "week": display.number(week), "status": status.label}
-    if status not in FINAL:
-        title = _("%(status)s: %(now)s orders now") % figures
-        return {"title": title, "figure": figures["now"], "url": url, "full": now > 0}
-    return {
-        "title": _("%(status)s: %(now)s orders today, %(week)s in seven days") % figures,
-        "figure": figures["now"],
-        "wide": _("today · 7 days: %(week)s") % figures,
-        "narrow": _("7 days: %(week)s") % figures,
-        "url": url,
-        "full": now > 0,
+def describe(count: StatusCount) -> dict[str, Any]:
+    """The texts of one status, for the drawing and for dashboard.js, which keeps it fresh."""
+    now, week = display.number(count.count), display.number(count.week)
+    texts = {"now": now, "week": week, "status": count.status.label}
+    url = f"{reverse('admin:core_order_changelist')}?status__exact={count.status.value}"
+    shown = {"figure": now, "url": url, "full": count.count > 0}
+    if not count.is_final:
+        return shown | {"title": _("%(status)s: %(now)s orders now") % texts}
+    return shown | {
+        "title": _("%(status)s: %(now)s orders today, %(week)s in seven days") % texts,
+        "wide": _("today · 7 days: %(week)s") % texts,
+        "narrow": _("7 days: %(week)s") % texts,
     }

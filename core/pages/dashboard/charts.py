@@ -1,18 +1,19 @@
 """Charts as SVG, drawn by pygal on the server: no script in the page, no style in attributes.
 
-pygal's own style sheet and script are taken out; theme and page decide the colours
+Law: of pygal only what its documentation names is called, and what it draws is read as any SVG.
+Its own style sheet and script are taken out; theme and page decide the colours
 (office/dashboard.css). Each chart is drawn for a wide page and for a phone, as text does not shrink
 well; style sheets show one of them.
 """
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
 
 import pygal
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
-from pygal.etree import etree
 from pygal.style import Style
 
 # Width, height, and about how many labels fit below.
@@ -35,63 +36,77 @@ COMMON: dict[str, Any] = {
     "max_scale": 5,
     "include_x_axis": True,
 }
-# Whatever a page may not bring along, and what only pygal's script would use.
-DROPPED = ("style", "script", "desc", "title")
-DROPPED_PARTS = ("text-overlay", "tooltip-overlay", "titles")
+# What a page may not bring along, and what only pygal's script would use: by tag, by class.
+DROPPED_TAGS = {"style", "script", "desc", "title"}
+DROPPED_CLASSES = {"text-overlay", "tooltip-overlay", "titles"}
 
 
-Points = tuple[tuple[str, float, str], ...]
-Say = Callable[[float], str]
+class Point(NamedTuple):
+    """`label`: below the axis. `title`: what a bar says when pointed at."""
+
+    label: str
+    value: float
+    title: str = ""
 
 
-def bars(points: Points, say: Say) -> SafeString:
-    """A bar each of (label, value, what it says when pointed at); `say` writes the scale."""
-    return _drawn("bars", points, say, get_language() or "")
+Points = tuple[Point, ...]
+FormatValue = Callable[[float], str]
 
 
-def line(points: Points, say: Say) -> SafeString:
+def bars(points: Points, format_value: FormatValue) -> SafeString:
+    """A bar for each point; `format_value` writes the scale."""
+    return _drawn("bars", points, format_value, get_language() or "")
+
+
+def line(points: Points, format_value: FormatValue) -> SafeString:
     """A line through the points, filled below."""
-    return _drawn("line", points, say, get_language() or "")
+    return _drawn("line", points, format_value, get_language() or "")
 
 
 @lru_cache(maxsize=32)
-def _drawn(kind: str, points: Points, say: Say, language: str) -> SafeString:
+def _drawn(kind: str, points: Points, format_value: FormatValue, language: str) -> SafeString:
     """Both shapes. `language` is for the cache: numbers are not written alike in all."""
-    highest = max((value for _label, value, _text in points), default=0)
-    values = [value for _label, value, _text in points]
     drawings = []
     for shape, (width, height, labels) in SHAPES.items():
-        if kind == "bars":
-            chart = pygal.Bar(width=width, height=height, rounded_bars=2, **COMMON)
-            chart.add("", values)
-        else:
-            chart = pygal.Line(width=width, height=height, show_dots=False, **COMMON)
-            chart.add("", values, fill=True)
-            chart.add("", values)
-        chart.range = (0, max(highest, 4))
-        chart.x_labels = [label for label, _value, _text in points]
+        chart = _chart(kind, [point.value for point in points], width, height)
+        chart.range = (0, max([4, *(point.value for point in points)]))
+        chart.x_labels = [point.label for point in points]
         step = next(step for step in STEPS if step * labels >= len(points))
         chart.x_labels_major = chart.x_labels[::-1][::step]
-        chart.formatter = chart.value_formatter = say
-        root = chart.render_tree()
-        _clean(root, [text for _label, _value, text in points])
+        chart.formatter = chart.value_formatter = format_value
+        root = ElementTree.fromstring(chart.render(is_unicode=True))  # noqa: S314 - pygal's own
+        _clean(root, [point.title for point in points])
+        root.attrib.pop("id", None)
         root.set("class", f"chart chart--{shape} chart--{kind}")
         root.set("aria-hidden", "true")
-        del root.attrib["id"]
-        drawings.append(etree.tostring(root, encoding="unicode"))
-    return mark_safe("".join(drawings))  # noqa: S308 - numbers, and texts that etree escaped
+        drawings.append(ElementTree.tostring(root, encoding="unicode"))
+    return mark_safe("".join(drawings))  # noqa: S308 - numbers, and texts that ElementTree escaped
 
 
-def _clean(element: Any, texts: list[str]) -> None:
-    """Take out what pages forbid, and let each bar say what it is."""
+def _chart(kind: str, values: list[float], width: int, height: int) -> Any:
+    if kind == "bars":
+        chart = pygal.Bar(width=width, height=height, rounded_bars=2, **COMMON)
+    else:
+        chart = pygal.Line(width=width, height=height, show_dots=False, **COMMON)
+        chart.add("", values, fill=True)
+    chart.add("", values)
+    return chart
+
+
+def _clean(element: ElementTree.Element, titles: list[str]) -> None:
+    """Take out what pages forbid, and let each bar say what it is. Inside HTML, tags of SVG need no
+    namespace."""
+    element.tag = _name(element)
+    element.attrib.pop("style", None)
     for child in list(element):
-        tag = str(child.tag).rpartition("}")[2]
-        kinds = child.get("class", "").split()
-        if not isinstance(child.tag, str) or tag in DROPPED or set(kinds) & set(DROPPED_PARTS):
+        classes = set(child.get("class", "").split())
+        if _name(child) in DROPPED_TAGS or classes & DROPPED_CLASSES:
             element.remove(child)
             continue
-        child.attrib.pop("style", None)
-        _clean(child, texts)
-        if "bar" in kinds and texts:
-            title = etree.SubElement(child, "title")
-            title.text = texts.pop(0)
+        _clean(child, titles)
+        if "bar" in classes and titles:
+            ElementTree.SubElement(child, "title").text = titles.pop(0)
+
+
+def _name(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2]

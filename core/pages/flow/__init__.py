@@ -1,7 +1,6 @@
 """FLOW as a drawing, on the board, on an order's page and for its customer.
 
-ranks.py    which node comes before which; pure
-layout.py   where boxes stand and how curves run; pure
-sketch.py   the words on them, ready for SVG
-timeline.py  one order's way through it
+layout.py    where boxes stand and how lines run; pure
+drawing.py   the texts on them, ready for SVG
+timeline.py  one order's steps, and what its drawing says of them
 """

@@ -1,54 +1,67 @@
-"""How a table of steps becomes a drawing: which boxes stand where, which curves join them.
+"""Where the boxes of FLOW stand and how its lines run, placed by hand.
 
-Pure: a table in, numbers out. The table says, for each node, which nodes may follow it, the usual
-one first. Law: the drawing holds what the table holds, every step exactly once, and no curve runs
-through a box.
+Pure: numbers in, numbers out. Law: whatever FLOW holds is drawn exactly once, and no line runs
+through a box that is not its own. tests/test_flow.py holds both: a status or a step that is added
+to FLOW fails there until it has its place here. Until then a page draws what is placed, and the
+list below the drawing says the rest in words.
 
-The method is Sugiyama's, as in Graphviz' dot. In ranks.py: (1) steps that lead back are found by
-depth-first search, (2) ranks are longest paths, and where nothing follows stands last, (3) a step
-over several ranks gets a lane in each rank between, (4) ranks are ordered for few crossings. Here:
-(5) places follow their neighbours, the usual way straight on, (6) curves run in the gaps between
-ranks and straight along lanes. So they cannot meet a box: in a rank every box and every lane has
-room of its own, and a Bezier curve stays within the hull of its four points, which is the gap.
+Boxes are placed by their middles, lines by the points where they touch their boxes, so that one
+plan serves boxes of any size. Lines run straight, or at right angles with rounded corners.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
-from typing import Any
 
-from core.pages.flow.ranks import Chain, Place, arrange, links
+from core.models import Status
 
-Table = Mapping[Any, Iterable[Any]]
+# In pixels from left and top; of a line's end: in shares of the box, from its middle.
 Point = tuple[float, float]
+Step = tuple[Status, Status]
 
-PLACE_SWEEPS = 24
-# How much a straight line is worth: between boxes, into a lane, along a lane (as in dot).
-STRAIGHT = (1.0, 2.0, 8.0)
-FIXED = 1e9
-# Of a box's side, the share that curves may touch.
-PORT_SHARE = 0.76
-# How far from a box's middle the usual way runs, as a share of its side.
-USUAL_SHARE = 0.12
+CORNER_RADIUS = 14
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
-    """In pixels, along the way and across it. `down`: the way leads down and not to the right."""
+class Route:
+    """How a line leaves its first box, at `start`, and reaches the other one.
 
+    Without `end`: straight on. With it: around one corner; or, with `bow`, out of both boxes at
+    the same side, and across at that many pixels from the first one. `label`: where texts stand,
+    as a share of the line's length.
+    """
+
+    start: Point
+    end: Point | None = None
+    bow: float = 0
+    label: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """For a wide page, or for a narrow one. `middles` are pixels where the scale is 1."""
+
+    middles: Mapping[Status, Point]
+    routes: Mapping[Step, Route]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A plan with boxes of one size. `letters` of a title fit into a box. `badge`: the corner that
+    no arrow reaches."""
+
+    plan: Plan
     box: Point
-    gap: float  # between ranks, for the curves
-    lane: float
-    space: float  # between the neighbours of a rank
-    margin: float = 6
-    bow: float = 16
-    down: bool = False
+    letters: int
+    badge: Point
+    scale: Point = (1, 1)
+    margin: float = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    node: Any
+    node: Status
     x: float
     y: float
     width: float
@@ -58,186 +71,176 @@ class Box:
     def middle(self) -> Point:
         return self.x + self.width / 2, self.y + self.height / 2
 
+    def at(self, share: Point) -> Point:
+        x, y = self.middle
+        return x + share[0] * self.width, y + share[1] * self.height
+
 
 @dataclass(frozen=True, slots=True)
-class Curve:
-    """One step. `points`: the start, then three for each Bezier curve that follows."""
+class Line:
+    """One step. `points`: its start, its corners, its end. `back`: to an earlier status of FLOW."""
 
-    start: Any
-    end: Any
+    start: Status
+    end: Status
     back: bool
     points: tuple[Point, ...]
     label: Point
 
     @property
     def path(self) -> str:
-        first, *others = (f"{x:.1f},{y:.1f}" for x, y in self.points)
-        return f"M{first} C{' '.join(others)}"
+        """For SVG, with its corners rounded."""
+        parts = [f"M{_pair(self.points[0])}"]
+        for before, corner, after in zip(
+            self.points, self.points[1:], self.points[2:], strict=False
+        ):
+            radius = min(CORNER_RADIUS, math.dist(before, corner) / 2, math.dist(corner, after) / 2)
+            first, last = _toward(corner, before, radius), _toward(corner, after, radius)
+            parts.append(f"L{_pair(first)} Q{_pair(corner)} {_pair(last)}")
+        return " ".join([*parts, f"L{_pair(self.points[-1])}"])
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
-    width: float
-    height: float
+class Layout:
+    width: int
+    height: int
     boxes: tuple[Box, ...]
-    curves: tuple[Curve, ...]
+    lines: tuple[Line, ...]
 
 
-def draw(table: Table, sizes: Sizes) -> Drawing:
-    """Lay out a table. Nodes that are named only as followers belong to it, too; a step from a
-    node to itself is not drawn. Drawn once, the same table is not computed again."""
-    return _draw(tuple((node, tuple(onward)) for node, onward in table.items()), sizes)
+def lay_out(flow: Mapping[Status, Iterable[Status]], shape: Shape) -> Layout:
+    """What of `flow` has its place in the shape's plan."""
+    left, top = (min(middle[axis] for middle in shape.plan.middles.values()) for axis in (0, 1))
+    boxes = {}
+    for status in flow:
+        if status in shape.plan.middles:
+            x, y = shape.plan.middles[status]
+            across = shape.margin + (x - left) * shape.scale[0]
+            down = shape.margin + (y - top) * shape.scale[1]
+            boxes[status] = Box(status, across, down, *shape.box)
+    order = list(flow)
+    lines = [
+        _line(boxes[start], boxes[end], shape.plan.routes[start, end], order)
+        for start, onward in flow.items()
+        for end in onward
+        if (start, end) in shape.plan.routes and {start, end} <= boxes.keys()
+    ]
+    width = max(box.x + box.width for box in boxes.values()) + shape.margin
+    height = max(box.y + box.height for box in boxes.values()) + shape.margin
+    return Layout(math.ceil(width), math.ceil(height), tuple(boxes.values()), tuple(lines))
 
 
-@cache
-def _draw(steps: tuple[tuple[Hashable, tuple[Hashable, ...]], ...], sizes: Sizes) -> Drawing:
-    boxes, chains, rows = arrange(steps)
-    _set_places(rows, chains, sizes)
-    return _drawing(boxes, chains, sizes)
+def _line(start: Box, end: Box, route: Route, order: list[Status]) -> Line:
+    points = tuple(_points(start, end, route))
+    back = order.index(end.node) < order.index(start.node)
+    return Line(start.node, end.node, back, points, _along(points, route.label))
 
 
-# --- places
+def _points(start: Box, end: Box, route: Route) -> list[Point]:
+    first = start.at(route.start)
+    sideways = abs(route.start[0]) == 0.5  # it leaves to the left or to the right
+    if route.end is None:
+        x, y = end.at((-route.start[0], -route.start[1]))
+        return [first, (x, first[1]) if sideways else (first[0], y)]
+    last = end.at(route.end)
+    if not route.bow:
+        return [first, (last[0], first[1]) if sideways else (first[0], last[1]), last]
+    if sideways:
+        x = first[0] + math.copysign(route.bow, route.start[0])
+        return [first, (x, first[1]), (x, last[1]), last]
+    y = first[1] + math.copysign(route.bow, route.start[1])
+    return [first, (first[0], y), (last[0], y), last]
 
 
-def _set_places(rows: list[list[Place]], chains: list[Chain], sizes: Sizes) -> None:
-    """Let every place follow the mean of its neighbours, as far as the others leave it room; the
-    usual way stays on one line."""
-    near: dict[int, list[tuple[Place, float]]] = {}
-    for low, high in links(chains):
-        worth = STRAIGHT[low.is_lane + high.is_lane]
-        near.setdefault(id(low), []).append((high, worth))
-        near.setdefault(id(high), []).append((low, worth))
-    for sweep in range(PLACE_SWEEPS):
-        for row in rows if sweep % 2 == 0 else reversed(rows):
-            wanted = [_wanted(place, near.get(id(place), [])) for place in row]
-            for place, at in zip(row, _apart(row, wanted, sizes), strict=True):
-                place.at = at
+def _along(points: tuple[Point, ...], share: float) -> Point:
+    left = share * sum(math.dist(one, two) for one, two in pairwise(points))
+    for one, two in pairwise(points):
+        length = math.dist(one, two)
+        if left <= length:
+            return _toward(one, two, left)
+        left -= length
+    return points[-1]
 
 
-def _wanted(place: Place, near: list[tuple[Place, float]]) -> tuple[float, float]:
-    """Where a place would be by itself, and how much that counts."""
-    if place.usual:
-        return 0.0, FIXED
-    worth = sum(weight for _other, weight in near)
-    if not worth:
-        return place.at, 1.0
-    return sum(other.at * weight for other, weight in near) / worth, worth
+def _toward(here: Point, there: Point, distance: float) -> Point:
+    share = distance / (math.dist(here, there) or 1)
+    return here[0] + (there[0] - here[0]) * share, here[1] + (there[1] - here[1]) * share
 
 
-def _apart(row: list[Place], wanted: list[tuple[float, float]], sizes: Sizes) -> list[float]:
-    """The least squares that keep the order and the room: pool adjacent violators."""
-    offsets = [0.0]
-    for one, two in pairwise(row):
-        offsets.append(offsets[-1] + _room(one, sizes) + sizes.space + _room(two, sizes))
-    pools: list[list[float]] = []  # mean, weight, how many
-    for (at, weight), offset in zip(wanted, offsets, strict=True):
-        pools.append([at - offset, weight, 1])
-        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
-            mean, worth, many = pools.pop()
-            last = pools[-1]
-            last[0] = (last[0] * last[1] + mean * worth) / (last[1] + worth)
-            last[1] += worth
-            last[2] += many
-    means = [mean for mean, _worth, many in pools for _ in range(int(many))]
-    return [mean + offset for mean, offset in zip(means, offsets, strict=True)]
+def _pair(point: Point) -> str:
+    return f"{point[0]:.1f},{point[1]:.1f}"
 
 
-def _room(place: Place, sizes: Sizes) -> float:
-    return (sizes.lane if place.is_lane else sizes.box[1]) / 2
+# --- the plans. To the right where there is room, down on a phone; what is final stands last.
 
-
-# --- the drawing
-
-
-def _drawing(boxes: dict[Any, Place], chains: list[Chain], sizes: Sizes) -> Drawing:
-    places = [*boxes.values(), *(place for chain in chains for place in chain.places)]
-    if not places:
-        return Drawing(0, 0, (), ())
-    lowest = min(place.at - _room(place, sizes) for place in places)
-    for place in {id(place): place for place in places}.values():
-        place.at += sizes.margin - lowest
-    across = max(place.at + _room(place, sizes) for place in places) + sizes.margin
-    last = max(place.rank for place in places)
-    along = _begin(last, sizes) + sizes.box[0] + sizes.margin
-    ports = _ports(chains, sizes)
-    curves = tuple(
-        _curve(chain, ports[number, 0], ports[number, 1], sizes)
-        for number, chain in enumerate(chains)
-    )
-    width, height = (across, along) if sizes.down else (along, across)
-    return Drawing(width, height, tuple(_box(place, sizes) for place in boxes.values()), curves)
-
-
-def _begin(rank: int, sizes: Sizes) -> float:
-    return sizes.margin + rank * (sizes.box[0] + sizes.gap)
-
-
-def _box(place: Place, sizes: Sizes) -> Box:
-    along, across = _begin(place.rank, sizes), place.at - sizes.box[1] / 2
-    if sizes.down:
-        return Box(place.node, across, along, sizes.box[1], sizes.box[0])
-    return Box(place.node, along, across, *sizes.box)
-
-
-def _ports(chains: list[Chain], sizes: Sizes) -> dict[tuple[int, int], float]:
-    """Where the curve of chain number n touches the box at its low (0) and its high end (1): side
-    by side in the order in which they arrive, so that they do not cross at the box, the usual way
-    everywhere at one height, so that it is straight."""
-    touching: dict[tuple[int, int], list[tuple[float, bool, int]]] = {}
-    box_of: dict[int, Place] = {}
-    for number, chain in enumerate(chains):
-        for side, box, nearest in ((0, 0, 1), (1, -1, -2)):
-            place = chain.places[box]
-            box_of[id(place)] = place
-            arrives = (chain.places[nearest].at, not chain.back, number)
-            touching.setdefault((id(place), side), []).append(arrives)
-    step = sizes.box[1] * PORT_SHARE / max(map(len, touching.values()), default=1)
-    most = sizes.box[1] * PORT_SHARE / 2
-    ports = {}
-    for (box_id, side), curves in touching.items():
-        numbers = [number for _at, _forward, number in sorted(curves)]
-        usual = next((n for n, number in enumerate(numbers) if chains[number].usual), None)
-        width = (len(numbers) - 1) * step
-        first = -width / 2 if usual is None else -USUAL_SHARE * sizes.box[1] - usual * step
-        first = min(max(first, -most), most - width)
-        for position, number in enumerate(numbers):
-            ports[number, side] = box_of[box_id].at + first + position * step
-    return ports
-
-
-def _curve(chain: Chain, low_port: float, high_port: float, sizes: Sizes) -> Curve:
-    """Through the gaps in curves, along the lanes straight; all of it first as along, across."""
-    low, *lanes, high = chain.places
-    here = (_begin(low.rank, sizes) + sizes.box[0], low_port)
-    points = [here]
-    for lane in lanes:
-        entered = (_begin(lane.rank, sizes), lane.at)
-        here = (entered[0] + sizes.box[0], lane.at)
-        points += [*_bend(points[-1], entered), *_straight(entered, here)]
-    bow = sizes.bow if chain.back and not lanes else 0
-    points += _bend(here, (_begin(high.rank, sizes), high_port), bow)
-    # Halfway along a Bezier curve, three quarters of its bow are reached.
-    label = _between(points[0], points[3], -0.75 * bow)
-    if lanes:
-        lane = lanes[-1 if chain.back else 0]
-        label = (_begin(lane.rank, sizes) + sizes.box[0] / 2, lane.at)
-    if chain.back:
-        points.reverse()
-    turned = [point[::-1] if sizes.down else point for point in (*points, label)]
-    return Curve(chain.start, chain.end, chain.back, tuple(turned[:-1]), turned[-1])
-
-
-def _bend(here: Point, there: Point, bow: float = 0) -> list[Point]:
-    """It leaves and arrives along the way, and stays between its ends; beside the step that it
-    takes back it goes in a bow."""
-    middle = (here[0] + there[0]) / 2
-    return [(middle, here[1] - bow), (middle, there[1] - bow), there]
-
-
-def _straight(here: Point, there: Point) -> list[Point]:
-    third = (there[0] - here[0]) / 3
-    return [(here[0] + third, here[1]), (there[0] - third, there[1]), there]
-
-
-def _between(here: Point, there: Point, aside: float) -> Point:
-    return (here[0] + there[0]) / 2, (here[1] + there[1]) / 2 + aside
+AWAITING, PENDING, RUNNING = Status.AWAITING, Status.PENDING, Status.RUNNING
+VERIFYING, PAUSED = Status.VERIFYING, Status.PAUSED
+COMPLETED, FAILED = Status.COMPLETED, Status.FAILED
+PARTIAL, CANCELED = Status.PARTIAL, Status.CANCELED
+WIDE_PLAN = Plan(
+    middles={
+        AWAITING: (51, 62),
+        PENDING: (247, 62),
+        RUNNING: (465, 62),
+        VERIFYING: (657, 62),
+        PAUSED: (419, 164),
+        COMPLETED: (847, 62),
+        FAILED: (847, -6),
+        PARTIAL: (847, 150),
+        CANCELED: (847, 226),
+    },
+    routes={
+        (AWAITING, PENDING): Route((0.5, 0)),
+        (AWAITING, CANCELED): Route((0, 0.5), (-0.5, 0.38), label=0.3),
+        (PENDING, RUNNING): Route((0.5, 0)),
+        (PENDING, PAUSED): Route((0.34, 0.5), (-0.5, -0.3), label=0.72),
+        (PENDING, CANCELED): Route((-0.34, 0.5), (-0.5, 0.13), label=0.32),
+        (RUNNING, VERIFYING): Route((0.5, 0)),
+        (RUNNING, PAUSED): Route((-0.24, 0.5), label=0.36),
+        (RUNNING, PARTIAL): Route((0.38, 0.5), (-0.5, 0), label=0.55),
+        (RUNNING, CANCELED): Route((0.19, 0.5), (-0.5, -0.37), label=0.65),
+        (RUNNING, FAILED): Route((-0.2, -0.5), (-0.5, 0), label=0.55),
+        (VERIFYING, COMPLETED): Route((0.5, 0)),
+        (VERIFYING, PARTIAL): Route((0.2, 0.5), (-0.5, -0.3), label=0.65),
+        (VERIFYING, RUNNING): Route((-0.2, -0.5), (0.06, -0.5), bow=18),
+        (PAUSED, PENDING): Route((-0.5, 0.3), (0, 0.5), label=0.29),
+        (PAUSED, PARTIAL): Route((0.5, 0)),
+        (PAUSED, CANCELED): Route((0.1, 0.5), (-0.5, -0.12), label=0.7),
+    },
+)
+NARROW_PLAN = Plan(
+    middles={
+        AWAITING: (75, 0),
+        PENDING: (75, 92),
+        RUNNING: (75, 184),
+        VERIFYING: (75, 276),
+        PAUSED: (196, 158),
+        FAILED: (39, 368),
+        COMPLETED: (123, 368),
+        PARTIAL: (207, 368),
+        CANCELED: (291, 368),
+    },
+    routes={
+        (AWAITING, PENDING): Route((0, 0.5)),
+        (AWAITING, CANCELED): Route((0.5, 0), (0.38, -0.5), label=0.2),
+        (PENDING, RUNNING): Route((0, 0.5)),
+        (PENDING, PAUSED): Route((0.5, 0.34), (-0.25, -0.5), label=0.35),
+        (PENDING, CANCELED): Route((0.5, -0.34), (0.13, -0.5), label=0.3),
+        (RUNNING, VERIFYING): Route((0, 0.5)),
+        (RUNNING, PAUSED): Route((0.5, -0.3)),
+        (RUNNING, PARTIAL): Route((0.5, 0.38), (0, -0.5), label=0.6),
+        (RUNNING, CANCELED): Route((0.5, 0.19), (-0.37, -0.5), label=0.7),
+        (RUNNING, FAILED): Route((-0.5, 0), (-0.36, -0.5), label=0.7),
+        (VERIFYING, COMPLETED): Route((0.3, 0.5)),
+        (VERIFYING, PARTIAL): Route((0.5, 0.1), (-0.3, -0.5), label=0.4),
+        (VERIFYING, RUNNING): Route((-0.5, -0.2), (-0.5, 0.33), bow=9),
+        (PAUSED, PENDING): Route((0.2, -0.5), (0.5, 0), label=0.15),
+        (PAUSED, PARTIAL): Route((0.35, 0.5)),
+        (PAUSED, CANCELED): Route((0.5, 0), (-0.12, -0.5), label=0.6),
+    },
+)
+TOP_RIGHT, BOTTOM_LEFT = (0.5, -0.5), (-0.5, 0.5)
+# An order's page, and the board with a figure in each box.
+WIDE = Shape(WIDE_PLAN, (102, 54), letters=11, badge=TOP_RIGHT)
+NARROW = Shape(NARROW_PLAN, (78, 50), letters=11, badge=BOTTOM_LEFT)
+WIDE_BOARD = Shape(WIDE_PLAN, (140, 70), letters=15, badge=TOP_RIGHT, scale=(1.22, 1.3))
+NARROW_BOARD = Shape(NARROW_PLAN, (78, 78), letters=11, badge=BOTTOM_LEFT, scale=(1, 1.28))

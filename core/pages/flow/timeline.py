@@ -1,5 +1,5 @@
-"""An order's way through FLOW: where it is, where it has been, with whom and when, and what may
-come next. Read from its events alone; the shape is FLOW's.
+"""The steps of one order, and FLOW drawn with them: where it is, where it has been, with whom and
+when, and what may come next. Law: read from its events alone; what may come next is FLOW's word.
 """
 
 import datetime
@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from core.models import FLOW, Order, OrderEvent, Status
 from core.pages.display import TONES
-from core.pages.flow import sketch
+from core.pages.flow import drawing
 from core.reasons import said
 
 # Whom a page is for. Customers read of "the desk", never of staff, nor the reasons they wrote.
@@ -50,15 +50,15 @@ def timeline_of(order: Order, audience: str = CUSTOMER) -> dict[str, Any]:
     for one in steps:
         by_step.setdefault((one.before, one.after), []).append(one)
 
-    def node(status: Status, wide: bool) -> sketch.Words:
+    def node(status: Status, wide: bool) -> drawing.Caption:
         entered = [one for one in steps if one.after == status and one.before != status]
-        return _node_words(status, here, entered, wide)
+        return _node_caption(status, here, entered, wide)
 
-    def step(start: Status, end: Status, wide: bool) -> sketch.Words:
-        return _step_words(start, end, by_step.get((start, end), []), start == here, wide)
+    def step(start: Status, end: Status, wide: bool) -> drawing.Caption:
+        return _step_caption(start, end, by_step.get((start, end), []), start == here, wide)
 
     return {
-        "sketches": sketch.sketches(FLOW, node, step),
+        "drawings": drawing.draw(FLOW, node, step),
         "steps": steps,
         "here": here,
         "onward": FLOW[here],
@@ -91,50 +91,50 @@ def _who(event: OrderEvent, audience: str, own_login: int | None) -> str:
     return _("you") if event.creator_id == own_login else _("the desk")
 
 
-def _node_words(
+def _node_caption(
     status: Status, here: Status, entered: list[TimelineEntry], wide: bool
-) -> sketch.Words:
-    kinds, facts = [f"flow-node--{TONES.get(status, 'off')}"], []
+) -> drawing.Caption:
+    classes, facts = [f"flow-node--{TONES.get(status, 'off')}"], []
     notes: tuple[str, ...] = ()
     if entered:
-        kinds.append("flow-node--been")
+        classes.append("flow-node--been")
         facts.append(_by_whom(entered[-1]))
         if entered[0].before is None:
             placed = _("placed %(when)s") % {"when": entered[0].moment}
-            fits = wide and sketch.columns(placed) <= NOTE_LETTERS
+            fits = wide and drawing.columns(placed) <= NOTE_LETTERS
             notes = (placed if fits else entered[0].moment,)
     if status == here:
-        kinds.append("flow-node--here")
+        classes.append("flow-node--here")
         facts.insert(0, _("the order is here now"))
     elif status in FLOW[here]:
-        kinds.append("flow-node--next")
+        classes.append("flow-node--next")
         facts.insert(0, _("may come next"))
     mark = "✓ " if entered and status != here else ""
-    return sketch.Words(
+    return drawing.Caption(
         title=": ".join(filter(None, (str(status.label), ", ".join(facts)))),
-        kind=" ".join(kinds),
+        classes=" ".join(classes),
         label=f"{mark}{status.label}",
         notes=notes,
         badge=_("now") if status == here else "",
     )
 
 
-def _step_words(
+def _step_caption(
     start: Status, end: Status, walked: list[TimelineEntry], from_here: bool, wide: bool
-) -> sketch.Words:
+) -> drawing.Caption:
     name = f"{start.label} → {end.label}"
     if not walked:
         ahead = "flow-step--next" if from_here else ""
-        return sketch.Words(f"{name}: {_('may come next')}" if from_here else name, ahead)
+        return drawing.Caption(f"{name}: {_('may come next')}" if from_here else name, ahead)
     title = f"{name}: " + "; ".join(_by_whom(step) for step in walked)
     if not wide:
         numbers = [str(step.number) for step in walked]
         badge = ",".join(numbers) if len(numbers) < 3 else f"{numbers[0]}…{numbers[-1]}"
-        return sketch.Words(title, "flow-step--walked", badge=badge)
+        return drawing.Caption(title, "flow-step--walked", badge=badge)
     last = walked[-1]
     when = last.moment if len(walked) == 1 else f"{last.moment} ×{len(walked)}"
-    who = sketch.shortened(last.who, NAME_LETTERS)
-    return sketch.Words(title, "flow-step--walked", notes=(who, when))
+    who = drawing.shortened(last.who, NAME_LETTERS)
+    return drawing.Caption(title, "flow-step--walked", notes=(who, when))
 
 
 def _by_whom(step: TimelineEntry) -> str:

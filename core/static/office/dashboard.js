@@ -44,18 +44,17 @@
   };
 
   if (board) {
-    const items = [...board.querySelectorAll(".flow-list li")];
-    const order = [...board.querySelectorAll(".flow-drawing--wide [data-node]")];
     window.Live.watch("board", (data, changed) => {
       changed.forEach((status) => {
         const at = '[data-node="' + CSS.escape(status) + '"]';
         board.querySelectorAll(".flow-drawing--wide " + at).forEach((node) => {
           show(node, data[status], data[status].wide);
-          say(items[order.indexOf(node)], data[status].title);
         });
         board.querySelectorAll(".flow-drawing--narrow " + at).forEach((node) => {
           show(node, data[status], data[status].narrow);
         });
+        const item = '.flow-list [data-status="' + CSS.escape(status) + '"]';
+        say(board.querySelector(item), data[status].title);
       });
     });
   }

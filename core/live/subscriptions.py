@@ -1,0 +1,57 @@
+"""Who watches what, and as whom they may: asked of the sources for all who watch at once."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from django.db import DatabaseError, InterfaceError
+
+from core.live.sessions import SessionUser
+from core.live.source import Asked, Audience, Authorized, Source
+from core.live.subjects import RenderedSubject
+
+logger = logging.getLogger(__name__)
+
+
+class Subscription:
+    """What the feed knows of a viewer. `user` is None until its session was looked up."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self.user: SessionUser | None = None
+        self.wanted: set[str] = set()
+        self.shown: dict[str, RenderedSubject] = {}
+
+    def audiences(self, authorized: Authorized) -> dict[str, Audience]:
+        """As whom its user may see each subject; those that are missing may not be seen."""
+        assert self.user is not None
+        found = ((name, authorized.get((self.user.pk, name))) for name in self.wanted)
+        return {name: audience for name, audience in found if audience is not None}
+
+
+def authorize(subscriptions: Iterable[Subscription], sources: Mapping[str, Source]) -> Authorized:
+    """By user and name of the subject. Each source is asked once."""
+    asked: dict[str, dict[tuple[int, str], SessionUser]] = defaultdict(dict)
+    for subscription in subscriptions:
+        assert subscription.user is not None
+        for name in subscription.wanted:
+            prefix, _, key = name.partition(":")
+            asked[prefix][subscription.user.pk, key] = subscription.user
+    found: Authorized = {}
+    for prefix, users in asked.items():
+        if source := sources.get(prefix):
+            pairs = [(user, key) for (_, key), user in users.items()]
+            for (pk, key), audience in _ask(source, pairs).items():
+                found[pk, f"{prefix}:{key}" if key else prefix] = audience
+    return found
+
+
+def _ask(source: Source, pairs: Asked) -> Authorized:
+    """Whom a source fails to answer for may not see it."""
+    try:
+        return source.authorize(pairs)
+    except (DatabaseError, InterfaceError):
+        raise
+    except Exception:
+        logger.exception("the source %r failed", source.prefix)
+        return {}

@@ -1,0 +1,92 @@
+"""What a viewer sends, checked, and from where it may come."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+from django.utils.translation import get_supported_language_variant
+
+MAX_BYTES = 64 * 1024
+MAX_SUBJECTS = 250
+MAX_NAME_LENGTH = 100
+# A poll is answered after so long even if nothing changed; proxies cut what is silent.
+MAX_WAIT_SECONDS = 25.0
+
+
+class NotUnderstoodError(ValueError):
+    """What a viewer sent is not in the form that core.live describes."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRequest:
+    """What to watch from now on. `since` are the numbers that the viewer has, `wait` the seconds
+    that a poll may wait for a change."""
+
+    subjects: frozenset[str]
+    since: Mapping[str, int]
+    language: str
+    wait: float
+
+    @classmethod
+    def parse(cls, text: str | bytes, feed: str) -> Self:
+        """`since` counts only where it is about this very `feed`. Raises NotUnderstoodError."""
+        try:
+            sent = json.loads(text) if len(text) <= MAX_BYTES else None
+        except (ValueError, RecursionError) as error:
+            raise NotUnderstoodError from error
+        if not isinstance(sent, dict):
+            raise NotUnderstoodError
+        subjects, since, wait = sent.get("watch", []), sent.get("since", {}), sent.get("wait", 0)
+        if not (
+            isinstance(subjects, list)
+            and len(subjects) <= MAX_SUBJECTS
+            and all(isinstance(name, str) and len(name) <= MAX_NAME_LENGTH for name in subjects)
+            and isinstance(since, dict)
+            and isinstance(wait, int | float)
+        ):
+            raise NotUnderstoodError
+        numbers = {name: seq for name, seq in since.items() if isinstance(seq, int)}
+        return cls(
+            frozenset(subjects),
+            numbers if sent.get("feed") == feed else {},
+            supported_language(sent.get("language", "")),
+            min(max(0.0, wait), MAX_WAIT_SECONDS),
+        )
+
+
+def supported_language(language: object) -> str:
+    """The language a page asked for, else the office's own."""
+    try:
+        return get_supported_language_variant(str(language))
+    except LookupError:
+        return settings.LANGUAGE_CODE
+
+
+def is_same_origin(scope: Mapping[str, Any]) -> bool:
+    """Browsers always say from which page a socket or a POST comes; it has to be one of ours, under
+    the very name that was asked. Without this any page could read with its visitor's cookie.
+
+    Stricter than channels' AllowedHostsOriginValidator, which takes any allowed host and port, and
+    for sockets only.
+    """
+    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    host = headers.get(b"host", "")
+    try:
+        origin = urlsplit(headers.get(b"origin", ""))
+    except ValueError:
+        return False
+    schemes = {"https"} if settings.HTTPS else {"http", "https"}
+    if origin.scheme not in schemes or origin.netloc.lower() != host.lower():
+        return False
+    domain, _ = split_domain_port(host)
+    return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
+
+
+def session_key(scope: Mapping[str, Any]) -> str:
+    """ "" where there is none. The session itself is the feed's to look up."""
+    cookies: Mapping[str, str] = scope["cookies"]
+    return cookies.get(settings.SESSION_COOKIE_NAME, "")

@@ -1,0 +1,303 @@
+"""The figures of the home page and of the board: takings, orders by status, plays a minute, the
+machinery, the sites, and what needs a person.
+
+Law: no large table is read whole. Past days are kept as sums (rollups.py), the rest is asked of
+indexes. Figures are plain frozen values, so that two looks can be compared; who may see them, in
+which words, is the page's affair. Functions that read sums of past days raise NotCountedYetError.
+"""
+
+import datetime
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count
+from django.utils import timezone
+
+from booster import tasks
+from core.models import (
+    FINAL,
+    FLOW,
+    OPEN,
+    Conversation,
+    Heartbeat,
+    ImportJob,
+    LedgerEntry,
+    Order,
+    Site,
+    Status,
+)
+from core.models.rollups import Source
+from core.reports import playrate, rollups
+
+DAYS, WEEK = 30, 7
+# A home page is no list: what is more than this is found there, and counted no further.
+SHOWN, MOST = 20, 999
+
+Kind = LedgerEntry.Kind
+
+
+# --- money
+
+
+@dataclass(frozen=True, slots=True)
+class Takings:
+    """Of one day or of several, in the office's currency. Takings are what orders were charged less
+    what they gave back; top-ups are no takings yet."""
+
+    taken: Decimal
+    topped_up: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class DayTakings(Takings):
+    date: datetime.date
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """`days`: the last 30 days of the office, the oldest first, today last. The sums end today."""
+
+    days: tuple[DayTakings, ...]
+    today: Takings
+    week: Takings
+    month: Takings
+
+
+def money() -> Money:
+    days = tuple(
+        DayTakings(
+            taken=-_amount(day, Kind.ORDER) - _amount(day, Kind.REFUND),
+            topped_up=_amount(day, Kind.CHARGE),
+            date=date,
+        )
+        for date, day in rollups.days(Source.LEDGER, DAYS).items()
+    )
+    return Money(days, *(_sum(days[-length:]) for length in (1, WEEK, DAYS)))
+
+
+def _amount(day: rollups.Day, kind: int) -> Decimal:
+    return day.get(kind, rollups.Total()).amount
+
+
+def _sum(days: tuple[DayTakings, ...]) -> Takings:
+    taken = sum((day.taken for day in days), Decimal(0))
+    return Takings(taken, sum((day.topped_up for day in days), Decimal(0)))
+
+
+# --- orders and plays
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCount:
+    """`count`: orders that stand at an open status now, or that came to a final one today.
+    `week`: orders that came to a final status in the last seven days; 0 for an open one."""
+
+    status: Status
+    count: int
+    week: int
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+
+def orders_by_status() -> tuple[StatusCount, ...]:
+    """One for each status, in the order of FLOW."""
+    ended = list(rollups.days(Source.ENDED, WEEK).values())
+    still_open = open_orders()
+    counts = []
+    for status in FLOW:
+        if status in FINAL:
+            by_day = [day.get(status, rollups.Total()).rows for day in ended]
+            counts.append(StatusCount(status, by_day[-1], sum(by_day)))
+        else:
+            counts.append(StatusCount(status, still_open.get(status, 0), 0))
+    return tuple(counts)
+
+
+def open_orders() -> dict[int, int]:
+    """How many orders stand at each open status that has any."""
+    rows = Order.objects.filter(status__in=OPEN).order_by().values_list("status")
+    return dict(rows.annotate(Count("pk")))
+
+
+@dataclass(frozen=True, slots=True)
+class Plays:
+    """Plays that sites received. `minutes`: in each of the last 60 minutes, the oldest first."""
+
+    minutes: tuple[int, ...]
+
+    @property
+    def last_minute(self) -> int:
+        return self.minutes[-1]
+
+    @property
+    def last_hour(self) -> int:
+        return sum(self.minutes)
+
+
+def plays() -> Plays:
+    return Plays(tuple(playrate.last_hour()))
+
+
+@dataclass(frozen=True, slots=True)
+class Machinery:
+    """`consumers`: how many are alive. `queue`: tasks that wait; None: it cannot be reached.
+    `delivered`: plays that counters proved, of orders that ended today; None: not counted yet."""
+
+    consumers: int
+    queue: int | None
+    delivered: int | None
+
+
+def machinery() -> Machinery:
+    return Machinery(Heartbeat.objects.alive().count(), tasks.queue_depth(), _delivered_today())
+
+
+def _delivered_today() -> int | None:
+    try:
+        (today,) = rollups.days(Source.ENDED, 1).values()
+    except rollups.NotCountedYetError:
+        return None
+    return int(sum(total.amount for total in today.values()))
+
+
+# --- what needs a person
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionOrder:
+    """An order with a remark, or one that awaits approval. `done` and `count` are plays, `price` is
+    in the office's currency."""
+
+    pk: int
+    oid: str
+    customer: str
+    status: Status
+    attention: str
+    done: int
+    count: int
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """The oldest first, 20 at most. `more`: whether there are others."""
+
+    orders: tuple[AttentionOrder, ...]
+    more: bool
+
+
+def attention() -> Attention:
+    rows = list(Order.objects.needing_a_person().with_names().order_by("pk")[: SHOWN + 1])
+    orders = tuple(
+        AttentionOrder(
+            pk=order.pk,
+            oid=order.oid,
+            customer=str(order.customer),
+            status=Status(order.status),
+            attention=order.attention,
+            done=order.done,
+            count=order.count,
+            price=order.price,
+        )
+        for order in rows[:SHOWN]
+    )
+    return Attention(orders, len(rows) > SHOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingOrders:
+    """How many; 1000 stands for more than 999."""
+
+    remarks: int
+    awaiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingCustomers:
+    """Conversations in which the customer wrote last; 1000 stands for more than 999."""
+
+    unanswered: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingImports:
+    """Checked ones wait to be confirmed; those refused in the last seven days for a better file.
+    1000 stands for more than 999."""
+
+    failed: int
+    checked: int
+
+
+def waiting_orders() -> WaitingOrders:
+    remarks = Order.objects.filter(attention__gt="")
+    awaiting = Order.objects.filter(status=Status.AWAITING)
+    return WaitingOrders(_capped(remarks), _capped(awaiting))
+
+
+def waiting_customers() -> WaitingCustomers:
+    return WaitingCustomers(_capped(Conversation.objects.unanswered()))
+
+
+def waiting_imports() -> WaitingImports:
+    recent = timezone.now() - datetime.timedelta(days=WEEK)
+    failed = ImportJob.objects.filter(status=ImportJob.Status.REFUSED, create_date__gte=recent)
+    checked = ImportJob.objects.filter(status=ImportJob.Status.CHECKED)
+    return WaitingImports(_capped(failed), _capped(checked))
+
+
+def _capped(rows: Any) -> int:
+    return len(rows.order_by().values_list("pk")[: MOST + 1])
+
+
+# --- sites
+
+
+@dataclass(frozen=True, slots=True)
+class SiteState:
+    """`down_since`: None while it answers. `checked`: when its token was last looked for; None:
+    never. `orders`: how many are open there."""
+
+    pk: int
+    name: str
+    origin: str
+    verified: bool
+    down_since: datetime.datetime | None
+    checked: datetime.datetime | None
+    orders: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sites:
+    """Those in use, the troubled ones first, 20 at most. `more`: whether there are others."""
+
+    lines: tuple[SiteState, ...]
+    more: bool
+
+
+def sites() -> Sites:
+    counted = dict(
+        Order.objects.filter(status__in=OPEN).order_by().values_list("site").annotate(Count("pk"))
+    )
+    rows = Site.objects.filter(active=True).select_related("breaker").order_by("verified", "name")
+    lines = [
+        SiteState(
+            pk=site.pk,
+            name=site.name,
+            origin=site.origin,
+            verified=site.verified,
+            down_since=_down_since(site),
+            checked=site.checked_at,
+            orders=counted.get(site.pk, 0),
+        )
+        for site in rows
+    ]
+    lines.sort(key=lambda line: (line.verified, line.down_since is None))
+    return Sites(tuple(lines[:SHOWN]), len(lines) > SHOWN)
+
+
+def _down_since(site: Site) -> datetime.datetime | None:
+    breaker = getattr(site, "breaker", None)
+    return breaker.opened_at if breaker else None
