@@ -1,25 +1,151 @@
 """What a site may answer with. An adapter raises one of these; what follows is decided by delivery,
 and how long it takes by booster/retry.py.
 
-Every message is a whole plain sentence that staff may read as it is.
+An error is a code with plain parameters and no sentence: it is kept in rows as it is and put into
+words where somebody reads it (core/reasons.py, which has a sentence for every code).
 """
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Self
+
+
+class Code(StrEnum):
+    """Everything that may be wrong with a site, its answer or an address, and what is said with it:
+    beside the code stand the names of its parameters. Codes are kept in rows: they never change."""
+
+    parameters: frozenset[str]
+
+    def __new__(cls, code: str, *parameters: str) -> "Code":
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.parameters = frozenset(parameters)
+        return member
+
+    # Addresses
+    ON_ANOTHER_SITE = "on_another_site", "host", "site"
+    PUBLIC_PLATFORM = "public_platform", "host"
+    PRIVATE_ADDRESS = "private_address", "host", "address"
+    ADDRESS_TOO_LONG = "address_too_long", "number"
+    ADDRESS_WITH_SPACES = "address_with_spaces"
+    ADDRESS_WITH_BACKSLASH = "address_with_backslash"
+    ADDRESS_WITH_USER = "address_with_user"
+    ADDRESS_WITHOUT_HOST = "address_without_host"
+    NOT_HTTP = "not_http"
+    HOST_WITH_PERCENT = "host_with_percent"
+    HOST_WITH_FINAL_DOT = "host_with_final_dot"
+    HOST_WITH_ODD_DOTS = "host_with_odd_dots"
+    HOST_WITH_FORBIDDEN_CHARACTERS = "host_with_forbidden_characters"
+    HOST_NOT_A_NAME = "host_not_a_name"
+    HOST_NOT_PUNYCODE = "host_not_punycode"
+    ODD_IP_NOTATION = "odd_ip_notation"
+    BRACKETS_DO_NOT_MATCH = "brackets_do_not_match"
+    IPV6_NOT_VALID = "ipv6_not_valid"
+    IPV4_AS_IPV6 = "ipv4_as_ipv6"
+    PORT_NOT_VALID = "port_not_valid"
+    PORT_OF_ANOTHER_SERVICE = "port_of_another_service", "number"
+    NAME_NOT_LOOKED_UP = "name_not_looked_up", "host", "error"
+    NAME_WITHOUT_ADDRESS = "name_without_address", "host"
+
+    # Connections
+    CONNECTION_REFUSED = "connection_refused", "site"
+    CONNECTION_TIMED_OUT = "connection_timed_out", "site", "seconds"
+    CONNECTION_IMPOSSIBLE = "connection_impossible", "site", "error"
+    CONNECTION_FAILED = "connection_failed", "site", "error"
+    CERTIFICATE_NOT_VALID = "certificate_not_valid", "site", "error"
+    TLS_FAILED = "tls_failed", "site", "error"
+
+    # Single calls
+    CALL_TIMED_OUT = "call_timed_out", "site", "seconds"
+    CALL_ANSWERED = "call_answered", "site", "status", "phrase"
+    CALL_REDIRECTED = "call_redirected", "site", "location"
+    ANSWER_COMPRESSED = "answer_compressed"
+    ANSWER_TOO_LONG = "answer_too_long", "bytes"
+    ANSWER_NOT_JSON = "answer_not_json"
+
+    # Plays
+    PLAY_ANSWERED = "play_answered", "status"
+    PLAY_REDIRECTED = "play_redirected", "status", "location"
+    PLAY_TIMED_OUT = "play_timed_out", "seconds"
+    PLAY_ANSWER_TIMED_OUT = "play_answer_timed_out", "seconds"
+    PLAY_ANSWER_TOO_LONG = "play_answer_too_long", "bytes"
+    PLAY_ANSWERED_EARLY = "play_answered_early"
+    PLAY_ANSWER_EXCESSIVE = "play_answer_excessive"
+    PLAY_ANSWER_NOT_HTTP = "play_answer_not_http", "error"
+    PLAY_HEADERS_TOO_LONG = "play_headers_too_long", "bytes"
+    PLAY_CONNECTION_BROKEN = "play_connection_broken"
+    PLAY_CONNECTION_CLOSED = "play_connection_closed"
+    PLAYS_FAILED_IN_A_ROW = "plays_failed_in_a_row", "reason", "number"
+    SITE_ASKS_TO_WAIT = "site_asks_to_wait", "reason", "seconds"
+    RUN_STOPPED = "run_stopped"
+    ORDER_STOPPED = "order_stopped"
+    RESERVATION_EXPIRED = "reservation_expired"
+
+    # Tokens
+    TOKEN_FILE_UNREADABLE = "token_file_unreadable", "file", "reason"
+    TOKEN_FILE_DIFFERS = "token_file_differs", "file"
+    TOKEN_RECORD_MISSING = "token_record_missing", "reason", "record"
+    TOKEN_RECORD_UNREADABLE = "token_record_unreadable", "reason", "error"
+    RECORD_NOT_LOOKED_UP = "record_not_looked_up", "record", "error"
+
+    # Videos and counters
+    NOT_A_VIDEO = "not_a_video", "path", "expected"
+    NOT_A_VIDEO_ID = "not_a_video_id", "video"
+    NO_SUCH_VIDEO = "no_such_video", "video"
+    VIDEO_OF_ANOTHER_INSTANCE = "video_of_another_instance"
+    NO_VIEW_COUNT = "no_view_count", "path"
+    NOT_A_VIEW_COUNT = "not_a_view_count", "value"
+    COUNT_PATTERN_NOT_FOUND = "count_pattern_not_found"
+    RECIPE_TOO_SLOW = "recipe_too_slow", "field"
+    RECIPE_NOT_VALID = "recipe_not_valid", "error"
+
+    # What came of a trial
+    TRIAL_REFUSED = "trial_refused", "status"
+    TRIAL_COUNTED = "trial_counted"
+    TRIAL_NOT_COUNTED_YET = "trial_not_counted_yet", "seconds"
+    TRIAL_COUNTED_WITH_OTHERS = "trial_counted_with_others", "moved"
 
 
 class SiteError(Exception):
-    """Something is wrong with a site or its answer. `status` is its HTTP status, if one came."""
+    """Something is wrong with a site or its answer. `status` is its HTTP status, if one came, and a
+    parameter as well where the code has one of that name.
 
-    def __init__(self, message: str, *, status: int | None = None) -> None:
-        super().__init__(message)
+    A parameter is text, a number, or another SiteError that the code quotes; `params` holds such a
+    one as {"code": …, "params": …}. Raises TypeError where they are not the code's own.
+    """
+
+    def __init__(self, code: Code, /, *, status: int | None = None, **params: Any) -> None:
+        super().__init__(code)
+        if status is not None and "status" in code.parameters:
+            params["status"] = status
+        if params.keys() != code.parameters:
+            raise TypeError(f"{code} takes {sorted(code.parameters)}, not {sorted(params)}")
+        self.code = code
+        self.params = {name: plain(value) for name, value in params.items()}
         self.status = status
+
+    def __str__(self) -> str:
+        return " ".join([self.code, *(f"{name}={value}" for name, value in self.params.items())])
+
+    @classmethod
+    def of(cls, other: "SiteError") -> Self:
+        """The same, of this class: it means something else for what comes next."""
+        return cls(other.code, **other.params)
 
 
 class TemporaryError(SiteError):
     """Trying again later may help. `retry_after`: the seconds the site asked for, or None."""
 
     def __init__(
-        self, message: str, *, retry_after: float | None = None, status: int | None = None
+        self,
+        code: Code,
+        /,
+        *,
+        retry_after: float | None = None,
+        status: int | None = None,
+        **params: Any,
     ) -> None:
-        super().__init__(message, status=status)
+        super().__init__(code, status=status, **params)
         self.retry_after = retry_after
 
 
@@ -33,3 +159,15 @@ class AddressRefusedError(PermanentError):
 
 class OwnershipError(PermanentError):
     """The site does not, or no longer, show the token that says it is its operator's."""
+
+
+def plain(value: Any) -> Any:
+    """A parameter as JSON and every database take it: a site's text may hold a NUL or half a
+    character, which PostgreSQL refuses."""
+    if isinstance(value, SiteError):
+        return {"code": str(value.code), "params": value.params}
+    if isinstance(value, str):
+        return value if value.isprintable() else repr(value)[1:-1]
+    if isinstance(value, Mapping | int | float):
+        return value
+    raise TypeError(f"not a parameter: {value!r}")

@@ -54,15 +54,12 @@ def wake(order_id: int, delay: float = 0) -> bool:
     return True
 
 
-def wake_on_commit(order_id: int) -> None:
-    transaction.on_commit(lambda: wake(order_id), robust=True)
-
-
-def wake_some_on_commit(order_ids: Sequence[int]) -> None:
-    """Of many orders wake as many as the queue should hold; sweeps find the others."""
+def wake_on_commit(order_ids: Sequence[int]) -> None:
+    """Wake an order, or of many as many as the queue should hold; sweeps find the others."""
 
     def wake_some() -> None:
-        for order_id in order_ids[: room()]:
+        most = room() if len(order_ids) > 1 else 1
+        for order_id in order_ids[:most]:
             if not wake(order_id):
                 break
 

@@ -49,7 +49,7 @@ def retryable(user: Person, order: Any) -> bool:
 
 
 def with_a_remark(user: Person, order: Any) -> bool:
-    return bool(order.attention)
+    return bool(order.remark)
 
 
 def awaiting_somebody_elses_decision(user: Person, order: Any) -> bool:

@@ -6,14 +6,19 @@ carol   auditor
 dave    staff without any permission
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
+from huey.contrib.djhuey import HUEY
 
 from core.models import ChargeRecord, Customer, Order, PricePolicy, Site, User
+from core.money import rate_of
+from core.ordering import Quote, place
 
 VIDEO = "harbour-at-dawn"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -25,13 +30,50 @@ def new_staff(username: str, *groups: str, **rights: bool) -> User:
     return user
 
 
+def quoted(
+    customer: Customer,
+    site: Site,
+    video: str = "dawn",
+    *,
+    price: Decimal | str | int = 5,
+    count: int = 10_000,
+) -> Quote:
+    """A quote at any price, of a site that is not asked."""
+    price = Decimal(price)
+    return Quote(
+        customer,
+        f"{site.origin}/videos/{video}",
+        count,
+        price=price,
+        unit_price=rate_of(price, count),
+        site=site,
+        video_id=video,
+    )
+
+
 def placed(
-    customer: Customer, site: Site, video: str = "dawn", *, price: str | int = 5, **order: Any
+    customer: Customer,
+    site: Site,
+    video: str = "dawn",
+    *,
+    price: Decimal | str | int = 5,
+    count: int = 10_000,
+    creator: User | None = None,
+    **terms: Any,
 ) -> Order:
-    """An order that was charged. What only a quote checks is not checked: no site is asked."""
-    order = {"count": 10_000, "creator": None, "price": Decimal(price), **order}
-    url = f"{site.origin}/videos/{video}"
-    return Order.objects.place(customer=customer, site=site, video_id=video, url=url, **order)
+    """An order that was charged, of which no consumer hears."""
+    with lost_wake_ups():
+        return place(quoted(customer, site, video, price=price, count=count), creator, **terms)
+
+
+@contextmanager
+def lost_wake_ups() -> Iterator[None]:
+    """The queue loses what it is handed meanwhile."""
+    enqueue, HUEY.enqueue = HUEY.enqueue, lambda task: None
+    try:
+        yield
+    finally:
+        HUEY.enqueue = enqueue
 
 
 def an_order(count: int = 100) -> Order:

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from booster.sites import Recipe
+from core import ordering
 from core.models import (
     ChargeRecord,
     CounterReading,
@@ -70,7 +71,7 @@ def desk(bob):
 
 @pytest.fixture
 def order(erin, site, demo_site, policies, bob):
-    return Quote.prepare(erin, demo_site.address(VIDEO), 10_000).place(bob)
+    return ordering.place(Quote.prepare(erin, demo_site.address(VIDEO), 10_000), bob)
 
 
 def fill(number: int, since: int) -> None:

@@ -6,6 +6,7 @@ import pytest
 from django.db import DatabaseError, connection
 
 from core.models import ChargeRecord, Customer
+from tests.base import an_order
 
 
 @pytest.mark.parametrize("table", ["core_ledgerentry", "core_chargerecord"])
@@ -18,6 +19,18 @@ def test_raw_sql_cannot_change_or_delete_rows_of_money(office, table, command):
             cursor.execute(command.format(table))
         cursor.execute(f"SELECT amount FROM {table}")
         assert [int(amount) for (amount,) in cursor.fetchall()] == [10]
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["UPDATE core_orderevent SET reason_code = 'own_error'", "DELETE FROM core_orderevent"],
+)
+def test_raw_sql_cannot_change_or_delete_events(office, command):
+    order = an_order()
+    changing = pytest.raises(DatabaseError, match="never changed or deleted")
+    with connection.cursor() as cursor, changing:
+        cursor.execute(command)
+    assert [event.reason_code for event in order.events.all()] == [""]
 
 
 def test_check_ledger_exits_1_and_names_what_differs(office):

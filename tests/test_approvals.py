@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from booster import tasks
+from core import ordering
 from core.bulk.orders import CancelOrders
 from core.importing import jobs
 from core.importing.uploads import new_job
@@ -139,7 +140,7 @@ def test_the_quote_says_beforehand_that_the_order_will_wait(
     note = desk.get("/admin/core/order/quote/", asked).json()["approval"]
     assert note.startswith("Above your limit of 5.00: the order waits until somebody else")
     with django_capture_on_commit_callbacks(execute=True):
-        order = Quote.prepare(erin, asked["url"], 20_000).place(bob)
+        order = ordering.place(Quote.prepare(erin, asked["url"], 20_000), bob)
     assert (order.status, woken) == (Status.AWAITING, [])
 
 

@@ -8,6 +8,7 @@ from booster import tasks
 from core import ordering
 from core.models import Customer, LedgerEntry, Order, OrderError, Status
 from core.ordering import Quote
+from core.reasons import Code, Reason, columns
 from core.reports.dashboard import SHOWN
 from tests.base import VIDEO, client_of, messages_of, placed
 
@@ -26,7 +27,7 @@ def super_desk(alice):
 
 @pytest.fixture
 def order(erin, site, demo_site, policies, bob):
-    return Quote.prepare(erin, demo_site.address(VIDEO), 10_000).place(bob)
+    return ordering.place(Quote.prepare(erin, demo_site.address(VIDEO), 10_000), bob)
 
 
 def change_page(order: Order) -> str:
@@ -81,12 +82,33 @@ def test_the_home_page_leads_to_those_it_has_no_room_for(desk, erin, site):
 
 
 def test_a_remark_written_since_is_not_marked_as_seen(order):
-    Order.objects.update(attention="the first")
+    first, second = (Reason.of(Code.COUNTER_FELL, number=number, sent=9) for number in (3, 5))
+    for seen, now in (("the first", "the second"), (first, second), (first, "a text")):
+        Order.objects.update(**columns(seen, "attention"))
+        order.refresh_from_db()
+        Order.objects.update(**columns(now, "attention"))
+        with pytest.raises(OrderError, match="look again"):
+            order.mark_seen()
+        assert Order.objects.get().remark == now
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "a text from before there were codes",
+        Reason.of(Code.OWN_ERROR),
+        Reason.of(Code.COUNTER_FELL, number=3, sent=9),
+        Reason.of(Code.COUNTER_UNREADABLE, reason=Reason.of("no_view_count", path="a.b")),
+    ],
+)
+def test_whatever_kind_of_remark_it_has_an_order_needs_a_person_until_it_is_seen(order, remark):
+    Order.objects.update(**columns(remark, "attention"))
     order.refresh_from_db()
-    Order.objects.update(attention="the second")
-    with pytest.raises(OrderError, match="look again"):
-        order.mark_seen()
-    assert Order.objects.get().attention == "the second"
+    assert order.remark == remark
+    assert list(Order.objects.needing_a_person()) == list(Order.objects.remarked()) == [order]
+    order.mark_seen()
+    assert order.remark == Order.objects.get().remark == ""
+    assert not Order.objects.needing_a_person() and not Order.objects.remarked()
 
 
 def test_without_a_remark_there_is_nothing_to_mark(desk, order):

@@ -19,7 +19,7 @@ REASON = "The site refused the connection."
 
 @pytest.fixture
 def order(erin, site, demo_site, policies, bob) -> Order:
-    order = Quote.prepare(erin, demo_site.address(VIDEO), 10_000).place(bob)
+    order = ordering.place(Quote.prepare(erin, demo_site.address(VIDEO), 10_000), bob)
     order.move(Status.RUNNING, under=order.fence, start_date=timezone.now())
     return order
 

@@ -15,6 +15,7 @@ from core.admin import search
 from core.bulk import jobs, selection
 from core.models import BulkJob, ChargeRecord, Customer, LedgerEntry, Order, Status, User
 from core.ops.auditing import differences
+from core.reasons import Code, Reason, read
 from tests.base import client_of, messages_of, placed
 from tests.office import wait_for
 
@@ -111,7 +112,7 @@ def test_a_top_up_of_many_asks_how_much_and_charges_once(desk, bob, erin, frank)
     assert press(desk, "start", each="5.00") and not frank.charges.exists()
     for _click in range(2):
         press(desk, "start", each="5.50")
-    assert BulkJob.objects.get().refusals.get().reason == "This customer is switched off."
+    assert BulkJob.objects.get().refusals.get().reason_code == Code.CUSTOMER_INACTIVE
     erin.refresh_from_db()
     frank.refresh_from_db()
     assert (erin.balance, frank.balance) == (Decimal("25.50"), Decimal("5.50"))
@@ -126,9 +127,7 @@ def test_orders_are_approved_by_somebody_else_than_their_creator(desk, alice, bo
     choose(desk, ORDERS, "approve", orders)
     press(desk, "start")
     assert Order.objects.filter(status=Status.PENDING).count() == 2
-    assert BulkJob.objects.get().refusals.get().reason == (
-        "Somebody else than its creator has to approve an order."
-    )
+    assert BulkJob.objects.get().refusals.get().reason_code == Code.APPROVAL_OF_OWN_ORDER
 
 
 def test_orders_are_retried(desk, erin, site):
@@ -173,11 +172,8 @@ def test_an_action_takes_its_right_when_chosen_when_started_and_when_run(
     job.start()
     jobs.run(job.pk)
     job.refresh_from_db()
-    assert (job.status, job.reason, job.changed) == (
-        BulkJob.Status.REFUSED,
-        "dave may not do this any more.",
-        0,
-    )
+    assert (job.status, job.changed) == (BulkJob.Status.REFUSED, 0)
+    assert read(job) == Reason.of(Code.RIGHT_LOST, who="dave")
 
 
 def test_selected_rows_are_exported(desk, erin, frank):

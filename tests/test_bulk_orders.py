@@ -34,6 +34,7 @@ from core.models import (
 )
 from core.models.transitions import Transition
 from core.ops.auditing import differences
+from core.reasons import Code, Reason, read
 from tests.base import new_staff, placed
 
 Action = BulkJob.Action
@@ -59,6 +60,7 @@ STATES: dict[str, dict[str, Any]] = {
         for status in (Status.COMPLETED, Status.FAILED, Status.PARTIAL, Status.CANCELED)
     },
 }
+REASON = ("reason", "reason_code", "reason_params")
 OTHERS = ("id", "oid", "customer_id", "site_id", "url", "request_key", "create_date")
 MOMENTS = ("start_date", "end_date", "due", "lease_until", "verify_until")
 
@@ -119,7 +121,7 @@ def rows_of(orders: list[Order]) -> dict[str, Any]:
         kept = {name: value for name, value in row.items() if name not in OTHERS}
         kept |= {name: when(row[name]) for name in MOMENTS}
         events = OrderEvent.objects.filter(order=row["id"]).order_by("pk")
-        kept["events"] = list(events.values_list("from_status", "to_status", "creator", "reason"))
+        kept["events"] = list(events.values_list("from_status", "to_status", "creator", *REASON))
         found[row["video_id"]] = kept
     entries = LedgerEntry.objects.filter(customer=orders[0].customer).order_by("pk")
     columns = ("kind", "amount", "balance_after", "order__video_id", "creator", "note", "reference")
@@ -141,16 +143,16 @@ def test_a_block_writes_what_the_buttons_write(office, action):
         try:
             press(action, order, decider)
         except OrderError as error:
-            refused[order.video_id] = str(error)
+            refused[order.video_id] = error.reason
     job = a_job(action, chosen, decider)
     jobs.run(job.pk)
     job.refresh_from_db()
     assert job.status == BulkJob.Status.DONE
     names = {order.pk: order.video_id for order in chosen}
-    reasons = {names[one.object_id]: one.reason for one in job.refusals.all()}
+    reasons = {names[one.object_id]: read(one) for one in job.refusals.all()}
     if action == Action.CANCEL:
         # Asked twice, a button says nothing.
-        assert reasons.pop("asked") == "It was asked to stop before."
+        assert reasons.pop("asked") == Reason.of(Code.STOP_ALREADY_REQUESTED)
     assert reasons == refused
     assert 0 < len(refused) < len(STATES)
     assert rows_of(chosen) == rows_of(pressed)

@@ -233,7 +233,7 @@ def test_headers_are_found_in_any_case() -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{", b"\xff", b"[" * 900])
 def test_an_answer_that_is_not_json_is_a_permanent_error(body: bytes) -> None:
     answered = get(always(answer(body)))
-    with pytest.raises(PermanentError, match="not JSON"):
+    with pytest.raises(PermanentError, match="answer_not_json"):
         answered.json()
 
 
@@ -278,7 +278,7 @@ def hang_in_the_body(connection: Connection) -> None:
 )
 def test_a_slow_server_is_left_when_the_time_of_the_whole_call_is_over(script: Script) -> None:
     begun = time.monotonic()
-    with pytest.raises(TemporaryError, match=r"did not answer wholly within 0\.6 seconds"):
+    with pytest.raises(TemporaryError, match=r"call_timed_out .*seconds=0\.6"):
         get(script, timeout=TIMEOUT)
     assert time.monotonic() - begun < TIMEOUT + 0.5
 
@@ -311,7 +311,7 @@ def endless_chunks(connection: Connection) -> None:
 
 @pytest.mark.parametrize("script", [always(answer(b"a" * 1001)), endless_body, endless_chunks])
 def test_an_answer_over_the_cap_is_refused(script: Script) -> None:
-    with pytest.raises(PermanentError, match="longer than 1000 bytes"):
+    with pytest.raises(PermanentError, match="answer_too_long bytes=1000"):
         get(script)
 
 
@@ -333,7 +333,7 @@ def test_endless_headers_are_refused() -> None:
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "deflate", "br", "gzip, identity"])
 def test_a_compressed_answer_is_refused_and_not_unpacked(encoding: str) -> None:
     bomb = gzip.compress(b"\0" * 10_000_000)
-    with pytest.raises(PermanentError, match="compressed"):
+    with pytest.raises(PermanentError, match="answer_compressed"):
         get(always(answer(bomb, headers=(f"Content-Encoding: {encoding}",))), max_bytes=1 << 20)
 
 
@@ -367,7 +367,7 @@ def test_half_an_answer_or_none_is_temporary(data: bytes) -> None:
 def test_nobody_listening_is_temporary() -> None:
     with RawServer() as server:
         pass
-    with client_of(server) as client, pytest.raises(TemporaryError, match="refused the connection"):
+    with client_of(server) as client, pytest.raises(TemporaryError, match="connection_refused"):
         client.get("/")
 
 
@@ -448,7 +448,7 @@ def test_a_certificate_for_another_name_is_refused_before_a_request(
     with RawServer(tls=tls("other.example", "127.0.0.1")) as server:
         with (
             SiteClient(https(server), ca_file=ca_file) as client,
-            pytest.raises(TemporaryError, match="no valid certificate"),
+            pytest.raises(TemporaryError, match="certificate_not_valid"),
         ):
             client.get("/")
         assert server.requests == []
@@ -462,7 +462,7 @@ def test_an_unknown_authority_is_refused_whatever_the_environment_says(
     with RawServer(tls=tls("videos.example")) as server:
         with (
             SiteClient(https(server)) as client,
-            pytest.raises(TemporaryError, match="no valid certificate"),
+            pytest.raises(TemporaryError, match="certificate_not_valid"),
         ):
             client.get("/")
         assert server.requests == []
@@ -477,7 +477,7 @@ def test_a_slow_tls_server_is_left_in_time(
         SiteClient(https(server), ca_file=ca_file, timeout=TIMEOUT) as client,
     ):
         begun = time.monotonic()
-        with pytest.raises(TemporaryError, match="wholly within"):
+        with pytest.raises(TemporaryError, match="call_timed_out"):
             client.get("/")
         assert time.monotonic() - begun < TIMEOUT + 0.5
 
@@ -502,7 +502,7 @@ def test_plain_http_on_a_tls_port_is_a_temporary_error() -> None:
     with (
         RawServer(no_tls) as server,
         SiteClient(https(server), timeout=2) as client,
-        pytest.raises(TemporaryError, match="does not speak TLS"),
+        pytest.raises(TemporaryError, match="tls_failed"),
     ):
         client.get("/")
 

@@ -18,6 +18,7 @@ from core.importing.duplicates import DuplicateFinder
 from core.importing.uploads import new_job
 from core.models import Customer, ImportJob, LeaseLostError, LedgerEntry
 from core.ops.auditing import differences
+from core.reasons import Code, Reason, read
 from tests.office import wait_for
 from tests.workbooks import with_sheet, workbook
 
@@ -44,7 +45,7 @@ def checked(data: bytes | str, **options) -> ImportJob:
 
 def imported(data: bytes | str, *, partial: bool = False, **options) -> ImportJob:
     job = checked(data, **options)
-    assert job.status == ImportJob.Status.CHECKED, job.reason
+    assert job.status == ImportJob.Status.CHECKED, read(job)
     assert job.start_import(partial=partial)
     jobs.run(job.pk)
     job.refresh_from_db()
@@ -113,7 +114,7 @@ BAD_FILES = {
 def test_a_file_that_is_no_table_of_ours_is_refused_in_one_sentence(data, message):
     job = checked(data)
     assert job.status == ImportJob.Status.REFUSED
-    assert message in job.reason
+    assert message in str(read(job))
     assert nothing_written()
     assert not store.path_of(job, store.UPLOAD).exists()
 
@@ -165,7 +166,7 @@ def test_a_bad_row_is_told_with_its_line_column_value_and_reason(row, column, re
     jobs.run(job.pk)
     job.refresh_from_db()
     assert job.status == ImportJob.Status.REFUSED
-    assert job.reason.startswith("Nothing was imported")
+    assert job.reason_code == Code.LINE_BECAME_WRONG
     assert nothing_written()
 
 
@@ -177,10 +178,8 @@ def cells_of(row: str) -> int:
 def test_a_file_with_more_rows_than_allowed_is_refused(settings):
     settings.IMPORT_MAX_ROWS = 2
     job = checked(many(3))
-    assert (job.status, job.reason) == (
-        ImportJob.Status.REFUSED,
-        "More than 2 rows; split the file.",
-    )
+    assert job.status == ImportJob.Status.REFUSED
+    assert read(job) == Reason.of(Code.TOO_MANY_ROWS, most="2")
     assert nothing_written()
 
 
@@ -188,7 +187,7 @@ def test_a_file_with_more_rows_than_allowed_is_refused(settings):
 def test_a_file_that_is_too_large_is_refused(settings):
     settings.IMPORT_MAX_BYTES = 1 << 20
     job = checked(b"x" * (1 << 20) + b"\n")
-    assert "larger than 1 MB" in job.reason
+    assert read(job) == Reason.of(Code.FILE_TOO_LARGE, most=1)
 
 
 def test_customers_come_with_balances_that_the_ledger_explains(office):
@@ -367,10 +366,7 @@ def test_a_job_that_kills_its_consumers_is_given_up():
     ImportJob.objects.filter(pk=job.pk).update(attempts=5)
     jobs.run(job.pk)
     job.refresh_from_db()
-    assert (job.status, job.reason) == (
-        ImportJob.Status.REFUSED,
-        "It failed too often; see the log.",
-    )
+    assert (job.status, job.reason_code) == (ImportJob.Status.REFUSED, Code.FAILED_TOO_OFTEN)
     assert nothing_written()
 
 

@@ -8,6 +8,7 @@ from core.importing import jobs, rows, store
 from core.importing.uploads import new_job
 from core.models import ChargeRecord, Customer, ImportJob, LedgerEntry, Order, Site, Status
 from core.ops.auditing import differences
+from core.reasons import read
 
 CHARGES, ORDERS = ImportJob.Kind.CHARGES, ImportJob.Kind.ORDERS
 
@@ -40,7 +41,7 @@ def checked(kind: ImportJob.Kind, text: str) -> ImportJob:
     job = new_job(kind, "rows.csv", iter([text.encode()]), creator=None)
     jobs.run(job.pk)
     job.refresh_from_db()
-    assert job.status == ImportJob.Status.CHECKED, job.reason
+    assert job.status == ImportJob.Status.CHECKED, read(job)
     return job
 
 
@@ -140,7 +141,7 @@ def test_money_spent_since_the_check_stops_the_whole_file(erin, site):
     jobs.run(job.pk)
     job.refresh_from_db()
     assert job.status == ImportJob.Status.REFUSED
-    assert "line 3 became wrong: The balance is short by 3.00." in job.reason
+    assert "line 3 became wrong: The balance is short by 3.00." in str(read(job))
     assert (Order.objects.count(), balance(erin)) == (1, 15)
 
 

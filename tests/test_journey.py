@@ -6,9 +6,11 @@ from decimal import Decimal
 import pytest
 from huey.contrib.djhuey import HUEY
 
+from core import ordering
 from core.models import ChargeRecord, Customer, LedgerEntry, Order, Site, Status
 from core.ops.auditing import differences
 from core.ordering import OrderRefusedError, Quote, cancel
+from core.reasons import Code, Reason, ReasonOrText, read
 from tests.office import wait_for
 
 VIDEO = "harbour-at-dawn"
@@ -37,7 +39,7 @@ def erin(office):
 
 
 def place(customer: Customer, url: str, count: int = 10_000) -> Order:
-    return Quote.prepare(customer, url, count).place(creator=None)
+    return ordering.place(Quote.prepare(customer, url, count), None)
 
 
 def ended(order: Order, seconds: float = 40) -> Order:
@@ -62,8 +64,8 @@ def balance(customer: Customer) -> Decimal:
     return Customer.objects.values_list("balance", flat=True).get(pk=customer.pk)
 
 
-def reasons(order: Order) -> str:
-    return " / ".join(order.events.values_list("reason", flat=True))
+def reasons(order: Order) -> list[ReasonOrText]:
+    return [read(event) for event in order.events.all()]
 
 
 def test_an_order_is_delivered_to_the_last_play_and_completed(office, site, erin, demo_site):
@@ -89,7 +91,7 @@ def test_plays_the_counter_never_shows_are_refunded(office, site, erin, demo_sit
     order = ended(place(erin, demo_site.address(VIDEO)))
     assert (order.status, order.delivered, order.done) == (Status.PARTIAL, 7_500, 10_000)
     assert balance(erin) == Decimal("16.25")
-    assert "The counter shows 7500 of 10000 plays." in reasons(order)
+    assert Reason.of(Code.COUNTER_SHOWS_A_PART, number=7500, sent=10_000) in reasons(order)
     entries = LedgerEntry.objects.filter(order=order).values_list("kind", "amount")
     assert dict(entries) == {
         LedgerEntry.Kind.ORDER: Decimal("-5.00"),
@@ -105,7 +107,7 @@ def test_a_few_plays_that_the_site_lost_are_sent_again(office, site, erin, demo_
     assert (order.status, order.resent, order.sequence) == (Status.COMPLETED, 200, 10_200)
     assert demo_site.views(VIDEO) == before + 10_000
     assert balance(erin) == Decimal("15.00")
-    assert "they are sent again" in reasons(order)
+    assert Reason.of(Code.PLAYS_SENT_AGAIN, number=200) in reasons(order)
 
 
 def test_an_order_the_site_refuses_fails_and_is_refunded_whole(office, site, erin, demo_site):
@@ -113,7 +115,7 @@ def test_an_order_the_site_refuses_fails_and_is_refunded_whole(office, site, eri
     office.consumer()
     order = ended(place(erin, demo_site.address(VIDEO)))
     assert (order.status, order.delivered) == (Status.FAILED, 0)
-    assert "403" in reasons(order)
+    assert Reason.of("play_answered", status=403) in reasons(order)
     assert balance(erin) == Decimal("20.00")
     assert demo_site.plays(order.oid) == 0
 
@@ -213,7 +215,7 @@ def test_the_first_play_comes_within_half_a_second_of_the_save(office, site, eri
     time.sleep(3)  # an idle queue is looked at more and more rarely
     quote = Quote.prepare(erin, demo_site.address(VIDEO), 10_000)
     saved = time.monotonic()
-    order = quote.place(creator=None)
+    order = ordering.place(quote, None)
     wait_for(lambda: demo_site.plays(order.oid) > 0, 5, "the first play")
     assert time.monotonic() - saved < 2.0  # half a second where the machine is not shared
     ended(order)

@@ -213,14 +213,13 @@ def test_a_second_order_on_a_video_waits_for_the_first_to_end(desk, form, erin):
 def test_money_spent_between_quote_and_charge_is_told_at_the_field(
     desk, form, erin, frank, monkeypatch
 ):
-    place = ordering.Quote.place
+    place = ordering.place
 
     def somebody_was_faster(quote, *args, **kwargs):
         Customer.objects.filter(pk=erin.pk).update(balance=Decimal("1.00"))
-        monkeypatch.setattr(ordering.Quote, "place", place)
         return place(quote, *args, **kwargs)
 
-    monkeypatch.setattr(ordering.Quote, "place", somebody_was_faster)
+    monkeypatch.setattr(ordering, "place", somebody_was_faster)
     response = desk.post(ADD, form)
     assert "4.00" in " ".join(errors_of(response)["customer"])
     assert nothing_was_sold()

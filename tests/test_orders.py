@@ -11,16 +11,15 @@ from core.models import (
     FLOW,
     ChargeRecord,
     Customer,
-    InsufficientBalanceError,
     LedgerEntry,
     Order,
     OrderEvent,
     Site,
     Status,
     TransitionError,
-    VideoBusyError,
 )
 from core.ops.auditing import differences
+from core.ordering import AlreadyPlacedError, OrderRefusedError
 from tests.base import placed
 
 pytestmark = pytest.mark.django_db
@@ -40,8 +39,8 @@ def site():
 
 @pytest.fixture
 def place(erin, site):
-    def place(video_id: str = "dawn", price: str = "5.00", **more) -> Order:
-        return placed(erin, site, video_id, price=price, **more)
+    def place(video: str = "dawn", price: str = "5.00", **more) -> Order:
+        return placed(erin, site, video, price=price, **more)
 
     return place
 
@@ -62,17 +61,17 @@ def test_placing_charges_once_and_writes_the_order_its_event_and_its_entry(place
 
 
 def test_two_orders_of_one_customer_in_the_same_microsecond_get_a_number_each(place, monkeypatch):
-    numbers = iter(["7-1", "7-1", "7-2"])
-    monkeypatch.setattr("core.models.order_queries.new_oid", lambda customer_id: next(numbers))
+    numbers = iter([["7-1"], ["7-1"], ["7-2"]])
+    monkeypatch.setattr("core.ordering.placing.new_numbers", lambda placements: next(numbers))
     assert [place("dawn").oid, place("dusk").oid] == ["7-1", "7-2"]
     assert balance() == Decimal("10.00")
     assert list(differences()) == []
 
 
 def test_an_order_the_balance_does_not_cover_leaves_nothing_behind(place):
-    with pytest.raises(InsufficientBalanceError) as refused:
+    with pytest.raises(OrderRefusedError) as refused:
         place(price="20.01")
-    assert refused.value.missing == Decimal("0.01")
+    assert refused.value.errors == {"customer": "The balance is short by 0.01."}
     assert balance() == Decimal("20.00")
     assert not Order.objects.exists()
     assert not OrderEvent.objects.exists()
@@ -81,16 +80,18 @@ def test_an_order_the_balance_does_not_cover_leaves_nothing_behind(place):
 def test_a_double_click_makes_one_order(place):
     key = uuid.uuid4()
     first = place(request_key=key)
-    second = place(request_key=key, video_id="dusk")
-    assert first == second
+    with pytest.raises(AlreadyPlacedError) as again:
+        place("dusk", request_key=key)
+    assert again.value.order == first
     assert balance() == Decimal("15.00")
     assert Order.objects.count() == 1
 
 
 def test_a_video_holds_one_open_order(place):
     first = place()
-    with pytest.raises(VideoBusyError):
+    with pytest.raises(OrderRefusedError) as refused:
         place()
+    assert refused.value.errors == {"url": "Another order already runs on this video."}
     assert balance() == Decimal("15.00")
     first.cancel(actor=None)
     assert place().status == Status.PENDING

@@ -8,6 +8,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
+from core import ordering
 from core.bulk import selection
 from core.importing import jobs
 from core.importing.uploads import new_job
@@ -161,7 +162,7 @@ def rows(alice, bob, carol, dave, erin, site, demo_site, policies, tmp_path, set
     settings.DATA_DIR = tmp_path
     job = new_job(ImportJob.Kind.CUSTOMERS, "a.csv", iter([b"username\n<\n"]), creator=alice)
     jobs.run(job.pk)
-    order = Quote.prepare(erin, demo_site.address(VIDEO), 10_000).place(None)
+    order = ordering.place(Quote.prepare(erin, demo_site.address(VIDEO), 10_000), None)
     login = User.objects.create(username="erin")
     Customer.objects.filter(pk=erin.pk).update(user=login)
     Message.objects.append(order, login, Side.CUSTOMER, "Is it stuck?")

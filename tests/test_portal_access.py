@@ -10,6 +10,7 @@ from django.urls import URLPattern, get_resolver
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
+from core import ordering
 from core.models import (
     ChargeRecord,
     Customer,
@@ -64,8 +65,8 @@ def other(frank):
 
 @pytest.fixture
 def order(owner, site, demo_site, policies):
-    return Quote.prepare(owner, demo_site.address(VIDEO), 10_000).place(
-        owner.user, memo="desk only"
+    return ordering.place(
+        Quote.prepare(owner, demo_site.address(VIDEO), 10_000), owner.user, memo="desk only"
     )
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from booster.proof import Action, Evidence, judge
+from core.reasons import Code, Reason
 
 SENT_1000 = Evidence(sent=1000, rise=1000, may_lag=False, patience=True, allowance=0)
 
@@ -29,7 +30,7 @@ def test_other_peoples_views_are_not_billed():
 def test_a_counter_that_jumped_is_shown_to_the_staff():
     verdict = judge(reading(rise=50_000))
     assert (verdict.action, verdict.plays) == (Action.SETTLE, 1000)
-    assert "50000" in verdict.attention
+    assert verdict.attention == Reason.of(Code.COUNTER_ROSE_TOO_FAR, number=50_000, sent=1000)
 
 
 def test_what_is_missing_is_waited_for_while_the_counter_may_lag():

@@ -1,113 +1,170 @@
-"""What the delivery wrote down is said in the reader's language."""
+"""Reasons are codes with parameters, put into the words of whoever reads them."""
 
-import ast
-from pathlib import Path
+import json
 
 import pytest
 from django.utils import translation
 
-import booster
-from core.models import OrderEvent, SiteCheck, Status
-from core.reasons import SENTENCES, is_known, said
+from booster.exceptions import Code as SiteCode
+from booster.exceptions import PermanentError, SiteError, TemporaryError
+from core.models import BulkJob, BulkRefusal, Order, OrderEvent, SiteCheck, Status
+from core.reasons import (
+    CODE_LENGTH,
+    SENTENCES,
+    Code,
+    Reason,
+    columns,
+    in_english,
+    parameters_of,
+    read,
+    translate,
+    translate_error,
+)
 from tests.base import an_order, client_of
 
-DELIVERY = Path(booster.__file__).parent
-# Whatever is handed to these, returned by these, or kept under these names, staff read.
-CALLED = {
-    *("SiteError", "TemporaryError", "PermanentError", "AddressRefusedError", "OwnershipError"),
-    *("halt", "give_up", "_break_off", "_failed", "_give_up", "_open"),
-}
-RETURNING = {"overdue", "_plainly", "_look_at_file", "_doubt", "_drift"}
-# Something stands before what these return.
-ENDING = {"no_connection", "_look_at_record"}
-NAMES = {"reason", "several", "shown", "message", "attention", "DEADLINE", "OWN_ERROR"}
+ANSWERED = Reason.of("play_answered", status=503)
+IN_A_ROW = Reason.of("plays_failed_in_a_row", reason=ANSWERED, number=12)
+GIVEN_UP = Reason.of(Code.ATTEMPTS_USED_UP, number=10, reason=IN_A_ROW)
+NO_ADDRESS = Reason.of_error(TemporaryError(SiteCode.NAME_WITHOUT_ADDRESS, host="harbour"))
 
 
-def written(tree: ast.AST) -> list[ast.expr]:
-    """The expressions in a module whose texts are kept."""
-    found: list[ast.expr] = []
-    for node in ast.walk(tree):
-        match node:
-            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
-                found += node.args if name in CALLED else []
-                found += [keyword.value for keyword in node.keywords if keyword.arg in NAMES]
-            case ast.Assign(targets=[ast.Name(id=name)]) if name in NAMES:
-                found.append(node.value)
-            case ast.FunctionDef(name=name) if name in RETURNING | ENDING:
-                inside = [one for one in ast.walk(node) if isinstance(one, ast.Return)]
-                texts = [one.value for one in inside if one.value is not None]
-                before = [ast.Constant("x ")] if name in ENDING else []
-                found += [ast.JoinedStr([*before, text]) for text in texts]
-    return found
+@pytest.mark.parametrize("code", SiteCode)
+def test_a_code_of_a_site_has_a_sentence_with_just_its_parameters(code):
+    assert parameters_of(SENTENCES[code]) == code.parameters
 
 
-def example(text: ast.expr) -> str:
-    """A text as it may be kept, with an x for whatever is put into it."""
-    match text:
-        case ast.Constant(value=str(value)):
-            return value
-        case ast.JoinedStr(values=values):
-            return "".join(example(value) for value in values)
-        case ast.BinOp(left=left, right=right):
-            return example(left) + example(right)
-        case ast.Call(func=ast.Attribute(value=value, attr="rstrip")):
-            return example(value).rstrip()
-    return "x"
+def test_the_catalogue_holds_the_codes_that_there_are_and_no_other():
+    own = {code for code in SENTENCES if not code.startswith("status_")}
+    assert own == {*SiteCode, *Code}
+    assert not {*SiteCode} & {*Code}
+    assert {f"status_{status.name.lower()}" for status in Status} == SENTENCES.keys() - own
+    assert max(map(len, SENTENCES)) <= CODE_LENGTH
 
 
-def sentences_of_the_delivery() -> list[str]:
-    files = [path for path in DELIVERY.rglob("*.py") if "demosite" not in path.parts]
-    texts = {
-        example(text)
-        for path in files
-        for either in written(ast.parse(path.read_text()))
-        for text in ([either.body, either.orelse] if isinstance(either, ast.IfExp) else [either])
-    }
-    return sorted(text for text in texts if len(text.split()) > 2 and text.strip("x ;.,"))
+@pytest.mark.parametrize("params", [{}, {"host": "a", "more": 1}, {"name": "a"}])
+def test_other_parameters_than_the_codes_own_are_refused_where_a_reason_is_made(params):
+    with pytest.raises(TypeError, match="name_without_address takes"):
+        SiteError(SiteCode.NAME_WITHOUT_ADDRESS, **params)
+    with pytest.raises(TypeError, match="name_without_address takes"):
+        Reason.of("name_without_address", **params)
 
 
-@pytest.mark.parametrize("sentence", sentences_of_the_delivery())
-def test_every_sentence_that_the_delivery_writes_is_known(sentence):
-    assert is_known(sentence)
+def test_a_code_that_is_none_is_refused_where_a_reason_is_made():
+    with pytest.raises(TypeError, match="no such reason: dead_line"):
+        Reason.of("dead_line")
 
 
-def test_that_search_finds_them():
-    found = sentences_of_the_delivery()
-    assert "the site answered x to a play" in found and "The host ends with a dot." in found
-    assert len(found) > len(SENTENCES) / 2
-
-
-def test_a_sentence_within_another_is_said_as_well():
-    text = "Given up after 10 attempts: the site answered 503 to a play; 12 plays in a row failed"
-    with translation.override("en"):
-        assert said(text) == text
+def test_a_reason_within_another_is_said_as_well():
+    assert (
+        in_english(GIVEN_UP)
+        == str(GIVEN_UP)
+        == ("Given up after 10 attempts: the site answered 503 to a play; 12 plays in a row failed")
+    )
     with translation.override("zh-hans"):
-        assert said(text) == "尝试 10 次后放弃：站点对一次播放回应了 503；连续 12 次播放失败"
+        assert translate(ANSWERED) == "站点对一次播放回应了 503"
+        assert translate(ANSWERED) in translate(GIVEN_UP)
+        assert str(GIVEN_UP).startswith("Given up")  # logs have one language
 
 
-def test_what_a_person_wrote_stays_as_it_is():
+def test_a_text_stays_as_it_is_alone_and_within_a_reason():
+    text = "The customer 100% called %(twice)s"
     with translation.override("zh-hans"):
-        assert said("The customer 100% called %(twice)s") == "The customer 100% called %(twice)s"
+        assert translate(text) == text
+    quoting = Reason.of(Code.DEADLINE_REACHED_IN_TROUBLE, reason=text)
+    assert in_english(quoting) == f"The order's deadline has come. {text}"
 
 
-def test_the_desk_reads_them_in_its_language_and_the_rows_keep_them_in_english(bob):
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        (Reason("of_tomorrow"), "of_tomorrow"),
+        (Reason("of_tomorrow", {"number": 3}), "of_tomorrow number=3"),
+        (Reason("play_answered", {"answer": 503}), "play_answered answer=503"),
+        (Reason("play_answered", {"status": {"code": "of_tomorrow"}}), None),
+    ],
+)
+def test_a_code_of_another_release_is_shown_as_it_stands(reason, shown):
+    assert translate(reason) == (shown or "the site answered of_tomorrow to a play")
+
+
+def test_an_error_becomes_the_same_reason_with_what_it_quotes():
+    refused = PermanentError(SiteCode.CALL_ANSWERED, site="s", status=404, phrase="Not Found")
+    error = SiteError(SiteCode.TOKEN_FILE_UNREADABLE, file="/f", reason=refused)
+    assert refused.status == 404
+    assert (
+        translate_error(error) == "The file /f does not show the token: s answered 404 Not Found."
+    )
+    again = TemporaryError.of(error)
+    assert (again.code, again.params) == (error.code, error.params)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("text", ["a\0b", "a\ud800b", "a\nb", "视频"])
+def test_what_a_site_says_fits_into_a_row_of_every_database(text):
+    order = an_order()
+    error = PermanentError(SiteCode.NOT_A_VIEW_COUNT, value=text)
+    order.begin()
+    order.hold_for_site(Reason.of_error(error), under=order.fence)
+    kept = read(OrderEvent.objects.get(to_status=Status.PAUSED))
+    assert kept == Reason.of_error(error)
+    assert in_english(kept).isprintable()
+
+
+def test_a_reason_is_json():
+    assert json.loads(json.dumps(GIVEN_UP.as_json())) == GIVEN_UP.as_json()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("reason", ["", "a text", Reason.of(Code.OWN_ERROR), GIVEN_UP])
+def test_a_row_gives_back_what_it_was_given(reason):
+    order = an_order()
+    OrderEvent.objects.create(order=order, to_status=Status.PENDING, **columns(reason))
+    assert read(OrderEvent.objects.latest("pk")) == reason
+
+
+@pytest.mark.django_db
+def test_programs_ask_for_rows_by_their_code():
     order = an_order()
     order.begin()
-    order.site.record_check(SiteCheck.Outcome.LOST, reason="The name harbour has no address.")
-    order.hold_for_site("The name harbour has no address.", under=order.fence)
-    order.attention = "The counter fell by 3 while 100 plays were received."
-    order.save(update_fields=["attention"])
+    order.hold_for_site(NO_ADDRESS, under=order.fence)
+    asked = OrderEvent.objects.filter(reason_code="name_without_address")
+    assert asked.filter(reason_params__host="harbour").get().order == order
+
+
+def test_the_desk_reads_codes_in_its_language_and_texts_of_before_as_they_are(bob):
+    order = an_order()
+    order.begin()
+    order.site.record_check(SiteCheck.Outcome.LOST, reason=NO_ADDRESS)
+    order.site.record_check(SiteCheck.Outcome.LOST, reason="A sentence of before.")
+    order.hold_for_site(NO_ADDRESS, under=order.fence)
+    fell = Reason.of(Code.COUNTER_FELL, number=3, sent=100)
+    Order.objects.update(**columns(fell, "attention"))
     desk = client_of(bob)
     desk.cookies["django_language"] = "zh-hans"
-    for page in (
-        f"order/{order.pk}/change/",
-        f"site/{order.site_id}/change/",
-        "orderevent/",
-        "sitecheck/",
-    ):
-        html = desk.get(f"/admin/core/{page}").content.decode()
+    pages = {
+        page: desk.get(f"/admin/core/{page}").content.decode()
+        for page in (
+            f"order/{order.pk}/change/",
+            f"site/{order.site_id}/change/",
+            "orderevent/",
+            "sitecheck/",
+        )
+    }
+    for page, html in pages.items():
         assert "名称 harbour 没有地址。" in html and "has no address" not in html, page
+    assert "A sentence of before." in pages["sitecheck/"]
     home = desk.get("/admin/home/").content.decode()
     assert "站点接收了 100 次播放，计数器却减少了 3。" in home
-    event = OrderEvent.objects.get(to_status=Status.PAUSED)
-    assert event.reason == "The name harbour has no address."
+
+
+def test_the_file_of_what_a_bulk_action_refused_has_code_and_words(bob):
+    job = BulkJob.objects.create(action=BulkJob.Action.TOP_UP, creator=bob)
+    for name, reason in (("erin", Reason.of(Code.CUSTOMER_INACTIVE)), ("=eve", "of before")):
+        BulkRefusal.objects.create(job=job, object_id=1, name=name, **columns(reason))
+    desk = client_of(bob)
+    file = b"".join(desk.get(f"/admin/core/bulkjob/{job.pk}/refused.csv").streaming_content)
+    assert file.decode("utf-8-sig").splitlines() == [
+        "name,code,reason",
+        "erin,customer_inactive,This customer is switched off.",
+        "'=eve,,of before",
+    ]

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.admin.models import LogEntry
 
+from core import ordering
 from core.admin.sites import EXCHANGE_SHOWN
 from core.models import Order, Site
 from core.ordering import Quote
@@ -111,7 +112,7 @@ def test_an_address_of_another_place_is_refused(desk, verified, demo_site, url, 
 def test_a_video_with_an_open_order_is_left_alone(desk, verified, demo_site, erin, policies, bob):
     """The order would be proved by a play that is none of its own."""
     before = demo_site.views(VIDEO)
-    Quote.prepare(erin, demo_site.address(VIDEO), 10_000).place(bob)
+    ordering.place(Quote.prepare(erin, demo_site.address(VIDEO), 10_000), bob)
     reply = desk.post(try_page(verified), {"url": demo_site.address(VIDEO)}, follow=True)
     assert messages_of(reply) == ["Another order already runs on this video."]
     assert demo_site.views(VIDEO) == before

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from booster import engine, retry, sites
 from booster.delivery.breaker import BreakerGuard
-from booster.delivery.deadline import DEADLINE, is_late
+from booster.delivery.deadline import is_late
 from booster.delivery.sharing import LOOK_SECONDS, orders_on, site_of
 from booster.delivery.verifying import Proving
 from booster.delivery.windows import OrderWindows
@@ -37,6 +37,7 @@ from core.models import (
     open_breaker_of,
 )
 from core.models.failpoints import failpoint
+from core.reasons import Code, Reason, columns, read
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,6 @@ DRIP_SECONDS = 3.5
 ANSWER_SECONDS = 12.0
 # A site that proved itself this lately is not asked again; while orders run it is asked anew.
 OWNERSHIP_AGE = timedelta(seconds=10)
-OWN_ERROR = "An error of the office's own, see its log."
 
 
 def run(order_id: int, should_stop: Callable[[], bool]) -> float | None:
@@ -101,7 +101,7 @@ class Delivery:
                 self._cancel()
                 return None
             if is_late(self.order):
-                return self._give_up(f"{DEADLINE} {self._trouble()}".strip(), Status.PARTIAL)
+                return self._give_up(self._too_late(), Status.PARTIAL)
             return self._send()
         except OwnershipError as error:
             return self._hold(error)
@@ -109,7 +109,7 @@ class Delivery:
             return self._try_later(error)
         except PermanentError as error:
             self._site_answered()
-            return self._give_up(str(error))
+            return self._give_up(Reason.of_error(error))
 
     # Sending
 
@@ -168,9 +168,13 @@ class Delivery:
         """The slice is over and plays remain: how to go on with them."""
         match report.stopped:
             case "refused":
-                raise PermanentError(report.reason)
+                assert report.reason
+                raise PermanentError.of(report.reason)
             case "unavailable":
-                raise TemporaryError(report.reason, retry_after=report.retry_after)
+                assert report.reason
+                error = TemporaryError.of(report.reason)
+                error.retry_after = report.retry_after
+                raise error
             case "expired":
                 raise LeaseLostError("the lease ran out while sending")
         delay = max(DRIP_SECONDS, self._seconds_to_next(plan)) if plan else 0.0
@@ -250,11 +254,11 @@ class Delivery:
         """Wait for the token. An order that is only waiting for its counter goes on waiting."""
         self._site_answered()
         if self.order.status == Status.VERIFYING:
-            return self._try_later(TemporaryError(str(error)))
+            return self._try_later(TemporaryError.of(error))
         if self.order.cancel_requested:
             self._cancel()
         else:
-            self.order.hold_for_site(str(error), under=self.order.fence)
+            self.order.hold_for_site(Reason.of_error(error), under=self.order.fence)
         return None
 
     def _cancel(self) -> None:
@@ -274,7 +278,7 @@ class Delivery:
     def _try_later(self, error: TemporaryError) -> float | None:
         """A site that is down costs time only: an order waits for it without an attempt counted,
         and once all is sent nothing is decided without it. Other trouble has its attempts."""
-        order, reason = self.order, str(error)
+        order, reason = self.order, Reason.of_error(error)
         if order.status == Status.VERIFYING and order.verify_until is not None:
             if not retry.may_be_read_yet(order.verify_until, timezone.now()):
                 return self._give_up(reason)
@@ -285,24 +289,28 @@ class Delivery:
             self.lease.release(wait)
             return wait
         if retry.SENDING.is_spent(order.attempts + 1):
-            return self._give_up(f"Given up after {retry.SENDING.attempts} attempts: {reason}")
+            return self._give_up(_out_of_attempts(reason))
         return _back_off(self.lease, reason, retry.SENDING, error.retry_after)
 
     def _site_answered(self) -> None:
         if self._breaker:
             self._breaker.succeeded()
 
-    def _trouble(self) -> str:
-        """Why the order waits, as far as its site is the reason."""
+    def _too_late(self) -> Reason:
+        """That the deadline has come, and why the order waited where its site is the reason."""
         breaker = open_breaker_of(self.site)
-        return breaker.reason if breaker else ""
+        trouble = read(breaker) if breaker else ""
+        if not trouble:
+            return Reason.of(Code.DEADLINE_REACHED)
+        return Reason.of(Code.DEADLINE_REACHED_IN_TROUBLE, reason=trouble)
 
-    def _give_up(self, reason: str, end: Status = Status.FAILED) -> float | None:
+    def _give_up(self, reason: Reason, end: Status = Status.FAILED) -> float | None:
         """No more plays can be sent. What was sent still has to be proved before it is billed;
         where nothing was, the order has its `end` now."""
         order = self.order
         if order.status == Status.VERIFYING:
-            self._proving.settle(order.proved, attention=f"The counter cannot be read: {reason}")
+            unreadable = Reason.of(Code.COUNTER_UNREADABLE, reason=reason)
+            self._proving.settle(order.proved, unreadable)
         elif order.done or order.uncertain or order.in_flight:
             if order.in_flight:
                 self.lease.checkpoint(uncertain=order.in_flight)
@@ -315,7 +323,7 @@ class Delivery:
 
 
 def _back_off(
-    lease: Lease, reason: str, rule: retry.BackOff, retry_after: float | None = None
+    lease: Lease, reason: Reason, rule: retry.BackOff, retry_after: float | None = None
 ) -> float:
     """Give the order back until a later time by the `rule`; in how many seconds that is."""
     attempts = retry.next_attempt(lease.order.attempts)
@@ -332,14 +340,19 @@ def _put_off_or_end(lease: Lease) -> None:
     order.refresh_from_db()  # what was written in the run may have been taken back
     if order.fence != fence:
         return
+    own_error = Reason.of(Code.OWN_ERROR)
     if not retry.SENDING.is_spent(order.attempts + 1):
-        _back_off(lease, OWN_ERROR, retry.SENDING)
+        _back_off(lease, own_error, retry.SENDING)
         return
     untouched = order.status == Status.RUNNING and not order.reserved
     order.settle(
         Status.FAILED if untouched else Status.PARTIAL,
         order.proved,
-        reason=f"Given up after {retry.SENDING.attempts} attempts: {OWN_ERROR}",
+        reason=_out_of_attempts(own_error),
         under=order.fence,
-        attention=OWN_ERROR,
+        **columns(own_error, "attention"),
     )
+
+
+def _out_of_attempts(reason: Reason) -> Reason:
+    return Reason.of(Code.ATTEMPTS_USED_UP, number=retry.SENDING.attempts, reason=reason)

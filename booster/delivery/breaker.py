@@ -19,6 +19,7 @@ from booster import retry
 from booster.exceptions import TemporaryError
 from booster.ownership import verification
 from core.models import Breaker, Order, Site, Status, breaker_of
+from core.reasons import Code, Reason
 
 logger = logging.getLogger(__name__)
 
@@ -52,17 +53,17 @@ class BreakerGuard:
             breaker = self._row()
             # The run that opened it failed, the probes before, and this one.
             wait = delay(breaker.probes + 2, error.retry_after)
-            breaker.stay_open(str(error), wait)
+            breaker.stay_open(Reason.of_error(error), wait)
             return wait
         try:
             verification.ping(self.site)
         except TemporaryError as down:
-            return self._open(str(down), down.retry_after or error.retry_after)
+            return self._open(Reason.of_error(down), down.retry_after or error.retry_after)
         if sent_well:
             return None
         breaker = self._row()
         if breaker.suspect not in (None, order.pk):
-            several = f"Several orders in a row failed, this one with: {error}"
+            several = Reason.of(Code.SEVERAL_ORDERS_FAILED, reason=Reason.of_error(error))
             return self._open(several, error.retry_after)
         breaker.suspect_only(order.pk)
         return None
@@ -84,7 +85,7 @@ class BreakerGuard:
                 held.update(due=Now())
                 logger.info("site %s takes plays again", self.site)
 
-    def _open(self, reason: str, retry_after: float | None) -> float:
+    def _open(self, reason: Reason, retry_after: float | None) -> float:
         wait = delay(1, retry_after)
         logger.warning("site %s is down, its orders wait: %s", self.site, reason)
         self._row().open(reason, wait)

@@ -8,8 +8,6 @@ from django.utils import timezone
 from booster import retry
 from core.models import Order
 
-DEADLINE = "The order's deadline has come."
-
 
 def deadline_of(order: Order) -> datetime | None:
     """When it ends with what was delivered by then; None before it began."""

@@ -9,9 +9,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from booster import retry
-from booster.delivery.deadline import DEADLINE, is_late
+from booster.delivery.deadline import is_late
 from booster.ownership import verification
 from core.models import Order, Site, Status, TransitionError
+from core.reasons import Code, Reason
 
 
 def resume_sites() -> list[int]:
@@ -35,6 +36,6 @@ def end_late_orders() -> list[int]:
     for order in paused.select_related("site"):
         if is_late(order):
             with suppress(TransitionError):  # another host's sweep came first
-                order.resume(reason=DEADLINE)
+                order.resume(reason=Reason.of(Code.DEADLINE_REACHED))
                 ended.append(order.pk)
     return ended

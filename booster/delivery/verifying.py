@@ -17,6 +17,7 @@ from booster.proof import Action, Evidence, Verdict, judge
 from booster.sites.base import SiteAdapter
 from core.models import CounterReading, Lease, Site, Status
 from core.models.failpoints import failpoint
+from core.reasons import Code, Reason, ReasonOrText, columns, read
 
 
 class Proving:
@@ -77,7 +78,7 @@ class Proving:
             view_count=order.view_count,
             verify_until=order.verify_until,
             attempts=0,
-            attention=verdict.attention,
+            **columns(verdict.attention, "attention"),
         )
         return delay
 
@@ -91,7 +92,7 @@ class Proving:
         order = self.order
         self._move(
             Status.RUNNING,
-            reason=f"The counter lacks {missing} plays; they are sent again.",
+            reason=Reason.of(Code.PLAYS_SENT_AGAIN, number=missing),
             done=order.done + order.uncertain - missing,
             failed=order.failed + missing,
             reserved=order.reserved - missing,
@@ -102,10 +103,10 @@ class Proving:
         self.lease.release()
         return 0.0
 
-    def settle(self, delivered: int, attention: str = "") -> None:
+    def settle(self, delivered: int, attention: ReasonOrText = "") -> None:
         order = self.order
         whole = delivered == order.count
-        shown = f"The counter shows {delivered} of {order.count} plays."
+        shown = Reason.of(Code.COUNTER_SHOWS_A_PART, number=delivered, sent=order.count)
         order.settle(
             Status.COMPLETED if whole else Status.PARTIAL,
             delivered,
@@ -113,11 +114,11 @@ class Proving:
             under=order.fence,
             # A counter that shows all at the first look is verified in the same moment.
             through=(Status.VERIFYING,) if order.status == Status.RUNNING else (),
-            attention=attention,
             view_count=order.view_count,
+            **columns(attention, "attention"),
         )
 
-    def begin_verifying(self, reason: str = "") -> None:
+    def begin_verifying(self, reason: ReasonOrText = "") -> None:
         self._move(
             Status.VERIFYING, reason=reason, verify_until=timezone.now() + self._settle_time()
         )
@@ -132,8 +133,9 @@ class Proving:
     def note(self, views: int) -> None:
         CounterReading.note(self.order, views)
 
-    def _move(self, to: Status, reason: str = "", **changes: object) -> None:
+    def _move(self, to: Status, reason: ReasonOrText = "", **changes: object) -> None:
         self.order.move(to, under=self.order.fence, reason=reason, **changes)
 
-    def _last_reason(self) -> str:
-        return self.order.events.order_by("-id").values_list("reason", flat=True).first() or ""
+    def _last_reason(self) -> ReasonOrText:
+        last = self.order.events.order_by("-id").first()
+        return read(last) if last else ""

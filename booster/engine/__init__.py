@@ -20,6 +20,7 @@ from booster.engine.batch import Batch, Outcome
 from booster.engine.dispatch import Dispatch
 from booster.engine.message import Message
 from booster.engine.wire import Wire
+from booster.exceptions import Code, SiteError
 from booster.net.address import Target
 from booster.net.play import PlayRequest
 
@@ -101,7 +102,7 @@ class Limits:
 class Report:
     tally: Tally
     stopped: str  # "drained" | "stopped" | "refused" | "unavailable" | "expired"
-    reason: str  # in plain words, "" when drained
+    reason: SiteError | None  # None when drained
     retry_after: float | None  # seconds the site asked for last, if it did
     seconds: float
 
@@ -126,7 +127,7 @@ def deliver(
     total = Tally()
     window = book.reserve()
     if window is None:
-        return Report(total, "drained", "", None, time.monotonic() - began)
+        return Report(total, "drained", None, None, time.monotonic() - began)
     wire = Wire.current()
     dispatch = Dispatch(wire, (target, ca_file), message, play.counted, play.idempotent, limits)
     outstanding = deque([Batch(window)])
@@ -166,7 +167,7 @@ def _wait(wire: Wire, dispatch: Dispatch, batch: Batch, should_stop: Callable[[]
         if now >= poll_at:
             poll_at = now + POLL_SECONDS
             if not dispatch.stopped and should_stop():
-                wire.call(dispatch.halt, "stopped", "the order was told to stop")
+                wire.call(dispatch.halt, "stopped", SiteError(Code.ORDER_STOPPED))
             wire.check()
         try:
             result = dispatch.results.get(timeout=poll_at - now)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from booster.engine.batch import Outcome
 from booster.engine.message import AnswerHead
+from booster.exceptions import Code, SiteError
 from booster.retry import seconds_to_wait
 
 # Answers that mean the whole order and not this play: no further play is sent.
@@ -24,7 +25,7 @@ class Answer:
 
     outcome: Outcome
     stopped: str
-    reason: str
+    reason: SiteError
     again: bool = False
     all: bool = False
     not_now: bool = False
@@ -33,7 +34,7 @@ class Answer:
 
 def read(status: int, head: bytes, now: float) -> Answer:
     """`now`: seconds since the epoch, for a Retry-After that is a date."""
-    reason = f"the site answered {status} to a play"
+    reason = SiteError(Code.PLAY_ANSWERED, status=status)
     headers = AnswerHead(head).headers
     retry_after = seconds_to_wait(headers.get("retry-after"), now=now)
     if status in NOT_NOW or (status == 503 and retry_after is not None):
@@ -46,18 +47,19 @@ def read(status: int, head: bytes, now: float) -> Answer:
             retry_after=retry_after,
         )
     if 300 <= status < 400:
-        reason = f"the site redirects plays ({status}) to {headers.get('location', '')[:200]!r}"
+        location = headers.get("location", "")[:200]
+        reason = SiteError(Code.PLAY_REDIRECTED, status=status, location=location)
     if 300 <= status < 500 and status != 408:
         return Answer(Outcome.REFUSED, "refused", reason, all=status in REFUSES_ALL)
     return Answer(Outcome.UNCERTAIN, "unavailable", reason, again=True)
 
 
-def no_connection(error: OSError, connect_timeout: float) -> str:
-    """Why no connection came about, for staff."""
+def no_connection(site: str, error: OSError, connect_timeout: float) -> SiteError:
+    """Why no connection came about."""
     if isinstance(error, ConnectionRefusedError):
-        return "refused the connection"
+        return SiteError(Code.CONNECTION_REFUSED, site=site)
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"has no valid certificate for this name: {error.verify_message}"
+        return SiteError(Code.CERTIFICATE_NOT_VALID, site=site, error=str(error.verify_message))
     if isinstance(error, TimeoutError):
-        return f"accepted no connection within {connect_timeout:g} seconds"
-    return f"cannot be connected to: {error}"
+        return SiteError(Code.CONNECTION_TIMED_OUT, site=site, seconds=connect_timeout)
+    return SiteError(Code.CONNECTION_IMPOSSIBLE, site=site, error=str(error))

@@ -23,6 +23,7 @@ from httptools import (
 )
 
 from booster.engine.message import AnswerHead
+from booster.exceptions import Code, SiteError
 
 if TYPE_CHECKING:
     from booster.engine.batch import Batch
@@ -92,10 +93,10 @@ class Connection(asyncio.BufferedProtocol):
         except HttpParserCallbackError as error:
             if not isinstance(error.__context__, IndexError):  # not of `due`
                 raise
-            self._break_off("the site sent more than was asked for")
+            self._break_off(SiteError(Code.PLAY_ANSWER_EXCESSIVE))
             return
         except (HttpParserError, HttpParserUpgrade) as error:
-            self._break_off(f"the site's answer is not HTTP/1.1: {error}")
+            self._break_off(SiteError(Code.PLAY_ANSWER_NOT_HTTP, error=str(error)))
             return
         dispatch: Any = self.dispatch  # neither is None while `roomy` has room
         batch: Any = self.batch
@@ -159,7 +160,7 @@ class Connection(asyncio.BufferedProtocol):
         """A part of an answer, a special answer, or what nobody asked for."""
         dispatch = self.dispatch
         if dispatch is None or self.batch is None:
-            self._break_off("")
+            self.close()
             return
         limits = dispatch.limits
         self.head += READ_BUFFER[: max(0, min(size, limits.max_header_bytes - len(self.head)))]
@@ -167,13 +168,13 @@ class Connection(asyncio.BufferedProtocol):
         self.roomy = NEVER
         end_of_head = self.head.find(b"\r\n\r\n")
         if end_of_head < 0 and self.received > limits.max_header_bytes:
-            self._break_off(f"the site's headers are longer than {limits.max_header_bytes} bytes")
+            self._break_off(SiteError(Code.PLAY_HEADERS_TOO_LONG, bytes=limits.max_header_bytes))
         elif end_of_head >= 0 and self.received - end_of_head - 4 > limits.max_body_bytes:
-            self._break_off(f"the site's answer is longer than {limits.max_body_bytes} bytes")
+            self._break_off(SiteError(Code.PLAY_ANSWER_TOO_LONG, bytes=limits.max_body_bytes))
         elif self.status:
             unread = self.transport.get_write_buffer_size() > 0
             if unread and abs(self.status) in dispatch.counted:
-                self._break_off("the site answered before it had read the play")
+                self._break_off(SiteError(Code.PLAY_ANSWERED_EARLY))
             else:
                 self._whole(keep=self.status > 0 and not unread)
 
@@ -186,23 +187,23 @@ class Connection(asyncio.BufferedProtocol):
             self.close()
         dispatch.free(self if keep else None)
 
-    def _break_off(self, reason: str) -> None:
+    def _break_off(self, reason: SiteError) -> None:
         """This connection is of no use any more; a play in flight on it got no answer."""
         if self.dispatch is not None and self.batch is not None:
             self.dispatch.lost(self, reason)
         self.close()
 
-    def overdue(self, now: float) -> str:
-        """Why the play in flight has waited too long, or ""."""
+    def overdue(self, now: float) -> SiteError | None:
+        """Why the play in flight has waited too long, if it has."""
         limits = cast("Dispatch", self.dispatch).limits
         waited = now - self.sent
         if waited > limits.answer_timeout:
-            return f"the site did not answer wholly within {limits.answer_timeout:g} seconds"
+            return SiteError(Code.PLAY_ANSWER_TIMED_OUT, seconds=limits.answer_timeout)
         if not self.received and waited > limits.first_byte_timeout:
-            return f"the site did not answer within {limits.first_byte_timeout:g} seconds"
-        return ""
+            return SiteError(Code.PLAY_TIMED_OUT, seconds=limits.first_byte_timeout)
+        return None
 
-    def give_up(self, reason: str) -> None:
+    def give_up(self, reason: SiteError) -> None:
         self._break_off(reason)
 
     def close(self) -> None:
@@ -240,9 +241,6 @@ class Connection(asyncio.BufferedProtocol):
                 self._whole(keep=False)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._break_off(
-            "the site broke the connection before it had answered"
-            if error
-            else "the site closed the connection before it had answered"
-        )
+        code = Code.PLAY_CONNECTION_BROKEN if error else Code.PLAY_CONNECTION_CLOSED
+        self._break_off(SiteError(code))
         self.parser = None  # it holds this object's methods: no cycle for the collector

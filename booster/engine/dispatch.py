@@ -23,6 +23,7 @@ from booster.engine.health import SiteHealth
 from booster.engine.message import Message
 from booster.engine.rate import TokenBucket
 from booster.engine.wire import Wire
+from booster.exceptions import Code, SiteError
 
 if TYPE_CHECKING:
     from booster.engine import Limits
@@ -68,7 +69,7 @@ class Dispatch:
         self.counted = counted
         self.results: SimpleQueue[Batch | BaseException | None] = SimpleQueue()
         self.stopped = ""
-        self.reason = ""
+        self.reason: SiteError | None = None
         self.retry_after: float | None = None
 
         # What the hot path reads. `next` .. `limit` are plays that may start now, of `batch`.
@@ -118,7 +119,7 @@ class Dispatch:
         else:
             self._pump(monotonic())
 
-    def halt(self, stopped: str, reason: str) -> None:
+    def halt(self, stopped: str, reason: SiteError) -> None:
         """Start no play any more; those in flight get a little time."""
         if self.stopped:
             return
@@ -164,8 +165,9 @@ class Dispatch:
         enough = min(FAILED_CONNECTIONS, self.limits.connections)
         nobody_home = not self._connections and self._failed_connections >= enough
         if nobody_home or isinstance(error, ssl.SSLCertVerificationError):
-            reason = answers.no_connection(error, self.limits.connect_timeout)
-            self.halt("unavailable", f"{self.destination[0].origin} {reason}")
+            site = str(self.destination[0].origin)
+            reason = answers.no_connection(site, error, self.limits.connect_timeout)
+            self.halt("unavailable", reason)
 
     def gone(self, connection: Connection) -> None:
         self._opening.discard(connection)
@@ -205,7 +207,7 @@ class Dispatch:
         else:
             self._failed(answer.stopped, answer.reason)
 
-    def lost(self, connection: Connection, reason: str) -> None:
+    def lost(self, connection: Connection, reason: SiteError) -> None:
         """No answer came, or none that can be believed."""
         self._again(connection, Outcome.UNCERTAIN)
         self._failed("unavailable", reason)
@@ -233,7 +235,7 @@ class Dispatch:
         if self.stopped:
             if now >= self._deadline:
                 for connection in [one for one in self._connections if one.batch is not None]:
-                    connection.give_up("the run stopped before the answer came")
+                    connection.give_up(SiteError(Code.RUN_STOPPED))
             return
         waits = [now - one.sent for one in self._connections if one.batch is not None]
         self._health.tick(now, seconds, self._good_plays(), [] if late else waits)
@@ -275,7 +277,7 @@ class Dispatch:
         batch = retry[-1] if retry else self.batch
         assert batch is not None
         if now >= batch.expires:
-            self.halt("expired", "the time reserved for these plays ran out before they were sent")
+            self.halt("expired", SiteError(Code.RESERVATION_EXPIRED))
             return False
         if self._bucket is not None and not self._bucket.take(now, 1):
             return False
@@ -397,17 +399,20 @@ class Dispatch:
         ended = self._finished + sum(batch.window.count - batch.left for batch in self._live)
         return ended - self._bad
 
-    def _push_back(self, reason: str, retry_after: float | None) -> None:
+    def _push_back(self, reason: SiteError, retry_after: float | None) -> None:
         self._health.pushed_back(monotonic(), retry_after)
         if retry_after is not None:
             self.retry_after = retry_after
             if retry_after > PATIENCE_SECONDS:
-                self.halt("unavailable", f"{reason} and asks to wait {retry_after:.0f} seconds")
+                seconds = round(retry_after)
+                asked = SiteError(Code.SITE_ASKS_TO_WAIT, reason=reason, seconds=seconds)
+                self.halt("unavailable", asked)
                 return
         self._failed("unavailable", reason)
 
-    def _failed(self, stopped: str, reason: str) -> None:
+    def _failed(self, stopped: str, reason: SiteError) -> None:
         good = self._good_plays()
         failures = self._health.play_failed(monotonic(), good, self._busy, self._has_fresh())
         if failures:
-            self.halt(stopped, f"{reason}; {failures} plays in a row failed")
+            many = SiteError(Code.PLAYS_FAILED_IN_A_ROW, reason=reason, number=failures)
+            self.halt(stopped, many)

@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from http.client import responses
 from typing import Any, Self, cast
 
 import requests
@@ -18,7 +19,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 
 from booster import USER_AGENT
-from booster.exceptions import AddressRefusedError, PermanentError, SiteError, TemporaryError
+from booster.exceptions import AddressRefusedError, Code, PermanentError, SiteError, TemporaryError
 from booster.net.address import Target
 from booster.net.transport import Call, PinnedAdapter
 from booster.retry import seconds_to_wait
@@ -59,7 +60,7 @@ class Response:
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
-            raise PermanentError("The site's answer is not JSON.", status=self.status) from None
+            raise PermanentError(Code.ANSWER_NOT_JSON, status=self.status) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Exchange:
     """One call and what came of it, for people to read."""
 
     request: str
-    answer: str  # what was read of it, or in plain words why nothing was
+    answer: str | SiteError  # what was read of it, or why nothing was
 
 
 class SiteClient:
@@ -129,7 +130,7 @@ class SiteClient:
         try:
             answer = self._exchange(request, max_bytes, accept)
         except SiteError as error:
-            self._write_down(request, str(error))
+            self._write_down(request, error)
             raise
         self._write_down(request, answer)
         return answer
@@ -148,7 +149,7 @@ class SiteClient:
                 answer.close()
                 raise
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise TemporaryError(self._plainly(error)) from error
+            raise self._trouble(error) from error
         return Response(answer.status_code, answer.headers, content)
 
     def _prepared(
@@ -168,16 +169,19 @@ class SiteClient:
         request.body = body
         return request
 
-    def _write_down(self, request: requests.PreparedRequest, answer: Response | str) -> None:
+    def _write_down(self, request: requests.PreparedRequest, answer: Response | SiteError) -> None:
         if self._exchanges is None:
             return
         url = cast(str, request.url)
         head = f"{request.method} {url[len(self._base) :]} HTTP/1.1"
         headers = {"Host": self._base.partition("://")[2], **request.headers}
+        read: str | SiteError
         if isinstance(answer, Response):
-            answer = _as_text(f"HTTP/1.1 {answer.status}", answer.headers, answer.body)
+            read = _as_text(f"HTTP/1.1 {answer.status}", answer.headers, answer.body)
+        else:
+            read = answer
         body = cast(bytes | None, request.body) or b""
-        self._exchanges.append(Exchange(_as_text(head, headers, body), answer))
+        self._exchanges.append(Exchange(_as_text(head, headers, body), read))
 
     def _check_whole_head(self) -> None:
         """http.client takes the end of the connection for the end of the headers; it is none."""
@@ -190,28 +194,30 @@ class SiteClient:
         if 300 <= status < 400:
             location = answer.headers.get("Location", "")[:200]
             raise AddressRefusedError(
-                f"{site} redirects to {location!r}; redirects are not followed.", status=status
+                Code.CALL_REDIRECTED, site=site, location=location, status=status
             )
         if status in accept:
             return
-        message = f"{site} answered {status} {(answer.reason or '')[:80]}".rstrip() + "."
+        # Some servers send no phrase, and some statuses have none.
+        phrase = (answer.reason or "").strip()[:80] or responses.get(status, "–")
+        told: dict[str, Any] = {"site": site, "status": status, "phrase": phrase}
         if status >= 500 or status in (408, 425, 429):
             retry_after = seconds_to_wait(answer.headers.get("Retry-After"), now=time.time())
-            raise TemporaryError(message, retry_after=retry_after, status=status)
-        raise PermanentError(message, status=status)
+            raise TemporaryError(Code.CALL_ANSWERED, retry_after=retry_after, **told)
+        raise PermanentError(Code.CALL_ANSWERED, **told)
 
-    def _plainly(self, error: Exception) -> str:
-        """What went wrong with the connection, for staff."""
-        text = str(error)
+    def _trouble(self, error: Exception) -> TemporaryError:
+        """What went wrong with the connection."""
+        site, text = self._base, str(error)
         if self._call.passed:
-            return f"{self._base} did not answer wholly within {self._timeout:g} seconds."
+            return TemporaryError(Code.CALL_TIMED_OUT, site=site, seconds=self._timeout)
         if "CERTIFICATE_VERIFY_FAILED" in text:
-            return f"{self._base} has no valid certificate for this name: {text[:300]}"
+            return TemporaryError(Code.CERTIFICATE_NOT_VALID, site=site, error=text[:300])
         if isinstance(error, requests.exceptions.SSLError):
-            return f"{self._base} does not speak TLS with us: {text[:300]}"
+            return TemporaryError(Code.TLS_FAILED, site=site, error=text[:300])
         if isinstance(error, requests.ConnectionError) and "refused" in text:
-            return f"{self._base} refused the connection."
-        return f"The connection to {self._base} failed: {text[:300]}"
+            return TemporaryError(Code.CONNECTION_REFUSED, site=site)
+        return TemporaryError(Code.CONNECTION_FAILED, site=site, error=text[:300])
 
 
 def check_path(path: str) -> None:
@@ -231,9 +237,7 @@ def check_headers(headers: Mapping[str, str]) -> None:
 
 def _read(answer: requests.Response, max_bytes: int) -> bytes:
     if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise PermanentError(
-            "The site's answer is compressed, which was not asked for.", status=answer.status_code
-        )
+        raise PermanentError(Code.ANSWER_COMPRESSED, status=answer.status_code)
     content = b""
     # One byte more than allowed is asked for, so that too much shows; never more is held. Read on
     # to the empty end: only there does urllib3 notice that less came than was announced.
@@ -243,9 +247,7 @@ def _read(answer: requests.Response, max_bytes: int) -> bytes:
             break
         content += part
     else:
-        raise PermanentError(
-            f"The site's answer is longer than {max_bytes} bytes.", status=answer.status_code
-        )
+        raise PermanentError(Code.ANSWER_TOO_LONG, bytes=max_bytes, status=answer.status_code)
     return content
 
 

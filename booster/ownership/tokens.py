@@ -17,7 +17,7 @@ from enum import StrEnum
 import dns.exception
 import dns.resolver
 
-from booster.exceptions import OwnershipError, PermanentError, TemporaryError
+from booster.exceptions import Code, OwnershipError, PermanentError, SiteError, TemporaryError
 from booster.net.address import Origin
 from booster.net.client import SiteClient
 
@@ -56,7 +56,7 @@ def text_records(name: str) -> list[bytes]:
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return []
     except dns.exception.DNSException as error:
-        raise TemporaryError(f"The record {name} could not be looked up: {error}") from error
+        raise TemporaryError(Code.RECORD_NOT_LOOKED_UP, record=name, error=str(error)) from error
     return [b"".join(record.strings) for record in answer]
 
 
@@ -69,46 +69,45 @@ def prove(client: SiteClient, token: str, *, records: TextRecords = text_records
     """
     if not _TOKEN.fullmatch(token):
         raise ValueError("an ownership token is 32 hexadecimal digits")
-    trouble: TemporaryError | None = None
-    missing = []
-    try:
-        missing.append(_look_at_file(client, token))
-    except TemporaryError as error:
-        trouble = error
-    else:
-        if not missing[0]:
-            return Proof.FILE
+    lost = _look_at_file(client, token)
+    if lost is None:
+        return Proof.FILE
     origin = client.target.origin
     if _may_have_records(origin):
-        missing.append(_look_at_record(origin.host, token, records))
-        if not missing[-1]:
+        lost_too = _look_at_record(origin.host, token, records, lost)
+        if lost_too is None:
             return Proof.DNS
-    if trouble is not None:
-        raise trouble
-    raise OwnershipError(" ".join(missing))
+        if not isinstance(lost, TemporaryError):
+            lost = lost_too
+    raise lost
 
 
-def _look_at_file(client: SiteClient, token: str) -> str:
-    """Why the file does not show the token; "" when it does. Raises TemporaryError."""
+def _look_at_file(client: SiteClient, token: str) -> TemporaryError | OwnershipError | None:
+    """Why the file does not show the token, or cannot be asked for; None when it does."""
     place = f"{client.target.origin}{file_path(token)}"
     try:
         answer = client.get(file_path(token), max_bytes=MAX_FILE_BYTES, accept=(200,))
+    except TemporaryError as error:
+        return error
     except PermanentError as error:
-        return f"The file {place} does not show the token: {error}"
+        return OwnershipError(Code.TOKEN_FILE_UNREADABLE, file=place, reason=error)
     # An editor may have ended the line; nothing else may stand there.
     if answer.body.removesuffix(b"\n").removesuffix(b"\r") == token.encode():
-        return ""
-    return f"The file {place} holds something else than the token."
+        return None
+    return OwnershipError(Code.TOKEN_FILE_DIFFERS, file=place)
 
 
-def _look_at_record(host: str, token: str, records: TextRecords) -> str:
-    """Why the DNS record does not show the token; "" when it does."""
+def _look_at_record(
+    host: str, token: str, records: TextRecords, lost: SiteError
+) -> OwnershipError | None:
+    """Why the DNS record does not show the token either; None when it does."""
+    name = record_name(host)
     try:
-        if token.encode() in records(record_name(host)):
-            return ""
+        if token.encode() in records(name):
+            return None
     except TemporaryError as error:
-        return str(error)
-    return f"No TXT record {record_name(host)} holds the token."
+        return OwnershipError(Code.TOKEN_RECORD_UNREADABLE, reason=lost, error=error)
+    return OwnershipError(Code.TOKEN_RECORD_MISSING, reason=lost, record=name)
 
 
 def _may_have_records(origin: Origin) -> bool:

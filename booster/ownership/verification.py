@@ -12,11 +12,12 @@ from django.conf import settings
 from django.utils import timezone
 
 from booster import sites
-from booster.exceptions import OwnershipError, PermanentError, TemporaryError
+from booster.exceptions import OwnershipError, PermanentError, SiteError, TemporaryError
 from booster.net.address import Origin, Target, resolve
 from booster.net.client import SiteClient
 from booster.ownership.tokens import file_path, prove
 from core.models import Order, Site, SiteCheck, Status, User
+from core.reasons import Code, Reason
 
 KEEP_SECONDS = 3.0
 _kept = threading.local()
@@ -43,13 +44,8 @@ def client_of(site: Site) -> SiteClient:
 
 def verify(site: Site, actor: User | None = None) -> SiteCheck:
     """Look for the token now and record what was found. Raises nothing of the site's."""
-    try:
-        method = prove(client_of(site), site.token)
-    except TemporaryError as error:
-        return site.record_check(SiteCheck.Outcome.UNREACHABLE, reason=str(error), actor=actor)
-    except PermanentError as error:
-        return site.record_check(SiteCheck.Outcome.LOST, reason=str(error), actor=actor)
-    return site.record_check(SiteCheck.Outcome.PROVED, method=method, actor=actor)
+    check, _error = _look(site, actor)
+    return check
 
 
 def ping(site: Site) -> None:
@@ -67,19 +63,30 @@ def confirm(site: Site, max_age: timedelta = timedelta(0)) -> bool:
     now = timezone.now()
     if site.verified and site.verified_at and now - max_age <= site.verified_at <= now:
         return False
-    check = verify(site)
-    if check.outcome == SiteCheck.Outcome.UNREACHABLE:
-        raise TemporaryError(check.reason)
-    if check.outcome == SiteCheck.Outcome.LOST:
-        raise OwnershipError(check.reason)
+    _check, error = _look(site)
+    if isinstance(error, TemporaryError):
+        raise TemporaryError.of(error)
+    if error:
+        raise OwnershipError.of(error)
     return True
+
+
+def _look(site: Site, actor: User | None = None) -> tuple[SiteCheck, SiteError | None]:
+    """The look as it was recorded, and why it did not prove the site."""
+    try:
+        method = prove(client_of(site), site.token)
+    except (TemporaryError, PermanentError) as error:
+        unreachable = isinstance(error, TemporaryError)
+        outcome = SiteCheck.Outcome.UNREACHABLE if unreachable else SiteCheck.Outcome.LOST
+        return site.record_check(outcome, reason=Reason.of_error(error), actor=actor), error
+    return site.record_check(SiteCheck.Outcome.PROVED, method=method, actor=actor), None
 
 
 def resume_held_orders(site: Site, actor: User | None = None) -> list[int]:
     """Let the orders go on that waited for this site's token; their ids, for the wake-up."""
     resumed = []
     for order in Order.objects.filter(site=site, status=Status.PAUSED, held_by_site=True):
-        order.resume(actor, "The site proved its token again.")
+        order.resume(actor, Reason.of(Code.TOKEN_SHOWN_AGAIN))
         resumed.append(order.pk)
     return resumed
 

@@ -7,6 +7,8 @@ sent and never believed beyond that.
 from dataclasses import dataclass
 from enum import Enum
 
+from core.reasons import Code, Reason, ReasonOrText
+
 
 class Action(Enum):
     SETTLE = "settle"
@@ -33,7 +35,7 @@ class Verdict:
 
     action: Action
     plays: int = 0
-    attention: str = ""
+    attention: ReasonOrText = ""
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -58,12 +60,14 @@ def judge(evidence: Evidence) -> Verdict:
     return Verdict(Action.SETTLE, rise)
 
 
-def _doubt(sent: int, rise: int) -> str:
+def _doubt(sent: int, rise: int) -> Reason:
     if rise < 0:
-        return f"The counter fell by {-rise} while {sent} plays were received."
-    return f"The counter did not move though {sent} plays were received."
+        return Reason.of(Code.COUNTER_FELL, number=-rise, sent=sent)
+    return Reason.of(Code.COUNTER_STOOD_STILL, sent=sent)
 
 
-def _drift(sent: int, rise: int) -> str:
+def _drift(sent: int, rise: int) -> ReasonOrText:
     """Other people's views are their own business, unless they are most of the movement."""
-    return f"The counter rose by {rise}, we sent {sent}." if rise > 2 * sent + 100 else ""
+    if rise <= 2 * sent + 100:
+        return ""
+    return Reason.of(Code.COUNTER_ROSE_TOO_FAR, number=rise, sent=sent)

@@ -18,7 +18,7 @@ import re
 import uuid
 from typing import ClassVar
 
-from booster.exceptions import AddressRefusedError
+from booster.exceptions import AddressRefusedError, Code
 from booster.net.client import SiteClient
 from booster.net.play import SEQUENCE, PlayRequest
 from booster.sites.base import SiteAdapter, check_oid, no_such_video, not_a_video, view_count
@@ -65,9 +65,7 @@ class PeerTubeAdapter(SiteAdapter):
             raise no_such_video(video_id)
         views = view_count(answer, "views")
         if answer.json().get("isLocal") is not True:
-            raise AddressRefusedError(
-                "This video belongs to another instance, which the views would be sent on to."
-            )
+            raise AddressRefusedError(Code.VIDEO_OF_ANOTHER_INSTANCE)
         return views
 
     def play(self, video_id: str, oid: str) -> PlayRequest:

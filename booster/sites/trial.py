@@ -4,45 +4,25 @@ Law 3 in small: what the site answers to the play proves nothing, its counter do
 """
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
-from booster.exceptions import SiteError
+from booster.exceptions import Code, SiteError
 from booster.net.address import Target
 from booster.net.client import ANY_ANSWER, Exchange, SiteClient
 from booster.sites.base import SiteAdapter
 
 POLL_SECONDS = 0.5
 
-# The verdicts, for whoever translates them.
-REFUSED: Final = "The site answered %(status)s to the play, which does not count as received."
-MOVED: Final = "The counter moved by one."
-NOT_YET: Final = (
-    "The site took the play, but its counter has not moved yet. "
-    "It may take up to %(seconds)s seconds."
-)
-OTHERS: Final = (
-    "The site took one play, but its counter moved by %(moved)s: others play there, too."
-)
-TROUBLE: Final = "%(reason)s"  # a site's own
-VERDICTS = (REFUSED, MOVED, NOT_YET, OTHERS)
-
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of it. `exchanges`: every call as it went over the wire, the last readings too."""
+    """What came of it: a code and its parameters, as an error has them. `exchanges`: every call as
+    it went over the wire, the last readings too."""
 
-    words: str  # one of the verdicts above, and what stands in its gaps
-    figures: Mapping[str, str | int]
+    verdict: SiteError
     before: int | None = None  # the counter; None when it could not be read
     moved: int | None = None  # how far it moved since; None when it was not read again
     exchanges: tuple[Exchange, ...] = field(default=())
-
-    @property
-    def verdict(self) -> str:
-        """For staff."""
-        return self.words % self.figures
 
     @property
     def after(self) -> int | None:
@@ -72,14 +52,12 @@ def try_once(
             status, received = _send_one(client, adapter, video, oid)
             moved = _watch(client, adapter, video, before, min(wait, adapter.settle_seconds))
     except SiteError as error:
-        return Trial(TROUBLE, {"reason": str(error)}, before, None, tuple(exchanges))
-    words = _verdict(received, moved)
-    figures: dict[str, str | int] = {
-        "status": status,
-        "moved": moved,
-        "seconds": f"{adapter.settle_seconds:g}",
-    }
-    return Trial(words, figures, before, moved, tuple(exchanges))
+        return Trial(error, before, None, tuple(exchanges))
+    if received:
+        verdict = _verdict(moved, adapter.settle_seconds)
+    else:
+        verdict = SiteError(Code.TRIAL_REFUSED, status=status)
+    return Trial(verdict, before, moved, tuple(exchanges))
 
 
 def _send_one(client: SiteClient, adapter: SiteAdapter, video: str, oid: str) -> tuple[int, bool]:
@@ -103,9 +81,10 @@ def _watch(
         time.sleep(POLL_SECONDS)
 
 
-def _verdict(received: bool, moved: int) -> str:
-    if not received:
-        return REFUSED
+def _verdict(moved: int, seconds: float) -> SiteError:
+    """Of a play that was received."""
     if moved == 0:
-        return NOT_YET
-    return MOVED if moved == 1 else OTHERS
+        return SiteError(Code.TRIAL_NOT_COUNTED_YET, seconds=seconds)
+    if moved == 1:
+        return SiteError(Code.TRIAL_COUNTED)
+    return SiteError(Code.TRIAL_COUNTED_WITH_OTHERS, moved=moved)

@@ -75,9 +75,6 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, metaclass=AbstractAdmin):
     object_actions: ClassVar[tuple[str, ...]] = ()
     # The rights that they take; without one, whoever may change the object may press the button.
     action_rights: ClassVar[Mapping[str, Right]] = {}
-    # Checking this form asks a site. Django's transaction around the whole view would hold
-    # SQLite's only write lock for as long as the site takes to answer.
-    asks_network: ClassVar[bool] = False
 
     class Media:
         css = {"all": ("office/desk.css",)}
@@ -173,17 +170,6 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, metaclass=AbstractAdmin):
         if not customer.isdecimal() or int(customer) > BigIntegerField.MAX_BIGINT:
             del initial["customer"]
         return initial
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        if self.asks_network:
-            return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
-        return super().changeform_view(request, object_id, form_url, extra_context)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Write the form's own fields: balances and progress move while somebody types."""

@@ -6,22 +6,30 @@ import uuid
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from core import money
+from core.admin.add_form import ADDED, AddFormAdmin
 from core.admin.base import DeskAdmin, row_url, staff
 from core.admin.exchange import ExportAdmin
 from core.admin.imports import BulkImportAdmin
-from core.admin.once import OnceAdmin
 from core.admin.search import Beginning, Exact, IndexedSearch
 from core.exporting import resources
-from core.models import ChargeRecord, ImportJob, LedgerEntry, PricePolicy
+from core.models import (
+    ChargeRecord,
+    ImportJob,
+    InsufficientBalanceError,
+    LedgerEntry,
+    PricePolicy,
+)
 from core.models.ledger import adjustment_reference
 from core.ordering import adjust, balance_error
 from core.pages import display
-from core.pages.idempotent_forms import OnceForm
+from core.pages.idempotent_forms import IdempotentForm
 from core.permissions import Right, may
 
 
@@ -44,7 +52,7 @@ class PricePolicyAdmin(DeskAdmin):
         return display.rate(money.rate_of(policy.price, policy.count))
 
 
-class BookAdmin(ExportAdmin, OnceAdmin):
+class BookAdmin(ExportAdmin, AddFormAdmin):
     """Rows that are added once and never changed."""
 
     date_hierarchy = "create_date"
@@ -59,7 +67,7 @@ class BookAdmin(ExportAdmin, OnceAdmin):
         return display.link(url, row.customer)
 
 
-class ChargeForm(OnceForm):
+class ChargeForm(IdempotentForm):
     bought = ("customer", "amount")
 
 
@@ -67,7 +75,6 @@ class ChargeForm(OnceForm):
 class ChargeRecordAdmin(IndexedSearch, BulkImportAdmin, BookAdmin):
     import_kind = ImportJob.Kind.CHARGES
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
-    once_form = ChargeForm
     list_display = ("id", "customer_link", "shown_amount", "memo", "creator", "create_date")
     list_select_related = ("customer", "creator")
     search_fields = ("customer__username",)
@@ -81,12 +88,29 @@ class ChargeRecordAdmin(IndexedSearch, BulkImportAdmin, BookAdmin):
         shown = ("customer_link", "shown_amount", "memo", "creator", "create_date")
         return [(None, {"fields": shown})]
 
-    def place(self, request: HttpRequest, form: Any) -> ChargeRecord:
-        record: ChargeRecord = form.save(commit=False)
-        record.creator_id = request.user.pk
-        record.request_key = form.cleaned_data.get("request_key")
-        record.save()
-        return record
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """A new top-up: the form, and what Save does."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = self.add_form(request, ChargeForm)
+        if form.is_valid() and form.placed is None:
+            record: ChargeRecord = form.save(commit=False)
+            record.creator_id = request.user.pk
+            record.request_key = form.cleaned_data["request_key"]
+            try:
+                with transaction.atomic():
+                    record.save()
+                    self.log_addition(request, record, ADDED)
+            except IntegrityError:
+                if not form.was_saved():
+                    raise
+            else:
+                return self.response_add(request, record)
+        if form.placed is not None:
+            return self.answer_saved_before(request, form.placed)
+        return self.add_page(request, form, form_url, extra_context)
 
     def get_export_resource_classes(self, request: HttpRequest) -> list[type]:
         return [resources.ChargeExport]
@@ -96,7 +120,7 @@ class ChargeRecordAdmin(IndexedSearch, BulkImportAdmin, BookAdmin):
         return display.money(record.amount)
 
 
-class AdjustmentForm(OnceForm):
+class AdjustmentForm(IdempotentForm):
     """A correction: an amount with its sign, and why."""
 
     bought = ("customer", "amount")
@@ -107,7 +131,7 @@ class AdjustmentForm(OnceForm):
         self.fields["note"].help_text = _("Why. It stays in the book.")
         self.fields["amount"].help_text = _("With a minus sign to take money from the balance.")
 
-    def find_placed(self, key: uuid.UUID) -> LedgerEntry | None:
+    def placed_with(self, key: uuid.UUID) -> LedgerEntry | None:
         return LedgerEntry.objects.filter(reference=adjustment_reference(key)).first()
 
     def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
@@ -121,7 +145,6 @@ class AdjustmentForm(OnceForm):
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(IndexedSearch, BookAdmin):
-    once_form = AdjustmentForm
     list_display = (
         *("id", "create_date", "kind", "customer_link", "shown_amount", "shown_balance"),
         *("order_link", "creator", "note"),
@@ -146,15 +169,28 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
         )
         return [(None, {"fields": shown})]
 
-    def place(self, request: HttpRequest, form: Any) -> LedgerEntry:
-        data = form.cleaned_data
-        return adjust(
-            data["customer"],
-            data["amount"],
-            note=data["note"],
-            actor=staff(request),
-            request_key=data.get("request_key"),
-        )
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """A new adjustment: the form, and what Save does."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = self.add_form(request, AdjustmentForm)
+        if form.is_valid() and form.placed is None:
+            try:
+                with transaction.atomic():
+                    entry = adjust(actor=staff(request), **form.cleaned_data)
+                    self.log_addition(request, entry, ADDED)
+            except InsufficientBalanceError as error:
+                form.refuse({"amount": balance_error(error.missing)})
+            except IntegrityError:
+                if not form.was_saved():
+                    raise
+            else:
+                return self.response_add(request, entry)
+        if form.placed is not None:
+            return self.answer_saved_before(request, form.placed)
+        return self.add_page(request, form, form_url, extra_context)
 
     def get_export_resource_classes(self, request: HttpRequest) -> list[type]:
         return [resources.LedgerExport]

@@ -4,6 +4,7 @@ what was refused.
 Everybody who may see bulk actions sees what was done; the yes belongs to who chose the rows.
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -15,8 +16,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import URLPattern, reverse
+from django.utils.translation import get_language, gettext_lazy, ngettext, override
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
 
 from core import money, tasks
 from core.admin.actions import BUTTONS
@@ -25,12 +26,15 @@ from core.admin.jobs import JobAdmin
 from core.bulk import jobs
 from core.bulk.action import BulkAction
 from core.bulk.jobs import ACTIONS
+from core.bulk.selection import in_blocks
+from core.db.formulas import escape_formula
 from core.exporting.downloads import csv_answer
-from core.exporting.lists import Column, csv_chunks, escaped
+from core.exporting.lists import csv_of
 from core.live.sources import jobs as feed
 from core.models import BulkJob, Status, User
 from core.pages import display
 from core.permissions import Right, may
+from core.reasons import read, translate
 
 Action = BulkJob.Action
 
@@ -170,8 +174,7 @@ class BulkJobAdmin(JobAdmin):
 
     def refused_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         job = self.seen_or_404(request, pk)
-        columns = [Column("name", ("name",), escaped), Column("reason", ("reason",), escaped)]
-        chunks = csv_chunks(job.refusals.order_by("pk"), columns)
+        chunks = csv_of(("name", "code", "reason"), in_blocks(refused_rows(job, get_language())))
         return csv_answer(request, f"bulk-action-{job.pk}-refused.csv", chunks)
 
     @admin.display(description=gettext_lazy("action"), ordering="action")
@@ -181,6 +184,14 @@ class BulkJobAdmin(JobAdmin):
     @admin.display(description=gettext_lazy("amount"))
     def shown_amount(self, job: BulkJob) -> str:
         return super().shown_amount(job) if job.amount else "–"
+
+
+def refused_rows(job: BulkJob, language: str | None) -> Iterator[tuple[str, str, str]]:
+    """The name, the code for programs, and why in the language of whoever asked for the file."""
+    for row in job.refusals.order_by("pk").iterator(chunk_size=2_000):
+        with override(language):
+            words = translate(read(row))
+        yield escape_formula(row.name), row.reason_code, escape_formula(words)
 
 
 def kind_of(job: BulkJob) -> type[BulkAction]:

@@ -1,13 +1,11 @@
-"""The form that sells an order at the desk. Law: what it refuses, the quote refuses."""
+"""The form that sells an order at the desk."""
 
 from typing import Any
 
 from django import forms
 
 from core.models import Customer
-from core.ordering import Quote
-from core.pages.idempotent_forms import OnceForm
-from core.pages.quotes import QuoteForm, bundles_on_sale
+from core.pages.quotes import OrderForm, QuoteForm, bundles_on_sale
 
 
 class PlaysWidget(forms.NumberInput):
@@ -21,11 +19,8 @@ class PlaysWidget(forms.NumberInput):
         return context
 
 
-class OrderForm(OnceForm):
-    """Valid when the quote is: all that speaks against the order stands at its field."""
-
+class DeskOrderForm(OrderForm):
     bought = ("customer", "url", "count", "hours", "by_day")
-    quote: Quote
 
     class Meta:
         widgets = {
@@ -43,20 +38,6 @@ class OrderForm(OnceForm):
                 attrs={"class": "vIntegerField", "min": 1, "inputmode": "numeric"}
             ),
         }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # Scripts that know nothing of a pace get the fastest.
-        self.fields["hours"].required = False
-
-    def clean_hours(self) -> int:
-        return self.cleaned_data["hours"] or 0
-
-    def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
-        self.quote = Quote.prepare(
-            cleaned.get("customer"), cleaned.get("url", ""), cleaned.get("count")
-        )
-        return self.quote.errors
 
 
 class DeskQuoteForm(QuoteForm):

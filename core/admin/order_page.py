@@ -32,7 +32,7 @@ def page_of(order: Order) -> dict[str, Any]:
 def live_part(watched: Watched) -> dict[str, Any]:
     """What staff get beside the facts. When `doing` changes, other buttons may be offered."""
     order = watched.order
-    doing = (order.status, order.cancel_requested, order.attention, is_worked_on(order))
+    doing = (order.status, order.cancel_requested, order.remark, is_worked_on(order))
     return {**sections.render(watched), "doing": "|".join(map(str, doing))}
 
 

@@ -1,11 +1,11 @@
 """Orders: the list, and the page where staff place one and watch its delivery."""
 
-from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import URLPattern, reverse
@@ -16,20 +16,19 @@ from django.utils.translation import gettext_lazy
 from core import ordering
 from core.admin import order_page
 from core.admin.actions import BulkActionsAdmin
+from core.admin.add_form import ADDED, AddFormAdmin
 from core.admin.approvals import ApprovalAdmin
 from core.admin.base import Button, row_url, staff
 from core.admin.conversations import ConversationOnOrder
 from core.admin.exchange import ExportAdmin
 from core.admin.imports import BulkImportAdmin
-from core.admin.once import ADDED, OnceAdmin
-from core.admin.order_form import DeskQuoteForm, OrderForm
+from core.admin.order_form import DeskOrderForm, DeskQuoteForm
 from core.admin.search import Beginning, Exact, IndexedSearch, PartOfAddress
 from core.exporting import resources
 from core.models import BulkJob, ImportJob, Order, Status, User
-from core.ordering import Quote
 from core.pages import display
 from core.permissions import Right, may
-from core.reasons import said
+from core.reasons import translate
 
 
 class AttentionFilter(admin.SimpleListFilter):
@@ -53,12 +52,11 @@ class OrderAdmin(
     BulkImportAdmin,
     ExportAdmin,
     BulkActionsAdmin,
-    OnceAdmin,
+    AddFormAdmin,
 ):
     bulk_actions = (BulkJob.Action.CANCEL, BulkJob.Action.RETRY, BulkJob.Action.APPROVE)
     import_kind = ImportJob.Kind.ORDERS
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
-    once_form = OrderForm
     change_form_template = "desk/order_form.html"
     object_actions = ("approve", "decline", "seen", "cancel", "retry")
     action_rights = {
@@ -68,7 +66,6 @@ class OrderAdmin(
         "cancel": Right.CANCEL_ORDER,
         "retry": Right.RETRY_ORDER,
     }
-    asks_network = True
     list_display = (
         *("oid", "customer_link", "progress", "plays", "shown_price", "state"),
         *("talk", "site_name", "creator", "create_date"),
@@ -113,20 +110,26 @@ class OrderAdmin(
 
     # --- placing an order
 
-    def place(self, request: HttpRequest, form: Any) -> Order:
-        data = form.cleaned_data
-        quote: Quote = form.quote
-        return quote.place(
-            staff(request),
-            memo=data["memo"],
-            hours=data["hours"],
-            by_day=data["by_day"],
-            request_key=data.get("request_key"),
-            beside=partial(super().log_addition, request, message=ADDED),
-        )
-
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """place() did, in the order's own transaction: one commit."""
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """A new order: the form, and what Save does. Its site is asked while the form is checked,
+        when no transaction is open: on SQLite that would hold the only write lock meanwhile."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = self.add_form(request, DeskOrderForm)
+        if form.is_valid() and form.placed is None:
+            try:
+                with transaction.atomic():
+                    order = ordering.place(form.quote, staff(request), **form.terms)
+                    self.log_addition(request, order, ADDED)
+            except ordering.OrderRefusedError as error:
+                form.refuse(error.errors)
+            else:
+                return self.response_add(request, order)
+        if form.placed is not None:
+            return self.answer_saved_before(request, form.placed)
+        return self.add_page(request, form, form_url, extra_context)
 
     def quote_view(self, request: HttpRequest) -> JsonResponse:
         """The quote for what has been typed so far. Reads only; asks the site for its counter."""
@@ -164,9 +167,9 @@ class OrderAdmin(
         return found
 
     def seen(self, request: HttpRequest, order: Order) -> tuple[str, int]:
-        remark = order.attention
+        remark = order.remark
         order.mark_seen()
-        return _("Marked as seen: %(remark)s") % {"remark": said(remark)}, messages.SUCCESS
+        return _("Marked as seen: %(remark)s") % {"remark": translate(remark)}, messages.SUCCESS
 
     def cancel(self, request: HttpRequest, order: Order) -> tuple[str, int]:
         ordering.cancel(order, staff(request), request.POST.get("reason", "").strip())

@@ -6,6 +6,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -22,10 +23,12 @@ from django.utils.translation import gettext_lazy
 from booster import sites as kinds
 from booster.exceptions import AddressRefusedError, TemporaryError
 from booster.net.address import Origin, resolve
+from booster.net.client import Exchange
 from booster.ownership.tokens import file_path, record_name
 from booster.sites.http import HttpAdapter
 from core import ordering
-from core.admin.base import Button, DeskAdmin, ViewOnlyAdmin, list_url, staff
+from core.admin.add_form import ADDED, AddFormAdmin
+from core.admin.base import Button, ViewOnlyAdmin, list_url, staff
 from core.admin.breakers import sending_state
 from core.admin.recipes import RECIPE_FIELDS, RecipeForm
 from core.exporting.downloads import csv_answer
@@ -33,7 +36,7 @@ from core.exporting.lists import register_of
 from core.models import OrderError, Site, SiteCheck
 from core.pages import display
 from core.permissions import Right, may
-from core.reasons import said
+from core.reasons import read, translate, translate_error
 
 CHECKS_SHOWN = 10
 # A page of a site may be long; what is wrong with it shows at its beginning.
@@ -64,18 +67,17 @@ class SiteForm(RecipeForm):
             origin = Origin.parse(self.cleaned_data["origin"].strip())
             resolve(origin, allowed=settings.PRIVATE_SITES)
         except AddressRefusedError as error:
-            raise forms.ValidationError(said(str(error))) from None
+            raise forms.ValidationError(translate_error(error)) from None
         except TemporaryError:
             pass  # no name server answers now: the check that follows will say so
         return str(origin)
 
 
 @admin.register(Site)
-class SiteAdmin(DeskAdmin):
+class SiteAdmin(AddFormAdmin):
     form = SiteForm
     change_form_template = "desk/site_form.html"
     object_actions = ("verify",)
-    asks_network = True
     list_display = (
         *("name", "origin", "kind", "proof", "verified_at", "sending"),
         *("max_connections", "max_rate", "active"),
@@ -114,11 +116,23 @@ class SiteAdmin(DeskAdmin):
         fields = super().get_readonly_fields(request, obj)
         return fields if obj is None else (*fields, "origin")
 
-    def response_add(
-        self, request: HttpRequest, obj: Site, post_url_continue: str | None = None
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        self.message_user(request, *self.verify(request, obj))
-        return super().response_add(request, obj, post_url_continue)
+        """A new site: the form, and what Save does. Names are looked up while the form is checked
+        and the site is asked when it is committed: on SQLite a transaction that is open meanwhile
+        would hold the only write lock."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = self.add_form(request, SiteForm)
+        if form.is_valid():
+            with transaction.atomic():
+                site = form.save()
+                self.log_addition(request, site, ADDED)
+            self.message_user(request, *self.verify(request, site))
+            return self.response_add(request, site)
+        context = {"show_save_and_continue": True, **(extra_context or {})}
+        return self.add_page(request, form, form_url, context)
 
     def response_post_save_add(self, request: HttpRequest, obj: Site) -> HttpResponseRedirect:
         """On to the page that says how to place the token."""
@@ -155,7 +169,7 @@ class SiteAdmin(DeskAdmin):
             text = _("The site stays verified, but could not be asked now: %(reason)s")
         else:
             text = _("The site is not verified: %(reason)s")
-        return text % {"reason": said(reason)}, messages.WARNING
+        return text % {"reason": translate(reason)}, messages.WARNING
 
     def try_button(self, site: Site) -> Button:
         look = {
@@ -176,7 +190,7 @@ class SiteAdmin(DeskAdmin):
         except OrderError as error:
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(self.change_url(site))
-        verdict = _(trial.words) % trial.figures
+        verdict = translate_error(trial.verdict)
         tried = _("Tried with one play of %(url)s: %(verdict)s")
         self.log_change(request, site, tried % {"url": url, "verdict": verdict})
         context = {
@@ -193,7 +207,8 @@ class SiteAdmin(DeskAdmin):
                 (_("Views after"), display.number(trial.after)),
             ],
             "exchanges": [
-                (capped(exchange.request), capped(exchange.answer)) for exchange in trial.exchanges
+                (capped(exchange.request), capped(answer_of(exchange)))
+                for exchange in trial.exchanges
             ],
             "buttons": [Button(_("Back"), self.change_url(site)), self.try_button(site)],
         }
@@ -252,7 +267,7 @@ class SiteCheckAdmin(ViewOnlyAdmin):
 
     @admin.display(description=gettext_lazy("reason"))
     def shown_reason(self, check: SiteCheck) -> str:
-        return said(check.reason)
+        return translate(read(check))
 
 
 def ownership_of(site: Site) -> dict[str, Any]:
@@ -271,6 +286,11 @@ def ownership_of(site: Site) -> dict[str, Any]:
 def notes_of(slug: str) -> str:
     """What the operator of this kind of site must know or set."""
     return _(HttpAdapter.notes if kinds.needs_recipe(slug) else kinds.adapter(slug).notes)
+
+
+def answer_of(exchange: Exchange) -> str:
+    answer = exchange.answer
+    return answer if isinstance(answer, str) else translate_error(answer)
 
 
 def capped(text: str) -> str:

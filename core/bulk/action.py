@@ -11,15 +11,17 @@ from django.db.models import Model
 
 from core.models import BulkJob
 from core.permissions import Right
+from core.reasons import ReasonOrText
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a block: (id, name) of what was changed, (id, name, why not) of the others.
+    """What became of a block: (id, name) of what was changed, (id, name, why not) of
+    the others.
     `amount` is the money that moved."""
 
     changed: list[tuple[int, str]] = field(default_factory=list)
-    refused: list[tuple[int, str, str]] = field(default_factory=list)
+    refused: list[tuple[int, str, ReasonOrText]] = field(default_factory=list)
     amount: Decimal = Decimal(0)
 
 

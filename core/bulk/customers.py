@@ -11,6 +11,7 @@ from core.bulk.action import BulkAction, Outcome
 from core.models import ChargeRecord, Customer, FieldChange
 from core.models.history import Difference
 from core.permissions import Right
+from core.reasons import Code, Reason
 
 # Of the keys that make a top-up of a job one for each customer, however often it is tried.
 TOP_UPS = uuid.UUID("b5b6a1f4-7a0e-4b59-9a53-3a2c6f6de2a1")
@@ -43,10 +44,10 @@ class TopUpCustomers(CustomerAction):
         records = []
         for customer in self.locked(ids):
             if not customer.active:
-                reason = _("This customer is switched off.")
+                reason = Reason.of(Code.CUSTOMER_INACTIVE)
                 outcome.refused.append((customer.pk, customer.username, reason))
             elif customer.balance + each > MOST_BALANCE:
-                reason = _("The balance would be larger than %(most)s.") % {"most": MOST_BALANCE}
+                reason = Reason.of(Code.BALANCE_TOO_LARGE, most=str(MOST_BALANCE))
                 outcome.refused.append((customer.pk, customer.username, reason))
             else:
                 outcome.changed.append((customer.pk, customer.username))
@@ -95,8 +96,9 @@ class SwitchCustomers(CustomerAction):
         FieldChange.objects.keep(Customer, differences, actor=self.job.creator, source=source)
         return outcome
 
-    def is_so(self) -> str:
-        return _("Is switched on already.") if self.to else _("Is switched off already.")
+    def is_so(self) -> Reason:
+        is_on = Code.CUSTOMER_ALREADY_ACTIVE
+        return Reason.of(is_on if self.to else Code.CUSTOMER_ALREADY_INACTIVE)
 
     def told(self) -> str:
         number = {"number": self.job.pk}

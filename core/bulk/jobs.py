@@ -9,7 +9,6 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import translation
-from django.utils.translation import gettext as _
 
 from core.bulk.action import BulkAction, Outcome
 from core.bulk.customers import ActivateCustomers, DeactivateCustomers, TopUpCustomers
@@ -18,6 +17,7 @@ from core.db import tables
 from core.models import BulkBlock, BulkJob, BulkRefusal, LeaseLostError
 from core.models.failpoints import failpoint
 from core.permissions import may
+from core.reasons import Code, Reason, ReasonOrText, columns, columns_of
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def run(job_id: int, should_stop: Callable[[], bool] = lambda: False) -> None:
     if job is None:
         return
     try:
-        # Reasons are kept in the language of who asked.
+        # What the history of each row says is kept in the language of who asked.
         with translation.override(job.language or None):
             work(job, should_stop)
     except LeaseLostError:
@@ -61,14 +61,14 @@ def work(job: BulkJob, should_stop: Callable[[], bool]) -> None:
     finish(job, BulkJob.Status.DONE)
 
 
-def refusal(job: BulkJob, kind: BulkAction) -> str:
-    """Why nothing more may be done; "" where it may. A right can be lost while a job waits."""
+def refusal(job: BulkJob, kind: BulkAction) -> Reason | None:
+    """Why nothing more may be done; None where it may. A right can be lost while a job waits."""
     if job.is_worn_out:
-        return _("It failed too often; see the log.")
+        return Reason.of(Code.FAILED_TOO_OFTEN)
     who = job.creator
     if who is None or not may(who, kind.right):
-        return _("%(who)s may not do this any more.") % {"who": who or "–"}
-    return ""
+        return Reason.of(Code.RIGHT_LOST, who=str(who or "–"))
+    return None
 
 
 def do_block(kind: BulkAction, block: BulkBlock) -> None:
@@ -99,7 +99,7 @@ def keep_refused(job: BulkJob, outcome: Outcome) -> None:
             job=tables.Constant(job.pk),
             object_id=ids,
             name=names,
-            reason=[reason[:300] for reason in reasons],
+            **columns_of(reasons),
         )
 
 
@@ -118,5 +118,5 @@ def log(kind: BulkAction, outcome: Outcome) -> None:
         )
 
 
-def finish(job: BulkJob, status: BulkJob.Status, reason: str = "") -> None:
-    job.release(status=status, end_date=Now(), reason=reason[:500])
+def finish(job: BulkJob, status: BulkJob.Status, reason: ReasonOrText = "") -> None:
+    job.release(status=status, end_date=Now(), **columns(reason))

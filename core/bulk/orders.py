@@ -19,6 +19,7 @@ from core.models import WORKABLE, Order, OrderError, Status, probe_now, transiti
 from core.models.flow import CANCELABLE, RETRYABLE
 from core.models.transitions import Transition
 from core.permissions import Right
+from core.reasons import Code, Reason
 
 # What the decisions ask of an order.
 COLUMNS = (
@@ -40,7 +41,7 @@ class OrderAction(BulkAction):
             try:
                 transition = self.transition(order, now)
             except OrderError as error:
-                outcome.refused.append((order.pk, order.oid, str(error)))
+                outcome.refused.append((order.pk, order.oid, error.reason))
             else:
                 chosen.append((order, transition))
                 outcome.changed.append((order.pk, order.oid))
@@ -56,7 +57,7 @@ class OrderAction(BulkAction):
 
     def follow(self, orders: Sequence[Order]) -> None:
         """What these, which a consumer works on from now on, ask for once it is committed."""
-        tasks.wake_some_on_commit([order.pk for order in orders])
+        tasks.wake_on_commit([order.pk for order in orders])
 
 
 class CancelOrders(OrderAction):
@@ -72,7 +73,7 @@ class CancelOrders(OrderAction):
         awaits = order.status == Status.AWAITING
         transition = transitions.cancel(order, "" if awaits else self.job.note, now)
         if transition is None:
-            raise OrderError(_("It was asked to stop before."))
+            raise OrderError(Reason.of(Code.STOP_ALREADY_REQUESTED))
         return transition
 
     def told(self) -> str:

@@ -165,13 +165,21 @@ def default_of(field: Any) -> Any:
 
 def parameters(field: Any, column: Sequence[Any]) -> Sequence[Any]:
     """As SQLite's driver takes them."""
+    if isinstance(field, models.JSONField):
+        return json_texts(column)
     return [value.hex for value in column] if isinstance(field, models.UUIDField) else column
+
+
+def json_texts(column: Sequence[Any]) -> list[str | None]:
+    return [None if value is None else json.dumps(value) for value in column]
 
 
 def copy_texts(field: Any, column: Sequence[Any] | Constant) -> Iterable[str]:
     """As COPY's text format takes them."""
     if isinstance(column, Constant):
         return repeat(copy_text(field.get_db_prep_save(column.value, connection)))
+    if isinstance(field, models.JSONField):
+        return map(copy_text, json_texts(column))
     if isinstance(field, TEXT):
         joined = "".join(column)
         if not any(sign in joined for sign in ("\\", "\t", "\n", "\r")):

@@ -8,7 +8,7 @@ answers goes to the CSV as it is.
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,15 +84,22 @@ def register_of(site_id: int) -> Iterator[bytes]:
 
 def csv_chunks(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[bytes]:
     """The file in pieces, with the mark that makes Excel read it as UTF-8."""
+    titles = [column.title for column in columns]
+    if connections[rows.db].vendor == "postgresql":
+        yield from csv_of(titles, ())
+        yield from copied(rows, columns)
+    else:
+        yield from csv_of(titles, blocks_of(rows, columns))
+
+
+def csv_of(titles: Sequence[str], blocks: Iterable[Sequence[Sequence[Any]]]) -> Iterator[bytes]:
+    """The same of rows of text, a block at a time."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
     buffer.write("\ufeff")
-    writer.writerow([column.title for column in columns])
+    writer.writerow(titles)
     yield taken(buffer)
-    if connections[rows.db].vendor == "postgresql":
-        yield from copied(rows, columns)
-        return
-    for block in blocks_of(rows, columns):
+    for block in blocks:
         writer.writerows(block)
         yield taken(buffer)
 

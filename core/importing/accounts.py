@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from core.db import tables
 from core.importing.batch import Batch, RowError
 from core.models import Customer
+from core.ordering.quote import switched_off_error
 
 
 @dataclass(slots=True)
@@ -31,7 +32,7 @@ def accounts_of(names: Sequence[str]) -> dict[str, Account]:
     return {name: Account(pk, active, balance) for name, pk, active, balance in found}
 
 
-def drop_unknown(batch: Batch, accounts: Mapping[str, Account]) -> None:
+def drop_unknown(batch: Batch, accounts: Mapping[str, Account | Customer]) -> None:
     faults = {}
     for index, name in enumerate(batch.values["username"]):
         account = accounts.get(name)
@@ -39,6 +40,6 @@ def drop_unknown(batch: Batch, accounts: Mapping[str, Account]) -> None:
             continue
         reason = _("There is no customer with this username.")
         if account is not None:
-            reason = _("This customer is switched off.")
+            reason = switched_off_error()
         faults[index] = [RowError(batch.lines[index], "username", name, reason)]
     batch.drop(faults)

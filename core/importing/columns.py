@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core.importing.detection import FileError
+from core.reasons import Code, Reason
 
 # What our own export says beside; an import leaves it out, so that an export can be changed and
 # come back.
@@ -104,7 +105,7 @@ def layout_of(header: Sequence[str], required: Sequence[str], optional: Sequence
     for index, title in enumerate(header):
         name = known.get(plain(title), "")
         if name == "password":
-            raise FileError(password_reason())
+            raise FileError(Reason.of(Code.PASSWORDS_IN_FILE))
         if plain(title) in EXPORTED:
             continue
         if name not in taken:
@@ -115,19 +116,16 @@ def layout_of(header: Sequence[str], required: Sequence[str], optional: Sequence
             places[name] = index
     if unknown:
         raise FileError(
-            _("Unknown columns: %(columns)s. Known are: %(known)s.")
-            % {"columns": ", ".join(unknown), "known": ", ".join((*required, *optional))}
+            Reason.of(
+                Code.COLUMNS_UNKNOWN,
+                columns=", ".join(unknown),
+                known=", ".join((*required, *optional)),
+            )
         )
     if twice:
-        raise FileError(
-            _("Columns that stand twice in the header: %(columns)s.")
-            % {"columns": ", ".join(twice)}
-        )
+        raise FileError(Reason.of(Code.COLUMNS_REPEATED, columns=", ".join(twice)))
     if missing := [name for name in required if name not in places]:
-        raise FileError(
-            _("Columns that are missing in the header: %(columns)s.")
-            % {"columns": ", ".join(missing)}
-        )
+        raise FileError(Reason.of(Code.COLUMNS_MISSING, columns=", ".join(missing)))
     remarks = frozenset(places.pop(name) for name in REMARKS if name in places)
     return Layout(list(header), places, remarks)
 
@@ -136,10 +134,3 @@ def plain(title: str) -> str:
     """A title without what does not tell columns apart: case, width, blanks, underscores."""
     text = unicodedata.normalize("NFKC", title).casefold()
     return " ".join(text.replace("_", " ").split())
-
-
-def password_reason() -> str:
-    return _(
-        "A file may not hold passwords: remove the column. Customers choose their own by a "
-        "portal link; the button is on the customer's page."
-    )

@@ -1,6 +1,6 @@
 """What kind of file is this? Read once, as bytes, before anything looks at rows.
 
-Everything that makes a file unreadable as a whole ends here in one FileError whose text tells a
+Everything that makes a file unreadable as a whole ends here in one FileError whose reason tells a
 clerk what to do; nothing has been written then.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from django.utils.translation import gettext as _
+from core.reasons import Code, Reason
 
 CHUNK = 1 << 16
 # No row of ours is near it; a file without line ends is no table.
@@ -27,7 +27,11 @@ SURELY_UTF8 = re.compile("[\u0800-\uffff]")
 
 
 class FileError(Exception):
-    """The file cannot be taken at all. The text is fit for staff."""
+    """The file cannot be taken at all."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,11 @@ def detect_file(path: Path, *, max_bytes: int, max_unpacked: int) -> DetectedFil
     try:
         size = path.stat().st_size
     except FileNotFoundError:
-        raise FileError(_("The file is gone; upload it again.")) from None
+        raise FileError(Reason.of(Code.FILE_GONE)) from None
     if size == 0:
-        raise FileError(_("The file is empty."))
+        raise FileError(Reason.of(Code.FILE_EMPTY))
     if size > max_bytes:
-        raise FileError(
-            _("The file is larger than %(most)s MB; split it.") % {"most": max_bytes >> 20}
-        )
+        raise FileError(Reason.of(Code.FILE_TOO_LARGE, most=max_bytes >> 20))
     with path.open("rb") as file:
         start = file.read(4)
         file.seek(0)
@@ -57,9 +59,9 @@ def detect_file(path: Path, *, max_bytes: int, max_unpacked: int) -> DetectedFil
             check_workbook(path, max_unpacked)
             return DetectedFile("xlsx", digest_of(path), 0)
         if start == OLE:
-            raise FileError(_("An old Excel file (.xls): save it as .xlsx or CSV."))
+            raise FileError(Reason.of(Code.FILE_OF_OLD_EXCEL))
         if start[:2] in UTF16:
-            raise FileError(_("The file is UTF-16 text: save it as CSV UTF-8."))
+            raise FileError(Reason.of(Code.FILE_IN_UTF16))
         return survey_text(file)
 
 
@@ -69,7 +71,7 @@ def digest_of(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
-        raise FileError(_("The file is gone; upload it again.")) from None
+        raise FileError(Reason.of(Code.FILE_GONE)) from None
 
 
 def survey_text(file: BinaryIO) -> DetectedFile:
@@ -80,14 +82,13 @@ def survey_text(file: BinaryIO) -> DetectedFile:
         digest.update(chunk)
         if (nul := chunk.find(b"\0")) >= 0:
             line = lines + chunk.count(b"\n", 0, nul) + 1
-            raise FileError(_("Line %(line)s holds a NUL byte: this is no text.") % {"line": line})
+            raise FileError(Reason.of(Code.LINE_WITH_NUL, line=line))
         last = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
         since_line_end = len(chunk) - last if last >= 0 else since_line_end + len(chunk)
         if since_line_end > MAX_LINE_BYTES:
-            raise FileError(
-                _("Line %(line)s is longer than %(most)s KB: this is no table.")
-                % {"line": lines + chunk.count(b"\n") + 1, "most": MAX_LINE_BYTES >> 10}
-            )
+            line = lines + chunk.count(b"\n") + 1
+            most = MAX_LINE_BYTES >> 10
+            raise FileError(Reason.of(Code.LINE_TOO_LONG, line=line, most=most))
         # Files of old Macs end lines by CR alone.
         lines += chunk.count(b"\n") or chunk.count(b"\r")
     return DetectedFile(encoding_of(file), digest.hexdigest(), lines)
@@ -106,13 +107,7 @@ def encoding_of(file: BinaryIO) -> str:
         if found is None:
             return "gb18030"
         line = max(line, found[0])
-    raise FileError(
-        _(
-            "Line %(line)s holds bytes that are neither UTF-8 nor GB18030, or the file mixes "
-            "encodings: save it as CSV UTF-8."
-        )
-        % {"line": line}
-    )
+    raise FileError(Reason.of(Code.LINE_IN_NO_ENCODING, line=line))
 
 
 def first_undecodable(file: BinaryIO, encoding: str) -> tuple[int, bool] | None:
@@ -146,14 +141,11 @@ def check_workbook(path: Path, max_unpacked: int) -> None:
             # No more than these sizes is ever unpacked: zipfile stops where they say.
             unpacked = sum(member.file_size for member in archive.infolist())
             if unpacked > max_unpacked:
-                raise FileError(
-                    _("The workbook unpacks to more than %(most)s MB: save it as CSV.")
-                    % {"most": max_unpacked >> 20}
-                )
+                raise FileError(Reason.of(Code.WORKBOOK_TOO_LARGE, most=max_unpacked >> 20))
             for member in archive.infolist():
                 if member.filename.endswith((".xml", ".rels")):
                     with archive.open(member) as part:
                         if b"<!DOCTYPE" in part.read(4096):
-                            raise FileError(_("The workbook holds a document type definition."))
+                            raise FileError(Reason.of(Code.WORKBOOK_WITH_DOCTYPE))
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise FileError(_("The workbook is damaged: %(error)s") % {"error": error}) from None
+        raise FileError(Reason.of(Code.WORKBOOK_DAMAGED, error=str(error))) from None

@@ -18,7 +18,6 @@ from typing import Any, BinaryIO
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
-from django.utils.translation import gettext as _
 
 from core.db import tables
 from core.db.formulas import escape_formula
@@ -35,6 +34,7 @@ from core.importing.rows import Block, Row, Table, opened
 from core.models import LeaseLostError
 from core.models.failpoints import failpoint
 from core.models.imports import ImportJob
+from core.reasons import Code, Reason, ReasonOrText, columns
 
 logger = logging.getLogger(__name__)
 
@@ -82,18 +82,17 @@ def attempt(run: "Run") -> None:
     job = run.job
     try:
         if job.is_worn_out:
-            finish(job, ImportJob.Status.REFUSED, reason=_("It failed too often; see the log."))
+            finish(job, ImportJob.Status.REFUSED, Reason.of(Code.FAILED_TOO_OFTEN))
         elif job.status == ImportJob.Status.CHECKING:
             run.check()
         else:
             run.load()
     except FileError as error:
-        finish(job, ImportJob.Status.REFUSED, reason=str(error)[:500])
+        finish(job, ImportJob.Status.REFUSED, error.reason)
     except RowsRefusedError as refused:
-        reason = _(
-            "Nothing was imported: since the check, line %(line)s became wrong: %(reason)s"
-        ) % {"line": refused.error.line, "reason": refused.error.reason}
-        finish(job, ImportJob.Status.REFUSED, reason=reason[:500])
+        row = refused.error
+        reason = Reason.of(Code.LINE_BECAME_WRONG, line=row.line, reason=row.reason)
+        finish(job, ImportJob.Status.REFUSED, reason)
     except StoppedError:
         if store.is_asked_to_stop(job):
             finish(job, ImportJob.Status.CANCELED)
@@ -101,8 +100,8 @@ def attempt(run: "Run") -> None:
             job.release()
 
 
-def finish(job: ImportJob, status: ImportJob.Status, **changes: Any) -> None:
-    job.release(status=status, end_date=Now(), **changes)
+def finish(job: ImportJob, status: ImportJob.Status, reason: ReasonOrText = "") -> None:
+    job.release(status=status, end_date=Now(), **columns(reason))
     store.remove_upload(job)
 
 
@@ -130,14 +129,14 @@ class Run:
         if twice := duplicates.found():
             counts = self._check_pass(self._first_lines(twice), None)
         if not counts["total"]:
-            raise FileError(_("The file has a header and no rows."))
+            raise FileError(Reason.of(Code.FILE_WITHOUT_ROWS))
         job.release(status=ImportJob.Status.CHECKED, repeats=bool(twice), done=0, **counts)
 
     def load(self) -> None:
         """Import, from where the last run got."""
         path = store.path_of(self.job, store.UPLOAD)
         if digest_of(path) != self.job.sha256:
-            raise FileError(_("The file is not the one that was checked."))
+            raise FileError(Reason.of(Code.FILE_CHANGED))
         first_lines: dict[str, int] = {}
         if self.job.repeats:
             duplicates = DuplicateFinder()
@@ -169,8 +168,7 @@ class Run:
                 counts, total = added(counts, plan), total + len(block.rows)
                 if total > settings.IMPORT_MAX_ROWS:
                     raise FileError(
-                        _("More than %(most)s rows; split the file.")
-                        % {"most": f"{settings.IMPORT_MAX_ROWS:,}"}
+                        Reason.of(Code.TOO_MANY_ROWS, most=f"{settings.IMPORT_MAX_ROWS:,}")
                     )
                 errors.writerows(
                     (

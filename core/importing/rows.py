@@ -11,11 +11,11 @@ from itertools import chain, islice
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
-from django.utils.translation import gettext as _
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
 from core.importing.detection import FileError
+from core.reasons import Code, Reason
 
 BLOCK = 20_000
 MAX_COLUMNS = 100
@@ -62,7 +62,7 @@ class Table:
             line = self.line + sum(map(height, rows))
             raise FileError(csv_reason(error, line)) from None
         except DAMAGED as error:
-            raise FileError(_("The file is damaged: %(error)s") % {"error": error}) from None
+            raise FileError(Reason.of(Code.FILE_DAMAGED, error=str(error))) from None
 
     def _block(self, rows: list[Row]) -> Block:
         first, read = self.line, len(rows)
@@ -103,16 +103,15 @@ def table_of(rows: Iterator[Row]) -> Table:
             if any(row):
                 if len(row) > MAX_COLUMNS:
                     raise FileError(
-                        _("The file has %(number)s columns; %(most)s at most.")
-                        % {"number": f"{len(row):,}", "most": MAX_COLUMNS}
+                        Reason.of(Code.TOO_MANY_COLUMNS, number=f"{len(row):,}", most=MAX_COLUMNS)
                     )
                 return Table(row, rows, after)
             line = after
     except csv.Error as error:
         raise FileError(csv_reason(error, line)) from None
     except DAMAGED as error:
-        raise FileError(_("The file is damaged: %(error)s") % {"error": error}) from None
-    raise FileError(_("The file holds nothing but empty lines."))
+        raise FileError(Reason.of(Code.FILE_DAMAGED, error=str(error))) from None
+    raise FileError(Reason.of(Code.FILE_OF_EMPTY_LINES))
 
 
 def delimiter_of(text: io.TextIOBase) -> str:
@@ -132,15 +131,12 @@ def height(row: Row) -> int:
     return 1 + len(LINE_END.findall("".join(row))) if is_tall(row) else 1
 
 
-def csv_reason(error: csv.Error, line: int) -> str:
+def csv_reason(error: csv.Error, line: int) -> Reason:
     """The csv module's own words are not for clerks."""
     text = str(error)
     if "field larger" in text or "unexpected end" in text:
-        return _("A quotation mark in line %(line)s is not closed.") % {"line": line}
-    return _("In line %(line)s a quotation mark stands where none may (%(error)s).") % {
-        "line": line,
-        "error": text,
-    }
+        return Reason.of(Code.QUOTATION_MARK_NOT_CLOSED, line=line)
+    return Reason.of(Code.QUOTATION_MARK_MISPLACED, line=line, error=text)
 
 
 def workbook_rows(file: io.BufferedReader) -> Iterator[Row]:
@@ -153,7 +149,7 @@ def workbook_rows(file: io.BufferedReader) -> Iterator[Row]:
         for row in sheet.iter_rows(values_only=True, max_col=MAX_COLUMNS + 1):
             yield trimmed([text_of(cell) for cell in row])
     except IndexError:
-        raise FileError(_("The workbook has no sheet.")) from None
+        raise FileError(Reason.of(Code.WORKBOOK_WITHOUT_SHEET)) from None
 
 
 def trimmed(row: Row) -> Row:

@@ -9,7 +9,6 @@ An upload's rows are its uploader's orders. Each order counts alone; one at the 
 """
 
 from decimal import Decimal
-from typing import Any
 
 from django.contrib.auth.models import Group
 from django.core.validators import MinValueValidator
@@ -18,7 +17,6 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from core.db import statements
 from core.models.accounts import User
 
 
@@ -27,28 +25,14 @@ class ApprovalLimitQuerySet(models.QuerySet["ApprovalLimit"]):
         """The most that one order of this user may cost without approval; None: any price."""
         if user is None:
             return None
-        if user.is_staff:
-            limit = statements.first(_limits_of_groups, user_id=user.pk)
-        else:
-            limit = statements.first(_limits_of_customers)
-        return limit.amount if limit else None
+        whose = Q(group__user=user) if user.is_staff else Q(group=None)
+        largest = self.filter(whose, active=True).order_by("-amount")
+        return largest.values_list("amount", flat=True).first()
 
     def holds(self, price: Decimal, user: User | None) -> bool:
         """Whether an order of this user at this price waits for somebody else."""
         limit = self.of(user)
         return limit is not None and price > limit
-
-
-def _limits_of_groups(user_id: Any) -> ApprovalLimitQuerySet:
-    return _largest(Q(group__user=user_id))
-
-
-def _limits_of_customers() -> ApprovalLimitQuerySet:
-    return _largest(Q(group=None))
-
-
-def _largest(whose: Q) -> ApprovalLimitQuerySet:
-    return ApprovalLimit.objects.filter(whose, active=True).only("amount").order_by("-amount")
 
 
 class ApprovalLimit(models.Model):

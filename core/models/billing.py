@@ -9,7 +9,6 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from core import money
-from core.db import statements
 from core.models.accounts import Administrator, Customer
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
 from core.models.ledger import LedgerEntry, Posting, charge_reference
@@ -40,8 +39,8 @@ class PricePolicy(models.Model):
     @classmethod
     def bundles(cls) -> list[money.Bundle]:
         """What is on sale now, smallest first."""
-        on_sale = statements.every(cls.objects.filter, active=True)
-        return [money.Bundle(policy.count, policy.price) for policy in on_sale]
+        on_sale = cls.objects.filter(active=True).values_list("count", "price")
+        return [money.Bundle(count, price) for count, price in on_sale]
 
 
 class ChargeRecordQuerySet(AppendOnlyQuerySet):

@@ -14,7 +14,9 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from core.models.coded import code_field, params_field
 from core.models.sites import Site
+from core.reasons import ReasonOrText, columns
 
 
 class Breaker(models.Model):
@@ -25,6 +27,8 @@ class Breaker(models.Model):
     probe_at = models.DateTimeField(_("tried again at"), null=True)
     probes = models.PositiveIntegerField(_("tried in vain"), default=0)
     reason = models.CharField(_("reason"), max_length=300, blank=True)
+    reason_code = code_field()
+    reason_params = params_field()
     # The order that failed last, alone, while the site answered. A hint, not a relation.
     suspect = models.PositiveBigIntegerField(null=True)
 
@@ -47,32 +51,32 @@ class Breaker(models.Model):
         due = self._row().filter(opened_at__isnull=False, probe_at__lte=Now())
         return due.update(probe_at=Now() + timedelta(seconds=seconds)) == 1
 
-    def open(self, reason: str, seconds: float) -> None:
+    def open(self, reason: ReasonOrText, seconds: float) -> None:
         """The site is down; the first probe is due in `seconds`. Who tried before that was known
         and says so later adds nothing."""
         self._row().filter(opened_at__isnull=True).update(
             opened_at=Now(),
             probe_at=Now() + timedelta(seconds=seconds),
             probes=0,
-            reason=reason[:300],
             suspect=None,
+            **columns(reason),
         )
         self.refresh_from_db()
 
-    def stay_open(self, reason: str, seconds: float) -> None:
+    def stay_open(self, reason: ReasonOrText, seconds: float) -> None:
         """The probe failed, too; the next one is due in `seconds`."""
         self._row().filter(opened_at__isnull=False).update(
             probe_at=Now() + timedelta(seconds=seconds),
             probes=F("probes") + 1,
-            reason=reason[:300],
+            **columns(reason),
         )
         self.refresh_from_db()
 
     def close(self) -> bool:
         """The site takes plays; whether it was open."""
         was_open = self._row().filter(opened_at__isnull=False).exists()
-        closed = {"opened_at": None, "probe_at": None, "probes": 0, "reason": "", "suspect": None}
-        self._row().update(**closed)
+        closed = {"opened_at": None, "probe_at": None, "probes": 0, "suspect": None}
+        self._row().update(**closed, **columns(""))
         self.refresh_from_db()
         return was_open
 

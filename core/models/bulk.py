@@ -13,7 +13,9 @@ from django.db.models.functions import Now
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from core.models.coded import code_field, params_field
 from core.models.jobs import Job, JobQuerySet
+from core.reasons import read
 
 
 class BulkJob(Job):
@@ -58,6 +60,8 @@ class BulkJob(Job):
     blocks_done = models.PositiveIntegerField(default=0)
     stop_requested = models.BooleanField(default=False)
     reason = models.CharField(_("reason"), max_length=500, blank=True)
+    reason_code = code_field()
+    reason_params = params_field()
 
     create_date = models.DateTimeField(_("created"), auto_now_add=True)
 
@@ -114,10 +118,12 @@ class BulkRefusal(models.Model):
     job = models.ForeignKey(BulkJob, on_delete=models.CASCADE, related_name="refusals")
     object_id = models.BigIntegerField()
     name = models.CharField(_("name"), max_length=64)
-    reason = models.CharField(_("why"), max_length=300)
+    reason = models.CharField(_("why"), max_length=300, blank=True)
+    reason_code = code_field()
+    reason_params = params_field()
 
     class Meta:
         ordering = ("id",)
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.reason}"
+        return f"{self.name}: {read(self)}"

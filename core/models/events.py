@@ -9,13 +9,15 @@ from django.utils.translation import gettext_lazy as _
 from core.db import statements
 from core.models.accounts import User
 from core.models.append_only import AppendOnlyModel
+from core.models.coded import code_field, params_field
 from core.models.flow import Status
+from core.reasons import TEXT_LENGTH
 
 if TYPE_CHECKING:
     from core.models.orders import Order
 
 # Of an event's "why"; longer ones are cut.
-REASON_LENGTH = 300
+REASON_LENGTH = TEXT_LENGTH
 
 
 class OrderEvent(AppendOnlyModel):
@@ -31,6 +33,8 @@ class OrderEvent(AppendOnlyModel):
     from_status = models.PositiveSmallIntegerField(_("from"), choices=Status, null=True)
     to_status = models.PositiveSmallIntegerField(_("to"), choices=Status)
     reason = models.CharField(_("why"), max_length=REASON_LENGTH, blank=True)
+    reason_code = code_field()
+    reason_params = params_field()
 
     class Meta:
         verbose_name = _("order event")

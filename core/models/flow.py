@@ -10,8 +10,15 @@ PAUSED        PENDING, PARTIAL, CANCELED
 COMPLETED, FAILED, PARTIAL, CANCELED are final.
 """
 
+from typing import TYPE_CHECKING
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from core.reasons import Reason, ReasonOrText, translate
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
 
 class Status(models.IntegerChoices):
@@ -53,7 +60,14 @@ WORKABLE = (Status.PENDING, Status.RUNNING, Status.VERIFYING)
 
 
 class OrderError(Exception):
-    """A rule of orders was broken. The text is fit for staff."""
+    """A rule of orders was broken. As text it is in the reader's language and fit for staff."""
+
+    def __init__(self, reason: "ReasonOrText | _StrPromise") -> None:
+        super().__init__(reason)
+        self.reason = reason if isinstance(reason, Reason) else str(reason)
+
+    def __str__(self) -> str:
+        return translate(self.reason)
 
 
 class TransitionError(OrderError):

@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from core.models.coded import code_field, params_field
 from core.models.jobs import Job, JobQuerySet
 
 
@@ -69,6 +70,8 @@ class ImportJob(Job):
     # How much of the file of refused rows belongs to the rows done; the rest is cut off again.
     refused_bytes = models.PositiveBigIntegerField(default=0)
     reason = models.CharField(_("reason"), max_length=500, blank=True)
+    reason_code = code_field()
+    reason_params = params_field()
 
     create_date = models.DateTimeField(_("uploaded"), auto_now_add=True)
 

@@ -6,7 +6,7 @@ core/models/transitions.py.
 
 import uuid
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.models import transitions
 from core.models.accounts import Customer, User
+from core.models.coded import code_field, params_field
 from core.models.events import REASON_LENGTH
 from core.models.flow import (
     CANCELABLE,
@@ -30,9 +31,7 @@ from core.models.flow import (
 from core.models.order_queries import OrderQuerySet
 from core.models.sites import Site
 from core.models.transitions import Transition
-
-if TYPE_CHECKING:
-    from django.utils.functional import _StrPromise
+from core.reasons import ReasonOrText, columns, read
 
 
 class Order(models.Model):
@@ -127,6 +126,8 @@ class Order(models.Model):
         _("waits for the site's token"), default=False, editable=False
     )
     attention = models.CharField(_("needs a person"), max_length=300, blank=True, editable=False)
+    attention_code = code_field()
+    attention_params = params_field()
 
     objects = OrderQuerySet.as_manager()
 
@@ -150,6 +151,11 @@ class Order(models.Model):
                 fields=["customer"], name="order_open_customer", condition=Q(status__in=OPEN)
             ),
             models.Index(fields=["attention"], name="order_remarks", condition=Q(attention__gt="")),
+            models.Index(
+                fields=["attention_code"],
+                name="order_remark_codes",
+                condition=Q(attention_code__gt=""),
+            ),
             models.Index(
                 fields=["end_date", "status"],
                 name="order_ended",
@@ -214,9 +220,7 @@ class Order(models.Model):
         began = self.start_date or timezone.now()
         self.move(Status.RUNNING, under=self.fence, start_date=began, **lease)
 
-    def move(
-        self, to: Status, *, under: int, reason: "str | _StrPromise" = "", **changes: Any
-    ) -> None:
+    def move(self, to: Status, *, under: int, reason: ReasonOrText = "", **changes: Any) -> None:
         """A step of the delivery that ends nothing, for the holder of the lease `under` this fence.
         Raises TransitionError where FLOW does not lead there or another holds the order now."""
         transition = Transition(transitions.checked_path(self, to), changes, reason)
@@ -251,16 +255,21 @@ class Order(models.Model):
 
     def mark_seen(self) -> None:
         """A person took note of the remark. One that was written since is another."""
-        seen = Order.objects.filter(pk=self.pk, attention=self.attention).exclude(attention="")
-        if seen.update(attention="") != 1:
+        seen = Order.objects.filter(pk=self.pk).with_remark(self.remark)
+        if not self.remark or seen.update(**columns("", "attention")) != 1:
             raise OrderError(_("The remark changed or was marked as seen before; look again."))
-        self.attention = ""
+        self.show_changes(columns("", "attention"))
 
-    def hold_for_site(self, reason: str, *, under: int) -> None:
+    @property
+    def remark(self) -> ReasonOrText:
+        """What a person should look at; "" where there is nothing."""
+        return read(self, "attention")
+
+    def hold_for_site(self, reason: ReasonOrText, *, under: int) -> None:
         """Pause until the site proves its token again; nothing is lost and nothing fails."""
         self.move(Status.PAUSED, reason=reason, under=under, held_by_site=True, lease_until=None)
 
-    def resume(self, actor: User | None = None, reason: "str | _StrPromise" = "") -> None:
+    def resume(self, actor: User | None = None, reason: ReasonOrText = "") -> None:
         self.apply(transitions.resume(self, reason), actor)
 
     def retry(self, actor: User) -> None:
@@ -278,7 +287,7 @@ class Order(models.Model):
         delivered: int,
         *,
         actor: User | None = None,
-        reason: "str | _StrPromise" = "",
+        reason: ReasonOrText = "",
         under: int | None = None,
         through: tuple[Status, ...] = (),
         **changes: Any,

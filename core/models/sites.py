@@ -9,6 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core.models.accounts import User, validate_name
+from core.models.coded import code_field, params_field
+from core.reasons import ReasonOrText, columns
 
 
 def new_token() -> str:
@@ -79,7 +81,7 @@ class Site(models.Model):
         outcome: "SiteCheck.Outcome",
         *,
         method: str = "",
-        reason: str = "",
+        reason: ReasonOrText = "",
         actor: User | None = None,
     ) -> "SiteCheck":
         """Write down what a check found. A site that could not be reached has not lost its token:
@@ -93,7 +95,7 @@ class Site(models.Model):
         with transaction.atomic():
             self.save(update_fields=["verified", "checked_at", "verified_at"])
             return SiteCheck.objects.create(
-                site=self, outcome=outcome, method=method, reason=reason[:300], creator=actor
+                site=self, outcome=outcome, method=method, creator=actor, **columns(reason)
             )
 
 
@@ -116,6 +118,8 @@ class SiteCheck(models.Model):
     outcome = models.PositiveSmallIntegerField(_("outcome"), choices=Outcome)
     method = models.CharField(_("proved by"), max_length=16, blank=True)
     reason = models.CharField(_("reason"), max_length=300, blank=True)
+    reason_code = code_field()
+    reason_params = params_field()
     creator = models.ForeignKey(
         User, verbose_name=_("asked by"), on_delete=models.PROTECT, null=True, related_name="+"
     )

@@ -19,14 +19,13 @@ from django.utils.translation import gettext as _
 
 from core import money
 from core.db.notifier import notify
-from core.models.events import REASON_LENGTH, OrderEvent
+from core.models.events import OrderEvent
 from core.models.failpoints import failpoint
 from core.models.flow import FINAL, FLOW, WORKABLE, OrderError, Status, TransitionError
 from core.models.ledger import LedgerEntry, Posting, refund_reference
+from core.reasons import Code, Reason, ReasonOrText, columns
 
 if TYPE_CHECKING:
-    from django.utils.functional import _StrPromise
-
     from core.models.accounts import User
     from core.models.orders import Order
 
@@ -40,7 +39,7 @@ class Transition:
 
     path: tuple[Status, ...]
     changes: Mapping[str, Any] = field(default_factory=dict)
-    reason: "str | _StrPromise" = ""
+    reason: ReasonOrText = ""
     refund: Decimal = Decimal(0)
     expected: Mapping[str, Any] = field(default_factory=dict)
 
@@ -68,10 +67,7 @@ def checked_path(order: "Order", *onward: Status) -> tuple[Status, ...]:
     path = (Status(order.status), *onward)
     for here, there in pairwise(path):
         if there not in FLOW[here]:
-            raise TransitionError(
-                _("An order that is %(before)s cannot become %(to)s.")
-                % {"before": here.label, "to": there.label}
-            )
+            raise TransitionError(Reason.of(Code.NO_SUCH_STEP, before=named(here), to=named(there)))
     return path
 
 
@@ -81,7 +77,7 @@ def end(
     delivered: int,
     *,
     now: datetime,
-    reason: "str | _StrPromise" = "",
+    reason: ReasonOrText = "",
     expected: Mapping[str, Any] | None = None,
     **changes: Any,
 ) -> Transition:
@@ -90,11 +86,11 @@ def end(
     refund = money.refund_due(order.price, order.count, order.count - delivered)
     changes |= {"delivered": delivered, "refunded": refund, "end_date": now, "lease_until": None}
     if path[-1] == Status.CANCELED:
-        changes["attention"] = ""
+        changes |= columns("", "attention")
     return Transition(path, changes, reason, refund, expected or {})
 
 
-def cancel(order: "Order", reason: str, now: datetime) -> Transition | None:
+def cancel(order: "Order", reason: ReasonOrText, now: datetime) -> Transition | None:
     """A running order is asked to stop: whoever delivers it knows what is on the wire, and ends it
     within a round trip. Others end here and now. None where it was asked before."""
     if order.status == Status.RUNNING:
@@ -102,9 +98,8 @@ def cancel(order: "Order", reason: str, now: datetime) -> Transition | None:
             return None
         asked = {"cancel_requested": True, "due": Now()}
         here = (Status.RUNNING, Status.RUNNING)
-        return Transition(
-            here, asked, reason or "cancel requested", expected={"cancel_requested": False}
-        )
+        reason = reason or Reason.of(Code.CANCEL_REQUESTED)
+        return Transition(here, asked, reason, expected={"cancel_requested": False})
     if order.is_final:
         raise TransitionError(ended(order))
     # Nobody has sent a play since it was read.
@@ -113,7 +108,7 @@ def cancel(order: "Order", reason: str, now: datetime) -> Transition | None:
     return end(order, path, order.done, now=now, reason=reason, expected=untouched)
 
 
-def resume(order: "Order", reason: "str | _StrPromise" = "") -> Transition:
+def resume(order: "Order", reason: ReasonOrText = "") -> Transition:
     changes = {"held_by_site": False, "due": Now(), "attempts": 0}
     return Transition(checked_path(order, Status.PENDING), changes, reason)
 
@@ -125,7 +120,7 @@ def retry(order: "Order") -> Transition:
     if order.is_final:
         raise TransitionError(ended(order))
     if order.status == Status.AWAITING:
-        raise TransitionError(_("It waits for approval."))
+        raise TransitionError(Reason.of(Code.AWAITS_APPROVAL))
     # It does not matter how far its delivery came meanwhile.
     anywhere = {"status__in": WORKABLE}
     return Transition((Status(order.status),), {"due": Now(), "attempts": 0}, expected=anywhere)
@@ -134,16 +129,19 @@ def retry(order: "Order") -> Transition:
 def approve(order: "Order", actor: "User") -> Transition:
     """Four eyes: whoever made the order lets somebody else decide."""
     if order.status != Status.AWAITING:
-        raise TransitionError(
-            _("It does not wait for approval: %(status)s.") % {"status": order.get_status_display()}
-        )
+        raise TransitionError(Reason.of(Code.AWAITS_NO_APPROVAL, status=named(order.status)))
     if order.is_own_of(actor):
-        raise OrderError(_("Somebody else than its creator has to approve an order."))
+        raise OrderError(Reason.of(Code.APPROVAL_OF_OWN_ORDER))
     return Transition(checked_path(order, Status.PENDING), {"due": Now()})
 
 
-def ended(order: "Order") -> str:
-    return _("It has ended already: %(status)s.") % {"status": order.get_status_display()}
+def ended(order: "Order") -> Reason:
+    return Reason.of(Code.ALREADY_ENDED, status=named(order.status))
+
+
+def named(status: int) -> Reason:
+    """A status as another reason quotes it."""
+    return Reason.of(f"status_{Status(status).name.lower()}")
 
 
 # --- writing
@@ -218,7 +216,7 @@ def _record_events(chosen: Chosen, actor: "User | None") -> None:
             order=order,
             from_status=before,
             to_status=after,
-            reason=str(transition.reason)[:REASON_LENGTH] if after is transition.path[-1] else "",
+            **columns(transition.reason if after is transition.path[-1] else ""),
             creator=actor,
         )
         for order, transition in chosen

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from booster import tasks
 from core.models import WORKABLE, Breaker, Heartbeat, Order, Status
+from core.reasons import read
 
 # Seconds.
 DIED_LATELY = 3600
@@ -125,7 +126,7 @@ def sites() -> Finding:
     waiting = Order.objects.filter(status__in=(Status.PENDING, Status.RUNNING))
     down = Breaker.objects.filter(opened_at__isnull=False, site__in=waiting.values("site"))
     told = [
-        f"{breaker.site.name} for {_age(breaker.opened_at):.0f} s ({breaker.reason})"
+        f"{breaker.site.name} for {_age(breaker.opened_at):.0f} s ({read(breaker)})"
         for breaker in down.select_related("site").order_by("opened_at")
     ]
     if not told:

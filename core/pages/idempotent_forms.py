@@ -5,25 +5,16 @@ leave it out.
 """
 
 import uuid
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError
 from django.db.models import Model
-from django.forms.models import construct_instance
 from django.utils.translation import gettext_lazy as _
 
-from core.db import statements
-from core.models import InsufficientBalanceError
-from core.ordering import OrderRefusedError
 
-# What a second form can meet between its checks and its writes; run again, its checks say so.
-OVERTAKEN = (IntegrityError, InsufficientBalanceError, OrderRefusedError)
-TRIES = 5
-
-
-class OnceForm(forms.ModelForm):
+class IdempotentForm(forms.ModelForm):
     """`placed` is the row that this form made before, when it is sent again."""
 
     # A form with the same key and the same values here is the same form.
@@ -32,52 +23,39 @@ class OnceForm(forms.ModelForm):
     request_key = forms.UUIDField(required=False, widget=forms.HiddenInput, initial=uuid.uuid4)
     placed: Any = None
 
-    def _post_clean(self) -> None:
-        """The row is written elsewhere, where the database has the last word on what may stand
-        beside it. Here is checked what was typed; what was picked its field has just read."""
-        picked = {
-            name for name, field in self.fields.items() if isinstance(field, forms.ModelChoiceField)
-        }
-        exclude = self._get_validation_exclusions() | picked  # type: ignore[attr-defined]
-        meta = self._meta
-        try:
-            self.instance = construct_instance(self, self.instance, meta.fields, meta.exclude)
-            self.instance.full_clean(exclude, validate_unique=False, validate_constraints=False)
-        except ValidationError as error:
-            self._update_errors(error)  # type: ignore[attr-defined]
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.was_saved():
+            self.refuse(self.objections(cleaned))
+        return cleaned
 
-    def find_placed(self, key: uuid.UUID) -> Model | None:
-        rows = self._meta.model._default_manager
-        placed: Model | None = statements.first(rows.filter, request_key=key)
-        return placed
-
-    def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
+    def objections(self, cleaned: dict[str, Any]) -> Mapping[str, str]:
         """What speaks against it now, by field."""
         return {}
 
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        self.placed = self._placed_before(cleaned)
-        if self.placed is not None:
-            return cleaned
-        errors = self.objections(cleaned)
-        if errors:
-            # It may be the row itself, made in the meantime by the same form, that is in the way.
-            self.placed = self._placed_before(cleaned)
-        if self.placed is None:
+    def refuse(self, errors: Mapping[str, str]) -> None:
+        """Put what speaks against it at its fields; also for who meets it while writing. It may be
+        the row itself, made in the meantime by the same form, that is in the way."""
+        if errors and not self.was_saved():
             for field, text in errors.items():
-                self.add_error(field, text)
-        return cleaned
+                self.add_error(None if field == "__all__" else field, text)
 
-    def _placed_before(self, cleaned: dict[str, Any]) -> Any:
-        key = cleaned.get("request_key")
-        placed = self.find_placed(key) if key else None
-        if placed and any(cleaned.get(name) != getattr(placed, name) for name in self.bought):
-            # Somebody went back in the browser and changed the form: that is a new one.
-            fresh = {self.add_prefix("request_key"): str(uuid.uuid4())}
-            self.data = {**self.data, **fresh}
-            raise ValidationError(
-                _("This form was saved before as %(placed)s. Save again to make another one."),
-                params={"placed": str(placed)},
-            )
+    def was_saved(self) -> bool:
+        """Whether this form made a row before, which is `placed` then. Where somebody went back in
+        the browser and changed the form, that is a new one, and they are asked whether they mean
+        it."""
+        key = self.cleaned_data.get("request_key")
+        placed = self.placed_with(key) if key else None
+        if placed is None:
+            return False
+        if all(self.cleaned_data.get(name) == getattr(placed, name) for name in self.bought):
+            self.placed = placed
+            return True
+        self.data = {**self.data, self.add_prefix("request_key"): str(uuid.uuid4())}
+        text = _("This form was saved before as %(placed)s. Save again to make another one.")
+        self.add_error(None, ValidationError(text, params={"placed": str(placed)}))
+        return True
+
+    def placed_with(self, key: uuid.UUID) -> Model | None:
+        placed: Model | None = self._meta.model._default_manager.filter(request_key=key).first()
         return placed

@@ -1,5 +1,5 @@
-"""The live quote of an order form, the desk's and the customers': what was typed so far, and the
-answer as texts ready to read.
+"""Order forms, the desk's and the customers', and their live quote: what was typed so far, and the
+answer as texts ready to read. Law: what they refuse, the quote refuses.
 """
 
 from typing import Any
@@ -10,8 +10,38 @@ from django.utils.translation import gettext as _
 from core.models import ApprovalLimit, Customer, PricePolicy, User
 from core.ordering import Quote
 from core.pages import display
+from core.pages.idempotent_forms import IdempotentForm
 
 MAX_HOURS = 24 * 90
+
+
+class OrderForm(IdempotentForm):
+    """Valid when the quote is: all that speaks against the order stands at its field."""
+
+    quote: Quote
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Scripts that know nothing of a pace get the fastest.
+        self.fields["hours"].required = False
+
+    def clean_hours(self) -> int:
+        return self.cleaned_data["hours"] or 0
+
+    def customer_of(self, cleaned: dict[str, Any]) -> Customer | None:
+        """Who buys."""
+        return cleaned.get("customer")
+
+    def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
+        customer = self.customer_of(cleaned)
+        self.quote = Quote.prepare(customer, cleaned.get("url", ""), cleaned.get("count"))
+        return self.quote.errors
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """What is asked for beside the quote, for `place()`."""
+        names = ("memo", "hours", "by_day", "request_key")
+        return {name: self.cleaned_data[name] for name in names if name in self.cleaned_data}
 
 
 class QuoteForm(forms.Form):

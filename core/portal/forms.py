@@ -12,9 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core.models import Customer, Order, Status, User
-from core.ordering import Quote
-from core.pages.idempotent_forms import OnceForm
+from core.models import Customer, Order, Status
+from core.pages.quotes import OrderForm
 from core.portal.access import customer_of
 
 ADDRESS = {
@@ -38,11 +37,10 @@ class LoginForm(AuthenticationForm):
             raise ValidationError(_("This account is switched off. Ask the desk."), code="off")
 
 
-class OrderForm(OnceForm):
-    """Valid when the quote is, by the same rules as on the desk."""
+class CustomerOrderForm(OrderForm):
+    """An order that customers place themselves."""
 
     bought = ("url", "count", "hours", "by_day")
-    quote: Quote
 
     class Meta:
         model = Order
@@ -56,32 +54,18 @@ class OrderForm(OnceForm):
     def __init__(self, customer: Customer, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.customer = customer
-        self.fields["hours"].required = False
 
-    def clean_hours(self) -> int:
-        return self.cleaned_data["hours"] or 0
+    def customer_of(self, cleaned: dict[str, Any]) -> Customer:
+        return self.customer
 
     def clean_request_key(self) -> uuid.UUID | None:
         """No key of a form can name the order of somebody else."""
         key: uuid.UUID | None = self.cleaned_data["request_key"]
         return key and uuid.uuid5(key, f"customer:{self.customer.pk}")
 
-    def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
-        self.quote = Quote.prepare(self.customer, cleaned.get("url", ""), cleaned.get("count"))
-        return self.quote.errors
-
     def add_error(self, field: str | None, error: Any) -> None:
         """What a quote says of the customer stands above the form: there is no such field."""
         super().add_error(None if field == "customer" else field, error)
-
-    def place(self, actor: User) -> Order:
-        data = self.cleaned_data
-        return self.quote.place(
-            actor,
-            hours=data["hours"],
-            by_day=data["by_day"],
-            request_key=data.get("request_key"),
-        )
 
 
 class OrderFilter(forms.Form):

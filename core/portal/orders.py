@@ -23,13 +23,12 @@ from core.exporting.lists import (
 )
 from core.models import Customer, Order, OrderError, Status, User
 from core.pages import display
-from core.pages.idempotent_forms import OVERTAKEN, TRIES
 from core.pages.quotes import QuoteForm, bundles_on_sale
 from core.permissions import Right, may_as_customer
 from core.portal import conversation
 from core.portal.access import customer_page, own_or_404
 from core.portal.conversation import unread
-from core.portal.forms import OrderFilter, OrderForm
+from core.portal.forms import CustomerOrderForm, OrderFilter
 from core.portal.order_page import page_of, row_of
 from core.portal.paging import window
 
@@ -126,28 +125,23 @@ def canceling(order: Order) -> str:
 @customer_page
 @form_page
 def added(request: HttpRequest, customer: Customer) -> HttpResponse:
-    """The form is one order however often it is sent; what was overtaken is checked again."""
+    """A new order: the form, and what Save does. It is one order however often it is sent."""
     if request.method != "POST":
-        form = OrderForm(customer, initial=initial_of(request, customer))
-        return new_page(request, customer, form)
-    for attempt in range(TRIES):
-        form = OrderForm(customer, request.POST)
-        if not form.is_valid():
-            break
-        if form.placed is not None:
-            messages.warning(
-                request, _("This form was saved before; nothing was done a second time.")
-            )
-            return redirect("portal:order", form.placed.oid)
+        initial = initial_of(request, customer)
+        return new_page(request, customer, CustomerOrderForm(customer, initial=initial))
+    form = CustomerOrderForm(customer, request.POST)
+    if form.is_valid() and form.placed is None:
         try:
-            order = form.place(user_of(request))
-        except OVERTAKEN:
-            if attempt == TRIES - 1:
-                raise
+            order = ordering.place(form.quote, user_of(request), **form.terms)
+        except ordering.OrderRefusedError as error:
+            form.refuse(error.errors)
             customer.refresh_from_db()
         else:
             messages.success(request, thanks(order))
             return redirect("portal:order", order.oid)
+    if form.placed is not None:
+        messages.warning(request, _("This form was saved before; nothing was done a second time."))
+        return redirect("portal:order", form.placed.oid)
     return new_page(request, customer, form)
 
 
@@ -162,11 +156,11 @@ def initial_of(request: HttpRequest, customer: Customer) -> dict[str, Any]:
     asked = request.GET
     if again := asked.get("again"):
         order = own_or_404(customer, again)
-        return {name: getattr(order, name) for name in OrderForm.bought}
+        return {name: getattr(order, name) for name in CustomerOrderForm.bought}
     return {name: asked[name] for name in ("url", "count") if name in asked}
 
 
-def new_page(request: HttpRequest, customer: Customer, form: OrderForm) -> HttpResponse:
+def new_page(request: HttpRequest, customer: Customer, form: CustomerOrderForm) -> HttpResponse:
     context = {
         "customer": customer,
         "form": form,

@@ -7,7 +7,7 @@ which words, is the page's affair. Functions that read sums of past days raise N
 """
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -28,6 +28,7 @@ from core.models import (
     Status,
 )
 from core.models.rollups import Source
+from core.reasons import ReasonOrText
 from core.reports import playrate, rollups
 
 DAYS, WEEK = 30, 7
@@ -175,7 +176,7 @@ class AttentionOrder:
     oid: str
     customer: str
     status: Status
-    attention: str
+    remark: ReasonOrText = field(hash=False)
     done: int
     count: int
     price: Decimal
@@ -197,7 +198,7 @@ def attention() -> Attention:
             oid=order.oid,
             customer=str(order.customer),
             status=Status(order.status),
-            attention=order.attention,
+            remark=order.remark,
             done=order.done,
             count=order.count,
             price=order.price,
@@ -232,7 +233,7 @@ class WaitingImports:
 
 
 def waiting_orders() -> WaitingOrders:
-    remarks = Order.objects.filter(attention__gt="")
+    remarks = Order.objects.remarked()
     awaiting = Order.objects.filter(status=Status.AWAITING)
     return WaitingOrders(_capped(remarks), _capped(awaiting))
 

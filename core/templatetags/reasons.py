@@ -1,8 +1,9 @@
-"""What the delivery wrote down, for templates: `{{ event.reason|said }}`."""
+"""Why, in templates: `{{ event|reason|words }}` in the reader's language."""
 
 from django import template
 
 from core import reasons
 
 register = template.Library()
-register.filter("said", reasons.said)
+register.filter("reason", reasons.read)
+register.filter("words", reasons.translate)

@@ -1,6 +1,5 @@
-"""What Django and the libraries say on our pages in English only, or clumsily, and what booster
-says, which knows no Django: named here so that our catalogues hold it. They are asked before those
-of the libraries.
+"""What Django and the libraries say on our pages in English only, or clumsily: named here so that
+our catalogues hold it. They are asked before those of the libraries.
 """
 
 from django.utils.translation import gettext_noop as _
@@ -75,12 +74,4 @@ WORDS = (
     _("Status"),
     _("User Agent"),
     _("Username"),
-    # booster.sites.trial: what came of trying a site.
-    _("The site answered %(status)s to the play, which does not count as received."),
-    _("The counter moved by one."),
-    _(
-        "The site took the play, but its counter has not moved yet. It may take up to %(seconds)s "
-        "seconds."
-    ),
-    _("The site took one play, but its counter moved by %(moved)s: others play there, too."),
 )

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from core.reasons import read
 from tests.benchmarks.goals import Goal, tell
 from tests.benchmarks.workers import KINDS, Environment, measured, offices, run, start_django
 
@@ -126,10 +127,10 @@ def upload(kind, chunks) -> None:
     job = new_job(kind, "upload.csv", chunks, creator=None)
     jobs.run(job.pk)
     job.refresh_from_db()
-    assert job.start_import(partial=False), job.reason
+    assert job.start_import(partial=False), read(job)
     jobs.run(job.pk)
     job.refresh_from_db()
-    assert job.status == ImportJob.Status.DONE, job.reason
+    assert job.status == ImportJob.Status.DONE, read(job)
 
 
 def orders(rows: int) -> Callable[[], None]:

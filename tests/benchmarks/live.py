@@ -82,23 +82,13 @@ class Writer(threading.Thread):
 def place_orders(number: int = ORDERS) -> list[int]:
     from decimal import Decimal
 
-    from core.models import ChargeRecord, Customer, Order, Site
+    from core.models import ChargeRecord, Customer, Site
+    from tests.base import placed
 
     customer = Customer.objects.create(username="watched")
     ChargeRecord.objects.create(customer=customer, amount=Decimal(1000))
     site = Site.objects.create(name="Watched", origin="http://127.0.0.1:19")
-    return [
-        Order.objects.place(
-            customer=customer,
-            site=site,
-            video_id=f"w{index}",
-            url=f"{site.origin}/videos/w{index}",
-            count=PLAYS,
-            price=Decimal(1),
-            creator=None,
-        ).pk
-        for index in range(number)
-    ]
+    return [placed(customer, site, f"w{index}", count=PLAYS, price=1).pk for index in range(number)]
 
 
 def sessions(number: int) -> list[str]:

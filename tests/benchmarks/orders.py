@@ -163,22 +163,12 @@ def one_order(office: Office, site: DemoSite, plays: int, wrong: list[str]) -> R
 
 
 def place(video: str, count: int, hours: int = 0):  # type: ignore[no-untyped-def]
-    from booster import tasks
-    from core.models import Customer, Order, Site
+    from core import ordering
+    from core.models import Customer, Site
+    from tests.base import quoted
 
-    site = Site.objects.get()
-    order = Order.objects.place(
-        customer=Customer.objects.get(),
-        site=site,
-        video_id=video,
-        url=f"{site.origin}/videos/{video}",
-        count=count,
-        price=Decimal(1),
-        creator=None,
-        hours=hours,
-    )
-    tasks.wake(order.pk)
-    return order
+    quote = quoted(Customer.objects.get(), Site.objects.get(), video, count=count, price=1)
+    return ordering.place(quote, None, hours=hours)
 
 
 def deliver(office: Office, site: DemoSite, orders: list, wrong: list[str]) -> Run:

@@ -68,16 +68,18 @@ def sweep() -> None:
 def debit() -> None:
     """Read the balance, compare, and write the difference, as a form does that looked before."""
     from core.models import Customer, Order, ledger
-    from core.models.order_queries import OrderQuerySet
+    from core.ordering import Placement, placing
 
     seen = {}
-    place = OrderQuerySet.place
+    place_many = placing.place_many
 
-    def look_and_place(self: OrderQuerySet, *, customer: Customer, **order: Any) -> Order:
-        seen[customer.pk] = Customer.objects.values_list("balance", flat=True).get(pk=customer.pk)
-        return place(self, customer=customer, **order)
+    def look_and_place(placements: list[Placement], creator: Any) -> list[Order]:
+        for placement in placements:
+            account = Customer.objects.filter(pk=placement.quote.customer.pk)  # type: ignore[union-attr]
+            seen.update(account.values_list("pk", "balance"))
+        return place_many(placements, creator)
 
-    OrderQuerySet.place = look_and_place  # type: ignore[assignment, method-assign]
+    placing.place_many = look_and_place  # type: ignore[assignment]
     ledger._locked_balances = lambda customers: {pk: seen[pk] for pk in customers}
 
 
@@ -98,14 +100,14 @@ def refund_once() -> None:
 
 def request_key() -> None:
     """Forget which form an order came from."""
-    from core.models.order_queries import OrderQuerySet
+    from core.ordering import placing
 
-    place = OrderQuerySet.place
+    place_many = placing.place_many
 
-    def place_anew(self: OrderQuerySet, *, request_key: uuid.UUID | None = None, **order: Any):  # type: ignore[no-untyped-def]
-        return place(self, **order)
+    def place_anew(placements: Any, creator: Any) -> Any:
+        return place_many([replace(one, request_key=uuid.uuid4()) for one in placements], creator)
 
-    OrderQuerySet.place = place_anew  # type: ignore[assignment, method-assign]
+    placing.place_many = place_anew  # type: ignore[assignment]
 
 
 def proof() -> None:
@@ -132,7 +134,7 @@ def robust_wake() -> None:
     from booster import tasks
 
     tasks.QUEUE_DOWN = ()  # type: ignore[assignment]
-    tasks.wake_on_commit = lambda order_id: transaction.on_commit(lambda: tasks.wake(order_id))
+    tasks.wake_on_commit = lambda ids: transaction.on_commit(lambda: [*map(tasks.wake, ids)])
 
 
 def graceful_stop() -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from core.models import LedgerEntry, Order, Status
 from core.ops.auditing import differences
+from core.reasons import read
 from tests.sites import DemoSite
 
 # Of the plays of one order that may be on the wire at once: one window, and the next one reserved.
@@ -72,7 +73,7 @@ def _judge(order: Order, demo_site: DemoSite, verdict: Verdict, all_completed: b
     if charges != 1 or refunds > 1:
         broken(f"{charges} charges, {refunds} refunds")
     if not order.is_final:
-        broken(f"did not end: {Status(order.status).name}, {order.attention}")
+        broken(f"did not end: {Status(order.status).name}, {order.remark}")
         return
     promised = order.delivered or 0
     if counted < promised:
@@ -92,4 +93,4 @@ def _judge(order: Order, demo_site: DemoSite, verdict: Verdict, all_completed: b
 
 
 def reason(order: Order) -> str:
-    return " / ".join(filter(None, order.events.values_list("reason", flat=True)))
+    return " / ".join(filter(None, (str(read(event)) for event in order.events.all())))

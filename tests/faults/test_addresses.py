@@ -10,6 +10,7 @@ import pytest
 
 from booster import delivery
 from booster.delivery import sharing
+from core import ordering
 from core.models import Order, Site, Status
 from core.ordering import OrderRefusedError, Quote
 from tests.faults.trial import Trial, on
@@ -40,7 +41,7 @@ def test_addresses_and_redirects_off_the_host_are_sent_nothing(trial, row, elsew
         url = address_of(vector, trial, elsewhere)
         if url.strip() == url:  # the form takes away what people copy along
             with pytest.raises(OrderRefusedError):
-                Quote.prepare(erin, url, 10_000).place(None)
+                ordering.place(Quote.prepare(erin, url, 10_000), None)
     for status in REDIRECTS:
         for place in ("plays", "count"):
             order = trial.place(wake=False)

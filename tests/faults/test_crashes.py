@@ -7,12 +7,14 @@ from functools import partial
 import pytest
 
 from booster import delivery
+from core import ordering
 from core.importing import jobs, rows
 from core.importing.uploads import new_job
 from core.models import ImportJob, Order, PricePolicy, Status
 from core.models.failpoints import POINTS
 from core.ops.auditing import differences
 from core.ordering import OrderRefusedError, Quote
+from core.reasons import read
 from tests.faults.guards import take_away
 from tests.faults.trial import VIDEOS, Trial, must_fail, on, size
 
@@ -55,7 +57,7 @@ def test_whoever_dies_while_placing_an_order_leaves_all_of_it_or_nothing(trial, 
             url = trial.demo_site.address(f"v{next(VIDEOS)}")
 
             def place(customer=customer, key=key, url=url) -> Order:
-                return Quote.prepare(customer, url, 300).place(None, request_key=key)
+                return ordering.place(Quote.prepare(customer, url, 300), None, request_key=key)
 
             assert trial.in_child(place, crash_at=point) == KILLED
             crashes += 1
@@ -121,7 +123,7 @@ def upload(kind: ImportJob.Kind, text: str, *, by_blocks: bool) -> ImportJob:
     job = new_job(kind, "rows.csv", iter([text.encode()]), creator=None)
     jobs.run(job.pk)
     job.refresh_from_db()
-    assert job.status == ImportJob.Status.CHECKED, job.reason
+    assert job.status == ImportJob.Status.CHECKED, read(job)
     assert job.start_import(partial=by_blocks)
     return job
 
@@ -147,7 +149,7 @@ def test_whoever_dies_while_importing_loses_no_row_and_doubles_none(trial, row, 
             job.refresh_from_db()
             customer.refresh_from_db()
             lost += ROWS - job.created
-            assert job.status == ImportJob.Status.DONE, job.reason
+            assert job.status == ImportJob.Status.DONE, read(job)
             assert customer.balance == (70 if kind == ImportJob.Kind.CHARGES else 0)
     row("crashes", f"{crashes} while importing", figures=f"{lost} rows lost")
     assert (lost, list(differences())) == (0, [])

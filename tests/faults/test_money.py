@@ -13,9 +13,10 @@ import pytest
 from django.db import OperationalError, connections
 from huey.contrib.djhuey import HUEY
 
-from core.models import Customer, InsufficientBalanceError, LedgerEntry, Order
+from core import ordering
+from core.models import Customer, LedgerEntry, Order
 from core.ops.auditing import differences
-from core.ordering import Quote
+from core.ordering import OrderRefusedError, Quote
 from tests.faults.guards import take_away
 from tests.faults.trial import VIDEOS, Trial, on, size
 from tests.processes import Process
@@ -40,17 +41,9 @@ def buy_at_once(
         for customer in customers:
             gate.wait()
             try:
-                Order.objects.place(
-                    customer=customer,
-                    site=trial.site,
-                    video_id=f"v{customer.pk}-{video}",
-                    url=trial.demo_site.address(f"v{video}"),
-                    count=10_000,
-                    price=PRICE,
-                    creator=None,
-                )
-            except InsufficientBalanceError:
-                continue
+                placed(customer, trial.site, f"v{customer.pk}-{video}", price=PRICE)
+            except OrderRefusedError as refused:
+                assert set(refused.errors) == {"customer"}
             except OperationalError:
                 with failures.get_lock():
                     failures.value += 1
@@ -163,7 +156,7 @@ def test_without_the_request_key_each_post_is_an_order(trial, control):
         take_away(["request_key"])
         for _ in range(3):
             url = trial.demo_site.address(f"v{next(VIDEOS)}")
-            Quote.prepare(erin, url, 10_000).place(None, request_key=key)
+            ordering.place(Quote.prepare(erin, url, 10_000), None, request_key=key)
 
     assert trial.in_child(post_anew) == 0
     placed = Order.objects.filter(customer=erin).count()

@@ -3,13 +3,13 @@
 import time
 import uuid
 from collections.abc import Callable
-from decimal import Decimal
 
 import psycopg
 import pytest
 from django.db import InterfaceError, OperationalError, connections
 
-from core.models import Order
+from core.ordering import AlreadyPlacedError
+from tests.base import placed
 from tests.faults.trial import LONG, VIDEOS, Trial, size
 from tests.services import PostgresServer
 
@@ -47,16 +47,9 @@ def place_stubbornly(trial: Trial) -> None:
     key, video, customer = uuid.uuid4(), f"v{next(VIDEOS)}", trial.dice.choice(trial.customers)
     for _ in range(100):
         try:
-            Order.objects.place(
-                customer=customer,
-                site=trial.site,
-                video_id=video,
-                url=trial.demo_site.address(video),
-                count=300,
-                price=Decimal("3.33"),
-                creator=None,
-                request_key=key,
-            )
+            placed(customer, trial.site, video, count=300, price="3.33", request_key=key)
+        except AlreadyPlacedError:
+            return
         except (OperationalError, InterfaceError):
             connections["default"].close()
             time.sleep(0.1)

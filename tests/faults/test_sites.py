@@ -105,7 +105,7 @@ def test_a_site_that_refuses_or_breaks_tls_is_paid_nothing(trial, row):
     trial.site = honest
     broken = Breaker.objects.filter(site=order.site)
     wait_for(broken.filter(probes__gte=2).exists, what=f"two attempts at {order.oid}")
-    assert "TLS" in broken.get().reason
+    assert broken.get().reason_code == "tls_failed"
     order.refresh_from_db()
     assert (order.done, order.reserved, order.attempts) == (0, 0, 0)
     order.cancel(None)
@@ -133,7 +133,7 @@ def test_a_lying_counter_is_flagged_and_never_makes_a_wrong_refund(trial, row):
     flagged: set[int] = set()
 
     def all_were_flagged() -> bool:
-        flagged.update(Order.objects.exclude(attention="").values_list("pk", flat=True))
+        flagged.update(Order.objects.remarked().values_list("pk", flat=True))
         return len(flagged) == Order.objects.count()
 
     wait_for(all_were_flagged, size(60, 300), f"all flags, not only of {flagged}")

@@ -31,10 +31,11 @@ from core.models import (
     Order,
     Status,
     TransitionError,
-    VideoBusyError,
 )
 from core.ops.auditing import differences
-from core.ordering import adjust
+from core.ordering import OrderRefusedError, adjust
+from core.reasons import read
+from tests.base import placed
 from tests.faults.guards import take_away
 from tests.faults.trial import Trial, on, size
 
@@ -106,20 +107,9 @@ class Desk(RuleBasedStateMachine):
         name = self._video(video)
         busy = any(page.video_id == name for page in self._open_orders())
         try:
-            order = Order.objects.place(
-                customer=customer,
-                site=self.trial.site,
-                video_id=name,
-                url=self.trial.demo_site.address(name),
-                count=count,
-                price=price,
-                creator=None,
-            )
-        except VideoBusyError:
-            assert busy
-            return None
-        except InsufficientBalanceError:
-            assert price > self.balances[customer.pk]
+            order = placed(customer, self.trial.site, name, count=count, price=price)
+        except OrderRefusedError as refused:
+            assert busy if "url" in refused.errors else price > self.balances[customer.pk]
             return None
         assert not busy
         self.balances[customer.pk] -= price
@@ -221,7 +211,7 @@ class Desk(RuleBasedStateMachine):
         job = new_job(kind, "rows.csv", iter([text.encode()]), creator=None)
         jobs.run(job.pk)
         job.refresh_from_db()
-        assert job.status == ImportJob.Status.CHECKED, job.reason
+        assert job.status == ImportJob.Status.CHECKED, read(job)
         return File(job.pk, kind, text, tuple(rows))
 
     def _import_in_the_model(self, file: File, partial: bool) -> list[tuple[int, Decimal, int]]:

@@ -15,7 +15,9 @@ from django.db import InterfaceError, OperationalError, connections
 from huey.contrib.djhuey import HUEY
 
 from booster import tasks
+from core import ordering
 from core.models import ChargeRecord, Customer, Order, Site, failpoints
+from tests.base import placed, quoted
 from tests.faults.oracle import Verdict, reckon
 from tests.office import KINDS, ROOT, Office
 from tests.processes import Process
@@ -84,20 +86,11 @@ class Trial:
         return customer
 
     def place(self, count: int = 300, *, wake: bool = True, price: str = "3.33") -> Order:
-        """Fewer plays than any bundle on sale, by the same method that a quote calls."""
-        video = f"v{next(VIDEOS)}"
-        order = Order.objects.place(
-            customer=self.dice.choice(self.customers),
-            site=self.site,
-            video_id=video,
-            url=self.demo_site.address(video),
-            count=count,
-            price=Decimal(price),
-            creator=None,
-        )
-        if wake:
-            tasks.wake(order.pk)
-        return order
+        """Fewer plays than any bundle on sale."""
+        customer, video = self.dice.choice(self.customers), f"v{next(VIDEOS)}"
+        if not wake:
+            return placed(customer, self.site, video, count=count, price=price)
+        return ordering.place(quoted(customer, self.site, video, count=count, price=price), None)
 
     def place_many(self, number: int, count: int = 300, *, wake: bool = True) -> list[Order]:
         return [self.place(count, wake=wake) for _ in range(number)]

@@ -36,7 +36,7 @@ EVENTS = (
 ROW = (
     *("pk", "status", "count", "done", "failed", "uncertain", "reserved", "resent", "delivered"),
     *("view_count", "old_view_count", "fence", "lease_until", "attempts", "cancel_requested"),
-    *("held_by_site", "attention", "verify_until"),
+    *("held_by_site", "attention", "attention_code", "verify_until"),
 )
 
 
@@ -135,7 +135,7 @@ class OrderRow(OrderSource):
 
     def versions(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
         rows = Order.objects.filter(pk__in=numbers(keys)).order_by()
-        watched = ("pk", "status", "done", "delivered", "attention", "count")
+        watched = ("pk", "status", "done", "delivered", "attention", "attention_code", "count")
         return {str(pk): tuple(rest) for pk, *rest in rows.values_list(*watched)}
 
     def load(self, keys: Sequence[str]) -> Mapping[str, Order]:

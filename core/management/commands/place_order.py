@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from core.models import Customer, Order, Status
-from core.ordering import OrderRefusedError, Quote
+from core.ordering import OrderRefusedError, Quote, place
 
 READ_SECONDS = 0.2
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
             raise CommandError(f"username: there is no customer {options['username']!r}")
         quote = Quote.prepare(customer, options["url"], options["count"])
         try:
-            order = quote.place(creator=None, memo=options["memo"])
+            order = place(quote, None, memo=options["memo"])
         except OrderRefusedError as error:
             lines = (f"{field}: {reason}" for field, reason in error.errors.items())
             raise CommandError("\n".join(lines)) from None

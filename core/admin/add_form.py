@@ -1,0 +1,48 @@
+"""What pages for new rows share where Save is a view of its own: the form as Django's admin draws
+it, its page, and where Save leads. The views stand with their models and read from top to bottom.
+"""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin.utils import flatten_fieldsets
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext_lazy as _
+
+from core.admin.base import DeskAdmin
+from core.theme.add_page import add_page_context, asked_to_field
+
+# What Django's log says of a row that was added.
+ADDED: list[dict[str, Any]] = [{"added": {}}]
+
+
+class AddFormAdmin(DeskAdmin):
+    def add_form(self, request: HttpRequest, form_class: type[forms.ModelForm]) -> Any:
+        """The form as it was sent, or a new one filled in from the address."""
+        asked_to_field(self, request)
+        fields = flatten_fieldsets(self.get_fieldsets(request))
+        model_form = self.get_form(request, form=form_class, fields=fields)
+        if request.method == "POST":
+            return model_form(request.POST)
+        return model_form(initial=self.get_changeform_initial_data(request))
+
+    def add_page(
+        self, request: HttpRequest, form: Any, form_url: str, extra_context: dict[str, Any] | None
+    ) -> HttpResponse:
+        """The form with what is wrong at its fields. Saving leads to the page of what was made:
+        a button to continue editing would do no more."""
+        context = {"show_save_and_continue": False, **(extra_context or {})}
+        context = add_page_context(self, request, form) | context
+        return self.render_change_form(request, context, add=True, form_url=form_url)
+
+    def answer_saved_before(self, request: HttpRequest, row: Model) -> HttpResponse:
+        """On to the row that the same form made."""
+        text = _("This form was saved before; nothing was done a second time.")
+        self.message_user(request, text, messages.WARNING)
+        return HttpResponseRedirect(self.page_of(request, row))
+
+    def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponseRedirect:
+        """On to what was made, not back to the list."""
+        return HttpResponseRedirect(self.page_of(request, obj))

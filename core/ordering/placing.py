@@ -1,0 +1,176 @@
+"""From a quote to an order: THE place where orders come to be, one or thousands.
+
+The order, its debit and its first event are written together or not at all; the consumers hear of
+it once that is committed. What else shall stand or fall with an order is written by the caller, in
+a transaction around this.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from booster import tasks
+from core.db.notifier import notify
+from core.models import (
+    ApprovalLimit,
+    InsufficientBalanceError,
+    LedgerEntry,
+    Order,
+    OrderEvent,
+    Posting,
+    Status,
+    User,
+)
+from core.models.failpoints import failpoint
+from core.models.ledger import order_reference
+from core.ordering.quote import Quote, balance_error, busy_error
+
+# A number is taken where a customer orders twice in one microsecond.
+NUMBER_TRIES = 3
+
+
+class OrderRefusedError(Exception):
+    """`errors`: field name -> why the order was not placed. Nothing was charged."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__("; ".join(errors.values()))
+        self.errors = errors
+
+
+class AlreadyPlacedError(OrderRefusedError):
+    """The same `request_key` made `order` before."""
+
+    def __init__(self, order: Order) -> None:
+        super().__init__({"__all__": _("It was placed before as %(order)s.") % {"order": order}})
+        self.order = order
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """An order to be: a quote without errors, and how it shall be delivered. No two orders have the
+    same `request_key`."""
+
+    quote: Quote
+    memo: str = ""
+    hours: int = 0
+    by_day: bool = False
+    request_key: uuid.UUID = field(default_factory=uuid.uuid4)
+
+
+def place(
+    quote: Quote,
+    creator: User | None,
+    *,
+    memo: str = "",
+    hours: int = 0,
+    by_day: bool = False,
+    request_key: uuid.UUID | None = None,
+) -> Order:
+    """Charge the customer and create the order. Above its creator's limit it awaits approval; it is
+    charged and holds its video all the same.
+
+    Raises OrderRefusedError where something speaks against it, also when the balance or the video
+    was taken since it was quoted, and AlreadyPlacedError where `request_key` made an order before.
+    """
+    placement = Placement(quote, memo, hours, by_day, request_key or uuid.uuid4())
+    for tries in range(1, NUMBER_TRIES + 1):
+        try:
+            return place_many([placement], creator)[0]
+        except InsufficientBalanceError as error:
+            raise OrderRefusedError({"customer": balance_error(error.missing)}) from None
+        except IntegrityError:
+            refuse_taken(placement)
+            if tries == NUMBER_TRIES:
+                raise
+    raise AssertionError("unreachable")
+
+
+def place_many(placements: Sequence[Placement], creator: User | None) -> list[Order]:
+    """Place all of these orders or, where it raises, none.
+
+    Raises OrderRefusedError for a quote that is not complete, InsufficientBalanceError, and
+    IntegrityError where a video, a key or a number was taken in the meantime.
+    """
+    limit = ApprovalLimit.objects.of(creator)
+    numbers = new_numbers(placements)
+    orders = [
+        new_order(placement, number, creator, limit)
+        for placement, number in zip(placements, numbers, strict=True)
+    ]
+    with transaction.atomic():
+        Order.objects.bulk_create(orders)
+        failpoint("before-debit")
+        LedgerEntry.objects.post_many(
+            [
+                Posting(
+                    kind=LedgerEntry.Kind.ORDER,
+                    customer_id=order.customer_id,
+                    amount=-order.price,
+                    reference=order_reference(order.oid),
+                    order=order,
+                    creator_id=order.creator_id,
+                )
+                for order in orders
+            ]
+        )
+        failpoint("after-debit")
+        OrderEvent.objects.bulk_create(
+            OrderEvent(order=order, creator=creator, to_status=order.status) for order in orders
+        )
+        notify()
+        failpoint("before-commit")
+    failpoint("after-commit")
+    tasks.wake_on_commit([order.pk for order in orders if order.status == Status.PENDING])
+    return orders
+
+
+def new_order(placement: Placement, oid: str, creator: User | None, limit: Decimal | None) -> Order:
+    quote = placement.quote
+    if quote.errors or None in (quote.customer, quote.site, quote.count, quote.price):
+        raise OrderRefusedError(quote.errors or {"__all__": _("The order is not complete.")})
+    assert quote.customer and quote.site and quote.count and quote.unit_price is not None
+    assert quote.price is not None
+    awaits = limit is not None and quote.price > limit
+    return Order(
+        oid=oid,
+        status=Status.AWAITING if awaits else Status.PENDING,
+        customer=quote.customer,
+        site=quote.site,
+        video_id=quote.video_id,
+        url=quote.url,
+        count=quote.count,
+        price=quote.price,
+        unit_price=quote.unit_price,
+        bundle_count=quote.bundle.count if quote.bundle else None,
+        bundle_price=quote.bundle.price if quote.bundle else None,
+        creator=creator,
+        memo=placement.memo,
+        hours=placement.hours,
+        by_day=placement.by_day,
+        request_key=placement.request_key,
+    )
+
+
+def refuse_taken(placement: Placement) -> None:
+    """Raise what was taken since the quote, if it is the order's key or its video."""
+    if order := Order.objects.filter(request_key=placement.request_key).first():
+        raise AlreadyPlacedError(order) from None
+    quote = placement.quote
+    if quote.site and Order.objects.open_on(quote.site, quote.video_id).exists():
+        raise OrderRefusedError({"url": busy_error()}) from None
+
+
+def new_numbers(placements: Sequence[Placement]) -> list[str]:
+    """Customer id and timestamp to the microsecond (UTC), as the office's papers show it; of many
+    orders each is a microsecond later."""
+    now = datetime.now(UTC)
+    return [
+        f"{placement.quote.customer and placement.quote.customer.pk}"
+        f"-{now + timedelta(microseconds=index):%Y%m%d%H%M%S%f}"
+        for index, placement in enumerate(placements)
+    ]

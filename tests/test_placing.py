@@ -1,0 +1,206 @@
+"""From a quote to an order: one place, one wording, all of it or nothing."""
+
+import ast
+import uuid
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.db import DatabaseError, IntegrityError, connection
+from django.test.utils import CaptureQueriesContext
+
+from core.admin.orders import OrderAdmin
+from core.importing import jobs, store
+from core.importing.uploads import new_job
+from core.models import (
+    Customer,
+    ImportJob,
+    InsufficientBalanceError,
+    LedgerEntry,
+    Order,
+    OrderEvent,
+    Status,
+)
+from core.ops.auditing import differences
+from core.ordering import Placement, Quote, Quoter, place_many
+from tests.base import client_of, quoted
+
+ROOT = Path(__file__).resolve().parents[1]
+ADD = "/admin/core/order/add/"
+CREATING = {"create", "bulk_create", "get_or_create", "update_or_create", "place"}
+
+
+@pytest.fixture
+def erin(erin):
+    """As on a page that was opened before: her balance is known."""
+    erin.refresh_from_db()
+    return erin
+
+
+def nothing_was_written() -> bool:
+    entries = LedgerEntry.objects.filter(kind=LedgerEntry.Kind.ORDER)
+    return not (Order.objects.exists() or OrderEvent.objects.exists() or entries.exists())
+
+
+def creates_orders(node: ast.AST) -> bool:
+    """`Order(…)`, or a method of its manager that inserts."""
+    if not isinstance(node, ast.Call):
+        return False
+    words = ast.unparse(node.func).split(".")
+    return words == ["Order"] or (words[0] == "Order" and words[-1] in CREATING)
+
+
+def test_nothing_but_placing_creates_orders():
+    found = {
+        str(path.relative_to(ROOT))
+        for room in ("core", "booster")
+        for path in (ROOT / room).rglob("*.py")
+        if "migrations" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text()))
+        if creates_orders(node)
+    }
+    assert found == {"core/ordering/placing.py"}
+
+
+def test_many_orders_are_each_what_one_is(erin, site, bob):
+    quotes = [quoted(erin, site, video, price="6.50") for video in ("dawn", "dusk", "noon")]
+    orders = place_many([Placement(quote, memo="spring") for quote in quotes], bob)
+    assert [order.oid for order in orders] == [order.oid for order in Order.objects.order_by("pk")]
+    assert len({order.oid for order in orders}) == 3
+    assert {(order.status, order.memo, order.creator) for order in orders} == {
+        (Status.PENDING, "spring", bob)
+    }
+    entries = LedgerEntry.objects.filter(kind=LedgerEntry.Kind.ORDER).order_by("pk")
+    assert [entry.balance_after for entry in entries] == [
+        Decimal("13.50"),
+        Decimal("7.00"),
+        Decimal("0.50"),
+    ]
+    assert [entry.order for entry in entries] == orders
+    assert [order.events.get().to_status for order in orders] == [Status.PENDING] * 3
+    assert list(differences()) == []
+
+
+def test_of_many_orders_all_are_placed_or_none(erin, site):
+    dear = [Placement(quoted(erin, site, video, price="15.00")) for video in ("dawn", "dusk")]
+    with pytest.raises(InsufficientBalanceError) as refused:
+        place_many(dear, None)
+    assert refused.value.missing == Decimal("10.00")
+    same = [Placement(quoted(erin, site, "dawn")) for _ in range(2)]
+    with pytest.raises(IntegrityError):
+        place_many(same, None)
+    assert nothing_was_written()
+    erin.refresh_from_db()
+    assert erin.balance == Decimal("20.00")
+
+
+def test_the_desks_log_stands_and_falls_with_the_order(erin, site, bob, policies, monkeypatch):
+    def fail(*args):
+        raise DatabaseError("the disk is full")
+
+    form = {"customer": erin.pk, "url": f"{site.origin}/videos/v1", "count": 10_000}
+    desk = client_of(bob, raise_request_exception=False)
+    with monkeypatch.context() as broken:
+        broken.setattr(OrderAdmin, "log_addition", fail)
+        assert desk.post(ADD, form).status_code >= 500
+    assert nothing_was_written()
+    erin.refresh_from_db()
+    assert erin.balance == Decimal("20.00")
+
+    desk.post(ADD, form)
+    log = LogEntry.objects.get()
+    assert (log.user, log.get_edited_object()) == (bob, Order.objects.get())
+
+
+def test_a_form_that_was_overtaken_by_itself_leads_to_the_one_order(
+    erin, site, bob, policies, monkeypatch
+):
+    """A double click: both were checked before either wrote."""
+    form = {"customer": erin.pk, "url": f"{site.origin}/videos/v1", "count": 10_000}
+    form["request_key"] = str(uuid.uuid4())
+    desk = client_of(bob)
+    prepare = Quote.prepare
+
+    def and_meanwhile(*args):
+        quote = prepare(*args)
+        with monkeypatch.context() as first:
+            first.setattr(Quote, "prepare", prepare)
+            desk.post(ADD, form)
+        return quote
+
+    monkeypatch.setattr(Quote, "prepare", and_meanwhile)
+    second = desk.post(ADD, form)
+    order = Order.objects.get()
+    assert second.url == f"/admin/core/order/{order.pk}/change/"
+    assert LogEntry.objects.count() == 1
+    erin.refresh_from_db()
+    assert erin.balance == Decimal("15.00")
+
+
+@pytest.mark.parametrize("field", ["nonsense", "request_key", "memo"])
+def test_a_popup_gets_no_field_that_nothing_refers_to(erin, site, bob, policies, field):
+    form = {"customer": erin.pk, "url": f"{site.origin}/videos/v1", "count": 10_000}
+    answer = client_of(bob).post(ADD, form | {"_popup": 1, "_to_field": field})
+    assert answer.status_code == 400
+    assert nothing_was_written()
+
+
+# One wording
+
+
+@pytest.mark.parametrize(
+    ("buyer", "path", "count"),
+    [
+        ("erin", "/videos/v1", 9_999),
+        ("erin", "/videos/v1", 0),
+        ("erin", "/about", 10_000),
+        ("erin", "/videos/v1", 80_000),
+        ("frank", "/videos/v1", 10_000),
+        ("grace", "/videos/v1", 10_000),
+        ("frank", "/nothing", 9_999),
+    ],
+)
+def test_an_upload_refuses_in_the_words_of_the_form(
+    erin, frank, site, policies, bob, settings, tmp_path, buyer, path, count
+):
+    settings.DATA_DIR = tmp_path
+    Customer.objects.create(username="grace", active=False)
+    customer = Customer.objects.get(username=buyer)
+    form = {"customer": customer.pk, "url": site.origin + path, "count": count}
+    page = client_of(bob).post(ADD, form)
+    asked = page.context["adminform"].form.errors
+    said = {text for texts in asked.values() for text in texts}
+
+    text = f"username,url,count\n{buyer},{site.origin}{path},{count}\n"
+    job = new_job(ImportJob.Kind.ORDERS, "orders.csv", iter([text.encode()]), creator=bob)
+    jobs.run(job.pk)
+    job.refresh_from_db()
+    refused = {reason for *_where, reason in store.first_errors(job, 9)}
+    assert refused
+    assert refused == said
+    assert nothing_was_written()
+
+
+def test_a_file_asks_for_what_costs_a_query_once(erin, site, policies):
+    def queries(rows: int) -> int:
+        quoter = Quoter(reads_views=False)
+        wanted = [(erin, f"{site.origin}/videos/v{row}", 10_000) for row in range(rows)]
+        with CaptureQueriesContext(connection) as sent:
+            quoter.prepare_many(wanted)
+        return len(sent)
+
+    Quote.prepare(erin, f"{site.origin}/videos/v1", 10_000)  # the site is asked
+    site.refresh_from_db()
+    assert queries(50) == queries(2)
+
+
+def test_each_quote_counts_on_what_those_before_it_leave(erin, site, policies):
+    rows = [(erin, f"{site.origin}/videos/v{row}", 20_000) for row in range(3)]
+    quotes = Quoter(reads_views=False).prepare_many(rows)
+    assert [quote.balance_after for quote in quotes] == [11, 2, -7]
+    assert [quote.errors for quote in quotes] == [
+        {},
+        {},
+        {"customer": "The balance is short by 7.00."},
+    ]
