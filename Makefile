@@ -1,15 +1,17 @@
 # make run    the office, its consumer and the demo site, all set up; Ctrl-C stops them
 # make test   all tests (ARGS="-k name" picks some)
+# make quick  the tests that start no services and no browser, for between two edits
 # make bench  the benchmarks, beside their peers (ARGS=--quick for a short look)
 # make faults the whole table of faults, hours long: a line each (ARGS="-k redis" picks some)
-# make lint   style, types, import directions, migrations and translations in step
+# make lint   style of Python and JavaScript, types, import directions, migrations and translations
+#             in step
 # make translations   bring the catalogues into step with the code
 
 PY := .venv/bin/python
 PIP := $(PY) -m pip install -q --disable-pip-version-check --no-input --use-pep517
 export PYTHONUNBUFFERED := 1
 
-.PHONY: run test faults bench lint translations chromium
+.PHONY: run test quick faults bench lint translations chromium
 
 run: .venv/.run
 	@$(PY) manage.py init_office --demo
@@ -18,12 +20,16 @@ run: .venv/.run
 test: .venv/.dev chromium
 	@$(PY) -m pytest -n 3 --dist loadfile $(ARGS)
 
+quick: .venv/.dev
+	@$(PY) -m pytest -n 2 --dist loadfile -m "not services and not browser and not faults and not timing" $(ARGS)
+
 faults: .venv/.dev
 	@FAULTS=long $(PY) -m pytest tests/faults $(ARGS)
 
 lint: .venv/.dev
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+	@.venv/bin/oxlint core
 	@.venv/bin/mypy .
 	@.venv/bin/lint-imports
 	@$(PY) manage.py makemigrations --check --dry-run

@@ -1,4 +1,5 @@
-"""Huey's consumer with a sweep of its own, a graceful stop, and workers that start clean.
+"""Huey's consumer with a sweep of its own, a graceful stop, and workers that start clean and do
+without a queue. All that hangs on the inside of huey's consumer stands here.
 
 The sweep reads the database, never the queue: an order whose wake-up was lost is found here.
 Every consumer sweeps; an order woken twice is claimed once.
@@ -14,9 +15,10 @@ from contextlib import suppress
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 from huey.consumer import Consumer as HueyConsumer
 from huey.consumer import Scheduler
+from huey.consumer import Worker as HueyWorker
 
 from booster import tasks
-from booster.worker import Worker, is_orphan
+from booster.worker import QueueWatch, is_orphan, work_without_queue
 from core.models import Heartbeat
 from core.models.heartbeats import this_consumer
 
@@ -83,6 +85,24 @@ class SweepingScheduler(Scheduler):
             logger.exception("the sweep failed; it is tried again")
         finally:
             close_old_connections()
+
+
+class Worker(HueyWorker):
+    def initialize(self) -> None:
+        super().initialize()
+        self._queue = QueueWatch()
+
+    def loop(self, now: float | None = None) -> None:
+        if is_orphan():
+            # Killed without a chance to stop us. Somebody starts a new consumer, with new workers.
+            logger.error("the consumer of this worker is gone: it stops")
+            self.stop_flag.set()
+        elif self._queue.is_up():
+            super().loop(now)
+        elif work_without_queue():
+            self.delay = self.default_delay
+        else:
+            self.sleep()
 
 
 class Consumer(HueyConsumer):

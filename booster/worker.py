@@ -1,6 +1,6 @@
-"""Huey's worker, made to do without what may be gone: its queue and its consumer.
+"""What a worker does while its queue cannot be reached, or its consumer is gone.
 
-Law 1: the queue is a wake-up. While it cannot be reached, work is taken from the database itself.
+Law 1: the queue is a wake-up. Without one, work is taken from the database itself.
 """
 
 import logging
@@ -9,8 +9,6 @@ import os
 import time
 
 from django.db import DatabaseError, InterfaceError, close_old_connections
-from huey.consumer import Worker as HueyWorker
-from huey.consumer import WorkerRecycle
 
 from booster import tasks
 
@@ -20,60 +18,39 @@ logger = logging.getLogger(__name__)
 ASK_AGAIN_SECONDS = 2.0
 
 
-class Worker(HueyWorker):
-    _without_queue_until: float | None = None
+class QueueWatch:
+    """Whether one worker has a queue now."""
 
-    def loop(self, now: float | None = None) -> None:
-        if is_orphan():
-            # Killed without a chance to stop us. Somebody starts a new consumer, with new workers.
-            logger.error("the consumer of this worker is gone: it stops")
-            self.stop_flag.set()
-            return
-        if self._without_queue_until and time.monotonic() < self._without_queue_until:
-            self._work_without_queue()
-            return
-        try:
-            task = self.huey.dequeue()
-        except tasks.QUEUE_DOWN as error:
-            if self._without_queue_until is None:
-                logger.error("the queue is down, work comes from the database: %s", error)
-            self._without_queue_until = time.monotonic() + ASK_AGAIN_SECONDS
-            self._work_without_queue()
-            return
-        if self._without_queue_until:
+    def __init__(self) -> None:
+        self._is_up = True
+        self._ask_at = 0.0
+
+    def is_up(self) -> bool:
+        if time.monotonic() < self._ask_at:
+            return False
+        was_up, self._is_up = self._is_up, tasks.queue_depth() is not None
+        if not self._is_up:
+            self._ask_at = time.monotonic() + ASK_AGAIN_SECONDS
+        if was_up and not self._is_up:
+            logger.error("the queue is down, work comes from the database")
+        elif self._is_up and not was_up:
             logger.info("the queue is back")
-            self._without_queue_until = None
-        if task is not None:
-            self._do(task, now)
-        elif not self.huey.storage.blocking:
-            self.sleep()
+        return self._is_up
 
-    def _do(self, task: object, now: float | None) -> None:
-        self.delay = self.default_delay
-        self.task_count += 1
-        try:
-            self.huey.execute(task, now)
-        except Exception:
-            logger.exception("task %s failed outside of its own code", task)
-        if self.max_tasks and self.task_count >= self.max_tasks:
-            raise WorkerRecycle
 
-    def _work_without_queue(self) -> None:
+def work_without_queue() -> bool:
+    """One slice of what has been due for longest; False where nothing is, or the database fails."""
+    close_old_connections()
+    try:
+        return tasks.deliver_most_overdue()
+    except (DatabaseError, InterfaceError):
+        logger.exception("no queue, and the database failed")
+        return False
+    except Exception:
+        # delivery.run() has logged it and put the order off, as for any task.
+        return True
+    finally:
         close_old_connections()
-        try:
-            worked = tasks.deliver_most_overdue()
-        except (DatabaseError, InterfaceError):
-            logger.exception("no queue, and the database failed")
-            worked = False
-        except Exception:
-            # delivery.run() has logged it and put the order off, as for any task.
-            worked = True
-        finally:
-            close_old_connections()
-        if worked:
-            self.delay = self.default_delay
-        else:
-            self.sleep()
 
 
 def is_orphan() -> bool:

@@ -10,7 +10,6 @@ from huey.contrib.djhuey import db_periodic_task, db_task
 from booster import tasks as delivery_tasks
 from core.bulk import jobs as bulk_jobs
 from core.bulk import selection
-from core.db import address_search
 from core.importing import jobs, store
 from core.models import BulkJob, ImportJob
 from core.reports import playrate, rollups
@@ -56,7 +55,6 @@ def sweep_jobs() -> int:
             woken += 1
     store.remove_old()
     selection.forget_old()
-    address_search.catch_up()
     if woken:
         logger.info("the sweep woke %d jobs", woken)
     return woken

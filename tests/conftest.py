@@ -8,6 +8,17 @@ from tests.sites import DemoSite
 
 pytest_plugins = ["tests.base", "tests.office"]
 
+# Who asks for one of these starts a database server, a queue's, a consumer or a web server.
+SERVICES = {"postgres", "redis", "postgres_template", "office", "new_office", "services"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make quick` leaves out by what it asks for, so that no test has to be named."""
+    for item in items:
+        kinds = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        if SERVICES.intersection(item.fixturenames) or "postgresql" in kinds:
+            item.add_marker("services")
+
 
 @pytest.fixture(autouse=True)
 def the_offices_own_language():

@@ -29,11 +29,10 @@ from core.models import (
     Status,
     TransitionError,
     User,
-    VideoBusyError,
 )
 from core.models.transitions import Transition
 from core.ops.auditing import differences
-from core.ordering import Quote
+from core.ordering import OrderRefusedError, Quote
 from tests.base import VIDEO, client_of, messages_of, new_staff, placed
 
 WAITING = "/admin/core/order/?status__exact=7"
@@ -87,8 +86,9 @@ def test_an_order_above_the_limit_is_charged_and_waits_and_holds_its_video(await
     assert (awaiting.status, erin.balance) == (Status.AWAITING, 15)
     assert [event.to_status for event in awaiting.events.all()] == [Status.AWAITING]
     assert not Order.objects.free_to_claim().exists()
-    with pytest.raises(VideoBusyError):
+    with pytest.raises(OrderRefusedError) as refused:
         placed(erin, harbour)
+    assert set(refused.value.errors) == {"url"}
 
 
 def test_an_order_at_the_limit_waits_for_nobody(erin, harbour, bob):

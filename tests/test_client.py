@@ -25,6 +25,7 @@ from booster.net.client import (
 from tests.raw_server import Connection, RawServer, Script, always, answer
 
 TIMEOUT = 0.6  # of the calls that run into it
+LEFT_BY = 5.0  # also on a busy machine; the servers would go on for 15 seconds and more
 
 
 def client_of(server: RawServer, *, timeout: float = 5.0, ca_file: str | None = None) -> SiteClient:
@@ -276,11 +277,12 @@ def hang_in_the_body(connection: Connection) -> None:
     "script",
     [drip_the_head, drip_the_body, drip_chunks, drip_continues, hang_at_once, hang_in_the_body],
 )
+@pytest.mark.timing
 def test_a_slow_server_is_left_when_the_time_of_the_whole_call_is_over(script: Script) -> None:
     begun = time.monotonic()
     with pytest.raises(TemporaryError, match=r"call_timed_out .*seconds=0\.6"):
         get(script, timeout=TIMEOUT)
-    assert time.monotonic() - begun < TIMEOUT + 0.5
+    assert time.monotonic() - begun < LEFT_BY
 
 
 def test_the_time_starts_again_with_each_call() -> None:
@@ -469,6 +471,7 @@ def test_an_unknown_authority_is_refused_whatever_the_environment_says(
 
 
 @pytest.mark.parametrize("script", [drip_the_head, drip_the_body, hang_in_the_body])
+@pytest.mark.timing
 def test_a_slow_tls_server_is_left_in_time(
     tls: Callable[..., SSLContext], ca_file: str, script: Script
 ) -> None:
@@ -479,10 +482,11 @@ def test_a_slow_tls_server_is_left_in_time(
         begun = time.monotonic()
         with pytest.raises(TemporaryError, match="call_timed_out"):
             client.get("/")
-        assert time.monotonic() - begun < TIMEOUT + 0.5
+        assert time.monotonic() - begun < LEFT_BY
 
 
 @pytest.mark.parametrize("script", [hang_at_once, drip_the_head])
+@pytest.mark.timing
 def test_a_handshake_that_never_ends_is_left_in_time(script: Script) -> None:
     with (
         RawServer(script) as server,
@@ -491,7 +495,7 @@ def test_a_handshake_that_never_ends_is_left_in_time(script: Script) -> None:
         begun = time.monotonic()
         with pytest.raises(TemporaryError):
             client.get("/")
-        assert time.monotonic() - begun < TIMEOUT + 0.5
+        assert time.monotonic() - begun < LEFT_BY
 
 
 def test_plain_http_on_a_tls_port_is_a_temporary_error() -> None:

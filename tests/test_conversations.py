@@ -383,6 +383,14 @@ def test_a_database_client_cannot_rewrite_what_was_said(office):
             '(<a href="http://www.example.com/" target="_blank" rel="noopener nofollow">'
             "www.example.com/</a>&lt;b&gt;)",
         ),
+        (
+            "see [https://a.example/b_(c)], or http://a.example/?x=1!",
+            'see [<a href="https://a.example/b_(c)" target="_blank" rel="noopener nofollow">'
+            "https://a.example/b_(c)</a>], or "
+            '<a href="http://a.example/?x=1" target="_blank" rel="noopener nofollow">'
+            "http://a.example/?x=1</a>!",
+        ),
+        ("www.", '<a href="http://www" target="_blank" rel="noopener nofollow">www</a>.'),
     ],
 )
 def test_a_text_is_text_and_only_addresses_of_the_web_are_links(text, html):

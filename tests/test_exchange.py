@@ -13,6 +13,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from core.db import streams
 from core.exporting import lists, resources, workbooks
 from core.exporting.downloads import streamed
 from core.models import ChargeRecord, Customer, ImportJob, Order, Site, Status
@@ -104,7 +105,7 @@ def test_an_export_can_be_changed_and_come_back_whole(desk, erin, file_format):
     "resource", ["CustomerExport", "OrderExport", "ChargeExport", "LedgerExport"]
 )
 def test_the_stream_says_what_the_library_would(bob, erin, site, resource, monkeypatch):
-    monkeypatch.setattr(lists, "ROWS", 2)
+    monkeypatch.setattr(streams, "ROWS", 2)
     Customer.objects.create(username="grace", memo='=1+1, "and"\nmore', creator_id=bob.pk)
     for index, status in enumerate((Status.PENDING, Status.CANCELED, Status.PARTIAL)):
         order = placed(erin, site, str(index), creator=bob)

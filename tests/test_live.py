@@ -235,6 +235,7 @@ def test_a_page_that_hangs_up_does_not_count_as_a_viewer_any_more(web, alice, or
 
 
 @pytest.mark.parametrize("office", ["sqlite"], indirect=True)
+@pytest.mark.timing
 def test_a_server_that_stops_ends_sockets_and_long_polls_at_once(office, alice, order):
     web = office.web()
     session, subject = session_of(alice), f"order:{order.pk}"
@@ -247,7 +248,7 @@ def test_a_server_that_stops_ends_sockets_and_long_polls_at_once(office, alice, 
         time.sleep(0.5)
         began = time.monotonic()
         web.terminate()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
         assert (socket.close_code(), polling.result()[0]) == (1012, 503)
 
 

@@ -244,6 +244,7 @@ def test_no_call_to_a_site_is_made_inside_a_transaction(office, demo_site, setti
     assert not any(calls)
 
 
+@pytest.mark.timing
 def test_a_site_that_answers_slowly_keeps_nobody_from_writing(office, demo_site, settings):
     with at_work(demo_site, settings) as (bob, _erin, form):
         demo_site.fault("count", "delay", seconds=2)
@@ -256,7 +257,7 @@ def test_a_site_that_answers_slowly_keeps_nobody_from_writing(office, demo_site,
         still_asking = slow.is_alive()
         slow.join()
     assert still_asking
-    assert waited < 0.5
+    assert waited < 1.5
     assert Order.objects.count() == 1
 
 

@@ -58,7 +58,7 @@ def test_a_filter_is_counted_up_to_the_cap_and_exactly_below_it(customers):
 
 
 def test_the_last_page_is_full_although_the_count_is_off(customers, monkeypatch):
-    monkeypatch.setattr(paging, "estimate", lambda rows: 200)
+    monkeypatch.setattr(paging, "estimated_size", lambda rows: 200)
     paginator = CappedPaginator(customers, 10)
     assert names(paginator.page(20)) == [f"c{row:03d}" for row in range(9, -1, -1)]
 

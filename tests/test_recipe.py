@@ -134,6 +134,7 @@ def test_a_page_without_the_pattern_is_a_permanent_error() -> None:
         read(answer(b"<html>closed today</html>"))
 
 
+@pytest.mark.timing
 def test_a_pattern_that_would_take_for_ever_ends_in_time() -> None:
     begun = time.thread_time()
     with pytest.raises(PermanentError, match="recipe_too_slow"):

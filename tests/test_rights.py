@@ -32,7 +32,7 @@ FLAG_SHOWN = {
 # A link is as good as a password; this is asked of the login that gets it, not of who sends it.
 FLAG_SHOWN |= {"core/pages/invitations.py": ["may_be_invited"]}
 
-MIGRATION = "0026_groups"
+MIGRATION = "0027_groups"
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ Nothing is done here: the rows are kept, and a page of their own asks for the ye
 
 from typing import Any, ClassVar
 
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.options import IS_POPUP_VAR
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -19,8 +17,11 @@ from core.bulk import selection
 from core.bulk.jobs import ACTIONS
 from core.models import BulkJob
 from core.permissions import may
+from core.theme.result_list import SELECTED
 
 Action = BulkJob.Action
+# In the address of a list from which a row is picked.
+POPUP = "_popup"
 
 # The button above the list: what it says, and Element's colour of it.
 BUTTONS = {
@@ -41,7 +42,7 @@ class BulkActionsAdmin(DeskAdmin):
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         found: dict[str, Any] = super().get_actions(request)
-        if IS_POPUP_VAR in request.GET:
+        if POPUP in request.GET:
             return found
         for action in self.bulk_actions:
             if may(staff(request), ACTIONS[action].right):
@@ -72,7 +73,7 @@ def export_selected(
     query = request.GET.copy()
     if request.POST.get("select_across") != "1":
         query.clear()
-        query["id__in"] = ",".join(request.POST.getlist(ACTION_CHECKBOX_NAME))
+        query["id__in"] = ",".join(request.POST.getlist(SELECTED))
     opts = model_admin.opts
     url = reverse(f"admin:{opts.app_label}_{opts.model_name}_export")
     return redirect(f"{url}?{query.urlencode()}")

@@ -2,7 +2,6 @@
 forms that ask first.
 """
 
-from abc import ABCMeta
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -10,8 +9,6 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
-from django.contrib.admin.widgets import AdminTextareaWidget
 from django.core.exceptions import PermissionDenied
 from django.db.models import BigIntegerField, Model, TextField
 from django.http import (
@@ -30,6 +27,7 @@ from core.admin.paging import CappedPaginator
 from core.admin.saved_filters import SavedFiltersAdmin
 from core.models import FieldChange, OrderError, User
 from core.permissions import Right, may
+from core.theme.model_admin import SteppedModelAdmin
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +47,7 @@ class Button:
     most: int = 500
 
 
-class AbstractAdmin(forms.MediaDefiningClass, ABCMeta):
-    """Of admins that leave something to subclasses; Django's have a metaclass of their own."""
-
-
-class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, metaclass=AbstractAdmin):
+class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SteppedModelAdmin):
     """Accounts, money and orders name each other for ever: switched off, never deleted."""
 
     list_per_page = 100
@@ -70,7 +64,9 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, metaclass=AbstractAdmin):
     }
     actions_selection_counter = False
     change_form_template = "desk/change_form.html"
-    formfield_overrides = {TextField: {"widget": AdminTextareaWidget(attrs={"rows": 3})}}
+    formfield_overrides = {
+        TextField: {"widget": forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"})}
+    }
     # Methods (request, object) -> (text for the staff, its level), each at <id>/<name>/ for POST.
     object_actions: ClassVar[tuple[str, ...]] = ()
     # The rights that they take; without one, whoever may change the object may press the button.
@@ -159,9 +155,7 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, metaclass=AbstractAdmin):
 
     def page_of(self, request: HttpRequest, obj: Model) -> str:
         """The object's page, from which Back leads to the list as it was filtered."""
-        filters: dict[str, Any] = {"opts": self.opts}
-        filters["preserved_filters"] = self.get_preserved_filters(request)
-        return add_preserved_filters(filters, self.change_url(obj))
+        return self.to_filtered_list(request, self.change_url(obj))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Django hands a customer of the address on unread, and fails on one that is no number."""
@@ -174,19 +168,15 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, metaclass=AbstractAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Write the form's own fields: balances and progress move while somebody types."""
         if change:
-            typed = form.cleaned_data.keys() & {field.name for field in obj._meta.concrete_fields}
+            columns = {field.name for field in obj._meta.get_fields() if field.concrete}
+            typed = form.cleaned_data.keys() & columns
             with FieldChange.objects.kept(obj, sorted(typed), actor=staff(request)):
                 obj.save(update_fields=typed)
         else:
             super().save_model(request, obj, form, change)
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        obj = kwargs.get("obj")
-        if obj is not None:
-            context["buttons"] = self.buttons(request, obj)
-        return super().render_change_form(request, context, *args, **kwargs)
+    def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        return {} if obj is None else {"buttons": self.buttons(request, obj)}
 
 
 class ViewOnlyAdmin(DeskAdmin):

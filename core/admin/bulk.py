@@ -146,14 +146,13 @@ class BulkJobAdmin(JobAdmin):
             raise PermissionDenied
         return job
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        job: BulkJob = kwargs["obj"]
+    def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        job: BulkJob = obj
+        context = super().page_context(request, job)
         if job.status == BulkJob.Status.WAITING and may_start(staff(request), job):
             context["confirmation"] = confirmation_of(job)
         context["title"] = context["subtitle"] = str(job)
-        return super().render_change_form(request, context, *args, **kwargs)
+        return context
 
     def panel_context(self, request: HttpRequest, job: BulkJob) -> dict[str, Any]:
         kind = kind_of(job)

@@ -8,11 +8,11 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.defaultfilters import truncatechars
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -52,18 +52,16 @@ class ConversationOnOrder(DeskAdmin):
             return HttpResponseNotAllowed(["POST"])
         return note_reading(request, self.seen_or_404(request, pk))
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        order = kwargs.get("obj")
-        if order is not None:
+    def page_context(self, request: HttpRequest, obj: Order | None) -> dict[str, Any]:
+        context = super().page_context(request, obj)
+        if obj is not None:
             urls = [
-                reverse(f"admin:core_order_{name}", args=[order.pk]) for name in ("message", "read")
+                reverse(f"admin:core_order_{name}", args=[obj.pk]) for name in ("message", "read")
             ]
-            talk = Conversation.objects.filter(pk=order.pk).first()
+            talk = Conversation.objects.filter(pk=obj.pk).first()
             context["unread"] = talk.unread_from(Side.DESK) if talk else 0
-            context["conversation"] = section_of(request, order, *urls)
-        return super().render_change_form(request, context, *args, **kwargs)
+            context["conversation"] = section_of(request, obj, *urls)
+        return context
 
     @admin.display(description=gettext_lazy("messages"))
     def talk(self, order: Order) -> str | SafeString:
@@ -150,7 +148,7 @@ class ConversationAdmin(IndexedSearch, ViewOnlyAdmin):
         if talk.last is None:
             return "–"
         who = talk.order.customer if talk.last.side == Side.CUSTOMER else talk.last.author
-        text = Truncator(" ".join(talk.last.text.split())).chars(EXCERPT)
+        text = truncatechars(" ".join(talk.last.text.split()), EXCERPT)
         return format_html('<span class="talk-excerpt">{}: {}</span>', who, text)
 
     @admin.display(description=gettext_lazy("messages"))

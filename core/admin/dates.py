@@ -6,8 +6,8 @@ many. Only a few rows are asked one by one.
 import datetime
 from typing import Any
 
+from django.template.defaultfilters import capfirst
 from django.utils import formats, timezone
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from core.admin.listing import DeskChangeList
@@ -49,7 +49,7 @@ def chosen_period(cl: DeskChangeList, name: str) -> Period:
 def periods_below(cl: DeskChangeList, name: str, depth: int) -> list[Period]:
     # The newest hits of a search say nothing of when the others were.
     capped = cl.search_is_capped
-    rows = cl.unsearched if capped else cl.paginator.planned
+    rows = cl.unsearched if capped else cl.paginator.object_list
     dates = rows.values_list(name, flat=True)
     if cl.result_count <= FEW and not capped:
         days = {local_day(moment) for moment in dates.order_by()}

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -18,8 +17,8 @@ from core.exporting.lists import columns_of, csv_chunks, workbook_chunks
 class ExportForm(SelectableFieldsExportForm):
     """One click less: a CSV unless Excel is chosen."""
 
-    def _init_formats(self, formats: Any) -> None:
-        super()._init_formats(formats)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         field = self.fields["format"]
         field.choices, field.initial = field.choices[1:], "0"
 
@@ -29,23 +28,25 @@ class ExportAdmin(ExportMixin):
 
     export_form_class = ExportForm
     formats = (CSV, XLSX)
-    to_encoding = "utf-8-sig"  # Excel takes a CSV without the mark for Latin-1
 
     def get_export_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_export_queryset(request).order_by("pk")
 
-    def _do_file_export(
-        self,
-        file_format: Any,
-        request: HttpRequest,
-        queryset: QuerySet[Any],
-        export_form: Any = None,
-    ) -> HttpResponseBase:
-        """The library joins the whole file in memory, a model object a row."""
-        if not self.has_export_permission(request):
-            raise PermissionDenied
-        resource = self.choose_export_resource_class(export_form, request)()
-        chosen = self.get_export_resource_fields_from_form(export_form)
+    def export_action(self, request: HttpRequest) -> HttpResponseBase:
+        """The library's page, but not its file, which it joins in memory, a model object a row."""
+        if request.method == "POST" and self.has_export_permission(request):
+            formats = self.get_export_formats()
+            resources = self.get_export_resource_classes(request)
+            form = self.get_export_form_class()(formats, resources, data=request.POST)
+            if form.is_valid():
+                return self.streamed(request, formats[int(form.cleaned_data["format"])](), form)
+        page: HttpResponseBase = super().export_action(request)
+        return page
+
+    def streamed(self, request: HttpRequest, file_format: Any, form: Any) -> HttpResponseBase:
+        queryset = self.get_export_queryset(request)
+        resource = self.choose_export_resource_class(form, request)()
+        chosen = self.get_export_resource_fields_from_form(form)
         order = resource.get_export_order()
         columns = columns_of(resource, [n for n in order if chosen is None or n in chosen])
         name = self.get_export_filename(request, queryset, file_format)

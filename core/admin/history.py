@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.http import HttpRequest, HttpResponse
-from django.utils.text import capfirst
+from django.template.defaultfilters import capfirst
 from django.utils.translation import gettext as _
 
 from core.models import FieldChange
@@ -50,5 +50,5 @@ def said(field: Any, text: str) -> str:
         return str(found or text)
     if isinstance(field, models.BooleanField):
         return _("Yes") if text == "True" else _("No")
-    choices = {str(value): str(label) for value, label in getattr(field, "flatchoices", ())}
+    choices = {str(value): str(label) for value, label in getattr(field, "choices", None) or ()}
     return choices.get(text, text)

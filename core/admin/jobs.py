@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, JsonResponse
+from django.template.defaultfilters import capfirst
 from django.template.loader import render_to_string
 from django.urls import URLPattern
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy
 
 from core.admin.base import DeskAdmin, staff
@@ -55,18 +55,15 @@ class JobAdmin(DeskAdmin):
             raise PermissionDenied
         return job
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        job = kwargs["obj"]
-        context["title"] = capfirst(self.opts.verbose_name)
-        context["panel"] = self.panel_of(request, job)
-        context["subject"] = f"{self.source.prefix}:{job.pk}"
-        context["doing"] = self.source.doing(job)
-        context.update(
-            dict.fromkeys(("show_save", "show_save_and_continue", "show_save_and_add_another"))
-        )
-        return super().render_change_form(request, context, *args, **kwargs)
+    def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        return {
+            **super().page_context(request, obj),
+            **dict.fromkeys(("show_save", "show_save_and_continue", "show_save_and_add_another")),
+            "title": capfirst(str(self.opts.verbose_name)),
+            "panel": self.panel_of(request, obj),
+            "subject": f"{self.source.prefix}:{obj.pk}",
+            "doing": self.source.doing(obj),
+        }
 
     def panel_view(self, request: HttpRequest, pk: int) -> JsonResponse:
         """What is known of the job and what this user may do with it; asked for when the feed says

@@ -6,23 +6,23 @@ where they are.
 from collections.abc import Sequence
 from typing import Any, cast
 
-from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ChangeList
-from django.core.paginator import InvalidPage
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from core.admin import paging
 from core.admin.search import IndexedSearch
-from core.db.plans import planned
+from core.db.querysets import is_filtered, without_filters
+from core.pages import display
+from core.theme.changelist import SteppedChangeList
 
 
-class DeskChangeList(ChangeList):
+class DeskChangeList(SteppedChangeList):
     """`search_is_capped`: more rows than those shown were meant."""
 
+    # The dates above it are those of core/admin/dates.py; lists of other packages have Django's.
+    has_dates = True
     search_is_capped = False
     model_admin: Any
     paginator: Any
@@ -38,12 +38,6 @@ class DeskChangeList(ChangeList):
             return self.unsearched
         found, _may_repeat = self.model_admin.get_search_results(request, self.unsearched, term)
         return found
-
-    def get_ordering_field(self, field_name: Any) -> Any:
-        """Nothing, also where an address asks for it, of a column that no index sorts."""
-        if self.sortable_by is not None and field_name not in self.sortable_by:
-            return None
-        return super().get_ordering_field(field_name)
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         """A list that says so is sorted by date within whatever else it is sorted by, forwards or
@@ -74,26 +68,10 @@ class DeskChangeList(ChangeList):
     def is_dated(self) -> bool:
         return any(name.startswith("create_date__") for name in self.params)
 
-    def get_results(self, request: HttpRequest) -> None:
-        rows, hits = self.queryset, None
+    def rows_to_page(self) -> QuerySet[Any]:
         if self.query.strip() and isinstance(self.model_admin, IndexedSearch):
-            rows, hits = self.searched()
-        paginator = self.model_admin.get_paginator(request, rows, self.list_per_page)
-        if hits is not None:
-            paginator.count = hits
-        self.result_count = paginator.count
-        try:
-            number = self.page_num if self.result_count > self.list_per_page else 1
-            page = paginator.page(number)
-        except InvalidPage:
-            raise IncorrectLookupParameters from None
-        self.result_list = self.without_texts(cast("QuerySet[Any]", page.object_list))
-        self.paginator = paginator
-        self.show_full_result_count = False
-        self.full_result_count = None
-        self.show_admin_actions = True
-        self.can_show_all = False
-        self.multi_page = self.result_count > self.list_per_page
+            return self.newest_hits()
+        return self.queryset
 
     @property
     def found_text(self) -> str:
@@ -106,38 +84,36 @@ class DeskChangeList(ChangeList):
             text = _("more than %(number)s results")
         else:
             text = ngettext("%(number)s result", "%(number)s results", number)
-        return text % {"number": number_format(number, force_grouping=True)}
+        return text % {"number": display.number(number)}
 
-    def searched(self) -> tuple[QuerySet[Any], int]:
-        """The newest rows that are meant, and how many these are."""
+    def newest_hits(self) -> QuerySet[Any]:
+        """The newest rows that are meant."""
         rows = self.unsearched
-        begun = planned(rows)
-        some = begun.order_by().values("pk")[: paging.CAP + 1]
-        few = bool(rows.query.where) and some.count() <= paging.CAP
-        if not few:
-            # Of many rows those that the search finds are fewer.
-            begun = planned(rows, by_order=True)
-        hits, more = self.model_admin.first_hits(begun, self.query.strip(), few)
-        self.search_is_capped = more
-        found = rows.all()
-        found.query.clear_where()
-        return found.filter(pk__in=hits), len(hits)
+        some = rows.order_by().values("pk")[: paging.CAP + 1]
+        few = is_filtered(rows) and some.count() <= paging.CAP
+        hits, self.search_is_capped = self.model_admin.first_hits(rows, self.query.strip(), few)
+        return without_filters(rows).filter(pk__in=hits)
 
-    def without_texts(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def columns_to_read(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Memos are long and are shown on the row's own page; of another table's row a list shows
         the name."""
+        if not self.multi_page:
+            # Django would take all rows of the list, and by what the list is filtered.
+            rows = self.paginator.page(1).object_list
         shown = set(self.list_display)
         texts = [
             field.name
-            for field in self.lookup_opts.concrete_fields
-            if field.get_internal_type() == "TextField" and field.name not in shown
+            for field in self.lookup_opts.get_fields()
+            if field.concrete
+            and field.get_internal_type() == "TextField"
+            and field.name not in shown
         ]
         for relation in cast("Sequence[str]", self.list_select_related or ()):
             name = self.model_admin.list_names.get(relation)
             if name is None:
                 continue
             other_model: Any = self.lookup_opts.get_field(relation).related_model
-            fields = other_model._meta.concrete_fields
-            others = (field.name for field in fields if field.name not in ("id", name))
+            columns = (one.name for one in other_model._meta.get_fields() if one.concrete)
+            others = (column for column in columns if column not in ("id", name))
             texts += [f"{relation}__{other}" for other in others]
         return rows.defer(*texts) if texts else rows

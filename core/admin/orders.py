@@ -183,13 +183,11 @@ class OrderAdmin(
         ordering.retry(order, staff(request))
         return _("The order goes on now."), messages.SUCCESS
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        order = kwargs.get("obj")
-        if order is not None:
-            context["page"] = order_page.page_of(order)
-        return super().render_change_form(request, context, *args, **kwargs)
+    def page_context(self, request: HttpRequest, obj: Order | None) -> dict[str, Any]:
+        context = super().page_context(request, obj)
+        if obj is not None:
+            context["page"] = order_page.page_of(obj)
+        return context
 
     def buttons_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """What this user may do with the order now; asked for when the feed says it changed."""

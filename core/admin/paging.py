@@ -14,14 +14,12 @@ Django counts all rows twice a page and reads every row before the page's first.
 from typing import Any, cast
 
 from django.core.paginator import Page, Paginator
-from django.db import connections
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.functional import cached_property
 
-from core.db.plans import planned
+from core.db.querysets import estimated_size, is_filtered, order_of, without_filters
 
 CAP = 10_000
-NEWEST = ("pk", "id", "create_date")
 # From either end; so many entries of an index are counted off in some milliseconds.
 FAR = 50_000
 # So many rows, sorted by whatever, have pages from one end to the other.
@@ -40,10 +38,10 @@ class CappedPaginator(Paginator):
         rows = self.object_list
         if not isinstance(rows, QuerySet):
             return len(rows)
-        found = self.planned.order_by().values("pk")[: CAP + 1].count()
+        found = rows.order_by().values("pk")[: CAP + 1].count()
         if found <= CAP:
             return found
-        about = 0 if rows.query.where else max(found, estimate(rows))
+        about = 0 if is_filtered(rows) else max(found, estimated_size(rows))
         if not about or (about > SORTED and not self._is_newest_first):
             self.is_capped = True
             return CAP
@@ -57,7 +55,7 @@ class CappedPaginator(Paginator):
         number = self.validate_number(number)
         bottom = (number - 1) * self.per_page
         top = min(bottom + self.per_page, self.count)
-        ids = self._ordered.values("pk")
+        ids = rows.values("pk")
         if self.is_estimated and min(bottom, self.count - top) > FAR and self._is_newest_first:
             found = self._from(bottom).values("pk")[: self.per_page]
         elif self.is_capped or bottom < self.count // 2:
@@ -65,48 +63,20 @@ class CappedPaginator(Paginator):
         else:
             # Counted from the end, the last page is full also where the count was estimated.
             found = ids.reverse()[self.count - top : self.count - bottom]
-        page = rows.all()
-        page.query.clear_where()  # the ids say it all, and no index may be tried for less
-        return Page(page.filter(pk__in=found), number, self)
+        return Page(without_filters(rows).filter(pk__in=found), number, self)
 
     @property
     def _is_newest_first(self) -> bool:
         rows = cast("QuerySet[Any]", self.object_list)
-        return rows.query.order_by[:1] in (("-pk",), ("-id",), ("-create_date",))
+        return order_of(rows)[:1] in (("-pk",), ("-id",), ("-create_date",))
 
     def _from(self, place: int) -> QuerySet[Any]:
         """The rows from about this place on."""
         rows = cast("QuerySet[Any]", self.object_list)
         last = rows.order_by("-pk").values_list("pk", flat=True)[0]
         begin = rows.filter(pk__lte=last - place).order_by("-pk")
-        if rows.query.order_by[0] != "-create_date":
+        if order_of(rows)[0] != "-create_date":
             return rows.filter(pk__lte=begin.values("pk")[:1])
         pk, moment = begin.values_list("pk", "create_date")[0]
         later = Q(create_date=moment, pk__gt=pk)
         return rows.filter(~later, create_date__lte=moment)
-
-    @cached_property
-    def planned(self) -> QuerySet[Any]:
-        """The rows, begun with the filter that leaves fewest."""
-        return planned(cast("QuerySet[Any]", self.object_list))
-
-    @property
-    def _ordered(self) -> QuerySet[Any]:
-        """Many rows are read in the order of an index, a few are sorted. Newest first is the order
-        that the filters' own indexes have."""
-        rows = cast("QuerySet[Any]", self.object_list)
-        first = next(iter(rows.query.order_by), "pk")
-        if self.is_capped and str(first).lstrip("-") not in NEWEST:
-            return planned(rows, by_order=True)
-        return self.planned
-
-
-def estimate(rows: QuerySet[Any]) -> int:
-    """About how many rows a table has, without counting them."""
-    connection, table = connections[rows.db], rows.model._meta.db_table
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE relname = %s", [table])
-            return int(cursor.fetchone()[0])
-    # Nothing is deleted in an office, so the last id is the number of rows.
-    return rows.model._base_manager.using(rows.db).aggregate(last=Max("pk"))["last"] or 0

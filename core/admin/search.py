@@ -10,21 +10,19 @@ from functools import reduce
 from operator import or_
 from typing import Any, ClassVar, Protocol
 
-from django.db import connection
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from core.db import address_search
+from core.db import lookups
 
 # A page shows the newest hits; whoever has more than these has to say more.
 HITS = 1_000
-# Rows of an index that may be looked at for them.
-CANDIDATES = 10_000
+# A shorter part of an address is no three-letter piece of an index, and says nothing.
+LEAST_OF_ADDRESS = 3
 # Customers whose names begin alike, whose rows are looked for.
 NAMESAKES = 50
 # Of each index, to a person who has typed the beginning of a name.
 OFFERED = 200
-LAST_CHARACTER = "\U0010ffff"
 
 
 class Finder(Protocol):
@@ -94,14 +92,7 @@ class Beginning:
 
     def cases(self, term: str) -> list[Q]:
         cases = dict.fromkeys((term, term.lower(), term.upper(), term.capitalize()))
-        return [self._prefix(case) for case in cases]
-
-    def _prefix(self, term: str) -> Q:
-        if connection.vendor == "postgresql":
-            return Q(**{f"{self.field}__startswith": term})
-        # SQLite's LIKE uses no index.
-        above = {f"{self.field}__gte": term, f"{self.field}__lt": term + LAST_CHARACTER}
-        return Q(**above)
+        return [lookups.starts_with(self.field, case) for case in cases]
 
 
 @dataclass(frozen=True)
@@ -109,10 +100,10 @@ class PartOfAddress:
     exact: ClassVar[bool] = False
 
     def rows(self, model: Any, term: str, capped: bool) -> Q | None:
-        return address_search.containing(term, CANDIDATES if capped else None)
+        return lookups.contains("url", term) if len(term) >= LEAST_OF_ADDRESS else None
 
     def is_capped(self, model: Any, term: str) -> bool:
-        return address_search.are_cut(term, CANDIDATES)
+        return False
 
     def plain(self, term: str) -> Q:
         return Q(url__icontains=term)
@@ -122,6 +113,8 @@ class IndexedSearch:
     """For an admin class. `search_fields` then only says that there is a search box."""
 
     finders: ClassVar[tuple[Finder, ...]] = ()
+    # A field that completes what is typed offers the first names in this order.
+    autocomplete_ordering: ClassVar[tuple[str, ...]] = ()
     model: Any
 
     def get_search_results(
@@ -131,6 +124,9 @@ class IndexedSearch:
         term = search_term.strip()
         if not term:
             return queryset, False
+        match = request.resolver_match
+        if self.autocomplete_ordering and match is not None and match.url_name == "autocomplete":
+            return self.first_names(queryset, term).order_by(*self.autocomplete_ordering), False
         if found := self.exact_hits(queryset, term):
             return queryset.filter(pk__in=found), False
         everything = self.model._default_manager.order_by()

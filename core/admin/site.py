@@ -1,24 +1,32 @@
 """The admin site of the office, with its home page (core/pages/dashboard/home.py) and its board."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from django.contrib import admin
-from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
-from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from core.admin import board, two_step
 from core.models import User
 from core.pages.dashboard import home
+from core.theme.autocomplete import DescribingSite
 
 
-class DeskSite(admin.AdminSite):
+class Menu:
+    """What it lists is found out when somebody looks."""
+
+    def __init__(self, find: Callable[[], list[Any]]) -> None:
+        self.find = find
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.find())
+
+
+class DeskSite(DescribingSite):
     site_header = _("Booster Office")
     site_title = _("Booster Office")
     index_title = _("Desk")
@@ -57,32 +65,9 @@ class DeskSite(admin.AdminSite):
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
         """Django puts it into the context of every page; the menu alone draws it."""
-        return SimpleLazyObject(partial(super().get_app_list, request, app_label))
+        if app_label is not None:
+            return super().get_app_list(request, app_label)
+        return Menu(partial(super().get_app_list, request))
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return {**super().each_context(request), "pages": board.pages(request)}
-
-    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
-        view: Callable[..., HttpResponse] = DeskAutocomplete.as_view(admin_site=self)  # type: ignore[assignment]
-        return view(request)
-
-
-class DeskAutocomplete(AutocompleteJsonView):
-    """Lets an admin class say more than a name: a customer is offered with the balance."""
-
-    def get_queryset(self) -> Any:
-        """In the order in which an index finds what was typed."""
-        desk: Any = self.model_admin
-        ordering, term = getattr(desk, "autocomplete_ordering", ()), self.term.strip()
-        if not term or not ordering:
-            return super().get_queryset()
-        rows = desk.get_queryset(self.request)
-        rows = rows.complex_filter(self.source_field.get_limit_choices_to())
-        return desk.first_names(rows, term).order_by(*ordering)
-
-    def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
-        found: dict[str, str] = super().serialize_result(obj, to_field_name)
-        describe = getattr(self.model_admin, "autocomplete_text", None)
-        if describe is not None:
-            found["text"] = describe(obj)
-        return found

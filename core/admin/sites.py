@@ -225,16 +225,14 @@ class SiteAdmin(AddFormAdmin):
             headers={"Content-Disposition": disposition},
         )
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        site = kwargs.get("obj")
+    def page_context(self, request: HttpRequest, obj: Site | None) -> dict[str, Any]:
+        context = super().page_context(request, obj)
         context["kinds"] = [
-            (label, notes_of(slug)) for slug, label in KINDS if site is None or slug == site.adapter
+            (label, notes_of(slug)) for slug, label in KINDS if obj is None or slug == obj.adapter
         ]
-        if site is not None:
-            context["ownership"] = ownership_of(site)
-        return super().render_change_form(request, context, *args, **kwargs)
+        if obj is not None:
+            context["ownership"] = ownership_of(obj)
+        return context
 
     @admin.display(description=gettext_lazy("kind of site"), ordering="adapter")
     def kind(self, site: Site) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import segno
 from django import forms
 from django.contrib import messages
-from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -24,8 +24,18 @@ CODE = forms.TextInput(
 )
 
 
-class LoginForm(AdminAuthenticationForm):
-    """Asks everybody for a code, so that the page does not tell who needs one."""
+class LoginForm(AuthenticationForm):
+    """For staff. Asks everybody for a code, so that the page does not tell who needs one, and
+    tells nobody whether the password or the right to be here was missing."""
+
+    error_messages = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": gettext_lazy(
+            "Please enter the correct %(username)s and password for a staff account. Note that "
+            "both fields may be case-sensitive."
+        ),
+    }
+    required_css_class = "required"
 
     code = forms.CharField(
         label=gettext_lazy("Code, if you use two-step login"),
@@ -37,6 +47,8 @@ class LoginForm(AdminAuthenticationForm):
     def confirm_login_allowed(self, user: Any) -> None:
         """The password was right."""
         super().confirm_login_allowed(user)
+        if not user.is_staff:
+            raise self.get_invalid_login_error()
         if second_factor.is_on(user) and not second_factor.accepts(
             user, self.cleaned_data.get("code", "")
         ):

@@ -141,8 +141,9 @@ class ChangeListener:
 
     def _file_changed(self) -> bool:
         """By SQLite's count of what other connections committed since this one was opened."""
-        connection.ensure_connection()
-        version = connection.connection.execute("PRAGMA data_version").fetchone()[0]
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA data_version")
+            version = cursor.fetchone()[0]
         before, self._version = self._version, version
         return version != before
 

@@ -1,10 +1,10 @@
 """Statements that Django builds once and the database runs often.
 
-To build a statement costs Django several times what the database needs to run it, and a sale and a
-delivery run the same two dozen for every order. Here each *shape* (table, columns, which values the
-database computes itself) is built once a process by Django's own compiler; from then on only values
-are bound, by their fields' own rules. What reaches the database is what `filter().update()`,
-`bulk_create()` and `filter().first()` would send: tests/test_statements.py holds them together.
+To build a statement costs Django several times what the database needs to run it, and a delivery
+claims and checkpoints by the same few over and over. Here each *shape* (table, columns, which
+values the database computes itself) is built once a process by Django's own compiler; from then on
+only values are bound, by their fields' own rules. What reaches the database is what
+`filter().update()` and `filter().first()` would send: tests/test_statements.py holds them together.
 
 A function that says what is asked (`rows`) is part of the shape: pass one that stays, such as a
 function of a module or a manager's `filter`, not one made for each call.
@@ -13,7 +13,6 @@ function of a module or a manager's `filter`, not one made for each call.
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from types import SimpleNamespace
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -29,7 +28,7 @@ from django.db.models import (
     UUIDField,
 )
 from django.db.models.functions import Now
-from django.db.models.sql import InsertQuery, UpdateQuery
+from django.db.models.sql import UpdateQuery
 
 Row = TypeVar("Row", bound=Model)
 
@@ -94,67 +93,14 @@ def update(model: type[Model], where: Mapping[str, Any], changes: Mapping[str, A
     return changed
 
 
-def change(rows: Callable[..., tuple[QuerySet[Any], Mapping[str, Any]]], **values: Any) -> int:
-    """Run an UPDATE that computes: `rows(**values)` says of which rows and what; how many they
-    were."""
-    database: Any = connections[DEFAULT_DB_ALIAS]
-    shape = (database.vendor, rows)
-    statement = _built.get(shape)
-    if statement is None:
-        queryset, changes = rows(**_slots(values))
-        statement = _built[shape] = _updating(database, queryset, changes)
-    with database.cursor() as cursor:
-        cursor.execute(statement.sql, statement.bind(database, values))
-        changed: int = cursor.rowcount
-    return changed
-
-
-def insert(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Add rows, all with values for the same fields; other fields need a default of the database's
-    or may be null."""
-    database: Any = connections[DEFAULT_DB_ALIAS]
-    names = tuple(rows[0])
-    shape = (database.vendor, model, names, len(rows))
-    statement = _built.get(shape)
-    if statement is None:
-        statement = _built[shape] = _build_insert(database, model, names, len(rows))
-    values = {f"{name} {at}": row[name] for at, row in enumerate(rows) for name in names}
-    with database.cursor() as cursor:
-        cursor.execute(statement.sql, statement.bind(database, values))
-
-
-def add(row: Model) -> None:
-    """What row.save(force_insert=True) does for a row of one table that was made just now."""
-    database: Any = connections[DEFAULT_DB_ALIAS]
-    meta = row._meta
-    shape = (database.vendor, type(row))
-    statement = _built.get(shape)
-    if statement is None:
-        names = [field.name for field in meta.concrete_fields if not field.primary_key]
-        statement = _built[shape] = _build_insert(database, type(row), names, 1, [meta.pk])
-    values = {f"{field.name} 0": field.pre_save(row, True) for field in meta.concrete_fields}
-    with database.cursor() as cursor:
-        cursor.execute(statement.sql, statement.bind(database, values))
-        if database.features.can_return_columns_from_insert:
-            row.pk = cursor.fetchone()[0]
-        else:
-            row.pk = cursor.lastrowid
-    row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
-
-
 def first(rows: Callable[..., QuerySet[Row]], **values: Any) -> Row | None:
     """The first of `rows(**values)`, whose SQL may not depend on the values, or None."""
-    return next(iter(every(rows, 1, **values)), None)
-
-
-def every(rows: Callable[..., QuerySet[Row]], most: int | None = None, **values: Any) -> list[Row]:
-    """All of `rows(**values)`, such as a manager's `filter`; or so many of them."""
     database: Any = connections[DEFAULT_DB_ALIAS]
-    shape = (database.vendor, rows, most, *values)
+    shape = (database.vendor, rows, *values)
     built = _built.get(shape)
     if built is None:
-        built = _built[shape] = _Select(database, rows(**_slots(values))[:most])
-    found: list[Row] = built.rows(database, values)
+        built = _built[shape] = _Select(database, rows(**_slots(values))[:1])
+    found: Row | None = built.first(database, values)
     return found
 
 
@@ -167,11 +113,11 @@ class _Select:
         self._names = [expression.target.attname for expression in columns]
         self._converters = list(compiler.get_converters(columns).items())
 
-    def rows(self, database: Any, values: Mapping[str, Any]) -> list[Any]:
+    def first(self, database: Any, values: Mapping[str, Any]) -> Any:
         with database.cursor() as cursor:
             cursor.execute(self._statement.sql, self._statement.bind(database, values))
-            rows = cursor.fetchall()
-        return [self._row(database, row) for row in rows]
+            row = cursor.fetchone()
+        return row and self._row(database, row)
 
     def _row(self, database: Any, row: Sequence[Any]) -> Any:
         fields = list(row)
@@ -216,26 +162,6 @@ def _updating(database: Any, queryset: QuerySet[Any], changes: Mapping[str, Any]
     query: Any = queryset.query.chain(UpdateQuery)
     query.add_update_values(changes)
     return Statement(*query.get_compiler(connection=database).as_sql())
-
-
-def _build_insert(
-    database: Any,
-    model: type[Model],
-    names: Sequence[str],
-    count: int,
-    returned: Sequence[Any] = (),
-) -> Statement:
-    fields: list[Any] = [model._meta.get_field(name) for name in names]
-    rows: list[Any] = [
-        SimpleNamespace(**{field.attname: Slot(f"{field.name} {at}", field) for field in fields})
-        for at in range(count)
-    ]
-    query = InsertQuery(model)
-    query.insert_values(fields, rows, raw=True)
-    compiler = query.get_compiler(connection=database)
-    compiler.returning_fields = list(returned)
-    ((sql, parameters),) = compiler.as_sql()
-    return Statement(sql, parameters)
 
 
 _FIELDS: dict[type, Any] = {

@@ -6,7 +6,6 @@ tenth of the raw speed on SQLite and a quarter on PostgreSQL; what is here reach
 Values go past the fields' validation: callers have validated them.
 """
 
-import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,8 @@ from typing import Any
 
 from django.db import connection, models
 from django.utils import timezone
+
+from core.db.lookups import InArray
 
 COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 TEXT = (models.CharField, models.TextField, models.DecimalField)
@@ -129,29 +130,6 @@ def roomy_cache() -> Iterator[None]:
             cursor.execute("PRAGMA shrink_memory")
 
 
-class InArray(models.Lookup):
-    """`filter(Among(F("username"), names))`: in one parameter, however many names there are. One
-    that holds a line end is not found.
-
-    PostgreSQL gets an array and no subquery: where its statistics say that the table is empty, as
-    they do after an import that was rolled back, it would compare each row with each name.
-    """
-
-    prepare_rhs = False
-
-    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
-        field, params = self.process_lhs(compiler, connection)
-        values = "SELECT value FROM json_each(%s)"
-        return f"{field} IN ({values})", [*params, json.dumps(self.rhs)]
-
-    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
-        field, params = self.process_lhs(compiler, connection)
-        kind = "uuid" if isinstance(self.lhs.output_field, models.UUIDField) else "text"
-        # psycopg would take ten times as long to make an array of a list.
-        values = f"string_to_array(%s, chr(10))::{kind}[]"
-        return f"{field} = ANY({values})", [*params, "\n".join(self.rhs)]
-
-
 def request_keys(model: type[models.Model], keys: Sequence[uuid.UUID]) -> set[uuid.UUID]:
     """Which of these keys stand in the table."""
     those = InArray(models.F("request_key"), [key.hex for key in keys])
@@ -165,21 +143,13 @@ def default_of(field: Any) -> Any:
 
 def parameters(field: Any, column: Sequence[Any]) -> Sequence[Any]:
     """As SQLite's driver takes them."""
-    if isinstance(field, models.JSONField):
-        return json_texts(column)
     return [value.hex for value in column] if isinstance(field, models.UUIDField) else column
-
-
-def json_texts(column: Sequence[Any]) -> list[str | None]:
-    return [None if value is None else json.dumps(value) for value in column]
 
 
 def copy_texts(field: Any, column: Sequence[Any] | Constant) -> Iterable[str]:
     """As COPY's text format takes them."""
     if isinstance(column, Constant):
         return repeat(copy_text(field.get_db_prep_save(column.value, connection)))
-    if isinstance(field, models.JSONField):
-        return map(copy_text, json_texts(column))
     if isinstance(field, TEXT):
         joined = "".join(column)
         if not any(sign in joined for sign in ("\\", "\t", "\n", "\r")):

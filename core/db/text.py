@@ -124,8 +124,9 @@ def prepare(connection: Any) -> None:
     def local(text: str | None) -> str | None:
         return local_minute(text[:16]) + text[16:19] if text else None
 
-    connection.ensure_connection()
-    connection.connection.create_function(LOCAL_TIME, 1, local, deterministic=True)
+    with connection.cursor() as cursor:
+        # The driver's connection, below Django's cursor.
+        cursor.connection.create_function(LOCAL_TIME, 1, local, deterministic=True)
 
 
 def minute_of(text: str, zone: Any) -> str:

@@ -12,15 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connections
 from django.db.models import BooleanField, DateTimeField, IntegerField, Q, QuerySet
 from django.db.models import DecimalField as Decimals
 
-from core.db.text import escaped, labelled, local_time, plain, prepare, text_of
+from core.db.streams import blocks_of, can_copy, copied_lines
+from core.db.text import escaped, labelled, local_time, plain, text_of
 from core.exporting import workbooks
 from core.models import Order
 
-ROWS = 2_000
 # COPY sends a row at a time.
 PIECE = 64_000
 
@@ -45,7 +44,7 @@ def column_of(model: Any, field: Any) -> Column:
     path, title = field.attribute, field.column_name
     if path.startswith("get_") and path.endswith("_display"):
         path = path.removeprefix("get_").removesuffix("_display")
-        return Column(title, (path,), labelled(dict(model._meta.get_field(path).flatchoices)))
+        return Column(title, (path,), labelled(dict(model._meta.get_field(path).choices)))
     column = field_at(model, path)
     return Column(title, (path,), text_of(column), kind_of(column))
 
@@ -84,12 +83,12 @@ def register_of(site_id: int) -> Iterator[bytes]:
 
 def csv_chunks(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[bytes]:
     """The file in pieces, with the mark that makes Excel read it as UTF-8."""
-    titles = [column.title for column in columns]
-    if connections[rows.db].vendor == "postgresql":
+    titles, texts = [column.title for column in columns], as_text(rows, columns)
+    if can_copy(rows):
         yield from csv_of(titles, ())
-        yield from copied(rows, columns)
+        yield from copied(texts)
     else:
-        yield from csv_of(titles, blocks_of(rows, columns))
+        yield from csv_of(titles, blocks_of(texts))
 
 
 def csv_of(titles: Sequence[str], blocks: Iterable[Sequence[Sequence[Any]]]) -> Iterator[bytes]:
@@ -108,40 +107,24 @@ def workbook_chunks(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[
     """The same as an Excel file; more rows than a sheet has go on in the next."""
     titles = [column.title for column in columns]
     kinds = [column.kind for column in columns]
-    return workbooks.workbook_chunks(titles, kinds, blocks_of(rows, columns))
+    return workbooks.workbook_chunks(titles, kinds, blocks_of(as_text(rows, columns)))
 
 
-def copied(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[bytes]:
+def copied(rows: QuerySet[Any]) -> Iterator[bytes]:
     """PostgreSQL ends its lines as Unix does; everywhere else a CSV's end as RFC 4180 says."""
-    sql, params = statement_of(rows, columns)
     lines, size = [], 0
-    with (
-        connections[rows.db].cursor() as cursor,
-        cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)", params) as stream,
-    ):
-        for line in stream:
-            lines.append(bytes(line)[:-1])
-            size += len(line)
-            if size > PIECE:
-                yield b"\r\n".join(lines) + b"\r\n"
-                lines, size = [], 0
+    for line in copied_lines(rows):
+        lines.append(line)
+        size += len(line)
+        if size > PIECE:
+            yield b"\r\n".join(lines) + b"\r\n"
+            lines, size = [], 0
     if lines:
         yield b"\r\n".join(lines) + b"\r\n"
 
 
-def blocks_of(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[Sequence[Sequence[Any]]]:
-    """Rows of text, a block at a time, through a cursor that the server holds."""
-    connection = connections[rows.db]
-    prepare(connection)
-    with connection.chunked_cursor() as cursor:
-        cursor.execute(*statement_of(rows, columns))
-        while block := cursor.fetchmany(ROWS):
-            yield block
-
-
-def statement_of(rows: QuerySet[Any], columns: Sequence[Column]) -> tuple[str, Sequence[Any]]:
-    said = rows.values_list(*(column.text(*column.paths) for column in columns))
-    return said.query.get_compiler(rows.db).as_sql()
+def as_text(rows: QuerySet[Any], columns: Sequence[Column]) -> QuerySet[Any]:
+    return rows.values_list(*(column.text(*column.paths) for column in columns))
 
 
 def taken(buffer: io.StringIO) -> bytes:

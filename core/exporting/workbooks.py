@@ -14,8 +14,6 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from django.utils import timezone
-
 TEXT, NUMBER, MOMENT, YES_NO = "text", "number", "moment", "yes or no"
 
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -93,13 +91,13 @@ def workbook_chunks(
     header = "".join(f'<c s="2" t="inlineStr"><is><t>{xml_text(t)}</t></is></c>' for t in titles)
     names: list[str] = []
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        add(archive, "[Content_Types].xml", TYPES)
-        add(archive, "_rels/.rels", relations({"rId1": ("officeDocument", "xl/workbook.xml")}))
-        add(archive, "xl/styles.xml", STYLES)
+        archive.writestr("[Content_Types].xml", TYPES)
+        archive.writestr("_rels/.rels", relations({"rId1": ("officeDocument", "xl/workbook.xml")}))
+        archive.writestr("xl/styles.xml", STYLES)
         rows = Rows(blocks)
         while rows.has_more or not names:
             names.append(f"Sheet{len(names) + 1}")
-            with archive.open(part(archive, f"xl/worksheets/{names[-1].lower()}.xml"), "w") as file:
+            with archive.open(f"xl/worksheets/{names[-1].lower()}.xml", "w") as file:
                 written = file.write(opening(len(titles), f"<row>{header}</row>"))
                 left = SHEET_ROWS - 1
                 while left and written < SHEET_BYTES and (block := rows.take(left)):
@@ -108,12 +106,12 @@ def workbook_chunks(
                     if sink.size > PACKED_BYTES:
                         yield sink.take()
                 file.write(b"</sheetData></worksheet>")
-        add(archive, "xl/workbook.xml", workbook_xml(names))
+        archive.writestr("xl/workbook.xml", workbook_xml(names))
         sheets = {
             f"rId{number}": ("worksheet", f"worksheets/{name.lower()}.xml")
             for number, name in enumerate(names, 2)
         }
-        add(archive, "xl/_rels/workbook.xml.rels", relations({"rId1": STYLES_PART, **sheets}))
+        archive.writestr("xl/_rels/workbook.xml.rels", relations({"rId1": STYLES_PART, **sheets}))
     yield sink.take()
 
 
@@ -216,15 +214,3 @@ def relations(targets: dict[str, tuple[str, str]]) -> str:
         for key, (kind, target) in targets.items()
     )
     return f'{HEAD}<Relationships xmlns="{PACKAGE}/relationships">{lines}</Relationships>'
-
-
-def add(archive: zipfile.ZipFile, name: str, text: str) -> None:
-    archive.writestr(part(archive, name), text)
-
-
-def part(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
-    found = zipfile.ZipInfo(name, timezone.localtime().timetuple()[:6])
-    found.compress_type = zipfile.ZIP_DEFLATED
-    # ZipInfo has no level of its own before Python 3.13 but this one.
-    found._compresslevel = archive.compresslevel  # type: ignore[attr-defined]
-    return found

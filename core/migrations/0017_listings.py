@@ -33,7 +33,7 @@ def make_unused(apps, schema_editor):
 
 
 def index_addresses(apps, schema_editor):
-    """SQLite's is filled by the consumers: see core/address_search.py."""
+    """SQLite's was filled by the consumers, until 0028 dropped it."""
     if schema_editor.connection.vendor == "sqlite":
         schema_editor.execute(ADDRESSES)
         return

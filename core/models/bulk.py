@@ -10,7 +10,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.utils.text import capfirst
+from django.template.defaultfilters import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from core.models.coded import code_field, params_field

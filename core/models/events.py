@@ -3,10 +3,8 @@
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from core.db import statements
 from core.models.accounts import User
 from core.models.append_only import AppendOnlyModel
 from core.models.coded import code_field, params_field
@@ -66,5 +64,4 @@ class CounterReading(models.Model):
     @staticmethod
     def note(order: "Order", views: int) -> None:
         """Keep what the counter says now, beside how many plays were received by now."""
-        reading = {"order": order.pk, "create_date": timezone.now(), "views": views}
-        statements.insert(CounterReading, [reading | {"done": order.done}])
+        CounterReading.objects.create(order=order, views=views, done=order.done)

@@ -2,13 +2,13 @@
 
 import datetime
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import F, Lookup, Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from core.db import tables
+from core.db.lookups import InArray, InStatuses
 from core.models.flow import OPEN, WORKABLE, Status
 from core.models.sites import Site
 from core.reasons import ReasonOrText, columns
@@ -18,18 +18,6 @@ if TYPE_CHECKING:
 
 # Each has an index of its own.
 REMARKED = Q(attention__gt="") | Q(attention_code__gt="")
-
-
-class InStatuses(Lookup):
-    """`status IN (…)` with the numbers written out. SQLite uses a partial index only for a query
-    that repeats its condition word for word, and a parameter is no word: without it, to look for
-    an open order on a video read all orders of the site."""
-
-    prepare_rhs = False
-
-    def as_sql(self, compiler: Any, connection: Any) -> Any:
-        status, parameters = self.process_lhs(compiler, connection)
-        return f"{status} IN ({', '.join(str(int(one)) for one in self.rhs)})", parameters
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -49,7 +37,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
         if not videos:
             return set()
         sites, names = map(sorted, map(set, zip(*videos, strict=True)))
-        held = self.open().filter(tables.InArray(F("video_id"), names), site__in=sites)
+        held = self.open().filter(InArray(F("video_id"), names), site__in=sites)
         return set(held.order_by().values_list("site_id", "video_id")) & set(videos)
 
     def needing_a_person(self) -> "OrderQuerySet":

@@ -4,7 +4,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from django.utils.formats import number_format
+from django.template.defaultfilters import floatformat
+from django.utils.formats import localize
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, ngettext
@@ -36,7 +37,7 @@ REMEMBERED = 10_000
 
 
 def number(value: int | None) -> str:
-    return "–" if value is None else _grouped(value, None, get_language())
+    return "–" if value is None else _grouped(value, 0, get_language())
 
 
 def money(value: Decimal | None) -> str:
@@ -44,8 +45,8 @@ def money(value: Decimal | None) -> str:
 
 
 @lru_cache(REMEMBERED)
-def _grouped(value: int | Decimal, places: int | None, _language: str | None) -> str:
-    return number_format(value, places, force_grouping=True)
+def _grouped(value: int | Decimal, places: int, _language: str | None) -> str:
+    return floatformat(value, f"{places}g")
 
 
 def signed(value: Decimal) -> str:
@@ -55,7 +56,7 @@ def signed(value: Decimal) -> str:
 
 def rate(value: Decimal | None) -> str:
     """A price a play, without the zeros that fill it up: 0.0005."""
-    return "–" if value is None else number_format(f"{value:f}".rstrip("0").rstrip("."))
+    return "–" if value is None else localize(value.normalize(), use_l10n=True)
 
 
 def duration(seconds: float | None) -> str:

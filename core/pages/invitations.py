@@ -5,6 +5,7 @@ the moment of the customer's newest link. So it is good once, until PORTAL_LINK_
 and not after a newer link or another password. Nothing of it is stored.
 """
 
+import copy
 import logging
 from datetime import datetime
 from smtplib import SMTPException
@@ -32,11 +33,22 @@ class InvitationError(Exception):
 
 
 class InvitationTokens(PasswordResetTokenGenerator):
+    """Good until the password, the email or the newest invitation changes."""
+
     key_salt = "core.pages.invitations"
 
-    def _make_hash_value(self, user: User, timestamp: int) -> str:
+    def make_token(self, user: User) -> str:
+        return super().make_token(self._as_invited(user))
+
+    def check_token(self, user: User | None, token: str | None) -> bool:
+        return user is not None and super().check_token(self._as_invited(user), token)
+
+    def _as_invited(self, user: User) -> User:
+        """A token depends on the email among others: here with the moment of the invitation."""
         newest = Customer.objects.values_list("invited", flat=True).get(user=user)
-        return f"{super()._make_hash_value(user, timestamp)}{newest and newest.isoformat()}"
+        invited = copy.copy(user)
+        invited.email = f"{user.email}{newest and newest.isoformat()}"
+        return invited
 
 
 tokens = InvitationTokens()

@@ -72,7 +72,6 @@ class SetPassword(views.PasswordResetConfirmView):
         told = _("The password was set by a one-time link.")
         customers = Customer.objects.filter(user=user)
         LogEntry.objects.log_actions(user.pk, customers, CHANGE, told)
-        del self.request.session[views.INTERNAL_RESET_SESSION_TOKEN]
         auth_login(self.request, user, BACKEND)
         messages.success(self.request, _("Your password is set, and you are logged in."))
         return HttpResponseRedirect(self.get_success_url())

@@ -2,9 +2,10 @@
 what went wrong must not need the database, which may be what went wrong.
 """
 
+from datetime import timedelta
 from typing import Any
 
-from axes.helpers import get_cool_off
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views import csrf, defaults
@@ -52,7 +53,8 @@ def locked_out(
 ) -> HttpResponse:
     """Too many wrong passwords for one name from one address."""
     template = "portal/locked.html" if is_portal(request) else "axes/locked.html"
-    return render(request, template, {"cooloff_timedelta": get_cool_off(request)}, status=429)
+    span = timedelta(hours=settings.AXES_COOLOFF_TIME)
+    return render(request, template, {"cooloff_timedelta": span}, status=429)
 
 
 def page(request: HttpRequest, status: int, **context: Any) -> HttpResponse:

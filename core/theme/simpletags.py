@@ -11,8 +11,6 @@ from typing import Any
 
 from django import template
 from django.conf import settings
-from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
-from django.contrib.admin.utils import model_format_dict
 from django.core.serializers.json import DjangoJSONEncoder
 from django.template import Context
 from django.urls import reverse
@@ -21,6 +19,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from simpleui.templatetags import simpletags
+
+from core.theme.links import with_filters
 
 # ensure_ascii has escaped U+2028 and U+2029 already.
 SCRIPT_ESCAPES = {ord(character): f"\\u{ord(character):04X}" for character in "<>&"}
@@ -124,10 +124,12 @@ def action_buttons(context: Context) -> list[dict[str, str]]:
     (primary, success, warning, danger), `confirm` a question asked before it runs.
     """
     model_admin, request = context["cl"].model_admin, context["request"]
+    opts = model_admin.opts
+    names = {"verbose_name": opts.verbose_name, "verbose_name_plural": opts.verbose_name_plural}
     return [
         {
             "name": name,
-            "label": description % model_format_dict(model_admin.opts),
+            "label": description % names,
             "icon": getattr(function, "icon", ""),
             "type": getattr(function, "type", "danger" if name == "delete_selected" else ""),
             "confirm": getattr(function, "confirm", ""),
@@ -156,6 +158,4 @@ def menu_line(model: dict[str, Any], icon: str) -> dict[str, Any]:
 def changelist_url(context: Context) -> str:
     opts = context["opts"]
     url = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
-    return add_preserved_filters(
-        {"opts": opts, "preserved_filters": context.get("preserved_filters") or ""}, url
-    )
+    return with_filters(url, opts, context.get("preserved_filters") or "")

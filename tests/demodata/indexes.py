@@ -2,15 +2,13 @@
 costs a tenth of keeping it through every row.
 
 What is taken away is what the catalogue says is there: indexes, on PostgreSQL also foreign keys,
-on SQLite also triggers on INSERT. It is put back word for word, in the same transaction. The rows
-of an index over triggers have to be put there by `put back`'s caller.
+on SQLite also triggers on INSERT. It is put back word for word, in the same transaction.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from django.core.management.color import no_style
 from django.db import connection, models, transaction
 
 # Unique columns of SQLite keep their index, in which every row of a load lands somewhere else.
@@ -36,7 +34,11 @@ def without_indexes(tables: Sequence[type[models.Model]]) -> Iterator[None]:
         _run(["SET LOCAL maintenance_work_mem = '256MB'"])
         _run(sql for _name, sql in indexes)
         _run(f'ALTER TABLE "{table}" ADD CONSTRAINT "{name}" {sql}' for table, name, sql in keys)
-        _run(connection.ops.sequence_reset_sql(no_style(), tables))
+        _run(
+            f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), coalesce(max(id), 1), "
+            f"max(id) IS NOT NULL) FROM {name}"
+            for name in names
+        )
 
 
 def _run(statements: Iterator[str] | Sequence[str]) -> None:
@@ -57,9 +59,10 @@ def _unchecked_sqlite() -> Iterator[None]:
     before = {name: _rows(f"PRAGMA {name}")[0][0] for name in ("cache_size", "synchronous")}
     _run([f"PRAGMA cache_size = -{CACHE_KB}", "PRAGMA synchronous = OFF"])
     try:
-        with connection.constraint_checks_disabled():
-            yield
+        _run(["PRAGMA foreign_keys = OFF"])
+        yield
     finally:
+        _run(["PRAGMA foreign_keys = ON"])
         _run(f"PRAGMA {name} = {value}" for name, value in before.items())
         _run(["PRAGMA shrink_memory"])
 
@@ -67,7 +70,7 @@ def _unchecked_sqlite() -> Iterator[None]:
 def _sqlite_parts(tables: Sequence[str]) -> list[tuple[str, ...]]:
     marks = ", ".join(["%s"] * len(tables))
     return _rows(
-        f"SELECT type, name, sql FROM sqlite_master WHERE tbl_name IN ({marks}) "  # noqa: S608
+        f"SELECT type, name, sql FROM sqlite_master WHERE tbl_name IN ({marks}) "
         "AND sql IS NOT NULL AND (type = 'index' OR type = 'trigger' AND sql LIKE '%% INSERT %%') "
         "ORDER BY type",
         *tables,

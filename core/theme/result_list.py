@@ -8,18 +8,22 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.admin.templatetags.admin_list import result_headers
-from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
-from django.contrib.admin.utils import display_for_field, display_for_value, quote
+from django.contrib.admin.utils import display_for_value, quote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
-from django.utils import dateformat, formats, timezone
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
+from core.theme.links import with_filters
+
 Cell = Callable[[Any], str]
 NO_ROW = "no-such-row"
+# What an action is sent the rows as.
+SELECTED = "_selected_action"
 
 
 def result_list(cl: ChangeList) -> dict[str, Any]:
@@ -66,7 +70,7 @@ def checkbox() -> Cell:
 
     def cell(row: Any) -> str:
         return (
-            '<td class="action-checkbox"><input type="checkbox" name="_selected_action" '
+            f'<td class="action-checkbox"><input type="checkbox" name="{SELECTED}" '
             f'value="{row.pk}" class="action-select" '
             f'aria-label="{before}{conditional_escape(str(row))}{after}"></td>'
         )
@@ -84,9 +88,7 @@ def linked_cell(cl: ChangeList, show: Cell, classes: str, tag: str) -> Cell:
     sample = cl.model(pk=0)
     key = cl.pk_attname
     setattr(sample, key, NO_ROW)
-    url = add_preserved_filters(
-        {"preserved_filters": cl.preserved_filters, "opts": cl.opts}, cl.url_for_result(sample)
-    )
+    url = with_filters(cl.url_for_result(sample), cl.opts, cl.preserved_filters)
     before, after = str(conditional_escape(url)).split(quote(NO_ROW))
     opener = cl.to_field or key
 
@@ -126,28 +128,29 @@ def related(field: Any, empty: str) -> Cell:
 
 def field_text(field: Any, empty: str) -> Cell:
     name = field.attname
-    texts = {value: str(label) for value, label in field.flatchoices}
     if isinstance(field, models.DateTimeField):
         return date_text(name, empty)
+    boolean = isinstance(field, models.BooleanField)
 
     def show(row: Any) -> Any:
+        if field.choices:
+            label = getattr(row, f"get_{name}_display")()
+            return empty if label is None else label
         value = getattr(row, name)
-        if texts:
-            return texts.get(value, empty)
         if isinstance(value, str):
             return value if value.strip() else empty
-        return display_for_field(value, field, empty)
+        return display_for_value(value, empty, boolean)
 
     return show
 
 
 def date_text(name: str, empty: str) -> Cell:
     """In the reader's zone and words, which are those of the whole page."""
-    zone, wording = timezone.get_current_timezone(), formats.get_format("DATETIME_FORMAT")
+    zone = timezone.get_current_timezone()
 
     def show(row: Any) -> str:
         moment = getattr(row, name)
-        return empty if moment is None else dateformat.format(moment.astimezone(zone), wording)
+        return empty if moment is None else date_format(moment.astimezone(zone), "DATETIME_FORMAT")
 
     return show
 

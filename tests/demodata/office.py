@@ -1,4 +1,5 @@
-"""A large office made up: the orders, customers and ledger of years, in minutes.
+"""A large office made up: the orders, customers and ledger of years, in minutes. For benchmarks and
+tests only.
 
 The book is kept while the orders are dealt out, so law 2 holds for every customer at every row: a
 balance is topped up before an order would overdraw it. Nothing of it is ever delivered: the sites
@@ -13,11 +14,11 @@ from decimal import Decimal
 from itertools import accumulate, pairwise
 from typing import Any
 
+from django.db import connection
 from django.db.models import Max, Model
 
 from core import money
-from core.db import address_search, tables
-from core.demodata.baretables import without_indexes
+from core.db import tables
 from core.models import (
     ChargeRecord,
     Customer,
@@ -28,6 +29,7 @@ from core.models import (
     Site,
     Status,
 )
+from tests.demodata.indexes import without_indexes
 
 YEARS = 4
 BLOCK = 20_000
@@ -63,13 +65,28 @@ CUSTOMER = ("id", "username", "mobile", "balance", "create_date", "active")
 EVENT = ("id", "order", "from_status", "to_status", "create_date")
 
 
+def make_up(
+    orders: int,
+    customers: int | None = None,
+    ledger: int | None = None,
+    progress: Callable[[int], object] = lambda orders: None,
+) -> "DemoOffice":
+    """Add so many orders, of one customer in 25 and with two ledger entries an order by default."""
+    office = DemoOffice(orders, customers or max(1, orders // 25), ledger or 2 * orders)
+    office.make(progress)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE")  # autovacuum would come a minute later
+    return office
+
+
 class DemoOffice:
     """`make()` adds so many orders and customers, and ledger entries: at least as many as the
     orders need. Within one transaction."""
 
     def __init__(self, orders: int, customers: int, ledger: int) -> None:
         self.orders, self.customers, self.ledger = orders, customers, ledger
-        self.random = random.Random(orders)  # noqa: S311
+        self.random = random.Random(orders)
         self.end = datetime.now(UTC).replace(microsecond=0)
         self.span = timedelta(days=365 * YEARS)
         bundles = PricePolicy.bundles()
@@ -78,7 +95,7 @@ class DemoOffice:
         self.rows: dict[type[Model], list[tuple[Any, ...]]] = {}
         self.next_id: dict[type[Model], int] = {}
 
-    def make(self, progress: Callable[[int], None]) -> None:
+    def make(self, progress: Callable[[int], object]) -> None:
         models = (Customer, Order, LedgerEntry, ChargeRecord, OrderEvent)
         self.sites = [site_of(name) for name in SITES]
         with without_indexes(models):
@@ -97,7 +114,6 @@ class DemoOffice:
             self.flush()
             progress(self.orders % BLOCK)
             self.add_customers()
-        address_search.catch_up(batches=None)
 
     # --- one order and the money it moves
 

@@ -24,7 +24,7 @@ def make_missing(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("core", "0025_reason_codes"),
+        ("core", "0026_drop_address_index"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
     ]

@@ -1,0 +1,36 @@
+"""Rows as they come, whatever their number, in the memory of a few."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from django.db import connections
+from django.db.models import QuerySet
+
+from core.db.text import prepare
+
+ROWS = 2_000
+
+
+def blocks_of(rows: QuerySet[Any]) -> Iterator[Sequence[Sequence[Any]]]:
+    """A `values_list()`, a block at a time, through a cursor that the server holds."""
+    prepare(connections[rows.db])
+    found = rows.iterator(chunk_size=ROWS)
+    while block := list(islice(found, ROWS)):
+        yield block
+
+
+def can_copy(rows: QuerySet[Any]) -> bool:
+    """Whether the database writes CSV itself."""
+    return connections[rows.db].vendor == "postgresql"
+
+
+def copied_lines(rows: QuerySet[Any]) -> Iterator[bytes]:
+    """The lines of a `values_list()` as CSV, without their ends, by COPY."""
+    sql, params = rows.query.get_compiler(rows.db).as_sql()
+    with (
+        connections[rows.db].cursor() as cursor,
+        cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)", params) as stream,
+    ):
+        for line in stream:
+            yield bytes(line)[:-1]

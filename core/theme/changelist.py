@@ -1,0 +1,33 @@
+"""Django's list of a model with names of ours for those of its steps that its documentation leaves
+out."""
+
+from typing import Any
+
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+
+class SteppedChangeList(ChangeList):
+    """`queryset` are all rows that are meant, `result_list` those on the page."""
+
+    def rows_to_page(self) -> QuerySet[Any]:
+        """What the pages are made of, where that is less than all that is meant."""
+        return self.queryset
+
+    def columns_to_read(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """A page's rows with what is read of them."""
+        return rows
+
+    def get_results(self, request: HttpRequest) -> None:
+        everything = self.queryset
+        self.queryset = self.rows_to_page()
+        super().get_results(request)
+        self.queryset = everything
+        self.result_list: Any = self.columns_to_read(self.result_list)
+
+    def get_ordering_field(self, field_name: Any) -> Any:
+        """Nothing of a column that is not to be sorted by, also where an address asks for it."""
+        if self.sortable_by is not None and field_name not in self.sortable_by:
+            return None
+        return super().get_ordering_field(field_name)
