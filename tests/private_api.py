@@ -29,7 +29,7 @@ MODULES = (
     *("django.contrib.admin.views.autocomplete", "django.contrib.admin.widgets"),
     *("django.core.management.color", "django.db.models.sql"),
     *("django.forms.models", "django.http.request", "django.utils.crypto"),
-    *("axes.helpers", "channels.sessions", "huey.consumer", "pygal.etree", "simpleui"),
+    *("axes.helpers", "huey.consumer", "pygal.etree", "simpleui"),
 )
 NAMES = {
     "django.contrib.auth": {"HASH_SESSION_KEY", "SESSION_KEY"},
@@ -55,8 +55,8 @@ METHODS = {
     *("get_results", "log_addition", "render_change_form", "response_post_save_add"),
     *("save_form", "serialize_result"),
 }
-# Named by Django's documentation, underscore and all.
-DOCUMENTED = {"_base_manager", "_default_manager", "_meta", "_state"}
+# Named by Django's documentation or by Python's (enum), underscore and all.
+DOCUMENTED = {"_base_manager", "_default_manager", "_meta", "_state", "_value_"}
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -12,12 +12,12 @@ from django.test.utils import CaptureQueriesContext
 from core.bulk import selection
 from core.db import notifier
 from core.db.notifier import ChangeListener, Notifier, notify
+from core.db.sessions import find_users
 from core.importing import store
 from core.importing.uploads import new_job
 from core.live import feed as feeds
 from core.live import subjects
 from core.live.feed import Feed
-from core.live.sessions import find_users
 from core.live.sources.orders import WholeOrder
 from core.live.sources.readings import NEWEST, POINTS
 from core.live.subjects import CHANGES_KEPT, RenderedSubject

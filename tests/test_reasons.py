@@ -98,9 +98,8 @@ def test_an_error_becomes_the_same_reason_with_what_it_quotes():
     assert (again.code, again.params) == (error.code, error.params)
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("text", ["a\0b", "a\ud800b", "a\nb", "视频"])
-def test_what_a_site_says_fits_into_a_row_of_every_database(text):
+def test_what_a_site_says_fits_into_a_row_of_every_database(office, text):
     order = an_order()
     error = PermanentError(SiteCode.NOT_A_VIEW_COUNT, value=text)
     order.begin()
@@ -114,21 +113,39 @@ def test_a_reason_is_json():
     assert json.loads(json.dumps(GIVEN_UP.as_json())) == GIVEN_UP.as_json()
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("reason", ["", "a text", Reason.of(Code.OWN_ERROR), GIVEN_UP])
-def test_a_row_gives_back_what_it_was_given(reason):
+def test_a_row_gives_back_what_it_was_given(office, reason):
     order = an_order()
     OrderEvent.objects.create(order=order, to_status=Status.PENDING, **columns(reason))
     assert read(OrderEvent.objects.latest("pk")) == reason
 
 
-@pytest.mark.django_db
-def test_programs_ask_for_rows_by_their_code():
+def test_programs_ask_for_rows_by_their_code(office):
     order = an_order()
     order.begin()
     order.hold_for_site(NO_ADDRESS, under=order.fence)
     asked = OrderEvent.objects.filter(reason_code="name_without_address")
     assert asked.filter(reason_params__host="harbour").get().order == order
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "a text from before there were codes",
+        Reason.of(Code.OWN_ERROR),
+        Reason.of(Code.COUNTER_FELL, number=3, sent=9),
+        Reason.of(Code.COUNTER_UNREADABLE, reason=Reason.of("no_view_count", path="a.b")),
+    ],
+)
+def test_whatever_kind_of_remark_it_has_an_order_needs_a_person_until_it_is_seen(office, remark):
+    order = an_order()
+    Order.objects.update(**columns(remark, "attention"))
+    order.refresh_from_db()
+    assert order.remark == remark
+    assert list(Order.objects.needing_a_person()) == list(Order.objects.remarked()) == [order]
+    order.mark_seen()
+    assert order.remark == Order.objects.get().remark == ""
+    assert not Order.objects.needing_a_person() and not Order.objects.remarked()
 
 
 def test_the_desk_reads_codes_in_its_language_and_texts_of_before_as_they_are(bob):

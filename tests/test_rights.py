@@ -27,7 +27,7 @@ PERMISSION = re.compile(r"core\.(?:add|change|delete|view|approve)_")
 # What these do with the flag is no decision: one shows it, one answers has_perm() from memory.
 FLAG_SHOWN = {
     "core/admin/accounts.py": ["rights"],
-    "core/live/sessions.py": ["_permissions_of", "find_users", "has_perm"],
+    "core/db/sessions.py": ["_permissions_of", "find_users", "has_perm"],
 }
 # A link is as good as a password; this is asked of the login that gets it, not of who sends it.
 FLAG_SHOWN |= {"core/pages/invitations.py": ["may_be_invited"]}

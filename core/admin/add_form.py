@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin.utils import flatten_fieldsets
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
@@ -22,8 +21,7 @@ class AddFormAdmin(DeskAdmin):
     def add_form(self, request: HttpRequest, form_class: type[forms.ModelForm]) -> Any:
         """The form as it was sent, or a new one filled in from the address."""
         asked_to_field(self, request)
-        fields = flatten_fieldsets(self.get_fieldsets(request))
-        model_form = self.get_form(request, form=form_class, fields=fields)
+        model_form = self.get_form(request, form=form_class)
         if request.method == "POST":
             return model_form(request.POST)
         return model_form(initial=self.get_changeform_initial_data(request))
@@ -43,6 +41,11 @@ class AddFormAdmin(DeskAdmin):
         self.message_user(request, text, messages.WARNING)
         return HttpResponseRedirect(self.page_of(request, row))
 
-    def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponseRedirect:
-        """On to what was made, not back to the list."""
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """On to what was made, not back to the list, unless another page was asked for."""
+        answer = super().response_add(request, obj, post_url_continue)
+        if request.POST.keys() & {"_addanother", "_continue", "_popup"}:
+            return answer
         return HttpResponseRedirect(self.page_of(request, obj))

@@ -134,10 +134,6 @@ class SiteAdmin(AddFormAdmin):
         context = {"show_save_and_continue": True, **(extra_context or {})}
         return self.add_page(request, form, form_url, context)
 
-    def response_post_save_add(self, request: HttpRequest, obj: Site) -> HttpResponseRedirect:
-        """On to the page that says how to place the token."""
-        return HttpResponseRedirect(self.change_url(obj))
-
     def buttons(self, request: HttpRequest, obj: Site) -> list[Button]:
         found = []
         if self.has_change_permission(request, obj):

@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from django.db import DatabaseError, InterfaceError, connection
 
 from core.db.notifier import ChangeListener
-from core.live.sessions import find_users
+from core.db.sessions import find_users
 from core.live.source import Audience, registered_sources
 from core.live.state import State
 from core.live.subjects import WatchedSubjects

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from core.live.sessions import SessionUser
+from core.db.sessions import SessionUser
 from core.permissions import Right, may
 
 

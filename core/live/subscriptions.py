@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from django.db import DatabaseError, InterfaceError
 
-from core.live.sessions import SessionUser
+from core.db.sessions import SessionUser
 from core.live.source import Asked, Audience, Authorized, Source
 from core.live.subjects import RenderedSubject
 

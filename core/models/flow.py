@@ -10,15 +10,12 @@ PAUSED        PENDING, PARTIAL, CANCELED
 COMPLETED, FAILED, PARTIAL, CANCELED are final.
 """
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from core.reasons import Reason, ReasonOrText, translate
-
-if TYPE_CHECKING:
-    from django.utils.functional import _StrPromise
+from core.reasons import Reason, translate
 
 
 class Status(models.IntegerChoices):
@@ -60,9 +57,10 @@ WORKABLE = (Status.PENDING, Status.RUNNING, Status.VERIFYING)
 
 
 class OrderError(Exception):
-    """A rule of orders was broken. As text it is in the reader's language and fit for staff."""
+    """A rule of orders was broken. As text it is in the reader's language and fit for staff; it is
+    made of a Reason or of a text, which may be a lazy one."""
 
-    def __init__(self, reason: "ReasonOrText | _StrPromise") -> None:
+    def __init__(self, reason: Any) -> None:
         super().__init__(reason)
         self.reason = reason if isinstance(reason, Reason) else str(reason)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.exceptions import DisallowedModelAdminToField
-from django.contrib.admin.helpers import AdminErrorList, AdminForm
+from django.contrib.admin.helpers import AdminForm
 from django.contrib.admin.options import IS_POPUP_VAR, TO_FIELD_VAR
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -27,7 +27,7 @@ def add_page_context(admin: ModelAdmin, request: HttpRequest, form: Any) -> dict
         "to_field": asked_to_field(admin, request),
         "media": admin.media + admin_form.media,
         "inline_admin_formsets": [],
-        "errors": AdminErrorList(form, []),
+        "errors": form.errors,
         "preserved_filters": admin.get_preserved_filters(request),
     }
 

@@ -26,6 +26,7 @@ from playwright.sync_api import (
 )
 
 from core.models import Customer, Order, Site, User
+from core.reasons import Reason, columns
 from tests.base import client_of, placed
 from tests.office import Office, working_in
 from tests.services import needed_chromium
@@ -159,7 +160,8 @@ def first_orders() -> None:
     site, customer = Site.objects.get(), Customer.objects.order_by("-balance")[0]
     for video in ("1", "2"):
         placed(customer, site, video, creator=User.objects.get(username=ADMIN))
-    Order.objects.filter(video_id="2").update(attention="the site answered 404 to a play")
+    remark = Reason.of("play_answered", status=404)
+    Order.objects.filter(video_id="2").update(**columns(remark, "attention"))
 
 
 @pytest.fixture

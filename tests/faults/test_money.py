@@ -17,6 +17,7 @@ from core import ordering
 from core.models import Customer, LedgerEntry, Order
 from core.ops.auditing import differences
 from core.ordering import OrderRefusedError, Quote
+from tests.base import placed
 from tests.faults.guards import take_away
 from tests.faults.trial import VIDEOS, Trial, on, size
 from tests.processes import Process
@@ -53,16 +54,16 @@ def buy_at_once(
         buyer.start()
     for buyer in buyers:
         buyer.join(3600)
-    placed = [Order.objects.filter(customer=customer).count() for customer in customers]
-    return placed, failures.value
+    orders = [Order.objects.filter(customer=customer).count() for customer in customers]
+    return orders, failures.value
 
 
 def test_of_64_orders_at_once_on_a_balance_for_10_ten_are_placed(trial, row):
     rounds = size(3, 200)
     customers = [trial.customer(f"round-{number}", "50.00") for number in range(rounds)]
-    placed, failed = buy_at_once(trial, customers, lambda: None)
-    row("buyers", f"{rounds} times", figures=f"placed each time: {sorted(set(placed))}")
-    assert (placed, failed) == ([AFFORDED] * rounds, 0)
+    orders, failed = buy_at_once(trial, customers, lambda: None)
+    row("buyers", f"{rounds} times", figures=f"placed each time: {sorted(set(orders))}")
+    assert (orders, failed) == ([AFFORDED] * rounds, 0)
     assert not Customer.objects.filter(username__startswith="round").exclude(balance=0).exists()
     assert list(differences()) == []
 
@@ -71,9 +72,9 @@ def test_of_64_orders_at_once_on_a_balance_for_10_ten_are_placed(trial, row):
 def test_without_its_guard_the_balance_does_not_hold(trial, control):
     """The control: who looks at the balance first and then writes spends the same money again."""
     erin = trial.customer("erin", "50.00")
-    placed, _ = buy_at_once(trial, [erin], lambda: take_away(["debit"]))
-    assert placed[0] > AFFORDED
-    control("debit on condition", f"placed {placed[0]} on a balance for {AFFORDED}")
+    orders, _ = buy_at_once(trial, [erin], lambda: take_away(["debit"]))
+    assert orders[0] > AFFORDED
+    control("debit on condition", f"placed {orders[0]} on a balance for {AFFORDED}")
 
 
 def post_at_once(web: Process, user: str, form: dict[str, str], times: int) -> list[int]:
@@ -159,6 +160,6 @@ def test_without_the_request_key_each_post_is_an_order(trial, control):
             ordering.place(Quote.prepare(erin, url, 10_000), None, request_key=key)
 
     assert trial.in_child(post_anew) == 0
-    placed = Order.objects.filter(customer=erin).count()
-    assert placed == 3
-    control("key of a form", f"{placed} orders of one form")
+    orders = Order.objects.filter(customer=erin).count()
+    assert orders == 3
+    control("key of a form", f"{orders} orders of one form")

@@ -32,6 +32,7 @@ from core.models import (
     Status,
     TransitionError,
 )
+from core.models.ledger import order_reference
 from core.ops.auditing import differences
 from core.ordering import OrderRefusedError, adjust
 from core.reasons import read
@@ -159,7 +160,13 @@ class Desk(RuleBasedStateMachine):
         row = Order.objects.get(pk=order)
         try:
             with transaction.atomic():
-                row._pay(LedgerEntry.Kind.ORDER, -row.price, None)
+                LedgerEntry.objects.post(
+                    kind=LedgerEntry.Kind.ORDER,
+                    customer_id=row.customer_id,
+                    amount=-row.price,
+                    reference=order_reference(row.oid),
+                    order=row,
+                )
         except (IntegrityError, InsufficientBalanceError):
             return
         raise AssertionError("an order was charged twice")

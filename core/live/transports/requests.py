@@ -7,7 +7,8 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http.request import split_domain_port, validate_host
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest
 from django.utils.translation import get_supported_language_variant
 
 MAX_BYTES = 64 * 1024
@@ -82,8 +83,12 @@ def is_same_origin(scope: Mapping[str, Any]) -> bool:
     schemes = {"https"} if settings.HTTPS else {"http", "https"}
     if origin.scheme not in schemes or origin.netloc.lower() != host.lower():
         return False
-    domain, _ = split_domain_port(host)
-    return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
+    request = HttpRequest()
+    request.META["HTTP_HOST"] = host
+    try:
+        return bool(request.get_host())
+    except DisallowedHost:
+        return False
 
 
 def session_key(scope: Mapping[str, Any]) -> str:
