@@ -9,6 +9,7 @@
 
 PY := .venv/bin/python
 PIP := $(PY) -m pip install -q --disable-pip-version-check --no-input --use-pep517
+QUICK := not services and not browser and not faults and not slow and not timing
 export PYTHONUNBUFFERED := 1
 
 .PHONY: run test quick faults bench lint translations chromium
@@ -21,7 +22,7 @@ test: .venv/.dev chromium
 	@$(PY) -m pytest -n 3 --dist loadfile $(ARGS)
 
 quick: .venv/.dev
-	@$(PY) -m pytest -n 2 --dist loadfile -m "not services and not browser and not faults and not timing" $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile -m "$(QUICK)" $(ARGS)
 
 faults: .venv/.dev
 	@FAULTS=long $(PY) -m pytest tests/faults $(ARGS)

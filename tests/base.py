@@ -2,8 +2,10 @@
 
 alice   super administrator      erin    customer with 20.00
 bob     administrator            frank   customer with nothing
-carol   auditor
+carol   auditor                  owner   erin, with a login for the portal
 dave    staff without any permission
+
+They are in the test database, or where a file's own fixture `database` puts them.
 """
 
 from collections.abc import Iterator
@@ -108,28 +110,39 @@ def sent_export(client: Client, model: str, file_format: int = 0):
     return client.post(address, all_columns(client.get(address), file_format))
 
 
+def balance(customer: Customer) -> Decimal:
+    """As the database has it."""
+    return Customer.objects.values_list("balance", flat=True).get(pk=customer.pk)
+
+
 @pytest.fixture
-def alice(db):
+def database(db):
+    """Where the rows of these fixtures are. A file of whole offices says so instead:
+    `def database(office): …`."""
+
+
+@pytest.fixture
+def alice(database):
     return new_staff("alice", is_superuser=True)
 
 
 @pytest.fixture
-def bob(db):
+def bob(database):
     return new_staff("bob", "Administrators")
 
 
 @pytest.fixture
-def carol(db):
+def carol(database):
     return new_staff("carol", "Auditors")
 
 
 @pytest.fixture
-def dave(db):
+def dave(database):
     return new_staff("dave")
 
 
 @pytest.fixture
-def erin(db):
+def erin(database):
     customer = Customer.objects.create(username="erin")
     ChargeRecord.objects.create(customer=customer, amount=Decimal("20.00"))
     customer.refresh_from_db()
@@ -137,21 +150,51 @@ def erin(db):
 
 
 @pytest.fixture
-def frank(db):
+def owner(erin):
+    erin.user = User.objects.create(username="erin", is_staff=False)
+    erin.save(update_fields=["user"])
+    return erin
+
+
+@pytest.fixture
+def frank(database):
     return Customer.objects.create(username="frank")
 
 
 @pytest.fixture
-def policies(db):
+def policies(database):
     for count, price in ((10_000, 5), (20_000, 9), (30_000, 13)):
         PricePolicy.objects.get_or_create(count=count, defaults={"price": price})
 
 
 @pytest.fixture
-def site(db, demo_site, settings):
+def site(database, demo_site, settings):
     """The demo site, which shows our token."""
     settings.PRIVATE_SITES = (f"127.0.0.1:{demo_site.port}",)
     site = Site.objects.create(name="Harbour", origin=demo_site.url, max_rate=1000)
     demo_site.token(site.token)
     yield site
     demo_site.remove_token(site.token)
+
+
+@pytest.fixture
+def harbour(database):
+    """A site that nobody is asked about."""
+    return Site.objects.create(name="Harbour", origin="https://videos.example.com")
+
+
+@pytest.fixture
+def order(erin, site, demo_site, policies, bob):
+    """bob's order for erin, asked of the demo site."""
+    return place(Quote.prepare(erin, demo_site.address(VIDEO), 10_000), bob)
+
+
+@pytest.fixture
+def desk(bob):
+    """A browser in which bob is logged in."""
+    return client_of(bob)
+
+
+@pytest.fixture
+def super_desk(alice):
+    return client_of(alice)

@@ -1,6 +1,8 @@
 """What every test finds: services, sites and whole offices."""
 
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.test import override_settings
 from django.utils import translation
 
 from tests.services import PostgresServer, RedisServer
@@ -9,7 +11,7 @@ from tests.sites import DemoSite
 pytest_plugins = ["tests.base", "tests.office"]
 
 # Who asks for one of these starts a database server, a queue's, a consumer or a web server.
-SERVICES = {"postgres", "redis", "postgres_template", "office", "new_office", "services"}
+SERVICES = {"postgres", "redis", "redis_server", "office", "new_office", "large"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -18,6 +20,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         kinds = item.callspec.params.values() if hasattr(item, "callspec") else ()
         if SERVICES.intersection(item.fixturenames) or "postgresql" in kinds:
             item.add_marker("services")
+
+
+class QuickHasher(PBKDF2PasswordHasher):
+    """Hashes that everybody can check, made without the half second that keeps guessers away."""
+
+    iterations = 1
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_passwords():
+    hasher = f"{QuickHasher.__module__}.{QuickHasher.__qualname__}"
+    with override_settings(PASSWORD_HASHERS=[hasher]):
+        yield
 
 
 @pytest.fixture(autouse=True)

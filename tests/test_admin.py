@@ -15,7 +15,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from booster.sites import Recipe
-from core import ordering
 from core.models import (
     ChargeRecord,
     CounterReading,
@@ -29,8 +28,7 @@ from core.models import (
     User,
 )
 from core.ops.auditing import differences
-from core.ordering import Quote
-from tests.base import VIDEO, client_of, messages_of, new_staff, placed, sent_export
+from tests.base import VIDEO, balance, client_of, messages_of, new_staff, placed, sent_export
 
 LISTS = (
     *("user", "administrator", "customer", "chargerecord", "pricepolicy", "ledgerentry"),
@@ -51,27 +49,8 @@ def errors_of(response) -> dict[str, list[str]]:
     return dict(response.context["adminform"].form.errors)
 
 
-def balance_of(customer) -> Decimal:
-    return Customer.objects.values_list("balance", flat=True).get(pk=customer.pk)
-
-
 def updates_of(queries, table: str) -> list[str]:
     return [query["sql"] for query in queries if query["sql"].startswith(f'UPDATE "{table}"')]
-
-
-@pytest.fixture
-def super_desk(alice):
-    return client_of(alice)
-
-
-@pytest.fixture
-def desk(bob):
-    return client_of(bob)
-
-
-@pytest.fixture
-def order(erin, site, demo_site, policies, bob):
-    return ordering.place(Quote.prepare(erin, demo_site.address(VIDEO), 10_000), bob)
 
 
 def fill(number: int, since: int) -> None:
@@ -190,7 +169,7 @@ def test_cancel_refunds_and_says_so(desk, bob, erin, order):
     )
     order.refresh_from_db()
     assert order.status == Status.CANCELED
-    assert balance_of(erin) == Decimal("20.00")
+    assert balance(erin) == Decimal("20.00")
     event = order.events.last()
     assert (event.creator, event.reason) == (bob, "no longer wanted")
     assert messages_of(reply) == ["The order is canceled; 5.00 went back to the customer."]
@@ -207,7 +186,7 @@ def test_cancel_of_an_ended_order_changes_nothing(desk, erin, order):
     reply = desk.post(address, follow=True)
     assert messages_of(reply)[-1] == "It has ended already: canceled."
     assert LedgerEntry.objects.count() == entries
-    assert balance_of(erin) == Decimal("20.00")
+    assert balance(erin) == Decimal("20.00")
 
 
 def test_a_running_order_is_asked_to_stop(desk, erin, order):
@@ -218,7 +197,7 @@ def test_a_running_order_is_asked_to_stop(desk, erin, order):
     assert "is being stopped" in messages_of(reply)[0]
     assert "asked to stop" in reply.content.decode()
     assert "Cancel order" not in reply.content.decode()
-    assert balance_of(erin) == Decimal("15.00")
+    assert balance(erin) == Decimal("15.00")
 
 
 def test_retry_lets_a_paused_order_go_on(desk, order):
@@ -258,7 +237,7 @@ def test_a_top_up_credits_the_customer(desk, bob, frank):
     record = ChargeRecord.objects.get()
     assert response.url == change_url(record)
     assert record.creator_id == bob.pk
-    assert balance_of(frank) == Decimal("30.50")
+    assert balance(frank) == Decimal("30.50")
     assert LedgerEntry.objects.get().creator == bob
     assert not list(differences())
 
@@ -270,7 +249,7 @@ def test_the_same_top_up_sent_twice_is_one(desk, frank):
     assert second.redirect_chain[0][0] == first.url
     assert "saved before" in messages_of(second)[-1]
     assert ChargeRecord.objects.count() == 1
-    assert balance_of(frank) == Decimal(30)
+    assert balance(frank) == Decimal(30)
     assert LogEntry.objects.count() == 1
 
 
@@ -287,7 +266,7 @@ def test_a_storm_of_clicks_on_one_form_is_one_top_up(office):
     with ThreadPoolExecutor(8) as threads:
         assert len(set(threads.map(click, range(8)))) == 1
     assert ChargeRecord.objects.count() == 1
-    assert balance_of(frank) == Decimal(30)
+    assert balance(frank) == Decimal(30)
 
 
 def test_another_amount_under_the_same_key_is_asked_about(desk, frank):
@@ -295,7 +274,7 @@ def test_another_amount_under_the_same_key_is_asked_about(desk, frank):
     desk.post(ADD_CHARGE, form)
     asked = desk.post(ADD_CHARGE, form | {"amount": "31"})
     assert "saved before" in errors_of(asked)["__all__"][0]
-    assert balance_of(frank) == Decimal(30)
+    assert balance(frank) == Decimal(30)
 
 
 @pytest.mark.parametrize("amount", ["0", "-5", "0.001", "", "1e9", "NaN", "100000000"])
@@ -303,7 +282,7 @@ def test_odd_amounts_are_refused(desk, frank, amount):
     response = desk.post(ADD_CHARGE, {"customer": frank.pk, "amount": amount})
     assert "amount" in errors_of(response)
     assert not ChargeRecord.objects.exists()
-    assert balance_of(frank) == 0
+    assert balance(frank) == 0
 
 
 def test_a_top_up_is_never_edited(desk, super_desk, frank):
@@ -311,7 +290,7 @@ def test_a_top_up_is_never_edited(desk, super_desk, frank):
     for client in (desk, super_desk):
         assert client.post(change_url(record), {"amount": "500"}).status_code == 403
     assert ChargeRecord.objects.get().amount == 5
-    assert balance_of(frank) == 5
+    assert balance(frank) == 5
 
 
 def test_an_adjustment_is_an_entry_with_a_reason(super_desk, alice, erin):
@@ -322,7 +301,7 @@ def test_an_adjustment_is_an_entry_with_a_reason(super_desk, alice, erin):
     entry = LedgerEntry.objects.get(kind=LedgerEntry.Kind.ADJUSTMENT)
     assert (entry.amount, entry.balance_after, entry.creator) == (-3, 17, alice)
     assert entry.reference == f"adjustment:{form['request_key']}"
-    assert balance_of(erin) == 17
+    assert balance(erin) == 17
     assert not list(differences())
 
 
@@ -334,7 +313,7 @@ def test_an_adjustment_that_breaks_a_rule_is_refused(super_desk, erin, change, f
     form = {"customer": erin.pk, "amount": "1", "note": "why"} | change
     assert field in errors_of(super_desk.post(ADJUST, form))
     assert LedgerEntry.objects.count() == 1
-    assert balance_of(erin) == 20
+    assert balance(erin) == 20
 
 
 # Customers
@@ -355,7 +334,7 @@ def test_saving_a_customer_never_writes_the_balance(desk, erin):
     assert len(updates) == 1
     assert "balance" not in updates[0]
     assert "13800000000" in updates[0]
-    assert balance_of(erin) == 20
+    assert balance(erin) == 20
 
 
 @pytest.mark.parametrize("username", ["<b>", "{{ 7*7 }}", "a\x00b", "\u202eerin", "x" * 33])

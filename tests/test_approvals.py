@@ -44,12 +44,6 @@ def limit(group: str | None, amount: str, **more: bool) -> ApprovalLimit:
 
 
 @pytest.fixture
-def harbour(db) -> Site:
-    """A site that nobody is asked about."""
-    return Site.objects.create(name="Harbour", origin="https://videos.example.com")
-
-
-@pytest.fixture
 def awaiting(erin, harbour, bob) -> Order:
     """bob's order for erin, above the limit of his group."""
     limit("Administrators", "4.99")

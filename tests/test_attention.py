@@ -7,27 +7,11 @@ from django.db import connection
 from booster import tasks
 from core import ordering
 from core.models import Customer, LedgerEntry, Order, OrderError, Status
-from core.ordering import Quote
 from core.reasons import Code, Reason, columns
 from core.reports.dashboard import SHOWN
-from tests.base import VIDEO, client_of, messages_of, placed
+from tests.base import client_of, messages_of, placed
 
 REMARK = "The counter did not move though 10000 plays were received."
-
-
-@pytest.fixture
-def desk(bob):
-    return client_of(bob)
-
-
-@pytest.fixture
-def super_desk(alice):
-    return client_of(alice)
-
-
-@pytest.fixture
-def order(erin, site, demo_site, policies, bob):
-    return ordering.place(Quote.prepare(erin, demo_site.address(VIDEO), 10_000), bob)
 
 
 def change_page(order: Order) -> str:

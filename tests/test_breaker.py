@@ -11,15 +11,12 @@ from core import ordering
 from core.models import Breaker, Order, Status
 from core.ops import doctor
 from core.ops.doctor import Level
-from core.ordering import Quote
-from tests.base import VIDEO, client_of
 
 REASON = "The site refused the connection."
 
 
 @pytest.fixture
-def order(erin, site, demo_site, policies, bob) -> Order:
-    order = ordering.place(Quote.prepare(erin, demo_site.address(VIDEO), 10_000), bob)
+def order(order) -> Order:
     order.move(Status.RUNNING, under=order.fence, start_date=timezone.now())
     return order
 
@@ -29,11 +26,6 @@ def breaker(order) -> Breaker:
     breaker = Breaker.objects.create(site=order.site)
     breaker.open(REASON, 60)
     return breaker
-
-
-@pytest.fixture
-def desk(bob):
-    return client_of(bob)
 
 
 def page(desk, path: str) -> str:

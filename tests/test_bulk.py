@@ -22,11 +22,6 @@ from tests.office import wait_for
 ORDERS, CUSTOMERS = "/admin/core/order/", "/admin/core/customer/"
 
 
-@pytest.fixture
-def desk(bob):
-    return client_of(bob)
-
-
 def orders_of(customer, site, number: int, creator=None, start: int = 0) -> list[Order]:
     return [
         placed(customer, site, str(row), count=1_000, price="1.50", creator=creator)

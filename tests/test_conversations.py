@@ -42,11 +42,6 @@ def customer_with_login(name: str) -> Customer:
 
 
 @pytest.fixture
-def harbour(db) -> Site:
-    return Site.objects.create(name="Harbour", origin="https://videos.example.com")
-
-
-@pytest.fixture
 def erin(db) -> Customer:
     return customer_with_login("erin")
 

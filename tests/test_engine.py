@@ -139,6 +139,7 @@ def test_the_book_is_only_ever_touched_in_the_callers_thread() -> None:
     assert book.threads == {threading.get_ident()}
 
 
+@pytest.mark.timing
 def test_plays_go_on_while_a_window_is_being_checkpointed() -> None:
     class SlowBook(MemoryBook):
         meanwhile: ClassVar[list[int]] = []
@@ -154,7 +155,7 @@ def test_plays_go_on_while_a_window_is_being_checkpointed() -> None:
         assert send(site.port, book, limits=Limits(connections=8)).tally.counted == 1600
     *others, last = book.meanwhile
     assert last == 0
-    assert statistics.median(others) > 50  # 80 when nothing else is in the way
+    assert statistics.median(others) > 8  # more than were in flight; 80 on a quiet machine
 
 
 def test_what_the_book_raises_stops_the_wire_and_comes_out_unchanged() -> None:
@@ -662,6 +663,7 @@ def test_nothing_of_an_expired_window_is_sent() -> None:
     assert report.tally.not_sent == 10_000 - report.tally.counted
 
 
+@pytest.mark.slow
 def test_a_process_stopped_past_its_lease_sends_nothing_when_it_goes_on() -> None:
     program = """
         import time

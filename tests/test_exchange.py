@@ -18,15 +18,10 @@ from core.exporting import lists, resources, workbooks
 from core.exporting.downloads import streamed
 from core.models import ChargeRecord, Customer, ImportJob, Order, Site, Status
 from core.ordering import adjust
-from tests.base import all_columns, client_of, placed, sent_export
+from tests.base import all_columns, placed, sent_export
 
 IMPORT = "/admin/core/customer/import/"
 CSV, XLSX = 0, 1
-
-
-@pytest.fixture
-def desk(bob):
-    return client_of(bob)
 
 
 @pytest.fixture(autouse=True)

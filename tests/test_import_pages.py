@@ -17,11 +17,6 @@ def own_folder(tmp_path, settings):
     return tmp_path / "imports"
 
 
-@pytest.fixture
-def desk(bob):
-    return client_of(bob)
-
-
 def upload(client, text: str | bytes, **options):
     data = text.encode() if isinstance(text, str) else text
     file = SimpleUploadedFile("customers.csv", data)

@@ -474,6 +474,7 @@ def test_names_are_looked_up_alike_where_the_statistics_call_the_table_empty(off
 
 
 @pytest.mark.django_db
+@pytest.mark.slow
 def test_memory_stays_that_of_a_block():
     """A block is what is held; ten times the rows must not be ten times the memory."""
     import tracemalloc

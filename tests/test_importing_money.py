@@ -9,6 +9,7 @@ from core.importing.uploads import new_job
 from core.models import ChargeRecord, Customer, ImportJob, LedgerEntry, Order, Site, Status
 from core.ops.auditing import differences
 from core.reasons import read
+from tests.base import balance
 
 CHARGES, ORDERS = ImportJob.Kind.CHARGES, ImportJob.Kind.ORDERS
 
@@ -19,22 +20,8 @@ def data_dir(settings, tmp_path):
 
 
 @pytest.fixture
-def erin(office):
-    customer = Customer.objects.create(username="erin")
-    ChargeRecord.objects.create(customer=customer, amount=Decimal("20.00"))
-    return customer
-
-
-@pytest.fixture
-def frank(office):
-    return Customer.objects.create(username="frank")
-
-
-@pytest.fixture
-def site(office, demo_site):
-    token = demo_site.token()
-    yield Site.objects.create(name="Harbour", origin=demo_site.url, token=token)
-    demo_site.remove_token(token)
+def database(office):
+    """The people and the site are the office's."""
 
 
 def checked(kind: ImportJob.Kind, text: str) -> ImportJob:
@@ -57,11 +44,6 @@ def reasons(job: ImportJob) -> list[str]:
     return [
         f"{line} {column}: {reason}" for line, column, _value, reason in store.first_errors(job, 99)
     ]
-
-
-def balance(customer: Customer) -> Decimal:
-    customer.refresh_from_db()
-    return customer.balance
 
 
 def orders_of(site, *videos: str, username: str = "erin", count: int = 10_000) -> str:

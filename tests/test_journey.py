@@ -7,35 +7,23 @@ import pytest
 from huey.contrib.djhuey import HUEY
 
 from core import ordering
-from core.models import ChargeRecord, Customer, LedgerEntry, Order, Site, Status
+from core.models import Customer, LedgerEntry, Order, Site, Status
 from core.ops.auditing import differences
 from core.ordering import OrderRefusedError, Quote, cancel
 from core.reasons import Code, Reason, ReasonOrText, read
+from tests.base import VIDEO, balance
 from tests.office import wait_for
 
-VIDEO = "harbour-at-dawn"
+
+@pytest.fixture
+def database(office):
+    """The people and the site are the office's."""
 
 
 @pytest.fixture
-def site(office, demo_site):
-    """The demo site as one of ours, its token where its owner put it."""
-    token = demo_site.token()
-    yield Site.objects.create(
-        name="Harbour",
-        origin=f"http://127.0.0.1:{demo_site.port}",
-        token=token,
-        max_connections=16,
-        max_rate=50_000,
-    )
-    demo_site.remove_token(token)
-
-
-@pytest.fixture
-def erin(office):
-    customer = Customer.objects.create(username="erin")
-    ChargeRecord.objects.create(customer=customer, amount=Decimal("20.00"))
-    customer.refresh_from_db()
-    return customer
+def site(site):
+    Site.objects.update(max_connections=16, max_rate=50_000)
+    return site
 
 
 def place(customer: Customer, url: str, count: int = 10_000) -> Order:
@@ -58,10 +46,6 @@ def running(order: Order, plays: int) -> None:
         return order.status == Status.RUNNING and order.done >= plays
 
     wait_for(has_begun, 20, f"{plays} plays of order {order.oid}")
-
-
-def balance(customer: Customer) -> Decimal:
-    return Customer.objects.values_list("balance", flat=True).get(pk=customer.pk)
 
 
 def reasons(order: Order) -> list[ReasonOrText]:

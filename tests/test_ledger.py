@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from core.models import ChargeRecord, Customer, InsufficientBalanceError, LedgerEntry
 from core.models.append_only import AppendOnlyError
 from core.ops.auditing import differences
+from tests.base import balance
 
 pytestmark = pytest.mark.django_db
 
@@ -28,10 +29,6 @@ def adjust(customer: Customer, amount: str, reference: str = "adjustment:1") -> 
             amount=Decimal(amount),
             reference=reference,
         )
-
-
-def balance(customer: Customer) -> Decimal:
-    return Customer.objects.values_list("balance", flat=True).get(pk=customer.pk)
 
 
 def test_a_top_up_credits_the_balance_through_one_entry(erin):

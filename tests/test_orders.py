@@ -9,7 +9,6 @@ from django.db import transaction
 from core.models import (
     FINAL,
     FLOW,
-    ChargeRecord,
     Customer,
     LedgerEntry,
     Order,
@@ -23,13 +22,6 @@ from core.ordering import AlreadyPlacedError, OrderRefusedError
 from tests.base import placed
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def erin():
-    customer = Customer.objects.create(username="erin")
-    ChargeRecord.objects.create(customer=customer, amount=Decimal("20.00"))
-    return customer
 
 
 @pytest.fixture

@@ -193,6 +193,7 @@ def money_and_rights() -> list:
 
 
 @pytest.mark.parametrize("role", ROLES)
+@pytest.mark.slow
 def test_what_each_role_may_open_and_send(role, rows):
     client = client_of(User.objects.get(username=role))
     column = ROLES.index(role)

@@ -21,7 +21,6 @@ from core.models import (
     Order,
     Site,
     Status,
-    User,
 )
 from core.portal.receipt import receipt_of
 from core.portal.words import STEPS
@@ -29,13 +28,6 @@ from tests.base import VIDEO, client_of, messages_of, placed
 
 NEW = "/portal/orders/new/"
 videos = count(1)
-
-
-@pytest.fixture
-def owner(erin):
-    erin.user = User.objects.create(username="erin", is_staff=False)
-    erin.save(update_fields=["user"])
-    return erin
 
 
 @pytest.fixture

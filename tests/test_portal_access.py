@@ -54,11 +54,6 @@ FOR_VISITORS = ("login/", "logout/", "welcome/{uid}/{token}/")
 
 
 @pytest.fixture
-def owner(erin):
-    return with_login(erin)
-
-
-@pytest.fixture
 def other(frank):
     return with_login(frank)
 
@@ -94,6 +89,7 @@ def statuses_of(page: str) -> dict[str, tuple]:
     )
 
 
+@pytest.mark.slow
 def test_every_address_by_every_method_gives_only_what_is_ones_own(order, other, bob):
     names = {
         "oid": order.oid,

