@@ -1,4 +1,5 @@
-"""What a site may answer with. An adapter raises one of these; delivery alone decides to retry.
+"""What a site may answer with. An adapter raises one of these; what follows is decided by delivery,
+and how long it takes by booster/retry.py.
 
 An error is a code with plain parameters and no sentence: it is kept in rows as it is and put into
 words where somebody reads it (core/reasons.py, which has a sentence for every code).

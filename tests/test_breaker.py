@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from booster.delivery.deadline import deadline_of
+from booster.retry import PROBE_LEASE
 from core import ordering
 from core.models import Breaker, Order, Status
 from core.ops import doctor
@@ -34,7 +36,7 @@ def test_the_order_says_why_it_waits_and_when_it_ends_at_the_latest(desk, order,
     shown = page(desk, f"order/{order.pk}/change/")
     assert "Waits for the site." in shown
     assert REASON in shown
-    deadline = timezone.localtime(order.deadline)
+    deadline = timezone.localtime(deadline_of(order))
     assert f"ends at the latest {deadline:%Y-%m-%d %H:%M:%S}" in shown
     breaker.close()
     assert "Waits for the site." not in page(desk, f"order/{order.pk}/change/")
@@ -65,12 +67,12 @@ def test_the_doctor_names_sites_that_take_no_plays(order, breaker):
 
 def test_retry_now_tries_the_site_at_once(bob, order, breaker):
     ordering.retry(order, bob)
-    assert breaker.take_probe()
+    assert breaker.take_probe(PROBE_LEASE)
 
 
 def test_verify_now_tries_the_site_at_once(bob, order, breaker):
     ordering.verify(order.site, bob)
-    assert breaker.take_probe()
+    assert breaker.take_probe(PROBE_LEASE)
 
 
 def test_whoever_says_late_that_a_site_is_down_changes_nothing(breaker):
@@ -81,7 +83,7 @@ def test_whoever_says_late_that_a_site_is_down_changes_nothing(breaker):
 
 def test_a_probe_that_died_with_its_process_is_followed_by_another(breaker):
     breaker.probe_now()
-    assert breaker.take_probe()
-    assert not breaker.take_probe()
+    assert breaker.take_probe(PROBE_LEASE)
+    assert not breaker.take_probe(PROBE_LEASE)
     Breaker.objects.update(probe_at=timezone.now() - timedelta(seconds=1))
-    assert breaker.take_probe()
+    assert breaker.take_probe(PROBE_LEASE)

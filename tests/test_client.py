@@ -21,7 +21,6 @@ from booster.net.client import (
     SiteClient,
     check_headers,
     check_path,
-    seconds_to_wait,
 )
 from tests.raw_server import Connection, RawServer, Script, always, answer
 
@@ -197,26 +196,6 @@ def test_retry_after_is_carried() -> None:
     with pytest.raises(TemporaryError) as trouble:
         get(always(answer(status="429 Slow down", headers=("Retry-After: 7",))))
     assert trouble.value.retry_after == 7.0
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        (None, None),
-        ("0", 0.0),
-        ("120", 120.0),
-        ("999999999", 86400.0),
-        ("9" * 40, None),
-        ("-5", None),
-        ("soon", None),
-        ("", None),
-        ("Thu, 01 Jan 1970 00:01:40 GMT", 90.0),
-        ("Thu, 01 Jan 1970 00:00:01 GMT", 0.0),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", 86400.0),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(text: str | None, seconds: float | None) -> None:
-    assert seconds_to_wait(text, now=10.0) == seconds
 
 
 def test_a_caller_may_accept_a_status() -> None:

@@ -18,8 +18,9 @@ from datetime import timedelta
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
-from booster import engine, sites
+from booster import engine, retry, sites
 from booster.delivery.breaker import BreakerGuard
+from booster.delivery.deadline import is_late
 from booster.delivery.sharing import LOOK_SECONDS, orders_on, site_of
 from booster.delivery.verifying import Proving
 from booster.delivery.windows import OrderWindows
@@ -50,11 +51,6 @@ DRIP_SECONDS = 3.5
 ANSWER_SECONDS = 12.0
 # A site that proved itself this lately is not asked again; while orders run it is asked anew.
 OWNERSHIP_AGE = timedelta(seconds=10)
-# After so many runs in a row without a single play received, the order ends.
-MAX_ATTEMPTS = 10
-BACK_OFF_SECONDS = (2.0, 300.0)
-# How long a counter is waited for that cannot be read, before money is decided.
-OUTAGE_PATIENCE = timedelta(days=1)
 
 
 def run(order_id: int, should_stop: Callable[[], bool]) -> float | None:
@@ -71,7 +67,7 @@ def run(order_id: int, should_stop: Callable[[], bool]) -> float | None:
     except (OperationalError, InterfaceError):
         logger.exception("order %s: the database failed", lease.order.oid)
         with suppress(LeaseLostError):
-            lease.release(BACK_OFF_SECONDS[0])
+            lease.release(retry.SENDING.first)
         raise
     except Exception:
         logger.exception("order %s: the run failed", lease.order.oid)
@@ -104,7 +100,7 @@ class Delivery:
             if self.order.cancel_requested:
                 self._cancel()
                 return None
-            if self.order.is_late:
+            if is_late(self.order):
                 return self._give_up(self._too_late(), Status.PARTIAL)
             return self._send()
         except OwnershipError as error:
@@ -281,20 +277,20 @@ class Delivery:
 
     def _try_later(self, error: TemporaryError) -> float | None:
         """A site that is down costs time only: an order waits for it without an attempt counted,
-        and once all is sent nothing is decided without it. Other trouble has its ten attempts."""
+        and once all is sent nothing is decided without it. Other trouble has its attempts."""
         order, reason = self.order, Reason.of_error(error)
         if order.status == Status.VERIFYING and order.verify_until is not None:
-            if timezone.now() >= order.verify_until + OUTAGE_PATIENCE:
+            if not retry.may_be_read_yet(order.verify_until, timezone.now()):
                 return self._give_up(reason)
-            return _back_off(self.lease, reason, error.retry_after)
+            return _back_off(self.lease, reason, retry.READING, error.retry_after)
         assert self._breaker is not None
         wait = self._breaker.failed(order, error, sent_well=self._sent_well)
         if wait is not None:
             self.lease.release(wait)
             return wait
-        if order.attempts + 1 >= MAX_ATTEMPTS:
+        if retry.SENDING.is_spent(order.attempts + 1):
             return self._give_up(_out_of_attempts(reason))
-        return _back_off(self.lease, reason, error.retry_after)
+        return _back_off(self.lease, reason, retry.SENDING, error.retry_after)
 
     def _site_answered(self) -> None:
         if self._breaker:
@@ -326,11 +322,12 @@ class Delivery:
         return None
 
 
-def _back_off(lease: Lease, reason: Reason, retry_after: float | None = None) -> float:
-    """Give the order back until a later time: doubling, with jitter, or when the site asked."""
-    low, high = BACK_OFF_SECONDS
-    attempts = lease.order.attempts + 1
-    delay = retry_after or min(low * 2 ** (attempts - 1), high) * random.uniform(0.8, 1.2)  # noqa: S311
+def _back_off(
+    lease: Lease, reason: Reason, rule: retry.BackOff, retry_after: float | None = None
+) -> float:
+    """Give the order back until a later time by the `rule`; in how many seconds that is."""
+    attempts = retry.next_attempt(lease.order.attempts)
+    delay = rule.delay(attempts, random.random(), retry_after)  # noqa: S311
     logger.info("order %s: %s Again in %.0f s.", lease.order.oid, reason, delay)
     lease.release(delay, attempts=attempts)
     return delay
@@ -344,8 +341,8 @@ def _put_off_or_end(lease: Lease) -> None:
     if order.fence != fence:
         return
     own_error = Reason.of(Code.OWN_ERROR)
-    if order.attempts + 1 < MAX_ATTEMPTS:
-        _back_off(lease, own_error)
+    if not retry.SENDING.is_spent(order.attempts + 1):
+        _back_off(lease, own_error, retry.SENDING)
         return
     untouched = order.status == Status.RUNNING and not order.reserved
     order.settle(
@@ -358,4 +355,4 @@ def _put_off_or_end(lease: Lease) -> None:
 
 
 def _out_of_attempts(reason: Reason) -> Reason:
-    return Reason.of(Code.ATTEMPTS_USED_UP, number=MAX_ATTEMPTS, reason=reason)
+    return Reason.of(Code.ATTEMPTS_USED_UP, number=retry.SENDING.attempts, reason=reason)

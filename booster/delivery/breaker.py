@@ -15,16 +15,13 @@ from typing import Self
 from django.db import transaction
 from django.db.models.functions import Now
 
+from booster import retry
 from booster.exceptions import TemporaryError
 from booster.ownership import verification
 from core.models import Breaker, Order, Site, Status, breaker_of
-from core.models.breakers import FIRST_PROBE, LAST_PROBE
 from core.reasons import Code, Reason
 
 logger = logging.getLogger(__name__)
-
-# An order that only waits looks again so late, as whoever met the fault may have been canceled.
-HELD_SECONDS = 180.0
 
 
 class BreakerGuard:
@@ -41,19 +38,21 @@ class BreakerGuard:
         breaker = breaker_of(site)
         if breaker is None or not breaker.is_open:
             return cls(site)
-        if breaker.take_probe():
+        if breaker.take_probe(retry.PROBE_LEASE):
             logger.info("site %s: one order tries whether it answers", site)
             return cls(site, is_probe=True)
         # What was read a moment ago may be over: whoever waits now would not be called any more.
         breaker.refresh_from_db()
-        return cls(site, jittered(HELD_SECONDS) if breaker.is_open else 0.0)
+        wait = retry.HOLDING.delay(1, random.random())  # noqa: S311
+        return cls(site, wait if breaker.is_open else 0.0)
 
     def failed(self, order: Order, error: TemporaryError, *, sent_well: bool) -> float | None:
         """The run ended with `error`. In how many seconds to come again because the site is down,
         without an attempt counted; None where the trouble is the order's own."""
         if self.is_probe:
             breaker = self._row()
-            wait = error.retry_after or delay(breaker.probes + 1)
+            # The run that opened it failed, the probes before, and this one.
+            wait = delay(breaker.probes + 2, error.retry_after)
             breaker.stay_open(Reason.of_error(error), wait)
             return wait
         try:
@@ -79,7 +78,7 @@ class BreakerGuard:
             status__in=(Status.PENDING, Status.RUNNING),
             lease_until__isnull=True,
             due__gt=Now(),
-            due__lte=Now() + timedelta(seconds=1.2 * HELD_SECONDS),
+            due__lte=Now() + timedelta(seconds=retry.HOLDING.upper_bound),
         )
         with transaction.atomic():
             if breaker.close():
@@ -87,7 +86,7 @@ class BreakerGuard:
                 logger.info("site %s takes plays again", self.site)
 
     def _open(self, reason: Reason, retry_after: float | None) -> float:
-        wait = retry_after or delay(0)
+        wait = delay(1, retry_after)
         logger.warning("site %s is down, its orders wait: %s", self.site, reason)
         self._row().open(reason, wait)
         return wait
@@ -99,10 +98,6 @@ class BreakerGuard:
         return breaker
 
 
-def delay(probes: int) -> float:
-    """Until the next probe, after so many in vain."""
-    return jittered(min(FIRST_PROBE * 2.0 ** min(probes, 10), LAST_PROBE))
-
-
-def jittered(seconds: float) -> float:
-    return seconds * random.uniform(0.8, 1.2)  # noqa: S311
+def delay(failures: int, retry_after: float | None) -> float:
+    """Seconds until the next probe, after so many failures in a row."""
+    return retry.PROBING.delay(failures, random.random(), retry_after)  # noqa: S311

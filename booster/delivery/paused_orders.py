@@ -4,23 +4,21 @@ Called by the sweep, so every host does it; a second one finds nothing left to d
 """
 
 from contextlib import suppress
-from datetime import timedelta
 
 from django.conf import settings
 from django.utils import timezone
 
+from booster import retry
+from booster.delivery.deadline import is_late
 from booster.ownership import verification
 from core.models import Order, Site, Status, TransitionError
 from core.reasons import Code, Reason
-
-# Sites that orders wait for are asked again this often.
-HELD_SITE_AGE = timedelta(seconds=60)
 
 
 def resume_sites() -> list[int]:
     """Ask the sites that orders wait for; the ids of the orders that may go on."""
     waiting = Site.objects.filter(orders__status=Status.PAUSED, orders__held_by_site=True)
-    asked_before = timezone.now() - HELD_SITE_AGE
+    asked_before = retry.tokens_due(timezone.now())
     resumed = []
     for site in waiting.filter(checked_at__lt=asked_before).distinct():
         verification.verify(site)
@@ -32,11 +30,11 @@ def resume_sites() -> list[int]:
 def end_late_orders() -> list[int]:
     """Let paused orders end whose deadline has come; their ids. Their next run sends nothing: it
     has the counter read and settles."""
-    began_before = timezone.now() - timedelta(hours=settings.ORDER_DEADLINE_HOURS)
+    began_before = retry.may_be_late(timezone.now(), settings.ORDER_DEADLINE_HOURS)
     paused = Order.objects.filter(status=Status.PAUSED, start_date__lt=began_before)
     ended = []
     for order in paused.select_related("site"):
-        if order.is_late:
+        if is_late(order):
             with suppress(TransitionError):  # another host's sweep came first
                 order.resume(reason=Reason.of(Code.DEADLINE_REACHED))
                 ended.append(order.pk)

@@ -10,17 +10,14 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from booster import retry
+from booster.delivery.deadline import is_late
 from booster.ownership import verification
 from booster.proof import Action, Evidence, Verdict, judge
 from booster.sites.base import SiteAdapter
 from core.models import CounterReading, Lease, Site, Status
 from core.models.failpoints import failpoint
 from core.reasons import Code, Reason, ReasonOrText, columns, read
-
-# A counter is read again after a tenth of the time it has been waited for, within these bounds.
-READING_SECONDS = (0.2, 60.0)
-# How long a counter is waited for that never moved before money is decided.
-DOUBT_PATIENCE = timedelta(hours=2)
 
 
 class Proving:
@@ -56,14 +53,14 @@ class Proving:
     def _evidence(self) -> Evidence:
         order = self.order
         assert order.verify_until is not None
-        late = timezone.now() - order.verify_until
+        now = timezone.now()
         allowance = order.count * self.site.resend_percent // 100 - order.resent
         return Evidence(
             sent=order.done + order.uncertain,
             rise=order.rise or 0,
-            may_lag=late < timedelta(0),
-            patience=late < DOUBT_PATIENCE,
-            allowance=0 if order.reserved < order.count or order.is_late else allowance,
+            may_lag=retry.may_lag(order.verify_until, now),
+            patience=retry.may_move_yet(order.verify_until, now),
+            allowance=0 if order.reserved < order.count or is_late(order) else allowance,
         )
 
     def _act(self, verdict: Verdict) -> float | None:
@@ -88,8 +85,7 @@ class Proving:
     def _seconds_to_reading(self) -> float:
         assert self.order.verify_until is not None
         waited = timezone.now() - self.order.verify_until + self._settle_time()
-        low, high = READING_SECONDS
-        return min(max(low, waited.total_seconds() / 10), high)
+        return retry.seconds_to_reading(waited)
 
     def _send_again(self, missing: int) -> float:
         """The counter had its time and lacks `missing` plays; the site may have lost them."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from booster.engine.batch import Outcome
 from booster.engine.message import AnswerHead
 from booster.exceptions import Code, SiteError
-from booster.net.client import seconds_to_wait
+from booster.retry import seconds_to_wait
 
 # Answers that mean the whole order and not this play: no further play is sent.
 REFUSES_ALL = frozenset({400, 401, 403, 404, 405, 410, *range(300, 400)})

@@ -11,7 +11,6 @@ import re
 import time
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http.client import responses
 from typing import Any, Self, cast
 
@@ -23,10 +22,10 @@ from booster import USER_AGENT
 from booster.exceptions import AddressRefusedError, Code, PermanentError, SiteError, TemporaryError
 from booster.net.address import Target
 from booster.net.transport import Call, PinnedAdapter
+from booster.retry import seconds_to_wait
 
 MAX_BYTES = 64 * 1024
 MAX_PATH = 8192
-MAX_RETRY_AFTER = 24 * 3600.0
 
 SUCCESS = range(200, 300)
 ANY_ANSWER = range(200, 600)  # to look at an answer whatever its status; redirects stay refused
@@ -234,19 +233,6 @@ def check_headers(headers: Mapping[str, str]) -> None:
             raise ValueError(f"not a header to send: {name[:100]!r}")
         if name.lower() in RESERVED_HEADERS:
             raise ValueError(f"the header {name} is not a caller's to set")
-
-
-def seconds_to_wait(retry_after: str | None, *, now: float) -> float | None:
-    """Retry-After (RFC 9110 10.2.3: seconds, or a date) in seconds; None when it says nothing."""
-    if retry_after is None:
-        return None
-    if re.fullmatch(r"[0-9]{1,9}", retry_after.strip()):
-        return min(float(retry_after), MAX_RETRY_AFTER)
-    try:
-        seconds = parsedate_to_datetime(retry_after).timestamp() - now
-    except (ValueError, OverflowError):
-        return None
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER)
 
 
 def _read(answer: requests.Response, max_bytes: int) -> bytes:

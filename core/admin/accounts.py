@@ -26,6 +26,7 @@ from core.admin.search import Beginning, IndexedSearch
 from core.exporting import resources
 from core.models import Administrator, BulkJob, Customer, ImportJob, Order, User
 from core.pages import display
+from core.permissions import Right, may
 
 RIGHTS = ("is_staff", "is_superuser", "groups")
 
@@ -71,15 +72,13 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):
         return user.is_active
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """A password set for somebody is a login as that somebody."""
         if not super().has_change_permission(request, obj):
             return False
-        is_staff = isinstance(obj, User) and obj.is_staff
-        return staff(request).is_superuser or not is_staff
+        return may(staff(request), Right.CHANGE_LOGIN, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
-        return fields if staff(request).is_superuser else (*fields, *RIGHTS)
+        return fields if may(staff(request), Right.GRANT_RIGHTS) else (*fields, *RIGHTS)
 
     def buttons(self, request: HttpRequest, obj: User) -> list[Button]:
         if not self.has_change_permission(request, obj) or not second_factor.is_on(obj):
@@ -120,7 +119,7 @@ class AdministratorAdmin(UserAdmin):
         return ", ".join(group.name for group in user.groups.all())
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return staff(request).is_superuser and super().has_add_permission(request)
+        return may(staff(request), Right.ADD_STAFF) and super().has_add_permission(request)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:
@@ -168,7 +167,7 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Who may not see logins cannot hand one to a customer."""
         fields = super().get_readonly_fields(request, obj)
-        return fields if request.user.has_perm("core.view_user") else (*fields, "user")
+        return fields if may(staff(request), Right.SEE_LOGINS) else (*fields, "user")
 
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
@@ -191,22 +190,22 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
         return text if customer.active else f"{text} · {_('switched off')}"
 
     def buttons(self, request: HttpRequest, obj: Customer) -> list[Button]:
-        user = request.user
+        user = staff(request)
         found = []
-        if obj.active and user.has_perm("core.add_chargerecord"):
+        if may(user, Right.TOP_UP_CUSTOMER, obj):
             url = reverse("admin:core_chargerecord_add")
             found.append(Button(_("Top up"), f"{url}?customer={obj.pk}", tone="primary"))
-        if obj.active and user.has_perm("core.add_order"):
+        if may(user, Right.PLACE_ORDER, obj):
             url = reverse("admin:core_order_add")
             found.append(Button(_("New order"), f"{url}?customer={obj.pk}"))
-        if obj.active and self.has_change_permission(request, obj):
+        if may(user, Right.INVITE_CUSTOMER, obj):
             found.append(self.invite_button(obj))
-        for model, label in (
-            ("order", _("Orders")),
-            ("chargerecord", _("Top-ups")),
-            ("ledgerentry", _("Ledger")),
+        for right, model, label in (
+            (Right.SEE_ORDERS, "order", _("Orders")),
+            (Right.SEE_CHARGES, "chargerecord", _("Top-ups")),
+            (Right.SEE_LEDGER, "ledgerentry", _("Ledger")),
         ):
-            if user.has_perm(f"core.view_{model}"):
+            if may(user, right):
                 found.append(Button(label, list_url(model, customer__id__exact=obj.pk)))
         return found
 

@@ -16,6 +16,7 @@ from core.admin.base import DeskAdmin, staff
 from core.bulk import selection
 from core.bulk.jobs import ACTIONS
 from core.models import BulkJob
+from core.permissions import may
 from core.theme.result_list import SELECTED
 
 Action = BulkJob.Action
@@ -44,7 +45,7 @@ class BulkActionsAdmin(DeskAdmin):
         if POPUP in request.GET:
             return found
         for action in self.bulk_actions:
-            if request.user.has_perm(ACTIONS[action].permission):
+            if may(staff(request), ACTIONS[action].right):
                 name = f"bulk_{action.name.lower()}"
                 found[name] = (chosen(action), name, str(BUTTONS[action][0]))
         if hasattr(self, "has_export_permission") and self.has_export_permission(request):

@@ -1,12 +1,11 @@
 """Four eyes on the desk: the limits, and what a second person sees of the orders that wait.
 
-Who may see orders and has the permission `approve_order` decides; nobody on an order of their own.
+Who decides is said in core/permissions.py.
 """
 
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -19,9 +18,7 @@ from core.live.sources.queues import state_of
 from core.models import ApprovalLimit, Order, Status, User
 from core.models.events import REASON_LENGTH
 from core.pages import display
-
-PERMISSION = "core.approve_order"
-DECISIONS = ("approve", "decline")
+from core.permissions import Right, may
 
 
 @admin.register(ApprovalLimit)
@@ -51,36 +48,21 @@ class ApprovalAdmin(DeskAdmin):
     class Media:
         js = ("office/queue.js",)
 
-    def acted_on_or_404(self, request: HttpRequest, pk: int, name: str) -> Any:
-        """Deciding is a permission of its own: an approver need not be able to change orders."""
-        if name not in DECISIONS:
-            return super().acted_on_or_404(request, pk, name)
-        if not staff(request).has_perm(PERMISSION):
-            raise PermissionDenied
-        return self.seen_or_404(request, pk)
-
     def approval_buttons(self, order: Order, user: User) -> list[Button]:
-        """The model decides again when a button is pressed."""
-        if order.status != Status.AWAITING or not user.has_perm(PERMISSION):
-            return []
-        if order.is_own_of(user):
-            return []
-        question = _("Decline this order? The whole price goes back to the customer.")
-        return [
-            self.post_button(
-                order, "approve", _("Approve"), tone="primary", confirm=_("Let it be delivered?")
-            ),
-            self.post_button(
-                order,
-                "decline",
-                _("Decline"),
-                tone="danger",
-                confirm=question,
-                ask=_("Reason; the customer reads it"),
-                needed=True,
-                most=REASON_LENGTH,
-            ),
-        ]
+        found = []
+        if may(user, Right.APPROVE_ORDER, order):
+            look: dict[str, Any] = {"tone": "primary", "confirm": _("Let it be delivered?")}
+            found.append(self.post_button(order, "approve", _("Approve"), **look))
+        if may(user, Right.DECLINE_ORDER, order):
+            look = {
+                "tone": "danger",
+                "confirm": _("Decline this order? The whole price goes back to the customer."),
+                "ask": _("Reason; the customer reads it"),
+                "needed": True,
+                "most": REASON_LENGTH,
+            }
+            found.append(self.post_button(order, "decline", _("Decline"), **look))
+        return found
 
     def approve(self, request: HttpRequest, order: Order) -> tuple[str, int]:
         ordering.approve(order, staff(request))

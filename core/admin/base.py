@@ -2,7 +2,7 @@
 forms that ask first.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, ClassVar
@@ -26,6 +26,7 @@ from core.admin.listing import DeskChangeList
 from core.admin.paging import CappedPaginator
 from core.admin.saved_filters import SavedFiltersAdmin
 from core.models import FieldChange, OrderError, User
+from core.permissions import Right, may
 from core.theme.model_admin import SteppedModelAdmin
 
 
@@ -68,6 +69,8 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SteppedModelAdmin):
     }
     # Methods (request, object) -> (text for the staff, its level), each at <id>/<name>/ for POST.
     object_actions: ClassVar[tuple[str, ...]] = ()
+    # The rights that they take; without one, whoever may change the object may press the button.
+    action_rights: ClassVar[Mapping[str, Right]] = {}
 
     class Media:
         css = {"all": ("office/desk.css",)}
@@ -110,8 +113,14 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SteppedModelAdmin):
         return HttpResponseRedirect(self.page_of(request, obj))
 
     def acted_on_or_404(self, request: HttpRequest, pk: int, name: str) -> Any:
-        """The object, for who may press this button."""
-        return self.changed_or_404(request, pk)
+        """The object, for who may press this button at all; whether it can be done is the model's
+        to say."""
+        right = self.action_rights.get(name)
+        if right is None:
+            return self.changed_or_404(request, pk)
+        if not may(staff(request), right):
+            raise PermissionDenied
+        return self.seen_or_404(request, pk)
 
     def post_button(self, obj: Model, name: str, label: str, **look: Any) -> Button:
         url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=[obj.pk])

@@ -30,6 +30,7 @@ from core.models.ledger import adjustment_reference
 from core.ordering import adjust, balance_error
 from core.pages import display
 from core.pages.idempotent_forms import IdempotentForm
+from core.permissions import Right, may
 
 
 @admin.register(PricePolicy)
@@ -157,7 +158,7 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
     sortable_by = ("create_date", "kind")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return staff(request).is_superuser and super().has_add_permission(request)
+        return may(staff(request), Right.ADJUST_BALANCES)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:

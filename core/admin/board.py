@@ -9,14 +9,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from core.pages.dashboard import board
+from core.permissions import Right, may
 from core.reports import dashboard, rollups
-
-PERMISSION = "core.view_order"
 
 
 def pages(request: HttpRequest) -> list[dict[str, Any]]:
     """Lines of the menu, for who may see what they show."""
-    if not request.user.has_perm(PERMISSION):
+    if not may(request.user, Right.SEE_ORDERS):
         return []
     name, icon = _("Board"), "fas fa-project-diagram"
     crumbs = [{"name": name, "icon": icon}]
@@ -25,7 +24,7 @@ def pages(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def board_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    if not request.user.has_perm(PERMISSION):
+    if not may(request.user, Right.SEE_ORDERS):
         raise PermissionDenied
     try:
         context["board"] = board.board_of(dashboard.orders_by_status())

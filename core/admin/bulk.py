@@ -31,8 +31,9 @@ from core.db.formulas import escape_formula
 from core.exporting.downloads import csv_answer
 from core.exporting.lists import csv_of
 from core.live.sources import jobs as feed
-from core.models import BulkJob, Status
+from core.models import BulkJob, Status, User
 from core.pages import display
+from core.permissions import Right, may
 from core.reasons import read, translate
 
 Action = BulkJob.Action
@@ -84,8 +85,8 @@ class BulkJobAdmin(JobAdmin):
         """Whose action it is. Without an object: whether there can be any."""
         user = staff(request)
         if isinstance(obj, BulkJob):
-            return user.is_superuser or obj.creator_id == user.pk
-        return any(user.has_perm(kind.permission) for kind in ACTIONS.values())
+            return may(user, Right.STOP_BULK_ACTION, obj)
+        return any(may(user, kind.right) for kind in ACTIONS.values())
 
     def buttons(self, request: HttpRequest, obj: BulkJob) -> list[Button]:
         found = []
@@ -141,20 +142,14 @@ class BulkJobAdmin(JobAdmin):
     def own_or_denied(self, request: HttpRequest, pk: int) -> BulkJob:
         """For who chose the rows: what is done is done in that name."""
         job: BulkJob = self.changed_or_404(request, pk)
-        user = staff(request)
-        if job.creator_id != user.pk or not user.has_perm(kind_of(job).permission):
+        if not may_start(staff(request), job):
             raise PermissionDenied
         return job
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         job: BulkJob = obj
-        user = staff(request)
         context = super().page_context(request, job)
-        if (
-            job.status == BulkJob.Status.WAITING
-            and job.creator_id == user.pk
-            and user.has_perm(kind_of(job).permission)
-        ):
+        if job.status == BulkJob.Status.WAITING and may_start(staff(request), job):
             context["confirmation"] = confirmation_of(job)
         context["title"] = context["subtitle"] = str(job)
         return context
@@ -200,6 +195,10 @@ def refused_rows(job: BulkJob, language: str | None) -> Iterator[tuple[str, str,
 
 def kind_of(job: BulkJob) -> type[BulkAction]:
     return ACTIONS[BulkJob.Action(job.action)]
+
+
+def may_start(user: User, job: BulkJob) -> bool:
+    return may(user, Right.START_BULK_ACTION, job) and may(user, kind_of(job).right)
 
 
 def told(job: BulkJob) -> str:

@@ -1,6 +1,6 @@
 """Conversations on the desk: on each order's page, and the list of those that wait for an answer.
 
-Who may see orders reads, and who has the permission `add_message` answers.
+Who reads and who answers is said in core/permissions.py.
 """
 
 from typing import Any
@@ -22,6 +22,7 @@ from core.admin.search import Exact, IndexedSearch
 from core.models import Conversation, Order, Side
 from core.pages import display
 from core.pages.conversation import answer_to, note_reading, number, section_of
+from core.permissions import Right, may
 
 EXCERPT = 90
 
@@ -118,7 +119,7 @@ class ConversationAdmin(IndexedSearch, ViewOnlyAdmin):
         return super().changelist_view(request, {**(extra_context or {}), **watched})
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return staff(request).has_perm("core.view_order")
+        return may(staff(request), Right.READ_MESSAGES)
 
     def get_ordering(self, request: HttpRequest) -> Any:
         return ("-order_id",) if request.GET.get("answered") == "any" else self.ordering

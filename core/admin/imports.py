@@ -33,6 +33,7 @@ from core.importing.uploads import new_job
 from core.live.sources import jobs as feed
 from core.models import ApprovalLimit, ImportJob, User
 from core.pages import display
+from core.permissions import Right, may
 
 # Done before the page is back; larger files are for the consumers.
 SMALL_BYTES = 100_000
@@ -42,6 +43,11 @@ MODELS = {
     ImportJob.Kind.CUSTOMERS: "customer",
     ImportJob.Kind.CHARGES: "chargerecord",
     ImportJob.Kind.ORDERS: "order",
+}
+RIGHTS = {
+    ImportJob.Kind.CUSTOMERS: Right.IMPORT_CUSTOMERS,
+    ImportJob.Kind.CHARGES: Right.IMPORT_CHARGES,
+    ImportJob.Kind.ORDERS: Right.IMPORT_ORDERS,
 }
 
 
@@ -150,7 +156,8 @@ class ImportJobAdmin(JobAdmin):
         """Whose rows these are. Without an object: whether there can be any."""
         user = staff(request)
         if isinstance(obj, ImportJob):
-            return is_owner(user, obj) and may_import(user, obj.kind, update=obj.update)
+            is_open = may(user, Right.OPEN_IMPORT, obj)
+            return is_open and may_import(user, obj.kind, update=obj.update)
         return any(may_import(user, kind) for kind in MODELS)
 
     def buttons(self, request: HttpRequest, obj: ImportJob) -> list[Button]:
@@ -195,7 +202,7 @@ class ImportJobAdmin(JobAdmin):
 
     def private_file(self, request: HttpRequest, pk: int, name: str) -> FileResponse:
         job = self.seen_or_404(request, pk)
-        if not is_owner(staff(request), job):
+        if not may(staff(request), Right.OPEN_IMPORT, job):
             raise PermissionDenied
         path = store.path_of(job, name)
         if not path.exists():
@@ -209,15 +216,15 @@ class ImportJobAdmin(JobAdmin):
 
     def panel_context(self, request: HttpRequest, job: ImportJob) -> dict[str, Any]:
         user = staff(request)
-        owner = is_owner(user, job)
+        is_open = may(user, Right.OPEN_IMPORT, job)
         is_checked = job.status == ImportJob.Status.CHECKED
         return {
             "nothing": is_checked and not job.changes,
             "again": may_import(user, job.kind) and job.is_final and import_page(job.kind),
             "before": ImportJob.objects.imported_before(job) if is_checked else None,
-            "preview": preview(job) if is_checked and owner else None,
-            "errors": store.first_errors(job, ERRORS_SHOWN) if job.rejected and owner else [],
-            "has_refused": owner and store.path_of(job, store.REFUSED).exists(),
+            "preview": preview(job) if is_checked and is_open else None,
+            "errors": store.first_errors(job, ERRORS_SHOWN) if job.rejected and is_open else [],
+            "has_refused": is_open and store.path_of(job, store.REFUSED).exists(),
             "limit": limit_of(job) if is_checked else "",
         }
 
@@ -230,14 +237,9 @@ def start(job: ImportJob, *, is_small: bool) -> None:
         tasks.wake_import(job.pk)
 
 
-def is_owner(user: User, job: ImportJob) -> bool:
-    return user.is_superuser or job.creator_id == user.pk
-
-
 def may_import(user: User, kind: int, *, update: bool = False) -> bool:
-    model = MODELS[ImportJob.Kind(kind)]
-    may_add = user.has_perm(f"core.add_{model}")
-    return may_add and (not update or user.has_perm(f"core.change_{model}"))
+    right = Right.UPDATE_CUSTOMERS_BY_IMPORT if update else RIGHTS[ImportJob.Kind(kind)]
+    return may(user, right)
 
 
 def import_page(kind: int) -> str:

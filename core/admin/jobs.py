@@ -21,6 +21,7 @@ from core.admin.base import DeskAdmin, staff
 from core.live import Audience
 from core.live.sources.jobs import JobSource
 from core.pages import display
+from core.permissions import made_by_user
 
 
 class JobAdmin(DeskAdmin):
@@ -45,7 +46,7 @@ class JobAdmin(DeskAdmin):
         return False
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        is_own = obj is not None and obj.creator_id == staff(request).pk  # type: ignore[attr-defined]
+        is_own = obj is not None and made_by_user(staff(request), obj)
         return is_own or super().has_view_permission(request, obj)
 
     def seen_or_404(self, request: HttpRequest, pk: int) -> Any:

@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.formats import localize
 from django.utils.translation import gettext as _
 
+from booster.delivery.deadline import deadline_of
 from core.admin.breakers import why_it_waits
 from core.live import Audience
 from core.live.sources import orders
@@ -55,6 +56,7 @@ def delivery(watched: Watched) -> dict[str, Any]:
         "pace": pace_of(watched),
         "figures": figures_of(watched),
         "refund": refund_of(order),
+        "deadline": deadline_of(order),
     }
 
 

@@ -25,8 +25,9 @@ from core.admin.imports import BulkImportAdmin
 from core.admin.order_form import DeskOrderForm, DeskQuoteForm
 from core.admin.search import Beginning, Exact, IndexedSearch, PartOfAddress
 from core.exporting import resources
-from core.models import BulkJob, ImportJob, Order, Status
+from core.models import BulkJob, ImportJob, Order, Status, User
 from core.pages import display
+from core.permissions import Right, may
 from core.reasons import translate
 
 
@@ -58,6 +59,13 @@ class OrderAdmin(
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
     change_form_template = "desk/order_form.html"
     object_actions = ("approve", "decline", "seen", "cancel", "retry")
+    action_rights = {
+        "approve": Right.APPROVE_ORDER,
+        "decline": Right.DECLINE_ORDER,
+        "seen": Right.MARK_REMARK_SEEN,
+        "cancel": Right.CANCEL_ORDER,
+        "retry": Right.RETRY_ORDER,
+    }
     list_display = (
         *("oid", "customer_link", "progress", "plays", "shown_price", "state"),
         *("talk", "site_name", "creator", "create_date"),
@@ -135,30 +143,25 @@ class OrderAdmin(
     # --- watching one
 
     def buttons(self, request: HttpRequest, obj: Order) -> list[Button]:
-        found = self.approval_buttons(obj, staff(request))
-        if self.has_change_permission(request, obj):
-            found += self.changing_buttons(obj)
-        if obj.is_final and self.has_add_permission(request):
+        user = staff(request)
+        found = self.approval_buttons(obj, user) + self.changing_buttons(obj, user)
+        if may(user, Right.ORDER_AGAIN, obj):
             found.append(Button(_("Order again"), again_url(obj), tone="primary"))
         return found
 
-    def changing_buttons(self, order: Order) -> list[Button]:
-        """Where FLOW leads; the model decides again when the button is pressed."""
+    def changing_buttons(self, order: Order, user: User) -> list[Button]:
+        """What can be done now; the model decides again when the button is pressed."""
         found = []
-        if order.remark:
+        if may(user, Right.MARK_REMARK_SEEN, order):
             found.append(self.post_button(order, "seen", _("Mark as seen"), tone="primary"))
-        if order.is_cancelable:
+        if may(user, Right.CANCEL_ORDER, order):
             look = {
                 "tone": "danger",
                 "confirm": _("Stop this order and refund what was not delivered?"),
                 "ask": cancel_reason_label(order),
             }
             found.append(self.post_button(order, "cancel", _("Cancel order"), **look))
-        if (
-            not order.is_final
-            and order.status != Status.AWAITING
-            and not order_page.is_worked_on(order)
-        ):
+        if may(user, Right.RETRY_ORDER, order) and not order_page.is_worked_on(order):
             look = {"tone": "warning", "confirm": _("Go on with this order now?")}
             found.append(self.post_button(order, "retry", _("Retry now"), **look))
         return found

@@ -35,6 +35,7 @@ from core.exporting.downloads import csv_answer
 from core.exporting.lists import register_of
 from core.models import OrderError, Site, SiteCheck
 from core.pages import display
+from core.permissions import Right, may
 from core.reasons import read, translate, translate_error
 
 CHECKS_SHOWN = 10
@@ -139,18 +140,19 @@ class SiteAdmin(AddFormAdmin):
             found.append(self.post_button(obj, "verify", _("Verify now"), tone="primary"))
             if obj.verified:
                 found.append(self.try_button(obj))
-        if request.user.has_perm("core.view_order"):
+        user = staff(request)
+        if may(user, Right.SEE_ORDERS):
             found.append(Button(_("Orders"), list_url("order", site__id__exact=obj.pk)))
             register = reverse("admin:core_site_plays", args=[obj.pk])
             found.append(Button(_("Synthetic plays (CSV)"), register))
-        if request.user.has_perm("core.view_sitecheck"):
+        if may(user, Right.SEE_SITE_CHECKS):
             found.append(Button(_("All checks"), list_url("sitecheck", site__id__exact=obj.pk)))
         return found
 
     def plays_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """What the site's owner subtracts from the site's figures."""
         site = self.seen_or_404(request, pk)
-        if not staff(request).has_perm("core.view_order"):
+        if not may(staff(request), Right.SEE_ORDERS):
             raise PermissionDenied
         return csv_answer(request, f"plays-{site.pk}.csv", register_of(site.pk))
 

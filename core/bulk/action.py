@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from django.db.models import Model
 
 from core.models import BulkJob
+from core.permissions import Right
 from core.reasons import ReasonOrText
 
 
@@ -28,7 +29,7 @@ class BulkAction(ABC):
     """One action, for one job."""
 
     model: ClassVar[type[Model]]
-    permission: ClassVar[str]
+    right: ClassVar[Right]
     # Of a row: by what the selection is summed up, and which amount.
     group: ClassVar[str]
     sum_of: ClassVar[str]

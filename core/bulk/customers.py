@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from core.bulk.action import BulkAction, Outcome
 from core.models import ChargeRecord, Customer, FieldChange
 from core.models.history import Difference
+from core.permissions import Right
 from core.reasons import Code, Reason
 
 # Of the keys that make a top-up of a job one for each customer, however often it is tried.
@@ -19,7 +20,7 @@ MOST_BALANCE = Decimal("9999999999.99")
 
 class CustomerAction(BulkAction):
     model = Customer
-    permission = "core.change_customer"
+    right = Right.SWITCH_CUSTOMERS
     group = "active"
     sum_of = "balance"
 
@@ -29,7 +30,7 @@ class CustomerAction(BulkAction):
 
 
 class TopUpCustomers(CustomerAction):
-    permission = "core.add_chargerecord"
+    right = Right.TOP_UP_CUSTOMER
     asks_amount = True
 
     @classmethod

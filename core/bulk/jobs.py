@@ -16,6 +16,7 @@ from core.bulk.orders import ApproveOrders, CancelOrders, RetryOrders
 from core.db import tables
 from core.models import BulkBlock, BulkJob, BulkRefusal, LeaseLostError
 from core.models.failpoints import failpoint
+from core.permissions import may
 from core.reasons import Code, Reason, ReasonOrText, columns, columns_of
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def refusal(job: BulkJob, kind: BulkAction) -> Reason | None:
     if job.is_worn_out:
         return Reason.of(Code.FAILED_TOO_OFTEN)
     who = job.creator
-    if who is None or not who.is_active or not who.has_perm(kind.permission):
+    if who is None or not may(who, kind.right):
         return Reason.of(Code.RIGHT_LOST, who=str(who or "–"))
     return None
 

@@ -15,8 +15,10 @@ from django.utils.translation import gettext as _
 
 from booster import tasks
 from core.bulk.action import BulkAction, Outcome
-from core.models import FINAL, FLOW, WORKABLE, Order, OrderError, Status, probe_now, transitions
+from core.models import WORKABLE, Order, OrderError, Status, probe_now, transitions
+from core.models.flow import CANCELABLE, RETRYABLE
 from core.models.transitions import Transition
+from core.permissions import Right
 from core.reasons import Code, Reason
 
 # What the decisions ask of an order.
@@ -28,7 +30,6 @@ COLUMNS = (
 
 class OrderAction(BulkAction):
     model = Order
-    permission = "core.change_order"
     group = "status"
     sum_of = "price"
 
@@ -60,9 +61,11 @@ class OrderAction(BulkAction):
 
 
 class CancelOrders(OrderAction):
+    right = Right.CANCEL_ORDER
+
     @classmethod
     def takes(cls, group: Any) -> bool:
-        return Status.CANCELED in FLOW[Status(group)]
+        return group in CANCELABLE
 
     def transition(self, order: Order, now: datetime) -> Transition:
         # Why an order that awaited approval was not delivered is read by its customer; this note
@@ -78,9 +81,11 @@ class CancelOrders(OrderAction):
 
 
 class RetryOrders(OrderAction):
+    right = Right.RETRY_ORDER
+
     @classmethod
     def takes(cls, group: Any) -> bool:
-        return group not in FINAL and group != Status.AWAITING
+        return group in RETRYABLE
 
     def transition(self, order: Order, now: datetime) -> Transition:
         return transitions.retry(order)
@@ -94,7 +99,7 @@ class RetryOrders(OrderAction):
 
 
 class ApproveOrders(OrderAction):
-    permission = "core.approve_order"
+    right = Right.APPROVE_ORDER
 
     @classmethod
     def takes(cls, group: Any) -> bool:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from core.db.sessions import SessionUser
+from core.permissions import Right, may
 
 
 class Audience(StrEnum):
@@ -15,7 +16,7 @@ class Audience(StrEnum):
     CUSTOMER = "customer"
 
 
-# Who asks for which keys.
+# Who asks for which keys. may() costs no query: the users' permissions are in memory.
 Asked = Sequence[tuple[SessionUser, str]]
 # By user and key, as whom they may see it; those that are missing may not.
 Authorized = dict[tuple[int, str], Audience]
@@ -43,9 +44,9 @@ class Source(ABC):
 
 
 class StaffSource(Source):
-    """For staff with `permission`; `keys` are those there are, None: any."""
+    """For staff with `right`; `keys` are those there are, None: any."""
 
-    permission: ClassVar[str]
+    right: ClassVar[Right]
     keys: ClassVar[frozenset[str] | None] = frozenset({""})
 
     def authorize(self, asked: Asked) -> Authorized:
@@ -56,7 +57,7 @@ class StaffSource(Source):
         }
 
     def is_for(self, user: SessionUser) -> bool:
-        return user.is_staff and user.has_perm(self.permission)
+        return may(user, self.right)
 
 
 _sources: dict[str, Source] = {}

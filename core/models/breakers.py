@@ -3,7 +3,7 @@ agree; every moment in it is by the database's clock, as hosts' clocks differ.
 
 Closed: `opened_at` is None. Open: runs give their orders back untried until `probe_at`; then the
 one that wins `take_probe()` may try. What opens and closes it is decided in
-booster/delivery/breaker.py.
+booster/delivery/breaker.py, and how long it waits in booster/retry.py.
 """
 
 from collections.abc import Collection
@@ -17,11 +17,6 @@ from django.utils.translation import gettext_lazy as _
 from core.models.coded import code_field, params_field
 from core.models.sites import Site
 from core.reasons import ReasonOrText, columns
-
-# Probes come after 2, 4, 8 ... seconds, and then once a minute.
-FIRST_PROBE, LAST_PROBE = 2.0, 60.0
-# Whoever holds the probe longer than this died with it.
-PROBE_LEASE = timedelta(seconds=30)
 
 
 class Breaker(models.Model):
@@ -51,13 +46,14 @@ class Breaker(models.Model):
     def is_clean(self) -> bool:
         return self.opened_at is None and self.suspect is None
 
-    def take_probe(self) -> bool:
-        """Whether this process is the one that may try now."""
+    def take_probe(self, seconds: float) -> bool:
+        """Whether this process is the one that may try now; after `seconds` another may."""
         due = self._row().filter(opened_at__isnull=False, probe_at__lte=Now())
-        return due.update(probe_at=Now() + PROBE_LEASE) == 1
+        return due.update(probe_at=Now() + timedelta(seconds=seconds)) == 1
 
     def open(self, reason: ReasonOrText, seconds: float) -> None:
-        """The site is down. Who tried before that was known and says so later adds nothing."""
+        """The site is down; the first probe is due in `seconds`. Who tried before that was known
+        and says so later adds nothing."""
         self._row().filter(opened_at__isnull=True).update(
             opened_at=Now(),
             probe_at=Now() + timedelta(seconds=seconds),
@@ -68,7 +64,7 @@ class Breaker(models.Model):
         self.refresh_from_db()
 
     def stay_open(self, reason: ReasonOrText, seconds: float) -> None:
-        """The probe failed, too."""
+        """The probe failed, too; the next one is due in `seconds`."""
         self._row().filter(opened_at__isnull=False).update(
             probe_at=Now() + timedelta(seconds=seconds),
             probes=F("probes") + 1,

@@ -49,6 +49,9 @@ FLOW: dict[Status, tuple[Status, ...]] = {
 }
 FINAL = tuple(status for status, onward in FLOW.items() if not onward)
 OPEN = tuple(status for status, onward in FLOW.items() if onward)
+CANCELABLE = tuple(status for status, onward in FLOW.items() if Status.CANCELED in onward)
+# What "retry" lets go on now; approval is another person's to give.
+RETRYABLE = tuple(status for status in OPEN if status != Status.AWAITING)
 # What a consumer works on; the other open ones wait for a person.
 WORKABLE = (Status.PENDING, Status.RUNNING, Status.VERIFYING)
 

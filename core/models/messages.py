@@ -23,10 +23,12 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from core import permissions
 from core.db.notifier import notify
 from core.models.accounts import User
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
 from core.models.orders import Order
+from core.permissions import Right
 
 MINUTE = datetime.timedelta(minutes=1)
 # Control characters, and those that turn the direction of what follows.
@@ -44,15 +46,15 @@ class Side(models.IntegerChoices):
 
 def side_of(order: Order, user: User) -> Side:
     """Which side of an order's conversation this user reads; PermissionDenied for neither."""
-    if order.customer.user_id == user.pk:
+    if permissions.is_customer_of(user, order):
         return Side.CUSTOMER
-    if user.is_staff and user.has_perm("core.view_order"):
+    if permissions.may(user, Right.READ_MESSAGES):
         return Side.DESK
     raise PermissionDenied
 
 
 def may_speak(user: User, side: Side) -> bool:
-    return side == Side.CUSTOMER or user.has_perm("core.add_message")
+    return side == Side.CUSTOMER or permissions.may(user, Right.WRITE_MESSAGES)
 
 
 class MessageQuerySet(AppendOnlyQuerySet):

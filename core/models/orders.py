@@ -4,12 +4,10 @@ The table of steps is core/models/flow.py; what each of them changes is decided 
 core/models/transitions.py.
 """
 
-import datetime
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -20,7 +18,16 @@ from core.models import transitions
 from core.models.accounts import Customer, User
 from core.models.coded import code_field, params_field
 from core.models.events import REASON_LENGTH
-from core.models.flow import FINAL, FLOW, OPEN, WORKABLE, OrderError, Status, TransitionError
+from core.models.flow import (
+    CANCELABLE,
+    FINAL,
+    OPEN,
+    RETRYABLE,
+    WORKABLE,
+    OrderError,
+    Status,
+    TransitionError,
+)
 from core.models.order_queries import OrderQuerySet
 from core.models.sites import Site
 from core.models.transitions import Transition
@@ -179,7 +186,15 @@ class Order(models.Model):
     @property
     def is_cancelable(self) -> bool:
         """Where FLOW leads there, and nobody has asked for it yet."""
-        return Status.CANCELED in FLOW[Status(self.status)] and not self.cancel_requested
+        return self.status in CANCELABLE and not self.cancel_requested
+
+    @property
+    def is_retryable(self) -> bool:
+        return self.status in RETRYABLE
+
+    @property
+    def awaits_approval(self) -> bool:
+        return self.status == Status.AWAITING
 
     @property
     def in_flight(self) -> int:
@@ -198,20 +213,6 @@ class Order(models.Model):
         """Plays that the counter shows, of those we sent: never more than were sent, and not
         those of other people."""
         return max(0, min(self.rise or 0, self.done + self.uncertain))
-
-    @property
-    def deadline(self) -> datetime.datetime | None:
-        """When it ends with what was delivered by then: later than its drip and than the site's
-        ceiling ask for. None before it began."""
-        if self.start_date is None:
-            return None
-        sending = datetime.timedelta(seconds=2 * self.count / self.site.max_rate)
-        hours = self.hours + settings.ORDER_DEADLINE_HOURS
-        return self.start_date + sending + datetime.timedelta(hours=hours)
-
-    @property
-    def is_late(self) -> bool:
-        return self.deadline is not None and timezone.now() >= self.deadline
 
     def begin(self, **lease: Any) -> None:
         """A pending order's first step is its claim: one UPDATE wins it and sets it running.

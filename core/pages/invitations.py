@@ -23,6 +23,7 @@ from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
 from core.models import Customer, User
+from core.permissions import may_use_portal
 
 logger = logging.getLogger(__name__)
 
@@ -77,8 +78,7 @@ def invite(customer: Customer, email: str = "") -> str:
 def may_be_invited(user: User) -> bool:
     """Asked again when a link is used: who became staff in the meantime is out of its reach."""
     return (
-        user.is_active
-        and not user.is_staff
+        may_use_portal(user)
         and not user.is_superuser
         and Customer.objects.filter(user=user, active=True).exists()
     )

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 
 from core.models import Customer, Order, User
+from core.permissions import may_use_portal
 
 Page = Callable[..., HttpResponseBase]
 
@@ -57,7 +58,7 @@ def customer_page(view: Page) -> Page:
 
 def customer_of(user: User) -> Customer | None:
     """Whose pages this login opens; None for staff, and where one of the two is switched off."""
-    if user.is_staff or not user.is_active:
+    if not may_use_portal(user):
         return None
     return Customer.objects.filter(user=user, active=True).first()
 

@@ -25,15 +25,14 @@ def shorten(seconds: float) -> None:
 
 
 def hurry() -> None:
-    from booster import consumer, delivery, tasks
-    from booster.delivery import breaker
+    from booster import consumer, delivery, retry, tasks
 
     limits = delivery.Delivery._limits
     soon = {"first_byte_timeout": 2.0, "answer_timeout": 3.0}
     delivery.Delivery._limits = lambda self: replace(limits(self), **soon)  # type: ignore[method-assign]
-    delivery.BACK_OFF_SECONDS = (0.1, 1.0)
-    breaker.FIRST_PROBE, breaker.LAST_PROBE = delivery.BACK_OFF_SECONDS
-    breaker.HELD_SECONDS = 1.0
+    retry.SENDING = replace(retry.SENDING, first=0.1, longest=1.0)
+    retry.READING = retry.PROBING = retry.BackOff(0.1, 1.0)
+    retry.HOLDING = retry.BackOff(1.0, 1.0)
     consumer.SWEEP_SECONDS = consumer.JITTER_SECONDS = tasks.GRACE = 1
 
 

@@ -9,10 +9,9 @@ from django.conf import settings as office_settings
 from django.db.models import F
 
 from booster import delivery, tasks
-from booster.delivery import MAX_ATTEMPTS, sharing
-from booster.delivery.breaker import HELD_SECONDS
+from booster.delivery import sharing
+from booster.retry import HOLDING, PROBE_LEASE, PROBING, SENDING
 from core.models import Breaker, Order, Site, Status
-from core.models.breakers import FIRST_PROBE, LAST_PROBE
 from core.reasons import Code
 from tests.faults.guards import take_away
 from tests.faults.oracle import reason
@@ -20,6 +19,7 @@ from tests.faults.trial import Trial, must_fail, on, size
 from tests.sites import DemoSite
 
 DAY = timedelta(days=1)
+MAX_ATTEMPTS = SENDING.attempts
 
 
 @pytest.fixture
@@ -75,8 +75,8 @@ def test_orders_wait_for_a_site_that_is_down_and_no_attempt_counts(own_trial, ow
     assert breaker.reason_code == "connection_refused"
     # All but the first run of a round give their orders back untried, unless the round is long.
     assert MAX_ATTEMPTS + 4 <= breaker.probes < 2 * (MAX_ATTEMPTS + 4)
-    assert 0.8 * LAST_PROBE <= waits[0] <= 1.2 * LAST_PROBE
-    assert min(waits[1:]) >= 0.8 * HELD_SECONDS
+    assert 0.8 * PROBING.longest <= waits[0] <= 1.2 * PROBING.longest
+    assert min(waits[1:]) >= 0.8 * HOLDING.longest
     own_site.start()
     run_to_the_end()
     verdict = own_trial.verdict()
@@ -108,11 +108,11 @@ def test_one_run_at_a_time_tries_whether_the_site_is_back(own_trial, own_site):
     order = own_trial.place(wake=False)
     own_site.stop()
     [wait] = run_all()
-    assert 0.8 * FIRST_PROBE <= wait <= 1.2 * FIRST_PROBE
+    assert 0.8 * PROBING.first <= wait <= 1.2 * PROBING.first
     breaker = Breaker.objects.get()
-    assert not breaker.take_probe()
+    assert not breaker.take_probe(PROBE_LEASE)
     breaker.probe_now()
-    assert [breaker.take_probe(), breaker.take_probe()] == [True, False]
+    assert [breaker.take_probe(PROBE_LEASE), breaker.take_probe(PROBE_LEASE)] == [True, False]
     order.refresh_from_db()
     assert (order.status, order.attempts, order.reserved) == (Status.RUNNING, 0, 0)
 
@@ -151,8 +151,7 @@ def test_an_order_that_fails_alone_ends_and_is_refunded_and_holds_up_nobody(tria
     assert (poisoned.status, str(poisoned.refunded)) == (Status.FAILED, "3.33")
     assert "Given up after 10 attempts: " in reason(poisoned)
     assert "answered 500" in reason(poisoned)
-    low, high = delivery.BACK_OFF_SECONDS
-    usual = [min(low * 2**number, high) for number in range(MAX_ATTEMPTS - 1)]
+    usual = [min(SENDING.first * 2**number, SENDING.longest) for number in range(MAX_ATTEMPTS - 1)]
     assert [0.8 * time <= wait <= 1.2 * time for time, wait in zip(usual, waits, strict=False)] == (
         [True] * (MAX_ATTEMPTS - 1)
     )

@@ -11,6 +11,7 @@ from typing import Any
 from core import live
 from core.live.source import Asked, Audience, Authorized
 from core.pages.dashboard import board, home
+from core.permissions import Right, may
 from core.reports import dashboard, rollups
 from core.reports.dashboard import StatusCount
 
@@ -36,7 +37,7 @@ class TimedCache:
 
 class BoardSource(live.StaffSource):
     prefix = "board"
-    permission = "core.view_order"
+    right = Right.SEE_ORDERS
 
     def __init__(self) -> None:
         self.cache = TimedCache()
@@ -76,7 +77,7 @@ class DashboardSource(live.Source):
         return {
             (user.pk, key): Audience.STAFF
             for user, key in asked
-            if key in self.parts and user.is_staff and user.has_perm(self.parts[key].permission)
+            if key in self.parts and may(user, self.parts[key].right)
         }
 
     def versions(self, keys: Sequence[str]) -> Mapping[str, Hashable | dict[str, Any]]:

@@ -22,6 +22,7 @@ from core.live.source import Asked, Audience, Authorized, numbers
 from core.models import BulkJob, ImportJob
 from core.models.jobs import Job
 from core.pages import display
+from core.permissions import Right
 
 # As many refused rows are named on a page; beyond that only their number changes.
 REFUSALS_SHOWN = 100
@@ -118,7 +119,7 @@ class ImportJobs(JobSource[ImportJob]):
     it is."""
 
     prefix = "importjob"
-    permission = "core.view_importjob"
+    right = Right.SEE_IMPORTS
     model = ImportJob
     tones: ClassVar[Mapping[int, str]] = {
         ImportJob.Status.CHECKING: "busy",
@@ -164,7 +165,7 @@ class ImportJobs(JobSource[ImportJob]):
 
 class BulkJobs(JobSource[BulkJob]):
     prefix = "bulkjob"
-    permission = "core.view_bulkjob"
+    right = Right.SEE_BULK_ACTIONS
     model = BulkJob
     tones: ClassVar[Mapping[int, str]] = {
         BulkJob.Status.WAITING: "waiting",

@@ -12,12 +12,14 @@ from core.live.source import Asked, Audience, Authorized, numbers
 from core.live.sources.orders import OrderSource
 from core.models import Conversation, Customer, Side
 from core.pages.conversation import Thread, described, threads_of
+from core.permissions import Right
 
 SIDES = {Audience.STAFF: Side.DESK, Audience.CUSTOMER: Side.CUSTOMER}
 
 
 class Messages(OrderSource):
     prefix = "messages"
+    right = Right.READ_MESSAGES
 
     def authorize(self, asked: Asked) -> Authorized:
         """Somebody of the staff whose own order it is sees it as the customer, as on its page."""

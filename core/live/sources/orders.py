@@ -20,6 +20,7 @@ from core.live.sources.readings import Reading, Readings
 from core.models import LedgerEntry, Order, OrderEvent, Status
 from core.pages import display
 from core.pages.flow.timeline import STEPS
+from core.permissions import Right, may
 
 LEDGER = Prefetch("ledger", LedgerEntry.objects.select_related("creator").order_by("pk"))
 # Their plays a second are measured.
@@ -42,7 +43,7 @@ ROW = (
 class OrderSource(live.Source):
     """For subjects that are keyed by an order's id: who sees the order sees them."""
 
-    permission = "core.view_order"
+    right = Right.SEE_ORDERS
 
     def authorize(self, asked: Asked) -> Authorized:
         pairs = Order.objects.filter(pk__in=numbers({key for _, key in asked}))
@@ -53,7 +54,7 @@ class OrderSource(live.Source):
         for user, key in asked:
             if not numbers([key]) or int(key) not in owners:
                 continue
-            if user.is_staff and user.has_perm(self.permission):
+            if may(user, self.right):
                 found[user.pk, key] = Audience.STAFF
             elif owners[int(key)] == user.pk:
                 found[user.pk, key] = Audience.CUSTOMER

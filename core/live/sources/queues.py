@@ -11,6 +11,7 @@ from django.db.models import Count, QuerySet, Sum
 from core import live
 from core.live.source import Audience
 from core.models import Conversation, Order, Status
+from core.permissions import Right
 
 # Counted at every refresh: beyond this nobody sees the difference.
 CAP = 1000
@@ -18,7 +19,7 @@ CAP = 1000
 
 class Queues(live.StaffSource):
     prefix = "queue"
-    permission = "core.view_order"
+    right = Right.SEE_ORDERS
 
     def load(self, keys: Sequence[str]) -> Mapping[str, dict[str, Any]]:
         return {key: state_of(key) for key in keys}

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from core.models import User
 from core.pages import display
 from core.pages.dashboard import charts
+from core.permissions import Right, may
 from core.reports import dashboard, rollups
 
 Figures = Any
@@ -25,7 +26,7 @@ class Part:
     """A part of the home page. `read` asks for its figures, `chart` draws them."""
 
     name: str
-    permission: str
+    right: Right
     read: Callable[[], Figures]
     chart: Callable[[Figures], SafeString] | None = None
 
@@ -43,7 +44,7 @@ class Part:
 
 
 def parts_for(user: User) -> list[Part]:
-    return [part for part in PARTS if user.has_perm(part.permission)]
+    return [part for part in PARTS if may(user, part.right)]
 
 
 def money_chart(money: dashboard.Money) -> SafeString:
@@ -71,13 +72,13 @@ def _whole(value: float) -> str:
 
 
 PARTS = (
-    Part("money", "core.view_ledgerentry", dashboard.money, money_chart),
-    Part("plays", "core.view_order", dashboard.plays, plays_chart),
-    Part("machinery", "core.view_order", dashboard.machinery),
-    Part("waiting_orders", "core.view_order", dashboard.waiting_orders),
-    Part("waiting_customers", "core.view_order", dashboard.waiting_customers),
-    Part("waiting_imports", "core.view_importjob", dashboard.waiting_imports),
-    Part("orders", "core.view_order", dashboard.orders_by_status),
-    Part("attention", "core.view_order", dashboard.attention),
-    Part("sites", "core.view_site", dashboard.sites),
+    Part("money", Right.SEE_LEDGER, dashboard.money, money_chart),
+    Part("plays", Right.SEE_ORDERS, dashboard.plays, plays_chart),
+    Part("machinery", Right.SEE_ORDERS, dashboard.machinery),
+    Part("waiting_orders", Right.SEE_ORDERS, dashboard.waiting_orders),
+    Part("waiting_customers", Right.SEE_ORDERS, dashboard.waiting_customers),
+    Part("waiting_imports", Right.SEE_IMPORTS, dashboard.waiting_imports),
+    Part("orders", Right.SEE_ORDERS, dashboard.orders_by_status),
+    Part("attention", Right.SEE_ORDERS, dashboard.attention),
+    Part("sites", Right.SEE_SITES, dashboard.sites),
 )

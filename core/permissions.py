@@ -1,0 +1,233 @@
+"""Who may do what: THE table of rights, for desk, portal, feed, bulk actions and groups.
+
+A right takes Django permissions, all that its rule names, and may have a condition on what it is
+used on. `may(user, right)` says whether this user of the staff has it at all: what a list offers,
+what a page refuses. `may(user, right, obj)` asks the condition as well: whether a button is shown.
+The models decide again when something is done, and say why not.
+
+Customers have no permissions. They may do what is marked `customers`, on the portal, with what is
+their own.
+
+Pure: nothing is asked but has_perm() and attributes of what is handed in.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Protocol
+
+
+class Person(Protocol):
+    """A user, whoever it may be."""
+
+    @property
+    def pk(self) -> Any: ...
+    @property
+    def is_active(self) -> bool: ...
+    @property
+    def is_staff(self) -> bool: ...
+    @property
+    def is_superuser(self) -> bool: ...
+    def has_perm(self, perm: str, /) -> bool: ...
+
+
+# --- conditions
+
+
+def anything(user: Person, obj: Any) -> bool:
+    return True
+
+
+def cancelable(user: Person, order: Any) -> bool:
+    """FLOW leads there, and nobody has asked for it yet."""
+    return bool(order.is_cancelable)
+
+
+def retryable(user: Person, order: Any) -> bool:
+    """It goes on by itself or can be resumed: neither ended nor awaiting approval."""
+    return bool(order.is_retryable)
+
+
+def with_a_remark(user: Person, order: Any) -> bool:
+    return bool(order.remark)
+
+
+def awaiting_somebody_elses_decision(user: Person, order: Any) -> bool:
+    """Four eyes: nobody decides on an order that they placed or that is theirs."""
+    return order.awaits_approval and not order.is_own_of(user)
+
+
+def ended(user: Person, order: Any) -> bool:
+    return bool(order.is_final)
+
+
+def for_an_active_customer(user: Person, customer: Any) -> bool:
+    return bool(customer.active)
+
+
+def made_by_user(user: Person, job: Any) -> bool:
+    """What a job does is done in the name of who made it."""
+    return bool(job.creator_id == user.pk)
+
+
+def made_by_user_or_for_super_administrators(user: Person, job: Any) -> bool:
+    return user.is_superuser or made_by_user(user, job)
+
+
+def no_staff_or_for_super_administrators(user: Person, login: Any) -> bool:
+    """A password set for somebody is a login as that somebody."""
+    return user.is_superuser or not login.is_staff
+
+
+# --- the table
+
+
+class Right(Enum):
+    """What somebody may do. Those of one object have a condition on it."""
+
+    SEE_ORDERS = auto()
+    SEE_CHARGES = auto()
+    SEE_LEDGER = auto()
+    SEE_SITES = auto()
+    SEE_SITE_CHECKS = auto()
+    SEE_IMPORTS = auto()
+    SEE_BULK_ACTIONS = auto()
+    SEE_LOGINS = auto()
+
+    PLACE_ORDER = auto()
+    ORDER_AGAIN = auto()
+    CANCEL_ORDER = auto()
+    RETRY_ORDER = auto()
+    APPROVE_ORDER = auto()
+    DECLINE_ORDER = auto()
+    MARK_REMARK_SEEN = auto()
+
+    READ_MESSAGES = auto()
+    WRITE_MESSAGES = auto()
+
+    TOP_UP_CUSTOMER = auto()
+    ADJUST_BALANCES = auto()
+    INVITE_CUSTOMER = auto()
+    SWITCH_CUSTOMERS = auto()
+
+    IMPORT_CUSTOMERS = auto()
+    UPDATE_CUSTOMERS_BY_IMPORT = auto()
+    IMPORT_CHARGES = auto()
+    IMPORT_ORDERS = auto()
+    OPEN_IMPORT = auto()
+    START_BULK_ACTION = auto()
+    STOP_BULK_ACTION = auto()
+
+    ADD_STAFF = auto()
+    CHANGE_LOGIN = auto()
+    GRANT_RIGHTS = auto()
+
+
+Condition = Callable[[Person, Any], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`condition`: of the object that the right is used on. `customers`: the customer whose it is
+    may as well. `super_administrators`: nobody else may, whatever their groups say."""
+
+    permissions: tuple[str, ...] = ()
+    condition: Condition = anything
+    customers: bool = False
+    super_administrators: bool = False
+
+
+RULES: Mapping[Right, Rule] = {
+    Right.SEE_ORDERS: Rule(("core.view_order",), customers=True),
+    Right.SEE_CHARGES: Rule(("core.view_chargerecord",), customers=True),
+    Right.SEE_LEDGER: Rule(("core.view_ledgerentry",), customers=True),
+    Right.SEE_SITES: Rule(("core.view_site",)),
+    Right.SEE_SITE_CHECKS: Rule(("core.view_sitecheck",)),
+    # Who made a job sees that one without the right.
+    Right.SEE_IMPORTS: Rule(("core.view_importjob",)),
+    Right.SEE_BULK_ACTIONS: Rule(("core.view_bulkjob",)),
+    Right.SEE_LOGINS: Rule(("core.view_user",)),
+    #
+    Right.PLACE_ORDER: Rule(("core.add_order",), for_an_active_customer, customers=True),
+    Right.ORDER_AGAIN: Rule(("core.add_order",), ended, customers=True),
+    Right.CANCEL_ORDER: Rule(("core.change_order",), cancelable, customers=True),
+    Right.RETRY_ORDER: Rule(("core.change_order",), retryable),
+    Right.APPROVE_ORDER: Rule(("core.approve_order",), awaiting_somebody_elses_decision),
+    Right.DECLINE_ORDER: Rule(("core.approve_order",), awaiting_somebody_elses_decision),
+    Right.MARK_REMARK_SEEN: Rule(("core.change_order",), with_a_remark),
+    #
+    Right.READ_MESSAGES: Rule(("core.view_order",), customers=True),
+    # The desk writes internal notes by the same right, a customer never.
+    Right.WRITE_MESSAGES: Rule(("core.view_order", "core.add_message"), customers=True),
+    #
+    Right.TOP_UP_CUSTOMER: Rule(("core.add_chargerecord",), for_an_active_customer),
+    Right.ADJUST_BALANCES: Rule(("core.add_ledgerentry",), super_administrators=True),
+    Right.INVITE_CUSTOMER: Rule(("core.change_customer",), for_an_active_customer),
+    Right.SWITCH_CUSTOMERS: Rule(("core.change_customer",)),
+    #
+    Right.IMPORT_CUSTOMERS: Rule(("core.add_customer",)),
+    Right.UPDATE_CUSTOMERS_BY_IMPORT: Rule(("core.add_customer", "core.change_customer")),
+    Right.IMPORT_CHARGES: Rule(("core.add_chargerecord",)),
+    Right.IMPORT_ORDERS: Rule(("core.add_order",)),
+    # These beside the right to what the job does. An import is open to who may see its rows.
+    Right.OPEN_IMPORT: Rule(condition=made_by_user_or_for_super_administrators),
+    Right.START_BULK_ACTION: Rule(condition=made_by_user),
+    Right.STOP_BULK_ACTION: Rule(condition=made_by_user_or_for_super_administrators),
+    # These beside the permissions that Django asks for.
+    Right.ADD_STAFF: Rule(super_administrators=True),
+    Right.CHANGE_LOGIN: Rule(condition=no_staff_or_for_super_administrators),
+    Right.GRANT_RIGHTS: Rule(super_administrators=True),
+}
+
+
+def may(user: Person, right: Right, obj: Any = None) -> bool:
+    """Whether this user of the staff may do it: at all, or with `obj` as it is now."""
+    rule = RULES[right]
+    return (
+        user.is_active
+        and user.is_staff
+        and (user.is_superuser or not rule.super_administrators)
+        and all(user.has_perm(permission) for permission in rule.permissions)
+        and (obj is None or rule.condition(user, obj))
+    )
+
+
+def may_as_customer(user: Person, right: Right, order: Any) -> bool:
+    """Whether this user may do it with an order of their own, as it is now."""
+    rule = RULES[right]
+    return rule.customers and is_customer_of(user, order) and rule.condition(user, order)
+
+
+def is_customer_of(user: Person, order: Any) -> bool:
+    return bool(order.customer.user_id == user.pk)
+
+
+def may_use_portal(user: Person) -> bool:
+    """Logins of the staff are not for the customers' pages; the customer has to be active, too."""
+    return user.is_active and not user.is_staff
+
+
+# --- groups
+
+SEEN = frozenset(
+    f"core.view_{model}"
+    for model in (
+        *("customer", "chargerecord", "pricepolicy", "ledgerentry", "approvallimit"),
+        *("order", "orderevent", "counterreading", "site", "sitecheck", "importjob", "bulkjob"),
+    )
+)
+# What each group gets. A migration gives it: a new permission here needs a new one. Beside them are
+# the super administrators, users with `is_superuser`, who may do everything, and who alone set
+# prices and limits, adjust balances and manage the staff.
+GROUPS: Mapping[str, frozenset[str]] = {
+    # They serve customers: take their orders and money, answer them, keep their data and the sites,
+    # and decide on each other's orders. One by one, by upload, or many at once.
+    "Administrators": SEEN
+    | {
+        *("core.add_customer", "core.change_customer", "core.add_chargerecord"),
+        *("core.add_order", "core.change_order", "core.approve_order", "core.add_message"),
+        *("core.add_site", "core.change_site"),
+    },
+    # They see everything, logins and staff too, and change nothing.
+    "Auditors": SEEN | {"core.view_user", "core.view_administrator"},
+}

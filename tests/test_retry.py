@@ -1,0 +1,159 @@
+"""When a delivery tries again and when it stops: the rules, as tables and as properties."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from booster import retry
+from booster.retry import BackOff, seconds_to_wait
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+RULES = (retry.SENDING, retry.READING, retry.PROBING, retry.HOLDING)
+MIDDLE = 0.5  # the draw that moves a delay neither way
+
+rules = st.sampled_from(RULES)
+draws = st.floats(0, 1, exclude_max=True)
+failures = st.integers(1, 10**6)
+moments = st.datetimes(datetime(2020, 1, 1), datetime(2050, 1, 1), timezones=st.just(UTC))
+
+
+@pytest.mark.parametrize(
+    ("rule", "delays"),
+    [
+        (retry.SENDING, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]),
+        (retry.READING, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]),
+        (retry.PROBING, [2, 4, 8, 16, 32, 60, 60]),
+        (retry.HOLDING, [180, 180]),
+    ],
+)
+def test_delays_double_up_to_the_longest(rule: BackOff, delays: list[float]) -> None:
+    assert [rule.delay(n, MIDDLE) for n in range(1, len(delays) + 1)] == pytest.approx(delays)
+
+
+@given(rules, failures, draws)
+def test_a_delay_is_spread_by_a_fifth_and_stays_within_its_bounds(
+    rule: BackOff, number: int, draw: float
+) -> None:
+    """Also after more failures than two to their power fits a float."""
+    usual = rule.delay(number, MIDDLE)
+    delay = rule.delay(number, draw)
+    assert usual * 0.799 <= delay <= usual * 1.201
+    assert rule.first * 0.799 <= delay <= rule.upper_bound
+
+
+@given(rules, failures, draws)
+def test_no_further_failure_makes_a_delay_shorter(rule: BackOff, number: int, draw: float) -> None:
+    assert rule.delay(number, draw) <= rule.delay(number + 1, draw)
+
+
+@given(rules, failures, draws, st.floats(0.001, 10**9))
+def test_a_site_that_says_when_gets_its_way_for_a_day_at_most(
+    rule: BackOff, number: int, draw: float, asked: float
+) -> None:
+    assert rule.delay(number, draw, asked) == min(asked, 24 * 3600)
+
+
+@pytest.mark.parametrize("said_nothing", [None, 0.0])
+def test_a_retry_after_of_nothing_is_no_leave_to_come_at_once(said_nothing: float | None) -> None:
+    assert retry.SENDING.delay(1, MIDDLE, said_nothing) == pytest.approx(2)
+
+
+def test_ten_failures_in_a_row_end_an_order_and_no_number_ends_the_waiting_for_others() -> None:
+    assert [retry.SENDING.is_spent(number) for number in (1, 9, 10, 11)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    for rule in (retry.READING, retry.PROBING, retry.HOLDING):
+        assert not rule.is_spent(10**6)
+
+
+def test_failures_are_counted_as_far_as_their_column_holds() -> None:
+    """A site that asks to come again each second is asked 86,400 times in the patience for it."""
+    assert retry.next_attempt(0) == 1
+    assert retry.next_attempt(32_767) == 32_767
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (None, None),
+        ("0", 0.0),
+        ("120", 120.0),
+        ("999999999", 86400.0),
+        ("9" * 40, None),
+        ("-5", None),
+        ("soon", None),
+        ("", None),
+        ("Thu, 01 Jan 1970 00:01:40 GMT", 90.0),
+        ("Thu, 01 Jan 1970 00:00:01 GMT", 0.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 86400.0),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(text: str | None, seconds: float | None) -> None:
+    assert seconds_to_wait(text, now=10.0) == seconds
+
+
+@pytest.mark.parametrize(
+    ("after", "lags", "may_move", "may_be_read"),
+    [
+        (timedelta(seconds=-1), True, True, True),
+        (timedelta(0), False, True, True),
+        (timedelta(hours=2, seconds=-1), False, True, True),
+        (timedelta(hours=2), False, False, True),
+        (timedelta(hours=24, seconds=-1), False, False, True),
+        (timedelta(hours=24), False, False, False),
+    ],
+)
+def test_patience_with_a_counter_ends(
+    after: timedelta, lags: bool, may_move: bool, may_be_read: bool
+) -> None:
+    now = NOON + after
+    assert retry.may_lag(NOON, now) == lags
+    assert retry.may_move_yet(NOON, now) == may_move
+    assert retry.may_be_read_yet(NOON, now) == may_be_read
+
+
+@pytest.mark.parametrize(
+    ("waited", "delay"), [(-5, 0.2), (0, 0.2), (1, 0.2), (10, 1), (600, 60), (7200, 60)]
+)
+def test_a_counter_is_read_again_after_a_tenth_of_the_wait(waited: float, delay: float) -> None:
+    assert retry.seconds_to_reading(timedelta(seconds=waited)) == pytest.approx(delay)
+
+
+def test_a_site_without_its_token_is_asked_every_minute() -> None:
+    assert retry.tokens_due(NOON) == NOON - timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("count", "hours", "after"),
+    [
+        (1, 0, timedelta(hours=72, seconds=0.02)),
+        (36_000, 0, timedelta(hours=72, minutes=12)),
+        (36_000, 100, timedelta(hours=172, minutes=12)),
+    ],
+)
+def test_the_deadline_is_beyond_the_hours_and_twice_the_time_at_the_ceiling(
+    count: int, hours: int, after: timedelta
+) -> None:
+    end = retry.deadline(NOON, count=count, most_a_second=100, hours=hours, grace_hours=72)
+    assert end == NOON + after
+
+
+@given(
+    moments,
+    moments,
+    st.integers(1, 10**9),
+    st.floats(1, 10**5),
+    st.integers(0, 24 * 90),
+    st.integers(1, 1000),
+)
+def test_what_began_too_late_to_be_late_is_not(
+    start: datetime, now: datetime, count: int, rate: float, hours: int, grace: int
+) -> None:
+    end = retry.deadline(start, count=count, most_a_second=rate, hours=hours, grace_hours=grace)
+    if start > retry.may_be_late(now, grace):
+        assert now < end

@@ -1,0 +1,270 @@
+"""The table of rights: what it says of each role and object, and that nobody asks anything else."""
+
+import ast
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from core.models import BulkJob, ImportJob, Order, Status, User
+from core.permissions import GROUPS, RULES, Right, may, may_as_customer, may_use_portal
+from tests.base import new_staff, placed
+
+ROOT = Path(__file__).parent.parent
+TABLE = ROOT / "core/permissions.py"
+SOURCES = [
+    path
+    for room in ("core", "booster", "office")
+    for path in (ROOT / room).rglob("*.py")
+    if "migrations" not in path.parts and path != TABLE
+]
+PERMISSION = re.compile(r"core\.(?:add|change|delete|view|approve)_")
+# What these do with the flag is no decision: one shows it, one answers has_perm() from memory.
+FLAG_SHOWN = {
+    "core/admin/accounts.py": ["rights"],
+    "core/db/sessions.py": ["_permissions_of", "find_users", "has_perm"],
+}
+# A link is as good as a password; this is asked of the login that gets it, not of who sends it.
+FLAG_SHOWN |= {"core/pages/invitations.py": ["may_be_invited"]}
+
+MIGRATION = "0027_groups"
+
+
+@pytest.fixture
+def order(erin, site) -> Order:
+    login = User.objects.create(username="erin")
+    erin.user = login
+    erin.save(update_fields=["user"])
+    return placed(erin, site)
+
+
+# --- the table is the only one
+
+
+def asked_elsewhere(tree: ast.Module) -> Iterator[str]:
+    """Permissions spelled out and questions put to Django past the table."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            # Also the beginning of an f-string.
+            if PERMISSION.match(node.value):
+                yield f"{node.lineno}: {node.value!r}"
+        elif isinstance(node, ast.Attribute) and node.attr in {
+            *("has_perm", "has_perms", "has_module_perms"),
+            *("user_has_perm", "get_all_permissions", "get_user_permissions"),
+        }:
+            yield f"{node.lineno}: {node.attr}"
+
+
+def flags_read(tree: ast.Module) -> Iterator[str]:
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Attribute) and node.attr == "is_superuser":
+                    yield function.name
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'user.has_perm("core.view_order")',
+        'right = "core.approve_order"',
+        'name = f"core.view_{model}"',
+        "ask = user.has_perms",
+    ],
+)
+def test_a_permission_beside_the_table_would_be_found(line):
+    assert list(asked_elsewhere(ast.parse(line)))
+
+
+def test_no_permission_is_named_or_asked_for_beside_the_table():
+    assert len(SOURCES) > 200
+    found = {
+        str(path.relative_to(ROOT)): list(asked_elsewhere(ast.parse(path.read_text())))
+        for path in SOURCES
+    }
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+def test_no_template_asks_for_a_permission():
+    asked = [
+        path.name
+        for path in (ROOT / "core").rglob("*.html")
+        if re.search(r"\bperms\.|\bhas_perm\b", path.read_text())
+    ]
+    assert asked == []
+
+
+def test_nobody_else_decides_by_the_flag_of_super_administrators():
+    found = {
+        str(path.relative_to(ROOT)): sorted(set(flags_read(ast.parse(path.read_text()))))
+        for path in SOURCES
+    }
+    assert {path: names for path, names in found.items() if names} == FLAG_SHOWN
+
+
+def test_every_right_has_a_rule_and_somebody_who_asks_for_it():
+    used = {
+        node.attr
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "Right"
+    }
+    assert set(RULES) == set(Right)
+    assert {right.name for right in Right} == used
+
+
+def test_every_permission_of_the_table_exists(db):
+    named = {permission for rule in RULES.values() for permission in rule.permissions}
+    named |= {permission for permissions in GROUPS.values() for permission in permissions}
+    there = Permission.objects.filter(content_type__app_label="core")
+    assert named <= {f"core.{codename}" for codename in there.values_list("codename", flat=True)}
+
+
+# --- groups
+
+
+def permissions_of(group: Group) -> set[str]:
+    rows = group.permissions.values_list("content_type__app_label", "codename")
+    return {f"{label}.{codename}" for label, codename in rows}
+
+
+def test_the_groups_of_a_new_office_are_those_of_the_table(db):
+    made = {group.name: permissions_of(group) for group in Group.objects.all()}
+    assert made == GROUPS
+
+
+def test_the_migration_makes_a_missing_group_and_leaves_one_as_the_office_made_it(db):
+    Group.objects.get(name="Auditors").delete()
+    administrators = Group.objects.get(name="Administrators")
+    administrators.permissions.remove(Permission.objects.get(codename="approve_order"))
+    then = MigrationExecutor(connection).loader.project_state(("core", MIGRATION)).apps
+    migration = import_module(f"core.migrations.{MIGRATION}")
+    migration.make_missing(then, connection.schema_editor())
+    assert permissions_of(Group.objects.get(name="Auditors")) == GROUPS["Auditors"]
+    assert permissions_of(administrators) == GROUPS["Administrators"] - {"core.approve_order"}
+
+
+# --- the roles
+
+
+def rights_of(user: User) -> set[Right]:
+    return {right for right in Right if may(user, right)}
+
+
+OF_JOBS = {Right.OPEN_IMPORT, Right.START_BULK_ACTION, Right.STOP_BULK_ACTION}
+# Whoever works at the desk has these as far as the object and Django's own permissions allow.
+OF_ALL_STAFF = {*OF_JOBS, Right.CHANGE_LOGIN}
+SEEING = {
+    *(Right.SEE_ORDERS, Right.SEE_CHARGES, Right.SEE_LEDGER, Right.SEE_SITES),
+    *(Right.SEE_SITE_CHECKS, Right.SEE_IMPORTS, Right.SEE_BULK_ACTIONS, Right.READ_MESSAGES),
+}
+OF_SUPER_ADMINISTRATORS = {Right.ADJUST_BALANCES, Right.ADD_STAFF, Right.GRANT_RIGHTS}
+
+
+def test_what_each_role_may(alice, bob, carol, dave):
+    assert rights_of(alice) == set(Right)
+    assert rights_of(bob) == set(Right) - OF_SUPER_ADMINISTRATORS - {Right.SEE_LOGINS}
+    assert rights_of(carol) == OF_ALL_STAFF | SEEING | {Right.SEE_LOGINS}
+    assert rights_of(dave) == OF_ALL_STAFF
+
+
+def test_who_is_switched_off_or_no_longer_of_the_staff_may_nothing(alice):
+    for change in ({"is_active": False}, {"is_staff": False}):
+        gone = new_staff(f"zed-{next(iter(change))}", "Administrators", is_superuser=True)
+        for name, value in change.items():
+            setattr(gone, name, value)
+        assert rights_of(gone) == set()
+
+
+def test_a_customer_may_what_is_theirs_and_is_no_staff(order, erin, frank):
+    login, other = erin.user, User.objects.create(username="frank")
+    assert may_use_portal(login)
+    assert rights_of(login) == set()
+    rights = {Right.SEE_ORDERS, Right.CANCEL_ORDER, Right.READ_MESSAGES, Right.WRITE_MESSAGES}
+    assert all(may_as_customer(login, right, order) for right in rights)
+    assert not any(may_as_customer(login, right, order) for right in (*DOING[1:], *OF_JOBS))
+    assert not any(may_as_customer(other, right, order) for right in rights)
+
+
+def test_the_staff_has_no_pages_for_customers(bob):
+    assert not may_use_portal(bob)
+
+
+# --- the conditions
+
+
+DOING = (Right.CANCEL_ORDER, Right.RETRY_ORDER, Right.APPROVE_ORDER, Right.ORDER_AGAIN)
+
+
+@pytest.mark.parametrize(
+    ("status", "rights"),
+    [
+        (Status.AWAITING, {Right.CANCEL_ORDER, Right.APPROVE_ORDER}),
+        (Status.PENDING, {Right.CANCEL_ORDER, Right.RETRY_ORDER}),
+        (Status.RUNNING, {Right.CANCEL_ORDER, Right.RETRY_ORDER}),
+        (Status.PAUSED, {Right.CANCEL_ORDER, Right.RETRY_ORDER}),
+        (Status.VERIFYING, {Right.RETRY_ORDER}),
+        (Status.COMPLETED, {Right.ORDER_AGAIN}),
+        (Status.PARTIAL, {Right.ORDER_AGAIN}),
+        (Status.CANCELED, {Right.ORDER_AGAIN}),
+        (Status.FAILED, {Right.ORDER_AGAIN}),
+    ],
+)
+def test_what_may_be_done_with_an_order_depends_on_its_status(order, bob, status, rights):
+    order.status = status
+    assert {right for right in DOING if may(bob, right, order)} == rights
+
+
+def test_an_order_that_was_asked_to_stop_is_not_canceled_again(order, bob, erin):
+    order.status, order.cancel_requested = Status.RUNNING, True
+    assert not may(bob, Right.CANCEL_ORDER, order)
+    assert not may_as_customer(erin.user, Right.CANCEL_ORDER, order)
+
+
+def test_nobody_decides_on_an_order_of_their_own(order, alice, bob):
+    order.status = Status.AWAITING
+    order.creator = bob
+    for right in (Right.APPROVE_ORDER, Right.DECLINE_ORDER):
+        assert may(alice, right, order)
+        assert not may(bob, right, order)
+    order.creator, order.customer.user = None, alice
+    order.customer.save(update_fields=["user"])
+    alice = User.objects.get(pk=alice.pk)
+    assert not may(alice, Right.APPROVE_ORDER, order)
+
+
+def test_a_remark_is_marked_as_seen_where_there_is_one(order, bob):
+    assert not may(bob, Right.MARK_REMARK_SEEN, order)
+    order.attention = "The counter fell."
+    assert may(bob, Right.MARK_REMARK_SEEN, order)
+
+
+def test_nothing_is_sold_to_a_customer_who_is_switched_off(erin, bob):
+    rights = (Right.TOP_UP_CUSTOMER, Right.PLACE_ORDER, Right.INVITE_CUSTOMER)
+    assert all(may(bob, right, erin) for right in rights)
+    erin.active = False
+    assert not any(may(bob, right, erin) for right in rights)
+
+
+def test_a_job_is_its_makers_and_super_administrators_may_stop_it(alice, bob):
+    own, others = BulkJob(creator=bob), BulkJob(creator=new_staff("ben", "Administrators"))
+    assert may(bob, Right.START_BULK_ACTION, own)
+    assert not may(alice, Right.START_BULK_ACTION, own)
+    assert may(alice, Right.STOP_BULK_ACTION, own)
+    assert not may(bob, Right.STOP_BULK_ACTION, others)
+    assert may(alice, Right.OPEN_IMPORT, ImportJob(creator=bob))
+    assert not may(bob, Right.OPEN_IMPORT, ImportJob(creator=alice))
+
+
+def test_staff_accounts_are_changed_by_super_administrators_alone(alice, bob, carol, frank):
+    portal = User(username="portal")
+    assert may(bob, Right.CHANGE_LOGIN, portal)
+    assert not may(bob, Right.CHANGE_LOGIN, carol)
+    assert may(alice, Right.CHANGE_LOGIN, carol)
