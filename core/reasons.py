@@ -7,7 +7,7 @@ person wrote, and the sentences that rows kept before there were codes, are show
 so is a code that this release does not know.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum, auto
 from functools import cache
@@ -315,12 +315,6 @@ def columns(reason: ReasonOrText, name: str = "reason") -> dict[str, Any]:
         params = dict(reason.params) or None
         return {name: "", f"{name}_code": reason.code, f"{name}_params": params}
     return {name: reason[:TEXT_LENGTH], f"{name}_code": "", f"{name}_params": None}
-
-
-def columns_of(reasons: Sequence[ReasonOrText], name: str = "reason") -> dict[str, list[Any]]:
-    """`columns()` of many rows, column by column."""
-    rows = [columns(reason, name) for reason in reasons]
-    return {column: [row[column] for row in rows] for column in columns("", name)}
 
 
 @cache

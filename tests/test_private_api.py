@@ -135,6 +135,7 @@ RELIED_ON = (
 )
 # Attributes that only an object has; each has a test below.
 OF_OBJECTS = {
+    *(("core/db/sessions.py", name) for name in ("HASH_SESSION_KEY", "SESSION_KEY")),
     *(("core/db/querysets.py", name) for name in ("order_by", "where")),
     ("core/db/tables.py", "local_concrete_fields"),
 }

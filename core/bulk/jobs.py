@@ -3,6 +3,7 @@ entry in the history of each changed row. Whoever claims it after a crash goes o
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
@@ -13,11 +14,10 @@ from django.utils import translation
 from core.bulk.action import BulkAction, Outcome
 from core.bulk.customers import ActivateCustomers, DeactivateCustomers, TopUpCustomers
 from core.bulk.orders import ApproveOrders, CancelOrders, RetryOrders
-from core.db import tables
 from core.models import BulkBlock, BulkJob, BulkRefusal, LeaseLostError
 from core.models.failpoints import failpoint
 from core.permissions import may
-from core.reasons import Code, Reason, ReasonOrText, columns, columns_of
+from core.reasons import Code, Reason, ReasonOrText, columns
 
 logger = logging.getLogger(__name__)
 
@@ -92,30 +92,27 @@ def do_block(kind: BulkAction, block: BulkBlock) -> None:
 
 
 def keep_refused(job: BulkJob, outcome: Outcome) -> None:
-    if outcome.refused:
-        ids, names, reasons = zip(*outcome.refused, strict=True)
-        tables.insert(
-            BulkRefusal,
-            job=tables.Constant(job.pk),
-            object_id=ids,
-            name=names,
-            **columns_of(reasons),
-        )
+    BulkRefusal.objects.bulk_create(
+        BulkRefusal(job=job, object_id=pk, name=name, **columns(reason))
+        for pk, name, reason in outcome.refused
+    )
 
 
 def log(kind: BulkAction, outcome: Outcome) -> None:
     """Each changed row's history says who and by which job."""
-    if outcome.changed:
-        ids, names = zip(*outcome.changed, strict=True)
-        tables.insert(
-            LogEntry,
-            user=tables.Constant(kind.job.creator_id),
-            content_type=tables.Constant(ContentType.objects.get_for_model(kind.model).pk),
-            object_id=list(map(str, ids)),
-            object_repr=[name[:200] for name in names],
-            action_flag=tables.Constant(CHANGE),
-            change_message=tables.Constant(kind.told()),
+    content_type, text = ContentType.objects.get_for_model(kind.model), kind.told()
+    creator: Any = kind.job.creator_id  # an action of nobody is refused before
+    LogEntry.objects.bulk_create(
+        LogEntry(
+            user_id=creator,
+            content_type=content_type,
+            object_id=str(pk),
+            object_repr=name[:200],
+            action_flag=CHANGE,
+            change_message=text,
         )
+        for pk, name in outcome.changed
+    )
 
 
 def finish(job: BulkJob, status: BulkJob.Status, reason: ReasonOrText = "") -> None:
