@@ -29,9 +29,11 @@ class QuickHasher(PBKDF2PasswordHasher):
 
 
 @pytest.fixture(autouse=True, scope="session")
-def quick_passwords():
+def quick_settings():
+    """Whole offices, which run in processes of their own, know nothing of these."""
     hasher = f"{QuickHasher.__module__}.{QuickHasher.__qualname__}"
-    with override_settings(PASSWORD_HASHERS=[hasher]):
+    # Else every client of a test looks through all static files before its first request.
+    with override_settings(PASSWORD_HASHERS=[hasher], WHITENOISE_AUTOREFRESH=True):
         yield
 
 

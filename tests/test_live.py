@@ -236,7 +236,7 @@ def test_a_page_that_hangs_up_does_not_count_as_a_viewer_any_more(web, alice, or
 
 @pytest.mark.parametrize("office", ["sqlite"], indirect=True)
 @pytest.mark.timing
-def test_a_server_that_stops_ends_sockets_and_long_polls_at_once(office, alice, order):
+def test_a_server_that_stops_waits_for_no_socket_and_no_long_poll(office, alice, order):
     web = office.web()
     session, subject = session_of(alice), f"order:{order.pk}"
     _, answer = poll(web.url, session, subject)
