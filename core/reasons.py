@@ -82,66 +82,64 @@ class Code(StrEnum):
 
 _ = gettext_noop
 SENTENCES: dict[str, str] = {
-    Code.CANCEL_REQUESTED: _("cancel requested"),
+    Code.CANCEL_REQUESTED: _("cancellation requested"),
     Code.TOKEN_SHOWN_AGAIN: _("The site proved its token again."),
     Code.DEADLINE_REACHED: _("The order's deadline has come."),
     Code.DEADLINE_REACHED_IN_TROUBLE: _("The order's deadline has come. %(reason)s"),
     Code.ATTEMPTS_USED_UP: _("Given up after %(number)s attempts: %(reason)s"),
-    Code.OWN_ERROR: _("An error of the office's own, see its log."),
+    Code.OWN_ERROR: _("An internal error; see the log."),
     Code.SEVERAL_ORDERS_FAILED: _("Several orders in a row failed, this one with: %(reason)s"),
     Code.COUNTER_UNREADABLE: _("The counter cannot be read: %(reason)s"),
     Code.COUNTER_FELL: _("The counter fell by %(number)s while %(sent)s plays were received."),
     Code.COUNTER_STOOD_STILL: _("The counter did not move though %(sent)s plays were received."),
     Code.COUNTER_ROSE_TOO_FAR: _("The counter rose by %(number)s, we sent %(sent)s."),
     Code.COUNTER_SHOWS_A_PART: _("The counter shows %(number)s of %(sent)s plays."),
-    Code.PLAYS_SENT_AGAIN: _("The counter lacks %(number)s plays; they are sent again."),
+    Code.PLAYS_SENT_AGAIN: _("The counter lacks %(number)s plays; they are resent."),
     Code.NO_SUCH_STEP: _("An order that is %(before)s cannot become %(to)s."),
-    Code.ALREADY_ENDED: _("It has ended already: %(status)s."),
-    Code.STOP_ALREADY_REQUESTED: _("It was asked to stop before."),
-    Code.AWAITS_APPROVAL: _("It waits for approval."),
-    Code.AWAITS_NO_APPROVAL: _("It does not wait for approval: %(status)s."),
-    Code.APPROVAL_OF_OWN_ORDER: _("Somebody else than its creator has to approve an order."),
-    Code.RIGHT_LOST: _("%(who)s may not do this any more."),
-    Code.FAILED_TOO_OFTEN: _("It failed too often; see the log."),
+    Code.ALREADY_ENDED: _("It has already ended: %(status)s."),
+    Code.STOP_ALREADY_REQUESTED: _("It was already asked to stop."),
+    Code.AWAITS_APPROVAL: _("It is awaiting approval."),
+    Code.AWAITS_NO_APPROVAL: _("It is not awaiting approval: %(status)s."),
+    Code.APPROVAL_OF_OWN_ORDER: _("An order must be approved by somebody other than its creator."),
+    Code.RIGHT_LOST: _("%(who)s no longer has permission to do this."),
+    Code.FAILED_TOO_OFTEN: _("It failed too many times; see the log."),
     Code.CUSTOMER_INACTIVE: _("This customer is switched off."),
-    Code.CUSTOMER_ALREADY_ACTIVE: _("Is switched on already."),
-    Code.CUSTOMER_ALREADY_INACTIVE: _("Is switched off already."),
+    Code.CUSTOMER_ALREADY_ACTIVE: _("Already switched on."),
+    Code.CUSTOMER_ALREADY_INACTIVE: _("Already switched off."),
     Code.BALANCE_TOO_LARGE: _("The balance would be larger than %(most)s."),
-    Code.FILE_GONE: _("The file is gone; upload it again."),
+    Code.FILE_GONE: _("The file no longer exists; upload it again."),
     Code.FILE_CHANGED: _("The file is not the one that was checked."),
     Code.FILE_EMPTY: _("The file is empty."),
     Code.FILE_TOO_LARGE: _("The file is larger than %(most)s MB; split it."),
     Code.FILE_DAMAGED: _("The file is damaged: %(error)s"),
     Code.FILE_OF_OLD_EXCEL: _("An old Excel file (.xls): save it as .xlsx or CSV."),
     Code.FILE_IN_UTF16: _("The file is UTF-16 text: save it as CSV UTF-8."),
-    Code.FILE_OF_EMPTY_LINES: _("The file holds nothing but empty lines."),
+    Code.FILE_OF_EMPTY_LINES: _("The file contains only empty lines."),
     Code.FILE_WITHOUT_ROWS: _("The file has a header and no rows."),
     Code.TOO_MANY_ROWS: _("More than %(most)s rows; split the file."),
     Code.TOO_MANY_COLUMNS: _("The file has %(number)s columns; %(most)s at most."),
-    Code.LINE_WITH_NUL: _("Line %(line)s holds a NUL byte: this is no text."),
-    Code.LINE_TOO_LONG: _("Line %(line)s is longer than %(most)s KB: this is no table."),
+    Code.LINE_WITH_NUL: _("Line %(line)s contains a NUL byte; this is not a text file."),
+    Code.LINE_TOO_LONG: _("Line %(line)s is longer than %(most)s KB; this is not a table."),
     Code.LINE_IN_NO_ENCODING: _(
-        "Line %(line)s holds bytes that are neither UTF-8 nor GB18030, or the file mixes "
-        "encodings: save it as CSV UTF-8."
+        "Line %(line)s contains bytes that are neither UTF-8 nor GB18030, or the file "
+        "mixes encodings: save it as CSV UTF-8."
     ),
     Code.LINE_BECAME_WRONG: _(
-        "Nothing was imported: since the check, line %(line)s became wrong: %(reason)s"
+        "Nothing was imported: line %(line)s became invalid after the check: %(reason)s"
     ),
     Code.QUOTATION_MARK_NOT_CLOSED: _("A quotation mark in line %(line)s is not closed."),
-    Code.QUOTATION_MARK_MISPLACED: _(
-        "In line %(line)s a quotation mark stands where none may (%(error)s)."
-    ),
+    Code.QUOTATION_MARK_MISPLACED: _("Unexpected quotation mark in line %(line)s (%(error)s)."),
     Code.WORKBOOK_TOO_LARGE: _("The workbook unpacks to more than %(most)s MB: save it as CSV."),
     Code.WORKBOOK_DAMAGED: _("The workbook is damaged: %(error)s"),
-    Code.WORKBOOK_WITH_DOCTYPE: _("The workbook holds a document type definition."),
+    Code.WORKBOOK_WITH_DOCTYPE: _("The workbook contains a document type definition."),
     Code.WORKBOOK_WITHOUT_SHEET: _("The workbook has no sheet."),
     Code.PASSWORDS_IN_FILE: _(
         "A file may not hold passwords: remove the column. Customers choose their own by a "
         "portal link; the button is on the customer's page."
     ),
-    Code.COLUMNS_UNKNOWN: _("Unknown columns: %(columns)s. Known are: %(known)s."),
-    Code.COLUMNS_REPEATED: _("Columns that stand twice in the header: %(columns)s."),
-    Code.COLUMNS_MISSING: _("Columns that are missing in the header: %(columns)s."),
+    Code.COLUMNS_UNKNOWN: _("Unknown columns: %(columns)s. Known columns: %(known)s."),
+    Code.COLUMNS_REPEATED: _("Duplicate columns: %(columns)s."),
+    Code.COLUMNS_MISSING: _("Missing columns: %(columns)s."),
     # Addresses
     "on_another_site": _("This address is on %(host)s and not on %(site)s."),
     "public_platform": _(
@@ -151,15 +149,17 @@ SENTENCES: dict[str, str] = {
         "%(host)s leads to the private address %(address)s, which this office does not allow."
     ),
     "address_too_long": _("The address is longer than %(number)s characters."),
-    "address_with_spaces": _("The address holds spaces or control characters."),
-    "address_with_backslash": _("The address holds a backslash."),
-    "address_with_user": _("The address holds a user name or password."),
+    "address_with_spaces": _("The address contains spaces or control characters."),
+    "address_with_backslash": _("The address contains a backslash."),
+    "address_with_user": _("The address contains a user name or password."),
     "address_without_host": _("The address has no host."),
     "not_http": _("The address must begin with http:// or https:// and a host."),
-    "host_with_percent": _("The host holds a percent sign."),
+    "host_with_percent": _("The host contains a percent sign."),
     "host_with_final_dot": _("The host ends with a dot."),
-    "host_with_odd_dots": _("The host holds look-alike dots."),
-    "host_with_forbidden_characters": _("The host holds characters that no host name may hold."),
+    "host_with_odd_dots": _("The host contains look-alike dots."),
+    "host_with_forbidden_characters": _(
+        "The host contains characters that are not allowed in a host name."
+    ),
     "host_not_a_name": _("The host is not a valid name."),
     "host_not_punycode": _("The host's xn-- part is not a valid name."),
     "odd_ip_notation": _("The host is an IP address in an odd notation."),
@@ -178,17 +178,17 @@ SENTENCES: dict[str, str] = {
     "certificate_not_valid": _("%(site)s has no valid certificate for this name: %(error)s"),
     "tls_failed": _("%(site)s does not speak TLS with us: %(error)s"),
     # Single calls
-    "call_timed_out": _("%(site)s did not answer wholly within %(seconds)s seconds."),
+    "call_timed_out": _("%(site)s did not finish its answer within %(seconds)s seconds."),
     "call_answered": _("%(site)s answered %(status)s %(phrase)s."),
     "call_redirected": _("%(site)s redirects to '%(location)s'; redirects are not followed."),
-    "answer_compressed": _("The site's answer is compressed, which was not asked for."),
+    "answer_compressed": _("The site's answer is compressed although we did not ask for it."),
     "answer_too_long": _("The site's answer is longer than %(bytes)s bytes."),
     "answer_not_json": _("The site's answer is not JSON."),
     # Plays
     "play_answered": _("the site answered %(status)s to a play"),
     "play_redirected": _("the site redirects plays (%(status)s) to '%(location)s'"),
     "play_timed_out": _("the site did not answer within %(seconds)s seconds"),
-    "play_answer_timed_out": _("the site did not answer wholly within %(seconds)s seconds"),
+    "play_answer_timed_out": _("the site did not finish its answer within %(seconds)s seconds"),
     "play_answer_too_long": _("the site's answer is longer than %(bytes)s bytes"),
     "play_answered_early": _("the site answered before it had read the play"),
     "play_answer_excessive": _("the site sent more than was asked for"),
@@ -203,7 +203,7 @@ SENTENCES: dict[str, str] = {
     "reservation_expired": _("the time reserved for these plays ran out before they were sent"),
     # Tokens
     "token_file_unreadable": _("The file %(file)s does not show the token: %(reason)s"),
-    "token_file_differs": _("The file %(file)s holds something else than the token."),
+    "token_file_differs": _("The file %(file)s contains something other than the token."),
     "token_record_missing": _("%(reason)s No TXT record %(record)s holds the token."),
     "token_record_unreadable": _("%(reason)s %(error)s"),
     "record_not_looked_up": _("The record %(record)s could not be looked up: %(error)s"),
@@ -214,9 +214,9 @@ SENTENCES: dict[str, str] = {
     "video_of_another_instance": _(
         "This video belongs to another instance, which the views would be sent on to."
     ),
-    "no_view_count": _("The site's answer holds no view count at '%(path)s'."),
-    "not_a_view_count": _("What the site gives as its view count is none: '%(value)s'."),
-    "count_pattern_not_found": _("The site's answer holds nothing that matches count_pattern."),
+    "no_view_count": _("The site's answer contains no view count at '%(path)s'."),
+    "not_a_view_count": _("The site's view count is not a number: '%(value)s'."),
+    "count_pattern_not_found": _("Nothing in the site's answer matches count_pattern."),
     "recipe_too_slow": _(
         "The recipe's %(field)s takes too long on this site's text; make it simpler."
     ),
@@ -227,11 +227,11 @@ SENTENCES: dict[str, str] = {
     ),
     "trial_counted": _("The counter moved by one."),
     "trial_not_counted_yet": _(
-        "The site took the play, but its counter has not moved yet. It may take up to %(seconds)s "
-        "seconds."
+        "The site accepted the play, but its counter has not moved yet. It may take up to "
+        "%(seconds)s seconds."
     ),
     "trial_counted_with_others": _(
-        "The site took one play, but its counter moved by %(moved)s: others play there, too."
+        "The site accepted one play, but its counter moved by %(moved)s: others watch there, too."
     ),
     # The statuses of an order, quoted by other reasons
     "status_pending": _("pending"),

@@ -195,7 +195,7 @@ def test_a_running_order_is_asked_to_stop(desk, erin, order):
     order.refresh_from_db()
     assert (order.status, order.cancel_requested) == (Status.RUNNING, True)
     assert "is being stopped" in messages_of(reply)[0]
-    assert "asked to stop" in reply.content.decode()
+    assert "stopping" in reply.content.decode()
     assert "Cancel order" not in reply.content.decode()
     assert balance(erin) == Decimal("15.00")
 
@@ -396,7 +396,7 @@ def test_saving_a_site_asks_it_at_once_and_says_what_came(desk, demo_site, setti
 
     demo_site.token(site.token)
     reply = desk.post(f"/admin/core/site/{site.pk}/verify/", follow=True)
-    assert messages_of(reply) == ["The site shows our token: it is verified."]
+    assert messages_of(reply) == ["The site shows our token and is verified."]
     site.refresh_from_db()
     assert site.verified
 

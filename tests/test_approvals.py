@@ -178,7 +178,7 @@ def test_approving_needs_no_right_to_change_orders(awaiting, dave):
     names = ("view_order", "approve_order")
     dave.user_permissions.set(Permission.objects.filter(codename__in=names))
     reply = client_of(dave).post(f"/admin/core/order/{awaiting.pk}/approve/", follow=True)
-    assert messages_of(reply) == ["The order is approved and goes on now."]
+    assert messages_of(reply) == ["Order approved; delivery starts now."]
     awaiting.refresh_from_db()
     assert awaiting.status == Status.PENDING
     assert LogEntry.objects.get(object_id=str(awaiting.pk)).user == dave
@@ -199,7 +199,7 @@ def test_declining_refunds_in_full_and_keeps_the_reason_for_the_customer(awaitin
     desk = client_of(grace)
     page = f"/admin/core/order/{awaiting.pk}/decline/"
     for reason, told in (
-        ("  ", "Say why: the customer reads the reason."),
+        ("  ", "Enter a reason; the customer reads it."),
         ("x" * 301, "The reason is too long: at most 300 characters."),
     ):
         assert messages_of(desk.post(page, {"reason": reason}, follow=True)) == [told]
@@ -251,7 +251,7 @@ def test_a_group_has_one_limit_and_customers_have_one(alice):
     desk = client_of(alice)
     for group in (Group.objects.get(name="Administrators").pk, ""):
         reply = desk.post("/admin/core/approvallimit/add/", {"group": group, "amount": "5"})
-        assert "There is a limit for this group already." in reply.content.decode()
+        assert "There is already a limit for this group." in reply.content.decode()
     assert ApprovalLimit.objects.count() == 2
 
 

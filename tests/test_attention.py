@@ -126,7 +126,7 @@ def test_somebody_else_than_its_creator_approves_an_order(
     assert "Approve" in super_desk.get(change_page(awaiting)).content.decode()
     with django_capture_on_commit_callbacks(execute=True):
         reply = super_desk.post(f"/admin/core/order/{awaiting.pk}/approve/", follow=True)
-    assert messages_of(reply) == ["The order is approved and goes on now."]
+    assert messages_of(reply) == ["Order approved; delivery starts now."]
     awaiting.refresh_from_db()
     assert awaiting.status == Status.PENDING
     event = awaiting.events.last()

@@ -148,7 +148,7 @@ def test_a_site_that_does_not_answer_is_shown_as_such(shop):
     Breaker.objects.create(site=shop[1]).open("it timed out", 2)
     (line,) = dashboard.sites().lines
     assert line.down_since is not None
-    assert "does not answer since" in home.PARTS[-1].render(dashboard.sites())
+    assert "not answering since" in home.PARTS[-1].render(dashboard.sites())
 
 
 def test_every_node_of_the_board_leads_to_its_list(shop, alice):

@@ -99,7 +99,7 @@ def test_a_filter_is_kept_under_a_name_for_one_person(bob, carol):
     desk.post(f"{CUSTOMERS}filters/", {"do": "save", "name": "other", "query": "q=frank"})
     taken = {"do": "rename", "id": one.pk, "name": "other"}
     answer = desk.post(f"{CUSTOMERS}filters/", taken, follow=True)
-    assert messages_of(answer) == ["There is a filter of this name already."]
+    assert messages_of(answer) == ["A filter with this name already exists."]
     desk.post(f"{CUSTOMERS}filters/", {**taken, "name": "new name"})
     assert set(SavedFilter.objects.values_list("name", flat=True)) == {"new name", "other"}
     desk.post(f"{CUSTOMERS}filters/", {"do": "delete", "id": one.pk})

@@ -64,7 +64,7 @@ def test_bad_rows_are_listed_and_come_back_as_a_file(desk):
     assert "&lt;b&gt;" in text
     assert "<b>" not in text.split("desk-panel")[1]
     assert "May not be negative." in text
-    assert "Import the good rows" in text
+    assert "Import valid rows" in text
     load(desk)
     assert list(Customer.objects.values_list("username", flat=True)) == ["grace"]
     job = ImportJob.objects.get()
@@ -97,7 +97,7 @@ def test_the_same_file_again_is_recognised(desk, bob):
 def test_an_import_is_started_once(desk):
     upload(desk, "username\ngrace\n")
     load(desk)
-    assert "This import was started before." in messages_of(load(desk))
+    assert "This import was already started." in messages_of(load(desk))
     assert Customer.objects.count() == 1
 
 
@@ -120,7 +120,7 @@ def test_a_canceled_upload_is_forgotten(desk, own_folder):
     upload(desk, "username\ngrace\n")
     job = ImportJob.objects.get()
     page = desk.post(page_of(job, "stop/"), follow=True)
-    assert "Canceled. What was imported before stays." in messages_of(page)
+    assert "Canceled. Rows already imported stay." in messages_of(page)
     assert not store.path_of(job, store.UPLOAD).exists()
     load(desk)
     assert not Customer.objects.exists()

@@ -144,7 +144,7 @@ BAD_ROWS = {
     "huge": ("frank,,10000000000.00", "balance", "Larger than 9,999,999,999.99."),
     "enormous": ("frank,," + "9" * 5000, "balance", "Larger than 9,999,999,999.99."),
     "thirds of a cent": ("frank,,1.005", "balance", "At most two decimals."),
-    "neither yes nor no": ("frank,,,maybe", "active", "Neither yes nor no."),
+    "neither yes nor no": ("frank,,,maybe", "active", "Must be yes or no."),
     "long memo": ("frank,,,," + "m" * 2001, "memo", "Longer than 2000 characters."),
     "too few cells": ("frank", "", "1 cells where the header has 5."),
     "too many cells": ("frank,,,,,6", "", "6 cells where the header has 5."),
@@ -238,7 +238,7 @@ def test_a_customer_who_is_there_is_neither_changed_nor_paid_by_a_file_of_new_on
             "erin",
             "A customer with this username is there already, with another mobile.",
         ],
-        ["balance", "1", "This customer is there already: money comes by a top-up."],
+        ["balance", "1", "This customer already exists; use a top-up to add money."],
     ]
     job = checked("username,balance\nerin,6\n", update=True)
     assert "The opening balance was 5.00" in store.first_errors(job, 9)[0][3]

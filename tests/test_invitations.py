@@ -104,7 +104,7 @@ def test_no_link_opens_the_login_of_staff(bob, alice, erin):
     Customer.objects.update(user=alice)
     page = f"/admin/core/customer/{erin.pk}/portal-link/"
     response = client_of(bob).post(page, follow=True)
-    assert messages_of(response) == ["This login is not one for the customers' pages."]
+    assert messages_of(response) == ["This login is not for the customer portal."]
     for change in ({"is_staff": True}, {"is_superuser": True}, {"is_active": False}):
         user = User.objects.create(username=str(change))
         Customer.objects.update(user=user)

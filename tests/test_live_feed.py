@@ -314,14 +314,14 @@ def test_a_job_is_watched_by_who_made_it_and_by_who_may_see_all(feed, bob, carol
     feed.step()
     assert [message["kind"] for message in messages_of(stranger)] == ["refused"]
     (first,) = messages_of(mine)
-    assert "waits for a yes" in first["data"]["state"]
+    assert "awaiting confirmation" in first["data"]["state"]
     assert len(messages_of(others)) == 1
     job.start()
     feed.step()
     before = first["data"]["doing"]
     (changed,) = messages_of(mine)
     assert changed["data"]["doing"] != before
-    assert "under way" in changed["data"]["state"]
+    assert "in progress" in changed["data"]["state"]
     BulkJob.objects.filter(pk=job.pk).update(done=1, changed=1, total=4)
     feed.step()
     (changed,) = messages_of(mine)

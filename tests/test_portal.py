@@ -210,7 +210,7 @@ def test_a_declined_order_says_why_and_other_reasons_stay_at_the_desk(portal, ow
     canceled = sold(owner, site)
     canceled.cancel(alice, "owes us")
     shown = text_of(portal.get(f"/portal/orders/{declined.oid}/"))
-    assert "The video is not yours." in shown and "Not accepted. All was refunded." in shown
+    assert "The video is not yours." in shown and "Not accepted. Everything was refunded." in shown
     assert "alice" not in shown
     assert "owes us" not in text_of(portal.get(f"/portal/orders/{canceled.oid}/"))
 

@@ -49,8 +49,11 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("username", "password")}),
-        (gettext_lazy("Person"), {"fields": ("first_name", "last_name", "mobile", "email")}),
-        (gettext_lazy("Rights"), {"fields": ("is_active", *RIGHTS)}),
+        (
+            gettext_lazy("Personal details"),
+            {"fields": ("first_name", "last_name", "mobile", "email")},
+        ),
+        (gettext_lazy("Permissions"), {"fields": ("is_active", *RIGHTS)}),
         (gettext_lazy("Dates"), {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = (
@@ -83,7 +86,7 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):
     def buttons(self, request: HttpRequest, obj: User) -> list[Button]:
         if not self.has_change_permission(request, obj) or not second_factor.is_on(obj):
             return []
-        ask = _("Let the password alone be enough for %(name)s?") % {"name": obj}
+        ask = _("Turn two-step login off for %(name)s?") % {"name": obj}
         label = _("Turn two-step login off")
         return [self.post_button(obj, "two_step_off", label, tone="danger", confirm=ask)]
 
@@ -112,7 +115,7 @@ class AdministratorAdmin(UserAdmin):
     def two_step(self, user: Any) -> bool:
         return user.has_two_steps
 
-    @admin.display(description=gettext_lazy("rights"))
+    @admin.display(description=gettext_lazy("permissions"))
     def rights(self, user: Administrator) -> str:
         if user.is_superuser:
             return _("super administrator")

@@ -37,7 +37,7 @@ class AddFormAdmin(DeskAdmin):
 
     def answer_saved_before(self, request: HttpRequest, row: Model) -> HttpResponse:
         """On to the row that the same form made."""
-        text = _("This form was saved before; nothing was done a second time.")
+        text = _("This form was already saved; nothing was done twice.")
         self.message_user(request, text, messages.WARNING)
         return HttpResponseRedirect(self.page_of(request, row))
 

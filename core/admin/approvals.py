@@ -51,12 +51,15 @@ class ApprovalAdmin(DeskAdmin):
     def approval_buttons(self, order: Order, user: User) -> list[Button]:
         found = []
         if may(user, Right.APPROVE_ORDER, order):
-            look: dict[str, Any] = {"tone": "primary", "confirm": _("Let it be delivered?")}
+            look: dict[str, Any] = {
+                "tone": "primary",
+                "confirm": _("Approve this order for delivery?"),
+            }
             found.append(self.post_button(order, "approve", _("Approve"), **look))
         if may(user, Right.DECLINE_ORDER, order):
             look = {
                 "tone": "danger",
-                "confirm": _("Decline this order? The whole price goes back to the customer."),
+                "confirm": _("Decline this order? The customer gets the whole price back."),
                 "ask": _("Reason; the customer reads it"),
                 "needed": True,
                 "most": REASON_LENGTH,
@@ -66,11 +69,11 @@ class ApprovalAdmin(DeskAdmin):
 
     def approve(self, request: HttpRequest, order: Order) -> tuple[str, int]:
         ordering.approve(order, staff(request))
-        return _("The order is approved and goes on now."), messages.SUCCESS
+        return _("Order approved; delivery starts now."), messages.SUCCESS
 
     def decline(self, request: HttpRequest, order: Order) -> tuple[str, int]:
         ordering.decline(order, staff(request), request.POST.get("reason", ""))
-        text = _("The order is declined; %(refund)s went back to the customer. The reason: %(why)s")
+        text = _("Order declined; %(refund)s was refunded to the customer. Reason: %(why)s")
         facts = {"refund": display.money(order.refunded), "why": order.decline_reason}
         return text % facts, messages.SUCCESS
 

@@ -128,8 +128,8 @@ class AdjustmentForm(IdempotentForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["note"].required = True
-        self.fields["note"].help_text = _("Why. It stays in the book.")
-        self.fields["amount"].help_text = _("With a minus sign to take money from the balance.")
+        self.fields["note"].help_text = _("The reason; it stays in the ledger.")
+        self.fields["amount"].help_text = _("Negative to debit the balance.")
 
     def placed_with(self, key: uuid.UUID) -> LedgerEntry | None:
         return LedgerEntry.objects.filter(reference=adjustment_reference(key)).first()
@@ -137,7 +137,7 @@ class AdjustmentForm(IdempotentForm):
     def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
         customer, amount = cleaned.get("customer"), cleaned.get("amount")
         if amount == 0:
-            return {"amount": str(_("An adjustment of nothing."))}
+            return {"amount": str(_("The amount must not be zero."))}
         if customer and amount and customer.balance + amount < 0:
             return {"amount": balance_error(-customer.balance - amount)}
         return {}

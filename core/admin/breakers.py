@@ -21,8 +21,8 @@ def sending_state(site: Site) -> SafeString:
     waiting = site.orders.filter(status__in=SENDING).count()
     return format_html(
         '{} <span class="desk-note">{} {}</span>',
-        display.tag(_("held"), "bad"),
-        _("Orders that wait: %(orders)s.") % {"orders": display.number(waiting)},
+        display.tag(_("on hold"), "bad"),
+        _("Orders waiting: %(orders)s.") % {"orders": display.number(waiting)},
         told(breaker),
     )
 
@@ -32,13 +32,13 @@ def why_it_waits(order: Order) -> str:
     breaker = open_breaker_of(order.site) if order.status in SENDING else None
     if breaker is None:
         return ""
-    return _("Waits for the site. %(why)s No attempt is counted meanwhile.") % {
+    return _("Waiting for the site. %(why)s This does not count as a failed attempt.") % {
         "why": told(breaker)
     }
 
 
 def told(breaker: Breaker) -> str:
-    return _("It does not take plays since %(since)s: %(reason)s Tried again at %(next)s.") % {
+    return _("It has not accepted plays since %(since)s: %(reason)s Next attempt at %(next)s.") % {
         "since": moment(breaker.opened_at),
         "reason": translate(read(breaker)),
         "next": moment(breaker.probe_at),

@@ -92,9 +92,12 @@ class BulkJobAdmin(JobAdmin):
         found = []
         if not obj.is_final and self.has_change_permission(request, obj):
             if obj.status == BulkJob.Status.WAITING:
-                found.append(self.post_button(obj, "stop", _("Leave it")))
+                found.append(self.post_button(obj, "stop", _("Discard")))
             elif not obj.stop_requested:
-                look = {"tone": "warning", "confirm": _("Stop this action? What is done stays.")}
+                look = {
+                    "tone": "warning",
+                    "confirm": _("Stop this action? Rows already changed stay changed."),
+                }
                 found.append(self.post_button(obj, "stop", _("Stop"), **look))
         model = kind_of(obj).model._meta.model_name
         url = f"{reverse(f'admin:core_{model}_changelist')}?{obj.query}"
@@ -121,23 +124,23 @@ class BulkJobAdmin(JobAdmin):
         self.own_or_denied(request, job.pk)
         kind = kind_of(job)
         if kind.asks_amount and (job.each is None or request.POST.get("each") != str(job.each)):
-            return _("The amount was changed meanwhile; look again."), messages.WARNING
+            return _("The amount has changed in the meantime; check it again."), messages.WARNING
         if not job.start(request.POST.get("note", "").strip()):
-            return _("This was started before; nothing is done a second time."), messages.WARNING
+            return _("This action was already started; nothing was done twice."), messages.WARNING
         if job.total > SMALL:
             tasks.wake_bulk(job.pk)
-            return _("It has begun."), messages.SUCCESS
+            return _("Started."), messages.SUCCESS
         jobs.run(job.pk)
         job.refresh_from_db()
         return told(job), messages.WARNING if job.refused else messages.SUCCESS
 
     def stop(self, request: HttpRequest, job: BulkJob) -> tuple[str, int]:
         if job.is_final:
-            return _("It has ended already."), messages.WARNING
+            return _("It has already ended."), messages.WARNING
         if job.cancel():
-            return _("Stopped. What was done before stays."), messages.SUCCESS
+            return _("Stopped. Rows already changed stay changed."), messages.SUCCESS
         job.ask_to_stop()
-        return _("It stops in a moment."), messages.SUCCESS
+        return _("Stopping; this takes a moment."), messages.SUCCESS
 
     def own_or_denied(self, request: HttpRequest, pk: int) -> BulkJob:
         """For who chose the rows: what is done is done in that name."""
@@ -246,14 +249,14 @@ def question_of(job: BulkJob, number: int, total: Decimal) -> str:
             )
         case Action.RETRY:
             text = ngettext(
-                "Go on now with %(number)s order of %(total)s?",
-                "Go on now with %(number)s orders of %(total)s?",
+                "Retry %(number)s order worth %(total)s now?",
+                "Retry %(number)s orders worth %(total)s now?",
                 number,
             )
         case Action.APPROVE:
             text = ngettext(
-                "Let %(number)s order of %(total)s be delivered?",
-                "Let %(number)s orders of %(total)s be delivered?",
+                "Approve %(number)s order worth %(total)s?",
+                "Approve %(number)s orders worth %(total)s?",
                 number,
             )
         case Action.TOP_UP if job.each is not None:

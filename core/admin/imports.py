@@ -56,9 +56,7 @@ class UploadForm(forms.Form):
         label=gettext_lazy("File"),
         help_text=gettext_lazy("CSV (UTF-8 or GB18030) or Excel (.xlsx), the first row a header."),
     )
-    update = forms.BooleanField(
-        label=gettext_lazy("Also update what is there already"), required=False
-    )
+    update = forms.BooleanField(label=gettext_lazy("Also update existing rows"), required=False)
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
@@ -166,10 +164,10 @@ class ImportJobAdmin(JobAdmin):
         found = []
         if obj.status == ImportJob.Status.CHECKED and obj.changes:
             number = {"number": display.number(obj.changes)}
-            label = _("Import %(number)s rows") if not obj.rejected else _("Import the good rows")
+            label = _("Import %(number)s rows") if not obj.rejected else _("Import valid rows")
             question = _("Import %(number)s rows now?")
             if obj.rejected:
-                question = _("Import %(number)s rows now, and leave the others for mending?")
+                question = _("Import %(number)s rows now and return the others for correction?")
             look = {"tone": "primary", "confirm": question % number}
             found.append(self.post_button(obj, "load", label % number, **look))
         look = {"tone": "warning", "confirm": _("Stop this import?")}
@@ -180,19 +178,19 @@ class ImportJobAdmin(JobAdmin):
         """All rows, or none where one became wrong since the check; with refused rows in the file
         the good ones."""
         if not job.start_import(partial=job.rejected > 0):
-            return _("This import was started before."), messages.WARNING
+            return _("This import was already started."), messages.WARNING
         start(job, is_small=job.total <= SMALL_ROWS)
-        return _("The import has begun."), messages.SUCCESS
+        return _("Import started."), messages.SUCCESS
 
     def stop(self, request: HttpRequest, job: ImportJob) -> tuple[str, int]:
         if job.is_final:
-            return _("It has ended already."), messages.WARNING
+            return _("It has already ended."), messages.WARNING
         # First the mark: on SQLite the database takes our word only after the whole import.
         store.ask_to_stop(job)
         if job.cancel():
             store.remove_upload(job)
-            return _("Canceled. What was imported before stays."), messages.SUCCESS
-        return _("It stops in a moment."), messages.SUCCESS
+            return _("Canceled. Rows already imported stay."), messages.SUCCESS
+        return _("Stopping; this takes a moment."), messages.SUCCESS
 
     def errors_view(self, request: HttpRequest, pk: int) -> FileResponse:
         return self.private_file(request, pk, store.ERRORS)

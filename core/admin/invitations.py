@@ -29,7 +29,7 @@ class InvitationForm(forms.Form):
         label=gettext_lazy("Send to"),
         widget=forms.EmailInput(attrs={"class": "vTextField", "autocomplete": "off"}),
         help_text=gettext_lazy(
-            "Empty: the link is only shown here. The address is kept with the login."
+            "Leave empty to show the link only here. The address is stored with the login."
         ),
     )
 
@@ -77,11 +77,11 @@ class InvitingAdmin(DeskAdmin):
         until = timezone.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
         sent = bool(email and settings.EMAIL_HOST) and invitations.send(email, link, until)
         assert customer.user
-        told = _("A portal link was made for the login %(name)s, valid until %(until)s.") % {
+        told = _("Portal link created for the login %(name)s, valid until %(until)s.") % {
             "name": customer.user.username,
             "until": date_format(timezone.localtime(until), "Y-m-d H:i"),
         }
         if sent:
-            told += " " + _("It was sent to %(email)s.") % {"email": email}
+            told += " " + _("Sent to %(email)s.") % {"email": email}
         self.log_change(request, customer, told)
         return {"link": link, "told": told, "failed": email if email and not sent else ""}

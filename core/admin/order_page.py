@@ -112,10 +112,10 @@ def figures_of(watched: Watched) -> list[tuple[str, str]]:
         (_("Rise"), display.number(rise)),
         (_("Received"), display.number(order.done)),
         (_("Refused"), display.number(order.failed)),
-        (_("Sent again"), display.number(order.resent)),
+        (_("Resent"), display.number(order.resent)),
         (_("Uncertain"), display.number(order.uncertain)),
-        (_("On the wire"), display.number(order.in_flight)),
-        (_("Runs"), display.number(order.fence)),
+        (_("In flight"), display.number(order.in_flight)),
+        (_("Delivery runs"), display.number(order.fence)),
         (_("Failed attempts"), display.number(order.attempts)),
     ]
 
@@ -125,7 +125,7 @@ def refund_of(order: Order) -> str:
     if order.delivered is None:
         return ""
     if order.delivered == order.count:
-        return _("All was delivered; nothing is refunded.")
+        return _("Everything was delivered; nothing is refunded.")
     return _("%(price)s × %(undelivered)s undelivered ÷ %(count)s = %(refund)s refunded") % {
         "price": display.money(order.price),
         "undelivered": display.number(order.count - order.delivered),

@@ -32,7 +32,7 @@ from core.reasons import translate
 
 
 class AttentionFilter(admin.SimpleListFilter):
-    title = gettext_lazy("needs a person")
+    title = gettext_lazy("needs attention")
     parameter_name = "attention"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
@@ -157,12 +157,12 @@ class OrderAdmin(
         if may(user, Right.CANCEL_ORDER, order):
             look = {
                 "tone": "danger",
-                "confirm": _("Stop this order and refund what was not delivered?"),
+                "confirm": _("Cancel this order and refund what was not delivered?"),
                 "ask": cancel_reason_label(order),
             }
             found.append(self.post_button(order, "cancel", _("Cancel order"), **look))
         if may(user, Right.RETRY_ORDER, order) and not order_page.is_worked_on(order):
-            look = {"tone": "warning", "confirm": _("Go on with this order now?")}
+            look = {"tone": "warning", "confirm": _("Retry this order now?")}
             found.append(self.post_button(order, "retry", _("Retry now"), **look))
         return found
 
@@ -176,12 +176,12 @@ class OrderAdmin(
         if not order.is_final:
             text = _("The order is being stopped; what was not delivered is refunded in a moment.")
             return text, messages.SUCCESS
-        text = _("The order is canceled; %(refund)s went back to the customer.")
+        text = _("Order canceled; %(refund)s was refunded to the customer.")
         return text % {"refund": display.money(order.refunded)}, messages.SUCCESS
 
     def retry(self, request: HttpRequest, order: Order) -> tuple[str, int]:
         ordering.retry(order, staff(request))
-        return _("The order goes on now."), messages.SUCCESS
+        return _("The order is retried now."), messages.SUCCESS
 
     def page_context(self, request: HttpRequest, obj: Order | None) -> dict[str, Any]:
         context = super().page_context(request, obj)

@@ -48,18 +48,23 @@ class RecipeForm(forms.ModelForm):
     recipe_play_path = line(
         _("Path of a play"), _("May hold {video_id}, {order}, {sequence} and {play_key}.")
     )
-    recipe_play_headers = lines(_("Headers of a play"), _("One a line: Name: value"))
-    recipe_play_body = lines(_("Body of a play"), _("Sent as it stands here, placeholders filled."))
+    recipe_play_headers = lines(_("Headers of a play"), _("One per line: Name: value"))
+    recipe_play_body = lines(
+        _("Body of a play"), _("Sent as written here, with placeholders filled in.")
+    )
     recipe_counted = line(
-        _("Counted statuses"), _("Answers that mean that a play was received: 200, 201, 202, 204")
+        _("Accepted statuses"), _("Statuses that mean a play was received: 200, 201, 202, 204")
     )
     recipe_idempotent = forms.BooleanField(
-        label=_("Counts a play sent again once"),
+        label=_("Counts a resent play only once"),
         required=False,
-        help_text=_("Known by {play_key} or {sequence}; then doubtful plays are sent again."),
+        help_text=_(
+            "The site knows a play by {play_key} or {sequence}; plays of unknown "
+            "fate are then resent."
+        ),
     )
     recipe_settle_seconds = forms.IntegerField(
-        label=_("Seconds the count may lag"), required=False, min_value=1, max_value=86_400
+        label=_("Counter lag in seconds"), required=False, min_value=1, max_value=86_400
     )
 
     class Meta:

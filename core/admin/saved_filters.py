@@ -79,7 +79,7 @@ class SavedFiltersAdmin(admin.ModelAdmin):
         if not name or not query or len(query) > 2000:
             self.message_user(request, _("A filter needs a name."), messages.ERROR)
         elif mine.exclude(name=name).count() >= MOST:
-            text = _("At most %(most)s filters of a list; forget one first.") % {"most": MOST}
+            text = _("At most %(most)s saved filters per list; delete one first.") % {"most": MOST}
             self.message_user(request, text, messages.ERROR)
         else:
             SavedFilter.objects.update_or_create(
@@ -92,7 +92,7 @@ class SavedFiltersAdmin(admin.ModelAdmin):
     def rename_filter(self, request: HttpRequest, name: str) -> None:
         one = self.one_filter(request)
         if not name or self.saved_filters(request).filter(name=name).exclude(pk=one.pk).exists():
-            text = _("There is a filter of this name already.") if name else _("It needs a name.")
+            text = _("A filter with this name already exists.") if name else _("It needs a name.")
             self.message_user(request, text, messages.ERROR)
             return
         one.name = name

@@ -144,7 +144,7 @@ class SiteAdmin(AddFormAdmin):
         if may(user, Right.SEE_ORDERS):
             found.append(Button(_("Orders"), list_url("order", site__id__exact=obj.pk)))
             register = reverse("admin:core_site_plays", args=[obj.pk])
-            found.append(Button(_("Synthetic plays (CSV)"), register))
+            found.append(Button(_("Register of plays sent (CSV)"), register))
         if may(user, Right.SEE_SITE_CHECKS):
             found.append(Button(_("All checks"), list_url("sitecheck", site__id__exact=obj.pk)))
         return found
@@ -160,9 +160,9 @@ class SiteAdmin(AddFormAdmin):
         """Ask the site now; orders that waited for its token go on."""
         reason = ordering.verify(site, staff(request))
         if not reason:
-            return _("The site shows our token: it is verified."), messages.SUCCESS
+            return _("The site shows our token and is verified."), messages.SUCCESS
         if site.verified:
-            text = _("The site stays verified, but could not be asked now: %(reason)s")
+            text = _("The site stays verified but could not be checked now: %(reason)s")
         else:
             text = _("The site is not verified: %(reason)s")
         return text % {"reason": translate(reason)}, messages.WARNING
@@ -187,7 +187,7 @@ class SiteAdmin(AddFormAdmin):
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(self.change_url(site))
         verdict = translate_error(trial.verdict)
-        tried = _("Tried with one play of %(url)s: %(verdict)s")
+        tried = _("Test play of %(url)s: %(verdict)s")
         self.log_change(request, site, tried % {"url": url, "verdict": verdict})
         context = {
             **self.admin_site.each_context(request),
@@ -240,7 +240,7 @@ class SiteAdmin(AddFormAdmin):
             return display.tag(_("verified"), "good")
         return display.tag(_("not verified"), "bad")
 
-    @admin.display(description=gettext_lazy("takes plays"))
+    @admin.display(description=gettext_lazy("accepts plays"))
     def sending(self, site: Site) -> SafeString:
         return sending_state(site)
 

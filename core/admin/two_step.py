@@ -54,8 +54,8 @@ class LoginForm(AuthenticationForm):
         ):
             raise ValidationError(
                 _(
-                    "The code is missing, wrong or used. Wait for the next one of your app, or "
-                    "take a backup code."
+                    "The code is missing, wrong or already used. Wait for the next code in "
+                    "your app, or use a backup code."
                 ),
                 code="code",
             )
@@ -70,7 +70,7 @@ class CodeForm(forms.Form):
         self.backup_codes: list[str] = []
 
     def refuse(self) -> None:
-        self.add_error("code", _("This code is wrong or used. Wait for the next one."))
+        self.add_error("code", _("This code is wrong or already used. Wait for the next one."))
 
 
 @never_cache

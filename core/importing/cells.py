@@ -88,7 +88,7 @@ def switches(cells: Sequence[str]) -> Parsed:
 
     def check(word: str) -> None:
         if word not in WORDS:
-            raise ValidationError(_("Neither yes nor no."))
+            raise ValidationError(_("Must be yes or no."))
 
     return [WORDS.get(word) for word in words], reasons(words, check)
 
@@ -130,7 +130,7 @@ def check_amount(cell: str, digits: int) -> None:
             raise ValidationError(_("At most two decimals."))
         return
     if any(sign.isdigit() and not sign.isascii() for sign in cell):
-        raise ValidationError(_("Write it with the digits 0 to 9, not full-width ones."))
+        raise ValidationError(_("Use the digits 0 to 9, not full-width digits."))
     raise ValidationError(_("Not an amount: write it in plain digits, such as 1200.50."))
 
 

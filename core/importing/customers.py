@@ -134,9 +134,9 @@ class CustomerRows(RowImporter):
         if not Decimal(text) or Decimal(text) in (opening, customer.balance):
             return []
         if opening is None:
-            reason = _("This customer is there already: money comes by a top-up.")
+            reason = _("This customer already exists; use a top-up to add money.")
         else:
-            reason = _("The opening balance was %(opening)s; it is corrected in the ledger.") % {
+            reason = _("The opening balance was %(opening)s; correct it by an adjustment.") % {
                 "opening": quantize(opening)
             }
         return [RowError(batch.lines[index], "balance", text, reason)]
@@ -147,7 +147,7 @@ class CustomerRows(RowImporter):
         different = [
             name for name, old, new in zip(PLAIN, before, after, strict=True) if old != new
         ]
-        reason = _("A customer with this username is there already, with another %(columns)s.") % {
+        reason = _("A customer with this username already exists with a different %(columns)s.") % {
             "columns": ", ".join(different)
         }
         return RowError(batch.lines[index], "username", batch.values["username"][index], reason)

@@ -51,7 +51,7 @@ class RowImporter(ABC):
             line, first = batch.lines[index], first_lines.get(key)
             if first is not None and first != line:
                 value = str(batch.values[column][index])
-                reason = _("Stands in the file before, in line %(line)s.") % {"line": first}
+                reason = _("Already in this file, in line %(line)s.") % {"line": first}
                 faults[index] = [RowError(line, column, value, reason)]
         batch.drop(faults)
 

@@ -126,7 +126,7 @@ class Customer(models.Model):
     )
     create_date = models.DateTimeField(_("created"), auto_now_add=True, db_index=True)
     active = models.BooleanField(
-        _("active"), default=True, help_text=_("Switch off instead of deleting: orders stay.")
+        _("active"), default=True, help_text=_("Switch off instead of deleting; orders are kept.")
     )
     # The newest one-time link to set a password; older ones are void.
     invited = models.DateTimeField(_("login link made"), null=True, editable=False)

@@ -54,7 +54,9 @@ class ApprovalLimit(models.Model):
         max_digits=10,
         decimal_places=2,
         validators=[MinValueValidator(Decimal(0))],
-        help_text=_("Orders that cost more wait for a second person. 0: every order does."),
+        help_text=_(
+            "Orders above this amount need a second person's approval. 0: every order does."
+        ),
     )
     active = models.BooleanField(_("active"), default=True)
 
@@ -70,7 +72,7 @@ class ApprovalLimit(models.Model):
             models.UniqueConstraint(
                 Coalesce("group", 0),
                 name="approval_limit_one_a_group",
-                violation_error_message=_("There is a limit for this group already."),
+                violation_error_message=_("There is already a limit for this group."),
             ),
         ]
 

@@ -23,9 +23,9 @@ class Breaker(models.Model):
     site = models.OneToOneField(
         Site, on_delete=models.CASCADE, primary_key=True, related_name="breaker"
     )
-    opened_at = models.DateTimeField(_("does not answer since"), null=True)
-    probe_at = models.DateTimeField(_("tried again at"), null=True)
-    probes = models.PositiveIntegerField(_("tried in vain"), default=0)
+    opened_at = models.DateTimeField(_("not answering since"), null=True)
+    probe_at = models.DateTimeField(_("next attempt at"), null=True)
+    probes = models.PositiveIntegerField(_("failed probes"), default=0)
     reason = models.CharField(_("reason"), max_length=300, blank=True)
     reason_code = code_field()
     reason_params = params_field()

@@ -31,8 +31,8 @@ class BulkJob(Job):
         DEACTIVATE = 6, _("switch customers off")
 
     class Status(models.IntegerChoices):
-        WAITING = 1, _("waits for a yes")
-        RUNNING = 2, _("under way")
+        WAITING = 1, _("awaiting confirmation")
+        RUNNING = 2, _("in progress")
         DONE = 3, _("done")
         REFUSED = 4, _("refused")
         CANCELED = 5, _("canceled")

@@ -44,12 +44,12 @@ class ImportJob(Job):
     kind = models.PositiveSmallIntegerField(_("kind"), choices=Kind)
     status = models.PositiveSmallIntegerField(_("status"), choices=Status, default=Status.CHECKING)
     update = models.BooleanField(
-        _("update"), default=False, help_text=_("Also update what is there already.")
+        _("update"), default=False, help_text=_("Also update existing rows.")
     )
     partial = models.BooleanField(
-        _("good rows only"),
+        _("valid rows only"),
         default=False,
-        help_text=_("Take the good rows and give the others back; else all rows or none."),
+        help_text=_("Import valid rows and return the others; otherwise all rows or none."),
     )
 
     file_name = models.CharField(_("file"), max_length=200)
@@ -62,7 +62,7 @@ class ImportJob(Job):
     done = models.PositiveIntegerField(_("rows done"), default=0)
     created = models.PositiveIntegerField(_("created"), default=0)
     updated = models.PositiveIntegerField(_("updated"), default=0)
-    unchanged = models.PositiveIntegerField(_("left alone"), default=0)
+    unchanged = models.PositiveIntegerField(_("unchanged"), default=0)
     rejected = models.PositiveIntegerField(_("refused rows"), default=0)
     amount = models.DecimalField(_("amount"), max_digits=20, decimal_places=2, default=0)
     # Keys stand twice in the file, so that an import has to know which and where.

@@ -70,9 +70,9 @@ class Order(models.Model):
         help_text=_("0: as fast as the site allows."),
     )
     by_day = models.BooleanField(
-        _("in waves by hour of day"),
+        _("by daily load profile"),
         default=False,
-        help_text=_("More in the evening than at night, as an audience comes and goes."),
+        help_text=_("More plays in the evening than at night."),
     )
     memo = models.TextField(_("memo"), blank=True, max_length=2000)
     site = models.ForeignKey(
@@ -114,18 +114,20 @@ class Order(models.Model):
     done = models.PositiveIntegerField(_("received"), default=0, editable=False)
     failed = models.PositiveIntegerField(_("refused"), default=0, editable=False)
     uncertain = models.PositiveIntegerField(_("uncertain"), default=0, editable=False)
-    resent = models.PositiveIntegerField(_("sent again"), default=0, editable=False)
+    resent = models.PositiveIntegerField(_("resent"), default=0, editable=False)
 
     # The lease: see core/models/leases.py.
     fence = models.PositiveIntegerField(_("takeovers"), default=0, editable=False)
     lease_until = models.DateTimeField(_("leased until"), null=True, editable=False)
     due = models.DateTimeField(_("next due"), default=timezone.now, editable=False)
     attempts = models.PositiveSmallIntegerField(_("failed attempts"), default=0, editable=False)
-    cancel_requested = models.BooleanField(_("cancel requested"), default=False, editable=False)
+    cancel_requested = models.BooleanField(
+        _("cancellation requested"), default=False, editable=False
+    )
     held_by_site = models.BooleanField(
         _("waits for the site's token"), default=False, editable=False
     )
-    attention = models.CharField(_("needs a person"), max_length=300, blank=True, editable=False)
+    attention = models.CharField(_("needs attention"), max_length=300, blank=True, editable=False)
     attention_code = code_field()
     attention_params = params_field()
 
@@ -238,9 +240,9 @@ class Order(models.Model):
         """The other answer of a second person: all is refunded, and the customer reads why."""
         reason = reason.strip()
         if self.is_own_of(actor):
-            raise OrderError(_("Somebody else than its creator has to decline an order."))
+            raise OrderError(_("An order must be declined by somebody other than its creator."))
         if not reason:
-            raise OrderError(_("Say why: the customer reads the reason."))
+            raise OrderError(_("Enter a reason; the customer reads it."))
         if len(reason) > REASON_LENGTH:
             raise OrderError(_("The reason is too long: at most %d characters.") % REASON_LENGTH)
         if self.status != Status.AWAITING:
@@ -257,7 +259,9 @@ class Order(models.Model):
         """A person took note of the remark. One that was written since is another."""
         seen = Order.objects.filter(pk=self.pk).with_remark(self.remark)
         if not self.remark or seen.update(**columns("", "attention")) != 1:
-            raise OrderError(_("The remark changed or was marked as seen before; look again."))
+            raise OrderError(
+                _("The remark has changed or was already marked as seen; reload the page.")
+            )
         self.show_changes(columns("", "attention"))
 
     @property

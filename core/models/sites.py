@@ -55,10 +55,10 @@ class Site(models.Model):
         help_text=_("Shared by all orders that run on this site."),
     )
     resend_percent = models.PositiveSmallIntegerField(
-        _("sent again, percent"),
+        _("resend limit, percent"),
         default=5,
         validators=[MaxValueValidator(100)],
-        help_text=_("Plays that the site answered but never counted are sent again up to here."),
+        help_text=_("Plays that the site answered but did not count are resent, up to this share."),
     )
     active = models.BooleanField(_("active"), default=True)
     memo = models.TextField(_("memo"), blank=True, max_length=2000)

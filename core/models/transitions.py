@@ -168,7 +168,9 @@ def apply(chosen: Chosen, actor: "User | None") -> None:
         for conditions, rows in _alike(chosen):
             changes = _columns(orders.model, rows)
             if orders.filter(pk__in=list(rows), **conditions).update(**changes) != len(rows):
-                raise TransitionError(_("Somebody else changed this order first; look again."))
+                raise TransitionError(
+                    _("Somebody else changed this order first; reload the page and check it.")
+                )
         _record_events(chosen, actor)
         _pay_refunds(chosen, actor)
     if any(transition.ends for _order, transition in chosen):

@@ -77,7 +77,7 @@ def pace(order: Order) -> str:
         return _("as fast as the site allows")
     spread = ngettext("over %(hours)s hour", "over %(hours)s hours", order.hours)
     spread %= {"hours": number(order.hours)}
-    return _("%(spread)s, in waves by hour of day") % {"spread": spread} if order.by_day else spread
+    return _("%(spread)s, by daily load profile") % {"spread": spread} if order.by_day else spread
 
 
 def tag(text: object, tone: str) -> SafeString:

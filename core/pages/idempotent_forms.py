@@ -52,7 +52,7 @@ class IdempotentForm(forms.ModelForm):
             self.placed = placed
             return True
         self.data = {**self.data, self.add_prefix("request_key"): str(uuid.uuid4())}
-        text = _("This form was saved before as %(placed)s. Save again to make another one.")
+        text = _("This form was already saved as %(placed)s. Save again to create another.")
         self.add_error(None, ValidationError(text, params={"placed": str(placed)}))
         return True
 

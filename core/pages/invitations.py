@@ -65,7 +65,7 @@ def invite(customer: Customer, email: str = "") -> str:
     with transaction.atomic():
         user = login_of(customer)
         if not may_be_invited(user):
-            raise InvitationError(_("This login is not one for the customers' pages."))
+            raise InvitationError(_("This login is not for the customer portal."))
         if email and email != user.email:
             user.email = email
             user.save(update_fields=["email"])
@@ -99,10 +99,12 @@ def login_of(customer: Customer) -> User:
             continue
         free = Customer.objects.filter(pk=customer.pk, user=None)
         if free.update(user=user) != 1:
-            raise InvitationError(_("Somebody else changed this customer first; look again."))
+            raise InvitationError(
+                _("Somebody else changed this customer first; reload the page and check it.")
+            )
         customer.user = user
         return user
-    raise InvitationError(_("No name for the login is free; make one and choose it here."))
+    raise InvitationError(_("No free login name was found; create a login and select it here."))
 
 
 def names_for(customer: Customer) -> list[str]:
@@ -118,10 +120,9 @@ def names_for(customer: Customer) -> list[str]:
 def send(email: str, link: str, until: datetime) -> bool:
     """The link by e-mail; whether a server took it. Why it did not is in the log."""
     text = _(
-        "Hello,\n\n"
-        "with this link you set your password for your orders at %(office)s:\n\n"
+        "Hello,\n\nuse this link to set your password for your orders at %(office)s:\n\n"
         "%(link)s\n\n"
-        "It is good once, until %(until)s. If you did not ask for it, do nothing.\n"
+        "It works once, until %(until)s. If you did not ask for it, ignore this message.\n"
     ) % {
         "office": _("Booster Office"),
         "link": link,

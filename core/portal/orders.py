@@ -118,7 +118,7 @@ def canceled(request: HttpRequest, customer: Customer, oid: str) -> HttpResponse
 def canceling(order: Order) -> str:
     if not order.is_final:
         return _("The order is being stopped; what was not delivered is refunded in a moment.")
-    text = _("The order is canceled; %(refund)s went back to your balance.")
+    text = _("Your order is canceled; %(refund)s was refunded to your balance.")
     return text % {"refund": display.money(order.refunded)}
 
 
@@ -140,15 +140,15 @@ def added(request: HttpRequest, customer: Customer) -> HttpResponse:
             messages.success(request, thanks(order))
             return redirect("portal:order", order.oid)
     if form.placed is not None:
-        messages.warning(request, _("This form was saved before; nothing was done a second time."))
+        messages.warning(request, _("This form was already saved; nothing was done twice."))
         return redirect("portal:order", form.placed.oid)
     return new_page(request, customer, form)
 
 
 def thanks(order: Order) -> str:
     if order.status == Status.AWAITING:
-        return _("Thank you. The order is paid; the desk looks at it before it begins.")
-    return _("Thank you. The order is placed and paid.")
+        return _("Thank you. Your order is paid; the desk reviews it before delivery starts.")
+    return _("Thank you. Your order is placed and paid.")
 
 
 def initial_of(request: HttpRequest, customer: Customer) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def plays_of(order: Order, counted: int | None) -> list[Line]:
         Line(_("Sent and answered by the site"), display.number(order.done)),
     ]
     if order.resent:
-        lines.append(Line(_("of these sent again"), display.number(order.resent)))
+        lines.append(Line(_("of these resent"), display.number(order.resent)))
     if order.old_view_count is not None and counted is not None:
         views = {"before": display.number(order.old_view_count), "now": display.number(counted)}
         how = _("its counter went from %(before)s to %(now)s") % views
@@ -63,7 +63,7 @@ def money_of(order: Order) -> list[Line]:
     refund = order.refunded
     if order.delivered is None or refund is None:
         return lines
-    how = _("nothing is missing")
+    how = _("nothing to refund")
     if order.delivered < order.count:
         how = _("%(price)s × %(undelivered)s undelivered ÷ %(count)s") % {
             "price": display.money(order.price),

@@ -13,47 +13,51 @@ from core.pages import display
 
 # By where an order went, and from where: None stands for anywhere else.
 STEPS: dict[Status, dict[Status | None, str]] = {
-    Status.AWAITING: {None: gettext_noop("Ordered and paid. The desk looks at it first.")},
+    Status.AWAITING: {None: gettext_noop("Ordered and paid. The desk reviews it first.")},
     Status.PENDING: {
         None: gettext_noop("Ordered and paid."),
-        Status.AWAITING: gettext_noop("The desk let the order begin."),
-        Status.PAUSED: gettext_noop("The delivery goes on."),
+        Status.AWAITING: gettext_noop("The desk approved the order."),
+        Status.PAUSED: gettext_noop("Delivery resumed."),
     },
     Status.RUNNING: {
-        None: gettext_noop("The delivery began."),
-        Status.RUNNING: gettext_noop("A stop was asked for."),
+        None: gettext_noop("Delivery started."),
+        Status.RUNNING: gettext_noop("Cancellation requested."),
         Status.VERIFYING: gettext_noop(
-            "The site had not counted all plays; the missing ones are sent again."
+            "The site had not counted all plays; the missing ones are resent."
         ),
     },
     Status.VERIFYING: {
-        None: gettext_noop("All plays were sent. Now the site's own counter has to show them."),
+        None: gettext_noop("All plays were sent. The site's own counter has to show them now."),
     },
     Status.PAUSED: {
         None: gettext_noop("Paused until the site confirms again that it takes our plays."),
     },
     Status.COMPLETED: {None: gettext_noop("Completed: the site's counter shows all plays.")},
     Status.PARTIAL: {
-        None: gettext_noop("Ended: the site's counter shows a part. The rest was refunded."),
+        None: gettext_noop(
+            "Ended: the site's counter shows part of the plays. The rest was refunded."
+        ),
     },
     Status.CANCELED: {
         None: gettext_noop("Canceled. What was not delivered was refunded."),
-        Status.AWAITING: gettext_noop("Not accepted. All was refunded."),
+        Status.AWAITING: gettext_noop("Not accepted. Everything was refunded."),
     },
-    Status.FAILED: {None: gettext_noop("Ended: the site took no play. All was refunded.")},
+    Status.FAILED: {
+        None: gettext_noop("Ended: the site accepted no plays. Everything was refunded.")
+    },
 }
 STATES: dict[int, object] = {
-    Status.AWAITING: gettext_lazy("The desk looks at your order before it begins."),
-    Status.PENDING: gettext_lazy("Your order is paid and begins in a moment."),
+    Status.AWAITING: gettext_lazy("The desk reviews your order before delivery starts."),
+    Status.PENDING: gettext_lazy("Your order is paid; delivery starts in a moment."),
     Status.RUNNING: gettext_lazy("Plays are being sent to the site."),
-    Status.VERIFYING: gettext_lazy("All is sent; we wait until the site's counter shows it."),
+    Status.VERIFYING: gettext_lazy("All plays are sent; we are waiting for the site's counter."),
     Status.PAUSED: gettext_lazy(
         "The site has to confirm again that it takes our plays. Nothing is lost meanwhile."
     ),
     Status.COMPLETED: gettext_lazy("The site's counter shows all plays."),
-    Status.PARTIAL: gettext_lazy("A part was delivered, the rest is refunded."),
+    Status.PARTIAL: gettext_lazy("Partly delivered; the rest is refunded."),
     Status.CANCELED: gettext_lazy("Stopped; what was not delivered is refunded."),
-    Status.FAILED: gettext_lazy("Nothing could be delivered; all is refunded."),
+    Status.FAILED: gettext_lazy("Nothing could be delivered; everything is refunded."),
 }
 
 

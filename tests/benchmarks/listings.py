@@ -52,7 +52,7 @@ PAGES = {
     "site": ("site__id__exact={site}", None),
     "site and status": ("site__id__exact={site}&status__exact=3", None),
     "customer": ("customer__id__exact={customer}", None),
-    "needs a person": ("attention=1", None),
+    "needs attention": ("attention=1", None),
     "year": ("create_date__year={year}", None),
     "month": ("create_date__year={year}&create_date__month={month}", None),
     "month, site and status": (

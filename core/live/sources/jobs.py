@@ -156,7 +156,7 @@ class ImportJobs(JobSource[ImportJob]):
             (_("Rows"), display.number(job.total)),
             (_("To create") if is_report else _("Created"), display.number(job.created)),
             (_("To update") if is_report else _("Updated"), display.number(job.updated)),
-            (_("Left alone"), display.number(job.unchanged)),
+            (_("Unchanged"), display.number(job.unchanged)),
             (_("Refused rows"), display.number(job.rejected)),
             (self.amounts[job.kind], display.money(job.amount)),
             (_("Encoding"), ENCODINGS.get(job.encoding) or job.encoding.upper() or "–"),
