@@ -20,17 +20,6 @@ PICTURE_BYTES = 200 * 1024
 SOURCE_ROOTS = ("core", "booster", "office", "tests", "docs", "fixtures", "var", ".ci")
 # The glossary names some of what is gone, on purpose.
 RETIRED = {"core/feeds"}
-# Named already, on the way in other changes: empty this once they are merged.
-PENDING = {
-    "booster/retry.py",
-    "core/models/ledger.py",
-    "core/models/transitions.py",
-    "core/ordering/actions.py",
-    "core/ordering/placing.py",
-    "core/ordering/quote.py",
-    "core/permissions.py",
-    "tests/test_private_api.py",
-}
 # Set by tests and benchmarks for their own processes, or read by make.
 FOREIGN_VARIABLES = {"PYTHON", "ARGS", "BROWSER_PATH", "FAULTS_SEED", "FAULTS_RESULTS", "CI"}
 
@@ -64,7 +53,7 @@ def test_a_file_that_is_named_exists(path):
         if re.fullmatch(r"[\w.-]+(/[\w.-]+)+/?[.,;:)]*", word)
     }
     ours = {name for name in named if name.split("/")[0] in SOURCE_ROOTS}
-    ours = {name for name in ours if not name.startswith("var/")} - RETIRED - PENDING
+    ours = {name for name in ours if not name.startswith("var/")} - RETIRED
     assert not [name for name in sorted(ours) if not (ROOT / name).exists()]
 
 

@@ -63,3 +63,11 @@ def no_connection(site: str, error: OSError, connect_timeout: float) -> SiteErro
     if isinstance(error, TimeoutError):
         return SiteError(Code.CONNECTION_TIMED_OUT, site=site, seconds=connect_timeout)
     return SiteError(Code.CONNECTION_IMPOSSIBLE, site=site, error=str(error))
+
+
+def asked_to_wait(reason: SiteError, seconds: float) -> SiteError:
+    return SiteError(Code.SITE_ASKS_TO_WAIT, reason=reason, seconds=round(seconds))
+
+
+def failed_in_a_row(reason: SiteError, plays: int) -> SiteError:
+    return SiteError(Code.PLAYS_FAILED_IN_A_ROW, reason=reason, number=plays)

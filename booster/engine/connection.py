@@ -203,6 +203,13 @@ class Connection(asyncio.BufferedProtocol):
             return SiteError(Code.PLAY_TIMED_OUT, seconds=limits.first_byte_timeout)
         return None
 
+    def take(self) -> tuple[Batch, int, int, bool]:
+        """The play in flight, off its connection: batch, number, tries, whether in doubt."""
+        batch = self.batch
+        assert batch is not None
+        self.batch = None
+        return batch, self.number, self.tries, self.doubt
+
     def give_up(self, reason: SiteError) -> None:
         self._break_off(reason)
 

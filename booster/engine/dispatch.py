@@ -32,14 +32,10 @@ TRIES = 5
 RETRY_SECONDS = 0.1  # doubled with each try
 PATIENCE_SECONDS = 5.0  # a longer Retry-After is not waited for here
 GRACE_SECONDS = 2.0  # for plays in flight when all stops
-
 FAILED_CONNECTIONS = 3
-
 SHORTEST_TIMER = 0.002
 LARGE_PLAY = 16 * 1024  # surely fits into a socket's empty buffer
-
 NONE_YET = -1  # unlike every status, and unlike the 0 of a connection without a whole answer
-
 Retry = tuple[float, int, int, bool, Outcome, Batch]
 
 
@@ -143,9 +139,6 @@ class Dispatch:
                 connection.close()
         self._wire.dismiss(self)
 
-    def crash(self, error: BaseException) -> None:
-        self.results.put(error)
-
     # --- what connections report
 
     def connected(self, connection: Connection) -> None:
@@ -165,9 +158,8 @@ class Dispatch:
         enough = min(FAILED_CONNECTIONS, self.limits.connections)
         nobody_home = not self._connections and self._failed_connections >= enough
         if nobody_home or isinstance(error, ssl.SSLCertVerificationError):
-            site = str(self.destination[0].origin)
-            reason = answers.no_connection(site, error, self.limits.connect_timeout)
-            self.halt("unavailable", reason)
+            site, seconds = str(self.destination[0].origin), self.limits.connect_timeout
+            self.halt("unavailable", answers.no_connection(site, error, seconds))
 
     def gone(self, connection: Connection) -> None:
         self._opening.discard(connection)
@@ -191,14 +183,14 @@ class Dispatch:
         if status in self.counted:
             if self.good == NONE_YET:
                 self.good = status
-            self._take(connection)
+            connection.take()
             self._end(batch, Outcome.COUNTED)
             return
         answer = answers.read(status, head, time.time())
         if answer.again:
             self._again(connection, answer.outcome)
         else:
-            doubt = self._take(connection)[-1]
+            doubt = connection.take()[-1]
             self._end(batch, Outcome.UNCERTAIN if doubt else answer.outcome)
         if answer.not_now:
             self._push_back(answer.reason, answer.retry_after)
@@ -354,16 +346,9 @@ class Dispatch:
 
     # --- how plays end
 
-    def _take(self, connection: Connection) -> tuple[Batch, int, int, bool]:
-        """The play in flight, off its connection."""
-        batch = connection.batch
-        assert batch is not None
-        connection.batch = None
-        return batch, connection.number, connection.tries, connection.doubt
-
     def _again(self, connection: Connection, reason: Outcome) -> None:
         """Send the play again if that is harmless and may help; else it has ended."""
-        batch, number, tries, doubt = self._take(connection)
+        batch, number, tries, doubt = connection.take()
         doubt = doubt or reason is Outcome.UNCERTAIN
         harmless = reason is not Outcome.UNCERTAIN or self._idempotent
         if harmless and tries + 1 < TRIES and not self.stopped:
@@ -404,9 +389,7 @@ class Dispatch:
         if retry_after is not None:
             self.retry_after = retry_after
             if retry_after > PATIENCE_SECONDS:
-                seconds = round(retry_after)
-                asked = SiteError(Code.SITE_ASKS_TO_WAIT, reason=reason, seconds=seconds)
-                self.halt("unavailable", asked)
+                self.halt("unavailable", answers.asked_to_wait(reason, retry_after))
                 return
         self._failed("unavailable", reason)
 
@@ -414,5 +397,4 @@ class Dispatch:
         good = self._good_plays()
         failures = self._health.play_failed(monotonic(), good, self._busy, self._has_fresh())
         if failures:
-            many = SiteError(Code.PLAYS_FAILED_IN_A_ROW, reason=reason, number=failures)
-            self.halt(stopped, many)
+            self.halt(stopped, answers.failed_in_a_row(reason, failures))

@@ -91,7 +91,7 @@ class Wire:
         """A mistake of ours in a callback: whom it hit cannot be told, so all are told."""
         error = context.get("exception") or RuntimeError(context["message"])
         for dispatch in list(self.dispatches):
-            dispatch.crash(error)
+            dispatch.results.put(error)
 
     # --- dispatches and their connections
 
