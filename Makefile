@@ -1,6 +1,7 @@
 # make run    the office, its consumer and the demo site, all set up; Ctrl-C stops them
 # make test   all tests (ARGS="-k name" picks some)
 # make quick  the tests that start no services and no browser, for between two edits
+# make coverage  what share of the lines the tests reach, the faults apart
 # make bench  the benchmarks, beside their peers (ARGS=--quick for a short look)
 # make faults the whole table of faults, hours long: a line each (ARGS="-k redis" picks some)
 # make lint   style of Python and JavaScript, types, import directions, migrations and translations
@@ -12,7 +13,7 @@ PIP := $(PY) -m pip install -q --disable-pip-version-check --no-input --use-pep5
 QUICK := not services and not browser and not faults and not slow and not timing
 export PYTHONUNBUFFERED := 1
 
-.PHONY: run test quick faults bench lint translations chromium
+.PHONY: run test quick coverage faults bench lint translations chromium
 
 run: .venv/.run
 	@$(PY) manage.py init_office --demo
@@ -23,6 +24,12 @@ test: .venv/.dev chromium
 
 quick: .venv/.dev
 	@$(PY) -m pytest -n 2 --dist loadfile -m "$(QUICK)" $(ARGS)
+
+coverage: .venv/.dev chromium
+	@$(PY) -m coverage erase
+	@$(PY) -m coverage run -m pytest -n 3 --dist loadfile -m "not faults" $(ARGS)
+	@$(PY) -m coverage combine -q
+	@$(PY) -m coverage report
 
 faults: .venv/.dev
 	@FAULTS=long $(PY) -m pytest tests/faults $(ARGS)
