@@ -172,7 +172,7 @@ def test_cancel_refunds_and_says_so(desk, bob, erin, order):
     assert balance(erin) == Decimal("20.00")
     event = order.events.last()
     assert (event.creator, event.reason) == (bob, "no longer wanted")
-    assert messages_of(reply) == ["The order is canceled; 5.00 went back to the customer."]
+    assert messages_of(reply) == ["Order canceled; 5.00 was refunded to the customer."]
     page = reply.content.decode()
     assert "5.00 × 10,000 undelivered ÷ 10,000 = 5.00 refunded" in page
     assert "Order again" in page
@@ -184,7 +184,7 @@ def test_cancel_of_an_ended_order_changes_nothing(desk, erin, order):
     desk.post(address)
     entries = LedgerEntry.objects.count()
     reply = desk.post(address, follow=True)
-    assert messages_of(reply)[-1] == "It has ended already: canceled."
+    assert messages_of(reply)[-1] == "It has already ended: canceled."
     assert LedgerEntry.objects.count() == entries
     assert balance(erin) == Decimal("20.00")
 

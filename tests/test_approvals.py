@@ -207,7 +207,7 @@ def test_declining_refunds_in_full_and_keeps_the_reason_for_the_customer(awaitin
     assert erin.balance == 15
 
     reply = desk.post(page, {"reason": " Not this video. "}, follow=True)
-    told = "The order is declined; 5.00 went back to the customer. The reason: Not this video."
+    told = "Order declined; 5.00 was refunded to the customer. Reason: Not this video."
     assert messages_of(reply) == [told]
     awaiting.refresh_from_db()
     erin.refresh_from_db()

@@ -37,7 +37,7 @@ def test_the_order_says_why_it_waits_and_when_it_ends_at_the_latest(desk, order,
     assert "Waits for the site." in shown
     assert REASON in shown
     deadline = timezone.localtime(deadline_of(order))
-    assert f"ends at the latest {deadline:%Y-%m-%d %H:%M:%S}" in shown
+    assert f"deadline {deadline:%Y-%m-%d %H:%M:%S}" in shown
     breaker.close()
     assert "Waits for the site." not in page(desk, f"order/{order.pk}/change/")
 
@@ -52,7 +52,7 @@ def test_an_order_that_only_waits_for_its_counter_does_not_wait_for_the_breaker(
 def test_the_site_says_since_when_and_how_many_orders_wait(desk, order, breaker):
     for path in (f"site/{order.site_id}/change/", "site/"):
         shown = page(desk, path)
-        assert "Orders that wait: 1." in shown
+        assert "Orders waiting: 1." in shown
         assert REASON in shown
 
 

@@ -59,7 +59,7 @@ def test_selected_orders_are_canceled_after_a_yes_that_names_number_and_sum(desk
     assert Order.objects.open().count() == 2
     page = press(desk, "start", note="the wrong video")
     assert "2 done, 1 refused." in messages_of(page)
-    assert "It has ended already: canceled." in text_of(page)
+    assert "It has already ended: canceled." in text_of(page)
     erin.refresh_from_db()
     assert (erin.balance, Order.objects.open().count()) == (20, 0)
     assert list(differences()) == []
@@ -79,7 +79,7 @@ def test_all_that_was_found_is_more_than_a_page_and_than_a_count(desk, site, mon
     woken = []
     monkeypatch.setattr("core.tasks.wake_bulk", woken.append)
     page = desk.get(CUSTOMERS + "?q=1380").content.decode()
-    assert "Select all that was found, more than 150" in page
+    assert "Select all found, more than 150" in page
     page = choose(desk, CUSTOMERS + "?q=1380", "deactivate", across=True)
     assert "Switch off 240 customers" in text_of(page)
     # Who comes into the filter after the yes was asked for is not meant.

@@ -89,7 +89,7 @@ def test_an_export_can_be_changed_and_come_back_whole(desk, erin, file_format):
         data = changed.getvalue()
     file = SimpleUploadedFile("customers", data)
     page = desk.post(IMPORT, {"file": file, "update": "on"}, follow=True)
-    assert "create_date <small>(left out)</small>" in page.content.decode()
+    assert "create_date <small>(ignored)</small>" in page.content.decode()
     desk.post(page.request["PATH_INFO"].replace("change", "load"))
     job = ImportJob.objects.get()
     assert (job.created, job.updated, job.unchanged, job.rejected) == (0, 1, 1, 0)

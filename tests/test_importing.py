@@ -148,7 +148,7 @@ BAD_ROWS = {
     "long memo": ("frank,,,," + "m" * 2001, "memo", "Longer than 2000 characters."),
     "too few cells": ("frank", "", "1 cells where the header has 5."),
     "too many cells": ("frank,,,,,6", "", "6 cells where the header has 5."),
-    "twice": ("erin,", "username", "Stands in the file before, in line 2."),
+    "twice": ("erin,", "username", "Already in this file, in line 2."),
 }
 
 
@@ -236,7 +236,7 @@ def test_a_customer_who_is_there_is_neither_changed_nor_paid_by_a_file_of_new_on
         [
             "username",
             "erin",
-            "A customer with this username is there already, with another mobile.",
+            "A customer with this username already exists with a different mobile.",
         ],
         ["balance", "1", "This customer already exists; use a top-up to add money."],
     ]
@@ -322,7 +322,7 @@ def test_a_name_that_stands_in_two_blocks_is_found(monkeypatch):
     job = imported(many(10) + "customer0000002,,,\ncustomer0000002,,,\n", partial=True)
     assert figures(job) == (10, 0, 0, 2)
     text = store.path_of(job, store.REFUSED).read_text("utf-8-sig")
-    assert text.count("Stands in the file before, in line 4.") == 2
+    assert text.count("Already in this file, in line 4.") == 2
 
 
 def test_repeats_are_those_of_a_set():

@@ -144,7 +144,7 @@ def test_orders_that_the_form_would_refuse_are_refused(erin, frank, site, demo_s
     told = "\n".join(reasons(checked(ORDERS, text)))
     for reason in (
         "2 url: Another order already runs on this video.",
-        "4 url: Stands in the file before, in line 3.",
+        "4 url: Already in this file, in line 3.",
         "5 url: https://example.com is not one of our sites.",
         "6 url: ",
         "7 count: The smallest order is 10,000 plays.",

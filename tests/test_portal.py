@@ -146,7 +146,7 @@ def test_canceling_asks_first_and_refunds_as_at_the_desk(portal, owner, site):
     order.refresh_from_db()
     assert order.status == Status.PENDING
     response = portal.post(address, follow=True)
-    assert messages_of(response) == ["The order is canceled; 0.05 went back to your balance."]
+    assert messages_of(response) == ["Your order is canceled; 0.05 was refunded to your balance."]
     order.refresh_from_db()
     assert order.status == Status.CANCELED
     assert order.events.last().creator == owner.user

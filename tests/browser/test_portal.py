@@ -41,7 +41,7 @@ def made_link(page: Page, shop: Desk) -> str:
     shop.let_in(page.context)
     page.goto(f"{shop.url}/admin/core/customer/1/change/")
     page.click("a:has-text('Portal link')")
-    page.click("button:has-text('Make a link')")
+    page.click("button:has-text('Create link')")
     expect(page.locator("[data-copied]")).to_contain_text("/portal/welcome/")
     return page.inner_text("[data-copied]")
 
