@@ -15,6 +15,7 @@ from core.admin.orders import OrderAdmin
 from core.importing import jobs, store
 from core.importing.uploads import new_job
 from core.models import (
+    ChargeRecord,
     Customer,
     ImportJob,
     InsufficientBalanceError,
@@ -23,6 +24,7 @@ from core.models import (
     OrderEvent,
     Site,
     Status,
+    User,
 )
 from core.ops.auditing import differences
 from core.ordering import Placement, Quote, Quoter, place_many
@@ -208,10 +210,14 @@ def test_each_quote_counts_on_what_those_before_it_leave(erin, site, policies):
     ]
 
 
-@pytest.mark.django_db(transaction=True)
-def test_an_order_saved_in_the_form_is_one_transaction(desk, erin, site, policies, demo_site):
+def test_an_order_saved_in_the_form_is_one_transaction(office, demo_site):
+    """In an office of its own: whatever is rolled back after a test has no COMMIT."""
+    desk = client_of(User.objects.get(username="admin"))
+    erin = Customer.objects.create(username="erin")
+    ChargeRecord.objects.create(customer=erin, amount=Decimal(20))
+    proved = {"verified": True, "verified_at": timezone.now()}
+    Site.objects.create(name="Harbour", origin=demo_site.url, **proved)
     form = {"customer": erin.pk, "url": demo_site.address(VIDEO), "count": 10_000}
-    Site.objects.update(verified=True, verified_at=timezone.now())
 
     with CaptureQueriesContext(connection) as queries:
         desk.post(ADD, form | {"request_key": str(uuid.uuid4())})
