@@ -247,7 +247,7 @@ def test_the_same_top_up_sent_twice_is_one(desk, frank):
     first = desk.post(ADD_CHARGE, form)
     second = desk.post(ADD_CHARGE, form, follow=True)
     assert second.redirect_chain[0][0] == first.url
-    assert "saved before" in messages_of(second)[-1]
+    assert "already saved" in messages_of(second)[-1]
     assert ChargeRecord.objects.count() == 1
     assert balance(frank) == Decimal(30)
     assert LogEntry.objects.count() == 1
@@ -273,7 +273,7 @@ def test_another_amount_under_the_same_key_is_asked_about(desk, frank):
     form = {"customer": frank.pk, "amount": "30", "request_key": str(uuid.uuid4())}
     desk.post(ADD_CHARGE, form)
     asked = desk.post(ADD_CHARGE, form | {"amount": "31"})
-    assert "saved before" in errors_of(asked)["__all__"][0]
+    assert "already saved" in errors_of(asked)["__all__"][0]
     assert balance(frank) == Decimal(30)
 
 

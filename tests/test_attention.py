@@ -71,14 +71,14 @@ def test_a_remark_written_since_is_not_marked_as_seen(order):
         Order.objects.update(**columns(seen, "attention"))
         order.refresh_from_db()
         Order.objects.update(**columns(now, "attention"))
-        with pytest.raises(OrderError, match="look again"):
+        with pytest.raises(OrderError, match="reload the page"):
             order.mark_seen()
         assert Order.objects.get().remark == now
 
 
 def test_without_a_remark_there_is_nothing_to_mark(desk, order):
     reply = desk.post(f"/admin/core/order/{order.pk}/seen/", follow=True)
-    assert "look again" in messages_of(reply)[0]
+    assert "reload the page" in messages_of(reply)[0]
     assert not LogEntry.objects.exists()
 
 
@@ -138,13 +138,13 @@ def test_somebody_else_than_its_creator_approves_an_order(
 def test_nobody_approves_an_order_of_their_own(desk, bob, awaiting):
     assert ">Approve<" not in desk.get(change_page(awaiting)).content.decode()
     reply = desk.post(f"/admin/core/order/{awaiting.pk}/approve/", follow=True)
-    assert "Somebody else" in messages_of(reply)[0]
+    assert "somebody other" in messages_of(reply)[0]
     assert Order.objects.get().status == Status.AWAITING
     assert awaiting.events.count() == 1
 
 
 def test_an_order_that_awaits_nothing_cannot_be_approved(alice, order):
-    with pytest.raises(OrderError, match="does not wait for approval: pending"):
+    with pytest.raises(OrderError, match="is not awaiting approval: pending"):
         ordering.approve(order, alice)
     assert Order.objects.get().status == Status.PENDING
 

@@ -34,19 +34,19 @@ def page(desk, path: str) -> str:
 
 def test_the_order_says_why_it_waits_and_when_it_ends_at_the_latest(desk, order, breaker):
     shown = page(desk, f"order/{order.pk}/change/")
-    assert "Waits for the site." in shown
+    assert "Waiting for the site." in shown
     assert REASON in shown
     deadline = timezone.localtime(deadline_of(order))
     assert f"deadline {deadline:%Y-%m-%d %H:%M:%S}" in shown
     breaker.close()
-    assert "Waits for the site." not in page(desk, f"order/{order.pk}/change/")
+    assert "Waiting for the site." not in page(desk, f"order/{order.pk}/change/")
 
 
 def test_an_order_that_only_waits_for_its_counter_does_not_wait_for_the_breaker(
     desk, order, breaker
 ):
     order.move(Status.VERIFYING, under=order.fence)
-    assert "Waits for the site." not in page(desk, f"order/{order.pk}/change/")
+    assert "Waiting for the site." not in page(desk, f"order/{order.pk}/change/")
 
 
 def test_the_site_says_since_when_and_how_many_orders_wait(desk, order, breaker):

@@ -123,7 +123,7 @@ def test_money_spent_since_the_check_stops_the_whole_file(erin, site):
     jobs.run(job.pk)
     job.refresh_from_db()
     assert job.status == ImportJob.Status.REFUSED
-    assert "line 3 became wrong: The balance is short by 3.00." in str(read(job))
+    assert "line 3 became invalid after the check: The balance is short by 3.00." in str(read(job))
     assert (Order.objects.count(), balance(erin)) == (1, 15)
 
 

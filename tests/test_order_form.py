@@ -82,7 +82,7 @@ def test_the_same_form_sent_twice_is_one_order_and_one_charge(desk, erin, form):
     order = Order.objects.get()
     assert first.url == change_url(order)
     assert second.redirect_chain == [(change_url(order), 302)]
-    assert any("saved before" in text for text in messages_of(second))
+    assert any("already saved" in text for text in messages_of(second))
     erin.refresh_from_db()
     assert erin.balance == Decimal("15.00")
 
@@ -95,7 +95,7 @@ def test_a_form_changed_after_it_was_saved_asks_first_and_is_a_new_order_then(
     other = form | {"url": demo_site.address("night-train-north")}
 
     asked = desk.post(ADD, other)
-    assert any("saved before" in text for text in errors_of(asked)["__all__"])
+    assert any("already saved" in text for text in errors_of(asked)["__all__"])
     assert Order.objects.count() == 1
 
     fresh = asked.context["adminform"].form["request_key"].value()
@@ -126,7 +126,7 @@ def test_an_order_can_be_spread_over_hours(desk, form):
     desk.post(ADD, spread)
     order = Order.objects.get()
     assert (order.hours, order.by_day) == (24, True)
-    assert "over 24 hours, in waves" in desk.get(change_url(order)).content.decode()
+    assert "over 24 hours, by daily load profile" in desk.get(change_url(order)).content.decode()
 
 
 def test_an_order_without_a_pace_is_as_fast_as_its_site(desk, form):

@@ -83,7 +83,7 @@ def test_a_form_sent_twice_is_one_order(portal, owner, form):
     second = portal.post(NEW, form, follow=True)
     assert Order.objects.count() == 1
     assert second.redirect_chain == [(first.url, 302)]
-    assert "nothing was done a second time" in messages_of(second)[-1]
+    assert "nothing was done twice" in messages_of(second)[-1]
     owner.refresh_from_db()
     assert owner.balance == Decimal("12.50")
 
