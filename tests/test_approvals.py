@@ -105,7 +105,7 @@ def test_the_portal_says_before_and_after_that_the_desk_looks_at_an_order_first(
     form = {"url": demo_site.address(VIDEO), "count": 10_000}
     assert "limit of 4.00" in portal.get("/portal/orders/quote/", form).json()["approval"]
     reply = portal.post("/portal/orders/new/", form, follow=True)
-    assert messages_of(reply)[0].endswith("the desk looks at it before it begins.")
+    assert messages_of(reply)[0].endswith("the desk reviews it before delivery starts.")
     order = Order.objects.get()
     assert order.status == Status.AWAITING
 
