@@ -135,10 +135,10 @@ class Delivery:
             self._site_answered()
         if self._lost:
             raise self._lost
-        if order.reserved == order.count and not order.in_flight:
-            return self._prove()
         if self._sent_well and order.attempts:
             self.lease.record(attempts=0)
+        if order.reserved == order.count and not order.in_flight:
+            return self._prove()
         if self.lease.canceled():
             self._cancel()
             return None
@@ -335,20 +335,28 @@ def _back_off(
 
 def _put_off_or_end(lease: Lease) -> None:
     """We ourselves failed. An order that always makes us fail must end as well: with what its
-    last reading shows, for a person to look at."""
+    last reading shows, for a person to look at. While it is verified its attempts are readings
+    that failed, so that time ends it and not their number."""
     order, fence = lease.order, lease.order.fence
     order.refresh_from_db()  # what was written in the run may have been taken back
     if order.fence != fence:
         return
     own_error = Reason.of(Code.OWN_ERROR)
-    if not retry.SENDING.is_spent(order.attempts + 1):
+    if order.status == Status.VERIFYING and order.verify_until is not None:
+        if retry.may_be_read_yet(order.verify_until, timezone.now()):
+            _back_off(lease, own_error, retry.READING)
+            return
+        reason = own_error
+    elif not retry.SENDING.is_spent(order.attempts + 1):
         _back_off(lease, own_error, retry.SENDING)
         return
+    else:
+        reason = _out_of_attempts(own_error)
     untouched = order.status == Status.RUNNING and not order.reserved
     order.settle(
         Status.FAILED if untouched else Status.PARTIAL,
         order.proved,
-        reason=_out_of_attempts(own_error),
+        reason=reason,
         under=order.fence,
         **columns(own_error, "attention"),
     )

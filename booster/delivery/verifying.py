@@ -99,6 +99,7 @@ class Proving:
             resent=order.resent + missing,
             uncertain=0,
             view_count=order.view_count,
+            attempts=0,  # those were failed readings
         )
         self.lease.release()
         return 0.0
@@ -120,7 +121,10 @@ class Proving:
 
     def begin_verifying(self, reason: ReasonOrText = "") -> None:
         self._move(
-            Status.VERIFYING, reason=reason, verify_until=timezone.now() + self._settle_time()
+            Status.VERIFYING,
+            reason=reason,
+            verify_until=timezone.now() + self._settle_time(),
+            attempts=0,  # those were failed sends
         )
 
     def _settle_time(self) -> timedelta:

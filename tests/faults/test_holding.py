@@ -193,6 +193,60 @@ def test_an_order_at_which_we_ourselves_fail_ends_and_asks_for_a_person(trial):
     assert trial.verdict(all_completed=False).broken == []
 
 
+def unreadable(trial: Trial) -> Order:
+    """An order that is verified while its counter could not be read for more than ten times."""
+    order = trial.place(wake=False)
+    trial.demo_site.fault("plays", "lost_increment", video=order.video_id, times=50)
+    run_all()
+    trial.demo_site.fault("count", "status", status=500, video=order.video_id)
+    for _ in range(MAX_ATTEMPTS + 2):
+        run_all()
+    order.refresh_from_db()
+    assert (order.status, order.attempts) == (Status.VERIFYING, MAX_ATTEMPTS + 2)
+    trial.demo_site.clear()
+    return order
+
+
+@on("sqlite")
+def test_readings_that_failed_do_not_count_against_the_plays_that_are_sent_again(trial):
+    order = unreadable(trial)
+    Site.objects.update(resend_percent=100)
+    Order.objects.update(verify_until=F("verify_until") - timedelta(hours=1))
+    run_all()
+    order.refresh_from_db()
+    assert (order.status, order.resent) == (Status.RUNNING, 50)
+    trial.demo_site.fault("plays", "status", status=500, video=order.video_id)
+    run_all()
+    order.refresh_from_db()
+    assert (order.status, order.attempts) == (Status.RUNNING, 1)
+
+
+@on("sqlite")
+def test_readings_that_failed_do_not_count_against_an_order_at_which_we_fail_once(trial):
+    order = unreadable(trial)
+    Site.objects.update(adapter="of another sort")
+    with pytest.raises(KeyError):
+        run_all()
+    order.refresh_from_db()
+    assert (order.status, order.attention_code) == (Status.VERIFYING, "")
+    Order.objects.update(verify_until=F("verify_until") - 2 * DAY)
+    with pytest.raises(KeyError):
+        run_all()
+    order.refresh_from_db()
+    assert (order.status, order.attention_code) == (Status.PARTIAL, Code.OWN_ERROR)
+
+
+@on("sqlite")
+def test_sends_that_failed_do_not_count_against_the_reading_after_plays_that_were_received(trial):
+    trial.use_site(rate=400)
+    order = half_done(trial)
+    Order.objects.update(attempts=MAX_ATTEMPTS - 1)
+    trial.demo_site.fault("count", "status", status=500, video=order.video_id)
+    run_all()
+    order.refresh_from_db()
+    assert (order.done, order.status, order.attempts) == (order.count, Status.RUNNING, 1)
+
+
 @on("sqlite")
 def test_without_an_end_of_attempts_a_poisoned_order_runs_for_ever(trial, control):
     """The control."""
