@@ -2,19 +2,18 @@
 
 The database is the truth. A web process looks into it for all of its viewers at once (a number of
 queries that does not grow with them, and only while somebody watches), renders what changed once
-for each language and audience, and sends the same text to everybody. It looks twice a second;
+for each language and audience, and sends the same text to everybody. It refreshes twice a second;
 sooner when it is notified (`notify()`, through Redis where there is one) or when SQLite's file
 changed. A worker never waits for a viewer, and nothing depends on a notification.
 
-What is sent is how things stand, never a log that is followed by its ids: on PostgreSQL a lower id
-may become visible after a higher one, and who remembers the highest would lose it. So a version is
-a count, a revision or the values themselves, and never a highest id alone.
+What is sent is the current state, never a log read by its ids: on PostgreSQL a lower id may become
+visible after a higher one, so a reader that remembers only the highest id would miss it. A version
+is therefore a count, a revision or the values themselves, never the highest id alone.
 
     source         what can be watched: the base class of sources/, and the register
     sources/       orders, jobs, conversations, the home page, the board
     feed           the thread: what is due, and telling the viewers
     subscriptions  who watches what, and as whom they may
-    sessions       who is behind a session, now
     subjects       what is watched, rendered; state: as messages
     viewers        one socket or poll, and what it has not got yet
     transports/    how the feed reaches a browser

@@ -1,7 +1,7 @@
 """The feed of one web process: one thread that looks into the database for all viewers.
 
 It alone owns subscriptions and subjects; viewers live in their event loops and are reached by their
-`call`. Commands to it (watch, leave) come through a queue. See the package's docstring.
+`call_in_loop`. Commands to it (watch, leave) come through a queue. See the package's docstring.
 """
 
 import functools
@@ -25,7 +25,7 @@ from core.live.viewers import CloseCode, Viewer
 
 logger = logging.getLogger(__name__)
 
-# Subjects are refreshed so often; after a notification sooner, but not sooner than the second.
+# Subjects are refreshed this often, and this soon after the last refresh when notified.
 REFRESH_SECONDS = 0.5
 MIN_REFRESH_SECONDS = 0.2
 # How often it is asked again who may see what.
@@ -236,16 +236,16 @@ class Feed:
 
     # Telling the viewers
 
-    def _call(self, viewer: Viewer, work: Callable[[], None]) -> None:
-        self._calls[viewer.call].append(work)
+    def _call(self, viewer: Viewer, callback: Callable[[], None]) -> None:
+        self._calls[viewer.call_in_loop].append(callback)
 
     def _flush(self) -> None:
         """One call for each event loop, however many viewers it has."""
         calls, self._calls = self._calls, defaultdict(list)
-        for call, works in calls.items():
-            call(_do_all, works)
+        for call_in_loop, callbacks in calls.items():
+            call_in_loop(_run_all, callbacks)
 
 
-def _do_all(works: list[Callable[[], None]]) -> None:
-    for work in works:
-        work()
+def _run_all(callbacks: list[Callable[[], None]]) -> None:
+    for callback in callbacks:
+        callback()

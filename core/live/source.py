@@ -44,7 +44,7 @@ class Source(ABC):
 
 
 class StaffSource(Source):
-    """For staff with `right`; `keys` are those there are, None: any."""
+    """For staff with `right`. `keys`: the valid keys; None: any key is valid."""
 
     right: ClassVar[Right]
     keys: ClassVar[frozenset[str] | None] = frozenset({""})
@@ -73,10 +73,10 @@ def registered_sources() -> Mapping[str, Source]:
     return _sources
 
 
-def numbers(keys: Iterable[str]) -> list[int]:
-    """Keys that are ids, as the database wants them."""
-    return [int(key) for key in keys if is_number(key)]
+def ids_of(keys: Iterable[str]) -> list[int]:
+    """The keys that are ids, as integers."""
+    return [int(key) for key in keys if is_id(key)]
 
 
-def is_number(key: str) -> bool:
+def is_id(key: str) -> bool:
     return key.isascii() and key.isdigit() and len(key) < 19 and str(int(key)) == key

@@ -1,5 +1,5 @@
 """One viewer: a socket, or one poll. It lives in the thread of its event loop; the feed's thread
-reaches it by `call` alone.
+reaches it by `call_in_loop` alone.
 
 There is no queue. A viewer knows the number of what it was given last, and takes what is newer when
 it has room for more: a slow one finds many changes, and gets the snapshot where that is shorter. So
@@ -25,11 +25,11 @@ class CloseCode(IntEnum):
 
 
 class Viewer:
-    """`call` runs a function in the viewer's thread (loop.call_soon_threadsafe)."""
+    """`call_in_loop` runs a function in the viewer's event loop (loop.call_soon_threadsafe)."""
 
-    def __init__(self, session: str, call: Callable[..., object]) -> None:
+    def __init__(self, session: str, call_in_loop: Callable[..., object]) -> None:
         self.session = session
-        self.call = call
+        self.call_in_loop = call_in_loop
         self.ended: CloseCode | None = None
         self._wanted: set[str] = set()
         self._given: dict[str, int] = {}
@@ -64,7 +64,7 @@ class Viewer:
         except TimeoutError:
             return
 
-    # Called by the feed, through `call`
+    # Called by the feed, through `call_in_loop`
 
     def update(self, states: Mapping[str, State]) -> None:
         """It may see these, and this is what they say now."""

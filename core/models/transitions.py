@@ -91,7 +91,7 @@ def end(
 
 
 def cancel(order: "Order", reason: ReasonOrText, now: datetime) -> Transition | None:
-    """A running order is asked to stop: whoever delivers it knows what is on the wire, and ends it
+    """A running order is asked to stop: whoever delivers it knows what is in flight, and ends it
     within a round trip. Others end here and now. None where it was asked before."""
     if order.status == Status.RUNNING:
         if order.cancel_requested:

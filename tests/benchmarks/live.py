@@ -40,7 +40,7 @@ SOCKETS_EACH = 20
 # Opened at once, and how long all of them may take to get their first snapshot.
 OPENING = 25
 START_SECONDS = 120.0
-GROWTH = 1.3  # noise of a beat that falls to one side of the measurement or to the other
+GROWTH = 1.3  # noise of a refresh that falls to one side of the measurement or to the other
 
 
 class Writer(threading.Thread):

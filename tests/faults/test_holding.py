@@ -10,7 +10,7 @@ from django.db.models import F
 
 from booster import delivery, tasks
 from booster.delivery import sharing
-from booster.retry import HOLDING, PROBE_LEASE, PROBING, SENDING
+from booster.retry import PROBE_LEASE_SECONDS, PROBING, SENDING, WAITING
 from core.models import Breaker, Order, Site, Status
 from core.reasons import Code
 from tests.faults.guards import take_away
@@ -76,7 +76,7 @@ def test_orders_wait_for_a_site_that_is_down_and_no_attempt_counts(own_trial, ow
     # All but the first run of a round give their orders back untried, unless the round is long.
     assert MAX_ATTEMPTS + 4 <= breaker.probes < 2 * (MAX_ATTEMPTS + 4)
     assert 0.8 * PROBING.longest <= waits[0] <= 1.2 * PROBING.longest
-    assert min(waits[1:]) >= 0.8 * HOLDING.longest
+    assert min(waits[1:]) >= 0.8 * WAITING.longest
     own_site.start()
     run_to_the_end()
     verdict = own_trial.verdict()
@@ -110,9 +110,12 @@ def test_one_run_at_a_time_tries_whether_the_site_is_back(own_trial, own_site):
     [wait] = run_all()
     assert 0.8 * PROBING.first <= wait <= 1.2 * PROBING.first
     breaker = Breaker.objects.get()
-    assert not breaker.take_probe(PROBE_LEASE)
+    assert not breaker.take_probe(PROBE_LEASE_SECONDS)
     breaker.probe_now()
-    assert [breaker.take_probe(PROBE_LEASE), breaker.take_probe(PROBE_LEASE)] == [True, False]
+    assert [breaker.take_probe(PROBE_LEASE_SECONDS), breaker.take_probe(PROBE_LEASE_SECONDS)] == [
+        True,
+        False,
+    ]
     order.refresh_from_db()
     assert (order.status, order.attempts, order.reserved) == (Status.RUNNING, 0, 0)
 
@@ -191,6 +194,60 @@ def test_an_order_at_which_we_ourselves_fail_ends_and_asks_for_a_person(trial):
     assert order.attention_code == Code.OWN_ERROR
     Site.objects.update(adapter="demo")
     assert trial.verdict(all_completed=False).broken == []
+
+
+def unreadable(trial: Trial) -> Order:
+    """An order that is verified while its counter could not be read for more than ten times."""
+    order = trial.place(wake=False)
+    trial.demo_site.fault("plays", "lost_increment", video=order.video_id, times=50)
+    run_all()
+    trial.demo_site.fault("count", "status", status=500, video=order.video_id)
+    for _ in range(MAX_ATTEMPTS + 2):
+        run_all()
+    order.refresh_from_db()
+    assert (order.status, order.attempts) == (Status.VERIFYING, MAX_ATTEMPTS + 2)
+    trial.demo_site.clear()
+    return order
+
+
+@on("sqlite")
+def test_readings_that_failed_do_not_count_against_the_plays_that_are_sent_again(trial):
+    order = unreadable(trial)
+    Site.objects.update(resend_percent=100)
+    Order.objects.update(verify_until=F("verify_until") - timedelta(hours=1))
+    run_all()
+    order.refresh_from_db()
+    assert (order.status, order.resent) == (Status.RUNNING, 50)
+    trial.demo_site.fault("plays", "status", status=500, video=order.video_id)
+    run_all()
+    order.refresh_from_db()
+    assert (order.status, order.attempts) == (Status.RUNNING, 1)
+
+
+@on("sqlite")
+def test_readings_that_failed_do_not_count_against_an_order_at_which_we_fail_once(trial):
+    order = unreadable(trial)
+    Site.objects.update(adapter="of another sort")
+    with pytest.raises(KeyError):
+        run_all()
+    order.refresh_from_db()
+    assert (order.status, order.attention_code) == (Status.VERIFYING, "")
+    Order.objects.update(verify_until=F("verify_until") - 2 * DAY)
+    with pytest.raises(KeyError):
+        run_all()
+    order.refresh_from_db()
+    assert (order.status, order.attention_code) == (Status.PARTIAL, Code.OWN_ERROR)
+
+
+@on("sqlite")
+def test_sends_that_failed_do_not_count_against_the_reading_after_plays_that_were_received(trial):
+    trial.use_site(rate=400)
+    order = half_done(trial)
+    Order.objects.update(attempts=MAX_ATTEMPTS - 1)
+    trial.demo_site.fault("count", "status", status=500, video=order.video_id)
+    run_all()
+    order.refresh_from_db()
+    assert (order.done, order.status, order.attempts) == (order.count, Status.RUNNING, 1)
 
 
 @on("sqlite")

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from core import live
 from core.importing import store
-from core.live.source import Asked, Audience, Authorized, numbers
+from core.live.source import Asked, Audience, Authorized, ids_of
 from core.models import BulkJob, ImportJob
 from core.models.jobs import Job
 from core.pages import display
@@ -60,7 +60,7 @@ class JobSource(live.StaffSource, Generic[OneJob]):
     tones: ClassVar[Mapping[int, str]]
 
     def authorize(self, asked: Asked) -> Authorized:
-        rows = self.model.objects.filter(pk__in=numbers({key for _, key in asked})).order_by()
+        rows = self.model.objects.filter(pk__in=ids_of({key for _, key in asked})).order_by()
         creators = {str(pk): creator for pk, creator in rows.values_list("pk", "creator")}
         return {
             (user.pk, key): Audience.STAFF
@@ -73,7 +73,7 @@ class JobSource(live.StaffSource, Generic[OneJob]):
         return {key: self.version(job) for key, job in self.load(keys).items()}
 
     def load(self, keys: Sequence[str]) -> Mapping[str, OneJob]:
-        jobs: Any = self.model.objects.filter(pk__in=numbers(keys))
+        jobs: Any = self.model.objects.filter(pk__in=ids_of(keys))
         return {str(job.pk): job for job in jobs}
 
     def render(self, loaded: OneJob, audience: Audience) -> dict[str, Any]:

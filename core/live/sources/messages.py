@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from core import live
-from core.live.source import Asked, Audience, Authorized, numbers
+from core.live.source import Asked, Audience, Authorized, ids_of
 from core.live.sources.orders import OrderSource
 from core.models import Conversation, Customer, Side
 from core.pages.conversation import Thread, described, threads_of
@@ -34,12 +34,12 @@ class Messages(OrderSource):
     def versions(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
         """An order without messages has none; its first makes one."""
         revisions = dict.fromkeys(keys, 0)
-        talks = Conversation.objects.filter(pk__in=numbers(keys)).order_by()
+        talks = Conversation.objects.filter(pk__in=ids_of(keys)).order_by()
         revisions |= {str(pk): version for pk, version in talks.values_list("pk", "revision")}
         return revisions
 
     def load(self, keys: Sequence[str]) -> Mapping[str, Thread]:
-        return {str(pk): thread for pk, thread in threads_of(numbers(keys)).items()}
+        return {str(pk): thread for pk, thread in threads_of(ids_of(keys)).items()}
 
     def render(self, loaded: Thread, audience: Audience) -> dict[str, Any]:
         return described(loaded, SIDES[audience])

@@ -14,7 +14,7 @@ from django.db.models import Case, Count, OuterRef, Prefetch, Subquery, When
 from django.utils import timezone
 
 from core import live
-from core.live.source import Asked, Audience, Authorized, numbers
+from core.live.source import Asked, Audience, Authorized, ids_of
 from core.live.sources.pace import Paces
 from core.live.sources.readings import Reading, Readings
 from core.models import LedgerEntry, Order, OrderEvent, Status
@@ -46,13 +46,13 @@ class OrderSource(live.Source):
     right = Right.SEE_ORDERS
 
     def authorize(self, asked: Asked) -> Authorized:
-        pairs = Order.objects.filter(pk__in=numbers({key for _, key in asked}))
+        pairs = Order.objects.filter(pk__in=ids_of({key for _, key in asked}))
         # A customer who is switched off sees nothing any more, also of what is open in a browser.
         owner = Case(When(customer__active=True, then="customer__user"))
         owners = dict(pairs.values_list("pk", owner))
         found: Authorized = {}
         for user, key in asked:
-            if not numbers([key]) or int(key) not in owners:
+            if not ids_of([key]) or int(key) not in owners:
                 continue
             if may(user, self.right):
                 found[user.pk, key] = Audience.STAFF
@@ -88,7 +88,7 @@ class WholeOrder(OrderSource):
         self.readings = Readings()
 
     def versions(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
-        rows = Order.objects.filter(pk__in=numbers(keys)).annotate(events_seen=Subquery(EVENTS))
+        rows = Order.objects.filter(pk__in=ids_of(keys)).annotate(events_seen=Subquery(EVENTS))
         found = {}
         for pk, status, count, done, *rest in rows.order_by().values_list(*ROW, "events_seen"):
             speed = self.paces.measure(pk, done if status in MOVING else None)
@@ -96,12 +96,12 @@ class WholeOrder(OrderSource):
         return found
 
     def retain(self, keys: set[str]) -> None:
-        ids = set(numbers(keys))
+        ids = set(ids_of(keys))
         self.paces.retain(ids)
         self.readings.retain(ids)
 
     def load(self, keys: Sequence[str]) -> Mapping[str, Watched]:
-        ids = numbers(keys)
+        ids = ids_of(keys)
         self.readings.load(ids)
         return {
             str(order.pk): Watched(order, self.readings.of(order.pk), self.paces.speed(order.pk))
@@ -134,12 +134,12 @@ class OrderRow(OrderSource):
     also: Callable[[Order], dict[str, Any]] | None = None
 
     def versions(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
-        rows = Order.objects.filter(pk__in=numbers(keys)).order_by()
+        rows = Order.objects.filter(pk__in=ids_of(keys)).order_by()
         watched = ("pk", "status", "done", "delivered", "attention", "attention_code", "count")
         return {str(pk): tuple(rest) for pk, *rest in rows.values_list(*watched)}
 
     def load(self, keys: Sequence[str]) -> Mapping[str, Order]:
-        rows = Order.objects.filter(pk__in=numbers(keys)).order_by()
+        rows = Order.objects.filter(pk__in=ids_of(keys)).order_by()
         return {str(order.pk): order for order in rows}
 
     def render(self, loaded: Order, audience: Audience) -> dict[str, Any]:

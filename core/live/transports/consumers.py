@@ -1,4 +1,5 @@
-"""The two channels consumers: a socket, and a poll."""
+"""The ASGI applications of the feed, written as consumers of the channels library: a socket and a
+poll. (Elsewhere in the code a consumer is Huey's.)"""
 
 import asyncio
 import contextlib
@@ -19,11 +20,12 @@ from core.live.transports.requests import (
 )
 from core.live.viewers import CloseCode, Viewer
 
-# An idle socket gets an empty frame so often: a browser cannot see the protocol's own pings.
+# An idle socket gets an empty frame this often: a browser cannot see the protocol's own pings.
 HEARTBEAT_SECONDS = 15.0
-# How long a reader may take nothing at all, and a plain poll wait until the feed has looked.
+# How long a socket may take nothing, and how long even a plain poll waits for the first state of
+# what it watches.
 STALL_SECONDS = 20.0
-# A viewer says at most so often what it watches.
+# The shortest time between two requests of a viewer on its socket.
 REQUEST_SECONDS = 0.1
 
 STATUSES = {
@@ -150,9 +152,9 @@ def watch(viewer: Viewer, request: WatchRequest) -> None:
 async def first_messages(viewer: Viewer, request: WatchRequest) -> list[str]:
     """What there is when the feed has looked, or the first that comes in the time given."""
     loop = asyncio.get_running_loop()
-    until = loop.time() + request.wait
+    until = loop.time() + request.wait_seconds
     watch(viewer, request)
-    await viewer.wait(max(request.wait, STALL_SECONDS))
+    await viewer.wait(max(request.wait_seconds, STALL_SECONDS))
     while not (messages := viewer.take_messages()) and viewer.ended is None:
         left = until - loop.time()
         if left <= 0:

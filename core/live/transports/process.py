@@ -17,8 +17,9 @@ def process_feed() -> Feed:
 
 
 def stop_with_server(feed: Feed) -> None:
-    """End viewers as soon as the server is told to stop: it waits for polls to be answered, and
-    tells nobody. When it serves it has set its signal handlers; they still run, after ours."""
+    """End viewers as soon as the server is told to stop. It would wait until all polls are
+    answered, without telling them. It has set its signal handlers by the time it serves: ours run
+    first and call them."""
     if threading.current_thread() is not threading.main_thread():
         return
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -24,13 +24,13 @@ class NotUnderstoodError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class WatchRequest:
-    """What to watch from now on. `since` are the numbers that the viewer has, `wait` the seconds
-    that a poll may wait for a change."""
+    """What to watch from now on. `since` are the numbers that the viewer has, `wait_seconds` how
+    long a poll may wait for a change ("wait" in the message)."""
 
     subjects: frozenset[str]
     since: Mapping[str, int]
     language: str
-    wait: float
+    wait_seconds: float
 
     @classmethod
     def parse(cls, text: str | bytes, feed: str) -> Self:
