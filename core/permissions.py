@@ -86,7 +86,7 @@ class Right(Enum):
     """What somebody may do. Those of one object have a condition on it."""
 
     SEE_ORDERS = auto()
-    SEE_CHARGES = auto()
+    SEE_TOP_UPS = auto()
     SEE_LEDGER = auto()
     SEE_SITES = auto()
     SEE_SITE_CHECKS = auto()
@@ -112,7 +112,7 @@ class Right(Enum):
 
     IMPORT_CUSTOMERS = auto()
     UPDATE_CUSTOMERS_BY_IMPORT = auto()
-    IMPORT_CHARGES = auto()
+    IMPORT_TOP_UPS = auto()
     IMPORT_ORDERS = auto()
     OPEN_IMPORT = auto()
     START_BULK_ACTION = auto()
@@ -139,7 +139,7 @@ class Rule:
 
 RULES: Mapping[Right, Rule] = {
     Right.SEE_ORDERS: Rule(("core.view_order",), customers=True),
-    Right.SEE_CHARGES: Rule(("core.view_chargerecord",), customers=True),
+    Right.SEE_TOP_UPS: Rule(("core.view_chargerecord",), customers=True),
     Right.SEE_LEDGER: Rule(("core.view_ledgerentry",), customers=True),
     Right.SEE_SITES: Rule(("core.view_site",)),
     Right.SEE_SITE_CHECKS: Rule(("core.view_sitecheck",)),
@@ -167,7 +167,7 @@ RULES: Mapping[Right, Rule] = {
     #
     Right.IMPORT_CUSTOMERS: Rule(("core.add_customer",)),
     Right.UPDATE_CUSTOMERS_BY_IMPORT: Rule(("core.add_customer", "core.change_customer")),
-    Right.IMPORT_CHARGES: Rule(("core.add_chargerecord",)),
+    Right.IMPORT_TOP_UPS: Rule(("core.add_chargerecord",)),
     Right.IMPORT_ORDERS: Rule(("core.add_order",)),
     # These beside the right to what the job does. An import is open to who may see its rows.
     Right.OPEN_IMPORT: Rule(condition=made_by_user_or_for_super_administrators),

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from django.db.models import F
 
-from core.db.tables import InArray
+from core.db.lookups import InArray
 from core.importing import cells, jobs, rows, store
 from core.importing.duplicates import DuplicateFinder
 from core.importing.uploads import new_job
@@ -330,7 +330,13 @@ def test_repeats_are_those_of_a_set():
     repeats = DuplicateFinder()
     for start in range(0, 5000, 700):
         repeats.add(names[start : start + 700])
-    assert repeats.found() == {hash(name) for name in names if names.count(name) > 1}
+    assert repeats.repeated_hashes() == {hash(name) for name in names if names.count(name) > 1}
+
+
+@pytest.mark.parametrize(("cell", "is_refused"), [("4.99", True), ("5.00", False), ("", True)])
+def test_an_amount_below_the_least_is_refused_whatever_the_least_is(cell, is_refused):
+    _values, errors = cells.amounts(8, least=Decimal("5.00"))(["7", cell])
+    assert bool(errors) == is_refused
 
 
 @pytest.mark.parametrize(
@@ -376,7 +382,9 @@ def test_a_canceled_import_stops_between_blocks(monkeypatch):
     job = checked(many(100))
     job.start_import(partial=False)
     jobs.run(
-        job.pk, show=lambda done, total: None, should_stop=lambda: store.ask_to_stop(job) or True
+        job.pk,
+        on_progress=lambda done, total: None,
+        should_stop=lambda: store.ask_to_stop(job) or True,
     )
     job.refresh_from_db()
     assert job.status == ImportJob.Status.CANCELED

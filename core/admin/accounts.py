@@ -205,7 +205,7 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
             found.append(self.invite_button(obj))
         for right, model, label in (
             (Right.SEE_ORDERS, "order", _("Orders")),
-            (Right.SEE_CHARGES, "chargerecord", _("Top-ups")),
+            (Right.SEE_TOP_UPS, "chargerecord", _("Top-ups")),
             (Right.SEE_LEDGER, "ledgerentry", _("Ledger")),
         ):
             if may(user, right):

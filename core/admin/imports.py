@@ -2,7 +2,7 @@
 the import with its progress, and what was refused.
 
 Everybody who may see imports sees what was done; the rows themselves, and the buttons, belong to
-who uploaded the file, and to super administrators.
+whoever uploaded the file, and to super administrators.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,7 @@ MODELS = {
 }
 RIGHTS = {
     ImportJob.Kind.CUSTOMERS: Right.IMPORT_CUSTOMERS,
-    ImportJob.Kind.CHARGES: Right.IMPORT_CHARGES,
+    ImportJob.Kind.CHARGES: Right.IMPORT_TOP_UPS,
     ImportJob.Kind.ORDERS: Right.IMPORT_ORDERS,
 }
 
@@ -185,7 +185,7 @@ class ImportJobAdmin(JobAdmin):
     def stop(self, request: HttpRequest, job: ImportJob) -> tuple[str, int]:
         if job.is_final:
             return _("It has already ended."), messages.WARNING
-        # First the mark: on SQLite the database takes our word only after the whole import.
+        # First the flag file: on SQLite the database takes our word only after the whole import.
         store.ask_to_stop(job)
         if job.cancel():
             store.remove_upload(job)
@@ -244,16 +244,16 @@ def import_page(kind: int) -> str:
     return reverse(f"admin:core_{MODELS[ImportJob.Kind(kind)]}_import")
 
 
-def columns_of(kind: type[RowImporter]) -> list[dict[str, Any]]:
-    """What a file may have, for who is about to make one."""
+def columns_of(importer: type[RowImporter]) -> list[dict[str, Any]]:
+    """What a file may have, for whoever is about to make one."""
     return [
         {
             "name": name,
-            "needed": name in kind.required,
+            "needed": name in importer.required,
             "holds": HOLDS[name],
             "titles": [title for title in ALIASES[name] if title != name],
         }
-        for name in (*kind.required, *kind.optional)
+        for name in (*importer.required, *importer.optional)
     ]
 
 

@@ -27,7 +27,7 @@ class RowError:
 
 @dataclass(slots=True)
 class Batch:
-    """Good rows: `lines` and each of `values` have one entry a row. The others are `refused`."""
+    """Good rows: `lines` and each of `values` have one entry per row. The others are `refused`."""
 
     layout: Layout
     rows: list[Row]
@@ -68,8 +68,7 @@ class Batch:
         )
 
     def drop(self, faults: Mapping[int, list[RowError]]) -> None:
-        """Take the rows at these places out, with what is wrong with them, into the file's order
-        again."""
+        """Remove the rows at these indexes and keep refused rows in file order."""
         if not faults:
             return
         for index in sorted(faults):
@@ -96,8 +95,8 @@ class Batch:
 
 @dataclass(slots=True)
 class Plan:
-    """What a batch would do to the database. `new`, `changed` and `differences` are for who made
-    the plan."""
+    """What a batch would do to the database. `new`, `changed` and `differences` are for
+    the importer that made it."""
 
     batch: Batch
     created: int = 0

@@ -1,4 +1,4 @@
-"""What a cell may hold. A parser takes one column of a block and gives back values and, by place,
+"""What a cell may hold. A parser takes one column of a block and returns values and, by index,
 what is wrong.
 
 Each first tries to prove in a few C calls that the whole column is good; only a column that is not
@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 from core.db.formulas import unescape_formula
 from core.models import Customer
 
-Reasons = dict[int, str]
-Parsed = tuple[Sequence[Any], Reasons]
+CellErrors = dict[int, str]
+Parsed = tuple[Sequence[Any], CellErrors]
 Parser = Callable[[Sequence[str]], Parsed]
 
 MOBILE = re.compile(r"(?:\+?[0-9]{3,15})?")
@@ -44,7 +44,7 @@ def usernames(cells: Sequence[str]) -> Parsed:
         and list(map(str.strip, names)) == names
     ):
         return names, {}
-    return names, reasons(names, lambda name: USERNAME.clean(name, None))
+    return names, cell_errors(names, lambda name: USERNAME.clean(name, None))
 
 
 def is_harmless(text: str) -> bool:
@@ -56,7 +56,7 @@ def mobiles(cells: Sequence[str]) -> Parsed:
     numbers = texts(cells)
     if all(map(MOBILE.fullmatch, numbers)):
         return numbers, {}
-    return numbers, reasons(numbers, lambda number: MOBILE_FIELD.clean(number, None))
+    return numbers, cell_errors(numbers, lambda number: MOBILE_FIELD.clean(number, None))
 
 
 def memos(cells: Sequence[str]) -> Parsed:
@@ -75,7 +75,7 @@ def up_to(length: int) -> Parser:
             if len(text) > length:
                 raise ValidationError(_("Longer than %(most)s characters.") % {"most": length})
 
-        return found, reasons(found, check)
+        return found, cell_errors(found, check)
 
     return parse
 
@@ -90,7 +90,7 @@ def switches(cells: Sequence[str]) -> Parsed:
         if word not in WORDS:
             raise ValidationError(_("Must be yes or no."))
 
-    return [WORDS.get(word) for word in words], reasons(words, check)
+    return [WORDS.get(word) for word in words], cell_errors(words, check)
 
 
 def amounts(digits: int, *, empty: str | None = None, least: Decimal | None = None) -> Parser:
@@ -101,7 +101,9 @@ def amounts(digits: int, *, empty: str | None = None, least: Decimal | None = No
     def parse(cells: Sequence[str]) -> Parsed:
         if empty is not None and "" in cells:
             cells = [cell or empty for cell in cells]
-        if all(map(shape.fullmatch, cells)) and (least is None or all(map(Decimal, cells))):
+        if all(map(shape.fullmatch, cells)) and (
+            least is None or min(map(Decimal, cells), default=least) >= least
+        ):
             return cells, {}
 
         def check(cell: str) -> None:
@@ -109,7 +111,7 @@ def amounts(digits: int, *, empty: str | None = None, least: Decimal | None = No
             if least is not None and Decimal(cell) < least:
                 raise ValidationError(_("Less than %(least)s.") % {"least": least})
 
-        return cells, reasons(cells, check)
+        return cells, cell_errors(cells, check)
 
     return parse
 
@@ -146,7 +148,7 @@ def counts(cells: Sequence[str]) -> Parsed:
         else:
             raise ValidationError(_("Not a whole number in the digits 0 to 9."))
 
-    wrong = reasons(cells, check)
+    wrong = cell_errors(cells, check)
     return [0 if index in wrong else int(cell) for index, cell in enumerate(cells)], wrong
 
 
@@ -157,9 +159,9 @@ def texts(cells: Sequence[str]) -> list[str]:
     return list(map(unescape_formula, cells))
 
 
-def reasons(cells: Sequence[str], check: Callable[[str], Any]) -> Reasons:
-    """What `check` raises, by the place of the cell."""
-    found: Reasons = {}
+def cell_errors(cells: Sequence[str], check: Callable[[str], Any]) -> CellErrors:
+    """What `check` raises, by the index of the cell."""
+    found: CellErrors = {}
     for index, cell in enumerate(cells):
         try:
             check(cell)

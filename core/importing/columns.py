@@ -68,8 +68,8 @@ HOLDS = {
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The columns of one file: field name -> its place, the header as it was written, and the
-    places of our own remarks."""
+    """The columns of one file: field name -> its index, the header as it was written, and the
+    indexes of our own remarks."""
 
     header: Sequence[str]
     places: Mapping[str, int]
@@ -80,7 +80,7 @@ class Layout:
         return len(self.header)
 
     def cells(self, rows: Sequence[Sequence[str]], name: str) -> list[str] | None:
-        """One column of rows that all have this width; None where the file has no such column."""
+        """One column of rows that all have this width. Returns None where there is none."""
         index = self.places.get(name)
         return None if index is None else [row[index] for row in rows]
 

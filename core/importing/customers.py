@@ -15,6 +15,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from core.db import tables
+from core.db.lookups import InArray
 from core.importing import cells
 from core.importing.batch import Batch, Plan, RowError
 from core.importing.row_importer import RowImporter
@@ -29,7 +30,7 @@ PLAIN = ("mobile", "active", "memo")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A customer who is there already, as far as a file can say something about him."""
+    """A customer who is there already, as far as a file can say something about them."""
 
     pk: int
     mobile: str
@@ -173,12 +174,12 @@ class CustomerRows(RowImporter):
 
 def known_customers(names: Any) -> dict[str, Known]:
     """One query for all names of a block."""
-    rows = Customer.objects.filter(tables.InArray(F("username"), names)).order_by()
+    rows = Customer.objects.filter(InArray(F("username"), names)).order_by()
     found = rows.values_list("username", "pk", *PLAIN, "balance")
     return {row[0]: Known(*row[1:]) for row in found.iterator()}
 
 
 def opening_balances(known: Mapping[str, Known]) -> dict[int, Decimal]:
     references = [opening_reference(customer.pk) for customer in known.values()]
-    entries = LedgerEntry.objects.filter(tables.InArray(F("reference"), references)).order_by()
+    entries = LedgerEntry.objects.filter(InArray(F("reference"), references)).order_by()
     return dict(entries.values_list("customer_id", "amount"))

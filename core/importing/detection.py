@@ -44,6 +44,7 @@ class DetectedFile:
 
 
 def detect_file(path: Path, *, max_bytes: int, max_unpacked: int) -> DetectedFile:
+    """Raises FileError where the file cannot be taken at all."""
     try:
         size = path.stat().st_size
     except FileNotFoundError:
@@ -62,7 +63,7 @@ def detect_file(path: Path, *, max_bytes: int, max_unpacked: int) -> DetectedFil
             raise FileError(Reason.of(Code.FILE_OF_OLD_EXCEL))
         if start[:2] in UTF16:
             raise FileError(Reason.of(Code.FILE_IN_UTF16))
-        return survey_text(file)
+        return detect_text(file)
 
 
 def digest_of(path: Path) -> str:
@@ -74,7 +75,7 @@ def digest_of(path: Path) -> str:
         raise FileError(Reason.of(Code.FILE_GONE)) from None
 
 
-def survey_text(file: BinaryIO) -> DetectedFile:
+def detect_text(file: BinaryIO) -> DetectedFile:
     """Raises FileError at a NUL, an endless line, or a byte that no encoding of ours explains."""
     digest = hashlib.sha256()
     lines = since_line_end = 0

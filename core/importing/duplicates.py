@@ -1,7 +1,7 @@
-"""Which names stand twice in a file of any length, in eight bytes a name.
+"""Which names appear twice in a file of any length, in eight bytes per name.
 
 A set of a million names is 100 MB. Sorted blocks of hashes are 8 MB and find every repetition;
-names that merely share a hash are told apart afterwards by who asks.
+names that merely share a hash are told apart afterwards by the caller.
 """
 
 from array import array
@@ -25,7 +25,7 @@ class DuplicateFinder:
     def add(self, names: Iterable[str]) -> None:
         self._blocks.append(array("q", sorted(map(hash, names))))
 
-    def found(self) -> frozenset[int]:
+    def repeated_hashes(self) -> frozenset[int]:
         """Hashes that were added more than once."""
         twice: set[int] = set()
         for part in range(PARTS):

@@ -23,14 +23,14 @@ from core.db import tables
 from core.db.formulas import escape_formula
 from core.importing import store
 from core.importing.batch import Batch, Plan, RowError
-from core.importing.charges import ChargeRows
 from core.importing.columns import layout_of
 from core.importing.customers import CustomerRows
 from core.importing.detection import FileError, detect_file, digest_of
 from core.importing.duplicates import DuplicateFinder
 from core.importing.orders import OrderRows
 from core.importing.row_importer import RowImporter
-from core.importing.rows import Block, Row, Table, opened
+from core.importing.rows import Block, Row, Table, open_table
+from core.importing.top_ups import TopUpRows
 from core.models import LeaseLostError
 from core.models.failpoints import failpoint
 from core.models.imports import ImportJob
@@ -40,14 +40,14 @@ logger = logging.getLogger(__name__)
 
 IMPORTERS: dict[ImportJob.Kind, type[RowImporter]] = {
     ImportJob.Kind.CUSTOMERS: CustomerRows,
-    ImportJob.Kind.CHARGES: ChargeRows,
+    ImportJob.Kind.CHARGES: TopUpRows,
     ImportJob.Kind.ORDERS: OrderRows,
 }
 TRIES = 3
 PROGRESS_SECONDS = 0.2
-BEAT_SECONDS = 10
+RENEWAL_SECONDS = 10
 
-Show = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 class StoppedError(Exception):
@@ -65,20 +65,20 @@ class RowsRefusedError(Exception):
 def run(
     job_id: int,
     should_stop: Callable[[], bool] = lambda: False,
-    show: Show = lambda rows, total: None,
+    on_progress: OnProgress = lambda rows, total: None,
 ) -> None:
-    """Do what is due for a job; nothing where another process has it. `show` gets rows done and
-    rows in all, now and then."""
+    """Do what is due for a job; nothing where another process has it. `on_progress` gets
+    rows done and rows in all, now and then."""
     job = ImportJob.claim(job_id)
     if job is None:
         return
     try:
-        attempt(Run(job, should_stop, show))
+        attempt(ImportRun(job, should_stop, on_progress))
     except LeaseLostError:
         logger.warning("import %s was taken over", job_id)
 
 
-def attempt(run: "Run") -> None:
+def attempt(run: "ImportRun") -> None:
     job = run.job
     try:
         if job.is_worn_out:
@@ -86,7 +86,7 @@ def attempt(run: "Run") -> None:
         elif job.status == ImportJob.Status.CHECKING:
             run.check()
         else:
-            run.load()
+            run.import_rows()
     except FileError as error:
         finish(job, ImportJob.Status.REFUSED, error.reason)
     except RowsRefusedError as refused:
@@ -105,18 +105,20 @@ def finish(job: ImportJob, status: ImportJob.Status, reason: ReasonOrText = "") 
     store.remove_upload(job)
 
 
-class Run:
+class ImportRun:
     """One pass or more over the file of a job that this process holds."""
 
-    def __init__(self, job: ImportJob, should_stop: Callable[[], bool], show: Show) -> None:
+    def __init__(
+        self, job: ImportJob, should_stop: Callable[[], bool], on_progress: OnProgress
+    ) -> None:
         self.job = job
         self.should_stop = should_stop
-        self.show = show
-        self.began = self.told = self.beat = time.monotonic()
-        self.began_at = job.done
+        self.on_progress = on_progress
+        self.started = self.reported = self.renewed = time.monotonic()
+        self.rows_at_start = job.done
 
     def check(self) -> None:
-        """The whole file against the rules and the database; writes the report of errors."""
+        """Hold the whole file against the rules and the database; write the report of errors."""
         job = self.job
         found = detect_file(
             store.path_of(job, store.UPLOAD),
@@ -126,13 +128,13 @@ class Run:
         job.record(encoding=found.encoding, sha256=found.sha256, total=found.lines)
         duplicates = DuplicateFinder()
         counts = self._check_pass({}, duplicates)
-        if twice := duplicates.found():
-            counts = self._check_pass(self._first_lines(twice), None)
+        if repeated := duplicates.repeated_hashes():
+            counts = self._check_pass(self._first_lines(repeated), None)
         if not counts["total"]:
             raise FileError(Reason.of(Code.FILE_WITHOUT_ROWS))
-        job.release(status=ImportJob.Status.CHECKED, repeats=bool(twice), done=0, **counts)
+        job.release(status=ImportJob.Status.CHECKED, repeats=bool(repeated), done=0, **counts)
 
-    def load(self) -> None:
+    def import_rows(self) -> None:
         """Import, from where the last run got."""
         path = store.path_of(self.job, store.UPLOAD)
         if digest_of(path) != self.job.sha256:
@@ -140,15 +142,15 @@ class Run:
         first_lines: dict[str, int] = {}
         if self.job.repeats:
             duplicates = DuplicateFinder()
-            with self._table() as (table, rows):
+            with self._table() as (table, importer):
                 for block in table.blocks():
-                    duplicates.add(rows.keys(fitting(block.rows, table)))
-            first_lines = self._first_lines(duplicates.found())
+                    duplicates.add(importer.keys(rows_of_header_width(block.rows, table)))
+            first_lines = self._first_lines(duplicates.repeated_hashes())
         with tables.roomy_cache():
             if self.job.partial:
-                self._load_by_blocks(first_lines)
+                self._import_by_blocks(first_lines)
             else:
-                retried(lambda: self._load_as_one(first_lines))
+                with_retries(lambda: self._import_as_one(first_lines))
         store.remove_upload(self.job)
 
     def _check_pass(
@@ -157,15 +159,17 @@ class Run:
         counts, total = new_counts(), 0
         with (
             store.errors_file(self.job, "w") as file,
-            self._table() as (table, rows),
+            self._table() as (table, importer),
         ):
             errors = csv.writer(file)
             errors.writerow(("line", "column", "value", "reason"))
             for block in table.blocks():
                 if duplicates is not None:
-                    duplicates.add(rows.keys(fitting(block.rows, table)))
-                plan = rows.plan(Batch.read(block, rows.layout, rows.parsers), first_lines)
-                counts, total = added(counts, plan), total + len(block.rows)
+                    duplicates.add(importer.keys(rows_of_header_width(block.rows, table)))
+                plan = importer.plan(
+                    Batch.read(block, importer.layout, importer.parsers), first_lines
+                )
+                counts, total = totals_with(counts, plan), total + len(block.rows)
                 if total > settings.IMPORT_MAX_ROWS:
                     raise FileError(
                         Reason.of(Code.TOO_MANY_ROWS, most=f"{settings.IMPORT_MAX_ROWS:,}")
@@ -173,60 +177,62 @@ class Run:
                 errors.writerows(
                     (
                         error.line,
-                        escape_formula(rows.layout.title(error.column)),
+                        escape_formula(importer.layout.title(error.column)),
                         escape_formula(error.value),
                         error.reason,
                     )
                     for error in plan.batch.errors
                 )
-                self._tell(total)
-                self._beat()
+                self._report_progress(total)
+                self._renew_lease()
         return {**counts, "total": total}
 
-    def _first_lines(self, twice: frozenset[int]) -> dict[str, int]:
-        """Where keys stand first, of those whose hash stands twice."""
+    def _first_lines(self, repeated: frozenset[int]) -> dict[str, int]:
+        """The line on which each key of these hashes appears first."""
         found: dict[str, int] = {}
-        with self._table() as (table, rows):
+        with self._table() as (table, importer):
             for block in table.blocks():
                 whole = [
                     (row, line)
                     for row, line in zip(block.rows, block.lines, strict=True)
                     if len(row) == len(table.header)
                 ]
-                keys = rows.keys([row for row, _line in whole])
+                keys = importer.keys([row for row, _line in whole])
                 for key, (_row, line) in zip(keys, whole, strict=True):
-                    if hash(key) in twice:
+                    if hash(key) in repeated:
                         found.setdefault(key, line)
         return found
 
-    def _load_as_one(self, first_lines: Mapping[str, int]) -> None:
+    def _import_as_one(self, first_lines: Mapping[str, int]) -> None:
         counts, done = new_counts(), 0
-        with transaction.atomic(), self._table() as (table, rows):
+        with transaction.atomic(), self._table() as (table, importer):
             # The job's row is ours until commit: nobody takes the job over meanwhile.
             self.job.record()
             for block in table.blocks():
-                plan = rows.plan(Batch.read(block, rows.layout, rows.parsers), first_lines)
+                plan = importer.plan(
+                    Batch.read(block, importer.layout, importer.parsers), first_lines
+                )
                 if plan.batch.errors:
                     raise RowsRefusedError(plan.batch.errors[0])
-                rows.write(plan)
-                counts, done = added(counts, plan), done + block.read
+                importer.write(plan)
+                counts, done = totals_with(counts, plan), done + block.read
                 failpoint("after-block")
-                self._tell(done)
+                self._report_progress(done)
             self.job.release(status=ImportJob.Status.DONE, end_date=Now(), done=done, **counts)
 
-    def _load_by_blocks(self, first_lines: Mapping[str, int]) -> None:
+    def _import_by_blocks(self, first_lines: Mapping[str, int]) -> None:
         job = self.job
-        with store.refused_file(job) as refused, self._table() as (table, rows):
+        with store.refused_file(job) as refused, self._table() as (table, importer):
             for block in table.blocks(skip=job.done):
-                self._tell(job.done)
-                retried(partial(self._load_block, block, rows, refused, first_lines))
+                self._report_progress(job.done)
+                with_retries(partial(self._import_block, block, importer, refused, first_lines))
                 failpoint("after-block")
         job.release(status=ImportJob.Status.DONE, end_date=Now())
 
-    def _load_block(
+    def _import_block(
         self,
         block: Block,
-        rows: RowImporter,
+        importer: RowImporter,
         refused: BinaryIO,
         first_lines: Mapping[str, int],
     ) -> None:
@@ -235,10 +241,10 @@ class Run:
         refused.seek(job.refused_bytes)
         refused.truncate()
         with transaction.atomic():
-            plan = rows.plan(Batch.read(block, rows.layout, rows.parsers), first_lines)
-            rows.write(plan)
-            store.write_refused(refused, rows.layout, plan.batch.refused)
-            counts = added({name: getattr(job, name) for name in job.COUNTS}, plan)
+            plan = importer.plan(Batch.read(block, importer.layout, importer.parsers), first_lines)
+            importer.write(plan)
+            store.write_refused(refused, importer.layout, plan.batch.refused)
+            counts = totals_with({name: getattr(job, name) for name in job.COUNTS}, plan)
             failpoint("before-block")
             job.record(
                 done=job.done + block.read, refused_bytes=refused.tell(), attempts=0, **counts
@@ -246,34 +252,38 @@ class Run:
 
     @contextmanager
     def _table(self) -> Iterator[tuple[Table, RowImporter]]:
-        kind = IMPORTERS[ImportJob.Kind(self.job.kind)]
-        with opened(store.path_of(self.job, store.UPLOAD), self.job.encoding) as table:
-            layout = layout_of(table.header, kind.required, kind.optional)
-            yield table, kind(self.job, layout)
+        importer = IMPORTERS[ImportJob.Kind(self.job.kind)]
+        with open_table(store.path_of(self.job, store.UPLOAD), self.job.encoding) as table:
+            layout = layout_of(table.header, importer.required, importer.optional)
+            yield table, importer(self.job, layout)
 
-    def _tell(self, done: int) -> None:
-        """Say how far we are, and stop where somebody asked for it. Raises Stopped."""
+    def _report_progress(self, done: int) -> None:
+        """Say how far we are. Raises StoppedError where somebody asked to stop."""
         if self.should_stop() or store.is_asked_to_stop(self.job):
             raise StoppedError
         now = time.monotonic()
-        if now < self.told + PROGRESS_SECONDS:
+        if now < self.reported + PROGRESS_SECONDS:
             return
-        self.told = now
+        self.reported = now
         total = max(done, self.job.total)
         store.write_progress(
-            self.job, done=done, total=total, rows=done - self.began_at, seconds=now - self.began
+            self.job,
+            done=done,
+            total=total,
+            rows=done - self.rows_at_start,
+            seconds=now - self.started,
         )
-        self.show(done, total)
+        self.on_progress(done, total)
 
-    def _beat(self) -> None:
+    def _renew_lease(self) -> None:
         """Keep the lease while nothing else writes to the job."""
         now = time.monotonic()
-        if now > self.beat + BEAT_SECONDS:
-            self.beat = now
+        if now > self.renewed + RENEWAL_SECONDS:
+            self.renewed = now
             self.job.record()
 
 
-def retried(step: Callable[[], None]) -> None:
+def with_retries(step: Callable[[], None]) -> None:
     """Somebody else may create a name between our look and our write; the next look sees it."""
     for _attempt in range(TRIES - 1):
         try:
@@ -287,7 +297,7 @@ def new_counts() -> dict[str, Any]:
     return {**dict.fromkeys(ImportJob.COUNTS, 0), "amount": Decimal(0)}
 
 
-def added(counts: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
+def totals_with(counts: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
     return {
         "created": counts["created"] + plan.created,
         "updated": counts["updated"] + plan.updated,
@@ -297,8 +307,7 @@ def added(counts: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
     }
 
 
-def fitting(rows: list[Row], table: Table) -> list[Row]:
-    """Rows of the header's width."""
+def rows_of_header_width(rows: list[Row], table: Table) -> list[Row]:
     width = len(table.header)
     if set(map(len, rows)) <= {width}:
         return rows

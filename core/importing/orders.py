@@ -10,16 +10,14 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import ClassVar
 
-from django.db.models import F
-
 from core.db import tables
 from core.importing import cells
-from core.importing.accounts import drop_unknown
+from core.importing.accounts import customers_of, drop_unknown
 from core.importing.batch import Batch, Plan, RowError
 from core.importing.columns import Layout
 from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
-from core.models import Customer, ImportJob, Order
+from core.models import ImportJob, Order
 from core.ordering import Placement, Quote, Quoter, place_many
 
 # The column that holds what a field of a quote is about.
@@ -40,7 +38,6 @@ class OrderRows(RowImporter):
 
     def __init__(self, job: ImportJob, layout: Layout) -> None:
         super().__init__(job, layout)
-        self.checks = job.status == ImportJob.Status.CHECKING
         self.quoter = Quoter(asks_sites=self.checks, reads_views=False)
 
     def keys(self, rows: list[Row]) -> list[str]:
@@ -54,7 +51,7 @@ class OrderRows(RowImporter):
     def plan(self, batch: Batch, first_lines: Mapping[str, int]) -> Plan:
         first_lines = {key: line for key, line in first_lines.items() if key}
         self.drop_repeated(batch, "url", first_lines)
-        customers = self._customers_of(batch)
+        customers = customers_of(batch.values["username"], lock=not self.checks)
         drop_unknown(batch, customers)
         keys = self.row_keys(batch)
         placed = tables.request_keys(Order, keys)
@@ -83,14 +80,6 @@ class OrderRows(RowImporter):
     def write(self, plan: Plan) -> None:
         if plan.created:
             place_many(plan.new, self.job.creator)
-
-    def _customers_of(self, batch: Batch) -> dict[str, Customer]:
-        """By username. While rows are written they are ours until the transaction ends."""
-        names = tables.InArray(F("username"), batch.values["username"])
-        rows = Customer.objects.filter(names).order_by("pk").only("username", "active", "balance")
-        if not self.checks:
-            rows = rows.select_for_update()
-        return {customer.username: customer for customer in rows}
 
 
 def row_errors(batch: Batch, index: int, quote: Quote) -> list[RowError]:

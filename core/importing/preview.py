@@ -7,7 +7,7 @@ from core.importing import store
 from core.importing.columns import layout_of, plain
 from core.importing.detection import FileError
 from core.importing.jobs import IMPORTERS
-from core.importing.rows import Row, opened
+from core.importing.rows import Row, open_table
 from core.models import ImportJob
 
 ROWS = 5
@@ -24,10 +24,10 @@ class Preview:
 
 def preview(job: ImportJob) -> Preview | None:
     """None when the file is gone or cannot be read."""
-    kind = IMPORTERS[ImportJob.Kind(job.kind)]
+    importer = IMPORTERS[ImportJob.Kind(job.kind)]
     try:
-        with opened(store.path_of(job, store.UPLOAD), job.encoding) as table:
-            layout = layout_of(table.header, kind.required, kind.optional)
+        with open_table(store.path_of(job, store.UPLOAD), job.encoding) as table:
+            layout = layout_of(table.header, importer.required, importer.optional)
             names = {index: name for name, index in layout.places.items()}
             names |= dict.fromkeys(layout.remarks, "")
             fields = [(title, names.get(index)) for index, title in enumerate(table.header)]

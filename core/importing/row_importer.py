@@ -14,7 +14,7 @@ from core.importing.rows import Row
 from core.models import ImportJob
 
 # Of the keys that rows without a name of their own get.
-ROWS = uuid.UUID("6f1d2f9e-6c1b-4a53-9c0e-2f2a3c0f7b11")
+ROW_KEY_NAMESPACE = uuid.UUID("6f1d2f9e-6c1b-4a53-9c0e-2f2a3c0f7b11")
 
 
 class RowImporter(ABC):
@@ -29,15 +29,17 @@ class RowImporter(ABC):
     def __init__(self, job: ImportJob, layout: Layout) -> None:
         self.job = job
         self.layout = layout
+        # A check writes nothing and locks nothing.
+        self.checks = job.status == ImportJob.Status.CHECKING
 
     def keys(self, rows: list[Row]) -> list[str]:
-        """What may stand in a file once, one a row; empty where everything may be repeated."""
+        """What a file may name only once, one per row. Returns [] where everything may repeat."""
         return []
 
     @abstractmethod
     def plan(self, batch: Batch, first_lines: Mapping[str, int]) -> Plan:
-        """What this batch would do; rows that cannot fall out. `first_lines`: where each key that
-        stands in the file more than once stands first."""
+        """What this batch would do; rows that cannot be written fall out. `first_lines`: on which
+        line each key that the file repeats appears first."""
 
     @abstractmethod
     def write(self, plan: Plan) -> None:
@@ -57,4 +59,4 @@ class RowImporter(ABC):
 
     def row_keys(self, batch: Batch) -> list[uuid.UUID]:
         """The same row of the very same file has the same key, whenever it is uploaded."""
-        return [uuid.uuid5(ROWS, f"{self.job.sha256}:{line}") for line in batch.lines]
+        return [uuid.uuid5(ROW_KEY_NAMESPACE, f"{self.job.sha256}:{line}") for line in batch.lines]

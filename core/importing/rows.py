@@ -1,4 +1,4 @@
-"""A file's rows as text, in blocks, each with the line it stands on. Memory is one block's."""
+"""A file's rows as text, in blocks, each with its line. Memory is one block's."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ Row = list[str]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Rows as they stand in the file, ragged ones too, and the line each begins on. Rows with
+    """Rows as the file has them, ragged ones too, and the line each begins on. Rows with
     nothing in them count as rows but are not `rows`; `read` is how many were read for the block.
     """
 
@@ -82,8 +82,8 @@ class Table:
 
 
 @contextmanager
-def opened(path: Path, encoding: str) -> Iterator[Table]:
-    """The table in a file that was surveyed. Raises FileError where there is no header."""
+def open_table(path: Path, encoding: str) -> Iterator[Table]:
+    """The table in a file of known encoding. Raises FileError where there is no header."""
     if encoding == "xlsx":
         with path.open("rb") as binary:
             table = table_of(workbook_rows(binary))

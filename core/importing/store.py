@@ -1,4 +1,4 @@
-"""The private folder of each job: the upload, what was refused, and marks that fly past the
+"""The private folder of each job: the upload, what was refused, and flag files kept outside the
 database.
 
 While all rows are written in one transaction nobody sees the job's row move, and SQLite lets
@@ -38,7 +38,7 @@ def folder() -> Path:
 
 
 def new_folder() -> str:
-    """Make a folder that nobody can guess; its name, for ImportJob.folder."""
+    """Make a folder that nobody can guess. Returns its name, for ImportJob.folder."""
     name = secrets.token_hex(16)
     (folder() / name).mkdir(mode=0o700)
     return name
@@ -49,7 +49,7 @@ def path_of(job: ImportJob, name: str) -> Path:
 
 
 def save_upload(name: str, chunks: Iterator[bytes]) -> int:
-    """Write an upload into a new folder; its size in bytes."""
+    """Write an upload into a new folder. Returns its size in bytes."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     with os.fdopen(os.open(folder() / name / UPLOAD, flags, 0o600), "wb") as file:
         for chunk in chunks:
@@ -83,8 +83,8 @@ def refused_file(job: ImportJob) -> Iterator[BinaryIO]:
 def write_refused(
     file: BinaryIO, layout: Layout, refused: Iterable[tuple[int, Sequence[str], str]]
 ) -> None:
-    """Append rows, the header before the first. What is wrong, and the line, stand first: there no
-    row with a cell too few or too many can push them into another column."""
+    """Append rows, the header before the first. The line and what is wrong come first: there
+    no row with a cell too few or too many can push them into another column."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     rows = list(refused)
@@ -118,7 +118,7 @@ def write_progress(job: ImportJob, **figures: Any) -> None:
 
 
 def read_progress(job: ImportJob) -> dict[str, Any]:
-    """The running pass's figures; empty before there are any."""
+    """The running pass's figures. Returns {} before there are any."""
     try:
         found: dict[str, Any] = json.loads(path_of(job, PROGRESS).read_text())
     except FileNotFoundError:

@@ -65,7 +65,7 @@ class ImportJob(Job):
     unchanged = models.PositiveIntegerField(_("unchanged"), default=0)
     rejected = models.PositiveIntegerField(_("refused rows"), default=0)
     amount = models.DecimalField(_("amount"), max_digits=20, decimal_places=2, default=0)
-    # Keys stand twice in the file, so that an import has to know which and where.
+    # Keys appear twice in the file, so that an import has to know which and where.
     repeats = models.BooleanField(default=False)
     # How much of the file of refused rows belongs to the rows done; the rest is cut off again.
     refused_bytes = models.PositiveBigIntegerField(default=0)
@@ -94,7 +94,7 @@ class ImportJob(Job):
         return self.created + self.updated
 
     def start_import(self, *, partial: bool) -> bool:
-        """A person said yes to the check's report; False where somebody did before."""
+        """A person confirmed the check's report. Returns False where somebody did before."""
         waiting = ImportJob.objects.filter(pk=self.pk, status=self.Status.CHECKED)
         changed = waiting.update(
             status=self.Status.IMPORTING,

@@ -72,13 +72,13 @@ class Command(BaseCommand):
     def run(self, job: ImportJob, what: str) -> None:
         with tqdm(desc=what, unit="row", unit_scale=True, file=sys.stderr) as bar:
 
-            def show(rows: int, total: int) -> None:
+            def on_progress(rows: int, total: int) -> None:
                 bar.total = total
                 bar.update(rows - bar.n)
 
-            jobs.run(job.pk, show=show)
+            jobs.run(job.pk, on_progress=on_progress)
             job.refresh_from_db()
-            show(job.done or job.total, job.total)
+            on_progress(job.done or job.total, job.total)
 
     def report(self, job: ImportJob) -> None:
         self.stdout.write(

@@ -1,5 +1,5 @@
 """Top-ups: `username,amount,memo`. A row is one payment, so two alike are two; the same row of the
-very same file is never charged twice, because its `request_key` is made of file and line."""
+very same file is never credited twice, because its `request_key` is made of file and line."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -8,13 +8,13 @@ from typing import ClassVar
 
 from core.db import tables
 from core.importing import cells
-from core.importing.accounts import accounts_of, drop_unknown
+from core.importing.accounts import customers_of, drop_unknown
 from core.importing.batch import Batch, Plan
 from core.importing.row_importer import RowImporter
 from core.models import ChargeRecord
 
 
-class ChargeRows(RowImporter):
+class TopUpRows(RowImporter):
     """Blocks of a file of top-ups against the database."""
 
     required: ClassVar[tuple[str, ...]] = ("username", "amount")
@@ -26,14 +26,14 @@ class ChargeRows(RowImporter):
     }
 
     def plan(self, batch: Batch, first_lines: Mapping[str, int]) -> Plan:
-        accounts = accounts_of(batch.values["username"])
-        drop_unknown(batch, accounts)
+        customers = customers_of(batch.values["username"], lock=not self.checks)
+        drop_unknown(batch, customers)
         keys = self.row_keys(batch)
-        charged = tables.request_keys(ChargeRecord, keys)
-        is_new = [key not in charged for key in keys]
+        credited = tables.request_keys(ChargeRecord, keys)
+        is_new = [key not in credited for key in keys]
         new = {name: list(compress(column, is_new)) for name, column in batch.values.items()}
         new["request_key"] = list(compress(keys, is_new))
-        new["account"] = [accounts[name] for name in new["username"]]
+        new["customer"] = [customers[name] for name in new["username"]]
         amount = sum(map(Decimal, new["amount"]), Decimal(0))
         created = len(new["request_key"])
         return Plan(batch, created, 0, len(batch) - created, amount, new)
@@ -45,14 +45,14 @@ class ChargeRows(RowImporter):
         ChargeRecord.objects.record_many(
             [
                 ChargeRecord(
-                    customer_id=account.pk,
+                    customer_id=customer.pk,
                     amount=Decimal(amount),
                     memo=memo,
                     creator_id=self.job.creator_id,
                     request_key=key,
                 )
-                for account, amount, memo, key in zip(
-                    new["account"],
+                for customer, amount, memo, key in zip(
+                    new["customer"],
                     new["amount"],
                     new.get("memo") or repeat(""),
                     new["request_key"],
