@@ -85,7 +85,10 @@ BAD_FILES = {
     ),
     "cut off character": ("username\n李雷".encode()[:-1], "Line 2 contains bytes"),
     "UTF-16": ("username\nerin\n".encode("utf-16"), "The file is UTF-16 text"),
-    "UTF-16 without its mark": ("username\nerin\n".encode("utf-16-le"), "Line 1 contains a NUL byte"),
+    "UTF-16 without its mark": (
+        "username\nerin\n".encode("utf-16-le"),
+        "Line 1 contains a NUL byte",
+    ),
     "JSON": (b'[{"username": "erin"}]\n', 'Unknown columns: [{"username": "erin"}]'),
     "a web page": (b"<!DOCTYPE html>\n<html><body>\n", "Unknown columns: <!DOCTYPE html>."),
     "packed": (gzip.compress(b"username\nerin\n" * 99), "Line 1 contains a NUL byte"),
