@@ -34,7 +34,7 @@ class Person(Protocol):
 # --- conditions
 
 
-def anything(user: Person, obj: Any) -> bool:
+def always(user: Person, obj: Any) -> bool:
     return True
 
 
@@ -54,10 +54,10 @@ def with_a_remark(user: Person, order: Any) -> bool:
 
 def awaiting_somebody_elses_decision(user: Person, order: Any) -> bool:
     """Four eyes: nobody decides on an order that they placed or that is theirs."""
-    return order.awaits_approval and not order.is_own_of(user)
+    return order.awaits_approval and not order.concerns(user)
 
 
-def ended(user: Person, order: Any) -> bool:
+def order_has_ended(user: Person, order: Any) -> bool:
     return bool(order.is_final)
 
 
@@ -70,11 +70,11 @@ def made_by_user(user: Person, job: Any) -> bool:
     return bool(job.creator_id == user.pk)
 
 
-def made_by_user_or_for_super_administrators(user: Person, job: Any) -> bool:
+def creator_or_super_administrator(user: Person, job: Any) -> bool:
     return user.is_superuser or made_by_user(user, job)
 
 
-def no_staff_or_for_super_administrators(user: Person, login: Any) -> bool:
+def customer_login_or_super_administrator(user: Person, login: Any) -> bool:
     """A password set for somebody is a login as that somebody."""
     return user.is_superuser or not login.is_staff
 
@@ -132,7 +132,7 @@ class Rule:
     may as well. `super_administrators`: nobody else may, whatever their groups say."""
 
     permissions: tuple[str, ...] = ()
-    condition: Condition = anything
+    condition: Condition = always
     customers: bool = False
     super_administrators: bool = False
 
@@ -149,7 +149,7 @@ RULES: Mapping[Right, Rule] = {
     Right.SEE_LOGINS: Rule(("core.view_user",)),
     #
     Right.PLACE_ORDER: Rule(("core.add_order",), for_an_active_customer, customers=True),
-    Right.ORDER_AGAIN: Rule(("core.add_order",), ended, customers=True),
+    Right.ORDER_AGAIN: Rule(("core.add_order",), order_has_ended, customers=True),
     Right.CANCEL_ORDER: Rule(("core.change_order",), cancelable, customers=True),
     Right.RETRY_ORDER: Rule(("core.change_order",), retryable),
     Right.APPROVE_ORDER: Rule(("core.approve_order",), awaiting_somebody_elses_decision),
@@ -170,12 +170,12 @@ RULES: Mapping[Right, Rule] = {
     Right.IMPORT_CHARGES: Rule(("core.add_chargerecord",)),
     Right.IMPORT_ORDERS: Rule(("core.add_order",)),
     # These beside the right to what the job does. An import is open to who may see its rows.
-    Right.OPEN_IMPORT: Rule(condition=made_by_user_or_for_super_administrators),
+    Right.OPEN_IMPORT: Rule(condition=creator_or_super_administrator),
     Right.START_BULK_ACTION: Rule(condition=made_by_user),
-    Right.STOP_BULK_ACTION: Rule(condition=made_by_user_or_for_super_administrators),
+    Right.STOP_BULK_ACTION: Rule(condition=creator_or_super_administrator),
     # These beside the permissions that Django asks for.
     Right.ADD_STAFF: Rule(super_administrators=True),
-    Right.CHANGE_LOGIN: Rule(condition=no_staff_or_for_super_administrators),
+    Right.CHANGE_LOGIN: Rule(condition=customer_login_or_super_administrator),
     Right.GRANT_RIGHTS: Rule(super_administrators=True),
 }
 

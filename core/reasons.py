@@ -2,8 +2,8 @@
 
 Rows keep the code and its parameters, so that programs can ask for them and every reader has the
 sentence in their own language. SENTENCES is the one catalogue: of the office's own codes (`Code`)
-and of those of sites and addresses (`booster.exceptions.Code`), which know no Django. Law: what a
-person wrote, and the sentences that rows kept before there were codes, are shown as they stand; and
+and of those of sites and addresses (`booster.exceptions.SiteCode`), which know no Django. Law: what
+a person wrote, and the sentences that rows kept before there were codes, are shown unchanged; and
 so is a code that this release does not know.
 """
 
@@ -302,14 +302,14 @@ def in_english(reason: ReasonOrText) -> str:
     return _worded(reason, str)
 
 
-def read(row: Any, name: str = "reason") -> ReasonOrText:
-    """What a row keeps as `name`: see `columns()`."""
+def reason_of(row: Any, name: str = "reason") -> ReasonOrText:
+    """What a row keeps as `name`: see `reason_columns()`."""
     code: str = getattr(row, f"{name}_code")
     text: str = getattr(row, name)
     return Reason(code, getattr(row, f"{name}_params") or {}) if code else text
 
 
-def columns(reason: ReasonOrText, name: str = "reason") -> dict[str, Any]:
+def reason_columns(reason: ReasonOrText, name: str = "reason") -> dict[str, Any]:
     """A reason as a row keeps it: a text as it is, or a code with the parameters that it has."""
     if isinstance(reason, Reason):
         params = dict(reason.params) or None

@@ -7,7 +7,7 @@ from django.db import connection
 from booster import tasks
 from core import ordering
 from core.models import Customer, LedgerEntry, Order, OrderError, Status
-from core.reasons import Code, Reason, columns
+from core.reasons import Code, Reason, reason_columns
 from core.reports.dashboard import SHOWN
 from tests.base import client_of, messages_of, placed
 
@@ -27,7 +27,7 @@ def listed(desk) -> list[Order]:
 
 
 def end_with_remark(order: Order) -> None:
-    order.move(Status.RUNNING, under=order.fence)
+    order.move(Status.RUNNING, fence=order.fence)
     order.settle(Status.PARTIAL, 0, attention=REMARK)
 
 
@@ -68,9 +68,9 @@ def test_the_home_page_leads_to_those_it_has_no_room_for(desk, erin, site):
 def test_a_remark_written_since_is_not_marked_as_seen(order):
     first, second = (Reason.of(Code.COUNTER_FELL, number=number, sent=9) for number in (3, 5))
     for seen, now in (("the first", "the second"), (first, second), (first, "a text")):
-        Order.objects.update(**columns(seen, "attention"))
+        Order.objects.update(**reason_columns(seen, "attention"))
         order.refresh_from_db()
-        Order.objects.update(**columns(now, "attention"))
+        Order.objects.update(**reason_columns(now, "attention"))
         with pytest.raises(OrderError, match="look again"):
             order.mark_seen()
         assert Order.objects.get().remark == now

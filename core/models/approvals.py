@@ -29,7 +29,7 @@ class ApprovalLimitQuerySet(models.QuerySet["ApprovalLimit"]):
         largest = self.filter(whose, active=True).order_by("-amount")
         return largest.values_list("amount", flat=True).first()
 
-    def holds(self, price: Decimal, user: User | None) -> bool:
+    def requires_approval(self, price: Decimal, user: User | None) -> bool:
         """Whether an order of this user at this price waits for somebody else."""
         limit = self.of(user)
         return limit is not None and price > limit

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.models.coded import code_field, params_field
 from core.models.sites import Site
-from core.reasons import ReasonOrText, columns
+from core.reasons import ReasonOrText, reason_columns
 
 
 class Breaker(models.Model):
@@ -59,7 +59,7 @@ class Breaker(models.Model):
             probe_at=Now() + timedelta(seconds=seconds),
             probes=0,
             suspect=None,
-            **columns(reason),
+            **reason_columns(reason),
         )
         self.refresh_from_db()
 
@@ -68,7 +68,7 @@ class Breaker(models.Model):
         self._row().filter(opened_at__isnull=False).update(
             probe_at=Now() + timedelta(seconds=seconds),
             probes=F("probes") + 1,
-            **columns(reason),
+            **reason_columns(reason),
         )
         self.refresh_from_db()
 
@@ -76,7 +76,7 @@ class Breaker(models.Model):
         """The site takes plays; whether it was open."""
         was_open = self._row().filter(opened_at__isnull=False).exists()
         closed = {"opened_at": None, "probe_at": None, "probes": 0, "suspect": None}
-        self._row().update(**closed, **columns(""))
+        self._row().update(**closed, **reason_columns(""))
         self.refresh_from_db()
         return was_open
 

@@ -75,7 +75,8 @@ class LedgerQuerySet(AppendOnlyQuerySet):
 
     def open_accounts(self, *, creator_id: int | None, note: str, **columns: Any) -> None:
         """New customers with their opening balances, by columns (see
-        CustomerManager.insert_columns): `balance` are amounts as text, none of them negative.
+        CustomerQuerySet.insert_columns): `balance` is a column of amounts as text, none of them
+        negative.
 
         An opening balance is an adjustment, since nothing was paid today: takings count top-ups.
         A column of a million entries is written as customers are, for the same reason.
