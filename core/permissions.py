@@ -5,8 +5,8 @@ used on. `may(user, right)` says whether this user of the staff has it at all: w
 what a page refuses. `may(user, right, obj)` asks the condition as well: whether a button is shown.
 The models decide again when something is done, and say why not.
 
-Customers have no permissions. They may do what is marked `customers`, on the portal, with what is
-their own.
+Customers have no permissions. On the portal they see, order and write about what is their own, and
+may cancel an order where the staff could.
 
 Pure: nothing is asked but has_perm() and attributes of what is handed in.
 """
@@ -54,7 +54,7 @@ def with_a_remark(user: Person, order: Any) -> bool:
 
 def awaiting_somebody_elses_decision(user: Person, order: Any) -> bool:
     """Four eyes: nobody decides on an order that they placed or that is theirs."""
-    return order.awaits_approval and not order.concerns(user)
+    return bool(order.awaits_decision_of(user))
 
 
 def order_has_ended(user: Person, order: Any) -> bool:
@@ -128,43 +128,43 @@ Condition = Callable[[Person, Any], bool]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`condition`: of the object that the right is used on. `customers`: the customer whose it is
-    may as well. `super_administrators`: nobody else may, whatever their groups say."""
+    """`condition`: of the object that the right is used on. `super_administrators`: nobody else
+    may, whatever their groups say."""
 
     permissions: tuple[str, ...] = ()
     condition: Condition = always
-    customers: bool = False
     super_administrators: bool = False
 
 
 RULES: Mapping[Right, Rule] = {
-    Right.SEE_ORDERS: Rule(("core.view_order",), customers=True),
-    Right.SEE_CHARGES: Rule(("core.view_chargerecord",), customers=True),
-    Right.SEE_LEDGER: Rule(("core.view_ledgerentry",), customers=True),
+    # What is seen.
+    Right.SEE_ORDERS: Rule(("core.view_order",)),
+    Right.SEE_CHARGES: Rule(("core.view_chargerecord",)),
+    Right.SEE_LEDGER: Rule(("core.view_ledgerentry",)),
     Right.SEE_SITES: Rule(("core.view_site",)),
     Right.SEE_SITE_CHECKS: Rule(("core.view_sitecheck",)),
     # Who made a job sees that one without the right.
     Right.SEE_IMPORTS: Rule(("core.view_importjob",)),
     Right.SEE_BULK_ACTIONS: Rule(("core.view_bulkjob",)),
     Right.SEE_LOGINS: Rule(("core.view_user",)),
-    #
-    Right.PLACE_ORDER: Rule(("core.add_order",), for_an_active_customer, customers=True),
-    Right.ORDER_AGAIN: Rule(("core.add_order",), order_has_ended, customers=True),
-    Right.CANCEL_ORDER: Rule(("core.change_order",), cancelable, customers=True),
+    # What is done with orders.
+    Right.PLACE_ORDER: Rule(("core.add_order",), for_an_active_customer),
+    Right.ORDER_AGAIN: Rule(("core.add_order",), order_has_ended),
+    Right.CANCEL_ORDER: Rule(("core.change_order",), cancelable),
     Right.RETRY_ORDER: Rule(("core.change_order",), retryable),
     Right.APPROVE_ORDER: Rule(("core.approve_order",), awaiting_somebody_elses_decision),
     Right.DECLINE_ORDER: Rule(("core.approve_order",), awaiting_somebody_elses_decision),
     Right.MARK_REMARK_SEEN: Rule(("core.change_order",), with_a_remark),
-    #
-    Right.READ_MESSAGES: Rule(("core.view_order",), customers=True),
+    # Conversations.
+    Right.READ_MESSAGES: Rule(("core.view_order",)),
     # The desk writes internal notes by the same right, a customer never.
-    Right.WRITE_MESSAGES: Rule(("core.view_order", "core.add_message"), customers=True),
-    #
+    Right.WRITE_MESSAGES: Rule(("core.view_order", "core.add_message")),
+    # Customers and their balances.
     Right.TOP_UP_CUSTOMER: Rule(("core.add_chargerecord",), for_an_active_customer),
     Right.ADJUST_BALANCES: Rule(("core.add_ledgerentry",), super_administrators=True),
     Right.INVITE_CUSTOMER: Rule(("core.change_customer",), for_an_active_customer),
     Right.SWITCH_CUSTOMERS: Rule(("core.change_customer",)),
-    #
+    # Many at once.
     Right.IMPORT_CUSTOMERS: Rule(("core.add_customer",)),
     Right.UPDATE_CUSTOMERS_BY_IMPORT: Rule(("core.add_customer", "core.change_customer")),
     Right.IMPORT_CHARGES: Rule(("core.add_chargerecord",)),
@@ -192,10 +192,9 @@ def may(user: Person, right: Right, obj: Any = None) -> bool:
     )
 
 
-def may_as_customer(user: Person, right: Right, order: Any) -> bool:
-    """Whether this user may do it with an order of their own, as it is now."""
-    rule = RULES[right]
-    return rule.customers and is_customer_of(user, order) and rule.condition(user, order)
+def may_cancel_own(user: Person, order: Any) -> bool:
+    """Whether this user is the order's customer, and it can be canceled as it is now."""
+    return is_customer_of(user, order) and cancelable(user, order)
 
 
 def is_customer_of(user: Person, order: Any) -> bool:

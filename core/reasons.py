@@ -45,6 +45,8 @@ class Code(StrEnum):
     AWAITS_APPROVAL = auto()
     AWAITS_NO_APPROVAL = auto()
     APPROVAL_OF_OWN_ORDER = auto()
+    REASON_MISSING = auto()
+    REASON_TOO_LONG = auto()
     # Bulk actions and their rows
     RIGHT_LOST = auto()
     FAILED_TOO_OFTEN = auto()
@@ -100,7 +102,12 @@ SENTENCES: dict[str, str] = {
     Code.STOP_ALREADY_REQUESTED: _("It was already asked to stop."),
     Code.AWAITS_APPROVAL: _("It is awaiting approval."),
     Code.AWAITS_NO_APPROVAL: _("It is not awaiting approval: %(status)s."),
-    Code.APPROVAL_OF_OWN_ORDER: _("An order must be approved by somebody other than its creator."),
+    Code.APPROVAL_OF_OWN_ORDER: _(
+        "An order must be approved or declined by somebody who neither placed it nor is its "
+        "customer."
+    ),
+    Code.REASON_MISSING: _("Enter a reason; the customer reads it."),
+    Code.REASON_TOO_LONG: _("The reason is too long: at most %(most)s characters."),
     Code.RIGHT_LOST: _("%(who)s no longer has permission to do this."),
     Code.FAILED_TOO_OFTEN: _("It failed too many times; see the log."),
     Code.CUSTOMER_INACTIVE: _("This customer is switched off."),

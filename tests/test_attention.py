@@ -138,13 +138,13 @@ def test_somebody_else_than_its_creator_approves_an_order(
 def test_nobody_approves_an_order_of_their_own(desk, bob, awaiting):
     assert ">Approve<" not in desk.get(change_page(awaiting)).content.decode()
     reply = desk.post(f"/admin/core/order/{awaiting.pk}/approve/", follow=True)
-    assert "Somebody else" in messages_of(reply)[0]
+    assert "neither placed it nor is its customer" in messages_of(reply)[0]
     assert Order.objects.get().status == Status.AWAITING
     assert awaiting.events.count() == 1
 
 
 def test_an_order_that_awaits_nothing_cannot_be_approved(alice, order):
-    with pytest.raises(OrderError, match="does not wait for approval: pending"):
+    with pytest.raises(OrderError, match="not awaiting approval: pending"):
         ordering.approve(order, alice)
     assert Order.objects.get().status == Status.PENDING
 

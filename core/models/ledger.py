@@ -29,10 +29,9 @@ READ_ROWS, WRITTEN_ROWS = 5_000, 200
 class InsufficientBalanceError(Exception):
     """The customer's balance does not cover a debit; `missing` says by how much."""
 
-    def __init__(self, missing: Decimal, customer_id: int = 0) -> None:
+    def __init__(self, missing: Decimal) -> None:
         super().__init__(missing)
         self.missing = missing
-        self.customer_id = customer_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +119,7 @@ def _entry(posting: Posting, balances: dict[int, Decimal]) -> "LedgerEntry":
     amount = money.quantize(posting.amount)
     balance = balances[posting.customer_id] + amount
     if balance < 0 and amount < 0:
-        raise InsufficientBalanceError(-balance, posting.customer_id)
+        raise InsufficientBalanceError(-balance)
     balances[posting.customer_id] = balance
     return LedgerEntry(
         kind=posting.kind,

@@ -17,7 +17,6 @@ from django.utils.translation import gettext_lazy as _
 from core.models import transitions
 from core.models.accounts import Customer, User
 from core.models.coded import code_field, params_field
-from core.models.events import REASON_LENGTH
 from core.models.flow import (
     CANCELABLE,
     FINAL,
@@ -26,7 +25,6 @@ from core.models.flow import (
     WORKABLE,
     OrderError,
     Status,
-    TransitionError,
 )
 from core.models.order_queries import OrderQuerySet
 from core.models.sites import Site
@@ -235,21 +233,20 @@ class Order(models.Model):
         own = getattr(user, "customer", None)  # asked for once a user, however many orders
         return user.pk == self.creator_id or (own is not None and own.pk == self.customer_id)
 
+    def awaits_decision_of(self, user: User) -> bool:
+        """Whether this user may approve or decline it: nobody does with an order that they placed
+        or that is theirs."""
+        return transitions.undecidable(self, user) is None
+
     def approve(self, actor: User) -> None:
+        """Raises OrderError where `actor` may not decide on it, TransitionError where somebody
+        changed it first."""
         self.apply(transitions.approve(self, actor), actor)
 
     def decline(self, actor: User, reason: str) -> None:
-        """The other answer of a second person: all is refunded, and the customer reads why."""
-        reason = reason.strip()
-        if self.concerns(actor):
-            raise OrderError(_("An order must be declined by somebody other than its creator."))
-        if not reason:
-            raise OrderError(_("Enter a reason; the customer reads it."))
-        if len(reason) > REASON_LENGTH:
-            raise OrderError(_("The reason is too long: at most %d characters.") % REASON_LENGTH)
-        if self.status != Status.AWAITING:
-            raise TransitionError(_("Only an order that awaits approval can be declined."))
-        self.settle(Status.CANCELED, 0, actor=actor, reason=reason)
+        """The other answer of a second person: all is refunded, and the customer reads `reason`.
+        Raises as approve() does, and OrderError for a reason that is missing or too long."""
+        self.apply(transitions.decline(self, actor, reason, timezone.now()), actor)
 
     @property
     def decline_reason(self) -> str:
@@ -258,7 +255,8 @@ class Order(models.Model):
         return ends.values_list("reason", flat=True).first() or ""
 
     def mark_seen(self) -> None:
-        """A person took note of the remark. One that was written since is another."""
+        """A person took note of the remark. Raises OrderError where there is none any more,
+        or another was written since."""
         seen = Order.objects.filter(pk=self.pk).with_remark(self.remark)
         if not self.remark or seen.update(**reason_columns("", "attention")) != 1:
             raise OrderError(
@@ -272,18 +270,21 @@ class Order(models.Model):
         return reason_of(self, "attention")
 
     def pause_for_token(self, reason: ReasonOrText, *, fence: int) -> None:
-        """Pause until the site proves its token again; nothing is lost and nothing fails."""
+        """Pause until the site proves its token again; nothing is lost and nothing fails. Raises as
+        move() does."""
         self.move(Status.PAUSED, reason=reason, fence=fence, held_by_site=True, lease_until=None)
 
     def resume(self, actor: User | None = None, reason: ReasonOrText = "") -> None:
+        """Let a paused order go on. Raises TransitionError where it cannot."""
         self.apply(transitions.resume(self, reason), actor)
 
     def retry(self, actor: User) -> None:
-        """Go on now instead of at the next due time."""
+        """Go on now instead of at the next due time. Raises TransitionError where it cannot."""
         self.apply(transitions.retry(self), actor)
 
     def cancel(self, actor: User | None, reason: str = "") -> None:
-        """Stop and refund what was not delivered; a running order is asked to stop, once."""
+        """Stop and refund what was not delivered; a running order is asked to stop, once. Raises
+        TransitionError where it has ended or is being verified."""
         if transition := transitions.cancel(self, reason, timezone.now()):
             self.apply(transition, actor)
 

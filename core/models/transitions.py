@@ -19,9 +19,17 @@ from django.utils.translation import gettext as _
 
 from core import money
 from core.db.notifier import notify
-from core.models.events import OrderEvent
+from core.models.events import REASON_LENGTH, OrderEvent
 from core.models.failpoints import failpoint
-from core.models.flow import FINAL, FLOW, WORKABLE, OrderError, Status, TransitionError
+from core.models.flow import (
+    FINAL,
+    FLOW,
+    RETRYABLE,
+    WORKABLE,
+    OrderError,
+    Status,
+    TransitionError,
+)
 from core.models.ledger import LedgerEntry, Posting, refund_reference
 from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
@@ -85,8 +93,8 @@ def end_with(
     expected: Mapping[str, Any] | None = None,
     **changes: Any,
 ) -> Transition:
-    """With `delivered` plays proved; the rest is refunded. An order is canceled by people, who need
-    no remark about it."""
+    """The end of `path`, with `delivered` plays proved; the rest is refunded. An order is canceled
+    by people, who need no remark about it. Raises ValueError for more plays than were bought."""
     refund = money.refund_due(order.price, order.count, order.count - delivered)
     changes |= {"delivered": delivered, "refunded": refund, "end_date": now, "lease_until": None}
     if path[-1] == Status.CANCELED:
@@ -96,7 +104,8 @@ def end_with(
 
 def cancel(order: "Order", reason: ReasonOrText, now: datetime) -> Transition | None:
     """A running order is asked to stop: whoever delivers it knows what is on the wire, and ends it
-    within a round trip. Others end here and now. None where it was asked before."""
+    within a round trip. Others end here and now. Returns None where it was asked before. Raises
+    TransitionError where it has ended or FLOW does not lead there."""
     if order.status == Status.RUNNING:
         if order.cancel_requested:
             return None
@@ -113,32 +122,52 @@ def cancel(order: "Order", reason: ReasonOrText, now: datetime) -> Transition | 
 
 
 def resume(order: "Order", reason: ReasonOrText = "") -> Transition:
+    """Wait for a consumer again. Raises TransitionError where FLOW does not lead there."""
     changes = {"held_by_site": False, "due": Now(), "attempts": 0}
     return Transition(checked_path(order, Status.PENDING), changes, reason)
 
 
 def retry(order: "Order") -> Transition:
-    """Go on now instead of at the next due time."""
+    """Go on now instead of at the next due time. Raises TransitionError where it has ended or
+    awaits approval."""
     if order.status == Status.PAUSED:
         return resume(order)
-    if order.is_final:
-        raise TransitionError(already_ended(order))
-    if order.status == Status.AWAITING:
-        raise TransitionError(Reason.of(Code.AWAITS_APPROVAL))
+    if order.status not in RETRYABLE:
+        awaits = Reason.of(Code.AWAITS_APPROVAL)
+        raise TransitionError(already_ended(order) if order.is_final else awaits)
     # It does not matter how far its delivery came meanwhile.
     anywhere = {"status__in": WORKABLE}
     return Transition((Status(order.status),), {"due": Now(), "attempts": 0}, expected=anywhere)
 
 
 def approve(order: "Order", actor: "User") -> Transition:
-    """Four eyes: whoever made the order lets somebody else decide."""
-    if order.status != Status.AWAITING:
-        raise TransitionError(
-            Reason.of(Code.AWAITS_NO_APPROVAL, status=status_reason(order.status))
-        )
-    if order.concerns(actor):
-        raise OrderError(Reason.of(Code.APPROVAL_OF_OWN_ORDER))
+    """Let it be delivered. Raises OrderError where `actor` may not decide on it."""
+    _check_decision(order, actor)
     return Transition(checked_path(order, Status.PENDING), {"due": Now()})
+
+
+def decline(order: "Order", actor: "User", reason: str, now: datetime) -> Transition:
+    """The other answer: all is refunded, and the customer reads `reason`. Raises OrderError where
+    `actor` may not decide on it, and for a reason that is missing or too long."""
+    _check_decision(order, actor)
+    reason = reason.strip()
+    if not reason:
+        raise OrderError(Reason.of(Code.REASON_MISSING))
+    if len(reason) > REASON_LENGTH:
+        raise OrderError(Reason.of(Code.REASON_TOO_LONG, most=REASON_LENGTH))
+    return end_with(order, checked_path(order, Status.CANCELED), 0, now=now, reason=reason)
+
+
+def undecidable(order: "Order", actor: "User") -> Reason | None:
+    """Four eyes: why `actor` may not approve or decline the order. None where they may."""
+    if order.status != Status.AWAITING:
+        return Reason.of(Code.AWAITS_NO_APPROVAL, status=status_reason(order.status))
+    return Reason.of(Code.APPROVAL_OF_OWN_ORDER) if order.concerns(actor) else None
+
+
+def _check_decision(order: "Order", actor: "User") -> None:
+    if reason := undecidable(order, actor):
+        raise OrderError(reason) if order.awaits_approval else TransitionError(reason)
 
 
 def already_ended(order: "Order") -> Reason:
