@@ -10,13 +10,13 @@ from enum import StrEnum
 from typing import Any, Self
 
 
-class Code(StrEnum):
+class SiteCode(StrEnum):
     """Everything that may be wrong with a site, its answer or an address, and what is said with it:
     beside the code stand the names of its parameters. Codes are kept in rows: they never change."""
 
     parameters: frozenset[str]
 
-    def __new__(cls, code: str, *parameters: str) -> "Code":
+    def __new__(cls, code: str, *parameters: str) -> "SiteCode":
         member = str.__new__(cls, code)
         member._value_ = code
         member.parameters = frozenset(parameters)
@@ -114,7 +114,7 @@ class SiteError(Exception):
     one as {"code": …, "params": …}. Raises TypeError where they are not the code's own.
     """
 
-    def __init__(self, code: Code, /, *, status: int | None = None, **params: Any) -> None:
+    def __init__(self, code: SiteCode, /, *, status: int | None = None, **params: Any) -> None:
         super().__init__(code)
         if status is not None and "status" in code.parameters:
             params["status"] = status
@@ -138,7 +138,7 @@ class TemporaryError(SiteError):
 
     def __init__(
         self,
-        code: Code,
+        code: SiteCode,
         /,
         *,
         retry_after: float | None = None,

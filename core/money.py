@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 CENT = Decimal("0.01")
-# A price a play has more digits than a cent: 5.00 for 10,000 plays is 0.0005 a play.
+# A price per play has more digits than a cent: 5.00 for 10,000 plays is 0.0005 per play.
 RATE = Decimal("0.00000001")
 
 
@@ -50,11 +50,6 @@ def bundle_for(count: int, bundles: Iterable[Bundle]) -> Bundle:
 def price_by(bundle: Bundle, count: int) -> Decimal:
     """What `count` plays cost by one bundle: its rate, or all of it where it is larger."""
     return quantize(bundle.price * max(count, bundle.count) / bundle.count)
-
-
-def price_of(count: int, bundles: Iterable[Bundle]) -> Decimal:
-    """Price of `count` plays by the bundle for them. Raises QuantityTooSmallError."""
-    return price_by(bundle_for(count, bundles), count)
 
 
 def rate_of(price: Decimal, count: int) -> Decimal:

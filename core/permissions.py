@@ -5,8 +5,8 @@ used on. `may(user, right)` says whether this user of the staff has it at all: w
 what a page refuses. `may(user, right, obj)` asks the condition as well: whether a button is shown.
 The models decide again when something is done, and say why not.
 
-Customers have no permissions. They may do what is marked `customers`, on the portal, with what is
-their own.
+Customers have no permissions. On the portal they see, order and write about what is their own, and
+may cancel an order where the staff could.
 
 Pure: nothing is asked but has_perm() and attributes of what is handed in.
 """
@@ -34,7 +34,7 @@ class Person(Protocol):
 # --- conditions
 
 
-def anything(user: Person, obj: Any) -> bool:
+def always(user: Person, obj: Any) -> bool:
     return True
 
 
@@ -54,10 +54,10 @@ def with_a_remark(user: Person, order: Any) -> bool:
 
 def awaiting_somebody_elses_decision(user: Person, order: Any) -> bool:
     """Four eyes: nobody decides on an order that they placed or that is theirs."""
-    return order.awaits_approval and not order.is_own_of(user)
+    return bool(order.awaits_decision_of(user))
 
 
-def ended(user: Person, order: Any) -> bool:
+def order_has_ended(user: Person, order: Any) -> bool:
     return bool(order.is_final)
 
 
@@ -70,11 +70,11 @@ def made_by_user(user: Person, job: Any) -> bool:
     return bool(job.creator_id == user.pk)
 
 
-def made_by_user_or_for_super_administrators(user: Person, job: Any) -> bool:
+def creator_or_super_administrator(user: Person, job: Any) -> bool:
     return user.is_superuser or made_by_user(user, job)
 
 
-def no_staff_or_for_super_administrators(user: Person, login: Any) -> bool:
+def customer_login_or_super_administrator(user: Person, login: Any) -> bool:
     """A password set for somebody is a login as that somebody."""
     return user.is_superuser or not login.is_staff
 
@@ -128,54 +128,54 @@ Condition = Callable[[Person, Any], bool]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`condition`: of the object that the right is used on. `customers`: the customer whose it is
-    may as well. `super_administrators`: nobody else may, whatever their groups say."""
+    """`condition`: of the object that the right is used on. `super_administrators`: nobody else
+    may, whatever their groups say."""
 
     permissions: tuple[str, ...] = ()
-    condition: Condition = anything
-    customers: bool = False
+    condition: Condition = always
     super_administrators: bool = False
 
 
 RULES: Mapping[Right, Rule] = {
-    Right.SEE_ORDERS: Rule(("core.view_order",), customers=True),
-    Right.SEE_TOP_UPS: Rule(("core.view_chargerecord",), customers=True),
-    Right.SEE_LEDGER: Rule(("core.view_ledgerentry",), customers=True),
+    # What is seen.
+    Right.SEE_ORDERS: Rule(("core.view_order",)),
+    Right.SEE_TOP_UPS: Rule(("core.view_chargerecord",)),
+    Right.SEE_LEDGER: Rule(("core.view_ledgerentry",)),
     Right.SEE_SITES: Rule(("core.view_site",)),
     Right.SEE_SITE_CHECKS: Rule(("core.view_sitecheck",)),
     # Who made a job sees that one without the right.
     Right.SEE_IMPORTS: Rule(("core.view_importjob",)),
     Right.SEE_BULK_ACTIONS: Rule(("core.view_bulkjob",)),
     Right.SEE_LOGINS: Rule(("core.view_user",)),
-    #
-    Right.PLACE_ORDER: Rule(("core.add_order",), for_an_active_customer, customers=True),
-    Right.ORDER_AGAIN: Rule(("core.add_order",), ended, customers=True),
-    Right.CANCEL_ORDER: Rule(("core.change_order",), cancelable, customers=True),
+    # What is done with orders.
+    Right.PLACE_ORDER: Rule(("core.add_order",), for_an_active_customer),
+    Right.ORDER_AGAIN: Rule(("core.add_order",), order_has_ended),
+    Right.CANCEL_ORDER: Rule(("core.change_order",), cancelable),
     Right.RETRY_ORDER: Rule(("core.change_order",), retryable),
     Right.APPROVE_ORDER: Rule(("core.approve_order",), awaiting_somebody_elses_decision),
     Right.DECLINE_ORDER: Rule(("core.approve_order",), awaiting_somebody_elses_decision),
     Right.MARK_REMARK_SEEN: Rule(("core.change_order",), with_a_remark),
-    #
-    Right.READ_MESSAGES: Rule(("core.view_order",), customers=True),
+    # Conversations.
+    Right.READ_MESSAGES: Rule(("core.view_order",)),
     # The desk writes internal notes by the same right, a customer never.
-    Right.WRITE_MESSAGES: Rule(("core.view_order", "core.add_message"), customers=True),
-    #
+    Right.WRITE_MESSAGES: Rule(("core.view_order", "core.add_message")),
+    # Customers and their balances.
     Right.TOP_UP_CUSTOMER: Rule(("core.add_chargerecord",), for_an_active_customer),
     Right.ADJUST_BALANCES: Rule(("core.add_ledgerentry",), super_administrators=True),
     Right.INVITE_CUSTOMER: Rule(("core.change_customer",), for_an_active_customer),
     Right.SWITCH_CUSTOMERS: Rule(("core.change_customer",)),
-    #
+    # Many at once.
     Right.IMPORT_CUSTOMERS: Rule(("core.add_customer",)),
     Right.UPDATE_CUSTOMERS_BY_IMPORT: Rule(("core.add_customer", "core.change_customer")),
     Right.IMPORT_TOP_UPS: Rule(("core.add_chargerecord",)),
     Right.IMPORT_ORDERS: Rule(("core.add_order",)),
     # These beside the right to what the job does. An import is open to who may see its rows.
-    Right.OPEN_IMPORT: Rule(condition=made_by_user_or_for_super_administrators),
+    Right.OPEN_IMPORT: Rule(condition=creator_or_super_administrator),
     Right.START_BULK_ACTION: Rule(condition=made_by_user),
-    Right.STOP_BULK_ACTION: Rule(condition=made_by_user_or_for_super_administrators),
+    Right.STOP_BULK_ACTION: Rule(condition=creator_or_super_administrator),
     # These beside the permissions that Django asks for.
     Right.ADD_STAFF: Rule(super_administrators=True),
-    Right.CHANGE_LOGIN: Rule(condition=no_staff_or_for_super_administrators),
+    Right.CHANGE_LOGIN: Rule(condition=customer_login_or_super_administrator),
     Right.GRANT_RIGHTS: Rule(super_administrators=True),
 }
 
@@ -192,10 +192,9 @@ def may(user: Person, right: Right, obj: Any = None) -> bool:
     )
 
 
-def may_as_customer(user: Person, right: Right, order: Any) -> bool:
-    """Whether this user may do it with an order of their own, as it is now."""
-    rule = RULES[right]
-    return rule.customers and is_customer_of(user, order) and rule.condition(user, order)
+def may_cancel_own(user: Person, order: Any) -> bool:
+    """Whether this user is the order's customer, and it can be canceled as it is now."""
+    return is_customer_of(user, order) and cancelable(user, order)
 
 
 def is_customer_of(user: Person, order: Any) -> bool:

@@ -2,8 +2,8 @@
 
 Rows keep the code and its parameters, so that programs can ask for them and every reader has the
 sentence in their own language. SENTENCES is the one catalogue: of the office's own codes (`Code`)
-and of those of sites and addresses (`booster.exceptions.Code`), which know no Django. Law: what a
-person wrote, and the sentences that rows kept before there were codes, are shown as they stand; and
+and of those of sites and addresses (`booster.exceptions.SiteCode`), which know no Django. Law: what
+a person wrote, and the sentences that rows kept before there were codes, are shown unchanged; and
 so is a code that this release does not know.
 """
 
@@ -45,6 +45,8 @@ class Code(StrEnum):
     AWAITS_APPROVAL = auto()
     AWAITS_NO_APPROVAL = auto()
     APPROVAL_OF_OWN_ORDER = auto()
+    REASON_MISSING = auto()
+    REASON_TOO_LONG = auto()
     # Bulk actions and their rows
     RIGHT_LOST = auto()
     FAILED_TOO_OFTEN = auto()
@@ -100,7 +102,12 @@ SENTENCES: dict[str, str] = {
     Code.STOP_ALREADY_REQUESTED: _("It was already asked to stop."),
     Code.AWAITS_APPROVAL: _("It is awaiting approval."),
     Code.AWAITS_NO_APPROVAL: _("It is not awaiting approval: %(status)s."),
-    Code.APPROVAL_OF_OWN_ORDER: _("An order must be approved by somebody other than its creator."),
+    Code.APPROVAL_OF_OWN_ORDER: _(
+        "An order must be approved or declined by somebody who neither placed it nor is its "
+        "customer."
+    ),
+    Code.REASON_MISSING: _("Enter a reason; the customer reads it."),
+    Code.REASON_TOO_LONG: _("The reason is too long: at most %(most)s characters."),
     Code.RIGHT_LOST: _("%(who)s no longer has permission to do this."),
     Code.FAILED_TOO_OFTEN: _("It failed too many times; see the log."),
     Code.CUSTOMER_INACTIVE: _("This customer is switched off."),
@@ -302,14 +309,14 @@ def in_english(reason: ReasonOrText) -> str:
     return _worded(reason, str)
 
 
-def read(row: Any, name: str = "reason") -> ReasonOrText:
-    """What a row keeps as `name`: see `columns()`."""
+def reason_of(row: Any, name: str = "reason") -> ReasonOrText:
+    """What a row keeps as `name`: see `reason_columns()`."""
     code: str = getattr(row, f"{name}_code")
     text: str = getattr(row, name)
     return Reason(code, getattr(row, f"{name}_params") or {}) if code else text
 
 
-def columns(reason: ReasonOrText, name: str = "reason") -> dict[str, Any]:
+def reason_columns(reason: ReasonOrText, name: str = "reason") -> dict[str, Any]:
     """A reason as a row keeps it: a text as it is, or a code with the parameters that it has."""
     if isinstance(reason, Reason):
         params = dict(reason.params) or None

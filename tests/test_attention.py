@@ -7,7 +7,7 @@ from django.db import connection
 from booster import tasks
 from core import ordering
 from core.models import Customer, LedgerEntry, Order, OrderError, Status
-from core.reasons import Code, Reason, columns
+from core.reasons import Code, Reason, reason_columns
 from core.reports.dashboard import SHOWN
 from tests.base import client_of, messages_of, placed
 
@@ -27,7 +27,7 @@ def listed(desk) -> list[Order]:
 
 
 def end_with_remark(order: Order) -> None:
-    order.move(Status.RUNNING, under=order.fence)
+    order.move(Status.RUNNING, fence=order.fence)
     order.settle(Status.PARTIAL, 0, attention=REMARK)
 
 
@@ -68,9 +68,9 @@ def test_the_home_page_leads_to_those_it_has_no_room_for(desk, erin, site):
 def test_a_remark_written_since_is_not_marked_as_seen(order):
     first, second = (Reason.of(Code.COUNTER_FELL, number=number, sent=9) for number in (3, 5))
     for seen, now in (("the first", "the second"), (first, second), (first, "a text")):
-        Order.objects.update(**columns(seen, "attention"))
+        Order.objects.update(**reason_columns(seen, "attention"))
         order.refresh_from_db()
-        Order.objects.update(**columns(now, "attention"))
+        Order.objects.update(**reason_columns(now, "attention"))
         with pytest.raises(OrderError, match="reload the page"):
             order.mark_seen()
         assert Order.objects.get().remark == now
@@ -138,13 +138,13 @@ def test_somebody_else_than_its_creator_approves_an_order(
 def test_nobody_approves_an_order_of_their_own(desk, bob, awaiting):
     assert ">Approve<" not in desk.get(change_page(awaiting)).content.decode()
     reply = desk.post(f"/admin/core/order/{awaiting.pk}/approve/", follow=True)
-    assert "somebody other" in messages_of(reply)[0]
+    assert "neither placed it nor is its customer" in messages_of(reply)[0]
     assert Order.objects.get().status == Status.AWAITING
     assert awaiting.events.count() == 1
 
 
 def test_an_order_that_awaits_nothing_cannot_be_approved(alice, order):
-    with pytest.raises(OrderError, match="is not awaiting approval: pending"):
+    with pytest.raises(OrderError, match="not awaiting approval: pending"):
         ordering.approve(order, alice)
     assert Order.objects.get().status == Status.PENDING
 

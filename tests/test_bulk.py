@@ -15,7 +15,7 @@ from core.admin import search
 from core.bulk import jobs, selection
 from core.models import BulkJob, ChargeRecord, Customer, LedgerEntry, Order, Status, User
 from core.ops.auditing import differences
-from core.reasons import Code, Reason, read
+from core.reasons import Code, Reason, reason_of
 from tests.base import client_of, messages_of, placed
 from tests.office import wait_for
 
@@ -168,7 +168,7 @@ def test_an_action_takes_its_right_when_chosen_when_started_and_when_run(
     jobs.run(job.pk)
     job.refresh_from_db()
     assert (job.status, job.changed) == (BulkJob.Status.REFUSED, 0)
-    assert read(job) == Reason.of(Code.RIGHT_LOST, who="dave")
+    assert reason_of(job) == Reason.of(Code.RIGHT_LOST, who="dave")
 
 
 def test_selected_rows_are_exported(desk, erin, frank):

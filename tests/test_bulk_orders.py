@@ -34,7 +34,7 @@ from core.models import (
 )
 from core.models.transitions import Transition
 from core.ops.auditing import differences
-from core.reasons import Code, Reason, read
+from core.reasons import Code, Reason, reason_of
 from tests.base import new_staff, placed
 
 Action = BulkJob.Action
@@ -149,7 +149,7 @@ def test_a_block_writes_what_the_buttons_write(office, action):
     job.refresh_from_db()
     assert job.status == BulkJob.Status.DONE
     names = {order.pk: order.video_id for order in chosen}
-    reasons = {names[one.object_id]: read(one) for one in job.refusals.all()}
+    reasons = {names[one.object_id]: reason_of(one) for one in job.refusals.all()}
     if action == Action.CANCEL:
         # Asked twice, a button says nothing.
         assert reasons.pop("asked") == Reason.of(Code.STOP_ALREADY_REQUESTED)

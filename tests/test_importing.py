@@ -18,7 +18,7 @@ from core.importing.duplicates import DuplicateFinder
 from core.importing.uploads import new_job
 from core.models import Customer, ImportJob, LeaseLostError, LedgerEntry
 from core.ops.auditing import differences
-from core.reasons import Code, Reason, read
+from core.reasons import Code, Reason, reason_of
 from tests.office import wait_for
 from tests.workbooks import with_sheet, workbook
 
@@ -45,7 +45,7 @@ def checked(data: bytes | str, **options) -> ImportJob:
 
 def imported(data: bytes | str, *, partial: bool = False, **options) -> ImportJob:
     job = checked(data, **options)
-    assert job.status == ImportJob.Status.CHECKED, read(job)
+    assert job.status == ImportJob.Status.CHECKED, reason_of(job)
     assert job.start_import(partial=partial)
     jobs.run(job.pk)
     job.refresh_from_db()
@@ -117,7 +117,7 @@ BAD_FILES = {
 def test_a_file_that_is_no_table_of_ours_is_refused_in_one_sentence(data, message):
     job = checked(data)
     assert job.status == ImportJob.Status.REFUSED
-    assert message in str(read(job))
+    assert message in str(reason_of(job))
     assert nothing_written()
     assert not store.path_of(job, store.UPLOAD).exists()
 
@@ -182,7 +182,7 @@ def test_a_file_with_more_rows_than_allowed_is_refused(settings):
     settings.IMPORT_MAX_ROWS = 2
     job = checked(many(3))
     assert job.status == ImportJob.Status.REFUSED
-    assert read(job) == Reason.of(Code.TOO_MANY_ROWS, most="2")
+    assert reason_of(job) == Reason.of(Code.TOO_MANY_ROWS, most="2")
     assert nothing_written()
 
 
@@ -190,7 +190,7 @@ def test_a_file_with_more_rows_than_allowed_is_refused(settings):
 def test_a_file_that_is_too_large_is_refused(settings):
     settings.IMPORT_MAX_BYTES = 1 << 20
     job = checked(b"x" * (1 << 20) + b"\n")
-    assert read(job) == Reason.of(Code.FILE_TOO_LARGE, most=1)
+    assert reason_of(job) == Reason.of(Code.FILE_TOO_LARGE, most=1)
 
 
 def test_customers_come_with_balances_that_the_ledger_explains(office):

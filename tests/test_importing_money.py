@@ -8,7 +8,7 @@ from core.importing import jobs, rows, store
 from core.importing.uploads import new_job
 from core.models import ChargeRecord, Customer, ImportJob, LedgerEntry, Order, Site, Status
 from core.ops.auditing import differences
-from core.reasons import read
+from core.reasons import reason_of
 from tests.base import balance
 
 CHARGES, ORDERS = ImportJob.Kind.CHARGES, ImportJob.Kind.ORDERS
@@ -28,7 +28,7 @@ def checked(kind: ImportJob.Kind, text: str) -> ImportJob:
     job = new_job(kind, "rows.csv", iter([text.encode()]), creator=None)
     jobs.run(job.pk)
     job.refresh_from_db()
-    assert job.status == ImportJob.Status.CHECKED, read(job)
+    assert job.status == ImportJob.Status.CHECKED, reason_of(job)
     return job
 
 
@@ -123,7 +123,9 @@ def test_money_spent_since_the_check_stops_the_whole_file(erin, site):
     jobs.run(job.pk)
     job.refresh_from_db()
     assert job.status == ImportJob.Status.REFUSED
-    assert "line 3 became invalid after the check: The balance is short by 3.00." in str(read(job))
+    assert "line 3 became invalid after the check: The balance is short by 3.00." in str(
+        reason_of(job)
+    )
     assert (Order.objects.count(), balance(erin)) == (1, 15)
 
 

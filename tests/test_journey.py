@@ -10,7 +10,7 @@ from core import ordering
 from core.models import Customer, LedgerEntry, Order, Site, Status
 from core.ops.auditing import differences
 from core.ordering import OrderRefusedError, Quote, cancel
-from core.reasons import Code, Reason, ReasonOrText, read
+from core.reasons import Code, Reason, ReasonOrText, reason_of
 from tests.base import VIDEO, balance
 from tests.office import wait_for
 
@@ -49,7 +49,7 @@ def running(order: Order, plays: int) -> None:
 
 
 def reasons(order: Order) -> list[ReasonOrText]:
-    return [read(event) for event in order.events.all()]
+    return [reason_of(event) for event in order.events.all()]
 
 
 def test_an_order_is_delivered_to_the_last_play_and_completed(office, site, erin, demo_site):

@@ -6,9 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.money import Bundle, QuantityTooSmallError, bundle_for, price_of, rate_of, refund_due
+from core.money import Bundle, QuantityTooSmallError, bundle_for, price_by, rate_of, refund_due
 
 SEED = [Bundle(10_000, Decimal(5)), Bundle(20_000, Decimal(9)), Bundle(30_000, Decimal(13))]
+
+
+def price_of(count, offered):
+    return price_by(bundle_for(count, offered), count)
+
 
 prices = st.decimals(min_value="0.01", max_value=10_000, places=2)
 bundles = st.lists(

@@ -128,12 +128,12 @@ def test_a_status_changes_only_along_the_flow(place, before, after):
     Order.objects.update(status=before)
     order.refresh_from_db()
     if after in FLOW[before]:
-        order.move(after, under=order.fence)
+        order.move(after, fence=order.fence)
         assert Order.objects.get().status == after
         assert order.events.last().to_status == after
         return
     with pytest.raises(TransitionError):
-        order.move(after, under=order.fence)
+        order.move(after, fence=order.fence)
     assert Order.objects.get().status == before
     assert order.events.count() == 1
 
@@ -142,7 +142,7 @@ def test_whoever_changes_a_stale_order_is_refused_and_changes_nothing(place):
     order, stale = place(), Order.objects.get()
     order.cancel(actor=None)
     with pytest.raises(TransitionError, match="first"), transaction.atomic():
-        stale.move(Status.RUNNING, under=stale.fence)
+        stale.move(Status.RUNNING, fence=stale.fence)
     assert Order.objects.get().status == Status.CANCELED
     assert order.events.count() == 2
 
@@ -152,7 +152,7 @@ def test_another_fence_cannot_end_the_order(place):
     Order.objects.update(status=Status.RUNNING, fence=2)
     order.refresh_from_db()
     with pytest.raises(TransitionError), transaction.atomic():
-        order.settle(Status.FAILED, 0, under=1)
+        order.settle(Status.FAILED, 0, fence=1)
     assert balance() == Decimal("15.00")
     assert Order.objects.get().status == Status.RUNNING
 

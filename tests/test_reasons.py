@@ -5,18 +5,17 @@ import json
 import pytest
 from django.utils import translation
 
-from booster.exceptions import Code as SiteCode
-from booster.exceptions import PermanentError, SiteError, TemporaryError
+from booster.exceptions import PermanentError, SiteCode, SiteError, TemporaryError
 from core.models import BulkJob, BulkRefusal, Order, OrderEvent, SiteCheck, Status
 from core.reasons import (
     CODE_LENGTH,
     SENTENCES,
     Code,
     Reason,
-    columns,
     in_english,
     parameters_of,
-    read,
+    reason_columns,
+    reason_of,
     translate,
     translate_error,
 )
@@ -103,8 +102,8 @@ def test_what_a_site_says_fits_into_a_row_of_every_database(office, text):
     order = an_order()
     error = PermanentError(SiteCode.NOT_A_VIEW_COUNT, value=text)
     order.begin()
-    order.hold_for_site(Reason.of_error(error), under=order.fence)
-    kept = read(OrderEvent.objects.get(to_status=Status.PAUSED))
+    order.pause_for_token(Reason.of_error(error), fence=order.fence)
+    kept = reason_of(OrderEvent.objects.get(to_status=Status.PAUSED))
     assert kept == Reason.of_error(error)
     assert in_english(kept).isprintable()
 
@@ -116,14 +115,14 @@ def test_a_reason_is_json():
 @pytest.mark.parametrize("reason", ["", "a text", Reason.of(Code.OWN_ERROR), GIVEN_UP])
 def test_a_row_gives_back_what_it_was_given(office, reason):
     order = an_order()
-    OrderEvent.objects.create(order=order, to_status=Status.PENDING, **columns(reason))
-    assert read(OrderEvent.objects.latest("pk")) == reason
+    OrderEvent.objects.create(order=order, to_status=Status.PENDING, **reason_columns(reason))
+    assert reason_of(OrderEvent.objects.latest("pk")) == reason
 
 
 def test_programs_ask_for_rows_by_their_code(office):
     order = an_order()
     order.begin()
-    order.hold_for_site(NO_ADDRESS, under=order.fence)
+    order.pause_for_token(NO_ADDRESS, fence=order.fence)
     asked = OrderEvent.objects.filter(reason_code="name_without_address")
     assert asked.filter(reason_params__host="harbour").get().order == order
 
@@ -139,7 +138,7 @@ def test_programs_ask_for_rows_by_their_code(office):
 )
 def test_whatever_kind_of_remark_it_has_an_order_needs_a_person_until_it_is_seen(office, remark):
     order = an_order()
-    Order.objects.update(**columns(remark, "attention"))
+    Order.objects.update(**reason_columns(remark, "attention"))
     order.refresh_from_db()
     assert order.remark == remark
     assert list(Order.objects.needing_a_person()) == list(Order.objects.remarked()) == [order]
@@ -153,9 +152,9 @@ def test_the_desk_reads_codes_in_its_language_and_texts_of_before_as_they_are(bo
     order.begin()
     order.site.record_check(SiteCheck.Outcome.LOST, reason=NO_ADDRESS)
     order.site.record_check(SiteCheck.Outcome.LOST, reason="A sentence of before.")
-    order.hold_for_site(NO_ADDRESS, under=order.fence)
+    order.pause_for_token(NO_ADDRESS, fence=order.fence)
     fell = Reason.of(Code.COUNTER_FELL, number=3, sent=100)
-    Order.objects.update(**columns(fell, "attention"))
+    Order.objects.update(**reason_columns(fell, "attention"))
     desk = client_of(bob)
     desk.cookies["django_language"] = "zh-hans"
     pages = {
@@ -177,7 +176,7 @@ def test_the_desk_reads_codes_in_its_language_and_texts_of_before_as_they_are(bo
 def test_the_file_of_what_a_bulk_action_refused_has_code_and_words(bob):
     job = BulkJob.objects.create(action=BulkJob.Action.TOP_UP, creator=bob)
     for name, reason in (("erin", Reason.of(Code.CUSTOMER_INACTIVE)), ("=eve", "of before")):
-        BulkRefusal.objects.create(job=job, object_id=1, name=name, **columns(reason))
+        BulkRefusal.objects.create(job=job, object_id=1, name=name, **reason_columns(reason))
     desk = client_of(bob)
     file = b"".join(desk.get(f"/admin/core/bulkjob/{job.pk}/refused.csv").streaming_content)
     assert file.decode("utf-8-sig").splitlines() == [

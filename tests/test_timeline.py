@@ -20,7 +20,7 @@ def order(erin, bob):
     site = Site.objects.create(name="Harbour", origin="http://127.0.0.1:9")
     order = placed(erin, site, "v", creator=erin.user)
     order.begin()
-    order.hold_for_site("its token is gone <b>", under=order.fence)
+    order.pause_for_token("its token is gone <b>", fence=order.fence)
     order.resume(actor=bob, reason="a word among ourselves")
     order.begin()
     return order

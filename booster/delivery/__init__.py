@@ -37,7 +37,7 @@ from core.models import (
     open_breaker_of,
 )
 from core.models.failpoints import failpoint
-from core.reasons import Code, Reason, columns, read
+from core.reasons import Code, Reason, reason_columns, reason_of
 
 logger = logging.getLogger(__name__)
 
@@ -261,7 +261,7 @@ class Delivery:
         if self.order.cancel_requested:
             self._cancel()
         else:
-            self.order.hold_for_site(Reason.of_error(error), under=self.order.fence)
+            self.order.pause_for_token(Reason.of_error(error), fence=self.order.fence)
         return None
 
     def _cancel(self) -> None:
@@ -276,7 +276,7 @@ class Delivery:
                 logger.warning("order %s: canceled without a reading: %s", order.oid, error)
             else:
                 delivered += max(0, min((order.rise or 0) - order.done, unknown))
-        order.settle(Status.CANCELED, delivered, under=order.fence, view_count=views)
+        order.settle(Status.CANCELED, delivered, fence=order.fence, view_count=views)
 
     def _try_later(self, error: TemporaryError) -> float | None:
         """A site that is down costs time only: an order waits for it without an attempt counted,
@@ -302,7 +302,7 @@ class Delivery:
     def _too_late(self) -> Reason:
         """That the deadline has come, and why the order waited where its site is the reason."""
         breaker = open_breaker_of(self.site)
-        trouble = read(breaker) if breaker else ""
+        trouble = reason_of(breaker) if breaker else ""
         if not trouble:
             return Reason.of(Code.DEADLINE_REACHED)
         return Reason.of(Code.DEADLINE_REACHED_IN_TROUBLE, reason=trouble)
@@ -321,7 +321,7 @@ class Delivery:
             self.lease.release()
             return 0.0
         else:
-            order.settle(end, 0, reason=reason, under=order.fence)
+            order.settle(end, 0, reason=reason, fence=order.fence)
         return None
 
 
@@ -360,8 +360,8 @@ def _put_off_or_end(lease: Lease) -> None:
         Status.FAILED if untouched else Status.PARTIAL,
         order.proved,
         reason=reason,
-        under=order.fence,
-        **columns(own_error, "attention"),
+        fence=order.fence,
+        **reason_columns(own_error, "attention"),
     )
 
 

@@ -23,7 +23,7 @@ def resume_sites() -> list[int]:
     for site in waiting.filter(checked_at__lt=cutoff).distinct():
         verification.verify(site)
         if site.verified:
-            resumed += verification.resume_held_orders(site)
+            resumed += verification.resume_paused_orders(site)
     return resumed
 
 

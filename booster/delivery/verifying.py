@@ -15,7 +15,7 @@ from booster.ownership import verification
 from booster.proof import Action, Evidence, Verdict, judge
 from booster.sites.base import SiteAdapter
 from core.models import CounterReading, Lease, Site, Status
-from core.reasons import Code, Reason, ReasonOrText, columns, read
+from core.reasons import Code, Reason, ReasonOrText, reason_columns, reason_of
 
 
 class CounterProof:
@@ -71,7 +71,7 @@ class CounterProof:
             view_count=order.view_count,
             verify_until=order.verify_until,
             attempts=0,
-            **columns(verdict.remark, "attention"),
+            **reason_columns(verdict.remark, "attention"),
         )
         return delay
 
@@ -105,11 +105,11 @@ class CounterProof:
             Status.COMPLETED if whole else Status.PARTIAL,
             delivered,
             reason="" if whole else self._last_reason() or shown,
-            under=order.fence,
+            fence=order.fence,
             # A counter that shows all at the first look is verified in the same moment.
             through=(Status.VERIFYING,) if order.status == Status.RUNNING else (),
             view_count=order.view_count,
-            **columns(remark, "attention"),
+            **reason_columns(remark, "attention"),
         )
 
     def begin_verifying(self, reason: ReasonOrText = "") -> None:
@@ -131,8 +131,8 @@ class CounterProof:
         CounterReading.record_reading(self.order, views)
 
     def _move(self, to: Status, reason: ReasonOrText = "", **changes: object) -> None:
-        self.order.move(to, under=self.order.fence, reason=reason, **changes)
+        self.order.move(to, fence=self.order.fence, reason=reason, **changes)
 
     def _last_reason(self) -> ReasonOrText:
         last = self.order.events.order_by("-id").first()
-        return read(last) if last else ""
+        return reason_of(last) if last else ""

@@ -20,7 +20,7 @@ from booster.engine.batch import Batch, Outcome
 from booster.engine.dispatch import Dispatch
 from booster.engine.message import Message
 from booster.engine.wire import Wire
-from booster.exceptions import Code, SiteError
+from booster.exceptions import SiteCode, SiteError
 from booster.net.address import Target
 from booster.net.play import PlayRequest
 
@@ -168,7 +168,7 @@ def _wait(wire: Wire, dispatch: Dispatch, batch: Batch, should_stop: Callable[[]
         if now >= poll_at:
             poll_at = now + POLL_SECONDS
             if not dispatch.stopped and should_stop():
-                wire.call(dispatch.halt, "stopped", SiteError(Code.ORDER_STOPPED))
+                wire.call(dispatch.halt, "stopped", SiteError(SiteCode.ORDER_STOPPED))
             wire.check()
         try:
             result = dispatch.results.get(timeout=poll_at - now)

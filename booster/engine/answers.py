@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from booster.engine.batch import Outcome
 from booster.engine.message import AnswerHead
-from booster.exceptions import Code, SiteError
+from booster.exceptions import SiteCode, SiteError
 from booster.retry import seconds_to_wait
 
 # Answers that mean the whole order and not this play: no further play is sent.
@@ -34,7 +34,7 @@ class Answer:
 
 def read(status: int, head: bytes, now: float) -> Answer:
     """`now`: seconds since the epoch, for a Retry-After that is a date."""
-    reason = SiteError(Code.PLAY_ANSWERED, status=status)
+    reason = SiteError(SiteCode.PLAY_ANSWERED, status=status)
     headers = AnswerHead(head).headers
     retry_after = seconds_to_wait(headers.get("retry-after"), now=now)
     if status in NOT_NOW or (status == 503 and retry_after is not None):
@@ -48,7 +48,7 @@ def read(status: int, head: bytes, now: float) -> Answer:
         )
     if 300 <= status < 400:
         location = headers.get("location", "")[:200]
-        reason = SiteError(Code.PLAY_REDIRECTED, status=status, location=location)
+        reason = SiteError(SiteCode.PLAY_REDIRECTED, status=status, location=location)
     if 300 <= status < 500 and status != 408:
         return Answer(Outcome.REFUSED, "refused", reason, all=status in REFUSES_ALL)
     return Answer(Outcome.UNCERTAIN, "unavailable", reason, again=True)
@@ -57,17 +57,17 @@ def read(status: int, head: bytes, now: float) -> Answer:
 def no_connection(site: str, error: OSError, connect_timeout: float) -> SiteError:
     """Why no connection came about."""
     if isinstance(error, ConnectionRefusedError):
-        return SiteError(Code.CONNECTION_REFUSED, site=site)
+        return SiteError(SiteCode.CONNECTION_REFUSED, site=site)
     if isinstance(error, ssl.SSLCertVerificationError):
-        return SiteError(Code.CERTIFICATE_NOT_VALID, site=site, error=str(error.verify_message))
+        return SiteError(SiteCode.CERTIFICATE_NOT_VALID, site=site, error=str(error.verify_message))
     if isinstance(error, TimeoutError):
-        return SiteError(Code.CONNECTION_TIMED_OUT, site=site, seconds=connect_timeout)
-    return SiteError(Code.CONNECTION_IMPOSSIBLE, site=site, error=str(error))
+        return SiteError(SiteCode.CONNECTION_TIMED_OUT, site=site, seconds=connect_timeout)
+    return SiteError(SiteCode.CONNECTION_IMPOSSIBLE, site=site, error=str(error))
 
 
 def asked_to_wait(reason: SiteError, seconds: float) -> SiteError:
-    return SiteError(Code.SITE_ASKS_TO_WAIT, reason=reason, seconds=round(seconds))
+    return SiteError(SiteCode.SITE_ASKS_TO_WAIT, reason=reason, seconds=round(seconds))
 
 
 def failed_in_a_row(reason: SiteError, plays: int) -> SiteError:
-    return SiteError(Code.PLAYS_FAILED_IN_A_ROW, reason=reason, number=plays)
+    return SiteError(SiteCode.PLAYS_FAILED_IN_A_ROW, reason=reason, number=plays)

@@ -23,7 +23,7 @@ from httptools import (
 )
 
 from booster.engine.message import AnswerHead
-from booster.exceptions import Code, SiteError
+from booster.exceptions import SiteCode, SiteError
 
 if TYPE_CHECKING:
     from booster.engine.batch import Batch
@@ -93,10 +93,10 @@ class Connection(asyncio.BufferedProtocol):
         except HttpParserCallbackError as error:
             if not isinstance(error.__context__, IndexError):  # not of `due`
                 raise
-            self._break_off(SiteError(Code.PLAY_ANSWER_EXCESSIVE))
+            self._break_off(SiteError(SiteCode.PLAY_ANSWER_EXCESSIVE))
             return
         except (HttpParserError, HttpParserUpgrade) as error:
-            self._break_off(SiteError(Code.PLAY_ANSWER_NOT_HTTP, error=str(error)))
+            self._break_off(SiteError(SiteCode.PLAY_ANSWER_NOT_HTTP, error=str(error)))
             return
         dispatch: Any = self.dispatch  # neither is None while `roomy` has room
         batch: Any = self.batch
@@ -168,13 +168,15 @@ class Connection(asyncio.BufferedProtocol):
         self.roomy = NEVER
         end_of_head = self.head.find(b"\r\n\r\n")
         if end_of_head < 0 and self.received > limits.max_header_bytes:
-            self._break_off(SiteError(Code.PLAY_HEADERS_TOO_LONG, bytes=limits.max_header_bytes))
+            self._break_off(
+                SiteError(SiteCode.PLAY_HEADERS_TOO_LONG, bytes=limits.max_header_bytes)
+            )
         elif end_of_head >= 0 and self.received - end_of_head - 4 > limits.max_body_bytes:
-            self._break_off(SiteError(Code.PLAY_ANSWER_TOO_LONG, bytes=limits.max_body_bytes))
+            self._break_off(SiteError(SiteCode.PLAY_ANSWER_TOO_LONG, bytes=limits.max_body_bytes))
         elif self.status:
             unread = self.transport.get_write_buffer_size() > 0
             if unread and abs(self.status) in dispatch.counted:
-                self._break_off(SiteError(Code.PLAY_ANSWERED_EARLY))
+                self._break_off(SiteError(SiteCode.PLAY_ANSWERED_EARLY))
             else:
                 self._whole(keep=self.status > 0 and not unread)
 
@@ -198,9 +200,9 @@ class Connection(asyncio.BufferedProtocol):
         limits = cast("Dispatch", self.dispatch).limits
         waited = now - self.sent
         if waited > limits.answer_timeout:
-            return SiteError(Code.PLAY_ANSWER_TIMED_OUT, seconds=limits.answer_timeout)
+            return SiteError(SiteCode.PLAY_ANSWER_TIMED_OUT, seconds=limits.answer_timeout)
         if not self.received and waited > limits.first_byte_timeout:
-            return SiteError(Code.PLAY_TIMED_OUT, seconds=limits.first_byte_timeout)
+            return SiteError(SiteCode.PLAY_TIMED_OUT, seconds=limits.first_byte_timeout)
         return None
 
     def take(self) -> tuple[Batch, int, int, bool]:
@@ -248,6 +250,6 @@ class Connection(asyncio.BufferedProtocol):
                 self._whole(keep=False)
 
     def connection_lost(self, error: Exception | None) -> None:
-        code = Code.PLAY_CONNECTION_BROKEN if error else Code.PLAY_CONNECTION_CLOSED
+        code = SiteCode.PLAY_CONNECTION_BROKEN if error else SiteCode.PLAY_CONNECTION_CLOSED
         self._break_off(SiteError(code))
         self.parser = None  # it holds this object's methods: no cycle for the collector

@@ -23,7 +23,7 @@ from booster.engine.health import SiteHealth
 from booster.engine.message import Message
 from booster.engine.rate import TokenBucket
 from booster.engine.wire import Wire
-from booster.exceptions import Code, SiteError
+from booster.exceptions import SiteCode, SiteError
 
 if TYPE_CHECKING:
     from booster.engine import Limits
@@ -227,7 +227,7 @@ class Dispatch:
         if self.stopped:
             if now >= self._deadline:
                 for connection in [one for one in self._connections if one.batch is not None]:
-                    connection.give_up(SiteError(Code.RUN_STOPPED))
+                    connection.give_up(SiteError(SiteCode.RUN_STOPPED))
             return
         waits = [now - one.sent for one in self._connections if one.batch is not None]
         self._health.tick(now, seconds, self._good_plays(), [] if late else waits)
@@ -269,7 +269,7 @@ class Dispatch:
         batch = retry[-1] if retry else self.batch
         assert batch is not None
         if now >= batch.expires:
-            self.halt("expired", SiteError(Code.RESERVATION_EXPIRED))
+            self.halt("expired", SiteError(SiteCode.RESERVATION_EXPIRED))
             return False
         if self._bucket is not None and not self._bucket.take(now, 1):
             return False

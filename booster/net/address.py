@@ -17,7 +17,7 @@ from typing import Any
 
 import idna
 
-from booster.exceptions import AddressRefusedError, Code, TemporaryError
+from booster.exceptions import AddressRefusedError, SiteCode, TemporaryError
 
 MAX_URL = 2048
 
@@ -111,7 +111,7 @@ class Origin:
         """Path and query (no fragment) of an address here; AddressRefused if it is elsewhere."""
         origin, path = _split(url)
         if origin != self:
-            raise AddressRefusedError(Code.ON_ANOTHER_SITE, host=str(origin), site=str(self))
+            raise AddressRefusedError(SiteCode.ON_ANOTHER_SITE, host=str(origin), site=str(self))
         return path
 
 
@@ -134,13 +134,13 @@ def resolve(
     whatever is allowed; TemporaryError when the name cannot be looked up now.
     """
     if is_public_platform(origin.host):
-        raise AddressRefusedError(Code.PUBLIC_PLATFORM, host=origin.host)
+        raise AddressRefusedError(SiteCode.PUBLIC_PLATFORM, host=origin.host)
     private = _private_sites(allowed)
     found = _look_up(origin, getaddrinfo)
     for address in found:
         if is_public(address) or private.allow(origin, address):
             return Target(origin, str(address))
-    raise AddressRefusedError(Code.PRIVATE_ADDRESS, host=origin.host, address=str(found[0]))
+    raise AddressRefusedError(SiteCode.PRIVATE_ADDRESS, host=origin.host, address=str(found[0]))
 
 
 def is_public_platform(host: str) -> bool:
@@ -192,17 +192,17 @@ def _private_sites(allowed: Iterable[str]) -> _PrivateSites:
 def _split(url: str) -> tuple[Origin, str]:
     """An address as its origin and its path with the query."""
     if len(url) > MAX_URL:
-        raise AddressRefusedError(Code.ADDRESS_TOO_LONG, number=MAX_URL)
+        raise AddressRefusedError(SiteCode.ADDRESS_TOO_LONG, number=MAX_URL)
     # urlsplit() would drop some of these silently: what we check must be what we send.
     # Most addresses are plain ASCII, which is seen at once.
     plain = url.isascii() and url.isprintable() and " " not in url
     if not plain and any(unicodedata.category(char)[0] in "CZ" for char in url):
-        raise AddressRefusedError(Code.ADDRESS_WITH_SPACES)
+        raise AddressRefusedError(SiteCode.ADDRESS_WITH_SPACES)
     if "\\" in url:
-        raise AddressRefusedError(Code.ADDRESS_WITH_BACKSLASH)
+        raise AddressRefusedError(SiteCode.ADDRESS_WITH_BACKSLASH)
     match = _URL.fullmatch(url)
     if match is None:
-        raise AddressRefusedError(Code.NOT_HTTP)
+        raise AddressRefusedError(SiteCode.NOT_HTTP)
     scheme = match["scheme"].lower()
     host, port = _host_and_port(match["authority"])
     path = match["rest"].partition("#")[0]
@@ -214,13 +214,13 @@ def _split(url: str) -> tuple[Origin, str]:
 @lru_cache(1024)
 def _host_and_port(authority: str) -> tuple[str, int | None]:
     if "@" in authority:
-        raise AddressRefusedError(Code.ADDRESS_WITH_USER)
+        raise AddressRefusedError(SiteCode.ADDRESS_WITH_USER)
     if "%" in authority:
-        raise AddressRefusedError(Code.HOST_WITH_PERCENT)
+        raise AddressRefusedError(SiteCode.HOST_WITH_PERCENT)
     if authority.startswith("["):
         literal, bracket, rest = authority[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
-            raise AddressRefusedError(Code.BRACKETS_DO_NOT_MATCH)
+            raise AddressRefusedError(SiteCode.BRACKETS_DO_NOT_MATCH)
         return _ipv6(literal), _port(rest[1:]) if rest else None
     host, colon, port = authority.partition(":")
     return _host(host), _port(port) if colon else None
@@ -228,10 +228,10 @@ def _host_and_port(authority: str) -> tuple[str, int | None]:
 
 def _port(text: str) -> int:
     if not _PORT.fullmatch(text) or int(text) > 65535:
-        raise AddressRefusedError(Code.PORT_NOT_VALID)
+        raise AddressRefusedError(SiteCode.PORT_NOT_VALID)
     port = int(text)
     if port in FOREIGN_PORTS:
-        raise AddressRefusedError(Code.PORT_OF_ANOTHER_SERVICE, number=port)
+        raise AddressRefusedError(SiteCode.PORT_OF_ANOTHER_SERVICE, number=port)
     return port
 
 
@@ -239,25 +239,25 @@ def _ipv6(literal: str) -> str:
     try:
         address = ipaddress.IPv6Address(literal)
     except ValueError:
-        raise AddressRefusedError(Code.IPV6_NOT_VALID) from None
+        raise AddressRefusedError(SiteCode.IPV6_NOT_VALID) from None
     if _embedded(address) is not None:
-        raise AddressRefusedError(Code.IPV4_AS_IPV6)
+        raise AddressRefusedError(SiteCode.IPV4_AS_IPV6)
     return str(address)
 
 
 def _host(host: str) -> str:
     if not host:
-        raise AddressRefusedError(Code.ADDRESS_WITHOUT_HOST)
+        raise AddressRefusedError(SiteCode.ADDRESS_WITHOUT_HOST)
     if not host.isascii():
         host = _idna(host)
     host = host.lower()
     if host.endswith("."):
-        raise AddressRefusedError(Code.HOST_WITH_FINAL_DOT)
+        raise AddressRefusedError(SiteCode.HOST_WITH_FINAL_DOT)
     labels = host.split(".")
     if _NUMBER.fullmatch(labels[-1]):
         return _ipv4(host)
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise AddressRefusedError(Code.HOST_NOT_A_NAME)
+        raise AddressRefusedError(SiteCode.HOST_NOT_A_NAME)
     if any(label.startswith("xn--") for label in labels):
         _check_punycode(host)
     return host
@@ -268,17 +268,17 @@ def _ipv4(host: str) -> str:
     try:
         return str(ipaddress.IPv4Address(host))
     except ValueError:
-        raise AddressRefusedError(Code.ODD_IP_NOTATION) from None
+        raise AddressRefusedError(SiteCode.ODD_IP_NOTATION) from None
 
 
 def _idna(host: str) -> str:
     """IDNA 2008 and nothing mapped: full-width digits and the like are refused, not translated."""
     if _FOREIGN_DOTS.search(host):
-        raise AddressRefusedError(Code.HOST_WITH_ODD_DOTS)
+        raise AddressRefusedError(SiteCode.HOST_WITH_ODD_DOTS)
     try:
         return idna.encode(host.lower()).decode("ascii")
     except idna.IDNAError:
-        raise AddressRefusedError(Code.HOST_WITH_FORBIDDEN_CHARACTERS) from None
+        raise AddressRefusedError(SiteCode.HOST_WITH_FORBIDDEN_CHARACTERS) from None
 
 
 def _check_punycode(host: str) -> None:
@@ -288,7 +288,7 @@ def _check_punycode(host: str) -> None:
     except (idna.IDNAError, UnicodeError):
         agrees = False
     if not agrees:
-        raise AddressRefusedError(Code.HOST_NOT_PUNYCODE)
+        raise AddressRefusedError(SiteCode.HOST_NOT_PUNYCODE)
 
 
 def _look_up(origin: Origin, getaddrinfo: Lookup) -> list[IPAddress]:
@@ -299,10 +299,12 @@ def _look_up(origin: Origin, getaddrinfo: Lookup) -> list[IPAddress]:
     try:
         answers = getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise TemporaryError(Code.NAME_NOT_LOOKED_UP, host=origin.host, error=str(error)) from error
+        raise TemporaryError(
+            SiteCode.NAME_NOT_LOOKED_UP, host=origin.host, error=str(error)
+        ) from error
     found = [address for answer in answers if (address := _literal(answer[4][0])) is not None]
     if not found:
-        raise TemporaryError(Code.NAME_WITHOUT_ADDRESS, host=origin.host)
+        raise TemporaryError(SiteCode.NAME_WITHOUT_ADDRESS, host=origin.host)
     return found
 
 

@@ -19,7 +19,13 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 
 from booster import USER_AGENT
-from booster.exceptions import AddressRefusedError, Code, PermanentError, SiteError, TemporaryError
+from booster.exceptions import (
+    AddressRefusedError,
+    PermanentError,
+    SiteCode,
+    SiteError,
+    TemporaryError,
+)
 from booster.net.address import Target
 from booster.net.transport import Call, PinnedAdapter
 from booster.retry import seconds_to_wait
@@ -60,7 +66,7 @@ class Response:
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
-            raise PermanentError(Code.ANSWER_NOT_JSON, status=self.status) from None
+            raise PermanentError(SiteCode.ANSWER_NOT_JSON, status=self.status) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +200,7 @@ class SiteClient:
         if 300 <= status < 400:
             location = answer.headers.get("Location", "")[:200]
             raise AddressRefusedError(
-                Code.CALL_REDIRECTED, site=site, location=location, status=status
+                SiteCode.CALL_REDIRECTED, site=site, location=location, status=status
             )
         if status in accept:
             return
@@ -203,21 +209,21 @@ class SiteClient:
         told: dict[str, Any] = {"site": site, "status": status, "phrase": phrase}
         if status >= 500 or status in (408, 425, 429):
             retry_after = seconds_to_wait(answer.headers.get("Retry-After"), now=time.time())
-            raise TemporaryError(Code.CALL_ANSWERED, retry_after=retry_after, **told)
-        raise PermanentError(Code.CALL_ANSWERED, **told)
+            raise TemporaryError(SiteCode.CALL_ANSWERED, retry_after=retry_after, **told)
+        raise PermanentError(SiteCode.CALL_ANSWERED, **told)
 
     def _trouble(self, error: Exception) -> TemporaryError:
         """What went wrong with the connection."""
         site, text = self._base, str(error)
         if self._call.passed:
-            return TemporaryError(Code.CALL_TIMED_OUT, site=site, seconds=self._timeout)
+            return TemporaryError(SiteCode.CALL_TIMED_OUT, site=site, seconds=self._timeout)
         if "CERTIFICATE_VERIFY_FAILED" in text:
-            return TemporaryError(Code.CERTIFICATE_NOT_VALID, site=site, error=text[:300])
+            return TemporaryError(SiteCode.CERTIFICATE_NOT_VALID, site=site, error=text[:300])
         if isinstance(error, requests.exceptions.SSLError):
-            return TemporaryError(Code.TLS_FAILED, site=site, error=text[:300])
+            return TemporaryError(SiteCode.TLS_FAILED, site=site, error=text[:300])
         if isinstance(error, requests.ConnectionError) and "refused" in text:
-            return TemporaryError(Code.CONNECTION_REFUSED, site=site)
-        return TemporaryError(Code.CONNECTION_FAILED, site=site, error=text[:300])
+            return TemporaryError(SiteCode.CONNECTION_REFUSED, site=site)
+        return TemporaryError(SiteCode.CONNECTION_FAILED, site=site, error=text[:300])
 
 
 def check_path(path: str) -> None:
@@ -237,7 +243,7 @@ def check_headers(headers: Mapping[str, str]) -> None:
 
 def _read(answer: requests.Response, max_bytes: int) -> bytes:
     if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise PermanentError(Code.ANSWER_COMPRESSED, status=answer.status_code)
+        raise PermanentError(SiteCode.ANSWER_COMPRESSED, status=answer.status_code)
     content = b""
     # One byte more than allowed is asked for, so that too much shows; never more is held. Read on
     # to the empty end: only there does urllib3 notice that less came than was announced.
@@ -247,7 +253,7 @@ def _read(answer: requests.Response, max_bytes: int) -> bytes:
             break
         content += part
     else:
-        raise PermanentError(Code.ANSWER_TOO_LONG, bytes=max_bytes, status=answer.status_code)
+        raise PermanentError(SiteCode.ANSWER_TOO_LONG, bytes=max_bytes, status=answer.status_code)
     return content
 
 

@@ -17,7 +17,7 @@ from enum import StrEnum
 import dns.exception
 import dns.resolver
 
-from booster.exceptions import Code, OwnershipError, PermanentError, SiteError, TemporaryError
+from booster.exceptions import OwnershipError, PermanentError, SiteCode, SiteError, TemporaryError
 from booster.net.address import Origin
 from booster.net.client import SiteClient
 
@@ -56,7 +56,9 @@ def text_records(name: str) -> list[bytes]:
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return []
     except dns.exception.DNSException as error:
-        raise TemporaryError(Code.RECORD_NOT_LOOKED_UP, record=name, error=str(error)) from error
+        raise TemporaryError(
+            SiteCode.RECORD_NOT_LOOKED_UP, record=name, error=str(error)
+        ) from error
     return [b"".join(record.strings) for record in answer]
 
 
@@ -90,11 +92,11 @@ def _look_at_file(client: SiteClient, token: str) -> TemporaryError | OwnershipE
     except TemporaryError as error:
         return error
     except PermanentError as error:
-        return OwnershipError(Code.TOKEN_FILE_UNREADABLE, file=place, reason=error)
+        return OwnershipError(SiteCode.TOKEN_FILE_UNREADABLE, file=place, reason=error)
     # An editor may have ended the line; nothing else may stand there.
     if answer.body.removesuffix(b"\n").removesuffix(b"\r") == token.encode():
         return None
-    return OwnershipError(Code.TOKEN_FILE_DIFFERS, file=place)
+    return OwnershipError(SiteCode.TOKEN_FILE_DIFFERS, file=place)
 
 
 def _look_at_record(
@@ -106,8 +108,8 @@ def _look_at_record(
         if token.encode() in records(name):
             return None
     except TemporaryError as error:
-        return OwnershipError(Code.TOKEN_RECORD_UNREADABLE, reason=lost, error=error)
-    return OwnershipError(Code.TOKEN_RECORD_MISSING, reason=lost, record=name)
+        return OwnershipError(SiteCode.TOKEN_RECORD_UNREADABLE, reason=lost, error=error)
+    return OwnershipError(SiteCode.TOKEN_RECORD_MISSING, reason=lost, record=name)
 
 
 def _may_have_records(origin: Origin) -> bool:

@@ -82,7 +82,7 @@ def _look(site: Site, actor: User | None = None) -> tuple[SiteCheck, SiteError |
     return site.record_check(SiteCheck.Outcome.PROVED, method=method, actor=actor), None
 
 
-def resume_held_orders(site: Site, actor: User | None = None) -> list[int]:
+def resume_paused_orders(site: Site, actor: User | None = None) -> list[int]:
     """Let the orders go on that waited for this site's token; their ids, for the wake-up."""
     resumed = []
     for order in Order.objects.filter(site=site, status=Status.PAUSED, held_by_site=True):

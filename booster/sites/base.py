@@ -9,7 +9,7 @@ import re
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-from booster.exceptions import Code, PermanentError
+from booster.exceptions import PermanentError, SiteCode
 from booster.net.client import Response, SiteClient
 from booster.net.play import SEQUENCE, PlayRequest
 
@@ -64,14 +64,14 @@ def view_count(response: Response, *keys: str) -> int:
         value = value.get(key) if isinstance(value, dict) else None
     # bool is an int to Python, and no counter.
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_COUNT:
-        raise PermanentError(Code.NO_VIEW_COUNT, path=".".join(keys))
+        raise PermanentError(SiteCode.NO_VIEW_COUNT, path=".".join(keys))
     return value
 
 
 def not_a_video(url_path: str, expected: str) -> PermanentError:
     """For an address that leads to no video of this kind of site."""
-    return PermanentError(Code.NOT_A_VIDEO, path=url_path[:200], expected=expected)
+    return PermanentError(SiteCode.NOT_A_VIDEO, path=url_path[:200], expected=expected)
 
 
 def no_such_video(video_id: str) -> PermanentError:
-    return PermanentError(Code.NO_SUCH_VIDEO, video=video_id, status=404)
+    return PermanentError(SiteCode.NO_SUCH_VIDEO, video=video_id, status=404)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import regex
 
-from booster.exceptions import Code, PermanentError
+from booster.exceptions import PermanentError, SiteCode
 from booster.net.client import RESERVED_HEADERS, Response, SiteClient, check_headers, check_path
 from booster.net.play import SEQUENCE, PlayRequest
 from booster.sites.base import MAX_COUNT, SiteAdapter, check_oid, no_such_video, not_a_video
@@ -41,7 +41,7 @@ class RecipeError(PermanentError):
 
     def __init__(self, errors: Mapping[str, str]) -> None:
         told = " ".join(f"{field}: {reason}" for field, reason in errors.items())
-        super().__init__(Code.RECIPE_NOT_VALID, error=told)
+        super().__init__(SiteCode.RECIPE_NOT_VALID, error=told)
         self.errors = dict(errors)
 
 
@@ -113,7 +113,7 @@ class HttpAdapter(SiteAdapter):
             raise not_a_video(url_path, f"what matches {self.recipe.video_pattern}")
         # It goes into paths, headers and JSON as it is, and must not mean anything there.
         if not _VIDEO_ID.fullmatch(found):
-            raise PermanentError(Code.NOT_A_VIDEO_ID, video=found[:128])
+            raise PermanentError(SiteCode.NOT_A_VIDEO_ID, video=found[:128])
         return found
 
     def read_count(self, client: SiteClient, video_id: str) -> int:
@@ -126,7 +126,7 @@ class HttpAdapter(SiteAdapter):
         text = answer.body.decode("utf-8", "replace")
         found = _search(self._count_pattern, text, "count_pattern")
         if found is None:
-            raise PermanentError(Code.COUNT_PATTERN_NOT_FOUND)
+            raise PermanentError(SiteCode.COUNT_PATTERN_NOT_FOUND)
         return _whole_number(found)
 
     def play(self, video_id: str, oid: str) -> PlayRequest:
@@ -161,7 +161,7 @@ def _search(pattern: "regex.Pattern[str]", text: str, field: str) -> str | None:
     try:
         match = pattern.search(text, timeout=PATTERN_SECONDS)
     except TimeoutError:
-        raise PermanentError(Code.RECIPE_TOO_SLOW, field=field) from None
+        raise PermanentError(SiteCode.RECIPE_TOO_SLOW, field=field) from None
     return match[1] if match else None
 
 
@@ -173,7 +173,7 @@ def _value_at(answer: Response, path: str) -> Any:
         elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
             value = value[int(key)]
         else:
-            raise PermanentError(Code.NO_VIEW_COUNT, path=path)
+            raise PermanentError(SiteCode.NO_VIEW_COUNT, path=path)
     return value
 
 
@@ -182,7 +182,7 @@ def _whole_number(value: Any) -> int:
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         value = int("".join(char for char in value if char.isdecimal()))
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_COUNT:
-        raise PermanentError(Code.NOT_A_VIEW_COUNT, value=str(value)[:80])
+        raise PermanentError(SiteCode.NOT_A_VIEW_COUNT, value=str(value)[:80])
     return value
 
 

@@ -18,7 +18,7 @@ import re
 import uuid
 from typing import ClassVar
 
-from booster.exceptions import AddressRefusedError, Code
+from booster.exceptions import AddressRefusedError, SiteCode
 from booster.net.client import SiteClient
 from booster.net.play import SEQUENCE, PlayRequest
 from booster.sites.base import SiteAdapter, check_oid, no_such_video, not_a_video, view_count
@@ -65,7 +65,7 @@ class PeerTubeAdapter(SiteAdapter):
             raise no_such_video(video_id)
         views = view_count(answer, "views")
         if answer.json().get("isLocal") is not True:
-            raise AddressRefusedError(Code.VIDEO_OF_ANOTHER_INSTANCE)
+            raise AddressRefusedError(SiteCode.VIDEO_OF_ANOTHER_INSTANCE)
         return views
 
     def play(self, video_id: str, oid: str) -> PlayRequest:

@@ -6,7 +6,7 @@ Law 3 in small: what the site answers to the play proves nothing, its counter do
 import time
 from dataclasses import dataclass, field
 
-from booster.exceptions import Code, SiteError
+from booster.exceptions import SiteCode, SiteError
 from booster.net.address import Target
 from booster.net.client import ANY_ANSWER, Exchange, SiteClient
 from booster.sites.base import SiteAdapter
@@ -56,7 +56,7 @@ def try_once(
     if received:
         verdict = _verdict(moved, adapter.settle_seconds)
     else:
-        verdict = SiteError(Code.TRIAL_REFUSED, status=status)
+        verdict = SiteError(SiteCode.TRIAL_REFUSED, status=status)
     return Trial(verdict, before, moved, tuple(exchanges))
 
 
@@ -84,7 +84,7 @@ def _watch(
 def _verdict(moved: int, seconds: float) -> SiteError:
     """Of a play that was received."""
     if moved == 0:
-        return SiteError(Code.TRIAL_NOT_COUNTED_YET, seconds=seconds)
+        return SiteError(SiteCode.TRIAL_NOT_COUNTED_YET, seconds=seconds)
     if moved == 1:
-        return SiteError(Code.TRIAL_COUNTED)
-    return SiteError(Code.TRIAL_COUNTED_WITH_OTHERS, moved=moved)
+        return SiteError(SiteCode.TRIAL_COUNTED)
+    return SiteError(SiteCode.TRIAL_COUNTED_WITH_OTHERS, moved=moved)

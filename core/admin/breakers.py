@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from core.models import Breaker, Order, Site, Status, open_breaker_of
 from core.pages import display
-from core.reasons import read, translate
+from core.reasons import reason_of, translate
 
 SENDING = (Status.PENDING, Status.RUNNING)
 
@@ -40,7 +40,7 @@ def why_it_waits(order: Order) -> str:
 def told(breaker: Breaker) -> str:
     return _("It has not accepted plays since %(since)s: %(reason)s Next attempt at %(next)s.") % {
         "since": moment(breaker.opened_at),
-        "reason": translate(read(breaker)),
+        "reason": translate(reason_of(breaker)),
         "next": moment(breaker.probe_at),
     }
 

@@ -34,7 +34,7 @@ from core.live.sources import jobs as feed
 from core.models import BulkJob, Status, User
 from core.pages import display
 from core.permissions import Right, may
-from core.reasons import read, translate
+from core.reasons import reason_of, translate
 
 Action = BulkJob.Action
 
@@ -192,7 +192,7 @@ def refused_rows(job: BulkJob, language: str | None) -> Iterator[tuple[str, str,
     """The name, the code for programs, and why in the language of whoever asked for the file."""
     for row in job.refusals.order_by("pk").iterator(chunk_size=2_000):
         with override(language):
-            words = translate(read(row))
+            words = translate(reason_of(row))
         yield escape_formula(row.name), row.reason_code, escape_formula(words)
 
 

@@ -8,7 +8,7 @@ from core.admin.base import ViewOnlyAdmin, row_url
 from core.admin.search import Exact, IndexedSearch
 from core.models import CounterReading, OrderEvent
 from core.pages import display
-from core.reasons import read, translate
+from core.reasons import reason_of, translate
 
 
 @admin.register(OrderEvent)
@@ -32,7 +32,7 @@ class OrderEventAdmin(IndexedSearch, ViewOnlyAdmin):
 
     @admin.display(description=gettext_lazy("why"))
     def shown_reason(self, event: OrderEvent) -> str:
-        return translate(read(event))
+        return translate(reason_of(event))
 
 
 @admin.register(CounterReading)

@@ -1,5 +1,5 @@
 """An order's page while it is delivered: written here once, for the page as it opens and for every
-change the feed brings. Nothing here asks the database."""
+change the feed brings. Only page_of() asks the database."""
 
 from typing import Any
 

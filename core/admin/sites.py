@@ -36,7 +36,7 @@ from core.exporting.lists import register_of
 from core.models import OrderError, Site, SiteCheck
 from core.pages import display
 from core.permissions import Right, may
-from core.reasons import read, translate, translate_error
+from core.reasons import reason_of, translate, translate_error
 
 CHECKS_SHOWN = 10
 # A page of a site may be long; what is wrong with it shows at its beginning.
@@ -261,7 +261,7 @@ class SiteCheckAdmin(ViewOnlyAdmin):
 
     @admin.display(description=gettext_lazy("reason"))
     def shown_reason(self, check: SiteCheck) -> str:
-        return translate(read(check))
+        return translate(reason_of(check))
 
 
 def ownership_of(site: Site) -> dict[str, Any]:

@@ -64,11 +64,6 @@ class LoginForm(AuthenticationForm):
 class CodeForm(forms.Form):
     code = forms.CharField(label=gettext_lazy("Code"), max_length=16, widget=CODE)
 
-    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.user = user
-        self.backup_codes: list[str] = []
-
     def refuse(self) -> None:
         self.add_error("code", _("This code is wrong or already used. Wait for the next one."))
 
@@ -79,7 +74,7 @@ def two_step_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse
     user = request.user
     assert isinstance(user, User)
     on = second_factor.is_on(user)
-    form = CodeForm(user, request.POST if request.method == "POST" else None)
+    form = CodeForm(request.POST if request.method == "POST" else None)
     context |= {"title": _("Two-step login"), "form": form, "on": on}
     if form.is_valid():
         code = form.cleaned_data["code"]

@@ -17,7 +17,7 @@ from core.bulk.orders import ApproveOrders, CancelOrders, RetryOrders
 from core.models import BulkBlock, BulkJob, BulkRefusal, LeaseLostError
 from core.models.failpoints import failpoint
 from core.permissions import may
-from core.reasons import Code, Reason, ReasonOrText, columns
+from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def work(job: BulkJob, should_stop: Callable[[], bool]) -> None:
 
 def refusal(job: BulkJob, kind: BulkAction) -> Reason | None:
     """Why nothing more may be done; None where it may. A right can be lost while a job waits."""
-    if job.is_worn_out:
+    if job.has_exhausted_attempts:
         return Reason.of(Code.FAILED_TOO_OFTEN)
     who = job.creator
     if who is None or not may(who, kind.right):
@@ -93,7 +93,7 @@ def do_block(kind: BulkAction, block: BulkBlock) -> None:
 
 def keep_refused(job: BulkJob, outcome: Outcome) -> None:
     BulkRefusal.objects.bulk_create(
-        BulkRefusal(job=job, object_id=pk, name=name, **columns(reason))
+        BulkRefusal(job=job, object_id=pk, name=name, **reason_columns(reason))
         for pk, name, reason in outcome.refused
     )
 
@@ -116,4 +116,4 @@ def log(kind: BulkAction, outcome: Outcome) -> None:
 
 
 def finish(job: BulkJob, status: BulkJob.Status, reason: ReasonOrText = "") -> None:
-    job.release(status=status, end_date=Now(), **columns(reason))
+    job.release(status=status, end_date=Now(), **reason_columns(reason))

@@ -34,7 +34,7 @@ from core.importing.top_ups import TopUpRows
 from core.models import LeaseLostError
 from core.models.failpoints import failpoint
 from core.models.imports import ImportJob
-from core.reasons import Code, Reason, ReasonOrText, columns
+from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def run(
 def attempt(run: "ImportRun") -> None:
     job = run.job
     try:
-        if job.is_worn_out:
+        if job.has_exhausted_attempts:
             finish(job, ImportJob.Status.REFUSED, Reason.of(Code.FAILED_TOO_OFTEN))
         elif job.status == ImportJob.Status.CHECKING:
             run.check()
@@ -101,7 +101,7 @@ def attempt(run: "ImportRun") -> None:
 
 
 def finish(job: ImportJob, status: ImportJob.Status, reason: ReasonOrText = "") -> None:
-    job.release(status=status, end_date=Now(), **columns(reason))
+    job.release(status=status, end_date=Now(), **reason_columns(reason))
     store.remove_upload(job)
 
 

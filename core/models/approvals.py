@@ -20,6 +20,11 @@ from django.utils.translation import gettext_lazy as _
 from core.models.accounts import User
 
 
+def requires_approval(price: Decimal, limit: Decimal | None) -> bool:
+    """Whether an order at this price waits for somebody else, under this limit or None."""
+    return limit is not None and price > limit
+
+
 class ApprovalLimitQuerySet(models.QuerySet["ApprovalLimit"]):
     def of(self, user: User | None) -> Decimal | None:
         """The most that one order of this user may cost without approval; None: any price."""
@@ -29,10 +34,9 @@ class ApprovalLimitQuerySet(models.QuerySet["ApprovalLimit"]):
         largest = self.filter(whose, active=True).order_by("-amount")
         return largest.values_list("amount", flat=True).first()
 
-    def holds(self, price: Decimal, user: User | None) -> bool:
+    def requires_approval(self, price: Decimal, user: User | None) -> bool:
         """Whether an order of this user at this price waits for somebody else."""
-        limit = self.of(user)
-        return limit is not None and price > limit
+        return requires_approval(price, self.of(user))
 
 
 class ApprovalLimit(models.Model):

@@ -1,5 +1,5 @@
-"""A site's circuit breaker: whether plays may be sent there now. One row a site, so that all hosts
-agree; every moment in it is by the database's clock, as hosts' clocks differ.
+"""A site's circuit breaker: whether plays may be sent there now. One row per site, so that all
+hosts agree; every moment in it is by the database's clock, as hosts' clocks differ.
 
 Closed: `opened_at` is None. Open: runs give their orders back untried until `probe_at`; then the
 one that wins `take_probe()` may try. What opens and closes it is decided in
@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.models.coded import code_field, params_field
 from core.models.sites import Site
-from core.reasons import ReasonOrText, columns
+from core.reasons import ReasonOrText, reason_columns
 
 
 class Breaker(models.Model):
@@ -47,40 +47,42 @@ class Breaker(models.Model):
         return self.opened_at is None and self.suspect is None
 
     def take_probe(self, seconds: float) -> bool:
-        """Whether this process is the one that may try now; after `seconds` another may."""
+        """Returns whether this process is the one that may try now; after `seconds` another may."""
         due = self._row().filter(opened_at__isnull=False, probe_at__lte=Now())
         return due.update(probe_at=Now() + timedelta(seconds=seconds)) == 1
 
     def open(self, reason: ReasonOrText, seconds: float) -> None:
-        """The site is down; the first probe is due in `seconds`. Who tried before that was known
-        and says so later adds nothing."""
+        """The site is down; the first probe is due in `seconds`. A breaker that is open already is
+        left as it is: a worker that tried before adds nothing."""
         self._row().filter(opened_at__isnull=True).update(
             opened_at=Now(),
             probe_at=Now() + timedelta(seconds=seconds),
             probes=0,
             suspect=None,
-            **columns(reason),
+            **reason_columns(reason),
         )
         self.refresh_from_db()
 
     def stay_open(self, reason: ReasonOrText, seconds: float) -> None:
-        """The probe failed, too; the next one is due in `seconds`."""
+        """The probe failed, too; the next one is due in `seconds`. A closed breaker is
+        left closed."""
         self._row().filter(opened_at__isnull=False).update(
             probe_at=Now() + timedelta(seconds=seconds),
             probes=F("probes") + 1,
-            **columns(reason),
+            **reason_columns(reason),
         )
         self.refresh_from_db()
 
     def close(self) -> bool:
-        """The site takes plays; whether it was open."""
+        """The site takes plays. Returns whether the breaker was open."""
         was_open = self._row().filter(opened_at__isnull=False).exists()
         closed = {"opened_at": None, "probe_at": None, "probes": 0, "suspect": None}
-        self._row().update(**closed, **columns(""))
+        self._row().update(**closed, **reason_columns(""))
         self.refresh_from_db()
         return was_open
 
     def suspect_only(self, order_id: int) -> None:
+        """This order failed while the site answered; the breaker is left as it is."""
         self._row().update(suspect=order_id)
         self.refresh_from_db()
 
@@ -93,7 +95,7 @@ class Breaker(models.Model):
 
 
 def breaker_of(site: Site) -> Breaker | None:
-    """None for a site that never was in trouble."""
+    """Returns None for a site that never was in trouble."""
     return getattr(site, "breaker", None)
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.models.coded import code_field, params_field
 from core.models.jobs import Job, JobQuerySet
-from core.reasons import read
+from core.reasons import reason_of
 
 
 class BulkJob(Job):
@@ -126,4 +126,4 @@ class BulkRefusal(models.Model):
         ordering = ("id",)
 
     def __str__(self) -> str:
-        return f"{self.name}: {read(self)}"
+        return f"{self.name}: {reason_of(self)}"

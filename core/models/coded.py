@@ -1,6 +1,6 @@
 """The columns in which a row keeps why something happened: beside the text, which a person typed or
 which the row has from before there were codes, a code and its parameters. Written and read by
-`core.reasons.columns()` and `read()`.
+`core.reasons.reason_columns()` and `reason_of()`.
 """
 
 from typing import Any

@@ -17,7 +17,7 @@ from core.db.notifier import notify
 from core.models.accounts import User
 from core.models.leases import LeaseLostError
 
-LEASE = timedelta(seconds=60)
+JOB_LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 5
 
 
@@ -60,24 +60,24 @@ class Job(models.Model):
 
     @classmethod
     def claim(cls, pk: int) -> Self | None:
-        """Take the job if it is due; None where another process holds it."""
+        """Take the job if it is due. Returns None where another process holds it."""
         with transaction.atomic():
             taken = cls.objects.due().filter(pk=pk)
-            changes = {"lease_until": Now() + LEASE, "attempts": F("attempts") + 1}
+            changes = {"lease_until": Now() + JOB_LEASE, "attempts": F("attempts") + 1}
             if taken.update(fence=F("fence") + 1, **changes) != 1:
                 return None
             return cls.objects.select_related("creator").get(pk=pk)
 
     @property
-    def is_worn_out(self) -> bool:
-        """Claimed again and again without a step forward: it kills its consumers."""
+    def has_exhausted_attempts(self) -> bool:
+        """Claimed repeatedly without progress: it probably crashes its consumer."""
         return self.attempts > MAX_ATTEMPTS
 
     def record(self, **changes: Any) -> None:
-        """Write what this holder knows, and prolong the lease. Raises LeaseLost."""
+        """Write what this holder knows, and renew the lease. Raises LeaseLostError."""
         for name, value in changes.items():
             setattr(self, name, value)
-        changes.setdefault("lease_until", Now() + LEASE)
+        changes.setdefault("lease_until", Now() + JOB_LEASE)
         rows = type(self).objects
         mine = rows.filter(pk=self.pk, fence=self.fence, status__in=self.WORKABLE)
         if mine.update(**changes) != 1:
@@ -85,11 +85,11 @@ class Job(models.Model):
         notify()
 
     def release(self, **changes: Any) -> None:
-        """Write the last of this holder's and let the job go. Raises LeaseLost."""
+        """Write the last of this holder's and let the job go. Raises LeaseLostError."""
         self.record(lease_until=None, attempts=0, **changes)
 
     def cancel(self) -> bool:
-        """End a job that nobody works on; False for one that is held or has ended."""
+        """End a job that nobody works on. Returns False for one that is held or has ended."""
         idle = type(self).objects.free().filter(pk=self.pk).exclude(status__in=self.FINAL)
         changed = idle.update(
             status=self.CANCELED, fence=F("fence") + 1, lease_until=None, end_date=Now()

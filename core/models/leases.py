@@ -3,7 +3,7 @@
 Law 1: every task may run twice and any process may die or be stopped at any moment. So every
 write of a delivery is an UPDATE filtered on the fence that its claim set; a row that does not
 match any more belongs to somebody else, and the holder stops. The UPDATE that records progress
-also prolongs the lease: the heartbeat costs nothing.
+also renews the lease: the heartbeat costs nothing.
 """
 
 import time
@@ -20,7 +20,7 @@ from core.models.orders import Order
 
 LEASE = timedelta(seconds=30)
 # The holder stops sending this much earlier than others may take over.
-MARGIN = 2.0
+MARGIN_SECONDS = 2.0
 
 
 class LeaseLostError(Exception):
@@ -40,8 +40,8 @@ class Lease:
 
     @classmethod
     def claim(cls, order_id: int) -> "Lease | None":
-        """Take the order if it is due and free; None where another process got there first."""
-        expires = time.monotonic() + LEASE.total_seconds() - MARGIN
+        """Take the order if it is due and free. Returns None where another process was first."""
+        expires = time.monotonic() + LEASE.total_seconds() - MARGIN_SECONDS
         order = Order.objects.free_to_claim().filter(pk=order_id).first()
         if order is None:
             return None
@@ -65,13 +65,14 @@ class Lease:
         return cls(order, expires)
 
     def reserve(self, count: int, **changes: Any) -> int:
-        """Number up to `count` more plays and return how many they are; 0 when all are."""
+        """Reserve up to `count` more plays. Returns how many; 0 when none are left. Raises
+        LeaseLostError."""
         order = self.order
-        number = min(count, order.count - order.reserved)
+        granted = min(count, order.count - order.reserved)
         failpoint("before-reserve")
-        self._write(reserved=order.reserved + number, sequence=order.sequence + number, **changes)
+        self._write(reserved=order.reserved + granted, sequence=order.sequence + granted, **changes)
         failpoint("after-reserve")
-        return number
+        return granted
 
     def checkpoint(
         self,
@@ -83,42 +84,44 @@ class Lease:
         reserve: int = 0,
     ) -> int:
         """Write down how a window's plays ended and reserve the next window, in one statement.
+        Returns how many plays are reserved by it. Raises LeaseLostError.
 
         Failed and unsent plays are free to be reserved again under new numbers.
         """
         order = self.order
         still_reserved = order.reserved - failed - not_sent
-        number = min(reserve, order.count - still_reserved)
+        granted = min(reserve, order.count - still_reserved)
         failpoint("before-checkpoint")
         self._write(
             done=order.done + done,
             failed=order.failed + failed,
             uncertain=order.uncertain + uncertain,
-            reserved=still_reserved + number,
-            sequence=order.sequence + number,
+            reserved=still_reserved + granted,
+            sequence=order.sequence + granted,
         )
         failpoint("after-checkpoint")
-        return number
+        return granted
 
     def record(self, **changes: Any) -> None:
-        """Write other figures of the order under the lease."""
+        """Write other figures of the order under the lease. Raises LeaseLostError."""
         self._write(**changes)
 
     def release(self, seconds: float = 0, **changes: Any) -> None:
-        """Give the order back; it is due again in `seconds`."""
+        """Give the order back; it is due again in `seconds`. Raises LeaseLostError."""
         # SQLite writes sums of times with more digits: "in 0 seconds" would not be due at once.
         due = Now() + timedelta(seconds=seconds) if seconds else Now()
         self._write(**changes, lease_until=None, due=due)
 
     def canceled(self) -> bool:
-        """Whether somebody asked meanwhile for the order to be canceled."""
+        """Whether somebody asked meanwhile for the order to be canceled. Reads only: it does not
+        raise where the lease is lost."""
         if not self.order.cancel_requested:
             asked = Order.objects.filter(pk=self.order.pk, cancel_requested=True)
             self.order.cancel_requested = asked.exists()
         return self.order.cancel_requested
 
     def _write(self, **changes: Any) -> None:
-        expires = time.monotonic() + LEASE.total_seconds() - MARGIN
+        expires = time.monotonic() + LEASE.total_seconds() - MARGIN_SECONDS
         changes.setdefault("lease_until", Now() + LEASE)
         held = Order.objects.filter(pk=self.order.pk, fence=self.order.fence)
         if held.update(**changes) != 1:

@@ -29,10 +29,9 @@ READ_ROWS, WRITTEN_ROWS = 5_000, 200
 class InsufficientBalanceError(Exception):
     """The customer's balance does not cover a debit; `missing` says by how much."""
 
-    def __init__(self, missing: Decimal, customer_id: int = 0) -> None:
+    def __init__(self, missing: Decimal) -> None:
         super().__init__(missing)
         self.missing = missing
-        self.customer_id = customer_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,8 @@ class LedgerQuerySet(AppendOnlyQuerySet):
 
     def open_accounts(self, *, creator_id: int | None, note: str, **columns: Any) -> None:
         """New customers with their opening balances, by columns (see
-        CustomerManager.insert_columns): `balance` are amounts as text, none of them negative.
+        CustomerQuerySet.insert_columns): `balance` is a column of amounts as text, none of them
+        negative.
 
         An opening balance is an adjustment, since nothing was paid today: takings count top-ups.
         A column of a million entries is written as customers are, for the same reason.
@@ -119,7 +119,7 @@ def _entry(posting: Posting, balances: dict[int, Decimal]) -> "LedgerEntry":
     amount = money.quantize(posting.amount)
     balance = balances[posting.customer_id] + amount
     if balance < 0 and amount < 0:
-        raise InsufficientBalanceError(-balance, posting.customer_id)
+        raise InsufficientBalanceError(-balance)
     balances[posting.customer_id] = balance
     return LedgerEntry(
         kind=posting.kind,

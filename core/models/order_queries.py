@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from core.db.lookups import InArray, InStatuses
 from core.models.flow import OPEN, WORKABLE, Status
 from core.models.sites import Site
-from core.reasons import ReasonOrText, columns
+from core.reasons import ReasonOrText, reason_columns
 
 if TYPE_CHECKING:
     from core.models.orders import Order
@@ -51,7 +51,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
     def with_remark(self, remark: ReasonOrText) -> "OrderQuerySet":
         """Those that have this very remark."""
-        kept = columns(remark, "attention")
+        kept = reason_columns(remark, "attention")
         params = kept.pop("attention_params")
         # To Django, None in a filter is JSON's own null.
         same = {"attention_params": params} if params else {"attention_params__isnull": True}

@@ -17,7 +17,6 @@ from django.utils.translation import gettext_lazy as _
 from core.models import transitions
 from core.models.accounts import Customer, User
 from core.models.coded import code_field, params_field
-from core.models.events import REASON_LENGTH
 from core.models.flow import (
     CANCELABLE,
     FINAL,
@@ -26,12 +25,11 @@ from core.models.flow import (
     WORKABLE,
     OrderError,
     Status,
-    TransitionError,
 )
 from core.models.order_queries import OrderQuerySet
 from core.models.sites import Site
 from core.models.transitions import Transition
-from core.reasons import ReasonOrText, columns, read
+from core.reasons import ReasonOrText, reason_columns, reason_of
 
 
 class Order(models.Model):
@@ -220,34 +218,35 @@ class Order(models.Model):
         """A pending order's first step is its claim: one UPDATE wins it and sets it running.
         Raises TransitionError where somebody else won it."""
         began = self.start_date or timezone.now()
-        self.move(Status.RUNNING, under=self.fence, start_date=began, **lease)
+        path = transitions.checked_path(self, Status.RUNNING)
+        claimed = Transition(path, {"start_date": began, **lease})
+        self.apply(claimed.with_fence(self.fence), None)
 
-    def move(self, to: Status, *, under: int, reason: ReasonOrText = "", **changes: Any) -> None:
-        """A step of the delivery that ends nothing, for the holder of the lease `under` this fence.
+    def move(self, to: Status, *, fence: int, reason: ReasonOrText = "", **changes: Any) -> None:
+        """A step of the delivery that ends nothing, for the holder of the lease with this `fence`.
         Raises TransitionError where FLOW does not lead there or another holds the order now."""
         transition = Transition(transitions.checked_path(self, to), changes, reason)
-        self.apply(transition.under(under), None)
+        self.apply(transition.with_fence(fence), None)
 
-    def is_own_of(self, user: User) -> bool:
+    def concerns(self, user: User) -> bool:
         """Whether this user placed the order, or it was placed for them."""
         own = getattr(user, "customer", None)  # asked for once a user, however many orders
         return user.pk == self.creator_id or (own is not None and own.pk == self.customer_id)
 
+    def awaits_decision_of(self, user: User) -> bool:
+        """Whether this user may approve or decline it: nobody does with an order that they placed
+        or that is theirs."""
+        return transitions.undecidable(self, user) is None
+
     def approve(self, actor: User) -> None:
+        """Raises OrderError where `actor` may not decide on it, TransitionError where somebody
+        changed it first."""
         self.apply(transitions.approve(self, actor), actor)
 
     def decline(self, actor: User, reason: str) -> None:
-        """The other answer of a second person: all is refunded, and the customer reads why."""
-        reason = reason.strip()
-        if self.is_own_of(actor):
-            raise OrderError(_("An order must be declined by somebody other than its creator."))
-        if not reason:
-            raise OrderError(_("Enter a reason; the customer reads it."))
-        if len(reason) > REASON_LENGTH:
-            raise OrderError(_("The reason is too long: at most %d characters.") % REASON_LENGTH)
-        if self.status != Status.AWAITING:
-            raise TransitionError(_("Only an order that awaits approval can be declined."))
-        self.settle(Status.CANCELED, 0, actor=actor, reason=reason)
+        """The other answer of a second person: all is refunded, and the customer reads `reason`.
+        Raises as approve() does, and OrderError for a reason that is missing or too long."""
+        self.apply(transitions.decline(self, actor, reason, timezone.now()), actor)
 
     @property
     def decline_reason(self) -> str:
@@ -256,32 +255,36 @@ class Order(models.Model):
         return ends.values_list("reason", flat=True).first() or ""
 
     def mark_seen(self) -> None:
-        """A person took note of the remark. One that was written since is another."""
+        """A person took note of the remark. Raises OrderError where there is none any more,
+        or another was written since."""
         seen = Order.objects.filter(pk=self.pk).with_remark(self.remark)
-        if not self.remark or seen.update(**columns("", "attention")) != 1:
+        if not self.remark or seen.update(**reason_columns("", "attention")) != 1:
             raise OrderError(
                 _("The remark has changed or was already marked as seen; reload the page.")
             )
-        self.show_changes(columns("", "attention"))
+        self.reflect_update(reason_columns("", "attention"))
 
     @property
     def remark(self) -> ReasonOrText:
         """What a person should look at; "" where there is nothing."""
-        return read(self, "attention")
+        return reason_of(self, "attention")
 
-    def hold_for_site(self, reason: ReasonOrText, *, under: int) -> None:
-        """Pause until the site proves its token again; nothing is lost and nothing fails."""
-        self.move(Status.PAUSED, reason=reason, under=under, held_by_site=True, lease_until=None)
+    def pause_for_token(self, reason: ReasonOrText, *, fence: int) -> None:
+        """Pause until the site proves its token again; nothing is lost and nothing fails. Raises as
+        move() does."""
+        self.move(Status.PAUSED, reason=reason, fence=fence, held_by_site=True, lease_until=None)
 
     def resume(self, actor: User | None = None, reason: ReasonOrText = "") -> None:
+        """Let a paused order go on. Raises TransitionError where it cannot."""
         self.apply(transitions.resume(self, reason), actor)
 
     def retry(self, actor: User) -> None:
-        """Go on now instead of at the next due time."""
+        """Go on now instead of at the next due time. Raises TransitionError where it cannot."""
         self.apply(transitions.retry(self), actor)
 
     def cancel(self, actor: User | None, reason: str = "") -> None:
-        """Stop and refund what was not delivered; a running order is asked to stop, once."""
+        """Stop and refund what was not delivered; a running order is asked to stop, once. Raises
+        TransitionError where it has ended or is being verified."""
         if transition := transitions.cancel(self, reason, timezone.now()):
             self.apply(transition, actor)
 
@@ -292,24 +295,25 @@ class Order(models.Model):
         *,
         actor: User | None = None,
         reason: ReasonOrText = "",
-        under: int | None = None,
+        fence: int | None = None,
         through: tuple[Status, ...] = (),
         **changes: Any,
     ) -> None:
         """End the order with `delivered` plays proved, and refund the rest, in one transaction.
 
-        Delivery acts `under` its fence, so that only the lease's holder can end what it runs.
+        Delivery gives its `fence`, so that only the lease's holder can end what it runs.
         Raises TransitionError where the order is elsewhere by now, or held by another.
         """
         path = transitions.checked_path(self, *through, to)
-        end = transitions.end(self, path, delivered, now=timezone.now(), reason=reason, **changes)
-        self.apply(end if under is None else end.under(under), actor)
+        now = timezone.now()
+        end = transitions.end_with(self, path, delivered, now=now, reason=reason, **changes)
+        self.apply(end if fence is None else end.with_fence(fence), actor)
 
     def apply(self, transition: Transition, actor: User | None) -> None:
         """A block of one: see transitions.apply()."""
         transitions.apply([(self, transition)], actor)
 
-    def show_changes(self, changes: Mapping[str, Any]) -> None:
+    def reflect_update(self, changes: Mapping[str, Any]) -> None:
         """Show here what an UPDATE wrote. What the database computed is read when it is asked for:
         a field that is missing from a row in memory is a deferred one to Django."""
         for name, value in changes.items():

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.models.accounts import User, validate_name
 from core.models.coded import code_field, params_field
-from core.reasons import ReasonOrText, columns
+from core.reasons import ReasonOrText, reason_columns
 
 
 def new_token() -> str:
@@ -95,7 +95,7 @@ class Site(models.Model):
         with transaction.atomic():
             self.save(update_fields=["verified", "checked_at", "verified_at"])
             return SiteCheck.objects.create(
-                site=self, outcome=outcome, method=method, creator=actor, **columns(reason)
+                site=self, outcome=outcome, method=method, creator=actor, **reason_columns(reason)
             )
 
 

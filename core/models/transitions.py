@@ -19,11 +19,19 @@ from django.utils.translation import gettext as _
 
 from core import money
 from core.db.notifier import notify
-from core.models.events import OrderEvent
+from core.models.events import REASON_LENGTH, OrderEvent
 from core.models.failpoints import failpoint
-from core.models.flow import FINAL, FLOW, WORKABLE, OrderError, Status, TransitionError
+from core.models.flow import (
+    FINAL,
+    FLOW,
+    RETRYABLE,
+    WORKABLE,
+    OrderError,
+    Status,
+    TransitionError,
+)
 from core.models.ledger import LedgerEntry, Posting, refund_reference
-from core.reasons import Code, Reason, ReasonOrText, columns
+from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
 if TYPE_CHECKING:
     from core.models.accounts import User
@@ -32,10 +40,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """`path` begins with the status in which the order must still be, and has an event for each
-    further one, of which the last says `reason`; a path of one changes no status and expects none.
-    `changes` are other fields, `expected` further conditions; `refund` goes back to the
-    customer."""
+    """`path[0]` is the expected status; each further status gets an event, the last of which
+    carries `reason`. A path of one leaves the status alone and does not check it.
+
+    `changes` are other fields, `expected` further conditions; `refund` goes back to the customer.
+    """
 
     path: tuple[Status, ...]
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -44,7 +53,8 @@ class Transition:
     expected: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def ends(self) -> bool:
+    def is_final(self) -> bool:
+        """Whether it ends the order."""
         return self.path[-1] in FINAL
 
     @property
@@ -57,7 +67,7 @@ class Transition:
         """What the row says after it."""
         return {"status": self.path[-1], **self.changes} if self.path[1:] else dict(self.changes)
 
-    def under(self, fence: int) -> "Transition":
+    def with_fence(self, fence: int) -> "Transition":
         """For the holder of a lease alone."""
         return replace(self, expected={**self.expected, "fence": fence})
 
@@ -67,11 +77,13 @@ def checked_path(order: "Order", *onward: Status) -> tuple[Status, ...]:
     path = (Status(order.status), *onward)
     for here, there in pairwise(path):
         if there not in FLOW[here]:
-            raise TransitionError(Reason.of(Code.NO_SUCH_STEP, before=named(here), to=named(there)))
+            raise TransitionError(
+                Reason.of(Code.NO_SUCH_STEP, before=status_reason(here), to=status_reason(there))
+            )
     return path
 
 
-def end(
+def end_with(
     order: "Order",
     path: tuple[Status, ...],
     delivered: int,
@@ -81,18 +93,19 @@ def end(
     expected: Mapping[str, Any] | None = None,
     **changes: Any,
 ) -> Transition:
-    """With `delivered` plays proved; the rest is refunded. An order is canceled by people, who need
-    no remark about it."""
+    """The end of `path`, with `delivered` plays proved; the rest is refunded. An order is canceled
+    by people, who need no remark about it. Raises ValueError for more plays than were bought."""
     refund = money.refund_due(order.price, order.count, order.count - delivered)
     changes |= {"delivered": delivered, "refunded": refund, "end_date": now, "lease_until": None}
     if path[-1] == Status.CANCELED:
-        changes |= columns("", "attention")
+        changes |= reason_columns("", "attention")
     return Transition(path, changes, reason, refund, expected or {})
 
 
 def cancel(order: "Order", reason: ReasonOrText, now: datetime) -> Transition | None:
     """A running order is asked to stop: whoever delivers it knows what is in flight, and ends it
-    within a round trip. Others end here and now. None where it was asked before."""
+    within a round trip. Others end here and now. Returns None where it was asked before. Raises
+    TransitionError where it has ended or FLOW does not lead there."""
     if order.status == Status.RUNNING:
         if order.cancel_requested:
             return None
@@ -101,45 +114,67 @@ def cancel(order: "Order", reason: ReasonOrText, now: datetime) -> Transition | 
         reason = reason or Reason.of(Code.CANCEL_REQUESTED)
         return Transition(here, asked, reason, expected={"cancel_requested": False})
     if order.is_final:
-        raise TransitionError(ended(order))
+        raise TransitionError(already_ended(order))
     # Nobody has sent a play since it was read.
     untouched = {"fence": order.fence}
     path = checked_path(order, Status.CANCELED)
-    return end(order, path, order.done, now=now, reason=reason, expected=untouched)
+    return end_with(order, path, order.done, now=now, reason=reason, expected=untouched)
 
 
 def resume(order: "Order", reason: ReasonOrText = "") -> Transition:
+    """Wait for a consumer again. Raises TransitionError where FLOW does not lead there."""
     changes = {"held_by_site": False, "due": Now(), "attempts": 0}
     return Transition(checked_path(order, Status.PENDING), changes, reason)
 
 
 def retry(order: "Order") -> Transition:
-    """Go on now instead of at the next due time."""
+    """Go on now instead of at the next due time. Raises TransitionError where it has ended or
+    awaits approval."""
     if order.status == Status.PAUSED:
         return resume(order)
-    if order.is_final:
-        raise TransitionError(ended(order))
-    if order.status == Status.AWAITING:
-        raise TransitionError(Reason.of(Code.AWAITS_APPROVAL))
+    if order.status not in RETRYABLE:
+        awaits = Reason.of(Code.AWAITS_APPROVAL)
+        raise TransitionError(already_ended(order) if order.is_final else awaits)
     # It does not matter how far its delivery came meanwhile.
     anywhere = {"status__in": WORKABLE}
     return Transition((Status(order.status),), {"due": Now(), "attempts": 0}, expected=anywhere)
 
 
 def approve(order: "Order", actor: "User") -> Transition:
-    """Four eyes: whoever made the order lets somebody else decide."""
-    if order.status != Status.AWAITING:
-        raise TransitionError(Reason.of(Code.AWAITS_NO_APPROVAL, status=named(order.status)))
-    if order.is_own_of(actor):
-        raise OrderError(Reason.of(Code.APPROVAL_OF_OWN_ORDER))
+    """Let it be delivered. Raises OrderError where `actor` may not decide on it."""
+    _check_decision(order, actor)
     return Transition(checked_path(order, Status.PENDING), {"due": Now()})
 
 
-def ended(order: "Order") -> Reason:
-    return Reason.of(Code.ALREADY_ENDED, status=named(order.status))
+def decline(order: "Order", actor: "User", reason: str, now: datetime) -> Transition:
+    """The other answer: all is refunded, and the customer reads `reason`. Raises OrderError where
+    `actor` may not decide on it, and for a reason that is missing or too long."""
+    _check_decision(order, actor)
+    reason = reason.strip()
+    if not reason:
+        raise OrderError(Reason.of(Code.REASON_MISSING))
+    if len(reason) > REASON_LENGTH:
+        raise OrderError(Reason.of(Code.REASON_TOO_LONG, most=REASON_LENGTH))
+    return end_with(order, checked_path(order, Status.CANCELED), 0, now=now, reason=reason)
 
 
-def named(status: int) -> Reason:
+def undecidable(order: "Order", actor: "User") -> Reason | None:
+    """Four eyes: why `actor` may not approve or decline the order. None where they may."""
+    if order.status != Status.AWAITING:
+        return Reason.of(Code.AWAITS_NO_APPROVAL, status=status_reason(order.status))
+    return Reason.of(Code.APPROVAL_OF_OWN_ORDER) if order.concerns(actor) else None
+
+
+def _check_decision(order: "Order", actor: "User") -> None:
+    if reason := undecidable(order, actor):
+        raise OrderError(reason) if order.awaits_approval else TransitionError(reason)
+
+
+def already_ended(order: "Order") -> Reason:
+    return Reason.of(Code.ALREADY_ENDED, status=status_reason(order.status))
+
+
+def status_reason(status: int) -> Reason:
     """A status as another reason quotes it."""
     return Reason.of(f"status_{Status(status).name.lower()}")
 
@@ -160,7 +195,7 @@ def apply(chosen: Chosen, actor: "User | None") -> None:
     if not chosen:
         return
     orders = type(chosen[0][0]).objects
-    if any(transition.ends for _order, transition in chosen):
+    if any(transition.is_final for _order, transition in chosen):
         failpoint("before-settle")
     # Whoever acts under a lease lets an error undo all: a savepoint would only cost time.
     is_under_lease = all("fence" in transition.expected for _order, transition in chosen)
@@ -173,10 +208,10 @@ def apply(chosen: Chosen, actor: "User | None") -> None:
                 )
         _record_events(chosen, actor)
         _pay_refunds(chosen, actor)
-    if any(transition.ends for _order, transition in chosen):
+    if any(transition.is_final for _order, transition in chosen):
         failpoint("after-settle")
     for order, transition in chosen:
-        order.show_changes(transition.values)
+        order.reflect_update(transition.values)
 
 
 Values = dict[str, Any]
@@ -218,7 +253,7 @@ def _record_events(chosen: Chosen, actor: "User | None") -> None:
             order=order,
             from_status=before,
             to_status=after,
-            **columns(transition.reason if after is transition.path[-1] else ""),
+            **reason_columns(transition.reason if after is transition.path[-1] else ""),
             creator=actor,
         )
         for order, transition in chosen

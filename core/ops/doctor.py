@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from booster import tasks
 from core.models import WORKABLE, Breaker, Heartbeat, Order, Status
-from core.reasons import read
+from core.reasons import reason_of
 
 # Seconds.
 DIED_LATELY = 3600
@@ -126,7 +126,7 @@ def sites() -> Finding:
     waiting = Order.objects.filter(status__in=(Status.PENDING, Status.RUNNING))
     down = Breaker.objects.filter(opened_at__isnull=False, site__in=waiting.values("site"))
     told = [
-        f"{breaker.site.name} for {_age(breaker.opened_at):.0f} s ({read(breaker)})"
+        f"{breaker.site.name} for {_age(breaker.opened_at):.0f} s ({reason_of(breaker)})"
         for breaker in down.select_related("site").order_by("opened_at")
     ]
     if not told:

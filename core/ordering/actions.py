@@ -13,14 +13,15 @@ from core.models.ledger import adjustment_reference
 
 
 def cancel(order: Order, actor: User | None, reason: str = "") -> None:
-    """Cancel, and let whoever delivers the order know at once."""
+    """Cancel, and tell the consumer that delivers the order at once. Raises TransitionError."""
     order.cancel(actor, reason)
     if order.cancel_requested:
         tasks.wake_on_commit([order.pk])
 
 
 def retry(order: Order, actor: User) -> None:
-    """Go on now instead of when the order is next due, also at a site that seemed down."""
+    """Go on now instead of when the order is next due, also at a site that seemed down. Raises
+    TransitionError."""
     order.retry(actor)
     if breaker := breaker_of(order.site):
         breaker.probe_now()
@@ -28,13 +29,14 @@ def retry(order: Order, actor: User) -> None:
 
 
 def approve(order: Order, actor: User) -> None:
-    """Let an order that awaited approval be delivered."""
+    """Let an order that awaited approval be delivered. Raises OrderError."""
     order.approve(actor)
     tasks.wake_on_commit([order.pk])
 
 
 def decline(order: Order, actor: User, reason: str) -> None:
-    """Refund in full what awaited approval, and tell the customer why, who can answer there."""
+    """Refund in full what awaited approval, and tell the customer why, in the conversation, where
+    they can answer. Raises OrderError."""
     with transaction.atomic():
         order.decline(actor, reason)
         Message.objects.append(order, actor, Side.DESK, reason.strip())

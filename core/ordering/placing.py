@@ -1,8 +1,8 @@
-"""From a quote to an order: THE place where orders come to be, one or thousands.
+"""From a quote to an order, one or thousands. The only place orders are created.
 
 The order, its debit and its first event are written together or not at all; the consumers hear of
-it once that is committed. What else shall stand or fall with an order is written by the caller, in
-a transaction around this.
+it once that is committed. Anything that must commit together with the order is written by the
+caller, in a transaction around this.
 """
 
 import uuid
@@ -26,6 +26,7 @@ from core.models import (
     Status,
     User,
 )
+from core.models.approvals import requires_approval
 from core.models.failpoints import failpoint
 from core.models.ledger import order_reference
 from core.ordering.quote import Quote, balance_error, busy_error
@@ -52,7 +53,7 @@ class AlreadyPlacedError(OrderRefusedError):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """An order to be: a quote without errors, and how it shall be delivered. No two orders have the
+    """An order to be placed: a quote without errors, and how to deliver it. No two orders have the
     same `request_key`."""
 
     quote: Quote
@@ -75,7 +76,8 @@ def place(
     charged and holds its video all the same.
 
     Raises OrderRefusedError where something speaks against it, also when the balance or the video
-    was taken since it was quoted, and AlreadyPlacedError where `request_key` made an order before.
+    was taken since it was quoted; AlreadyPlacedError where `request_key` made an order before; and
+    IntegrityError where NUMBER_TRIES numbers in a row were taken.
     """
     placement = Placement(quote, memo, hours, by_day, request_key or uuid.uuid4())
     for tries in range(1, NUMBER_TRIES + 1):
@@ -130,12 +132,13 @@ def place_many(placements: Sequence[Placement], creator: User | None) -> list[Or
 
 
 def new_order(placement: Placement, oid: str, creator: User | None, limit: Decimal | None) -> Order:
+    """Not saved yet. Raises OrderRefusedError for a quote with errors or gaps."""
     quote = placement.quote
     if quote.errors or None in (quote.customer, quote.site, quote.count, quote.price):
         raise OrderRefusedError(quote.errors or {"__all__": _("The order is not complete.")})
     assert quote.customer and quote.site and quote.count and quote.unit_price is not None
     assert quote.price is not None
-    awaits = limit is not None and quote.price > limit
+    awaits = requires_approval(quote.price, limit)
     return Order(
         oid=oid,
         status=Status.AWAITING if awaits else Status.PENDING,

@@ -55,7 +55,9 @@ class Quote:
 
     def needs_approval(self, creator: User | None) -> bool:
         """Whether the order, placed by this user, would wait for a second person."""
-        return self.price is not None and ApprovalLimit.objects.holds(self.price, creator)
+        return self.price is not None and ApprovalLimit.objects.requires_approval(
+            self.price, creator
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from booster.ownership import verification
 from booster.sites.trial import Trial, try_once
 from core.models import Order, OrderError, Site, User, VideoBusyError, breaker_of
 from core.ordering.quote import busy_error
-from core.reasons import Reason, ReasonOrText, read
+from core.reasons import Reason, ReasonOrText, reason_of
 
 
 def verify(site: Site, actor: User | None) -> ReasonOrText:
@@ -20,9 +20,9 @@ def verify(site: Site, actor: User | None) -> ReasonOrText:
     if breaker := breaker_of(site):
         breaker.probe_now()
     if site.verified:
-        for order_id in verification.resume_held_orders(site, actor):
+        for order_id in verification.resume_paused_orders(site, actor):
             tasks.wake(order_id)
-    return read(check)
+    return reason_of(check)
 
 
 def try_site(site: Site, url: str) -> Trial:

@@ -24,7 +24,7 @@ from core.exporting.lists import (
 from core.models import Customer, Order, OrderError, Status, User
 from core.pages import display
 from core.pages.quotes import QuoteForm, bundles_on_sale
-from core.permissions import Right, may_as_customer
+from core.permissions import may_cancel_own
 from core.portal import conversation
 from core.portal.access import customer_page, own_or_404
 from core.portal.conversation import unread
@@ -101,7 +101,7 @@ def canceled(request: HttpRequest, customer: Customer, oid: str) -> HttpResponse
     order = own_or_404(customer, oid)
     page = reverse("portal:order", args=[order.oid])
     if request.method != "POST":
-        if not may_as_customer(user_of(request), Right.CANCEL_ORDER, order):
+        if not may_cancel_own(user_of(request), order):
             messages.warning(request, _("This order can no longer be canceled."))
             return HttpResponseRedirect(page)
         context = {"customer": customer, "order": order, "row": row_of(order)}

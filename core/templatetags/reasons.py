@@ -5,5 +5,5 @@ from django import template
 from core import reasons
 
 register = template.Library()
-register.filter("reason", reasons.read)
+register.filter("reason", reasons.reason_of)
 register.filter("words", reasons.translate)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from core.reasons import read
+from core.reasons import reason_of
 from tests.benchmarks.goals import Goal, tell
 from tests.benchmarks.workers import KINDS, Environment, measured, offices, run, start_django
 
@@ -127,10 +127,10 @@ def upload(kind, chunks) -> None:
     job = new_job(kind, "upload.csv", chunks, creator=None)
     jobs.run(job.pk)
     job.refresh_from_db()
-    assert job.start_import(partial=False), read(job)
+    assert job.start_import(partial=False), reason_of(job)
     jobs.run(job.pk)
     job.refresh_from_db()
-    assert job.status == ImportJob.Status.DONE, read(job)
+    assert job.status == ImportJob.Status.DONE, reason_of(job)
 
 
 def orders(rows: int) -> Callable[[], None]:

@@ -26,7 +26,7 @@ from playwright.sync_api import (
 )
 
 from core.models import Customer, Order, Site, User
-from core.reasons import Reason, columns
+from core.reasons import Reason, reason_columns
 from tests.base import client_of, placed
 from tests.office import Office, working_in
 from tests.services import needed_chromium
@@ -161,7 +161,7 @@ def first_orders() -> None:
     for video in ("1", "2"):
         placed(customer, site, video, creator=User.objects.get(username=ADMIN))
     remark = Reason.of("play_answered", status=404)
-    Order.objects.filter(video_id="2").update(**columns(remark, "attention"))
+    Order.objects.filter(video_id="2").update(**reason_columns(remark, "attention"))
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def test_the_board_and_the_home_page_move_without_a_reload(staff: Page, desk: De
     staff.goto(f"{desk.url}/admin/home/")
     state = staff.locator("[data-live-part=orders] .dash-state[href$='status__exact=9'] strong")
     expect(state).to_have_text("0")
-    desk.do(lambda: order.hold_for_site("its token is gone", under=order.fence))
+    desk.do(lambda: order.pause_for_token("its token is gone", fence=order.fence))
     expect(state).to_have_text("1")
     staff.goto(f"{desk.url}/admin/board/")
     figure = staff.locator(".flow-drawing--wide [data-node='9'] .flow-node__figure")

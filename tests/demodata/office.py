@@ -90,7 +90,7 @@ class DemoOffice:
         self.end = datetime.now(UTC).replace(microsecond=0)
         self.span = timedelta(days=365 * YEARS)
         bundles = PricePolicy.bundles()
-        self.prices = [money.price_of(count, bundles) for count in COUNTS]
+        self.prices = [money.price_by(money.bundle_for(count, bundles), count) for count in COUNTS]
         self.balances = [0] * customers  # in cents
         self.rows: dict[type[Model], list[tuple[Any, ...]]] = {}
         self.next_id: dict[type[Model], int] = {}

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from core.models import LedgerEntry, Order, Status
 from core.ops.auditing import differences
-from core.reasons import read
+from core.reasons import reason_of
 from tests.sites import DemoSite
 
 # Of the plays of one order that may be on the wire at once: one window, and the next one reserved.
@@ -93,4 +93,4 @@ def _judge(order: Order, demo_site: DemoSite, verdict: Verdict, all_completed: b
 
 
 def reason(order: Order) -> str:
-    return " / ".join(filter(None, (str(read(event)) for event in order.events.all())))
+    return " / ".join(filter(None, (str(reason_of(event)) for event in order.events.all())))

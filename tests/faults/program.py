@@ -21,7 +21,7 @@ def shorten(seconds: float) -> None:
     from core.models import leases
 
     leases.LEASE = timedelta(seconds=seconds)
-    leases.MARGIN = seconds / 4
+    leases.MARGIN_SECONDS = seconds / 4
 
 
 def hurry() -> None:

@@ -14,7 +14,7 @@ from core.models import ImportJob, Order, PricePolicy, Status
 from core.models.failpoints import POINTS
 from core.ops.auditing import differences
 from core.ordering import OrderRefusedError, Quote
-from core.reasons import read
+from core.reasons import reason_of
 from tests.faults.guards import take_away
 from tests.faults.trial import VIDEOS, Trial, must_fail, on, size
 
@@ -123,7 +123,7 @@ def upload(kind: ImportJob.Kind, text: str, *, by_blocks: bool) -> ImportJob:
     job = new_job(kind, "rows.csv", iter([text.encode()]), creator=None)
     jobs.run(job.pk)
     job.refresh_from_db()
-    assert job.status == ImportJob.Status.CHECKED, read(job)
+    assert job.status == ImportJob.Status.CHECKED, reason_of(job)
     assert job.start_import(partial=by_blocks)
     return job
 
@@ -149,7 +149,7 @@ def test_whoever_dies_while_importing_loses_no_row_and_doubles_none(trial, row, 
             job.refresh_from_db()
             customer.refresh_from_db()
             lost += ROWS - job.created
-            assert job.status == ImportJob.Status.DONE, read(job)
+            assert job.status == ImportJob.Status.DONE, reason_of(job)
             assert customer.balance == (70 if kind == ImportJob.Kind.CHARGES else 0)
     row("crashes", f"{crashes} while importing", figures=f"{lost} rows lost")
     assert (lost, list(differences())) == (0, [])

@@ -35,7 +35,7 @@ from core.models import (
 from core.models.ledger import order_reference
 from core.ops.auditing import differences
 from core.ordering import OrderRefusedError, adjust
-from core.reasons import read
+from core.reasons import reason_of
 from tests.base import placed
 from tests.faults.guards import take_away
 from tests.faults.trial import Trial, on, size
@@ -143,10 +143,10 @@ class Desk(RuleBasedStateMachine):
             return
         delivered = self.open[order][2] * share // 100
         row = Order.objects.get(pk=order)
-        row.move(Status.RUNNING, under=row.fence)
+        row.move(Status.RUNNING, fence=row.fence)
         stale = Order.objects.get(pk=order)
         whole = delivered == row.count
-        row.move(Status.VERIFYING, under=row.fence)
+        row.move(Status.VERIFYING, fence=row.fence)
         row.settle(Status.COMPLETED if whole else Status.PARTIAL, delivered)
         self._ended(order, delivered)
         if again:
@@ -218,7 +218,7 @@ class Desk(RuleBasedStateMachine):
         job = new_job(kind, "rows.csv", iter([text.encode()]), creator=None)
         jobs.run(job.pk)
         job.refresh_from_db()
-        assert job.status == ImportJob.Status.CHECKED, read(job)
+        assert job.status == ImportJob.Status.CHECKED, reason_of(job)
         return File(job.pk, kind, text, tuple(rows))
 
     def _import_in_the_model(self, file: File, partial: bool) -> list[tuple[int, Decimal, int]]:

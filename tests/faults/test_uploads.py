@@ -13,7 +13,7 @@ from core.importing import jobs, rows, store
 from core.importing.uploads import new_job
 from core.models import Customer, ImportJob, LedgerEntry
 from core.ops.auditing import differences
-from core.reasons import read
+from core.reasons import reason_of
 from tests.faults.trial import Trial, size
 
 ROWS, BLOCK = 4_000, 500
@@ -72,7 +72,7 @@ def test_uploads_are_killed_at_any_moment_and_each_row_is_in_once(trial, row):
         kills += killed(trial, job, by_blocks, took)
         finish(job, by_blocks=by_blocks)
         job.refresh_from_db()
-        assert job.status == ImportJob.Status.DONE, read(job)
+        assert job.status == ImportJob.Status.DONE, reason_of(job)
         assert list(refused_names(job)) == ["<b>"] * by_blocks
         lost += ROWS - job.created
         files += 1

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from core.importing import jobs, store
 from core.importing.uploads import new_job
 from core.models import ImportJob, User
-from core.reasons import read
+from core.reasons import reason_of
 
 CHUNK = 1 << 20
 SHOWN = 20
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         job = self.upload(options)
         self.run(job, "check")
         if job.status == ImportJob.Status.REFUSED:
-            raise CommandError(str(read(job)))
+            raise CommandError(str(reason_of(job)))
         self.report(job)
         if options["check"]:
             job.cancel()
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         job.start_import(partial=options["good_rows"])
         self.run(job, "import")
         if job.status != ImportJob.Status.DONE:
-            raise CommandError(str(read(job)) or "The import did not end.")
+            raise CommandError(str(reason_of(job)) or "The import did not end.")
         self.stdout.write(f"Imported: {job.created} created, {job.updated} updated.")
         if job.rejected:
             self.stdout.write(f"Refused rows: {store.path_of(job, store.REFUSED)}")

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from core.models import FLOW, Order, OrderEvent, Status
 from core.pages.display import TONES
 from core.pages.flow import drawing
-from core.reasons import read, translate
+from core.reasons import reason_of, translate
 
 # Whom a page is for. Customers read of "the desk", never of staff, nor the reasons they wrote.
 DESK, CUSTOMER = "desk", "customer"
@@ -76,7 +76,7 @@ def entries_of(order: Order, audience: str) -> list[TimelineEntry]:
             Status(event.to_status),
             _who(event, audience, own_login),
             event.create_date,
-            translate(read(event)) if audience == DESK else "",
+            translate(reason_of(event)) if audience == DESK else "",
         )
         for number, event in enumerate(order.events.all(), 1)
     ]
