@@ -39,7 +39,7 @@ class SweepingScheduler(Scheduler):
         parent = multiprocessing.parent_process()
         self._consumer = this_consumer(parent.pid if parent else None)
         # At start all that is due is woken at once: the queue may have been lost meanwhile.
-        self._next_sweep, self._grace = time.monotonic(), 0.0
+        self._next_sweep, self._grace_seconds = time.monotonic(), 0.0
         self._more_are_due = False
 
     def loop(self, now: float | None = None) -> None:
@@ -67,11 +67,11 @@ class SweepingScheduler(Scheduler):
         self._wake_overdue()
         for sweep in tasks.other_sweeps:
             sweep()
-        self._grace = tasks.GRACE
+        self._grace_seconds = tasks.GRACE_SECONDS
 
     def _wake_overdue(self) -> None:
         room = tasks.room()
-        found = tasks.wake_overdue(self._grace)
+        found = tasks.wake_overdue(self._grace_seconds)
         self._more_are_due = 0 < room <= found
         if found:
             logger.info("the sweep woke %d orders", found)

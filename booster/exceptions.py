@@ -1,5 +1,5 @@
-"""What a site may answer with. An adapter raises one of these; what follows is decided by delivery,
-and how long it takes by booster/retry.py.
+"""What may be wrong with a site or its answer. An adapter raises TemporaryError or PermanentError;
+delivery asks booster/retry.py what follows.
 
 An error is a code with plain parameters and no sentence: it is kept in rows as it is and put into
 words where somebody reads it (core/reasons.py, which has a sentence for every code).

@@ -1,19 +1,23 @@
-"""When a delivery tries again, and when it stops trying: THE retry rule.
+"""When a delivery tries again, and when it gives up.
 
-Pure: no model, no clock, no dice. Whoever asks brings `now` (an aware datetime, unless said
-otherwise) and `draw`, a random number from [0, 1). Every delay is in seconds.
+Pure: no model, no clock, no random numbers. The caller passes `now` (an aware datetime, unless said
+otherwise) and `jitter`, a random number from [0, 1). Delays are in seconds.
 
-What went wrong                    What follows
+Failure                            Rule
 ---------------------------------  ------------------------------------------------------------
-The site is down for everybody     its orders are held (HOLDING) and no attempt counts; one run
-                                   at a time probes (PROBING), for PROBE_LEASE at most
-An order fails, its site answers   SENDING: it is tried again until its attempts are spent
-The counter cannot be read         READING, until the outage has lasted OUTAGE_PATIENCE
+The site is down for everybody     its orders wait (WAITING) and no attempt is counted; one run
+                                   at a time probes (PROBING), for at most PROBE_LEASE_SECONDS
+An order fails, its site answers   SENDING: retried until its attempts are used up
+The counter cannot be read, or     READING, until OUTAGE_PATIENCE has passed; however many
+verifying fails by our own error   attempts that takes
 The counter can be read and lags   read again after a tenth of the wait, for DOUBT_PATIENCE
 The site lost its token            asked again every TOKEN_INTERVAL; the order is paused
-Any of these                       ends at the order's deadline
+Any of these                       the order ends at its deadline
 
-A site that says when to come again (Retry-After) gets its way, for MAX_RETRY_AFTER at most.
+A site's Retry-After replaces the delay, up to MAX_RETRY_AFTER_SECONDS.
+
+Not decided here: what counts as a failure (booster/engine/answers.py), and how often one play is
+sent again within a run (TRIES and RETRY_SECONDS in booster/engine/dispatch.py).
 """
 
 import re
@@ -21,77 +25,78 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-# Each delay is spread over this share of itself, so that what failed together comes back apart.
-JITTER = 0.2
-# Beyond this many doublings every delay is the longest; a float has an end, too.
-MOST_DOUBLINGS = 32
-# What the column of an order's attempts holds.
-MOST_ATTEMPTS = 32_767
-MAX_RETRY_AFTER = 24 * 3600.0
+# Delays vary by this share either way, so that orders that failed together do not retry together.
+JITTER_SHARE = 0.2
+# Further doublings would overflow a float; every delay has reached its longest by then.
+MAX_DOUBLINGS = 32
+# The largest value that the column of an order's attempts holds.
+MAX_ATTEMPTS = 32_767
+MAX_RETRY_AFTER_SECONDS = 24 * 3600.0
 
-# Whoever holds a site's probe longer than this died with it, in seconds.
-PROBE_LEASE = 30.0
-# A counter is read again after a tenth of the time it has been waited for, within these bounds.
+# A run that has held a site's probe for longer than this is taken for dead.
+PROBE_LEASE_SECONDS = 30.0
+# A counter is read again after a tenth of the time waited so far, within these bounds.
 READING_SECONDS = (0.2, 60.0)
-# How long a counter is waited for that never moved before money is decided.
+# How long to wait for a counter that never moved before the order is settled.
 DOUBT_PATIENCE = timedelta(hours=2)
-# How long a counter is waited for that cannot be read before money is decided.
+# How long to wait for a counter that cannot be read before the order is settled.
 OUTAGE_PATIENCE = timedelta(days=1)
-# Sites that paused orders wait for are asked for their token again this often.
+# How often sites with paused orders are asked for their token again.
 TOKEN_INTERVAL = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
 class BackOff:
     """Delays that double from `first` to `longest` seconds, for at most `attempts` failures in a
-    row; None: for as long as somebody else has patience."""
+    row. None: no limit here; another rule ends the waiting."""
 
     first: float
     longest: float
     attempts: int | None = None
 
     def is_spent(self, failures: int) -> bool:
-        """Whether so many failures in a row are the end."""
+        """Whether no further try follows after this many failures in a row."""
         return self.attempts is not None and failures >= self.attempts
 
-    def delay(self, failures: int, draw: float, retry_after: float | None = None) -> float:
-        """Seconds until the next try, after `failures` (from 1) in a row. A `retry_after` of 0 says
-        as little as none."""
+    def delay(self, failures: int, jitter: float, retry_after: float | None = None) -> float:
+        """Seconds until the next try, after `failures` (from 1) in a row. A `retry_after` of 0 is
+        treated as None."""
         if retry_after:
-            return min(retry_after, MAX_RETRY_AFTER)
-        doubled = self.first * 2.0 ** min(failures - 1, MOST_DOUBLINGS)
-        return min(doubled, self.longest) * (1 - JITTER + 2 * JITTER * draw)
+            return min(retry_after, MAX_RETRY_AFTER_SECONDS)
+        doubled = self.first * 2.0 ** min(failures - 1, MAX_DOUBLINGS)
+        return min(doubled, self.longest) * (1 - JITTER_SHARE + 2 * JITTER_SHARE * jitter)
 
     @property
     def upper_bound(self) -> float:
-        """No delay of its own is longer, in seconds."""
-        return self.longest * (1 + JITTER)
+        """The longest delay in seconds, unless the site asked for a longer one."""
+        return self.longest * (1 + JITTER_SHARE)
 
 
 SENDING = BackOff(2.0, 300.0, attempts=10)
 READING = BackOff(2.0, 300.0)
 PROBING = BackOff(2.0, 60.0)
-# An order that only waits looks again so late, as whoever met the fault may have been canceled.
-HOLDING = BackOff(180.0, 180.0)
+# Orders that wait for a site that is down are woken when it is back; they look again themselves
+# only in case the run that probes was canceled.
+WAITING = BackOff(180.0, 180.0)
 
 
 def next_attempt(attempts: int) -> int:
-    """The number of failures in a row, with one more."""
-    return min(attempts + 1, MOST_ATTEMPTS)
+    """Failures in a row after one more, up to what the column holds."""
+    return min(attempts + 1, MAX_ATTEMPTS)
 
 
 def seconds_to_wait(retry_after: str | None, *, now: float) -> float | None:
-    """Retry-After (RFC 9110, section 10.2.3: seconds, or a date) in seconds; None when it says
-    nothing. `now`: seconds since the epoch."""
+    """Retry-After (RFC 9110, section 10.2.3: seconds, or a date) in seconds; None where it is
+    missing or invalid. `now`: seconds since the epoch."""
     if retry_after is None:
         return None
     if re.fullmatch(r"[0-9]{1,9}", retry_after.strip()):
-        return min(float(retry_after), MAX_RETRY_AFTER)
+        return min(float(retry_after), MAX_RETRY_AFTER_SECONDS)
     try:
         seconds = parsedate_to_datetime(retry_after).timestamp() - now
     except (ValueError, OverflowError):
         return None
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
 
 
 def may_lag(verify_until: datetime, now: datetime) -> bool:
@@ -99,36 +104,36 @@ def may_lag(verify_until: datetime, now: datetime) -> bool:
     return now < verify_until
 
 
-def may_move_yet(verify_until: datetime, now: datetime) -> bool:
-    """Whether a counter that lags is waited for beyond its usual time."""
+def may_still_move(verify_until: datetime, now: datetime) -> bool:
+    """Whether to wait for a counter beyond its usual time."""
     return now < verify_until + DOUBT_PATIENCE
 
 
-def may_be_read_yet(verify_until: datetime, now: datetime) -> bool:
-    """Whether a counter that cannot be read is waited for."""
+def may_become_readable(verify_until: datetime, now: datetime) -> bool:
+    """Whether to wait for a counter that cannot be read."""
     return now < verify_until + OUTAGE_PATIENCE
 
 
 def seconds_to_reading(waited: timedelta) -> float:
-    """Until a counter is read again that has been waited for so long."""
+    """Seconds until the next reading of a counter, after `waited`."""
     shortest, longest = READING_SECONDS
     return min(max(shortest, waited.total_seconds() / 10), longest)
 
 
-def tokens_due(now: datetime) -> datetime:
-    """Sites that were asked for their token before this are asked again."""
+def token_cutoff(now: datetime) -> datetime:
+    """Sites last asked for their token before this are due to be asked again."""
     return now - TOKEN_INTERVAL
 
 
 def deadline(
-    start: datetime, *, count: int, most_a_second: float, hours: float, grace_hours: float
+    start: datetime, *, count: int, plays_per_second: float, hours: float, grace_hours: float
 ) -> datetime:
     """When an order ends with what was delivered by then: `grace_hours` beyond the `hours` it is
     spread over and twice the time that its plays take at the site's ceiling."""
-    sending = timedelta(seconds=2 * count / most_a_second)
+    sending = timedelta(seconds=2 * count / plays_per_second)
     return start + sending + timedelta(hours=hours + grace_hours)
 
 
-def may_be_late(now: datetime, grace_hours: float) -> datetime:
-    """Whatever began after this is not late, however few plays it has."""
+def late_start_cutoff(now: datetime, grace_hours: float) -> datetime:
+    """No order that started after this can be past its deadline, however few plays it has."""
     return now - timedelta(hours=grace_hours)

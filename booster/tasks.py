@@ -25,26 +25,26 @@ stopping: Callable[[], bool] = lambda: False  # noqa: E731
 # What else a consumer sweeps, besides orders; registered by who has other work for consumers.
 other_sweeps: list[Callable[[], object]] = []
 
-# A wake-up is late when its order has been due for longer than this, in seconds.
-GRACE = 10
+# A wake-up is late when its order has been due for longer than this.
+GRACE_SECONDS = 10
 SWEEP_LIMIT = 500
 
 
 @db_task()
 def deliver_order(order_id: int) -> None:
     """One slice of one order; it wakes itself again for the next."""
-    delay = delivery.run(order_id, lambda: stopping())
-    if delay is not None:
-        wake(order_id, delay)
+    delay_seconds = delivery.run(order_id, lambda: stopping())
+    if delay_seconds is not None:
+        wake(order_id, delay_seconds)
 
 
-def wake(order_id: int, delay: float = 0) -> bool:
-    """Tell the consumers about an order. A queue that is down costs nothing (False): they look
-    into the database."""
+def wake(order_id: int, delay_seconds: float = 0) -> bool:
+    """Queue a run of the order. Returns False where the queue is down; the sweep finds the order
+    in the database."""
     failpoint("before-wake")
     try:
-        if delay:
-            deliver_order.schedule((order_id,), delay=delay)
+        if delay_seconds:
+            deliver_order.schedule((order_id,), delay=delay_seconds)
         else:
             deliver_order(order_id)
     except QUEUE_DOWN as error:
@@ -55,7 +55,8 @@ def wake(order_id: int, delay: float = 0) -> bool:
 
 
 def wake_on_commit(order_ids: Sequence[int]) -> None:
-    """Wake an order, or of many as many as the queue should hold; sweeps find the others."""
+    """Wake the orders after the commit: a single one always, of several as many as the queue has
+    room for. The sweep finds the others."""
 
     def wake_some() -> None:
         most = room() if len(order_ids) > 1 else 1
@@ -67,10 +68,10 @@ def wake_on_commit(order_ids: Sequence[int]) -> None:
         transaction.on_commit(wake_some, robust=True)
 
 
-def sweep(grace: float = GRACE) -> int:
+def sweep(grace_seconds: float = GRACE_SECONDS) -> int:
     """Wake every order that is due and leased to nobody, and check sites that orders wait for."""
     sweep_sites()
-    return wake_overdue(grace)
+    return wake_overdue(grace_seconds)
 
 
 def sweep_sites() -> None:
@@ -79,11 +80,11 @@ def sweep_sites() -> None:
         wake(order_id)
 
 
-def wake_overdue(grace: float) -> int:
-    """Wake orders that have been due for longer than `grace`, the oldest first, as far as there is
-    room in the queue; how many."""
+def wake_overdue(grace_seconds: float) -> int:
+    """Wake orders that have been due for longer than `grace_seconds`, the oldest first, as far as
+    the queue has room. Returns how many."""
     woken = 0
-    for order_id in Order.objects.overdue(grace)[: room()]:
+    for order_id in Order.objects.overdue(grace_seconds)[: room()]:
         if not wake(order_id):
             break
         woken += 1
@@ -91,8 +92,8 @@ def wake_overdue(grace: float) -> int:
 
 
 def room() -> int:
-    """How many tasks to add: while SWEEP_LIMIT wait, more change nothing and would fill the queue
-    without end."""
+    """How many tasks to add. While SWEEP_LIMIT wait, further ones change nothing and would fill the
+    queue without end."""
     return max(0, SWEEP_LIMIT - (queue_depth() or 0))
 
 
@@ -105,7 +106,8 @@ def queue_depth() -> int | None:
 
 
 def deliver_most_overdue() -> bool:
-    """Without a queue: one slice of the order that has been due for longest; False if none is."""
+    """Without a queue: run one slice of the order that has been due for longest. Returns False if
+    none is due."""
     order_id = Order.objects.overdue(0).first()
     if order_id is None:
         return False

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from booster.delivery.deadline import deadline_of
-from booster.retry import PROBE_LEASE
+from booster.retry import PROBE_LEASE_SECONDS
 from core import ordering
 from core.models import Breaker, Order, Status
 from core.ops import doctor
@@ -67,12 +67,12 @@ def test_the_doctor_names_sites_that_take_no_plays(order, breaker):
 
 def test_retry_now_tries_the_site_at_once(bob, order, breaker):
     ordering.retry(order, bob)
-    assert breaker.take_probe(PROBE_LEASE)
+    assert breaker.take_probe(PROBE_LEASE_SECONDS)
 
 
 def test_verify_now_tries_the_site_at_once(bob, order, breaker):
     ordering.verify(order.site, bob)
-    assert breaker.take_probe(PROBE_LEASE)
+    assert breaker.take_probe(PROBE_LEASE_SECONDS)
 
 
 def test_whoever_says_late_that_a_site_is_down_changes_nothing(breaker):
@@ -83,7 +83,7 @@ def test_whoever_says_late_that_a_site_is_down_changes_nothing(breaker):
 
 def test_a_probe_that_died_with_its_process_is_followed_by_another(breaker):
     breaker.probe_now()
-    assert breaker.take_probe(PROBE_LEASE)
-    assert not breaker.take_probe(PROBE_LEASE)
+    assert breaker.take_probe(PROBE_LEASE_SECONDS)
+    assert not breaker.take_probe(PROBE_LEASE_SECONDS)
     Breaker.objects.update(probe_at=timezone.now() - timedelta(seconds=1))
-    assert breaker.take_probe(PROBE_LEASE)
+    assert breaker.take_probe(PROBE_LEASE_SECONDS)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from booster.proof import Action, Evidence, judge
 from core.reasons import Code, Reason
 
-SENT_1000 = Evidence(sent=1000, rise=1000, may_lag=False, patience=True, allowance=0)
+SENT_1000 = Evidence(sent=1000, rise=1000, may_lag=False, may_still_move=True, allowance=0)
 
 
 def reading(**more) -> Evidence:
@@ -19,18 +19,18 @@ def reading(**more) -> Evidence:
 def test_a_counter_that_shows_all_settles_at_once_also_while_it_may_lag():
     for may_lag in (True, False):
         verdict = judge(reading(may_lag=may_lag))
-        assert (verdict.action, verdict.plays, verdict.attention) == (Action.SETTLE, 1000, "")
+        assert (verdict.action, verdict.plays, verdict.remark) == (Action.SETTLE, 1000, "")
 
 
 def test_other_peoples_views_are_not_billed():
     verdict = judge(reading(rise=1500))
-    assert (verdict.plays, verdict.attention) == (1000, "")
+    assert (verdict.plays, verdict.remark) == (1000, "")
 
 
 def test_a_counter_that_jumped_is_shown_to_the_staff():
     verdict = judge(reading(rise=50_000))
     assert (verdict.action, verdict.plays) == (Action.SETTLE, 1000)
-    assert verdict.attention == Reason.of(Code.COUNTER_ROSE_TOO_FAR, number=50_000, sent=1000)
+    assert verdict.remark == Reason.of(Code.COUNTER_ROSE_TOO_FAR, number=50_000, sent=1000)
 
 
 def test_what_is_missing_is_waited_for_while_the_counter_may_lag():
@@ -48,8 +48,8 @@ def test_what_a_counter_lost_is_sent_again_within_the_allowance():
 def test_a_counter_that_fell_or_stood_still_is_doubted_before_money_moves(rise):
     verdict = judge(reading(rise=rise, allowance=1000))
     assert verdict.action == Action.WAIT
-    assert verdict.attention
-    verdict = judge(reading(rise=rise, allowance=1000, patience=False))
+    assert verdict.remark
+    verdict = judge(reading(rise=rise, allowance=1000, may_still_move=False))
     assert (verdict.action, verdict.plays) == (Action.SETTLE, 0)
 
 
@@ -59,7 +59,7 @@ def test_a_counter_that_fell_or_stood_still_is_doubted_before_money_moves(rise):
         sent=st.integers(0, 10**6),
         rise=st.integers(-(10**6), 10**7),
         may_lag=st.booleans(),
-        patience=st.booleans(),
+        may_still_move=st.booleans(),
         allowance=st.integers(0, 10**6),
     )
 )

@@ -10,11 +10,11 @@ from booster import retry
 from booster.retry import BackOff, seconds_to_wait
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-RULES = (retry.SENDING, retry.READING, retry.PROBING, retry.HOLDING)
-MIDDLE = 0.5  # the draw that moves a delay neither way
+RULES = (retry.SENDING, retry.READING, retry.PROBING, retry.WAITING)
+MIDDLE = 0.5  # the jitter that moves a delay neither way
 
 rules = st.sampled_from(RULES)
-draws = st.floats(0, 1, exclude_max=True)
+jitters = st.floats(0, 1, exclude_max=True)
 failures = st.integers(1, 10**6)
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2050, 1, 1), timezones=st.just(UTC))
 
@@ -25,34 +25,36 @@ moments = st.datetimes(datetime(2020, 1, 1), datetime(2050, 1, 1), timezones=st.
         (retry.SENDING, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]),
         (retry.READING, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]),
         (retry.PROBING, [2, 4, 8, 16, 32, 60, 60]),
-        (retry.HOLDING, [180, 180]),
+        (retry.WAITING, [180, 180]),
     ],
 )
 def test_delays_double_up_to_the_longest(rule: BackOff, delays: list[float]) -> None:
     assert [rule.delay(n, MIDDLE) for n in range(1, len(delays) + 1)] == pytest.approx(delays)
 
 
-@given(rules, failures, draws)
+@given(rules, failures, jitters)
 def test_a_delay_is_spread_by_a_fifth_and_stays_within_its_bounds(
-    rule: BackOff, number: int, draw: float
+    rule: BackOff, number: int, jitter: float
 ) -> None:
     """Also after more failures than two to their power fits a float."""
     usual = rule.delay(number, MIDDLE)
-    delay = rule.delay(number, draw)
+    delay = rule.delay(number, jitter)
     assert usual * 0.799 <= delay <= usual * 1.201
     assert rule.first * 0.799 <= delay <= rule.upper_bound
 
 
-@given(rules, failures, draws)
-def test_no_further_failure_makes_a_delay_shorter(rule: BackOff, number: int, draw: float) -> None:
-    assert rule.delay(number, draw) <= rule.delay(number + 1, draw)
-
-
-@given(rules, failures, draws, st.floats(0.001, 10**9))
-def test_a_site_that_says_when_gets_its_way_for_a_day_at_most(
-    rule: BackOff, number: int, draw: float, asked: float
+@given(rules, failures, jitters)
+def test_no_further_failure_makes_a_delay_shorter(
+    rule: BackOff, number: int, jitter: float
 ) -> None:
-    assert rule.delay(number, draw, asked) == min(asked, 24 * 3600)
+    assert rule.delay(number, jitter) <= rule.delay(number + 1, jitter)
+
+
+@given(rules, failures, jitters, st.floats(0.001, 10**9))
+def test_a_site_that_says_when_gets_its_way_for_a_day_at_most(
+    rule: BackOff, number: int, jitter: float, asked: float
+) -> None:
+    assert rule.delay(number, jitter, asked) == min(asked, 24 * 3600)
 
 
 @pytest.mark.parametrize("said_nothing", [None, 0.0])
@@ -67,7 +69,7 @@ def test_ten_failures_in_a_row_end_an_order_and_no_number_ends_the_waiting_for_o
         True,
         True,
     ]
-    for rule in (retry.READING, retry.PROBING, retry.HOLDING):
+    for rule in (retry.READING, retry.PROBING, retry.WAITING):
         assert not rule.is_spent(10**6)
 
 
@@ -113,8 +115,8 @@ def test_patience_with_a_counter_ends(
 ) -> None:
     now = NOON + after
     assert retry.may_lag(NOON, now) == lags
-    assert retry.may_move_yet(NOON, now) == may_move
-    assert retry.may_be_read_yet(NOON, now) == may_be_read
+    assert retry.may_still_move(NOON, now) == may_move
+    assert retry.may_become_readable(NOON, now) == may_be_read
 
 
 @pytest.mark.parametrize(
@@ -125,7 +127,7 @@ def test_a_counter_is_read_again_after_a_tenth_of_the_wait(waited: float, delay:
 
 
 def test_a_site_without_its_token_is_asked_every_minute() -> None:
-    assert retry.tokens_due(NOON) == NOON - timedelta(minutes=1)
+    assert retry.token_cutoff(NOON) == NOON - timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +141,7 @@ def test_a_site_without_its_token_is_asked_every_minute() -> None:
 def test_the_deadline_is_beyond_the_hours_and_twice_the_time_at_the_ceiling(
     count: int, hours: int, after: timedelta
 ) -> None:
-    end = retry.deadline(NOON, count=count, most_a_second=100, hours=hours, grace_hours=72)
+    end = retry.deadline(NOON, count=count, plays_per_second=100, hours=hours, grace_hours=72)
     assert end == NOON + after
 
 
@@ -154,6 +156,6 @@ def test_the_deadline_is_beyond_the_hours_and_twice_the_time_at_the_ceiling(
 def test_what_began_too_late_to_be_late_is_not(
     start: datetime, now: datetime, count: int, rate: float, hours: int, grace: int
 ) -> None:
-    end = retry.deadline(start, count=count, most_a_second=rate, hours=hours, grace_hours=grace)
-    if start > retry.may_be_late(now, grace):
+    end = retry.deadline(start, count=count, plays_per_second=rate, hours=hours, grace_hours=grace)
+    if start > retry.late_start_cutoff(now, grace):
         assert now < end

@@ -21,8 +21,8 @@ from django.utils import timezone
 from booster import engine, retry, sites
 from booster.delivery.breaker import BreakerGuard
 from booster.delivery.deadline import is_late
-from booster.delivery.sharing import LOOK_SECONDS, orders_on, site_of
-from booster.delivery.verifying import Proving
+from booster.delivery.sharing import running_order_count, site_of
+from booster.delivery.verifying import CounterProof
 from booster.delivery.windows import OrderWindows
 from booster.engine import Limits, Report
 from booster.exceptions import OwnershipError, PermanentError, TemporaryError
@@ -49,6 +49,8 @@ SHARED_SLICE_SECONDS = 3.0
 DRIP_SECONDS = 3.5
 # An answer that hangs, and the play sent again that hangs as well, end within one lease.
 ANSWER_SECONDS = 12.0
+# How often a run asks whether its order has been canceled.
+CANCEL_CHECK_SECONDS = 0.25
 # A site that proved itself this lately is not asked again; while orders run it is asked anew.
 OWNERSHIP_AGE = timedelta(seconds=10)
 
@@ -84,13 +86,13 @@ class Delivery:
         self.order = lease.order
         self.site = site_of(lease.order)
         self.adapter = sites.adapter(self.site.adapter, self.site.recipe)
-        self._proving = Proving(lease, self.site, self.adapter)
+        self._proof = CounterProof(lease, self.site, self.adapter)
         self._should_stop = should_stop
         self._began = time.monotonic()
-        self._looked = self._began  # for a cancellation, in the row that was claimed
+        self._last_cancel_check = self._began  # in the row that was claimed
         self._lost: OwnershipError | None = None
         self._breaker: BreakerGuard | None = None  # asked for before anything is sent
-        self._sent_well = False  # a play or more was received in this run
+        self._made_progress = False  # at least one play was received in this run
 
     def advance(self) -> float | None:
         """Do what the order's status asks for. The site's errors end here: retried or given up."""
@@ -121,21 +123,21 @@ class Delivery:
             self.lease.release(wait)
             return wait
         self._breaker = BreakerGuard.ask(self.site)
-        if wait := self._breaker.wait:
+        if wait := self._breaker.wait_seconds:
             self.lease.release(wait)
             return wait
         verification.confirm(self.site, OWNERSHIP_AGE)
         if order.in_flight and not self.adapter.idempotent:
-            # A run before this one died with these on the wire: only the counter knows.
+            # A run before this one died with these in flight: only the counter knows.
             self.lease.checkpoint(uncertain=order.in_flight)
         received = order.done
         report = self._deliver(plan)
-        self._sent_well = order.done > received
-        if self._sent_well and report.stopped != "unavailable":
+        self._made_progress = order.done > received
+        if self._made_progress and report.stopped != "unavailable":
             self._site_answered()
         if self._lost:
             raise self._lost
-        if self._sent_well and order.attempts:
+        if self._made_progress and order.attempts:
             self.lease.record(attempts=0)
         if order.reserved == order.count and not order.in_flight:
             return self._prove()
@@ -146,23 +148,23 @@ class Delivery:
 
     def _deliver(self, plan: DripPlan | None) -> Report:
         order, limits = self.order, self._limits()
-        book = OrderWindows(
+        windows = OrderWindows(
             self.lease,
             connections=limits.connections,
             rate=self._rate,
             may_go_on=self._may_go_on,
-            most=(lambda: plan.due(time.time())) if plan else None,
+            reservable_so_far=(lambda: plan.due(time.time())) if plan else None,
         )
         if order.old_view_count is None:
-            views = self._proving.views()
+            views = self._proof.views()
             with transaction.atomic():
-                self._proving.note(views)
-                book.open(old_view_count=views, view_count=views)
+                self._proof.record_reading(views)
+                windows.open(old_view_count=views, view_count=views)
         else:
-            book.open()
+            windows.open()
         play = self.adapter.play(order.video_id, order.oid)
         target = verification.client_of(self.site).target
-        return engine.deliver(target, play, book, limits, self._must_stop)
+        return engine.deliver(target, play, windows, limits, self._must_stop)
 
     def _after(self, report: Report, plan: DripPlan | None) -> float:
         """The slice is over and plays remain: how to go on with them."""
@@ -184,13 +186,13 @@ class Delivery:
     def _limits(self) -> Limits:
         """The site's ceilings, shared evenly by the orders that run on it now, on all hosts."""
         return Limits(
-            connections=max(1, self.site.max_connections // orders_on(self.site)),
+            connections=max(1, self.site.max_connections // running_order_count(self.site)),
             rate=self._rate(),
             answer_timeout=ANSWER_SECONDS,
         )
 
     def _rate(self) -> float:
-        return max(1.0, self.site.max_rate / orders_on(self.site))
+        return max(1.0, self.site.max_rate / running_order_count(self.site))
 
     def _drip_plan(self) -> DripPlan | None:
         order = self.order
@@ -217,9 +219,9 @@ class Delivery:
 
     def _is_canceled(self) -> bool:
         now = time.monotonic()
-        if now - self._looked < LOOK_SECONDS:
+        if now - self._last_cancel_check < CANCEL_CHECK_SECONDS:
             return self.order.cancel_requested
-        self._looked = now
+        self._last_cancel_check = now
         return self.lease.canceled()
 
     def _slice_is_over(self) -> bool:
@@ -229,10 +231,10 @@ class Delivery:
         return elapsed > SLICE_SECONDS or Order.objects.free_to_claim().exists()
 
     def _is_still_ours(self) -> bool:
-        """Ask the site again while the window before is on the wire; what is on it comes home."""
+        """Ask the site again while a window is in flight. Its plays are completed in any case."""
         try:
             if verification.confirm(self.site, OWNERSHIP_AGE):
-                self._proving.note(self._proving.views())
+                self._proof.record_reading(self._proof.views())
         except OwnershipError as error:
             self._lost = error
             return False
@@ -242,11 +244,12 @@ class Delivery:
         return True
 
     def _prove(self) -> float | None:
-        return self._proving.prove(self._answered_probe)
-
-    def _answered_probe(self) -> None:
+        failpoint("before-verify")
+        views = self._proof.views()
+        failpoint("after-verify")
         if self._breaker and self._breaker.is_probe:
             self._site_answered()
+        return self._proof.conclude(views)
 
     # Ending early
 
@@ -268,7 +271,7 @@ class Delivery:
         views = order.view_count
         if unknown:
             try:
-                views = order.view_count = self._proving.views()
+                views = order.view_count = self._proof.views()
             except (TemporaryError, PermanentError) as error:
                 logger.warning("order %s: canceled without a reading: %s", order.oid, error)
             else:
@@ -280,11 +283,11 @@ class Delivery:
         and once all is sent nothing is decided without it. Other trouble has its attempts."""
         order, reason = self.order, Reason.of_error(error)
         if order.status == Status.VERIFYING and order.verify_until is not None:
-            if not retry.may_be_read_yet(order.verify_until, timezone.now()):
+            if not retry.may_become_readable(order.verify_until, timezone.now()):
                 return self._give_up(reason)
             return _back_off(self.lease, reason, retry.READING, error.retry_after)
         assert self._breaker is not None
-        wait = self._breaker.failed(order, error, sent_well=self._sent_well)
+        wait = self._breaker.report_failure(order, error, made_progress=self._made_progress)
         if wait is not None:
             self.lease.release(wait)
             return wait
@@ -294,7 +297,7 @@ class Delivery:
 
     def _site_answered(self) -> None:
         if self._breaker:
-            self._breaker.succeeded()
+            self._breaker.report_success()
 
     def _too_late(self) -> Reason:
         """That the deadline has come, and why the order waited where its site is the reason."""
@@ -310,11 +313,11 @@ class Delivery:
         order = self.order
         if order.status == Status.VERIFYING:
             unreadable = Reason.of(Code.COUNTER_UNREADABLE, reason=reason)
-            self._proving.settle(order.proved, unreadable)
+            self._proof.settle(order.proved, unreadable)
         elif order.done or order.uncertain or order.in_flight:
             if order.in_flight:
                 self.lease.checkpoint(uncertain=order.in_flight)
-            self._proving.begin_verifying(reason)
+            self._proof.begin_verifying(reason)
             self.lease.release()
             return 0.0
         else:
@@ -343,7 +346,7 @@ def _put_off_or_end(lease: Lease) -> None:
         return
     own_error = Reason.of(Code.OWN_ERROR)
     if order.status == Status.VERIFYING and order.verify_until is not None:
-        if retry.may_be_read_yet(order.verify_until, timezone.now()):
+        if retry.may_become_readable(order.verify_until, timezone.now()):
             _back_off(lease, own_error, retry.READING)
             return
         reason = own_error

@@ -1,4 +1,4 @@
-"""An order's deadline: the rule of booster/retry.py, asked for one order."""
+"""An order's deadline: the rule of booster/retry.py for one order."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ def deadline_of(order: Order) -> datetime | None:
     return retry.deadline(
         order.start_date,
         count=order.count,
-        most_a_second=order.site.max_rate,
+        plays_per_second=order.site.max_rate,
         hours=order.hours,
         grace_hours=settings.ORDER_DEADLINE_HOURS,
     )

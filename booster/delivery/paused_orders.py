@@ -16,11 +16,11 @@ from core.reasons import Code, Reason
 
 
 def resume_sites() -> list[int]:
-    """Ask the sites that orders wait for; the ids of the orders that may go on."""
+    """Ask the sites that orders wait for. Returns the ids of the orders that may go on."""
     waiting = Site.objects.filter(orders__status=Status.PAUSED, orders__held_by_site=True)
-    asked_before = retry.tokens_due(timezone.now())
+    cutoff = retry.token_cutoff(timezone.now())
     resumed = []
-    for site in waiting.filter(checked_at__lt=asked_before).distinct():
+    for site in waiting.filter(checked_at__lt=cutoff).distinct():
         verification.verify(site)
         if site.verified:
             resumed += verification.resume_held_orders(site)
@@ -28,10 +28,10 @@ def resume_sites() -> list[int]:
 
 
 def end_late_orders() -> list[int]:
-    """Let paused orders end whose deadline has come; their ids. Their next run sends nothing: it
-    has the counter read and settles."""
-    began_before = retry.may_be_late(timezone.now(), settings.ORDER_DEADLINE_HOURS)
-    paused = Order.objects.filter(status=Status.PAUSED, start_date__lt=began_before)
+    """Resume paused orders that are past their deadline. Returns their ids. Their next run sends
+    nothing: it has the counter read and settles."""
+    cutoff = retry.late_start_cutoff(timezone.now(), settings.ORDER_DEADLINE_HOURS)
+    paused = Order.objects.filter(status=Status.PAUSED, start_date__lt=cutoff)
     ended = []
     for order in paused.select_related("site"):
         if is_late(order):

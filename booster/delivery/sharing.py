@@ -1,34 +1,33 @@
-"""How the orders of a site share it: what each may ask of it, by looks a moment old at most.
+"""What the orders of one site share: the site's row, and how many of them run on it.
 
-Many small orders ask the same of the database, so each process remembers the answer for a moment.
+Many small orders ask the database the same, so each process keeps the answer for CACHE_SECONDS.
 """
 
 import time
 
 from core.models import Order, Site
 
-# How often a run looks at what others may have changed.
-LOOK_SECONDS = 0.25
+CACHE_SECONDS = 0.25
 
 
 def site_of(order: Order) -> Site:
-    """The order's site, as it was a moment ago at most: many small orders ask for the same."""
+    """The order's site, at most CACHE_SECONDS old."""
     until, site = _sites.get(order.site_id, (0.0, None))
     now = time.monotonic()
     if site is None or now >= until:
         site = Site.objects.select_related("breaker").get(pk=order.site_id)
-        _sites[order.site_id] = now + LOOK_SECONDS, site
+        _sites[order.site_id] = now + CACHE_SECONDS, site
     order.site = site
     return site
 
 
-def orders_on(site: Site) -> int:
-    """How many orders run on the site now, at least one; looked up once a moment a process."""
+def running_order_count(site: Site) -> int:
+    """How many orders run on the site, on all hosts; at least one. At most CACHE_SECONDS old."""
     until, running = _running.get(site.pk, (0.0, 1))
     now = time.monotonic()
     if now >= until:
-        running = max(1, Order.objects.on_the_wire(site).count())
-        _running[site.pk] = now + LOOK_SECONDS, running
+        running = max(1, Order.objects.being_sent(site).count())
+        _running[site.pk] = now + CACHE_SECONDS, running
     return running
 
 

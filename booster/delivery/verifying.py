@@ -4,7 +4,6 @@ Law 3: a site's 2xx says "received"; only its counter ends an order as completed
 means is decided by `booster.proof`; here it is asked for and carried out, under the run's lease.
 """
 
-from collections.abc import Callable
 from datetime import timedelta
 
 from django.db import transaction
@@ -16,12 +15,11 @@ from booster.ownership import verification
 from booster.proof import Action, Evidence, Verdict, judge
 from booster.sites.base import SiteAdapter
 from core.models import CounterReading, Lease, Site, Status
-from core.models.failpoints import failpoint
 from core.reasons import Code, Reason, ReasonOrText, columns, read
 
 
-class Proving:
-    """The counter of one order's video, and what follows from it."""
+class CounterProof:
+    """What the counter of an order's video shows of its plays, and what follows from it."""
 
     def __init__(self, lease: Lease, site: Site, adapter: SiteAdapter) -> None:
         self.lease = lease
@@ -29,15 +27,10 @@ class Proving:
         self.site = site
         self.adapter = adapter
 
-    def prove(self, answered: Callable[[], None]) -> float | None:
-        """All is out that will go out: read the counter, and settle, wait or send again.
-
-        `answered` is called when the site gave a reading. Returns as delivery.run() does."""
-        order = self.order
-        failpoint("before-verify")
-        before, views = order.view_count, self.views()
-        failpoint("after-verify")
-        answered()
+    def conclude(self, views: int) -> float | None:
+        """All is out that will go out, and the counter shows `views`: settle, wait or send again.
+        Returns as delivery.run() does."""
+        order, before = self.order, self.order.view_count
         first = order.status == Status.RUNNING
         # A counter that still moves is waited for.
         if first or (before is not None and views > before):
@@ -45,7 +38,7 @@ class Proving:
         order.view_count = views
         verdict = judge(self._evidence())
         with transaction.atomic():
-            self.note(views)
+            self.record_reading(views)
             if first and verdict.action != Action.SETTLE:
                 self.begin_verifying()
             return self._act(verdict)
@@ -59,7 +52,7 @@ class Proving:
             sent=order.done + order.uncertain,
             rise=order.rise or 0,
             may_lag=retry.may_lag(order.verify_until, now),
-            patience=retry.may_move_yet(order.verify_until, now),
+            may_still_move=retry.may_still_move(order.verify_until, now),
             allowance=0 if order.reserved < order.count or is_late(order) else allowance,
         )
 
@@ -68,7 +61,7 @@ class Proving:
         order = self.order
         match verdict.action:
             case Action.SETTLE:
-                self.settle(verdict.plays, verdict.attention)
+                self.settle(verdict.plays, verdict.remark)
                 return None
             case Action.RESEND:
                 return self._send_again(verdict.plays)
@@ -78,7 +71,7 @@ class Proving:
             view_count=order.view_count,
             verify_until=order.verify_until,
             attempts=0,
-            **columns(verdict.attention, "attention"),
+            **columns(verdict.remark, "attention"),
         )
         return delay
 
@@ -104,7 +97,7 @@ class Proving:
         self.lease.release()
         return 0.0
 
-    def settle(self, delivered: int, attention: ReasonOrText = "") -> None:
+    def settle(self, delivered: int, remark: ReasonOrText = "") -> None:
         order = self.order
         whole = delivered == order.count
         shown = Reason.of(Code.COUNTER_SHOWS_A_PART, number=delivered, sent=order.count)
@@ -116,7 +109,7 @@ class Proving:
             # A counter that shows all at the first look is verified in the same moment.
             through=(Status.VERIFYING,) if order.status == Status.RUNNING else (),
             view_count=order.view_count,
-            **columns(attention, "attention"),
+            **columns(remark, "attention"),
         )
 
     def begin_verifying(self, reason: ReasonOrText = "") -> None:
@@ -134,8 +127,8 @@ class Proving:
         client = verification.client_of(self.site)
         return self.adapter.read_count(client, self.order.video_id)
 
-    def note(self, views: int) -> None:
-        CounterReading.note(self.order, views)
+    def record_reading(self, views: int) -> None:
+        CounterReading.record_reading(self.order, views)
 
     def _move(self, to: Status, reason: ReasonOrText = "", **changes: object) -> None:
         self.order.move(to, under=self.order.fence, reason=reason, **changes)

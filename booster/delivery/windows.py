@@ -1,4 +1,4 @@
-"""The order's book of plays: what the engine reserves and checkpoints, kept in the order's row."""
+"""The windows of an order: what the engine reserves and checkpoints, kept in the order's row."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,8 @@ LARGEST_WINDOW = 20_000
 
 class OrderWindows:
     """One run's windows under one lease. `rate`: plays a second that the run may send at most now,
-    asked before each window; `most`: how many plays it may reserve by now, None for all bought."""
+    asked before each window; `reservable_so_far`: how many of the order's plays may be reserved by
+    now, None for all of them."""
 
     def __init__(
         self,
@@ -24,12 +25,12 @@ class OrderWindows:
         connections: int,
         rate: Callable[[], float],
         may_go_on: Callable[[], bool],
-        most: Callable[[], int] | None = None,
+        reservable_so_far: Callable[[], int] | None = None,
     ) -> None:
         self._lease = lease
         self._rate = rate
         self._may_go_on = may_go_on
-        self._most = most
+        self._reservable_so_far = reservable_so_far
         self._size = max(FIRST_WINDOW, 4 * connections)
         self._checkpointed = time.monotonic()
         self._opened: list[Window] = []
@@ -76,7 +77,7 @@ class OrderWindows:
         return Window(first, count, self._lease.expires, self._rate())
 
     def _learn_size(self, window: Window) -> None:
-        """Follow the speed of the wire, at most doubling."""
+        """Follow the speed of sending, at most doubling."""
         now = time.monotonic()
         speed = window.count / max(now - self._checkpointed, 0.001)
         self._checkpointed = now
@@ -85,6 +86,6 @@ class OrderWindows:
     def _next_size(self) -> int:
         size = max(1, min(self._size, int(self._rate() * WINDOW_SECONDS)))
         order = self._lease.order
-        if self._most is not None:
-            size = min(size, self._most() - order.reserved)
+        if self._reservable_so_far is not None:
+            size = min(size, self._reservable_so_far() - order.reserved)
         return max(0, min(size, order.count - order.reserved))

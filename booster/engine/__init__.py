@@ -1,7 +1,7 @@
 """The engine: N plays of one request, fast, each ending in exactly one named outcome.
 
-`deliver()` stands between two threads. The caller's owns the order's book and its database
-connection: here windows are reserved and checkpointed. The wire's (wire.py) sends: it always has
+`deliver()` stands between two threads. The caller's owns the order's windows and its database
+connection: here they are reserved and checkpointed. The wire's (wire.py) sends: it always has
 the next window already, so that it never waits for the database, and it decides by itself which
 play is next and what an answer means (dispatch.py).
 
@@ -24,7 +24,7 @@ from booster.exceptions import Code, SiteError
 from booster.net.address import Target
 from booster.net.play import PlayRequest
 
-__all__ = ["Book", "Limits", "Report", "Tally", "Target", "Window", "deliver"]
+__all__ = ["Limits", "Report", "Tally", "Target", "Window", "WindowStore", "deliver"]
 
 POLL_SECONDS = 0.05
 ABORT_SECONDS = 1.0
@@ -65,9 +65,10 @@ class Tally:
         return self.counted + self.refused + self.not_sent + self.uncertain
 
 
-class Book(Protocol):
-    """The order's book of plays. Called in the caller's thread only, one call at a time, while the
-    wire goes on. Whatever is raised (a lost lease) stops the wire at once and leaves deliver()."""
+class WindowStore(Protocol):
+    """Where an order's windows are kept. Called in the caller's thread only, one call at a time,
+    while the wire goes on. Whatever is raised (a lost lease) stops the wire at once and leaves
+    deliver()."""
 
     def reserve(self) -> Window | None:
         """The next window; None: nothing more to send (for now)."""
@@ -110,22 +111,22 @@ class Report:
 def deliver(
     target: Target,
     play: PlayRequest,
-    book: Book,
+    windows: WindowStore,
     limits: Limits,
     should_stop: Callable[[], bool],
     *,
     ca_file: str | None = None,
 ) -> Report:
-    """Send the book's plays to the target until it has none, the site refuses, or we shall stop.
+    """Send plays to the target until there are no windows, the site refuses, or we shall stop.
 
-    Every reserved window is checkpointed exactly once, except after the book raised. When it
+    Every reserved window is checkpointed exactly once, except after `windows` raised. When it
     returns or raises, nothing more is sent. `should_stop` is asked about every 50 ms. `ca_file`:
     authorities to trust instead of the public ones. ValueError: a play that must not be sent.
     """
     began = time.monotonic()
     message = Message(target.origin, play)
     total = Tally()
-    window = book.reserve()
+    window = windows.reserve()
     if window is None:
         return Report(total, "drained", None, None, time.monotonic() - began)
     wire = Wire.current()
@@ -134,7 +135,7 @@ def deliver(
     wire.call(dispatch.start)
     wire.call(dispatch.add, outstanding[0])  # is on its way while the second is being reserved
     try:
-        window = book.reserve()
+        window = windows.reserve()
         while True:
             if window is not None:
                 outstanding.append(Batch(window))
@@ -145,7 +146,7 @@ def deliver(
             batch = outstanding.popleft()
             tally = _tally(batch, dispatch)
             total.add(tally)
-            window = book.checkpoint(batch.window, tally)
+            window = windows.checkpoint(batch.window, tally)
     except BaseException:
         _abort(wire, dispatch)
         raise

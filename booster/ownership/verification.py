@@ -55,10 +55,10 @@ def ping(site: Site) -> None:
 
 
 def confirm(site: Site, max_age: timedelta = timedelta(0)) -> bool:
-    """Return if the site proves to be ours, and whether it had to be asked because its last proof
-    is older than `max_age`.
+    """Ensure that the site still shows our token. Returns whether it had to be asked, because its
+    last proof is older than `max_age`.
 
-    Raises OwnershipError when it does not, TemporaryError when it cannot be reached.
+    Raises OwnershipError when it does not show it, TemporaryError when it cannot be reached.
     """
     now = timezone.now()
     if site.verified and site.verified_at and now - max_age <= site.verified_at <= now:

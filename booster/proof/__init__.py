@@ -19,23 +19,25 @@ class Action(Enum):
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """`sent`: plays received or of unknown fate. `rise`: how far the counter moved since before
-    the first of them. `patience`: whether the counter may still lag, or is doubted for longer.
+    the first of them. `may_lag`: whether the counter still has its usual time to show them.
+    `may_still_move`: whether to wait beyond that for a counter that did not move at all.
     `allowance`: how many plays may still be sent again."""
 
     sent: int
     rise: int
     may_lag: bool
-    patience: bool
+    may_still_move: bool
     allowance: int
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`plays`: those proved (SETTLE), or those to send again (RESEND)."""
+    """`plays`: those proved (SETTLE), or those to send again (RESEND). `remark`: what the staff
+    should look at."""
 
     action: Action
     plays: int = 0
-    attention: ReasonOrText = ""
+    remark: ReasonOrText = ""
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -51,8 +53,8 @@ def judge(evidence: Evidence) -> Verdict:
         return Verdict(Action.WAIT)
     if rise <= 0:
         doubt = _doubt(sent, rise)
-        if evidence.patience:
-            return Verdict(Action.WAIT, attention=doubt)
+        if evidence.may_still_move:
+            return Verdict(Action.WAIT, remark=doubt)
         return Verdict(Action.SETTLE, 0, doubt)
     missing = sent - rise
     if missing <= evidence.allowance:

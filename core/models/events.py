@@ -62,6 +62,6 @@ class CounterReading(models.Model):
         return f"{self.order_id}: {self.views}"
 
     @staticmethod
-    def note(order: "Order", views: int) -> None:
+    def record_reading(order: "Order", views: int) -> None:
         """Keep what the counter says now, beside how many plays were received by now."""
         CounterReading.objects.create(order=order, views=views, done=order.done)

@@ -36,8 +36,8 @@ POINTS = (
 )
 
 
-class CrashPoint:
-    """One point of POINTS and how many passes are left until the process dies there."""
+class Failpoint:
+    """One point of POINTS, and after how many passes the process dies there."""
 
     def __init__(self, wanted: str) -> None:
         self.name, _, times = wanted.partition(":")
@@ -52,13 +52,13 @@ class CrashPoint:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-_armed = CrashPoint(os.environ["OFFICE_CRASH_AT"]) if os.environ.get("OFFICE_CRASH_AT") else None
+_armed = Failpoint(os.environ["OFFICE_CRASH_AT"]) if os.environ.get("OFFICE_CRASH_AT") else None
 
 
 def arm(wanted: str) -> None:
     """Die at this point of this process; for processes that were forked from a prepared one."""
     global _armed
-    _armed = CrashPoint(wanted)
+    _armed = Failpoint(wanted)
 
 
 def failpoint(name: str) -> None:

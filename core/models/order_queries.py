@@ -65,8 +65,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
             due__lte=Now(),
         )
 
-    def on_the_wire(self, site: Site) -> "OrderQuerySet":
-        """Orders that a consumer sends for at this moment."""
+    def being_sent(self, site: Site) -> "OrderQuerySet":
+        """Orders that a consumer is sending for now."""
         return self.filter(site=site, status=Status.RUNNING, lease_until__gt=Now())
 
     def overdue(self, seconds: float) -> "models.QuerySet[Order, int]":

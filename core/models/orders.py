@@ -200,7 +200,7 @@ class Order(models.Model):
 
     @property
     def in_flight(self) -> int:
-        """Plays reserved whose fate is not written down: on the wire, or lost in a crash."""
+        """Plays reserved whose outcome is not recorded: being sent, or lost in a crash."""
         return self.reserved - self.done - self.uncertain
 
     @property

@@ -159,7 +159,7 @@ def breaker() -> None:
     """Hold each failure against the order that met it."""
     from booster.delivery.breaker import BreakerGuard
 
-    BreakerGuard.failed = lambda self, order, error, *, sent_well: None  # type: ignore[method-assign]
+    BreakerGuard.report_failure = lambda self, order, error, *, made_progress: None  # type: ignore[method-assign]
 
 
 def attempts() -> None:

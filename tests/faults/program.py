@@ -32,8 +32,8 @@ def hurry() -> None:
     delivery.Delivery._limits = lambda self: replace(limits(self), **soon)  # type: ignore[method-assign]
     retry.SENDING = replace(retry.SENDING, first=0.1, longest=1.0)
     retry.READING = retry.PROBING = retry.BackOff(0.1, 1.0)
-    retry.HOLDING = retry.BackOff(1.0, 1.0)
-    consumer.SWEEP_SECONDS = consumer.JITTER_SECONDS = tasks.GRACE = 1
+    retry.WAITING = retry.BackOff(1.0, 1.0)
+    consumer.SWEEP_SECONDS = consumer.JITTER_SECONDS = tasks.GRACE_SECONDS = 1
 
 
 def bend() -> None:

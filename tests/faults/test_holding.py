@@ -10,7 +10,7 @@ from django.db.models import F
 
 from booster import delivery, tasks
 from booster.delivery import sharing
-from booster.retry import HOLDING, PROBE_LEASE, PROBING, SENDING
+from booster.retry import PROBE_LEASE_SECONDS, PROBING, SENDING, WAITING
 from core.models import Breaker, Order, Site, Status
 from core.reasons import Code
 from tests.faults.guards import take_away
@@ -76,7 +76,7 @@ def test_orders_wait_for_a_site_that_is_down_and_no_attempt_counts(own_trial, ow
     # All but the first run of a round give their orders back untried, unless the round is long.
     assert MAX_ATTEMPTS + 4 <= breaker.probes < 2 * (MAX_ATTEMPTS + 4)
     assert 0.8 * PROBING.longest <= waits[0] <= 1.2 * PROBING.longest
-    assert min(waits[1:]) >= 0.8 * HOLDING.longest
+    assert min(waits[1:]) >= 0.8 * WAITING.longest
     own_site.start()
     run_to_the_end()
     verdict = own_trial.verdict()
@@ -110,9 +110,12 @@ def test_one_run_at_a_time_tries_whether_the_site_is_back(own_trial, own_site):
     [wait] = run_all()
     assert 0.8 * PROBING.first <= wait <= 1.2 * PROBING.first
     breaker = Breaker.objects.get()
-    assert not breaker.take_probe(PROBE_LEASE)
+    assert not breaker.take_probe(PROBE_LEASE_SECONDS)
     breaker.probe_now()
-    assert [breaker.take_probe(PROBE_LEASE), breaker.take_probe(PROBE_LEASE)] == [True, False]
+    assert [breaker.take_probe(PROBE_LEASE_SECONDS), breaker.take_probe(PROBE_LEASE_SECONDS)] == [
+        True,
+        False,
+    ]
     order.refresh_from_db()
     assert (order.status, order.attempts, order.reserved) == (Status.RUNNING, 0, 0)
 

@@ -147,7 +147,7 @@ class Trial:
         return reckon(self.demo_site, all_completed=all_completed)
 
     def in_child(self, work: Callable[[], object], *, crash_at: str = "") -> int:
-        """Do it in a forked process. Its exit status; -9 when it died at the crash point."""
+        """Do it in a forked process. Its exit status; -9 when it died at its failpoint."""
         return self.wait(self.fork(work, crash_at=crash_at))
 
     def fork(self, work: Callable[[], object], *, crash_at: str = "") -> int:

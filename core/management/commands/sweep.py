@@ -11,4 +11,4 @@ class Command(BaseCommand):
     help = "Wake every order that is due and that nobody works on."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write(f"{tasks.sweep(grace=0)} orders were woken.")
+        self.stdout.write(f"{tasks.sweep(grace_seconds=0)} orders were woken.")
