@@ -116,7 +116,7 @@ def test_the_portal_says_before_and_after_that_the_desk_looks_at_an_order_first(
 
 def test_a_bulk_cancels_note_for_the_desk_is_not_read_by_the_customer(awaiting, alice):
     job = BulkJob(creator=alice, note="He never pays.")
-    CancelOrders(job).do([awaiting.pk])
+    CancelOrders(job).apply([awaiting.pk])
     awaiting.refresh_from_db()
     assert (awaiting.status, awaiting.decline_reason) == (Status.CANCELED, "")
 
@@ -189,7 +189,7 @@ def test_nobody_decides_on_an_order_they_placed_or_that_was_placed_for_them(awai
     awaiting.refresh_from_db()
     for own in (bob, grace):
         with pytest.raises(OrderError, match="neither placed it nor"):
-            awaiting.approve(own)
+            ordering.approve(awaiting, own)
         with pytest.raises(OrderError, match="neither placed it nor"):
             awaiting.decline(own, "no")
     assert [event.to_status for event in awaiting.events.all()] == [Status.AWAITING]
@@ -292,7 +292,7 @@ def test_of_all_who_decide_at_once_exactly_one_does(office, monkeypatch):
     harbour = Site.objects.create(name="Harbour", origin="https://videos.example.com")
 
     def approve(actor: User) -> Callable[[Order], None]:
-        return lambda order: order.approve(actor)
+        return lambda order: ordering.approve(order, actor)
 
     def decline(order: Order) -> None:
         order.decline(heidi, "no")

@@ -1,7 +1,7 @@
-"""Each bulk action's own page: what was selected and what it sums up to, the yes, the progress,
-what was refused.
+"""Each bulk action's own page: what was selected and what it sums up to, the confirmation,
+the progress, what was refused.
 
-Everybody who may see bulk actions sees what was done; the yes belongs to who chose the rows.
+Everybody who may see bulk actions sees what was done; only whoever chose the rows can confirm.
 """
 
 from collections.abc import Iterator
@@ -86,7 +86,7 @@ class BulkJobAdmin(JobAdmin):
         user = staff(request)
         if isinstance(obj, BulkJob):
             return may(user, Right.STOP_BULK_ACTION, obj)
-        return any(may(user, kind.right) for kind in ACTIONS.values())
+        return any(may(user, action.right) for action in ACTIONS.values())
 
     def buttons(self, request: HttpRequest, obj: BulkJob) -> list[Button]:
         found = []
@@ -99,13 +99,13 @@ class BulkJobAdmin(JobAdmin):
                     "confirm": _("Stop this action? Rows already changed stay changed."),
                 }
                 found.append(self.post_button(obj, "stop", _("Stop"), **look))
-        model = kind_of(obj).model._meta.model_name
+        model = action_of(obj).model._meta.model_name
         url = f"{reverse(f'admin:core_{model}_changelist')}?{obj.query}"
         found.append(Button(_("Back to the list"), url))
         return found
 
     def fill_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Say the amount for each row, before the yes."""
+        """Enter the amount for each row, before the confirmation."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         job = self.own_or_denied(request, pk)
@@ -120,10 +120,10 @@ class BulkJobAdmin(JobAdmin):
         return redirect("admin:core_bulkjob_change", job.pk)
 
     def start(self, request: HttpRequest, job: BulkJob) -> tuple[str, int]:
-        """The yes, to what the page showed. Once, however often it is pressed."""
+        """Confirm what the page showed. Once, however often it is pressed."""
         self.own_or_denied(request, job.pk)
-        kind = kind_of(job)
-        if kind.asks_amount and (job.each is None or request.POST.get("each") != str(job.each)):
+        action = action_of(job)
+        if action.asks_amount and (job.each is None or request.POST.get("each") != str(job.each)):
             return _("The amount has changed in the meantime; check it again."), messages.WARNING
         if not job.start(request.POST.get("note", "").strip()):
             return _("This action was already started; nothing was done twice."), messages.WARNING
@@ -132,7 +132,7 @@ class BulkJobAdmin(JobAdmin):
             return _("Started."), messages.SUCCESS
         jobs.run(job.pk)
         job.refresh_from_db()
-        return told(job), messages.WARNING if job.refused else messages.SUCCESS
+        return outcome_text(job), messages.WARNING if job.refused else messages.SUCCESS
 
     def stop(self, request: HttpRequest, job: BulkJob) -> tuple[str, int]:
         if job.is_final:
@@ -143,7 +143,7 @@ class BulkJobAdmin(JobAdmin):
         return _("Stopping; this takes a moment."), messages.SUCCESS
 
     def own_or_denied(self, request: HttpRequest, pk: int) -> BulkJob:
-        """For who chose the rows: what is done is done in that name."""
+        """For whoever chose the rows: what is done is done in that name."""
         job: BulkJob = self.changed_or_404(request, pk)
         if not may_start(staff(request), job):
             raise PermissionDenied
@@ -158,20 +158,20 @@ class BulkJobAdmin(JobAdmin):
         return context
 
     def panel_context(self, request: HttpRequest, job: BulkJob) -> dict[str, Any]:
-        kind = kind_of(job)
+        action = action_of(job)
         return {
-            "sum_label": _("Price") if kind.sum_of == "price" else _("Balance"),
+            "sum_label": _("Price") if action.sum_of == "price" else _("Balance"),
             "lines": [
                 (
-                    group_label(kind, group),
+                    group_label(action, group),
                     display.number(number),
                     display.money(Decimal(total)),
-                    kind.takes(group),
+                    action.applies_to(group),
                 )
                 for group, number, total in job.summary
             ],
             "refusals": job.refusals.all()[: feed.REFUSALS_SHOWN] if job.refused else [],
-            "change_page": f"admin:core_{kind.model._meta.model_name}_change",
+            "change_page": f"admin:core_{action.model._meta.model_name}_change",
         }
 
     def refused_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
@@ -196,29 +196,31 @@ def refused_rows(job: BulkJob, language: str | None) -> Iterator[tuple[str, str,
         yield escape_formula(row.name), row.reason_code, escape_formula(words)
 
 
-def kind_of(job: BulkJob) -> type[BulkAction]:
+def action_of(job: BulkJob) -> type[BulkAction]:
     return ACTIONS[BulkJob.Action(job.action)]
 
 
 def may_start(user: User, job: BulkJob) -> bool:
-    return may(user, Right.START_BULK_ACTION, job) and may(user, kind_of(job).right)
+    return may(user, Right.START_BULK_ACTION, job) and may(user, action_of(job).right)
 
 
-def told(job: BulkJob) -> str:
+def outcome_text(job: BulkJob) -> str:
     text = _("%(changed)s done, %(refused)s refused.")
     return text % {"changed": display.number(job.changed), "refused": display.number(job.refused)}
 
 
-def group_label(kind: type[BulkAction], group: Any) -> str:
-    if kind.group == "status":
+def group_label(action: type[BulkAction], group: Any) -> str:
+    if action.group == "status":
         return str(Status(group).label)
     return _("active") if group else _("switched off")
 
 
 def confirmation_of(job: BulkJob) -> dict[str, Any]:
-    """What a person says yes to: the rows that can be changed, in numbers and money."""
-    kind = kind_of(job)
-    taken = [(number, Decimal(total)) for group, number, total in job.summary if kind.takes(group)]
+    """What a person confirms: the rows that can be changed, in numbers and money."""
+    action = action_of(job)
+    taken = [
+        (number, Decimal(total)) for group, number, total in job.summary if action.applies_to(group)
+    ]
     number = sum(number for number, _total in taken)
     each = job.each
     return {
@@ -228,9 +230,9 @@ def confirmation_of(job: BulkJob) -> dict[str, Any]:
         "verb": BUTTONS[BulkJob.Action(job.action)][0],
         "tone": BUTTONS[BulkJob.Action(job.action)][1],
         "question": question_of(job, number, sum((total for _n, total in taken), Decimal(0))),
-        "form": FillForm(instance=job) if kind.asks_amount else None,
+        "form": FillForm(instance=job) if action.asks_amount else None,
         "each": "" if each is None else str(each),
-        "is_ready": bool(number) and (not kind.asks_amount or each is not None),
+        "is_ready": bool(number) and (not action.asks_amount or each is not None),
         "asks_note": job.action == Action.CANCEL,
     }
 

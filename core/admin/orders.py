@@ -25,7 +25,7 @@ from core.admin.imports import BulkImportAdmin
 from core.admin.order_form import DeskOrderForm, DeskQuoteForm
 from core.admin.search import Beginning, Exact, IndexedSearch, PartOfAddress
 from core.exporting import resources
-from core.models import BulkJob, ImportJob, Order, Status, User
+from core.models import BulkJob, ImportJob, Order, User
 from core.pages import display
 from core.permissions import Right, may
 from core.reasons import translate
@@ -236,8 +236,9 @@ class OrderAdmin(
 
 
 def cancel_reason_label(order: Order) -> str:
-    """Why an order that awaited approval was not delivered is for its customer to read."""
-    return _("Reason; the customer reads it") if order.status == Status.AWAITING else _("Reason")
+    if order.cancel_reason_is_for_customer:
+        return _("Reason; the customer reads it")
+    return _("Reason")
 
 
 def again_url(order: Order) -> str:

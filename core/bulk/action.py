@@ -1,5 +1,4 @@
-"""What every bulk action has in common: whose right it takes, on which rows, and what came
-of it."""
+"""What every bulk action has in common: the right it takes, its rows, and what came of them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -16,8 +15,7 @@ from core.reasons import ReasonOrText
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a block: (id, name) of what was changed, (id, name, why not) of
-    the others.
+    """What became of a block: (id, name) of what was changed, (id, name, reason) of the others.
     `amount` is the money that moved."""
 
     changed: list[tuple[int, str]] = field(default_factory=list)
@@ -30,10 +28,10 @@ class BulkAction(ABC):
 
     model: ClassVar[type[Model]]
     right: ClassVar[Right]
-    # Of a row: by what the selection is summed up, and which amount.
+    # The fields by which a selection is grouped and summed up.
     group: ClassVar[str]
     sum_of: ClassVar[str]
-    # Whether a person says an amount for each row before.
+    # Whether a person first enters an amount for each row.
     asks_amount: ClassVar[bool] = False
 
     def __init__(self, job: BulkJob) -> None:
@@ -41,13 +39,13 @@ class BulkAction(ABC):
 
     @classmethod
     @abstractmethod
-    def takes(cls, group: Any) -> bool:
+    def applies_to(cls, group: Any) -> bool:
         """Whether rows of this group can be changed at all; each is asked again in its turn."""
 
     @abstractmethod
-    def do(self, ids: Sequence[int]) -> Outcome:
+    def apply(self, ids: Sequence[int]) -> Outcome:
         """Change these rows, in the caller's transaction."""
 
     @abstractmethod
-    def told(self) -> str:
+    def history_text(self) -> str:
         """What the history of each changed row says."""

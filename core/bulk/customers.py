@@ -1,4 +1,4 @@
-"""Bulk actions on customers: a block is one look, one lock and a few statements."""
+"""Bulk actions on customers: a block is one locking SELECT and a few statements."""
 
 import uuid
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from core.permissions import Right
 from core.reasons import Code, Reason
 
 # Of the keys that make a top-up of a job one for each customer, however often it is tried.
-TOP_UPS = uuid.UUID("b5b6a1f4-7a0e-4b59-9a53-3a2c6f6de2a1")
-MOST_BALANCE = Decimal("9999999999.99")
+TOP_UP_KEY_NAMESPACE = uuid.UUID("b5b6a1f4-7a0e-4b59-9a53-3a2c6f6de2a1")
+MAX_BALANCE = Decimal("9999999999.99")
 
 
 class CustomerAction(BulkAction):
@@ -34,10 +34,10 @@ class TopUpCustomers(CustomerAction):
     asks_amount = True
 
     @classmethod
-    def takes(cls, group: Any) -> bool:
+    def applies_to(cls, group: Any) -> bool:
         return bool(group)
 
-    def do(self, ids: Sequence[int]) -> Outcome:
+    def apply(self, ids: Sequence[int]) -> Outcome:
         outcome = Outcome()
         each = self.job.each
         assert each is not None
@@ -46,8 +46,8 @@ class TopUpCustomers(CustomerAction):
             if not customer.active:
                 reason = Reason.of(Code.CUSTOMER_INACTIVE)
                 outcome.refused.append((customer.pk, customer.username, reason))
-            elif customer.balance + each > MOST_BALANCE:
-                reason = Reason.of(Code.BALANCE_TOO_LARGE, most=str(MOST_BALANCE))
+            elif customer.balance + each > MAX_BALANCE:
+                reason = Reason.of(Code.BALANCE_TOO_LARGE, most=str(MAX_BALANCE))
                 outcome.refused.append((customer.pk, customer.username, reason))
             else:
                 outcome.changed.append((customer.pk, customer.username))
@@ -66,9 +66,9 @@ class TopUpCustomers(CustomerAction):
         )
 
     def key_of(self, customer_id: int) -> uuid.UUID:
-        return uuid.uuid5(TOP_UPS, f"{self.job.pk}:{customer_id}")
+        return uuid.uuid5(TOP_UP_KEY_NAMESPACE, f"{self.job.pk}:{customer_id}")
 
-    def told(self) -> str:
+    def history_text(self) -> str:
         return _("Topped up with %(amount)s by bulk action %(number)s.") % {
             "amount": self.job.each,
             "number": self.job.pk,
@@ -76,40 +76,41 @@ class TopUpCustomers(CustomerAction):
 
 
 class SwitchCustomers(CustomerAction):
-    to: ClassVar[bool]
+    target_active: ClassVar[bool]
 
     @classmethod
-    def takes(cls, group: Any) -> bool:
-        return bool(group) != cls.to
+    def applies_to(cls, group: Any) -> bool:
+        return bool(group) != cls.target_active
 
-    def do(self, ids: Sequence[int]) -> Outcome:
+    def apply(self, ids: Sequence[int]) -> Outcome:
         outcome = Outcome()
         for customer in self.locked(ids):
-            if customer.active == self.to:
-                outcome.refused.append((customer.pk, customer.username, self.is_so()))
+            if customer.active == self.target_active:
+                outcome.refused.append((customer.pk, customer.username, self.already_so_reason()))
             else:
                 outcome.changed.append((customer.pk, customer.username))
         changed = [pk for pk, _name in outcome.changed]
-        Customer.objects.filter(pk__in=changed).update(active=self.to)
-        differences = [Difference(pk, "active", not self.to, self.to) for pk in changed]
+        Customer.objects.filter(pk__in=changed).update(active=self.target_active)
+        before, after = not self.target_active, self.target_active
+        differences = [Difference(pk, "active", before, after) for pk in changed]
         source = str(self.job)
         FieldChange.objects.keep(Customer, differences, actor=self.job.creator, source=source)
         return outcome
 
-    def is_so(self) -> Reason:
+    def already_so_reason(self) -> Reason:
         is_on = Code.CUSTOMER_ALREADY_ACTIVE
-        return Reason.of(is_on if self.to else Code.CUSTOMER_ALREADY_INACTIVE)
+        return Reason.of(is_on if self.target_active else Code.CUSTOMER_ALREADY_INACTIVE)
 
-    def told(self) -> str:
+    def history_text(self) -> str:
         number = {"number": self.job.pk}
-        if self.to:
+        if self.target_active:
             return _("Switched on by bulk action %(number)s.") % number
         return _("Switched off by bulk action %(number)s.") % number
 
 
 class ActivateCustomers(SwitchCustomers):
-    to = True
+    target_active = True
 
 
 class DeactivateCustomers(SwitchCustomers):
-    to = False
+    target_active = False

@@ -37,7 +37,7 @@ def run(job_id: int, should_stop: Callable[[], bool] = lambda: False) -> None:
     if job is None:
         return
     try:
-        # What the history of each row says is kept in the language of who asked.
+        # What the history of each row says is kept in the language of whoever asked.
         with translation.override(job.language or None):
             work(job, should_stop)
     except LeaseLostError:
@@ -45,8 +45,8 @@ def run(job_id: int, should_stop: Callable[[], bool] = lambda: False) -> None:
 
 
 def work(job: BulkJob, should_stop: Callable[[], bool]) -> None:
-    kind = ACTIONS[BulkJob.Action(job.action)](job)
-    if reason := refusal(job, kind):
+    action = ACTIONS[BulkJob.Action(job.action)](job)
+    if reason := refusal(job, action):
         finish(job, BulkJob.Status.REFUSED, reason)
         return
     while block := job.blocks.filter(number=job.blocks_done).first():
@@ -56,30 +56,30 @@ def work(job: BulkJob, should_stop: Callable[[], bool]) -> None:
         if should_stop():
             job.release()
             return
-        do_block(kind, block)
+        do_block(action, block)
         failpoint("after-block")
     finish(job, BulkJob.Status.DONE)
 
 
-def refusal(job: BulkJob, kind: BulkAction) -> Reason | None:
-    """Why nothing more may be done; None where it may. A right can be lost while a job waits."""
+def refusal(job: BulkJob, action: BulkAction) -> Reason | None:
+    """Why nothing more may be done. Returns None where it may. A right can be lost meanwhile."""
     if job.has_exhausted_attempts:
         return Reason.of(Code.FAILED_TOO_OFTEN)
-    who = job.creator
-    if who is None or not may(who, kind.right):
-        return Reason.of(Code.RIGHT_LOST, who=str(who or "–"))
+    actor = job.creator
+    if actor is None or not may(actor, action.right):
+        return Reason.of(Code.RIGHT_LOST, who=str(actor or "–"))
     return None
 
 
-def do_block(kind: BulkAction, block: BulkBlock) -> None:
+def do_block(action: BulkAction, block: BulkBlock) -> None:
     """These rows and the step of the job, together or not at all."""
-    job = kind.job
+    job = action.job
     with transaction.atomic():
         # The job's row is ours until commit: nobody takes the job over meanwhile.
         job.record()
-        outcome = kind.do(block.ids)
+        outcome = action.apply(block.ids)
         keep_refused(job, outcome)
-        log(kind, outcome)
+        log(action, outcome)
         failpoint("before-block")
         job.record(
             done=job.done + len(block.ids),
@@ -98,10 +98,10 @@ def keep_refused(job: BulkJob, outcome: Outcome) -> None:
     )
 
 
-def log(kind: BulkAction, outcome: Outcome) -> None:
+def log(action: BulkAction, outcome: Outcome) -> None:
     """Each changed row's history says who and by which job."""
-    content_type, text = ContentType.objects.get_for_model(kind.model), kind.told()
-    creator: Any = kind.job.creator_id  # an action of nobody is refused before
+    content_type, text = ContentType.objects.get_for_model(action.model), action.history_text()
+    creator: Any = action.job.creator_id  # an action of nobody is refused before
     LogEntry.objects.bulk_create(
         LogEntry(
             user_id=creator,

@@ -1,23 +1,23 @@
-"""Bulk actions on orders. A block is one look with locks, a decision for each order by the rules of
+"""Bulk actions on orders. A block is one locking SELECT, a decision for each order by the rules of
 its own button (core/models/transitions.py), and a handful of statements.
 
 Orders are locked before customers, both by rising id: deliveries hold one order and then its
-customer, other blocks and imports do as here, so nobody waits in a circle.
+customer, other blocks and imports do as here, so they cannot deadlock.
 """
 
 from abc import abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from booster import tasks
 from core.bulk.action import BulkAction, Outcome
-from core.models import WORKABLE, Order, OrderError, Status, probe_now, transitions
+from core.models import Order, OrderError, Status, transitions
 from core.models.flow import CANCELABLE, RETRYABLE
 from core.models.transitions import Transition
+from core.ordering import actions
 from core.permissions import Right
 from core.reasons import Code, Reason
 
@@ -32,8 +32,10 @@ class OrderAction(BulkAction):
     model = Order
     group = "status"
     sum_of = "price"
+    # Whether sites that seem down are tried at once.
+    probe_sites: ClassVar[bool] = False
 
-    def do(self, ids: Sequence[int]) -> Outcome:
+    def apply(self, ids: Sequence[int]) -> Outcome:
         outcome = Outcome()
         chosen: list[tuple[Order, Transition]] = []
         now = timezone.now()
@@ -47,54 +49,45 @@ class OrderAction(BulkAction):
                 outcome.changed.append((order.pk, order.oid))
                 outcome.amount += transition.refund
         assert self.job.creator is not None
-        transitions.apply(chosen, self.job.creator)
-        self.follow([order for order, one in chosen if one.path[-1] in WORKABLE])
+        actions.apply_transitions(chosen, self.job.creator, probe_sites=self.probe_sites)
         return outcome
 
     @abstractmethod
     def transition(self, order: Order, now: datetime) -> Transition:
         """Raises OrderError where it cannot be done."""
 
-    def follow(self, orders: Sequence[Order]) -> None:
-        """What these, which a consumer works on from now on, ask for once it is committed."""
-        tasks.wake_on_commit([order.pk for order in orders])
-
 
 class CancelOrders(OrderAction):
     right = Right.CANCEL_ORDER
 
     @classmethod
-    def takes(cls, group: Any) -> bool:
+    def applies_to(cls, group: Any) -> bool:
         return group in CANCELABLE
 
     def transition(self, order: Order, now: datetime) -> Transition:
-        # Why an order that awaited approval was not delivered is read by its customer; this note
-        # was written for the desk.
-        awaits = order.status == Status.AWAITING
-        transition = transitions.cancel(order, "" if awaits else self.job.note, now)
+        # The job's note was written for the desk.
+        note = "" if order.cancel_reason_is_for_customer else self.job.note
+        transition = transitions.cancel(order, note, now)
         if transition is None:
             raise OrderError(Reason.of(Code.STOP_ALREADY_REQUESTED))
         return transition
 
-    def told(self) -> str:
+    def history_text(self) -> str:
         return _("Canceled by bulk action %(number)s.") % {"number": self.job.pk}
 
 
 class RetryOrders(OrderAction):
     right = Right.RETRY_ORDER
+    probe_sites = True
 
     @classmethod
-    def takes(cls, group: Any) -> bool:
+    def applies_to(cls, group: Any) -> bool:
         return group in RETRYABLE
 
     def transition(self, order: Order, now: datetime) -> Transition:
         return transitions.retry(order)
 
-    def follow(self, orders: Sequence[Order]) -> None:
-        probe_now({order.site_id for order in orders})
-        super().follow(orders)
-
-    def told(self) -> str:
+    def history_text(self) -> str:
         return _("Retried by bulk action %(number)s.") % {"number": self.job.pk}
 
 
@@ -102,14 +95,14 @@ class ApproveOrders(OrderAction):
     right = Right.APPROVE_ORDER
 
     @classmethod
-    def takes(cls, group: Any) -> bool:
+    def applies_to(cls, group: Any) -> bool:
         return bool(group == Status.AWAITING)
 
     def transition(self, order: Order, now: datetime) -> Transition:
         assert self.job.creator is not None
         return transitions.approve(order, self.job.creator)
 
-    def told(self) -> str:
+    def history_text(self) -> str:
         return _("Approved by bulk action %(number)s.") % {"number": self.job.pk}
 
 

@@ -1,5 +1,5 @@
-"""From the rows of a list to a job that waits for a yes: their ids in blocks, and what they sum up
-to, in one pass over the very same rows."""
+"""From the rows of a list to a job that awaits confirmation: their ids in blocks, and what they
+sum up to, in one pass over the very same rows."""
 
 from array import array
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ Thing = TypeVar("Thing")
 # Small enough that a block holds SQLite's only write lock for a fraction of a second.
 BLOCK = 500
 ROWS = 10_000
-# A selection that nobody said yes to is forgotten after this.
+# A selection that nobody confirmed is forgotten after this.
 KEEP = timedelta(days=1)
 
 
@@ -28,13 +28,13 @@ def new_job(
     action: BulkJob.Action, rows: QuerySet[Any], *, creator: User, query: str = ""
 ) -> BulkJob:
     """Keep what was selected; nothing is done before BulkJob.start()."""
-    kind = ACTIONS[action]
+    bulk_action = ACTIONS[action]
     sums: dict[Any, list[Any]] = {}
-    # All of them before anything is written: SQLite writes nothing for who reads what others have
-    # changed since. Eight bytes each.
+    # All of them before anything is written: SQLite writes nothing for a reader of what others
+    # have changed since. Eight bytes each.
     ids = array("q")
     # Without the list's order and joins: rising ids, so that blocks lock in one order.
-    columns = rows.order_by("pk").values_list("pk", kind.group, kind.sum_of)
+    columns = rows.order_by("pk").values_list("pk", bulk_action.group, bulk_action.sum_of)
     for pk, group, amount in columns.iterator(chunk_size=ROWS):
         found = sums.setdefault(group, [0, Decimal(0)])
         found[0] += 1

@@ -2,7 +2,7 @@
 fast as the database gives them.
 
 What a resource of django-import-export says column by column is written here by the database
-itself, in the same words (dbtext.py). PostgreSQL sends a CSV ready made (COPY); what SQLite
+itself, in the same words (core/db/text.py). PostgreSQL sends a CSV ready made (COPY); what SQLite
 answers goes to the CSV as it is.
 """
 
@@ -65,8 +65,8 @@ def kind_of(field: Any) -> str:
 
 
 def register_of(site_id: int) -> Iterator[bytes]:
-    """The synthetic plays of one site, for its owner to subtract: one line an order that sent any.
-    `received` were answered as received, `uncertain` may have been."""
+    """The synthetic plays of one site, for its owner to subtract: one line per order that sent
+    any. `received` were answered as received, `uncertain` may have been."""
     rows = Order.objects.filter(site=site_id).filter(Q(done__gt=0) | Q(uncertain__gt=0))
     columns = [
         Column("site", ("site__origin",), escaped),

@@ -6,45 +6,43 @@ takes it away again.
 
 from typing import Any
 
-from django.utils.translation import gettext as _
+from django.utils.text import capfirst
 from import_export import fields, resources
 
 from core.db.formulas import escape_formula
 from core.models import ChargeRecord, Customer, LedgerEntry, Order
 
 
+def named(attribute: str, column: str) -> fields.Field:
+    """A read-only column of another table's row."""
+    return fields.Field(attribute=attribute, column_name=column, readonly=True)
+
+
 class DeskResource(resources.ModelResource):
     """Every cell of text is escaped. Numbers and dates are not: a negative amount stays one."""
+
+    creator = named("creator__username", "creator")
 
     def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
         cell = super().export_field(field, instance, **kwargs)
         is_text = isinstance(cell, str) and isinstance(field.get_value(instance), str)
         return escape_formula(cell) if is_text else cell
 
-
-def named(attribute: str, column: str | None = None) -> fields.Field:
-    """A read-only column of another table's row."""
-    return fields.Field(attribute=attribute, column_name=column or attribute, readonly=True)
+    @classmethod
+    def get_display_name(cls) -> str:
+        return capfirst(cls._meta.model._meta.verbose_name_plural)
 
 
 class CustomerExport(DeskResource):
-    creator = named("creator__username", "creator")
-
     class Meta:
         model = Customer
         fields = ("username", "mobile", "balance", "active", "creator", "create_date", "memo")
-        export_order = fields
-
-    @classmethod
-    def get_display_name(cls) -> str:
-        return _("Customers")
 
 
 class OrderExport(DeskResource):
     status = named("get_status_display", "status")
     customer = named("customer__username", "customer")
     site = named("site__name", "site")
-    creator = named("creator__username", "creator")
 
     class Meta:
         model = Order
@@ -54,32 +52,20 @@ class OrderExport(DeskResource):
             *("old_view_count", "view_count", "creator"),
             *("create_date", "start_date", "end_date", "memo"),
         )
-        export_order = fields
-
-    @classmethod
-    def get_display_name(cls) -> str:
-        return _("Orders")
 
 
 class ChargeExport(DeskResource):
     customer = named("customer__username", "customer")
-    creator = named("creator__username", "creator")
 
     class Meta:
         model = ChargeRecord
         fields = ("id", "customer", "amount", "creator", "create_date", "memo")
-        export_order = fields
-
-    @classmethod
-    def get_display_name(cls) -> str:
-        return _("Top-ups")
 
 
 class LedgerExport(DeskResource):
     kind = named("get_kind_display", "kind")
     customer = named("customer__username", "customer")
     order = named("order__oid", "order")
-    creator = named("creator__username", "creator")
 
     class Meta:
         model = LedgerEntry
@@ -87,8 +73,3 @@ class LedgerExport(DeskResource):
             *("id", "kind", "customer", "amount", "balance_after", "order"),
             *("creator", "create_date", "reference", "note"),
         )
-        export_order = fields
-
-    @classmethod
-    def get_display_name(cls) -> str:
-        return _("Ledger entries")

@@ -23,7 +23,7 @@ SHEET_BYTES = 1_900_000_000
 PACKED_BYTES = 64_000
 
 SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-# Signs that XML has no place for stand as _x0007_, and so does what only looks like that.
+# Characters that XML has no place for are written as _x0007_, and so is what only looks like that.
 AWKWARD = re.compile("[&<>\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -84,7 +84,7 @@ class Sink(io.RawIOBase):
 def workbook_chunks(
     titles: Sequence[str], kinds: Sequence[str], blocks: Iterable[Sequence[Sequence[Any]]]
 ) -> Iterator[bytes]:
-    """The file in pieces. `blocks` are rows of text or None, one cell a title; `kinds` says how
+    """The file in pieces. `blocks` are rows of text or None, one cell per title; `kinds` says how
     each column's text is meant."""
     sink = Sink()
     writers = [WRITERS[kind] for kind in kinds]

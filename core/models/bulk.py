@@ -1,7 +1,7 @@
 """One action on many rows: who asked for what, on which rows, and what came of each.
 
 The rows are those that were found when the action was chosen, kept by id in blocks: what a person
-said yes to is what is done, however the lists change meanwhile. A block is done in one transaction
+confirmed is what is done, however the lists change meanwhile. A block is done in one transaction
 with its step of the job.
 """
 
@@ -19,8 +19,8 @@ from core.reasons import reason_of
 
 
 class BulkJob(Job):
-    """It waits for a person's yes, then runs. `summary` says of which rows it was made: a list of
-    [value of the kind's group, number of rows, sum of the kind's amount as text]."""
+    """It awaits a person's confirmation, then runs. `summary` says of which rows it was made:
+    a list of [value of the action's `group`, number of rows, sum of its `sum_of` as text]."""
 
     class Action(models.IntegerChoices):
         CANCEL = 1, _("cancel orders")
@@ -80,7 +80,7 @@ class BulkJob(Job):
         return f"{capfirst(self.get_action_display())} #{self.pk}"
 
     def start(self, note: str = "") -> bool:
-        """A person said yes; False where somebody did before: a double click is one action."""
+        """Confirm it. Returns False where somebody did before: a double click is one action."""
         waiting = BulkJob.objects.filter(pk=self.pk, status=self.Status.WAITING)
         changes = {"note": note[:200]} if note else {}
         changed = waiting.update(status=self.Status.RUNNING, start_date=Now(), **changes)

@@ -238,15 +238,16 @@ class Order(models.Model):
         or that is theirs."""
         return transitions.undecidable(self, user) is None
 
-    def approve(self, actor: User) -> None:
-        """Raises OrderError where `actor` may not decide on it, TransitionError where somebody
-        changed it first."""
-        self.apply(transitions.approve(self, actor), actor)
-
     def decline(self, actor: User, reason: str) -> None:
         """The other answer of a second person: all is refunded, and the customer reads `reason`.
-        Raises as approve() does, and OrderError for a reason that is missing or too long."""
+        Raises OrderError where `actor` may not decide on it, and for a reason that is missing or
+        too long; TransitionError where somebody changed it first."""
         self.apply(transitions.decline(self, actor, reason, timezone.now()), actor)
+
+    @property
+    def cancel_reason_is_for_customer(self) -> bool:
+        """Why an order that awaited approval was not delivered is for its customer to read."""
+        return self.status == Status.AWAITING
 
     @property
     def decline_reason(self) -> str:
@@ -277,10 +278,6 @@ class Order(models.Model):
     def resume(self, actor: User | None = None, reason: ReasonOrText = "") -> None:
         """Let a paused order go on. Raises TransitionError where it cannot."""
         self.apply(transitions.resume(self, reason), actor)
-
-    def retry(self, actor: User) -> None:
-        """Go on now instead of at the next due time. Raises TransitionError where it cannot."""
-        self.apply(transitions.retry(self), actor)
 
     def cancel(self, actor: User | None, reason: str = "") -> None:
         """Stop and refund what was not delivered; a running order is asked to stop, once. Raises

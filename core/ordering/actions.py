@@ -3,13 +3,37 @@ may be done; the consumers are told once it is committed.
 """
 
 import uuid
+from collections.abc import Sequence
 from decimal import Decimal
 
 from django.db import transaction
 
 from booster import tasks
-from core.models import Customer, LedgerEntry, Message, Order, Side, User, breaker_of
+from core.models import (
+    WORKABLE,
+    Customer,
+    LedgerEntry,
+    Message,
+    Order,
+    Side,
+    User,
+    probe_now,
+    transitions,
+)
 from core.models.ledger import adjustment_reference
+from core.models.transitions import Transition
+
+
+def apply_transitions(
+    chosen: Sequence[tuple[Order, Transition]], actor: User, *, probe_sites: bool = False
+) -> None:
+    """Write what was decided for one order or a block, and wake those that go on. `probe_sites`:
+    their sites are tried at once, even those that seem down."""
+    transitions.apply(chosen, actor)
+    going_on = [order for order, transition in chosen if transition.path[-1] in WORKABLE]
+    if probe_sites:
+        probe_now({order.site_id for order in going_on})
+    tasks.wake_on_commit([order.pk for order in going_on])
 
 
 def cancel(order: Order, actor: User | None, reason: str = "") -> None:
@@ -22,16 +46,12 @@ def cancel(order: Order, actor: User | None, reason: str = "") -> None:
 def retry(order: Order, actor: User) -> None:
     """Go on now instead of when the order is next due, also at a site that seemed down. Raises
     TransitionError."""
-    order.retry(actor)
-    if breaker := breaker_of(order.site):
-        breaker.probe_now()
-    tasks.wake_on_commit([order.pk])
+    apply_transitions([(order, transitions.retry(order))], actor, probe_sites=True)
 
 
 def approve(order: Order, actor: User) -> None:
     """Let an order that awaited approval be delivered. Raises OrderError."""
-    order.approve(actor)
-    tasks.wake_on_commit([order.pk])
+    apply_transitions([(order, transitions.approve(order, actor))], actor)
 
 
 def decline(order: Order, actor: User, reason: str) -> None:
