@@ -1,17 +1,19 @@
 """Top-ups: `username,amount,memo`. A row is one payment, so two alike are two; the same row of the
 very same file is never charged twice, because its `request_key` is made of file and line."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import compress, repeat
 from typing import ClassVar
 
 from core.db import tables
 from core.importing import cells
-from core.importing.accounts import accounts_of, drop_unknown
-from core.importing.batch import Batch, Plan
+from core.importing.accounts import Account, accounts_of, drop_unknown
+from core.importing.batch import Batch, Plan, RowError
 from core.importing.row_importer import RowImporter
-from core.models import ChargeRecord
+from core.models import BalanceTooLargeError, ChargeRecord
+from core.models.ledger import MAX_BALANCE
+from core.reasons import translate
 
 
 class ChargeRows(RowImporter):
@@ -30,6 +32,9 @@ class ChargeRows(RowImporter):
         drop_unknown(batch, accounts)
         keys = self.row_keys(batch)
         charged = tables.request_keys(ChargeRecord, keys)
+        if faults := too_large(batch, accounts, [key not in charged for key in keys]):
+            batch.drop(faults)
+            keys = self.row_keys(batch)
         is_new = [key not in charged for key in keys]
         new = {name: list(compress(column, is_new)) for name, column in batch.values.items()}
         new["request_key"] = list(compress(keys, is_new))
@@ -60,3 +65,23 @@ class ChargeRows(RowImporter):
                 )
             ]
         )
+
+
+def too_large(
+    batch: Batch, accounts: Mapping[str, Account], is_new: Sequence[bool]
+) -> dict[int, list[RowError]]:
+    """New rows that would make a balance larger than its column holds, by their place."""
+    names, amounts = batch.values["username"], batch.values["amount"]
+    most = max((account.balance for account in accounts.values()), default=Decimal(0))
+    if most + sum(map(Decimal, amounts), Decimal(0)) <= MAX_BALANCE:
+        return {}
+    faults = {}
+    for index in compress(range(len(batch)), is_new):
+        account = accounts[names[index]]
+        balance = account.balance + Decimal(amounts[index])
+        if balance > MAX_BALANCE:
+            reason = translate(BalanceTooLargeError(balance).reason)
+            faults[index] = [RowError(batch.lines[index], "amount", amounts[index], reason)]
+        else:
+            account.balance = balance
+    return faults
