@@ -21,7 +21,7 @@ from booster.ownership import verification
 from booster.sites.base import SiteAdapter
 from core import money
 from core.models import ApprovalLimit, Customer, Order, PricePolicy, Site, User
-from core.reasons import translate_error
+from core.reasons import Code, Reason, translate, translate_error
 
 # A site proved this lately is not asked again while somebody types.
 FRESH = timedelta(seconds=30)
@@ -198,11 +198,11 @@ class Quoter:
         return ""
 
 
-# What refuses an order, in words; what is said in one place only stands there.
+# What refuses an order, in words; a sentence used once is written where it is used.
 
 
 def switched_off_error() -> str:
-    return _("This customer is switched off.")
+    return translate(Reason.of(Code.CUSTOMER_INACTIVE))
 
 
 def quantity_error(minimum: int | None) -> str:
