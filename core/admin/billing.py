@@ -49,7 +49,7 @@ class PricePolicyAdmin(DeskAdmin):
     def shown_price(self, policy: PricePolicy) -> str:
         return display.money(policy.price)
 
-    @admin.display(description=_("price a play"))
+    @admin.display(description=_("price per play"))
     def rate(self, policy: PricePolicy) -> str:
         return display.rate(money.rate_of(policy.price, policy.count))
 

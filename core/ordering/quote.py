@@ -50,7 +50,7 @@ class Quote:
 
     @classmethod
     def prepare(cls, customer: Customer | None, url: str, count: int | None) -> "Quote":
-        """One quote, as far as the answers given so far allow."""
+        """One quote, as complete as the answers given so far allow."""
         return Quoter().prepare_many([(customer, url, count)])[0]
 
     def needs_approval(self, creator: User | None) -> bool:
@@ -73,8 +73,8 @@ class Quoter:
     """Prepares the quotes of one form or of a whole file: what costs a query or a call to a site is
     looked up once. Each quote counts on what those before it would leave of a balance (`spent`).
 
-    Who holds rows locked asks no site: it is believed what its last check found. `reads_views`
-    asks the site for the counter of each video, too.
+    A caller that holds rows locked passes `asks_sites=False`: the last check of a site is believed.
+    `reads_views` asks the site for the counter of each video, too.
     """
 
     def __init__(self, *, asks_sites: bool = True, reads_views: bool = True) -> None:
