@@ -69,6 +69,12 @@ def test_the_same_file_of_top_ups_charges_nobody_twice(erin):
     assert balance(erin) == 30
 
 
+def test_a_top_up_above_what_a_balance_holds_is_refused(erin):
+    Customer.objects.update(balance=Decimal("9999999990.00"))
+    job = checked(CHARGES, "username,amount\nerin,9.99\nerin,0.01\n")
+    assert reasons(job) == ["3 amount: The balance would be larger than 9999999999.99."]
+
+
 def test_top_ups_of_nobody_and_of_nothing_are_refused(erin, frank):
     Customer.objects.filter(pk=frank.pk).update(active=False)
     job = checked(CHARGES, "username,amount\nerin,0.00\nfrank,1\nnobody,1\nerin,100000000\n")

@@ -5,10 +5,16 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from core.models import ChargeRecord, Customer, InsufficientBalanceError, LedgerEntry
+from core.models import (
+    BalanceTooLargeError,
+    ChargeRecord,
+    Customer,
+    InsufficientBalanceError,
+    LedgerEntry,
+)
 from core.models.append_only import AppendOnlyError
 from core.ops.auditing import differences
-from tests.base import balance
+from tests.base import balance, client_of
 
 pytestmark = pytest.mark.django_db
 
@@ -45,6 +51,26 @@ def test_a_debit_may_take_the_last_cent_but_not_one_more(erin):
     assert refused.value.missing == Decimal("0.01")
     assert LedgerEntry.objects.count() == 2
     assert balance(erin) == 0
+
+
+def test_a_credit_above_what_a_balance_holds_is_refused_with_what_it_would_be(erin):
+    Customer.objects.update(balance=Decimal("9999999999.98"))
+    adjust(erin, "0.01")
+    with pytest.raises(BalanceTooLargeError) as refused:
+        adjust(erin, "0.01", "adjustment:2")
+    assert refused.value.balance == Decimal("10000000000.00")
+    assert LedgerEntry.objects.count() == 2
+    assert balance(erin) == Decimal("9999999999.99")
+
+
+@pytest.mark.parametrize("form", ["chargerecord", "ledgerentry"])
+def test_the_desk_says_at_the_amount_that_a_balance_would_be_too_large(erin, alice, form):
+    Customer.objects.update(balance=Decimal("9999999999.98"))
+    typed = {"customer": erin.pk, "amount": "0.02", "note": "correction"}
+    page = client_of(alice).post(f"/admin/core/{form}/add/", typed)
+    errors = page.context["adminform"].form.errors
+    assert errors == {"amount": ["The balance would be larger than 9999999999.99."]}
+    assert balance(erin) == Decimal("9999999999.98")
 
 
 def test_small_change_adds_up_to_the_cent(erin):

@@ -20,6 +20,7 @@ from core.admin.imports import BulkImportAdmin
 from core.admin.search import Beginning, Exact, IndexedSearch
 from core.exporting import resources
 from core.models import (
+    BalanceTooLargeError,
     ChargeRecord,
     ImportJob,
     InsufficientBalanceError,
@@ -31,6 +32,7 @@ from core.ordering import adjust, balance_error
 from core.pages import display
 from core.pages.idempotent_forms import IdempotentForm
 from core.permissions import Right, may
+from core.reasons import translate
 
 
 @admin.register(PricePolicy)
@@ -47,7 +49,7 @@ class PricePolicyAdmin(DeskAdmin):
     def shown_price(self, policy: PricePolicy) -> str:
         return display.money(policy.price)
 
-    @admin.display(description=_("price a play"))
+    @admin.display(description=_("price per play"))
     def rate(self, policy: PricePolicy) -> str:
         return display.rate(money.rate_of(policy.price, policy.count))
 
@@ -103,6 +105,8 @@ class ChargeRecordAdmin(IndexedSearch, BulkImportAdmin, BookAdmin):
                 with transaction.atomic():
                     record.save()
                     self.log_addition(request, record, ADDED)
+            except BalanceTooLargeError as error:
+                form.refuse({"amount": translate(error.reason)})
             except IntegrityError:
                 if not form.was_saved():
                     raise
@@ -183,6 +187,8 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
                     self.log_addition(request, entry, ADDED)
             except InsufficientBalanceError as error:
                 form.refuse({"amount": balance_error(error.missing)})
+            except BalanceTooLargeError as error:
+                form.refuse({"amount": translate(error.reason)})
             except IntegrityError:
                 if not form.was_saved():
                     raise

@@ -221,7 +221,7 @@ class OrderAdmin(
     def shown_price(self, order: Order) -> str:
         return display.money(order.price)
 
-    @admin.display(description=gettext_lazy("price a play"))
+    @admin.display(description=gettext_lazy("price per play"))
     def shown_rate(self, order: Order) -> str:
         return display.rate(order.unit_price)
 

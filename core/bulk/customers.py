@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 from django.utils.translation import gettext as _
 
 from core.bulk.action import BulkAction, Outcome
-from core.models import ChargeRecord, Customer, FieldChange
+from core.models import BalanceTooLargeError, ChargeRecord, Customer, FieldChange
 from core.models.history import Difference
+from core.models.ledger import MAX_BALANCE
 from core.permissions import Right
 from core.reasons import Code, Reason
 
 # Of the keys that make a top-up of a job one for each customer, however often it is tried.
 TOP_UP_KEY_NAMESPACE = uuid.UUID("b5b6a1f4-7a0e-4b59-9a53-3a2c6f6de2a1")
-MAX_BALANCE = Decimal("9999999999.99")
 
 
 class CustomerAction(BulkAction):
@@ -47,7 +47,7 @@ class TopUpCustomers(CustomerAction):
                 reason = Reason.of(Code.CUSTOMER_INACTIVE)
                 outcome.refused.append((customer.pk, customer.username, reason))
             elif customer.balance + each > MAX_BALANCE:
-                reason = Reason.of(Code.BALANCE_TOO_LARGE, most=str(MAX_BALANCE))
+                reason = BalanceTooLargeError(customer.balance + each).reason
                 outcome.refused.append((customer.pk, customer.username, reason))
             else:
                 outcome.changed.append((customer.pk, customer.username))

@@ -1,7 +1,7 @@
 """Top-ups: `username,amount,memo`. A row is one payment, so two alike are two; the same row of the
 very same file is never credited twice, because its `request_key` is made of file and line."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import compress, repeat
 from typing import ClassVar
@@ -9,9 +9,11 @@ from typing import ClassVar
 from core.db import tables
 from core.importing import cells
 from core.importing.accounts import customers_of, drop_unknown
-from core.importing.batch import Batch, Plan
+from core.importing.batch import Batch, Plan, RowError
 from core.importing.row_importer import RowImporter
-from core.models import ChargeRecord
+from core.models import BalanceTooLargeError, ChargeRecord, Customer
+from core.models.ledger import MAX_BALANCE
+from core.reasons import translate
 
 
 class TopUpRows(RowImporter):
@@ -30,6 +32,9 @@ class TopUpRows(RowImporter):
         drop_unknown(batch, customers)
         keys = self.row_keys(batch)
         credited = tables.request_keys(ChargeRecord, keys)
+        if faults := too_large(batch, customers, [key not in credited for key in keys]):
+            batch.drop(faults)
+            keys = self.row_keys(batch)
         is_new = [key not in credited for key in keys]
         new = {name: list(compress(column, is_new)) for name, column in batch.values.items()}
         new["request_key"] = list(compress(keys, is_new))
@@ -60,3 +65,23 @@ class TopUpRows(RowImporter):
                 )
             ]
         )
+
+
+def too_large(
+    batch: Batch, customers: Mapping[str, Customer], is_new: Sequence[bool]
+) -> dict[int, list[RowError]]:
+    """By index, new rows that would make a balance larger than its column holds."""
+    names, amounts = batch.values["username"], batch.values["amount"]
+    balances = {name: customer.balance for name, customer in customers.items()}
+    highest = max(balances.values(), default=Decimal(0))
+    if highest + sum(map(Decimal, amounts), Decimal(0)) <= MAX_BALANCE:
+        return {}
+    faults = {}
+    for index in compress(range(len(batch)), is_new):
+        balance = balances[names[index]] + Decimal(amounts[index])
+        if balance > MAX_BALANCE:
+            reason = translate(BalanceTooLargeError(balance).reason)
+            faults[index] = [RowError(batch.lines[index], "amount", amounts[index], reason)]
+        else:
+            balances[names[index]] = balance
+    return faults

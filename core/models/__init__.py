@@ -21,7 +21,12 @@ from core.models.heartbeats import Heartbeat
 from core.models.history import FieldChange
 from core.models.imports import ImportJob
 from core.models.leases import Lease, LeaseLostError
-from core.models.ledger import InsufficientBalanceError, LedgerEntry, Posting
+from core.models.ledger import (
+    BalanceTooLargeError,
+    InsufficientBalanceError,
+    LedgerEntry,
+    Posting,
+)
 from core.models.messages import (
     Conversation,
     Message,
@@ -43,6 +48,7 @@ __all__ = [
     "WORKABLE",
     "Administrator",
     "ApprovalLimit",
+    "BalanceTooLargeError",
     "Breaker",
     "BulkBlock",
     "BulkJob",

@@ -12,6 +12,7 @@ from core import money
 from core.models.accounts import Administrator, Customer
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
 from core.models.ledger import LedgerEntry, Posting, charge_reference
+from core.reasons import Code, Reason, translate
 
 
 class PricePolicy(models.Model):
@@ -117,4 +118,4 @@ class ChargeRecord(AppendOnlyModel):
 
     def clean(self) -> None:
         if self.customer_id and not self.customer.active:
-            raise ValidationError({"customer": _("This customer is switched off.")})
+            raise ValidationError({"customer": translate(Reason.of(Code.CUSTOMER_INACTIVE))})

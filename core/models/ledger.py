@@ -18,12 +18,26 @@ from core import money
 from core.db import tables
 from core.models.accounts import Customer, User
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
+from core.reasons import Code, Reason
 
 if TYPE_CHECKING:
     from core.models.orders import Order
 
 # Rows a statement. Customers to read; balances to write, each of which is a branch of one CASE.
 READ_ROWS, WRITTEN_ROWS = 5_000, 200
+
+
+# What the column of a balance holds.
+MAX_BALANCE = Decimal("9999999999.99")
+
+
+class BalanceTooLargeError(Exception):
+    """A credit would make the customer's balance, `balance`, larger than its column holds."""
+
+    def __init__(self, balance: Decimal) -> None:
+        super().__init__(balance)
+        self.balance = balance
+        self.reason = Reason.of(Code.BALANCE_TOO_LARGE, most=str(MAX_BALANCE))
 
 
 class InsufficientBalanceError(Exception):
@@ -58,8 +72,8 @@ class LedgerQuerySet(AppendOnlyQuerySet):
         transaction; all of them or, where it raises, none once that is rolled back.
 
         The customers' rows are locked first, by rising id: of 64 orders at once on a balance for
-        10, ten pass. Raises InsufficientBalanceError, Customer.DoesNotExist, and IntegrityError
-        where a reference was posted before.
+        10, ten pass. Raises InsufficientBalanceError, BalanceTooLargeError, Customer.DoesNotExist,
+        and IntegrityError where a reference was posted before.
         """
         if not transaction.get_connection(self.db).in_atomic_block:
             raise transaction.TransactionManagementError(
@@ -120,6 +134,8 @@ def _entry(posting: Posting, balances: dict[int, Decimal]) -> "LedgerEntry":
     balance = balances[posting.customer_id] + amount
     if balance < 0 and amount < 0:
         raise InsufficientBalanceError(-balance)
+    if balance > MAX_BALANCE and amount > 0:
+        raise BalanceTooLargeError(balance)
     balances[posting.customer_id] = balance
     return LedgerEntry(
         kind=posting.kind,

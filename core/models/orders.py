@@ -31,6 +31,9 @@ from core.models.sites import Site
 from core.models.transitions import Transition
 from core.reasons import ReasonOrText, reason_columns, reason_of
 
+# The longest time that the plays of an order are spread over.
+MAX_HOURS = 24 * 90
+
 
 class Order(models.Model):
     """`count` plays of one video, bought at a frozen price.
@@ -64,7 +67,7 @@ class Order(models.Model):
     hours = models.PositiveSmallIntegerField(
         _("spread over hours"),
         default=0,
-        validators=[MaxValueValidator(24 * 90)],
+        validators=[MaxValueValidator(MAX_HOURS)],
         help_text=_("0: as fast as the site allows."),
     )
     by_day = models.BooleanField(

@@ -21,7 +21,7 @@ from booster.ownership import verification
 from booster.sites.base import SiteAdapter
 from core import money
 from core.models import ApprovalLimit, Customer, Order, PricePolicy, Site, User
-from core.reasons import translate_error
+from core.reasons import Code, Reason, translate, translate_error
 
 # A site proved this lately is not asked again while somebody types.
 FRESH = timedelta(seconds=30)
@@ -50,7 +50,7 @@ class Quote:
 
     @classmethod
     def prepare(cls, customer: Customer | None, url: str, count: int | None) -> "Quote":
-        """One quote, as far as the answers given so far allow."""
+        """One quote, as complete as the answers given so far allow."""
         return Quoter().prepare_many([(customer, url, count)])[0]
 
     def needs_approval(self, creator: User | None) -> bool:
@@ -73,8 +73,8 @@ class Quoter:
     """Prepares the quotes of one form or of a whole file: what costs a query or a call to a site is
     looked up once. Each quote counts on what those before it would leave of a balance (`spent`).
 
-    Who holds rows locked asks no site: it is believed what its last check found. `reads_views`
-    asks the site for the counter of each video, too.
+    A caller that holds rows locked passes `asks_sites=False`: the last check of a site is believed.
+    `reads_views` asks the site for the counter of each video, too.
     """
 
     def __init__(self, *, asks_sites: bool = True, reads_views: bool = True) -> None:
@@ -198,11 +198,11 @@ class Quoter:
         return ""
 
 
-# What refuses an order, in words; what is said in one place only stands there.
+# What refuses an order, in words; a sentence used once is written where it is used.
 
 
 def switched_off_error() -> str:
-    return _("This customer is switched off.")
+    return translate(Reason.of(Code.CUSTOMER_INACTIVE))
 
 
 def quantity_error(minimum: int | None) -> str:

@@ -55,7 +55,7 @@ def signed(value: Decimal) -> str:
 
 
 def rate(value: Decimal | None) -> str:
-    """A price a play, without the zeros that fill it up: 0.0005."""
+    """A price per play, without the zeros that fill it up: 0.0005."""
     return "–" if value is None else localize(value.normalize(), use_l10n=True)
 
 

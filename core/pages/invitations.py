@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _
 
 from core.models import Customer, User
 from core.permissions import may_use_portal
+from core.reasons import Code, Reason, translate
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ def invite(customer: Customer, email: str = "") -> str:
     is none to a login of the staff's.
     """
     if not customer.active:
-        raise InvitationError(_("This customer is switched off."))
+        raise InvitationError(translate(Reason.of(Code.CUSTOMER_INACTIVE)))
     with transaction.atomic():
         user = login_of(customer)
         if not may_be_invited(user):

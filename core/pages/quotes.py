@@ -8,11 +8,10 @@ from django import forms
 from django.utils.translation import gettext as _
 
 from core.models import ApprovalLimit, Customer, PricePolicy, User
+from core.models.orders import MAX_HOURS
 from core.ordering import Quote
 from core.pages import display
 from core.pages.idempotent_forms import IdempotentForm
-
-MAX_HOURS = 24 * 90
 
 
 class OrderForm(IdempotentForm):

@@ -79,7 +79,7 @@ def money_of(order: Order) -> list[Line]:
 def rule_of(order: Order) -> str:
     """By which price the plays were sold, as it stood then."""
     if order.bundle_count is None or order.bundle_price is None:
-        return _("%(rate)s a play") % {"rate": display.rate(order.unit_price)}
+        return _("%(rate)s per play") % {"rate": display.rate(order.unit_price)}
     bundle = {
         "plays": display.number(order.bundle_count),
         "price": display.money(order.bundle_price),
