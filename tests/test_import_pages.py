@@ -192,7 +192,7 @@ def test_who_may_only_add_cannot_update_by_a_forged_choice(dave, erin):
     client = client_of(dave)
     assert "update" not in client.get(IMPORT).context["form"].fields
     page = upload(client, "username,memo\nerin,mine\n", update="on")
-    assert "is there already, with another memo" in page.content.decode()
+    assert "already exists with a different memo" in page.content.decode()
     load(client)
     erin.refresh_from_db()
     assert erin.memo == ""

@@ -52,7 +52,7 @@ def test_a_customer_sets_the_password_of_a_new_login_and_is_in(bob, erin):
     assert (user.username, user.is_staff, user.is_superuser) == ("erin", False, False)
     told = LogEntry.objects.order_by("pk").values_list("user__username", "change_message")
     assert [name for name, _text in told] == ["bob", "erin"]
-    assert "link was made for the login erin" in told[0][1]
+    assert "link created for the login erin" in told[0][1]
     login = Client().post("/portal/login/", {"username": "erin", "password": PASSWORD})
     assert (login.status_code, login.url) == (302, "/portal/")
 
@@ -140,7 +140,7 @@ def test_a_link_goes_out_by_mail_where_there_is_a_server(bob, erin, settings, ma
     link = made(client_of(bob), erin, email="erin@example.com")
     (mail,) = mailoutbox
     assert mail.to == ["erin@example.com"] and f"http://testserver{link}\n" in mail.body
-    assert "sent to erin@example.com" in LogEntry.objects.first().change_message
+    assert "Sent to erin@example.com" in LogEntry.objects.first().change_message
     assert not is_void(link)
 
 

@@ -6,7 +6,6 @@ takes it away again.
 
 from typing import Any
 
-from django.utils.text import capfirst
 from import_export import fields, resources
 
 from core.db.formulas import escape_formula
@@ -30,7 +29,7 @@ class DeskResource(resources.ModelResource):
 
     @classmethod
     def get_display_name(cls) -> str:
-        return capfirst(cls._meta.model._meta.verbose_name_plural)
+        return str(cls._meta.model._meta.verbose_name_plural).capitalize()
 
 
 class CustomerExport(DeskResource):

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core.management import call_command
 from playwright.sync_api import (
     Browser,
@@ -78,8 +79,10 @@ class Desk:
 
 
 def set_password() -> None:
+    """As the office hashes it: at a login a quick hash would be made anew, which ends sessions."""
     admin = User.objects.get(username=ADMIN)
-    admin.set_password(PASSWORD)
+    hasher = PBKDF2PasswordHasher()
+    admin.password = hasher.encode(PASSWORD, hasher.salt())
     admin.save(update_fields=["password"])
 
 
