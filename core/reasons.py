@@ -13,7 +13,7 @@ from enum import StrEnum, auto
 from functools import cache
 from typing import Any, Protocol, Self
 
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext
 
 # Of what a person typed; longer texts are cut.
 TEXT_LENGTH = 300
@@ -82,7 +82,11 @@ class Code(StrEnum):
     COLUMNS_MISSING = auto()
 
 
-_ = gettext_noop
+def _(sentence: str) -> str:
+    """For the catalogue of translations; needs no settings, so that this module is pure."""
+    return sentence
+
+
 SENTENCES: dict[str, str] = {
     Code.CANCEL_REQUESTED: _("cancellation requested"),
     Code.TOKEN_SHOWN_AGAIN: _("The site proved its token again."),
