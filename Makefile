@@ -3,7 +3,9 @@
 # make quick  the tests that start no services and no browser, for between two edits
 # make coverage  what share of the lines the tests reach, the faults apart
 # make bench  the benchmarks, beside their peers (ARGS=--quick for a short look)
-# make faults the whole table of faults, hours long: a line each (ARGS="-k redis" picks some)
+# make faults the whole table of faults, hours long: a line each (ARGS="-k redis" picks some,
+#             PART=kills a part of at most 80 minutes: see docs/faults.md)
+# make lock   the lock files anew, after a change of requirements*.txt
 # make lint   style of Python and JavaScript, types, import directions, migrations and translations
 #             in step
 # make translations   bring the catalogues into step with the code
@@ -12,9 +14,13 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip install -q --disable-pip-version-check --no-input --use-pep517
 QUICK := not services and not browser and not faults and not slow and not timing
 export PYTHONUNBUFFERED := 1
+# Where bytecode is not kept, each program of the office compiles all of it anew.
+export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test quick coverage faults bench lint translations chromium
+.PHONY: run test quick coverage faults bench lock lint translations chromium
 
+# To look around an office without a phone at hand.
+run: export REQUIRE_TWO_STEP ?= off
 run: .venv/.run
 	@$(PY) manage.py init_office --demo
 	@exec $(PY) manage.py run_all
@@ -32,7 +38,7 @@ coverage: .venv/.dev chromium
 	@$(PY) -m coverage report
 
 faults: .venv/.dev
-	@FAULTS=long $(PY) -m pytest tests/faults $(ARGS)
+	@FAULTS=long FAULTS_PART=$(PART) $(PY) -m pytest tests/faults $(ARGS)
 
 lint: .venv/.dev
 	@.venv/bin/ruff check .
@@ -47,22 +53,37 @@ lint: .venv/.dev
 bench: .venv/.bench
 	@$(PY) -m tests.benchmarks $(ARGS)
 
+# Every package, those that ours need as well, for every system and Python from 3.11 on.
+lock: .venv/.dev
+	@for kind in "" -dev -bench; do \
+		.venv/bin/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-annotate \
+			--custom-compile-command "make lock" requirements$$kind.txt -o requirements$$kind.lock || exit 1; \
+	done
+
 translations: .venv/.dev
 	@$(PY) -m tests.translations
 
-.venv/.run: requirements.txt .venv/.made
+# Without a network pip writes a page; people get a line and the page's place.
+define install
+	@$(PIP) --require-hashes -r $(1) >.venv/install.log 2>&1 || { \
+		echo "The packages of $(1) cannot be installed; is there a network? .venv/install.log says more" >&2; \
+		exit 1; \
+	}
+endef
+
+.venv/.run: requirements.lock .venv/.made
 	@echo "Installing what the office needs"
-	@$(PIP) -r requirements.txt
+	$(call install,requirements.lock)
 	@touch $@
 
-.venv/.dev: requirements-dev.txt requirements.txt .venv/.made
+.venv/.dev: requirements-dev.lock .venv/.made
 	@echo "Installing what the tests need"
-	@$(PIP) -r requirements-dev.txt
+	$(call install,requirements-dev.lock)
 	@touch .venv/.run $@
 
-.venv/.bench: requirements-bench.txt .venv/.dev
+.venv/.bench: requirements-bench.lock .venv/.dev
 	@echo "Installing the peers of the benchmarks"
-	@$(PIP) -r requirements-bench.txt
+	$(call install,requirements-bench.lock)
 	@touch $@
 
 # The first interpreter that is new enough, the oldest first, or the one named by PYTHON=...

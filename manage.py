@@ -1,19 +1,37 @@
 #!/usr/bin/env python
-"""Run the office's commands; a bad setting ends in one line, not in a traceback."""
+"""Run the office's commands; a bad setting or a database that is down ends in one line, not in a
+traceback."""
 
 import os
 import sys
 
 
 def main() -> None:
+    if sys.version_info < (3, 11):  # noqa: UP036 - it is whoever runs it by hand that we tell
+        found = ".".join(map(str, sys.version_info[:3]))
+        sys.exit(f"booster office: Python 3.11 or newer is needed, {sys.executable} is {found}")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "office.settings")
+    try:
+        import django  # noqa: F401
+    except ModuleNotFoundError:
+        sys.exit(
+            f"booster office: {sys.executable} has no Django: say .venv/bin/python manage.py … "
+            "(make run sets .venv up)"
+        )
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+
+    from core.db.outages import DATABASE_ERRORS, is_down
 
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"booster office: {error}")
+    except DATABASE_ERRORS as error:
+        if not is_down(error) or "--traceback" in sys.argv:
+            raise
+        reason = str(error).strip().partition("\n")[0]
+        sys.exit(f"booster office: the database cannot be used: {reason}")
 
 
 if __name__ == "__main__":

@@ -1,32 +1,40 @@
-"""When a drip-fed order's plays are due: N plays over T hours, evenly or in waves by hour of day.
+"""When a drip-fed order's plays are due: N plays over T hours of a site's week, evenly or by its
+daily load profile, its quiet hours left out.
 
 Pure: every question takes `now` (seconds since the epoch). A plan is a straight line from segment
 to segment, so that what is due never falls and the last play is due at the very end.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from datetime import UTC
 from itertools import accumulate, pairwise
 
-HOUR = 3600.0
-# Share of an audience by local hour, midnight first: quiet at night, a noon hill, evening peak.
-DAY_WAVE = (3, 2, 1, 1, 1, 1, 2, 3, 4, 4, 5, 6, 7, 6, 5, 5, 5, 6, 7, 9, 10, 10, 8, 5)
+from booster.week import HOUR, Week
+
+EVEN = Week(UTC)
 
 
 class DripPlan:
-    """`count` plays from `start` over `hours`, evenly or `by_day` as an audience comes and goes;
-    `utc_offset` seconds make the hours local."""
+    """`count` plays over the `hours` from `start` on, spread as `week` says; it begins when the
+    site opens. What would be due in quiet hours is spread over the others."""
 
-    def __init__(
-        self, count: int, start: float, hours: float, by_day: bool = False, utc_offset: float = 0.0
-    ) -> None:
+    def __init__(self, count: int, start: float, hours: float, week: Week = EVEN) -> None:
         if count < 1 or hours <= 0:
             raise ValueError("a drip plan needs at least one play and some time")
         self.count = count
-        self._times = _corners(start, start + hours * HOUR, by_day, utc_offset)
-        weights = _weights(self._times, by_day, utc_offset)
+        start = week.opens_at(start)
+        spans = list(week.spans(start, start + hours * HOUR))
+        # Arrays: a plan of weeks has thousands of segments, and a worker hundreds of plans.
+        self._times = array("d", [start, *(until for until, _weight, _quiet in spans)])
+        lengths = [end - begin for begin, end in pairwise(self._times)]
+        weights = [length * weight for length, (_u, weight, _q) in zip(lengths, spans, strict=True)]
+        if not any(weights):  # the profile has no plays in these hours
+            weights = [
+                length * (not quiet) for length, (_u, _w, quiet) in zip(lengths, spans, strict=True)
+            ]
         total = sum(weights)
-        self._shares = [0.0, *(share / total for share in accumulate(weights))]
+        self._shares = array("d", [0.0, *(share / total for share in accumulate(weights))])
 
     @property
     def end(self) -> float:
@@ -59,23 +67,3 @@ class DripPlan:
         index = bisect_right(self._times, now) - 1
         seconds = self._times[index + 1] - self._times[index]
         return self.count * (self._shares[index + 1] - self._shares[index]) / seconds
-
-
-def _corners(start: float, end: float, by_day: bool, utc_offset: float) -> list[float]:
-    """The start, every full local hour between, and the end."""
-    if not by_day:
-        return [start, end]
-    first = ((start + utc_offset) // HOUR + 1) * HOUR - utc_offset
-    hours = int((end - first) // HOUR) + 1 if end > first else 0
-    between = [first + hour * HOUR for hour in range(hours)]
-    return [start, *(time for time in between if start < time < end), end]
-
-
-def _weights(times: Sequence[float], by_day: bool, utc_offset: float) -> list[float]:
-    def weight(begin: float, end: float) -> float:
-        if not by_day:
-            return end - begin
-        middle = (begin + end) / 2 + utc_offset
-        return (end - begin) * DAY_WAVE[int(middle // HOUR) % 24]
-
-    return [weight(begin, end) for begin, end in pairwise(times)]

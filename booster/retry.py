@@ -8,16 +8,21 @@ Failure                            Rule
 The site is down for everybody     its orders wait (WAITING) and no attempt is counted; one run
                                    at a time probes (PROBING), for at most PROBE_LEASE_SECONDS
 An order fails, its site answers   SENDING: retried until its attempts are used up
-The counter cannot be read, or     READING, until OUTAGE_PATIENCE has passed; however many
-verifying fails by our own error   attempts that takes
-The counter can be read and lags   read again after a tenth of the wait, for DOUBT_PATIENCE
+An order meets 401, 403, 404,      TROUBLE: no answer is final at once, a deploy gives such as
+410, a redirect, no JSON           well. Until TROUBLE_PATIENCE has passed; then no more is sent
+The counter cannot be read, or     READING; a person is told after TROUBLE_PATIENCE. Nothing is
+verifying fails by our own error   settled but by a reading that succeeded, or by a person
+The counter can be read and lags   read again after a tenth of the wait, until its site's lag has
+                                   passed; one that never moved, for TROUBLE_PATIENCE more
 The site lost its token            asked again every TOKEN_INTERVAL; the order is paused
+A calibration's site does not      CALIBRATING: its next step is tried again until its attempts
+answer                             are used up; each step that is done begins them anew
 Any of these                       the order ends at its deadline
 
 A site's Retry-After replaces the delay, up to MAX_RETRY_AFTER_SECONDS.
 
 Not decided here: what counts as a failure (booster/engine/answers.py), and how often one play is
-sent again within a run (TRIES and RETRY_SECONDS in booster/engine/dispatch.py).
+sent again within a run (booster/engine/retries.py).
 """
 
 import re
@@ -37,10 +42,9 @@ MAX_RETRY_AFTER_SECONDS = 24 * 3600.0
 PROBE_LEASE_SECONDS = 30.0
 # A counter is read again after a tenth of the time waited so far, within these bounds.
 READING_SECONDS = (0.2, 60.0)
-# How long to wait for a counter that never moved before the order is settled.
-DOUBT_PATIENCE = timedelta(hours=2)
-# How long to wait for a counter that cannot be read before the order is settled.
-OUTAGE_PATIENCE = timedelta(days=1)
+LONGEST_READING_SECONDS = READING_SECONDS[1]
+# For how long an answer that would end an order is taken for a passing trouble of its site.
+TROUBLE_PATIENCE = timedelta(minutes=30)
 # How often sites with paused orders are asked for their token again.
 TOKEN_INTERVAL = timedelta(seconds=60)
 
@@ -74,7 +78,9 @@ class BackOff:
 
 SENDING = BackOff(2.0, 300.0, attempts=10)
 READING = BackOff(2.0, 300.0)
+TROUBLE = BackOff(2.0, 60.0)
 PROBING = BackOff(2.0, 60.0)
+CALIBRATING = BackOff(20.0, 300.0, attempts=5)
 # Orders that wait for a site that is down are woken when it is back; they look again themselves
 # only in case the run that probes was canceled.
 WAITING = BackOff(180.0, 180.0)
@@ -99,25 +105,16 @@ def seconds_to_wait(retry_after: str | None, *, now: float) -> float | None:
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
 
 
-def may_lag(verify_until: datetime, now: datetime) -> bool:
-    """Whether the counter still has its usual time to show what was sent."""
-    return now < verify_until
+def may_pass(since: float, now: float) -> bool:
+    """Whether a trouble of a site that began at `since` may still pass by itself; both in seconds
+    since the epoch."""
+    return now - since < TROUBLE_PATIENCE.total_seconds()
 
 
-def may_still_move(verify_until: datetime, now: datetime) -> bool:
-    """Whether to wait for a counter beyond its usual time."""
-    return now < verify_until + DOUBT_PATIENCE
-
-
-def may_become_readable(verify_until: datetime, now: datetime) -> bool:
-    """Whether to wait for a counter that cannot be read."""
-    return now < verify_until + OUTAGE_PATIENCE
-
-
-def seconds_to_reading(waited: timedelta) -> float:
-    """Seconds until the next reading of a counter, after `waited`."""
+def seconds_to_reading(waited: float) -> float:
+    """Seconds until the next reading of a counter, after waiting so many."""
     shortest, longest = READING_SECONDS
-    return min(max(shortest, waited.total_seconds() / 10), longest)
+    return min(max(shortest, waited / 10), longest)
 
 
 def token_cutoff(now: datetime) -> datetime:

@@ -1,59 +1,139 @@
-"""What a worker does while its queue cannot be reached, or its consumer is gone.
+"""What runs in each worker of a consumer beside huey's own loop: a round, and a sweep.
 
-Law 1: the queue is a wake-up. Without one, work is taken from the database itself.
+Law 1: the queue is a wake-up. The round takes what is due from the database, whether a message came
+or not; the sweep does what is due by the clock: checks of sites that orders wait for, jobs whose
+message was lost, and the worker's sign of life. Every worker of every host does both; who comes
+second finds nothing left to do.
 """
 
 import logging
 import multiprocessing
 import os
+import random
+import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import close_old_connections, connection
 
-from booster import tasks
+from booster.delivery import Round, paused_orders
+from core.db.outages import DATABASE_ERRORS, drop_connections, is_down
+from core.models import Heartbeat, SiteLook
+from core.models.heartbeats import worker_name
 
 logger = logging.getLogger(__name__)
 
-# A queue that just failed is not asked again at once: with a server that hangs, asking takes time.
-ASK_AGAIN_SECONDS = 2.0
+SWEEP_SECONDS = 15.0
+JITTER_SECONDS = 3.0
+# How long a round that shall stop may take: what is in flight ends, all is written and given back.
+STOP_SECONDS = 15.0
+
+# Whether this process has been asked to stop; set by run_huey.
+is_asked_to_stop: Callable[[], bool] = lambda: False  # noqa: E731
+# What else a worker sweeps; registered by who has other work for workers.
+other_sweeps: list[Callable[[], object]] = []
+
+_lock = threading.Lock()
+_running: "Worker | None" = None
 
 
-class QueueWatch:
-    """Whether one worker has a queue now."""
-
-    def __init__(self) -> None:
-        self._is_up = True
-        self._ask_at = 0.0
-
-    def is_up(self) -> bool:
-        if time.monotonic() < self._ask_at:
-            return False
-        was_up, self._is_up = self._is_up, tasks.queue_depth() is not None
-        if not self._is_up:
-            self._ask_at = time.monotonic() + ASK_AGAIN_SECONDS
-        if was_up and not self._is_up:
-            logger.error("the queue is down, work comes from the database")
-        elif self._is_up and not was_up:
-            logger.info("the queue is back")
-        return self._is_up
+def start(is_queue_up: Callable[[], bool]) -> None:
+    """Called by huey in each worker, which may be one of many threads of a process."""
+    global _running
+    with _lock:
+        if _running is None:
+            _running = Worker(is_queue_up)
+            _running.start()
 
 
-def work_without_queue() -> bool:
-    """One slice of what has been due for longest; False where nothing is, or the database fails."""
-    close_old_connections()
-    try:
-        return tasks.deliver_most_overdue()
-    except (DatabaseError, InterfaceError):
-        logger.exception("no queue, and the database failed")
+def stop() -> None:
+    """Called by huey as a worker ends."""
+    global _running
+    with _lock:
+        worker, _running = _running, None
+    if worker is not None:
+        worker.stop()
+
+
+def wake() -> bool:
+    """Tell this process's round that an order is due. Returns False where none runs here."""
+    worker = _running
+    if worker is None:
         return False
-    except Exception:
-        # delivery.run() has logged it and put the order off, as for any task.
-        return True
-    finally:
-        close_old_connections()
+    worker.round.wake()
+    return True
+
+
+def is_stopping() -> bool:
+    """Whether work that can be taken up elsewhere shall be given back."""
+    return is_asked_to_stop() or is_orphan()
 
 
 def is_orphan() -> bool:
     """Whether the consumer that forked this process is gone (False where it did not fork it)."""
     parent = multiprocessing.parent_process()
     return parent is not None and parent.pid != os.getppid()
+
+
+class Worker:
+    """The round and the sweep of this process, each in a thread of its own."""
+
+    def __init__(self, is_queue_up: Callable[[], bool]) -> None:
+        self.name = worker_name()
+        self._is_queue_up = is_queue_up
+        self.round = Round(self.name, self._is_stopping)
+        self._stopped = threading.Event()
+        self._threads = [
+            threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True)
+            for target in (self._drive, self._sweep)
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self.round.wake()
+        for thread in self._threads:
+            thread.join(STOP_SECONDS)
+
+    def _is_stopping(self) -> bool:
+        return self._stopped.is_set() or is_stopping()
+
+    def _drive(self) -> None:
+        while not self._is_stopping():
+            try:
+                self.round.run()
+            except Exception:
+                logger.exception("the round failed; another one begins")
+                time.sleep(1.0)
+                self.round = Round(self.name, self._is_stopping)
+        connection.close()
+        if is_orphan():
+            logger.error("the consumer of this worker is gone: it stops")
+
+    def _sweep(self) -> None:
+        while not self._is_stopping():
+            close_old_connections()
+            try:
+                Heartbeat.objects.beat(self.name, queue_is_up=self._is_queue_up())
+                sweep()
+            except Exception as error:
+                logger.exception("the sweep failed; it is tried again")
+                if is_down(error):
+                    drop_connections()
+            self._stopped.wait(SWEEP_SECONDS + random.uniform(0, JITTER_SECONDS))  # noqa: S311
+        with suppress(*DATABASE_ERRORS):
+            Heartbeat.objects.filter(consumer=self.name).delete()
+        connection.close()
+
+
+def sweep() -> None:
+    """What is due by the clock and by no order."""
+    if paused_orders.resume_sites() + paused_orders.end_late_orders():
+        wake()
+    SiteLook.objects.forget_old()
+    for work in other_sweeps:
+        work()

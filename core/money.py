@@ -1,15 +1,53 @@
-"""Pure rules of money: what a quantity costs and what is given back. Decimal only, no ORM.
+"""Pure rules of money: what a quantity costs, what is given back, and what an amount that a person
+wrote says. Decimal only, no ORM.
 
 Amounts are in the office's one currency, quantized to the cent half up, once, at the end.
 """
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
+from typing import Any
 
 CENT = Decimal("0.01")
 # A price per play has more digits than a cent: 5.00 for 10,000 plays is 0.0005 per play.
 RATE = Decimal("0.00000001")
+
+CURRENCIES = "CNY|RMB|USD|EUR|GBP|HKD|TWD|JPY|元|圆|人民币"
+CURRENCY = re.compile(rf"^(?:{CURRENCIES})\s*|\s*(?:{CURRENCIES})$", re.IGNORECASE)
+# What separates thousands and nothing else: blanks of every width, and apostrophes.
+GROUPING = " \u2019'"
+GROUPED = re.compile(rf"[0-9]{{1,3}}(?:[{GROUPING}][0-9]{{3}})+")
+EXPONENT = re.compile(r"[0-9]+(?:[.,][0-9]+)?E[+-]?[0-9]+", re.IGNORECASE)
+MINUS = "-\u2212\u2013"
+# What a spreadsheet's floating point makes of 57.70 has more digits than anybody writes.
+NOISE_DIGITS = 10
+MOST_DIGITS = 25
+# Signs of an amount: what is longer is none, and its forms in Unicode would take minutes to find.
+LONGEST = 100
+
+
+class AmountCode(StrEnum):
+    """Why a text is no amount: codes of core.reasons."""
+
+    MISSING = "amount_missing"
+    UNCLEAR = "amount_unclear"
+    AMBIGUOUS = "amount_ambiguous"
+    TOO_FINE = "amount_too_fine"
+    TOO_LONG = "amount_too_long"
+    DAMAGED = "number_damaged"
+
+
+class AmountError(ValueError):
+    """A text that is no amount, or may be two."""
+
+    def __init__(self, code: AmountCode, **params: Any) -> None:
+        super().__init__(code, params)
+        self.code = code
+        self.params = params
 
 
 class QuantityTooSmallError(ValueError):
@@ -62,3 +100,110 @@ def refund_due(price: Decimal, count: int, undelivered: int) -> Decimal:
     if not 0 <= undelivered <= count:
         raise ValueError(f"undelivered plays must be from 0 to {count}, not {undelivered}")
     return quantize(price * undelivered / count)
+
+
+def parse_amount(text: str, *, decimal_sign: str = "") -> Decimal:
+    """What a person means by `1000.50`, `1 000,50`, `¥1,000.50` or `(5.00)`, with two decimals.
+
+    `decimal_sign` is "." or "," where others of the same hand show which it is; without it
+    `1,000` may be a thousand or one, and AmountError asks. Raised for whatever else is not plain.
+    """
+    if len(text) > LONGEST:
+        raise AmountError(AmountCode.TOO_LONG)
+    sign, digits = signed(bare(text))
+    if not digits:
+        raise AmountError(AmountCode.MISSING)
+    if EXPONENT.fullmatch(digits):
+        raise AmountError(AmountCode.DAMAGED)
+    if any(mark in digits for mark in GROUPING):
+        whole, point, cents = split_last(digits, ".,")
+        if not GROUPED.fullmatch(whole) or len({mark for mark in whole if not mark.isdigit()}) > 1:
+            raise AmountError(AmountCode.UNCLEAR)
+        digits = re.sub(rf"[{GROUPING}]", "", whole) + ("." + cents if point else "")
+        decimal_sign = "."
+    return sign * exact(digits, decimal_sign)
+
+
+def bare(text: str) -> str:
+    """Without currency, outer blanks and what is not seen; full-width digits as plain ones."""
+    if text.isascii():
+        text = text.replace("$", "")
+    else:
+        seen = (mark for mark in text if unicodedata.category(mark) not in ("Sc", "Cf"))
+        text = unicodedata.normalize("NFKC", "".join(seen))
+    return CURRENCY.sub("", text.strip()).strip()
+
+
+def signed(text: str) -> tuple[int, str]:
+    """Bookkeepers write -5, 5- and (5)."""
+    if text[:1] == "(" and text[-1:] == ")":
+        return -1, bare(text[1:-1])
+    if len(text) > 1 and text[0] in MINUS:
+        return -1, bare(text[1:])
+    if len(text) > 1 and text[-1] in MINUS:
+        return -1, bare(text[:-1])
+    return 1, text[1:].strip() if text[:1] == "+" else text
+
+
+def split_last(text: str, marks: str) -> tuple[str, str, str]:
+    """Around the last of these marks; all in front where there is none."""
+    place = max(text.rfind(mark) for mark in marks)
+    return (text, "", "") if place < 0 else (text[:place], text[place], text[place + 1 :])
+
+
+def exact(digits: str, decimal_sign: str) -> Decimal:
+    """Digits with points and commas, of which the last may be the decimal sign."""
+    if not re.fullmatch(r"[0-9]+(?:[.,][0-9]+)*", digits):
+        raise AmountError(AmountCode.UNCLEAR)
+    if len(digits) > MOST_DIGITS:
+        raise AmountError(AmountCode.TOO_LONG)
+    whole, point, cents = split_last(digits, ".,")
+    other = "," if point == "." else "."
+    if not point:
+        return quantize(Decimal(digits))
+    if point in whole:  # 1,000,000
+        if other in whole or not is_grouped(digits, point):
+            raise AmountError(AmountCode.UNCLEAR)
+        return quantize(Decimal(digits.replace(point, "")))
+    if other in whole:  # 1,000.50
+        if not is_grouped(whole, other):
+            raise AmountError(AmountCode.UNCLEAR)
+        return with_cents(whole.replace(other, ""), cents)
+    if is_grouped(digits, point):  # 1,000
+        thousands = Decimal(whole + cents)
+        if not decimal_sign:
+            few = f"{whole}.{cents}"
+            raise AmountError(AmountCode.AMBIGUOUS, many=f"{thousands}.00", few=few)
+        if decimal_sign != point:
+            return quantize(thousands)
+    return with_cents(whole, cents)
+
+
+def is_grouped(digits: str, mark: str) -> bool:
+    return bool(re.fullmatch(rf"[1-9][0-9]{{0,2}}(?:{re.escape(mark)}[0-9]{{3}})+", digits))
+
+
+def with_cents(whole: str, cents: str) -> Decimal:
+    amount = Decimal(f"{whole}.{cents}")
+    if len(cents) >= NOISE_DIGITS:
+        # Fifteen digits are what a spreadsheet's number holds.
+        amount = Decimal(f"{float(amount):.15g}")
+    if amount != quantize(amount):
+        raise AmountError(AmountCode.TOO_FINE)
+    return quantize(amount)
+
+
+def decimal_sign_of(texts: Iterable[str]) -> str:
+    """The decimal sign that amounts of one hand agree on; "" where they do not say or differ."""
+    signs = set()
+    for text in texts:
+        digits = bare(text) if len(text) <= LONGEST else ""
+        whole, point, cents = split_last(digits, ".,")
+        if not point or not cents.isdigit():
+            continue
+        other = "," if point == "." else "."
+        if point in whole:
+            signs.add(other)  # 1,000,000: the comma groups
+        elif other in whole or any(mark in whole for mark in GROUPING) or len(cents) != 3:
+            signs.add(point)
+    return signs.pop() if len(signs) == 1 else ""

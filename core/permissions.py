@@ -11,7 +11,7 @@ may cancel an order where the staff could.
 Pure: nothing is asked but has_perm() and attributes of what is handed in.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol
@@ -43,9 +43,25 @@ def cancelable(user: Person, order: Any) -> bool:
     return bool(order.is_cancelable)
 
 
+def pausable(user: Person, order: Any) -> bool:
+    """FLOW leads there, and nobody has asked for it yet."""
+    return bool(order.is_pausable)
+
+
+def paused_by_people(user: Person, order: Any) -> bool:
+    """Somebody paused it, or asked for that."""
+    return bool(order.may_go_on)
+
+
 def retryable(user: Person, order: Any) -> bool:
-    """It goes on by itself or can be resumed: neither ended nor awaiting approval."""
+    """It goes on by itself or when its site is back: it has not ended, awaits no approval, and
+    nobody wanted it to wait."""
     return bool(order.is_retryable)
+
+
+def being_verified(user: Person, order: Any) -> bool:
+    """Its counter has to show what was sent."""
+    return bool(order.is_being_verified)
 
 
 def with_a_remark(user: Person, order: Any) -> bool:
@@ -53,7 +69,8 @@ def with_a_remark(user: Person, order: Any) -> bool:
 
 
 def awaiting_somebody_elses_decision(user: Person, order: Any) -> bool:
-    """Four eyes: nobody decides on an order that they placed or that is theirs."""
+    """Four eyes: nobody decides on an order that they placed or that is theirs, nor on one that a
+    customer of their own making placed; nor on a top-up that they entered."""
     return bool(order.awaits_decision_of(user))
 
 
@@ -65,6 +82,11 @@ def for_an_active_customer(user: Person, customer: Any) -> bool:
     return bool(customer.active)
 
 
+def awaiting_calibration(user: Person, site: Any) -> bool:
+    """Nothing is sold there until it is known how it counts."""
+    return bool(site.awaits_calibration)
+
+
 def made_by_user(user: Person, job: Any) -> bool:
     """What a job does is done in the name of who made it."""
     return bool(job.creator_id == user.pk)
@@ -72,11 +94,6 @@ def made_by_user(user: Person, job: Any) -> bool:
 
 def creator_or_super_administrator(user: Person, job: Any) -> bool:
     return user.is_superuser or made_by_user(user, job)
-
-
-def customer_login_or_super_administrator(user: Person, login: Any) -> bool:
-    """A password set for somebody is a login as that somebody."""
-    return user.is_superuser or not login.is_staff
 
 
 # --- the table
@@ -96,19 +113,34 @@ class Right(Enum):
 
     PLACE_ORDER = auto()
     ORDER_AGAIN = auto()
+    REPEAT_ORDER = auto()
     CANCEL_ORDER = auto()
+    PAUSE_ORDER = auto()
+    RESUME_ORDER = auto()
     RETRY_ORDER = auto()
+    SETTLE_ORDER = auto()
     APPROVE_ORDER = auto()
     DECLINE_ORDER = auto()
     MARK_REMARK_SEEN = auto()
+
+    PAUSE_SITE = auto()
+    PROBE_SITE = auto()
+    CALIBRATE_SITE = auto()
+    WAIVE_CALIBRATION = auto()
+    UNLOCK_LOGIN = auto()
+    SELL_AUDIT = auto()
+    PAUSE_OFFICE = auto()
 
     READ_MESSAGES = auto()
     WRITE_MESSAGES = auto()
 
     TOP_UP_CUSTOMER = auto()
+    CORRECT_TOP_UP = auto()
+    APPROVE_TOP_UP = auto()
     ADJUST_BALANCES = auto()
     INVITE_CUSTOMER = auto()
     SWITCH_CUSTOMERS = auto()
+    KEEP_SITES = auto()
 
     IMPORT_CUSTOMERS = auto()
     UPDATE_CUSTOMERS_BY_IMPORT = auto()
@@ -150,20 +182,42 @@ RULES: Mapping[Right, Rule] = {
     # What is done with orders.
     Right.PLACE_ORDER: Rule(("core.add_order",), for_an_active_customer),
     Right.ORDER_AGAIN: Rule(("core.add_order",), order_has_ended),
+    # Who may begin a repeat may end it, and mark as seen what came of it.
+    Right.REPEAT_ORDER: Rule(("core.add_order",)),
     Right.CANCEL_ORDER: Rule(("core.change_order",), cancelable),
+    Right.PAUSE_ORDER: Rule(("core.change_order",), pausable),
+    Right.RESUME_ORDER: Rule(("core.change_order",), paused_by_people),
     Right.RETRY_ORDER: Rule(("core.change_order",), retryable),
+    # Whoever may cancel may say that it has waited for its counter for long enough.
+    Right.SETTLE_ORDER: Rule(("core.change_order",), being_verified),
     Right.APPROVE_ORDER: Rule(("core.approve_order",), awaiting_somebody_elses_decision),
     Right.DECLINE_ORDER: Rule(("core.approve_order",), awaiting_somebody_elses_decision),
     Right.MARK_REMARK_SEEN: Rule(("core.change_order",), with_a_remark),
+    # Who may hold back lets go on as well.
+    Right.PAUSE_SITE: Rule(("core.change_site",)),
+    Right.PROBE_SITE: Rule(("core.change_site",)),
+    Right.CALIBRATE_SITE: Rule(("core.change_site",)),
+    # To sell plays that nobody knows to be counted is for who answers for the office.
+    Right.WAIVE_CALIBRATION: Rule(
+        ("core.change_site",), awaiting_calibration, super_administrators=True
+    ),
+    Right.SELL_AUDIT: Rule(("core.add_order", "core.change_site")),
+    Right.PAUSE_OFFICE: Rule(("core.pause_office",)),
     # Conversations.
     Right.READ_MESSAGES: Rule(("core.view_order",)),
     # The desk writes internal notes by the same right, a customer never.
     Right.WRITE_MESSAGES: Rule(("core.view_order", "core.add_message")),
     # Customers and their balances.
     Right.TOP_UP_CUSTOMER: Rule(("core.add_chargerecord",), for_an_active_customer),
+    # Beside the limits; who may take money in may say that it was another sum.
+    Right.CORRECT_TOP_UP: Rule(("core.add_chargerecord",)),
+    Right.APPROVE_TOP_UP: Rule(
+        ("core.approve_order", "core.view_chargerecord"), awaiting_somebody_elses_decision
+    ),
     Right.ADJUST_BALANCES: Rule(("core.add_ledgerentry",), super_administrators=True),
     Right.INVITE_CUSTOMER: Rule(("core.change_customer",), for_an_active_customer),
     Right.SWITCH_CUSTOMERS: Rule(("core.change_customer",)),
+    Right.KEEP_SITES: Rule(("core.add_site", "core.change_site")),
     # Many at once.
     Right.IMPORT_CUSTOMERS: Rule(("core.add_customer",)),
     Right.UPDATE_CUSTOMERS_BY_IMPORT: Rule(("core.add_customer", "core.change_customer")),
@@ -175,9 +229,32 @@ RULES: Mapping[Right, Rule] = {
     Right.STOP_BULK_ACTION: Rule(condition=creator_or_super_administrator),
     # These beside the permissions that Django asks for.
     Right.ADD_STAFF: Rule(super_administrators=True),
-    Right.CHANGE_LOGIN: Rule(condition=customer_login_or_super_administrator),
+    # A password set for somebody is a login as that somebody; customers set theirs by a link.
+    Right.CHANGE_LOGIN: Rule(super_administrators=True),
+    Right.UNLOCK_LOGIN: Rule(super_administrators=True),
     Right.GRANT_RIGHTS: Rule(super_administrators=True),
 }
+
+
+# What booking a ledger entry takes, by the name of its kind, whichever way it is booked: form,
+# upload or bulk action.
+RIGHT_TO_BOOK: Mapping[str, Right] = {
+    "CHARGE": Right.TOP_UP_CUSTOMER,
+    "ORDER": Right.PLACE_ORDER,
+    "REFUND": Right.CANCEL_ORDER,
+    "ADJUSTMENT": Right.ADJUST_BALANCES,
+    "CORRECTION": Right.CORRECT_TOP_UP,
+}
+
+
+def rights_given_by(permissions: Collection[str]) -> list[Right]:
+    """What these Django permissions let somebody of the staff do, in the order of the table."""
+    return [
+        right
+        for right, rule in RULES.items()
+        if rule.permissions and not rule.super_administrators
+        if set(rule.permissions) <= set(permissions)
+    ]
 
 
 def may(user: Person, right: Right, obj: Any = None) -> bool:
@@ -190,6 +267,12 @@ def may(user: Person, right: Right, obj: Any = None) -> bool:
         and all(user.has_perm(permission) for permission in rule.permissions)
         and (obj is None or rule.condition(user, obj))
     )
+
+
+def needs_two_steps(user: Person) -> bool:
+    """Who has to log in by two steps before anything else, where the office asks for it
+    (REQUIRE_TWO_STEP)."""
+    return user.is_superuser
 
 
 def may_cancel_own(user: Person, order: Any) -> bool:
@@ -217,7 +300,7 @@ SEEN = frozenset(
 )
 # What each group gets. A migration gives it: a new permission here needs a new one. Beside them are
 # the super administrators, users with `is_superuser`, who may do everything, and who alone set
-# prices and limits, adjust balances and manage the staff.
+# prices and limits, adjust balances and manage the staff and its groups.
 GROUPS: Mapping[str, frozenset[str]] = {
     # They serve customers: take their orders and money, answer them, keep their data and the sites,
     # and decide on each other's orders. One by one, by upload, or many at once.
@@ -225,8 +308,16 @@ GROUPS: Mapping[str, frozenset[str]] = {
     | {
         *("core.add_customer", "core.change_customer", "core.add_chargerecord"),
         *("core.add_order", "core.change_order", "core.approve_order", "core.add_message"),
-        *("core.add_site", "core.change_site"),
+        *("core.add_site", "core.change_site", "core.pause_office"),
     },
+    # The same work divided, for an office where nobody takes money, orders for it and approves.
+    "Clerks": SEEN
+    | {
+        *("core.add_customer", "core.change_customer"),
+        *("core.add_order", "core.change_order", "core.add_message"),
+    },
+    "Bookkeepers": SEEN | {"core.add_chargerecord"},
+    "Approvers": SEEN | {"core.approve_order", "core.add_message"},
     # They see everything, logins and staff too, and change nothing.
     "Auditors": SEEN | {"core.view_user", "core.view_administrator"},
 }

@@ -8,25 +8,32 @@ from huey import crontab
 from huey.contrib.djhuey import db_periodic_task, db_task
 
 from booster import tasks as delivery_tasks
+from booster import worker
+from core import ordering
 from core.bulk import jobs as bulk_jobs
 from core.bulk import selection
 from core.importing import jobs, store
-from core.models import BulkJob, ImportJob
+from core.logins import attempts
+from core.models import BulkJob, Customer, ImportJob
+from core.ops import alerts, retention
 from core.reports import playrate, rollups
 
 logger = logging.getLogger(__name__)
+
+# Woken by one sweep; further ones by the next.
+MOST_JOBS = 50
 
 
 @db_task()
 def run_import(job_id: int) -> None:
     """Check or import one file, as far as this consumer lives."""
-    jobs.run(job_id, lambda: delivery_tasks.stopping())
+    jobs.run(job_id, worker.is_stopping)
 
 
 @db_task()
 def run_bulk(job_id: int) -> None:
     """Do one action on its many rows, as far as this consumer lives."""
-    bulk_jobs.run(job_id, lambda: delivery_tasks.stopping())
+    bulk_jobs.run(job_id, worker.is_stopping)
 
 
 def wake_import(job_id: int) -> None:
@@ -50,7 +57,7 @@ def sweep_jobs() -> int:
     woken = 0
     for jobs_of, wake_one in ((ImportJob, wake_import), (BulkJob, wake_bulk)):
         due = jobs_of.objects.due().values_list("pk", flat=True)
-        for job_id in list(due[: delivery_tasks.SWEEP_LIMIT]):
+        for job_id in list(due[:MOST_JOBS]):
             wake_one(job_id)
             woken += 1
     store.remove_old()
@@ -60,7 +67,13 @@ def sweep_jobs() -> int:
     return woken
 
 
-delivery_tasks.other_sweeps.append(sweep_jobs)
+worker.other_sweeps.append(sweep_jobs)
+worker.other_sweeps.append(ordering.place_due)
+worker.other_sweeps.append(attempts.sweep)
+worker.other_sweeps.append(retention.tidy_sometimes)
+worker.other_sweeps.append(alerts.watch_sometimes)
+# While the release before goes on beside this one.
+worker.other_sweeps.append(Customer.objects.give_keys)
 
 
 @db_periodic_task(crontab())
@@ -70,3 +83,9 @@ def count_up() -> None:
     playrate.take_sample()
     rollups.catch_up()
     rollups.check_again()
+
+
+@db_periodic_task(crontab(hour="3", minute="17"))
+def check_ledger() -> None:
+    """At night, and on every host: the first to come reads the ledger, if anybody is to be told."""
+    alerts.check_ledger_daily()

@@ -1,5 +1,5 @@
-"""ASGI entry point: `uvicorn office.asgi:application`. Pages are Django's; what changes on them
-comes over /live/, see core/live."""
+"""ASGI entry point: `manage.py run_web`. Pages are Django's and pass a gate (gate.py); what changes
+on them comes over /live/, see core/live; machines ask probes.py."""
 
 import os
 from typing import Any
@@ -7,24 +7,40 @@ from typing import Any
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import WebsocketDenier
 from channels.sessions import CookieMiddleware
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.urls import path, re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "office.settings")
 # Only the web keeps a pool of PostgreSQL connections: consumers fork, and a pool may not be.
 os.environ.setdefault("DATABASE_POOL", "on")
-pages: Any = get_asgi_application()
+django_pages: Any = get_asgi_application()
 
-from core.live.transports.consumers import PollConsumer, SocketConsumer  # noqa: E402 - after models
+# After that: they know models.
+from core.live.transports.consumers import PollConsumer, serve_socket  # noqa: E402
+from core.live.transports.gate import SocketGate  # noqa: E402
+from office import probes  # noqa: E402
+from office.gate import PageGate  # noqa: E402
 
-polls = CookieMiddleware(PollConsumer.as_asgi())
-sockets = CookieMiddleware(SocketConsumer.as_asgi())
+pages: Any = PageGate(django_pages, settings.WEB_THREADS, settings.WEB_QUEUE)
+viewers = probes.Viewers()
+polls = viewers.counted(CookieMiddleware(PollConsumer.as_asgi()))
+sockets = viewers.counted(CookieMiddleware(SocketGate(serve_socket)))
 
 application = ProtocolTypeRouter(
     {
-        "http": URLRouter([path("live/poll/", polls), re_path("", pages)]),
+        "http": URLRouter(
+            [
+                path("live/poll/", polls),
+                path("healthz", probes.healthz),  # type: ignore[arg-type]
+                path("readyz", probes.readyz),  # type: ignore[arg-type]
+                path("metrics", probes.scrape),  # type: ignore[arg-type]
+                re_path("", pages),
+            ]
+        ),
         "websocket": URLRouter(
             [path("live/socket/", sockets), re_path("", WebsocketDenier.as_asgi())]
         ),
     }
 )
+probes.Reporter(pages, viewers).start()

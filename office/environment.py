@@ -1,13 +1,17 @@
 """Read settings from the environment; a bad value stops the start with one line that names it."""
 
+import errno
 import ipaddress
 import os
 import secrets
+import stat
 import zoneinfo
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 TRUE = {"1", "true", "yes", "on"}
@@ -32,11 +36,25 @@ def port(name: str, default: int) -> int:
     return int(value)
 
 
-def number(name: str, default: int) -> int:
+def number(name: str, default: int, least: int = 1) -> int:
     value = text(name, str(default))
-    if not value.isascii() or not value.isdigit() or int(value) < 1:
-        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number above 0")
+    if not value.isascii() or not value.isdigit() or int(value) < least:
+        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number above {least - 1}")
     return int(value)
+
+
+def choice(name: str, default: str, choices: Sequence[str]) -> str:
+    value = text(name, default).lower()
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name}={value!r} is not one of {', '.join(choices)}")
+    return value
+
+
+def cores() -> int:
+    """That this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def words(name: str, default: str = "") -> tuple[str, ...]:
@@ -56,6 +74,52 @@ def networks_and_hosts(name: str, default: str) -> tuple[str, ...]:
         except ValueError as error:
             raise ImproperlyConfigured(f"{name}: {word!r} cannot be used: {error}") from error
     return found
+
+
+def networks(name: str, default: str) -> tuple[str, ...]:
+    """A list of addresses and networks such as 10.1.0.0/16. `*` is none: who believes everybody
+    believes what anybody writes."""
+    for word in (found := words(name, default)):
+        try:
+            ipaddress.ip_network(word)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name}: {word!r} cannot be used: {error}") from error
+    return found
+
+
+def database(name: str, default: str) -> dict[str, Any]:
+    """As Django takes it. Of PostgreSQL several hosts may be named (`h1,h2:5433`): libpq goes
+    through them until one takes writes, or is what `target_session_attrs` says."""
+    scheme, separator, rest = text(name, default).partition("://")
+    netloc, slash, path = rest.partition("/")
+    account, at, behind = netloc.rpartition("@")
+    hosts = behind.split(",")
+    url = f"{scheme}{separator}{account}{at}{hosts[0]}{slash}{path}"
+    try:
+        config: dict[str, Any] = dict(dj_database_url.parse(url))
+        if len(hosts) > 1:
+            parts = [urlsplit(f"//{host}") for host in hosts]
+            config["HOST"] = ",".join(part.hostname or "" for part in parts)
+            config["PORT"] = ",".join(str(part.port or 5432) for part in parts)
+            config.setdefault("OPTIONS", {}).setdefault("target_session_attrs", "read-write")
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} cannot be read: {error}") from error
+    return config
+
+
+def redis(name: str) -> str:
+    """The address of one Redis. What follows a primary from host to host is refused by its name."""
+    value = text(name)
+    scheme, _, rest = value.partition("://")
+    for word, kind in (("sentinel", "Redis Sentinel"), ("cluster", "Redis Cluster")):
+        if word in scheme.lower():
+            raise ImproperlyConfigured(
+                f"{name}: {kind} is not spoken: name one Redis, or an address that follows the "
+                "primary; to lose what is in it loses no order"
+            )
+    if "," in rest.rpartition("@")[2].partition("/")[0]:
+        raise ImproperlyConfigured(f"{name} names several hosts: name one Redis")
+    return value
 
 
 def mail_server(name: str) -> dict[str, Any]:
@@ -80,6 +144,20 @@ def mail_server(name: str) -> dict[str, Any]:
     }
 
 
+def web_address(name: str) -> str:
+    """Of http:// or https://; "" where nothing is set. What it holds beyond the host may be secret
+    and is told nowhere."""
+    value = text(name)
+    try:
+        parts = urlsplit(value)
+        is_right = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        is_right = False
+    if value and not is_right:
+        raise ImproperlyConfigured(f"{name} must be an address of http:// or https://")
+    return value
+
+
 def time_zone(name: str, default: str) -> str:
     value = text(name, default)
     try:
@@ -90,32 +168,90 @@ def time_zone(name: str, default: str) -> str:
 
 
 def folder(name: str, default: Path) -> Path:
+    """A folder that only its owner can enter, and its files are: passwords' hashes, the secret that
+    signs, customers' uploads. Whatever made it before may have let others in."""
     path = Path(text(name, str(default))).expanduser().absolute()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        is_own = is_one_persons(path)
+        if is_own:
+            os.umask(0o077)
+            close_to_others(path)
     except OSError as error:
         raise ImproperlyConfigured(
             f"{name}={path} cannot be used as a folder: {error.strerror}"
         ) from error
+    if not is_own:
+        raise ImproperlyConfigured(
+            f"{name}={path} is not a folder of this office alone: name one that belongs to its user"
+        )
     return path
+
+
+def require_writable(name: str, file: str) -> None:
+    """That of SQLite, which writes beside it as well. A folder that is not there is left to it."""
+    if file in ("", ":memory:"):
+        return
+    path = Path(file)
+    for place in (path.parent, path):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise ImproperlyConfigured(
+                f"{name}: {place} cannot be written to: read-only, or somebody else's"
+            )
+
+
+def is_one_persons(path: Path) -> bool:
+    """Whether it may be closed to others: no folder of the system's, of everybody's or of more than
+    the office, and owned by who runs this."""
+    found = path.stat()
+    shared = path in (Path("/"), Path.home()) or found.st_mode & stat.S_ISVTX
+    return not shared and found.st_uid == os.geteuid()
+
+
+def close_to_others(path: Path) -> None:
+    """The folder and all in it; what its owner may not write stays so. Raises OSError where a file
+    system keeps no modes."""
+    for place, _folders, files in os.walk(path):
+        for found in (Path(place), *(Path(place, file) for file in files)):
+            _close(found)
+    if path.stat().st_mode & 0o077:
+        raise OSError(errno.EPERM, "others can read it, and its file system keeps no modes")
+
+
+def _close(path: Path) -> None:
+    try:
+        mode = path.lstat().st_mode
+        if (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) and mode & 0o077:
+            path.chmod(mode & 0o700)
+    except FileNotFoundError:
+        pass  # removed meanwhile, as a database's journal is
 
 
 def secret(name: str, kept_in: Path) -> str:
     """The value of `name`, else a random one kept in a file that only its owner can read."""
     if value := text(name):
         return value  # `check --deploy` warns of a weak one
+    value = secrets.token_urlsafe(48)
     try:
         descriptor = os.open(kept_in, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(value)
     except FileExistsError:
         return _read_secret(name, kept_in)
-    value = secrets.token_urlsafe(48)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(value)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{name} is not set and cannot be kept in {kept_in}: {error.strerror}"
+        ) from error
     return value
 
 
 def _read_secret(name: str, path: Path) -> str:
-    value = path.read_text().strip()
+    try:
+        value = path.read_text().strip()
+    except (OSError, ValueError) as error:
+        raise ImproperlyConfigured(
+            f"{name} is not set and {path} cannot be read: {error}"
+        ) from error
     if len(value) < 32:
         raise ImproperlyConfigured(f"{name} is not set and {path} is empty or cut short; remove it")
     return value

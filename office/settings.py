@@ -1,10 +1,12 @@
 """Every setting, read from the environment alone; docs/operations.md describes each variable."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import dj_database_url
+from csp.constants import NONCE
+from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
 
 from office import environment as env
@@ -15,12 +17,22 @@ DATA_DIR = env.folder("DATA_DIR", BASE_DIR / "var")
 
 DEBUG = env.boolean("DEBUG")
 SECRET_KEY = env.secret("SECRET_KEY", DATA_DIR / "secret_key")
+# Former keys: what they signed is still good, and nothing new is signed with them.
+SECRET_KEY_FALLBACKS = list(env.words("SECRET_KEY_FALLBACKS"))
 PORT = env.port("PORT", 8000)
 DEMO_SITE_PORT = env.port("DEMO_SITE_PORT", 8001)
 ADMIN_PASSWORD = os.environ.get("ADMIN_PASSWORD", "")
 ALLOWED_HOSTS = list(env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"))
 # Behind TLS (HTTPS=on) cookies travel encrypted only and browsers are told to stay on https.
 HTTPS = env.boolean("HTTPS")
+# Proxies whose X-Forwarded-For is believed. uvicorn reads the variable itself; here it is checked.
+FORWARDED_ALLOW_IPS = env.networks("FORWARDED_ALLOW_IPS", "127.0.0.1")
+# Web processes; pages that each works on at once, and requests that may wait: office/gate.py.
+WEB_CONCURRENCY = env.number("WEB_CONCURRENCY", min(2, env.cores()))
+WEB_THREADS = env.number("WEB_THREADS", 8)
+WEB_QUEUE = env.number("WEB_QUEUE", 200)
+# Who shows it may read /metrics; without one nobody may.
+METRICS_TOKEN = env.text("METRICS_TOKEN")
 # Addresses in private networks that plays may go to: "host:port" or a network.
 PRIVATE_SITES = env.networks_and_hosts("PRIVATE_SITES", f"127.0.0.1:{DEMO_SITE_PORT}")
 
@@ -69,15 +81,24 @@ TEMPLATES: list[dict[str, Any]] = [
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         # Before every app's own, so that our shims stand in front of simpleui's templates.
         "DIRS": [BASE_DIR / "core" / "theme" / "templates"],
-        "APP_DIRS": True,
         "OPTIONS": {
+            # Django's own loaders, made safe for what stands inside a <script>.
+            "loaders": [
+                (
+                    "django.template.loaders.cached.Loader",
+                    [
+                        "core.theme.loaders.FilesystemLoader",
+                        "core.theme.loaders.AppDirectoriesLoader",
+                    ],
+                )
+            ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            # simpleui's own tags write raw JSON into <script>; ours escape it.
+            # simpleui's own tags write raw JSON into <script>; ours are in their place.
             "libraries": {"simpletags": "core.theme.simpletags"},
         },
     },
@@ -87,27 +108,44 @@ SQLITE_OPTIONS = {
     # Without IMMEDIATE a read that turns into a write fails at once with "database is locked".
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    # With the third, triggers that keep rows from being deleted see what REPLACE deletes.
+    "init_command": (
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;"
+    ),
 }
-POSTGRESQL_POOL = {"min_size": 2, "max_size": 8, "timeout": 5}
+# As many as a web process has threads, and some for the feed and probes.
+POSTGRESQL_POOL = {"min_size": 2, "max_size": WEB_THREADS + 4, "timeout": 5}
+# A host that is cut off in the middle of a transaction keeps rows locked until the server ends it,
+# and nobody could take its orders over; and the host itself would wait for hours for an answer.
+POSTGRESQL_OPTIONS = {
+    "options": "-c idle_in_transaction_session_timeout=20s",
+    "connect_timeout": 10,
+    "tcp_user_timeout": 20_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+}
 
 
 def database() -> dict[str, Any]:
     """The web pools its PostgreSQL connections; consumers fork and must not (see run_huey)."""
-    url = env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'office.sqlite3'}")
-    try:
-        config: dict[str, Any] = dict(dj_database_url.parse(url))
-    except ValueError as error:
-        raise ImproperlyConfigured(f"DATABASE_URL cannot be read: {error}") from error
+    config = env.database("DATABASE_URL", f"sqlite:///{DATA_DIR / 'office.sqlite3'}")
     engine = config.get("ENGINE", "")
     options = config.setdefault("OPTIONS", {})
     pooled = env.boolean("DATABASE_POOL")
+    # The server closes connections when it restarts; unchecked, each would fail a page.
+    config["CONN_HEALTH_CHECKS"] = True
     if not pooled:
         # Huey closes connections that are too old around each task: consumers keep theirs.
-        config.update(CONN_MAX_AGE=None, CONN_HEALTH_CHECKS=True)
+        config["CONN_MAX_AGE"] = None
     if engine.endswith("sqlite3"):
+        env.require_writable(
+            "DATABASE_URL" if env.text("DATABASE_URL") else "DATA_DIR", config["NAME"]
+        )
         options.update(SQLITE_OPTIONS)
     elif engine.endswith("postgresql"):
+        # What DATABASE_URL says comes first.
+        config["OPTIONS"] = options = POSTGRESQL_OPTIONS | options
         if pooled:
             options["pool"] = POSTGRESQL_POOL
     else:
@@ -119,11 +157,20 @@ DATABASES = {"default": database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The queue, and what tells live pages to look; both do without.
-REDIS_URL = env.text("REDIS_URL")
-HUEY = queue.build(REDIS_URL, DATA_DIR, SECRET_KEY)
+REDIS_URL = env.redis("REDIS_URL")
+HUEY = queue.build(REDIS_URL, DATA_DIR, SECRET_KEY, SECRET_KEY_FALLBACKS)
+# "default" is each process's own; parts of pages (core/pages/kept.py) are shared by Redis.
+MEMORY = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+SHARED = {
+    "BACKEND": "office.caches.SharedParts",
+    "LOCATION": REDIS_URL,
+    "KEY_PREFIX": "booster-office:parts",
+}
+CACHES = {"default": MEMORY, "parts": SHARED if REDIS_URL else MEMORY | {"LOCATION": "parts"}}
 
 AUTH_USER_MODEL = "core.User"
 AUTHENTICATION_BACKENDS = (
+    "core.logins.backend.CountingBackend",  # first: what it refuses nobody looks at
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 )
@@ -149,30 +196,43 @@ EMAIL_HOST_PASSWORD = MAIL_SERVER["password"]
 EMAIL_USE_TLS = MAIL_SERVER["tls"]
 EMAIL_USE_SSL = MAIL_SERVER["ssl"]
 EMAIL_TIMEOUT = 10
+# Whom the office tells what needs somebody: core/ops/alerts.py.
+ALERT_EMAILS = env.words("ALERT_EMAILS")
+ALERT_WEBHOOK = env.web_address("ALERT_WEBHOOK")
+if ALERT_EMAILS and not EMAIL_HOST:
+    raise ImproperlyConfigured("ALERT_EMAILS needs EMAIL_URL: there is no server to send them by")
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "office@localhost")
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_FAILURE_LIMIT = 5
-AXES_COOLOFF_TIME = 0.25  # hours
-AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_CALLABLE = "core.portal.errors.locked_out"
+# Tries to log in within so many minutes; right ones are given back. core/logins counts them.
+LOGIN_TRIES = env.number("LOGIN_TRIES", 5)
+LOGIN_TRIES_PER_NAME = env.number("LOGIN_TRIES_PER_NAME", 30)
+LOGIN_TRIES_PER_ADDRESS = env.number("LOGIN_TRIES_PER_ADDRESS", 30)
+LOGIN_LOCK_MINUTES = env.number("LOGIN_LOCK_MINUTES", 15)
+# Of one web process.
+PASSWORD_HASHES_AT_ONCE = env.number("PASSWORD_HASHES_AT_ONCE", 2)
+PASSWORD_HASHERS = [
+    "core.logins.hashing.BoundedHasher",
+    *global_settings.PASSWORD_HASHERS[1:],
+]
+# django-axes keeps the record of who logged in and who failed; it locks nobody.
+AXES_LOCK_OUT_AT_FAILURE = False
+AXES_RESET_ON_SUCCESS = False
 AXES_VERBOSE = False
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
+# Super administrators turn two-step login on before anything else.
+REQUIRE_TWO_STEP = env.boolean("REQUIRE_TWO_STEP", True)
 OTP_TOTP_ISSUER = "Booster Office"
 
-LANGUAGE_CODE = env.text("LANGUAGE_CODE", "en")
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+LANGUAGE_CODE = env.choice("LANGUAGE_CODE", "en", [code for code, _ in LANGUAGES])
 LOCALE_PATHS = [BASE_DIR / "core" / "locale"]
-if LANGUAGE_CODE not in dict(LANGUAGES):
-    raise ImproperlyConfigured(
-        f"LANGUAGE_CODE={LANGUAGE_CODE!r} is not one of {', '.join(dict(LANGUAGES))}"
-    )
 TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
 USE_TZ = True
 FORMAT_MODULE_PATH = ["core.formats"]
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
-STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns of one that is missing
+with suppress(OSError):  # a folder for reading only
+    STATIC_ROOT.mkdir(mode=0o700, exist_ok=True)  # WhiteNoise warns of one that is missing
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -180,8 +240,8 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = True
 FIXTURE_DIRS = [BASE_DIR / "fixtures"]
 
-# Security. simpleui's tabs are iframes of the same origin.
-X_FRAME_OPTIONS = "SAMEORIGIN"
+# Security. No page is shown inside another one.
+X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
@@ -193,13 +253,12 @@ CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if HTTPS and
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
-        # Vue 2 compiles its templates in the page.
-        "script-src": ["'self'", "'unsafe-inline'", "'unsafe-eval'"],
+        "script-src": ["'self'", NONCE],  # scripts of templates have a nonce
         "style-src": ["'self'", "'unsafe-inline'"],
         "img-src": ["'self'", "data:"],
         "font-src": ["'self'", "data:"],
-        "connect-src": ["'self'", "ws:", "wss:"],
-        "frame-ancestors": ["'self'"],
+        "connect-src": ["'self'"],  # web sockets of this very host included
+        "frame-ancestors": ["'none'"],
         "object-src": ["'none'"],
         "base-uri": ["'self'"],
         "form-action": ["'self'"],
@@ -209,10 +268,29 @@ CONTENT_SECURITY_POLICY = {
 # How long after its start, and beyond its own pace, an order ends with what was delivered.
 ORDER_DEADLINE_HOURS = env.number("ORDER_DEADLINE_HOURS", 72)
 
+# How long a customer whom somebody made, paid in for or let in counts as their own.
+FOUR_EYES_DAYS = env.number("FOUR_EYES_DAYS", 90)
+
+# Videos that one person may have looked up in a minute, to be told price and views.
+QUOTES_PER_MINUTE = env.number("QUOTES_PER_MINUTE", 60)
+
 # Uploads of many rows: the file, its rows, and what a workbook may unpack to.
 IMPORT_MAX_BYTES = env.number("IMPORT_MAX_MB", 256) << 20
 IMPORT_MAX_XLSX_BYTES = env.number("IMPORT_MAX_XLSX_MB", 256) << 20
+# Of the process that reads a workbook; Python itself takes a part of it.
+IMPORT_MAX_MEMORY_BYTES = env.number("IMPORT_MAX_MEMORY_MB", 1024, least=128) << 20
+IMPORT_MAX_MINUTES = env.number("IMPORT_MAX_MINUTES", 60)
 IMPORT_MAX_ROWS = env.number("IMPORT_MAX_ROWS", 2_000_000)
+
+# For how many days what is not kept for ever is kept: core/ops/retention.py and importing/store.py.
+LOGIN_ATTEMPT_DAYS = env.number("LOGIN_ATTEMPT_DAYS", 90)
+SITE_CHECK_DAYS = env.number("SITE_CHECK_DAYS", 30)
+READING_DAYS = env.number("READING_DAYS", 30)
+READ_RECEIPT_DAYS = env.number("READ_RECEIPT_DAYS", 365)
+JOB_FILE_DAYS = env.number("JOB_FILE_DAYS", 7)
+# Live pages of one process: of one user, sockets and polls together, and of one address.
+LIVE_VIEWERS_PER_USER = env.number("LIVE_VIEWERS_PER_USER", 40)
+LIVE_SOCKETS_PER_ADDRESS = env.number("LIVE_SOCKETS_PER_ADDRESS", 300)
 
 # Of an order's conversation, for each author.
 MESSAGES_PER_MINUTE = env.number("MESSAGES_PER_MINUTE", 10)
@@ -230,9 +308,12 @@ SIMPLEUI_STATIC_OFFLINE = True
 # The menu: these models in this order, with their icons. Others are reached from these.
 SIMPLEUI_ICON = {
     "Order": "fas fa-play-circle",
+    "Repeat": "fas fa-redo",
     "Conversation": "fas fa-comments",
     "Customer": "fas fa-users",
     "ChargeRecord": "fas fa-wallet",
+    "WaitingTopUp": "fas fa-hourglass-half",
+    "TopUpCorrection": "fas fa-eraser",
     "LedgerEntry": "fas fa-book",
     "ImportJob": "fas fa-file-import",
     "BulkJob": "fas fa-layer-group",
@@ -241,20 +322,31 @@ SIMPLEUI_ICON = {
     "Site": "fas fa-server",
     "Administrator": "fas fa-user-tie",
     "Group": "fas fa-user-shield",
-    "AccessAttempt": "fas fa-lock",  # deleting one lets somebody who is locked out try again
+    "LoginCount": "fas fa-lock",  # deleting one lets somebody who is locked out try again
 }
 SILENCED_SYSTEM_CHECKS = [
     "templates.W003",  # core.theme.simpletags stands in front of simpleui's library on purpose
-    "security.W019",  # simpleui's tabs are frames of this very origin; others' are refused
 ]
 
+LOG_FORMAT = env.choice("LOG_FORMAT", "line", ("line", "json"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s [%(process)d] %(message)s"}
+        "line": {
+            "class": "office.logs.LineFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s [%(process)d] %(message)s",
+        },
+        "json": {"class": "office.logs.JSONFormatter"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"repeats": {"()": "office.logs.RepeatFilter"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["repeats"],
+        }
+    },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "booster": {"level": "INFO"},
@@ -262,5 +354,7 @@ LOGGING = {
         # With a handler of its own, run_huey adds none. A line a task would be a line a slice.
         "huey": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         "huey.consumer": {"level": "INFO"},
+        # Who asked for a connection and got none says so.
+        "psycopg.pool": {"level": "ERROR"},
     },
 }

@@ -1,30 +1,55 @@
 """When the database does not answer, staff read what to do instead of "Server Error".
 
-SQLite locked for longer than its time-out or out of space, PostgreSQL stopped: whatever was being
-saved is saved whole or not at all, and a form posted again is not saved twice, so the advice is
-always the same. Both languages stand on the page: it must not need anything that may be broken.
+SQLite locked for longer than its time-out or out of space, PostgreSQL stopped or reading only:
+whatever was being saved is saved whole or not at all, and a form posted again is not saved twice,
+so the advice is always the same. Both languages stand on the page: it must not need anything that
+may be broken.
 """
 
 import logging
+import sys
 from collections.abc import Callable
 
-from django.db import InterfaceError, OperationalError
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse
+
+from core.db.outages import drop_connections, is_down, is_read_only
+from core.logins import hashing
+from core.logins.hashing import HashingBusyError
+from core.models.login_counts import TooManyLoginsError
+from core.portal import errors
+from core.theme.changelist import LookupRefusedError
 
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
-PAGE = """<!doctype html><meta charset="utf-8"><title>Try again</title>
+# Numbers beyond a database's own, signs that it has no place for, filters that a list does not
+# have: they came with the request.
+BAD_INPUT = (DataError, OverflowError, LookupRefusedError)
+STYLE = """<!doctype html><meta charset="utf-8"><title>Try again</title>
 <style>body{font:16px/1.6 sans-serif;max-width:36em;margin:4em auto;padding:0 1em}</style>
-<h1>The database is busy</h1>
+"""
+PAGE = """<h1>{what}</h1>
 <p>Your request was not carried out. Go back and try again in a few seconds; a form that is sent
 twice is saved once.</p>
-<h1 lang="zh">数据库繁忙</h1>
+<h1 lang="zh">{what_zh}</h1>
 <p lang="zh">您的请求未被执行。请返回，几秒钟后重试；同一表单重复提交只会保存一次。</p>
+"""
+HASHING = """<h1>Many people are logging in</h1>
+<p>Your password was not looked at. Go back and try again in a few seconds.</p>
+<h1 lang="zh">正在登录的人较多</h1>
+<p lang="zh">您的密码未被验证。请返回，几秒钟后重试。</p>
 """
 
 
+def busy_page() -> str:
+    """For who comes to a process that has too many requests waiting already."""
+    return STYLE + PAGE.format(what="The office is busy", what_zh="办公系统繁忙")
+
+
 class UnavailableMiddleware:
+    """For what a view raises."""
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
@@ -32,7 +57,31 @@ class UnavailableMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if not isinstance(error, OperationalError | InterfaceError):
-            return None
-        logger.error("%s %s: the database failed: %s", request.method, request.path, error)
-        return HttpResponse(PAGE, status=503, headers={"Retry-After": str(RETRY_SECONDS)})
+        if isinstance(error, TooManyLoginsError):
+            return errors.locked_out(request, error.seconds)
+        if isinstance(error, HashingBusyError):
+            return try_again(HASHING, hashing.RETRY_SECONDS)
+        if isinstance(error, BAD_INPUT):
+            told = "%s %s: this cannot be asked for"
+            logger.warning(told, request.method, request.path, exc_info=error)
+            return errors.bad_request(request, error)
+        return unavailable(request, error) if is_down(error) else None
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """For what is raised around the views as well: a session is saved after them."""
+    error = sys.exception()
+    return unavailable(request, error) if is_down(error) else errors.server_error(request)
+
+
+def unavailable(request: HttpRequest, error: BaseException | None) -> HttpResponse:
+    cause = {"cause": f"database: {error}"}  # many pages, one outage
+    logger.error("%s %s: the database failed: %s", request.method, request.path, error, extra=cause)
+    if is_read_only(error):
+        drop_connections()
+    page = PAGE.format(what="The database is busy", what_zh="数据库繁忙")
+    return try_again(page, RETRY_SECONDS)
+
+
+def try_again(page: str, seconds: int) -> HttpResponse:
+    return HttpResponse(STYLE + page, status=503, headers={"Retry-After": str(seconds)})

@@ -16,4 +16,4 @@ urlpatterns = [
 handler400 = "core.portal.errors.bad_request"
 handler403 = "core.portal.errors.not_allowed"
 handler404 = "core.portal.errors.not_found"
-handler500 = "core.portal.errors.server_error"
+handler500 = "office.unavailable.server_error"

@@ -11,7 +11,9 @@ from tests.sites import DemoSite
 pytest_plugins = ["tests.base", "tests.office"]
 
 # Who asks for one of these starts a database server, a queue's, a consumer or a web server.
-SERVICES = {"postgres", "redis", "redis_server", "office", "new_office", "large"}
+SERVICES = {
+    *("postgres", "redis", "own_redis", "redis_server", "office", "new_office", "large"),
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -46,12 +48,19 @@ def the_offices_own_language():
 
 @pytest.fixture(scope="session")
 def postgres():
-    with PostgresServer(fsync=False) as server:
+    with PostgresServer(fsync=False, max_connections="300") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def redis():
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def own_redis():
+    """One that a test may spoil."""
     with RedisServer() as server:
         yield server
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,8 +36,15 @@ class Office:
 
     def manage(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command of the office to its end; what it printed fails the test if it fails."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *args],
+        done = self.run("manage.py", *args)
+        if check and done.returncode:
+            pytest.fail(f"manage.py {' '.join(args)} failed:\n{done.stdout}{done.stderr}")
+        return done
+
+    def run(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """Run Python with these arguments to its end."""
+        return subprocess.run(
+            [sys.executable, *args],
             env={**os.environ, **self.env},
             cwd=ROOT,
             check=False,
@@ -45,22 +52,46 @@ class Office:
             text=True,
             timeout=120,
         )
-        if check and done.returncode:
-            pytest.fail(f"manage.py {' '.join(args)} failed:\n{done.stdout}{done.stderr}")
-        return done
 
     def consumer(self, *args: str, module: str = "", **env: str) -> Process:
         """A real `manage.py run_huey`, ready for work; or a module that calls it."""
         program = ["-m", module] if module else ["manage.py", "run_huey"]
         return self._process([*program, *args], ready="Huey consumer started", env=env)
 
-    def web(self, application: str = "office.asgi:application", **env: str) -> Process:
-        """The web server; its address is `url` of what is returned."""
+    def web(
+        self,
+        application: str = "office.asgi:application",
+        *,
+        module: str = "",
+        flags: Sequence[str] = (),
+        **env: str,
+    ) -> Process:
+        """The web server; its address is `url` of what is returned. `module` is what runs it."""
         port = free_port()
+        program = ["-m", module] if module else []
         process = self._process(
-            ["-m", "uvicorn", application, "--port", str(port), "--lifespan", "off"],
+            [
+                *program,
+                "-m",
+                "uvicorn",
+                application,
+                "--port",
+                str(port),
+                "--lifespan",
+                "off",
+                *flags,
+            ],
             ready=port,
             env=env,
+        )
+        process.url = f"http://127.0.0.1:{port}"  # type: ignore[attr-defined]
+        return process
+
+    def run_web(self, *args: str, **env: str) -> Process:
+        """The web server as `manage.py run_web` starts it; its address is `url`."""
+        port = free_port()
+        process = self._process(
+            ["manage.py", "run_web", "--port", str(port), *args], ready=port, env=env
         )
         process.url = f"http://127.0.0.1:{port}"  # type: ignore[attr-defined]
         return process
@@ -163,7 +194,7 @@ def office(request, new_office, django_db_blocker, settings) -> Iterator[Office]
         yield office
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20, what: str = "it") -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60, what: str = "it") -> None:
     """Wait until the condition holds; fail after so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -8,6 +8,7 @@ class of ours overrides (METHODS).
 """
 
 import ast
+import functools
 import importlib
 import os
 import sys
@@ -20,7 +21,7 @@ from types import ModuleType
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("core", "booster", "office")
 # The places that may: dialects and the ORM, the admin and its templates, transport, the worker.
-ROOMS = ("core/db/", "core/theme/", "booster/net/", "booster/consumer.py")
+ROOMS = ("core/db/", "core/theme/", "booster/net/")
 
 WATCHED = ("django", "huey", "import_export", "requests", "simpleui", "urllib3")
 MODULES = (
@@ -55,8 +56,10 @@ METHODS = {
     *("get_results", "log_addition", "render_change_form", "response_post_save_add"),
     *("save_form", "serialize_result"),
 }
-# Named by Django's documentation or by Python's (enum), underscore and all.
-DOCUMENTED = {"_base_manager", "_default_manager", "_meta", "_state", "_value_"}
+# Named by Django's documentation or by Python's (enum, os), underscore and all.
+DOCUMENTED = {"_base_manager", "_default_manager", "_exit", "_meta", "_state", "_value_"}
+# Programs: to import them starts threads and settings of a server.
+SERVERS = {"asgi.py", "wsgi.py"}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -80,13 +83,14 @@ def main() -> int:
     return 0
 
 
+@functools.cache
 def uses() -> set[Use]:
     trees = {path: ast.parse(path.read_text()) for path in sources()}
     own = {name for tree in trees.values() for name in own_names(tree)}
     return {
         Use(str(path.relative_to(ROOT)), name)
         for path, tree in trees.items()
-        for name in private_names(tree, own, inherited_by(module_of(path)))
+        for name in private_names(tree, own, inherited_in(path))
     }
 
 
@@ -98,6 +102,11 @@ def sources() -> list[Path]:
     """Ours, without migrations, which are history, and programs, which run when imported."""
     found = (path for top in PACKAGES for path in sorted((ROOT / top).rglob("*.py")))
     return [path for path in found if not {"migrations", "__main__.py"} & set(path.parts)]
+
+
+def inherited_in(path: Path) -> set[str]:
+    """Nothing where importing it starts a server's threads and settings."""
+    return set() if path.name in SERVERS else inherited_by(module_of(path))
 
 
 def module_of(path: Path) -> ModuleType:

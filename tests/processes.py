@@ -53,7 +53,7 @@ class Process:
         *,
         name: str = "",
         ready: int | str | None = None,
-        timeout: float = 30,
+        timeout: float = 90,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         account: pwd.struct_passwd | None = None,
@@ -139,7 +139,7 @@ class Process:
         """Return once `text` stands in the log of this start."""
         self.wait_until(lambda: text in self.log(), f"write {text!r}", timeout)
 
-    def wait(self, timeout: float = 30) -> int:
+    def wait(self, timeout: float = 90) -> int:
         """The exit status; ServiceError when the program has not ended by itself in time."""
         assert self.popen is not None
         try:

@@ -67,15 +67,22 @@ class Connection:
 
 
 class RawServer:
-    """Listens on a free port of 127.0.0.1; `script` plays each connection, then hangs up."""
+    """Listens on a free port of 127.0.0.1, or where `address` says; `script` plays each connection,
+    then hangs up."""
 
-    def __init__(self, script: Script | None = None, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        script: Script | None = None,
+        *,
+        tls: ssl.SSLContext | None = None,
+        address: tuple[str, int] = ("127.0.0.1", 0),
+    ) -> None:
         self.requests: list[bytes] = []
         self.connections = 0  # accepted ones: 0 means that nothing was sent here
         self.closing = threading.Event()
         self._script = script or always(answer())
         self._tls = tls
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(address)
         self.port: int = self._listener.getsockname()[1]
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []

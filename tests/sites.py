@@ -112,6 +112,11 @@ class DemoSite:
         """End all faults. What hangs already goes on hanging."""
         self._call("DELETE", "/control/faults")
 
+    def counter(self, video: str, **settings: Any) -> None:
+        """Have a video count wrongly, or rightly again without settings. See
+        booster/demosite/counters.py for all of them."""
+        self._call("POST", "/control/counters", {"video": video, **settings})
+
     def set_views(self, video: str, views: int) -> None:
         self._call("POST", "/control/views", {"video": video, "views": views})
 

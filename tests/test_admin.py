@@ -28,6 +28,7 @@ from core.models import (
     User,
 )
 from core.ops.auditing import differences
+from core.pages.dashboard import home
 from core.reports.dashboard import Takings, WaitingOrders
 from tests.base import VIDEO, balance, client_of, messages_of, new_staff, placed, sent_export
 
@@ -127,7 +128,9 @@ def test_the_order_list_finds_an_order_by_its_number_customer_and_address(desk, 
 
 def test_the_home_page_sums_up_what_each_may_see(desk, alice, dave, order):
     Order.objects.filter(pk=order.pk).update(attention="The site redirects plays.")
-    figures = desk.get("/admin/home/").context["figures"]
+    parts = desk.get("/admin/home/").context["parts"]
+    figures = {part.name: part.figures() for part in home.PARTS}
+    assert parts == {part.name: part.render(figures[part.name]) for part in home.PARTS}
     money = figures["money"]
     assert money.today == money.week == money.month == Takings(Decimal(5), Decimal(20))
     standing = {line.status: line.count for line in figures["orders"]}
@@ -139,7 +142,7 @@ def test_the_home_page_sums_up_what_each_may_see(desk, alice, dave, order):
         listed = desk.get(f"/admin/core/order/?status__exact={status}").context["cl"]
         assert listed.result_count == count
 
-    assert client_of(dave).get("/admin/home/").context["figures"] == {}
+    assert client_of(dave).get("/admin/home/").context["parts"] == {}
 
 
 # An order's page
@@ -200,9 +203,9 @@ def test_a_running_order_is_asked_to_stop(desk, erin, order):
     assert balance(erin) == Decimal("15.00")
 
 
-def test_retry_lets_a_paused_order_go_on(desk, order):
-    later = timezone.now() + timedelta(hours=1)
-    Order.objects.filter(pk=order.pk).update(status=Status.PAUSED, due=later, attempts=3)
+def test_retry_lets_an_order_go_on_that_waits_for_a_token(desk, order):
+    waits = {"status": Status.PAUSED, "held_by_site": True, "attempts": 3}
+    Order.objects.filter(pk=order.pk).update(due=timezone.now() + timedelta(hours=1), **waits)
     desk.post(f"/admin/core/order/{order.pk}/retry/")
     order.refresh_from_db()
     assert (order.status, order.attempts) == (Status.PENDING, 0)

@@ -101,6 +101,7 @@ def test_the_portal_says_before_and_after_that_the_desk_looks_at_an_order_first(
 ):
     limit(None, "4")
     Customer.objects.filter(pk=erin.pk).update(user=User.objects.create(username="erin"))
+    Site.objects.update(verified=True)
     portal = client_of(User.objects.get(username="erin"))
     form = {"url": demo_site.address(VIDEO), "count": 10_000}
     assert "limit of 4.00" in portal.get("/portal/orders/quote/", form).json()["approval"]

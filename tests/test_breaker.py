@@ -11,13 +11,14 @@ from core import ordering
 from core.models import Breaker, Order, Status
 from core.ops import doctor
 from core.ops.doctor import Level
+from tests.steps import move
 
 REASON = "The site refused the connection."
 
 
 @pytest.fixture
 def order(order) -> Order:
-    order.move(Status.RUNNING, fence=order.fence, start_date=timezone.now())
+    move(order, Status.RUNNING, fence=order.fence, start_date=timezone.now())
     return order
 
 
@@ -45,7 +46,7 @@ def test_the_order_says_why_it_waits_and_when_it_ends_at_the_latest(desk, order,
 def test_an_order_that_only_waits_for_its_counter_does_not_wait_for_the_breaker(
     desk, order, breaker
 ):
-    order.move(Status.VERIFYING, fence=order.fence)
+    move(order, Status.VERIFYING, fence=order.fence)
     assert "Waiting for the site." not in page(desk, f"order/{order.pk}/change/")
 
 

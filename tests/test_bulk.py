@@ -104,9 +104,8 @@ def test_a_top_up_of_many_asks_how_much_and_charges_once(desk, bob, erin, frank)
     assert BulkJob.objects.get().status == BulkJob.Status.WAITING
     page = press(desk, "fill", each="5.50", note="for waiting")
     assert "Top up 2 customers with 5.50 each: 11.00 in all?" in text_of(page)
-    assert press(desk, "start", each="5.00") and not frank.charges.exists()
     for _click in range(2):
-        press(desk, "start", each="5.50")
+        press(desk, "start", each="5.50", asked="5.50", note="for waiting")
     assert BulkJob.objects.get().refusals.get().reason_code == Code.CUSTOMER_INACTIVE
     erin.refresh_from_db()
     frank.refresh_from_db()
@@ -114,6 +113,30 @@ def test_a_top_up_of_many_asks_how_much_and_charges_once(desk, bob, erin, frank)
     charge = frank.charges.get()
     assert (charge.memo, charge.creator_id) == ("for waiting", bob.pk)
     assert list(differences()) == []
+
+
+def test_what_stands_in_the_field_is_what_is_booked(desk, erin, frank):
+    choose(desk, CUSTOMERS, "top_up", Customer.objects.all())
+    page = press(desk, "fill", each="2.50")
+    assert text_of(page).count('name="each"') == 1
+    page = press(desk, "start", each="3,75", asked="2.50", note="mended")
+    assert "The amount has changed; check it and confirm." in messages_of(page)
+    assert "Top up 2 customers with 3.75 each: 7.50 in all?" in text_of(page)
+    assert not frank.charges.exists()
+    press(desk, "start", each="3.7.5", asked="3.75")
+    assert not frank.charges.exists()
+    press(desk, "start", each="3,75", asked="3.75", note="mended again")
+    charge = frank.charges.get()
+    assert (charge.amount, charge.memo) == (Decimal("3.75"), "mended again")
+
+
+def test_an_amount_changed_in_another_window_is_not_the_one_confirmed_here(desk, frank):
+    choose(desk, CUSTOMERS, "top_up", Customer.objects.all())
+    press(desk, "fill", each="2.50")
+    job = BulkJob.objects.get()
+    BulkJob.objects.update(each=Decimal(250))
+    assert not job.start(each=Decimal("2.50"))
+    assert BulkJob.objects.get().status == BulkJob.Status.WAITING
 
 
 def test_orders_are_approved_by_somebody_else_than_their_creator(desk, alice, bob, erin, site):
@@ -159,10 +182,10 @@ def test_an_action_takes_its_right_when_chosen_when_started_and_when_run(
     job.each = Decimal(5)
     job.save()
     mallory = User.objects.create(username="mallory", is_staff=True, is_superuser=True)
-    assert press(client_of(carol), "start", each="5.00").status_code == 403
-    assert press(client_of(mallory), "start", each="5.00").status_code == 403
+    assert press(client_of(carol), "start", each="5.00", asked="5.00").status_code == 403
+    assert press(client_of(mallory), "start", each="5.00", asked="5.00").status_code == 403
     dave.user_permissions.remove(*needed.filter(codename=right))
-    assert press(client_of(dave), "start", each="5.00").status_code == 403
+    assert press(client_of(dave), "start", each="5.00", asked="5.00").status_code == 403
     assert BulkJob.objects.get().status == BulkJob.Status.WAITING
     job.start()
     jobs.run(job.pk)

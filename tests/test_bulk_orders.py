@@ -11,10 +11,8 @@ import pytest
 from django.db import connections
 from django.db.models.functions import Now
 from django.utils import timezone
-from huey.contrib.djhuey import HUEY
 
 from booster import tasks
-from booster.consumer import SweepingScheduler
 from core import ordering
 from core.bulk import jobs, selection
 from core.bulk import orders as bulk_orders
@@ -23,7 +21,6 @@ from core.models import (
     BulkJob,
     ChargeRecord,
     Customer,
-    Lease,
     LedgerEntry,
     Order,
     OrderError,
@@ -31,6 +28,7 @@ from core.models import (
     Site,
     Status,
     User,
+    leases,
 )
 from core.models.transitions import Transition
 from core.ops.auditing import differences
@@ -52,17 +50,28 @@ STATES: dict[str, dict[str, Any]] = {
     "running": {"status": Status.RUNNING, "done": 600, **SENT},
     "held": {"status": Status.RUNNING, "done": 600, **SENT, **HELD},
     "asked": {"status": Status.RUNNING, "cancel_requested": True, **SENT},
+    "pausing": {"status": Status.RUNNING, "pause_requested": True, "done": 600, **SENT, **HELD},
     "verifying": {"status": Status.VERIFYING, "done": 700, **SENT, **HELD},
     "paused": {"status": Status.PAUSED, "held_by_site": True},
-    "paused-halfway": {"status": Status.PAUSED, "done": 333, "uncertain": 9, **SENT},
+    "paused-halfway": {
+        "status": Status.PAUSED,
+        "done": 333,
+        "uncertain": 9,
+        **SENT,
+        "hours": 10,
+        "start_date": Now() - 2 * HOUR,
+        "paused_at": Now() - HOUR,
+    },
     **{
         status.name.lower(): {"status": status, **ENDED}
         for status in (Status.COMPLETED, Status.FAILED, Status.PARTIAL, Status.CANCELED)
     },
 }
+ACTIONS = [action for action, kind in jobs.ACTIONS.items() if kind.model is Order]
 REASON = ("reason", "reason_code", "reason_params")
 OTHERS = ("id", "oid", "customer_id", "site_id", "url", "request_key", "create_date")
-MOMENTS = ("start_date", "end_date", "due", "lease_until", "verify_until")
+MOMENTS = ("start_date", "end_date", "due", "lease_until", "verify_until", "paused_at")
+SECONDS = ("paused_seconds", "shift_seconds")
 
 
 def an_owner(name: str) -> Customer:
@@ -92,7 +101,8 @@ def a_mixed_set(name: str, decider: User) -> list[Order]:
 def a_job(action: Action, orders: list[Order], actor: User) -> BulkJob:
     rows = Order.objects.filter(pk__in=[order.pk for order in orders])
     job = selection.new_job(action, rows, creator=actor)
-    assert job.start("no longer wanted" if action == Action.CANCEL else "")
+    asked = action in (Action.CANCEL, Action.PAUSE)
+    assert job.start("no longer wanted" if asked else "")
     return job
 
 
@@ -102,6 +112,10 @@ def press(action: Action, order: Order, actor: User) -> None:
             # The desk's note on an order that awaited approval would be read by its customer.
             awaits = order.status == Status.AWAITING
             ordering.cancel(order, actor, "" if awaits else "no longer wanted")
+        case Action.PAUSE:
+            ordering.pause(order, actor, "no longer wanted")
+        case Action.RESUME | Action.CATCH_UP:
+            ordering.resume(order, actor, shift=action == Action.RESUME)
         case Action.RETRY:
             ordering.retry(order, actor)
         case Action.APPROVE:
@@ -120,6 +134,7 @@ def rows_of(orders: list[Order]) -> dict[str, Any]:
     for row in Order.objects.filter(pk__in=[order.pk for order in orders]).values():
         kept = {name: value for name, value in row.items() if name not in OTHERS}
         kept |= {name: when(row[name]) for name in MOMENTS}
+        kept |= {name: round(row[name], -2) for name in SECONDS}
         events = OrderEvent.objects.filter(order=row["id"]).order_by("pk")
         kept["events"] = list(events.values_list("from_status", "to_status", "creator", *REASON))
         found[row["video_id"]] = kept
@@ -133,7 +148,7 @@ def rows_of(orders: list[Order]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("action", [Action.CANCEL, Action.RETRY, Action.APPROVE])
+@pytest.mark.parametrize("action", ACTIONS)
 def test_a_block_writes_what_the_buttons_write(office, action):
     decider = new_staff("bob", is_superuser=True)
     pressed, chosen = a_mixed_set("buttons", decider), a_mixed_set("block", decider)
@@ -185,21 +200,21 @@ def test_a_delivery_that_begins_while_a_block_cancels_its_order_comes_too_late(o
 
     def look_while_it_is_claimed(ids):
         found = look(ids)
-        threads.append(in_a_thread(lambda: Lease.claim(order.pk), claims))
+        threads.append(in_a_thread(lambda: leases.claim("here:1", 1), claims))
         threads[0].join(0.5)
         return found
 
     monkeypatch.setattr(bulk_orders, "locked", look_while_it_is_claimed)
     jobs.run(a_job(Action.CANCEL, [order], User.objects.get()).pk)
     threads[0].join(30)
-    assert claims == [None]
+    assert claims == [[]]
     assert Order.objects.get().status == Status.CANCELED
     assert balance_of(order) == 1000
 
 
 def test_without_lock_and_condition_a_delivery_and_a_block_both_win(order, monkeypatch):
     seen, actor = list(Order.objects.all()), User.objects.get()
-    lease = Lease.claim(order.pk)
+    (lease,) = leases.claim("here:1", 1)
     monkeypatch.setattr(bulk_orders, "locked", lambda ids: seen)
     job = a_job(Action.CANCEL, [order], actor)
     with pytest.raises(OrderError):
@@ -211,14 +226,16 @@ def test_without_lock_and_condition_a_delivery_and_a_block_both_win(order, monke
     BulkJob.objects.update(lease_until=None)
     jobs.run(job.pk)
     assert (Order.objects.get().status, balance_of(order)) == (Status.CANCELED, 1000)
-    assert lease.reserve(10) == 10  # and plays are sent that nobody pays for
+    lease.order.reserved = lease.order.sequence = 10
+    assert leases.write_progress([lease])  # and plays are sent that nobody pays for
 
 
 def test_a_delivery_that_holds_an_order_is_asked_to_stop_by_a_block(order):
-    lease = Lease.claim(order.pk)
+    (lease,) = leases.claim("here:1", 1)
     jobs.run(a_job(Action.CANCEL, [order], User.objects.get()).pk)
-    assert lease.canceled()
-    assert lease.reserve(10) == 10
+    assert leases.asked_to_stop([order.pk]) == [(order.pk, True, False)]
+    lease.order.reserved = lease.order.sequence = 10
+    assert leases.write_progress([lease]) == {order.pk: (True, False)}
     assert balance_of(order) == Decimal("998.45")
 
 
@@ -242,30 +259,10 @@ def test_a_consumer_killed_within_a_block_cancels_each_order_once(office, monkey
     assert list(differences()) == []
 
 
-def test_of_many_approved_orders_as_many_are_woken_as_the_queue_should_hold(office, monkeypatch):
-    monkeypatch.setattr(tasks, "SWEEP_LIMIT", 5)
+def test_many_approved_orders_wake_one_round(office):
     owner, site = an_owner("erin"), a_site("harbour")
     orders = [an_order_of(owner, site, str(number)) for number in range(12)]
     Order.objects.update(status=Status.AWAITING)
     jobs.run(a_job(Action.APPROVE, orders, User.objects.get()).pk)
     assert Order.objects.filter(status=Status.PENDING).count() == 12
-    assert tasks.queue_depth() == 5
-
-
-def test_the_next_orders_are_woken_as_soon_as_the_queue_runs_low(office, monkeypatch):
-    monkeypatch.setattr(tasks, "SWEEP_LIMIT", 5)
-    owner, site = an_owner("erin"), a_site("harbour")
-    for number in range(8):
-        an_order_of(owner, site, str(number))
-    Order.objects.update(due=timezone.now() - HOUR)
-    scheduler = SweepingScheduler(HUEY, threading.Event(), 0, False)
-    scheduler.initialize()
-    scheduler.loop()
-    assert tasks.queue_depth() == 5
-    HUEY.dequeue()
-    scheduler.loop()
-    assert tasks.queue_depth() == 4
-    HUEY.flush()
-    Order.objects.filter(pk__in=Order.objects.order_by("due", "pk")[:5]).update(due=Now() + HOUR)
-    scheduler.loop()
-    assert tasks.queue_depth() == 3
+    assert tasks.queue_depth() == 1

@@ -27,6 +27,7 @@ from core.pages.dashboard import board, charts, home
 from core.reports import dashboard, rollups
 from tests.base import client_of, new_staff, placed
 from tests.plans import assert_no_table_is_read_whole, listening
+from tests.steps import begin, settle
 
 PAGES = ("/admin/home/", "/admin/board/")
 
@@ -51,7 +52,7 @@ def staff_who_may(*codenames: str) -> User:
 
 def test_takings_are_charges_less_refunds_and_top_ups_stand_apart(shop):
     place(shop, "1")
-    place(shop, "2").settle(Status.CANCELED, 4000)
+    settle(place(shop, "2"), Status.CANCELED, 4000)
     money = dashboard.money()
     assert money.today == money.week == money.month
     assert money.today == dashboard.Takings(Decimal("7.00"), topped_up=Decimal("100.00"))
@@ -60,8 +61,8 @@ def test_takings_are_charges_less_refunds_and_top_ups_stand_apart(shop):
 
 def test_the_board_counts_open_orders_now_and_ended_ones_of_today(shop):
     place(shop, "1")
-    place(shop, "2").begin()
-    place(shop, "3").settle(Status.CANCELED, 0)
+    begin(place(shop, "2"))
+    settle(place(shop, "3"), Status.CANCELED, 0)
     counts = {each.status: (each.count, each.week) for each in dashboard.orders_by_status()}
     assert list(counts) == list(FLOW)
     assert counts[Status.PENDING] == (1, 0) == counts[Status.RUNNING]
@@ -85,7 +86,7 @@ def test_until_the_first_count_is_done_the_pages_say_so(shop, alice, monkeypatch
     """An office with an old past, and a reader who has no time to count it."""
     for back in range(10, 20):
         order = place(shop, str(back))
-        order.settle(Status.CANCELED, 0)
+        settle(order, Status.CANCELED, 0)
         moment = timezone.now() - timedelta(days=back)
         Order.objects.filter(pk=order.pk).update(end_date=moment)
     monkeypatch.setattr(rollups, "READER_SECONDS", -1)
@@ -101,10 +102,14 @@ def test_until_the_first_count_is_done_the_pages_say_so(shop, alice, monkeypatch
 PERMISSIONS = [
     ("view_ledgerentry", {"money"}),
     ("view_site", {"sites"}),
+    ("view_chargerecord", {"waiting_top_ups"}),
     ("view_importjob", {"waiting_imports"}),
     (
         "view_order",
-        {"plays", "machinery", "waiting_orders", "waiting_customers", "orders", "attention"},
+        {
+            *("plays", "machinery", "waiting_orders", "waiting_customers", "waiting_repeats"),
+            *("orders", "attention"),
+        },
     ),
 ]
 
@@ -112,7 +117,7 @@ PERMISSIONS = [
 @pytest.mark.parametrize(("codename", "names"), PERMISSIONS)
 def test_each_figure_is_for_who_may_see_the_model_behind_it(shop, codename, names):
     user = staff_who_may(codename)
-    assert set(client_of(user).get("/admin/home/").context["figures"]) == names
+    assert set(client_of(user).get("/admin/home/").context["parts"]) == names
     source = DashboardSource()
     asked = [(user, part.name) for part in home.PARTS]
     assert {key for _pk, key in source.authorize(asked)} == names
@@ -136,7 +141,7 @@ def test_the_pages_stay_on_indexes(office, django_user_model):
     ChargeRecord.objects.create(customer=erin, amount=Decimal(100))
     site = Site.objects.create(name="Harbour", origin="http://127.0.0.1:9")
     place((erin, site), "1")
-    place((erin, site), "2").settle(Status.CANCELED, 0)
+    settle(place((erin, site), "2"), Status.CANCELED, 0)
     with listening() as asked:
         for part in home.PARTS:
             part.render(part.figures())

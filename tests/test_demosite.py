@@ -458,6 +458,14 @@ def test_a_fault_by_chance_repeats_with_its_seed(site: DemoSite) -> None:
     assert 5 < first.count(500) < 35
 
 
+def test_a_fault_strikes_what_comes_too_fast(site: DemoSite) -> None:
+    site.fault("plays", "status", status=503, over=0.01, burst=2)
+    assert [play(site).status for _ in range(5)] == [200, 200, 200, 503, 503]
+    site.clear()
+    site.fault("plays", "status", status=503, over=100_000)
+    assert [play(site).status for _ in range(5)] == [200] * 5
+
+
 def test_pages_and_ownership_can_fail_as_well(site: DemoSite) -> None:
     token = site.token()
     site.fault("page", "status", status=502)
@@ -471,6 +479,8 @@ def test_pages_and_ownership_can_fail_as_well(site: DemoSite) -> None:
     "wanted",
     [
         {"where": "plays"},
+        {"where": "plays", "kind": "status", "over": 0},
+        {"where": "plays", "kind": "status", "burst": -1},
         {"where": "moon", "kind": "delay"},
         {"where": "plays", "kind": "explode"},
         {"where": "plays", "kind": "stuck"},

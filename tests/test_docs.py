@@ -21,7 +21,16 @@ SOURCE_ROOTS = ("core", "booster", "office", "tests", "docs", "fixtures", "var",
 # The glossary names some of what is gone, on purpose.
 RETIRED = {"core/feeds"}
 # Set by tests and benchmarks for their own processes, or read by make.
-FOREIGN_VARIABLES = {"PYTHON", "ARGS", "BROWSER_PATH", "FAULTS_SEED", "FAULTS_RESULTS", "CI"}
+FOREIGN_VARIABLES = {
+    "PYTHON",
+    "ARGS",
+    "BROWSER_PATH",
+    "FAULTS_SEED",
+    "FAULTS_RESULTS",
+    "FUZZ",
+    "PART",
+    "CI",
+}
 
 each_document = pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 each_current_document = pytest.mark.parametrize("path", CURRENT, ids=lambda path: path.name)

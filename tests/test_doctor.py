@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from core.models import Heartbeat, Order, Status
+from core.models import Heartbeat, Order, Pause, Status
 from core.ops import doctor
 from core.ops.doctor import Level
 from tests.base import an_order
@@ -77,18 +77,26 @@ def test_orders_that_wait_for_a_token_for_a_counter_or_for_a_person_are_told(con
     assert told() == {"uncertain": (Level.WARNING, 7), "attention": (Level.WARNING, 1)}
 
 
+def test_a_pause_that_may_be_forgotten_is_told_and_what_it_holds_is_not_late(consumer, order):
+    Order.objects.update(due=timezone.now() - timedelta(hours=1))
+    pause = Pause.objects.begin(None, None, "fire drill")
+    assert told() == {"paused": (Level.WARNING, 1)}
+    pause.end(None, shift=True)
+    assert told()["due"][0] == Level.CRITICAL
+
+
 def test_the_command_follows_a_consumer_from_its_start_to_its_end(office):
-    assert office.manage("doctor", check=False).returncode == 1
+    assert office.manage("doctor", check=False).returncode == 2
     consumer = office.consumer()
-    wait_for(Heartbeat.objects.exists, what="a heartbeat")
+    wait_for(lambda: Heartbeat.objects.count() == 2, what="two heartbeats")
     done = office.manage("doctor", "--json")
     report = json.loads(done.stdout)
     assert (report["status"], len(report["checks"])) == ("ok", len(doctor.CHECKS))
     assert report["checks"][0] == {
         "check": "consumers",
         "level": "ok",
-        "value": 1,
-        "text": "1 running",
+        "value": 2,
+        "text": "2 workers running",
     }
     consumer.terminate(timeout=25)
     assert not Heartbeat.objects.exists()
@@ -96,9 +104,20 @@ def test_the_command_follows_a_consumer_from_its_start_to_its_end(office):
     assert lines[0].split(maxsplit=2)[:2] == ["CRITICAL", "consumers"]
 
 
+def test_a_warning_is_no_emergency_and_a_consumer_taken_away_on_purpose_is_not_even_that(office):
+    """Of two consumers one is stopped for good, as before its host is taken down."""
+    staying, leaving = office.consumer("-w", "1"), office.consumer("-w", "1")
+    wait_for(lambda: Heartbeat.objects.count() == 2, what="two heartbeats")
+    leaving.terminate(timeout=25)
+    assert office.manage("doctor", check=False).returncode == 0
+    Heartbeat.objects.create(consumer="host:2", seen=timezone.now() - LONG_AGO, queue_is_up=True)
+    assert office.manage("doctor", check=False).returncode == 1
+    staying.terminate(timeout=25)
+
+
 def test_a_database_that_cannot_be_read_is_a_finding(office, tmp_path):
     (tmp_path / "office.sqlite3").write_text("not a database at all")
     office.env["DATABASE_URL"] = f"sqlite:///{tmp_path / 'office.sqlite3'}"
     done = office.manage("doctor", check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "CRITICAL" in done.stdout and "cannot be read" in done.stdout

@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import F
 
 from core.db.lookups import InArray
-from core.importing import cells, jobs, rows, store
+from core.importing import cells, jobs, rows, signs, store
 from core.importing.duplicates import DuplicateFinder
 from core.importing.uploads import new_job
 from core.models import Customer, ImportJob, LeaseLostError, LedgerEntry
@@ -77,25 +77,21 @@ BAD_FILES = {
     "one endless line": (b"username\n" + b"x" * (2 << 20), "Line 2 is longer than 1024 KB"),
     "open quote": (b'username,memo\nerin,ok\nfrank,"open\ngrace,x\n', "A quotation mark in line 3"),
     "text after quote": (b'username\n"erin"x\n', "Unexpected quotation mark in line 2"),
-    "latin-1": ("username\nJosé,\n".encode("latin-1"), "Line 2 contains bytes"),
-    "bad byte": (b"username\nerin\n\xff\n", "Line 3 contains bytes that are neither"),
+    "bad byte": (b"username\nerin\n\xff\n", "Line 3 is in no encoding that can be told"),
     "mixed encodings": (
         "username\n李雷\n".encode() + "韩梅梅\n".encode("gb18030"),
-        "Line 3 contains bytes that are neither",
+        "Line 3 is in no encoding that can be told",
     ),
-    "cut off character": ("username\n李雷".encode()[:-1], "Line 2 contains bytes"),
-    "UTF-16": ("username\nerin\n".encode("utf-16"), "The file is UTF-16 text"),
-    "UTF-16 without its mark": (
-        "username\nerin\n".encode("utf-16-le"),
-        "Line 1 contains a NUL byte",
+    "cut off character": ("username\n李雷".encode()[:-1], "Line 2 is in no encoding"),
+    "UTF-16 cut in a character": (
+        "username\nerin\n".encode("utf-16")[:-1],
+        "cannot be read as UTF-16",
     ),
     "JSON": (b'[{"username": "erin"}]\n', 'Unknown columns: [{"username": "erin"}]'),
-    "a web page": (b"<!DOCTYPE html>\n<html><body>\n", "Unknown columns: <!DOCTYPE html>."),
-    "packed": (gzip.compress(b"username\nerin\n" * 99), "Line 1 contains a NUL byte"),
-    "a title above the header": (b"May\nusername,memo\nerin,1\n", "Unknown columns: May."),
+    "a web page": (b"<!DOCTYPE html>\n<html><body>\n", "A file of the kind HTML: open it"),
+    "packed": (gzip.compress(b"username\nerin\n" * 99), "A file of the kind GZIP"),
     "10,001 columns": (b",".join([b"a"] * 10_001) + b"\n1\n", "The file has 10,001 columns"),
     "unknown columns": (b"username,mobil,Foo\nerin,1,2\n", "Unknown columns: mobil, Foo."),
-    "nameless column": (b"username,\nerin,1\n", "Unknown columns: (no name, number 2)."),
     "header twice": (
         "username,mobile,手机\nerin,1,2\n".encode(),
         "Duplicate columns: 手机",
@@ -119,34 +115,30 @@ def test_a_file_that_is_no_table_of_ours_is_refused_in_one_sentence(data, messag
     assert job.status == ImportJob.Status.REFUSED
     assert message in str(reason_of(job))
     assert nothing_written()
-    assert not store.path_of(job, store.UPLOAD).exists()
+    assert not store.has(job, store.UPLOAD)
 
 
 # Refused rows, all in a file beside a good one: the row, its column, the reason.
 BAD_ROWS = {
     "no username": (",1380000", "username", "cannot be blank"),
-    "blank username": ('" ",1380000', "username", "start or end with a space"),
-    "padded username": ('"frank ",1380000', "username", "start or end with a space"),
+    "blank username": ('" ",1380000', "username", "cannot be blank"),
     "long username": ("f" * 33 + ",", "username", "at most 32 characters"),
     "markup": ("<b>frank</b>,", "username", "May not contain '<'"),
     "template": ("{{frank}},", "username", "May not contain '{{'"),
     "invisible": ("fr\u200bank,", "username", "May not contain '\\u200b'"),
     "line end in a name": ('"fr\nank",', "username", "May not contain '\\n'"),
-    "mobile with spaces": ("frank,138 0000", "mobile", "Digits only"),
-    "full-width mobile": ("frank,１３８００００", "mobile", "Digits only"),
+    "two mobiles": ("frank,1380000/1390000", "mobile", "Digits only"),
+    "mobile that is no integer": ("frank,1380000.5", "mobile", "Digits only"),
     "NaN": ("frank,,NaN", "balance", "Not an amount"),
     "infinity": ("frank,,Infinity", "balance", "Not an amount"),
-    "exponent": ("frank,,1e5", "balance", "Not an amount"),
-    "thousands": ('frank,,"1,000.00"', "balance", "Not an amount"),
-    "comma": ('frank,,"12,50"', "balance", "Not an amount"),
-    "currency": ("frank,,$5", "balance", "Not an amount"),
+    "exponent": ("frank,,1e5", "balance", "The spreadsheet damaged this number"),
+    "thousands or thousandths": ("frank,,1.000", "balance", "May be 1000.00 or 1.000"),
     "formula": ("frank,,=1+1", "balance", "Not an amount"),
-    "spaced amount": ("frank,, 5", "balance", "Not an amount"),
     "negative": ("frank,,-5.00", "balance", "May not be negative."),
-    "full-width amount": ("frank,,５.００", "balance", "not full-width ones"),
     "huge": ("frank,,10000000000.00", "balance", "Larger than 9,999,999,999.99."),
-    "enormous": ("frank,," + "9" * 5000, "balance", "Larger than 9,999,999,999.99."),
-    "thirds of a cent": ("frank,,1.005", "balance", "At most two decimals."),
+    "enormous": ("frank,," + "9" * 99, "balance", "Too many digits."),
+    "endless": ("frank,," + "9" * 5000, "balance", "Longer than 4000 characters."),
+    "thirds of a cent": ("frank,,0.005", "balance", "At most two decimals."),
     "neither yes nor no": ("frank,,,maybe", "active", "Must be yes or no."),
     "long memo": ("frank,,,," + "m" * 2001, "memo", "Longer than 2000 characters."),
     "too few cells": ("frank", "", "1 cells where the header has 5."),
@@ -158,12 +150,12 @@ BAD_ROWS = {
 @pytest.mark.django_db
 @pytest.mark.parametrize(("row", "column", "reason"), BAD_ROWS.values(), ids=BAD_ROWS)
 def test_a_bad_row_is_told_with_its_line_column_value_and_reason(row, column, reason):
-    filled = row if "too" in reason or "cells where" in reason else row + "," * (4 - cells_of(row))
+    filled = row if "cells where" in reason else row + "," * (4 - cells_of(row))
     job = checked(f"username,mobile,balance,active,memo\nerin,,7.00,,\n{filled}\n")
     assert (job.status, job.created, job.rejected) == (ImportJob.Status.CHECKED, 1, 1)
-    [(line, where, _value, reason)] = store.first_errors(job, 10)
+    [(line, where, _value, told)] = store.first_errors(job, 10)
     assert (line, where) == ("3", column)
-    assert reason in reason
+    assert reason in told
     assert nothing_written()
     job.start_import(partial=False)
     jobs.run(job.pk)
@@ -205,7 +197,7 @@ def test_customers_come_with_balances_that_the_ledger_explains(office):
     assert (entry.kind, entry.reference) == (LedgerEntry.Kind.ADJUSTMENT, f"opening:{lilei.pk}")
     assert list(differences()) == []
     assert Customer.objects.create(username="by hand").pk > lilei.pk
-    assert not store.path_of(job, store.UPLOAD).exists()
+    assert not store.has(job, store.UPLOAD)
 
 
 def test_the_same_file_again_changes_nothing(office):
@@ -254,9 +246,9 @@ def test_what_is_wrong_is_said_line_by_line_in_the_titles_of_the_file():
         ["3", ""],
         ["4", "余额"],
         ["5", "用户名"],
-        ["6", ""],
+        ["6", "余额"],
     ]
-    text = store.path_of(job, store.REFUSED).read_text("utf-8-sig")
+    text = store.read(job, store.REFUSED).decode("utf-8-sig")
     assert [line.split(",")[0] for line in text.splitlines()] == ["line", "3", "4", "5", "6"]
     assert "4,余额: Not an amount" in text.replace('"', "")
 
@@ -264,7 +256,7 @@ def test_what_is_wrong_is_said_line_by_line_in_the_titles_of_the_file():
 def test_what_is_refused_again_can_be_mended_again(office):
     job = imported("username,balance\nerin\nfrank,x\n", partial=True)
     for _time in range(2):
-        refused = store.path_of(job, store.REFUSED).read_bytes()
+        refused = store.read(job, store.REFUSED)
         assert refused.decode("utf-8-sig").splitlines()[0] == "line,reason,username,balance"
         job = imported(refused, partial=True)
         assert figures(job) == (0, 0, 0, 2)
@@ -275,7 +267,7 @@ def test_good_rows_now_and_the_others_as_a_file_to_mend(office):
     job = imported("username,balance,memo\nerin,1,=HYPERLINK(1)\nfrank,x,-1\n", partial=True)
     assert figures(job) == (1, 0, 0, 1)
     assert Customer.objects.get().memo == "=HYPERLINK(1)"
-    refused = store.path_of(job, store.REFUSED).read_bytes()
+    refused = store.read(job, store.REFUSED)
     assert refused.decode("utf-8-sig") == (
         "line,reason,username,balance,memo\r\n"
         '3,"balance: Not an amount: write it in plain digits, such as 1200.50.",frank,x,\'-1\r\n'
@@ -303,14 +295,14 @@ def test_a_workbook_is_read_as_it_shows():
     job = imported(
         workbook(
             ("username", "mobile", "balance", "active", "memo"),
-            ("erin", 13800000001, 12.5, True, "=1+1"),
+            ("erin", 13800000001, 12.5, True, "two words"),
             ("frank", None, None, None, None),
         ),
         name="customers.xlsx",
     )
     assert figures(job) == (2, 0, 0, 0)
     erin = Customer.objects.get(username="erin")
-    assert (erin.mobile, erin.balance, erin.memo) == ("13800000001", Decimal("12.50"), "=1+1")
+    assert (erin.mobile, erin.balance, erin.memo) == ("13800000001", Decimal("12.50"), "two words")
 
 
 @pytest.mark.django_db
@@ -324,8 +316,35 @@ def test_a_name_that_stands_in_two_blocks_is_found(monkeypatch):
     monkeypatch.setattr(rows.Table.blocks, "__kwdefaults__", {"skip": 0, "size": 3})
     job = imported(many(10) + "customer0000002,,,\ncustomer0000002,,,\n", partial=True)
     assert figures(job) == (10, 0, 0, 2)
-    text = store.path_of(job, store.REFUSED).read_text("utf-8-sig")
+    text = store.read(job, store.REFUSED).decode("utf-8-sig")
     assert text.count("Already in this file, in line 4.") == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("rows", ["x1,1,3\n", ",\n" * 40_000, "x1,1,3\n" * 20_001])
+def test_a_block_without_a_usable_row_is_a_report_and_no_error(rows):
+    job = checked(f"username,mobile\n{rows}frank,138\n")
+    assert (job.status, job.created) == (ImportJob.Status.CHECKED, 1)
+
+
+@pytest.mark.django_db
+def test_an_error_of_our_own_is_told_at_once_and_not_tried_again(monkeypatch):
+    def fail(*_args):
+        raise LookupError("ours")
+
+    job = upload(many(3))
+    monkeypatch.setattr(jobs, "layout_of", fail)
+    jobs.run(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.reason_code) == (ImportJob.Status.REFUSED, Code.OWN_ERROR)
+    assert nothing_written()
+
+
+@pytest.mark.django_db
+def test_a_name_is_the_same_with_and_without_blanks_around():
+    job = checked("username\nerin\n erin\u00a0\n")
+    assert (job.created, job.rejected) == (1, 1)
+    assert store.first_errors(job, 9)[0][3] == "Already in this file, in line 2."
 
 
 def test_repeats_are_those_of_a_set():
@@ -350,7 +369,7 @@ def test_the_fast_look_at_names_passes_nothing_that_the_rule_refuses(sign):
 
 
 def test_every_sign_that_names_may_not_hold_is_seen_by_the_fast_look():
-    from core.models.accounts import FORBIDDEN
+    from core.models.names import FORBIDDEN
 
     every = (chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000)
     assert [sign for sign in every if FORBIDDEN.search(sign) and cells.is_harmless(sign)] == []
@@ -387,7 +406,7 @@ def test_a_canceled_import_stops_between_blocks(monkeypatch):
     jobs.run(
         job.pk,
         on_progress=lambda done, total: None,
-        should_stop=lambda: store.ask_to_stop(job) or True,
+        should_stop=lambda: signs.ask_to_stop(job) or True,
     )
     job.refresh_from_db()
     assert job.status == ImportJob.Status.CANCELED
@@ -421,7 +440,7 @@ def test_a_killed_consumer_costs_no_row_and_doubles_none(office, settings, parti
     assert Customer.objects.count() == (40_000 if partial else 0)
     ImportJob.objects.filter(pk=job.pk).update(lease_until=None)
     office.consumer()
-    wait_for(lambda: is_done(job), 60, "the import")
+    wait_for(lambda: is_done(job), 120, "the import")
     assert figures(job) == (60_000, 0, 0, int(partial))
     assert Customer.objects.count() == LedgerEntry.objects.count() == 60_000
     assert list(differences()) == []
@@ -438,8 +457,8 @@ def test_a_crash_before_the_commit_of_a_block_leaves_no_refused_row_twice(monkey
     job = checked("username,mobile\na,x\nb,\nc,x\nd,\ne,x\n")
     job.start_import(partial=True)
 
-    class Crash(Exception):
-        pass
+    class Crash(BaseException):
+        """Nothing catches a kill."""
 
     passes = iter(range(9))
 
@@ -454,7 +473,7 @@ def test_a_crash_before_the_commit_of_a_block_leaves_no_refused_row_twice(monkey
     jobs.run(job.pk)
     job.refresh_from_db()
     assert figures(job) == (2, 0, 0, 3)
-    text = store.path_of(job, store.REFUSED).read_text("utf-8-sig")
+    text = store.read(job, store.REFUSED).decode("utf-8-sig")
     assert [row[2] for row in csv.reader(io.StringIO(text))] == ["username", "a", "c", "e"]
 
 

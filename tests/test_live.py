@@ -6,15 +6,18 @@ import json
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from decimal import Decimal
 from http.client import HTTPConnection
 from threading import Event
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from websockets.exceptions import InvalidStatus
 
-from core.live.feed import MAX_VIEWERS
+from core.live.transports.consumers import HEARTBEAT_SECONDS
+from core.live.transports.gate import Arrivals
 from core.models import ChargeRecord, Customer, Order, OrderEvent, Site, Status, User
 from tests.base import client_of, new_staff, placed
 from tests.benchmarks.live import GROWTH, place_orders, sessions, watched_by
@@ -95,6 +98,14 @@ def test_a_checkpoint_reaches_who_watches_the_order(web, alice, order):
         changed = socket.until(lambda message: message["kind"] == "change")
         assert changed["data"]["percent"] == 25
         assert "count" not in changed["data"]
+
+
+def test_a_page_that_asks_whether_anybody_is_there_is_answered_at_once(web, alice, order):
+    with LiveSocket(web.url, session_of(alice)) as socket:
+        socket.watch(f"order:{order.pk}")
+        socket.until(lambda message: message["kind"] == "snapshot")
+        socket.socket.send("ping")
+        assert socket.frame(HEARTBEAT_SECONDS / 2) == []
 
 
 def test_a_viewer_that_comes_back_misses_nothing_and_gets_nothing_twice(web, alice, order):
@@ -205,17 +216,86 @@ def test_other_origins_and_strangers_get_nothing(web, alice, order):
         with pytest.raises(InvalidStatus):
             LiveSocket(web.url, session, origin=origin)
         assert poll(web.url, session, subject, origin=origin)[0] == 403
-    for stranger in ("", "0123456789abcdef0123456789abcdef"):
-        with LiveSocket(web.url, stranger) as socket:
-            if stranger:
-                socket.watch(subject)
-            assert socket.close_code() == 4401
+    for stranger in ("", "0123456789abcdef0123456789abcdef", "no session at all", "\u00e9" * 32):
+        with pytest.raises(InvalidStatus) as refused:
+            LiveSocket(web.url, stranger)
+        assert refused.value.response.status_code == 403
         assert poll(web.url, stranger, subject)[0] == 401
-    too_long = '{"watch": ["' + "x" * 200 + '"]}'
-    for nonsense in ("[", '{"watch": 1}', '{"watch": [1]}', too_long, "[" * 50_000):
+
+
+TOO_LONG = '{"watch": ["' + "x" * 200 + '"]}'
+NONSENSE = (
+    *("", "[", "null", "1", '{"watch": 1}', '{"watch": [1]}', TOO_LONG),
+    *("[" * 50_000, '{"watch": [], "wait": ' + "9" * 5_000 + "}", '{"watch": [], "wait": "x"}'),
+    *(b"{}", b"\xff\xfe{\x00}\x00", b"\x00" * 100),
+)
+# Understood, whatever is in them.
+ODD = (
+    *('{"watch": []}', '{"watch": ["\\ud800", "order:\\udfff", "order:\\u00b2", "order:"]}'),
+    '{"watch": [], "since": {"order:1": ' + "9" * 4_000 + '}, "wait": 1e999}',
+    '{"watch": ["order:'
+    + "9" * 80
+    + '", "messages:-1"], "language": '
+    + "[" * 800
+    + "]" * 800
+    + "}",
+    '{"watch": ["order:1\\u0000"], "wait": NaN, "language": "x\\u0000y"}',
+)
+
+
+@pytest.mark.parametrize("office", ["sqlite"], indirect=True)
+def test_nonsense_is_answered_by_a_close_code_and_never_by_a_traceback(web, alice, order):
+    session = session_of(alice)
+    for nonsense in NONSENSE:
         with LiveSocket(web.url, session) as socket:
             socket.socket.send(nonsense)
-            assert socket.close_code() == 4400
+            assert socket.close_code() == 4400, nonsense
+    for odd in ODD:
+        with LiveSocket(web.url, session) as socket:
+            socket.socket.send(odd)
+            socket.watch(f"order:{order.pk}")
+            socket.until(lambda message: message["kind"] == "snapshot")
+    assert "Traceback" not in web.log() and "failed" not in web.log()
+
+
+@pytest.mark.parametrize("office", ["sqlite"], indirect=True)
+def test_a_socket_that_says_nothing_is_closed(web, alice):
+    began = time.monotonic()
+    with LiveSocket(web.url, session_of(alice)) as socket:
+        assert socket.close_code() == 4408
+    assert 4 < time.monotonic() - began < 8
+
+
+@pytest.mark.parametrize("office", ["sqlite"], indirect=True)
+def test_an_address_has_so_many_sockets(office, alice, order):
+    web = office.web(LIVE_SOCKETS_PER_ADDRESS="3")
+    with ExitStack() as stack:
+        for _socket in range(3):
+            socket = stack.enter_context(LiveSocket(web.url, session_of(alice)))
+            socket.watch(f"order:{order.pk}")
+        with pytest.raises(InvalidStatus):
+            LiveSocket(web.url, session_of(alice))
+        socket.close()
+        time.sleep(0.5)
+        LiveSocket(web.url, session_of(alice)).close()
+
+
+@pytest.mark.parametrize("office", ["sqlite"], indirect=True)
+def test_a_user_has_so_many_viewers(office, alice):
+    web = office.web(LIVE_VIEWERS_PER_USER="2")
+    session = session_of(alice)
+    with LiveSocket(web.url, session), LiveSocket(web.url, session):
+        with pytest.raises(InvalidStatus):
+            LiveSocket(web.url, session)
+        assert poll(web.url, session, "board")[0] == 429
+
+
+def test_an_address_that_comes_again_and_again_is_slowed_down(settings):
+    settings.LIVE_SOCKETS_PER_ADDRESS = 60
+    arrivals = Arrivals()
+    assert [arrivals.count("192.0.2.1", 0.0) for _time in range(61)] == [True] * 60 + [False]
+    assert arrivals.count("192.0.2.2", 0.0)
+    assert [arrivals.count("192.0.2.1", 1.0) for _time in range(6)] == [True] * 5 + [False]
 
 
 @pytest.mark.parametrize("office", ["sqlite"], indirect=True)
@@ -225,7 +305,7 @@ def test_a_page_that_hangs_up_does_not_count_as_a_viewer_any_more(web, alice, or
     since = {subject: answer["messages"][0]["seq"]}
     body = json.dumps({"watch": [subject], "since": since, "feed": answer["feed"], "wait": 25})
     headers = {"Cookie": f"sessionid={session}", "Origin": web.url}
-    for _ in range(MAX_VIEWERS + 1):
+    for _ in range(settings.LIVE_VIEWERS_PER_USER + 1):
         waiting = HTTPConnection(web.url.removeprefix("http://"))
         waiting.request("POST", "/live/poll/", body, headers)
         time.sleep(0.05)

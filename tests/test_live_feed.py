@@ -13,7 +13,7 @@ from core.bulk import selection
 from core.db import notifier
 from core.db.notifier import ChangeListener, Notifier, notify
 from core.db.sessions import find_users
-from core.importing import store
+from core.importing import signs
 from core.importing.uploads import new_job
 from core.live import feed as feeds
 from core.live import subjects
@@ -22,7 +22,7 @@ from core.live.sources.orders import WholeOrder
 from core.live.sources.readings import NEWEST, POINTS
 from core.live.subjects import CHANGES_KEPT, RenderedSubject
 from core.live.transports import consumers
-from core.live.transports.consumers import SocketConsumer
+from core.live.transports.consumers import serve_socket
 from core.live.viewers import Viewer
 from core.models import (
     BulkJob,
@@ -156,8 +156,8 @@ def test_numbers_are_never_used_again_for_a_subject(feed, alice, orders, monkeyp
     assert seen == sorted(set(seen))
 
 
-def test_too_many_viewers_of_one_user_are_turned_away(feed, alice, bob, orders, monkeypatch):
-    monkeypatch.setattr(feeds, "MAX_VIEWERS", 3)
+def test_too_many_viewers_of_one_user_are_turned_away(feed, alice, bob, orders, settings):
+    settings.LIVE_VIEWERS_PER_USER = 3
     subject = f"row:{orders[0].pk}"
     viewers = [watch(feed, alice, subject) for _ in range(5)] + [watch(feed, bob, subject)]
     feed.step()
@@ -211,7 +211,7 @@ def test_a_reader_that_takes_nothing_is_let_go(feed, alice, settings, monkeypatc
     monkeypatch.setattr(consumers, "process_feed", lambda: feed)
     monkeypatch.setattr(consumers, "STALL_SECONDS", 0.05)
     headers = [(b"host", b"localhost"), (b"origin", b"http://localhost")]
-    cookies = {settings.SESSION_COOKIE_NAME: "its session"}
+    cookies = {settings.SESSION_COOKIE_NAME: session_of(alice)}
     scope = {"type": "websocket", "headers": headers, "cookies": cookies}
     request = {"type": "websocket.receive", "text": '{"watch": ["board"]}'}
 
@@ -224,8 +224,12 @@ def test_a_reader_that_takes_nothing_is_let_go(feed, alice, settings, monkeypatc
                 stalled.set()
                 await asyncio.sleep(60)
 
-        socket = asyncio.create_task(SocketConsumer.as_asgi()(scope, events.get, send))
+        socket = asyncio.create_task(serve_socket(scope, events.get, send))
         events.put_nowait({"type": "websocket.connect"})
+        await asyncio.sleep(0.1)
+        feed._run_commands()
+        [viewer] = feed._pending
+        viewer.update({})  # as the feed says who knows the session
         events.put_nowait(request)
         await asyncio.wait_for(stalled.wait(), 10)
         await asyncio.sleep(0.5)
@@ -335,7 +339,7 @@ def test_an_import_moves_while_its_rows_are_in_one_transaction(feed, bob, tmp_pa
     viewer = watch(feed, bob, f"importjob:{job.pk}")
     feed.step()
     assert len(messages_of(viewer)) == 1
-    store.write_progress(job, done=250, total=1000, rows=250, seconds=0.5)
+    signs.ProgressWriter(job).write(done=250, total=1000, rows=250, seconds=0.5)
     feed.step()
     (changed,) = messages_of(viewer)
     assert "250 of 1,000 rows, 500 a second" in changed["data"]["state"]

@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.money import Bundle, QuantityTooSmallError, bundle_for, price_by, rate_of, refund_due
+from core.money import (
+    AmountCode,
+    AmountError,
+    Bundle,
+    QuantityTooSmallError,
+    bundle_for,
+    decimal_sign_of,
+    parse_amount,
+    price_by,
+    rate_of,
+    refund_due,
+)
 
 SEED = [Bundle(10_000, Decimal(5)), Bundle(20_000, Decimal(9)), Bundle(30_000, Decimal(13))]
 
@@ -99,3 +110,89 @@ def test_a_refund_of_more_than_was_bought_is_refused(undelivered):
 
 def test_the_price_a_play_keeps_its_small_digits():
     assert rate_of(Decimal(5), 10_000) == Decimal("0.0005")
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("1000.50", "1000.50"),
+        ("1000,50", "1000.50"),
+        ("1 000,50", "1000.50"),
+        ("1\u00a0000,50", "1000.50"),
+        ("1\u202f000.50", "1000.50"),
+        ("1,000.50", "1000.50"),
+        ("1.000,50", "1000.50"),
+        ("1’000.50", "1000.50"),
+        ("1,000,000", "1000000.00"),
+        ("¥1,000.50", "1000.50"),
+        ("$5", "5.00"),
+        ("1,50 €", "1.50"),
+        ("5元", "5.00"),
+        ("CNY 5", "5.00"),
+        (" 5 ", "5.00"),
+        ("５．００", "5.00"),
+        ("(5.00)", "-5.00"),
+        ("5-", "-5.00"),
+        ("−5", "-5.00"),
+        ("+5", "5.00"),
+        ("57.699999999999996", "57.70"),
+        ("0.1000", "0.10"),
+    ],
+)
+def test_an_amount_is_what_its_writer_meant(text, amount):
+    assert str(parse_amount(text)) == amount
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", AmountCode.MISSING),
+        ("¥", AmountCode.MISSING),
+        ("1,000", AmountCode.AMBIGUOUS),
+        ("1.000", AmountCode.AMBIGUOUS),
+        ("1.005", AmountCode.AMBIGUOUS),
+        ("0.125", AmountCode.TOO_FINE),
+        ("1000.125", AmountCode.TOO_FINE),
+        ("1e1", AmountCode.DAMAGED),
+        ("1.38E+10", AmountCode.DAMAGED),
+        ("1_0", AmountCode.UNCLEAR),
+        ("1,2,3", AmountCode.UNCLEAR),
+        ("1.234.5", AmountCode.UNCLEAR),
+        ("12 34", AmountCode.UNCLEAR),
+        ("1,00 0", AmountCode.UNCLEAR),
+        ("-", AmountCode.UNCLEAR),
+        ("--5", AmountCode.UNCLEAR),
+        ("NaN", AmountCode.UNCLEAR),
+        ("Infinity", AmountCode.UNCLEAR),
+        ("0x10", AmountCode.UNCLEAR),
+        ("=1+1", AmountCode.UNCLEAR),
+        ("٣", AmountCode.UNCLEAR),
+        ("9" * 5000, AmountCode.TOO_LONG),
+    ],
+)
+def test_an_amount_that_is_none_or_may_be_two_is_refused(text, code):
+    with pytest.raises(AmountError) as refused:
+        parse_amount(text)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("others", "text", "amount"),
+    [
+        (("12.50", "1,000"), "1,000", "1000.00"),
+        (("12,5", "7"), "1.000", "1000.00"),
+        (("1 000,50",), "2.000", "2000.00"),
+        (("1,000,000",), "2,000", "2000.00"),
+    ],
+)
+def test_what_may_be_two_amounts_is_one_beside_others_of_the_same_hand(others, text, amount):
+    assert str(parse_amount(text, decimal_sign=decimal_sign_of(others))) == amount
+
+
+def test_hands_that_differ_decide_nothing():
+    assert decimal_sign_of(("12,50", "12.50")) == ""
+
+
+@given(st.decimals(0, 10**8, places=2), st.sampled_from(("{:.2f}", "{:,.2f}", "¥ {:,.2f}")))
+def test_amounts_as_programs_write_them_come_back(amount, form):
+    assert parse_amount(form.format(amount)) == amount

@@ -56,6 +56,21 @@ def adds_rows_of(model: str, tree: ast.AST) -> list[int]:
     return found
 
 
+def calls_of(method: str, tree: ast.AST) -> list[int]:
+    """Lines that call a method of this name, whatever it is of."""
+    calls = (one for one in ast.walk(tree) if isinstance(one, ast.Call))
+    return [call.lineno for call in calls if name_of(call.func) == method]
+
+
+def test_an_address_is_proved_in_one_place():
+    """Law 4: a target that plays may go to is made where a token was shown, and whoever may ask an
+    address that has not shown it is where tokens are looked for."""
+    made = {name for name, tree in modules() if adds_rows_of("ProvedTarget", tree)}
+    assert made == {"booster/ownership/tokens.py"}
+    asking = {name for name, tree in modules() if calls_of("ask_for_token", tree)}
+    assert asking == {"booster/ownership/tokens.py", "booster/ownership/verification.py"}
+
+
 def writes_field(field: str, tree: ast.AST) -> list[int]:
     """Lines that set a column: update(field=…), update_columns(("field",), …), obj.field = …"""
     found = []
@@ -102,7 +117,10 @@ def test_an_order_begins_in_one_place_and_goes_on_in_another():
 
 
 def test_nobody_else_writes_an_orders_status():
-    other_rows = {"core/models/bulk.py", "core/models/imports.py", "core/models/jobs.py"}
+    other_rows = {
+        *("core/models/bulk.py", "core/models/imports.py", "core/models/jobs.py"),
+        "core/models/decisions.py",
+    }
     found = {path for path in places(writes_field, "status") if path.startswith("core/")}
     assert found == other_rows
 

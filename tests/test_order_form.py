@@ -119,6 +119,42 @@ def test_a_bad_key_is_refused(desk, form):
     assert nothing_was_sold()
 
 
+# The price that was seen
+
+
+def test_a_price_that_changed_since_it_was_seen_is_asked_about(desk, erin, form):
+    seen = desk.get("/admin/core/order/quote/", form).json()["quoted_price"]
+    assert seen == "5.00"
+    PricePolicy.objects.filter(count=10_000).update(price=9)
+
+    asked = desk.post(ADD, form | {"quoted_price": seen})
+    assert "It costs 9.00 now, not 5.00" in errors_of(asked)["__all__"][0]
+    assert nothing_was_sold()
+
+    again = asked.context["adminform"].form["quoted_price"].value()
+    desk.post(ADD, form | {"quoted_price": again})
+    assert Order.objects.get().price == 9
+    erin.refresh_from_db()
+    assert erin.balance == 11
+
+
+def test_a_quote_of_another_number_of_plays_is_no_agreement(desk, form):
+    asked = desk.post(ADD, form | {"count": 20_000, "quoted_price": "5.00"})
+    assert "It costs 9.00 now, not 5.00" in errors_of(asked)["__all__"][0]
+    assert nothing_was_sold()
+
+
+@pytest.mark.parametrize("seen", ["5", "5.00", ""])
+def test_the_price_that_was_seen_or_none_is_no_question(desk, form, seen):
+    assert desk.post(ADD, form | {"quoted_price": seen}).status_code == 302
+
+
+@pytest.mark.parametrize("seen", ["NaN", "five", "1e99"])
+def test_a_price_that_nobody_can_have_seen_is_refused(desk, form, seen):
+    assert "quoted_price" in errors_of(desk.post(ADD, form | {"quoted_price": seen}))
+    assert nothing_was_sold()
+
+
 def test_an_order_can_be_spread_over_hours(desk, form):
     spread = form | {"hours": 24, "by_day": "on"}
     quote = desk.get(QUOTE, spread).json()

@@ -20,6 +20,7 @@ from core.models import (
 from core.ops.auditing import differences
 from core.ordering import AlreadyPlacedError, OrderRefusedError
 from tests.base import placed
+from tests.steps import move, settle
 
 pytestmark = pytest.mark.django_db
 
@@ -115,7 +116,7 @@ def test_ending_refunds_what_was_not_delivered(place):
     order = place()
     Order.objects.update(status=Status.RUNNING)
     order.refresh_from_db()
-    order.settle(Status.PARTIAL, 3_333)
+    settle(order, Status.PARTIAL, 3_333)
     assert order.refunded == Decimal("3.33")
     assert balance() == Decimal("18.33")
     assert list(differences()) == []
@@ -128,12 +129,12 @@ def test_a_status_changes_only_along_the_flow(place, before, after):
     Order.objects.update(status=before)
     order.refresh_from_db()
     if after in FLOW[before]:
-        order.move(after, fence=order.fence)
+        move(order, after, fence=order.fence)
         assert Order.objects.get().status == after
         assert order.events.last().to_status == after
         return
     with pytest.raises(TransitionError):
-        order.move(after, fence=order.fence)
+        move(order, after, fence=order.fence)
     assert Order.objects.get().status == before
     assert order.events.count() == 1
 
@@ -142,7 +143,7 @@ def test_whoever_changes_a_stale_order_is_refused_and_changes_nothing(place):
     order, stale = place(), Order.objects.get()
     order.cancel(actor=None)
     with pytest.raises(TransitionError, match="first"), transaction.atomic():
-        stale.move(Status.RUNNING, fence=stale.fence)
+        move(stale, Status.RUNNING, fence=stale.fence)
     assert Order.objects.get().status == Status.CANCELED
     assert order.events.count() == 2
 
@@ -152,7 +153,7 @@ def test_another_fence_cannot_end_the_order(place):
     Order.objects.update(status=Status.RUNNING, fence=2)
     order.refresh_from_db()
     with pytest.raises(TransitionError), transaction.atomic():
-        order.settle(Status.FAILED, 0, fence=1)
+        settle(order, Status.FAILED, 0, fence=1)
     assert balance() == Decimal("15.00")
     assert Order.objects.get().status == Status.RUNNING
 

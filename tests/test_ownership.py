@@ -1,8 +1,11 @@
 """Law 4: only a site that shows its token, whole and at its own address, is its operator's."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
 
 import dns.flags
 import dns.message
@@ -10,14 +13,16 @@ import dns.rcode
 import dns.resolver
 import dns.rrset
 import pytest
+import trustme
 
+from booster.engine import Channel, Limits
 from booster.exceptions import OwnershipError, TemporaryError
 from booster.net.address import Origin, Target
 from booster.net.client import SiteClient
 from booster.ownership.tokens import Proof, file_path, prove, record_name, text_records
 from core.models.sites import new_token
 from core.reasons import Reason
-from tests.raw_server import Connection, RawServer, always, answer
+from tests.raw_server import Connection, RawServer, Script, always, answer
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -26,14 +31,15 @@ def no_records(name: str) -> list[bytes]:
     return []
 
 
-def client_of(server: RawServer, host: str = "videos.example") -> SiteClient:
-    return SiteClient(Target(Origin.parse(f"http://{host}:{server.port}"), "127.0.0.1"), timeout=1)
+def client_of(server: RawServer, host: str = "videos.example", pem: str = "") -> SiteClient:
+    origin = Origin.parse(f"{'https' if pem else 'http'}://{host}:{server.port}")
+    return SiteClient(Target(origin, "127.0.0.1", pem), timeout=1)
 
 
 def look_at(content: bytes) -> Proof:
     """prove() against a site that answers so to every request."""
     with RawServer(always(content)) as server, client_of(server) as client:
-        return prove(client, TOKEN, records=no_records)
+        return Proof(prove(client, TOKEN, records=no_records).method)
 
 
 @pytest.mark.parametrize("ending", [b"", b"\n", b"\r\n"])
@@ -66,6 +72,59 @@ def test_the_file_is_looked_for_under_the_token_s_name_at_the_site_s_own_host() 
 def test_a_file_with_anything_else_does_not_prove(body: bytes) -> None:
     with pytest.raises(OwnershipError, match="token_file_differs"):
         look_at(answer(body))
+
+
+def serving(**answers: bytes) -> Script:
+    """`root` and `well_known` are what the two places answer; elsewhere is nothing."""
+    nothing = answer(status="404 Not Found")
+
+    def script(connection: Connection) -> None:
+        while request := connection.read_request():
+            in_folder = b" /.well-known/booster-office-" in request.partition(b"\r\n")[0]
+            connection.send(answers.get("well_known" if in_folder else "root", nothing))
+
+    return script
+
+
+def test_the_file_may_stand_under_well_known() -> None:
+    with RawServer(serving(well_known=answer(TOKEN.encode()))) as server:
+        with client_of(server) as client:
+            target = prove(client, TOKEN, records=no_records)
+        assert (target.address, target.method) == ("127.0.0.1", Proof.FILE)
+        asked = [request.decode().split()[1] for request in server.requests]
+    name = f"booster-office-{TOKEN}.txt"
+    assert asked == [f"/{name}", f"/.well-known/{name}"]
+
+
+def test_a_root_that_a_framework_answers_for_does_not_hide_the_file_under_well_known() -> None:
+    page = answer(b"<!doctype html><title>Not here</title>")
+    script = serving(root=page, well_known=answer(TOKEN.encode()))
+    with RawServer(script) as server, client_of(server) as client:
+        assert prove(client, TOKEN, records=no_records).method == Proof.FILE
+
+
+def test_a_wrong_file_under_well_known_is_named() -> None:
+    with RawServer(serving(well_known=answer(b"0" * 32))) as server, client_of(server) as client:
+        with pytest.raises(OwnershipError, match="token_file_differs") as lost:
+            prove(client, TOKEN, records=no_records)
+        assert "/.well-known/" in str(lost.value)
+
+
+def test_a_file_under_well_known_that_cannot_be_asked_for_may_still_be_there() -> None:
+    script = serving(well_known=answer(status="503 Later"))
+    with RawServer(script) as server, client_of(server) as client, pytest.raises(TemporaryError):
+        prove(client, TOKEN, records=no_records)
+
+
+def test_an_address_that_has_not_shown_the_token_is_sent_nothing_but_the_question_for_it() -> None:
+    with RawServer() as server, client_of(server) as client:
+        with pytest.raises(TypeError, match="has not shown its token"):
+            client.get("/api/videos/1")
+        with pytest.raises(TypeError, match="has not shown its token"):
+            client.request("POST", "/plays")
+        with pytest.raises(TypeError, match="has not shown its token"):
+            Channel(client.target, Limits(), SimpleQueue())  # type: ignore[arg-type]
+        assert server.connections == 0
 
 
 @pytest.mark.parametrize("status", ["404 Not Found", "403 Forbidden", "410 Gone", "201 Created"])
@@ -183,10 +242,36 @@ def names() -> Iterator[NameServer]:
     server.close()
 
 
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
 @pytest.fixture
-def bare_site() -> Iterator[SiteClient]:
-    """A site without the file."""
-    with RawServer(always(answer(status="404 Not Found"))) as server, client_of(server) as client:
+def pem(authority: trustme.CA) -> str:
+    return authority.cert_pem.bytes().decode()
+
+
+@contextmanager
+def tls_site(
+    authority: trustme.CA, content: bytes, *names: str, host: str = "videos.example"
+) -> Iterator[SiteClient]:
+    """A site at https that answers so to every request, with a certificate for these names."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*names or (host,)).configure_cert(context)
+    with RawServer(always(content), tls=context) as server:
+        pem = authority.cert_pem.bytes().decode()
+        with client_of(server, host, pem) as client:
+            yield client
+
+
+NOT_FOUND = answer(status="404 Not Found")
+
+
+@pytest.fixture
+def bare_site(authority: trustme.CA) -> Iterator[SiteClient]:
+    """A site at https without the file."""
+    with tls_site(authority, NOT_FOUND) as client:
         yield client
 
 
@@ -205,7 +290,7 @@ def test_a_txt_record_with_the_token_proves(
     names: NameServer, bare_site: SiteClient, values: list[str]
 ) -> None:
     names.records[RECORD] = values
-    assert prove(bare_site, TOKEN) is Proof.DNS
+    assert prove(bare_site, TOKEN).method == Proof.DNS
     assert names.asked == ["_booster-office-challenge.videos.example"]
 
 
@@ -221,12 +306,36 @@ def test_a_txt_record_with_anything_else_does_not_prove(
         prove(bare_site, TOKEN)
 
 
-def test_the_record_of_a_parent_domain_does_not_speak_for_a_subdomain(names: NameServer) -> None:
+def test_the_record_of_a_parent_domain_does_not_speak_for_a_subdomain(
+    names: NameServer, authority: trustme.CA
+) -> None:
     names.records[RECORD] = [f'"{TOKEN}"']
     with (
-        RawServer(always(answer(status="404 Not Found"))) as server,
-        client_of(server, "www.videos.example") as client,
-        pytest.raises(OwnershipError),
+        tls_site(authority, NOT_FOUND, host="www.videos.example") as client,
+        pytest.raises(OwnershipError, match="token_record_missing"),
+    ):
+        prove(client, TOKEN)
+
+
+def test_over_http_a_record_does_not_prove_whose_machine_it_is(names: NameServer) -> None:
+    """Anybody's name may lead to anybody's server."""
+    names.records[RECORD] = [f'"{TOKEN}"']
+    with (
+        RawServer(always(NOT_FOUND)) as server,
+        client_of(server) as client,
+        pytest.raises(OwnershipError, match="token_record_needs_https") as lost,
+    ):
+        prove(client, TOKEN)
+    assert "Over http the file is required" in str(Reason.of_error(lost.value))
+
+
+def test_a_record_does_not_prove_a_machine_without_a_certificate_for_the_name(
+    names: NameServer, authority: trustme.CA
+) -> None:
+    names.records[RECORD] = [f'"{TOKEN}"']
+    with (
+        tls_site(authority, NOT_FOUND, "other.example") as client,
+        pytest.raises(TemporaryError, match="certificate_not_valid"),
     ):
         prove(client, TOKEN)
 
@@ -242,10 +351,12 @@ def test_without_file_and_record_both_reasons_are_told(
     assert "No TXT record _booster-office-challenge.videos.example" in told
 
 
-def test_a_record_proves_while_the_site_itself_is_in_trouble(names: NameServer) -> None:
+def test_a_record_proves_while_the_site_itself_is_in_trouble(
+    names: NameServer, authority: trustme.CA
+) -> None:
     names.records[RECORD] = [f'"{TOKEN}"']
-    with RawServer(always(answer(status="503 Later"))) as server, client_of(server) as client:
-        assert prove(client, TOKEN) is Proof.DNS
+    with tls_site(authority, answer(status="503 Later")) as client:
+        assert prove(client, TOKEN).method == Proof.DNS
 
 
 def test_a_file_that_is_gone_counts_while_the_name_server_is_broken(

@@ -87,9 +87,9 @@ def test_a_list_says_that_there_are_more(alice, monkeypatch):
     Customer.objects.bulk_create(Customer(username=f"c{row:03d}") for row in range(201))
     client = client_of(alice)
     page = client.get("/admin/core/customer/?active__exact=1&p=2").content.decode()
-    assert ':total="150"' in page
+    assert "more than 150 results" in page
     assert "There are more" in page
     page = client.get("/admin/core/customer/?p=3").content.decode()
-    assert ':total="201"' in page
+    assert "about 201 results" in page
     assert "The number is an estimate." in page
     assert "c000" in page

@@ -3,10 +3,13 @@
 A cell is the status a role gets. An anonymous visitor is sent to the login (302) everywhere.
 """
 
+from datetime import time
+
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import URLPattern, get_resolver
+from django.utils import timezone
 
 from core import ordering
 from core.bulk import selection
@@ -15,19 +18,24 @@ from core.importing.uploads import new_job
 from core.models import (
     ApprovalLimit,
     BulkJob,
+    Calibration,
     ChargeRecord,
     CounterReading,
     Customer,
     ImportJob,
     LedgerEntry,
+    LoginCount,
     Message,
     Order,
     OrderEvent,
     PricePolicy,
+    Repeat,
     Side,
     Site,
     SiteCheck,
+    TopUpCorrection,
     User,
+    WaitingTopUp,
 )
 from core.ordering import Quote
 from tests.base import VIDEO, client_of, new_staff
@@ -41,6 +49,10 @@ PAGES = {
     "/admin/": ((OK, OK, OK, OK), (OK, OK, OK, OK)),
     "/admin/home/": ((OK, OK, OK, OK), (OK, OK, OK, OK)),
     "/admin/board/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/queue/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/pauses/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/pauses/office/pause/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/pauses/office/shift/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/two-step/": ((OK,) * 4, (OK,) * 4),
     "/admin/core/order/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/order/add/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
@@ -48,6 +60,17 @@ PAGES = {
     "/admin/core/order/{order}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
     "/admin/core/order/{order}/buttons/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/order/{order}/cancel/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/order/{order}/settle/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/order/{order}/pause/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/order/{order}/resume/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/order/{order}/catch_up/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/order/{order}/repeat/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/repeat/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/repeat/add/": ((NO,) * 4, (NO,) * 4),
+    "/admin/core/repeat/{repeat}/change/": ((OK, OK, OK, NO), (NO, NO, NO, NO)),
+    "/admin/core/repeat/{repeat}/delete/": ((NO,) * 4, (NO,) * 4),
+    "/admin/core/repeat/{repeat}/end/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/repeat/{repeat}/seen/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/order/{order}/approve/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/order/{order}/decline/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/order/{order}/message/": ((METHOD,) * 4, (GO, GO, NO, NO)),
@@ -59,6 +82,10 @@ PAGES = {
     "/admin/core/order/{order}/seen/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/order/{order}/retry/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/order/quote/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/order/several/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/order/creators/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/order/sums/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/order/columns/": ((METHOD,) * 4, (GO, GO, GO, NO)),
     "/admin/core/order/export/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/customer/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/customer/add/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
@@ -68,11 +95,19 @@ PAGES = {
     "/admin/core/customer/import/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
     "/admin/core/chargerecord/import/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
     "/admin/core/order/import/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/customer/import/template.csv": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/customer/import/template.xlsx": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/chargerecord/import/template.csv": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/chargerecord/import/template.xlsx": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/order/import/template.csv": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/order/import/template.xlsx": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
     "/admin/core/importjob/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/importjob/add/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
     "/admin/core/importjob/{job}/change/": ((OK, OK, OK, NO), (GO, NO, NO, NO)),
     "/admin/core/importjob/{job}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
     "/admin/core/importjob/{job}/panel/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/importjob/{job}/again/{choice}/": ((METHOD,) * 4, (GO, NO, NO, NO)),
+    "/admin/core/importjob/{job}/errors/": ((OK, NO, NO, NO), (OK, NO, NO, NO)),
     "/admin/core/importjob/{job}/errors.csv": ((OK, NO, NO, NO), (OK, NO, NO, NO)),
     "/admin/core/importjob/{job}/refused.csv": ((GONE, NO, NO, NO), (GONE, NO, NO, NO)),
     "/admin/core/importjob/{job}/load/": ((METHOD,) * 4, (GO, NO, NO, NO)),
@@ -91,6 +126,21 @@ PAGES = {
     "/admin/core/chargerecord/add/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
     "/admin/core/chargerecord/{charge}/change/": ((OK, OK, OK, NO), (NO, NO, NO, NO)),
     "/admin/core/chargerecord/{charge}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/chargerecord/{charge}/correct/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/chargerecord/preview/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/chargerecord/columns/": ((METHOD,) * 4, (GO, GO, GO, NO)),
+    "/admin/core/topupcorrection/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/topupcorrection/add/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/topupcorrection/{correction}/change/": ((OK, OK, OK, NO), (NO, NO, NO, NO)),
+    "/admin/core/topupcorrection/{correction}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/topupcorrection/{correction}/approve/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/topupcorrection/{correction}/decline/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/waitingtopup/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/waitingtopup/add/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/waitingtopup/{top_up}/change/": ((OK, OK, OK, NO), (NO, NO, NO, NO)),
+    "/admin/core/waitingtopup/{top_up}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/waitingtopup/{top_up}/approve/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/waitingtopup/{top_up}/decline/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/chargerecord/export/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/ledgerentry/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/ledgerentry/add/": ((OK, NO, NO, NO), (OK, NO, NO, NO)),
@@ -105,12 +155,33 @@ PAGES = {
     "/admin/core/approvallimit/add/": ((OK, NO, NO, NO), (OK, NO, NO, NO)),
     "/admin/core/approvallimit/{limit}/change/": ((OK, OK, OK, NO), (OK, NO, NO, NO)),
     "/admin/core/approvallimit/{limit}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/logincount/": ((OK, NO, NO, NO), (OK, NO, NO, NO)),
+    "/admin/core/logincount/add/": ((NO,) * 4, (NO,) * 4),
+    "/admin/core/logincount/{login}/change/": ((OK, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/logincount/{login}/delete/": ((OK, NO, NO, NO), (OK, NO, NO, NO)),
     "/admin/core/site/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/site/add/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
     "/admin/core/site/{site}/change/": ((OK, OK, OK, NO), (OK, OK, NO, NO)),
     "/admin/core/site/{site}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
     "/admin/core/site/{site}/verify/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/site/{site}/probe/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/site/{site}/pause/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/site/{site}/resume/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/site/{site}/catch_up/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/site/{site}/try/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/site/{site}/read/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/site/{site}/forget/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    # This site has none.
+    "/admin/core/site/{site}/recipe.json": ((GONE, GONE, GONE, NO), (GONE, GONE, GONE, NO)),
+    "/admin/core/site/wizard/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/site/{site}/calibrate/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/site/{site}/waive/": ((METHOD,) * 4, (GO, NO, NO, NO)),
+    "/admin/core/calibration/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
+    "/admin/core/calibration/add/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/calibration/{calibration}/change/": ((OK, OK, OK, NO), (NO, NO, NO, NO)),
+    "/admin/core/calibration/{calibration}/delete/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
+    "/admin/core/calibration/{calibration}/stop/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/calibration/{calibration}/take/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/site/{site}/plays.csv": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/site/{site}/token/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/sitecheck/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
@@ -171,13 +242,21 @@ def rows(alice, bob, carol, dave, erin, site, demo_site, policies, tmp_path, set
         "order": order.pk,
         "talk": order.pk,
         "bulk": bulk.pk,
+        "choice": "decimal-point",
         "job": job.pk,
         "customer": erin.pk,
         "charge": ChargeRecord.objects.get().pk,
+        "top_up": WaitingTopUp.objects.create(customer=erin, amount=1, creator=dave).pk,
+        "correction": TopUpCorrection.objects.create(
+            charge=ChargeRecord.objects.get(), right_amount=19, amount=-1, creator=dave
+        ).pk,
         "entry": LedgerEntry.objects.first().pk,
         "limit": ApprovalLimit.objects.create(amount=1000).pk,
+        "login": LoginCount.objects.create(name="eve", end_date=timezone.now()).pk,
         "policy": PricePolicy.objects.first().pk,
+        "repeat": ordering.repeat(order, alice, every=Repeat.Every.DAY, at=time(9)).pk,
         "site": site.pk,
+        "calibration": Calibration.objects.create(site=site, video_id="v", status=2).pk,
         "check": SiteCheck.objects.first().pk,
         "event": OrderEvent.objects.get().pk,
         "reading": CounterReading.objects.create(order=order, views=1, done=0).pk,
@@ -253,32 +332,55 @@ def test_posts_without_the_csrf_token_are_refused(rows, bob):
     assert money_and_rights() == before
 
 
-def test_who_may_change_logins_but_is_no_super_administrator_gains_no_right(alice, bob):
-    """Even with the permission: no flag, no group, no password of a colleague."""
-    bob.user_permissions.set(
-        Permission.objects.filter(
-            codename__in=("view_user", "change_user", "view_administrator", "change_administrator")
-        )
-    )
+@pytest.fixture
+def with_every_permission(bob):
+    """Bob has all that Django knows and is no super administrator."""
+    bob.user_permissions.set(Permission.objects.all())
+    return client_of(bob)
+
+
+def test_nobody_but_a_super_administrator_changes_a_login(with_every_permission, alice, bob, carol):
+    """No flag, no group, no password; also where the flag alone tells the super administrator."""
+    gone = User.objects.create(username="gone", is_superuser=True, is_staff=False)
     portal = User.objects.create(username="portal")
-    client = client_of(bob)
     rights = {"is_active": "on", "is_staff": "on", "is_superuser": "on", "groups": ["1"]}
-
-    response = client.post(
-        f"/admin/core/user/{portal.pk}/change/", {"username": "portal", **rights}
-    )
-    assert response.status_code == 302
-    portal.refresh_from_db()
-    assert not (portal.is_superuser or portal.is_staff or portal.groups.exists())
-
+    passwords = {"password1": "Kj3-of9d-Pq1", "password2": "Kj3-of9d-Pq1"}
+    before = list(User.objects.order_by("pk").values())
     for kind in ("user", "administrator"):
-        for colleague in (alice, bob):
-            page = f"/admin/core/{kind}/{colleague.pk}"
-            assert client.post(f"{page}/change/", {"username": "x", **rights}).status_code == 403
-            passwords = {"password1": "Kj3-of9d-Pq1", "password2": "Kj3-of9d-Pq1"}
-            assert client.post(f"{page}/password/", passwords).status_code == 403
-    bob.refresh_from_db()
-    assert not bob.is_superuser
+        for login in (alice, bob, carol, gone, portal):
+            page = f"/admin/core/{kind}/{login.pk}"
+            for address, sent in (("change", rights), ("password", passwords)):
+                answer = with_every_permission.post(f"{page}/{address}/", sent | {"username": "x"})
+                assert answer.status_code in (NO, GO)
+                assert answer.status_code == NO or answer.url == "/admin/"  # not in this list
+        answer = with_every_permission.post(f"/admin/core/{kind}/add/", passwords)
+        assert answer.status_code == NO
+    assert list(User.objects.order_by("pk").values()) == before
+
+
+def test_nobody_but_a_super_administrator_changes_a_group(with_every_permission, bob):
+    group = Group.objects.get(name="Administrators")
+    everything = list(Permission.objects.values_list("pk", flat=True))
+    before = set(group.permissions.all())
+    sent = {"name": "Administrators", "permissions": everything}
+    page = f"/admin/auth/group/{group.pk}"
+    for address in (f"{page}/change/", f"{page}/delete/", "/admin/auth/group/add/"):
+        answer = with_every_permission.post(address, sent | {"post": "yes"})
+        assert answer.status_code == NO, address
+    assert set(group.permissions.all()) == before
+    assert with_every_permission.get(f"{page}/change/").status_code == OK
+
+
+def test_a_group_and_the_choice_of_groups_say_what_its_people_can_do(alice, dave):
+    client = client_of(alice)
+    group = Group.objects.get(name="Bookkeepers")
+    assert (
+        "top customers up, also by upload"
+        in client.get(f"/admin/auth/group/{group.pk}/change/").content.decode()
+    )
+    page = client.get(f"/admin/core/administrator/{dave.pk}/change/").content.decode()
+    assert "<b>Approvers</b>: see orders and conversations; " in page
+    assert "approve or decline other people&#x27;s orders" in page
 
 
 def test_who_may_add_customers_but_not_change_them_imports_new_ones_only(erin, dave):

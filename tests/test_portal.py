@@ -9,6 +9,7 @@ from itertools import count
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from core.live import Audience
@@ -19,6 +20,7 @@ from core.models import (
     Customer,
     Message,
     Order,
+    PricePolicy,
     Site,
     Status,
 )
@@ -38,6 +40,7 @@ def portal(owner, policies):
 
 @pytest.fixture
 def form(site, demo_site):
+    Site.objects.update(verified=True)  # for customers no other is asked
     return {"url": demo_site.address(VIDEO), "count": 15_000, "hours": 0}
 
 
@@ -119,6 +122,34 @@ def test_what_speaks_against_an_order_stands_on_the_page(portal, form, typed, fi
     assert not Order.objects.exists()
 
 
+def test_a_customer_is_asked_about_a_price_that_changed_since_it_was_seen(portal, owner, form):
+    seen = portal.get("/portal/orders/quote/", form).json()["quoted_price"]
+    PricePolicy.objects.update(price=F("price") + 4)
+    asked = portal.post(NEW, form | {"quoted_price": seen})
+    assert "not 7.50 as it was shown" in text_of(asked)
+    assert not Order.objects.exists()
+    portal.post(NEW, form | {"quoted_price": asked.context["form"]["quoted_price"].value()})
+    assert Order.objects.get().price > 7.50
+
+
+def test_no_customer_reads_where_a_sites_token_has_to_stand(portal, form, site, demo_site, desk):
+    demo_site.remove_token(site.token)
+    at_the_desk = desk.get("/admin/core/order/quote/", form).content.decode()
+    assert site.token in at_the_desk
+    for answer in (portal.post(NEW, form), portal.get("/portal/orders/quote/", form)):
+        text = answer.content.decode()
+        assert "The site is not verified." in text
+        assert site.token not in text
+    assert not Order.objects.exists()
+
+
+def test_no_customer_reads_how_a_site_counts(portal, form, desk):
+    assert "never calibrated" in desk.get("/admin/core/order/quote/", form).json()["counting"]
+    answer = portal.get("/portal/orders/quote/", form)
+    assert "counting" not in answer.json()
+    assert "calibrated" not in answer.content.decode()
+
+
 def test_the_quote_is_the_customers_own_whatever_is_asked(portal, form, frank):
     quote = portal.get("/portal/orders/quote/", form | {"customer": frank.pk}).json()
     assert (quote["price"], quote["balance"], quote["balance_after"]) == ("7.50", "20.00", "12.50")
@@ -151,6 +182,16 @@ def test_canceling_asks_first_and_refunds_as_at_the_desk(portal, owner, site):
     assert order.status == Status.CANCELED
     assert order.events.last().creator == owner.user
     assert "you" in text_of(response)
+
+
+def test_a_canceled_order_says_that_it_is_being_settled(portal, owner, alice, site):
+    order = sold(owner, site, status=Status.VERIFYING, cancel_requested=True)
+    page = text_of(portal.get(f"/portal/orders/{order.oid}/"))
+    assert "Canceled; it is being settled" in page and "being stopped" not in page
+    at_the_desk = text_of(client_of(alice).get(f"/admin/core/order/{order.pk}/change/"))
+    assert "canceled, being settled" in at_the_desk and "stopping" not in at_the_desk
+    Order.objects.update(status=Status.RUNNING)
+    assert "being stopped" in text_of(portal.get(f"/portal/orders/{order.oid}/"))
 
 
 def test_where_flow_does_not_lead_nothing_is_canceled(portal, owner, site):

@@ -12,6 +12,7 @@ from django.utils.http import urlsafe_base64_encode
 
 from core import ordering
 from core.models import (
+    Calibration,
     ChargeRecord,
     Customer,
     LedgerEntry,
@@ -19,6 +20,7 @@ from core.models import (
     Order,
     OrderEvent,
     ReadMarker,
+    Site,
     User,
 )
 from core.ordering import Quote
@@ -42,6 +44,7 @@ PAGES = {
     "orders/{oid}/cancel/": (ONE, ACT),
     "orders/{oid}/message/": (NEVER, ACT),
     "orders/{oid}/read/": (NEVER, (DONE, GONE, NO, GO)),
+    "audits/{audit}/": (ONE, NEVER),
     "balance/": (OWN, NEVER),
     "balance.csv": (OWN, NEVER),
     "password/": (OWN, OWN),
@@ -71,6 +74,18 @@ def with_login(customer: Customer) -> Customer:
     return customer
 
 
+def audit_of(customer: Customer, site: Site) -> Calibration:
+    """One that has ended."""
+    return Calibration.objects.create(
+        customer=customer,
+        site=site,
+        url=f"{site.origin}/videos/other",
+        video_id="other",
+        price=1,
+        status=Calibration.Status.DONE,
+    )
+
+
 def everything() -> list:
     models = (Customer, ChargeRecord, LedgerEntry, Order, OrderEvent, Message, ReadMarker)
     rows = [list(model.objects.order_by("pk").values()) for model in models]
@@ -93,6 +108,7 @@ def statuses_of(page: str) -> dict[str, tuple]:
 def test_every_address_by_every_method_gives_only_what_is_ones_own(order, other, bob):
     names = {
         "oid": order.oid,
+        "audit": audit_of(order.customer, order.site).pk,
         "uid": urlsafe_base64_encode(force_bytes(order.customer.user.pk)),
         "token": "cy1abc-0123456789abcdef",
     }

@@ -6,20 +6,29 @@ After an upgrade that breaks a line here, its file is to be read again.
 
 import ast
 import inspect
+import os
 import pkgutil
 import sqlite3
+import threading
 
 import pytest
+from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test import RequestFactory
 
 from core.models import Order
+from core.theme.changelist import LookupRefusedError
 from tests.private_api import ROOMS, Use, private_names, uses
 
 ADMIN = "django.contrib.admin"
 # Name, its parameters (None: it is no function), who relies on it, for what.
 RELIED_ON = (
+    (
+        *(f"{ADMIN}.options.IncorrectLookupParameters", None),
+        *("core/theme/changelist.py", "filters that a list does not have are answered 400"),
+    ),
     (
         *(f"{ADMIN}.views.main.ChangeList.get_results", "self request"),
         *("core/theme/changelist.py", "a page of the newest hits, and of few columns"),
@@ -76,6 +85,14 @@ RELIED_ON = (
         *("core/theme/result_list.py", "keys in addresses as Django writes them"),
     ),
     (
+        *(f"{ADMIN}.utils.label_for_field", "name model model_admin return_attr form"),
+        *("core/theme/result_list.py", "what a column is called, on cards and where it is chosen"),
+    ),
+    (
+        *(f"{ADMIN}.widgets.AutocompleteSelect", "field admin_site attrs choices using"),
+        *("core/theme/autocomplete.py", "a customer's field in a form of ours"),
+    ),
+    (
         *(f"{ADMIN}.views.autocomplete.AutocompleteJsonView", "kwargs"),
         *("core/theme/autocomplete.py", "a customer is offered with the balance"),
     ),
@@ -114,24 +131,6 @@ RELIED_ON = (
             ("cert_verify", "self conn url verify cert"),
         )
     ),
-    *(
-        (
-            *(f"huey.consumer.{name}", parameters),
-            *("booster/consumer.py", "the sweep, workers without a queue, a clean start"),
-        )
-        for name, parameters in (
-            ("Consumer", None),
-            ("Consumer.start", "self"),
-            ("Scheduler", None),
-            ("Scheduler.initialize", "self"),
-            ("Scheduler.loop", "self now"),
-            ("Scheduler.shutdown", "self"),
-            ("Worker", None),
-            ("Worker.initialize", "self"),
-            ("Worker.loop", "self now"),
-            ("Worker.sleep", "self"),
-        )
-    ),
 )
 # Attributes that only an object has; each has a test below.
 OF_OBJECTS = {
@@ -167,6 +166,12 @@ def test_a_use_of_private_api_is_seen(source, name):
     inherited = {"_clone", "_result_cache"}
     assert list(private_names(ast.parse(source), {"_clone", "_own"}, inherited)) == [name]
     assert not list(private_names(ast.parse("self._own, row._meta.label"), {"_own"}, inherited))
+
+
+def test_looking_through_the_code_starts_nothing():
+    uses()
+    assert "reporter" not in {thread.name for thread in threading.enumerate()}
+    assert "DATABASE_POOL" not in os.environ
 
 
 def test_private_api_is_used_in_its_rooms_alone():
@@ -224,6 +229,15 @@ def test_a_list_has_what_its_rows_are_drawn_from(admin_client):
         assert hasattr(cl, name), name
     assert cl.get_query_string({"p": 2}, ["q"]) == "?p=2"
     assert cl.url_for_result(Order(pk=7)).endswith("/core/order/7/change/")
+
+
+@pytest.mark.django_db
+def test_a_list_refuses_filters_that_it_does_not_have_by_an_error_of_its_own(admin_client, rf):
+    """For office/unavailable.py, by core/theme/changelist.py."""
+    request = rf.get("/admin/core/order/", {"no_such_field": "1"})
+    request.user = get_user_model().objects.get()
+    with pytest.raises(LookupRefusedError):
+        admin.site.get_model_admin(Order).get_changelist_instance(request)
 
 
 def test_the_names_of_the_admins_forms_fields_and_addresses_are_djangos():

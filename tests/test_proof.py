@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booster.proof import Action, Evidence, judge
+from booster.proof import Action, Evidence, Reading, Watch, evidence_of, judge
 from core.reasons import Code, Reason
 
 SENT_1000 = Evidence(sent=1000, rise=1000, may_lag=False, may_still_move=True, allowance=0)
@@ -70,3 +70,25 @@ def test_no_verdict_is_worth_more_plays_than_were_sent(evidence):
         assert verdict.plays == evidence.sent - evidence.rise <= evidence.allowance
     if verdict.action == Action.WAIT:
         assert verdict.plays == 0
+
+
+def test_a_small_order_waits_for_others_no_longer_than_its_plays_took():
+    """And not until the counter's lag is over: what is read meanwhile does not prolong it."""
+    watch, verdicts = Watch(), []
+    watch.begin(Reading(0.0, 0.01, 0, idle=True))
+    watch.note_play(1.0)
+    for asked in (1.01, 1.5, 2.2):
+        reading = Reading(asked, asked + 0.01, 100, idle=True)
+        watch.add(reading, settled=61.0, sent=100, done=100)
+        evidence = evidence_of(
+            watch,
+            sent=100,
+            may_lag=True,
+            may_still_move=True,
+            allowance=0,
+            counts_readings=False,
+            lag=60.0,
+        )
+        verdicts.append(judge(evidence))
+    assert [verdict.action for verdict in verdicts] == [Action.WAIT, Action.WAIT, Action.SETTLE]
+    assert verdicts[-1].plays == 100

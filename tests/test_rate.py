@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booster.engine.rate import BURST_SECONDS, SlowDown, TokenBucket
+from booster.engine.rate import BURST_SECONDS, SlowDown, Spacing, TokenBucket
 
 
 def started(rate: float, steps: list[float]) -> list[tuple[float, int]]:
@@ -78,14 +78,12 @@ def tick(
     *,
     answers: int = 1000,
     failures: int = 0,
-    pushed_back: bool = False,
     latency: float = 0.005,
 ) -> float:
     return slow_down.tick(
         seconds=0.1,
         answers=answers,
         failures=failures,
-        pushed_back=pushed_back,
         in_flight=int(slow_down.width),
         latency=latency,
     )
@@ -108,12 +106,38 @@ def test_a_site_that_takes_few_at_once_is_never_asked_for_more() -> None:
     assert slow_down.width == 2
 
 
-def test_a_push_back_halves_the_width_and_good_ticks_restore_it() -> None:
+def test_failures_halve_the_width_and_good_ticks_restore_it() -> None:
     slow_down = wide()
-    tick(slow_down, pushed_back=True)
+    tick(slow_down, failures=1000)
     assert slow_down.width == 32
     for _ in range(20):
         tick(slow_down)
+    assert slow_down.width == 64
+
+
+def test_a_site_that_answers_seldom_widens_with_its_answers_and_not_with_the_clock() -> None:
+    slow_down = wide()
+    tick(slow_down, answers=1, failures=1)
+    tick(slow_down, answers=1)
+    assert slow_down.width == 33
+
+
+def test_a_site_that_lets_plays_queue_gets_no_queue_that_outlasts_its_answers() -> None:
+    slow_down = SlowDown(64, first_byte_timeout=10.0)
+    longest = 0.0
+    for _ in range(1000):  # a play a second, one after the other
+        latency = float(max(1, int(slow_down.width)))
+        longest = max(longest, latency)
+        tick(slow_down, answers=1, latency=latency)
+    assert longest < 8
+
+
+def test_a_site_that_is_slow_by_itself_gets_all_its_width() -> None:
+    slow_down = SlowDown(64, first_byte_timeout=10.0)
+    for good in range(100):
+        if slow_down.ramping:
+            slow_down.widen(good)
+        tick(slow_down, answers=16, latency=4.0)
     assert slow_down.width == 64
 
 
@@ -160,27 +184,25 @@ def test_latency_that_only_our_own_width_makes_is_no_suffering() -> None:
 
 def test_a_site_for_which_one_at_a_time_is_too_much_gets_longer_and_longer_pauses() -> None:
     slow_down = SlowDown(1)
-    pauses = [tick(slow_down, answers=0, pushed_back=True) for _ in range(7)]
+    pauses = [tick(slow_down, answers=0, failures=1) for _ in range(7)]
     assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
     assert tick(slow_down) == 0.0
-    assert tick(slow_down, pushed_back=True) == 0.1
+    assert tick(slow_down, failures=1000) == 0.1
 
 
 @given(
     most=st.integers(1, 1000),
     ticks=st.lists(
-        st.tuples(st.integers(0, 10_000), st.integers(0, 100), st.booleans(), st.floats(0.0, 30.0)),
+        st.tuples(st.integers(0, 10_000), st.integers(0, 100), st.floats(0.0, 30.0)),
         max_size=200,
     ),
 )
 def test_the_width_stays_between_one_and_the_most(
-    most: int, ticks: list[tuple[int, int, bool, float]]
+    most: int, ticks: list[tuple[int, int, float]]
 ) -> None:
     slow_down = SlowDown(most)
-    for answers, failures, pushed_back, latency in ticks:
-        pause = tick(
-            slow_down, answers=answers, failures=failures, pushed_back=pushed_back, latency=latency
-        )
+    for answers, failures, latency in ticks:
+        pause = tick(slow_down, answers=answers, failures=failures, latency=latency)
         assert 1 <= slow_down.width <= most
         assert 0 <= pause <= 2
 
@@ -192,3 +214,29 @@ def test_a_bucket_follows_a_rate_that_changes():
     assert bucket.take(0.1, 100) == 6
     assert bucket.take(1.1, 100) == 6
     assert bucket.wait(1.1) == pytest.approx(0.1)
+
+
+def test_spaced_starts_never_come_closer_whatever_was_given_back() -> None:
+    spacing = Spacing(10.0, now=0.0)
+    assert spacing.take(0.0, 5) == 1
+    spacing.give_back(1000)
+    assert spacing.take(0.0, 5) == 1
+    assert spacing.take(0.09, 5) == 0
+    assert spacing.take(5.0, 5) == 1
+
+
+def test_spaced_starts_at_a_high_rate_catch_up_with_a_coarse_timer() -> None:
+    spacing = Spacing(5000.0, now=0.0)
+    assert sum(spacing.take(tick * 0.002, 10**9) for tick in range(1001)) == pytest.approx(
+        10_000, 0.01
+    )
+
+
+def test_another_ceiling_holds_at_once_and_is_approached_bit_by_bit() -> None:
+    slow_down = wide()
+    slow_down.change(8)
+    assert slow_down.width == 8
+    slow_down.change(64)
+    assert slow_down.width == 8
+    tick(slow_down)
+    assert 8 < slow_down.width < 64

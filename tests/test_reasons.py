@@ -6,7 +6,9 @@ import pytest
 from django.utils import translation
 
 from booster.exceptions import PermanentError, SiteCode, SiteError, TemporaryError
+from booster.proof.calibration import FindingCode
 from core.models import BulkJob, BulkRefusal, Order, OrderEvent, SiteCheck, Status
+from core.money import AmountCode
 from core.reasons import (
     CODE_LENGTH,
     SENTENCES,
@@ -20,6 +22,7 @@ from core.reasons import (
     translate_error,
 )
 from tests.base import an_order, client_of
+from tests.steps import begin, pause_for_token
 
 ANSWERED = Reason.of("play_answered", status=503)
 IN_A_ROW = Reason.of("plays_failed_in_a_row", reason=ANSWERED, number=12)
@@ -34,7 +37,7 @@ def test_a_code_of_a_site_has_a_sentence_with_just_its_parameters(code):
 
 def test_the_catalogue_holds_the_codes_that_there_are_and_no_other():
     own = {code for code in SENTENCES if not code.startswith("status_")}
-    assert own == {*SiteCode, *Code}
+    assert own == {*SiteCode, *Code, *AmountCode, *FindingCode}
     assert not {*SiteCode} & {*Code}
     assert {f"status_{status.name.lower()}" for status in Status} == SENTENCES.keys() - own
     assert max(map(len, SENTENCES)) <= CODE_LENGTH
@@ -101,8 +104,8 @@ def test_an_error_becomes_the_same_reason_with_what_it_quotes():
 def test_what_a_site_says_fits_into_a_row_of_every_database(office, text):
     order = an_order()
     error = PermanentError(SiteCode.NOT_A_VIEW_COUNT, value=text)
-    order.begin()
-    order.pause_for_token(Reason.of_error(error), fence=order.fence)
+    begin(order)
+    pause_for_token(order, Reason.of_error(error), fence=order.fence)
     kept = reason_of(OrderEvent.objects.get(to_status=Status.PAUSED))
     assert kept == Reason.of_error(error)
     assert in_english(kept).isprintable()
@@ -121,8 +124,8 @@ def test_a_row_gives_back_what_it_was_given(office, reason):
 
 def test_programs_ask_for_rows_by_their_code(office):
     order = an_order()
-    order.begin()
-    order.pause_for_token(NO_ADDRESS, fence=order.fence)
+    begin(order)
+    pause_for_token(order, NO_ADDRESS, fence=order.fence)
     asked = OrderEvent.objects.filter(reason_code="name_without_address")
     assert asked.filter(reason_params__host="harbour").get().order == order
 
@@ -149,10 +152,10 @@ def test_whatever_kind_of_remark_it_has_an_order_needs_a_person_until_it_is_seen
 
 def test_the_desk_reads_codes_in_its_language_and_texts_of_before_as_they_are(bob):
     order = an_order()
-    order.begin()
+    begin(order)
     order.site.record_check(SiteCheck.Outcome.LOST, reason=NO_ADDRESS)
     order.site.record_check(SiteCheck.Outcome.LOST, reason="A sentence of before.")
-    order.pause_for_token(NO_ADDRESS, fence=order.fence)
+    pause_for_token(order, NO_ADDRESS, fence=order.fence)
     fell = Reason.of(Code.COUNTER_FELL, number=3, sent=100)
     Order.objects.update(**reason_columns(fell, "attention"))
     desk = client_of(bob)

@@ -99,31 +99,16 @@ def test_retry_after_is_seconds_or_a_date(text: str | None, seconds: float | Non
     assert seconds_to_wait(text, now=10.0) == seconds
 
 
-@pytest.mark.parametrize(
-    ("after", "lags", "may_move", "may_be_read"),
-    [
-        (timedelta(seconds=-1), True, True, True),
-        (timedelta(0), False, True, True),
-        (timedelta(hours=2, seconds=-1), False, True, True),
-        (timedelta(hours=2), False, False, True),
-        (timedelta(hours=24, seconds=-1), False, False, True),
-        (timedelta(hours=24), False, False, False),
-    ],
-)
-def test_patience_with_a_counter_ends(
-    after: timedelta, lags: bool, may_move: bool, may_be_read: bool
-) -> None:
-    now = NOON + after
-    assert retry.may_lag(NOON, now) == lags
-    assert retry.may_still_move(NOON, now) == may_move
-    assert retry.may_become_readable(NOON, now) == may_be_read
+@pytest.mark.parametrize(("seconds", "may_pass"), [(0, True), (1799, True), (1800, False)])
+def test_a_trouble_of_a_site_may_pass_for_half_an_hour(seconds: float, may_pass: bool) -> None:
+    assert retry.may_pass(1000.0, 1000.0 + seconds) == may_pass
 
 
 @pytest.mark.parametrize(
     ("waited", "delay"), [(-5, 0.2), (0, 0.2), (1, 0.2), (10, 1), (600, 60), (7200, 60)]
 )
 def test_a_counter_is_read_again_after_a_tenth_of_the_wait(waited: float, delay: float) -> None:
-    assert retry.seconds_to_reading(timedelta(seconds=waited)) == pytest.approx(delay)
+    assert retry.seconds_to_reading(waited) == pytest.approx(delay)
 
 
 def test_a_site_without_its_token_is_asked_every_minute() -> None:

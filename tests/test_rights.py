@@ -5,14 +5,24 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from core.admin.groups import WORDS
 from core.models import BulkJob, ImportJob, Order, Status, User
-from core.permissions import GROUPS, RULES, Right, may, may_cancel_own, may_use_portal
+from core.permissions import (
+    GROUPS,
+    RULES,
+    Right,
+    may,
+    may_cancel_own,
+    may_use_portal,
+    rights_given_by,
+)
 from tests.base import new_staff, placed
 
 ROOT = Path(__file__).parent.parent
@@ -159,13 +169,16 @@ def rights_of(user: User) -> set[Right]:
 
 
 OF_JOBS = {Right.OPEN_IMPORT, Right.START_BULK_ACTION, Right.STOP_BULK_ACTION}
-# Whoever works at the desk has these as far as the object and Django's own permissions allow.
-OF_ALL_STAFF = {*OF_JOBS, Right.CHANGE_LOGIN}
+# Whoever works at the desk has these as far as the object allows.
+OF_ALL_STAFF = OF_JOBS
 SEEING = {
     *(Right.SEE_ORDERS, Right.SEE_TOP_UPS, Right.SEE_LEDGER, Right.SEE_SITES),
     *(Right.SEE_SITE_CHECKS, Right.SEE_IMPORTS, Right.SEE_BULK_ACTIONS, Right.READ_MESSAGES),
 }
-OF_SUPER_ADMINISTRATORS = {Right.ADJUST_BALANCES, Right.ADD_STAFF, Right.GRANT_RIGHTS}
+OF_SUPER_ADMINISTRATORS = {
+    *(Right.ADJUST_BALANCES, Right.ADD_STAFF, Right.CHANGE_LOGIN, Right.GRANT_RIGHTS),
+    *(Right.WAIVE_CALIBRATION, Right.UNLOCK_LOGIN),
+}
 
 
 def test_what_each_role_may(alice, bob, carol, dave):
@@ -198,16 +211,20 @@ def test_the_staff_has_no_pages_for_customers(bob):
 # --- the conditions
 
 
-DOING = (Right.CANCEL_ORDER, Right.RETRY_ORDER, Right.APPROVE_ORDER, Right.ORDER_AGAIN)
+DOING = (
+    *(Right.CANCEL_ORDER, Right.RETRY_ORDER, Right.PAUSE_ORDER, Right.RESUME_ORDER),
+    *(Right.APPROVE_ORDER, Right.ORDER_AGAIN),
+)
+GOING_ON = {Right.CANCEL_ORDER, Right.RETRY_ORDER, Right.PAUSE_ORDER}
 
 
 @pytest.mark.parametrize(
     ("status", "rights"),
     [
         (Status.AWAITING, {Right.CANCEL_ORDER, Right.APPROVE_ORDER}),
-        (Status.PENDING, {Right.CANCEL_ORDER, Right.RETRY_ORDER}),
-        (Status.RUNNING, {Right.CANCEL_ORDER, Right.RETRY_ORDER}),
-        (Status.PAUSED, {Right.CANCEL_ORDER, Right.RETRY_ORDER}),
+        (Status.PENDING, GOING_ON),
+        (Status.RUNNING, GOING_ON),
+        (Status.PAUSED, {Right.CANCEL_ORDER, Right.RESUME_ORDER}),
         (Status.VERIFYING, {Right.RETRY_ORDER}),
         (Status.COMPLETED, {Right.ORDER_AGAIN}),
         (Status.PARTIAL, {Right.ORDER_AGAIN}),
@@ -218,6 +235,17 @@ DOING = (Right.CANCEL_ORDER, Right.RETRY_ORDER, Right.APPROVE_ORDER, Right.ORDER
 def test_what_may_be_done_with_an_order_depends_on_its_status(order, bob, status, rights):
     order.status = status
     assert {right for right in DOING if may(bob, right, order)} == rights
+
+
+def test_an_order_that_waits_for_its_sites_token_goes_on_by_itself(order, bob):
+    order.status, order.held_by_site = Status.PAUSED, True
+    assert {right for right in DOING if may(bob, right, order)} == GOING_ON
+
+
+def test_an_order_that_was_asked_to_pause_is_asked_to_go_on(order, bob):
+    order.status, order.pause_requested = Status.RUNNING, True
+    found = {right for right in DOING if may(bob, right, order)}
+    assert found == GOING_ON - {Right.PAUSE_ORDER} | {Right.RESUME_ORDER}
 
 
 def test_an_order_that_was_asked_to_stop_is_not_canceled_again(order, bob, erin):
@@ -261,8 +289,28 @@ def test_a_job_is_its_makers_and_super_administrators_may_stop_it(alice, bob):
     assert not may(bob, Right.OPEN_IMPORT, ImportJob(creator=alice))
 
 
-def test_staff_accounts_are_changed_by_super_administrators_alone(alice, bob, carol, frank):
-    portal = User(username="portal")
-    assert may(bob, Right.CHANGE_LOGIN, portal)
-    assert not may(bob, Right.CHANGE_LOGIN, carol)
-    assert may(alice, Right.CHANGE_LOGIN, carol)
+def test_logins_are_changed_by_super_administrators_alone(alice, bob, carol):
+    for login in (User(username="portal"), User(username="gone", is_superuser=True), carol):
+        assert may(alice, Right.CHANGE_LOGIN, login)
+        assert not may(bob, Right.CHANGE_LOGIN, login)
+
+
+def test_a_group_gives_the_rights_whose_permissions_it_has():
+    assert rights_given_by({"core.view_order"}) == [Right.SEE_ORDERS, Right.READ_MESSAGES]
+    for name, permissions in GROUPS.items():
+        user = SimpleNamespace(
+            is_active=True, is_staff=True, is_superuser=False, has_perm=permissions.__contains__
+        )
+        assert set(rights_given_by(permissions)) <= rights_of(user), name
+    divided = [
+        set(rights_given_by(GROUPS[name])) for name in ("Clerks", "Bookkeepers", "Approvers")
+    ]
+    for right in (Right.PLACE_ORDER, Right.TOP_UP_CUSTOMER, Right.APPROVE_ORDER):
+        assert sum(right in rights for rights in divided) == 1
+
+
+def test_everything_a_group_can_be_given_is_said_in_words_or_goes_with_what_is():
+    """Of a permission that no word says, nobody would know that a group gives it."""
+    said = {name for right in WORDS for name in RULES[right].permissions}
+    given = {name for name in GROUPS["Administrators"] if not name.startswith("core.view_")}
+    assert given <= said

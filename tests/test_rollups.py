@@ -25,15 +25,32 @@ from core.models import (
 from core.models.rollups import RollupCursor, Source
 from core.reports import playrate, rollups
 from tests.base import placed
+from tests.clocks import let_the_database_travel
 from tests.plans import assert_no_table_is_read_whole, listening
+from tests.steps import settle
 
 BOTH = (Source.LEDGER, Source.ENDED)
 START = datetime.datetime(2026, 3, 2, 9, 0, tzinfo=datetime.UTC)
 
 
 @pytest.fixture
-def shop(office):
-    """A customer with money, and a site, in an office on either database."""
+def travelling(office, monkeypatch):
+    let_the_database_travel(monkeypatch)
+
+
+@pytest.fixture
+def shop(travelling):
+    """A customer with money, and a site, in an office on either database; its clock travels."""
+    return open_shop()
+
+
+@pytest.fixture
+def real_shop(office):
+    """The same by the database's own clock."""
+    return open_shop()
+
+
+def open_shop() -> tuple[Customer, Site]:
     with time_machine.travel(START, tick=False):
         erin = Customer.objects.create(username="erin")
         ChargeRecord.objects.create(customer=erin, amount=Decimal(1000))
@@ -68,7 +85,7 @@ def some_business(shop, chance: random.Random, number: int) -> None:
     open_orders = list(Order.objects.open())
     if open_orders and chance.random() < 0.4:
         order = chance.choice(open_orders)
-        order.settle(Status.CANCELED, chance.randrange(10_000))
+        settle(order, Status.CANCELED, chance.randrange(10_000))
     elif chance.random() < 0.3:
         ChargeRecord.objects.create(
             customer=shop[0], amount=Decimal(chance.randrange(1, 999)) / 100
@@ -99,7 +116,7 @@ def test_a_row_that_came_late_is_found_in_the_next_turn(shop):
         clock.move_to(START + datetime.timedelta(hours=1))
         rollups.catch_up()
         before = rollups.days(Source.LEDGER, 1)
-        clock.move_to(START + datetime.timedelta(minutes=30))  # a host whose clock is wrong
+        clock.move_to(START + datetime.timedelta(minutes=30))
         place(shop, "late")
         clock.move_to(START + datetime.timedelta(hours=1))
         assert rollups.days(Source.LEDGER, 1) == before
@@ -121,7 +138,7 @@ def write_slowly(shop, written: threading.Event, go_on: threading.Event) -> None
 @pytest.mark.parametrize("guarded", [True, False])
 @pytest.mark.parametrize("office", ["postgresql"], indirect=True)
 def test_a_quarter_stays_open_while_somebody_may_still_write_into_it(
-    shop, guarded, monkeypatch, request
+    real_shop, guarded, monkeypatch, request
 ):
     """Real time: the transaction's age is PostgreSQL's. Without the guard its row is missed."""
     if not guarded:
@@ -130,7 +147,7 @@ def test_a_quarter_stays_open_while_somebody_may_still_write_into_it(
     monkeypatch.setattr(rollups, "QUARTER", datetime.timedelta(seconds=1))
     written, go_on = threading.Event(), threading.Event()
     with ThreadPoolExecutor(1) as threads:
-        slow = threads.submit(write_slowly, shop, written, go_on)
+        slow = threads.submit(write_slowly, real_shop, written, go_on)
         assert written.wait(10)
         wait_until = timezone.now() + datetime.timedelta(seconds=2.2)
         while timezone.now() < wait_until:
@@ -144,7 +161,7 @@ def test_a_quarter_stays_open_while_somebody_may_still_write_into_it(
 
 def test_counting_at_once_counts_once(shop):
     with time_machine.travel(START + datetime.timedelta(hours=3), tick=False):
-        place(shop, "1").settle(Status.CANCELED, 0)
+        settle(place(shop, "1"), Status.CANCELED, 0)
     later = START + datetime.timedelta(hours=4)
 
     def count() -> None:
@@ -174,7 +191,7 @@ def test_without_a_consumer_the_reader_counts(shop):
 
 def test_counting_and_reading_stay_on_indexes(shop):
     with time_machine.travel(START + datetime.timedelta(hours=5), tick=False):
-        place(shop, "1").settle(Status.CANCELED, 0)
+        settle(place(shop, "1"), Status.CANCELED, 0)
     with time_machine.travel(START + datetime.timedelta(hours=6), tick=False):
         with listening() as asked:
             rollups.catch_up()
@@ -198,7 +215,7 @@ def test_plays_are_counted_once_also_those_of_orders_that_end_in_between(shop):
         assert playrate.take_sample()
         clock.shift(60)
         received(first, 1000)
-        first.settle(Status.CANCELED, 1000)
+        settle(first, Status.CANCELED, 1000)
         received(second, 50)
         assert playrate.take_sample()
         clock.shift(60)

@@ -12,9 +12,9 @@ pytestmark = pytest.mark.slow  # each starts a program
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def start(**env: str) -> subprocess.CompletedProcess[str]:
+def start(*program: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "manage.py", "check"],
+        [sys.executable, *program, "manage.py", "check"],
         cwd=ROOT,
         env={**os.environ, **env},
         capture_output=True,
@@ -38,10 +38,19 @@ def start(**env: str) -> subprocess.CompletedProcess[str]:
         ("DATABASE_URL", "mysql://localhost/office"),
         ("DATABASE_URL", "nonsense"),
         ("REDIS_URL", "localhost:6379"),
+        ("REDIS_URL", "redis+sentinel://s1:26379,s2:26379/mymaster/0"),
+        ("REDIS_URL", "redis-cluster://r1:6379"),
+        ("REDIS_URL", "redis://r1:6379,r2:6379/0"),
+        ("DATABASE_URL", "postgresql://office@h1:x,h2/office"),
         ("DATA_DIR", "/proc/office"),
         ("PRIVATE_SITES", "10.0.0.0/99"),
         ("PRIVATE_SITES", "localhost"),
         ("PORTAL_LINK_HOURS", "soon"),
+        ("LOG_FORMAT", "xml"),
+        ("ALERT_EMAILS", "ops@example.com"),
+        ("ALERT_WEBHOOK", "ops@example.com"),
+        ("WEB_QUEUE", "0"),
+        ("READING_DAYS", "-1"),
         ("EMAIL_URL", "mail.example.com"),
         ("EMAIL_URL", "smtp://mail.example.com:port"),
     ],
@@ -54,6 +63,60 @@ def test_a_bad_value_stops_the_start_with_one_line(name, value):
     assert "Traceback" not in told.stderr
 
 
+def modes(folder: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*"))}
+
+
+def test_a_data_folder_that_others_could_read_is_closed_with_all_in_it(tmp_path):
+    (tmp_path / "imports").mkdir()
+    for file in ("office.sqlite3", "secret_key", "imports/upload"):
+        (tmp_path / file).write_text("x" * 40)
+        (tmp_path / file).chmod(0o666)
+    for folder in (tmp_path, tmp_path / "imports"):
+        folder.chmod(0o777)
+    outside = tmp_path.parent / f"{tmp_path.name}-outside"
+    outside.write_text("")
+    outside.chmod(0o666)
+    (tmp_path / "link").symlink_to(outside)
+    assert start(DATA_DIR=str(tmp_path)).returncode == 0
+    found = modes(tmp_path)
+    assert found.pop(str(tmp_path / "link")) == 0o666  # what it leads to is not the office's
+    assert {path: mode for path, mode in found.items() if mode & 0o077} == {}
+
+
+def test_what_an_office_writes_is_its_owners_alone(tmp_path):
+    told = subprocess.run(
+        [sys.executable, "manage.py", "init_office"],
+        cwd=ROOT,
+        env={**os.environ, "DATA_DIR": str(tmp_path / "data"), "DATABASE_URL": ""},
+        check=True,
+        capture_output=True,
+        text=True,
+        umask=0,
+    )
+    assert "password" in told.stdout
+    found = modes(tmp_path / "data")
+    assert str(tmp_path / "data" / "office.sqlite3") in found
+    assert {path: mode for path, mode in found.items() if mode & 0o077} == {}
+
+
+@pytest.mark.parametrize("folder", ["/", "/tmp", str(Path.home())])
+def test_a_folder_of_more_than_the_office_is_refused_and_left_as_it_is(folder):
+    before = Path(folder).stat().st_mode
+    told = start(DATA_DIR=folder)
+    assert told.returncode != 0
+    assert (told.stderr.count("\n"), "DATA_DIR" in told.stderr) == (1, True)
+    assert Path(folder).stat().st_mode == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes folders of somebody else's")
+def test_a_folder_of_somebody_elses_is_refused(tmp_path):
+    os.chown(tmp_path, 1234, 1234)
+    told = start(DATA_DIR=str(tmp_path))
+    assert told.returncode != 0
+    assert "name one that belongs to its user" in told.stderr
+
+
 def test_the_secret_key_is_made_once_and_for_its_owner_only(tmp_path):
     assert start(DATA_DIR=str(tmp_path), SECRET_KEY="").returncode == 0
     kept = tmp_path / "secret_key"
@@ -62,3 +125,25 @@ def test_the_secret_key_is_made_once_and_for_its_owner_only(tmp_path):
     assert len(secret) >= 32
     assert start(DATA_DIR=str(tmp_path), SECRET_KEY="").returncode == 0
     assert kept.read_text() == secret
+
+
+@pytest.mark.parametrize("harm", ["a folder", "not text", "too short"])
+def test_a_secret_key_that_cannot_be_read_stops_the_start_with_one_line(tmp_path, harm):
+    kept = tmp_path / "secret_key"
+    if harm == "a folder":
+        kept.mkdir()
+    else:
+        kept.write_bytes(b"\xff" * 50 if harm == "not text" else b"short")
+    told = start(DATA_DIR=str(tmp_path), SECRET_KEY="")
+    assert told.returncode != 0
+    assert told.stderr.startswith("booster office: SECRET_KEY is not set and ")
+    assert told.stderr.count("\n") == 1
+
+
+def test_a_secret_key_that_cannot_be_kept_stops_the_start_with_one_line(tmp_path):
+    tmp_path.chmod(0o555)
+    told = start("-m", "tests.unprivileged", DATA_DIR=str(tmp_path), SECRET_KEY="")
+    tmp_path.chmod(0o755)
+    assert told.returncode != 0
+    assert told.stderr.startswith("booster office: SECRET_KEY is not set and cannot be kept in ")
+    assert told.stderr.count("\n") == 1

@@ -9,14 +9,15 @@ import pytest
 
 from booster import sites
 from booster.exceptions import AddressRefusedError, PermanentError, TemporaryError
-from booster.net.address import Origin, Target
-from booster.net.client import SiteClient, check_headers, check_path
+from booster.net.call import check_headers, check_path
+from booster.net.client import SiteClient
 from booster.net.play import SEQUENCE, PlayRequest
 from booster.sites import SiteAdapter
 from booster.sites.peertube import complete_uuid
 from tests.peertube_server import PeerTubeServer, Settings
 from tests.raw_server import RawServer, always, answer
 from tests.sites import DemoSite
+from tests.targets import proved
 
 OID = "7-20260101120000000000"
 
@@ -63,7 +64,7 @@ class Subject:
 
 
 def client_of(url: str) -> SiteClient:
-    return SiteClient(Target(Origin.parse(url), "127.0.0.1"))
+    return SiteClient(proved(url))
 
 
 def at_once() -> None:

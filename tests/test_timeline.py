@@ -8,6 +8,7 @@ from django.template.loader import render_to_string
 from core.models import FLOW, Order, Site, Status
 from core.pages.flow import layout, timeline
 from tests.base import client_of, new_staff, placed
+from tests.steps import begin, pause_for_token
 
 
 @pytest.fixture
@@ -19,10 +20,10 @@ def order(erin, bob):
     erin.save()
     site = Site.objects.create(name="Harbour", origin="http://127.0.0.1:9")
     order = placed(erin, site, "v", creator=erin.user)
-    order.begin()
-    order.pause_for_token("its token is gone <b>", fence=order.fence)
+    begin(order)
+    pause_for_token(order, "its token is gone <b>", fence=order.fence)
     order.resume(actor=bob, reason="a word among ourselves")
-    order.begin()
+    begin(order)
     return order
 
 

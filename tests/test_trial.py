@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from booster import sites
-from booster.net.address import Origin, Target
 from booster.sites.trial import Trial, try_once
 from tests.peertube_server import PeerTubeServer
 from tests.sites import DemoSite
+from tests.targets import proved
 
 RECIPE: dict[str, Any] = {
     "video_pattern": "^/videos/([a-z-]+)$",
@@ -27,7 +27,7 @@ def site() -> Iterator[DemoSite]:
 
 
 def attempt(site: DemoSite, path: str = PATH, **changes: Any) -> Trial:
-    target = Target(Origin.parse(site.url), "127.0.0.1")
+    target = proved(site.url)
     return try_once(target, sites.adapter("http", RECIPE | changes), path, "try-1", wait=0.1)
 
 
@@ -82,7 +82,7 @@ def test_an_address_of_no_video_sends_nothing(site: DemoSite) -> None:
 
 
 def test_a_site_that_is_down_is_told(site: DemoSite) -> None:
-    target = Target(Origin.parse(site.url), "127.0.0.1")
+    target = proved(site.url)
     site.stop()
     trial = try_once(target, sites.adapter("http", RECIPE), PATH, "try-1")
     assert trial.verdict.code == "connection_refused"
@@ -92,7 +92,7 @@ def test_a_site_that_is_down_is_told(site: DemoSite) -> None:
 def test_a_site_whose_counter_lags_says_for_how_long() -> None:
     with PeerTubeServer() as server:
         video = server.add_video().uuid
-        target = Target(Origin.parse(server.url), "127.0.0.1")
+        target = proved(server.url)
         trial = try_once(target, sites.adapter("peertube"), f"/w/{video}", "try-1", wait=0)
     assert not trial.passed
     assert trial.verdict.code == "trial_not_counted_yet"

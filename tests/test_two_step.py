@@ -1,16 +1,22 @@
 """Two-step login: who turned it on needs a code besides the password; no code works twice."""
 
+import os
+import re
+import subprocess
+import sys
 import time
+from base64 import b32decode
 
 import pytest
 import time_machine
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django_otp.oath import TOTP
-from django_otp.plugins.otp_totp.models import TOTPDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 
 from core.admin import second_factor
-from core.models import User
+from core.db.sessions import find_users
+from core.models import Customer, User
 from tests.base import client_of, messages_of
 
 PASSWORD = "Harbour-lights-7"
@@ -19,8 +25,11 @@ PAGE = "/admin/two-step/"
 
 def code_of(user: User) -> str:
     """What the user's app shows now."""
-    device = TOTPDevice.objects.get(user=user)
-    app = TOTP(device.bin_key)
+    return code_by(TOTPDevice.objects.get(user=user).bin_key)
+
+
+def code_by(key: bytes) -> str:
+    app = TOTP(key)
     app.time = time.time()
     return f"{app.token():06}"
 
@@ -37,8 +46,8 @@ def backup_codes(clock, bob):
     """Bob has it on, at a time when he used the code that turned it on."""
     bob.set_password(PASSWORD)
     bob.save()
-    second_factor.begin(bob)
-    codes = second_factor.confirm(bob, code_of(bob))
+    key = default_key()
+    codes = second_factor.confirm(bob, key, code_by(bytes.fromhex(key)))
     clock.shift(60)
     return codes
 
@@ -55,25 +64,122 @@ def test_without_it_the_password_is_enough(db, bob):
     assert log_in().status_code == 302
 
 
-def test_it_is_turned_on_by_a_code_of_the_app_and_gives_backup_codes_once(clock, bob):
-    client = client_of(bob)
-    page = client.get(PAGE).content.decode()
+def key_on(page) -> bytes:
+    """What somebody who looks at the page types into an app."""
+    text = re.search(r"data-copied>([A-Z2-7 ]+)</code>", page.content.decode()).group(1)
+    return b32decode(text.replace(" ", ""))
+
+
+@pytest.fixture
+def logged_in(clock, bob):
+    """Bob's browser; he came in by his password."""
+    bob.set_password(PASSWORD)
+    bob.save()
+    return client_of(bob)
+
+
+def turn_on(client, *, password: str = PASSWORD, code: str = ""):
+    code = code or code_by(key_on(client.get(PAGE)))
+    return client.post(PAGE, {"password": password, "code": code})
+
+
+def test_it_is_turned_on_by_a_code_of_the_app_and_gives_backup_codes_once(logged_in, bob):
+    page = logged_in.get(PAGE).content.decode()
     assert "<svg" in page and "Backup codes" not in page
-    response = client.post(PAGE, {"code": code_of(bob)})
+    response = turn_on(logged_in)
     assert second_factor.is_on(bob)
     assert len(set(response.context["backup_codes"])) == second_factor.BACKUP_CODES
-    again = client.get(PAGE).content.decode()
+    again = logged_in.get(PAGE).content.decode()
     assert not any(code in again for code in response.context["backup_codes"])
     assert TOTPDevice.objects.get(user=bob).key not in again
     assert LogEntry.objects.get().change_message == "Turned two-step login on."
 
 
-def test_a_wrong_first_code_turns_nothing_on(clock, bob):
-    client = client_of(bob)
-    client.get(PAGE)
-    response = client.post(PAGE, {"code": "000000"})
+def test_a_wrong_first_code_turns_nothing_on(logged_in, bob):
+    response = turn_on(logged_in, code="000000")
     assert "wrong" in response.context["form"].errors["code"][0]
+    assert not TOTPDevice.objects.exists()
+
+
+def test_an_open_session_without_the_password_turns_nothing_on(logged_in, bob):
+    for password in ("", "wrong"):
+        assert "password" in turn_on(logged_in, password=password).context["form"].errors
+    assert not TOTPDevice.objects.exists()
+
+
+def test_the_key_is_shown_to_no_other_session(logged_in, bob):
+    """Else whoever looked once has the second step of whoever turns it on later."""
+    stolen = client_of(bob)
+    key = key_on(stolen.get(PAGE))
+    assert key_on(logged_in.get(PAGE)) != key
+    assert key_on(stolen.get(PAGE)) == key
+    turn_on(logged_in)
+    assert second_factor.is_on(bob)
+    assert not second_factor.accepts(bob, code_by(key))
+
+
+def test_turning_it_on_ends_the_other_sessions(logged_in, bob):
+    stolen = client_of(bob)
+    assert stolen.get(PAGE).status_code == 200
+    turn_on(logged_in)
+    assert logged_in.get(PAGE).status_code == 200
+    assert stolen.get(PAGE).status_code == 302
+    bob.refresh_from_db()
+    assert bob.check_password(PASSWORD)
+
+
+def test_wrong_passwords_on_the_page_lock_as_at_the_login(logged_in, bob):
+    code = code_by(key_on(logged_in.get(PAGE)))
+    answers = [turn_on(logged_in, password="wrong", code=code).status_code for _try in range(6)]
+    assert answers == [200] * 5 + [429]
+    assert turn_on(logged_in, code=code).status_code == 429
     assert not second_factor.is_on(bob)
+
+
+# --- asked of super administrators
+
+
+@pytest.fixture
+def asked(settings):
+    settings.REQUIRE_TWO_STEP = True
+
+
+def test_a_super_administrator_without_it_sees_nothing_else(asked, clock, alice, bob, erin):
+    client = client_of(alice)
+    for page in ("", "home/", "board/", "core/order/", "core/customer/autocomplete/"):
+        answer = client.get(f"/admin/{page}")
+        assert (answer.status_code, answer.url) == (302, PAGE)
+    answer = client.post("/admin/core/customer/add/", {"username": "straw", "active": "on"})
+    assert (answer.status_code, answer.url) == (302, PAGE)
+    assert list(Customer.objects.all()) == [erin]
+    assert "asks super administrators" in client.get(PAGE).content.decode()
+    assert client_of(bob).get("/admin/core/order/").status_code == 200
+
+
+def test_a_super_administrator_without_it_watches_nothing(asked, alice, bob):
+    keys = {client_of(user).session.session_key: user.pk for user in (alice, bob)}
+    assert [user.pk for user in find_users(keys).values()] == [bob.pk]
+
+
+def test_a_super_administrator_with_it_goes_on(asked, clock, alice):
+    alice.set_password(PASSWORD)
+    alice.save()
+    client = client_of(alice)
+    turn_on(client)
+    assert client.get("/admin/core/order/").status_code == 200
+    assert find_users([client.session.session_key])
+
+
+def test_an_office_asks_for_it_unless_it_is_told_not_to():
+    told = "import office.settings; print(office.settings.REQUIRE_TWO_STEP)"
+    environment = {name: os.environ[name] for name in ("DATA_DIR", "SECRET_KEY", "PATH")}
+    answer = subprocess.run(
+        [sys.executable, "-c", told], env=environment, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout == "True\n"
+
+
+# --- with it
 
 
 def test_the_password_alone_no_longer_lets_in(backup_codes):
@@ -95,6 +201,40 @@ def test_a_backup_code_lets_in_once(backup_codes, clock):
     assert log_in(backup_codes[1]).status_code == 302
 
 
+@pytest.mark.parametrize("between", [" ", "-", "\u2013", "\u00a0", "\u3000", " - ", "\u200b"])
+def test_a_code_passes_with_whatever_groups_its_signs(backup_codes, bob, between):
+    code = code_of(bob)
+    assert log_in(f"{between}{code[:3]}{between}{code[3:]}{between}").status_code == 302
+    code = backup_codes[0]
+    assert log_in(between.join((code[:4], code[4:]))).status_code == 302
+
+
+def test_a_code_in_full_width_digits_passes(backup_codes, bob):
+    assert log_in("".join(chr(ord(digit) + 0xFEE0) for digit in code_of(bob))).status_code == 302
+
+
+def test_wrong_codes_lock_as_wrong_passwords_do(backup_codes, bob, clock):
+    answers = []
+    for _guess in range(6):
+        clock.shift(120)  # past what django-otp itself makes a guesser wait
+        answers.append(log_in("000000").status_code)
+    assert answers == [200] * 5 + [429]
+    clock.shift(120)
+    assert log_in(code_of(bob)).status_code == 429
+
+
+def test_a_code_that_was_left_out_is_no_guess(backup_codes, bob):
+    assert [log_in().status_code for _time in range(6)] == [200] * 6
+    assert log_in(code_of(bob)).status_code == 302
+
+
+def test_wrong_codes_on_the_page_lock_too(backup_codes, bob):
+    client = client_of(bob)
+    answers = [client.post(PAGE, {"code": "000000"}).status_code for _guess in range(6)]
+    assert answers == [200] * 5 + [429]
+    assert log_in(code_of(bob)).status_code == 429
+
+
 def test_a_right_code_does_not_make_up_for_a_wrong_password(backup_codes, bob):
     response = log_in(code_of(bob), password="wrong")
     assert "code" not in str(response.context["form"].errors)
@@ -103,7 +243,7 @@ def test_a_right_code_does_not_make_up_for_a_wrong_password(backup_codes, bob):
 
 
 def test_who_guesses_codes_has_to_wait_even_with_the_right_one(backup_codes, bob, clock):
-    for _guess in range(4):
+    for _guess in range(3):
         log_in("000000")
     assert log_in(code_of(bob)).status_code == 200
     clock.shift(60)

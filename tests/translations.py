@@ -7,6 +7,7 @@ itself does not translate, or that we say in other words.
 """
 
 import ast
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -73,6 +74,8 @@ def _messages_of(path: Path) -> Iterator[Message]:
             raise ValueError(f"{path}: texts with a context are not in the catalogues")
         for name, arguments in IN_TEMPLATE.findall(source):
             yield from _in_python(ast.parse(f"{name}({arguments})"))
+    elif path.suffix == ".json" and path.parent.name == "recipes":
+        yield json.loads(path.read_text("utf-8"))["notes"], None
 
 
 def _in_python(tree: ast.AST) -> Iterator[Message]:

@@ -1,369 +1,400 @@
-"""One order's run: claim, read the counter, reserve, send, checkpoint, verify, settle.
+"""The round: one loop drives hundreds of orders, and tells the database of all of them at once.
 
-Law 1: a run may die at any line, and another begin at the same moment elsewhere. So nothing is
-sent that was not reserved under a lease, and everything written is written under its fence.
+Law 1: a round may die at any line, and others run at the same moment elsewhere. So nothing is sent
+that was not reserved under a lease, and everything written is conditional on each row's fence: a
+row that does not come back has a new owner, and only that order stops. What is due is found in the
+database at each beat; no message has to arrive.
 Law 3: a site's 2xx says "received"; only its counter ends an order as completed.
 
-A run lasts one slice, then gives the order back, so that a few workers serve many orders fairly.
-No transaction spans a call to the site.
+No transaction spans a call to a site.
 """
 
 import logging
-import random
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import timedelta
+from dataclasses import replace
+from operator import attrgetter
+from typing import Any, TypeVar
 
-from django.db import InterfaceError, OperationalError, transaction
-from django.utils import timezone
+from django.db import DatabaseError, transaction
+from django.db.models import Q
 
-from booster import engine, retry, sites
-from booster.delivery.breaker import BreakerGuard
-from booster.delivery.deadline import is_late
-from booster.delivery.sharing import running_order_count, site_of
-from booster.delivery.verifying import CounterProof
-from booster.delivery.windows import OrderWindows
-from booster.engine import Limits, Report
-from booster.exceptions import OwnershipError, PermanentError, TemporaryError
-from booster.ownership import verification
-from booster.pacing import DripPlan
-from core.models import (
-    Lease,
-    LeaseLostError,
-    Order,
-    Status,
-    TransitionError,
-    open_breaker_of,
-)
+from booster.delivery import breaker, ending
+from booster.delivery.ending import Decision
+from booster.delivery.links import Asked, Links
+from booster.delivery.loop import LONGEST_BEAT, Loop
+from booster.delivery.order import Delivery
+from booster.delivery.sessions import Sessions
+from booster.engine import Fetched, OrderStopped, WindowEnded
+from booster.exceptions import OwnershipError, PermanentError, SiteError, TemporaryError
+from booster.net.call import Call
+from core.db.clock import DatabaseClock
+from core.db.outages import is_down
+from core.models import CounterReading, TransitionError, leases, transitions
 from core.models.failpoints import failpoint
-from core.reasons import Code, Reason, reason_columns, reason_of
 
 logger = logging.getLogger(__name__)
 
-# An order goes on for so long; when others wait, for at least the shorter time.
-SLICE_SECONDS = 20.0
-SHARED_SLICE_SECONDS = 3.0
-# A drip-fed order sends what is due at once and holds no worker in between: with the second that
-# a wake-up may take it is never more than five behind.
-DRIP_SECONDS = 3.5
-# An answer that hangs, and the play sent again that hangs as well, end within one lease.
-ANSWER_SECONDS = 12.0
-# How often a run asks whether its order has been canceled.
-CANCEL_CHECK_SECONDS = 0.25
-# A site that proved itself this lately is not asked again; while orders run it is asked anew.
-OWNERSHIP_AGE = timedelta(seconds=10)
+# Orders of a round: those that are sent as fast as their sites allow, and all with the drip-fed.
+# A beat claims a part of them, so that rounds that start together share the work.
+FAST_ORDERS, ALL_ORDERS, CLAIM = 256, 4000, 64
+FEW_ORDERS = 8
+# An order that waits for longer is given back.
+HOLD_SECONDS = 30.0
+# How often orders that are not written are asked about: somebody may want them stopped.
+ASK_SECONDS = 0.5
+
+T = TypeVar("T")
 
 
-def run(order_id: int, should_stop: Callable[[], bool]) -> float | None:
-    """Work on the order for at most a slice. Returns in how many seconds it wants to go on, or
-    None when it ended, waits for a person, or belongs to somebody else."""
-    lease = Lease.claim(order_id)
-    if lease is None:
-        return None
-    try:
-        return Delivery(lease, should_stop).advance()
-    except (LeaseLostError, TransitionError) as error:
-        logger.warning("order %s: stopped, %s", lease.order.oid, error)
-        return None
-    except (OperationalError, InterfaceError):
-        logger.exception("order %s: the database failed", lease.order.oid)
-        with suppress(LeaseLostError):
-            lease.release(retry.SENDING.first)
-        raise
-    except Exception:
-        logger.exception("order %s: the run failed", lease.order.oid)
-        with suppress(LeaseLostError, TransitionError):
-            _put_off_or_end(lease)
-        raise
+class Round(Loop):
+    """The orders that one process drives. Used in one thread, `wake()` apart."""
 
+    def __init__(
+        self, holder: str, shall_stop: Callable[[], bool], *, hold_seconds: float = HOLD_SECONDS
+    ) -> None:
+        super().__init__(shall_stop)
+        self.holder = holder
+        self.hold_seconds = hold_seconds
+        self.deliveries: dict[int, Delivery] = {}
+        self.links = Links(self.events)
+        self.sessions = Sessions()
+        self._clock = DatabaseClock()
+        self._readings: list[CounterReading] = []
+        self._claim_at = self._ask_at = 0.0
 
-class Delivery:
-    """One run of a claimed order."""
+    # --- the beat
 
-    def __init__(self, lease: Lease, should_stop: Callable[[], bool]) -> None:
-        self.lease = lease
-        self.order = lease.order
-        self.site = site_of(lease.order)
-        self.adapter = sites.adapter(self.site.adapter, self.site.recipe)
-        self._proof = CounterProof(lease, self.site, self.adapter)
-        self._should_stop = should_stop
-        self._began = time.monotonic()
-        self._last_cancel_check = self._began  # in the row that was claimed
-        self._lost: OwnershipError | None = None
-        self._breaker: BreakerGuard | None = None  # asked for before anything is sent
-        self._made_progress = False  # at least one play was received in this run
+    def beat(self) -> None:
+        """One turn of all orders of the round."""
+        self.now = self._clock.now()
+        self.claim()
+        self.read()
+        self.reserve()
+        self.send()
+        self.settle()
 
-    def advance(self) -> float | None:
-        """Do what the order's status asks for. The site's errors end here: retried or given up."""
-        try:
-            if self.order.status == Status.VERIFYING:
-                return self._prove()
-            if self.order.cancel_requested:
-                self._cancel()
-                return None
-            if is_late(self.order):
-                return self._give_up(self._too_late(), Status.PARTIAL)
-            return self._send()
-        except OwnershipError as error:
-            return self._hold(error)
-        except TemporaryError as error:
-            return self._try_later(error)
-        except PermanentError as error:
-            self._site_answered()
-            return self._give_up(Reason.of_error(error))
-
-    # Sending
-
-    def _send(self) -> float | None:
-        """Send until all is out, the slice ends or somebody stops it."""
-        order = self.order
-        plan = self._drip_plan()
-        if plan and not order.in_flight and (wait := self._seconds_to_next(plan)) > 0:
-            self.lease.release(wait)
-            return wait
-        self._breaker = BreakerGuard.ask(self.site)
-        if wait := self._breaker.wait_seconds:
-            self.lease.release(wait)
-            return wait
-        verification.confirm(self.site, OWNERSHIP_AGE)
-        if order.in_flight and not self.adapter.idempotent:
-            # A run before this one died with these in flight: only the counter knows.
-            self.lease.checkpoint(uncertain=order.in_flight)
-        received = order.done
-        report = self._deliver(plan)
-        self._made_progress = order.done > received
-        if self._made_progress and report.stopped != "unavailable":
-            self._site_answered()
-        if self._lost:
-            raise self._lost
-        if self._made_progress and order.attempts:
-            self.lease.record(attempts=0)
-        if order.reserved == order.count and not order.in_flight:
-            return self._prove()
-        if self.lease.canceled():
-            self._cancel()
-            return None
-        return self._after(report, plan)
-
-    def _deliver(self, plan: DripPlan | None) -> Report:
-        order, limits = self.order, self._limits()
-        windows = OrderWindows(
-            self.lease,
-            connections=limits.connections,
-            rate=self._rate,
-            may_go_on=self._may_go_on,
-            reservable_so_far=(lambda: plan.due(time.time())) if plan else None,
-        )
-        if order.old_view_count is None:
-            views = self._proof.views()
-            with transaction.atomic():
-                self._proof.record_reading(views)
-                windows.open(old_view_count=views, view_count=views)
-        else:
-            windows.open()
-        play = self.adapter.play(order.video_id, order.oid)
-        target = verification.client_of(self.site).target
-        return engine.deliver(target, play, windows, limits, self._must_stop)
-
-    def _after(self, report: Report, plan: DripPlan | None) -> float:
-        """The slice is over and plays remain: how to go on with them."""
-        match report.stopped:
-            case "refused":
-                assert report.reason
-                raise PermanentError.of(report.reason)
-            case "unavailable":
-                assert report.reason
-                error = TemporaryError.of(report.reason)
-                error.retry_after = report.retry_after
-                raise error
-            case "expired":
-                raise LeaseLostError("the lease ran out while sending")
-        delay = max(DRIP_SECONDS, self._seconds_to_next(plan)) if plan else 0.0
-        self.lease.release(delay)
-        return delay
-
-    def _limits(self) -> Limits:
-        """The site's ceilings, shared evenly by the orders that run on it now, on all hosts."""
-        return Limits(
-            connections=max(1, self.site.max_connections // running_order_count(self.site)),
-            rate=self._rate(),
-            answer_timeout=ANSWER_SECONDS,
-        )
-
-    def _rate(self) -> float:
-        return max(1.0, self.site.max_rate / running_order_count(self.site))
-
-    def _drip_plan(self) -> DripPlan | None:
-        order = self.order
-        if not order.hours or order.start_date is None:
-            return None
-        start = timezone.localtime(order.start_date)
-        offset = start.utcoffset() or timedelta(0)
-        return DripPlan(
-            order.count, start.timestamp(), order.hours, order.by_day, offset.total_seconds()
-        )
-
-    def _seconds_to_next(self, plan: DripPlan) -> float:
-        return max(0.0, plan.due_at(self.order.reserved + 1) - time.time())
-
-    def _must_stop(self) -> bool:
-        failpoint("on-the-wire")
-        return self._should_stop() or self._is_canceled()
-
-    def _may_go_on(self) -> bool:
-        """Asked before each window: whether to reserve another."""
-        if self._slice_is_over() or self._should_stop() or self._is_canceled():
-            return False
-        return self._is_still_ours()
-
-    def _is_canceled(self) -> bool:
+    def claim(self) -> None:
+        """Take what is due, as far as there is room; what a dead round left is always taken."""
         now = time.monotonic()
-        if now - self._last_cancel_check < CANCEL_CHECK_SECONDS:
-            return self.order.cancel_requested
-        self._last_cancel_check = now
-        return self.lease.canceled()
-
-    def _slice_is_over(self) -> bool:
-        elapsed = time.monotonic() - self._began
-        if elapsed < SHARED_SLICE_SECONDS:
-            return False
-        return elapsed > SLICE_SECONDS or Order.objects.free_to_claim().exists()
-
-    def _is_still_ours(self) -> bool:
-        """Ask the site again while a window is in flight. Its plays are completed in any case."""
-        try:
-            if verification.confirm(self.site, OWNERSHIP_AGE):
-                self._proof.record_reading(self._proof.views())
-        except OwnershipError as error:
-            self._lost = error
-            return False
-        except (TemporaryError, PermanentError) as error:
-            # A busy site may not answer in time. The next run begins with an answer or not at all.
-            logger.info("order %s: not asked while sending: %s", self.order.oid, error)
-        return True
-
-    def _prove(self) -> float | None:
-        failpoint("before-verify")
-        views = self._proof.views()
-        failpoint("after-verify")
-        if self._breaker and self._breaker.is_probe:
-            self._site_answered()
-        return self._proof.conclude(views)
-
-    # Ending early
-
-    def _hold(self, error: OwnershipError) -> float | None:
-        """Wait for the token. An order that is only waiting for its counter goes on waiting."""
-        self._site_answered()
-        if self.order.status == Status.VERIFYING:
-            return self._try_later(TemporaryError.of(error))
-        if self.order.cancel_requested:
-            self._cancel()
-        else:
-            self.order.pause_for_token(Reason.of_error(error), fence=self.order.fence)
-        return None
-
-    def _cancel(self) -> None:
-        """End as asked. Plays of unknown fate are billed only where the counter shows them."""
-        order = self.order
-        delivered, unknown = order.done, order.uncertain + order.in_flight
-        views = order.view_count
-        if unknown:
-            try:
-                views = order.view_count = self._proof.views()
-            except (TemporaryError, PermanentError) as error:
-                logger.warning("order %s: canceled without a reading: %s", order.oid, error)
-            else:
-                delivered += max(0, min((order.rise or 0) - order.done, unknown))
-        order.settle(Status.CANCELED, delivered, fence=order.fence, view_count=views)
-
-    def _try_later(self, error: TemporaryError) -> float | None:
-        """A site that is down costs time only: an order waits for it without an attempt counted,
-        and once all is sent nothing is decided without it. Other trouble has its attempts."""
-        order, reason = self.order, Reason.of_error(error)
-        if order.status == Status.VERIFYING and order.verify_until is not None:
-            if not retry.may_become_readable(order.verify_until, timezone.now()):
-                return self._give_up(reason)
-            return _back_off(self.lease, reason, retry.READING, error.retry_after)
-        assert self._breaker is not None
-        wait = self._breaker.report_failure(order, error, made_progress=self._made_progress)
-        if wait is not None:
-            self.lease.release(wait)
-            return wait
-        if retry.SENDING.is_spent(order.attempts + 1):
-            return self._give_up(_out_of_attempts(reason))
-        return _back_off(self.lease, reason, retry.SENDING, error.retry_after)
-
-    def _site_answered(self) -> None:
-        if self._breaker:
-            self._breaker.report_success()
-
-    def _too_late(self) -> Reason:
-        """That the deadline has come, and why the order waited where its site is the reason."""
-        breaker = open_breaker_of(self.site)
-        trouble = reason_of(breaker) if breaker else ""
-        if not trouble:
-            return Reason.of(Code.DEADLINE_REACHED)
-        return Reason.of(Code.DEADLINE_REACHED_IN_TROUBLE, reason=trouble)
-
-    def _give_up(self, reason: Reason, end: Status = Status.FAILED) -> float | None:
-        """No more plays can be sent. What was sent still has to be proved before it is billed;
-        where nothing was, the order has its `end` now."""
-        order = self.order
-        if order.status == Status.VERIFYING:
-            unreadable = Reason.of(Code.COUNTER_UNREADABLE, reason=reason)
-            self._proof.settle(order.proved, unreadable)
-        elif order.done or order.uncertain or order.in_flight:
-            if order.in_flight:
-                self.lease.checkpoint(uncertain=order.in_flight)
-            self._proof.begin_verifying(reason)
-            self.lease.release()
-            return 0.0
-        else:
-            order.settle(end, 0, reason=reason, fence=order.fence)
-        return None
-
-
-def _back_off(
-    lease: Lease, reason: Reason, rule: retry.BackOff, retry_after: float | None = None
-) -> float:
-    """Give the order back until a later time by the `rule`; in how many seconds that is."""
-    attempts = retry.next_attempt(lease.order.attempts)
-    delay = rule.delay(attempts, random.random(), retry_after)  # noqa: S311
-    logger.info("order %s: %s Again in %.0f s.", lease.order.oid, reason, delay)
-    lease.release(delay, attempts=attempts)
-    return delay
-
-
-def _put_off_or_end(lease: Lease) -> None:
-    """We ourselves failed. An order that always makes us fail must end as well: with what its
-    last reading shows, for a person to look at. While it is verified its attempts are readings
-    that failed, so that time ends it and not their number."""
-    order, fence = lease.order, lease.order.fence
-    order.refresh_from_db()  # what was written in the run may have been taken back
-    if order.fence != fence:
-        return
-    own_error = Reason.of(Code.OWN_ERROR)
-    if order.status == Status.VERIFYING and order.verify_until is not None:
-        if retry.may_become_readable(order.verify_until, timezone.now()):
-            _back_off(lease, own_error, retry.READING)
+        if self.is_stopping or now < self._claim_at:
             return
-        reason = own_error
-    elif not retry.SENDING.is_spent(order.attempts + 1):
-        _back_off(lease, own_error, retry.SENDING)
-        return
-    else:
-        reason = _out_of_attempts(own_error)
-    untouched = order.status == Status.RUNNING and not order.reserved
-    order.settle(
-        Status.FAILED if untouched else Status.PARTIAL,
-        order.proved,
-        reason=reason,
-        fence=order.fence,
-        **reason_columns(own_error, "attention"),
-    )
+        fast = sum(not delivery.order.hours for delivery in self.deliveries.values())
+        most = min(CLAIM, ALL_ORDERS - len(self.deliveries))
+        room = Q() if fast < FAST_ORDERS else Q(hours__gt=0) | Q(lease_until__isnull=False)
+        claimed = leases.claim(self.holder, most, room)
+        self._claim_at = now if len(claimed) == CLAIM else now + LONGEST_BEAT
+        self.links.open({lease.order.site_id for lease in claimed})
+        for lease in claimed:
+            delivery = Delivery(lease, self.links[lease.order.site_id], self.hold_seconds)
+            self.deliveries[delivery.key] = delivery
+            self._attempt(delivery, Delivery.begin)
 
+    def read(self) -> None:
+        """Ask for tokens and counters, all at once; the answers are events of a later beat."""
+        self.links.read_rows(self.now, self.deliveries.values())
+        for delivery in self._awake():
+            self._attempt(delivery, self._read_counter)
 
-def _out_of_attempts(reason: Reason) -> Reason:
-    return Reason.of(Code.ATTEMPTS_USED_UP, number=retry.SENDING.attempts, reason=reason)
+    def reserve(self) -> None:
+        """Reserve windows and write down how others ended, of all orders in one statement. The same
+        statement is the heartbeat."""
+        for link in self.links.values():
+            link.room = link.plays_ahead() - link.outstanding
+        for delivery in sorted(self._awake(), key=attrgetter("served")):
+            self._attempt(delivery, self._reserve_window)
+        news = [
+            delivery
+            for delivery in self.deliveries.values()
+            if delivery.is_dirty or delivery.lease.is_worn
+        ]
+        if news or self._readings:
+            self._write_news(news)
+
+    def send(self) -> None:
+        """Hand over what is reserved, and hold back what shall not go out any more."""
+        failpoint("on-the-wire")
+        self._ask_for_stops()
+        for delivery in self._awake():
+            self._attempt(delivery, self._send_window)
+
+    def settle(self) -> None:
+        """End, put off or give back what can go no further, in one transaction."""
+        decided: list[tuple[Delivery, Decision]] = []
+        for delivery in self._awake():
+            self._attempt(delivery, lambda one: decided.extend(self._decision_of(one)))
+        if decided:
+            self._write_decisions(decided)
+
+    # --- what happened since the last beat
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self.deliveries)
+
+    @property
+    def is_crowded(self) -> bool:
+        return len(self.deliveries) > FEW_ORDERS
+
+    def close(self) -> None:
+        self.links.close()
+
+    def handle(self, event: Any) -> None:
+        if event is None:
+            self._claim_at = 0.0
+        elif isinstance(event, Asked):
+            self._take_asked(event)
+        elif isinstance(event, BaseException):
+            raise RuntimeError("the engine failed") from event
+        elif isinstance(event, Fetched) and self.sessions.take(event):
+            pass
+        elif delivery := self.deliveries.get(event.key):
+            self._attempt(delivery, lambda one: self._take(one, event))
+
+    def _take(self, delivery: Delivery, event: WindowEnded | OrderStopped | Fetched) -> None:
+        link = delivery.link
+        match event:
+            case WindowEnded(window=window, tally=tally):
+                if delivery.absorb(window, tally, self._clock.now().timestamp()):
+                    link.count_ended(window.count)
+                    if tally.counted:
+                        breaker.report_success(link.site)
+                        self.sessions.report_use(delivery)
+            case OrderStopped() if delivery.channel is None:
+                pass  # of a channel that was left before
+            case OrderStopped(stopped="expired"):
+                self._lose(delivery, "its lease ran out")
+            case OrderStopped(stopped="refused", reason=reason):
+                delivery.is_halted = True
+                if not self.sessions.renew(delivery, reason):
+                    delivery.fail(PermanentError.of(self.sessions.masked(delivery, reason)))
+            case OrderStopped(reason=reason, retry_after=retry_after):
+                delivery.is_halted = True
+                error = TemporaryError.of(self.sessions.masked(delivery, reason))
+                error.retry_after = retry_after
+                delivery.fail(error)
+            case Fetched() if delivery.is_reading:
+                self._take_reading(delivery, event)
+
+    def _take_reading(self, delivery: Delivery, event: Fetched) -> None:
+        if isinstance(event.result, SiteError):
+            error = self.sessions.masked(delivery, event.result)
+            event = replace(event, result=error)
+            in_session = delivery.adapter.reads_in_session and not delivery.wants_exact
+            if in_session and self.sessions.renew(delivery, error):
+                delivery.reads_over = None  # and is asked for again
+                return
+        is_kept = delivery.take_reading(event, self._clock.now().timestamp())
+        failpoint("after-verify")
+        if is_kept:
+            self.sessions.report_use(delivery)
+            order, views = delivery.order, delivery.latest_views
+            self._readings.append(CounterReading(order=order, views=views, done=order.done))
+
+    def _take_asked(self, asked: Asked) -> None:
+        link = self.links.get(asked.site_id)
+        if link is None:
+            return
+        link.take(asked)
+        for delivery in [one for one in self.deliveries.values() if one.link is link]:
+            if asked.ping and delivery.needs_ping:
+                delivery.outage = asked.error if isinstance(asked.error, TemporaryError) else None
+                delivery.is_outage_known = True
+            elif isinstance(asked.error, OwnershipError) and not asked.ping:
+                delivery.fail(asked.error)
+
+    # --- one order among many
+
+    def _awake(self) -> list[Delivery]:
+        """Those that have something to do, or to be told."""
+        now = time.monotonic()
+        stops = self.is_stopping
+        return [one for one in self.deliveries.values() if stops or not one.sleeps(now)]
+
+    def _attempt(self, delivery: Delivery, step: Callable[[Delivery], object]) -> None:
+        """An order at which we fail ourselves is put off and harms no other."""
+        try:
+            step(delivery)
+        except Exception as error:
+            if is_down(error):
+                raise
+            logger.exception("order %s: the round failed", delivery.order.oid)
+            self._put_off(delivery)
+
+    def _read_counter(self, delivery: Delivery) -> None:
+        link, is_wanted = delivery.link, delivery.wanted_reading(self.now)
+        if not (is_wanted or delivery.windows or delivery.wanted_plays(self.now)):
+            return
+        if not delivery.is_admitted():
+            return
+        link.ask_again()
+        if link.is_proved and is_wanted:
+            assert link.channel is not None
+            call = self._in_session(delivery, self._reading_of)
+            if call is None:
+                return
+            failpoint("before-verify")
+            delivery.note_asked(link.channel)
+            link.channel.fetch(delivery.key, call)
+        elif link.trouble and not link.is_proved and not link.is_asking:
+            delivery.fail(link.trouble, is_outage=True)
+
+    def _reading_of(self, delivery: Delivery) -> Call | None:
+        """What asks for the reading that is wanted; None while its session is prepared."""
+        return delivery.exact_call() if delivery.wants_exact else self.sessions.reading_of(delivery)
+
+    def _in_session(self, delivery: Delivery, ask: Callable[[Delivery], T]) -> T | None:
+        """What the order's session says; None where it could not be prepared, too."""
+        try:
+            return ask(delivery)
+        except SiteError as error:
+            delivery.fail(error)
+            return None
+
+    def _reserve_window(self, delivery: Delivery) -> None:
+        link = delivery.link
+        if link.room <= 0 or not link.is_proved:
+            return
+        wanted = delivery.wanted_plays(self.now)
+        is_ready = wanted and self._in_session(delivery, self.sessions.is_ready)
+        if is_ready and delivery.is_admitted():
+            delivery.reserve(min(wanted, link.room))
+            assert delivery.window is not None
+            link.room -= delivery.window.count
+
+    def _send_window(self, delivery: Delivery) -> None:
+        link, channel = delivery.link, delivery.link.channel
+        if time.monotonic() >= delivery.lease.expires:
+            self._lose(delivery, "its lease ran out")
+            return
+        if channel is None:
+            return
+        if not delivery.is_dirty and (window := delivery.taken_window()):
+            if delivery.channel is not channel:
+                channel.open(delivery.key, self.sessions.play_of(delivery))
+                delivery.channel = channel
+            channel.send(delivery.key, window)
+            link.outstanding += window.count
+        elif delivery.needs_renewal():
+            channel.renew(delivery.key, delivery.lease.expires)
+        if delivery.must_stop(self.now) or self.is_stopping:
+            if delivery.windows and not delivery.is_halted:
+                delivery.is_halted = True
+                channel.halt(delivery.key)
+        elif delivery.is_halted and not delivery.windows:
+            self._close(delivery)  # and begin anew
+
+    def _decision_of(self, delivery: Delivery) -> list[tuple[Delivery, Decision]]:
+        decision = ending.decide(delivery, self.now, is_stopping=self.is_stopping)
+        if decision is None and delivery.needs_ping and not delivery.windows:
+            delivery.link.ping()
+        return [(delivery, decision)] if decision else []
+
+    # --- writing
+
+    def _write_news(self, news: list[Delivery]) -> None:
+        failpoint("before-reserve")
+        failpoint("before-checkpoint")
+        for delivery in news:
+            delivery.order.watch = delivery.watch.as_json()
+        try:
+            with transaction.atomic():
+                CounterReading.objects.bulk_create(self._readings)
+                kept = leases.write_progress([delivery.lease for delivery in news])
+        except DatabaseError as error:
+            if is_down(error):
+                raise
+            logger.exception("%d orders cannot be written together", len(news))
+            self._readings = []
+            for delivery in news:
+                self._attempt(delivery, self._write_alone)
+            return
+        failpoint("after-reserve")
+        failpoint("after-checkpoint")
+        self._readings = []
+        for delivery in news:
+            self._take_written(delivery, kept)
+
+    def _write_alone(self, delivery: Delivery) -> None:
+        self._take_written(delivery, leases.write_progress([delivery.lease]))
+
+    def _take_written(self, delivery: Delivery, kept: dict[int, tuple[bool, bool]]) -> None:
+        if delivery.key in kept:
+            delivery.is_dirty = False
+            delivery.order.cancel_requested, delivery.order.pause_requested = kept[delivery.key]
+        else:
+            self._lose(delivery, "it was taken over")
+
+    def _write_decisions(self, decided: list[tuple[Delivery, Decision]]) -> None:
+        try:
+            transitions.apply([(one.order, decision.change) for one, decision in decided], None)
+        except (TransitionError, DatabaseError) as error:
+            if is_down(error):
+                raise
+            if len(decided) > 1:
+                alone = dict(decided)
+                for delivery in alone:
+                    self._attempt(delivery, lambda one: self._write_decisions([(one, alone[one])]))
+                return
+            if isinstance(error, DatabaseError):
+                raise
+            self._answer_refusal(*decided[0], str(error))
+            return
+        for delivery, decision in decided:
+            if decision.stays is None:
+                self._leave(delivery)
+            else:
+                if delivery.is_halted:
+                    self._close(delivery)
+                delivery.go_on(decision.stays)
+
+    def _answer_refusal(self, delivery: Delivery, decision: Decision, reason: str) -> None:
+        """A pause that was withdrawn is none; any other row that differs is a new owner's doing."""
+        if "pause_requested" in decision.change.expected:
+            self._write_alone(delivery)
+            if not delivery.order.pause_requested:
+                return
+        self._lose(delivery, reason)
+
+    def _put_off(self, delivery: Delivery) -> None:
+        """After our own failure: what the database says of the order counts, not what we think."""
+        self._leave(delivery)
+        order, fence = delivery.order, delivery.order.fence
+        try:
+            order.refresh_from_db()
+            if order.fence == fence:
+                decision = ending.decide_own_failure(delivery, self.now)
+                transitions.apply([(order, decision.change)], None)
+        except Exception as error:
+            if is_down(error):
+                raise
+            # Its lease runs out, and the next round tries.
+            logger.exception("order %s: it could not be put off either", order.oid)
+
+    def _lose(self, delivery: Delivery, reason: str) -> None:
+        """Somebody else's now: nothing more may be sent or written."""
+        logger.warning("order %s: stopped, %s", delivery.order.oid, reason)
+        self._leave(delivery)
+
+    def _leave(self, delivery: Delivery) -> None:
+        self._close(delivery)
+        self.sessions.forget(delivery)
+        self.deliveries.pop(delivery.key, None)
+
+    def _close(self, delivery: Delivery) -> None:
+        """Let the channel forget the order; what is in flight is broken off."""
+        link = delivery.link
+        if delivery.channel is not None and delivery.channel is link.channel:
+            delivery.channel.drop(delivery.key)
+        link.outstanding -= delivery.drop_windows()
+        delivery.channel, delivery.reads_over, delivery.is_halted = None, None, False
+
+    def _ask_for_stops(self) -> None:
+        """Whether somebody wants an order stopped that was not written lately."""
+        now = time.monotonic()
+        if now < self._ask_at or not self.deliveries:
+            return
+        self._ask_at = now + ASK_SECONDS
+        for pk, cancel, pause in leases.asked_to_stop(self.deliveries):
+            order = self.deliveries[pk].order
+            order.cancel_requested, order.pause_requested = cancel, pause

@@ -1,27 +1,33 @@
-"""An order's deadline: the rule of booster/retry.py for one order."""
+"""An order's deadline: the rule of booster/retry.py for one order and its site's week."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
-from django.utils import timezone
 
 from booster import retry
+from booster.delivery.plan import planned_end, week_of
 from core.models import Order
 
 
 def deadline_of(order: Order) -> datetime | None:
-    """When it ends with what was delivered by then; None before it began."""
+    """When it ends with what was delivered by then; None before it began. Neither the time for
+    which people paused it counts, nor, once it is no longer spread, quiet hours."""
     if order.start_date is None:
         return None
-    return retry.deadline(
-        order.start_date,
+    start = datetime.fromtimestamp(planned_end(order, order.site), UTC)
+    # What was paused and is caught up is in no plan.
+    start += timedelta(seconds=order.paused_seconds - order.shift_seconds)
+    end = retry.deadline(
+        start,
         count=order.count,
         plays_per_second=order.site.max_rate,
-        hours=order.hours,
+        hours=0,
         grace_hours=settings.ORDER_DEADLINE_HOURS,
     )
+    patience = (end - start).total_seconds()
+    return datetime.fromtimestamp(week_of(order.site).after(start.timestamp(), patience), UTC)
 
 
-def is_late(order: Order) -> bool:
+def is_late(order: Order, now: datetime) -> bool:
     deadline = deadline_of(order)
-    return deadline is not None and timezone.now() >= deadline
+    return deadline is not None and now >= deadline

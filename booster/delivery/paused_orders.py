@@ -6,21 +6,27 @@ Called by the sweep, so every host does it; a second one finds nothing left to d
 from contextlib import suppress
 
 from django.conf import settings
-from django.utils import timezone
+from django.db.models import Q
 
 from booster import retry
 from booster.delivery.deadline import is_late
 from booster.ownership import verification
+from core.db import clock
 from core.models import Order, Site, Status, TransitionError
 from core.reasons import Code, Reason
 
 
 def resume_sites() -> list[int]:
-    """Ask the sites that orders wait for. Returns the ids of the orders that may go on."""
-    waiting = Site.objects.filter(orders__status=Status.PAUSED, orders__held_by_site=True)
-    cutoff = retry.token_cutoff(timezone.now())
+    """Ask the sites that orders wait for, and those that did not answer last or were never asked:
+    customers are sold nothing there meanwhile. Returns the ids of the orders that may go on."""
+    paused = Order.objects.filter(status=Status.PAUSED, held_by_site=True)
+    held = Q(pk__in=paused.values("site"))
+    silent = Q(active=True, unreachable_at__isnull=False)
+    new = Q(active=True, verified=False, checked_at__isnull=True)
+    cutoff = retry.token_cutoff(clock.now())
     resumed = []
-    for site in waiting.filter(checked_at__lt=cutoff).distinct():
+    late = (held | silent) & Q(checked_at__lt=cutoff)
+    for site in Site.objects.filter(late | new):
         verification.verify(site)
         if site.verified:
             resumed += verification.resume_paused_orders(site)
@@ -28,13 +34,15 @@ def resume_sites() -> list[int]:
 
 
 def end_late_orders() -> list[int]:
-    """Resume paused orders that are past their deadline. Returns their ids. Their next run sends
-    nothing: it has the counter read and settles."""
-    cutoff = retry.late_start_cutoff(timezone.now(), settings.ORDER_DEADLINE_HOURS)
-    paused = Order.objects.filter(status=Status.PAUSED, start_date__lt=cutoff)
+    """Resume orders that wait for a token and are past their deadline. Returns their ids. Their
+    next run sends nothing: it has the counter read and settles. Those that people paused have all
+    the time that they want."""
+    now = clock.now()
+    cutoff = retry.late_start_cutoff(now, settings.ORDER_DEADLINE_HOURS)
+    paused = Order.objects.filter(status=Status.PAUSED, held_by_site=True, start_date__lt=cutoff)
     ended = []
     for order in paused.select_related("site"):
-        if is_late(order):
+        if is_late(order, now):
             with suppress(TransitionError):  # another host's sweep came first
                 order.resume(reason=Reason.of(Code.DEADLINE_REACHED))
                 ended.append(order.pk)

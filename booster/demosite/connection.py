@@ -37,6 +37,7 @@ READ_BUFFER = memoryview(bytearray(16 * 1024))
 class Connection(asyncio.BufferedProtocol):
     def __init__(self, server: Server) -> None:
         self._server = server
+        self._peer = ("", 0)
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)  # until connected
         self._parser = httptools.HttpRequestParser(self)
         self._request = Request()  # the one that is being read
@@ -54,6 +55,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._peer = (transport.get_extra_info("peername") or self._peer)[:2]
         if not self._server.admit(self):
             self._transport.abort()
 
@@ -218,6 +220,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _serve(self, request: Request) -> None:
         self._serving = request
+        request.peer = self._peer
         answer = self._server.site.serve(request)
         if answer.fault is not None:
             misbehave(self, answer.fault, answer)

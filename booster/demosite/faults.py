@@ -2,11 +2,12 @@
 
 Only with `--control`. A fault is JSON; `where` and `kind` are required:
 
-    where        plays | count | page | ownership
+    where        plays | count | page | ownership | exact
     kind         one of KINDS
     video        only for this video id
     times        strikes at most so often         skip   lets so many pass first
     probability  of a strike, with `seed` to repeat a run
+    over         only what comes faster than so many a second, with `burst` more at once
     counts       whether a play struck by it is counted (each kind has its own default)
     seconds      delay, hang: until answered or closed; slow_drip: between bytes; lag: how late
     status, headers   of status and redirect       location   of redirect
@@ -26,7 +27,7 @@ from typing import Any
 
 from .catalogue import Catalogue, Video
 
-WHERE = ("plays", "count", "page", "ownership")
+WHERE = ("plays", "count", "page", "ownership", "exact")
 
 # Every kind, and whether a play that meets it is counted when the fault does not say.
 KINDS = {
@@ -67,6 +68,8 @@ class Fault:
     skip: int = 0
     probability: float = 1.0
     seed: int | None = None
+    over: float | None = None
+    burst: int = 0
     counts: bool | None = None
     seconds: float | None = None
     status: int | None = None
@@ -76,6 +79,8 @@ class Fault:
     by: int = 1000
     strikes: int = 0
     random: random.Random = field(init=False, repr=False)
+    excess: float = field(default=0.0, init=False, repr=False)
+    taken_at: float = field(default=0.0, init=False, repr=False)
     history: CounterHistory = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -115,7 +120,17 @@ class Fault:
         if self.skip > 0:
             self.skip -= 1
             return False
+        if self.over is not None and self._takes(self.over, time.monotonic()):
+            return False
         self.strikes += 1
+        return True
+
+    def _takes(self, over: float, now: float) -> bool:
+        """As nginx's limit_req has it: what is refused does not count."""
+        excess = max(0.0, self.excess - over * (now - self.taken_at)) if self.taken_at else 0.0
+        if excess > self.burst:
+            return False
+        self.excess, self.taken_at = excess + 1.0, now
         return True
 
     def shown_views(self, video: Video) -> int:
@@ -132,7 +147,7 @@ class Fault:
         return video.views
 
     def as_json(self) -> dict[str, Any]:
-        hidden = ("random", "history")
+        hidden = ("random", "history", "excess", "taken_at")
         return {row.name: getattr(self, row.name) for row in fields(self) if row.name not in hidden}
 
     def _check(self) -> None:
@@ -146,6 +161,9 @@ class Fault:
         _require(self.times is None or _whole(self.times, 1), "times must be 1 or more")
         _require(_whole(self.skip, 0), "skip must be 0 or more")
         _require(_number(self.probability) and self.probability <= 1, "probability must be 0 to 1")
+        over_fits = self.over is None or (_number(self.over) and self.over > 0)
+        _require(over_fits, "over must be more than 0")
+        _require(_whole(self.burst, 0), "burst must be 0 or more")
         _require(self.seed is None or isinstance(self.seed, int), "seed must be a whole number")
         _require(self.counts is None or isinstance(self.counts, bool), "counts must be a boolean")
         _require(self.seconds is None or _number(self.seconds), "seconds must be 0 or more")

@@ -19,7 +19,7 @@ REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 
 class Request:
-    __slots__ = ("body", "headers", "keep_alive", "method", "target")
+    __slots__ = ("body", "headers", "keep_alive", "method", "peer", "target")
 
     def __init__(self) -> None:
         self.method = b""
@@ -27,6 +27,7 @@ class Request:
         self.headers: dict[bytes, bytes] = {}  # names in lower case
         self.body = b""
         self.keep_alive = True
+        self.peer = ("", 0)  # address and port of who asks
 
     @property
     def has_body(self) -> bool:

@@ -26,15 +26,15 @@ class PlayError(ValueError):
 class Outcome(Enum):
     COUNTED = "counted"
     REPLAYED = "replayed"
-    LOST = "lost"  # a fault: answered as if counted
+    LOST = "lost"  # answered as if counted
 
 
 @dataclass(slots=True)
 class OrderRecord:
     """What reached the site under one order's name.
 
-    plays: counted ones; replays: repeated keys, not counted; lost: plays that a fault answered
-    with 200 and did not count; videos: counted plays by video.
+    plays: counted ones; replays: repeated keys, not counted; lost: plays that a fault or a counter
+    of its kind answered with 200 and did not count; videos: counted plays by video.
     """
 
     plays: int = 0
@@ -52,9 +52,16 @@ class PlayBook:
         self._keys = SeenKeys()
 
     def play(
-        self, video: Video, order: bytes | None, key: bytes | None, *, lose: bool = False
+        self,
+        video: Video,
+        order: bytes | None,
+        key: bytes | None,
+        *,
+        lose: bool = False,
+        address: str = "",
+        session: str = "",
     ) -> Outcome:
-        """One play of `video`. Raises PlayError, and then nothing has changed."""
+        """One play of `video`, by whom. Raises PlayError, and then nothing has changed."""
         if key is not None and not 0 < len(key) <= MAX_KEY:
             raise PlayError(f"Idempotency-Key must be 1-{MAX_KEY} bytes")
         record = None
@@ -65,11 +72,10 @@ class PlayBook:
             if record is not None:
                 record.replays += 1
             return Outcome.REPLAYED
-        if lose:
+        if lose or not video.count(address, session):
             if record is not None:
                 record.lost += 1
             return Outcome.LOST
-        video.views += 1
         if record is not None and order is not None:
             record.plays += 1
             played = record.videos.get(video.id, 0)
@@ -80,7 +86,7 @@ class PlayBook:
 
     def set_views(self, video: Video, views: int) -> None:
         """What other people's plays did to the counter."""
-        video.views = views
+        video.set_views(views)
         self.changes += 1
 
     def order(self, name: str) -> OrderRecord:

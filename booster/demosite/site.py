@@ -71,6 +71,10 @@ class Site:
                 return _read("", lambda _: Answer.json({"order": name, **self._order(name)}))
             case ["favicon.ico"]:
                 return _read("", pages.favicon)
+            case [".well-known", name]:
+                return _read("ownership", lambda request: self._public_file(name, request))
+            case [".well-known", name, *rest] if self._shows(name):
+                return _read("exact", lambda _: self._exact(rest))
             case ["control", name] if self._control is not None:
                 return _control_route(self._control, name)
             case [name]:
@@ -97,8 +101,11 @@ class Site:
     def _play(self, video: Video, request: Request, *, lose: bool = False) -> Answer:
         headers = request.headers
         order, key = headers.get(b"x-play-order"), headers.get(b"idempotency-key")
+        host, port = request.peer
+        # A site of one's own has its own idea of a session; without any, each connection is one.
+        session = request.header(b"x-video-session") or f"{host}:{port}"
         try:
-            outcome = self.book.play(video, order, key, lose=lose)
+            outcome = self.book.play(video, order, key, lose=lose, address=host, session=session)
         except PlayError as error:
             return Answer.error(400, str(error))
         about = REPLAYED if outcome is Outcome.REPLAYED else NO_STORE
@@ -128,7 +135,7 @@ class Site:
         return pages.video(request, video, self._recent_orders(video))
 
     def _show_video(self, request: Request, video: Video) -> Answer:
-        return _video_answer(video, video.views)
+        return _video_answer(video, video.read())
 
     def _list_videos(self, request: Request) -> Answer:
         videos = self.book.catalogue.named
@@ -145,6 +152,21 @@ class Site:
 
     def _order(self, name: str) -> dict[str, object]:
         return asdict(self.book.order(name))
+
+    def _shows(self, name: str) -> bool:
+        """Whether this is the folder of a token that the site shows."""
+        return name.startswith("booster-office-") and self._public.find(f"{name}.txt") is not None
+
+    def _exact(self, rest: list[str]) -> Answer:
+        """What a site says that helps with the proof: see booster/site_side/README.md."""
+        match rest:
+            case [""]:
+                about = {"version": 1, "counts_by_order": True, "policy": {}}
+                return Answer.json(about, headers=NO_STORE)
+            case ["orders", oid] if oid:
+                counted = self.book.order(oid).plays
+                return Answer.json({"order": oid, "counted": counted}, headers=NO_STORE)
+        return Answer.error(404)
 
     def _public_file(self, name: str, request: Request) -> Answer:
         return self._public.find(name) or pages.not_found(request)
@@ -169,6 +191,8 @@ def _control_route(control: Control, name: str) -> Route:
             return Route("", None, methods)
         case "views":
             return Route("", None, {b"POST": control.set_views})
+        case "counters":
+            return Route("", None, {b"POST": control.set_counter})
     return _not_found(json=True)
 
 

@@ -1,7 +1,8 @@
 """What a site's answer to a play means when it does not count the play. Pure.
 
-What surely was not counted (429, 425, 503 with Retry-After) is worth sending again. Other refusals
-end the play, some of them the whole order. All else leaves open whether the play was counted.
+What surely was not counted (425, 429, 503) is worth sending again: with or without a Retry-After
+the site asks for less, as proxies do where a limit is reached. Other refusals end the play, some
+of them the whole order. All else leaves open whether the play was counted.
 """
 
 import ssl
@@ -14,14 +15,14 @@ from booster.retry import seconds_to_wait
 
 # Answers that mean the whole order and not this play: no further play is sent.
 REFUSES_ALL = frozenset({400, 401, 403, 404, 405, 410, *range(300, 400)})
-NOT_NOW = frozenset({425, 429})
+NOT_NOW = frozenset({425, 429, 503})
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`outcome`: of the play, unless it is sent `again`. `stopped`: what the run ends as when
     plays fare so in a row, or at once where the answer means `all` plays. `not_now`: the site asks
-    for a pause, of `retry_after` seconds where it says so."""
+    for less, and for a pause of `retry_after` seconds where it says so."""
 
     outcome: Outcome
     stopped: str
@@ -37,7 +38,7 @@ def read(status: int, head: bytes, now: float) -> Answer:
     reason = SiteError(SiteCode.PLAY_ANSWERED, status=status)
     headers = AnswerHead(head).headers
     retry_after = seconds_to_wait(headers.get("retry-after"), now=now)
-    if status in NOT_NOW or (status == 503 and retry_after is not None):
+    if status in NOT_NOW:
         return Answer(
             Outcome.REFUSED,
             "unavailable",

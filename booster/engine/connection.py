@@ -11,6 +11,7 @@ All of it runs in the wire's thread.
 from __future__ import annotations
 
 import asyncio
+import select
 from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
@@ -22,6 +23,7 @@ from httptools import (
     HttpResponseParser,
 )
 
+from booster.engine.batch import Play
 from booster.engine.message import AnswerHead
 from booster.exceptions import SiteCode, SiteError
 
@@ -29,15 +31,11 @@ if TYPE_CHECKING:
     from booster.engine.batch import Batch
     from booster.engine.dispatch import Dispatch
     from booster.engine.wire import Wire
-    from booster.net.address import Target
 
 # One for all connections: what was read is parsed before control goes back to the loop.
 READ_BUFFER = memoryview(bytearray(64 * 1024))
 
 NEVER = -1  # as `roomy`: no read is usual now
-
-Destination = tuple["Target", str | None]
-"""Where to, and the authorities to trust there instead of the public ones."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -45,28 +43,27 @@ class Connection(asyncio.BufferedProtocol):
 
     __slots__ = (
         "batch",
-        "destination",
         "dispatch",
-        "doubt",
         "due",
         "head",
         "number",
         "on_message_begin",
         "opening",
         "parser",
+        "play",
         "received",
         "roomy",
         "sent",
         "status",
+        "target",
         "transport",
-        "tries",
         "wire",
     )
 
     def __init__(self, wire: Wire, dispatch: Dispatch) -> None:
         self.wire = wire
         self.dispatch: Dispatch | None = dispatch
-        self.destination = dispatch.destination
+        self.target = dispatch.target
         self.opening: asyncio.Task[None] | None = None
         self.transport = cast(asyncio.Transport, None)  # until connected
         self.due: deque[None] = deque()  # one entry for each answer that may begin
@@ -74,8 +71,7 @@ class Connection(asyncio.BufferedProtocol):
         self.parser: Any = HttpResponseParser(self)
         self.batch: Batch | None = None
         self.number = 0
-        self.tries = 0  # of the play in flight, before this one
-        self.doubt = False  # one of those may have been counted
+        self.play: Play | None = None  # the play in flight, where it was tried before
         self.sent = monotonic()  # when the play was; when connecting or resting began
         self.received = 0  # bytes of the answer, before the present read
         self.roomy = NEVER  # the largest read that is usual now
@@ -100,29 +96,30 @@ class Connection(asyncio.BufferedProtocol):
             return
         dispatch: Any = self.dispatch  # neither is None while `roomy` has room
         batch: Any = self.batch
-        if size > self.roomy or self.status != dispatch.good:
+        if size > self.roomy or self.status != batch.good:
             self._unusual(size)
             return
         self.status = 0
         batch.left -= 1
         if not batch.left:
             dispatch.finish(batch)
-        number = dispatch.next
-        if number < dispatch.limit:
+        turns = dispatch.turns
+        number = turns.next
+        if number < turns.limit:
             now = monotonic()  # never the loop's time, which a stopped process does not see pass
-            if now < dispatch.expires:
-                dispatch.next = number + 1
-                self.batch = dispatch.batch
+            if now < turns.expires:
+                turns.next = number + 1
+                self.batch = turns.batch
                 self.number = number
                 self.sent = now
                 self.due.append(None)
-                parts = dispatch.parts
+                parts = turns.parts
                 if parts is None:
-                    self.transport.write(dispatch.data)
+                    self.transport.write(turns.data)
                 else:
                     digits = b"%d" % number
-                    if len(digits) != dispatch.digits:
-                        parts = dispatch.fit(len(digits))
+                    if len(digits) != turns.digits:
+                        parts = turns.fit(len(digits))
                     self.transport.write(digits.join(parts))
                 return
         self.batch = None
@@ -139,27 +136,26 @@ class Connection(asyncio.BufferedProtocol):
 
     # --- the careful path
 
-    def send(
-        self, batch: Batch, number: int, tries: int, doubt: bool, data: bytes, now: float
-    ) -> bool:
+    def send(self, batch: Batch, number: int, play: Play | None, now: float) -> bool:
         """Write one play. False when the connection turned out to be dead: nothing of it left."""
         dispatch = cast("Dispatch", self.dispatch)
-        self.batch, self.number, self.tries, self.doubt = batch, number, tries, doubt
+        order = batch.order
+        self.batch, self.number, self.play = batch, number, play
         self.sent = now
         self.status = self.received = 0
         self.due.append(None)
-        self.roomy = dispatch.roomy if not tries else NEVER
-        self.transport.write(data)
+        self.roomy = dispatch.roomy if play is None and order.small else NEVER
+        self.transport.write(order.message(number))
         if self.transport.is_closing():
-            self.batch = None
+            self.batch = self.play = None
             self.roomy = NEVER
             return False
         return True
 
     def _unusual(self, size: int) -> None:
         """A part of an answer, a special answer, or what nobody asked for."""
-        dispatch = self.dispatch
-        if dispatch is None or self.batch is None:
+        dispatch, batch = self.dispatch, self.batch
+        if dispatch is None or batch is None:
             self.close()
             return
         limits = dispatch.limits
@@ -175,7 +171,7 @@ class Connection(asyncio.BufferedProtocol):
             self._break_off(SiteError(SiteCode.PLAY_ANSWER_TOO_LONG, bytes=limits.max_body_bytes))
         elif self.status:
             unread = self.transport.get_write_buffer_size() > 0
-            if unread and abs(self.status) in dispatch.counted:
+            if unread and abs(self.status) in batch.order.counted:
                 self._break_off(SiteError(SiteCode.PLAY_ANSWERED_EARLY))
             else:
                 self._whole(keep=self.status > 0 and not unread)
@@ -205,12 +201,12 @@ class Connection(asyncio.BufferedProtocol):
             return SiteError(SiteCode.PLAY_TIMED_OUT, seconds=limits.first_byte_timeout)
         return None
 
-    def take(self) -> tuple[Batch, int, int, bool]:
-        """The play in flight, off its connection: batch, number, tries, whether in doubt."""
-        batch = self.batch
-        assert batch is not None
-        self.batch = None
-        return batch, self.number, self.tries, self.doubt
+    def take(self) -> Play:
+        """The play in flight, off its connection."""
+        assert self.batch is not None
+        play = self.play or Play(self.batch, self.number)
+        self.batch = self.play = None
+        return play
 
     def give_up(self, reason: SiteError) -> None:
         self._break_off(reason)
@@ -253,3 +249,12 @@ class Connection(asyncio.BufferedProtocol):
         code = SiteCode.PLAY_CONNECTION_BROKEN if error else SiteCode.PLAY_CONNECTION_CLOSED
         self._break_off(SiteError(code))
         self.parser = None  # it holds this object's methods: no cycle for the collector
+
+
+def is_silent(transport: asyncio.Transport) -> bool:
+    """Open, with nothing to read: an end or a reset that the loop has not seen yet would show."""
+    if transport.is_closing():
+        return False
+    poll = select.poll()
+    poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return not poll.poll(0)

@@ -12,7 +12,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from booster import USER_AGENT
 from booster.net.address import Origin
-from booster.net.client import check_headers, check_path
+from booster.net.call import check_headers, check_path, cookie_header
 from booster.net.play import SEQUENCE, PlayRequest
 
 MARK = SEQUENCE.encode()
@@ -41,8 +41,9 @@ class Message:
             ("User-Agent", USER_AGENT),
             ("Accept-Encoding", "identity"),
         )
+        sent = (*own, *play.headers, *cookie_header(play.cookies).items())
         lines = [f"{play.method} {play.path} HTTP/1.1"]
-        lines += [f"{name}: {value}" for name, value in (*own, *play.headers)]
+        lines += [f"{name}: {value}" for name, value in sent]
         head = "\r\n".join(lines).encode("ascii")
         self._head, self._rest = head, play.body
         has_length = bool(play.body) or play.method not in BODILESS

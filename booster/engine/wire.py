@@ -1,6 +1,6 @@
 """The wire: the connections of a process, all in one thread with one event loop.
 
-One timer sweeps time-outs for all; connections rest here between two orders. What a connection
+One timer sweeps time-outs for all; connections rest here between two channels. What a connection
 does is in connection.py. Everything but `Wire.current` and `Wire.call` runs in the wire's
 thread.
 """
@@ -11,7 +11,6 @@ import asyncio
 import atexit
 import os
 import resource
-import select
 import ssl
 import threading
 from collections.abc import Callable
@@ -19,24 +18,26 @@ from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import certifi
 import uvloop
 
-from booster.engine.connection import Connection, Destination
+from booster.engine.connection import Connection, is_silent
+from booster.net.tls import new_context
 
 if TYPE_CHECKING:
     from booster.engine.dispatch import Dispatch
+    from booster.engine.events import Events
+    from booster.net.address import ProvedTarget
 
 SWEEP_SECONDS = 0.1
 LATE_SECONDS = 0.3  # a sweep so late was held up itself: answers may lie there unread
 
-# Free connections are kept for the next order, for less time than any server keeps them.
+# Free connections are kept for the next play, for less time than any server keeps them.
 KEEP_SECONDS = 2.0
 KEEP_MOST = min(1000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
 
 
 class Wire:
-    """The thread, its loop, and the connections that rest between two orders."""
+    """The thread, its loop, and the connections that rest between two channels."""
 
     _current: Wire | None = None
     _inherited: ClassVar[list[Wire | None]] = []
@@ -45,8 +46,9 @@ class Wire:
     def __init__(self) -> None:
         self.loop = uvloop.new_event_loop()
         self.loop.set_exception_handler(self._crash)
-        self.dispatches: set[Dispatch] = set()
-        self._resting: dict[Destination, dict[Connection, None]] = {}
+        self._reported: list[Events] = []  # to whom a mistake of ours is told, once a channel
+        self._awake: set[Dispatch] = set()  # with something to look at
+        self._resting: dict[ProvedTarget, dict[Connection, None]] = {}
         self._rested = 0
         self._sweeper: asyncio.TimerHandle | None = None
         self._swept = 0.0
@@ -90,24 +92,31 @@ class Wire:
     def _crash(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """A mistake of ours in a callback: whom it hit cannot be told, so all are told."""
         error = context.get("exception") or RuntimeError(context["message"])
-        for dispatch in list(self.dispatches):
-            dispatch.results.put(error)
+        for events in {id(events): events for events in self._reported}.values():
+            events.put(error)
 
     # --- dispatches and their connections
 
-    def admit(self, dispatch: Dispatch) -> None:
-        self.dispatches.add(dispatch)
-        self._keep_sweeping()
+    def open(self, events: Events) -> None:
+        """For a new channel."""
+        self._reported.append(events)
 
-    def dismiss(self, dispatch: Dispatch) -> None:
-        self.dispatches.discard(dispatch)
+    def close(self, dispatch: Dispatch, events: Events) -> None:
+        """The channel is over."""
+        self._reported.remove(events)
+        self._awake.discard(dispatch)
+
+    def wake(self, dispatch: Dispatch) -> None:
+        """Come by, until the dispatch has nothing more to look at."""
+        self._awake.add(dispatch)
+        self._keep_sweeping()
 
     def connect(self, dispatch: Dispatch) -> Connection:
         """A connection for this dispatch, rested or new; it reports to `connected` or `gone`."""
-        while resting := self._resting.get(dispatch.destination):
+        while resting := self._resting.get(dispatch.target):
             connection = next(reversed(resting))  # the one that rested last
             self.forget(connection)
-            if _is_silent(connection.transport):
+            if is_silent(connection.transport):
                 connection.dispatch = dispatch
                 self.loop.call_soon(dispatch.connected, connection)
                 return connection
@@ -117,43 +126,50 @@ class Wire:
         return connection
 
     async def _open(self, connection: Connection, dispatch: Dispatch) -> None:
-        target, ca_file = dispatch.destination
-        options: dict[str, Any] = {}
-        if target.origin.scheme == "https":
-            options = {
-                "ssl": tls_context(ca_file or certifi.where()),
-                "server_hostname": target.origin.host,
-                "ssl_handshake_timeout": dispatch.limits.connect_timeout,
-                "ssl_shutdown_timeout": 1.0,
-            }
         try:
-            # A numeric address: no name is looked up here.
-            await self.loop.create_connection(
-                lambda: connection, target.address, target.origin.port, **options
-            )
+            seconds = dispatch.limits.connect_timeout
+            await self.dial(lambda: connection, dispatch.target, seconds)
         except OSError as error:
             connection.opening = None
             if connection.dispatch is not None:
                 connection.dispatch.refused(connection, error)
 
+    async def dial(
+        self,
+        protocol: Callable[[], asyncio.BaseProtocol],
+        target: ProvedTarget,
+        connect_timeout: float,
+    ) -> None:
+        """Connect to the target's numeric address, under its own name. OSError."""
+        options: dict[str, Any] = {}
+        if target.origin.scheme == "https":
+            options = {
+                "ssl": tls_context(target.authority),
+                "server_hostname": target.origin.host,
+                "ssl_handshake_timeout": connect_timeout,
+                "ssl_shutdown_timeout": 1.0,
+            }
+        # A numeric address: no name is looked up here.
+        await self.loop.create_connection(protocol, target.address, target.origin.port, **options)
+
     def rest(self, connection: Connection) -> None:
-        """Keep a free connection for the next order on its site."""
+        """Keep a free connection for the next channel of its site."""
         connection.dispatch = None
         connection.sent = monotonic()
         if self._rested < KEEP_MOST:
             self._rested += 1
-            self._resting.setdefault(connection.destination, {})[connection] = None
+            self._resting.setdefault(connection.target, {})[connection] = None
             self._keep_sweeping()
         else:
             connection.close()
 
     def forget(self, connection: Connection) -> None:
-        resting = self._resting.get(connection.destination)
+        resting = self._resting.get(connection.target)
         if resting is not None and connection in resting:
             del resting[connection]
             self._rested -= 1
             if not resting:
-                del self._resting[connection.destination]
+                del self._resting[connection.target]
 
     def _keep_sweeping(self) -> None:
         if self._sweeper is None:
@@ -165,31 +181,23 @@ class Wire:
         seconds, self._swept = now - self._swept, now
         # Once only: where every sweep is late, time-outs must come all the same.
         self._was_late = late = seconds > LATE_SECONDS and not self._was_late
-        for dispatch in list(self.dispatches):
-            dispatch.tick(now, seconds, late)
+        for dispatch in list(self._awake):
+            if not dispatch.tick(now, seconds, late):
+                self._awake.discard(dispatch)
         for resting in list(self._resting.values()):
             for connection in [one for one in resting if now - one.sent > KEEP_SECONDS]:
                 connection.close()
         self._sweeper = None  # nothing to sweep: an idle process sleeps
-        if self.dispatches or self._resting:
+        if self._awake or self._resting:
             self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)
 
 
-@lru_cache(maxsize=8)
-def tls_context(ca_file: str) -> ssl.SSLContext:
+@lru_cache(maxsize=64)
+def tls_context(authority: str) -> ssl.SSLContext:
     """Reading the authorities takes ten milliseconds or more: once a process."""
-    context = ssl.create_default_context(cafile=ca_file)
+    context = new_context(authority)
     context.set_alpn_protocols(["http/1.1"])
     return context
-
-
-def _is_silent(transport: asyncio.Transport) -> bool:
-    """Open, with nothing to read: an end or a reset that the loop has not seen yet would show."""
-    if transport.is_closing():
-        return False
-    poll = select.poll()
-    poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
-    return not poll.poll(0)
 
 
 def _stop() -> None:

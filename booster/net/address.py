@@ -2,8 +2,9 @@
 
 An address is read strictly and by ourselves: whatever two programs could read differently (user
 names, backslashes, odd IP notations, look-alike characters) is refused, never repaired. A name is
-looked up once; all that follows goes to the address found then, so that a name that changes its
-answer (DNS rebinding) changes nothing.
+looked up once, which makes a `Target`; it may be asked for the site's token and for nothing else.
+What showed the token is a `ProvedTarget`, and all that follows goes to its address, so that a name
+that changes its answer (DNS rebinding) changes nothing: a new look-up is a new proof.
 """
 
 import ipaddress
@@ -11,9 +12,9 @@ import re
 import socket
 import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import idna
 
@@ -56,10 +57,19 @@ PUBLIC_PLATFORMS = frozenset(_PLATFORMS.split())
 PLATFORM_COUNTRY_DOMAIN = re.compile(r"(?:^|\.)(?:youtube|google)\.(?:com?\.)?[a-z]{2}$")
 
 # What `ipaddress` of some Python 3.11 still calls global, though nobody's public server is there.
-RESERVED_NETWORKS = tuple(
-    ipaddress.ip_network(network)
-    for network in ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "2001::/23", "100::/64")
+_RESERVED = (
+    *("192.0.0.0/24", "192.88.99.0/24"),
+    *("::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "3fff::/20", "5f00::/16"),
 )
+# Where clouds put what only their customers' machines can reach, though the addresses are public:
+# Azure's platform (DHCP, DNS, health probes, the agent), IBM Cloud's service endpoints, Google's
+# private access to its interfaces. Metadata services elsewhere lie in private ranges.
+_PLATFORM_ENDPOINTS = (
+    *("168.63.129.16/32", "161.26.0.0/16", "166.8.0.0/14"),
+    *("199.36.153.4/30", "199.36.153.8/30"),
+    *("2600:2d00:2:1000::/64", "2600:2d00:2:2000::/64"),
+)
+RESERVED_NETWORKS = tuple(map(ipaddress.ip_network, (*_RESERVED, *_PLATFORM_ENDPOINTS)))
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 _URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<rest>.*)", re.I | re.S)
@@ -100,15 +110,8 @@ class Origin:
         """The host is an IP address and no name."""
         return _literal(self.host) is not None
 
-    def covers(self, url: str) -> bool:
-        """Whether this address lies on this very scheme, host and port."""
-        try:
-            return Origin.parse(url) == self
-        except AddressRefusedError:
-            return False
-
     def path_of(self, url: str) -> str:
-        """Path and query (no fragment) of an address here; AddressRefused if it is elsewhere."""
+        """Path and query (no fragment) of an address here. AddressRefusedError: it is elsewhere."""
         origin, path = _split(url)
         if origin != self:
             raise AddressRefusedError(SiteCode.ON_ANOTHER_SITE, host=str(origin), site=str(self))
@@ -117,30 +120,75 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An origin looked up once; everything afterwards goes to this one numeric address."""
+    """An origin looked up once, at this one numeric address. Until it has shown the site's token
+    it is asked for that and for nothing else."""
 
     origin: Origin
     address: str
+    # Certificates (PEM) to trust there instead of the public authorities; "": those.
+    authority: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedTarget(Target):
+    """A target that has shown the site's token: the only one that counters are read at and plays
+    are sent to. Over https each connection there shows a certificate for the origin's host besides.
+
+    Made by `booster.ownership.tokens.prove()` alone; a test keeps it so."""
+
+    method: str = field(default="", compare=False)  # what showed the token
+    # Where a recipe asks for a part besides, once that has shown the token as well.
+    second: "ProvedTarget | None" = None
+
+    def with_second(self, second: "ProvedTarget") -> "ProvedTarget":
+        return replace(self, second=second)
+
+
+def proved_at(target: Target, origin: Origin | None) -> ProvedTarget:
+    """Where what is meant for this origin goes; None: the target's own. TypeError: nothing has
+    shown the token there."""
+    found = target
+    if origin is not None and origin != target.origin:
+        second = target.second if isinstance(target, ProvedTarget) else None
+        if second is None or second.origin != origin:
+            raise TypeError(f"{origin} has not shown the token of {target.origin}")
+        found = second
+    check_proved(found)
+    return cast(ProvedTarget, found)
+
+
+def check_proved(target: Target) -> None:
+    """TypeError unless the target has shown its token: law 4, for whoever sends more than the
+    question for it."""
+    if not isinstance(target, ProvedTarget):
+        raise TypeError(f"{target.origin} at {target.address} has not shown its token")
 
 
 def resolve(
-    origin: Origin, *, allowed: Iterable[str], getaddrinfo: Lookup = socket.getaddrinfo
+    origin: Origin,
+    *,
+    allowed: Iterable[str],
+    is_own: Callable[[IPAddress], bool] = lambda _address: False,
+    authority: str = "",
+    getaddrinfo: Lookup | None = None,
 ) -> Target:
     """Look the origin's name up, once, and take the first address that we may send to.
 
     `allowed` are the deployment's private sites: "host:port" (exactly so in the site's address,
     or the numeric address and port it leads to) or networks ("10.1.0.0/16"). Without such an
-    entry only public addresses are taken. Raises AddressRefused, also for public platforms,
-    whatever is allowed; TemporaryError when the name cannot be looked up now.
+    entry only public addresses are taken, and none that `is_own`, the office's. Raises
+    AddressRefusedError, also for public platforms, whatever is allowed; TemporaryError when the
+    name cannot be looked up now.
     """
     if is_public_platform(origin.host):
         raise AddressRefusedError(SiteCode.PUBLIC_PLATFORM, host=origin.host)
     private = _private_sites(allowed)
-    found = _look_up(origin, getaddrinfo)
+    found = _look_up(origin, getaddrinfo or socket.getaddrinfo)
     for address in found:
-        if is_public(address) or private.allow(origin, address):
-            return Target(origin, str(address))
-    raise AddressRefusedError(SiteCode.PRIVATE_ADDRESS, host=origin.host, address=str(found[0]))
+        if private.allow(origin, address) or (is_public(address) and not is_own(address)):
+            return Target(origin, str(address), authority)
+    code = SiteCode.OWN_ADDRESS if is_public(found[0]) else SiteCode.PRIVATE_ADDRESS
+    raise AddressRefusedError(code, host=origin.host, address=str(found[0]))
 
 
 def is_public_platform(host: str) -> bool:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from booster.net.address import Origin
+
 SEQUENCE = "{sequence}"
 """Stands for the play's number in the path, the header values and the body."""
 
@@ -16,6 +18,8 @@ class PlayRequest:
     body: bytes
     counted: frozenset[int]  # statuses that mean "received"
     idempotent: bool  # the site knows a play sent again: resending one is harmless
+    cookies: str = ""  # those that the site itself set, as a Cookie header holds them
+    origin: Origin | None = None  # where it goes; None: the site's own
 
     def numbered(self, sequence: int) -> "PlayRequest":
         """Play number `sequence` as it is sent; for single plays, the engine has its own way."""

@@ -11,7 +11,6 @@ import time
 from functools import lru_cache
 from typing import Any, cast
 
-import certifi
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
@@ -19,9 +18,10 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from booster.net.address import Target
+from booster.net.tls import new_context
 
 
-class Call:
+class CallUnderWay:
     """The call under way: when it must have ended and whether the site hung up. Shared by a
     client and its sockets."""
 
@@ -49,12 +49,12 @@ class Call:
 class PinnedAdapter(HTTPAdapter):
     """requests' transport with one pool in it, whatever address a request names."""
 
-    def __init__(self, target: Target, call: Call, ca_file: str | None) -> None:
+    def __init__(self, target: Target, call: CallUnderWay) -> None:
         origin = target.origin
         pinned: dict[str, Any] = {"maxsize": 1, "target": target, "call": call}
         self._pool: HTTPConnectionPool
         if origin.scheme == "https":
-            context = _tls_context(ca_file or certifi.where())
+            context = _tls_context(target.authority)
             self._pool = HTTPSConnectionPool(
                 origin.host, origin.port, ssl_context=context, **pinned
             )
@@ -82,7 +82,7 @@ class PinnedAdapter(HTTPAdapter):
 class _Pinned(HTTPConnection):
     """Connects to the address of `target`, whatever the name of its `host`."""
 
-    def __init__(self, *args: Any, target: Target, call: Call, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, target: Target, call: CallUnderWay, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._target = target
         self._call = call
@@ -104,7 +104,7 @@ class _PinnedHTTPS(_Pinned, HTTPSConnection):
         tls.call = self._call
 
 
-def _open(connection: HTTPConnection, target: Target, call: Call) -> socket.socket:
+def _open(connection: HTTPConnection, target: Target, call: CallUnderWay) -> socket.socket:
     """_connect() with the errors that urllib3 expects of a connection."""
     try:
         return _connect(target, call)
@@ -114,7 +114,7 @@ def _open(connection: HTTPConnection, target: Target, call: Call) -> socket.sock
         raise NewConnectionError(connection, str(error)) from error
 
 
-def _connect(target: Target, call: Call) -> socket.socket:
+def _connect(target: Target, call: CallUnderWay) -> socket.socket:
     """A connection to the target's numeric address; no name is looked up."""
     family = socket.AF_INET6 if ":" in target.address else socket.AF_INET
     connection = _Socket(family, socket.SOCK_STREAM)
@@ -134,7 +134,7 @@ class _CallSocket(socket.socket):
     """A socket's own time-out starts again at every read, which a slow drip never lets run out:
     each step gets what is left of the whole call instead."""
 
-    call: Call
+    call: CallUnderWay
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         self.settimeout(self.call.remaining())
@@ -156,9 +156,9 @@ class _TLSSocket(_CallSocket, ssl.SSLSocket):
     """A TLS connection. Its `call` is set once the handshake, timed by OpenSSL, is over."""
 
 
-@lru_cache(maxsize=8)
-def _tls_context(ca_file: str) -> ssl.SSLContext:
+@lru_cache(maxsize=64)
+def _tls_context(authority: str) -> ssl.SSLContext:
     """Reading the authorities takes ten milliseconds or more: once a process."""
-    context = ssl.create_default_context(cafile=ca_file)
+    context = new_context(authority)
     context.sslsocket_class = _TLSSocket
     return context

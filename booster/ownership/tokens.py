@@ -1,13 +1,17 @@
-"""Does this site show our token? Law 4: plays go only where the operator said so, and still does.
+"""Does this machine show our token? Law 4: plays go only where the operator said so, and still
+does.
 
 Two ways, after loader.io and the IETF's draft on domain verification
 (draft-ietf-dnsop-domain-verification-techniques):
 
-- a file: `GET /booster-office-<token>.txt` answers 200 with the token and nothing else;
+- a file: `GET /booster-office-<token>.txt`, or the same name under `/.well-known/` (RFC 8615),
+  answers 200 with the token and nothing else;
 - a DNS record: `TXT _booster-office-challenge.<host>` holds the token.
 
-A file speaks for its scheme, host and port. A record speaks for its host. Neither speaks for
-subdomains. Taking both away stops the plays.
+A file speaks for the machine that serves it. A record speaks for its name alone, and anybody's name
+may lead to anybody's machine: it counts only over https, where the machine has shown a certificate
+for that name. Neither speaks for other schemes and ports, or for subdomains. Taking both away stops
+the plays.
 """
 
 import re
@@ -18,7 +22,7 @@ import dns.exception
 import dns.resolver
 
 from booster.exceptions import OwnershipError, PermanentError, SiteCode, SiteError, TemporaryError
-from booster.net.address import Origin
+from booster.net.address import Origin, ProvedTarget
 from booster.net.client import SiteClient
 
 MAX_FILE_BYTES = 1024
@@ -39,6 +43,11 @@ class Proof(StrEnum):
 def file_path(token: str) -> str:
     """Where the site has to serve the token."""
     return f"/booster-office-{token}.txt"
+
+
+def well_known_path(token: str) -> str:
+    """Where it may serve it instead: for sites whose root belongs to a framework."""
+    return f"/.well-known{file_path(token)}"
 
 
 def record_name(host: str) -> str:
@@ -62,33 +71,53 @@ def text_records(name: str) -> list[bytes]:
     return [b"".join(record.strings) for record in answer]
 
 
-def prove(client: SiteClient, token: str, *, records: TextRecords = text_records) -> Proof:
-    """What shows the token at the client's site now, the file looked at first.
+def prove(client: SiteClient, token: str, *, records: TextRecords = text_records) -> ProvedTarget:
+    """The client's target, now that it shows the token, the files looked at first.
 
-    Raises OwnershipError when nothing does. TemporaryError when the site cannot be asked for the
-    file and no record shows it either: that proves nothing, for or against. A file that is surely
-    gone counts even while the name servers do not answer.
+    Raises OwnershipError when nothing shows it. TemporaryError when the site cannot be asked for
+    the file and no record shows it either: that proves nothing, for or against. A file that is
+    surely gone counts even while the name servers do not answer.
     """
     if not _TOKEN.fullmatch(token):
         raise ValueError("an ownership token is 32 hexadecimal digits")
-    lost = _look_at_file(client, token)
+    lost = _look_at_files(client, token)
     if lost is None:
-        return Proof.FILE
+        return _proved(client, Proof.FILE)
     origin = client.target.origin
     if _may_have_records(origin):
-        lost_too = _look_at_record(origin.host, token, records, lost)
+        lost_too = _look_at_record(origin, token, records, lost)
         if lost_too is None:
-            return Proof.DNS
+            return _proved(client, Proof.DNS)
         if not isinstance(lost, TemporaryError):
             lost = lost_too
     raise lost
 
 
-def _look_at_file(client: SiteClient, token: str) -> TemporaryError | OwnershipError | None:
+def _proved(client: SiteClient, method: Proof) -> ProvedTarget:
+    target = client.target
+    return ProvedTarget(target.origin, target.address, target.authority, method)
+
+
+def _look_at_files(client: SiteClient, token: str) -> TemporaryError | OwnershipError | None:
+    """Why neither file shows the token; None when one does. Where one of them cannot be asked for,
+    the token may stand there."""
+    lost = _look_at_file(client, token, file_path(token))
+    if lost is None or not _has_answered(lost):
+        return lost
+    lost_too = _look_at_file(client, token, well_known_path(token))
+    if lost_too is None or isinstance(lost_too, TemporaryError):
+        return lost_too
+    # Of two that are wrong, the one with something in it is the one that was meant.
+    return lost_too if lost_too.code == SiteCode.TOKEN_FILE_DIFFERS else lost
+
+
+def _look_at_file(
+    client: SiteClient, token: str, path: str
+) -> TemporaryError | OwnershipError | None:
     """Why the file does not show the token, or cannot be asked for; None when it does."""
-    place = f"{client.target.origin}{file_path(token)}"
+    place = f"{client.target.origin}{path}"
     try:
-        answer = client.get(file_path(token), max_bytes=MAX_FILE_BYTES, accept=(200,))
+        answer = client.ask_for_token(path, max_bytes=MAX_FILE_BYTES, accept=(200,))
     except TemporaryError as error:
         return error
     except PermanentError as error:
@@ -99,11 +128,20 @@ def _look_at_file(client: SiteClient, token: str) -> TemporaryError | OwnershipE
     return OwnershipError(SiteCode.TOKEN_FILE_DIFFERS, file=place)
 
 
+def _has_answered(lost: SiteError) -> bool:
+    """Whether the machine said anything; over https it has shown its certificate then."""
+    return not isinstance(lost, TemporaryError) or lost.status is not None
+
+
 def _look_at_record(
-    host: str, token: str, records: TextRecords, lost: SiteError
+    origin: Origin, token: str, records: TextRecords, lost: SiteError
 ) -> OwnershipError | None:
-    """Why the DNS record does not show the token either; None when it does."""
-    name = record_name(host)
+    """Why the DNS record does not show the token either, or does not count; None when it does."""
+    if origin.scheme != "https":
+        return OwnershipError(SiteCode.TOKEN_RECORD_NEEDS_HTTPS, reason=lost)
+    if not _has_answered(lost):
+        return OwnershipError(SiteCode.TOKEN_RECORD_NEEDS_CERTIFICATE, reason=lost)
+    name = record_name(origin.host)
     try:
         if token.encode() in records(name):
             return None
@@ -115,3 +153,9 @@ def _look_at_record(
 def _may_have_records(origin: Origin) -> bool:
     """Addresses and bare names ("localhost") are in no zone of their own."""
     return not origin.is_ip and "." in origin.host
+
+
+def record_of(origin: Origin) -> str:
+    """Which TXT record may show a token there; "" where none counts."""
+    may = origin.scheme == "https" and _may_have_records(origin)
+    return record_name(origin.host) if may else ""

@@ -1,85 +1,143 @@
 """Does this site still say it is ours? Law 4, with every look written down as a SiteCheck.
 
-The network comes first and the transaction after it: no call is made while rows are locked.
+What shows the token is an address, and whatever is sent next goes to that one: a new look-up of the
+name is a new proof. The network comes first and the transaction after it: no call is made while
+rows are locked.
 """
 
-import threading
-import time
 from contextlib import suppress
 from datetime import timedelta
 
 from django.conf import settings
-from django.utils import timezone
 
 from booster import sites
-from booster.exceptions import OwnershipError, PermanentError, SiteError, TemporaryError
-from booster.net.address import Origin, Target, resolve
+from booster.exceptions import (
+    AddressRefusedError,
+    OwnershipError,
+    PermanentError,
+    SiteError,
+    TemporaryError,
+)
+from booster.net.address import Origin, ProvedTarget, Target, resolve
 from booster.net.client import SiteClient
+from booster.ownership.own_addresses import is_own
 from booster.ownership.tokens import file_path, prove
+from booster.sites.base import Seen
+from core.db import clock
 from core.models import Order, Site, SiteCheck, Status, User
 from core.reasons import Code, Reason
 
-KEEP_SECONDS = 3.0
-_kept = threading.local()
+
+def look_up(origin: Origin, authority: str = "") -> Target:
+    """Where this address leads now, if anything may be sent there. Raises AddressRefusedError, and
+    TemporaryError when nobody can say."""
+    allowed = settings.PRIVATE_SITES
+    return resolve(origin, allowed=allowed, is_own=is_own, authority=authority)
 
 
-def target_of(site: Site) -> Target:
-    """The site's address, looked up once for all that follows."""
-    return resolve(Origin.parse(site.origin), allowed=settings.PRIVATE_SITES)
+def look(site: Site, known: ProvedTarget | None = None) -> ProvedTarget:
+    """Ask the site for its token: at the address that showed it before, else where its name leads
+    now; and so at the second origin of its recipe. Returns what showed it. The network only, from
+    any thread.
+
+    Raises OwnershipError when one of them does not show it or may not be asked, TemporaryError when
+    it cannot be reached."""
+    try:
+        target = _look_at(site, Origin.parse(site.origin), known)
+        if site.second_origin:
+            second = known.second if known else None
+            target = target.with_second(_look_at(site, Origin.parse(site.second_origin), second))
+        return target
+    except PermanentError as error:
+        raise OwnershipError.of(error) from error
 
 
-def client_of(site: Site) -> SiteClient:
-    """A connection to the site, kept by this thread for as long as sites keep theirs open: many
-    small orders on one site would otherwise spend their time connecting."""
-    kept: dict[str, tuple[float, SiteClient]] = _kept.__dict__
-    until, client = kept.get(site.origin, (0.0, None))
-    if client and time.monotonic() < until:
-        return client
-    if client:
-        client.close()
-    client = SiteClient(target_of(site))
-    kept[site.origin] = time.monotonic() + KEEP_SECONDS, client
-    return client
+def is_of(site: Site, target: ProvedTarget) -> bool:
+    """Whether it was proved for what the site's row says by now."""
+    try:
+        second = Origin.parse(site.second_origin) if site.second_origin else None
+        of_row = (Origin.parse(site.origin), second, site.ca_certificate)
+    except AddressRefusedError:
+        return False
+    shown_at = target.second.origin if target.second else None
+    return (target.origin, shown_at, target.authority) == of_row
+
+
+def _look_at(site: Site, origin: Origin, known: ProvedTarget | None) -> ProvedTarget:
+    if known is not None and (known.origin, known.authority) == (origin, site.ca_certificate):
+        with suppress(SiteError):
+            return _prove(site, known)
+    return _prove(site, look_up(origin, site.ca_certificate))
+
+
+def _prove(site: Site, target: Target) -> ProvedTarget:
+    with SiteClient(target) as client:
+        return prove(client, site.token)
+
+
+def record(
+    site: Site, method: str, error: SiteError | None, actor: User | None = None
+) -> SiteCheck:
+    """Write down what came of asking the site for its token."""
+    if error is None:
+        return site.record_check(SiteCheck.Outcome.PROVED, method=method, actor=actor)
+    unreachable = isinstance(error, TemporaryError)
+    outcome = SiteCheck.Outcome.UNREACHABLE if unreachable else SiteCheck.Outcome.LOST
+    return site.record_check(outcome, reason=Reason.of_error(error), actor=actor)
 
 
 def verify(site: Site, actor: User | None = None) -> SiteCheck:
     """Look for the token now and record what was found. Raises nothing of the site's."""
-    check, _error = _look(site, actor)
-    return check
+    try:
+        target = look(site)
+    except SiteError as error:
+        return record(site, "", error, actor)
+    return record(site, target.method, None, actor)
 
 
-def ping(site: Site) -> None:
-    """Ask whether the site is there at all, whatever it says. Raises TemporaryError when not."""
-    with suppress(PermanentError):
-        client_of(site).get(file_path(site.token))
+def proved_target(site: Site, max_age: timedelta = timedelta(0)) -> ProvedTarget:
+    """The address that shows the site's token now, for what is sent there next. It is always asked;
+    that it shows it is written down again where the last time is longer ago than `max_age`.
+
+    Raises OwnershipError when it does not show it, TemporaryError when it cannot be reached."""
+    try:
+        target = look(site)
+    except SiteError as error:
+        record(site, "", error)
+        raise
+    if not was_proved_within(site, max_age):
+        record(site, target.method, None)
+    return target
+
+
+def was_proved_within(site: Site, max_age: timedelta) -> bool:
+    now = clock.now()
+    return bool(site.verified and site.verified_at and now - max_age <= site.verified_at <= now)
 
 
 def confirm(site: Site, max_age: timedelta = timedelta(0)) -> bool:
     """Ensure that the site still shows our token. Returns whether it had to be asked, because its
-    last proof is older than `max_age`.
+    last proof is older than `max_age`. Where something is sent next, take `proved_target()`: a
+    proof is of an address, and the site's name may lead elsewhere by then.
 
     Raises OwnershipError when it does not show it, TemporaryError when it cannot be reached.
     """
-    now = timezone.now()
-    if site.verified and site.verified_at and now - max_age <= site.verified_at <= now:
+    if was_proved_within(site, max_age):
         return False
-    _check, error = _look(site)
-    if isinstance(error, TemporaryError):
-        raise TemporaryError.of(error)
-    if error:
-        raise OwnershipError.of(error)
+    proved_target(site)
     return True
 
 
-def _look(site: Site, actor: User | None = None) -> tuple[SiteCheck, SiteError | None]:
-    """The look as it was recorded, and why it did not prove the site."""
-    try:
-        method = prove(client_of(site), site.token)
-    except (TemporaryError, PermanentError) as error:
-        unreachable = isinstance(error, TemporaryError)
-        outcome = SiteCheck.Outcome.UNREACHABLE if unreachable else SiteCheck.Outcome.LOST
-        return site.record_check(outcome, reason=Reason.of_error(error), actor=actor), error
-    return site.record_check(SiteCheck.Outcome.PROVED, method=method, actor=actor), None
+def ping(site: Site, known: ProvedTarget | None = None) -> None:
+    """Ask whether the site is there at all, at its second origin, too, whatever it says. It is
+    asked for its token and for nothing else. Raises TemporaryError when not."""
+    targets: list[Target | None] = [known, known.second if known else None]
+    origins = [site.origin, site.second_origin]
+    for address, target in zip(origins, targets, strict=True):
+        if address:
+            target = target or look_up(Origin.parse(address), site.ca_certificate)
+            with suppress(PermanentError), SiteClient(target) as client:
+                client.ask_for_token(file_path(site.token))
 
 
 def resume_paused_orders(site: Site, actor: User | None = None) -> list[int]:
@@ -91,6 +149,13 @@ def resume_paused_orders(site: Site, actor: User | None = None) -> list[int]:
     return resumed
 
 
-def views_of(site: Site, video_id: str) -> int:
-    """The counter of one video, read now. Raises SiteError."""
-    return sites.adapter(site.adapter, site.recipe).read_count(client_of(site), video_id)
+def views_of(site: Site, video_id: str, max_age: timedelta = timedelta(seconds=30)) -> int:
+    """The counter of one video, read now at the address that shows the site's token now. Raises
+    SiteError. `max_age`: as of `proved_target()`."""
+    return read_video(site, proved_target(site, max_age), video_id).views
+
+
+def read_video(site: Site, target: ProvedTarget, video_id: str) -> Seen:
+    """The counter of one video, and what the site calls it. Raises SiteError."""
+    with SiteClient(target) as client:
+        return sites.adapter(site.adapter, site.recipe, site.secrets).read_video(client, video_id)

@@ -1,13 +1,30 @@
 """What a site's counter says about plays that were sent. Law 3: a play is proved, not assumed.
 
-Pure: figures in, a verdict out. The counter is other people's too, so it is compared with what was
-sent and never believed beyond that.
+Pure: figures in, a verdict out. The counter is other people's too, and our own readings may move
+it: billed is what neither explains, by its lower bound. The model stands in docs/architecture.md.
 """
 
 from dataclasses import dataclass
 from enum import Enum
 
+from booster.proof.organic import CONFIDENCE, Rest, expected, most
+from booster.proof.watch import Exposure, Reading, Watch
 from core.reasons import Code, Reason, ReasonOrText
+
+__all__ = ["Action", "Evidence", "Reading", "Rest", "Verdict", "Watch", "evidence_of", "judge"]
+
+# Others' views are looked out for as long as we take to send so many plays: whoever has a tenth of
+# our rate is missed once in 20,000 times then, and whoever has less makes less of a difference.
+PLAYS_OF_REST = 100
+LONGEST_REST = 3600.0
+SHORTEST_REST = 0.05
+# Where others are seen, they are counted for as long as plays were sent, within this or within this
+# share of that time.
+LONGEST_COUNT, LEAST_SHARE = 900.0, 0.3
+# A counter that lags for longer may move in leaps: a rest tells of others once it took as long.
+LEAPING_LAG = 60.0
+# A counter that showed so many times exactly what was received has no other views.
+MATCHES = 10
 
 
 class Action(Enum):
@@ -18,48 +35,216 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """`sent`: plays received or of unknown fate. `rise`: how far the counter moved since before
-    the first of them. `may_lag`: whether the counter still has its usual time to show them.
-    `may_still_move`: whether to wait beyond that for a counter that did not move at all.
-    `allowance`: how many plays may still be sent again."""
+    """`sent`: plays received or of unknown fate. `rise`: how far the counter moved since before the
+    first of them, and `own`: how much of that our readings may have made, both outside of `rests`,
+    in `seconds`. `is_quiet`: others were looked out for, and none was seen; `rest_left`: for how
+    many seconds to look on. `counted`: what the site itself says by the order's number, or None.
+
+    `may_lag`: whether the counter still has its time to show them. `is_catching_up`: it had that,
+    and moves faster than others explain. `may_still_move`: whether to wait beyond that for a
+    counter that did not move at all. `allowance`: how many plays may still be sent again."""
 
     sent: int
     rise: int
     may_lag: bool
     may_still_move: bool
     allowance: int
+    own: int = 0
+    seconds: float = 0.0
+    rests: tuple[Rest, ...] = ()
+    is_quiet: bool = True
+    rest_left: float = 0.0
+    is_catching_up: bool = False
+    counted: int | None = None
+
+    @property
+    def others(self) -> float:
+        """How many of the rise are other people's, likely."""
+        return 0.0 if self.is_quiet else expected(self.rests, self.seconds)
+
+    @property
+    def most_others(self) -> float | None:
+        """How many are at most; None where nothing is known of that."""
+        return 0.0 if self.is_quiet else most(self.rests, self.seconds)
+
+    @property
+    def proved(self) -> int:
+        """The plays that surely were counted. Where nothing is known of others, none is sure."""
+        if self.counted is not None:
+            return max(0, min(self.counted, self.sent))
+        others = self.most_others
+        if others is None:
+            return 0
+        # Of a part of a view there is none.
+        return max(0, min(int(self.rise - self.own - others + 1e-9), self.sent))
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """`plays`: those proved (SETTLE), or those to send again (RESEND). `remark`: what the staff
-    should look at."""
+    should look at. `note`: by what it is proved. `seconds`: until the next reading (WAIT), None:
+    whenever it suits."""
 
     action: Action
     plays: int = 0
     remark: ReasonOrText = ""
+    note: ReasonOrText = ""
+    seconds: float | None = None
 
 
 def judge(evidence: Evidence) -> Verdict:
-    """Settle what the counter shows, wait while it may lag, send again what it lost.
+    """Settle what the counter proves, wait while it may lag, send again what it lost.
 
     A counter that fell or never moved proves nothing against plays that the site received: it is
     shown to the staff and waited for before anything is refunded.
     """
+    if evidence.counted is not None:
+        return _judge_exactly(evidence, evidence.counted)
     sent, rise = evidence.sent, evidence.rise
-    if rise >= sent:
-        return Verdict(Action.SETTLE, sent, _drift(sent, rise))
+    if evidence.proved >= sent:
+        return _settled(evidence)
     if evidence.may_lag:
-        return Verdict(Action.WAIT)
-    if rise <= 0:
+        shows_all = rise - evidence.own >= sent
+        return Verdict(Action.WAIT, seconds=evidence.rest_left or None if shows_all else None)
+    if rise <= 0 and sent:
         doubt = _doubt(sent, rise)
         if evidence.may_still_move:
             return Verdict(Action.WAIT, remark=doubt)
         return Verdict(Action.SETTLE, 0, doubt)
-    missing = sent - rise
-    if missing <= evidence.allowance:
+    if evidence.is_catching_up:
+        return Verdict(Action.WAIT)
+    if evidence.rest_left > 0:
+        return Verdict(Action.WAIT, seconds=evidence.rest_left)
+    missing = sent - evidence.proved
+    if evidence.is_quiet and missing <= evidence.allowance:
         return Verdict(Action.RESEND, missing)
-    return Verdict(Action.SETTLE, rise)
+    return _settled(evidence)
+
+
+def _judge_exactly(evidence: Evidence, counted: int) -> Verdict:
+    missing = evidence.sent - counted
+    if missing > 0 and (evidence.may_lag or evidence.is_catching_up):
+        return Verdict(Action.WAIT)
+    if 0 < missing <= evidence.allowance:
+        return Verdict(Action.RESEND, missing)
+    return _settled(evidence)
+
+
+def _settled(evidence: Evidence) -> Verdict:
+    return Verdict(Action.SETTLE, evidence.proved, _drift(evidence), note_of(evidence))
+
+
+def note_of(evidence: Evidence) -> Reason:
+    """By what the plays are proved, and how surely."""
+    if evidence.counted is not None:
+        return Reason.of(Code.PROVED_BY_ORDER_NUMBER, number=evidence.counted)
+    if evidence.is_quiet:
+        return Reason.of(Code.PROVED_WITHOUT_OTHERS, rise=evidence.rise)
+    return Reason.of(
+        Code.PROVED_BESIDE_OTHERS,
+        rise=evidence.rise,
+        others=round(evidence.others),
+        most=round(evidence.most_others or 0),
+        confidence=CONFIDENCE,
+        number=evidence.proved,
+    )
+
+
+def evidence_of(
+    watch: Watch,
+    *,
+    sent: int,
+    may_lag: bool,
+    may_still_move: bool,
+    allowance: int,
+    counts_readings: bool | None,
+    lag: float,
+    is_catching_up: bool = False,
+    counted: int | None = None,
+) -> Evidence:
+    """What a watch says by now. `lag`: of the site's counter, in seconds. `counts_readings`: None
+    where nobody knows; the lower bound takes that for yes until it was seen to stand still."""
+    leap = max(watch.late, lag if lag > LEAPING_LAG else 0.0)
+    whole = watch.exposure()
+    is_silent = counts_readings is False or (
+        counts_readings is None and (watch.is_read_silently(lag) or watch.matches >= MATCHES)
+    )
+    rests = watch.rests
+    if counts_readings:  # each rest ends with a reading that moved it, and other looks did, too
+        rests = [Rest(max(0, rest.views - rest.own), rest.seconds) for rest in rests]
+    moved, seen = sum(rest.views for rest in rests), sum(rest.seconds for rest in watch.rests)
+    if watch.after is not None and (may_lag or not watch.rests):
+        moved += watch.after.views
+        seen = max(seen, watch.after.seconds)
+    needed = max(_seconds_of_rest(_shown_in(watch, sent, is_silent), sent, is_silent), leap)
+    is_quiet = not moved and (seen >= needed or watch.matches >= MATCHES)
+    if moved:
+        seen = sum(rest.seconds for rest in rests)
+        needed = seen if may_lag else max(_seconds_to_count(watch.sending_seconds), leap)
+    elif is_quiet:
+        needed = seen
+    if not moved and not is_silent and counts_readings is None:
+        needed = max(needed, lag)  # until it is seen whether it stands still
+    exposures = [whole, *([watch.prompt] if watch.prompt else [])]
+    found = [
+        Evidence(
+            sent=sent,
+            rise=exposure.rise,
+            may_lag=may_lag,
+            may_still_move=may_still_move,
+            allowance=allowance,
+            own=0 if is_silent else exposure.own,
+            seconds=exposure.seconds + leap,  # the first reading may have been of before
+            rests=tuple(rests),
+            is_quiet=is_quiet,
+            # A rest is as much shorter as its readings take.
+            rest_left=needed - seen + SHORTEST_REST if needed > seen else 0.0,
+            is_catching_up=is_catching_up,
+            counted=counted,
+        )
+        for exposure in exposures
+    ]
+    return max(found, key=lambda one: one.proved)
+
+
+def is_catching_up(watch: Watch, reading: Reading, *, sent: int) -> bool:
+    """Whether a counter that lacks some of `sent` moves by more than others explain, since the
+    reading before."""
+    last = watch.last
+    if last is None or last.views - watch.before >= sent:
+        return False
+    moved, seconds = reading.views - last.views, reading.answered - last.asked
+    return moved > (most(watch.rests, seconds) or 0.0)
+
+
+def patience_of(watch: Watch, lag: float) -> float:
+    """For how many seconds a counter that catches up is waited for: what comes late comes for no
+    longer than it was sent."""
+    return max(1.2 * watch.sending_seconds, lag, 5.0)
+
+
+def _shown_in(watch: Watch, sent: int, is_silent: bool) -> Exposure:
+    """The time in which ours came to be shown: where the first reading after the last play showed
+    all, until then. By what is read later it would grow as fast as the rest that it asks for."""
+    prompt = watch.prompt
+    return prompt if prompt and _shows_all(prompt, sent, is_silent) else watch.exposure()
+
+
+def _shows_all(exposure: Exposure, sent: int, is_silent: bool) -> bool:
+    return exposure.rise - (0 if is_silent else exposure.own) >= sent
+
+
+def _seconds_of_rest(exposure: Exposure, sent: int, is_silent: bool) -> float:
+    """For how long others are looked out for before it is said that there are none: for as long as
+    they could have come, where the counter lacks some of ours."""
+    if not _shows_all(exposure, sent, is_silent):
+        return max(SHORTEST_REST, min(exposure.seconds, LONGEST_COUNT))
+    needed = exposure.seconds * PLAYS_OF_REST / max(1, sent)
+    return max(SHORTEST_REST, min(needed, LONGEST_REST, max(exposure.seconds, 1.0)))
+
+
+def _seconds_to_count(sending: float) -> float:
+    return min(sending, max(LONGEST_COUNT, LEAST_SHARE * sending))
 
 
 def _doubt(sent: int, rise: int) -> Reason:
@@ -68,8 +253,10 @@ def _doubt(sent: int, rise: int) -> Reason:
     return Reason.of(Code.COUNTER_STOOD_STILL, sent=sent)
 
 
-def _drift(sent: int, rise: int) -> ReasonOrText:
-    """Other people's views are their own business, unless they are most of the movement."""
-    if rise <= 2 * sent + 100:
+def _drift(evidence: Evidence) -> ReasonOrText:
+    """Other people's views are their own business, unless they are most of the movement and come
+    from nowhere."""
+    sent, rise = evidence.sent, evidence.rise
+    if rise - evidence.own - (evidence.most_others or 0) <= 2 * sent + 100:
         return ""
     return Reason.of(Code.COUNTER_ROSE_TOO_FAR, number=rise, sent=sent)

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from booster.exceptions import AddressRefusedError
+from booster.net.address import Origin
 from booster.sites.base import PlayRequest, SiteAdapter
 from booster.sites.demo import DemoAdapter
 from booster.sites.http import HttpAdapter, Recipe, RecipeError
 from booster.sites.peertube import PeerTubeAdapter
+from booster.sites.recipes import shipped
 
 __all__ = [
     "CHOICES",
@@ -15,7 +18,10 @@ __all__ = [
     "RecipeError",
     "SiteAdapter",
     "adapter",
+    "counts_readings",
     "needs_recipe",
+    "play_origin",
+    "shipped",
 ]
 
 _ADAPTERS: dict[str, SiteAdapter] = {kind.slug: kind for kind in (DemoAdapter(), PeerTubeAdapter())}
@@ -31,11 +37,34 @@ def needs_recipe(slug: str) -> bool:
     return slug == HttpAdapter.slug
 
 
-def adapter(slug: str, recipe: Mapping[str, Any] | None = None) -> SiteAdapter:
+def play_origin(slug: str, recipe: Mapping[str, Any] | None) -> Origin | None:
+    """Where plays go; None: to the site's own address, also where the recipe is wrong. It is asked
+    for each site once a second: a whole recipe would take a millisecond."""
+    if not needs_recipe(slug) or not recipe or not recipe.get("play_at_second"):
+        return None
+    try:
+        return Origin.parse(str(recipe.get("second_origin", "")))
+    except AddressRefusedError:
+        return None
+
+
+def counts_readings(slug: str, known: bool | None) -> bool | None:
+    """Whether a site's counter moves by being read: as it is `known` of this one, else as all of
+    its kind do; None: nobody knows."""
+    kind = HttpAdapter if needs_recipe(slug) else _ADAPTERS[slug]
+    return kind.counts_readings if known is None else known
+
+
+def adapter(
+    slug: str,
+    recipe: Mapping[str, Any] | None = None,
+    secrets: Mapping[str, str] | None = None,
+) -> SiteAdapter:
     """The adapter registered under this name; KeyError when there is none.
 
     `recipe`: the fields of a `Recipe`, only for kinds that need one; RecipeError when it is wrong.
+    `secrets`: what its {secret:name} stand for.
     """
     if needs_recipe(slug):
-        return HttpAdapter(Recipe.parse(recipe or {}))
+        return HttpAdapter(Recipe.parse(recipe or {}), secrets)
     return _ADAPTERS[slug]

@@ -1,31 +1,45 @@
 """What every kind of site is asked: which video, how many views, what one play looks like.
 
-An adapter is one small class of plain values: it never sees a model, opens no connection of its
-own and keeps no state. The engine sends what `play()` describes; the counter that `read_count()`
-reads is what proves it (law 3: a play is proved, not assumed).
+An adapter is one small class of plain values: it never sees a model, opens no connection and keeps
+no state. The engine sends what `play()` and `count_call()` describe; the counter that `count_of()`
+reads in the answer is what proves a play (law 3: a play is proved, not assumed).
 """
 
 import re
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from booster.exceptions import PermanentError, SiteCode
-from booster.net.client import Response, SiteClient
+from booster.exceptions import PermanentError, SiteCode, SiteError
+from booster.net.address import Origin
+from booster.net.call import Call, Response
+from booster.net.client import Exchange, SiteClient
 from booster.net.play import SEQUENCE, PlayRequest
+from booster.sites.reading import MAX_COUNT
+from booster.sites.session import Preparing, Session
 
 __all__ = [
     "SEQUENCE",
     "PlayRequest",
+    "Seen",
     "SiteAdapter",
     "check_oid",
+    "json_title",
     "no_such_video",
     "not_a_video",
     "view_count",
 ]
 
-MAX_COUNT = 2**63 - 1
-
 _OID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+MAX_TITLE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A video as its site shows it. `title`: "" where the site does not say."""
+
+    views: int
+    title: str = ""
 
 
 class SiteAdapter(ABC):
@@ -36,18 +50,99 @@ class SiteAdapter(ABC):
     notes: ClassVar[str] = ""  # what the site's operator must know or set, for staff to read
     idempotent: ClassVar[bool]  # a play sent again is counted once, for as long as an order runs
     settle_seconds: ClassVar[float]  # how long the counter may lag behind the plays
+    play_origin: ClassVar[Origin | None] = None  # where plays go; None: the site's own
+    # Whether a look at the counter moves it; None: that is the site's own, and found out there.
+    counts_readings: ClassVar[bool | None] = None
 
     @abstractmethod
     def video_id(self, url_path: str) -> str:
         """The video in an address (path and query). PermanentError: "not a video address"."""
 
     @abstractmethod
+    def count_call(self, video_id: str) -> Call:
+        """What asks the site for the video's views."""
+
+    @abstractmethod
+    def count_of(self, response: Response, video_id: str) -> int:
+        """The views that the answer to `count_call()` shows. PermanentError: it shows none, or
+        there is no such video."""
+
+    def title_of(self, response: Response) -> str:
+        """What the same answer calls the video; "" where it does not say."""
+        return ""
+
     def read_count(self, client: SiteClient, video_id: str) -> int:
         """The views the site shows now. PermanentError: no such video; TemporaryError."""
+        _adapter, _answer, views = self._read(client, video_id)
+        return views
+
+    def read_video(self, client: SiteClient, video_id: str) -> Seen:
+        """The same, and what the site calls the video."""
+        adapter, answer, views = self._read(client, video_id)
+        return Seen(views, adapter.title_of(answer))
+
+    def _read(self, client: SiteClient, video_id: str) -> tuple["SiteAdapter", Response, int]:
+        """Also the adapter of the session in which it was read."""
+        adapter = self.prepared(client, video_id) if self.reads_in_session else self
+        try:
+            answer = client.fetch(adapter.count_call(video_id))
+            return adapter, answer, adapter.count_of(answer, video_id)
+        except SiteError as error:
+            raise adapter.masked(error) from None
 
     @abstractmethod
     def play(self, video_id: str, oid: str) -> PlayRequest:
         """What each play of order `oid` looks like. ValueError: an oid that cannot be sent."""
+
+    def counted(self, video_id: str, oid: str) -> frozenset[int]:
+        """The statuses that mean "received"."""
+        return self.play(video_id, oid).counted
+
+    # Sites that want to be asked for a token or a login first; most do not.
+
+    reads_in_session: ClassVar[bool] = False  # the counter, too, is read only after that
+
+    def preparing(self, video_id: str) -> Preparing | None:
+        """What is to be asked before the first play, once for all plays of a session. None:
+        nothing, or it has been."""
+        return None
+
+    def session_key(self, video_id: str) -> object:
+        """Videos with the same key may share a session."""
+        return None
+
+    def in_session(self, session: Session) -> "SiteAdapter":
+        """The adapter whose calls and plays are of this session."""
+        return self
+
+    def prepared(self, client: SiteClient, video_id: str) -> "SiteAdapter":
+        """The same, ready for plays: what is to be asked before is asked now. Raises SiteError."""
+        preparing = self.preparing(video_id)
+        if preparing is None:
+            return self
+        try:
+            while (call := preparing.call) is not None:
+                preparing.take(client.fetch(call))
+        except SiteError as error:
+            raise preparing.masked(error) from None
+        return self.in_session(preparing.session)
+
+    def mask_exchange(self, exchange: Exchange) -> Exchange:
+        """What went over the wire, as people may read it."""
+        answer = exchange.answer
+        return Exchange(
+            self.mask(exchange.request),
+            self.mask(answer) if isinstance(answer, str) else self.masked(answer),
+            self.mask(exchange.refused),
+        )
+
+    def mask(self, text: str) -> str:
+        """A text of the site's, or for it, as people may read it: without secrets."""
+        return text
+
+    def masked(self, error: SiteError) -> SiteError:
+        """The error without secrets."""
+        return error
 
 
 def check_oid(oid: str) -> str:
@@ -66,6 +161,19 @@ def view_count(response: Response, *keys: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_COUNT:
         raise PermanentError(SiteCode.NO_VIEW_COUNT, path=".".join(keys))
     return value
+
+
+def json_title(response: Response, *keys: str) -> str:
+    """The first of these texts of a JSON answer, on one line; "" when it has none."""
+    data = response.json()
+    found = (data.get(key) for key in keys) if isinstance(data, dict) else ()
+    return next((one_line(text) for text in found if isinstance(text, str)), "")
+
+
+def one_line(text: str) -> str:
+    """Of what a site may say; what cannot be printed is left out."""
+    words = "".join(sign if sign.isprintable() else " " for sign in text).split()
+    return " ".join(words)[:MAX_TITLE]
 
 
 def not_a_video(url_path: str, expected: str) -> PermanentError:

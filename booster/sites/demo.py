@@ -3,9 +3,16 @@
 import re
 from typing import ClassVar
 
-from booster.net.client import SiteClient
+from booster.net.call import Call, Response
 from booster.net.play import SEQUENCE, PlayRequest
-from booster.sites.base import SiteAdapter, check_oid, no_such_video, not_a_video, view_count
+from booster.sites.base import (
+    SiteAdapter,
+    check_oid,
+    json_title,
+    no_such_video,
+    not_a_video,
+    view_count,
+)
 
 _VIDEO = re.compile(r"/videos/([A-Za-z0-9_-]{1,64})/?(?:\?.*)?")
 
@@ -16,6 +23,7 @@ class DemoAdapter(SiteAdapter):
     notes: ClassVar[str] = "Counts every play at once. Nothing needs to be set."
     idempotent: ClassVar[bool] = True
     settle_seconds: ClassVar[float] = 3.0
+    counts_readings: ClassVar[bool | None] = False
 
     def video_id(self, url_path: str) -> str:
         match = _VIDEO.fullmatch(url_path)
@@ -23,11 +31,16 @@ class DemoAdapter(SiteAdapter):
             raise not_a_video(url_path, "/videos/<id>")
         return match[1]
 
-    def read_count(self, client: SiteClient, video_id: str) -> int:
-        answer = client.get(f"/api/videos/{video_id}", accept=(200, 404))
-        if answer.status == 404:
+    def count_call(self, video_id: str) -> Call:
+        return Call(f"/api/videos/{video_id}", accept=(200, 404))
+
+    def count_of(self, response: Response, video_id: str) -> int:
+        if response.status == 404:
             raise no_such_video(video_id)
-        return view_count(answer, "views")
+        return view_count(response, "views")
+
+    def title_of(self, response: Response) -> str:
+        return json_title(response, "title")
 
     def play(self, video_id: str, oid: str) -> PlayRequest:
         order = check_oid(oid)

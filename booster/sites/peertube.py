@@ -19,9 +19,16 @@ import uuid
 from typing import ClassVar
 
 from booster.exceptions import AddressRefusedError, SiteCode
-from booster.net.client import SiteClient
+from booster.net.call import Call, Response
 from booster.net.play import SEQUENCE, PlayRequest
-from booster.sites.base import SiteAdapter, check_oid, no_such_video, not_a_video, view_count
+from booster.sites.base import (
+    SiteAdapter,
+    check_oid,
+    json_title,
+    no_such_video,
+    not_a_video,
+    view_count,
+)
 
 # Base 58 in short-uuid's order: /w/ addresses carry the video's UUID in it.
 BASE58 = "123456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -49,6 +56,7 @@ class PeerTubeAdapter(SiteAdapter):
     # play whose answer was lost is therefore not sent again; the counter tells.
     idempotent: ClassVar[bool] = False
     settle_seconds: ClassVar[float] = 2400.0  # the buffer's 30 minutes, and 10 to spare
+    counts_readings: ClassVar[bool | None] = False
 
     def video_id(self, url_path: str) -> str:
         """The video's UUID, also from a short id: one video has one id, and so one lane."""
@@ -58,15 +66,20 @@ class PeerTubeAdapter(SiteAdapter):
             raise not_a_video(url_path, "/w/<id> or /videos/watch/<id>")
         return found
 
-    def read_count(self, client: SiteClient, video_id: str) -> int:
+    def count_call(self, video_id: str) -> Call:
         # A video's description may be long; the count stands in the same answer.
-        answer = client.get(f"/api/v1/videos/{video_id}", max_bytes=1 << 20, accept=(200, 404))
-        if answer.status == 404:
+        return Call(f"/api/v1/videos/{video_id}", max_bytes=1 << 20, accept=(200, 404))
+
+    def count_of(self, response: Response, video_id: str) -> int:
+        if response.status == 404:
             raise no_such_video(video_id)
-        views = view_count(answer, "views")
-        if answer.json().get("isLocal") is not True:
+        views = view_count(response, "views")
+        if response.json().get("isLocal") is not True:
             raise AddressRefusedError(SiteCode.VIDEO_OF_ANOTHER_INSTANCE)
         return views
+
+    def title_of(self, response: Response) -> str:
+        return json_title(response, "name")
 
     def play(self, video_id: str, oid: str) -> PlayRequest:
         order = check_oid(oid)

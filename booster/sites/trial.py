@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass, field
 
 from booster.exceptions import SiteCode, SiteError
-from booster.net.address import Target
-from booster.net.client import ANY_ANSWER, Exchange, SiteClient
+from booster.net.address import ProvedTarget
+from booster.net.client import Exchange, SiteClient
 from booster.sites.base import SiteAdapter
 
 POLL_SECONDS = 0.5
@@ -23,6 +23,7 @@ class Trial:
     before: int | None = None  # the counter; None when it could not be read
     moved: int | None = None  # how far it moved since; None when it was not read again
     exchanges: tuple[Exchange, ...] = field(default=())
+    reads_only: bool = False  # no play was sent
 
     @property
     def after(self) -> int | None:
@@ -31,12 +32,12 @@ class Trial:
 
     @property
     def passed(self) -> bool:
-        """The counter moved by exactly the one play."""
-        return self.moved == 1
+        """The counter moved by exactly the one play, or could be read where none was sent."""
+        return self.before is not None if self.reads_only else self.moved == 1
 
 
 def try_once(
-    target: Target, adapter: SiteAdapter, url_path: str, oid: str, *, wait: float = 5.0
+    target: ProvedTarget, adapter: SiteAdapter, url_path: str, oid: str, *, wait: float = 5.0
 ) -> Trial:
     """One play of the video at `url_path`, under an order number of its own (`oid`).
 
@@ -48,25 +49,42 @@ def try_once(
     try:
         with SiteClient(target, exchanges=exchanges) as client:
             video = adapter.video_id(url_path)
+            adapter = adapter.prepared(client, video)
             before = adapter.read_count(client, video)
             status, received = _send_one(client, adapter, video, oid)
             moved = _watch(client, adapter, video, before, min(wait, adapter.settle_seconds))
     except SiteError as error:
-        return Trial(error, before, None, tuple(exchanges))
+        return Trial(adapter.masked(error), before, None, _masked(exchanges, adapter))
     if received:
         verdict = _verdict(moved, adapter.settle_seconds)
     else:
         verdict = SiteError(SiteCode.TRIAL_REFUSED, status=status)
-    return Trial(verdict, before, moved, tuple(exchanges))
+    return Trial(verdict, before, moved, _masked(exchanges, adapter))
+
+
+def read_once(target: ProvedTarget, adapter: SiteAdapter, url_path: str) -> Trial:
+    """The counter as it is read for an order, without a play. Raises nothing of the site's."""
+    exchanges: list[Exchange] = []
+    try:
+        with SiteClient(target, exchanges=exchanges) as client:
+            video = adapter.video_id(url_path)
+            views = adapter.read_count(client, video)
+    except SiteError as error:
+        masked = _masked(exchanges, adapter)
+        return Trial(adapter.masked(error), None, None, masked, reads_only=True)
+    verdict = SiteError(SiteCode.TRIAL_READ, number=views)
+    return Trial(verdict, views, None, _masked(exchanges, adapter), reads_only=True)
+
+
+def _masked(exchanges: list[Exchange], adapter: SiteAdapter) -> tuple[Exchange, ...]:
+    return tuple(adapter.mask_exchange(exchange) for exchange in exchanges)
 
 
 def _send_one(client: SiteClient, adapter: SiteAdapter, video: str, oid: str) -> tuple[int, bool]:
     """The status, and whether it is one that means "received"."""
     play = adapter.play(video, oid).numbered(1)
-    answer = client.request(
-        play.method, play.path, headers=dict(play.headers), body=play.body, accept=ANY_ANSWER
-    )
-    return answer.status, answer.status in play.counted
+    status = client.send(play).status
+    return status, status in play.counted
 
 
 def _watch(

@@ -1,5 +1,5 @@
 """Logins, staff and customers. Nobody gives away a right that is not theirs to give: whoever is
-no super administrator changes no staff account and no right at all.
+no super administrator changes no login and no right at all.
 """
 
 from typing import Any
@@ -16,13 +16,13 @@ from django.utils.translation import gettext_lazy
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from core.admin import second_factor
+from core.admin import groups, second_factor
 from core.admin.actions import BulkActionsAdmin
 from core.admin.base import Button, DeskAdmin, list_url, staff
 from core.admin.exchange import ExportAdmin
-from core.admin.imports import BulkImportAdmin
 from core.admin.invitations import InvitingAdmin
-from core.admin.search import Beginning, IndexedSearch
+from core.admin.search import Beginning, IndexedSearch, Words
+from core.admin.uploads import BulkImportAdmin
 from core.exporting import resources
 from core.models import Administrator, BulkJob, Customer, ImportJob, Order, User
 from core.pages import display
@@ -75,13 +75,18 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):
         return user.is_active
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        if not super().has_change_permission(request, obj):
-            return False
-        return may(staff(request), Right.CHANGE_LOGIN, obj)
+        return may(staff(request), Right.CHANGE_LOGIN) and super().has_change_permission(
+            request, obj
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
         return fields if may(staff(request), Right.GRANT_RIGHTS) else (*fields, *RIGHTS)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "groups":
+            kwargs["help_text"] = groups.described_all()
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def buttons(self, request: HttpRequest, obj: User) -> list[Button]:
         if not self.has_change_permission(request, obj) or not second_factor.is_on(obj):
@@ -143,8 +148,8 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
     list_select_related = ("creator",)
     list_filter = ("active",)
     search_fields = ("username", "mobile")
-    search_help_text = gettext_lazy("Start of a username or of a mobile number")
-    finders = (Beginning("username"), Beginning("mobile"))
+    search_help_text = gettext_lazy("Part of a username, or start of a mobile number")
+    finders = (Beginning("username"), Words("username"), Beginning("mobile"))
     sortable_by = ("username", "mobile", "shown_balance", "create_date")
     autocomplete_ordering = ("username",)
     date_hierarchy = "create_date"

@@ -27,6 +27,9 @@ POPUP = "_popup"
 BUTTONS = {
     Action.CANCEL: (gettext_lazy("Cancel"), "danger"),
     Action.RETRY: (gettext_lazy("Retry now"), "warning"),
+    Action.PAUSE: (gettext_lazy("Pause"), "warning"),
+    Action.RESUME: (gettext_lazy("Resume"), "success"),
+    Action.CATCH_UP: (gettext_lazy("Resume and catch up"), "success"),
     Action.APPROVE: (gettext_lazy("Approve"), "success"),
     Action.TOP_UP: (gettext_lazy("Top up"), "primary"),
     Action.ACTIVATE: (gettext_lazy("Switch on"), "success"),
@@ -38,7 +41,6 @@ class BulkActionsAdmin(DeskAdmin):
     """A list with actions on many rows; where it can be exported, on the selected ones too."""
 
     bulk_actions: ClassVar[tuple[BulkJob.Action, ...]] = ()
-    actions_selection_counter = True
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         found: dict[str, Any] = super().get_actions(request)

@@ -23,10 +23,21 @@ from core.permissions import Right, may
 
 @admin.register(ApprovalLimit)
 class ApprovalLimitAdmin(DeskAdmin):
-    list_display = ("whose", "shown_amount", "active")
+    list_display = ("whose", "shown_amount", "shown_top_up_amount", "active")
     list_select_related = ("group",)
     list_filter = ("active",)
-    fields = ("group", "amount", "active")
+    fields = ("group", "amount", "top_up_amount", "active")
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if request.method == "GET" and ApprovalLimit.objects.leave_portal_open():
+            text = _(
+                "Customers have no limit: whoever can log in as one orders on the portal without a "
+                "second person, whatever the limit of their group. Add a limit without a group."
+            )
+            self.message_user(request, text, messages.WARNING)
+        return super().changelist_view(request, extra_context)
 
     @admin.display(description=gettext_lazy("whose orders"), ordering="group__name")
     def whose(self, limit: ApprovalLimit) -> str:
@@ -36,13 +47,17 @@ class ApprovalLimitAdmin(DeskAdmin):
     def shown_amount(self, limit: ApprovalLimit) -> str:
         return display.money(limit.amount)
 
+    @admin.display(description=gettext_lazy("amount of a top-up"), ordering="top_up_amount")
+    def shown_top_up_amount(self, limit: ApprovalLimit) -> str:
+        return "–" if limit.top_up_amount is None else display.money(limit.top_up_amount)
+
 
 class ApprovalAdmin(DeskAdmin):
     """What the orders' admin has of approvals: two buttons, and a list of those that wait."""
 
     waiting_display = (
-        *("oid", "customer_link", "shown_price", "plays", "asked_by", "waits", "state"),
-        "site_name",
+        *("oid", "customer_link", "video_cell", "plays", "shown_price", "asked_by", "waits"),
+        *("state", "site_name"),
     )
 
     class Media:
@@ -53,13 +68,14 @@ class ApprovalAdmin(DeskAdmin):
         if may(user, Right.APPROVE_ORDER, order):
             look: dict[str, Any] = {
                 "tone": "primary",
-                "confirm": _("Approve this order for delivery?"),
+                "confirm": f"{_('Approve this order for delivery?')}\n{summary_of(order)}",
             }
             found.append(self.post_button(order, "approve", _("Approve"), **look))
         if may(user, Right.DECLINE_ORDER, order):
+            declining = _("Decline this order? The customer gets the whole price back.")
             look = {
                 "tone": "danger",
-                "confirm": _("Decline this order? The customer gets the whole price back."),
+                "confirm": f"{declining}\n{summary_of(order)}",
                 "ask": _("Reason; the customer reads it"),
                 "needed": True,
                 "most": REASON_LENGTH,
@@ -69,6 +85,9 @@ class ApprovalAdmin(DeskAdmin):
 
     def approve(self, request: HttpRequest, order: Order) -> tuple[str, int]:
         ordering.approve(order, staff(request))
+        if order.starts_later:
+            text = _("Order approved; it %(starts)s.") % {"starts": display.start(order)}
+            return text, messages.SUCCESS
         return _("Order approved; delivery starts now."), messages.SUCCESS
 
     def decline(self, request: HttpRequest, order: Order) -> tuple[str, int]:
@@ -82,7 +101,9 @@ class ApprovalAdmin(DeskAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        watched = queue_context("approvals") if only_waiting(request) else {}
+        watched: dict[str, Any] = {}
+        if only_waiting(request):
+            watched = {"columns": (), **queue_context("approvals")}
         return super().changelist_view(request, {**(extra_context or {}), **watched})
 
     def get_list_display(self, request: HttpRequest) -> Any:
@@ -100,6 +121,18 @@ class ApprovalAdmin(DeskAdmin):
         if order.status != Status.AWAITING:
             return "–"
         return display.duration((timezone.now() - order.create_date).total_seconds())
+
+
+def summary_of(order: Order) -> str:
+    """What is decided on, for who has to say yes to it."""
+    text = _("%(customer)s: %(plays)s plays of %(video)s at %(price)s, %(pace)s")
+    return text % {
+        "customer": order.customer,
+        "plays": display.number(order.count),
+        "video": display.video_name(order),
+        "price": display.money(order.price),
+        "pace": display.pace(order),
+    }
 
 
 def queue_context(queue: str) -> dict[str, str]:

@@ -1,36 +1,52 @@
 """Prices, top-ups and the ledger. Money is only ever added to the book: a top-up is saved once and
-stays, a mistake is corrected by a super administrator's adjustment.
+stays; what was entered wrongly is corrected by an entry of its own (corrections.py).
 """
 
 import uuid
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse
+from django.db.models import CharField, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Concat
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import URLPattern
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from core import money
 from core.admin.add_form import ADDED, AddFormAdmin
 from core.admin.base import DeskAdmin, row_url, staff
+from core.admin.columns import ChosenColumnsAdmin
+from core.admin.corrections import CorrectingAdmin
 from core.admin.exchange import ExportAdmin
-from core.admin.imports import BulkImportAdmin
-from core.admin.search import Beginning, Exact, IndexedSearch
+from core.admin.search import Beginning, Exact, IndexedSearch, Words
+from core.admin.top_ups import answer_waiting
+from core.admin.uploads import BulkImportAdmin
 from core.exporting import resources
 from core.models import (
     BalanceTooLargeError,
     ChargeRecord,
+    Customer,
     ImportJob,
     InsufficientBalanceError,
     LedgerEntry,
     PricePolicy,
+    User,
+    WaitingTopUp,
 )
-from core.models.ledger import adjustment_reference
-from core.ordering import adjust, balance_error
+from core.models.ledger import CHARGE, adjustment_reference
+from core.ordering import (
+    adjust,
+    balance_short,
+    credit_objection,
+    payment_objection,
+    top_up_many,
+)
 from core.pages import display
-from core.pages.idempotent_forms import IdempotentForm
+from core.pages.amounts import AmountField, LargeAmountForm
 from core.permissions import Right, may
 from core.reasons import translate
 
@@ -69,26 +85,76 @@ class BookAdmin(ExportAdmin, AddFormAdmin):
         return display.link(url, row.customer)
 
 
-class ChargeForm(IdempotentForm):
+class ChargeForm(LargeAmountForm):
     bought = ("customer", "amount")
+
+    def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
+        customer, reference = cleaned.get("customer"), cleaned.get("reference")
+        if customer and reference and (text := payment_objection(customer.pk, reference)):
+            return {"reference": text}
+        question = self.large_amount_question(cleaned.get("amount"))
+        return {"amount": question} if question else {}
+
+    def placed_with(self, key: uuid.UUID) -> Any:
+        """The top-up, or what waits to be one."""
+        waiting = WaitingTopUp.objects.filter(request_key=key).first()
+        return waiting or super().placed_with(key)
+
+
+class PreviewForm(forms.Form):
+    customer = forms.ModelChoiceField(Customer.objects.all(), required=False)
+    amount = AmountField(required=False, max_digits=10, decimal_places=2)
 
 
 @admin.register(ChargeRecord)
-class ChargeRecordAdmin(IndexedSearch, BulkImportAdmin, BookAdmin):
+class ChargeRecordAdmin(
+    IndexedSearch, CorrectingAdmin, ChosenColumnsAdmin, BulkImportAdmin, BookAdmin
+):
     import_kind = ImportJob.Kind.CHARGES
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
-    list_display = ("id", "customer_link", "shown_amount", "memo", "creator", "create_date")
+    change_form_template = "desk/top_up_form.html"
+    list_display = (
+        *("id", "customer_link", "shown_before", "shown_amount", "shown_balance", "method"),
+        *("reference", "memo", "creator", "create_date"),
+    )
     list_select_related = ("customer", "creator")
     search_fields = ("customer__username",)
-    search_help_text = _("Start of a username")
-    finders = (Beginning("customer__username"),)
+    search_help_text = _("Part of a username")
+    finders = (Beginning("customer__username"), Words("customer__username"))
     sortable_by = ("id", "shown_amount", "create_date")
+
+    class Media:
+        js = ("office/top-up.js",)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
-            return [(None, {"fields": ("customer", "amount", "memo")})]
-        shown = ("customer_link", "shown_amount", "memo", "creator", "create_date")
+            typed = ("customer", "amount", "method", "reference", "memo")
+            return [(None, {"fields": typed})]
+        shown = (
+            *("customer_link", ("shown_before", "shown_amount", "shown_balance"), "corrected"),
+            *("method", "reference", "memo", "creator", "create_date"),
+        )
         return [(None, {"fields": shown})]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """With what the balance was afterwards, by the entry of the book."""
+        number = Concat(Value(CHARGE), Cast(OuterRef("pk"), CharField()))
+        entry = LedgerEntry.objects.filter(reference=number).values("balance_after")[:1]
+        return super().get_queryset(request).annotate(balance_after=Subquery(entry))
+
+    def get_urls(self) -> list[URLPattern]:
+        return [self.own_path("preview/", self.preview_view, "preview"), *super().get_urls()]
+
+    def preview_view(self, request: HttpRequest) -> JsonResponse:
+        """The balance of the customer who was chosen, now and with the amount that was typed."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = PreviewForm(request.GET)
+        form.is_valid()
+        customer, amount = (form.cleaned_data.get(name) for name in ("customer", "amount"))
+        after = customer.balance + amount if customer and amount else None
+        shown = {"balance": customer and customer.balance, "balance_after": after}
+        return JsonResponse({name: display.money(value) for name, value in shown.items()})
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -103,15 +169,23 @@ class ChargeRecordAdmin(IndexedSearch, BulkImportAdmin, BookAdmin):
             record.request_key = form.cleaned_data["request_key"]
             try:
                 with transaction.atomic():
-                    record.save()
-                    self.log_addition(request, record, ADDED)
+                    waiting = top_up_many([record], staff(request))
+                    self.log_addition(request, waiting[0] if waiting else record, ADDED)
             except BalanceTooLargeError as error:
                 form.refuse({"amount": translate(error.reason)})
             except IntegrityError:
-                if not form.was_saved():
+                number = record.reference
+                text = number and payment_objection(record.customer_id, number)
+                if text:  # somebody booked the same payment at the same moment
+                    form.refuse({"reference": text})
+                elif not form.was_saved():
                     raise
             else:
+                if waiting:
+                    return answer_waiting(request, waiting[0])
                 return self.response_add(request, record)
+        if isinstance(form.placed, WaitingTopUp):
+            return answer_waiting(request, form.placed)
         if form.placed is not None:
             return self.answer_saved_before(request, form.placed)
         return self.add_page(request, form, form_url, extra_context)
@@ -123,11 +197,21 @@ class ChargeRecordAdmin(IndexedSearch, BulkImportAdmin, BookAdmin):
     def shown_amount(self, record: ChargeRecord) -> str:
         return display.money(record.amount)
 
+    @admin.display(description=_("balance before"))
+    def shown_before(self, record: Any) -> str:
+        after = record.balance_after
+        return display.money(None if after is None else after - record.amount)
 
-class AdjustmentForm(IdempotentForm):
+    @admin.display(description=_("balance after"))
+    def shown_balance(self, record: Any) -> str:
+        return display.money(record.balance_after)
+
+
+class AdjustmentForm(LargeAmountForm):
     """A correction: an amount with its sign, and why."""
 
     bought = ("customer", "amount")
+    actor: User
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -143,8 +227,11 @@ class AdjustmentForm(IdempotentForm):
         if amount == 0:
             return {"amount": str(_("The amount must not be zero."))}
         if customer and amount and customer.balance + amount < 0:
-            return {"amount": balance_error(-customer.balance - amount)}
-        return {}
+            return {"amount": translate(balance_short(-customer.balance - amount))}
+        if amount and (text := credit_objection(amount, self.actor)):
+            return {"amount": text}
+        question = self.large_amount_question(amount)
+        return {"amount": question} if question else {}
 
 
 @admin.register(LedgerEntry)
@@ -156,8 +243,11 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
     list_select_related = ("customer", "order", "creator")
     list_filter = ("kind",)
     search_fields = ("reference", "customer__username", "order__oid")
-    search_help_text = _("Order number, reference, or start of a username")
-    finders = (Exact("reference"), Exact("order__oid"), Beginning("customer__username"))
+    search_help_text = _("Order number, reference, or part of a username")
+    finders = (
+        *(Exact("reference"), Exact("order__oid")),
+        *(Beginning("customer__username"), Words("customer__username")),
+    )
     ordering = ("-create_date", "-id")
     sortable_by = ("create_date", "kind")
 
@@ -180,13 +270,14 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = self.add_form(request, AdjustmentForm)
+        form.actor = staff(request)
         if form.is_valid() and form.placed is None:
             try:
                 with transaction.atomic():
                     entry = adjust(actor=staff(request), **form.cleaned_data)
                     self.log_addition(request, entry, ADDED)
             except InsufficientBalanceError as error:
-                form.refuse({"amount": balance_error(error.missing)})
+                form.refuse({"amount": translate(balance_short(error.missing))})
             except BalanceTooLargeError as error:
                 form.refuse({"amount": translate(error.reason)})
             except IntegrityError:

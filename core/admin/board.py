@@ -10,24 +10,17 @@ from django.utils.translation import gettext as _
 
 from core.pages.dashboard import board
 from core.permissions import Right, may
-from core.reports import dashboard, rollups
 
 
-def pages(request: HttpRequest) -> list[dict[str, Any]]:
+def pages(request: HttpRequest) -> list[dict[str, str]]:
     """Lines of the menu, for who may see what they show."""
     if not may(request.user, Right.SEE_ORDERS):
         return []
-    name, icon = _("Board"), "fas fa-project-diagram"
-    crumbs = [{"name": name, "icon": icon}]
-    url = reverse("admin:board")
-    return [{"eid": "board", "name": name, "icon": icon, "url": url, "breadcrumbs": crumbs}]
+    return [{"name": _("Board"), "icon": "fas fa-project-diagram", "url": reverse("admin:board")}]
 
 
 def board_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     if not may(request.user, Right.SEE_ORDERS):
         raise PermissionDenied
-    try:
-        context["board"] = board.board_of(dashboard.orders_by_status())
-    except rollups.NotCountedYetError:
-        context["counting"] = True
-    return TemplateResponse(request, "dashboard/board.html", context | {"title": _("Board")})
+    context |= {"title": _("Board"), "board": board.drawn()}
+    return TemplateResponse(request, "dashboard/board.html", context)

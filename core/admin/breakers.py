@@ -1,12 +1,20 @@
-"""How the desk shows a site that does not answer, and the orders that wait for it."""
+"""How the desk shows a site that takes no plays now, and the orders that wait for it: people paused
+it, it has quiet hours, or it does not answer."""
 
+import time
+from datetime import UTC, datetime
+
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from core.models import Breaker, Order, Site, Status, open_breaker_of
+from booster.delivery.plan import site_opens_at
+from core.admin import pauses
+from core.admin.base import Button
+from core.models import Breaker, Order, Pause, Site, Status, open_breaker_of
 from core.pages import display
 from core.reasons import reason_of, translate
 
@@ -14,22 +22,54 @@ SENDING = (Status.PENDING, Status.RUNNING)
 
 
 def sending_state(site: Site) -> SafeString:
-    """Whether plays are sent to the site now, and since when and why not."""
-    breaker = open_breaker_of(site)
-    if breaker is None:
-        return display.tag(_("yes"), "good")
+    """Whether plays are sent to the site now, how many orders wait where they are not, and why."""
+    pause = next((one for one in site.pauses.all() if one.end_date is None), None)
+    tag, why = hold_of(site, pause)
+    if not why:
+        return tag
     waiting = site.orders.filter(status__in=SENDING).count()
-    return format_html(
-        '{} <span class="desk-note">{} {}</span>',
-        display.tag(_("on hold"), "bad"),
-        _("Orders waiting: %(orders)s.") % {"orders": display.number(waiting)},
-        told(breaker),
-    )
+    orders = _("Orders waiting: %(orders)s.") % {"orders": display.number(waiting)}
+    return note(tag, f"{orders} {why}")
 
 
-def why_it_waits(order: Order) -> str:
-    """Why an open order does not go on, where its site is the reason; "" otherwise."""
-    breaker = open_breaker_of(order.site) if order.status in SENDING else None
+def hold_of(site: Site, pause: Pause | None) -> tuple[SafeString, str]:
+    """Whether plays are sent to the site now, and since when and why not ("" where they are).
+    `pause`: the site's own. That the whole office is paused stands above every page. No query for
+    a site that was read with its breaker."""
+    if pause:
+        return display.tag(_("paused"), "warn"), pauses.told(pause)
+    opens = site_opens_at(site, time.time())
+    if opens > time.time():
+        text = _("Quiet hours until %(until)s.") % {"until": moment_of(opens)}
+        return display.tag(_("quiet"), "off"), text
+    if breaker := open_breaker_of(site):
+        return display.tag(_("on hold"), "bad"), told(breaker)
+    return display.tag(_("yes"), "good"), ""
+
+
+def probe_buttons(site: Site) -> list[Button]:
+    """Lets an order try at once a site that does not answer; none for one that does."""
+    if open_breaker_of(site) is None:
+        return []
+    url = reverse("admin:core_site_probe", args=[site.pk])
+    return [Button(_("Try sending now"), url, "primary", post=True)]
+
+
+def note(tag: SafeString, text: str) -> SafeString:
+    return format_html('{} <span class="desk-note">{}</span>', tag, text)
+
+
+def why_it_waits(order: Order, pause: Pause | None) -> str:
+    """Why an open order does not go on, where its site or the office is the reason; "" otherwise.
+    `pause`: the one that holds its site."""
+    if order.status not in SENDING:
+        return ""
+    if pause:
+        return pauses.told(pause)
+    opens = site_opens_at(order.site, time.time())
+    if opens > time.time():
+        return _("Its site has quiet hours until %(until)s.") % {"until": moment_of(opens)}
+    breaker = open_breaker_of(order.site)
     if breaker is None:
         return ""
     return _("Waiting for the site. %(why)s This does not count as a failed attempt.") % {
@@ -43,6 +83,11 @@ def told(breaker: Breaker) -> str:
         "reason": translate(reason_of(breaker)),
         "next": moment(breaker.probe_at),
     }
+
+
+def moment_of(seconds: float) -> str:
+    """Of seconds since the epoch."""
+    return moment(datetime.fromtimestamp(seconds, UTC))
 
 
 def moment(when: object) -> str:

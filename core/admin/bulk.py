@@ -33,6 +33,7 @@ from core.exporting.lists import csv_of
 from core.live.sources import jobs as feed
 from core.models import BulkJob, Status, User
 from core.pages import display
+from core.pages.amounts import AmountField
 from core.permissions import Right, may
 from core.reasons import reason_of, translate
 
@@ -43,12 +44,11 @@ SMALL = 200
 
 
 class FillForm(forms.ModelForm):
-    each = forms.DecimalField(
+    each = AmountField(
         label=gettext_lazy("Amount for each"),
         min_value=money.CENT,
         max_digits=10,
         decimal_places=2,
-        widget=forms.NumberInput(attrs={"step": "0.01", "min": "0.01"}),
     )
     note = forms.CharField(label=gettext_lazy("Memo"), max_length=200, required=False)
 
@@ -108,24 +108,33 @@ class BulkJobAdmin(JobAdmin):
         """Enter the amount for each row, before the confirmation."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        job = self.own_or_denied(request, pk)
+        self.fill(request, self.own_or_denied(request, pk))
+        return redirect("admin:core_bulkjob_change", pk)
+
+    def fill(self, request: HttpRequest, job: BulkJob) -> bool:
+        """Keep what stands in the fields, or say what is wrong with it."""
         form = FillForm(request.POST)
         if not form.is_valid():
             for name, errors in form.errors.items():
                 text = f"{form.fields[name].label}: {' '.join(map(str, errors))}"
                 self.message_user(request, text, messages.ERROR)
-        else:
-            waiting = BulkJob.objects.filter(pk=job.pk, status=BulkJob.Status.WAITING)
-            waiting.update(each=form.cleaned_data["each"], note=form.cleaned_data["note"])
-        return redirect("admin:core_bulkjob_change", job.pk)
+            return False
+        waiting = BulkJob.objects.filter(pk=job.pk, status=BulkJob.Status.WAITING)
+        waiting.update(each=form.cleaned_data["each"], note=form.cleaned_data["note"])
+        job.refresh_from_db()
+        return True
 
     def start(self, request: HttpRequest, job: BulkJob) -> tuple[str, int]:
-        """Confirm what the page showed. Once, however often it is pressed."""
+        """Confirm what the page showed. Once, however often it is pressed. What stands in the
+        fields is what is done: where it is not what the question named, that is asked anew."""
         self.own_or_denied(request, job.pk)
-        action = action_of(job)
-        if action.asks_amount and (job.each is None or request.POST.get("each") != str(job.each)):
-            return _("The amount has changed in the meantime; check it again."), messages.WARNING
-        if not job.start(request.POST.get("note", "").strip()):
+        asked, note = job.each, request.POST.get("note", "").strip()
+        if action_of(job).asks_amount:
+            if not job.is_started and not self.fill(request, job):
+                return _("Nothing was done."), messages.WARNING
+            if job.each != asked or request.POST.get("asked") != str(asked):
+                return _("The amount has changed; check it and confirm."), messages.WARNING
+        if not job.start(note, each=asked):
             return _("This action was already started; nothing was done twice."), messages.WARNING
         if job.total > SMALL:
             tasks.wake_bulk(job.pk)
@@ -233,7 +242,7 @@ def confirmation_of(job: BulkJob) -> dict[str, Any]:
         "form": FillForm(instance=job) if action.asks_amount else None,
         "each": "" if each is None else str(each),
         "is_ready": bool(number) and (not action.asks_amount or each is not None),
-        "asks_note": job.action == Action.CANCEL,
+        "asks_note": job.action in (Action.CANCEL, Action.PAUSE),
     }
 
 
@@ -247,6 +256,28 @@ def question_of(job: BulkJob, number: int, total: Decimal) -> str:
                 "delivered?",
                 "Cancel %(number)s orders for which %(total)s was paid, and refund what was not "
                 "delivered?",
+                number,
+            )
+        case Action.PAUSE:
+            text = ngettext(
+                "Pause %(number)s order worth %(total)s?",
+                "Pause %(number)s orders worth %(total)s?",
+                number,
+            )
+        case Action.RESUME:
+            text = ngettext(
+                "Resume %(number)s order worth %(total)s? If it is spread over hours, it ends "
+                "later by the time it was paused.",
+                "Resume %(number)s orders worth %(total)s? Those spread over hours end later by "
+                "the time they were paused.",
+                number,
+            )
+        case Action.CATCH_UP:
+            text = ngettext(
+                "Resume %(number)s order worth %(total)s? If it is spread over hours, it catches "
+                "up at once.",
+                "Resume %(number)s orders worth %(total)s? Those spread over hours catch up at "
+                "once.",
                 number,
             )
         case Action.RETRY:

@@ -32,7 +32,7 @@ class ConversationOnOrder(DeskAdmin):
 
     class Media:
         css = {"all": ("office/conversation.css",)}
-        js = ("office/conversation.js",)
+        js = ("office/drafts.js", "office/outbox.js", "office/conversation.js")
 
     def get_urls(self) -> list[URLPattern]:
         own = [

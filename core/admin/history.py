@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import capfirst
 from django.utils.translation import gettext as _
 
+from core.admin.recipes import without_credentials_in
 from core.models import FieldChange
 from core.models.history import SHOWN
 
@@ -37,9 +38,14 @@ def described(model: type[models.Model], change: FieldChange) -> dict[str, Any]:
         "who": change.creator,
         "actor": change.source,
         "field": capfirst(str(getattr(field, "verbose_name", change.field))),
-        "before": said(field, change.before),
-        "after": said(field, change.after),
+        "before": said(field, shown(change, change.before)),
+        "after": said(field, shown(change, change.after)),
     }
+
+
+def shown(change: FieldChange, text: str) -> str:
+    """Rows of before may hold credentials in a recipe."""
+    return without_credentials_in(text) if change.field == "recipe" else text
 
 
 def said(field: Any, text: str) -> str:

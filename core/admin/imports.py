@@ -1,4 +1,4 @@
-"""Bulk uploads on the desk: the page behind Import, and each job's own page: what the check found,
+"""Bulk uploads on the desk: each job's own page, with what the check found,
 the import with its progress, and what was refused.
 
 Everybody who may see imports sees what was done; the rows themselves, and the buttons, belong to
@@ -6,109 +6,60 @@ whoever uploaded the file, and to super administrators.
 """
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
-from django import forms
-from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+)
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from import_export.admin import ImportMixin
 
 from core import tasks
 from core.admin.base import Button, staff
 from core.admin.jobs import JobAdmin
-from core.importing import jobs, store
-from core.importing.columns import ALIASES, HOLDS
+from core.exporting.downloads import file_answer
+from core.importing import jobs, signs, store
+from core.importing.encodings import NAMES as ENCODING_NAMES
+from core.importing.encodings import TEXT_ENCODINGS
 from core.importing.jobs import IMPORTERS
 from core.importing.preview import preview
-from core.importing.row_importer import RowImporter
-from core.importing.uploads import new_job
 from core.live.sources import jobs as feed
 from core.models import ApprovalLimit, ImportJob, User
 from core.pages import display
 from core.permissions import Right, may
+from core.reasons import Reason, translate
 
 # Done before the page is back; larger files are for the consumers.
-SMALL_BYTES = 100_000
+SMALL_BYTES = 50_000
 SMALL_ROWS = 1_000
-ERRORS_SHOWN = 100
+ERRORS_SHOWN = CHANGES_SHOWN = 100
+MOST_PAGES = 1_000_000
 MODELS = {
     ImportJob.Kind.CUSTOMERS: "customer",
     ImportJob.Kind.CHARGES: "chargerecord",
     ImportJob.Kind.ORDERS: "order",
 }
-RIGHTS = {
-    ImportJob.Kind.CUSTOMERS: Right.IMPORT_CUSTOMERS,
-    ImportJob.Kind.CHARGES: Right.IMPORT_TOP_UPS,
-    ImportJob.Kind.ORDERS: Right.IMPORT_ORDERS,
+
+
+# What a person may say of a file after its check: by its name in the address, what the job keeps.
+CHOICES: dict[str, dict[str, str | bool]] = {
+    "decimal-point": {"decimal_sign": "."},
+    "decimal-comma": {"decimal_sign": ","},
+    "update": {"update": True},
+    "repeated-skip": {"repeated_rows": ImportJob.Repeated.SKIP},
+    "repeated-again": {"repeated_rows": ImportJob.Repeated.AGAIN},
+    **{f"encoding-{name}": {"chosen_encoding": name} for name in TEXT_ENCODINGS},
 }
-
-
-class UploadForm(forms.Form):
-    file = forms.FileField(
-        label=gettext_lazy("File"),
-        help_text=gettext_lazy("CSV (UTF-8 or GB18030) or Excel (.xlsx), the first row a header."),
-    )
-    update = forms.BooleanField(label=gettext_lazy("Also update existing rows"), required=False)
-
-    def clean_file(self) -> Any:
-        file = self.cleaned_data["file"]
-        if file.size > settings.IMPORT_MAX_BYTES:
-            raise forms.ValidationError(
-                _("The file is larger than %(most)s MB; split it."),
-                params={"most": settings.IMPORT_MAX_BYTES >> 20},
-            )
-        return file
-
-
-class BulkImportAdmin(ImportMixin):
-    """The Import button of a list. Permissions and button are django-import-export's; its preview
-    held the whole file in memory and saved every row twice."""
-
-    import_kind: ClassVar[ImportJob.Kind]
-
-    def get_urls(self) -> list[URLPattern]:
-        unused = "{}_{}_process_import".format(*self.get_model_info())
-        return [url for url in super().get_urls() if url.name != unused]
-
-    def import_action(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        if not self.has_import_permission(request):
-            raise PermissionDenied
-        updates = may_import(staff(request), self.import_kind, update=True)
-        form = UploadForm(request.POST or None, request.FILES or None)
-        if not (updates and IMPORTERS[self.import_kind].updates):
-            del form.fields["update"]
-        if request.method == "POST" and form.is_valid():
-            return redirect("admin:core_importjob_change", self.upload(request, form).pk)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Import"),
-            "opts": self.model._meta,
-            "form": form,
-            "columns": columns_of(IMPORTERS[self.import_kind]),
-            "media": self.media,
-            "past": reverse("admin:core_importjob_changelist") + f"?kind__exact={self.import_kind}",
-        }
-        return TemplateResponse(request, "desk/import_upload.html", context)
-
-    def upload(self, request: HttpRequest, form: UploadForm) -> ImportJob:
-        file = form.cleaned_data["file"]
-        job = new_job(
-            self.import_kind,
-            file.name,
-            file.chunks(),
-            creator=staff(request),
-            update=form.cleaned_data.get("update", False),
-        )
-        start(job, is_small=job.size <= SMALL_BYTES)
-        return job
 
 
 def counted(name: str, label: Any) -> Callable[..., str]:
@@ -145,6 +96,8 @@ class ImportJobAdmin(JobAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         return [
+            self.own_path("<int:pk>/again/<str:choice>/", self.again_view, "again"),
+            self.own_path("<int:pk>/errors/", self.all_errors_view, "all_errors"),
             self.own_path("<int:pk>/errors.csv", self.errors_view, "errors"),
             self.own_path("<int:pk>/refused.csv", self.refused_view, "refused"),
             *super().get_urls(),
@@ -162,55 +115,117 @@ class ImportJobAdmin(JobAdmin):
         if obj.is_final or not self.has_change_permission(request, obj):
             return []
         found = []
-        if obj.status == ImportJob.Status.CHECKED and obj.changes:
+        if obj.status == ImportJob.Status.CHECKED and obj.awaits_word_on_repeats:
+            found += self.repeat_buttons(obj)
+        elif obj.status == ImportJob.Status.CHECKED and obj.changes:
             number = {"number": display.number(obj.changes)}
             label = _("Import %(number)s rows") if not obj.rejected else _("Import valid rows")
             question = _("Import %(number)s rows now?")
             if obj.rejected:
                 question = _("Import %(number)s rows now and return the others for correction?")
-            look = {"tone": "primary", "confirm": question % number}
+            look = {"tone": "primary", "confirm": f"{question % number} {money_text(obj)}".strip()}
             found.append(self.post_button(obj, "load", label % number, **look))
         look = {"tone": "warning", "confirm": _("Stop this import?")}
         found.append(self.post_button(obj, "stop", _("Cancel"), **look))
         return found
 
+    def repeat_buttons(self, job: ImportJob) -> list[Button]:
+        """The rows that the note names: are they payments that were booked before?"""
+        address = "admin:core_importjob_again"
+        again = _("Credit these customers again? Only if they paid twice.")
+        return [
+            Button(
+                _("Same payments: leave these rows out"),
+                reverse(address, args=[job.pk, "repeated-skip"]),
+                tone="primary",
+                post=True,
+            ),
+            Button(
+                _("New payments: credit them again"),
+                reverse(address, args=[job.pk, "repeated-again"]),
+                tone="warning",
+                post=True,
+                confirm=again,
+            ),
+        ]
+
     def load(self, request: HttpRequest, job: ImportJob) -> tuple[str, int]:
         """All rows, or none where one became wrong since the check; with refused rows in the file
         the good ones."""
+        if job.status == ImportJob.Status.CHECKED and jobs.have_prices_changed(job):
+            if job.check_again():
+                start(job)
+            text = _("Prices changed since the check. Look at the new total before you import.")
+            return text, messages.WARNING
+        if job.awaits_word_on_repeats:
+            text = _("Say first whether these rows are payments that were booked before.")
+            return text, messages.WARNING
         if not job.start_import(partial=job.rejected > 0):
             return _("This import was already started."), messages.WARNING
-        start(job, is_small=job.total <= SMALL_ROWS)
+        start(job)
         return _("Import started."), messages.SUCCESS
 
     def stop(self, request: HttpRequest, job: ImportJob) -> tuple[str, int]:
         if job.is_final:
             return _("It has already ended."), messages.WARNING
-        # First the flag file: on SQLite the database takes our word only after the whole import.
-        store.ask_to_stop(job)
+        signs.ask_to_stop(job)
         if job.cancel():
             store.remove_upload(job)
             return _("Canceled. Rows already imported stay."), messages.SUCCESS
         return _("Stopping; this takes a moment."), messages.SUCCESS
 
-    def errors_view(self, request: HttpRequest, pk: int) -> FileResponse:
-        return self.private_file(request, pk, store.ERRORS)
+    def again_view(self, request: HttpRequest, pk: int, choice: str) -> HttpResponse:
+        """Check the file again, with what a person says of it."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        job = self.changed_or_404(request, pk)
+        if choice not in CHOICES:
+            raise Http404
+        if choice == "update" and not may_import(staff(request), job.kind, update=True):
+            raise PermissionDenied
+        if job.check_again(**CHOICES[choice]):
+            start(job)
+        else:
+            self.message_user(request, _("This import was already started."), messages.WARNING)
+        return redirect("admin:core_importjob_change", pk)
 
-    def refused_view(self, request: HttpRequest, pk: int) -> FileResponse:
-        return self.private_file(request, pk, store.REFUSED)
-
-    def private_file(self, request: HttpRequest, pk: int, name: str) -> FileResponse:
+    def all_errors_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Every error of the file, a page at a time."""
         job = self.seen_or_404(request, pk)
         if not may(staff(request), Right.OPEN_IMPORT, job):
             raise PermissionDenied
-        path = store.path_of(job, name)
-        if not path.exists():
+        number = request.GET.get("page", "1")
+        is_number = number.isascii() and number.isdigit() and len(number) < 20
+        page = min(max(1, int(number)), MOST_PAGES) if is_number else 1
+        skip = (page - 1) * ERRORS_SHOWN
+        found = store.first_errors(job, ERRORS_SHOWN + 1, skip=skip)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Refused rows"),
+            "opts": self.opts,
+            "job": job,
+            "errors": found[:ERRORS_SHOWN],
+            "page": page,
+            "before": page - 1,
+            "after": page + 1 if len(found) > ERRORS_SHOWN else 0,
+            "media": self.media,
+        }
+        return TemplateResponse(request, "desk/import_errors.html", context)
+
+    def errors_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        return self.private_file(request, pk, store.ERRORS)
+
+    def refused_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        return self.private_file(request, pk, store.REFUSED)
+
+    def private_file(self, request: HttpRequest, pk: int, name: str) -> HttpResponseBase:
+        job = self.seen_or_404(request, pk)
+        if not may(staff(request), Right.OPEN_IMPORT, job):
+            raise PermissionDenied
+        if not store.has(job, name):
             raise Http404
-        return FileResponse(
-            path.open("rb"),
-            as_attachment=True,
-            filename=f"{job.pk}-{name}",
-            content_type="text/csv; charset=utf-8",
-        )
+        chunks = store.parts(job, name)
+        return file_answer(request, f"{job.pk}-{name}", chunks, "text/csv; charset=utf-8")
 
     def panel_context(self, request: HttpRequest, job: ImportJob) -> dict[str, Any]:
         user = staff(request)
@@ -220,46 +235,83 @@ class ImportJobAdmin(JobAdmin):
             "nothing": is_checked and not job.changes,
             "again": may_import(user, job.kind) and job.is_final and import_page(job.kind),
             "before": ImportJob.objects.imported_before(job) if is_checked else None,
+            "notes": [translate(Reason(**note)) for note in job.notes] if is_open else [],
+            "choices": choices_of(job, user) if is_checked and is_open else [],
+            "changes": store.first_changes(job, CHANGES_SHOWN) if is_checked and is_open else [],
+            "more_errors": job.rejected > ERRORS_SHOWN,
             "preview": preview(job) if is_checked and is_open else None,
             "errors": store.first_errors(job, ERRORS_SHOWN) if job.rejected and is_open else [],
-            "has_refused": is_open and store.path_of(job, store.REFUSED).exists(),
+            "has_refused": is_open and store.has(job, store.REFUSED),
             "limit": limit_of(job) if is_checked else "",
         }
 
 
-def start(job: ImportJob, *, is_small: bool) -> None:
-    """Do what is due: now where that is quick, else by the consumers."""
-    if is_small:
+def start(job: ImportJob) -> None:
+    """Do what is due: now where that is quick, else by the consumers. A workbook is never opened by
+    the web: what it unpacks to, only its reader finds out."""
+    if job.size <= SMALL_BYTES and job.total <= SMALL_ROWS and store.is_text(job):
         jobs.run(job.pk)
     else:
         tasks.wake_import(job.pk)
 
 
 def may_import(user: User, kind: int, *, update: bool = False) -> bool:
-    right = Right.UPDATE_CUSTOMERS_BY_IMPORT if update else RIGHTS[ImportJob.Kind(kind)]
-    return may(user, right)
+    return may(user, jobs.right_to_import(kind, update=update))
 
 
 def import_page(kind: int) -> str:
     return reverse(f"admin:core_{MODELS[ImportJob.Kind(kind)]}_import")
 
 
-def columns_of(importer: type[RowImporter]) -> list[dict[str, Any]]:
-    """What a file may have, for whoever is about to make one."""
+def money_text(job: ImportJob) -> str:
+    """The money that a confirmed import moves."""
+    if not job.amount:
+        return ""
+    values = {"amount": display.money(job.amount), "number": display.number(job.created)}
+    match job.kind:
+        case ImportJob.Kind.CUSTOMERS:
+            text = _("This credits opening balances of %(amount)s to %(number)s new customers.")
+        case ImportJob.Kind.CHARGES:
+            text = _("This credits %(amount)s in %(number)s top-ups.")
+        case _:
+            text = _("This charges %(amount)s for %(number)s orders.")
+    return text % values
+
+
+def choices_of(job: ImportJob, user: User) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What may mend the whole file by one click: the question, and its answers with the address
+    that each is sent to."""
+    found = []
+    if (job.encoding in TEXT_ENCODINGS and job.encoding != "utf-8") or job.chosen_encoding:
+        names = [name for name in TEXT_ENCODINGS if name != job.encoding]
+        answers = [(f"encoding-{name}", ENCODING_NAMES[name]) for name in names]
+        found.append((_("Do words look wrong? Read the file as"), answers))
+    if job.rejected and job.kind != ImportJob.Kind.ORDERS and not job.decimal_sign:
+        answers = [
+            ("decimal-comma", _("1.234,50: a comma before the cents")),
+            ("decimal-point", _("1,234.50: a point before the cents")),
+        ]
+        found.append((_("Amounts of this file are written as"), answers))
+    is_update = IMPORTERS[ImportJob.Kind(job.kind)].updates and not job.update
+    if job.rejected and is_update and may_import(user, job.kind, update=True):
+        found.append((_("Rows of customers who are there"), [("update", _("update them"))]))
     return [
-        {
-            "name": name,
-            "needed": name in importer.required,
-            "holds": HOLDS[name],
-            "titles": [title for title in ALIASES[name] if title != name],
-        }
-        for name in (*importer.required, *importer.optional)
+        (
+            question,
+            [
+                (reverse("admin:core_importjob_again", args=(job.pk, name)), label)
+                for name, label in answers
+            ],
+        )
+        for question, answers in found
     ]
 
 
 def limit_of(job: ImportJob) -> str:
-    """What the orders of a file may cost each before they await approval; "" for no limit."""
-    if job.kind != ImportJob.Kind.ORDERS:
-        return ""
-    limit = ApprovalLimit.objects.of(job.creator)
+    """What the orders or top-ups of a file may be each before they await approval; "" for any."""
+    limit = None
+    if job.kind == ImportJob.Kind.ORDERS:
+        limit = ApprovalLimit.objects.of(job.creator)
+    elif job.kind == ImportJob.Kind.CHARGES:
+        limit = ApprovalLimit.objects.of_top_ups(job.creator)
     return "" if limit is None else display.money(limit)

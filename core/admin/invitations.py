@@ -16,7 +16,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core.admin.base import Button, DeskAdmin
+from core.admin.base import Button, DeskAdmin, staff
 from core.models import Customer
 from core.pages import display, invitations
 from core.pages.invitations import InvitationError
@@ -72,7 +72,7 @@ class InvitingAdmin(DeskAdmin):
 
     def make_link(self, request: HttpRequest, customer: Customer, email: str) -> dict[str, Any]:
         """The link and whether it was sent; an entry in the customer's history either way."""
-        path = invitations.invite(customer, email)
+        path = invitations.invite(customer, email, actor=staff(request))
         link = request.build_absolute_uri(path)
         until = timezone.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
         sent = bool(email and settings.EMAIL_HOST) and invitations.send(email, link, until)

@@ -6,12 +6,14 @@ where they are.
 from collections.abc import Sequence
 from typing import Any, cast
 
-from django.db.models import QuerySet
+from django.contrib import admin
+from django.db.models import QuerySet, Sum
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from core.admin import paging
+from core.admin.filters import DatesFilter
 from core.admin.search import IndexedSearch
 from core.db.querysets import is_filtered, without_filters
 from core.pages import display
@@ -66,7 +68,16 @@ class DeskChangeList(SteppedChangeList):
         return named and not self.is_dated()
 
     def is_dated(self) -> bool:
-        return any(name.startswith("create_date__") for name in self.params)
+        return any(
+            name in DatesFilter.parameters or name.startswith("create_date__")
+            for name in self.params
+        )
+
+    @property
+    def typed_parameters(self) -> set[str]:
+        """Those that the search form has fields of its own for."""
+        drawn = (getattr(spec, "parameters", ()) for spec in self.filter_specs)
+        return {name for names in drawn for name in names}
 
     def rows_to_page(self) -> QuerySet[Any]:
         if self.query.strip() and isinstance(self.model_admin, IndexedSearch):
@@ -85,6 +96,24 @@ class DeskChangeList(SteppedChangeList):
         else:
             text = ngettext("%(number)s result", "%(number)s results", number)
         return text % {"number": display.number(number)}
+
+    @property
+    def sums(self) -> list[tuple[str, str]]:
+        """What the rows that were found add up to, by the list's `summed`; nothing where they are
+        too many to be counted: those are added up when somebody asks."""
+        return [] if self.is_long else self.sums_of(self.paginator.object_list)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether there are more rows than are counted."""
+        return self.search_is_capped or self.paginator.is_capped or self.paginator.is_estimated
+
+    def sums_of(self, rows: QuerySet[Any]) -> list[tuple[str, str]]:
+        summed = self.model_admin.summed
+        if not summed or not self.result_count:
+            return []
+        found = rows.order_by().aggregate(**{name: Sum(name) for name in summed})
+        return [(str(label), show(found[name])) for name, (label, show) in summed.items()]
 
     def newest_hits(self) -> QuerySet[Any]:
         """The newest rows that are meant."""
@@ -117,3 +146,16 @@ class DeskChangeList(SteppedChangeList):
             others = (column for column in columns if column not in ("id", name))
             texts += [f"{relation}__{other}" for other in others]
         return rows.defer(*texts) if texts else rows
+
+
+class AttentionFilter(admin.SimpleListFilter):
+    """Rows of a queryset that knows which of them `needing_a_person()`."""
+
+    title = gettext_lazy("needs attention")
+    parameter_name = "attention"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("1", _("Yes"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.needing_a_person() if self.value() == "1" else queryset

@@ -20,7 +20,7 @@ class PlaysWidget(forms.NumberInput):
 
 
 class DeskOrderForm(OrderForm):
-    bought = ("customer", "url", "count", "hours", "by_day")
+    bought = ("customer", "url", "count", "hours", "by_day", "planned_start")
 
     class Meta:
         widgets = {

@@ -1,14 +1,19 @@
 """An order's page while it is delivered: written here once, for the page as it opens and for every
 change the feed brings. Only page_of() asks the database."""
 
+from http import HTTPStatus
 from typing import Any
 
 from django.utils import timezone
-from django.utils.formats import localize
 from django.utils.translation import gettext as _
 
+from booster import sites
 from booster.delivery.deadline import deadline_of
+from booster.engine.answers import NOT_NOW
+from booster.exceptions import SiteError
+from core.admin.base import row_url
 from core.admin.breakers import why_it_waits
+from core.admin.order_advice import why_and_what
 from core.live import Audience
 from core.live.sources import orders
 from core.live.sources.orders import Watched, WholeOrder, seconds_left
@@ -32,13 +37,14 @@ def page_of(order: Order) -> dict[str, Any]:
 def live_part(watched: Watched) -> dict[str, Any]:
     """What staff get beside the facts. When `doing` changes, other buttons may be offered."""
     order = watched.order
-    doing = (order.status, order.cancel_requested, order.remark, is_worked_on(order))
+    asked = (order.cancel_requested, order.pause_requested)
+    doing = (order.status, *asked, order.held_by_site, order.remark, is_worked_on(order))
     return {**sections.render(watched), "doing": "|".join(map(str, doing))}
 
 
 def live_cells(order: Order) -> dict[str, Any]:
     """The cells of the list that move."""
-    return {"progress_cell": display.progress_bar(order), "state_cell": display.status_tag(order)}
+    return {"progress_cell": display.progress_bar(order), "state_cell": display.state(order)}
 
 
 def is_worked_on(order: Order) -> bool:
@@ -47,17 +53,32 @@ def is_worked_on(order: Order) -> bool:
 
 def delivery(watched: Watched) -> dict[str, Any]:
     order = watched.order
+    why, what = why_and_what(order)
     return {
         "order": order,
-        "waits": why_it_waits(order),
+        "video": display.link_out(order.url, display.video_name(order)),
+        "customer": display.link(row_url("customer", order.customer_id), order.customer),
+        "site": display.link(row_url("site", order.site_id), order.site),
+        "plays": display.number(order.count),
+        "price": display.money(order.price),
+        "rate": display.rate(order.unit_price),
+        "plan": display.pace(order),
+        "refunded": display.money(order.refunded) if order.refunded else "",
+        "why": why,
+        "what": what,
+        "waits": why_it_waits(order, watched.pause),
         "awaits_approval": order.status == Status.AWAITING,
         "progress": display.progress_bar(order),
-        "state": display.status_tag(order),
+        "state": display.state(order),
         "pace": pace_of(watched),
-        "figures": figures_of(watched),
         "refund": refund_of(order),
-        "deadline": deadline_of(order),
+        # While people pause it, it moves on with the time.
+        "deadline": None if order.is_paused_by_people or watched.pause else deadline_of(order),
     }
+
+
+def figures(watched: Watched) -> dict[str, Any]:
+    return {"figures": figures_of(watched), "answers": answers_of(watched.order)}
 
 
 def events(watched: Watched) -> dict[str, Any]:
@@ -90,11 +111,8 @@ def pace_of(watched: Watched) -> list[tuple[str, str]]:
     """How fast it goes, while it goes."""
     if watched.order.status != Status.RUNNING:
         return []
-    speed = "–" if watched.speed is None else localize(watched.speed, use_l10n=True)
-    if watched.speed is not None and watched.speed >= 10:
-        speed = display.number(round(watched.speed))
     return [
-        (_("Plays a second"), speed),
+        (_("Plays a second"), display.speed(watched.speed)),
         (_("Time left"), display.duration(seconds_left(watched))),
     ]
 
@@ -120,6 +138,47 @@ def figures_of(watched: Watched) -> list[tuple[str, str]]:
     ]
 
 
+def answers_of(order: Order) -> list[tuple[str, str, str]]:
+    """How the site answered: status, how often, what that means. Nothing where every play was
+    answered as it should be."""
+    answers = {int(status): number for status, number in (order.answers or {}).items()}
+    counted = counted_by(order)
+    if counted.issuperset(answers):
+        return []
+    return [
+        (str(status), display.number(number), meaning(status, counted))
+        for status, number in sorted(answers.items())
+    ]
+
+
+def counted_by(order: Order) -> frozenset[int]:
+    """The answers by which its site says that it received a play."""
+    try:
+        adapter = sites.adapter(order.site.adapter, order.site.recipe)
+        return adapter.counted(order.video_id, order.oid)
+    except (
+        KeyError,
+        ValueError,
+        SiteError,
+    ):  # of a kind that is gone, or by a recipe that is wrong
+        return frozenset(range(200, 300))
+
+
+def meaning(status: int, counted: frozenset[int]) -> str:
+    """What booster/engine/answers.py makes of an answer, in words."""
+    if status in counted:
+        return _("received")
+    if status in NOT_NOW:
+        return _("the site asked to slow down; the play is sent again")
+    if 300 <= status < 400:
+        return _("sent elsewhere; redirects are not followed and the play does not count")
+    if 400 <= status < 500 and status != HTTPStatus.REQUEST_TIMEOUT:
+        return _("refused; the play does not count")
+    if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
+        return _("the site failed; the counter shows whether the play counts")
+    return _("not the answer to a play; the counter shows whether it counts")
+
+
 def refund_of(order: Order) -> str:
     """The arithmetic of what an ended order gave back; "" while it is open."""
     if order.delivered is None:
@@ -140,6 +199,7 @@ def steps_taken(watched: Watched) -> tuple[int, int]:
 
 sections = Sections(
     Section("delivery", "desk/order/delivery.html", delivery),
+    Section("figures", "desk/order/figures.html", figures),
     Section("events", "desk/order/events.html", events, steps_taken),
     Section("readings", "desk/order/readings.html", readings, lambda one: len(one.readings)),
     Section("ledger", "desk/order/ledger.html", ledger, lambda one: len(one.order.ledger.all())),

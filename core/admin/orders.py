@@ -6,10 +6,9 @@ from urllib.parse import urlencode
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import URLPattern, reverse
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -18,73 +17,83 @@ from core.admin import order_page
 from core.admin.actions import BulkActionsAdmin
 from core.admin.add_form import ADDED, AddFormAdmin
 from core.admin.approvals import ApprovalAdmin
-from core.admin.base import Button, row_url, staff
+from core.admin.base import Button, staff
 from core.admin.conversations import ConversationOnOrder
 from core.admin.exchange import ExportAdmin
-from core.admin.imports import BulkImportAdmin
+from core.admin.filters import CreatorFilter, CustomerFilter, DatesFilter, creators_found
+from core.admin.listing import AttentionFilter
+from core.admin.order_columns import OrderColumnsAdmin
 from core.admin.order_form import DeskOrderForm, DeskQuoteForm
-from core.admin.search import Beginning, Exact, IndexedSearch, PartOfAddress
+from core.admin.pauses import PausingOrdersAdmin
+from core.admin.repeats import RepeatingOrdersAdmin
+from core.admin.search import (
+    Beginning,
+    Exact,
+    IndexedSearch,
+    LastDigits,
+    PartOfAddress,
+    Words,
+)
+from core.admin.several import SeveralOrdersAdmin
+from core.admin.uploads import BulkImportAdmin
 from core.exporting import resources
 from core.models import BulkJob, ImportJob, Order, User
+from core.ordering.settling import settle_now
 from core.pages import display
 from core.permissions import Right, may
 from core.reasons import translate
-
-
-class AttentionFilter(admin.SimpleListFilter):
-    title = gettext_lazy("needs attention")
-    parameter_name = "attention"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("1", _("Yes"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        if self.value() == "1":
-            return queryset.needing_a_person()
-        return queryset
 
 
 @admin.register(Order)
 class OrderAdmin(
     IndexedSearch,
     ApprovalAdmin,
+    OrderColumnsAdmin,
+    PausingOrdersAdmin,
+    RepeatingOrdersAdmin,
+    SeveralOrdersAdmin,
     ConversationOnOrder,
     BulkImportAdmin,
     ExportAdmin,
     BulkActionsAdmin,
     AddFormAdmin,
 ):
-    bulk_actions = (BulkJob.Action.CANCEL, BulkJob.Action.RETRY, BulkJob.Action.APPROVE)
+    bulk_actions = (
+        *(BulkJob.Action.CANCEL, BulkJob.Action.PAUSE, BulkJob.Action.RESUME),
+        *(BulkJob.Action.CATCH_UP, BulkJob.Action.RETRY, BulkJob.Action.APPROVE),
+    )
     import_kind = ImportJob.Kind.ORDERS
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
     change_form_template = "desk/order_form.html"
-    object_actions = ("approve", "decline", "seen", "cancel", "retry")
+    object_actions = (
+        *("approve", "decline", "seen", "cancel", "pause", "resume", "catch_up", "retry", "settle"),
+    )
     action_rights = {
         "approve": Right.APPROVE_ORDER,
         "decline": Right.DECLINE_ORDER,
         "seen": Right.MARK_REMARK_SEEN,
         "cancel": Right.CANCEL_ORDER,
+        "pause": Right.PAUSE_ORDER,
+        "resume": Right.RESUME_ORDER,
+        "catch_up": Right.RESUME_ORDER,
         "retry": Right.RETRY_ORDER,
+        "settle": Right.SETTLE_ORDER,
     }
-    list_display = (
-        *("oid", "customer_link", "progress", "plays", "shown_price", "state"),
-        *("talk", "site_name", "creator", "create_date"),
-    )
-    list_select_related = ("customer", "site", "creator", "conversation")
-    list_filter = ("status", AttentionFilter, "site")
+    list_filter = ("status", AttentionFilter, "site", CustomerFilter, CreatorFilter, DatesFilter)
     search_fields = ("oid", "customer__username", "url")
-    search_help_text = gettext_lazy("Order number, start of a username, or part of an address")
-    finders = (Exact("oid"), Beginning("customer__username"), PartOfAddress())
+    search_help_text = gettext_lazy(
+        "Order number or its last digits, part of a customer's name, or part of an address"
+    )
+    finders = (
+        *(Exact("oid"), LastDigits("oid")),
+        *(Beginning("customer__username"), Words("customer__username"), PartOfAddress()),
+    )
     # Those that an index answers, whatever is filtered besides. More plays never cost less: by
     # price they are sorted by plays, too.
     ordering = ("-create_date", "-id")
     sortable_by = ("create_date", "state", "shown_price")
     date_hierarchy = "create_date"
     autocomplete_fields = ("customer",)
-    readonly_fields = (
-        *("customer_link", "video", "plays", "shown_price", "shown_rate", "pace"),
-        *("site_name", "creator", "create_date"),
-    )
 
     class Media:
         css = {"all": ("office/flow.css", "office/order-chart.css")}
@@ -93,6 +102,7 @@ class OrderAdmin(
     def get_urls(self) -> list[URLPattern]:
         own = [
             self.own_path("quote/", self.quote_view, "quote"),
+            self.own_path("creators/", self.creators_view, "creators"),
             self.own_path("<int:pk>/buttons/", self.buttons_view, "buttons"),
         ]
         return own + super().get_urls()
@@ -100,10 +110,16 @@ class OrderAdmin(
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             pace = ("hours", "by_day")
-            return [(None, {"fields": ("customer", "url", "count", pace, "memo")})]
-        bought = ("customer_link", "video", ("plays", "shown_price", "shown_rate"), "pace")
-        origin = ("site_name", "creator", "create_date")
-        return [(None, {"fields": (*bought, origin, "memo")})]
+            fields = ("customer", "url", "count", pace, "planned_start", "memo")
+            return [(None, {"fields": fields})]
+        return [(None, {"fields": ("memo",)})]
+
+    def creators_view(self, request: HttpRequest) -> JsonResponse:
+        """Who of the staff may be meant by what has been typed."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        term = request.GET.get("term", "").strip()
+        return JsonResponse({"results": creators_found(staff(request), term)})
 
     def get_export_resource_classes(self, request: HttpRequest) -> list[type]:
         return [resources.OrderExport]
@@ -118,6 +134,7 @@ class OrderAdmin(
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = self.add_form(request, DeskOrderForm)
+        form.asker = staff(request)
         if form.is_valid() and form.placed is None:
             try:
                 with transaction.atomic():
@@ -130,6 +147,22 @@ class OrderAdmin(
         if form.placed is not None:
             return self.answer_saved_before(request, form.placed)
         return self.add_page(request, form, form_url, extra_context)
+
+    def response_add(
+        self, request: HttpRequest, obj: Order, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """For the next one the form keeps whose it was, how many plays and at which pace."""
+        if "_addanother" not in request.POST:
+            return super().response_add(request, obj, post_url_continue)
+        text = _("Order %(order)s was placed: %(plays)s plays for %(customer)s at %(price)s.")
+        facts = {
+            "order": obj,
+            "plays": display.number(obj.count),
+            "customer": obj.customer,
+            "price": display.money(obj.price),
+        }
+        self.message_user(request, text % facts, messages.SUCCESS)
+        return HttpResponseRedirect(next_url(obj))
 
     def quote_view(self, request: HttpRequest) -> JsonResponse:
         """The quote for what has been typed so far. Reads only; asks the site for its counter."""
@@ -145,6 +178,7 @@ class OrderAdmin(
     def buttons(self, request: HttpRequest, obj: Order) -> list[Button]:
         user = staff(request)
         found = self.approval_buttons(obj, user) + self.changing_buttons(obj, user)
+        found += self.repeat_button(obj, user)
         if may(user, Right.ORDER_AGAIN, obj):
             found.append(Button(_("Order again"), again_url(obj), tone="primary"))
         return found
@@ -161,6 +195,14 @@ class OrderAdmin(
                 "ask": cancel_reason_label(order),
             }
             found.append(self.post_button(order, "cancel", _("Cancel order"), **look))
+        if may(user, Right.SETTLE_ORDER, order):
+            look = {
+                "tone": "warning",
+                "confirm": _("Settle this order now, by what its counter proves?"),
+                "ask": _("Reason, where the counter cannot be read"),
+            }
+            found.append(self.post_button(order, "settle", _("Settle by the counter now"), **look))
+        found += self.pause_buttons(order, user)
         if may(user, Right.RETRY_ORDER, order) and not order_page.is_worked_on(order):
             look = {"tone": "warning", "confirm": _("Retry this order now?")}
             found.append(self.post_button(order, "retry", _("Retry now"), **look))
@@ -174,10 +216,21 @@ class OrderAdmin(
     def cancel(self, request: HttpRequest, order: Order) -> tuple[str, int]:
         ordering.cancel(order, staff(request), request.POST.get("reason", "").strip())
         if not order.is_final:
-            text = _("The order is being stopped; what was not delivered is refunded in a moment.")
+            text = _(
+                "The order is being stopped; what its site's counter does not show is refunded."
+            )
             return text, messages.SUCCESS
         text = _("Order canceled; %(refund)s was refunded to the customer.")
         return text % {"refund": display.money(order.refunded)}, messages.SUCCESS
+
+    def settle(self, request: HttpRequest, order: Order) -> tuple[str, int]:
+        settle_now(order, staff(request), request.POST.get("reason", "").strip())
+        text = _("Settled: %(delivered)s plays are proved, %(refund)s was refunded.")
+        figures = {
+            "delivered": display.number(order.delivered),
+            "refund": display.money(order.refunded),
+        }
+        return text % figures, messages.SUCCESS
 
     def retry(self, request: HttpRequest, order: Order) -> tuple[str, int]:
         ordering.retry(order, staff(request))
@@ -185,6 +238,7 @@ class OrderAdmin(
 
     def page_context(self, request: HttpRequest, obj: Order | None) -> dict[str, Any]:
         context = super().page_context(request, obj)
+        context["enters_many"] = "next" in request.GET or "_addanother" in request.POST
         if obj is not None:
             context["page"] = order_page.page_of(obj)
         return context
@@ -194,46 +248,6 @@ class OrderAdmin(
         buttons = self.buttons(request, self.seen_or_404(request, pk))
         return render(request, "desk/buttons.html", {"buttons": buttons})
 
-    # --- columns
-
-    @admin.display(description=gettext_lazy("progress"))
-    def progress(self, order: Order) -> SafeString:
-        return display.live(display.progress_bar(order), order, "progress")
-
-    @admin.display(description=gettext_lazy("status"), ordering="status")
-    def state(self, order: Order) -> SafeString:
-        return display.live(display.status_tag(order), order, "state")
-
-    @admin.display(description=gettext_lazy("customer"))
-    def customer_link(self, order: Order) -> SafeString:
-        url = row_url("customer", order.customer_id)
-        return display.link(url, order.customer)
-
-    @admin.display(description=gettext_lazy("video address"))
-    def video(self, order: Order) -> SafeString:
-        return display.link_out(order.url)
-
-    @admin.display(description=gettext_lazy("plays"))
-    def plays(self, order: Order) -> str:
-        return display.number(order.count)
-
-    @admin.display(description=gettext_lazy("price"), ordering="price")
-    def shown_price(self, order: Order) -> str:
-        return display.money(order.price)
-
-    @admin.display(description=gettext_lazy("price per play"))
-    def shown_rate(self, order: Order) -> str:
-        return display.rate(order.unit_price)
-
-    @admin.display(description=gettext_lazy("pace"))
-    def pace(self, order: Order) -> str:
-        return display.pace(order)
-
-    @admin.display(description=gettext_lazy("site"))
-    def site_name(self, order: Order) -> SafeString:
-        url = row_url("site", order.site_id)
-        return display.link(url, order.site)
-
 
 def cancel_reason_label(order: Order) -> str:
     if order.cancel_reason_is_for_customer:
@@ -242,8 +256,20 @@ def cancel_reason_label(order: Order) -> str:
 
 
 def again_url(order: Order) -> str:
-    again = {"customer": order.customer_id, "url": order.url, "count": order.count}
+    return add_url(url=order.url, **kept_of(order))
+
+
+def next_url(order: Order) -> str:
+    return add_url(next=1, **kept_of(order))
+
+
+def kept_of(order: Order) -> dict[str, Any]:
+    """What a form for another order begins with."""
+    kept: dict[str, Any] = {"customer": order.customer_id, "count": order.count}
     if order.hours:
-        again |= {"hours": order.hours, "by_day": "on" if order.by_day else ""}
-    query = urlencode(again)
-    return f"{reverse('admin:core_order_add')}?{query}"
+        kept |= {"hours": order.hours, "by_day": "on" if order.by_day else ""}
+    return kept
+
+
+def add_url(**fields: Any) -> str:
+    return f"{reverse('admin:core_order_add')}?{urlencode(fields)}"

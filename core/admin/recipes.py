@@ -1,18 +1,44 @@
 """The recipe of a site of no other kind, as fields of the site's form: one line of words each, and
-the reason at its field when it is wrong.
+the reason at its field when it is wrong. Secrets are written here and never shown again.
 """
 
-from dataclasses import asdict
+import json
+import re
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from booster.exceptions import SiteError
 from booster.sites import Recipe, RecipeError, needs_recipe
-from booster.sites.http import METHODS
+from booster.sites.credentials import without_credentials
+from booster.sites.masking import DOTS
+from booster.sites.recipe import MAX_STEPS
+from booster.sites.recipe_fields import CREDENTIAL_HEADERS, METHODS, FieldError
 from core.models import Site
+from core.reasons import translate_error
 
 PREFIX = "recipe_"
+SECRETS = "new_secrets"
+SECRET_LINE = re.compile(r"([A-Za-z0-9_-]{1,32})[ \t]*=[ \t]*(.*)")
+SECRET_LENGTH = (4, 1000)
+# A header and its value, as JSON or Python write them.
+CREDENTIAL = re.compile(
+    rf"""(["'](?:{"|".join(sorted(CREDENTIAL_HEADERS))})["']\s*[,:]\s*)"""
+    r"""(["'])(?!(?:\w+ )?\{)(?:\\.|(?!\2).)*\2""",
+    re.IGNORECASE,
+)
+STEP_FIELDS = ("method", "path", "at_second", "headers", "body", "accepted", "cookies", "values")
+# Of these, what alone makes no step.
+NO_STEP = ("method", "at_second")
+
+
+class UnshownTextarea(forms.Textarea):
+    """What was typed into it is not sent back, also when the form is."""
+
+    def format_value(self, value: Any) -> str:
+        return ""
 
 
 def line(label: Any, help_text: Any = "", **options: Any) -> forms.CharField:
@@ -22,38 +48,99 @@ def line(label: Any, help_text: Any = "", **options: Any) -> forms.CharField:
     )
 
 
-def lines(label: Any, help_text: Any) -> forms.CharField:
+def lines(label: Any, help_text: Any = "") -> forms.CharField:
     widget = forms.Textarea(attrs={"class": "vLargeTextField", "rows": 3, "spellcheck": "false"})
     return forms.CharField(label=label, help_text=help_text, required=False, widget=widget)
 
 
-class RecipeForm(forms.ModelForm):
-    """Wants a recipe for the kinds of site that need one, and keeps none for the others."""
+def method(label: Any, usual: str) -> forms.ChoiceField:
+    choices = [(name, name) for name in METHODS]
+    return forms.ChoiceField(label=label, required=False, choices=choices, initial=usual)
 
+
+HEADERS_HELP = _("One per line: Name: value")
+STEP_LABELS: dict[str, tuple[Any, Any]] = {
+    "method": (_("Method"), ""),
+    "path": (_("Path"), _("Such as /login/ or /videos/{video_id}. Empty: there is no such step.")),
+    "at_second": (_("At the second address"), ""),
+    "headers": (_("Headers"), HEADERS_HELP),
+    "body": (_("Body"), _("Such as log=editor&pwd={secret:password}")),
+    "accepted": (_("Accepted statuses"), _("Empty: 200, 201, 202, 204, 302, 303")),
+    "cookies": (_("Cookies to keep"), _("Their names. Empty: all that the site sets.")),
+    "values": (
+        _("Values"),
+        _(
+            "One per line, for use as {token}: token: json data.token, or token: pattern "
+            'name="nonce" value="(.+?)", or token: cookie csrftoken, or token: header X-Token'
+        ),
+    ),
+}
+
+
+def step_fields() -> dict[str, forms.Field]:
+    found: dict[str, forms.Field] = {}
+    for index in range(MAX_STEPS):
+        for name in STEP_FIELDS:
+            label, text = STEP_LABELS[name]
+            key = f"{PREFIX}steps_{index}_{name}"
+            if name == "method":
+                found[key] = method(label, "GET")
+            elif name == "at_second":
+                found[key] = forms.BooleanField(label=label, required=False)
+            elif name in ("headers", "body", "values"):
+                found[key] = lines(label, text)
+            else:
+                found[key] = line(label, text)
+    return found
+
+
+class RecipeFields(forms.ModelForm):
     recipe_video_pattern = line(
         _("Video address"),
-        _("Regular expression on path and query; its group is the video's id: /watch/([\\w-]+)"),
+        _(
+            "Regular expression on path and query; its group is the video's id: /watch/([\\w-]+). "
+            "Where the site asks for a second part, name the groups video_id and key."
+        ),
     )
-    recipe_count_path = line(_("Path of the count"), _("Read with GET: /api/videos/{video_id}"))
-    recipe_count_json = line(_("Count in JSON"), _("Keys with dots between them: data.views"))
+    recipe_count_method = method(_("Method of the count"), "GET")
+    recipe_count_path = line(_("Path of the count"), _("Such as /api/videos/{video_id}"))
+    recipe_count_headers = lines(_("Headers of the count"), HEADERS_HELP)
+    recipe_count_body = lines(_("Body of the count"))
+    recipe_count_json = line(
+        _("Count in JSON"),
+        _('data.views, data["a.b"], items[0].views, items[id={video_id}].views'),
+    )
+    recipe_count_marker = line(
+        _("Or the text before the number"), _('As the page\'s source has it: class="views">')
+    )
     recipe_count_pattern = line(
-        _("Or count in text"), _("Regular expression; its group is the count.")
+        _("Or count in text"),
+        _("Regular expression; its group, or the one named views, is the count."),
     )
-    recipe_play_method = forms.ChoiceField(
-        label=_("Method of a play"),
-        required=False,
-        choices=[(name, name) for name in METHODS],
-        initial="POST",
+    recipe_settle_seconds = forms.IntegerField(
+        label=_("Counter lag in seconds"), required=False, min_value=1, max_value=86_400
     )
+    recipe_count_in_session = forms.BooleanField(
+        label=_("The counter, too, is read after these steps"), required=False
+    )
+    recipe_play_method = method(_("Method of a play"), "POST")
     recipe_play_path = line(
-        _("Path of a play"), _("May hold {video_id}, {order}, {sequence} and {play_key}.")
+        _("Path of a play"),
+        _(
+            "May hold {video_id}, {key}, {order}, {sequence}, {play_key}, values of the preparing "
+            "steps and {secret:name}. {{word}} is sent as {word}."
+        ),
     )
-    recipe_play_headers = lines(_("Headers of a play"), _("One per line: Name: value"))
+    recipe_play_headers = lines(_("Headers of a play"), HEADERS_HELP)
     recipe_play_body = lines(
         _("Body of a play"), _("Sent as written here, with placeholders filled in.")
     )
     recipe_counted = line(
-        _("Accepted statuses"), _("Statuses that mean a play was received: 200, 201, 202, 204")
+        _("Accepted statuses"),
+        _(
+            "Statuses that mean a play was received: 200, 201, 202, 204. A redirect may be one "
+            "(301); it is not followed."
+        ),
     )
     recipe_idempotent = forms.BooleanField(
         label=_("Counts a resent play only once"),
@@ -63,44 +150,242 @@ class RecipeForm(forms.ModelForm):
             "fate are then resent."
         ),
     )
-    recipe_settle_seconds = forms.IntegerField(
-        label=_("Counter lag in seconds"), required=False, min_value=1, max_value=86_400
+    recipe_second_origin = line(
+        _("Second address"),
+        _(
+            "Scheme, host and port of an API or CDN, such as https://api.example.com. It has to "
+            "show the site's token as well, or nothing is sent anywhere."
+        ),
+    )
+    recipe_count_at_second = forms.BooleanField(
+        label=_("The counter is read there"), required=False
+    )
+    recipe_play_at_second = forms.BooleanField(label=_("Plays go there"), required=False)
+    new_secrets = forms.CharField(
+        label=_("Secrets"),
+        required=False,
+        strip=False,
+        widget=UnshownTextarea(
+            attrs={
+                "class": "vLargeTextField",
+                "rows": 3,
+                "spellcheck": "false",
+                "autocomplete": "off",
+            }
+        ),
     )
 
     class Meta:
         model = Site
         fields = "__all__"  # noqa: DJ007  the admin class names them
 
+
+class RecipeForm(RecipeFields):
+    """Wants a recipe for the kinds of site that need one, and keeps none for the others."""
+
+    vars().update(step_fields())
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, value in (self.instance.recipe or {}).items():
-            self.initial.setdefault(PREFIX + name, as_text(name, value))
+        self.stored_secrets = dict(self.instance.secrets or {})
+        if self.instance.recipe:
+            for name, value in self._stored_fields().items():
+                self.initial.setdefault(name, value)
+        if SECRETS in self.fields:
+            self.fields[SECRETS].help_text = secrets_help(self.stored_secrets)
+
+    def _stored_fields(self) -> dict[str, Any]:
+        """Without credentials, also where it was saved before there were secrets."""
+        try:
+            recipe = Recipe.parse(self.instance.recipe)
+        except RecipeError:
+            return fields_of(self.instance.recipe)
+        recipe, self.stored_secrets = without_credentials(recipe, self.stored_secrets)
+        return fields_of(recipe.as_data())
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         self.instance.recipe = cleaned["recipe"] = None
+        self.instance.secrets = cleaned["secrets"] = None
         if not needs_recipe(cleaned.get("adapter", "")):
             return cleaned
-        data = {
-            name.removeprefix(PREFIX): value
-            for name, value in cleaned.items()
-            if name.startswith(PREFIX)
-        }
+        secrets = self._typed_secrets(cleaned.get(SECRETS, ""))
         try:
-            self.instance.recipe = cleaned["recipe"] = asdict(Recipe.parse(data))
+            recipe, secrets = without_credentials(Recipe.parse(data_of(cleaned)), secrets)
         except RecipeError as error:
-            for name, reason in error.errors.items():
-                self.add_error(PREFIX + name, reason)
+            for name, problem in error.problems.items():
+                self.add_error(field_named(name), in_words(problem))
+            return cleaned
+        if missing := recipe.secrets - secrets.keys():
+            text = gettext("The recipe needs secrets that are not set: %(names)s")
+            self.add_error(SECRETS, text % {"names": ", ".join(sorted(missing))})
+            return cleaned
+        self.instance.recipe = cleaned["recipe"] = recipe.as_data()
+        self.instance.secrets = cleaned["secrets"] = secrets or None
         return cleaned
 
+    def _typed_secrets(self, text: str) -> dict[str, str]:
+        """What is stored, with what was typed over it."""
+        secrets = dict(self.stored_secrets)
+        for number, typed in enumerate(text.splitlines(), 1):
+            if not typed.strip():
+                continue
+            found = SECRET_LINE.fullmatch(typed.strip())
+            if not found:
+                where = gettext("Line %(number)s is not of the form: name = value")
+                self.add_error(SECRETS, where % {"number": number})
+            elif not found[2]:
+                secrets.pop(found[1], None)
+            elif not is_secret(found[2]):
+                where = gettext(
+                    "Line %(number)s: a secret has %(least)s to %(most)s characters, none of them "
+                    "a control character."
+                )
+                least, most = SECRET_LENGTH
+                self.add_error(SECRETS, where % {"number": number, "least": least, "most": most})
+            else:
+                secrets[found[1]] = found[2]
+        return secrets
 
-RECIPE_FIELDS = tuple(name for name in RecipeForm.base_fields if name.startswith(PREFIX))
+
+def is_secret(text: str) -> bool:
+    least, most = SECRET_LENGTH
+    return least <= len(text) <= most and text.isprintable()
+
+
+def secrets_help(stored: dict[str, str]) -> str:
+    text = gettext(
+        "For {secret:name}: one per line, name = value. They are written here and never shown. A "
+        "line with a new value replaces the old one; a line without a value removes it."
+    )
+    if not stored:
+        return text
+    names = ", ".join(sorted(stored))
+    return f"{text} {gettext('Set now: %(names)s.') % {'names': names}}"
+
+
+def in_words(problem: FieldError) -> str:
+    sentence = gettext(problem.sentence)
+    params = {
+        name: translate_error(value) if isinstance(value, SiteError) else value
+        for name, value in problem.params.items()
+    }
+    return sentence % params if params else sentence
+
+
+# Between a recipe and its fields
+
+COUNT_FIELDS = (
+    *("recipe_video_pattern", "recipe_count_method", "recipe_count_path"),
+    *("recipe_count_headers", "recipe_count_body", "recipe_count_json", "recipe_count_marker"),
+    *("recipe_count_pattern", "recipe_settle_seconds"),
+)
+PLAY_FIELDS = (
+    *("recipe_play_method", "recipe_play_path", "recipe_play_headers", "recipe_play_body"),
+    *("recipe_counted", "recipe_idempotent"),
+)
+
+SECOND_FIELDS = ("recipe_second_origin", "recipe_count_at_second", "recipe_play_at_second")
+
+
+def fieldsets() -> list[tuple[Any, dict[str, Any]]]:
+    """The recipe's part of the site's form."""
+    found: list[tuple[Any, dict[str, Any]]] = [
+        (
+            _("Recipe: the counter"),
+            {
+                "fields": COUNT_FIELDS,
+                "classes": ("desk-recipe",),
+                "description": _(
+                    "How the counter is read. Fill in one of the three ways to find the number."
+                ),
+            },
+        ),
+        (_("Recipe: a play"), {"fields": PLAY_FIELDS, "classes": ("desk-recipe",)}),
+        (
+            _("Recipe: a second address"),
+            {
+                "fields": SECOND_FIELDS,
+                "classes": ("desk-recipe", "collapse"),
+                "description": _(
+                    "Where the counter or the plays belong to another host or port than the "
+                    "videos. Addresses of videos stay at the first."
+                ),
+            },
+        ),
+    ]
+    titles = (
+        _("Recipe: before the plays"),
+        _("Recipe: second step before the plays"),
+        _("Recipe: third step before the plays"),
+    )
+    for index, title in enumerate(titles):
+        names = tuple(f"{PREFIX}steps_{index}_{name}" for name in STEP_FIELDS)
+        options: dict[str, Any] = {"fields": names, "classes": ("desk-recipe", "collapse")}
+        if index == 0:
+            options["fields"] = (*names, "recipe_count_in_session")
+            options["description"] = _(
+                "A page or a login that the site wants first, for a token or cookies. It is asked "
+                "for once for all plays, and again when the site answers 401 or 403."
+            )
+        found.append((title, options))
+    secrets = {"fields": (SECRETS,), "classes": ("desk-recipe",)}
+    return [*found, (_("Recipe: secrets"), secrets)]
+
+
+def data_of(cleaned: dict[str, Any]) -> dict[str, Any]:
+    """What the form says, as Recipe.parse() takes it."""
+    data = {
+        name.removeprefix(PREFIX): value
+        for name, value in cleaned.items()
+        if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}steps_")
+    }
+    steps: list[dict[str, Any]] = []
+    for index in range(MAX_STEPS):
+        step = {name: cleaned.get(f"{PREFIX}steps_{index}_{name}") for name in STEP_FIELDS}
+        if any(value for name, value in step.items() if name not in NO_STEP):
+            steps.append(step)
+    return data | {"steps": steps}
+
+
+def fields_of(data: dict[str, Any]) -> dict[str, Any]:
+    """A recipe's data as the fields of the form show it."""
+    found = {PREFIX + name: as_text(name, value) for name, value in data.items() if name != "steps"}
+    for index, step in enumerate(data.get("steps") or ()):
+        for name, value in step.items():
+            found[f"{PREFIX}steps_{index}_{name}"] = as_text(name, value)
+    return found
+
+
+def field_named(name: str) -> str:
+    """The form's field for a recipe's: steps.0.path is steps_0_path."""
+    known = PREFIX + name.replace(".", "_")
+    return known if known in RecipeForm.base_fields else PREFIX + "video_pattern"
 
 
 def as_text(name: str, value: Any) -> Any:
     """A stored value as its field shows it."""
-    if name == "play_headers":
-        return "\n".join(f"{header}: {content}" for header, content in value)
-    if name == "counted":
+    if name.endswith("headers"):
+        pairs = value.items() if isinstance(value, dict) else value
+        return "\n".join(f"{header}: {content}" for header, content in pairs)
+    if name in ("counted", "accepted", "cookies"):
         return ", ".join(map(str, value))
+    if name == "values":
+        return "\n".join(f"{one['name']}: {one['source']} {one['place']}" for one in value)
     return value
+
+
+def shown(data: dict[str, Any] | None) -> str:
+    """A recipe for who may only look at it: without credentials, whether or not it is valid."""
+    if data is None:
+        return "–"
+    try:
+        recipe, _secrets = without_credentials(Recipe.parse(data), {})
+    except RecipeError:
+        return without_credentials_in(json.dumps(data, ensure_ascii=False, indent=1))
+    return json.dumps(recipe.as_data(), ensure_ascii=False, indent=1)
+
+
+def without_credentials_in(text: str) -> str:
+    """A recipe as it was kept as text, by whatever release."""
+    return CREDENTIAL.sub(rf"\1\2{DOTS}\2", text)

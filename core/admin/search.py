@@ -5,12 +5,13 @@ row. Here a list names its `finders`, each of which leads from what was typed to
 what names a row exactly comes first, and only where nothing does the others are asked.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 from typing import Any, ClassVar, Protocol
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, When
 from django.http import HttpRequest
 
 from core.db import lookups
@@ -19,7 +20,10 @@ from core.db import lookups
 HITS = 1_000
 # A shorter part of an address is no three-letter piece of an index, and says nothing.
 LEAST_OF_ADDRESS = 3
-# Customers whose names begin alike, whose rows are looked for.
+# Last digits of a number, or a part of a word, that an index has.
+LEAST_DIGITS = lookups.ENDING
+LEAST_OF_WORD = 3
+# Customers whose names begin alike, or have the same words, whose rows are looked for.
 NAMESAKES = 50
 # Of each index, to a person who has typed the beginning of a name.
 OFFERED = 200
@@ -32,8 +36,8 @@ class Finder(Protocol):
         """A condition that an index answers; None where the term cannot lead to rows. `capped`:
         it may leave some out where there are very many."""
 
-    def is_capped(self, model: Any, term: str) -> bool:
-        """Whether `rows(…, capped=True)` leaves some out."""
+    def is_capped(self, condition: Q) -> bool:
+        """Whether this one of `rows(…, capped=True)` may leave some out."""
 
     def plain(self, term: str) -> Q:
         """The same condition for a few rows that are at hand."""
@@ -49,7 +53,7 @@ class Exact:
     def rows(self, model: Any, term: str, capped: bool) -> Q:
         return self.plain(term)
 
-    def is_capped(self, model: Any, term: str) -> bool:
+    def is_capped(self, condition: Q) -> bool:
         return False
 
     def plain(self, term: str) -> Q:
@@ -57,35 +61,54 @@ class Exact:
 
 
 @dataclass(frozen=True)
-class Beginning:
-    """How a field begins, as typed or in another of the usual cases: an index of names tells
-    capitals from small letters."""
+class Named:
+    """By a name of the row's own, or of another table's row that it leads to."""
 
     field: str
     exact: ClassVar[bool] = False
 
-    def rows(self, model: Any, term: str, capped: bool) -> Q:
+    def indexed(self, field: str, term: str) -> Q | None:
+        """What an index of these names answers; None where the term is too short for it."""
+        raise NotImplementedError
+
+    def rows(self, model: Any, term: str, capped: bool) -> Q | None:
         relation = self.field.rpartition("__")[0]
-        if not relation:
-            return self.plain(term)
         matching = self._namesakes(model, term)
+        if not relation or matching is None:
+            return self.indexed(self.field, term)
         if not capped:
             return Q(**{f"{relation}__in": matching})
         # Their numbers, so that the database knows how few they are.
-        some = matching.values_list("pk", flat=True)[:NAMESAKES]
+        some = self.first_of(matching).values_list("pk", flat=True)[:NAMESAKES]
         return Q(**{f"{relation}__in": list(some)})
 
-    def is_capped(self, model: Any, term: str) -> bool:
-        if "__" not in self.field:
-            return False
-        return self._namesakes(model, term)[: NAMESAKES + 1].count() > NAMESAKES
+    def is_capped(self, condition: Q) -> bool:
+        relation = self.field.rpartition("__")[0]
+        named = [part for part in condition.children if isinstance(part, tuple)]
+        return any(len(ids) >= NAMESAKES for name, ids in named if name == f"{relation}__in")
 
-    def _namesakes(self, model: Any, term: str) -> QuerySet[Any]:
-        """Rows of the other table that are meant."""
+    def first_of(self, matching: QuerySet[Any]) -> QuerySet[Any]:
+        """Those that are looked for where not all can be."""
+        return matching
+
+    def _namesakes(self, model: Any, term: str) -> QuerySet[Any] | None:
+        """Rows of the other table that are meant; None where there is none, or nothing to ask."""
         relation, _, name = self.field.rpartition("__")
+        condition = self.indexed(name, term) if relation else None
+        if condition is None:
+            return None
         others = model._meta.get_field(relation).related_model.objects.order_by()
-        found: QuerySet[Any] = others.filter(Beginning(name).plain(term)).values("pk")
+        found: QuerySet[Any] = others.filter(condition).values("pk")
         return found
+
+
+@dataclass(frozen=True)
+class Beginning(Named):
+    """How a field begins, as typed or in another of the usual cases: an index of names tells
+    capitals from small letters."""
+
+    def indexed(self, field: str, term: str) -> Q:
+        return Beginning(field).plain(term)
 
     def plain(self, term: str) -> Q:
         return reduce(or_, self.cases(term))
@@ -96,13 +119,52 @@ class Beginning:
 
 
 @dataclass(frozen=True)
+class Words(Named):
+    """Parts of a name, anywhere in it and in any order. One of them at least must be long enough
+    for an index of three-letter pieces."""
+
+    def indexed(self, field: str, term: str) -> Q | None:
+        words = term.split()
+        if all(len(word) < LEAST_OF_WORD for word in words):
+            return None
+        long = [lookups.contains(field, word) for word in words if len(word) >= LEAST_OF_WORD]
+        short = [Q(**{f"{field}__icontains": w}) for w in words if len(w) < LEAST_OF_WORD]
+        return reduce(and_, (*long, *short))
+
+    def first_of(self, matching: QuerySet[Any]) -> QuerySet[Any]:
+        """The newest: none of them begins better than another."""
+        return matching.order_by("-pk")
+
+    def plain(self, term: str) -> Q:
+        return reduce(and_, (Q(**{f"{self.field}__icontains": word}) for word in term.split()))
+
+
+@dataclass(frozen=True)
+class LastDigits:
+    """How a number ends: what people read to each other."""
+
+    field: str
+    exact: ClassVar[bool] = False
+
+    def rows(self, model: Any, term: str, capped: bool) -> Q | None:
+        is_number = term.isascii() and term.isdecimal() and len(term) >= LEAST_DIGITS
+        return lookups.ends_with(self.field, term) if is_number else None
+
+    def is_capped(self, condition: Q) -> bool:
+        return False
+
+    def plain(self, term: str) -> Q:
+        return Q(**{f"{self.field}__endswith": term})
+
+
+@dataclass(frozen=True)
 class PartOfAddress:
     exact: ClassVar[bool] = False
 
     def rows(self, model: Any, term: str, capped: bool) -> Q | None:
         return lookups.contains("url", term) if len(term) >= LEAST_OF_ADDRESS else None
 
-    def is_capped(self, model: Any, term: str) -> bool:
+    def is_capped(self, condition: Q) -> bool:
         return False
 
     def plain(self, term: str) -> Q:
@@ -126,44 +188,70 @@ class IndexedSearch:
             return queryset, False
         match = request.resolver_match
         if self.autocomplete_ordering and match is not None and match.url_name == "autocomplete":
-            return self.first_names(queryset, term).order_by(*self.autocomplete_ordering), False
+            return self.best_first(self.first_names(queryset, term), term), False
         if found := self.exact_hits(queryset, term):
             return queryset.filter(pk__in=found), False
         everything = self.model._default_manager.order_by()
-        ways = [everything.filter(q).values("pk") for q in self.conditions(term, capped=False)]
+        conditions = (way.rows(self.model, term, False) for way in self.finders if not way.exact)
+        ways = [everything.filter(q).values("pk") for q in conditions if q is not None]
         if not ways:
             return queryset.none(), False
         return queryset.filter(pk__in=ways[0].union(*ways[1:])), False
+
+    def best_first(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """Who is called exactly so, who is but for capitals, whose name begins so, the others."""
+        name = self.autocomplete_ordering[0]
+        place = Case(
+            When(**{name: term}, then=0),
+            When(**{f"{name}__iexact": term}, then=1),
+            When(**{f"{name}__istartswith": term}, then=2),
+            default=3,
+        )
+        return queryset.order_by(place, *self.autocomplete_ordering)
 
     def first_hits(self, queryset: QuerySet[Any], term: str, few: bool) -> tuple[list[int], bool]:
         """Ids of the newest rows that are meant, and whether there are or may be more. `few`: the
         queryset has so few rows that they can be looked at one by one."""
         if found := self.exact_hits(queryset, term):
             return found, False
-        if few:
-            at_hand = reduce(or_, (way.plain(term) for way in self.finders if not way.exact), Q())
-            conditions = [at_hand] if at_hand else []
-        else:
-            conditions = self.conditions(term, capped=True)
         hits: set[int] = set()
-        for condition in conditions:
+        more = False
+        for condition, is_capped in self.asked_for(term, few):
             newest = queryset.filter(condition).order_by("-pk").values_list("pk", flat=True)
             hits.update(newest[: HITS + 1])
-        more = len(hits) > HITS or (not few and self.is_capped(term))
+            more |= is_capped
+        more |= len(hits) > HITS
         return sorted(hits, reverse=True)[:HITS], more
 
     def first_names(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
-        """Rows to choose from, of which a name begins so: the first of each index. Where there are
-        more, more has to be typed."""
+        """Rows to choose from, of which a name begins so, or has such words: the first of each
+        index. Where there are more, more has to be typed."""
         found: set[int] = set()
         for way in self.finders:
             for case in way.cases(term) if isinstance(way, Beginning) else ():
                 named = queryset.filter(case).order_by(way.field)  # type: ignore[attr-defined]
                 found.update(named.values_list("pk", flat=True)[:OFFERED])
+            words = way.indexed(way.field, term) if isinstance(way, Words) else None
+            if words is not None:
+                found.update(queryset.filter(words).values_list("pk", flat=True)[:OFFERED])
         return queryset.filter(pk__in=found)
 
-    def is_capped(self, term: str) -> bool:
-        return any(way.is_capped(self.model, term) for way in self.finders if not way.exact)
+    def asked_for(self, term: str, few: bool) -> Iterator[tuple[Q, bool]]:
+        """Conditions of those who have something to ask, and whether each may leave some out; of
+        those alone by which all rows are looked through too, or a list would show other rows than
+        an action on all that were found takes."""
+        ways = [
+            way
+            for way in self.finders
+            if not way.exact and way.rows(self.model, term, False) is not None
+        ]
+        if few and ways:
+            yield reduce(or_, (way.plain(term) for way in ways)), False
+            return
+        for way in ways:
+            condition = way.rows(self.model, term, True)
+            if condition is not None:
+                yield condition, way.is_capped(condition)
 
     def exact_hits(self, queryset: QuerySet[Any], term: str) -> list[int]:
         exact = [way.plain(term) for way in self.finders if way.exact]
@@ -171,7 +259,3 @@ class IndexedSearch:
             return []
         ways = [queryset.order_by().filter(q).values_list("pk", flat=True) for q in exact]
         return [pk for way in ways for pk in way[:HITS]]
-
-    def conditions(self, term: str, *, capped: bool) -> list[Q]:
-        found = (way.rows(self.model, term, capped) for way in self.finders if not way.exact)
-        return [condition for condition in found if condition is not None]

@@ -5,6 +5,8 @@ django-otp keeps the secrets, takes no code twice, and makes who guesses wait lo
 is who has it, and how it begins and ends.
 """
 
+import unicodedata
+
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -12,40 +14,57 @@ from django_otp import verify_token
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from core.db.sessions import without_second_step
 from core.models import User
 
 BACKUP_CODES = 10
+# Unicode's categories of dashes, of blanks, and of signs that nobody sees.
+BETWEEN = {"Pd", "Zs", "Zl", "Zp", "Cc", "Cf"}
 
 
 def is_on(user: User) -> bool:
     return TOTPDevice.objects.devices_for_user(user, confirmed=True).exists()
 
 
+def is_missing(user: User) -> bool:
+    """Whether this user has to turn it on before anything else."""
+    return bool(without_second_step([user]))
+
+
 def accepts(user: User, code: str) -> bool:
     """Whether this code of the app, or a backup code, is good for this user now; it is used up."""
-    code = code.replace(" ", "").lower()
+    code = plain(code)
     kind = TOTPDevice if code.isdecimal() else StaticDevice
     device = kind.objects.devices_for_user(user, confirmed=True).first()
     return device is not None and verify_token(user, device.persistent_id, code) is not None
 
 
-def begin(user: User) -> TOTPDevice:
-    """The secret that waits to be confirmed by a first code; the same until it is."""
-    device: TOTPDevice
-    device, _made = TOTPDevice.objects.get_or_create(
-        user=user, confirmed=False, defaults={"name": "app"}
-    )
-    return device
+def plain(code: str) -> str:
+    """A code as it was given out, of one as it was typed or copied: apps, printers and keyboards
+    group it by blanks and dashes of all kinds, and Chinese ones type full-width digits."""
+    text = unicodedata.normalize("NFKC", code).lower()
+    return "".join(sign for sign in text if unicodedata.category(sign) not in BETWEEN)
 
 
-def confirm(user: User, code: str) -> list[str]:
-    """Turn it on by the app's first code; the backup codes, to be shown once. None of them where
-    the code is wrong: nothing has changed then."""
-    device = begin(user)
-    if is_on(user) or verify_token(user, device.persistent_id, code.replace(" ", "")) is None:
-        return []
+def app_of(user: User, key: str) -> TOTPDevice:
+    """The app that is to have this key. The row is written once it has proved that it has."""
+    return TOTPDevice(user=user, name="app", key=key)
+
+
+def confirm(user: User, key: str, code: str) -> list[str]:
+    """Turn it on by the first code of the app that has `key`; the backup codes, to be shown once.
+    None of them where the code is wrong: nothing has changed then."""
     with transaction.atomic():
-        TOTPDevice.objects.filter(pk=device.pk).update(confirmed=True)
+        # Of two forms at once, the second finds what the first did.
+        User.objects.select_for_update().get(pk=user.pk)
+        if is_on(user):
+            return []
+        TOTPDevice.objects.filter(user=user).delete()
+        device = app_of(user, key)
+        device.save()
+        if not device.verify_token(plain(code)):
+            device.delete()
+            return []
         StaticDevice.objects.filter(user=user).delete()
         backup = StaticDevice.objects.create(user=user, name="backup")
         codes = [StaticToken.random_token() for _number in range(BACKUP_CODES)]

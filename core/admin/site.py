@@ -1,22 +1,32 @@
 """The admin site of the office, with its home page (core/pages/dashboard/home.py) and its board."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import cache_page
+from django.views.i18n import JavaScriptCatalog
 
-from core.admin import board, two_step
+from core.admin import board, pauses, queue, second_factor, two_step
+from core.admin.menu import menu
+from core.logins.forms import ChangePassword
 from core.models import User
 from core.pages.dashboard import home
 from core.theme.autocomplete import DescribingSite
 
+# What is open to who still has to turn two-step login on.
+BEFORE_TWO_STEPS = ("two_step", "logout", "password_change", "password_change_done", "jsi18n")
+# The texts of the admin's own scripts are the same for everybody: browsers keep them for so long.
+TEXTS_SECONDS = 600
 
-class Menu:
+
+class Lazy:
     """What it lists is found out when somebody looks."""
 
     def __init__(self, find: Callable[[], list[Any]]) -> None:
@@ -24,6 +34,11 @@ class Menu:
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.find())
+
+
+script_texts = cache_page(TEXTS_SECONDS)(
+    JavaScriptCatalog.as_view(packages=["django.contrib.admin"])
+)
 
 
 class DeskSite(DescribingSite):
@@ -37,9 +52,33 @@ class DeskSite(DescribingSite):
         return [
             path("home/", self.admin_view(self.home_view), name="home"),
             path("board/", self.admin_view(self.board_view), name="board"),
+            path("queue/", self.admin_view(self.queue_view), name="queue"),
+            path("pauses/", self.admin_view(self.pauses_view), name="pauses"),
+            path(
+                "pauses/office/<slug:what>/",
+                self.admin_view(pauses.office_view),
+                name="pause_office",
+            ),
             path("two-step/", self.admin_view(self.two_step_view), name="two_step"),
+            path("jsi18n/", self.admin_view(script_texts, cacheable=True), name="jsi18n"),
             *super().get_urls(),
         ]
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """A page of the desk, for who has done what has to be done before."""
+
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            place = request.resolver_match
+            if (
+                place
+                and place.url_name not in BEFORE_TWO_STEPS
+                and second_factor.is_missing(user_of(request))
+            ):
+                return redirect("admin:two_step")
+            return view(request, *args, **kwargs)
+
+        return super().admin_view(guarded, cacheable)
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Customers who come to the desk are brought to their own pages."""
@@ -48,26 +87,52 @@ class DeskSite(DescribingSite):
             return redirect("portal:orders")
         return super().login(request, extra_context)
 
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Django's own, behind the count of tries."""
+        view = ChangePassword.as_view(
+            success_url=reverse("admin:password_change_done"),
+            extra_context={**self.each_context(request), **(extra_context or {})},
+        )
+        return view(request)
+
+    def index(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        return self.home_view(request)
+
+    def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> Any:
+        """What Django lists here is in the menu."""
+        return redirect("admin:home")
+
     def home_view(self, request: HttpRequest) -> HttpResponse:
         """Each part for who may see what it sums up."""
-        user = request.user
-        assert isinstance(user, User)
-        figures = {part.name: part.figures() for part in home.parts_for(user)}
-        rendered = {part.name: part.render(figures[part.name]) for part in home.parts_for(user)}
-        context = {"title": _("Desk"), "figures": figures, "parts": rendered}
+        context = {"title": _("Desk"), "parts": home.parts_for(user_of(request))}
         return TemplateResponse(request, "desk/home.html", self.each_context(request) | context)
 
     def board_view(self, request: HttpRequest) -> HttpResponse:
         return board.board_view(request, self.each_context(request))
 
+    def queue_view(self, request: HttpRequest) -> HttpResponse:
+        return queue.queue_view(request, self.each_context(request))
+
+    def pauses_view(self, request: HttpRequest) -> HttpResponse:
+        return pauses.pauses_view(request, self.each_context(request))
+
     def two_step_view(self, request: HttpRequest) -> HttpResponse:
         return two_step.two_step_view(request, self.each_context(request))
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
-        """Django puts it into the context of every page; the menu alone draws it."""
+        """Django puts it into the context of every page; none of ours draws it."""
         if app_label is not None:
             return super().get_app_list(request, app_label)
-        return Menu(partial(super().get_app_list, request))
+        return Lazy(partial(super().get_app_list, request))
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        return {**super().each_context(request), "pages": board.pages(request)}
+        return {
+            **super().each_context(request),
+            "menu": Lazy(lambda: list(menu(self, request))),
+            "office_pause": pauses.banner(request),
+        }
+
+
+def user_of(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user

@@ -1,12 +1,13 @@
 """The sites plays may go to: whose they are is proved before anything is sent there."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Prefetch, QuerySet
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -21,31 +22,40 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from booster import sites as kinds
+from booster.delivery import plan
 from booster.exceptions import AddressRefusedError, TemporaryError
-from booster.net.address import Origin, resolve
+from booster.net.address import Origin
 from booster.net.client import Exchange
-from booster.ownership.tokens import file_path, record_name
+from booster.ownership.tokens import file_path
+from booster.ownership.verification import look_up
 from booster.sites.http import HttpAdapter
+from booster.sites.trial import Trial
 from core import ordering
-from core.admin.add_form import ADDED, AddFormAdmin
-from core.admin.base import Button, ViewOnlyAdmin, list_url, staff
-from core.admin.breakers import sending_state
-from core.admin.recipes import RECIPE_FIELDS, RecipeForm
+from core.admin import recipes
+from core.admin.add_form import ADDED
+from core.admin.base import Button, list_url, staff
+from core.admin.breakers import probe_buttons, sending_state
+from core.admin.calibrated_sites import CalibratingSites, counting_on
+from core.admin.learned import learned_of
+from core.admin.pauses import PausingSitesAdmin
+from core.admin.recipe_wizard import RecipeWizardAdmin
+from core.admin.site_ownership import ownership_of
+from core.admin.site_trust import TRUST_FIELDS, TrustForm
+from core.admin.site_week import WEEK_FIELDS
 from core.exporting.downloads import csv_answer
 from core.exporting.lists import register_of
-from core.models import OrderError, Site, SiteCheck
-from core.pages import display
+from core.models import OrderError, Pause, Site
+from core.pages import display, week_drawing
 from core.permissions import Right, may
-from core.reasons import reason_of, translate, translate_error
+from core.reasons import translate, translate_error
 
-CHECKS_SHOWN = 10
 # A page of a site may be long; what is wrong with it shows at its beginning.
 EXCHANGE_SHOWN = 4000
 KINDS = [(slug, gettext_lazy(label)) for slug, label in kinds.CHOICES]
 LIMITS = ("max_connections", "max_rate", "resend_percent")
 
 
-class SiteForm(RecipeForm):
+class SiteForm(TrustForm):
     adapter = forms.ChoiceField(label=gettext_lazy("Kind of site"), choices=KINDS)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -59,13 +69,14 @@ class SiteForm(RecipeForm):
         for name in LIMITS:
             if name not in self.errors and cleaned.get(name) is None:
                 cleaned[name] = getattr(Site(), name)
+        self.refuse_locked(cleaned)
         return cleaned
 
     def clean_origin(self) -> str:
         """Scheme, host and port, as every order's address is compared with them."""
         try:
             origin = Origin.parse(self.cleaned_data["origin"].strip())
-            resolve(origin, allowed=settings.PRIVATE_SITES)
+            look_up(origin)
         except AddressRefusedError as error:
             raise forms.ValidationError(translate_error(error)) from None
         except TemporaryError:
@@ -74,10 +85,15 @@ class SiteForm(RecipeForm):
 
 
 @admin.register(Site)
-class SiteAdmin(AddFormAdmin):
+class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
     form = SiteForm
     change_form_template = "desk/site_form.html"
-    object_actions = ("verify",)
+    object_actions = ("verify", "forget", "probe", "waive", "pause", "resume", "catch_up")
+    action_rights = {
+        **dict.fromkeys(("pause", "resume", "catch_up"), Right.PAUSE_SITE),
+        "probe": Right.PROBE_SITE,
+        "waive": Right.WAIVE_CALIBRATION,
+    }
     list_display = (
         *("name", "origin", "kind", "proof", "verified_at", "sending"),
         *("max_connections", "max_rate", "active"),
@@ -85,27 +101,40 @@ class SiteAdmin(AddFormAdmin):
     list_filter = ("verified", "active")
     search_fields = ("name", "origin")
     list_select_related = ("breaker",)
-    readonly_fields = ("proof", "verified_at", "checked_at", "sending")
+    readonly_fields = ("proof", "verified_at", "checked_at", "sending", "shown_recipe")
 
     class Media:
         js = ("office/site-form.js",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Site]:
+        pauses = Pause.objects.active().select_related("creator")
+        return super().get_queryset(request).prefetch_related(Prefetch("pauses", pauses))
 
     def get_urls(self) -> list[URLPattern]:
         own = [
             self.own_path("<int:pk>/token/", self.token_view, "token"),
             self.own_path("<int:pk>/try/", self.try_view, "try"),
+            self.own_path("<int:pk>/read/", self.read_view, "read"),
+            self.own_path("<int:pk>/calibrate/", self.calibrate_view, "calibrate"),
             self.own_path("<int:pk>/plays.csv", self.plays_view, "plays"),
         ]
         return own + super().get_urls()
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        typed = ("name", "origin", "adapter", *LIMITS, "active", "memo")
+        typed = ("name", "origin", "adapter", *LIMITS, "exact_proof", "active", "memo")
         may_type = obj is None or self.has_change_permission(request, obj)
-        recipe = {
-            "fields": RECIPE_FIELDS if may_type else ("recipe",),
-            "classes": ("desk-recipe",),
+        recipe = recipes.fieldsets() if may_type else [(_("Recipe"), {"fields": ("shown_recipe",)})]
+        week = {"fields": WEEK_FIELDS, "description": _("When plays may go out, and how many.")}
+        trust = {
+            "fields": TRUST_FIELDS,
+            "description": _("Only for a site whose certificate no public authority issued."),
         }
-        found = [(None, {"fields": typed}), (_("Recipe"), recipe)]
+        found = [
+            (None, {"fields": typed}),
+            (_("The site's week"), week),
+            *recipe,
+            (_("Private certificate authority"), trust),
+        ]
         if obj is not None:
             proof = {"fields": ("proof", "verified_at", "checked_at", "sending")}
             found.append((_("Ownership"), proof))
@@ -127,6 +156,7 @@ class SiteAdmin(AddFormAdmin):
         form = self.add_form(request, SiteForm)
         if form.is_valid():
             with transaction.atomic():
+                form.instance.must_calibrate = True
                 site = form.save()
                 self.log_addition(request, site, ADDED)
             self.message_user(request, *self.verify(request, site))
@@ -134,13 +164,36 @@ class SiteAdmin(AddFormAdmin):
         context = {"show_save_and_continue": True, **(extra_context or {})}
         return self.add_page(request, form, form_url, context)
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "ca_certificate" in form.changed_data:
+            text = _("Another authority is trusted now: verify the site, or nothing is sold there.")
+            self.message_user(request, text, messages.WARNING)
+        if change and "recipe_second_origin" in form.changed_data:
+            text = _("The second address changed: verify the site, or nothing is sold there.")
+            self.message_user(request, text, messages.WARNING)
+
     def buttons(self, request: HttpRequest, obj: Site) -> list[Button]:
         found = []
         if self.has_change_permission(request, obj):
             found.append(self.post_button(obj, "verify", _("Verify now"), tone="primary"))
             if obj.verified:
-                found.append(self.try_button(obj))
+                found += [self.read_button(obj), self.try_button(obj)]
+                found.append(self.calibrate_button(obj))
+            if obj.has_learned:
+                ask = _("Forget it? Orders find out anew what the site takes.")
+                label = _("Forget what the site was found to take")
+                found.append(self.post_button(obj, "forget", label, confirm=ask))
+        if obj.recipe is not None:
+            file = reverse("admin:core_site_recipe", args=[obj.pk])
+            found.append(Button(_("Recipe as a file"), file))
         user = staff(request)
+        if may(user, Right.WAIVE_CALIBRATION, obj):
+            found.append(self.waive_button(obj))
+        if may(user, Right.PROBE_SITE):
+            found += probe_buttons(obj)
+        if may(user, Right.PAUSE_SITE):
+            found += self.pause_buttons(obj)
         if may(user, Right.SEE_ORDERS):
             found.append(Button(_("Orders"), list_url("order", site__id__exact=obj.pk)))
             register = reverse("admin:core_site_plays", args=[obj.pk])
@@ -167,6 +220,20 @@ class SiteAdmin(AddFormAdmin):
             text = _("The site is not verified: %(reason)s")
         return text % {"reason": translate(reason)}, messages.WARNING
 
+    def forget(self, request: HttpRequest, site: Site) -> tuple[str, int]:
+        """After whoever runs the site raised a limit, say."""
+        if site.forget_learned():
+            text = _("What the site was found to take is forgotten; orders find it out anew.")
+            return text, messages.SUCCESS
+        return _("Nothing is known of what the site takes."), messages.WARNING
+
+    def probe(self, request: HttpRequest, site: Site) -> tuple[str, int]:
+        """Let an order find out now whether the site takes plays again."""
+        if ordering.probe_site(site):
+            text = _("One order tries the site now; if it takes plays, all others follow.")
+            return text, messages.SUCCESS
+        return _("The site is not on hold; there is nothing to try."), messages.WARNING
+
     def try_button(self, site: Site) -> Button:
         look = {
             "confirm": _("Send one play to this video and see whether its counter moves?"),
@@ -175,38 +242,57 @@ class SiteAdmin(AddFormAdmin):
         }
         return self.post_button(site, "try", _("Try it"), **look)
 
+    def read_button(self, site: Site) -> Button:
+        look = {
+            "confirm": _("Read this video's counter and show what the site answers?"),
+            "ask": _("Video address"),
+            "field": "url",
+        }
+        return self.post_button(site, "read", _("Read counter"), **look)
+
     def try_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """One play, and all that was said over the wire."""
+        return self._look_at_video(request, pk, ordering.try_site, _("Trial"))
+
+    def read_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The counter, and all that was said over the wire; no play is sent."""
+        return self._look_at_video(request, pk, ordering.read_site, _("Reading"))
+
+    def _look_at_video(
+        self, request: HttpRequest, pk: int, look: Callable[[Site, str], Trial], title: str
+    ) -> HttpResponse:
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         site = self.changed_or_404(request, pk)
         url = request.POST.get("url", "").strip()
         try:
-            trial = ordering.try_site(site, url)
+            trial = look(site, url)
         except OrderError as error:
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(self.change_url(site))
         verdict = translate_error(trial.verdict)
-        tried = _("Test play of %(url)s: %(verdict)s")
-        self.log_change(request, site, tried % {"url": url, "verdict": verdict})
+        if not trial.reads_only:
+            tried = _("Test play of %(url)s: %(verdict)s")
+            self.log_change(request, site, tried % {"url": url, "verdict": verdict})
         context = {
             **self.admin_site.each_context(request),
-            "title": _("Trial"),
+            "title": title,
             "opts": self.opts,
             "media": self.media,
             "site_tried": site,
             "url": url,
             "trial": trial,
             "verdict": display.tag(verdict, "good" if trial.passed else "warn"),
-            "figures": [
-                (_("Views before"), display.number(trial.before)),
-                (_("Views after"), display.number(trial.after)),
-            ],
+            "figures": [(label, display.number(views)) for label, views in views_of(trial)],
             "exchanges": [
                 (capped(exchange.request), capped(answer_of(exchange)))
                 for exchange in trial.exchanges
             ],
-            "buttons": [Button(_("Back"), self.change_url(site)), self.try_button(site)],
+            "buttons": [
+                Button(_("Back"), self.change_url(site)),
+                self.read_button(site),
+                self.try_button(site),
+            ],
         }
         return TemplateResponse(request, "desk/site_trial.html", context)
 
@@ -228,6 +314,9 @@ class SiteAdmin(AddFormAdmin):
         ]
         if obj is not None:
             context["ownership"] = ownership_of(obj)
+            context["week"] = week_of(obj)
+            context["learned"] = learned_of(obj)
+            context["counting"] = counting_on(obj)
         return context
 
     @admin.display(description=gettext_lazy("kind of site"), ordering="adapter")
@@ -240,40 +329,23 @@ class SiteAdmin(AddFormAdmin):
             return display.tag(_("verified"), "good")
         return display.tag(_("not verified"), "bad")
 
+    @admin.display(description=gettext_lazy("recipe"))
+    def shown_recipe(self, site: Site) -> str:
+        return recipes.shown(site.recipe)
+
     @admin.display(description=gettext_lazy("accepts plays"))
     def sending(self, site: Site) -> SafeString:
         return sending_state(site)
 
 
-@admin.register(SiteCheck)
-class SiteCheckAdmin(ViewOnlyAdmin):
-    list_display = ("create_date", "site", "shown_outcome", "method", "shown_reason", "creator")
-    list_select_related = ("site", "creator")
-    list_filter = ("outcome", "site")
-    # Every run of an order looks: there are as many as orders.
-    sortable_by = ("create_date",)
-    date_hierarchy = "create_date"
-    fields = ("site", "create_date", "outcome", "method", "shown_reason", "creator")
-
-    @admin.display(description=gettext_lazy("outcome"))
-    def shown_outcome(self, check: SiteCheck) -> SafeString:
-        return outcome_tag(check)
-
-    @admin.display(description=gettext_lazy("reason"))
-    def shown_reason(self, check: SiteCheck) -> str:
-        return translate(reason_of(check))
-
-
-def ownership_of(site: Site) -> dict[str, Any]:
-    """Where the token has to be, and what the latest looks at it found."""
-    origin = Origin.parse(site.origin)
-    checks = site.checks.select_related("creator")[:CHECKS_SHOWN]
+def week_of(site: Site) -> dict[str, Any]:
+    """The picture of the site's week, as it was saved."""
+    quiet = site.quiet_hours or []
     return {
-        "url": f"{origin}{file_path(site.token)}",
-        # Addresses and bare names are in no zone that could hold a record.
-        "record": "" if origin.is_ip or "." not in origin.host else record_name(origin.host),
-        "download": reverse("admin:core_site_token", args=[site.pk]),
-        "checks": [(check, outcome_tag(check)) for check in checks],
+        "drawing": week_drawing.draw(plan.as_profile(site.load_profile), quiet),
+        "is_own": site.load_profile is not None,
+        "zone": plan.zone_of(site),
+        "quiet": quiet,
     }
 
 
@@ -282,14 +354,19 @@ def notes_of(slug: str) -> str:
     return _(HttpAdapter.notes if kinds.needs_recipe(slug) else kinds.adapter(slug).notes)
 
 
+def views_of(trial: Trial) -> list[tuple[str, int | None]]:
+    if trial.reads_only:
+        return [(_("Views now"), trial.before)]
+    return [(_("Views before"), trial.before), (_("Views after"), trial.after)]
+
+
 def answer_of(exchange: Exchange) -> str:
+    """What the site said, also where that is no answer to go on with."""
     answer = exchange.answer
-    return answer if isinstance(answer, str) else translate_error(answer)
+    if isinstance(answer, str):
+        return answer
+    return f"{translate_error(answer)}\n\n{exchange.refused}".rstrip()
 
 
 def capped(text: str) -> str:
     return text if len(text) <= EXCHANGE_SHOWN else text[:EXCHANGE_SHOWN] + "\n…"
-
-
-def outcome_tag(check: SiteCheck) -> SafeString:
-    return display.tag(check.get_outcome_display(), display.OUTCOME_TONES[check.outcome])

@@ -8,9 +8,17 @@ from typing import Any, ClassVar
 from django.utils.translation import gettext as _
 
 from core.bulk.action import BulkAction, Outcome
-from core.models import BalanceTooLargeError, ChargeRecord, Customer, FieldChange
+from core.models import (
+    ApprovalLimit,
+    BalanceTooLargeError,
+    ChargeRecord,
+    Customer,
+    FieldChange,
+)
+from core.models.approvals import requires_approval
 from core.models.history import Difference
 from core.models.ledger import MAX_BALANCE
+from core.ordering import top_up_many
 from core.permissions import Right
 from core.reasons import Code, Reason
 
@@ -52,8 +60,8 @@ class TopUpCustomers(CustomerAction):
             else:
                 outcome.changed.append((customer.pk, customer.username))
                 records.append(self.record(customer.pk, each))
-        ChargeRecord.objects.record_many(records)
-        outcome.amount = each * len(records)
+        waiting = top_up_many(records, self.job.creator)
+        outcome.amount = each * (len(records) - len(waiting))
         return outcome
 
     def record(self, customer_id: int, amount: Decimal) -> ChargeRecord:
@@ -69,10 +77,12 @@ class TopUpCustomers(CustomerAction):
         return uuid.uuid5(TOP_UP_KEY_NAMESPACE, f"{self.job.pk}:{customer_id}")
 
     def history_text(self) -> str:
-        return _("Topped up with %(amount)s by bulk action %(number)s.") % {
-            "amount": self.job.each,
-            "number": self.job.pk,
-        }
+        each = self.job.each
+        assert each is not None
+        facts = {"amount": each, "number": self.job.pk}
+        if requires_approval(each, ApprovalLimit.objects.of_top_ups(self.job.creator)):
+            return _("A top-up of %(amount)s by bulk action %(number)s awaits approval.") % facts
+        return _("Topped up with %(amount)s by bulk action %(number)s.") % facts
 
 
 class SwitchCustomers(CustomerAction):

@@ -13,7 +13,14 @@ from django.utils import translation
 
 from core.bulk.action import BulkAction, Outcome
 from core.bulk.customers import ActivateCustomers, DeactivateCustomers, TopUpCustomers
-from core.bulk.orders import ApproveOrders, CancelOrders, RetryOrders
+from core.bulk.orders import (
+    ApproveOrders,
+    CancelOrders,
+    CatchUpOrders,
+    PauseOrders,
+    ResumeOrders,
+    RetryOrders,
+)
 from core.models import BulkBlock, BulkJob, BulkRefusal, LeaseLostError
 from core.models.failpoints import failpoint
 from core.permissions import may
@@ -25,6 +32,9 @@ ACTIONS: dict[BulkJob.Action, type[BulkAction]] = {
     BulkJob.Action.CANCEL: CancelOrders,
     BulkJob.Action.RETRY: RetryOrders,
     BulkJob.Action.APPROVE: ApproveOrders,
+    BulkJob.Action.PAUSE: PauseOrders,
+    BulkJob.Action.RESUME: ResumeOrders,
+    BulkJob.Action.CATCH_UP: CatchUpOrders,
     BulkJob.Action.TOP_UP: TopUpCustomers,
     BulkJob.Action.ACTIVATE: ActivateCustomers,
     BulkJob.Action.DEACTIVATE: DeactivateCustomers,

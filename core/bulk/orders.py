@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core.bulk.action import BulkAction, Outcome
-from core.models import Order, OrderError, Status, transitions
-from core.models.flow import CANCELABLE, RETRYABLE
+from core.db import clock
+from core.models import Order, OrderError, Pause, Status, transitions
+from core.models.flow import CANCELABLE, PAUSABLE, RETRYABLE
 from core.models.transitions import Transition
 from core.ordering import actions
 from core.permissions import Right
@@ -23,8 +23,9 @@ from core.reasons import Code, Reason
 
 # What the decisions ask of an order.
 COLUMNS = (
-    *("oid", "status", "customer_id", "creator_id", "site_id", "count", "price", "done", "fence"),
-    "cancel_requested",
+    *("oid", "status", "customer_id", "creator_id", "create_date", "site_id", "count"),
+    *("price", "done", "fence", "reserved", "cancel_requested", "planned_start", "start_date"),
+    *("hours", "pause_requested", "held_by_site", "paused_at", "paused_seconds", "shift_seconds"),
 )
 
 
@@ -38,7 +39,7 @@ class OrderAction(BulkAction):
     def apply(self, ids: Sequence[int]) -> Outcome:
         outcome = Outcome()
         chosen: list[tuple[Order, Transition]] = []
-        now = timezone.now()
+        now = clock.now()
         for order in locked(ids):
             try:
                 transition = self.transition(order, now)
@@ -67,13 +68,52 @@ class CancelOrders(OrderAction):
     def transition(self, order: Order, now: datetime) -> Transition:
         # The job's note was written for the desk.
         note = "" if order.cancel_reason_is_for_customer else self.job.note
-        transition = transitions.cancel(order, note, now)
+        transition = transitions.cancel(order, note)
         if transition is None:
             raise OrderError(Reason.of(Code.STOP_ALREADY_REQUESTED))
         return transition
 
     def history_text(self) -> str:
         return _("Canceled by bulk action %(number)s.") % {"number": self.job.pk}
+
+
+class PauseOrders(OrderAction):
+    right = Right.PAUSE_ORDER
+
+    @classmethod
+    def applies_to(cls, group: Any) -> bool:
+        return group in (*PAUSABLE, Status.PAUSED)
+
+    def transition(self, order: Order, now: datetime) -> Transition:
+        return transitions.pause(order, self.job.note)
+
+    def history_text(self) -> str:
+        return _("Paused by bulk action %(number)s.") % {"number": self.job.pk}
+
+
+class ResumeOrders(OrderAction):
+    right = Right.RESUME_ORDER
+    # Whether drip plans end so much later.
+    shift: ClassVar[bool] = True
+
+    @classmethod
+    def applies_to(cls, group: Any) -> bool:
+        return group in (*PAUSABLE, Status.PAUSED)
+
+    def apply(self, ids: Sequence[int]) -> Outcome:
+        self.held = Pause.objects.held()
+        return super().apply(ids)
+
+    def transition(self, order: Order, now: datetime) -> Transition:
+        since = self.held.since(order.site_id)
+        return transitions.go_on(order, now, shift=self.shift, held_since=since)
+
+    def history_text(self) -> str:
+        return _("Resumed by bulk action %(number)s.") % {"number": self.job.pk}
+
+
+class CatchUpOrders(ResumeOrders):
+    shift = False
 
 
 class RetryOrders(OrderAction):

@@ -4,13 +4,15 @@ import json
 from typing import Any
 
 from django.db import connection
-from django.db.models import Lookup, Q, UUIDField, Value
+from django.db.models import CharField, F, Func, Lookup, Q, UUIDField, Value
 from django.db.models.functions import StrIndex, Upper
 from django.db.models.lookups import GreaterThan
 
 LAST_CHARACTER = "\U0010ffff"
 # A trigram index goes through the lists of all pieces it is given; the end of an address says most.
 TAIL = 8
+# So many of the last signs of a number stand in an index.
+ENDING = 4
 
 
 class InStatuses(Lookup):
@@ -46,6 +48,31 @@ class InArray(Lookup):
         # psycopg would take ten times as long to make an array of a list.
         values = f"string_to_array(%s, chr(10))::{kind}[]"
         return f"{field} = ANY({values})", [*params, "\n".join(self.rhs)]
+
+
+class Ending(Func):
+    """The last signs of a text. Without parameters, so that it is word for word what its index is
+    made of."""
+
+    output_field = CharField()
+    template = f"right(%(expressions)s, {ENDING})"
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        template = f"substr(%(expressions)s, -{ENDING})"
+        return super().as_sql(compiler, connection, template=template, **context)
+
+
+class EndingIs(Lookup):
+    """`filter(EndingIs(Ending("oid"), "4711"))`."""
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        ending, parameters = self.process_lhs(compiler, connection)
+        return f"{ending} = %s", [*parameters, self.rhs]
+
+
+def ends_with(field: str, end: str) -> Q:
+    """How a field ends, by at least ENDING signs: an index finds those with the same last ones."""
+    return Q(EndingIs(Ending(F(field)), end[-ENDING:])) & Q(**{f"{field}__endswith": end})
 
 
 def starts_with(field: str, beginning: str) -> Q:

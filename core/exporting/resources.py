@@ -55,10 +55,14 @@ class OrderExport(DeskResource):
 
 class ChargeExport(DeskResource):
     customer = named("customer__username", "customer")
+    method = named("get_method_display", "method")
 
     class Meta:
         model = ChargeRecord
-        fields = ("id", "customer", "amount", "creator", "create_date", "memo")
+        fields = (
+            *("id", "customer", "amount", "method", "creator", "create_date"),
+            *("memo", "reference"),
+        )
 
 
 class LedgerExport(DeskResource):

@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 from core.db.lookups import InArray
 from core.importing.batch import Batch, RowError
 from core.models import Customer
-from core.ordering.quote import switched_off_error
+from core.ordering.quote import CUSTOMER_INACTIVE
+from core.reasons import translate
 
 
 def customers_of(names: Sequence[str], *, lock: bool) -> dict[str, Customer]:
@@ -27,6 +28,6 @@ def drop_unknown(batch: Batch, customers: Mapping[str, Customer]) -> None:
             continue
         reason = _("There is no customer with this username.")
         if customer is not None:
-            reason = switched_off_error()
+            reason = translate(CUSTOMER_INACTIVE)
         faults[index] = [RowError(batch.lines[index], "username", name, reason)]
     batch.drop(faults)

@@ -8,11 +8,14 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from core.db.formulas import unescape_formula
 from core.importing.cells import Parser
 from core.importing.columns import Layout
 from core.importing.rows import Block, Row
 
 SHOWN = 200
+EXAMPLES = 3
+EXAMPLE_LENGTH = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,18 @@ class RowError:
 
 
 @dataclass(slots=True)
+class Understood:
+    """Cells of a column that were not taken as they stand: how many, and how some were taken."""
+
+    number: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, other: "Understood") -> None:
+        self.number += other.number
+        self.examples += other.examples[: EXAMPLES - len(self.examples)]
+
+
+@dataclass(slots=True)
 class Batch:
     """Good rows: `lines` and each of `values` have one entry per row. The others are `refused`."""
 
@@ -35,6 +50,7 @@ class Batch:
     values: dict[str, Sequence[Any]]
     errors: list[RowError] = field(default_factory=list)
     refused: list[tuple[int, Row, str]] = field(default_factory=list)
+    understood: dict[str, Understood] = field(default_factory=dict)
 
     @classmethod
     def read(cls, block: Block, layout: Layout, parsers: Mapping[str, Parser]) -> "Batch":
@@ -45,14 +61,30 @@ class Batch:
         faults: dict[int, list[RowError]] = {}
         for name, parse in parsers.items():
             cells = layout.cells(batch.rows, name)
-            if not cells:
+            if cells is None:
                 continue
-            batch.values[name], wrong = parse(cells)
+            values, wrong = parse(cells)
+            batch.values[name] = values
+            if values != cells and (understood := rewritten(cells, values, wrong)).number:
+                batch.understood[name] = understood
             for index, reason in wrong.items():
                 error = RowError(batch.lines[index], name, cells[index][:SHOWN], reason)
                 faults.setdefault(index, []).append(error)
+        batch.find_nameless(faults)
         batch.drop(faults)
         return batch
+
+    def find_nameless(self, faults: dict[int, list[RowError]]) -> None:
+        """What stands in a column without a title must not be lost in silence; of a row the first
+        is told, since there may be a hundred of them."""
+        if not self.layout.nameless:
+            return
+        reason = _("This stands in a column without a title.")
+        for index, row in enumerate(self.rows):
+            cells = (row[place] for place in self.layout.nameless)
+            if found := next(filter(str.strip, cells), ""):
+                error = RowError(self.lines[index], "", found[:SHOWN], reason)
+                faults.setdefault(index, []).append(error)
 
     def drop_ragged(self) -> None:
         width = self.layout.width
@@ -93,6 +125,21 @@ class Batch:
         return len(self.rows)
 
 
+def rewritten(cells: Sequence[str], values: Sequence[Any], wrong: Mapping[int, str]) -> Understood:
+    """Good cells whose text is not their value: yes and no, blanks around and an empty cell's
+    nothing are no news."""
+    found = Understood()
+    for index, (cell, value) in enumerate(zip(cells, values, strict=True)):
+        text = cell.strip(" ")
+        if index in wrong or value is None or isinstance(value, bool) or not text:
+            continue
+        if text != str(value) and unescape_formula(text) != value:
+            found.number += 1
+            if len(found.examples) < EXAMPLES:
+                found.examples.append(f"{text[:EXAMPLE_LENGTH]} → {str(value)[:EXAMPLE_LENGTH]}")
+    return found
+
+
 @dataclass(slots=True)
 class Plan:
     """What a batch would do to the database. `new`, `changed` and `differences` are for
@@ -106,3 +153,7 @@ class Plan:
     new: Any = None
     changed: Any = None
     differences: Any = ()
+    # For people: the name, the column, what it holds and what it would hold.
+    shown_changes: Sequence[tuple[str, str, str, str]] = ()
+    # Rows that equal what was booked lately, in words.
+    repeats: Sequence[tuple[int, str]] = ()

@@ -2,61 +2,134 @@
 what is wrong.
 
 Each first tries to prove in a few C calls that the whole column is good; only a column that is not
-is looked at cell by cell, by the model's own rules, for the texts. The first must never pass what
-the second would refuse.
+is looked at cell by cell: what a person plainly meant is understood, the rest refused in words. The
+first must never pass what the second would refuse.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
+from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.timezone import is_naive, make_aware
 from django.utils.translation import gettext as _
 
 from core.db.formulas import unescape_formula
+from core.importing.workbooks import UNCALCULATED
 from core.models import Customer
+from core.models.names import FORBIDDEN, VISIBLE
+from core.money import AmountCode, AmountError, decimal_sign_of, parse_amount
+from core.ordering import StartTooFarError, start_to_come
+from core.reasons import Reason, translate, translate_error
 
 CellErrors = dict[int, str]
 Parsed = tuple[Sequence[Any], CellErrors]
-Parser = Callable[[Sequence[str]], Parsed]
+Parser = Callable[..., Parsed]
 
 MOBILE = re.compile(r"(?:\+?[0-9]{3,15})?")
 COUNT = re.compile(r"[0-9]{1,9}")
 MOST_COUNT = 10**9 - 1
 MEMO_LENGTH = 2000
+# Signs of a cell in which more than text is looked for: finding the forms of Unicode in a long one
+# takes a process for minutes.
+MOST_SIGNS = 2 * MEMO_LENGTH
 USERNAME = Customer._meta.get_field("username")
 USERNAME_LENGTH = USERNAME.max_length or 0
 MOBILE_FIELD = Customer._meta.get_field("mobile")
 
-YES = ("1", "true", "yes", "on", "是")
-NO = ("0", "false", "no", "off", "否")
+YES = (
+    *("1", "true", "yes", "on", "y", "t", "active", "enabled", "\u2713", "\u2714", "\u221a"),
+    *("是", "启用", "有效", "开", "wahr", "vrai"),
+)
+NO = (
+    *("0", "false", "no", "off", "n", "f", "inactive", "disabled", "\u2717", "\u2718", "\u00d7"),
+    *("否", "停用", "禁用", "无效", "关", "falsch", "faux"),
+)
 # An empty cell: as it is.
 WORDS: dict[str, bool | None] = {**dict.fromkeys(YES, True), **dict.fromkeys(NO, False), "": None}
+
+# How people say that there is nothing.
+NOTHING = ("-", "--", "\u2013", "\u2014", "/", "n/a", "na", "none", "无", "没有")
+# How spreadsheets say that they could not work out a cell, and that a column is too narrow.
+SPREADSHEET_ERROR = re.compile(
+    "#(?:N/A|NV|##+|GETTING_DATA|NAME[?]|NOM[?]|"
+    "(?:REF|VALUE|DIV/0|NUM|NULL|SPILL|CALC|FIELD|BUSY|CONNECT|BLOCKED|UNKNOWN|UNCALCULATED|"
+    "WERT|BEZUG|ZAHL|VALEUR|NOMBRE)!)"
+)
+# Of a long number, nothing but the beginning is left.
+DAMAGED_NUMBER = re.compile(r"[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,3}", re.IGNORECASE)
+# `="00123"` is how a CSV tells a spreadsheet to keep the zeros.
+QUOTED_FORMULA = re.compile(r'="([^"]*)"')
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}:[0-9]{2})?")
+# What names are looked at one by one for; and the signs of which all such names hold one.
+SUSPECT = re.compile(rf"#.*|=\".*|'[0-9].*|{DATE.pattern}|(?i:{DAMAGED_NUMBER.pattern})")
+SUSPECT_SIGNS = re.compile("[#='+-]")
+PHONE_MARKS = re.compile(r"[\s().\u2010-\u2015-]+")
+# A phone number that a spreadsheet took for a number.
+NUMBER_OF_PHONE = re.compile(r"([0-9]{5,15}|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.0+)?")
+LONG_FRACTION = re.compile(r"[0-9]{5,}[.][0-9]+")
+GROUPED_COUNT = re.compile(r"[0-9]{1,3}(?:([,' ])[0-9]{3})(?:\1[0-9]{3})*")
+# Ten thousand is a word of its own in Chinese.
+MULTIPLES = {"k": 1_000, "千": 1_000, "w": 10_000, "万": 10_000}
 
 
 def usernames(cells: Sequence[str]) -> Parsed:
     names = texts(cells)
+    joined = "".join(names)
     if (
-        is_harmless("".join(names))
+        is_harmless(joined)
         and all(names)
+        and (joined.isascii() or all(map(VISIBLE.search, names)))
         and len(max(names, key=len, default="")) <= USERNAME_LENGTH
         and list(map(str.strip, names)) == names
+        and not (SUSPECT_SIGNS.search(joined) and any(map(SUSPECT.fullmatch, names)))
     ):
         return names, {}
-    return names, cell_errors(names, lambda name: USERNAME.clean(name, None))
+    return read_each(names, read_username)
+
+
+def read_username(cell: str) -> str:
+    name = shorn(cell)
+    if DATE.fullmatch(name):
+        raise ValidationError(_("The spreadsheet made a date of this: format the column as text."))
+    if DAMAGED_NUMBER.fullmatch(name) and "+" in name:
+        raise ValidationError(translate(Reason.of(AmountCode.DAMAGED)))
+    USERNAME.clean(name, None)
+    return name
 
 
 def is_harmless(text: str) -> bool:
-    """Nothing in it that core.models.accounts.FORBIDDEN could find: those are not printable."""
-    return text.isprintable() and not any(sign in text for sign in ("<", ">", "{{", "}}"))
+    """Nothing in it that the rule for names could find. Most of that is not printable."""
+    if not text.isprintable() or any(sign in text for sign in ("<", ">", "{{", "}}")):
+        return False
+    return text.isascii() or not FORBIDDEN.search(text)
 
 
 def mobiles(cells: Sequence[str]) -> Parsed:
     numbers = texts(cells)
     if all(map(MOBILE.fullmatch, numbers)):
         return numbers, {}
-    return numbers, cell_errors(numbers, lambda number: MOBILE_FIELD.clean(number, None))
+    return read_each(numbers, read_mobile)
+
+
+def read_mobile(cell: str) -> str:
+    """Digits, with the + of a country's code; marks between them say nothing."""
+    number = unicodedata.normalize("NFKC", shorn(cell))
+    if number.lower() in NOTHING:
+        return ""
+    if DAMAGED_NUMBER.fullmatch(number):
+        raise ValidationError(translate(Reason.of(AmountCode.DAMAGED)))
+    if found := NUMBER_OF_PHONE.fullmatch(number):
+        number = found.group(1).replace(",", "")
+    # Outside its country +44 (0)20 is 4420, inside it is 020: 44020 is nobody's number.
+    elif not ((number.startswith("+") and "(0)" in number) or LONG_FRACTION.fullmatch(number)):
+        number = PHONE_MARKS.sub("", number)
+    MOBILE_FIELD.clean(number, None)
+    return number
 
 
 def memos(cells: Sequence[str]) -> Parsed:
@@ -68,88 +141,150 @@ def up_to(length: int) -> Parser:
 
     def parse(cells: Sequence[str]) -> Parsed:
         found = texts(cells)
-        if len(max(found, key=len, default="")) <= length:
+        joined = "".join(found)
+        if (
+            "#" not in joined
+            and '="' not in joined
+            and len(max(found, key=len, default="")) <= length
+        ):
             return found, {}
 
-        def check(text: str) -> None:
+        def read(cell: str) -> str:
+            text = shorn(cell) if is_of_spreadsheet(cell) else cell
             if len(text) > length:
                 raise ValidationError(_("Longer than %(most)s characters.") % {"most": length})
+            return text
 
-        return found, cell_errors(found, check)
+        return read_each(found, read)
 
     return parse
 
 
 def switches(cells: Sequence[str]) -> Parsed:
     """Yes and no as people write them; None for an empty cell."""
-    words = [cell.strip().lower() for cell in cells]
+    words = [cell[:MOST_SIGNS].strip().lower() for cell in cells]
     if WORDS.keys() >= set(words):
         return [WORDS[word] for word in words], {}
 
-    def check(word: str) -> None:
+    def read(cell: str) -> bool | None:
+        word = unicodedata.normalize("NFKC", shorn(cell)).lower()
+        if word in NOTHING:
+            return None
         if word not in WORDS:
             raise ValidationError(_("Must be yes or no."))
+        return WORDS[word]
 
-    return [WORDS.get(word) for word in words], cell_errors(words, check)
+    return read_each(cells, read, broken=None)
 
 
 def amounts(digits: int, *, empty: str | None = None, least: Decimal | None = None) -> Parser:
     """Money with at most so many digits before the point, as its text; `empty` stands for a cell
-    without any, None refuses it."""
+    without any, None refuses it. Of one hand: what one cell leaves open, others may tell, or the
+    `decimal_sign` a person has chosen."""
     shape = re.compile(rf"[0-9]{{1,{digits}}}(?:\.[0-9]{{1,2}})?")
 
-    def parse(cells: Sequence[str]) -> Parsed:
+    def parse(cells: Sequence[str], decimal_sign: str = "") -> Parsed:
         if empty is not None and "" in cells:
             cells = [cell or empty for cell in cells]
         if all(map(shape.fullmatch, cells)) and (
             least is None or min(map(Decimal, cells), default=least) >= least
         ):
             return cells, {}
+        cells = texts(cells)
+        others = decimal_sign_of(cells)
 
-        def check(cell: str) -> None:
-            check_amount(cell, digits)
-            if least is not None and Decimal(cell) < least:
+        def read(cell: str) -> str:
+            if shape.fullmatch(cell):
+                amount = Decimal(cell)
+            elif empty is not None and shorn(cell).lower() in ("", *NOTHING):
+                return empty
+            else:
+                # Others tell that a mark groups; that it divides `1.000` only a person can tell.
+                amount = read_amount(
+                    cell, digits, decimal_sign or (others if others not in cell else "")
+                )
+            if least is not None and amount < least:
                 raise ValidationError(_("Less than %(least)s.") % {"least": least})
+            return cell if shape.fullmatch(cell) else str(amount)
 
-        return cells, cell_errors(cells, check)
+        return read_each(cells, read)
 
     return parse
 
 
-def check_amount(cell: str, digits: int) -> None:
-    """Raise what keeps this from being an amount; what a person meant is never guessed."""
-    if not cell:
-        raise ValidationError(_("An amount is missing."))
-    if cell.startswith("-"):
+def read_amount(cell: str, digits: int, decimal_sign: str) -> Decimal:
+    """Raises what keeps this from being an amount."""
+    try:
+        amount = parse_amount(shorn(cell), decimal_sign=decimal_sign)
+    except AmountError as error:
+        raise ValidationError(translate_error(error)) from None
+    if amount < 0:
         raise ValidationError(_("May not be negative."))
-    if re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", cell):
-        whole, _point, cents = cell.partition(".")
-        if len(whole) > digits:
-            raise ValidationError(
-                _("Larger than %(most)s.") % {"most": f"{10**digits - Decimal('0.01'):,}"}
-            )
-        if len(cents) > 2:
-            raise ValidationError(_("At most two decimals."))
-        return
-    if any(sign.isdigit() and not sign.isascii() for sign in cell):
-        raise ValidationError(_("Use the digits 0 to 9, not full-width digits."))
-    raise ValidationError(_("Not an amount: write it in plain digits, such as 1200.50."))
+    if amount >= 10**digits:
+        most = 10**digits - Decimal("0.01")
+        raise ValidationError(_("Larger than %(most)s.") % {"most": f"{most:,}"})
+    return amount
 
 
 def counts(cells: Sequence[str]) -> Parsed:
     """Whole numbers as int; 0 stands for one that is none."""
     if all(map(COUNT.fullmatch, cells)):
         return list(map(int, cells)), {}
+    return read_each(texts(cells), read_count, broken=0)
 
-    def check(cell: str) -> None:
-        if cell.isascii() and cell.isdigit():
-            if int(cell[:30]) > MOST_COUNT:
-                raise ValidationError(_("Larger than %(most)s.") % {"most": f"{MOST_COUNT:,}"})
-        else:
-            raise ValidationError(_("Not a whole number in the digits 0 to 9."))
 
-    wrong = cell_errors(cells, check)
-    return [0 if index in wrong else int(cell) for index, cell in enumerate(cells)], wrong
+def read_count(cell: str) -> int:
+    """`10,000`, `1 000 000`, `10000.00`, `1.5万`; `10.000` may be ten and is asked about."""
+    text = unicodedata.normalize("NFKC", shorn(cell)).lower().replace("\u2019", "'")
+    if DAMAGED_NUMBER.fullmatch(text):
+        raise ValidationError(translate(Reason.of(AmountCode.DAMAGED)))
+    times = MULTIPLES.get(text[-1:], 1)
+    digits = text[:-1].strip() if times > 1 else text
+    digits = re.sub(r"\.0{1,2}$", "", digits)
+    if GROUPED_COUNT.fullmatch(digits):
+        digits = re.sub("[,' ]", "", digits)
+    elif re.fullmatch(r"[0-9]{1,3}\.[0-9]{3}", digits):
+        whole, _point, rest = digits.partition(".")
+        values = {"many": f"{whole}{rest}", "few": digits}
+        raise ValidationError(translate(Reason.of(AmountCode.AMBIGUOUS, **values)))
+    if not (digits.isascii() and re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", digits)):
+        raise ValidationError(_("Not a whole number in the digits 0 to 9."))
+    number = Decimal(digits[:40]) * times
+    if number != int(number):
+        raise ValidationError(_("Not a whole number in the digits 0 to 9."))
+    if number > MOST_COUNT:
+        raise ValidationError(_("Larger than %(most)s.") % {"most": f"{MOST_COUNT:,}"})
+    return int(number)
+
+
+def starts(cells: Sequence[str]) -> Parsed:
+    """Starts on the office's clock; None for one that has passed, and for an empty cell."""
+    found: list[datetime | None] = []
+    wrong: CellErrors = {}
+    for index, cell in enumerate(cells):
+        moment = moment_of(cell)
+        if cell.strip() and moment is None:
+            wrong[index] = _("Not a date and time: write it as 2026-12-03 09:00.")
+        try:
+            found.append(start_to_come(moment))
+        except StartTooFarError as error:
+            wrong[index] = str(error)
+            found.append(None)
+    return found, wrong
+
+
+def moment_of(cell: str) -> datetime | None:
+    """None for what is no moment. A day alone begins at midnight."""
+    text = cell.strip().replace("/", "-")
+    try:
+        moment = parse_datetime(text)
+        if moment is None and (day := parse_date(text)):
+            moment = datetime.combine(day, time.min)
+    except ValueError:  # a 30 February
+        return None
+    if moment is None or not is_naive(moment):
+        return moment
+    return make_aware(moment)
 
 
 def texts(cells: Sequence[str]) -> list[str]:
@@ -159,12 +294,44 @@ def texts(cells: Sequence[str]) -> list[str]:
     return list(map(unescape_formula, cells))
 
 
-def cell_errors(cells: Sequence[str], check: Callable[[str], Any]) -> CellErrors:
-    """What `check` raises, by the index of the cell."""
-    found: CellErrors = {}
+def shorn(cell: str) -> str:
+    """A cell without what a spreadsheet put around it: outer blanks of every kind, an apostrophe,
+    a formula that only quotes. Raises ValidationError for what the spreadsheet failed to say, and
+    for what is longer than any cell of ours."""
+    if len(cell) > MOST_SIGNS:
+        raise ValidationError(_("Longer than %(most)s characters.") % {"most": MOST_SIGNS})
+    text = cell.strip()
+    while text and unicodedata.category(text[0]) == "Cf":
+        text = text[1:].lstrip()
+    while text and unicodedata.category(text[-1]) == "Cf":
+        text = text[:-1].rstrip()
+    if quoted := QUOTED_FORMULA.fullmatch(text):
+        text = quoted.group(1)
+    if text[:1] == "'" and text[1:2].isdigit():
+        text = text[1:]
+    if text == UNCALCULATED:
+        raise ValidationError(
+            _("A formula without its result: open the file in a spreadsheet and save it.")
+        )
+    if SPREADSHEET_ERROR.fullmatch(text):
+        raise ValidationError(_("The spreadsheet shows an error in this cell."))
+    return text
+
+
+def is_of_spreadsheet(cell: str) -> bool:
+    """Whether it is more than text: an error, or a formula that only quotes."""
+    text = cell.strip()
+    return bool(QUOTED_FORMULA.fullmatch(text) or SPREADSHEET_ERROR.fullmatch(text))
+
+
+def read_each(cells: Sequence[str], read: Callable[[str], Any], broken: Any = "") -> Parsed:
+    """What `read` makes of each cell and what it raises, by index; then `broken` is the value."""
+    values: list[Any] = []
+    errors: CellErrors = {}
     for index, cell in enumerate(cells):
         try:
-            check(cell)
+            values.append(read(cell))
         except ValidationError as error:
-            found[index] = " ".join(error.messages)
-    return found
+            values.append(broken)
+            errors[index] = " ".join(error.messages)
+    return values, errors

@@ -3,11 +3,11 @@
 An unknown column is an error and never left out in silence: "mobil" would lose every number.
 """
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core.importing.detection import FileError
@@ -18,6 +18,11 @@ from core.reasons import Code, Reason
 EXPORTED = ("creator", "create date")
 # Ours, in the files of refused rows: what comes back mended may still carry them.
 REMARKS = ("line", "reason")
+
+# Of a title, so many signs tell what it is.
+TITLE_LENGTH = 200
+DECORATION = " *:.#'\"\u2217\u2605"
+REMARK = re.compile(r"\s*\((?:required|optional|必填|选填|可选|元|cny|rmb|¥|yuan)\)$")
 
 ALIASES = {
     "username": (
@@ -35,6 +40,14 @@ ALIASES = {
     "active": ("active", "enabled", "启用", "是否启用", "有效"),
     "memo": ("memo", "note", "notes", "comment", "remark", "remarks", "备注", "说明"),
     "amount": ("amount", "charge", "top-up", "金额", "充值金额", "充值"),
+    "reference": (
+        *("reference", "reference number", "payment reference", "payment number"),
+        *("transaction", "transaction id", "transaction number", "流水号", "交易号", "付款编号"),
+    ),
+    "method": (
+        *("method", "paid by", "payment method", "paid with"),
+        *("支付方式", "付款方式", "支付渠道"),
+    ),
     "url": (
         "url",
         "address",
@@ -48,6 +61,10 @@ ALIASES = {
         "视频",
     ),
     "count": ("count", "plays", "views", "quantity", "数量", "播放量", "播放次数", "次数"),
+    "start": (
+        *("start", "start date", "start time", "planned start"),
+        *("开始", "开始时间", "开始日期", "计划开始"),
+    ),
     "line": ("line", "行"),
     "reason": ("reason", "原因"),
     "password": ("password", "passwd", "pwd", "密码"),
@@ -57,23 +74,31 @@ ALIASES = {
 HOLDS = {
     "username": gettext_lazy("the customer's username"),
     "mobile": gettext_lazy("digits, with or without a + in front"),
-    "balance": gettext_lazy("the opening balance, such as 1200.50"),
+    "balance": gettext_lazy(
+        "the opening balance, such as 1200.50; for those who may adjust balances"
+    ),
     "active": gettext_lazy("yes or no"),
     "memo": gettext_lazy("any text"),
     "amount": gettext_lazy("the money received, such as 1200.50"),
+    "reference": gettext_lazy("the payment's own number; it is never credited twice"),
+    "method": gettext_lazy(
+        "how it was paid: cash, bank transfer, card, Alipay, WeChat Pay or other"
+    ),
     "url": gettext_lazy("the address of the video"),
     "count": gettext_lazy("the number of plays"),
+    "start": gettext_lazy("when it starts, such as 2026-12-03 09:00; empty: at once"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The columns of one file: field name -> its index, the header as it was written, and the
-    indexes of our own remarks."""
+    indexes of our own remarks and of columns without a title, which must be empty."""
 
     header: Sequence[str]
     places: Mapping[str, int]
     remarks: frozenset[int] = frozenset()
+    nameless: Sequence[int] = ()
 
     @property
     def width(self) -> int:
@@ -97,19 +122,21 @@ class Layout:
 
 def layout_of(header: Sequence[str], required: Sequence[str], optional: Sequence[str]) -> Layout:
     """Raises FileError that names every column that is wrong."""
-    known = {plain(alias): name for name, aliases in ALIASES.items() for alias in aliases}
     taken = {*required, *optional, *REMARKS}
     places: dict[str, int] = {}
     unknown: list[str] = []
     twice: list[str] = []
+    nameless: list[int] = []
     for index, title in enumerate(header):
-        name = known.get(plain(title), "")
+        name = KNOWN.get(plain(title), "")
         if name == "password":
             raise FileError(Reason.of(Code.PASSWORDS_IN_FILE))
         if plain(title) in EXPORTED:
             continue
-        if name not in taken:
-            unknown.append(title.strip()[:40] or _("(no name, number %(n)s)") % {"n": index + 1})
+        if not plain(title):
+            nameless.append(index)
+        elif name not in taken:
+            unknown.append(title.strip()[:40])
         elif name in places:
             twice.append(title.strip())
         else:
@@ -127,10 +154,20 @@ def layout_of(header: Sequence[str], required: Sequence[str], optional: Sequence
     if missing := [name for name in required if name not in places]:
         raise FileError(Reason.of(Code.COLUMNS_MISSING, columns=", ".join(missing)))
     remarks = frozenset(places.pop(name) for name in REMARKS if name in places)
-    return Layout(list(header), places, remarks)
+    return Layout(list(header), places, remarks, nameless)
 
 
 def plain(title: str) -> str:
-    """A title without what does not tell columns apart: case, width, blanks, underscores."""
-    text = unicodedata.normalize("NFKC", title).casefold()
-    return " ".join(text.replace("_", " ").split())
+    """A title without what does not tell columns apart: case, width, blanks, underscores, stars,
+    what is not seen, and the remark that it is required."""
+    seen = "".join(mark for mark in title[:TITLE_LENGTH] if unicodedata.category(mark) != "Cf")
+    text = unicodedata.normalize("NFKC", seen).casefold()
+    text = REMARK.sub("", " ".join(text.replace("_", " ").split()).strip(DECORATION))
+    return text.strip(DECORATION)
+
+
+def is_known(title: str) -> bool:
+    return plain(title) in KNOWN or plain(title) in EXPORTED
+
+
+KNOWN = {plain(alias): name for name, aliases in ALIASES.items() for alias in aliases}

@@ -1,13 +1,15 @@
 """Customers with opening balances: `username,mobile,balance,active,memo`.
 
 An opening balance is a ledger entry of the kind adjustment, since nothing was paid today: the
-office's takings count top-ups. Its reference names the customer, so that nobody ever gets two,
-whatever is uploaded how often. A customer who is there already gets no money by a file.
+office's takings count top-ups. So it takes the right to adjust balances. Its reference names the
+customer, so that nobody ever gets two, whatever is uploaded how often. A customer who is there
+already gets no money by a file.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from itertools import compress
 from typing import Any, ClassVar
 
@@ -20,10 +22,16 @@ from core.importing import cells
 from core.importing.batch import Batch, Plan, RowError
 from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
-from core.models import Customer, FieldChange, LedgerEntry
+from core.importing.similar_names import TOTALS, skeletons
+from core.models import ApprovalLimit, Customer, FieldChange, LedgerEntry
+from core.models.accounts import name_taken
+from core.models.approvals import requires_approval
 from core.models.history import Difference
 from core.models.ledger import opening_reference
+from core.models.names import name_keys
 from core.money import quantize
+from core.ordering.topping_up import limit_error
+from core.permissions import Right
 
 PLAIN = ("mobile", "active", "memo")
 
@@ -42,6 +50,8 @@ class Known:
 class CustomerRows(RowImporter):
     """Blocks of a file of customers against the database."""
 
+    right = Right.IMPORT_CUSTOMERS
+    books = LedgerEntry.Kind.ADJUSTMENT
     updates: ClassVar[bool] = True
     required: ClassVar[tuple[str, ...]] = ("username",)
     optional: ClassVar[tuple[str, ...]] = ("mobile", "balance", "active", "memo")
@@ -54,11 +64,14 @@ class CustomerRows(RowImporter):
     }
 
     def keys(self, rows: list[Row]) -> list[str]:
-        return cells.texts([row[self.layout.places["username"]] for row in rows])
+        return name_keys(self.names(rows))
 
     def plan(self, batch: Batch, first_lines: Mapping[str, int]) -> Plan:
         self.drop_repeated(batch, "username", first_lines)
         known = known_customers(batch.values["username"])
+        batch.drop(totals(batch, known))
+        batch.drop(taken(batch, known))
+        self._drop_forbidden_openings(batch, known)
         if not known:
             return self._all_new(batch)
         openings = opening_balances(known) if "balance" in batch.values else {}
@@ -76,6 +89,33 @@ class CustomerRows(RowImporter):
                 source=f"{self.job._meta.verbose_name} {self.job.pk}",
             )
 
+    def _drop_forbidden_openings(self, batch: Batch, known: Mapping[str, Known]) -> None:
+        """Those of new customers, as far as the uploader may not book them, or not alone."""
+        if "balance" not in batch.values or (self._books and self._limit is None):
+            return
+        names, balances = batch.values["username"], batch.values["balance"]
+        faults = {}
+        for index, balance in enumerate(balances):
+            is_new = Decimal(balance) and names[index] not in known
+            if is_new and (reason := self._opening_objection(balance)):
+                faults[index] = [RowError(batch.lines[index], "balance", balance, reason)]
+        batch.drop(faults)
+
+    def _opening_objection(self, balance: str) -> str:
+        if not self._books:
+            return _("Opening balances are for those who may adjust balances; leave this empty.")
+        if requires_approval(Decimal(balance), self._limit):
+            return limit_error(self._limit)
+        return ""
+
+    @cached_property
+    def _books(self) -> bool:
+        return self.may_book()
+
+    @cached_property
+    def _limit(self) -> Decimal | None:
+        return ApprovalLimit.objects.of_top_ups(self.job.creator)
+
     def _all_new(self, batch: Batch) -> Plan:
         amount = sum(map(Decimal, batch.values.get("balance", ())), Decimal(0))
         return Plan(batch, created=len(batch), amount=amount, new=batch.values)
@@ -88,6 +128,7 @@ class CustomerRows(RowImporter):
         is_new: list[bool] = []
         changed: list[tuple[Any, ...]] = []
         differences: list[Difference] = []
+        shown: list[tuple[str, str, str, str]] = []
         unchanged = 0
         for index, name in enumerate(batch.values["username"]):
             customer = known.get(name)
@@ -105,16 +146,17 @@ class CustomerRows(RowImporter):
                 unchanged += 1
             else:
                 changed.append((*after, customer.pk))
-                differences += [
-                    Difference(customer.pk, *one)
-                    for one in zip(PLAIN, before, after, strict=True)
-                    if one[1] != one[2]
+                different = [
+                    one for one in zip(PLAIN, before, after, strict=True) if one[1] != one[2]
                 ]
+                differences += [Difference(customer.pk, *one) for one in different]
+                shown += [(name, field, str(old), str(new)) for field, old, new in different]
         new = {name: list(compress(column, is_new)) for name, column in batch.values.items()}
         batch.drop(faults)
         amount = sum(map(Decimal, new.get("balance", ())), Decimal(0))
         created = len(new["username"])
-        return Plan(batch, created, len(changed), unchanged, amount, new, changed, differences)
+        counts = (created, len(changed), unchanged, amount)
+        return Plan(batch, *counts, new, changed, differences, shown if self.checks else ())
 
     def _after(self, batch: Batch, index: int, customer: Known) -> tuple[str, bool, str]:
         """What the row asks for; columns that the file has not, and an empty `active`, stay."""
@@ -170,6 +212,31 @@ class CustomerRows(RowImporter):
             )
         else:
             Customer.objects.insert_columns(**customers)
+
+
+def totals(batch: Batch, known: Mapping[str, Known]) -> dict[int, list[RowError]]:
+    """By index, rows in which a sheet adds up the others: no customer is called so."""
+    names = batch.values["username"]
+    reason = _("This is the row of a total; if a customer is called so, add them by hand.")
+    return {
+        index: [RowError(batch.lines[index], "username", names[index], reason)]
+        for index, key in enumerate(skeletons(names))
+        if key.rstrip(" :.") in TOTALS and names[index] not in known
+    }
+
+
+def taken(batch: Batch, known: Mapping[str, Known]) -> dict[int, list[RowError]]:
+    """By index, new names that are a customer's but for case or form."""
+    names = batch.values["username"]
+    new = {index: name for index, name in enumerate(names) if name not in known}
+    keys = dict(zip(new, name_keys(list(new.values())), strict=True))
+    rows = Customer.objects.filter(InArray(F("name_key"), list(keys.values()))).order_by()
+    twins = dict(rows.values_list("name_key", "username"))
+    return {
+        index: [RowError(batch.lines[index], "username", names[index], name_taken(twins[key]))]
+        for index, key in keys.items()
+        if key in twins
+    }
 
 
 def known_customers(names: Any) -> dict[str, Known]:

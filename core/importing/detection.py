@@ -8,11 +8,12 @@ import codecs
 import hashlib
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from core.importing.encodings import NAMES, Guess, guess_encoding
 from core.reasons import Code, Reason
 
 CHUNK = 1 << 16
@@ -20,7 +21,29 @@ CHUNK = 1 << 16
 MAX_LINE_BYTES = 1 << 20
 BOM = codecs.BOM_UTF8
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# Tables of equal rows pack well; what unpacks to more than this was made to.
+MOST_UNPACKED, MOST_RATIO = 8 << 20, 100
+PARTS = 5_000
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+# What an encrypted workbook calls its contents, in an OLE file's list.
+ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+# Files of other kinds by how they begin, for the sentence that says so.
+OTHER_KINDS = (
+    (b"%PDF", "PDF"),
+    (b"{\\rtf", "RTF"),
+    (b"\x1f\x8b", "GZIP"),
+    (b"Rar!", "RAR"),
+    (b"7z\xbc\xaf", "7-Zip"),
+    (b"\x89PNG", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"SQLite format 3", "SQLite"),
+)
+MARKUP = re.compile(rb"\s*<(?:\?xml|!doctype|html|head|body|table|meta)\b", re.IGNORECASE)
+# Lines with foreign letters that are looked at for their encoding.
+SAMPLE_LINES, SAMPLE_BYTES = 400, 1 << 16
+LINE_ENDS = re.compile(rb"[\r\n]")
+# Where a line can be cut: no encoding has these inside of a character.
+WHOLE = re.compile(rb".*[\x01-\x2f]", re.DOTALL)
 # Three-byte characters: GB18030 text does not look like them by chance, as it does like two-byte
 # ones, so that a bad byte after them is a bad byte in UTF-8.
 SURELY_UTF8 = re.compile("[\u0800-\uffff]")
@@ -36,15 +59,24 @@ class FileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DetectedFile:
-    """`encoding` is "xlsx" or a codec's name; `lines` counts line ends, an estimate of rows."""
+    """`encoding` is "xlsx" or a codec's name; `lines` counts line ends, an estimate of rows; a
+    `guess` is for somebody to look at."""
 
     encoding: str
     sha256: str
     lines: int
+    guess: Guess | None = None
 
 
-def detect_file(path: Path, *, max_bytes: int, max_unpacked: int) -> DetectedFile:
-    """Raises FileError where the file cannot be taken at all."""
+def detect_file(
+    path: Path,
+    *,
+    max_bytes: int,
+    chosen: str = "",
+    familiar: Collection[str] = (),
+) -> DetectedFile:
+    """Raises FileError where the file cannot be taken at all. `chosen` is the encoding a person
+    says it has; `familiar` are words that tell the encoding of a file that has them."""
     try:
         size = path.stat().st_size
     except FileNotFoundError:
@@ -54,16 +86,54 @@ def detect_file(path: Path, *, max_bytes: int, max_unpacked: int) -> DetectedFil
     if size > max_bytes:
         raise FileError(Reason.of(Code.FILE_TOO_LARGE, most=max_bytes >> 20))
     with path.open("rb") as file:
-        start = file.read(4)
+        start = file.read(CHUNK)
         file.seek(0)
-        if start == ZIP:
-            check_workbook(path, max_unpacked)
+        if start[:4] == ZIP:
+            # Opened where it is read only: core/importing/workbook_process.py.
             return DetectedFile("xlsx", digest_of(path), 0)
-        if start == OLE:
-            raise FileError(Reason.of(Code.FILE_OF_OLD_EXCEL))
-        if start[:2] in UTF16:
-            raise FileError(Reason.of(Code.FILE_IN_UTF16))
-        return detect_text(file)
+        refuse_other_kinds(file, start)
+        if encoding := wide_encoding(start):
+            return DetectedFile(encoding, digest_of(path), wide_lines(file, encoding))
+        digest, lines = measure_text(file)
+        if chosen:
+            refuse_undecodable(file, chosen)
+            return DetectedFile(chosen, digest, lines)
+        encoding, guess = encoding_of(file, familiar)
+        return DetectedFile(encoding, digest, lines, guess)
+
+
+def refuse_other_kinds(file: BinaryIO, start: bytes) -> None:
+    """Raises FileError that says what it is and what to do."""
+    if start[:4] == OLE:
+        is_encrypted = holds(file, ENCRYPTED)
+        code = Code.WORKBOOK_WITH_PASSWORD if is_encrypted else Code.FILE_OF_OLD_EXCEL
+        raise FileError(Reason.of(code))
+    for beginning, kind in OTHER_KINDS:
+        if start.startswith(beginning):
+            raise FileError(Reason.of(Code.FILE_OF_OTHER_KIND, kind=kind))
+    if MARKUP.match(start.removeprefix(BOM)):
+        is_page = re.search(rb"<(?:html|table|body)\b", start, re.IGNORECASE)
+        kind = "HTML" if is_page else "XML"
+        raise FileError(Reason.of(Code.FILE_OF_OTHER_KIND, kind=kind))
+
+
+def wide_encoding(start: bytes) -> str:
+    """UTF-16 by its mark, or by the empty halves of its plain letters; "" for what is not."""
+    if start[:2] in UTF16:
+        return "utf-16"
+    for encoding, empty in (("utf-16-le", start[1::2]), ("utf-16-be", start[0::2])):
+        others = start[0::2] if encoding == "utf-16-le" else start[1::2]
+        if empty.count(0) * 2 > len(empty) and not others.count(0):
+            return encoding
+    return ""
+
+
+def wide_lines(file: BinaryIO, encoding: str) -> int:
+    """Raises FileError where it cannot be decoded."""
+    refuse_undecodable(file, encoding)
+    file.seek(0)
+    mark = "\n".encode("utf-16-be" if encoding == "utf-16-be" else "utf-16-le")
+    return sum(chunk.count(mark) for chunk in chunks(file))
 
 
 def digest_of(path: Path) -> str:
@@ -75,8 +145,8 @@ def digest_of(path: Path) -> str:
         raise FileError(Reason.of(Code.FILE_GONE)) from None
 
 
-def detect_text(file: BinaryIO) -> DetectedFile:
-    """Raises FileError at a NUL, an endless line, or a byte that no encoding of ours explains."""
+def measure_text(file: BinaryIO) -> tuple[str, int]:
+    """The digest and the number of lines. Raises FileError at a NUL or an endless line."""
     digest = hashlib.sha256()
     lines = since_line_end = 0
     for chunk in chunks(file):
@@ -92,23 +162,65 @@ def detect_text(file: BinaryIO) -> DetectedFile:
             raise FileError(Reason.of(Code.LINE_TOO_LONG, line=line, most=most))
         # Files of old Macs end lines by CR alone.
         lines += chunk.count(b"\n") or chunk.count(b"\r")
-    return DetectedFile(encoding_of(file), digest.hexdigest(), lines)
+    return digest.hexdigest(), lines
 
 
-def encoding_of(file: BinaryIO) -> str:
-    """UTF-8 with or without its mark, else GB18030, whichever explains every byte."""
+def encoding_of(file: BinaryIO, familiar: Collection[str]) -> tuple[str, Guess | None]:
+    """UTF-8 with or without its mark, else the likeliest that explains every byte."""
     file.seek(0)
     marked = file.read(len(BOM)) == BOM
     bad_line = first_undecodable(file, "utf-8")
     if bad_line is None:
-        return "utf-8-sig" if marked else "utf-8"
+        return "utf-8-sig" if marked else "utf-8", None
     line, is_utf8 = bad_line
     if not (marked or is_utf8):
-        found = first_undecodable(file, "gb18030")
-        if found is None:
-            return "gb18030"
-        line = max(line, found[0])
+        lines = foreign_lines(file)
+        found = guess_encoding(
+            lines, lambda encoding: first_undecodable(file, encoding) is None, familiar
+        )
+        if found is not None:
+            return found.encoding, found
     raise FileError(Reason.of(Code.LINE_IN_NO_ENCODING, line=line))
+
+
+def foreign_lines(file: BinaryIO) -> list[bytes]:
+    """The first lines that are not plain ASCII, whatever ends them, of one that is long its
+    beginning."""
+    file.seek(0)
+    found: list[bytes] = []
+    room = SAMPLE_BYTES
+    for line in foreign_lines_of(file):
+        found.append(beginning(line, room))
+        room -= len(line)
+        if len(found) >= SAMPLE_LINES or room <= 0:
+            break
+    return found
+
+
+def foreign_lines_of(file: BinaryIO) -> Iterator[bytes]:
+    rest = b""
+    for chunk in chunks(file):
+        text = rest + chunk
+        end = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
+        whole, rest = text[:end], text[end:]
+        if not whole.isascii():
+            yield from (line for line in LINE_ENDS.split(whole) if not line.isascii())
+    if not rest.isascii():
+        yield rest
+
+
+def beginning(line: bytes, most: int) -> bytes:
+    """Of a line, at most so many bytes that end with a whole character; b"" where none do."""
+    if len(line) <= most:
+        return line
+    whole = WHOLE.match(line, 0, most)
+    return whole[0] if whole else b""
+
+
+def refuse_undecodable(file: BinaryIO, encoding: str) -> None:
+    if bad_line := first_undecodable(file, encoding):
+        name = NAMES.get(encoding, encoding.upper())
+        raise FileError(Reason.of(Code.LINE_NOT_IN_ENCODING, line=bad_line[0], encoding=name))
 
 
 def first_undecodable(file: BinaryIO, encoding: str) -> tuple[int, bool] | None:
@@ -125,9 +237,21 @@ def first_undecodable(file: BinaryIO, encoding: str) -> tuple[int, bool] | None:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
         before = error.object[: error.start]
-        is_utf8 = is_utf8 or bool(SURELY_UTF8.search(before.decode(encoding)))
+        before_text = before.decode(encoding, "ignore")
+        is_utf8 = is_utf8 or bool(SURELY_UTF8.search(before_text))
         return lines + before.count(b"\n") + 1, is_utf8
     return None
+
+
+def holds(file: BinaryIO, text: bytes) -> bool:
+    """Whether these bytes stand anywhere in it."""
+    file.seek(0)
+    before = b""
+    for chunk in chunks(file):
+        if text in before + chunk:
+            return True
+        before = chunk[-len(text) :]
+    return False
 
 
 def chunks(file: BinaryIO) -> Iterator[bytes]:
@@ -139,14 +263,19 @@ def check_workbook(path: Path, max_unpacked: int) -> None:
     """Refuse zip bombs and XML that defines entities, before any XML is parsed."""
     try:
         with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
             # No more than these sizes is ever unpacked: zipfile stops where they say.
-            unpacked = sum(member.file_size for member in archive.infolist())
+            unpacked = sum(member.file_size for member in members)
             if unpacked > max_unpacked:
                 raise FileError(Reason.of(Code.WORKBOOK_TOO_LARGE, most=max_unpacked >> 20))
-            for member in archive.infolist():
+            if unpacked > MOST_UNPACKED + MOST_RATIO * path.stat().st_size or len(members) > PARTS:
+                raise FileError(Reason.of(Code.WORKBOOK_IS_BOMB))
+            for member in members:
+                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise zipfile.BadZipFile("packed in a way that no spreadsheet knows")
                 if member.filename.endswith((".xml", ".rels")):
                     with archive.open(member) as part:
                         if b"<!DOCTYPE" in part.read(4096):
                             raise FileError(Reason.of(Code.WORKBOOK_WITH_DOCTYPE))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise FileError(Reason.of(Code.WORKBOOK_DAMAGED, error=str(error))) from None
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError):
+        raise FileError(Reason.of(Code.WORKBOOK_DAMAGED)) from None

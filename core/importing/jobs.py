@@ -7,33 +7,44 @@ written.
 """
 
 import csv
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from decimal import Decimal
 from functools import partial
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models.functions import Now
+from django.utils.translation import override
 
 from core.db import tables
-from core.db.formulas import escape_formula
-from core.importing import store
-from core.importing.batch import Batch, Plan, RowError
-from core.importing.columns import layout_of
+from core.importing import signs, store
+from core.importing.batch import Plan, RowError, Understood
+from core.importing.columns import KNOWN, layout_of
 from core.importing.customers import CustomerRows
 from core.importing.detection import FileError, detect_file, digest_of
 from core.importing.duplicates import DuplicateFinder
+from core.importing.notes import (
+    REPEATS_SHOWN,
+    note_on_encoding,
+    note_on_repeats,
+    notes_on_cells,
+)
 from core.importing.orders import OrderRows
+from core.importing.preview import write_preview
 from core.importing.row_importer import RowImporter
-from core.importing.rows import Block, Row, Table, open_table
+from core.importing.rows import Block, Table, open_table, rows_of_header_width
+from core.importing.similar_names import SimilarNames, skeletons
 from core.importing.top_ups import TopUpRows
-from core.models import LeaseLostError
+from core.models import LeaseLostError, PricePolicy
 from core.models.failpoints import failpoint
 from core.models.imports import ImportJob
+from core.permissions import Right, may
 from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
 logger = logging.getLogger(__name__)
@@ -43,7 +54,10 @@ IMPORTERS: dict[ImportJob.Kind, type[RowImporter]] = {
     ImportJob.Kind.CHARGES: TopUpRows,
     ImportJob.Kind.ORDERS: OrderRows,
 }
+# They tell the encoding of a file that has them.
+FOREIGN_TITLES = frozenset(title for title in KNOWN if not title.isascii())
 TRIES = 3
+MOST_ALIKE = 10_000
 PROGRESS_SECONDS = 0.2
 RENEWAL_SECONDS = 10
 
@@ -73,20 +87,23 @@ def run(
     if job is None:
         return
     try:
-        attempt(ImportRun(job, should_stop, on_progress))
+        with override(job.language) if job.language else nullcontext():
+            attempt(job, should_stop, on_progress)
     except LeaseLostError:
         logger.warning("import %s was taken over", job_id)
 
 
-def attempt(run: "ImportRun") -> None:
-    job = run.job
+def attempt(job: ImportJob, should_stop: Callable[[], bool], on_progress: OnProgress) -> None:
     try:
-        if job.has_exhausted_attempts:
-            finish(job, ImportJob.Status.REFUSED, Reason.of(Code.FAILED_TOO_OFTEN))
-        elif job.status == ImportJob.Status.CHECKING:
-            run.check()
-        else:
-            run.import_rows()
+        if reason := refusal(job):
+            finish(job, ImportJob.Status.REFUSED, reason)
+            return
+        with store.workspace(job) as folder, closing(signs.ProgressWriter(job)) as progress:
+            run = ImportRun(job, folder, progress, should_stop, on_progress)
+            if job.status == ImportJob.Status.CHECKING:
+                run.check()
+            else:
+                run.import_rows()
     except FileError as error:
         finish(job, ImportJob.Status.REFUSED, error.reason)
     except RowsRefusedError as refused:
@@ -94,10 +111,39 @@ def attempt(run: "ImportRun") -> None:
         reason = Reason.of(Code.LINE_BECAME_WRONG, line=row.line, reason=row.reason)
         finish(job, ImportJob.Status.REFUSED, reason)
     except StoppedError:
-        if store.is_asked_to_stop(job):
+        if signs.is_asked_to_stop(job):
             finish(job, ImportJob.Status.CANCELED)
         else:
             job.release()
+    except (DatabaseError, LeaseLostError):
+        raise
+    except Exception:
+        # Tried again it would end the same: a person is told at once, the log has the rest.
+        logger.exception("import %s failed", job.pk)
+        finish(job, ImportJob.Status.REFUSED, Reason.of(Code.OWN_ERROR))
+
+
+def refusal(job: ImportJob) -> Reason | None:
+    """Why nothing more may be done, or None. A right can be lost meanwhile."""
+    if job.has_exhausted_attempts:
+        return Reason.of(Code.FAILED_TOO_OFTEN)
+    user = job.creator
+    if user is not None and not may(user, right_to_import(job.kind, update=job.update)):
+        return Reason.of(Code.RIGHT_LOST, who=str(user))
+    return None
+
+
+def prices_of(job: ImportJob) -> str:
+    return PricePolicy.digest() if IMPORTERS[ImportJob.Kind(job.kind)].has_prices else ""
+
+
+def have_prices_changed(job: ImportJob) -> bool:
+    """Whether the rows cost something else than the check said."""
+    return job.prices != prices_of(job)
+
+
+def right_to_import(kind: int, *, update: bool = False) -> Right:
+    return Right.UPDATE_CUSTOMERS_BY_IMPORT if update else IMPORTERS[ImportJob.Kind(kind)].right
 
 
 def finish(job: ImportJob, status: ImportJob.Status, reason: ReasonOrText = "") -> None:
@@ -106,38 +152,53 @@ def finish(job: ImportJob, status: ImportJob.Status, reason: ReasonOrText = "") 
 
 
 class ImportRun:
-    """One pass or more over the file of a job that this process holds."""
+    """One pass or more over the file of a job that this process holds; `folder` has the file."""
 
     def __init__(
-        self, job: ImportJob, should_stop: Callable[[], bool], on_progress: OnProgress
+        self,
+        job: ImportJob,
+        folder: Path,
+        progress: signs.ProgressWriter,
+        should_stop: Callable[[], bool],
+        on_progress: OnProgress,
     ) -> None:
         self.job = job
+        self.folder = folder
+        self.upload = folder / store.UPLOAD
+        self.progress = progress
         self.should_stop = should_stop
         self.on_progress = on_progress
-        self.started = self.reported = self.renewed = time.monotonic()
+        self.started = self.reported = self.renewed = self.asked = time.monotonic()
         self.rows_at_start = job.done
 
     def check(self) -> None:
         """Hold the whole file against the rules and the database; write the report of errors."""
         job = self.job
         found = detect_file(
-            store.path_of(job, store.UPLOAD),
+            self.upload,
             max_bytes=settings.IMPORT_MAX_BYTES,
-            max_unpacked=settings.IMPORT_MAX_XLSX_BYTES,
+            chosen=job.chosen_encoding,
+            familiar=FOREIGN_TITLES,
         )
-        job.record(encoding=found.encoding, sha256=found.sha256, total=found.lines)
+        prices = prices_of(job)
+        job.record(encoding=found.encoding, sha256=found.sha256, total=found.lines, prices=prices)
         duplicates = DuplicateFinder()
-        counts = self._check_pass({}, duplicates)
+        counts, notes = self._check_pass({}, duplicates)
         if repeated := duplicates.repeated_hashes():
-            counts = self._check_pass(self._first_lines(repeated), None)
+            counts, notes = self._check_pass(self._first_lines(repeated), None)
         if not counts["total"]:
             raise FileError(Reason.of(Code.FILE_WITHOUT_ROWS))
-        job.release(status=ImportJob.Status.CHECKED, repeats=bool(repeated), done=0, **counts)
+        if found.guess is not None:
+            notes = [note_on_encoding(found.guess), *notes]
+        with transaction.atomic():
+            job.record(repeats=bool(repeated), done=0, **counts)
+            store.keep_report(job, self.folder)
+            texts = [note.as_json() for note in notes]
+            job.release(status=ImportJob.Status.CHECKED, notes=texts)
 
     def import_rows(self) -> None:
         """Import, from where the last run got."""
-        path = store.path_of(self.job, store.UPLOAD)
-        if digest_of(path) != self.job.sha256:
+        if digest_of(self.upload) != self.job.sha256:
             raise FileError(Reason.of(Code.FILE_CHANGED))
         first_lines: dict[str, int] = {}
         if self.job.repeats:
@@ -155,37 +216,45 @@ class ImportRun:
 
     def _check_pass(
         self, first_lines: Mapping[str, int], duplicates: DuplicateFinder | None
-    ) -> dict[str, Any]:
+    ) -> tuple[dict[str, Any], list[Reason]]:
+        """Counts, and what was made of the file."""
         counts, total = new_counts(), 0
+        understood: dict[str, Understood] = {}
+        similar, repeats, examples = SimilarNames(), list[int](), list[str]()
         with (
-            store.errors_file(self.job, "w") as file,
+            store.csv_file(self.folder / store.ERRORS) as file,
+            store.csv_file(self.folder / store.CHANGES) as changes_file,
             self._table() as (table, importer),
         ):
-            errors = csv.writer(file)
+            errors, changes = csv.writer(file), csv.writer(changes_file)
             errors.writerow(("line", "column", "value", "reason"))
             for block in table.blocks():
+                if not total:
+                    path = self.folder / store.PREVIEW
+                    write_preview(path, table, importer.layout, block.rows)
                 if duplicates is not None:
                     duplicates.add(importer.keys(rows_of_header_width(block.rows, table)))
-                plan = importer.plan(
-                    Batch.read(block, importer.layout, importer.parsers), first_lines
-                )
+                plan = importer.plan(importer.read(block), first_lines)
+                for column, cells in plan.batch.understood.items():
+                    understood.setdefault(column, Understood()).add(cells)
+                changes.writerows(plan.shown_changes)
+                if self.job.kind == ImportJob.Kind.CUSTOMERS:
+                    similar.add(plan.batch.values["username"])
+                repeats += [line for line, _text in plan.repeats]
+                examples += [text for _line, text in plan.repeats[: REPEATS_SHOWN - len(examples)]]
                 counts, total = totals_with(counts, plan), total + len(block.rows)
                 if total > settings.IMPORT_MAX_ROWS:
                     raise FileError(
                         Reason.of(Code.TOO_MANY_ROWS, most=f"{settings.IMPORT_MAX_ROWS:,}")
                     )
-                errors.writerows(
-                    (
-                        error.line,
-                        escape_formula(importer.layout.title(error.column)),
-                        escape_formula(error.value),
-                        error.reason,
-                    )
-                    for error in plan.batch.errors
-                )
+                errors.writerows(store.rows_of_errors(importer.layout, plan.batch.errors))
                 self._report_progress(total)
                 self._renew_lease()
-        return {**counts, "total": total}
+            notes = [*table.notes, *notes_on_cells(understood, importer.layout)]
+            notes += similar.notes(self._alike_names)
+            (self.folder / store.REPEATED).write_text(json.dumps(repeats))
+            notes += note_on_repeats(self.job, len(repeats), examples)
+        return {**counts, "total": total}, notes
 
     def _first_lines(self, repeated: frozenset[int]) -> dict[str, int]:
         """The line on which each key of these hashes appears first."""
@@ -203,15 +272,24 @@ class ImportRun:
                         found.setdefault(key, line)
         return found
 
+    def _alike_names(self, repeated: frozenset[int]) -> list[list[str]]:
+        """Names of the file that differ and share one of these hashes of their skeletons."""
+        groups: dict[str, dict[str, None]] = {}
+        with self._table() as (table, importer):
+            for block in table.blocks():
+                names = importer.names(rows_of_header_width(block.rows, table))
+                for key, name in zip(skeletons(names), names, strict=True):
+                    if name and hash(key) in repeated and len(groups) < MOST_ALIKE:
+                        groups.setdefault(key, {})[name] = None
+        return [list(group) for group in groups.values() if len(group) > 1]
+
     def _import_as_one(self, first_lines: Mapping[str, int]) -> None:
         counts, done = new_counts(), 0
         with transaction.atomic(), self._table() as (table, importer):
             # The job's row is ours until commit: nobody takes the job over meanwhile.
             self.job.record()
             for block in table.blocks():
-                plan = importer.plan(
-                    Batch.read(block, importer.layout, importer.parsers), first_lines
-                )
+                plan = importer.plan(importer.read(block), first_lines)
                 if plan.batch.errors:
                     raise RowsRefusedError(plan.batch.errors[0])
                 importer.write(plan)
@@ -222,58 +300,71 @@ class ImportRun:
 
     def _import_by_blocks(self, first_lines: Mapping[str, int]) -> None:
         job = self.job
-        with store.refused_file(job) as refused, self._table() as (table, importer):
+        with self._table() as (table, importer):
             for block in table.blocks(skip=job.done):
                 self._report_progress(job.done)
-                with_retries(partial(self._import_block, block, importer, refused, first_lines))
+                with_retries(partial(self._import_block, block, importer, first_lines))
                 failpoint("after-block")
         job.release(status=ImportJob.Status.DONE, end_date=Now())
 
     def _import_block(
-        self,
-        block: Block,
-        importer: RowImporter,
-        refused: BinaryIO,
-        first_lines: Mapping[str, int],
+        self, block: Block, importer: RowImporter, first_lines: Mapping[str, int]
     ) -> None:
-        """One block's rows and the step of the job, together or not at all."""
+        """One block's rows, those refused, and the step of the job, together or not at all."""
         job = self.job
-        refused.seek(job.refused_bytes)
-        refused.truncate()
         with transaction.atomic():
-            plan = importer.plan(Batch.read(block, importer.layout, importer.parsers), first_lines)
+            plan = importer.plan(importer.read(block), first_lines)
             importer.write(plan)
-            store.write_refused(refused, importer.layout, plan.batch.refused)
+            refused_bytes = store.append_refused(job, importer.layout, plan.batch.refused)
             counts = totals_with({name: getattr(job, name) for name in job.COUNTS}, plan)
             failpoint("before-block")
             job.record(
-                done=job.done + block.read, refused_bytes=refused.tell(), attempts=0, **counts
+                done=job.done + block.read, refused_bytes=refused_bytes, attempts=0, **counts
             )
 
     @contextmanager
     def _table(self) -> Iterator[tuple[Table, RowImporter]]:
+        """Raises FileError where its rows would cost something else than the check said."""
         importer = IMPORTERS[ImportJob.Kind(self.job.kind)]
-        with open_table(store.path_of(self.job, store.UPLOAD), self.job.encoding) as table:
+        with open_table(self.upload, self.job.encoding, self._go_on_reading) as table:
             layout = layout_of(table.header, importer.required, importer.optional)
-            yield table, importer(self.job, layout)
+            made = importer(self.job, layout)
+            if not made.checks and made.prices != self.job.prices:
+                raise FileError(Reason.of(Code.PRICES_CHANGED))
+            yield table, made
 
     def _report_progress(self, done: int) -> None:
         """Say how far we are. Raises StoppedError where somebody asked to stop."""
-        if self.should_stop() or store.is_asked_to_stop(self.job):
-            raise StoppedError
         now = time.monotonic()
+        self._stop_if_asked()
         if now < self.reported + PROGRESS_SECONDS:
             return
         self.reported = now
         total = max(done, self.job.total)
-        store.write_progress(
-            self.job,
+        self.progress.write(
             done=done,
             total=total,
             rows=done - self.rows_at_start,
             seconds=now - self.started,
         )
         self.on_progress(done, total)
+
+    def _go_on_reading(self) -> None:
+        """Called as the file is read, whether rows come of it or not: keeps the lease, and ends
+        what takes too long. Raises StoppedError and FileError."""
+        self._renew_lease()
+        now = time.monotonic()
+        if now > self.asked + PROGRESS_SECONDS:
+            self.asked = now
+            self._stop_if_asked()
+        if now > self.started + settings.IMPORT_MAX_MINUTES * 60:
+            raise FileError(
+                Reason.of(Code.FILE_TAKES_TOO_LONG, minutes=settings.IMPORT_MAX_MINUTES)
+            )
+
+    def _stop_if_asked(self) -> None:
+        if self.should_stop() or signs.is_asked_to_stop(self.job):
+            raise StoppedError
 
     def _renew_lease(self) -> None:
         """Keep the lease while nothing else writes to the job."""
@@ -305,10 +396,3 @@ def totals_with(counts: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
         "rejected": counts["rejected"] + len(plan.batch.refused),
         "amount": counts["amount"] + plan.amount,
     }
-
-
-def rows_of_header_width(rows: list[Row], table: Table) -> list[Row]:
-    width = len(table.header)
-    if set(map(len, rows)) <= {width}:
-        return rows
-    return [row for row in rows if len(row) == width]

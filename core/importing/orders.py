@@ -1,4 +1,4 @@
-"""Orders: `username,url,count,memo`, quoted, placed and paid for as the form does it.
+"""Orders: `username,url,count,start,memo`, quoted, placed and paid for as the form does it.
 
 The check asks each site of the file for its token; the import, which holds rows locked, asks no
 network: every delivery asks the site again before its first play. Whether a video exists is asked
@@ -17,9 +17,11 @@ from core.importing.batch import Batch, Plan, RowError
 from core.importing.columns import Layout
 from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
-from core.models import ImportJob, Order
+from core.models import ImportJob, LedgerEntry, Order, PricePolicy
 from core.ordering import Placement, Quote, Quoter, place_many
+from core.permissions import Right
 
+URL_LENGTH = Order._meta.get_field("url").max_length or 0
 # The column that holds what a field of a quote is about.
 COLUMNS = {"customer": "username", "url": "url", "count": "count"}
 
@@ -27,12 +29,16 @@ COLUMNS = {"customer": "username", "url": "url", "count": "count"}
 class OrderRows(RowImporter):
     """Blocks of a file of orders against the database."""
 
+    right = Right.IMPORT_ORDERS
+    books = LedgerEntry.Kind.ORDER
+    has_prices = True
     required: ClassVar[tuple[str, ...]] = ("username", "url", "count")
-    optional: ClassVar[tuple[str, ...]] = ("memo",)
+    optional: ClassVar[tuple[str, ...]] = ("start", "memo")
     parsers: ClassVar[Mapping[str, cells.Parser]] = {
         "username": cells.usernames,
-        "url": cells.up_to(500),
+        "url": cells.up_to(URL_LENGTH),
         "count": cells.counts,
+        "start": cells.starts,
         "memo": cells.memos,
     }
 
@@ -40,9 +46,15 @@ class OrderRows(RowImporter):
         super().__init__(job, layout)
         self.quoter = Quoter(asks_sites=self.checks, reads_views=False)
 
+    @property
+    def prices(self) -> str:
+        return PricePolicy.digest(self.quoter.bundles)
+
     def keys(self, rows: list[Row]) -> list[str]:
         index = self.layout.places["url"]
-        videos = (self.quoter.video_of(row[index].strip()) for row in rows)
+        # Of what is no address nothing is remembered.
+        urls = (row[index].strip() for row in rows)
+        videos = (self.quoter.video_of(url if len(url) <= URL_LENGTH else "") for url in urls)
         return [
             f"{video.site.pk}:{video.video_id}" if video.site and video.video_id else ""
             for video in videos
@@ -64,12 +76,16 @@ class OrderRows(RowImporter):
             (customers[names[index]], urls[index], counts[index]) for index in new
         )
         memos = batch.values.get("memo") or [""] * len(batch)
+        starts = batch.values.get("start") or [None] * len(batch)
         placements, faults = [], {}
         for index, quote in zip(new, quotes, strict=True):
-            if quote.errors:
+            if quote.reasons:
                 faults[index] = row_errors(batch, index, quote)
             else:
-                placements.append(Placement(quote, memos[index], request_key=keys[index]))
+                start, key = starts[index], keys[index]
+                placements.append(
+                    Placement(quote, memos[index], planned_start=start, request_key=key)
+                )
         batch.drop(faults)
         prices = (one.quote.price for one in placements if one.quote.price is not None)
         created = len(placements)

@@ -1,16 +1,18 @@
-"""The first rows of a file, and which of its columns is which, for somebody to look at."""
+"""The first rows of a file, and which of its columns is which, for somebody to look at. The check
+keeps them: a page never opens what somebody uploaded."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from core.importing import store
-from core.importing.columns import layout_of, plain
-from core.importing.detection import FileError
-from core.importing.jobs import IMPORTERS
-from core.importing.rows import Row, open_table
+from core.importing.columns import Layout, plain
+from core.importing.rows import Row, Table
 from core.models import ImportJob
 
 ROWS = 5
+CELL_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +24,18 @@ class Preview:
     rows: Sequence[Row]
 
 
+def write_preview(path: Path, table: Table, layout: Layout, rows: Sequence[Row]) -> None:
+    names: dict[int, str] = {index: name for name, index in layout.places.items()}
+    names |= dict.fromkeys(layout.remarks, "")
+    fields = [(title, names.get(index)) for index, title in enumerate(table.header)]
+    columns = [
+        (title[:CELL_LENGTH], "" if plain(title) == name else name) for title, name in fields
+    ]
+    first = [[cell[:CELL_LENGTH] for cell in row] for row in rows[:ROWS]]
+    path.write_text(json.dumps(asdict(Preview(columns, first))))
+
+
 def preview(job: ImportJob) -> Preview | None:
-    """None when the file is gone or cannot be read."""
-    importer = IMPORTERS[ImportJob.Kind(job.kind)]
-    try:
-        with open_table(store.path_of(job, store.UPLOAD), job.encoding) as table:
-            layout = layout_of(table.header, importer.required, importer.optional)
-            names = {index: name for name, index in layout.places.items()}
-            names |= dict.fromkeys(layout.remarks, "")
-            fields = [(title, names.get(index)) for index, title in enumerate(table.header)]
-            columns = [(title, "" if plain(title) == name else name) for title, name in fields]
-            first = next(table.blocks(size=ROWS), None)
-            return Preview(columns, first.rows if first else [])
-    except (FileError, OSError):
-        return None
+    """None where the check kept none."""
+    text = store.read(job, store.PREVIEW)
+    return Preview(**json.loads(text)) if text else None

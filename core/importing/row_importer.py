@@ -3,6 +3,7 @@
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import partial
 from typing import ClassVar
 
 from django.utils.translation import gettext as _
@@ -10,16 +11,23 @@ from django.utils.translation import gettext as _
 from core.importing import cells
 from core.importing.batch import Batch, Plan, RowError
 from core.importing.columns import Layout
-from core.importing.rows import Row
-from core.models import ImportJob
+from core.importing.rows import Block, Row
+from core.models import ImportJob, LedgerEntry
+from core.permissions import RIGHT_TO_BOOK, Right, may
 
+AMOUNTS = {"amount", "balance"}
 # Of the keys that rows without a name of their own get.
 ROW_KEY_NAMESPACE = uuid.UUID("6f1d2f9e-6c1b-4a53-9c0e-2f2a3c0f7b11")
 
 
 class RowImporter(ABC):
-    """One pass over one file."""
+    """One pass over one file. `right` is what an upload takes, `books` the kind of its ledger
+    entries."""
 
+    right: ClassVar[Right]
+    books: ClassVar[LedgerEntry.Kind]
+    # Whether what its rows cost depends on the bundles on sale.
+    has_prices: ClassVar[bool] = False
     # Whether it can also change what is there already.
     updates: ClassVar[bool] = False
     required: ClassVar[tuple[str, ...]]
@@ -32,9 +40,26 @@ class RowImporter(ABC):
         # A check writes nothing and locks nothing.
         self.checks = job.status == ImportJob.Status.CHECKING
 
+    @property
+    def prices(self) -> str:
+        """By which bundles on sale its rows are charged: PricePolicy's digest; "" by none."""
+        return ""
+
     def keys(self, rows: list[Row]) -> list[str]:
         """What a file may name only once, one per row. Returns [] where everything may repeat."""
         return []
+
+    def names(self, rows: list[Row]) -> list[str]:
+        """How each row's customer is called."""
+        names, _errors = cells.usernames([row[self.layout.places["username"]] for row in rows])
+        return list(names)
+
+    def read(self, block: Block) -> Batch:
+        """Its cells as values, amounts by the decimal sign that a person chose."""
+        parsers = dict(self.parsers)
+        for name in AMOUNTS & parsers.keys():
+            parsers[name] = partial(parsers[name], decimal_sign=self.job.decimal_sign)
+        return Batch.read(block, self.layout, parsers)
 
     @abstractmethod
     def plan(self, batch: Batch, first_lines: Mapping[str, int]) -> Plan:
@@ -56,6 +81,12 @@ class RowImporter(ABC):
                 reason = _("Already in this file, in line %(line)s.") % {"line": first}
                 faults[index] = [RowError(line, column, value, reason)]
         batch.drop(faults)
+
+    def may_book(self) -> bool:
+        """Whether whoever uploaded the file may book what its rows book. Nobody did where a command
+        of the host reads it without a name."""
+        user = self.job.creator
+        return user is None or may(user, RIGHT_TO_BOOK[self.books.name])
 
     def row_keys(self, batch: Batch) -> list[uuid.UUID]:
         """The same row of the very same file has the same key, whenever it is uploaded."""

@@ -3,26 +3,29 @@
 import csv
 import io
 import re
-import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from xml.etree.ElementTree import ParseError
 
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
-
+from core.importing.columns import is_known
 from core.importing.detection import FileError
+from core.importing.parts import OnChunk
+from core.importing.text_rows import rows_of
+from core.importing.workbook_process import read_apart
 from core.reasons import Code, Reason
 
 BLOCK = 20_000
+# A block of long or wide rows has fewer of them; looked at each few.
+BLOCK_SIGNS, BLOCK_CELLS, FEW = 1 << 22, 1 << 18, 10
 MAX_COLUMNS = 100
-DELIMITERS = ",;\t"
+DELIMITERS = ",;\t|"
+SEP_LINE = re.compile(r'"?sep=([^\r\n])"?[ ,;\t]*(?:\r\n|\r|\n)', re.IGNORECASE)
+# A header that stands lower is none.
+LOOK_AHEAD, LOOK_AHEAD_SIGNS = 20, 1 << 16
+NOTE_LENGTH = 200
 LINE_END = re.compile(r"\r\n|\r|\n")
-# zipfile and openpyxl let these out of a workbook that is not what it says.
-DAMAGED = (zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, OSError)
 
 Row = list[str]
 
@@ -40,11 +43,13 @@ class Block:
 
 @dataclass(slots=True)
 class Table:
-    """The header, and what follows it. `blocks()` can be asked for once."""
+    """The header, what follows it, and what was made of what stands around. `blocks()` can be asked
+    for once."""
 
     header: Row
     rows: Iterator[Row]
     line: int
+    notes: list[Reason] = field(default_factory=list)
 
     def blocks(self, *, skip: int = 0, size: int = BLOCK) -> Iterator[Block]:
         """Go on after `skip` rows, as many as an earlier run has done. Raises FileError."""
@@ -53,7 +58,7 @@ class Table:
             self.line += sum(map(height, islice(self.rows, skip)))
             while True:
                 rows = []
-                rows.extend(islice(self.rows, size))
+                self._fill(rows, size)
                 if not rows:
                     return
                 yield self._block(rows)
@@ -61,13 +66,27 @@ class Table:
             # What came before the bad row is in `rows`.
             line = self.line + sum(map(height, rows))
             raise FileError(csv_reason(error, line)) from None
-        except DAMAGED as error:
-            raise FileError(Reason.of(Code.FILE_DAMAGED, error=str(error))) from None
+
+    def _fill(self, rows: list[Row], size: int) -> None:
+        """With as many as a block has, at least one where there is one. What came before an error
+        is in `rows`."""
+        signs = cells = before = 0
+        while before < size and signs < BLOCK_SIGNS and cells < BLOCK_CELLS:
+            rows.extend(islice(self.rows, min(FEW, size - before)))
+            if len(rows) == before:
+                return
+            few = rows[before:]
+            cells += sum(map(len, few))
+            signs += sum(map(len, chain.from_iterable(few)))
+            before = len(rows)
 
     def _block(self, rows: list[Row]) -> Block:
         first, read = self.line, len(rows)
         lines: Sequence[int] = range(first, first + read)
-        if is_tall(chain.from_iterable(rows)):
+        text = "".join(chain.from_iterable(rows))
+        if "\0" in text:
+            self._refuse_nul(rows)
+        if is_tall(text):
             lines, line = [], first
             for row in rows:
                 lines.append(line)
@@ -75,60 +94,151 @@ class Table:
             self.line = line
         else:
             self.line = first + read
-        if not all(map(any, rows)):
-            filled = [(row, line) for row, line in zip(rows, lines, strict=True) if any(row)]
+        if not all(map(str.strip, map("".join, rows))):
+            filled = [
+                (row, line) for row, line in zip(rows, lines, strict=True) if not is_blank(row)
+            ]
             rows, lines = [row for row, _line in filled], [line for _row, line in filled]
+        width = len(self.header)
+        if any(len(row) > width for row in rows):
+            rows = [row[:width] if is_blank(row[width:]) else row for row in rows]
         return Block(rows, lines, read)
+
+    def _refuse_nul(self, rows: list[Row]) -> None:
+        line = self.line
+        for row in rows:
+            if "\0" in "".join(row):
+                raise FileError(Reason.of(Code.LINE_WITH_NUL, line=line))
+            line += height(row)
 
 
 @contextmanager
-def open_table(path: Path, encoding: str) -> Iterator[Table]:
-    """The table in a file of known encoding. Raises FileError where there is no header."""
+def open_table(path: Path, encoding: str, on_chunk: OnChunk = lambda: None) -> Iterator[Table]:
+    """The table in a file of known encoding. Raises FileError where there is no header, and what
+    `read_apart()` raises. `on_chunk` is called as the file is read, also while nothing comes of
+    it."""
     if encoding == "xlsx":
-        with path.open("rb") as binary:
-            table = table_of(workbook_rows(binary))
+        with read_apart(path, MAX_COLUMNS, on_chunk) as (notes, rows):
+            first = list(islice(rows, LOOK_AHEAD))
+            table = table_of(chain(first, rows), header_place(first)[1])
+            table.notes += notes
             width = len(table.header)
             table.rows = (row + [""] * (width - len(row)) for row in table.rows)
             yield table
     else:
         with path.open(encoding=encoding, newline="") as text:
-            yield table_of(csv.reader(text, delimiter=delimiter_of(text), strict=True))
+            start = text.read(LOOK_AHEAD_SIGNS)
+            dressing = dressing_of(start)
+            text.seek(0)
+            text.read(dressing.marks)
+            if dressing.has_sep_line:
+                text.readline()
+            line = 1 + dressing.has_sep_line
+            rows = rows_of(text, dressing.delimiter, line, on_chunk)
+            yield table_of(rows, dressing.header_place, line)
 
 
-def table_of(rows: Iterator[Row]) -> Table:
-    line = 1
+@dataclass(frozen=True, slots=True)
+class Dressing:
+    """What stands around a table of text: byte order marks, a line `sep=;`, rows above the header
+    (`header_place` counts them), and what divides its cells."""
+
+    marks: int
+    has_sep_line: bool
+    delimiter: str
+    header_place: int
+
+
+def dressing_of(start: str) -> Dressing:
+    """By the first rows: the header is the row with the most titles that are known."""
+    text = start.lstrip("\ufeff")
+    marks = len(start) - len(text)
+    delimiters = DELIMITERS
+    sep_line = SEP_LINE.match(text)
+    if sep_line:
+        delimiters, text = sep_line.group(1), text[sep_line.end() :]
+    found = []
+    for sign in delimiters:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=sign)
+        first = list(islice(reader, LOOK_AHEAD))
+        known, place = header_place(first)
+        width = len(first[place]) if known else max(map(len, first), default=0)
+        found.append(((known, width, sign == ","), sign, place))
+    _score, sign, place = max(found)
+    return Dressing(marks, sep_line is not None, sign, place)
+
+
+def header_place(rows: Sequence[Row]) -> tuple[int, int]:
+    """How many titles of the likeliest header are known, and how many rows stand above it. Only a
+    row with fewer cells can stand above a header: others are data that have none."""
+    best, widest = (0, -first_filled(rows)), 0
+    for place, row in enumerate(rows):
+        filled = sum(1 for cell in row if cell.strip())
+        if filled > widest:
+            best = max(best, (sum(map(is_known, row)), -place))
+            widest = filled
+    return best[0], -best[1]
+
+
+def first_filled(rows: Sequence[Row]) -> int:
+    return next((place for place, row in enumerate(rows) if not is_blank(row)), 0)
+
+
+def is_blank(row: Row) -> bool:
+    return not "".join(row).strip()
+
+
+def table_of(rows: Iterator[Row], header_place: int, line: int = 1) -> Table:
+    """Raises FileError where the header is not there."""
+    above: list[str] = []
     try:
-        for row in rows:
+        for place, row in enumerate(rows):
             after = line + height(row)
-            if any(row):
-                if len(row) > MAX_COLUMNS:
+            if is_blank(row):
+                pass
+            elif place < header_place:
+                above.append(" ".join(filter(None, map(str.strip, row))))
+            else:
+                header = trimmed(list(row))
+                if len(header) > MAX_COLUMNS:
                     raise FileError(
-                        Reason.of(Code.TOO_MANY_COLUMNS, number=f"{len(row):,}", most=MAX_COLUMNS)
+                        Reason.of(
+                            Code.TOO_MANY_COLUMNS, number=f"{len(header):,}", most=MAX_COLUMNS
+                        )
                     )
-                return Table(row, rows, after)
+                table = Table(header, rows, after)
+                if above:
+                    text = " / ".join(above)[:NOTE_LENGTH]
+                    table.notes.append(Reason.of(Code.ROWS_ABOVE_HEADER, text=text))
+                return table
             line = after
     except csv.Error as error:
         raise FileError(csv_reason(error, line)) from None
-    except DAMAGED as error:
-        raise FileError(Reason.of(Code.FILE_DAMAGED, error=str(error))) from None
     raise FileError(Reason.of(Code.FILE_OF_EMPTY_LINES))
 
 
-def delimiter_of(text: io.TextIOBase) -> str:
-    """What the first line is divided by; spreadsheets of some countries write semicolons."""
-    line = text.readline()
-    text.seek(0)
-    return max(DELIMITERS, key=lambda sign: (line.count(sign), sign == ","))
+def rows_of_header_width(rows: list[Row], table: Table) -> list[Row]:
+    width = len(table.header)
+    if set(map(len, rows)) <= {width}:
+        return rows
+    return [row for row in rows if len(row) == width]
 
 
-def is_tall(cells: Iterable[str]) -> bool:
-    text = "".join(cells)
+def trimmed(row: Row) -> Row:
+    """Without the empty cells that fill it up on the right."""
+    while row and not row[-1].strip():
+        row.pop()
+    return row
+
+
+def is_tall(text: str) -> bool:
     return "\n" in text or "\r" in text
 
 
 def height(row: Row) -> int:
     """How many lines of the file a row takes."""
-    return 1 + len(LINE_END.findall("".join(row))) if is_tall(row) else 1
+    text = "".join(row)
+    return 1 + len(LINE_END.findall(text)) if is_tall(text) else 1
 
 
 def csv_reason(error: csv.Error, line: int) -> Reason:
@@ -137,33 +247,3 @@ def csv_reason(error: csv.Error, line: int) -> Reason:
     if "field larger" in text or "unexpected end" in text:
         return Reason.of(Code.QUOTATION_MARK_NOT_CLOSED, line=line)
     return Reason.of(Code.QUOTATION_MARK_MISPLACED, line=line, error=text)
-
-
-def workbook_rows(file: io.BufferedReader) -> Iterator[Row]:
-    """The first sheet. Formulas come as their text: a formula is no value."""
-    try:
-        workbook = load_workbook(file, read_only=True, data_only=False, keep_links=False)
-        sheet = workbook.worksheets[0]
-        # Sheets may claim to be a million columns wide; what they hold decides.
-        sheet.reset_dimensions()
-        for row in sheet.iter_rows(values_only=True, max_col=MAX_COLUMNS + 1):
-            yield trimmed([text_of(cell) for cell in row])
-    except IndexError:
-        raise FileError(Reason.of(Code.WORKBOOK_WITHOUT_SHEET)) from None
-
-
-def trimmed(row: Row) -> Row:
-    """A workbook's row without the empty cells that fill it up on the right."""
-    while row and not row[-1]:
-        row.pop()
-    return row
-
-
-def text_of(cell: object) -> str:
-    if cell is None:
-        return ""
-    if isinstance(cell, bool):
-        return "1" if cell else "0"
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))  # a spreadsheet's idea of a telephone number
-    return str(cell)

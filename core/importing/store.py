@@ -1,134 +1,235 @@
-"""The private folder of each job: the upload, what was refused, and flag files kept outside the
-database.
+"""The files of each job: what was uploaded, what the check found, what was refused.
 
-While all rows are written in one transaction nobody sees the job's row move, and SQLite lets
-nobody write to it; progress and the wish to stop are small files here. Web and consumers share
-DATA_DIR.
+They stand in the database, in parts: a web process and a consumer need not share a folder, nor a
+host. Only one part is in memory at a time. A run reads and writes files in a folder of its own on
+its host, which goes with the run.
 """
 
 import csv
 import io
 import json
-import os
-import secrets
+import logging
 import shutil
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, BinaryIO, cast
 
 from django.conf import settings
+from django.db import transaction
 
 from core.db.formulas import escape_formula
+from core.importing.batch import RowError
 from core.importing.columns import REMARKS, Layout
-from core.models.imports import ImportJob
+from core.importing.detection import OLE, ZIP
+from core.importing.detection import chunks as chunks_of
+from core.models.imports import FilePart, ImportJob
+
+logger = logging.getLogger(__name__)
 
 UPLOAD, ERRORS, REFUSED = "upload", "errors.csv", "refused.csv"
-PROGRESS, STOP = "progress.json", "stop"
-# Refused rows are kept for so long to be mended; uploads nobody came back for as well.
-KEEP_SECONDS = 7 * 24 * 3600
+CHANGES = "changes.csv"
+REPEATED = "repeated.json"
+PREVIEW = "preview.json"
+PROGRESS, STOP = SIGNS = ("progress", "stop")
+# What the check leaves for whoever is to confirm it.
+REPORT = (ERRORS, CHANGES, REPEATED, PREVIEW)
+PART_BYTES = 1 << 19
+DAY = 24 * 3600
 
 
 def folder() -> Path:
+    """Of this host, for files that a run works on."""
     path: Path = settings.DATA_DIR / "imports"
     path.mkdir(mode=0o700, exist_ok=True)
     return path
 
 
-def new_folder() -> str:
-    """Make a folder that nobody can guess. Returns its name, for ImportJob.folder."""
-    name = secrets.token_hex(16)
-    (folder() / name).mkdir(mode=0o700)
-    return name
+def save_upload(name: str, chunks: Iterable[bytes]) -> int:
+    """Keep an upload under the name of a job to come. Returns its size in bytes."""
+    return append(name, UPLOAD, chunks)
 
 
-def path_of(job: ImportJob, name: str) -> Path:
-    return folder() / job.folder / name
+def append(folder: str, name: str, chunks: Iterable[bytes], start: int = 0) -> int:
+    """Write a file from this byte on, a part after the other. Returns where it ends."""
+    at = start
+    for data in equal_parts(chunks):
+        FilePart.objects.create(folder=folder, name=name, start=at, data=data)
+        at += len(data)
+    return at
 
 
-def save_upload(name: str, chunks: Iterator[bytes]) -> int:
-    """Write an upload into a new folder. Returns its size in bytes."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    with os.fdopen(os.open(folder() / name / UPLOAD, flags, 0o600), "wb") as file:
-        for chunk in chunks:
-            file.write(chunk)
-        return file.tell()
+def equal_parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in parts of one length but for the last; one empty part where there are
+    none."""
+    rest, is_first = bytearray(), True
+    for chunk in chunks:
+        rest += chunk
+        while len(rest) >= PART_BYTES:
+            yield bytes(rest[:PART_BYTES])
+            del rest[:PART_BYTES]
+            is_first = False
+    if rest or is_first:
+        yield bytes(rest)
+
+
+def parts(job: ImportJob, name: str) -> Iterator[bytes]:
+    """A file's bytes, of which there are none where there is no file."""
+    rows = FilePart.objects.filter(folder=job.folder, name=name)
+    at, is_left = 0, True
+    while is_left:
+        found = rows.filter(start=at).values_list("data", flat=True)[:1]
+        data = b"".join(map(bytes, found))
+        is_left = bool(data)
+        if data:
+            yield data
+        at += len(data)
+
+
+def read(job: ImportJob, name: str) -> bytes:
+    """A small file as a whole."""
+    return b"".join(parts(job, name))
+
+
+def has(job: ImportJob, *names: str) -> bool:
+    return FilePart.objects.filter(folder=job.folder, name__in=names).exists()
+
+
+def remove(job: ImportJob, *names: str) -> None:
+    FilePart.objects.filter(folder=job.folder, name__in=names).delete()
 
 
 def remove_upload(job: ImportJob) -> None:
-    for name in (UPLOAD, PROGRESS, STOP):
-        path_of(job, name).unlink(missing_ok=True)
+    """And what else serves only until the job has ended."""
+    remove(job, UPLOAD, PREVIEW, *SIGNS)
+    for name in SIGNS:
+        sign_path(job, name).unlink(missing_ok=True)
 
 
-def remove_old() -> None:
-    """Folders that nobody has touched for a week."""
-    oldest = time.time() - KEEP_SECONDS
-    for path in folder().iterdir():
-        if path.stat().st_mtime < oldest:
-            shutil.rmtree(path, ignore_errors=True)
+def sign_path(job: ImportJob, name: str) -> Path:
+    """Of a sign that is a file as well: core/importing/signs.py."""
+    return folder() / f"{job.folder}.{name}"
 
 
 @contextmanager
-def refused_file(job: ImportJob) -> Iterator[BinaryIO]:
-    """The CSV of refused rows, to be written at any place: a run that goes on cuts off what was
-    not committed."""
-    path = path_of(job, REFUSED)
+def workspace(job: ImportJob) -> Iterator[Path]:
+    """A folder that nobody else can read, with the upload in it; without it where the upload is
+    gone."""
+    with tempfile.TemporaryDirectory(prefix=f"{job.folder}-", dir=folder()) as name:
+        path = Path(name)
+        if has(job, UPLOAD):
+            copy(job, UPLOAD, path / UPLOAD)
+        yield path
+
+
+def copy(job: ImportJob, name: str, path: Path) -> None:
+    """To a file on this host."""
     path.touch(mode=0o600)
-    with path.open("r+b") as file:
-        yield file
+    with path.open("wb") as file:
+        file.writelines(parts(job, name))
 
 
-def write_refused(
-    file: BinaryIO, layout: Layout, refused: Iterable[tuple[int, Sequence[str], str]]
-) -> None:
-    """Append rows, the header before the first. The line and what is wrong come first: there
-    no row with a cell too few or too many can push them into another column."""
+def keep_report(job: ImportJob, path: Path) -> None:
+    """What the check wrote into its folder, in place of what an earlier one found. In the
+    transaction in which the job is recorded: nobody else checks it meanwhile."""
+    assert transaction.get_connection().in_atomic_block
+    remove(job, *REPORT)
+    for name in REPORT:
+        if (path / name).exists():
+            with (path / name).open("rb") as file:
+                append(job.folder, name, chunks_of(file))
+
+
+def repeated_lines(job: ImportJob) -> list[int]:
+    """On which lines the check found what may have been booked before."""
+    return json.loads(read(job, REPEATED) or "[]")
+
+
+def remove_old() -> None:
+    """What a run that was killed left on this host, when nobody has touched it for JOB_FILE_DAYS.
+    What cannot be looked at, or is removed by another consumer meanwhile, is left to the next
+    sweep."""
+    oldest = time.time() - settings.JOB_FILE_DAYS * DAY
+    try:
+        for path in folder().iterdir():
+            if path.stat().st_mtime >= oldest:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("old uploads were not looked for: %s", error)
+
+
+def append_refused(
+    job: ImportJob, layout: Layout, refused: Iterable[tuple[int, Sequence[str], str]]
+) -> int:
+    """Append rows to the file of those refused, the header before the first. Returns its size. The
+    line and what is wrong come first: there no row with a cell too few or too many can push them
+    into another column."""
+    rows = list(refused)
+    if not rows:
+        return job.refused_bytes
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    rows = list(refused)
-    if rows and file.tell() == 0:
+    if job.refused_bytes == 0:
         text.write("\ufeff")
         writer.writerow((*REMARKS, *map(escape_formula, layout.own(layout.header))))
     for line, row, reason in rows:
         writer.writerow((line, reason, *map(escape_formula, layout.own(row))))
-    file.write(text.getvalue().encode())
-    file.flush()
+    return append(job.folder, REFUSED, [text.getvalue().encode()], job.refused_bytes)
 
 
-def first_errors(job: ImportJob, number: int) -> list[list[str]]:
-    """Line, column, value and reason of the first errors that the check found."""
-    if not path_of(job, ERRORS).exists():
-        return []
-    with errors_file(job, "r") as file:
-        return list(islice(csv.reader(file), 1, number + 1))
+def rows_of_errors(layout: Layout, errors: Iterable[RowError]) -> Iterator[tuple[object, ...]]:
+    """As a spreadsheet may open them."""
+    for error in errors:
+        column = layout.title(error.column)
+        yield error.line, escape_formula(column), escape_formula(error.value), error.reason
 
 
-def errors_file(job: ImportJob, mode: str) -> IO[str]:
-    return path_of(job, ERRORS).open(mode, encoding="utf-8-sig", newline="")
+def first_errors(job: ImportJob, number: int, *, skip: int = 0) -> list[list[str]]:
+    """Line, column, value and reason of errors that the check found, in the order of the file."""
+    return list(islice(rows_of(job, ERRORS), skip + 1, skip + number + 1))
 
 
-def write_progress(job: ImportJob, **figures: Any) -> None:
-    """Replace the last figures whole, so that a reader never sees half of them."""
-    path = path_of(job, PROGRESS)
-    new = path.with_suffix(".new")
-    new.write_text(json.dumps(figures))
-    new.replace(path)
+def first_changes(job: ImportJob, number: int) -> list[list[str]]:
+    """What an update would change: name, column, before, after."""
+    return list(islice(rows_of(job, CHANGES), number))
 
 
-def read_progress(job: ImportJob) -> dict[str, Any]:
-    """The running pass's figures. Returns {} before there are any."""
-    try:
-        found: dict[str, Any] = json.loads(path_of(job, PROGRESS).read_text())
-    except FileNotFoundError:
-        return {}
-    return found
+def rows_of(job: ImportJob, name: str) -> Iterator[list[str]]:
+    """Of a CSV of ours, read as far as rows are asked for."""
+    file = cast(BinaryIO, Parts(parts(job, name)))
+    return csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""))
 
 
-def ask_to_stop(job: ImportJob) -> None:
-    path_of(job, STOP).touch()
+def csv_file(path: Path) -> IO[str]:
+    """To be written, with the mark by which spreadsheets know its encoding."""
+    return path.open("w", encoding="utf-8-sig", newline="")
 
 
-def is_asked_to_stop(job: ImportJob) -> bool:
-    return path_of(job, STOP).exists()
+def is_text(job: ImportJob) -> bool:
+    """Whether what was uploaded is no archive and no old Excel file, by how it begins. A file that
+    is gone is neither."""
+    return next(parts(job, UPLOAD), b"")[:4] not in (ZIP, OLE)
+
+
+class Parts(io.BufferedIOBase):
+    """Parts of a file as a file."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self.chunks = chunks
+        self.rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        self.rest = self.rest or next(self.chunks, b"")
+        size = len(self.rest) if size is None or size < 0 else size
+        data, self.rest = self.rest[:size], self.rest[size:]
+        return data

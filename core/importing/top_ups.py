@@ -1,70 +1,230 @@
-"""Top-ups: `username,amount,memo`. A row is one payment, so two alike are two; the same row of the
-very same file is never credited twice, because its `request_key` is made of file and line."""
+"""Top-ups: `username,amount,memo,reference,method`. A row is one payment, so two alike are two.
+What was booked before is known again: by its `reference`, the payment's own number with the
+customer, which nobody is ever credited twice; by file and line, of which the `request_key` is made;
+else by customer, amount and memo within some days, and then a person says whether it is the same
+payment. A row above its uploader's limit waits for a second person."""
 
+import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import compress, repeat
+from itertools import compress, count, repeat
 from typing import ClassVar
 
-from core.db import tables
-from core.importing import cells
+from django.db.models import F
+from django.utils import timezone
+
+from core.db import clock, tables
+from core.db.lookups import InArray
+from core.importing import cells, store
 from core.importing.accounts import customers_of, drop_unknown
 from core.importing.batch import Batch, Plan, RowError
+from core.importing.columns import Layout
+from core.importing.payment_methods import methods
 from core.importing.row_importer import RowImporter
-from core.models import BalanceTooLargeError, ChargeRecord, Customer
+from core.importing.rows import Row
+from core.models import (
+    BalanceTooLargeError,
+    ChargeRecord,
+    Customer,
+    ImportJob,
+    LedgerEntry,
+    WaitingTopUp,
+)
+from core.models.billing import REFERENCE_LENGTH, already_booked
 from core.models.ledger import MAX_BALANCE
+from core.ordering import top_up_many
+from core.permissions import Right
 from core.reasons import translate
+
+RECENT_DAYS = 7
+
+# Customer, amount and memo.
+Payment = tuple[int, Decimal, str]
+# By customer and number, what was booked and when.
+Numbered = dict[tuple[int, str], tuple[Decimal, datetime]]
 
 
 class TopUpRows(RowImporter):
     """Blocks of a file of top-ups against the database."""
 
+    right = Right.IMPORT_TOP_UPS
+    books = LedgerEntry.Kind.CHARGE
     required: ClassVar[tuple[str, ...]] = ("username", "amount")
-    optional: ClassVar[tuple[str, ...]] = ("memo",)
+    optional: ClassVar[tuple[str, ...]] = ("memo", "reference", "method")
     parsers: ClassVar[Mapping[str, cells.Parser]] = {
         "username": cells.usernames,
         "amount": cells.amounts(8, least=Decimal("0.01")),
         "memo": cells.up_to(200),
+        "reference": cells.up_to(REFERENCE_LENGTH),
+        "method": methods,
     }
 
+    def __init__(self, job: ImportJob, layout: Layout) -> None:
+        super().__init__(job, layout)
+        self.leaves_out = job.repeated_rows == ImportJob.Repeated.SKIP
+        # Of a check: how often each booked payment was found in the file so far.
+        self.found: Counter[Payment] = Counter()
+        # Of an import: the lines that the check showed.
+        self.left_out = frozenset() if self.checks else frozenset(store.repeated_lines(job))
+        self.unnamed = count()
+
+    def keys(self, rows: list[Row]) -> list[str]:
+        """A file may name a payment only once; rows without a number of their own may repeat."""
+        if "reference" not in self.layout.places:
+            return []
+        names = self.names(rows)
+        numbers = [row[self.layout.places["reference"]].strip() for row in rows]
+        # What is too long is no number, and is not remembered.
+        return [
+            f"\n{next(self.unnamed)}"
+            if not number or len(number) > REFERENCE_LENGTH
+            else f"{name}\n{number}"
+            for name, number in zip(names, numbers, strict=True)
+        ]
+
     def plan(self, batch: Batch, first_lines: Mapping[str, int]) -> Plan:
+        self.drop_repeated(batch, "reference", first_lines)
         customers = customers_of(batch.values["username"], lock=not self.checks)
         drop_unknown(batch, customers)
-        keys = self.row_keys(batch)
-        credited = tables.request_keys(ChargeRecord, keys)
-        if faults := too_large(batch, customers, [key not in credited for key in keys]):
+        booked = numbered(batch, customers)
+        batch.drop(contradicted(batch, customers, booked))
+        is_new, repeats = self._new_rows(batch, customers, booked)
+        if faults := too_large(batch, customers, is_new):
+            is_new = [new for index, new in enumerate(is_new) if index not in faults]
             batch.drop(faults)
-            keys = self.row_keys(batch)
-        is_new = [key not in credited for key in keys]
         new = {name: list(compress(column, is_new)) for name, column in batch.values.items()}
-        new["request_key"] = list(compress(keys, is_new))
+        new["request_key"] = list(compress(self.row_keys(batch), is_new))
         new["customer"] = [customers[name] for name in new["username"]]
         amount = sum(map(Decimal, new["amount"]), Decimal(0))
         created = len(new["request_key"])
-        return Plan(batch, created, 0, len(batch) - created, amount, new)
+        return Plan(batch, created, 0, len(batch) - created, amount, new, repeats=repeats)
+
+    def _new_rows(
+        self, batch: Batch, customers: Mapping[str, Customer], booked: Numbered
+    ) -> tuple[list[bool], list[tuple[int, str]]]:
+        """Which rows would be credited; and of a check those that may have been before, by line."""
+        keys = self.row_keys(batch)
+        credited = tables.request_keys(ChargeRecord, keys)
+        credited |= tables.request_keys(WaitingTopUp, keys)
+        is_new = [
+            key not in credited and number not in booked
+            for key, number in zip(keys, numbers_of(batch, customers), strict=True)
+        ]
+        if not self.checks:
+            lines = self.left_out if self.leaves_out else frozenset()
+            return [
+                new and line not in lines for new, line in zip(is_new, batch.lines, strict=True)
+            ], []
+        repeats = self._repeated(batch, customers, is_new, credited)
+        if self.leaves_out:
+            for index in repeats:
+                is_new[index] = False
+        return is_new, [(batch.lines[index], text) for index, text in repeats.items()]
+
+    def _repeated(
+        self,
+        batch: Batch,
+        customers: Mapping[str, Customer],
+        is_new: Sequence[bool],
+        credited: set[uuid.UUID],
+    ) -> dict[int, str]:
+        """By index, in words, new rows without a number that equal a top-up of the last days,
+        credited or waiting, each of which explains one row: the file may be the mended one of which
+        the good rows were taken before."""
+        booked = booked_lately({customer.pk for customer in customers.values()}, credited)
+        memos = batch.values.get("memo") or [""] * len(batch)
+        numbers = batch.values.get("reference") or [""] * len(batch)
+        found = {}
+        for index, name in enumerate(batch.values["username"]):
+            customer, amount = customers[name], batch.values["amount"][index]
+            payment = (customer.pk, Decimal(amount), memos[index])
+            dates = booked.get(payment, ())
+            if is_new[index] and not numbers[index] and self.found[payment] < len(dates):
+                day = timezone.localtime(dates[self.found[payment]]).date().isoformat()
+                self.found[payment] += 1
+                found[index] = f"{customer.username} {amount} ({day})"
+        return found
 
     def write(self, plan: Plan) -> None:
         if not plan.created:
             return
         new = plan.new
-        ChargeRecord.objects.record_many(
+        top_up_many(
             [
                 ChargeRecord(
                     customer_id=customer.pk,
                     amount=Decimal(amount),
                     memo=memo,
+                    reference=number or None,
+                    method=method,
                     creator_id=self.job.creator_id,
                     request_key=key,
                 )
-                for customer, amount, memo, key in zip(
+                for customer, amount, memo, number, method, key in zip(
                     new["customer"],
                     new["amount"],
                     new.get("memo") or repeat(""),
+                    new.get("reference") or repeat(""),
+                    new.get("method") or repeat(None),
                     new["request_key"],
                     strict=False,
                 )
-            ]
+            ],
+            self.job.creator,
         )
+
+
+def booked_lately(customers: set[int], but: set[uuid.UUID]) -> dict[Payment, list[datetime]]:
+    """When, of each payment, it was booked or entered for approval in the last days."""
+    since = clock.now() - timedelta(days=RECENT_DAYS)
+    waiting = WaitingTopUp.objects.filter(status=WaitingTopUp.Status.AWAITING)
+    found: dict[Payment, list[datetime]] = {}
+    for rows in (waiting, ChargeRecord.objects):
+        lately = rows.filter(create_date__gte=since, customer__in=customers).order_by("pk")
+        columns = ("customer", "amount", "memo", "create_date", "request_key")
+        for customer, amount, memo, date, key in lately.values_list(*columns):
+            if key not in but:
+                found.setdefault((customer, amount, memo), []).append(date)
+    return found
+
+
+def numbers_of(batch: Batch, customers: Mapping[str, Customer]) -> list[tuple[int, str]]:
+    """Customer and number of each row's payment; "" where it has none."""
+    names = batch.values["username"]
+    numbers = batch.values.get("reference") or [""] * len(batch)
+    return [(customers[name].pk, number) for name, number in zip(names, numbers, strict=True)]
+
+
+def numbered(batch: Batch, customers: Mapping[str, Customer]) -> Numbered:
+    """Of payments with the numbers of these rows, what was booked or waits."""
+    numbers = sorted({number for _pk, number in numbers_of(batch, customers) if number})
+    if not numbers:
+        return {}
+    those = InArray(F("reference"), numbers)
+    waiting = WaitingTopUp.objects.filter(status=WaitingTopUp.Status.AWAITING)
+    return {
+        (customer, number or ""): (amount, date)
+        for rows in (waiting, ChargeRecord.objects)
+        for customer, number, amount, date in rows.filter(those)
+        .order_by()
+        .values_list("customer", "reference", "amount", "create_date")
+    }
+
+
+def contradicted(
+    batch: Batch, customers: Mapping[str, Customer], booked: Numbered
+) -> dict[int, list[RowError]]:
+    """By index, rows that say another amount of a payment than was booked."""
+    faults = {}
+    for index, number in enumerate(numbers_of(batch, customers)):
+        amount, date = booked.get(number, (None, None))
+        text = batch.values["amount"][index]
+        if amount is not None and date is not None and amount != Decimal(text):
+            reason = already_booked(amount, date)
+            faults[index] = [RowError(batch.lines[index], "amount", text, reason)]
+    return faults
 
 
 def too_large(

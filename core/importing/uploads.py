@@ -1,7 +1,10 @@
 """From a file to a job: the one way in for the desk and for commands."""
 
+import secrets
 from collections.abc import Iterator
 from pathlib import PurePath
+
+from django.utils.translation import get_language
 
 from core.importing import store
 from core.models import ImportJob, User
@@ -14,9 +17,11 @@ def new_job(
     *,
     creator: User | None,
     update: bool = False,
+    encoding: str = "",
 ) -> ImportJob:
-    """Keep the file in a folder of the job's own; whoever runs the job checks it first."""
-    folder = store.new_folder()
+    """Keep the file under a name of the job's own; whoever runs the job checks it first.
+    `encoding` is what a person says it has."""
+    folder = secrets.token_hex(16)
     size = store.save_upload(folder, chunks)
     return ImportJob.objects.create(
         kind=kind,
@@ -25,4 +30,6 @@ def new_job(
         folder=folder,
         size=size,
         creator=creator,
+        chosen_encoding=encoding,
+        language=get_language() or "",
     )

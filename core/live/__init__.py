@@ -69,8 +69,10 @@ after a reconnect to somebody else. A reader too slow for changes gets the newes
 and is disconnected when it takes nothing at all. An empty frame comes at least every
 HEARTBEAT_SECONDS.
 
-Sockets close with 4401 (not logged in any more), 4429 (too many of one user), 4400 (not
-understood), 1012 (the server stops); polls are answered 401, 429, 400, 503.
+A socket whose session is not good, or that is one too many, is not accepted: 403. Later it closes
+with 4401 (not logged in any more), 4429 (too many of one user), 4408 (did not say what it watches
+within five seconds), 4400 (not understood), 1012 (the server stops); polls are answered 401, 429,
+400, 503.
 """
 
 from core.live.source import Audience, Source, StaffSource, register, registered_sources

@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping
 from queue import Empty, SimpleQueue
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from core.db.notifier import ChangeListener
@@ -31,8 +32,9 @@ MIN_REFRESH_SECONDS = 0.2
 # How often it is asked again who may see what.
 AUTHORIZE_SECONDS = 5.0
 RETRY_SECONDS = 2.0
-# Of one user in one process: sockets and polls together.
-MAX_VIEWERS = 40
+# From one step to the next, however many come meanwhile: they are looked up together. After one
+# that let somebody in it is longer, since whoever likes can bring sessions that nobody has.
+MIN_STEP_SECONDS, ADMISSION_SECONDS = 0.05, 0.1
 
 
 class Feed:
@@ -76,9 +78,11 @@ class Feed:
     def _run(self) -> None:
         while not self.stopping:
             try:
-                self.step()
+                pause = ADMISSION_SECONDS if self.step() else MIN_STEP_SECONDS
+                stepped_at = time.monotonic()
                 if self._listener.wait(self.seconds_to_next_step()):
                     self._notified = True
+                time.sleep(max(0.0, stepped_at + pause - time.monotonic()))
             except (DatabaseError, InterfaceError) as error:
                 logger.warning("live pages stand still, the database failed: %s", error)
                 connection.close()
@@ -93,12 +97,13 @@ class Feed:
         self._flush()
         connection.close()
 
-    def step(self) -> None:
-        """Do what is due now: commands, authorization, a refresh; and tell the viewers."""
+    def step(self) -> bool:
+        """Do what is due now: commands, authorization, a refresh; and tell the viewers. Returns
+        whether the database was asked who somebody is that came."""
         self._run_commands()
-        now = time.monotonic()
+        now, somebody_came = time.monotonic(), bool(self._pending)
         try:
-            if self._pending:
+            if somebody_came:
                 self._authorize(list(self._pending))
             if self._subscriptions and now >= self._authorized_at + AUTHORIZE_SECONDS:
                 self._authorize(list(self._subscriptions))
@@ -110,6 +115,7 @@ class Feed:
             self._subjects.forget_unwatched()
         finally:
             self._flush()
+        return somebody_came
 
     def seconds_to_next_step(self) -> float | None:
         """None when nobody watches: then the thread sleeps and keeps no connection."""
@@ -173,20 +179,25 @@ class Feed:
         authorized = authorize(subscriptions.values(), self._sources)
         new: set[str] = set()
         for viewer, subscription in subscriptions.items():
-            new |= self._show(viewer, subscription, subscription.audiences(authorized))
-            self._pending.pop(viewer, None)
+            audiences = subscription.audiences(authorized)
+            if viewer in self._pending or audiences != subscription.seen_as:
+                subscription.seen_as = audiences
+                new |= self._show(viewer, subscription, audiences)
+                self._pending.pop(viewer, None)
         if new:
             self._refresh(new)
 
     def _end_surplus(self) -> None:
         """The newest viewers of a user who has too many go."""
+        if not self._pending:
+            return
         users = (subscription.user for subscription in self._subscriptions.values())
         count = Counter(user.pk for user in users if user)
         for viewer in reversed(list(self._pending)):
             subscription = self._subscriptions[viewer]
             if subscription.user is None or subscription.shown:
                 continue
-            if count[subscription.user.pk] > MAX_VIEWERS:
+            if count[subscription.user.pk] > settings.LIVE_VIEWERS_PER_USER:
                 count[subscription.user.pk] -= 1
                 self._end(viewer, CloseCode.TOO_MANY)
 

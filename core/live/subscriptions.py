@@ -21,6 +21,8 @@ class Subscription:
         self.user: SessionUser | None = None
         self.wanted: set[str] = set()
         self.shown: dict[str, RenderedSubject] = {}
+        # As whom it was shown these, the last time somebody asked.
+        self.seen_as: dict[str, Audience] = {}
 
     def audiences(self, authorized: Authorized) -> dict[str, Audience]:
         """As whom its user may see each subject; those that are missing may not be seen."""

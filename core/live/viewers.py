@@ -20,6 +20,8 @@ class CloseCode(IntEnum):
     SIGNED_OUT = 4401
     TOO_MANY = 4429
     NOT_UNDERSTOOD = 4400
+    SILENT = 4408
+    STALLED = 1000  # the reader took nothing
     STOPPING = 1012
     GONE = 1001  # the viewer itself went away: nobody is told
 
@@ -56,13 +58,18 @@ class Viewer:
         self._changed.clear()
         return messages
 
-    async def wait(self, seconds: float) -> None:
-        """Until there may be messages, or the end, or so many seconds have passed."""
+    def wake(self) -> None:
+        """End its waiting, though there may be nothing new."""
+        self._changed.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Until there may be messages, or the end, or so many seconds have passed, which is
+        False."""
         try:
             async with asyncio.timeout(seconds):
-                await self._changed.wait()
+                return await self._changed.wait()
         except TimeoutError:
-            return
+            return False
 
     # Called by the feed, through `call_in_loop`
 

@@ -1,12 +1,15 @@
 """The office's tables. Import them from here."""
 
 from core.models.accounts import Administrator, Customer, User
+from core.models.alerts import Alert
 from core.models.approvals import ApprovalLimit
-from core.models.billing import ChargeRecord, PricePolicy
+from core.models.billing import ChargeRecord, PaymentMethod, PricePolicy
 from core.models.breakers import Breaker, breaker_of, open_breaker_of, probe_now
 from core.models.bulk import BulkBlock, BulkJob, BulkRefusal
+from core.models.calibrations import Calibration
+from core.models.corrections import TopUpCorrection
 from core.models.events import CounterReading, OrderEvent
-from core.models.filters import SavedFilter
+from core.models.filters import ListColumns, SavedFilter
 from core.models.flow import (
     FINAL,
     FLOW,
@@ -19,7 +22,7 @@ from core.models.flow import (
 )
 from core.models.heartbeats import Heartbeat
 from core.models.history import FieldChange
-from core.models.imports import ImportJob
+from core.models.imports import FilePart, ImportJob
 from core.models.leases import Lease, LeaseLostError
 from core.models.ledger import (
     BalanceTooLargeError,
@@ -27,6 +30,8 @@ from core.models.ledger import (
     LedgerEntry,
     Posting,
 )
+from core.models.login_counts import LoginCount
+from core.models.looks import LookAllowance, SiteLook
 from core.models.messages import (
     Conversation,
     Message,
@@ -38,8 +43,14 @@ from core.models.messages import (
     side_of,
 )
 from core.models.orders import Order
+from core.models.pauses import Pause
+from core.models.repeats import Occurrence, Repeat
+from core.models.retention import RetentionCursor
 from core.models.rollups import PlaySample, QuarterHourTotal, RollupCursor
 from core.models.sites import Site, SiteCheck
+from core.models.transitions import Transition
+from core.models.waiting_top_ups import WaitingTopUp
+from core.models.web_processes import WebProcess
 
 __all__ = [
     "FINAL",
@@ -47,42 +58,58 @@ __all__ = [
     "OPEN",
     "WORKABLE",
     "Administrator",
+    "Alert",
     "ApprovalLimit",
     "BalanceTooLargeError",
     "Breaker",
     "BulkBlock",
     "BulkJob",
     "BulkRefusal",
+    "Calibration",
     "ChargeRecord",
     "Conversation",
     "CounterReading",
     "Customer",
     "FieldChange",
+    "FilePart",
     "Heartbeat",
     "ImportJob",
     "InsufficientBalanceError",
     "Lease",
     "LeaseLostError",
     "LedgerEntry",
+    "ListColumns",
+    "LoginCount",
+    "LookAllowance",
     "Message",
     "MessageRefusedError",
+    "Occurrence",
     "Order",
     "OrderError",
     "OrderEvent",
+    "Pause",
+    "PaymentMethod",
     "PlaySample",
     "Posting",
     "PricePolicy",
     "QuarterHourTotal",
     "ReadMarker",
+    "Repeat",
+    "RetentionCursor",
     "RollupCursor",
     "SavedFilter",
     "Side",
     "Site",
     "SiteCheck",
+    "SiteLook",
     "Status",
+    "TopUpCorrection",
+    "Transition",
     "TransitionError",
     "User",
     "VideoBusyError",
+    "WaitingTopUp",
+    "WebProcess",
     "breaker_of",
     "mark_read",
     "may_speak",

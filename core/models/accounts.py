@@ -3,34 +3,21 @@
 Accounts are deactivated, never deleted: the ledger and the orders name them for ever.
 """
 
-import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import ValidationError
 from django.core.validators import MinLengthValidator, RegexValidator
-from django.db import models
-from django.db.models import Q
+from django.db import IntegrityError, models, transaction
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from core.db import tables
-
-# "{{" is a template to the admin's Vue, "<" and ">" are markup to whoever forgets to escape.
-FORBIDDEN = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff<>]|\{\{|\}\}"
-)
-
-
-def validate_name(value: str) -> None:
-    """Refuse control and invisible characters, markup and template braces."""
-    if found := FORBIDDEN.search(value):
-        raise ValidationError(
-            _("May not contain %(what)s."), code="name", params={"what": ascii(found.group())}
-        )
-    if value != value.strip():
-        raise ValidationError(_("May not start or end with a space."), code="name")
-
+from core.db.clock import Moment
+from core.db.lookups import InArray
+from core.models.names import KEY_LENGTH, name_key, name_keys, validate_name
 
 validate_mobile = RegexValidator(
     r"^\+?[0-9]{3,15}\Z", _("Digits only, 3 to 15, with an optional +.")
@@ -53,6 +40,26 @@ class User(AbstractUser):
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
+        indexes = [
+            models.Index(fields=["username"], name="user_staff", condition=Q(is_staff=True)),
+        ]
+
+    def clean(self) -> None:
+        super().clean()
+        if not self.username or User.objects.filter(pk=self.pk, username=self.username).exists():
+            return  # from before; another name is for a person to give
+        if twin := login_like(self.username, but=self.pk):
+            raise ValidationError({"username": name_taken(twin)})
+
+
+def login_like(username: str, *, but: int | None = None) -> str:
+    """A login whose name differs from this one in case or form alone; "" where there is none."""
+    folded = {username.lower(), username.upper(), username.casefold(), username.capitalize()}
+    near = Q(username__iexact=username) | Q(username__in={*folded, name_key(username)})
+    others = User.objects.filter(near).exclude(username=username)
+    if but is not None:
+        others = others.exclude(pk=but)
+    return others.values_list("username", flat=True).first() or ""
 
 
 class AdministratorManager(UserManager["Administrator"]):
@@ -80,7 +87,35 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
     def insert_columns(self, **columns: "Sequence[Any] | tables.Constant") -> None:
         """Insert rows: by field names, columns of one length, amounts as text. Inside a
         transaction. For a `balance` see LedgerEntry.objects.open_accounts()."""
-        tables.insert(self.model, **columns)
+        names = columns["username"]
+        assert not isinstance(names, tables.Constant)
+        tables.insert(self.model, name_key=name_keys(names), **columns)
+
+    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> Any:
+        objs = list(objs)
+        for one in objs:
+            one.name_key = name_key(one.username)
+        return super().bulk_create(objs, *args, **kwargs)
+
+    def named(self, text: str) -> "Customer | None":
+        """Called exactly so, else but for case and form."""
+        exact = self.filter(username=text).first()
+        return exact or self.filter(name_key=name_key(text)).first()
+
+    def give_keys(self, most: int = 1000) -> int:
+        """To those that the release before made, which knows of none, unless another has the same.
+        Returns how many got one."""
+        rows = self.filter(name_key=None).order_by("-pk").values_list("pk", "username")[:most]
+        keys = {pk: name_key(name) for pk, name in rows}
+        those = self.filter(InArray(F("name_key"), list(keys.values()))).order_by()
+        taken = set(those.values_list("name_key", flat=True))
+        given = 0
+        for pk, key in sorted(keys.items()):
+            if key not in taken:
+                taken.add(key)
+                with suppress(IntegrityError), transaction.atomic():
+                    given += self.filter(pk=pk, name_key=None).update(name_key=key)
+        return given
 
     def update_columns(self, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Set these fields, by a row of values for each customer, whose id stands last."""
@@ -100,6 +135,10 @@ class Customer(models.Model):
         unique=True,
         validators=[MinLengthValidator(1), validate_name],
         error_messages={"unique": _("A customer with this username already exists.")},
+    )
+    # None: written before names were told apart by it, and like another's (manage.py doctor).
+    name_key = models.CharField(  # noqa: DJ001 - "" would be a name as well
+        max_length=KEY_LENGTH, null=True, editable=False
     )
     mobile = models.CharField(
         _("mobile"), max_length=16, blank=True, db_index=True, validators=[validate_mobile]
@@ -124,7 +163,9 @@ class Customer(models.Model):
         editable=False,
         related_name="+",
     )
-    create_date = models.DateTimeField(_("created"), auto_now_add=True, db_index=True)
+    create_date = models.DateTimeField(
+        _("created"), db_default=Moment(), editable=False, db_index=True
+    )
     active = models.BooleanField(
         _("active"), default=True, help_text=_("Switch off instead of deleting; orders are kept.")
     )
@@ -142,12 +183,47 @@ class Customer(models.Model):
             models.Index(fields=["id"], name="customer_inactive", condition=Q(active=False)),
             # Each order moves its customer in it: no slower by what can be measured.
             models.Index(fields=["balance", "id"], name="customer_balance"),
+            models.Index(
+                fields=["id"], name="customer_name_unclear", condition=Q(name_key__isnull=True)
+            ),
         ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(balance__gte=0), name="customer_balance_not_negative"
             ),
+            # With a condition it is an index, for which SQLite does not make the table anew.
+            models.UniqueConstraint(
+                fields=["name_key"],
+                name="customer_name_once",
+                condition=Q(name_key__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
         return self.username
+
+    def save(self, **kwargs: Any) -> None:
+        names = kwargs.get("update_fields")
+        is_whole = names is None and (self.pk is None or self.name_key is not None)
+        if is_whole or (names is not None and "username" in names):
+            self.name_key = name_key(self.username)
+            if names is not None:
+                kwargs["update_fields"] = {*names, "name_key"}
+        super().save(**kwargs)
+
+    def clean(self) -> None:
+        """A name that differs from another's in case or form alone is the same to whoever reads
+        it."""
+        key = name_key(self.username or "")
+        if not key or key == self.name_key:
+            return
+        others = Customer.objects.exclude(pk=self.pk)
+        if self.pk and Customer.objects.filter(pk=self.pk, username=self.username).exists():
+            return  # from before; another name is for a person to give
+        if (twin := others.filter(name_key=key).first()) and twin.username != self.username:
+            raise ValidationError({"username": name_taken(twin.username)})
+
+
+def name_taken(other: str) -> str:
+    text = _("There is already “%(name)s”; names that differ only in case or form are one name.")
+    return text % {"name": other}

@@ -6,23 +6,74 @@ Whose limit holds
 - customers, for orders they place themselves: the limit without a group;
 - nobody, for orders that a command places: who has a shell on the host has the database as well.
 An upload's rows are its uploader's orders. Each order counts alone; one at the limit passes.
+
+Who decides: somebody else. An order of the portal is also the own one of whoever lately made that
+customer, paid in for them or opened their login: one person could be all of these.
 """
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.conf import settings
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
+from django.contrib.contenttypes.models import ContentType
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Coalesce
+from django.db.models import CharField, Exists, OuterRef, Q
+from django.db.models.functions import Cast, Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from core.models.accounts import User
+from core.models.accounts import Administrator, Customer, User
+from core.models.history import FieldChange
+from core.models.ledger import LedgerEntry
 
 
 def requires_approval(price: Decimal, limit: Decimal | None) -> bool:
     """Whether an order at this price waits for somebody else, under this limit or None."""
     return limit is not None and price > limit
+
+
+def is_close_to(user_id: int, customer_id: int, moment: datetime) -> bool:
+    """Whether this person made the customer, paid in for them, or opened their login, by a link, a
+    password or a choice, within FOUR_EYES_DAYS before this moment, or since: who waits is not
+    freed of what they did."""
+    since = moment - timedelta(days=settings.FOUR_EYES_DAYS)
+    of_customer, of_logins = (
+        ContentType.objects.get_for_model(Customer),
+        ContentType.objects.get_for_models(User, Administrator, for_concrete_models=False),
+    )
+    paid_in = LedgerEntry.objects.filter(
+        customer=OuterRef("pk"), creator=user_id, create_date__gte=since, amount__gt=0
+    ).exclude(kind=LedgerEntry.Kind.REFUND)
+    opened = FieldChange.objects.filter(
+        content_type=of_customer,
+        object_id=OuterRef("pk"),
+        field__in=("user", "invited"),
+        creator=user_id,
+        create_date__gte=since,
+    )
+    changed_login = LogEntry.objects.filter(
+        content_type__in=of_logins.values(),
+        object_id=Cast(OuterRef("user"), CharField()),
+        user=user_id,
+        action_time__gte=since,
+    )
+    made = Q(creator=user_id, create_date__gte=since)
+    found = Customer.objects.filter(pk=customer_id)
+    return found.filter(made | Exists(paid_in) | Exists(opened) | Exists(changed_login)).exists()
+
+
+def was_login_of(user_id: int, customer_id: int) -> bool:
+    """Whether this login is the customer's, or was as far as the history goes."""
+    logins = FieldChange.objects.filter(
+        Q(before=str(user_id)) | Q(after=str(user_id)),
+        content_type=ContentType.objects.get_for_model(Customer),
+        object_id=OuterRef("pk"),
+        field="user",
+    )
+    found = Customer.objects.filter(pk=customer_id)
+    return found.filter(Q(user=user_id) | Exists(logins)).exists()
 
 
 class ApprovalLimitQuerySet(models.QuerySet["ApprovalLimit"]):
@@ -33,6 +84,19 @@ class ApprovalLimitQuerySet(models.QuerySet["ApprovalLimit"]):
         whose = Q(group__user=user) if user.is_staff else Q(group=None)
         largest = self.filter(whose, active=True).order_by("-amount")
         return largest.values_list("amount", flat=True).first()
+
+    def of_top_ups(self, user: User | None) -> Decimal | None:
+        """The most that one top-up of this user may be without approval; None: any amount."""
+        if user is None:
+            return None
+        theirs = self.filter(group__user=user, active=True, top_up_amount__isnull=False)
+        return theirs.order_by("-top_up_amount").values_list("top_up_amount", flat=True).first()
+
+    def leave_portal_open(self) -> bool:
+        """Whether some of the staff have a limit and customers have none: who makes a customer, or
+        has the login of one, orders there without a second person."""
+        limits = set(self.filter(active=True).values_list("group", flat=True))
+        return bool(limits) and None not in limits
 
     def requires_approval(self, price: Decimal, user: User | None) -> bool:
         """Whether an order of this user at this price waits for somebody else."""
@@ -62,6 +126,15 @@ class ApprovalLimit(models.Model):
             "Orders above this amount need a second person's approval. 0: every order does."
         ),
     )
+    top_up_amount = models.DecimalField(
+        _("amount of a top-up"),
+        max_digits=10,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal(0))],
+        help_text=_("Top-ups above this amount need a second person's approval. Empty: none does."),
+    )
     active = models.BooleanField(_("active"), default=True)
 
     objects = ApprovalLimitQuerySet.as_manager()
@@ -72,6 +145,10 @@ class ApprovalLimit(models.Model):
         ordering = ("group__name",)
         constraints = [
             models.CheckConstraint(condition=Q(amount__gte=0), name="approval_limit_not_negative"),
+            models.CheckConstraint(
+                condition=Q(top_up_amount__isnull=True) | Q(top_up_amount__gte=0),
+                name="top_up_limit_not_negative",
+            ),
             # Without a group it is one of its kind as well; ids begin at 1.
             models.UniqueConstraint(
                 Coalesce("group", 0),

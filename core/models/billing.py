@@ -1,18 +1,26 @@
 """What is on sale and what customers pay in: prices, and top-ups, which are added once and stay."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from hashlib import sha256
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models, transaction
 from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core import money
+from core.db.clock import Moment
 from core.models.accounts import Administrator, Customer
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
 from core.models.ledger import LedgerEntry, Posting, charge_reference
 from core.reasons import Code, Reason, translate
+
+REFERENCE_LENGTH = 64
 
 
 class PricePolicy(models.Model):
@@ -43,6 +51,25 @@ class PricePolicy(models.Model):
         on_sale = cls.objects.filter(active=True).values_list("count", "price")
         return [money.Bundle(count, price) for count, price in on_sale]
 
+    @classmethod
+    def digest(cls, bundles: Sequence[money.Bundle] | None = None) -> str:
+        """Of these bundles, or of what is on sale now: the same as long as everything costs the
+        same."""
+        found = cls.bundles() if bundles is None else bundles
+        on_sale = ";".join(f"{bundle.count}:{bundle.price}" for bundle in found)
+        return sha256(on_sale.encode()).hexdigest()
+
+
+class PaymentMethod(models.IntegerChoices):
+    """How a customer paid."""
+
+    CASH = 1, _("cash")
+    TRANSFER = 2, _("bank transfer")
+    CARD = 3, _("card")
+    ALIPAY = 4, _("Alipay")
+    WECHAT = 5, _("WeChat Pay")
+    OTHER = 9, _("other")
+
 
 class ChargeRecordQuerySet(AppendOnlyQuerySet):
     def record_many(self, records: Sequence["ChargeRecord"]) -> None:
@@ -67,7 +94,7 @@ class ChargeRecordQuerySet(AppendOnlyQuerySet):
 
 class ChargeRecord(AppendOnlyModel):
     """A top-up that a customer paid: saving it credits the balance. Never edited or deleted;
-    a mistake is corrected by an adjustment in the ledger."""
+    a mistake is corrected by an entry of its own: core/models/corrections.py."""
 
     customer = models.ForeignKey(
         Customer, verbose_name=_("customer"), on_delete=models.PROTECT, related_name="charges"
@@ -83,8 +110,22 @@ class ChargeRecord(AppendOnlyModel):
         editable=False,
         related_name="+",
     )
-    create_date = models.DateTimeField(_("created"), auto_now_add=True, db_index=True)
+    create_date = models.DateTimeField(
+        _("created"), db_default=Moment(), editable=False, db_index=True
+    )
+    # None: nobody said.
+    method = models.PositiveSmallIntegerField(
+        _("paid by"), choices=PaymentMethod, null=True, blank=True
+    )
     memo = models.CharField(_("memo"), max_length=200, blank=True)
+    # None and not "", by which SQLite does not make the table anew: see the constraints.
+    reference = models.CharField(  # noqa: DJ001
+        _("reference"),
+        max_length=REFERENCE_LENGTH,
+        null=True,
+        blank=True,
+        help_text=_("The payment's own number, if it has one; it is never credited twice."),
+    )
     # Of the form that made it, so that a double click is one top-up.
     request_key = models.UUIDField(null=True, editable=False)
 
@@ -104,6 +145,11 @@ class ChargeRecord(AppendOnlyModel):
                 name="charge_once_a_form",
                 condition=Q(request_key__isnull=False),
             ),
+            models.UniqueConstraint(
+                fields=["reference", "customer"],
+                name="charge_once_a_reference",
+                condition=Q(reference__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -117,5 +163,11 @@ class ChargeRecord(AppendOnlyModel):
             super().save(*args, **kwargs)
 
     def clean(self) -> None:
+        self.reference = self.reference or None
         if self.customer_id and not self.customer.active:
             raise ValidationError({"customer": translate(Reason.of(Code.CUSTOMER_INACTIVE))})
+
+
+def already_booked(amount: Decimal, date: datetime) -> str:
+    text = gettext("This payment was booked on %(day)s as %(amount)s.")
+    return text % {"day": timezone.localtime(date).date().isoformat(), "amount": amount}

@@ -5,6 +5,7 @@ confirmed is what is done, however the lists change meanwhile. A block is done i
 with its step of the job.
 """
 
+from decimal import Decimal
 from typing import Any
 
 from django.db import models
@@ -13,6 +14,7 @@ from django.db.models.functions import Now
 from django.template.defaultfilters import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from core.db.clock import Moment
 from core.models.coded import code_field, params_field
 from core.models.jobs import Job, JobQuerySet
 from core.reasons import reason_of
@@ -29,6 +31,9 @@ class BulkJob(Job):
         TOP_UP = 4, _("top up customers")
         ACTIVATE = 5, _("switch customers on")
         DEACTIVATE = 6, _("switch customers off")
+        PAUSE = 7, _("pause orders")
+        RESUME = 8, _("resume orders")
+        CATCH_UP = 9, _("resume orders, plans catch up")
 
     class Status(models.IntegerChoices):
         WAITING = 1, _("awaiting confirmation")
@@ -63,7 +68,7 @@ class BulkJob(Job):
     reason_code = code_field()
     reason_params = params_field()
 
-    create_date = models.DateTimeField(_("created"), auto_now_add=True)
+    create_date = models.DateTimeField(_("created"), db_default=Moment(), editable=False)
 
     objects = JobQuerySet.as_manager()  # type: ignore[misc]
 
@@ -79,9 +84,16 @@ class BulkJob(Job):
     def __str__(self) -> str:
         return f"{capfirst(self.get_action_display())} #{self.pk}"
 
-    def start(self, note: str = "") -> bool:
-        """Confirm it. Returns False where somebody did before: a double click is one action."""
+    @property
+    def is_started(self) -> bool:
+        return self.status != self.Status.WAITING
+
+    def start(self, note: str = "", *, each: Decimal | None = None) -> bool:
+        """Confirm it, with the amount that was asked about. Returns False where somebody did
+        before, or changed the amount meanwhile: a double click is one action."""
         waiting = BulkJob.objects.filter(pk=self.pk, status=self.Status.WAITING)
+        if each is not None:
+            waiting = waiting.filter(each=each)
         changes = {"note": note[:200]} if note else {}
         changed = waiting.update(status=self.Status.RUNNING, start_date=Now(), **changes)
         self.refresh_from_db()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from core.db.clock import Moment
 from core.models.accounts import User
 from core.models.append_only import AppendOnlyModel
 from core.models.coded import code_field, params_field
@@ -24,7 +25,7 @@ class OrderEvent(AppendOnlyModel):
     order = models.ForeignKey(
         "core.Order", verbose_name=_("order"), on_delete=models.PROTECT, related_name="events"
     )
-    create_date = models.DateTimeField(_("when"), auto_now_add=True)
+    create_date = models.DateTimeField(_("when"), db_default=Moment(), editable=False)
     creator = models.ForeignKey(
         User, verbose_name=_("who"), on_delete=models.PROTECT, null=True, related_name="+"
     )
@@ -49,7 +50,7 @@ class CounterReading(models.Model):
     order = models.ForeignKey(
         "core.Order", verbose_name=_("order"), on_delete=models.CASCADE, related_name="readings"
     )
-    create_date = models.DateTimeField(_("when"), auto_now_add=True)
+    create_date = models.DateTimeField(_("when"), db_default=Moment(), editable=False)
     views = models.PositiveBigIntegerField(_("views"))
     done = models.PositiveIntegerField(_("received"))
 

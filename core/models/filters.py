@@ -1,4 +1,4 @@
-"""Filters of a list that a person wants to find again."""
+"""Filters of a list that a person wants to find again, and the columns they want to see."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -27,3 +27,21 @@ class SavedFilter(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ListColumns(models.Model):
+    """`model` as above; `names` are those of the list's columns, in the order in which the list
+    itself has them."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", db_index=False)
+    model = models.CharField(max_length=100)
+    names = models.JSONField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["user", "model"], name="list_columns_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.model}"

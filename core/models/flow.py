@@ -5,8 +5,8 @@ Status        Goes on to
 AWAITING      PENDING, CANCELED
 PENDING       RUNNING, PAUSED, CANCELED
 RUNNING       VERIFYING, PAUSED, PARTIAL, CANCELED, FAILED
-VERIFYING     COMPLETED, PARTIAL, RUNNING
-PAUSED        PENDING, PARTIAL, CANCELED
+VERIFYING     COMPLETED, PARTIAL, RUNNING, CANCELED
+PAUSED        PENDING, VERIFYING, PARTIAL, CANCELED
 COMPLETED, FAILED, PARTIAL, CANCELED are final.
 """
 
@@ -40,8 +40,8 @@ FLOW: dict[Status, tuple[Status, ...]] = {
         Status.CANCELED,
         Status.FAILED,
     ),
-    Status.VERIFYING: (Status.COMPLETED, Status.PARTIAL, Status.RUNNING),
-    Status.PAUSED: (Status.PENDING, Status.PARTIAL, Status.CANCELED),
+    Status.VERIFYING: (Status.COMPLETED, Status.PARTIAL, Status.RUNNING, Status.CANCELED),
+    Status.PAUSED: (Status.PENDING, Status.VERIFYING, Status.PARTIAL, Status.CANCELED),
     Status.COMPLETED: (),
     Status.FAILED: (),
     Status.PARTIAL: (),
@@ -49,7 +49,13 @@ FLOW: dict[Status, tuple[Status, ...]] = {
 }
 FINAL = tuple(status for status, onward in FLOW.items() if not onward)
 OPEN = tuple(status for status, onward in FLOW.items() if onward)
-CANCELABLE = tuple(status for status, onward in FLOW.items() if Status.CANCELED in onward)
+PAUSABLE = tuple(status for status, onward in FLOW.items() if Status.PAUSED in onward)
+# What is verified sends no more: only one that was canceled before ends so.
+CANCELABLE = tuple(
+    status
+    for status, onward in FLOW.items()
+    if Status.CANCELED in onward and status != Status.VERIFYING
+)
 # What "retry" lets go on now; approval is another person's to give.
 RETRYABLE = tuple(status for status in OPEN if status != Status.AWAITING)
 # What a consumer works on; the other open ones wait for a person.

@@ -1,5 +1,5 @@
-"""Which consumers live: each writes its row at every sweep and takes it away when it stops. A row
-that grows old is a consumer that died. Nothing depends on it but what `doctor` and the home page
+"""Which workers live: each writes its row at every sweep and takes it away when it stops. A row
+that grows old is a worker that died. Nothing depends on it but what `doctor` and the home page
 tell."""
 
 import os
@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.db import models
 from django.db.models.functions import Now
 
-# Seconds. Consumers sweep every 15 to 18 s.
+# Seconds. Workers sweep every 15 to 18 s.
 SILENT = 60
 # Rows of the dead are kept for so long, then the living remove them.
 KEPT = timedelta(days=1)
@@ -23,7 +23,7 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
         self.filter(seen__lt=Now() - KEPT).delete()
 
     def alive(self) -> "HeartbeatQuerySet":
-        """Consumers that were not silent for too long."""
+        """Workers that were not silent for too long."""
         return self.seen_within(SILENT)
 
     def seen_within(self, seconds: float) -> "HeartbeatQuerySet":
@@ -46,5 +46,6 @@ class Heartbeat(models.Model):
         return self.consumer
 
 
-def this_consumer(pid: int | None = None) -> str:
-    return f"{socket.gethostname()[:150]}:{pid or os.getpid()}"
+def worker_name() -> str:
+    """Of this process, on whatever host: its heartbeat and the orders it holds are known by it."""
+    return f"{socket.gethostname()[:150]}:{os.getpid()}"

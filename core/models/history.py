@@ -10,11 +10,12 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from core.db.clock import Moment
 from core.models.accounts import User
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
 
 # Never kept, whatever changes it.
-SECRET = ("password",)
+SECRET = ("password", "secrets")
 SHOWN = 200
 
 
@@ -61,7 +62,9 @@ class FieldChangeQuerySet(AppendOnlyQuerySet):
         )
 
     @contextmanager
-    def kept(self, obj: models.Model, names: Iterable[str], *, actor: User) -> Iterator[None]:
+    def kept(
+        self, obj: models.Model, names: Iterable[str], *, actor: User | None
+    ) -> Iterator[None]:
         """Keep what a save of these fields changes, with it or not at all."""
         names = [name for name in names if name not in SECRET]
         with transaction.atomic():
@@ -92,7 +95,7 @@ class FieldChange(AppendOnlyModel):
     )
     # "" for a form of the desk; else the job that did it.
     source = models.CharField(_("by"), max_length=100, blank=True)
-    create_date = models.DateTimeField(_("when"), auto_now_add=True)
+    create_date = models.DateTimeField(_("when"), db_default=Moment(), editable=False)
 
     objects = FieldChangeQuerySet.as_manager()  # type: ignore[misc]
 
@@ -110,4 +113,7 @@ class FieldChange(AppendOnlyModel):
 
 
 def as_text(value: Any) -> str:
+    """Lists of words as people read them, other values as they are."""
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return "; ".join(value)
     return "" if value is None else str(value)

@@ -1,12 +1,16 @@
 """Uploads of many rows: what was asked, how far it got, who did it and what came of it."""
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from core.db.clock import Moment
 from core.models.coded import code_field, params_field
 from core.models.jobs import Job, JobQuerySet
+from core.reasons import Code
 
 
 class ImportJobQuerySet(JobQuerySet):
@@ -36,6 +40,12 @@ class ImportJob(Job):
         REFUSED = 5, _("refused")
         CANCELED = 6, _("canceled")
 
+    class Repeated(models.TextChoices):
+        """What becomes of rows that may have been booked before; "" until a person says it."""
+
+        SKIP = "skip"
+        AGAIN = "again"
+
     WORKABLE = (Status.CHECKING, Status.IMPORTING)
     FINAL = (Status.DONE, Status.REFUSED, Status.CANCELED)
     CANCELED = Status.CANCELED
@@ -57,6 +67,17 @@ class ImportJob(Job):
     size = models.PositiveBigIntegerField(_("bytes"))
     sha256 = models.CharField(max_length=64, blank=True, db_index=True)
     encoding = models.CharField(_("encoding"), max_length=32, blank=True)
+    # What a person said of the file, where it does not say itself.
+    chosen_encoding = models.CharField(max_length=32, blank=True)
+    decimal_sign = models.CharField(max_length=1, blank=True)
+    repeated_rows = models.CharField(max_length=8, blank=True, db_default="", default="")
+    # In which its rows' faults are told.
+    language = models.CharField(max_length=16, blank=True)
+    # What was made of the file: reasons as JSON, for whoever is to confirm it.
+    notes: "models.JSONField[Any, Any]" = models.JSONField(default=list)
+
+    # What orders cost when the file was checked: the bundles on sale. A person agreed to no other.
+    prices = models.CharField(max_length=64, blank=True, editable=False)
 
     total = models.PositiveIntegerField(_("rows"), default=0)
     done = models.PositiveIntegerField(_("rows done"), default=0)
@@ -67,13 +88,16 @@ class ImportJob(Job):
     amount = models.DecimalField(_("amount"), max_digits=20, decimal_places=2, default=0)
     # Keys appear twice in the file, so that an import has to know which and where.
     repeats = models.BooleanField(default=False)
-    # How much of the file of refused rows belongs to the rows done; the rest is cut off again.
+    # How long the file of refused rows is.
     refused_bytes = models.PositiveBigIntegerField(default=0)
     reason = models.CharField(_("reason"), max_length=500, blank=True)
     reason_code = code_field()
     reason_params = params_field()
 
-    create_date = models.DateTimeField(_("uploaded"), auto_now_add=True)
+    create_date = models.DateTimeField(_("uploaded"), db_default=Moment(), editable=False)
+
+    # How far its run is, where core/importing/signs.py was asked.
+    signs: Any = None
 
     objects = ImportJobQuerySet.as_manager()  # type: ignore[misc]
 
@@ -93,6 +117,20 @@ class ImportJob(Job):
     def changes(self) -> int:
         return self.created + self.updated
 
+    @property
+    def awaits_word_on_repeats(self) -> bool:
+        """Whether a person has to say first if rows are payments that were booked before."""
+        asked = any(note["code"] == Code.TOP_UPS_REPEATED for note in self.notes)
+        return asked and not self.repeated_rows
+
+    def check_again(self, **choices: str | bool) -> bool:
+        """What the report says is no longer so, or a person chose otherwise after it. Returns False
+        where it is no longer open."""
+        checked = ImportJob.objects.filter(pk=self.pk, status=self.Status.CHECKED)
+        changed = checked.update(status=self.Status.CHECKING, attempts=0, notes=[], **choices)
+        self.refresh_from_db()
+        return changed == 1
+
     def start_import(self, *, partial: bool) -> bool:
         """A person confirmed the check's report. Returns False where somebody did before."""
         waiting = ImportJob.objects.filter(pk=self.pk, status=self.Status.CHECKED)
@@ -104,3 +142,22 @@ class ImportJob(Job):
         )
         self.refresh_from_db()
         return changed == 1
+
+
+class FilePart(models.Model):
+    """A part of a file of a job, PART_BYTES of it at most (core/importing/store.py), from its byte
+    `start` on. The files of a job bear the name of its folder; an upload is there before its job
+    is."""
+
+    folder = models.CharField(max_length=32)
+    name = models.CharField(max_length=16)
+    start = models.PositiveBigIntegerField()
+    data = models.BinaryField()
+    create_date = models.DateTimeField(db_default=Moment(), editable=False)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["folder", "name", "start"], name="file_part_once"),
+        ]
+        indexes = [models.Index(fields=["create_date"], name="file_part_oldest")]

@@ -66,7 +66,7 @@ class Job(models.Model):
             changes = {"lease_until": Now() + JOB_LEASE, "attempts": F("attempts") + 1}
             if taken.update(fence=F("fence") + 1, **changes) != 1:
                 return None
-            return cls.objects.select_related("creator").get(pk=pk)
+            return cls._base_manager.select_related("creator").get(pk=pk)
 
     @property
     def has_exhausted_attempts(self) -> bool:

@@ -1,133 +1,149 @@
-"""A consumer's lease on an order: claim, reserve, checkpoint, release.
+"""The leases of a round: claim what is due, write down how far it came, give back.
 
-Law 1: every task may run twice and any process may die or be stopped at any moment. So every
-write of a delivery is an UPDATE filtered on the fence that its claim set; a row that does not
-match any more belongs to somebody else, and the holder stops. The UPDATE that records progress
-also renews the lease: the heartbeat costs nothing.
+Law 1: every task may run twice and any process may die or be stopped at any moment. So every write
+of a delivery is conditional on the fence that its claim set; a row that does not match any more
+belongs to somebody else, and its former holder stops. The statement that records progress also
+renews the lease: the heartbeat costs nothing. All of it by the database's clock.
 """
 
 import time
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from core.db.blocks import Later, update_block
 from core.db.notifier import notify
+from core.models import transitions
 from core.models.failpoints import failpoint
-from core.models.flow import Status, TransitionError
+from core.models.flow import Status
 from core.models.orders import Order
+from core.models.pauses import Pause
+from core.models.transitions import Transition
 
 LEASE = timedelta(seconds=30)
 # The holder stops sending this much earlier than others may take over.
 MARGIN_SECONDS = 2.0
+# A lease with no more than this share of it to go is renewed.
+RENEW_SHARE = 0.6
 
 
 class LeaseLostError(Exception):
-    """Somebody else owns the order now; nothing more may be sent or written."""
+    """Somebody else holds what this process worked on; it may write no more."""
 
 
 class Lease:
     """The right to work on `order` until `expires` (time.monotonic), proved by the fence.
 
-    `order` holds what this lease read or wrote last; its figures need no second look, since
-    nobody else may change them. The exception is `cancel_requested`, see `canceled()`.
+    `order` holds what this lease read or wrote last; its figures need no second look, since nobody
+    else may change them.
     """
 
     def __init__(self, order: Order, expires: float) -> None:
         self.order = order
         self.expires = expires
 
-    @classmethod
-    def claim(cls, order_id: int) -> "Lease | None":
-        """Take the order if it is due and free. Returns None where another process was first."""
-        expires = time.monotonic() + LEASE.total_seconds() - MARGIN_SECONDS
-        order = Order.objects.free_to_claim().filter(pk=order_id).first()
-        if order is None:
-            return None
-        failpoint("before-claim")
-        mine: dict[str, Any] = {"fence": order.fence + 1, "lease_until": Now() + LEASE}
-        if order.status == Status.PENDING:
-            # Whoever claimed it in the meantime set it running.
-            try:
-                order.begin(**mine)
-            except TransitionError:
-                return None
-        else:
-            # Whoever held it may have written until this very UPDATE: its figures are read anew,
-            # in one transaction, so that nobody can raise the fence in between.
-            with transaction.atomic(savepoint=False):
-                free = Order.objects.free_to_claim().filter(pk=order_id, fence=order.fence)
-                if free.update(**mine) != 1:
-                    return None
-                order.refresh_from_db()
-        failpoint("after-claim")
-        return cls(order, expires)
+    @property
+    def is_worn(self) -> bool:
+        """Whether it is time to renew it."""
+        return self.expires - time.monotonic() < RENEW_SHARE * LEASE.total_seconds()
 
-    def reserve(self, count: int, **changes: Any) -> int:
-        """Reserve up to `count` more plays. Returns how many; 0 when none are left. Raises
-        LeaseLostError."""
-        order = self.order
-        granted = min(count, order.count - order.reserved)
-        failpoint("before-reserve")
-        self._write(reserved=order.reserved + granted, sequence=order.sequence + granted, **changes)
-        failpoint("after-reserve")
-        return granted
 
-    def checkpoint(
-        self,
-        *,
-        done: int = 0,
-        failed: int = 0,
-        not_sent: int = 0,
-        uncertain: int = 0,
-        reserve: int = 0,
-    ) -> int:
-        """Write down how a window's plays ended and reserve the next window, in one statement.
-        Returns how many plays are reserved by it. Raises LeaseLostError.
+def expiry() -> float:
+    """Until when a holder may send who writes now."""
+    return time.monotonic() + LEASE.total_seconds() - MARGIN_SECONDS
 
-        Failed and unsent plays are free to be reserved again under new numbers.
-        """
-        order = self.order
-        still_reserved = order.reserved - failed - not_sent
-        granted = min(reserve, order.count - still_reserved)
-        failpoint("before-checkpoint")
-        self._write(
-            done=order.done + done,
-            failed=order.failed + failed,
-            uncertain=order.uncertain + uncertain,
-            reserved=still_reserved + granted,
-            sequence=order.sequence + granted,
-        )
-        failpoint("after-checkpoint")
-        return granted
 
-    def record(self, **changes: Any) -> None:
-        """Write other figures of the order under the lease. Raises LeaseLostError."""
-        self._write(**changes)
+def claim(holder: str, most: int, wanted: Q | None = None) -> list[Lease]:
+    """Take up to `most` orders that are due and free, the longest due first. An order that was
+    pending runs from now on. `wanted`: a further condition."""
+    # What is only proved goes on while people hold its site back.
+    due = Order.objects.free_to_claim().filter(
+        ~Q(Pause.objects.of_site("site")) | Q(status=Status.VERIFYING)
+    )
+    if wanted is not None:
+        due = due.filter(wanted)
+    due = due.order_by("due")[:most]
+    # Nothing is locked for nothing: an idle office's rounds all look.
+    if most < 1 or not due.exists():
+        return []
+    expires = expiry()
+    failpoint("before-claim")
+    with transaction.atomic():
+        # On SQLite the transaction holds the only write lock, so that nobody comes between.
+        if connection.vendor == "postgresql":
+            due = due.select_for_update(skip_locked=True, of=("self",))
+        orders = list(due.annotate(read_at=Now()))
+        held = {"lease_until": Now() + LEASE, "holder": holder}
+        pending = [order for order in orders if order.status == Status.PENDING]
+        others = [order.pk for order in orders if order.status != Status.PENDING]
+        if others:
+            Order.objects.filter(pk__in=others).update(fence=F("fence") + 1, **held)
+        transitions.apply([(order, _begin(order, held)) for order in pending], None)
+        for order in orders:
+            if order.status != Status.PENDING and order.pk in others:
+                order.fence += 1
+    failpoint("after-claim")
+    return [Lease(order, expires) for order in orders]
 
-    def release(self, seconds: float = 0, **changes: Any) -> None:
-        """Give the order back; it is due again in `seconds`. Raises LeaseLostError."""
-        # SQLite writes sums of times with more digits: "in 0 seconds" would not be due at once.
-        due = Now() + timedelta(seconds=seconds) if seconds else Now()
-        self._write(**changes, lease_until=None, due=due)
 
-    def canceled(self) -> bool:
-        """Whether somebody asked meanwhile for the order to be canceled. Reads only: it does not
-        raise where the lease is lost."""
-        if not self.order.cancel_requested:
-            asked = Order.objects.filter(pk=self.order.pk, cancel_requested=True)
-            self.order.cancel_requested = asked.exists()
-        return self.order.cancel_requested
+def _begin(order: Order, held: dict[str, Any]) -> Transition:
+    """A pending order's first step is its claim."""
+    path = transitions.checked_path(order, Status.RUNNING)
+    began = order.start_date or order.read_at  # type: ignore[attr-defined]
+    changes = {"start_date": began, "fence": order.fence + 1, **held}
+    return Transition(path, changes).with_fence(order.fence)
 
-    def _write(self, **changes: Any) -> None:
-        expires = time.monotonic() + LEASE.total_seconds() - MARGIN_SECONDS
-        changes.setdefault("lease_until", Now() + LEASE)
-        held = Order.objects.filter(pk=self.order.pk, fence=self.order.fence)
-        if held.update(**changes) != 1:
-            raise LeaseLostError(f"order {self.order.oid} was taken over")
-        self.expires = expires
-        notify()
-        for name, value in changes.items():
-            if name not in ("lease_until", "due"):
-                setattr(self.order, name, value)
+
+# What a beat writes down of each order.
+PROGRESS = (
+    *("sequence", "reserved", "done", "failed", "uncertain", "resent", "attempts"),
+    *("old_view_count", "view_count", "answers", "watch"),
+)
+
+
+def write_progress(leases: Sequence[Lease]) -> dict[int, tuple[bool, bool]]:
+    """Write PROGRESS of these orders as it stands in memory, and renew their leases, in one
+    statement. Returns, for each order that is still its holder's, whether somebody asked meanwhile
+    that it be canceled and that it be paused; who is missing has a new owner."""
+    expires = expiry()
+    rows = [
+        {
+            "id": lease.order.pk,
+            "fence": lease.order.fence,
+            **{name: getattr(lease.order, name) for name in PROGRESS},
+        }
+        for lease in leases
+    ]
+    kept = update_block(
+        Order,
+        rows,
+        matching=("fence",),
+        everywhere={"lease_until": Later(LEASE)},
+        returning=("cancel_requested", "pause_requested"),
+    )
+    for lease in leases:
+        if lease.order.pk in kept:
+            lease.expires = expires
+    notify()
+    return {pk: (bool(cancel), bool(pause)) for pk, (cancel, pause) in kept.items()}
+
+
+def asked_to_stop(orders: Collection[int]) -> list[tuple[int, bool, bool]]:
+    """Which of these orders somebody wants canceled, and which paused."""
+    asked = Order.objects.filter(Q(cancel_requested=True) | Q(pause_requested=True), pk__in=orders)
+    columns = ("pk", "cancel_requested", "pause_requested")
+    return list(asked.order_by().values_list(*columns))
+
+
+def release(order: Order, seconds: float = 0, **changes: Any) -> Transition:
+    """Give the order back; it is due again in `seconds`."""
+    # SQLite writes sums of times with more digits: "in 0 seconds" would not be due at once.
+    due = Now() + timedelta(seconds=seconds) if seconds else Now()
+    given_back = Transition(
+        (Status(order.status),), {"lease_until": None, "due": due, "holder": "", **changes}
+    )
+    return given_back.with_fence(order.fence)

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import money
 from core.db import tables
+from core.db.clock import Moment
 from core.models.accounts import Customer, User
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
 from core.reasons import Code, Reason
@@ -152,8 +153,11 @@ def _entry(posting: Posting, balances: dict[int, Decimal]) -> "LedgerEntry":
 # The facts that entries pay for, each by a name that exists once.
 
 
+CHARGE = "charge:"
+
+
 def charge_reference(charge_id: int) -> str:
-    return f"charge:{charge_id}"
+    return f"{CHARGE}{charge_id}"
 
 
 def order_reference(oid: str) -> str:
@@ -166,6 +170,21 @@ def refund_reference(oid: str) -> str:
 
 def adjustment_reference(request_key: UUID) -> str:
     return f"adjustment:{request_key}"
+
+
+def correction_reference(correction_id: int) -> str:
+    return f"correction:{correction_id}"
+
+
+AUDIT, AUDIT_REFUND = "audit", "audit-refund"
+
+
+def audit_reference(calibration_id: int) -> str:
+    return f"{AUDIT}:{calibration_id}"
+
+
+def audit_refund_reference(calibration_id: int) -> str:
+    return f"{AUDIT_REFUND}:{calibration_id}"
 
 
 def opening_reference(customer_id: int) -> str:
@@ -181,6 +200,7 @@ class LedgerEntry(AppendOnlyModel):
         ORDER = 2, _("order")
         REFUND = 3, _("refund")
         ADJUSTMENT = 4, _("adjustment")
+        CORRECTION = 5, _("correction of a top-up")
 
     kind = models.PositiveSmallIntegerField(_("kind"), choices=Kind)
     customer = models.ForeignKey(
@@ -209,7 +229,7 @@ class LedgerEntry(AppendOnlyModel):
     )
     reference = models.CharField(_("reference"), max_length=80, unique=True)
     note = models.CharField(_("note"), max_length=200, blank=True)
-    create_date = models.DateTimeField(_("created"), auto_now_add=True)
+    create_date = models.DateTimeField(_("created"), db_default=Moment(), editable=False)
 
     objects = LedgerQuerySet.as_manager()  # type: ignore[misc]
 

@@ -19,11 +19,11 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.db.models import F, Q, Window
-from django.db.models.functions import RowNumber
-from django.utils import timezone
+from django.db.models.functions import Now, RowNumber
 from django.utils.translation import gettext_lazy as _
 
 from core import permissions
+from core.db.clock import Moment
 from core.db.notifier import notify
 from core.models.accounts import User
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
@@ -102,7 +102,7 @@ class MessageQuerySet(AppendOnlyQuerySet):
                 return before
             if request_key and self.filter(request_key=request_key).exists():
                 request_key = None  # the same form with another text
-            lately = self.filter(author=author, create_date__gt=timezone.now() - MINUTE)
+            lately = self.filter(author=author, create_date__gt=Now() - MINUTE)
             if lately.count() >= settings.MESSAGES_PER_MINUTE:
                 raise MessageRefusedError(_("Too many messages at once; wait a minute."))
             return self.append(order, author, side, text, internal, request_key or uuid.uuid4())
@@ -151,7 +151,7 @@ class Message(AppendOnlyModel):
     side = models.PositiveSmallIntegerField(_("side"), choices=Side)
     text = models.TextField(_("text"))
     internal = models.BooleanField(_("internal note"), default=False)
-    create_date = models.DateTimeField(_("when"), auto_now_add=True)
+    create_date = models.DateTimeField(_("when"), db_default=Moment(), editable=False)
     request_key = models.UUIDField(unique=True, default=uuid.uuid4)
 
     objects = MessageQuerySet.as_manager()  # type: ignore[misc]
@@ -289,7 +289,7 @@ def mark_read(order: Order, user: User, up_to: int) -> None:
         talk = Conversation.objects.select_for_update().get(pk=order.pk)
         if marker.filter(last_id__gte=last).exists():
             return  # another page of the same user came first
-        moved = {"last_id": last, "read_date": timezone.now()}
+        moved = {"last_id": last, "read_date": Now()}
         ReadMarker.objects.update_or_create(moved, conversation=talk, user=user)
         read = seen.exclude(side=side).count()
         changes: dict[str, Any] = {"revision": talk.revision + 1}

@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Greatest, Now
 
 from core.db.lookups import InArray, InStatuses
 from core.models.flow import OPEN, WORKABLE, Status
+from core.models.pauses import Pause
 from core.models.sites import Site
 from core.reasons import ReasonOrText, reason_columns
 
 if TYPE_CHECKING:
     from core.models.orders import Order
 
+# When an order may go on: at once, but never before the start that was planned for it.
+SOONEST = Greatest(Now(), Coalesce(F("planned_start"), Now()))
 # Each has an index of its own.
 REMARKED = Q(attention__gt="") | Q(attention_code__gt="")
 
@@ -64,6 +67,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
             Q(lease_until__isnull=True) | Q(lease_until__lt=Now()),
             due__lte=Now(),
         )
+
+    def not_held(self) -> "OrderQuerySet":
+        """Without those whose site, or the whole office, people paused."""
+        return self.filter(~Pause.objects.of_site("site"))
 
     def being_sent(self, site: Site) -> "OrderQuerySet":
         """Orders that a consumer is sending for now."""

@@ -11,16 +11,21 @@ from typing import Any
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from core.db.clock import Moment
+from core.db.lookups import Ending
 from core.models import transitions
 from core.models.accounts import Customer, User
+from core.models.approvals import is_close_to, was_login_of
 from core.models.coded import code_field, params_field
 from core.models.flow import (
     CANCELABLE,
     FINAL,
     OPEN,
+    PAUSABLE,
     RETRYABLE,
     WORKABLE,
     OrderError,
@@ -31,8 +36,9 @@ from core.models.sites import Site
 from core.models.transitions import Transition
 from core.reasons import ReasonOrText, reason_columns, reason_of
 
-# The longest time that the plays of an order are spread over.
+# The longest time that the plays of an order are spread over, and how far off its start may be.
 MAX_HOURS = 24 * 90
+MAX_DAYS_AHEAD = 90
 
 
 class Order(models.Model):
@@ -75,6 +81,9 @@ class Order(models.Model):
         default=False,
         help_text=_("More plays in the evening than at night."),
     )
+    planned_start = models.DateTimeField(
+        _("start"), null=True, blank=True, help_text=_("Empty: at once.")
+    )
     memo = models.TextField(_("memo"), blank=True, max_length=2000)
     site = models.ForeignKey(
         Site,
@@ -85,6 +94,10 @@ class Order(models.Model):
         db_index=False,
     )
     video_id = models.CharField(_("video"), max_length=200, editable=False)
+    # What its site calls the video; "" where it did not say, or was not asked.
+    video_title = models.CharField(
+        _("video title"), max_length=200, blank=True, default="", db_default="", editable=False
+    )
     creator = models.ForeignKey(
         User,
         verbose_name=_("creator"),
@@ -95,7 +108,7 @@ class Order(models.Model):
         db_index=False,
     )
     request_key = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    create_date = models.DateTimeField(_("created"), auto_now_add=True)
+    create_date = models.DateTimeField(_("created"), db_default=Moment(), editable=False)
     start_date = models.DateTimeField(_("started"), null=True, editable=False)
     end_date = models.DateTimeField(_("ended"), null=True, editable=False)
 
@@ -103,6 +116,12 @@ class Order(models.Model):
     old_view_count = models.PositiveBigIntegerField(_("views before"), null=True, editable=False)
     view_count = models.PositiveBigIntegerField(_("views now"), null=True, editable=False)
     verify_until = models.DateTimeField(_("counter may lag until"), null=True, editable=False)
+    # What its readings tell of other people's views: booster/proof/watch.py.
+    watch = models.JSONField(null=True, editable=False)
+    # By what its end was proved, and how surely.
+    proof = models.CharField(max_length=300, blank=True, default="", db_default="", editable=False)
+    proof_code = code_field()
+    proof_params = params_field()
     # Both are decided once, when the order ends; None while it is open.
     delivered = models.PositiveIntegerField(_("delivered"), null=True, editable=False)
     refunded = models.DecimalField(
@@ -120,11 +139,26 @@ class Order(models.Model):
     # The lease: see core/models/leases.py.
     fence = models.PositiveIntegerField(_("takeovers"), default=0, editable=False)
     lease_until = models.DateTimeField(_("leased until"), null=True, editable=False)
-    due = models.DateTimeField(_("next due"), default=timezone.now, editable=False)
+    # Which round claimed it last.
+    holder = models.CharField(
+        _("round"), max_length=200, blank=True, default="", db_default="", editable=False
+    )
+    due = models.DateTimeField(_("next due"), db_default=Now(), editable=False)
     attempts = models.PositiveSmallIntegerField(_("failed attempts"), default=0, editable=False)
     cancel_requested = models.BooleanField(
         _("cancellation requested"), default=False, editable=False
     )
+    pause_requested = models.BooleanField(
+        _("pause requested"), db_default=False, default=False, editable=False
+    )
+    # People paused it at this moment; None while it is not paused, or waits for a token.
+    paused_at = models.DateTimeField(null=True, editable=False)
+    # For how long people paused it, or its site, since it began: its deadline is so much later.
+    paused_seconds = models.PositiveIntegerField(db_default=0, default=0, editable=False)
+    # A drip plan that was paused and shall not catch up goes on so much later.
+    shift_seconds = models.PositiveIntegerField(db_default=0, default=0, editable=False)
+    # How the site answered: {status: answers}, plays that were sent again included.
+    answers = models.JSONField(_("answers"), null=True, editable=False)
     held_by_site = models.BooleanField(
         _("waits for the site's token"), default=False, editable=False
     )
@@ -149,6 +183,8 @@ class Order(models.Model):
             ),
             models.Index(fields=["site", "create_date", "id"], name="order_site_created"),
             models.Index(fields=["price", "create_date", "id"], name="order_price"),
+            models.Index(fields=["creator", "create_date", "id"], name="order_creator_created"),
+            models.Index(Ending("oid"), F("id").desc(), name="order_number_end"),
             models.Index(fields=["due"], name="order_due", condition=Q(status__in=WORKABLE)),
             models.Index(
                 fields=["customer"], name="order_open_customer", condition=Q(status__in=OPEN)
@@ -193,7 +229,30 @@ class Order(models.Model):
 
     @property
     def is_retryable(self) -> bool:
-        return self.status in RETRYABLE
+        return self.status in RETRYABLE and not self.starts_later and not self.is_paused_by_people
+
+    @property
+    def is_paused_by_people(self) -> bool:
+        """Paused, and not because its site lost its token."""
+        return self.status == Status.PAUSED and not self.held_by_site
+
+    @property
+    def is_pausable(self) -> bool:
+        """Also what waits for a token: it goes on no more by itself then."""
+        if self.pause_requested or self.cancel_requested:
+            return False
+        return self.status in PAUSABLE or (self.status == Status.PAUSED and self.held_by_site)
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether people paused it, or asked for that."""
+        return self.is_paused_by_people or (self.pause_requested and self.status in PAUSABLE)
+
+    @property
+    def starts_later(self) -> bool:
+        """Whether it waits for the start that was planned for it."""
+        is_planned = self.planned_start is not None and self.planned_start > timezone.now()
+        return is_planned and self.start_date is None and not self.is_final
 
     @property
     def awaits_approval(self) -> bool:
@@ -217,24 +276,27 @@ class Order(models.Model):
         those of other people."""
         return max(0, min(self.rise or 0, self.done + self.uncertain))
 
-    def begin(self, **lease: Any) -> None:
-        """A pending order's first step is its claim: one UPDATE wins it and sets it running.
-        Raises TransitionError where somebody else won it."""
-        began = self.start_date or timezone.now()
-        path = transitions.checked_path(self, Status.RUNNING)
-        claimed = Transition(path, {"start_date": began, **lease})
-        self.apply(claimed.with_fence(self.fence), None)
-
-    def move(self, to: Status, *, fence: int, reason: ReasonOrText = "", **changes: Any) -> None:
-        """A step of the delivery that ends nothing, for the holder of the lease with this `fence`.
-        Raises TransitionError where FLOW does not lead there or another holds the order now."""
-        transition = Transition(transitions.checked_path(self, to), changes, reason)
-        self.apply(transition.with_fence(fence), None)
+    def last_reason(self) -> ReasonOrText:
+        """Why it took its last step."""
+        last = self.events.order_by("-id").first()
+        return reason_of(last) if last else ""
 
     def concerns(self, user: User) -> bool:
         """Whether this user placed the order, or it was placed for them."""
         own = getattr(user, "customer", None)  # asked for once a user, however many orders
         return user.pk == self.creator_id or (own is not None and own.pk == self.customer_id)
+
+    def concerns_closely(self, user: User) -> bool:
+        """Whether it came by the portal for a customer whom this user made, paid in for or let in
+        not long before: see `is_close_to()`."""
+        return self.came_by_portal and is_close_to(user.pk, self.customer_id, self.create_date)
+
+    @property
+    def came_by_portal(self) -> bool:
+        """Also of a login that became staff, or another customer's, since."""
+        if self.creator is None:
+            return False
+        return not self.creator.is_staff or was_login_of(self.creator.pk, self.customer_id)
 
     def awaits_decision_of(self, user: User) -> bool:
         """Whether this user may approve or decline it: nobody does with an order that they placed
@@ -245,7 +307,7 @@ class Order(models.Model):
         """The other answer of a second person: all is refunded, and the customer reads `reason`.
         Raises OrderError where `actor` may not decide on it, and for a reason that is missing or
         too long; TransitionError where somebody changed it first."""
-        self.apply(transitions.decline(self, actor, reason, timezone.now()), actor)
+        self.apply(transitions.decline(self, actor, reason), actor)
 
     @property
     def cancel_reason_is_for_customer(self) -> bool:
@@ -269,45 +331,39 @@ class Order(models.Model):
         self.reflect_update(reason_columns("", "attention"))
 
     @property
+    def is_being_verified(self) -> bool:
+        """Nothing more is sent, and its counter has to show what was."""
+        return self.status == Status.VERIFYING
+
+    @property
+    def is_being_settled(self) -> bool:
+        """Canceled, and its counter has to say yet what is paid for."""
+        return self.status == Status.VERIFYING and self.cancel_requested
+
+    @property
+    def proof_note(self) -> ReasonOrText:
+        """By what its end was proved, and how surely; "" where nothing is kept of that."""
+        return reason_of(self, "proof")
+
+    @property
     def remark(self) -> ReasonOrText:
         """What a person should look at; "" where there is nothing."""
         return reason_of(self, "attention")
-
-    def pause_for_token(self, reason: ReasonOrText, *, fence: int) -> None:
-        """Pause until the site proves its token again; nothing is lost and nothing fails. Raises as
-        move() does."""
-        self.move(Status.PAUSED, reason=reason, fence=fence, held_by_site=True, lease_until=None)
 
     def resume(self, actor: User | None = None, reason: ReasonOrText = "") -> None:
         """Let a paused order go on. Raises TransitionError where it cannot."""
         self.apply(transitions.resume(self, reason), actor)
 
+    def pause(self, actor: User | None, reason: str = "") -> None:
+        """Hold it until people let it go on; a running order is asked to, once. Raises OrderError
+        where it has ended, is being verified or is paused already."""
+        self.apply(transitions.pause(self, reason), actor)
+
     def cancel(self, actor: User | None, reason: str = "") -> None:
         """Stop and refund what was not delivered; a running order is asked to stop, once. Raises
         TransitionError where it has ended or is being verified."""
-        if transition := transitions.cancel(self, reason, timezone.now()):
+        if transition := transitions.cancel(self, reason):
             self.apply(transition, actor)
-
-    def settle(
-        self,
-        to: Status,
-        delivered: int,
-        *,
-        actor: User | None = None,
-        reason: ReasonOrText = "",
-        fence: int | None = None,
-        through: tuple[Status, ...] = (),
-        **changes: Any,
-    ) -> None:
-        """End the order with `delivered` plays proved, and refund the rest, in one transaction.
-
-        Delivery gives its `fence`, so that only the lease's holder can end what it runs.
-        Raises TransitionError where the order is elsewhere by now, or held by another.
-        """
-        path = transitions.checked_path(self, *through, to)
-        now = timezone.now()
-        end = transitions.end_with(self, path, delivered, now=now, reason=reason, **changes)
-        self.apply(end if fence is None else end.with_fence(fence), actor)
 
     def apply(self, transition: Transition, actor: User | None) -> None:
         """A block of one: see transitions.apply()."""
@@ -317,7 +373,7 @@ class Order(models.Model):
         """Show here what an UPDATE wrote. What the database computed is read when it is asked for:
         a field that is missing from a row in memory is a deferred one to Django."""
         for name, value in changes.items():
-            if hasattr(value, "resolve_expression"):
+            if transitions.is_expression(value):
                 self.__dict__.pop(name, None)
             else:
                 setattr(self, name, value)

@@ -1,16 +1,64 @@
 """The video sites that plays may go to, and every check of whose they are."""
 
+import json
 import secrets
+from collections.abc import Mapping
+from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from core.db import clock
+from core.db.clock import Moment
 from core.models.accounts import User, validate_name
 from core.models.coded import code_field, params_field
-from core.reasons import ReasonOrText, reason_columns
+from core.models.flow import OPEN, OrderError
+from core.reasons import Code, Reason, ReasonOrText, reason_columns
+
+# What the proof of an order's plays rests on: who answers, how the counter is read and a play is
+# sent, and how a shortfall is judged. Locked while orders are open on the site.
+PROOF_FIELDS = (
+    *("origin", "ca_certificate", "adapter", "recipe"),
+    *("resend_percent", "exact_proof"),
+)
+# These may be lowered meanwhile: a site that suffers must be spared at once.
+CEILINGS = ("max_connections", "max_rate")
+# Whose machine it is.
+MACHINE_FIELDS = frozenset({"origin", "ca_certificate"})
+# What may change without a new calibration: none of its findings depends on it.
+UNCALIBRATED = frozenset({"resend_percent", "exact_proof"})
+
+
+class SiteLockedError(OrderError):
+    """What open orders rest on cannot be changed. `reasons`: by the name of the field."""
+
+    def __init__(self, reasons: Mapping[str, Reason]) -> None:
+        super().__init__(next(iter(reasons.values())))
+        self.reasons = dict(reasons)
+
+
+def changes(before: "Site", values: Mapping[str, Any]) -> set[str]:
+    """Which of these fields change what plays are counted by: all that differ, but for a ceiling
+    that is lowered. What is no number is the form's to refuse."""
+    changed = set()
+    for name, value in values.items():
+        kept = getattr(before, name)
+        if name in CEILINGS:
+            differs = isinstance(value, int) and value > kept
+        else:  # JSON knows no tuples, and no order of keys
+            differs = json.dumps(value, sort_keys=True) != json.dumps(kept, sort_keys=True)
+        if differs:
+            changed.add(name)
+    return changed
+
+
+# What a site turned out to bear, and when.
+LEARNED = (
+    *("learned_rate", "learned_connections", "counted_connections"),
+    *("counts_lost_at", "learned_at"),
+)
 
 
 def new_token() -> str:
@@ -36,12 +84,26 @@ class Site(models.Model):
         blank=True,
         help_text=_("How to read the count and to play, for sites of no other kind."),
     )
+    ca_certificate = models.TextField(
+        _("CA certificate"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_(
+            "For a site whose certificate no public authority issued: the certificate of the "
+            "authority that did, in PEM form. It alone is trusted there, and nowhere else."
+        ),
+    )
+    # What the recipe's {secret:name} stand for, by name: written, used, and shown to nobody.
+    secrets = models.JSONField(_("secrets"), null=True, editable=False)
     token = models.CharField(
         _("ownership token"), max_length=32, unique=True, default=new_token, editable=False
     )
     verified = models.BooleanField(_("verified"), default=False, editable=False)
     verified_at = models.DateTimeField(_("last proved"), null=True, editable=False)
     checked_at = models.DateTimeField(_("last checked"), null=True, editable=False)
+    # Since when it has not answered; None where it did when it was asked last.
+    unreachable_at = models.DateTimeField(_("unreachable since"), null=True, editable=False)
     max_connections = models.PositiveSmallIntegerField(
         _("most connections"),
         default=16,
@@ -60,6 +122,40 @@ class Site(models.Model):
         validators=[MaxValueValidator(100)],
         help_text=_("Plays that the site answered but did not count are resent, up to this share."),
     )
+    time_zone = models.CharField(
+        _("time zone"), max_length=64, blank=True, default="", db_default=""
+    )
+    # Weekly windows in which nothing is sent, and how a day's plays are spread: booster/pacing.py.
+    quiet_hours = models.JSONField(_("quiet hours"), null=True, blank=True)
+    load_profile = models.JSONField(_("daily load profile"), null=True, blank=True)
+    # What the site turned out to bear when it asked for less.
+    learned_rate = models.FloatField(_("learned rate"), null=True, editable=False)
+    learned_connections = models.PositiveSmallIntegerField(
+        _("learned connections"), null=True, editable=False
+    )
+    # How many plays at once its counter takes without losing any, as far as one lost some.
+    counted_connections = models.PositiveSmallIntegerField(null=True, editable=False)
+    counts_lost_at = models.DateTimeField(null=True, editable=False)
+    learned_at = models.DateTimeField(_("learned"), null=True, editable=False)
+    # How many seconds after the last play its counter still moved by plays.
+    learned_lag = models.FloatField(_("learned lag"), null=True, editable=False)
+    # Whether a look at the counter moves it; None: nobody knows yet.
+    counts_readings = models.BooleanField(_("counts readings"), null=True, editable=False)
+    exact_proof = models.BooleanField(
+        _("counts by order number"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "The site runs our package and says, for an order number, how many of its plays it "
+            "counted."
+        ),
+    )
+    # When it was last measured how the site counts; None: never, or not since what that rests on
+    # changed.
+    calibrated_at = models.DateTimeField(_("calibrated"), null=True, editable=False)
+    # Set for sites that were added since calibrations exist: nothing is sold there before one, or
+    # before somebody said that it may go without.
+    must_calibrate = models.BooleanField(default=False, db_default=False, editable=False)
     active = models.BooleanField(_("active"), default=True)
     memo = models.TextField(_("memo"), blank=True, max_length=2000)
 
@@ -76,6 +172,86 @@ class Site(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, **options: Any) -> None:
+        """Raises SiteLockedError for what may not change while orders are open here. A changed
+        address, also the recipe's second one, or authority has to be proved anew, and what plays
+        are counted by to be calibrated anew, unless that is what is being saved."""
+        written = options.get("update_fields")
+        watched = (*PROOF_FIELDS, *CEILINGS)
+        names = [
+            name for name in watched if hasattr(self, name) and (not written or name in written)
+        ]
+        with transaction.atomic():
+            before = self._locked_row() if self.pk and names else None
+            if before is None:
+                super().save(**options)
+                return
+            values = {name: getattr(self, name) for name in names}
+            if objections := self.objections(values):
+                raise SiteLockedError(objections)
+            changed = changes(before, values)
+            is_elsewhere = "recipe" in changed and self.second_origin != before.second_origin
+            if changed & MACHINE_FIELDS or is_elsewhere:
+                self.verified = False
+            if changed - UNCALIBRATED and self.calibrated_at == before.calibrated_at:
+                self.calibrated_at = None
+            if written and changed:
+                options["update_fields"] = {*written, "verified", "calibrated_at"}
+            super().save(**options)
+
+    def objections(self, values: Mapping[str, Any]) -> dict[str, Reason]:
+        """Which of these new values may not be taken now, and why, by the name of the field: what
+        the proof of open orders rests on. Within a transaction no order is placed meanwhile."""
+        with transaction.atomic():
+            before = self._locked_row()
+            changed = set() if before is None else changes(before, values)
+            orders = self.orders.filter(status__in=OPEN).count() if changed else 0
+        if not orders:
+            return {}
+        return {
+            name: Reason.of(
+                Code.CEILING_LOCKED if name in CEILINGS else Code.SITE_LOCKED, orders=orders
+            )
+            for name in changed
+        }
+
+    def _locked_row(self) -> "Site | None":
+        """As it is kept. Whoever places an order here waits for the transaction's end."""
+        return Site.objects.select_for_update().filter(pk=self.pk).first()
+
+    @property
+    def second_origin(self) -> str:
+        """The address besides that its recipe names, which has to show the token as well; "" where
+        it names none."""
+        recipe = self.recipe if isinstance(self.recipe, dict) else {}
+        return str(recipe.get("second_origin") or "")
+
+    @property
+    def awaits_calibration(self) -> bool:
+        """Whether nothing is sold here until it is known how the site counts."""
+        return self.must_calibrate and self.calibrated_at is None
+
+    def waive_calibration(self) -> bool:
+        """Sell here without one. Returns False where that was so already."""
+        rows = Site.objects.filter(pk=self.pk, must_calibrate=True, calibrated_at__isnull=True)
+        return rows.update(must_calibrate=False) == 1
+
+    @property
+    def has_learned(self) -> bool:
+        """Whether it was found to take less than its operator allows."""
+        return bool(self.learned_rate or self.learned_connections or self.counted_connections)
+
+    def forget_learned(self) -> bool:
+        """Orders find out anew what it takes, those that run as well. Returns False where there is
+        nothing to forget."""
+        nothing = dict.fromkeys(LEARNED)
+        known = Site.objects.filter(pk=self.pk).exclude(**nothing)
+        if not known.update(**nothing):
+            return False
+        for name in LEARNED:
+            setattr(self, name, None)
+        return True
+
     def record_check(
         self,
         outcome: "SiteCheck.Outcome",
@@ -86,14 +262,17 @@ class Site(models.Model):
     ) -> "SiteCheck":
         """Write down what a check found. A site that could not be reached has not lost its token:
         whether it is verified stays as it was."""
-        now = timezone.now()
+        now = clock.now()
         self.checked_at = now
-        if outcome != SiteCheck.Outcome.UNREACHABLE:
+        if outcome == SiteCheck.Outcome.UNREACHABLE:
+            self.unreachable_at = self.unreachable_at or now
+        else:
+            self.unreachable_at = None
             self.verified = outcome == SiteCheck.Outcome.PROVED
         if self.verified and outcome == SiteCheck.Outcome.PROVED:
             self.verified_at = now
         with transaction.atomic():
-            self.save(update_fields=["verified", "checked_at", "verified_at"])
+            self.save(update_fields=["verified", "checked_at", "verified_at", "unreachable_at"])
             return SiteCheck.objects.create(
                 site=self, outcome=outcome, method=method, creator=actor, **reason_columns(reason)
             )
@@ -114,7 +293,7 @@ class SiteCheck(models.Model):
         related_name="checks",
         db_index=False,
     )
-    create_date = models.DateTimeField(_("checked"), auto_now_add=True)
+    create_date = models.DateTimeField(_("checked"), db_default=Moment(), editable=False)
     outcome = models.PositiveSmallIntegerField(_("outcome"), choices=Outcome)
     method = models.CharField(_("proved by"), max_length=16, blank=True)
     reason = models.CharField(_("reason"), max_length=300, blank=True)

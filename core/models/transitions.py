@@ -12,6 +12,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Case, Value, When
 from django.db.models.functions import Cast, Now
@@ -21,21 +22,19 @@ from core import money
 from core.db.notifier import notify
 from core.models.events import REASON_LENGTH, OrderEvent
 from core.models.failpoints import failpoint
-from core.models.flow import (
-    FINAL,
-    FLOW,
-    RETRYABLE,
-    WORKABLE,
-    OrderError,
-    Status,
-    TransitionError,
-)
+from core.models.flow import FINAL, FLOW, RETRYABLE, WORKABLE, OrderError, Status, TransitionError
 from core.models.ledger import LedgerEntry, Posting, refund_reference
+from core.models.order_queries import SOONEST
 from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
 if TYPE_CHECKING:
     from core.models.accounts import User
     from core.models.orders import Order
+
+
+# What a row says that people paused, and the events by which they asked for it.
+PAUSED = {"paused_at": Now(), "held_by_site": False, "pause_requested": False, "lease_until": None}
+PAUSE_REQUESTS = (Code.PAUSE_REQUESTED, Code.PAUSE_REQUESTED_BECAUSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,8 @@ class Transition:
     changes: Mapping[str, Any] = field(default_factory=dict)
     reason: ReasonOrText = ""
     refund: Decimal = Decimal(0)
+    # In whose name, where that is not the one who applies it.
+    creator_id: int | None = None
     expected: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -88,7 +89,6 @@ def end_with(
     path: tuple[Status, ...],
     delivered: int,
     *,
-    now: datetime,
     reason: ReasonOrText = "",
     expected: Mapping[str, Any] | None = None,
     **changes: Any,
@@ -96,16 +96,17 @@ def end_with(
     """The end of `path`, with `delivered` plays proved; the rest is refunded. An order is canceled
     by people, who need no remark about it. Raises ValueError for more plays than were bought."""
     refund = money.refund_due(order.price, order.count, order.count - delivered)
-    changes |= {"delivered": delivered, "refunded": refund, "end_date": now, "lease_until": None}
+    changes |= {"delivered": delivered, "refunded": refund, "end_date": Now(), "lease_until": None}
     if path[-1] == Status.CANCELED:
         changes |= reason_columns("", "attention")
-    return Transition(path, changes, reason, refund, expected or {})
+    return Transition(path, changes, reason, refund, expected=expected or {})
 
 
-def cancel(order: "Order", reason: ReasonOrText, now: datetime) -> Transition | None:
-    """A running order is asked to stop: whoever delivers it knows what is in flight, and ends it
-    within a round trip. Others end here and now. Returns None where it was asked before. Raises
-    TransitionError where it has ended or FLOW does not lead there."""
+def cancel(order: "Order", reason: ReasonOrText) -> Transition | None:
+    """A running order is asked to stop: whoever delivers it knows what is in flight. Plays that
+    were sent are paid for as far as the counter proves them, so it is verified before it ends; one
+    of which nothing was sent ends here and now. Returns None where it was asked before. Raises
+    TransitionError where it has ended or is being verified."""
     if order.status == Status.RUNNING:
         if order.cancel_requested:
             return None
@@ -115,21 +116,120 @@ def cancel(order: "Order", reason: ReasonOrText, now: datetime) -> Transition | 
         return Transition(here, asked, reason, expected={"cancel_requested": False})
     if order.is_final:
         raise TransitionError(already_ended(order))
+    if order.status == Status.VERIFYING:
+        step = {"before": status_reason(order.status), "to": status_reason(Status.CANCELED)}
+        raise TransitionError(Reason.of(Code.NO_SUCH_STEP, **step))
     # Nobody has sent a play since it was read.
     untouched = {"fence": order.fence}
+    if order.reserved:
+        changes = {
+            "cancel_requested": True,
+            "uncertain": order.reserved - order.done,
+            "verify_until": Now(),
+            "held_by_site": False,
+            "paused_at": None,
+            "attempts": 0,
+            "due": Now(),
+        }
+        # One that was resumed waits for its claim, which is the step before.
+        resumed = (Status.RUNNING,) if order.status == Status.PENDING else ()
+        path = checked_path(order, *resumed, Status.VERIFYING)
+        reason = reason or Reason.of(Code.CANCEL_REQUESTED)
+        return Transition(path, changes, reason, expected=untouched)
     path = checked_path(order, Status.CANCELED)
-    return end_with(order, path, order.done, now=now, reason=reason, expected=untouched)
+    return end_with(order, path, 0, reason=reason, expected=untouched)
+
+
+def pause(order: "Order", why: str = "") -> Transition:
+    """A running order is asked to: whoever delivers it writes down what is in flight and pauses it
+    by `pause_as_requested()`. Others are paused here and now. Raises OrderError where FLOW does not
+    lead there, and where it was done or asked before."""
+    if order.is_paused_by_people:
+        raise OrderError(Reason.of(Code.ALREADY_PAUSED))
+    if order.cancel_requested:
+        raise OrderError(Reason.of(Code.STOP_ALREADY_REQUESTED))
+    if order.pause_requested:
+        raise OrderError(Reason.of(Code.PAUSE_ALREADY_REQUESTED))
+    if order.is_final:
+        raise TransitionError(already_ended(order))
+    if order.status == Status.RUNNING:
+        here = (Status.RUNNING, Status.RUNNING)
+        reason = Reason.of(Code.PAUSE_REQUESTED)
+        if why:
+            reason = Reason.of(Code.PAUSE_REQUESTED_BECAUSE, why=why[:REASON_LENGTH])
+        asked = {"pause_requested": True, "due": Now()}
+        return Transition(here, asked, reason, expected={"pause_requested": False})
+    # One that waits for its site's token no longer goes on by itself.
+    waits = order.status == Status.PAUSED
+    path = (Status.PAUSED, Status.PAUSED) if waits else checked_path(order, Status.PAUSED)
+    # Nobody has claimed it since it was read.
+    return Transition(path, dict(PAUSED), why, expected={"fence": order.fence})
+
+
+def pause_as_requested(orders: Sequence["Order"]) -> "list[tuple[Order, Transition]]":
+    """For the holder of these running orders' leases, all of whom people asked to pause: each with
+    its transition, in the name and with the reason of who asked, to be applied with its fence when
+    what was in flight is written down."""
+    asked = OrderEvent.objects.filter(order__in=orders, reason_code__in=PAUSE_REQUESTS)
+    latest = {event.order_id: event for event in asked.order_by("pk")}
+    return [
+        (
+            order,
+            Transition(
+                checked_path(order, Status.PAUSED),
+                dict(PAUSED),
+                (latest[order.pk].reason_params or {}).get("why", ""),
+                creator_id=latest[order.pk].creator_id,
+                expected={"pause_requested": True},  # it may be withdrawn meanwhile
+            ),
+        )
+        for order in orders
+    ]
+
+
+def go_on(
+    order: "Order", now: datetime, *, shift: bool, held_since: datetime | None = None
+) -> Transition:
+    """Let what people paused go on; its deadline moves by the time that took. `shift`: so does its
+    drip plan, which catches up otherwise. `now` and `held_since`, since when its site is paused as
+    well, are the database's: that time counts when its site goes on. Raises OrderError where people
+    did not pause it."""
+    if order.is_paused_by_people:
+        seconds = paused_seconds(order, min(now, held_since or now))
+        reason: ReasonOrText = ""
+        changes: dict[str, Any] = {"pause_requested": False}
+        changes["paused_seconds"] = order.paused_seconds + seconds
+        changes["shift_seconds"] = order.shift_seconds + (seconds if shift else 0)
+        if order.hours and seconds:
+            reason = Reason.of(Code.PLAN_SHIFTED if shift else Code.PLAN_CATCHES_UP)
+        again = resume(order, reason)
+        return replace(again, changes={**again.changes, **changes})
+    if order.may_go_on:
+        here = (Status(order.status),) * 2
+        withdrawn = {"pause_requested": False}
+        reason = Reason.of(Code.PAUSE_WITHDRAWN)
+        return Transition(here, withdrawn, reason, expected={"pause_requested": True})
+    raise TransitionError(already_ended(order) if order.is_final else Reason.of(Code.NOT_PAUSED))
+
+
+def paused_seconds(order: "Order", now: datetime) -> int:
+    """For how long it has been paused, since it began."""
+    if order.start_date is None or order.paused_at is None:
+        return 0
+    return max(0, round((now - max(order.paused_at, order.start_date)).total_seconds()))
 
 
 def resume(order: "Order", reason: ReasonOrText = "") -> Transition:
     """Wait for a consumer again. Raises TransitionError where FLOW does not lead there."""
-    changes = {"held_by_site": False, "due": Now(), "attempts": 0}
+    changes = {"held_by_site": False, "paused_at": None, "due": SOONEST, "attempts": 0}
     return Transition(checked_path(order, Status.PENDING), changes, reason)
 
 
 def retry(order: "Order") -> Transition:
-    """Go on now instead of at the next due time. Raises TransitionError where it has ended or
-    awaits approval."""
+    """Go on now instead of at the next due time, yet not before its planned start. Raises
+    TransitionError where it has ended or awaits approval."""
+    if order.is_paused_by_people:
+        raise OrderError(Reason.of(Code.PAUSED_BY_PEOPLE))
     if order.status == Status.PAUSED:
         return resume(order)
     if order.status not in RETRYABLE:
@@ -137,16 +237,16 @@ def retry(order: "Order") -> Transition:
         raise TransitionError(already_ended(order) if order.is_final else awaits)
     # It does not matter how far its delivery came meanwhile.
     anywhere = {"status__in": WORKABLE}
-    return Transition((Status(order.status),), {"due": Now(), "attempts": 0}, expected=anywhere)
+    return Transition((Status(order.status),), {"due": SOONEST, "attempts": 0}, expected=anywhere)
 
 
 def approve(order: "Order", actor: "User") -> Transition:
     """Let it be delivered. Raises OrderError where `actor` may not decide on it."""
     _check_decision(order, actor)
-    return Transition(checked_path(order, Status.PENDING), {"due": Now()})
+    return Transition(checked_path(order, Status.PENDING), {"due": SOONEST})
 
 
-def decline(order: "Order", actor: "User", reason: str, now: datetime) -> Transition:
+def decline(order: "Order", actor: "User", reason: str) -> Transition:
     """The other answer: all is refunded, and the customer reads `reason`. Raises OrderError where
     `actor` may not decide on it, and for a reason that is missing or too long."""
     _check_decision(order, actor)
@@ -155,14 +255,18 @@ def decline(order: "Order", actor: "User", reason: str, now: datetime) -> Transi
         raise OrderError(Reason.of(Code.REASON_MISSING))
     if len(reason) > REASON_LENGTH:
         raise OrderError(Reason.of(Code.REASON_TOO_LONG, most=REASON_LENGTH))
-    return end_with(order, checked_path(order, Status.CANCELED), 0, now=now, reason=reason)
+    return end_with(order, checked_path(order, Status.CANCELED), 0, reason=reason)
 
 
 def undecidable(order: "Order", actor: "User") -> Reason | None:
     """Four eyes: why `actor` may not approve or decline the order. None where they may."""
     if order.status != Status.AWAITING:
         return Reason.of(Code.AWAITS_NO_APPROVAL, status=status_reason(order.status))
-    return Reason.of(Code.APPROVAL_OF_OWN_ORDER) if order.concerns(actor) else None
+    if order.concerns(actor):
+        return Reason.of(Code.APPROVAL_OF_OWN_ORDER)
+    if order.concerns_closely(actor):
+        return Reason.of(Code.APPROVAL_OF_OWN_CUSTOMER, days=settings.FOUR_EYES_DAYS)
+    return None
 
 
 def _check_decision(order: "Order", actor: "User") -> None:
@@ -242,8 +346,16 @@ def _columns(model: type[models.Model], rows: Mapping[int, Values]) -> Values:
 
 
 def _by_id(field: Any, values: Mapping[int, Any]) -> Cast:
-    cases = (When(pk=pk, then=Value(value, output_field=field)) for pk, value in values.items())
+    cases = (
+        When(pk=pk, then=value if is_expression(value) else Value(value, output_field=field))
+        for pk, value in values.items()
+    )
     return Cast(Case(*cases, output_field=field), output_field=field)
+
+
+def is_expression(value: Any) -> bool:
+    """Whether the database computes it."""
+    return hasattr(value, "resolve_expression")
 
 
 def _record_events(chosen: Chosen, actor: "User | None") -> None:
@@ -254,7 +366,7 @@ def _record_events(chosen: Chosen, actor: "User | None") -> None:
             from_status=before,
             to_status=after,
             **reason_columns(transition.reason if after is transition.path[-1] else ""),
-            creator=actor,
+            creator_id=transition.creator_id or (actor.pk if actor else None),
         )
         for order, transition in chosen
         for before, after in pairwise(transition.path)

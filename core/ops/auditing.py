@@ -13,7 +13,16 @@ from django.db.models import Count, F, Max, Model, OuterRef, Q, QuerySet, Subque
 from django.db.models.functions import Coalesce, Round
 
 from core import money
-from core.models import FINAL, ChargeRecord, Customer, LedgerEntry, Order
+from core.models import (
+    FINAL,
+    Calibration,
+    ChargeRecord,
+    Customer,
+    LedgerEntry,
+    Order,
+    TopUpCorrection,
+)
+from core.models.ledger import audit_reference, audit_refund_reference
 
 # Rows a statement.
 ENTRIES, CUSTOMERS, ORDERS = 200_000, 5_000, 20_000
@@ -34,6 +43,8 @@ def size() -> int:
 def differences(progress: Progress = lambda rows: None) -> Iterator[str]:
     """Every broken rule in plain words; nothing when the ledger is consistent."""
     yield from _top_ups()
+    yield from _corrections()
+    yield from _audits()
     sums = _sums(progress)
     for customers in _blocks(Customer, CUSTOMERS, progress):
         doubtful = _doubtful(customers, sums)
@@ -83,16 +94,42 @@ def _balances(customers: QuerySet[Any]) -> Iterator[str]:
 
 
 def _top_ups() -> Iterator[str]:
-    charges = LedgerEntry.objects.filter(kind=LedgerEntry.Kind.CHARGE)
-    both = _counted("records", ChargeRecord.objects.all()).union(_counted("entries", charges))
-    found = {of: (number, total) for of, number, total in both}
+    yield from _both("top-ups", ChargeRecord.objects.all(), LedgerEntry.Kind.CHARGE)
+
+
+def _both(name: str, rows: QuerySet[Any], kind: LedgerEntry.Kind) -> Iterator[str]:
+    """Records and the entries of their kind are as many, and as much."""
+    of_kind = LedgerEntry.objects.filter(kind=kind)
+    both = _counted("records", rows).union(_counted("entries", of_kind))
+    found = {of: (number, total or Decimal(0)) for of, number, total in both}
     (records, paid), (entries, entered) = (
         found.get(of, (0, Decimal(0))) for of in ("records", "entries")
     )
     if (records, paid) != (entries, entered):
-        yield (
-            f"top-ups: {records} records of {paid:.2f} in all, {entries} entries of {entered:.2f}"
-        )
+        yield f"{name}: {records} records of {paid:.2f} in all, {entries} entries of {entered:.2f}"
+
+
+def _corrections() -> Iterator[str]:
+    """Each booked once, with the difference that it makes; and none besides."""
+    approved = TopUpCorrection.objects.filter(status=TopUpCorrection.Status.APPROVED)
+    yield from _both("corrections of top-ups", approved, LedgerEntry.Kind.CORRECTION)
+    wrong = TopUpCorrection.objects.filter(
+        ~Q(status=TopUpCorrection.Status.APPROVED, entry__amount=F("amount")),
+        Q(status=TopUpCorrection.Status.APPROVED) | Q(entry__isnull=False),
+    )
+    for number, amount, booked in wrong.order_by("pk").values_list("pk", "amount", "entry__amount"):
+        yield f"correction {number}: {amount} due, {booked or 0:.2f} booked"
+
+
+def _audits() -> Iterator[str]:
+    """Charged its price, once; given back where it found nothing out."""
+    for audit in Calibration.objects.filter(customer__isnull=False).order_by("pk").iterator():
+        references = (audit_reference(audit.pk), audit_refund_reference(audit.pk))
+        entries = LedgerEntry.objects.filter(reference__in=references).values_list("amount")
+        kept = -sum((amount for (amount,) in entries), Decimal(0))
+        due = audit.price if audit.is_owed else Decimal(0)
+        if kept != due:
+            yield f"audit {audit.pk}: {due} due, {kept:.2f} kept"
 
 
 def _counted(name: str, rows: QuerySet[Any]) -> QuerySet[Any]:

@@ -12,18 +12,19 @@ from enum import IntEnum
 from django.db import DatabaseError, InterfaceError
 from django.db.models import F, Max, Min, Sum
 from django.db.models.functions import Now
-from django.utils import timezone
+from huey.contrib.djhuey import HUEY
 
-from booster import tasks
-from core.models import WORKABLE, Breaker, Heartbeat, Order, Status
+from core.db import clock
+from core.models import WORKABLE, ApprovalLimit, Breaker, Customer, Heartbeat, Order, Pause, Status
 from core.reasons import reason_of
 
 # Seconds.
-DIED_LATELY = 3600
+DIED_LATELY = DROPPED_LATELY = 3600
 LEASE_FORGOTTEN, LEASE_LOST = 60, 600
 DUE_LATE, DUE_LOST = 120, 900
 PROOF_LATE = 3600
 QUEUE_LONG = 5000
+NAMES_SHOWN = 10
 
 
 class Level(IntEnum):
@@ -60,19 +61,35 @@ def consumers() -> Finding:
         return Finding("consumers", Level.CRITICAL, 0, "none is running: start manage.py run_huey")
     died = Heartbeat.objects.seen_within(DIED_LATELY).exclude(pk__in=alive)
     if names := ", ".join(died.values_list("consumer", flat=True)):
-        return Finding("consumers", Level.WARNING, count, f"{count} running; died: {names}")
-    return Finding("consumers", Level.OK, count, f"{count} running")
+        return Finding("consumers", Level.WARNING, count, f"{count} workers running; died: {names}")
+    return Finding("consumers", Level.OK, count, f"{count} workers running")
 
 
 def queue() -> Finding:
-    depth = tasks.queue_depth()
-    if depth is None:
-        text = "it cannot be reached; consumers take their work from the database"
+    try:
+        depth = HUEY.pending_count()
+    except HUEY.down as error:
+        text = f"{HUEY.describe(error)}; consumers take their work from the database"
         return Finding("queue", Level.WARNING, None, text)
     if not all(Heartbeat.objects.alive().values_list("queue_is_up", flat=True)):
         return Finding("queue", Level.WARNING, depth, "a consumer cannot reach it")
     level = Level.WARNING if depth > QUEUE_LONG else Level.OK
     return Finding("queue", level, depth, f"{depth} tasks wait")
+
+
+def messages() -> Finding:
+    """Messages in the queue that no consumer could read: their orders were found without them."""
+    try:
+        unreadable = HUEY.unreadable()
+    except HUEY.down:
+        return Finding("messages", Level.OK, None, "see queue")
+    if unreadable is None:
+        return Finding("messages", Level.OK, 0, "all could be read")
+    text = f"{unreadable.count} could not be read and were dropped"
+    if unreadable.age > DROPPED_LATELY:
+        return Finding("messages", Level.OK, unreadable.count, f"{text}, none lately")
+    text = f"{text}, one {unreadable.age:.0f} s ago: another SECRET_KEY, or another version?"
+    return Finding("messages", Level.WARNING, unreadable.count, text)
 
 
 def leases() -> Finding:
@@ -89,7 +106,7 @@ def leases() -> Finding:
 
 
 def due() -> Finding:
-    oldest = Order.objects.free_to_claim().aggregate(oldest=Min("due"))["oldest"]
+    oldest = Order.objects.free_to_claim().not_held().aggregate(oldest=Min("due"))["oldest"]
     age = 0.0 if oldest is None else _age(oldest)
     if age < DUE_LATE:
         return Finding("due", Level.OK, round(age, 1), "no order waits for long")
@@ -119,6 +136,17 @@ def held() -> Finding:
         return Finding("held", Level.OK, 0, "no order waits for a site")
     text = f"orders wait for {', '.join(names)}: its token is missing"
     return Finding("held", Level.WARNING, waiting.count(), text)
+
+
+def paused() -> Finding:
+    """What people hold back, and may have forgotten."""
+    pauses = Pause.objects.active().select_related("site", "creator").order_by("create_date")
+    told = [f"{pause.site or 'the whole office'} by {pause.creator}" for pause in pauses]
+    if not told:
+        return Finding("paused", Level.OK, 0, "no site is")
+    age = _age(pauses[0].create_date)
+    text = f"people paused {', '.join(told)}; the oldest for {age:.0f} s"
+    return Finding("paused", Level.WARNING, len(told), text)
 
 
 def sites() -> Finding:
@@ -154,7 +182,28 @@ def repeating() -> Finding:
     return Finding("repeating", level, count, f"{count} orders failed three times or more in a row")
 
 
-CHECKS = (consumers, queue, leases, due, uncertain, held, sites, attention, repeating)
+def limits() -> Finding:
+    """A limit of the staff's is none where the portal has none: they can make a customer."""
+    if ApprovalLimit.objects.leave_portal_open():
+        text = "groups have an approval limit and customers have none: add one without a group"
+        return Finding("limits", Level.WARNING, None, text)
+    return Finding("limits", Level.OK, None, "no way around them by the portal")
+
+
+def names() -> Finding:
+    """Customers from before names were told apart without regard to case and form."""
+    alike = Customer.objects.filter(name_key=None).order_by("pk")
+    if not (count := alike.count()):
+        return Finding("names", Level.OK, 0, "no two customers are called alike")
+    first = ", ".join(alike.values_list("username", flat=True)[:NAMES_SHOWN])
+    text = f"{count} are called like another but for case or form; give them other names: {first}"
+    return Finding("names", Level.WARNING, count, text)
+
+
+CHECKS = (
+    *(consumers, queue, messages, leases, due, uncertain, held, paused, sites, attention),
+    *(repeating, limits, names),
+)
 
 
 def worst(findings: list[Finding]) -> Level:
@@ -163,8 +212,8 @@ def worst(findings: list[Finding]) -> Level:
 
 def lines(findings: list[Finding]) -> Iterator[str]:
     for finding in findings:
-        yield f"{finding.level.name:<8}  {finding.check:<9}  {finding.text}"
+        yield f"{finding.level.name:<8}  {finding.check:<11}  {finding.text}"
 
 
 def _age(moment: object) -> float:
-    return max(0.0, (timezone.now() - moment).total_seconds())  # type: ignore[operator]
+    return max(0.0, (clock.now() - moment).total_seconds())  # type: ignore[operator]

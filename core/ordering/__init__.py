@@ -2,12 +2,37 @@
 the one way in for the desk, the portal, uploads and commands.
 
 quote.py    what an order would cost, where it would go, and what speaks against it
+several.py  many videos for one customer at once
 placing.py  the order: charged and written, then the consumers are told
-actions.py  cancel, retry, approve, decline; correct a balance
-sites.py    verify a site, try it with one play
+actions.py  cancel, pause, resume, retry, approve, decline; correct a balance
+topping_up.py  credits, and those that wait for a second person
+correcting.py  top-ups that were entered wrongly
+repeats.py  orders placed anew every day or week
+calibrations.py  how a site counts, before it is sold
+sites.py    verify a site, let an order probe it, try it with one play
 """
 
-from core.ordering.actions import adjust, approve, cancel, decline, retry
+from core.ordering.actions import (
+    adjust,
+    approve,
+    cancel,
+    decline,
+    end_pause,
+    pause,
+    pause_office,
+    pause_site,
+    resume,
+    retry,
+)
+from core.ordering.calibrations import (
+    calibrate,
+    counting_of,
+    find_video,
+    sell_audit,
+    stop_calibration,
+    take_settings,
+)
+from core.ordering.correcting import approve_correction, correct_top_up, decline_correction
 from core.ordering.placing import (
     AlreadyPlacedError,
     OrderRefusedError,
@@ -15,8 +40,16 @@ from core.ordering.placing import (
     place,
     place_many,
 )
-from core.ordering.quote import Quote, Quoter, balance_error
-from core.ordering.sites import try_site, verify
+from core.ordering.quote import Quote, Quoter, StartTooFarError, balance_short, start_to_come
+from core.ordering.repeats import end_repeat, place_due, repeat
+from core.ordering.sites import probe_site, read_site, try_site, verify
+from core.ordering.topping_up import (
+    approve_top_up,
+    credit_objection,
+    decline_top_up,
+    payment_objection,
+    top_up_many,
+)
 
 __all__ = [
     "AlreadyPlacedError",
@@ -24,14 +57,40 @@ __all__ = [
     "Placement",
     "Quote",
     "Quoter",
+    "StartTooFarError",
     "adjust",
     "approve",
-    "balance_error",
+    "approve_correction",
+    "approve_top_up",
+    "balance_short",
+    "calibrate",
     "cancel",
+    "correct_top_up",
+    "counting_of",
+    "credit_objection",
     "decline",
+    "decline_correction",
+    "decline_top_up",
+    "end_pause",
+    "end_repeat",
+    "find_video",
+    "pause",
+    "pause_office",
+    "pause_site",
+    "payment_objection",
     "place",
+    "place_due",
     "place_many",
+    "probe_site",
+    "read_site",
+    "repeat",
+    "resume",
     "retry",
+    "sell_audit",
+    "start_to_come",
+    "stop_calibration",
+    "take_settings",
+    "top_up_many",
     "try_site",
     "verify",
 ]

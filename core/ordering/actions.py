@@ -9,13 +9,16 @@ from decimal import Decimal
 from django.db import transaction
 
 from booster import tasks
+from core.db import clock
 from core.models import (
     WORKABLE,
     Customer,
     LedgerEntry,
     Message,
     Order,
+    Pause,
     Side,
+    Site,
     User,
     probe_now,
     transitions,
@@ -31,9 +34,10 @@ def apply_transitions(
     their sites are tried at once, even those that seem down."""
     transitions.apply(chosen, actor)
     going_on = [order for order, transition in chosen if transition.path[-1] in WORKABLE]
+    to_wake = [order.pk for order in going_on if not order.starts_later]
     if probe_sites:
         probe_now({order.site_id for order in going_on})
-    tasks.wake_on_commit([order.pk for order in going_on])
+    tasks.wake_on_commit(to_wake)
 
 
 def cancel(order: Order, actor: User | None, reason: str = "") -> None:
@@ -41,6 +45,39 @@ def cancel(order: Order, actor: User | None, reason: str = "") -> None:
     order.cancel(actor, reason)
     if order.cancel_requested:
         tasks.wake_on_commit([order.pk])
+
+
+def pause(order: Order, actor: User, reason: str = "") -> None:
+    """Hold the order until somebody resumes it; whoever delivers it is told at once. Raises
+    OrderError."""
+    order.pause(actor, reason)
+    if order.pause_requested:
+        tasks.wake_on_commit([order.pk])
+
+
+def resume(order: Order, actor: User, *, shift: bool) -> None:
+    """Let what people paused go on; `shift`: its drip plan ends later, else it catches up. Raises
+    OrderError."""
+    now, held = clock.now(), Pause.objects.held()
+    since = held.since(order.site_id)
+    transition = transitions.go_on(order, now, shift=shift, held_since=since)
+    apply_transitions([(order, transition)], actor)
+
+
+def pause_site(site: Site, actor: User, reason: str) -> None:
+    """Nothing more is sent to this site. Raises OrderError."""
+    Pause.objects.begin(site, actor, reason)
+
+
+def pause_office(actor: User, reason: str) -> None:
+    """Nothing more is sent at all. Raises OrderError."""
+    Pause.objects.begin(None, actor, reason)
+
+
+def end_pause(pause: Pause, actor: User, *, shift: bool) -> None:
+    """Let a site or the office go on; the consumers find in the database what is due. `shift`:
+    drip plans end later, else they catch up. Raises OrderError."""
+    pause.end(actor, shift=shift)
 
 
 def retry(order: Order, actor: User) -> None:

@@ -6,15 +6,16 @@ caller, in a transaction around this.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from booster import tasks
+from core.db import clock
 from core.db.notifier import notify
 from core.models import (
     ApprovalLimit,
@@ -29,18 +30,23 @@ from core.models import (
 from core.models.approvals import requires_approval
 from core.models.failpoints import failpoint
 from core.models.ledger import order_reference
-from core.ordering.quote import Quote, balance_error, busy_error
+from core.ordering.quote import VIDEO_BUSY, Quote, StartTooFarError, balance_short, start_to_come
+from core.reasons import Code, Reason, ReasonOrText, translate
 
 # A number is taken where a customer orders twice in one microsecond.
 NUMBER_TRIES = 3
 
 
 class OrderRefusedError(Exception):
-    """`errors`: field name -> why the order was not placed. Nothing was charged."""
+    """`reasons`: field name -> why the order was not placed; `errors`: the same in words. `index`:
+    of which of several; None: of all together. Nothing was charged."""
 
-    def __init__(self, errors: dict[str, str]) -> None:
-        super().__init__("; ".join(errors.values()))
-        self.errors = errors
+    index: int | None = None
+
+    def __init__(self, reasons: Mapping[str, ReasonOrText]) -> None:
+        self.reasons = reasons
+        self.errors = {name: translate(reason) for name, reason in reasons.items()}
+        super().__init__("; ".join(self.errors.values()))
 
 
 class AlreadyPlacedError(OrderRefusedError):
@@ -54,12 +60,14 @@ class AlreadyPlacedError(OrderRefusedError):
 @dataclass(frozen=True, slots=True)
 class Placement:
     """An order to be placed: a quote without errors, and how to deliver it. No two orders have the
-    same `request_key`."""
+    same `request_key`; without a `planned_start`, or with one that has passed, it starts at once.
+    """
 
     quote: Quote
     memo: str = ""
     hours: int = 0
     by_day: bool = False
+    planned_start: datetime | None = None
     request_key: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
@@ -70,6 +78,7 @@ def place(
     memo: str = "",
     hours: int = 0,
     by_day: bool = False,
+    planned_start: datetime | None = None,
     request_key: uuid.UUID | None = None,
 ) -> Order:
     """Charge the customer and create the order. Above its creator's limit it awaits approval; it is
@@ -79,14 +88,19 @@ def place(
     was taken since it was quoted; AlreadyPlacedError where `request_key` made an order before; and
     IntegrityError where NUMBER_TRIES numbers in a row were taken.
     """
-    placement = Placement(quote, memo, hours, by_day, request_key or uuid.uuid4())
+    placement = Placement(quote, memo, hours, by_day, planned_start, request_key or uuid.uuid4())
+    return place_together([placement], creator)[0]
+
+
+def place_together(placements: Sequence[Placement], creator: User | None) -> list[Order]:
+    """All of them or, where it raises, none. Raises what `place()` does."""
     for tries in range(1, NUMBER_TRIES + 1):
         try:
-            return place_many([placement], creator)[0]
+            return place_many(placements, creator)
         except InsufficientBalanceError as error:
-            raise OrderRefusedError({"customer": balance_error(error.missing)}) from None
+            raise OrderRefusedError({"customer": balance_short(error.missing)}) from None
         except IntegrityError:
-            refuse_taken(placement)
+            refuse_taken(placements)
             if tries == NUMBER_TRIES:
                 raise
     raise AssertionError("unreachable")
@@ -127,17 +141,22 @@ def place_many(placements: Sequence[Placement], creator: User | None) -> list[Or
         notify()
         failpoint("before-commit")
     failpoint("after-commit")
-    tasks.wake_on_commit([order.pk for order in orders if order.status == Status.PENDING])
+    to_start = (one for one in orders if one.status == Status.PENDING and not one.starts_later)
+    tasks.wake_on_commit([order.pk for order in to_start])
     return orders
 
 
 def new_order(placement: Placement, oid: str, creator: User | None, limit: Decimal | None) -> Order:
     """Not saved yet. Raises OrderRefusedError for a quote with errors or gaps."""
     quote = placement.quote
-    if quote.errors or None in (quote.customer, quote.site, quote.count, quote.price):
-        raise OrderRefusedError(quote.errors or {"__all__": _("The order is not complete.")})
+    if quote.reasons or None in (quote.customer, quote.site, quote.count, quote.price):
+        raise OrderRefusedError(quote.reasons or {"__all__": Reason.of(Code.ORDER_INCOMPLETE)})
     assert quote.customer and quote.site and quote.count and quote.unit_price is not None
     assert quote.price is not None
+    try:
+        start = start_to_come(placement.planned_start)
+    except StartTooFarError as error:
+        raise OrderRefusedError({"planned_start": error.reason}) from None
     awaits = requires_approval(quote.price, limit)
     return Order(
         oid=oid,
@@ -145,6 +164,7 @@ def new_order(placement: Placement, oid: str, creator: User | None, limit: Decim
         customer=quote.customer,
         site=quote.site,
         video_id=quote.video_id,
+        video_title=quote.video_title,
         url=quote.url,
         count=quote.count,
         price=quote.price,
@@ -155,23 +175,30 @@ def new_order(placement: Placement, oid: str, creator: User | None, limit: Decim
         memo=placement.memo,
         hours=placement.hours,
         by_day=placement.by_day,
+        planned_start=start,
+        **({"due": start} if start else {}),
         request_key=placement.request_key,
     )
 
 
-def refuse_taken(placement: Placement) -> None:
-    """Raise what was taken since the quote, if it is the order's key or its video."""
-    if order := Order.objects.filter(request_key=placement.request_key).first():
-        raise AlreadyPlacedError(order) from None
-    quote = placement.quote
-    if quote.site and Order.objects.open_on(quote.site, quote.video_id).exists():
-        raise OrderRefusedError({"url": busy_error()}) from None
+def refuse_taken(placements: Sequence[Placement]) -> None:
+    """Raise what was taken since the quotes, if it is an order's key or its video."""
+    for index, placement in enumerate(placements):
+        refused: OrderRefusedError | None = None
+        quote = placement.quote
+        if order := Order.objects.filter(request_key=placement.request_key).first():
+            refused = AlreadyPlacedError(order)
+        elif quote.site and Order.objects.open_on(quote.site, quote.video_id).exists():
+            refused = OrderRefusedError({"url": VIDEO_BUSY})
+        if refused is not None:
+            refused.index = index
+            raise refused from None
 
 
 def new_numbers(placements: Sequence[Placement]) -> list[str]:
     """Customer id and timestamp to the microsecond (UTC), as the office's papers show it; of many
     orders each is a microsecond later."""
-    now = datetime.now(UTC)
+    now = clock.steady.now()
     return [
         f"{placement.quote.customer and placement.quote.customer.pk}"
         f"-{now + timedelta(microseconds=index):%Y%m%d%H%M%S%f}"

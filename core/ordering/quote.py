@@ -8,7 +8,7 @@ Nothing is written here but what a look at a site found.
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, lru_cache
 
@@ -20,20 +20,35 @@ from booster.net.address import Origin
 from booster.ownership import verification
 from booster.sites.base import SiteAdapter
 from core import money
-from core.models import ApprovalLimit, Customer, Order, PricePolicy, Site, User
-from core.reasons import Code, Reason, translate, translate_error
+from core.db import clock
+from core.models import (
+    ApprovalLimit,
+    Calibration,
+    Customer,
+    Order,
+    OrderError,
+    PricePolicy,
+    Site,
+    User,
+)
+from core.models.orders import MAX_DAYS_AHEAD
+from core.ordering import looks
+from core.ordering.looks import FRESH, LookRefusedError
+from core.reasons import Code, Reason, translate
 
-# A site proved this lately is not asked again while somebody types.
-FRESH = timedelta(seconds=30)
 # What one order may buy; its figures must fit their columns.
 MAX_COUNT = 1_000_000_000
 # Addresses, and quantities, that one quoter remembers: a file asks for each twice or more.
 REMEMBERED = 20_000
 
 
+class StartTooFarError(OrderError):
+    """No order is planned so long before."""
+
+
 @dataclass(slots=True)
 class Quote:
-    """What an order would cost and where it would go. `errors`: field name -> what is wrong."""
+    """What an order would cost and where it would go. `reasons`: field name -> what is wrong."""
 
     customer: Customer | None
     url: str
@@ -44,14 +59,39 @@ class Quote:
     balance_after: Decimal | None = None
     site: Site | None = None
     video_id: str = ""
+    video_title: str = ""
     views: int | None = None
     seconds: float | None = None
-    errors: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, Reason] = field(default_factory=dict)
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """What is wrong, in words, by the name of its field."""
+        return {name: translate(reason) for name, reason in self.reasons.items()}
 
     @classmethod
-    def prepare(cls, customer: Customer | None, url: str, count: int | None) -> "Quote":
+    def prepare(
+        cls,
+        customer: Customer | None,
+        url: str,
+        count: int | None,
+        *,
+        for_customer: bool = False,
+        asker: User | None = None,
+    ) -> "Quote":
         """One quote, as complete as the answers given so far allow."""
-        return Quoter().prepare_many([(customer, url, count)])[0]
+        quoter = Quoter(for_customer=for_customer, asker=asker)
+        return quoter.prepare_many([(customer, url, count)])[0]
+
+    def price_objection(self, seen: Decimal | None) -> str:
+        """What to ask whoever saw another price than this one, before they buy; "" where nobody saw
+        one, or none other. Forms, uploads and interfaces send along what their people saw."""
+        if seen is None or self.price is None or seen == self.price:
+            return ""
+        return _(
+            "It costs %(now)s now, not %(seen)s as it was shown. Nothing was ordered; send it "
+            "again to order at %(now)s."
+        ) % {"now": self.price, "seen": money.quantize(seen)}
 
     def needs_approval(self, creator: User | None) -> bool:
         """Whether the order, placed by this user, would wait for a second person."""
@@ -66,7 +106,7 @@ class Video:
 
     site: Site | None = None
     video_id: str = ""
-    error: str = ""
+    error: Reason | None = None
 
 
 class Quoter:
@@ -74,17 +114,29 @@ class Quoter:
     looked up once. Each quote counts on what those before it would leave of a balance (`spent`).
 
     A caller that holds rows locked passes `asks_sites=False`: the last check of a site is believed.
-    `reads_views` asks the site for the counter of each video, too.
+    `reads_views` asks the site for the counter of each video, too. `for_customer`: its reader is no
+    staff, and learns that a site is not verified but not where its token has to stand; for such a
+    one no site is asked that is not verified or did not answer when it was asked last. `asker`: who
+    wants to know, and may have so many looks at sites in a minute.
     """
 
-    def __init__(self, *, asks_sites: bool = True, reads_views: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        asks_sites: bool = True,
+        reads_views: bool = True,
+        for_customer: bool = False,
+        asker: User | None = None,
+    ) -> None:
+        self.for_customer = for_customer
+        self.asker = asker
         self.asks_sites = asks_sites
         self.reads_views = reads_views and asks_sites
         self.spent: defaultdict[int, Decimal] = defaultdict(Decimal)
         self.video_of = lru_cache(REMEMBERED)(self._video_of)
         self._price_of = lru_cache(REMEMBERED)(self._new_price_of)
         self._adapter_at = lru_cache(None)(self._new_adapter_at)
-        self._site_errors: dict[int, str] = {}
+        self._site_errors: dict[int, Reason | None] = {}
 
     def prepare_many(
         self, wanted: Iterable[tuple[Customer | None, str, int | None]]
@@ -103,14 +155,14 @@ class Quoter:
         if quote.count is None:
             return
         if quote.count < 1:
-            quote.errors["count"] = _("At least one play.")
+            quote.reasons["count"] = Reason.of(Code.TOO_FEW_PLAYS)
         elif quote.count > MAX_COUNT:
-            quote.errors["count"] = _("At most %(most)s plays.") % {"most": f"{MAX_COUNT:,}"}
+            quote.reasons["count"] = Reason.of(Code.TOO_MANY_PLAYS, most=f"{MAX_COUNT:,}")
         else:
             try:
                 quote.bundle, quote.price, quote.unit_price = self._price_of(quote.count)
             except money.QuantityTooSmallError as error:
-                quote.errors["count"] = quantity_error(error.minimum)
+                quote.reasons["count"] = too_small(error.minimum)
 
     def _find_video(self, quote: Quote) -> None:
         if not quote.url:
@@ -122,39 +174,42 @@ class Quoter:
             error = self._site_error(quote.site)
         if quote.site and not error and self.reads_views:
             try:
-                quote.views = verification.views_of(quote.site, quote.video_id)
+                seen = looks.video_of(quote.site, quote.video_id, self.asker)
+                quote.views, quote.video_title = seen.views, seen.title
             except SiteError as failed:
-                error = site_error(failed)
+                error = self._said(failed)
+            except LookRefusedError as refused:
+                error = refused.reason
         if error:
-            quote.errors["url"] = error
+            quote.reasons["url"] = error
         elif quote.site and quote.count:
             quote.seconds = quote.count / quote.site.max_rate
 
     def _find_other_orders(self, quotes: Iterable[Quote]) -> None:
-        good = [quote for quote in quotes if quote.site and "url" not in quote.errors]
+        good = [quote for quote in quotes if quote.site and "url" not in quote.reasons]
         videos = {(quote.site.pk, quote.video_id) for quote in good if quote.site}
-        held = Order.objects.videos_held(videos)
+        held = Order.objects.videos_held(videos) | Calibration.objects.videos_held(videos)
         for quote in good:
             if quote.site and (quote.site.pk, quote.video_id) in held:
-                quote.errors["url"] = busy_error()
+                quote.reasons["url"] = VIDEO_BUSY
 
     def _find_balance(self, quote: Quote) -> None:
         customer = quote.customer
         if customer is None:
             return
         if not customer.active:
-            quote.errors["customer"] = switched_off_error()
+            quote.reasons["customer"] = CUSTOMER_INACTIVE
         elif quote.price is not None:
             quote.balance_after = customer.balance - self.spent[customer.pk] - quote.price
             if quote.balance_after < 0:
-                quote.errors["customer"] = balance_error(-quote.balance_after)
-            elif not quote.errors:
+                quote.reasons["customer"] = balance_short(-quote.balance_after)
+            elif not quote.reasons:
                 self.spent[customer.pk] += quote.price
 
     # --- looked up once
 
     @cached_property
-    def _bundles(self) -> list[money.Bundle]:
+    def bundles(self) -> list[money.Bundle]:
         return PricePolicy.bundles()
 
     @cached_property
@@ -162,7 +217,7 @@ class Quoter:
         return {site.origin: site for site in Site.objects.filter(active=True)}
 
     def _new_price_of(self, count: int) -> tuple[money.Bundle, Decimal, Decimal]:
-        bundle = money.bundle_for(count, self._bundles)
+        bundle = money.bundle_for(count, self.bundles)
         price = money.price_by(bundle, count)
         return bundle, price, money.rate_of(price, count)
 
@@ -172,57 +227,80 @@ class Quoter:
             origin, path = Origin.split(url)
             site = self._sites.get(str(origin))
             if site is None:
-                return Video(error=_("%(origin)s is not one of our sites.") % {"origin": origin})
+                return Video(error=Reason.of(Code.NOT_OUR_SITE, origin=str(origin)))
             return Video(site, self._adapter_at(site.origin).video_id(path))
         except PermanentError as error:
-            return Video(site, error=site_error(error))
+            return Video(site, error=self._said(error))
 
     def _new_adapter_at(self, origin: str) -> SiteAdapter:
         site = self._sites[origin]
-        return sites.adapter(site.adapter, site.recipe)
+        return sites.adapter(site.adapter, site.recipe, site.secrets)
 
-    def _site_error(self, site: Site) -> str:
-        """Why nothing may be sold on this site; "" where it may."""
+    def _site_error(self, site: Site) -> Reason | None:
+        """Why nothing may be sold on this site; None where it may."""
         if site.pk not in self._site_errors:
             self._site_errors[site.pk] = self._new_site_error(site)
         return self._site_errors[site.pk]
 
-    def _new_site_error(self, site: Site) -> str:
-        try:
-            if self.asks_sites:
+    def _new_site_error(self, site: Site) -> Reason | None:
+        is_believed = self.for_customer or not self.asks_sites
+        if is_believed and not site.verified:
+            return Reason.of(Code.SITE_NOT_VERIFIED)
+        if site.awaits_calibration:
+            return Reason.of(
+                Code.SITE_NOT_VERIFIED if self.for_customer else Code.SITE_NOT_CALIBRATED
+            )
+        if self.for_customer and site.unreachable_at:
+            return Reason.of(Code.SITE_UNREACHABLE)
+        if self.asks_sites and not self.reads_views:  # who reads views asks for the token, too
+            try:
                 verification.confirm(site, FRESH)
-            elif not site.verified:
-                return _("The site is not verified.")
-        except SiteError as error:
-            return site_error(error)
-        return ""
+            except SiteError as error:
+                return self._said(error)
+        return None
+
+    def _said(self, error: SiteError) -> Reason:
+        return of_site_for_customers(error) if self.for_customer else of_site(error)
 
 
-# What refuses an order, in words; a sentence used once is written where it is used.
+# What refuses an order; reasons used once are written where they are used.
+
+VIDEO_BUSY = Reason.of(Code.VIDEO_BUSY)
+CUSTOMER_INACTIVE = Reason.of(Code.CUSTOMER_INACTIVE)
 
 
-def switched_off_error() -> str:
-    return translate(Reason.of(Code.CUSTOMER_INACTIVE))
-
-
-def quantity_error(minimum: int | None) -> str:
+def too_small(minimum: int | None) -> Reason:
     if minimum is None:
-        return _("No price policy is active; nothing can be sold.")
-    return _("The smallest order is %(minimum)s plays.") % {"minimum": f"{minimum:,}"}
+        return Reason.of(Code.NOTHING_ON_SALE)
+    return Reason.of(Code.QUANTITY_TOO_SMALL, minimum=f"{minimum:,}")
 
 
-def balance_error(missing: Decimal) -> str:
-    return _("The balance is short by %(missing)s.") % {"missing": missing}
+def balance_short(missing: Decimal) -> Reason:
+    return Reason.of(Code.BALANCE_SHORT, missing=str(missing))
 
 
-def busy_error() -> str:
-    return _("Another order already runs on this video.")
-
-
-def site_error(error: SiteError) -> str:
-    reason = translate_error(error)
+def of_site(error: SiteError) -> Reason:
+    reason = Reason.of_error(error)
     if isinstance(error, OwnershipError):
-        return _("The site is not verified: %(reason)s") % {"reason": reason}
+        return Reason.of(Code.SITE_NOT_PROVED, reason=reason)
     if isinstance(error, TemporaryError):
-        return _("The site cannot be reached now: %(reason)s") % {"reason": reason}
+        return Reason.of(Code.SITE_NOT_REACHED, reason=reason)
     return reason
+
+
+def of_site_for_customers(error: SiteError) -> Reason:
+    """Of what is the desk's to put right, only that it is: the reason names the site's token."""
+    if isinstance(error, OwnershipError):
+        return Reason.of(Code.SITE_NOT_VERIFIED)
+    if isinstance(error, TemporaryError):
+        return Reason.of(Code.SITE_UNREACHABLE)
+    return Reason.of_error(error)
+
+
+def start_to_come(start: datetime | None) -> datetime | None:
+    """A planned start; None, which is at once, where it has passed. Raises StartTooFarError."""
+    if start is None or start <= (now := clock.steady.now()):
+        return None
+    if start > now + timedelta(days=MAX_DAYS_AHEAD):
+        raise StartTooFarError(Reason.of(Code.START_TOO_FAR, days=MAX_DAYS_AHEAD))
+    return start

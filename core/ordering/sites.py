@@ -1,15 +1,32 @@
-"""What staff do with a site: verify it now, and try it with one play that nobody bought."""
+"""What staff do with a site: verify it now, let an order probe it, and try it with one play that
+nobody bought."""
 
+from datetime import timedelta
+
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from booster import sites, tasks
+from booster import retry, sites, tasks
 from booster.exceptions import SiteError
-from booster.net.address import Origin
+from booster.net.address import Origin, ProvedTarget
 from booster.ownership import verification
-from booster.sites.trial import Trial, try_once
-from core.models import Order, OrderError, Site, User, VideoBusyError, breaker_of
-from core.ordering.quote import busy_error
+from booster.sites.base import SiteAdapter
+from booster.sites.trial import Trial, read_once, try_once
+from core.models import (
+    Order,
+    OrderError,
+    Site,
+    SiteLook,
+    Status,
+    User,
+    VideoBusyError,
+    breaker_of,
+    open_breaker_of,
+)
+from core.models.order_queries import SOONEST
+from core.ordering import looks
+from core.ordering.quote import VIDEO_BUSY
 from core.reasons import Reason, ReasonOrText, reason_of
 
 
@@ -17,6 +34,7 @@ def verify(site: Site, actor: User | None) -> ReasonOrText:
     """Check a site now and let the orders go on that waited for it. Returns why it is not proved,
     "" where it is."""
     check = verification.verify(site, actor)
+    SiteLook.objects.forget_failures(site)
     if breaker := breaker_of(site):
         breaker.probe_now()
     if site.verified:
@@ -25,22 +43,54 @@ def verify(site: Site, actor: User | None) -> ReasonOrText:
     return reason_of(check)
 
 
+def probe_site(site: Site) -> bool:
+    """Let one order try now whether a site that seemed down takes plays; if it does, all go on.
+    Returns False where the site does not seem down."""
+    breaker = open_breaker_of(site)
+    if breaker is None:
+        return False
+    breaker.probe_now()
+    # What waits for the site looks again within half a minute; what waits longer waits for else.
+    soon = Now() + timedelta(seconds=retry.WAITING.upper_bound)
+    waiting = Order.objects.filter(
+        site=site,
+        status__in=(Status.PENDING, Status.RUNNING),
+        lease_until__isnull=True,
+        due__lte=soon,
+    )
+    first = waiting.order_by("due").values_list("pk", flat=True).first()
+    if first is not None and waiting.filter(pk=first).update(due=SOONEST):
+        tasks.wake_on_commit([first])
+    return True
+
+
 def try_site(site: Site, url: str) -> Trial:
     """Send one play that nobody bought to a video of a site that proves to be ours.
 
     Raises OrderError when it may not be sent there, and where an open order would take the play
     for one of its own.
     """
+    target, adapter, path = _proved(site, url)
+    if Order.objects.open_on(site, adapter.video_id(path)).exists():
+        raise VideoBusyError(VIDEO_BUSY)
+    return try_once(target, adapter, path, f"trial-{site.pk}-{timezone.now():%Y%m%d%H%M%S%f}")
+
+
+def read_site(site: Site, url: str) -> Trial:
+    """Read the counter of a video of a site that proves to be ours. Raises OrderError."""
+    target, adapter, path = _proved(site, url)
+    with looks.counted(site, adapter.video_id(path)):
+        return read_once(target, adapter, path)
+
+
+def _proved(site: Site, url: str) -> tuple[ProvedTarget, SiteAdapter, str]:
+    """Where to, how, and the path of the address. OrderError: nothing may be sent there."""
     if not site.verified:
         raise OrderError(_("The site is not verified; plays may not go there yet."))
     try:
         path = Origin.parse(site.origin).path_of(url.strip())
-        adapter = sites.adapter(site.adapter, site.recipe)
-        video_id = adapter.video_id(path)
-        verification.confirm(site)
-        target = verification.target_of(site)
+        adapter = sites.adapter(site.adapter, site.recipe, site.secrets)
+        adapter.video_id(path)
+        return verification.proved_target(site), adapter, path
     except SiteError as error:
         raise OrderError(Reason.of_error(error)) from None
-    if Order.objects.open_on(site, video_id).exists():
-        raise VideoBusyError(busy_error())
-    return try_once(target, adapter, path, f"trial-{site.pk}-{timezone.now():%Y%m%d%H%M%S%f}")

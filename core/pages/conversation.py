@@ -154,6 +154,7 @@ def section_of(request: HttpRequest, order: Order, post_url: str, read_url: str)
         mark_read(order, user, seen["last_id"])
     context = {
         "order": order,
+        "user_id": user.pk,
         "post_url": post_url,
         "read_url": read_url,
         "may_speak": may_speak(user, side),
@@ -190,7 +191,7 @@ def answer_to(request: HttpRequest, order: Order, back: str) -> HttpResponse:
         return HttpResponseRedirect(back)
     state = described(threads_of([order.pk])[order.pk], side_of(order, user))
     mark_read(order, user, state["last"])
-    return JsonResponse(state | {"request_key": str(uuid.uuid4())})
+    return JsonResponse(state)
 
 
 def note_reading(request: HttpRequest, order: Order) -> HttpResponse:

@@ -2,16 +2,20 @@
 
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.template.defaultfilters import floatformat
-from django.utils.formats import localize
+from django.utils import timezone
+from django.utils.formats import date_format, localize
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from core.models import Order, OrderEvent, SiteCheck, Status
+
+if TYPE_CHECKING:
+    from core.ordering import Quote
 
 # The colour of a state says what it wants of the reader; desk.css knows these names.
 TONES: dict[int, str] = {
@@ -59,6 +63,15 @@ def rate(value: Decimal | None) -> str:
     return "–" if value is None else localize(value.normalize(), use_l10n=True)
 
 
+def speed(plays: float | None) -> str:
+    """Plays a second: whole ones where they are many, else two digits."""
+    if plays is None:
+        return "–"
+    if plays >= 10:
+        return number(round(plays))
+    return str(localize(float(f"{plays:.2g}"), use_l10n=True))
+
+
 def duration(seconds: float | None) -> str:
     if seconds is None:
         return "–"
@@ -80,12 +93,27 @@ def pace(order: Order) -> str:
     return _("%(spread)s, by daily load profile") % {"spread": spread} if order.by_day else spread
 
 
+def start(order: Order) -> str:
+    """When an order will start, where that is planned and still to come; "" otherwise."""
+    if not order.starts_later or order.planned_start is None:
+        return ""
+    when = date_format(timezone.localtime(order.planned_start), _("j M, H:i"))
+    return _("starts %(when)s") % {"when": when}
+
+
 def tag(text: object, tone: str) -> SafeString:
     return format_html('<span class="desk-tag desk-tag--{}">{}</span>', tone, text)
 
 
 def status_tag(order: Order) -> SafeString:
     return _status_tag(order.status, get_language())
+
+
+def state(order: Order) -> SafeString:
+    """The status, and what keeps the order in it, where people wanted it so."""
+    note = _("canceled, being settled") if order.is_being_settled else start(order)
+    tag = status_tag(order)
+    return format_html('{} <span class="desk-note">{}</span>', tag, note) if note else tag
 
 
 @lru_cache(REMEMBERED)
@@ -126,8 +154,22 @@ def link(url: str, text: Any) -> SafeString:
     return mark_safe(f'<a href="{conditional_escape(url)}">{conditional_escape(text)}</a>')  # noqa: S308
 
 
-def link_out(url: str) -> SafeString:
-    return format_html('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>', url, url)
+def link_out(url: str, text: str = "") -> SafeString:
+    return format_html(
+        '<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>', url, text or url
+    )
+
+
+def video_name(order: "Order | Quote") -> str:
+    """What its site calls the video, or what it is in its address."""
+    return order.video_title or order.video_id
+
+
+def video(order: Order) -> SafeString:
+    """A link to it; for lists, which ask for hundreds."""
+    url, name = conditional_escape(order.url), conditional_escape(video_name(order))
+    start = f'<a href="{url}" title="{url}" target="_blank" rel="noopener noreferrer">'
+    return mark_safe(f"{start}{name}</a>")  # noqa: S308
 
 
 def live(content: SafeString, order: Order, cell: str) -> SafeString:

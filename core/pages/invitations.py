@@ -22,7 +22,9 @@ from django.utils.formats import date_format
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
-from core.models import Customer, User
+from core.db import clock
+from core.models import Customer, FieldChange, User
+from core.models.accounts import login_like
 from core.permissions import may_use_portal
 from core.reasons import Code, Reason, translate
 
@@ -55,22 +57,24 @@ class InvitationTokens(PasswordResetTokenGenerator):
 tokens = InvitationTokens()
 
 
-def invite(customer: Customer, email: str = "") -> str:
-    """The path of a new link; older ones are void. A customer without a login gets one.
+def invite(customer: Customer, email: str = "", *, actor: User | None) -> str:
+    """The path of a new link; older ones are void. A customer without a login gets one. Who made it
+    is kept: for a while nobody approves what a customer orders whom they let in.
 
     Raises InvitationError for who may not have a link: a link is as good as a password, so there
     is none to a login of the staff's.
     """
     if not customer.active:
         raise InvitationError(translate(Reason.of(Code.CUSTOMER_INACTIVE)))
-    with transaction.atomic():
+    kept = FieldChange.objects.kept(customer, ("user", "invited"), actor=actor)
+    with transaction.atomic(), kept:
         user = login_of(customer)
         if not may_be_invited(user):
             raise InvitationError(_("This login is not for the customer portal."))
         if email and email != user.email:
             user.email = email
             user.save(update_fields=["email"])
-        customer.invited = timezone.now()
+        customer.invited = clock.now()
         customer.save(update_fields=["invited"])
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     return reverse("portal:set-password", args=[uid, tokens.make_token(user)])
@@ -91,6 +95,8 @@ def login_of(customer: Customer) -> User:
     if customer.user is not None:
         return customer.user
     for name in names_for(customer):
+        if login_like(name):
+            continue
         try:
             with transaction.atomic():
                 user = User(username=name)

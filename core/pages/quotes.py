@@ -2,30 +2,66 @@
 answer as texts ready to read. Law: what they refuse, the quote refuses.
 """
 
-from typing import Any
+from datetime import datetime
+from typing import Any, ClassVar
 
 from django import forms
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from core.models import ApprovalLimit, Customer, PricePolicy, User
+from core.models import ApprovalLimit, Customer, PricePolicy, Site, User
 from core.models.orders import MAX_HOURS
-from core.ordering import Quote
+from core.ordering import Quote, StartTooFarError, counting_of, start_to_come
 from core.pages import display
 from core.pages.idempotent_forms import IdempotentForm
+from core.pages.kept import kept
+from core.reasons import translate
+
+MOST_PLAYS_TYPED = 2**31 - 1
 
 
-class OrderForm(IdempotentForm):
+class TermsForm(forms.Form):
+    """What is asked for beside the quote. `hours` and `by_day` are the form's own."""
+
+    planned_start = forms.DateTimeField(
+        label=gettext_lazy("Start"),
+        help_text=gettext_lazy("Empty: at once."),
+        required=False,
+        widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+
+    def clean_planned_start(self) -> datetime | None:
+        try:
+            return start_to_come(self.cleaned_data["planned_start"])
+        except StartTooFarError as error:
+            raise forms.ValidationError(str(error)) from None
+
+    def clean_hours(self) -> int:
+        return self.cleaned_data["hours"] or 0
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """For a `Placement`."""
+        names = ("memo", "hours", "by_day", "planned_start")
+        return {name: self.cleaned_data[name] for name in names if name in self.cleaned_data}
+
+
+class OrderForm(TermsForm, IdempotentForm):
     """Valid when the quote is: all that speaks against the order stands at its field."""
 
+    # The price that stood beside the form when it was sent.
+    quoted_price = forms.DecimalField(
+        required=False, max_digits=12, decimal_places=2, widget=forms.HiddenInput
+    )
     quote: Quote
+    # Whether customers read what speaks against the order.
+    for_customer: ClassVar[bool] = False
+    asker: User | None = None  # who fills it in
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Scripts that know nothing of a pace get the fastest.
         self.fields["hours"].required = False
-
-    def clean_hours(self) -> int:
-        return self.cleaned_data["hours"] or 0
 
     def customer_of(self, cleaned: dict[str, Any]) -> Customer | None:
         """Who buys."""
@@ -33,30 +69,50 @@ class OrderForm(IdempotentForm):
 
     def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
         customer = self.customer_of(cleaned)
-        self.quote = Quote.prepare(customer, cleaned.get("url", ""), cleaned.get("count"))
+        self.quote = Quote.prepare(
+            customer,
+            cleaned.get("url", ""),
+            cleaned.get("count"),
+            for_customer=self.for_customer,
+            asker=self.asker,
+        )
+        if text := self.quote.price_objection(cleaned.get("quoted_price")):
+            # Sent again as it is then, it is an order at the price that the text says.
+            self.data = {**self.data, self.add_prefix("quoted_price"): str(self.quote.price)}
+            return {"__all__": text} | self.quote.errors
         return self.quote.errors
 
     @property
     def terms(self) -> dict[str, Any]:
-        """What is asked for beside the quote, for `place()`."""
-        names = ("memo", "hours", "by_day", "request_key")
-        return {name: self.cleaned_data[name] for name in names if name in self.cleaned_data}
+        """For `place()`."""
+        key = self.cleaned_data.get("request_key")
+        return super().terms | {"request_key": key}
 
 
 class QuoteForm(forms.Form):
     """What an order form knows while it is being filled in: any part may be missing."""
 
+    for_customer: ClassVar[bool] = False
+
     url = forms.CharField(max_length=500, required=False)
-    count = forms.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
+    count = forms.IntegerField(min_value=1, max_value=MOST_PLAYS_TYPED, required=False)
     hours = forms.IntegerField(min_value=0, max_value=MAX_HOURS, required=False)
 
     def answer_for(self, customer: Customer | None, creator: User | None = None) -> dict[str, Any]:
         """The quote as JSON for `creator`, who fills the form in, with what speaks against it by
         field. Call it on a checked form. Reads only; asks the site for its counter."""
         data = self.cleaned_data
-        quote = Quote.prepare(customer, data.get("url", ""), data.get("count"))
+        quote = Quote.prepare(
+            customer,
+            data.get("url", ""),
+            data.get("count"),
+            for_customer=self.for_customer,
+            asker=creator,
+        )
         wrong = {name: " ".join(map(str, errors)) for name, errors in self.errors.items()}
         answer = described(quote, data.get("hours") or 0)
+        if quote.site and not self.for_customer:  # customers are told nothing of a site's ways
+            answer["counting"] = counting_note(quote.site)
         return answer | {"errors": quote.errors | wrong, "approval": approval_note(quote, creator)}
 
 
@@ -67,15 +123,22 @@ def described(quote: Quote, hours: int) -> dict[str, Any]:
     return {
         "balance": display.money(customer.balance) if customer else None,
         "price": None if quote.price is None else display.money(quote.price),
+        "quoted_price": None if quote.price is None else str(quote.price),
         "unit_price": None if quote.unit_price is None else display.rate(quote.unit_price),
         "balance_after": (
             None if quote.balance_after is None else display.money(quote.balance_after)
         ),
         "site": {"name": site.name, "verified": site.verified} if site else None,
+        "video": quote.video_title or None,
         "views": None if quote.views is None else display.number(quote.views),
         "seconds": seconds,
         "duration": None if seconds is None else display.duration(seconds),
     }
+
+
+def counting_note(site: Site) -> str:
+    """How the site counts, as the latest calibration found it."""
+    return " ".join(translate(reason) for reason in counting_of(site))
 
 
 def approval_note(quote: Quote, creator: User | None) -> str:
@@ -91,6 +154,11 @@ def approval_note(quote: Quote, creator: User | None) -> str:
 
 def bundles_on_sale() -> list[dict[str, Any]]:
     """The bundles, to be picked by a click."""
+    bundles: list[dict[str, Any]] = kept({"bundles": _bundles})["bundles"]
+    return bundles
+
+
+def _bundles() -> list[dict[str, Any]]:
     return [
         {
             "count": bundle.count,

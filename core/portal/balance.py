@@ -11,15 +11,16 @@ from django.views.decorators.http import require_safe
 from core.exporting.downloads import csv_answer
 from core.exporting.lists import Column, csv_chunks, escaped, labelled, local_time, plain
 from core.models import Customer, LedgerEntry
+from core.models.ledger import AUDIT, AUDIT_REFUND
 from core.pages import display
 from core.portal.access import customer_page
 from core.portal.paging import window
 
 # As the address names them. The note of an entry is the desk's and is not shown.
-KINDS: dict[str, LedgerEntry.Kind] = {
-    "top-ups": LedgerEntry.Kind.CHARGE,
-    "orders": LedgerEntry.Kind.ORDER,
-    "refunds": LedgerEntry.Kind.REFUND,
+KINDS: dict[str, tuple[LedgerEntry.Kind, ...]] = {
+    "top-ups": (LedgerEntry.Kind.CHARGE, LedgerEntry.Kind.CORRECTION),
+    "orders": (LedgerEntry.Kind.ORDER,),
+    "refunds": (LedgerEntry.Kind.REFUND,),
 }
 TITLES = {
     "": gettext_lazy("All"),
@@ -32,6 +33,7 @@ WHAT: dict[int, object] = {
     LedgerEntry.Kind.ORDER: gettext_lazy("Order"),
     LedgerEntry.Kind.REFUND: gettext_lazy("Refund"),
     LedgerEntry.Kind.ADJUSTMENT: gettext_lazy("Correction by the desk"),
+    LedgerEntry.Kind.CORRECTION: gettext_lazy("Correction of a top-up"),
 }
 
 
@@ -40,7 +42,7 @@ def filtered(request: HttpRequest, customer: Customer) -> tuple[str, QuerySet[Le
     kind = request.GET.get("kind", "")
     if kind not in KINDS:
         return "", entries
-    return kind, entries.filter(kind=KINDS[kind])
+    return kind, entries.filter(kind__in=KINDS[kind])
 
 
 @customer_page
@@ -74,10 +76,17 @@ def exported(request: HttpRequest, customer: Customer) -> HttpResponseBase:
     return csv_answer(request, "balance.csv", csv_chunks(entries.order_by("-pk"), columns))
 
 
+def audit_of(entry: LedgerEntry) -> int | None:
+    """The audit that the entry pays for, or gives the price of back."""
+    fact, _colon, number = entry.reference.partition(":")
+    return int(number) if fact in (AUDIT, AUDIT_REFUND) else None
+
+
 def row_of(entry: LedgerEntry) -> dict[str, object]:
     return {
         "entry": entry,
         "what": WHAT[entry.kind],
+        "audit": audit_of(entry),
         "amount": display.signed(entry.amount),
         "is_credit": entry.amount > 0,
         "after": display.money(entry.balance_after),

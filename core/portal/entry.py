@@ -13,6 +13,7 @@ from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from core.logins.forms import ChangePassword
 from core.models import Customer, User
 from core.pages import invitations
 from core.portal.access import customer_page, own_page
@@ -80,7 +81,7 @@ class SetPassword(views.PasswordResetConfirmView):
 @customer_page
 @form_page
 def changed_password(request: HttpRequest, customer: Customer) -> HttpResponseBase:
-    view = views.PasswordChangeView.as_view(
+    view = ChangePassword.as_view(
         template_name="portal/change_password.html",
         success_url=reverse("portal:orders"),
         extra_context={"customer": customer},

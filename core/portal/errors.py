@@ -2,10 +2,9 @@
 what went wrong must not need the database, which may be what went wrong.
 """
 
-from datetime import timedelta
+from math import ceil
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views import csrf, defaults
@@ -48,13 +47,13 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return csrf.csrf_failure(request, reason)
 
 
-def locked_out(
-    request: HttpRequest, response: HttpResponse | None = None, credentials: Any = None
-) -> HttpResponse:
-    """Too many wrong passwords for one name from one address."""
-    template = "portal/locked.html" if is_portal(request) else "axes/locked.html"
-    span = timedelta(hours=settings.AXES_COOLOFF_TIME)
-    return render(request, template, {"cooloff_timedelta": span}, status=429)
+def locked_out(request: HttpRequest, seconds: float) -> HttpResponse:
+    """Too many tries of a name or from an address; more count from then on."""
+    template = "portal/locked.html" if is_portal(request) else "theme/locked.html"
+    context = {"minutes": ceil(seconds / 60)}
+    response = render(request, template, context, status=429)
+    response.headers["Retry-After"] = str(ceil(seconds))
+    return response
 
 
 def page(request: HttpRequest, status: int, **context: Any) -> HttpResponse:

@@ -5,15 +5,15 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.logins.forms import CountedLoginForm
 from core.models import Customer, Order, Status
-from core.pages.quotes import OrderForm
+from core.pages.quotes import OrderForm, QuoteForm
 from core.portal.access import customer_of
 
 ADDRESS = {
@@ -25,7 +25,7 @@ ADDRESS = {
 }
 
 
-class LoginForm(AuthenticationForm):
+class LoginForm(CountedLoginForm):
     """Lets in who has pages here. The others learn where theirs are, once their password was
     right."""
 
@@ -40,11 +40,13 @@ class LoginForm(AuthenticationForm):
 class CustomerOrderForm(OrderForm):
     """An order that customers place themselves."""
 
-    bought = ("url", "count", "hours", "by_day")
+    again = ("url", "count", "hours", "by_day")
+    bought = (*again, "planned_start")
+    for_customer = True
 
     class Meta:
         model = Order
-        fields = ("url", "count", "hours", "by_day")
+        fields = ("url", "count", "hours", "by_day", "planned_start")
         widgets = {
             "url": forms.TextInput(attrs=ADDRESS),
             "count": forms.NumberInput(attrs={"inputmode": "numeric", "min": 1}),
@@ -53,7 +55,7 @@ class CustomerOrderForm(OrderForm):
 
     def __init__(self, customer: Customer, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.customer = customer
+        self.customer, self.asker = customer, customer.user
 
     def customer_of(self, cleaned: dict[str, Any]) -> Customer:
         return self.customer
@@ -66,6 +68,10 @@ class CustomerOrderForm(OrderForm):
     def add_error(self, field: str | None, error: Any) -> None:
         """What a quote says of the customer stands above the form: there is no such field."""
         super().add_error(None if field == "customer" else field, error)
+
+
+class CustomerQuoteForm(QuoteForm):
+    for_customer = True
 
 
 class OrderFilter(forms.Form):

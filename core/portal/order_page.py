@@ -14,7 +14,7 @@ from core.live.sources.sections import Section, Sections
 from core.models import Order
 from core.pages import display
 from core.portal.receipt import receipt_of
-from core.portal.words import STATES, steps_of
+from core.portal.words import state_text, steps_of
 
 READINGS_SHOWN = 12
 
@@ -36,6 +36,7 @@ def row_of(order: Order) -> dict[str, Any]:
         "address": breakable(order.url.partition("://")[2]),
         "tone": display.TONES[order.status],
         "label": order.get_status_display(),
+        "starts": display.start(order),
         "percent": display.percent(order),
         "done": display.number(display.shown_plays(order)),
         "count": display.number(order.count),
@@ -57,7 +58,7 @@ def state(watched: Watched) -> dict[str, Any]:
     order = watched.order
     return {
         "order": order,
-        "state": STATES[order.status],
+        "state": state_text(order, is_held=watched.pause is not None),
         "reason": next((step.reason for step in steps_of(order) if step.reason), ""),
         "pace": display.pace(order),
     }
@@ -89,7 +90,7 @@ def readings(watched: Watched) -> dict[str, Any]:
 def stage(watched: Watched) -> Any:
     """Differs when anything but a number does."""
     order = watched.order
-    return order.status, order.cancel_requested, len(order.events.all())
+    return order.status, order.cancel_requested, watched.pause is None, len(order.events.all())
 
 
 sections = Sections(

@@ -23,12 +23,12 @@ from core.exporting.lists import (
 )
 from core.models import Customer, Order, OrderError, Status, User
 from core.pages import display
-from core.pages.quotes import QuoteForm, bundles_on_sale
+from core.pages.quotes import bundles_on_sale
 from core.permissions import may_cancel_own
 from core.portal import conversation
 from core.portal.access import customer_page, own_or_404
 from core.portal.conversation import unread
-from core.portal.forms import CustomerOrderForm, OrderFilter
+from core.portal.forms import CustomerOrderForm, CustomerQuoteForm, OrderFilter
 from core.portal.order_page import page_of, row_of
 from core.portal.paging import window
 
@@ -117,7 +117,7 @@ def canceled(request: HttpRequest, customer: Customer, oid: str) -> HttpResponse
 
 def canceling(order: Order) -> str:
     if not order.is_final:
-        return _("The order is being stopped; what was not delivered is refunded in a moment.")
+        return _("The order is being stopped; what its site's counter does not show is refunded.")
     text = _("Your order is canceled; %(refund)s was refunded to your balance.")
     return text % {"refund": display.money(order.refunded)}
 
@@ -148,6 +148,9 @@ def added(request: HttpRequest, customer: Customer) -> HttpResponse:
 def thanks(order: Order) -> str:
     if order.status == Status.AWAITING:
         return _("Thank you. Your order is paid; the desk reviews it before delivery starts.")
+    if order.starts_later:
+        text = _("Thank you. Your order is paid; it %(starts)s.")
+        return text % {"starts": display.start(order)}
     return _("Thank you. Your order is placed and paid.")
 
 
@@ -156,7 +159,7 @@ def initial_of(request: HttpRequest, customer: Customer) -> dict[str, Any]:
     asked = request.GET
     if again := asked.get("again"):
         order = own_or_404(customer, again)
-        return {name: getattr(order, name) for name in CustomerOrderForm.bought}
+        return {name: getattr(order, name) for name in CustomerOrderForm.again}
     return {name: asked[name] for name in ("url", "count") if name in asked}
 
 
@@ -174,7 +177,7 @@ def new_page(request: HttpRequest, customer: Customer, form: CustomerOrderForm) 
 @require_safe
 def quoted(request: HttpRequest, customer: Customer) -> JsonResponse:
     """The quote for what has been typed so far."""
-    form = QuoteForm(request.GET)
+    form = CustomerQuoteForm(request.GET)
     form.is_valid()
     return JsonResponse(form.answer_for(customer, creator=user_of(request)))
 

@@ -49,6 +49,6 @@ def query(asked: QueryDict, **place: int) -> str:
 
 def number(text: str | None) -> int | None:
     """An id of the address; None for what is none."""
-    if text and text.isascii() and text.isdigit() and int(text) <= BigIntegerField.MAX_BIGINT:
-        return int(text)
+    if text and text.isascii() and text.isdigit() and len(text) < 20:
+        return found if (found := int(text)) <= BigIntegerField.MAX_BIGINT else None
     return None

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from core.models import Order
 from core.pages import display
+from core.reasons import Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,21 @@ def plays_of(order: Order, counted: int | None) -> list[Line]:
         Line(_("Ordered"), display.number(order.count)),
         Line(_("Sent and answered by the site"), display.number(order.done)),
     ]
+    if order.uncertain and order.is_final:
+        lines.append(Line(_("Sent, the answer was lost"), display.number(order.uncertain)))
     if order.resent:
         lines.append(Line(_("of these resent"), display.number(order.resent)))
-    if order.old_view_count is not None and counted is not None:
+    if order.proof_code == Code.PROVED_BY_ORDER_NUMBER:
+        exactly = display.number(order.proof_params["number"])
+        how = _("of this order, as the site itself says")
+        lines.append(Line(_("Counted by the site"), exactly, how))
+    elif order.old_view_count is not None and counted is not None:
         views = {"before": display.number(order.old_view_count), "now": display.number(counted)}
         how = _("its counter went from %(before)s to %(now)s") % views
         rise = counted - order.old_view_count
+        if order.delivered is not None and order.delivered > rise:
+            # Orders of before ended without a reading, or by one that came too early.
+            how = _("read too early: %(how)s") % {"how": how}
         lines.append(Line(_("Counted by the site"), display.number(rise), how))
     if order.delivered is not None:
         lines.append(Line(_("Delivered"), display.number(order.delivered), delivered(order), True))
@@ -55,6 +65,10 @@ def delivered(order: Order) -> str:
     """Why this many, where the counter's rise does not say it."""
     if order.rise is None or order.delivered is None or order.rise <= order.delivered:
         return ""
+    if order.proof_code == Code.PROVED_BESIDE_OTHERS:
+        return _("other people's views, at most %(most)s, are not billed") % {
+            "most": display.number((order.proof_params or {}).get("most"))
+        }
     return _("other people's views are not billed")
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from core.portal import balance, conversation, entry, orders
+from core.portal import audits, balance, conversation, entry, orders
 
 app_name = "portal"
 urlpatterns = [
@@ -14,6 +14,7 @@ urlpatterns = [
     path("orders/<slug:oid>/cancel/", orders.canceled, name="order-cancel"),
     path("orders/<slug:oid>/message/", conversation.said, name="order-message"),
     path("orders/<slug:oid>/read/", conversation.read, name="order-read"),
+    path("audits/<int:pk>/", audits.shown, name="audit"),
     path("balance/", balance.listed, name="balance"),
     path("balance.csv", balance.exported, name="balance-csv"),
     path("password/", entry.changed_password, name="password"),

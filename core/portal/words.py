@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy, gettext_noop
 
 from core.models import Order, OrderEvent, Status
 from core.pages import display
+from core.reasons import Code
 
 # By where an order went, and from where: None stands for anywhere else.
 STEPS: dict[Status, dict[Status | None, str]] = {
@@ -28,6 +29,7 @@ STEPS: dict[Status, dict[Status | None, str]] = {
     },
     Status.VERIFYING: {
         None: gettext_noop("All plays were sent. The site's own counter has to show them now."),
+        Status.PAUSED: gettext_noop("Canceled. The site's counter has to show what was delivered."),
     },
     Status.PAUSED: {
         None: gettext_noop("Paused until the site confirms again that it takes our plays."),
@@ -59,6 +61,29 @@ STATES: dict[int, object] = {
     Status.CANCELED: gettext_lazy("Stopped; what was not delivered is refunded."),
     Status.FAILED: gettext_lazy("Nothing could be delivered; everything is refunded."),
 }
+
+
+# What people asked for: it changes no status, or one that also changes without them.
+ASKED = {
+    Code.PAUSE_REQUESTED: gettext_noop("The desk asked for a pause."),
+    Code.PAUSE_REQUESTED_BECAUSE: gettext_noop("The desk asked for a pause."),
+    Code.PAUSE_WITHDRAWN: gettext_noop("The desk withdrew the pause."),
+}
+PAUSED_BY_THE_DESK = gettext_noop("The desk paused the delivery.")
+ON_ITS_WAY = (Status.PENDING, Status.RUNNING)
+
+
+def state_text(order: Order, *, is_held: bool = False) -> str:
+    """What the order's state means. `is_held`: people paused its site, or all."""
+    if order.is_being_settled:
+        return _("Canceled; it is being settled: the site's counter shows what was delivered.")
+    if order.cancel_requested and not order.is_final:
+        return _("The order is being stopped; what its site's counter does not show is refunded.")
+    if order.is_paused_by_people or (is_held and order.status in ON_ITS_WAY):
+        return _("Delivery is paused for the moment. Nothing is lost meanwhile.")
+    if order.status == Status.PENDING and order.starts_later:
+        return _("Your order is paid; it %(starts)s.") % {"starts": display.start(order)}
+    return str(STATES[order.status])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +118,12 @@ def is_declined(event: OrderEvent) -> bool:
 
 
 def text_of(event: OrderEvent, is_own: bool) -> str:
+    if event.reason_code in ASKED:
+        return _(ASKED[Code(event.reason_code)])
+    if event.to_status == Status.PAUSED and event.creator_id is not None:
+        return _(PAUSED_BY_THE_DESK)
+    if event.to_status == Status.VERIFYING and event.reason_code == Code.CANCEL_REQUESTED:
+        return _(STEPS[Status.VERIFYING][Status.PAUSED])
     words = STEPS[Status(event.to_status)]
     before = None if event.from_status is None else Status(event.from_status)
     if is_own and is_declined(event):

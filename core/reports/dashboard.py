@@ -24,8 +24,11 @@ from core.models import (
     ImportJob,
     LedgerEntry,
     Order,
+    Repeat,
     Site,
     Status,
+    TopUpCorrection,
+    WaitingTopUp,
 )
 from core.models.rollups import Source
 from core.reasons import ReasonOrText
@@ -69,7 +72,7 @@ def money() -> Money:
     days = tuple(
         DayTakings(
             taken=-_amount(day, Kind.ORDER) - _amount(day, Kind.REFUND),
-            topped_up=_amount(day, Kind.CHARGE),
+            topped_up=_amount(day, Kind.CHARGE) + _amount(day, Kind.CORRECTION),
             date=date,
         )
         for date, day in rollups.days(Source.LEDGER, DAYS).items()
@@ -232,6 +235,27 @@ class WaitingImports:
     checked: int
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingRepeats:
+    """Of which an order could not be placed. 1000 stands for more than 999."""
+
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingTopUps:
+    """Those above a limit, and corrections; 1000 stands for more than 999."""
+
+    awaiting: int
+    corrections: int = 0
+
+
+def waiting_top_ups() -> WaitingTopUps:
+    awaiting = WaitingTopUp.objects.filter(status=WaitingTopUp.Status.AWAITING)
+    corrections = TopUpCorrection.objects.filter(status=TopUpCorrection.Status.AWAITING)
+    return WaitingTopUps(_capped(awaiting), _capped(corrections))
+
+
 def waiting_orders() -> WaitingOrders:
     remarks = Order.objects.remarked()
     awaiting = Order.objects.filter(status=Status.AWAITING)
@@ -247,6 +271,10 @@ def waiting_imports() -> WaitingImports:
     failed = ImportJob.objects.filter(status=ImportJob.Status.REFUSED, create_date__gte=recent)
     checked = ImportJob.objects.filter(status=ImportJob.Status.CHECKED)
     return WaitingImports(_capped(failed), _capped(checked))
+
+
+def waiting_repeats() -> WaitingRepeats:
+    return WaitingRepeats(_capped(Repeat.objects.needing_a_person()))
 
 
 def _capped(rows: Any) -> int:

@@ -12,8 +12,8 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, Sum
-from django.utils import timezone
 
+from core.db import clock
 from core.models import OPEN, Order
 from core.models.rollups import PlaySample, Source
 from core.reports.rollups import locked
@@ -31,7 +31,7 @@ SILENT = datetime.timedelta(minutes=3)
 
 def take_sample() -> bool:
     """Write down what came since the last sample; False where another process just did."""
-    now = timezone.now()
+    now = clock.now()
     with transaction.atomic():
         locked(Source.PLAYS)
         last = PlaySample.objects.order_by("-taken").first()
@@ -59,7 +59,7 @@ def _totals(earlier: datetime.datetime, later: datetime.datetime) -> tuple[int, 
 
 def last_hour(now: datetime.datetime | None = None) -> list[int]:
     """Plays received in each of the last 60 minutes, the oldest first."""
-    now = now or timezone.now()
+    now = now or clock.now()
     samples = list(
         PlaySample.objects.filter(taken__gt=now - (MINUTES + 5) * MINUTE)
         .order_by("taken")

@@ -21,6 +21,7 @@ from django.db.models import Count, Min, Sum
 from django.utils import timezone
 
 from core import money
+from core.db import clock
 from core.models import LedgerEntry, Order
 from core.models.rollups import QuarterHourTotal, RollupCursor, Source
 
@@ -196,7 +197,7 @@ def _first_used(
 def _nobody_writes_before() -> datetime.datetime:
     """A moment for which no row is still to come: SQLite has one writer, which is us; PostgreSQL
     is asked for the oldest transaction that has written something."""
-    moment = timezone.now()
+    moment = clock.now()
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(
@@ -258,7 +259,7 @@ def _kept_days(
 
 def _ready(source: Source) -> RollupCursor:
     """How far the count is. Where no consumer did it, the reader does."""
-    now = timezone.now()
+    now = clock.now()
     counted = RollupCursor.objects.filter(source=source).first()
     if counted is None or counted.until < now - BEHIND:
         _catch_up(source, time.monotonic() + READER_SECONDS)

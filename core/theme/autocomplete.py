@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.http import HttpRequest, HttpResponse
 
 
@@ -17,6 +19,12 @@ class DescribingAutocomplete(AutocompleteJsonView):
         if describe is not None:
             found["text"] = describe(obj)
         return found
+
+
+def pick_by_typing(field: forms.ModelChoiceField, key: Any, site: admin.AdminSite) -> None:
+    """Let a form's field complete what is typed, as that of the foreign key `key` does."""
+    field.widget = AutocompleteSelect(key, site)
+    field.widget.choices = field.choices
 
 
 class DescribingSite(admin.AdminSite):

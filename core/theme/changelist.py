@@ -3,9 +3,13 @@ out."""
 
 from typing import Any
 
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
+
+# What a list raises where its address asks for filters that it does not have.
+LookupRefusedError = IncorrectLookupParameters
 
 
 class SteppedChangeList(ChangeList):

@@ -12,7 +12,7 @@ from tests.benchmarks import goals
 
 NOT_ONES = {
     *("__init__", "__main__", "clients", "counted", "fast_server", "goals", "noop", "stock"),
-    "workers",
+    *("workers", "compared", "foreign_keys"),
 }
 
 

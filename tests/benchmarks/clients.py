@@ -18,6 +18,7 @@ PATH = "/api/videos/v1/plays"
 ORDER = ("X-Play-Order", "12-20260101120000")
 KEY = ("Idempotency-Key", "12-20260101120000:{sequence}")
 WINDOW = 20_000
+ORDER_PLAYS, OPEN_ORDERS = 100, 200
 
 Send = Callable[[int, int, int], int]  # port, plays, connections -> plays answered
 
@@ -37,7 +38,7 @@ def main() -> None:
 def engine(*headers: tuple[str, str]) -> Callable[[float | None], Send]:
     def prepare(rate: float | None) -> Send:
         from booster.engine import Limits, Tally, Window, deliver
-        from booster.net.address import Origin, Target
+        from booster.net.address import Origin, ProvedTarget
         from booster.net.play import PlayRequest
 
         play = PlayRequest("POST", PATH, headers, b"", frozenset({200}), idempotent=True)
@@ -56,13 +57,47 @@ def engine(*headers: tuple[str, str]) -> Callable[[float | None], Send]:
                 return self.reserve()
 
         def send(port: int, plays: int, connections: int) -> int:
-            target = Target(Origin("http", "127.0.0.1", port), "127.0.0.1")
+            target = ProvedTarget(Origin("http", "127.0.0.1", port), "127.0.0.1")
             limits = Limits(connections=connections, rate=rate)
             return deliver(target, play, Book(plays), limits, lambda: False).tally.counted
 
         return send
 
     return prepare
+
+
+def orders(rate: float | None) -> Send:
+    """Orders of 100 plays on one channel, 200 open at a time."""
+    from queue import SimpleQueue
+
+    from booster.engine import Channel, Events, Limits, Window, WindowEnded
+    from booster.net.address import Origin, ProvedTarget
+    from booster.net.play import PlayRequest
+
+    def send(port: int, plays: int, connections: int) -> int:
+        target = ProvedTarget(Origin("http", "127.0.0.1", port), "127.0.0.1")
+        events: Events = SimpleQueue()
+        channel = Channel(target, Limits(connections=connections, rate=rate), events)
+        windows = [min(ORDER_PLAYS, plays - first) for first in range(0, plays, ORDER_PLAYS)]
+        waiting = list(enumerate(windows, start=1))
+        answered, opened = 0, 0
+        while waiting or opened:
+            while waiting and opened < OPEN_ORDERS:
+                key, count = waiting.pop()
+                play = PlayRequest("POST", PATH, (ORDER,), b"", frozenset({200}), idempotent=True)
+                channel.open(key, play)
+                channel.send(key, Window(1, count, time.monotonic() + 60))
+                opened += 1
+            event = events.get()
+            if not isinstance(event, WindowEnded):
+                raise RuntimeError(f"not how an order should end: {event}")
+            channel.forget(event.key)
+            answered += event.tally.counted
+            opened -= 1
+        channel.close()
+        return answered
+
+    return send
 
 
 def seed(rate: None) -> Send:
@@ -155,6 +190,7 @@ def locust(rate: None) -> Send:
 CLIENTS: dict[str, Callable[..., Send]] = {
     "engine": engine(ORDER),
     "engine, distinct keys": engine(KEY, ORDER),
+    "engine, orders of 100": orders,
     "seed's engine": seed,
     "aiohttp, tuned": aiohttp_tuned,
     "Locust FastHttpUser": locust,

@@ -33,6 +33,7 @@ CLIENT_CORE, SERVER_CORE = CORES[0], CORES[-1]
 PLAYS = {  # a run of one to two seconds each
     "engine": 200_000,
     "engine, distinct keys": 200_000,
+    "engine, orders of 100": 200_000,
     "Locust FastHttpUser": 10_000,
     "aiohttp, tuned": 20_000,
     "seed's engine": 2_000,
@@ -241,7 +242,7 @@ def _print_runs(title: str, results: Results) -> None:
 
 
 def _goals(near: Results, far: Results) -> list[Goal]:
-    keys = "engine, distinct keys"
+    keys, many = "engine, distinct keys", "engine, orders of 100"
     absent = [reason for name in ("wrk", "h2load", *PLAYS) if (reason := _missing(name))]
     if absent:
         print(f"\nNot installed, left out: {', '.join(absent)}.")
@@ -250,6 +251,12 @@ def _goals(near: Results, far: Results) -> list[Goal]:
         Goal("engine ÷ wrk, by CPU time", near.ratio("engine", "wrk"), 0.88),
         Goal("engine with distinct keys ÷ wrk, by CPU time", near.ratio(keys, "wrk"), 0.75),
         Goal("engine with distinct keys ÷ engine, by CPU time", near.ratio(keys, "engine"), 0.90),
+        Goal(
+            "engine with 200 orders of 100 plays ÷ engine, plays/s",
+            near.speed(many, "engine"),
+            0.80,
+        ),
+        Goal("the same by CPU time", near.ratio(many, "engine")),
         Goal("engine ÷ h2load, by CPU time", near.ratio("engine", "h2load"), 1.0),
         Goal("engine ÷ Locust, by CPU time", near.ratio("engine", "Locust FastHttpUser"), 12.0),
         Goal("engine ÷ the seed's engine, by CPU time", near.ratio("engine", "seed's engine"), 50),

@@ -238,7 +238,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 @contextmanager
 def _server(office: Any) -> Iterator[str]:
-    process = office.web("tests.benchmarks.counted:application")
+    process = office.web("tests.benchmarks.counted:application", LIVE_SOCKETS_PER_ADDRESS="1000")
     yield process.url
     process.terminate()
 

@@ -1,12 +1,11 @@
 """The board and the home page in a browser: a node opens its list, figures move by themselves."""
 
-import re
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from core.models import Order, Status
 from tests.browser.conftest import PHONE, Desk
+from tests.steps import pause_for_token
 
 pytestmark = pytest.mark.browser
 
@@ -31,7 +30,7 @@ def test_the_board_and_the_home_page_move_without_a_reload(staff: Page, desk: De
     staff.goto(f"{desk.url}/admin/home/")
     state = staff.locator("[data-live-part=orders] .dash-state[href$='status__exact=9'] strong")
     expect(state).to_have_text("0")
-    desk.do(lambda: order.pause_for_token("its token is gone", fence=order.fence))
+    desk.do(lambda: pause_for_token(order, "its token is gone", fence=order.fence))
     expect(state).to_have_text("1")
     staff.goto(f"{desk.url}/admin/board/")
     figure = staff.locator(".flow-drawing--wide [data-node='9'] .flow-node__figure")
@@ -57,5 +56,6 @@ def test_a_phone_gets_the_drawing_that_leads_down(new_page, desk: Desk):
 
 def test_the_menu_leads_to_the_board(staff: Page, desk: Desk):
     staff.goto(f"{desk.url}/admin/")
-    staff.locator(".el-menu-item", has_text=re.compile("Board")).first.click()
-    expect(staff.frame_locator("iframe").nth(1).locator("[data-live-board]")).to_be_visible()
+    staff.locator(".office-menu a", has_text="Board").click()
+    expect(staff.locator("[data-live-board]")).to_be_visible()
+    expect(staff).to_have_url(f"{desk.url}/admin/board/")

@@ -1,4 +1,4 @@
-"""The keyboard in a list: beside the tabs as in them, and silent while somebody types."""
+"""The keyboard in a list: silent while somebody types, and for who switched it off."""
 
 import pytest
 
@@ -24,11 +24,22 @@ def test_a_list_is_walked_selected_opened_and_searched_by_keys(desk, staff):
     assert "/change/?_changelist_filters=active__exact%3D1" in staff.url
 
 
-def test_keys_pressed_beside_a_tab_reach_the_list_in_it(desk, staff):
-    staff.goto(f"{desk.url}/admin/")
-    staff.locator(".menu .el-menu-item", has_text="Customers").click()
-    tab = staff.frame_locator("iframe[src*='/core/customer/']")
-    tab.locator("#result_list").wait_for()
-    staff.keyboard.press("j")
-    staff.keyboard.press("x")
-    assert tab.locator("#result_list tbody tr").first.locator("input:checked").count() == 1
+def test_keys_can_be_switched_off(desk, new_page):
+    page = new_page()
+    desk.let_in(page.context)
+    page.goto(f"{desk.url}/admin/core/customer/")
+    page.click(".office-account summary")
+    page.click("[data-keys-button]")
+    page.uncheck("[data-keys-on]")
+    page.keyboard.press("Escape")
+    page.reload()
+    page.keyboard.press("j")
+    page.keyboard.press("?")
+    assert page.evaluate("document.activeElement === document.body")
+    assert page.locator("dialog[open]").count() == 0
+    page.click(".office-account summary")
+    page.click("[data-keys-button]")
+    page.check("[data-keys-on]")
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.matches('#result_list tr')")

@@ -3,6 +3,7 @@ that stands still until the test moves it. What real sockets do is in test_live.
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +13,16 @@ from tests.office import ROOT
 
 pytestmark = pytest.mark.browser
 
-SCRIPT = ROOT / "core" / "static" / "office" / "live.js"
+SCRIPTS = ROOT / "core" / "static" / "office"
 URL = "http://127.0.0.1:1/"
-STATES = ("socket", "long", "poll", "wait", "off")
-SIGN = " ".join(f"data-{state}={state}" for state in STATES)
-PAGE = f"<html lang=en><p data-live-sign hidden {SIGN}></p><script src=live.js></script></html>"
+STATES = ("socket", "long", "poll", "wait", "offline", "refused", "off")
+SIGN = " ".join([*(f"data-{state}={state}" for state in STATES), "data-as-of={time}"])
+PAGE = f"<html lang=en><p data-live-sign hidden {SIGN}></p>"
+PAGE += "".join(f"<script src={name}.js></script>" for name in ("live-sign", "live-socket", "live"))
 START = 1_700_000_000
+# How the page writes a moment.
+TIME = 'return new Date(a).toLocaleTimeString("en", { hour12: false })'
+LONG = 7  # seconds for which the server holds a poll
 
 # No socket and no poll of this page reaches a network. Random pauses are as long as on average.
 SCRIPTED_SERVER = """
@@ -31,7 +36,7 @@ SCRIPTED_SERVER = """
       sockets.push(this);
     }
     send(text) {
-      this.sent.push(JSON.parse(text));
+      this.sent.push(text === "ping" ? text : JSON.parse(text));
     }
     close(code = 1005) {
       if (this.readyState !== 3) {
@@ -98,10 +103,10 @@ class Machine:
         page.clock.pause_at(START + 60)
 
     def serve(self, route: Route) -> None:
-        if route.request.url.endswith("live.js"):
-            route.fulfill(path=SCRIPT)
+        if route.request.url.endswith(".js"):
+            route.fulfill(path=SCRIPTS / Path(route.request.url).name)
         else:
-            route.fulfill(body=PAGE, content_type="text/html")
+            route.fulfill(body=PAGE, content_type="text/html; charset=utf-8")
 
     def do(self, script: str, *values: Any) -> Any:
         return self.page.evaluate(f"([a, b]) => {{ {script} }}", [*values, None, None][:2])
@@ -131,7 +136,16 @@ class Machine:
 
     @property
     def sign(self) -> str:
-        return self.page.inner_text("[data-live-sign]")
+        return self.page.inner_text("[data-live-sign]").partition(" · ")[0]
+
+    @property
+    def age(self) -> str:
+        """Of when the page says that its data is; "" where it is of now."""
+        return self.page.inner_text("[data-live-sign]").partition(" · ")[2]
+
+    def freeze(self) -> None:
+        """From now on nothing comes through to any socket, closes neither."""
+        self.do("sockets.forEach((one) => { one.close = () => { one.readyState = 2; }; })")
 
     # --- its sockets
 
@@ -212,7 +226,7 @@ def long_polling(machine: Machine) -> Machine:
     machine.watch("order:1")
     fall_to_long_polling(machine)
     machine.answer(snapshot(7, done=10))
-    assert (machine.sign, machine.poll["wait"]) == ("long", 25)
+    assert (machine.sign, machine.poll["wait"]) == ("long", LONG)
     assert machine.seen
     return machine
 
@@ -296,8 +310,68 @@ def test_the_numbers_of_another_feed_are_not_gone_on_from(connected):
     assert (connected.wish["feed"], connected.wish["since"]) == ("f2", {})
 
 
-def test_a_socket_without_a_frame_for_forty_seconds_is_replaced(connected):
+def test_a_frozen_connection_is_noticed_and_told_within_ten_seconds(connected):
+    connected.freeze()
+    connected.run(5)
+    assert (connected.sign, connected.age) == ("socket", "")
+    connected.run(4.5)
+    assert (connected.sign, connected.age) == ("wait", connected.do(TIME, (START + 60) * 1000))
+    assert connected.sockets == 2
+    connected.receive()
+    assert (connected.sign, connected.age) == ("socket", "")
+
+
+def test_a_quiet_page_that_is_looked_at_asks_and_stays_connected(connected):
+    for _ in range(4):
+        connected.run(6)
+        assert connected.wish == "ping"
+        connected.receive()
+    assert (connected.sockets, connected.is_connected) == (1, True)
+
+
+def test_a_page_that_is_looked_at_again_asks_at_once(connected):
+    connected.hide(True)
+    connected.receive()
     connected.run(30)
+    assert connected.wish != "ping"
+    connected.hide(False)
+    assert connected.wish == "ping"
+    connected.run(3)
+    assert connected.sign == "wait"
+
+
+def test_a_machine_without_a_network_says_so_and_of_when_its_data_is(connected):
+    connected.do("window.dispatchEvent(new Event('offline'))")
+    assert (connected.sign, connected.age) == ("offline", connected.do(TIME, (START + 60) * 1000))
+    connected.run(30)
+    assert connected.sign == "offline"
+    connected.do("window.dispatchEvent(new Event('online'))")
+    connected.run(1)
+    connected.receive()
+    assert (connected.sign, connected.age) == ("socket", "")
+
+
+def test_a_poll_that_is_not_answered_in_time_is_told_within_ten_seconds(long_polling):
+    long_polling.close()  # the look whether sockets work again
+    long_polling.run(LONG + 2.9)
+    assert long_polling.sign == "long"
+    long_polling.run(0.2)
+    assert long_polling.sign == "wait"
+    assert long_polling.age
+
+
+def test_who_may_see_nothing_of_the_page_any_more_is_told(connected):
+    connected.receive({"subject": "order:1", "kind": "refused"})
+    assert connected.sign == "refused"
+
+
+def test_who_was_signed_out_gets_a_link_to_log_in(connected):
+    connected.close(4401)
+    assert connected.page.get_attribute("[data-live-sign] a", "href") == URL
+
+
+def test_a_hidden_socket_without_a_frame_for_forty_seconds_is_replaced(connected):
+    connected.hide(True)
     connected.receive()
     connected.run(39)
     assert (connected.sockets, connected.is_connected) == (1, True)
@@ -375,7 +449,7 @@ def test_two_sockets_that_do_not_open_give_way_to_polls_that_wait(machine):
     machine.answer(snapshot(7, done=10))
     assert machine.seen == [["order:1", {"done": 10}, ["done"]]]
     assert (machine.sign, machine.polls) == ("long", 2)
-    assert (machine.poll["wait"], machine.poll["since"]) == (25, {"order:1": 7})
+    assert (machine.poll["wait"], machine.poll["since"]) == (LONG, {"order:1": 7})
 
 
 def test_two_cut_polls_give_way_to_short_ones_three_seconds_apart(long_polling):
@@ -396,7 +470,7 @@ def test_two_cut_polls_give_way_to_short_ones_three_seconds_apart(long_polling):
 
 def test_a_poll_without_an_answer_ends_ten_seconds_after_its_time(long_polling):
     long_polling.close()  # the look whether sockets work again
-    long_polling.run(34.9)
+    long_polling.run(LONG + 9.9)
     assert long_polling.do("return polls.at(-1).aborted") is False
     long_polling.run(0.2)
     assert long_polling.do("return polls.at(-1).aborted") is True
@@ -458,7 +532,7 @@ def test_a_look_for_a_socket_in_vain_gives_polls_that_wait_one_more_try(polling)
     polling.run(4)
     polling.close()
     polling.answer()
-    assert polling.poll["wait"] == 25
+    assert polling.poll["wait"] == LONG
     polling.fail()
     assert polling.poll["wait"] == 0
     polling.answer()
@@ -471,7 +545,7 @@ def test_another_subject_ends_the_poll_that_waits_without_counting_as_a_failure(
         long_polling.watch(name)
         assert long_polling.polls == polls + 1
         assert name in long_polling.poll["watch"]
-    assert (long_polling.sign, long_polling.poll["wait"]) == ("long", 25)
+    assert (long_polling.sign, long_polling.poll["wait"]) == ("long", LONG)
 
 
 # When it ends or rests
@@ -516,10 +590,11 @@ def test_a_page_hidden_for_a_minute_rests_and_goes_on_where_it_was(connected):
 
 def test_a_page_hidden_for_a_moment_stays_connected(connected):
     connected.hide(True)
+    connected.receive()
     connected.run(30)
     connected.hide(False)
     connected.receive()
-    connected.run(35)
+    connected.run(5)
     assert (connected.sockets, connected.is_connected) == (1, True)
 
 

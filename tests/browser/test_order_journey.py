@@ -113,7 +113,7 @@ def test_what_speaks_against_an_order_stands_at_its_field_before_it_is_saved(pag
     expect(error_at(page, "count")).to_have_count(0)
 
     page.click("[name=_save]")
-    page.wait_for_selector("#alert")
+    page.wait_for_selector(".errornote")
     expect(error_at(page, "customer")).to_have_text("The balance is short by 4.00.")
     expect(error_at(page, "url")).to_have_text(f"{NOT_OURS} is not one of our sites.")
     assert shop.do(lambda: (Order.objects.count(), LedgerEntry.objects.count())) == before
@@ -129,3 +129,22 @@ def test_a_site_is_tried_with_one_play_from_its_page(page, shop, demo_site):
     page.click("[data-dialog-do]")
     expect(page.locator(".desk-verdict")).to_have_text("The counter moved by one.")
     assert demo_site.views(VIDEO) == before + 1
+
+
+def test_orders_are_entered_one_after_the_other_by_keyboard(page, shop, demo_site):
+    def rich_customer() -> int:
+        ken = Customer.objects.create(username="ken")
+        ChargeRecord.objects.create(customer=ken, amount=Decimal("50.00"))
+        return ken.pk
+
+    ken = shop.do(rich_customer)
+    shop.let_in(page.context)
+    page.goto(f"{shop.url}/admin/core/order/add/?next=1&customer={ken}&count=10000")
+    for number in (4001, 4002):
+        expect(page.locator("#id_url")).to_be_focused()
+        page.keyboard.type(demo_site.address(f"v{number}"))
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        expect(page.locator(".office-messages")).to_contain_text("10,000 plays for ken at 5.00")
+    orders = Order.objects.filter(customer=ken).order_by("pk")
+    assert shop.do(lambda: [order.video_id for order in orders]) == ["v4001", "v4002"]

@@ -28,7 +28,7 @@ def shop(open_desk, demo_site_process):
         erin = Customer.objects.create(username="erin")
         ChargeRecord.objects.create(customer=erin, amount=Decimal("30.00"))
         return Site.objects.create(
-            name="Harbour", origin=demo_site_process.url, max_rate=2500
+            name="Harbour", origin=demo_site_process.url, max_rate=2500, verified=True
         ).token
 
     demo_site_process.token(desk.do(stock))

@@ -13,12 +13,24 @@ from tests.faults.trial import LONG, Trial
 lines: list[table.Line] = []
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/faults/" in item.nodeid:
             item.add_marker(pytest.mark.faults)
             if LONG:
                 item.add_marker(pytest.mark.timeout(7200))
+    if part := os.environ.get("FAULTS_PART"):
+        keep_part(part, config, items)
+
+
+def keep_part(part: str, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """FAULTS_PART leaves out all faults but those of one part of the table."""
+    if part not in table.PARTS:
+        raise pytest.UsageError(f"PART={part} is none of {', '.join(table.PARTS)}")
+    files = {f"test_{name}.py" for name in table.PARTS[part]}
+    others = [item for item in items if item.path.name not in files]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item.path.name in files]
 
 
 @pytest.fixture

@@ -10,40 +10,29 @@ from typing import Any
 
 def lease() -> None:
     """Write without the fence, and go on sending when the lease has run out."""
-    from booster.delivery import windows
-    from core.models import Lease, Order
+    from core.models import leases, transitions
 
-    def write(self: Lease, **changes: Any) -> None:
-        from datetime import timedelta
+    update_block = leases.update_block
 
-        from django.db.models.functions import Now
+    def update(*args: Any, **options: Any) -> Any:
+        return update_block(*args, **options | {"matching": ()})
 
-        changes.setdefault("lease_until", Now() + timedelta(seconds=30))
-        Order.objects.filter(pk=self.order.pk).update(**changes)
-        for name, value in changes.items():
-            if name not in ("lease_until", "due"):
-                setattr(self.order, name, value)
-
-    window = windows.Window
-    windows.Window = lambda first, count, expires, *more: window(  # type: ignore
-        first, count, float("inf"), *more
-    )
-    Lease._write = write  # type: ignore[method-assign]
+    leases.update_block = update
+    leases.expiry = lambda: float("inf")
+    transitions.Transition.with_fence = lambda self, fence: self  # type: ignore[method-assign]
 
 
 def recovery() -> None:
-    """Believe that whatever a dead run had on the wire arrived."""
-    from core.models import Lease
+    """Believe that whatever a dead round had on the wire arrived."""
+    from booster.delivery.order import Delivery
 
-    claim = Lease.claim.__func__  # type: ignore[attr-defined]
+    begin = Delivery.begin
 
-    def believe(cls: type[Lease], order_id: int) -> Lease | None:
-        taken = claim(cls, order_id)
-        if taken is not None and taken.order.in_flight:
-            taken.checkpoint(done=taken.order.in_flight)
-        return taken
+    def believe(self: Delivery) -> None:
+        self.order.done += self.order.in_flight
+        begin(self)
 
-    Lease.claim = classmethod(believe)  # type: ignore[assignment, method-assign]
+    Delivery.begin = believe  # type: ignore[method-assign]
 
 
 def database_clock() -> None:
@@ -55,11 +44,18 @@ def database_clock() -> None:
     order_queries.Now = timezone.now  # type: ignore[assignment, misc]
 
 
-def sweep() -> None:
-    """Rely on the queue alone."""
-    from booster import consumer
+def look() -> None:
+    """Rely on the queue alone: a round takes only what it is woken for, and what is due at its
+    start."""
+    from booster.delivery import Round
 
-    consumer.SweepingScheduler._sweep = lambda self: None  # type: ignore[method-assign]
+    claim = Round.claim
+
+    def claim_when_woken(self: Round) -> None:
+        if self._claim_at == 0.0:
+            claim(self)
+
+    Round.claim = claim_when_woken  # type: ignore[method-assign]
 
 
 def debit() -> None:
@@ -110,18 +106,18 @@ def request_key() -> None:
 def proof() -> None:
     """Take a site's 2xx for a counted play."""
     from booster import proof
-    from booster.delivery import verifying
+    from booster.delivery import proving
 
-    verifying.judge = lambda evidence: proof.Verdict(proof.Action.SETTLE, evidence.sent)
+    proving.judge = lambda evidence: proof.Verdict(proof.Action.SETTLE, evidence.sent)
 
 
 def deadlines() -> None:
     """Wait for a site's answer as long as it takes."""
-    from booster.delivery import Delivery
+    from booster.delivery.links import SiteLink
 
-    limits = Delivery._limits
+    limits = SiteLink._limits
     endless = {"first_byte_timeout": 3600.0, "answer_timeout": 3600.0}
-    Delivery._limits = lambda self: replace(limits(self), **endless)  # type: ignore[method-assign]
+    SiteLink._limits = lambda self: replace(limits(self), **endless)  # type: ignore[method-assign]
 
 
 def robust_wake() -> None:
@@ -135,10 +131,13 @@ def robust_wake() -> None:
 
 
 def graceful_stop() -> None:
-    """Huey's own defaults: SIGTERM breaks off what runs."""
+    """Huey's own defaults, and a round that nobody stops: SIGTERM breaks off what runs."""
+    from booster import worker
     from booster.management.commands import run_huey
 
     run_huey.DEFAULTS |= {"graceful_signal": "INT", "shutdown_timeout": None}
+    worker.stop = lambda: None
+    worker.is_stopping = lambda: False
 
 
 def row_keys() -> None:
@@ -157,9 +156,9 @@ def row_keys() -> None:
 
 def breaker() -> None:
     """Hold each failure against the order that met it."""
-    from booster.delivery.breaker import BreakerGuard
+    from booster.delivery import breaker
 
-    BreakerGuard.report_failure = lambda self, order, error, *, made_progress: None  # type: ignore[method-assign]
+    breaker.report_outage = breaker.report_failure = lambda *failure: None  # type: ignore
 
 
 def attempts() -> None:
@@ -181,7 +180,7 @@ def deadline() -> None:
 GUARDS: dict[str, Callable[[], None]] = {
     guard.__name__: guard
     for guard in (
-        *(lease, database_clock, recovery, sweep, debit, refund_once, request_key, proof),
+        *(lease, database_clock, recovery, look, debit, refund_once, request_key, proof),
         *(deadlines, robust_wake, graceful_stop, row_keys, breaker, attempts, deadline),
     )
 }

@@ -2,6 +2,7 @@
 
 FAULTS_LEASE       seconds of a lease instead of 30
 FAULTS_HURRY       sweep every second, try again soon, and wait 2 s for a site instead of 10
+FAULTS_PATIENCE    seconds for which an answer is taken for a passing trouble, with HURRY
 FAULTS_GUARDS_OFF  names from tests.faults.guards, with commas
 FAULTS_CLOCK       seconds that this process's wall clock is off
 """
@@ -25,15 +26,17 @@ def shorten(seconds: float) -> None:
 
 
 def hurry() -> None:
-    from booster import consumer, delivery, retry, tasks
+    from booster import retry, worker
+    from booster.delivery.links import SiteLink
 
-    limits = delivery.Delivery._limits
+    limits = SiteLink._limits
     soon = {"first_byte_timeout": 2.0, "answer_timeout": 3.0}
-    delivery.Delivery._limits = lambda self: replace(limits(self), **soon)  # type: ignore[method-assign]
+    SiteLink._limits = lambda self: replace(limits(self), **soon)  # type: ignore[method-assign]
     retry.SENDING = replace(retry.SENDING, first=0.1, longest=1.0)
-    retry.READING = retry.PROBING = retry.BackOff(0.1, 1.0)
+    retry.READING = retry.PROBING = retry.TROUBLE = retry.BackOff(0.1, 1.0)
+    retry.TROUBLE_PATIENCE = timedelta(seconds=float(os.environ.get("FAULTS_PATIENCE") or 1800))
     retry.WAITING = retry.BackOff(1.0, 1.0)
-    consumer.SWEEP_SECONDS = consumer.JITTER_SECONDS = tasks.GRACE_SECONDS = 1
+    worker.SWEEP_SECONDS = worker.JITTER_SECONDS = 1.0
 
 
 def bend() -> None:

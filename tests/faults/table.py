@@ -17,10 +17,16 @@ from pathlib import Path
 FAULTS = {
     "kills": ("consumers killed, or frozen past their lease", "test_kills"),
     "crashes": ("killed at each named point", "test_crashes"),
+    "rounds": ("a round of many orders killed at each named point", "round_that_dies"),
+    "takeover": ("one of two consumers killed, many orders waiting", "whatever_waits"),
+    "beside": ("a small order beside a large one on one site", "beside_a_large"),
+    "partition": ("a consumer that reaches its site but not its database", "test_partition"),
     "uploads": ("uploads killed at any moment", "test_uploads"),
     "stops": ("rolling restart by SIGTERM", "test_stops"),
     "redis": ("Redis killed, emptied, frozen, full; down all the time", "redis"),
     "postgres": ("PostgreSQL stopped, killed, its connections cut", "test_postgres"),
+    "read-only": ("PostgreSQL only reads for a while", "only_reads"),
+    "upgrades": ("PostgreSQL migrated while others write to every large table", "test_upgrades"),
     "locked": ("SQLite locked by another writer", "the_lock or locked"),
     "full": ("SQLite full", "fills"),
     "copies": ("SQLite and its WAL copied at any moment", "copy"),
@@ -32,10 +38,25 @@ FAULTS = {
         "a site that is down; poisoned orders; deadlines",
         "site_that_is_down or test_holding",
     ),
+    "blips": ("answers of a bad moment, at any moment", "test_blips"),
+    "proof": ("other people's views, cancels at any moment, own readings", "test_proof"),
     "lies": ("a site whose counter lies", "lying"),
     "addresses": ("redirects and addresses off the verified host", "test_addresses"),
+    "ownership": ("machines that did not prove themselves, behind every name", "test_ownership"),
     "tasks": ("tasks delivered 5 times, shuffled, 30 % lost", "tasks"),
+    "messages": ("messages of another key in the queue", "another_key"),
     "clocks": ("hosts' clocks an hour behind and ahead", "test_clocks"),
+}
+# What one command tries, `make faults PART=<name>`, in at most 80 minutes: names of test files.
+PARTS = {
+    "kills": ("kills",),
+    "rounds": ("rounds", "partition", "clocks"),
+    "crashes": ("crashes", "uploads"),
+    "databases": ("postgres", "sqlite", "upgrades"),
+    "queue": ("queue", "stops"),
+    "sites": ("sites",),
+    "proof": ("proof", "blips"),
+    "people": ("money", "staff", "holding", "addresses", "ownership", "parts"),
 }
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 

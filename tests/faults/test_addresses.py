@@ -5,16 +5,17 @@ import http.client
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 
-from booster import delivery
-from booster.delivery import sharing
+from booster import retry
 from core import ordering
 from core.models import Order, Site, Status
 from core.ordering import OrderRefusedError, Quote
 from tests.faults.trial import Trial, on
 from tests.raw_server import RawServer
+from tests.rounds import deliver
 from tests.test_address import OFF_THE_HOST
 
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -33,7 +34,10 @@ def address_of(vector: str, trial: Trial, elsewhere: RawServer) -> str:
 
 
 @on("sqlite")
-def test_addresses_and_redirects_off_the_host_are_sent_nothing(trial, row, elsewhere, settings):
+def test_addresses_and_redirects_off_the_host_are_sent_nothing(
+    trial, row, elsewhere, settings, monkeypatch
+):
+    monkeypatch.setattr(retry, "TROUBLE_PATIENCE", timedelta(0))  # what a site answers is final
     # Even where the deployment would let plays go to the other server.
     settings.PRIVATE_SITES = (*settings.PRIVATE_SITES, f"127.0.0.1:{elsewhere.port}")
     erin = trial.customer("erin", "50.00")
@@ -49,14 +53,13 @@ def test_addresses_and_redirects_off_the_host_are_sent_nothing(trial, row, elsew
             trial.demo_site.fault(
                 place, "redirect", video=order.video_id, location=target, status=status
             )
-            delivery.run(order.pk, lambda: False)
+            deliver()
             order.refresh_from_db()
             assert (order.status, str(order.refunded)) == (Status.FAILED, "3.33")
     order = trial.place(wake=False)
     trial.demo_site.fault("ownership", "redirect", location=f"{elsewhere.url}/token")
     Site.objects.update(verified_at=None)
-    sharing._sites.clear()
-    delivery.run(order.pk, lambda: False)
+    deliver()
     assert Order.objects.get(pk=order.pk).status == Status.PAUSED
     trial.demo_site.clear()
     order.refresh_from_db()

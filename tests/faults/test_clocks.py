@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
+import pytest
 import time_machine
 from django.utils import timezone
 
-from core.models import Lease, Order
+from core.db import clock as database_clock
+from core.models import Order, leases
 from tests.faults.guards import take_away
 from tests.faults.trial import Trial, on, size
 
@@ -27,18 +29,38 @@ def test_clocks_an_hour_off_lose_nothing(trial: Trial, row):
 
 
 @on("postgresql")
+@pytest.mark.parametrize("clock", [-HOUR, HOUR])
+def test_orders_begin_and_end_by_the_databases_clock(trial: Trial, row, clock):
+    trial.use_site(rate=1000)
+    trial.consumer(clock=clock, lease=None, hurry=False)
+    before = database_clock.now()
+    orders = trial.place_many(size(5, 100))
+    trial.wait_for_the_end(size(60, 300))
+    verdict = trial.verdict()
+    after = database_clock.now()
+    wrong = [
+        order.oid
+        for order in Order.objects.filter(pk__in=[order.pk for order in orders])
+        if not before <= order.start_date <= order.end_date <= after
+    ]
+    row("clocks", f"{clock / HOUR:+.0f} h alone", verdict, f"{len(wrong)} wrong dates")
+    assert verdict.broken == []
+    assert wrong == []
+
+
+@on("postgresql")
 def test_with_leases_by_its_own_clock_a_consumer_that_is_ahead_takes_what_others_hold(
     trial, control
 ):
     """The control."""
     order = trial.place(wake=False)
-    assert Lease.claim(order.pk) is not None
+    assert leases.claim("owner:1", 1)
 
     def steal() -> None:
         time_machine.travel(timezone.now() + timedelta(seconds=HOUR)).start()
-        assert Lease.claim(order.pk) is None
+        assert leases.claim("thief:1", 1) == []
         take_away(["database_clock"])
-        assert Lease.claim(order.pk) is None
+        assert leases.claim("thief:1", 1) == []
 
     assert trial.in_child(steal) == 1
     order.refresh_from_db()

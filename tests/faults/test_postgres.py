@@ -6,11 +6,14 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
-from django.db import InterfaceError, OperationalError, connections
+from django.db import connections
 
+from core.db.outages import DATABASE_ERRORS, is_down
+from core.models import Order
 from core.ordering import AlreadyPlacedError
 from tests.base import placed
 from tests.faults.trial import LONG, VIDEOS, Trial, size
+from tests.office import wait_for
 from tests.services import PostgresServer
 
 
@@ -50,7 +53,9 @@ def place_stubbornly(trial: Trial) -> None:
             placed(customer, trial.site, video, count=300, price="3.33", request_key=key)
         except AlreadyPlacedError:
             return
-        except (OperationalError, InterfaceError):
+        except DATABASE_ERRORS as error:
+            if not is_down(error):
+                raise
             connections["default"].close()
             time.sleep(0.1)
         else:
@@ -78,3 +83,70 @@ def test_a_database_in_trouble_loses_nothing(
     names = ", ".join(dict.fromkeys(harm.__name__ for harm in harms))
     row("postgres", f"{names}: {len(harms)} times", verdict)
     assert verdict.broken == []
+
+
+def say(server: PostgresServer, *commands: str) -> None:
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        for command in commands:
+            connection.execute(command)
+
+
+def let_server_only_read(server: PostgresServer, database: str) -> None:
+    say(server, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
+
+
+def let_server_write(server: PostgresServer, database: str) -> None:
+    # To reload its settings, a session has to begin no transaction.
+    say(server, "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")
+
+
+def let_database_only_read(server: PostgresServer, database: str) -> None:
+    """As after a failover that left the office at the former primary."""
+    say(server, f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+    cut(server)
+
+
+def let_database_write(server: PostgresServer, database: str) -> None:
+    """Connections of before go on reading only: they have to be dropped."""
+    say(server, f"ALTER DATABASE {database} RESET default_transaction_read_only")
+
+
+READ_ONLY = {
+    "the server": (let_server_only_read, let_server_write),
+    "the database": (let_database_only_read, let_database_write),
+}
+
+
+@pytest.mark.parametrize("office", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("what", READ_ONLY)
+def test_a_database_that_only_reads_for_a_while_loses_nothing(trial, row, postgres, what):
+    only_read, write = READ_ONLY[what]
+    database = trial.office.env["DATABASE_URL"].rpartition("/")[2]
+    trial.use_site(rate=600)
+    consumers = [trial.consumer() for _ in range(2)]
+    longest = 0.0
+    for _ in range(size(1, 20)):
+        for _ in range(size(6, 10)):
+            place_stubbornly(trial)
+        wait_for(lambda: Order.objects.open().filter(done__gt=0).exists(), 60, "plays")
+        only_read(postgres, database)
+        try:
+            # Longer than a lease.
+            time.sleep(trial.dice.uniform(4, 6))
+        finally:
+            write(postgres, database)
+        connections["default"].close()
+        done = [*Order.objects.open().values_list("pk", "done")]
+        began = time.monotonic()
+        wait_for(
+            lambda done=done: [*Order.objects.open().values_list("pk", "done")] != done,
+            30,
+            "plays after it writes again",
+        )
+        longest = max(longest, time.monotonic() - began)
+    trial.wait_for_the_end(size(60, 600))
+    verdict = trial.verdict()
+    tried = f"{what} {size(1, 20)} times"
+    row("read-only", tried, verdict, f"resumed within {longest:.1f} s")
+    assert verdict.broken == []
+    assert all(consumer.running for consumer in consumers)

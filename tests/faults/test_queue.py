@@ -49,16 +49,16 @@ def test_tasks_delivered_five_times_reordered_and_partly_lost_change_nothing(tri
     assert verdict.broken == []
 
 
-def test_without_the_sweep_a_lost_task_is_a_lost_order(trial, control):
+def test_without_a_look_at_the_database_a_lost_message_is_a_lost_order(trial, control):
     """The control."""
-    trial.place(wake=False)
+    trial.consumer(guards_off=["look"])
     woken = trial.place()
-    trial.consumer(guards_off=["sweep"])
     wait_for(lambda: not Order.objects.open().filter(pk=woken.pk).exists())
+    trial.place(wake=False)
     trial.wait_for_the_end(5)
     verdict = trial.verdict()
     must_fail(verdict)
-    control("sweep", verdict)
+    control("look", verdict)
 
 
 @pytest.fixture

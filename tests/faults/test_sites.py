@@ -87,7 +87,8 @@ def test_a_site_that_refuses_or_breaks_tls_is_paid_nothing(trial, row):
     refused = trial.place_many(size(3, 100))
     for order in refused:
         trial.demo_site.fault("plays", "status", video=order.video_id, status=403, skip=100)
-    trial.consumer(wait=False)
+    # For half an hour it would be taken for a passing trouble.
+    trial.consumer(wait=False, FAULTS_PATIENCE="3")
     trial.wait_for_the_end(size(60, 300))
     for order in refused:
         order.refresh_from_db()

@@ -39,6 +39,7 @@ from core.reasons import reason_of
 from tests.base import placed
 from tests.faults.guards import take_away
 from tests.faults.trial import Trial, on, size
+from tests.steps import move, settle
 
 AMOUNTS = st.integers(1, 2_000).map(lambda cents: Decimal(cents) / 100)
 COUNTS = st.integers(1, 1_000)
@@ -143,15 +144,15 @@ class Desk(RuleBasedStateMachine):
             return
         delivered = self.open[order][2] * share // 100
         row = Order.objects.get(pk=order)
-        row.move(Status.RUNNING, fence=row.fence)
+        move(row, Status.RUNNING, fence=row.fence)
         stale = Order.objects.get(pk=order)
         whole = delivered == row.count
-        row.move(Status.VERIFYING, fence=row.fence)
-        row.settle(Status.COMPLETED if whole else Status.PARTIAL, delivered)
+        move(row, Status.VERIFYING, fence=row.fence)
+        settle(row, Status.COMPLETED if whole else Status.PARTIAL, delivered)
         self._ended(order, delivered)
         if again:
             with pytest.raises(TransitionError):
-                stale.settle(Status.FAILED, 0)
+                settle(stale, Status.FAILED, 0)
 
     @rule(order=orders)
     def pay_twice(self, order: int | None) -> None:

@@ -55,9 +55,8 @@ def killed(trial: Trial, job: ImportJob, by_blocks: bool, longest: float) -> boo
 
 
 def refused_names(job: ImportJob) -> Iterator[str]:
-    path = store.path_of(job, store.REFUSED)
-    if path.exists():
-        yield from (line.split(",")[2] for line in path.read_text("utf-8-sig").splitlines()[1:])
+    lines = store.read(job, store.REFUSED).decode("utf-8-sig").splitlines()
+    yield from (line.split(",")[2] for line in lines[1:])
 
 
 def test_uploads_are_killed_at_any_moment_and_each_row_is_in_once(trial, row):

@@ -76,6 +76,7 @@ class Trial:
                 "max_connections": connections,
                 "max_rate": rate,
                 "resend_percent": resend_percent,
+                "counts_readings": False,
             },
         )
 

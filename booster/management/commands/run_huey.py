@@ -1,13 +1,14 @@
 """Huey's own run_huey with defaults that lose nothing: SIGTERM stops gracefully, an idle queue is
-looked at five times a second, and the consumer sweeps the database."""
+looked at five times a second. In each worker a round delivers orders: booster/worker.py."""
 
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.db import connections
 from huey.contrib.djhuey import HUEY
 from huey.contrib.djhuey.management.commands import run_huey
 
-from booster.consumer import Consumer
+from booster import worker
 
 DEFAULTS = {
     "workers": 2,
@@ -22,12 +23,24 @@ DEFAULTS = {
 
 
 class Command(run_huey.Command):
-    help = "Deliver orders: workers, scheduler and sweep, until SIGTERM."
+    help = "Deliver orders: workers with their rounds, until SIGTERM."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.set_defaults(**DEFAULTS)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        HUEY.create_consumer = lambda **values: Consumer(HUEY, **values)
+        create = HUEY.create_consumer
+
+        def create_consumer(**values: Any) -> Any:
+            # Workers are forked: none may inherit an open database connection.
+            connections.close_all()
+            consumer = create(**values)
+            flag, is_set = consumer.stop_flag, consumer.stop_flag.is_set
+            # Whose consumer was killed stops as well: a new consumer brings processes of its own.
+            flag.is_set = lambda: is_set() or worker.is_orphan()
+            worker.is_asked_to_stop = is_set
+            return consumer
+
+        HUEY.create_consumer = create_consumer
         super().handle(*args, **options)

@@ -1,7 +1,8 @@
 """The home page and the board as they are watched: "board", and "dashboard:<part>" for each part.
 
-Reading costs the same for one viewer and for many, and takes place every few seconds only. Figures
-are frozen values: they are their own versions.
+Reading costs the same for one viewer and for many, and takes place every few seconds only; money is
+read whenever anything was committed, so that it is never older than the page. Figures are frozen
+values: they are their own versions.
 """
 
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from core import live
+from core.db.versions import rows_version
 from core.live.source import Asked, Audience, Authorized
 from core.pages.dashboard import board, home
 from core.permissions import Right, may
@@ -22,16 +24,17 @@ class TimedCache:
     """Keeps figures for KEPT_SECONDS. One a source; not shared between threads."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[float, Any]] = {}
+        self._kept: dict[str, tuple[float, Hashable, Any]] = {}
 
-    def get(self, name: str, read: Callable[[], Any]) -> Any:
-        """What `read` returned lately; read again where that is too long ago."""
+    def get(self, name: str, read: Callable[[], Any], version: Hashable = None) -> Any:
+        """What `read` returned lately; read again where that is too long ago, or of another
+        version."""
         if name in self._kept:
-            when, figures = self._kept[name]
-            if time.monotonic() - when <= KEPT_SECONDS:
+            when, of, figures = self._kept[name]
+            if of == version and time.monotonic() - when <= KEPT_SECONDS:
                 return figures
         figures = read()
-        self._kept[name] = (time.monotonic(), figures)
+        self._kept[name] = (time.monotonic(), version, figures)
         return figures
 
 
@@ -87,7 +90,8 @@ class DashboardSource(live.Source):
         return {key: (self.parts[key], self._figures(key)) for key in keys}
 
     def _figures(self, key: str) -> Any:
-        return self.cache.get(key, self.parts[key].figures)
+        part = self.parts[key]
+        return self.cache.get(key, part.figures, rows_version() if part.is_money else None)
 
     def render(self, loaded: Any, audience: Audience) -> dict[str, Any]:
         part, figures = loaded

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core import live
-from core.importing import store
+from core.importing.signs import Signs, signs_of
 from core.live.source import Asked, Audience, Authorized, ids_of
 from core.models import BulkJob, ImportJob
 from core.models.jobs import Job
@@ -115,8 +115,8 @@ class JobSource(live.StaffSource, Generic[OneJob]):
 
 
 class ImportJobs(JobSource[ImportJob]):
-    """While all rows are in one transaction nobody sees the job's row move; a file says how far
-    it is."""
+    """While all rows are in one transaction nobody sees the job's row move; signs beside it say how
+    far it is."""
 
     prefix = "importjob"
     right = Right.SEE_IMPORTS
@@ -136,19 +136,29 @@ class ImportJobs(JobSource[ImportJob]):
         ImportJob.Kind.ORDERS: gettext_lazy("Price"),
     }
 
+    def load(self, keys: Sequence[str]) -> Mapping[str, ImportJob]:
+        jobs = super().load(keys)
+        found = signs_of(jobs.values())
+        for job in jobs.values():
+            job.signs = found[job.pk]
+        return jobs
+
     def version(self, job: ImportJob) -> Hashable:
         counts = (getattr(job, name) for name in job.COUNTS)
-        return (job.status, job.total, *counts, *store.read_progress(job).values())
+        return (job.status, job.total, *counts, *self.signs(job).progress.values())
 
     def doing(self, job: ImportJob) -> str:
         return str(job.status)
 
     def is_stopping(self, job: ImportJob) -> bool:
-        return store.is_asked_to_stop(job) and not job.is_final
+        return self.signs(job).is_asked_to_stop and not job.is_final
 
     def progress(self, job: ImportJob) -> Progress | None:
-        figures = store.read_progress(job)
+        figures = self.signs(job).progress
         return Progress(**figures) if figures.get("rows") and figures["total"] else None
+
+    def signs(self, job: ImportJob) -> Signs:
+        return job.signs or signs_of([job])[job.pk]
 
     def figures(self, job: ImportJob) -> list[tuple[str, str]]:
         is_report = job.status in (ImportJob.Status.CHECKING, ImportJob.Status.CHECKED)

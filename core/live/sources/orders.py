@@ -6,6 +6,7 @@ memo, no remark, no names of staff and no reason that was written for them.
 A page adds what only it shows by `also_render()`: a function of what was loaded, for one audience.
 """
 
+import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +14,12 @@ from typing import Any
 from django.db.models import Case, Count, OuterRef, Prefetch, Subquery, When
 from django.utils import timezone
 
+from booster.delivery.plan import planned_end
 from core import live
 from core.live.source import Asked, Audience, Authorized, ids_of
 from core.live.sources.pace import Paces
 from core.live.sources.readings import Reading, Readings
-from core.models import LedgerEntry, Order, OrderEvent, Status
+from core.models import LedgerEntry, Order, OrderEvent, Pause, Status
 from core.pages import display
 from core.pages.flow.timeline import STEPS
 from core.permissions import Right, may
@@ -36,8 +38,9 @@ EVENTS = (
 ROW = (
     *("pk", "status", "count", "done", "failed", "uncertain", "reserved", "resent", "delivered"),
     *("view_count", "old_view_count", "fence", "lease_until", "attempts", "cancel_requested"),
-    *("held_by_site", "attention", "attention_code", "verify_until"),
+    *("held_by_site", "attention", "attention_code", "verify_until", "pause_requested"),
 )
+COMPUTED = ("events_seen", "is_held")
 
 
 class OrderSource(live.Source):
@@ -69,6 +72,7 @@ class Watched:
     order: Order
     readings: list[Reading]  # thinned, see core.live.sources.readings
     speed: float | None = None  # plays a second now; None: not watched for long enough
+    pause: Pause | None = None  # of its site, or of the whole office
 
 
 Part = Callable[[Watched], dict[str, Any]]
@@ -88,9 +92,11 @@ class WholeOrder(OrderSource):
         self.readings = Readings()
 
     def versions(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
-        rows = Order.objects.filter(pk__in=ids_of(keys)).annotate(events_seen=Subquery(EVENTS))
+        rows = Order.objects.filter(pk__in=ids_of(keys)).annotate(
+            events_seen=Subquery(EVENTS), is_held=Pause.objects.of_site("site")
+        )
         found = {}
-        for pk, status, count, done, *rest in rows.order_by().values_list(*ROW, "events_seen"):
+        for pk, status, count, done, *rest in rows.order_by().values_list(*ROW, *COMPUTED):
             speed = self.paces.measure(pk, done if status in MOVING else None)
             found[str(pk)] = (status, count, done, *rest, speed)
         return found
@@ -103,8 +109,14 @@ class WholeOrder(OrderSource):
     def load(self, keys: Sequence[str]) -> Mapping[str, Watched]:
         ids = ids_of(keys)
         self.readings.load(ids)
+        held = Pause.objects.held()
         return {
-            str(order.pk): Watched(order, self.readings.of(order.pk), self.paces.speed(order.pk))
+            str(order.pk): Watched(
+                order,
+                self.readings.of(order.pk),
+                self.paces.speed(order.pk),
+                held.of(order.site_id),
+            )
             for order in Order.objects.filter(pk__in=ids)
             .with_names()
             .select_related("site__breaker")
@@ -170,8 +182,7 @@ def seconds_left(watched: Watched) -> float | None:
     if order.status != Status.RUNNING:
         return None
     if order.hours and order.start_date:
-        gone = (timezone.now() - order.start_date).total_seconds()
-        return max(0, round(order.hours * 3600 - gone))
+        return max(0, round(planned_end(order, order.site) - time.time()))
     if not watched.speed:
         return None
     return round((order.count - order.done) / watched.speed)

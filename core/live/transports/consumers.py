@@ -1,14 +1,13 @@
-"""The ASGI applications of the feed, written as consumers of the channels library: a socket and a
-poll. (Elsewhere in the code a consumer is Huey's.)"""
+"""The ASGI applications of the feed: a socket, and a poll, which is a consumer of the channels
+library. (Elsewhere in the code a consumer is Huey's.)"""
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from channels.exceptions import DenyConnection, StopConsumer
+from channels.exceptions import StopConsumer
 from channels.generic.http import AsyncHttpConsumer
-from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 
 from core.live.transports.process import process_feed
 from core.live.transports.requests import (
@@ -21,7 +20,14 @@ from core.live.transports.requests import (
 from core.live.viewers import CloseCode, Viewer
 
 # An idle socket gets an empty frame this often: a browser cannot see the protocol's own pings.
-HEARTBEAT_SECONDS = 15.0
+# Pages wait ten seconds longer (office/live-socket.js); one that somebody looks at asks itself
+# by a ping whether anybody is there, and is answered by an empty frame as well.
+HEARTBEAT_SECONDS = 30.0
+PING = "ping"
+# How long a socket may take to say what it watches, and how long the feed may take to know whose it
+# is.
+FIRST_MESSAGE_SECONDS = 5.0
+ADMISSION_SECONDS = 5.0
 # How long a socket may take nothing, and how long even a plain poll waits for the first state of
 # what it watches.
 STALL_SECONDS = 20.0
@@ -34,6 +40,8 @@ STATUSES = {
     CloseCode.NOT_UNDERSTOOD: 400,
     CloseCode.STOPPING: 503,
     CloseCode.GONE: 499,
+    CloseCode.SILENT: 408,
+    CloseCode.STALLED: 408,
 }
 HEADERS = (
     (b"content-type", b"application/json"),
@@ -42,51 +50,65 @@ HEADERS = (
 )
 
 
-class SocketConsumer(AsyncWebsocketConsumer):
-    """Takes what to watch in one task and sends what changed in another."""
-
-    viewer: Viewer
-    sending: asyncio.Task[None] | None = None
-
-    async def connect(self) -> None:
-        if not is_same_origin(self.scope):
-            raise DenyConnection  # before it is accepted: 403
-        await self.accept()
-        if not (key := session_key(self.scope)):
-            await self.close(CloseCode.SIGNED_OUT)
-            raise StopConsumer
-        self.viewer = new_viewer(key)
-        self.sending = asyncio.create_task(self.send_changes())
-
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        try:
-            request = WatchRequest.parse(text_data or "", process_feed().name)
-        except NotUnderstoodError:
-            self.viewer.end(CloseCode.NOT_UNDERSTOOD)
+async def serve_socket(scope: Any, receive: Any, send: Any) -> None:
+    """One socket, which SocketGate has let in. Plain ASGI: a consumer of channels takes a thread
+    for each event, to look after database connections that there are none of here."""
+    await receive()
+    viewer = new_viewer(session_key(scope))
+    process_feed().watch(viewer, (), settings.LANGUAGE_CODE)
+    try:
+        if not await viewer.wait(ADMISSION_SECONDS) or viewer.ended is not None:
+            await send({"type": "websocket.close"})  # before it is accepted: 403
             return
-        watch(self.viewer, request)
-        await asyncio.sleep(REQUEST_SECONDS)
+        viewer.take_messages()
+        await send({"type": "websocket.accept"})
+        listening = asyncio.create_task(listen(viewer, receive))
+        try:
+            await send_changes(viewer, send)
+        finally:
+            listening.cancel()
+    except OSError:
+        pass  # the reader has gone
+    finally:
+        process_feed().leave(viewer)
 
-    async def send_changes(self) -> None:
-        """Send what is new as soon as the reader has room for it."""
-        messages: list[str] = []
-        with contextlib.suppress(OSError):  # the reader has gone
-            try:
-                while self.viewer.ended is None:
-                    async with asyncio.timeout(STALL_SECONDS):
-                        await self.send(frame(messages))
-                    await self.viewer.wait(HEARTBEAT_SECONDS)
-                    messages = self.viewer.take_messages()
-            except TimeoutError:
-                pass  # the reader stalls: let go of it now, close when it reads again
-            finally:
-                process_feed().leave(self.viewer)
-            await self.close(self.viewer.ended)
 
-    async def disconnect(self, code: int) -> None:
-        if self.sending:
-            self.sending.cancel()
-            process_feed().leave(self.viewer)  # also where it asked once more after its end
+async def listen(viewer: Viewer, receive: Any) -> None:
+    """Take what to watch, until it is not understood or the reader has gone."""
+    loop = asyncio.get_running_loop()
+    silence = loop.call_later(FIRST_MESSAGE_SECONDS, viewer.end, CloseCode.SILENT)
+    try:
+        while (event := await receive())["type"] == "websocket.receive":
+            text = event.get("text") or ""
+            if text == PING:
+                viewer.wake()
+            else:
+                silence.cancel()
+                watch(viewer, WatchRequest.parse(text, process_feed().name))
+            await asyncio.sleep(REQUEST_SECONDS)
+    except NotUnderstoodError:
+        viewer.end(CloseCode.NOT_UNDERSTOOD)
+    finally:
+        silence.cancel()
+        if viewer.ended is None:
+            viewer.end(CloseCode.GONE)
+
+
+async def send_changes(viewer: Viewer, send: Any) -> None:
+    """Send what is new as soon as the reader has room for it. One that stalls is let go."""
+    messages: list[str] = []
+    try:
+        while viewer.ended is None:
+            async with asyncio.timeout(STALL_SECONDS):
+                await send({"type": "websocket.send", "text": frame(messages)})
+            await viewer.wait(HEARTBEAT_SECONDS)
+            messages = viewer.take_messages()
+    except TimeoutError:
+        # The close waits until it reads again; its place is free at once.
+        process_feed().leave(viewer)
+    code = viewer.ended or CloseCode.STALLED
+    if code is not CloseCode.GONE:
+        await send({"type": "websocket.close", "code": int(code)})
 
 
 class PollConsumer(AsyncHttpConsumer):

@@ -1,8 +1,10 @@
 """What a viewer sends, checked, and from where it may come."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -16,6 +18,8 @@ MAX_SUBJECTS = 250
 MAX_NAME_LENGTH = 100
 # A poll is answered after so long even if nothing changed; proxies cut what is silent.
 MAX_WAIT_SECONDS = 25.0
+# As django.contrib.sessions makes them.
+SESSION_KEY = re.compile("[a-z0-9]{32}")
 
 
 class NotUnderstoodError(ValueError):
@@ -35,8 +39,9 @@ class WatchRequest:
     @classmethod
     def parse(cls, text: str | bytes, feed: str) -> Self:
         """`since` counts only where it is about this very `feed`. Raises NotUnderstoodError."""
+        is_object = text[:1] in ("{", b"{")  # what else there is, is not read at all
         try:
-            sent = json.loads(text) if len(text) <= MAX_BYTES else None
+            sent = json.loads(text) if is_object and len(text) <= MAX_BYTES else None
         except (ValueError, RecursionError) as error:
             raise NotUnderstoodError from error
         if not isinstance(sent, dict):
@@ -61,8 +66,10 @@ class WatchRequest:
 
 def supported_language(language: object) -> str:
     """The language a page asked for, else the office's own."""
+    if not isinstance(language, str) or len(language) > MAX_NAME_LENGTH:
+        return settings.LANGUAGE_CODE
     try:
-        return get_supported_language_variant(str(language))
+        return get_supported_language_variant(language)
     except LookupError:
         return settings.LANGUAGE_CODE
 
@@ -74,13 +81,19 @@ def is_same_origin(scope: Mapping[str, Any]) -> bool:
     Stricter than channels' AllowedHostsOriginValidator, which takes any allowed host and port, and
     for sockets only.
     """
-    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-    host = headers.get(b"host", "")
+    headers = {name: value for name, value in scope["headers"] if name in (b"host", b"origin")}
+    host, origin = (headers.get(name, b"").decode("latin-1") for name in (b"host", b"origin"))
+    return is_our_page(origin, host, bool(settings.HTTPS), tuple(settings.ALLOWED_HOSTS))
+
+
+@lru_cache(maxsize=200)
+def is_our_page(page: str, host: str, https: bool, _allowed: tuple[str, ...]) -> bool:
+    """Whether a page of this origin is one of the host that was asked, and that is one of ours."""
     try:
-        origin = urlsplit(headers.get(b"origin", ""))
+        origin = urlsplit(page)
     except ValueError:
         return False
-    schemes = {"https"} if settings.HTTPS else {"http", "https"}
+    schemes = {"https"} if https else {"http", "https"}
     if origin.scheme not in schemes or origin.netloc.lower() != host.lower():
         return False
     request = HttpRequest()
@@ -92,6 +105,7 @@ def is_same_origin(scope: Mapping[str, Any]) -> bool:
 
 
 def session_key(scope: Mapping[str, Any]) -> str:
-    """ "" where there is none. The session itself is the feed's to look up."""
-    cookies: Mapping[str, str] = scope["cookies"]
-    return cookies.get(settings.SESSION_COOKIE_NAME, "")
+    """ "" where there is none that could be one of Django's. The session itself is the feed's to
+    look up."""
+    key = scope["cookies"].get(settings.SESSION_COOKIE_NAME, "")
+    return key if SESSION_KEY.fullmatch(key) else ""

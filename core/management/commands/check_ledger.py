@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
+from core.management.terminal import TerminalCommand
 from core.ops.auditing import differences, size
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = "Compare balances, entries, top-ups, orders and refunds; exit 1 where they differ."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from booster.ownership.tokens import file_path
+from core.management.terminal import TerminalCommand
 from core.models import ChargeRecord, Customer, Site
 from core.pages.invitations import login_of
 
@@ -19,7 +19,7 @@ LOGIN = "erin"
 CUSTOMERS = settings.BASE_DIR / "fixtures" / "customers.csv"
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = "Add the demo video site and customers with opening balances; safe to run again."
 
     def handle(self, *args: Any, **options: Any) -> None:

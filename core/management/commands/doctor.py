@@ -1,24 +1,33 @@
-"""manage.py doctor: is the office well? Exit status 0, or 1 for any warning: fit for monitoring."""
+"""manage.py doctor: is the office well? Exit status 0; 1 where something can wait until morning; 2
+where somebody has to come now."""
 
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
-from core.ops import doctor
+from core.management.terminal import TerminalCommand
+from core.ops import deployment, doctor
 from core.ops.doctor import Level
 
 
-class Command(BaseCommand):
-    help = "Look at consumers, queue, leases and orders; exit 1 where something needs a person."
+class Command(TerminalCommand):
+    help = (
+        "Look at consumers, queue, leases and orders; exit 1 for warnings, 2 for what is critical."
+    )
     # It has to speak when nothing else works.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+        parser.add_argument(
+            "--deploy",
+            action="store_true",
+            help="look at this host instead: is it fit for production?",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        findings = doctor.examine()
+        findings = deployment.examine() if options["deploy"] else doctor.examine()
         worst = doctor.worst(findings)
         if options["json"]:
             checks = [
@@ -35,4 +44,4 @@ class Command(BaseCommand):
             for line in doctor.lines(findings):
                 self.stdout.write(line)
         if worst != Level.OK:
-            raise SystemExit(1)
+            raise SystemExit(int(worst))

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from core.importing import jobs, store
 from core.importing.uploads import new_job
+from core.management.terminal import TerminalCommand
 from core.models import ImportJob, User
 from core.reasons import reason_of
 
@@ -17,7 +18,7 @@ CHUNK = 1 << 20
 SHOWN = 20
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = "Check a CSV or XLSX of customers as a whole, then import it."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -49,7 +50,9 @@ class Command(BaseCommand):
             raise CommandError(str(reason_of(job)) or "The import did not end.")
         self.stdout.write(f"Imported: {job.created} created, {job.updated} updated.")
         if job.rejected:
-            self.stdout.write(f"Refused rows: {store.path_of(job, store.REFUSED)}")
+            path = store.folder() / f"{job.pk}-{store.REFUSED}"
+            store.copy(job, store.REFUSED, path)
+            self.stdout.write(f"Refused rows: {path}")
 
     def upload(self, options: dict[str, Any]) -> ImportJob:
         creator = None

@@ -11,14 +11,15 @@ from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
+from core.management.terminal import TerminalCommand
 from core.models import PricePolicy, User
 
 ADMIN = "admin"
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = "Migrate, load the price policies, create the first super administrator."
 
     def add_arguments(self, parser: CommandParser) -> None:

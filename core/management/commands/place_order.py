@@ -3,16 +3,18 @@
 import time
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
+from core.importing import cells
+from core.management.terminal import TerminalCommand
 from core.models import Customer, Order, Status
 from core.ordering import OrderRefusedError, Quote, place
 
 READ_SECONDS = 0.2
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = "Charge a customer and order plays of a video; --watch follows them to the end."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -20,15 +22,19 @@ class Command(BaseCommand):
         parser.add_argument("url")
         parser.add_argument("count", type=int)
         parser.add_argument("--memo", default="")
+        parser.add_argument("--start", default="", help="such as '2026-12-03 09:00'; else at once")
         parser.add_argument("--watch", action="store_true", help="show progress until it ends")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        customer = Customer.objects.filter(username=options["username"]).first()
+        customer = Customer.objects.named(options["username"])
         if customer is None:
             raise CommandError(f"username: there is no customer {options['username']!r}")
+        starts, wrong = cells.starts([options["start"]])
+        if wrong:
+            raise CommandError(f"start: {wrong[0]}")
         quote = Quote.prepare(customer, options["url"], options["count"])
         try:
-            order = place(quote, None, memo=options["memo"])
+            order = place(quote, None, memo=options["memo"], planned_start=starts[0])
         except OrderRefusedError as error:
             lines = (f"{field}: {reason}" for field, reason in error.errors.items())
             raise CommandError("\n".join(lines)) from None

@@ -1,14 +1,16 @@
-"""manage.py sweep: wake every order that is due now, once, as the consumers do by themselves."""
+"""manage.py sweep: what workers do by the clock, once; and say what is due."""
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from booster import worker
+from core.management.terminal import TerminalCommand
+from core.models import Order
 
-from booster import tasks
 
-
-class Command(BaseCommand):
-    help = "Wake every order that is due and that nobody works on."
+class Command(TerminalCommand):
+    help = "Check sites that orders wait for, find jobs whose message was lost, count what is due."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write(f"{tasks.sweep(grace_seconds=0)} orders were woken.")
+        worker.sweep()
+        due = Order.objects.free_to_claim().count()
+        self.stdout.write(f"{due} orders are due and nobody works on them.")

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from core import ordering
+from core.management.terminal import TerminalCommand
 from core.models import Site
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = "Check a site's ownership token and let the orders go on that waited for it."
 
     def add_arguments(self, parser: CommandParser) -> None:

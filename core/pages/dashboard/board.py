@@ -6,17 +6,34 @@ Law: display only. The counts are those of core/reports/dashboard.py.
 from collections.abc import Iterable
 from typing import Any
 
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from core.models import FLOW, Status
 from core.pages import display
 from core.pages.flow import drawing, layout
+from core.pages.kept import kept
+from core.reports import dashboard, rollups
 from core.reports.dashboard import StatusCount
 
 
+def drawn() -> SafeString:
+    """The board as it is now, or that it is being counted."""
+    return mark_safe(kept({"board": _draw})["board"])  # noqa: S308 (a template's)
+
+
+def _draw() -> str:
+    try:
+        context = {"board": board_of(dashboard.orders_by_status())}
+    except rollups.NotCountedYetError:
+        context = {}
+    return render_to_string("dashboard/board_figure.html", context)
+
+
 def board_of(counts: Iterable[StatusCount]) -> dict[str, Any]:
-    """What dashboard/board.html shows."""
+    """What dashboard/board_figure.html shows."""
     by_status = {count.status: describe(count) for count in counts}
 
     def node(status: Status, wide: bool) -> drawing.Caption:

@@ -10,11 +10,12 @@ from typing import Any
 
 from django.template.loader import render_to_string
 from django.utils.formats import date_format
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from core.models import User
 from core.pages import display
 from core.pages.dashboard import charts
+from core.pages.kept import kept
 from core.permissions import Right, may
 from core.reports import dashboard, rollups
 
@@ -23,12 +24,14 @@ Figures = Any
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of the home page. `read` asks for its figures, `chart` draws them."""
+    """A part of the home page. `read` asks for its figures, `chart` draws them. `is_money`: what
+    is older than the last commit is shown nowhere."""
 
     name: str
     right: Right
     read: Callable[[], Figures]
     chart: Callable[[Figures], SafeString] | None = None
+    is_money: bool = False
 
     def figures(self) -> Figures | None:
         """None: not counted yet."""
@@ -37,14 +40,21 @@ class Part:
         except rollups.NotCountedYetError:
             return None
 
+    def drawn(self) -> str:
+        return str(self.render(self.figures()))
+
     def render(self, figures: Figures | None) -> SafeString:
         chart = self.chart(figures) if self.chart and figures else ""
         context = {"part": figures, "chart": chart}
         return render_to_string(f"dashboard/{self.name}.html", context)
 
 
-def parts_for(user: User) -> list[Part]:
-    return [part for part in PARTS if may(user, part.right)]
+def parts_for(user: User) -> dict[str, SafeString]:
+    """The parts that this user may see, as they are now, by name."""
+    allowed = [part for part in PARTS if may(user, part.right)]
+    drawn = kept({f"home:{part.name}": part.drawn for part in allowed})
+    # What render() made, a moment ago or now.
+    return {part.name: mark_safe(drawn[f"home:{part.name}"]) for part in allowed}  # noqa: S308
 
 
 def money_chart(money: dashboard.Money) -> SafeString:
@@ -72,11 +82,13 @@ def _whole(value: float) -> str:
 
 
 PARTS = (
-    Part("money", Right.SEE_LEDGER, dashboard.money, money_chart),
+    Part("money", Right.SEE_LEDGER, dashboard.money, money_chart, is_money=True),
     Part("plays", Right.SEE_ORDERS, dashboard.plays, plays_chart),
     Part("machinery", Right.SEE_ORDERS, dashboard.machinery),
     Part("waiting_orders", Right.SEE_ORDERS, dashboard.waiting_orders),
+    Part("waiting_top_ups", Right.SEE_TOP_UPS, dashboard.waiting_top_ups),
     Part("waiting_customers", Right.SEE_ORDERS, dashboard.waiting_customers),
+    Part("waiting_repeats", Right.SEE_ORDERS, dashboard.waiting_repeats),
     Part("waiting_imports", Right.SEE_IMPORTS, dashboard.waiting_imports),
     Part("orders", Right.SEE_ORDERS, dashboard.orders_by_status),
     Part("attention", Right.SEE_ORDERS, dashboard.attention),

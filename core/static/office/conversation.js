@@ -8,7 +8,6 @@ document.addEventListener("DOMContentLoaded", () => {
   const list = talk.querySelector("[data-talk-messages]");
   const form = talk.querySelector("[data-talk-form]");
   const done = talk.querySelector("[data-talk-done]");
-  const JSON_PLEASE = { Accept: "application/json" };
   const NEAR = 60;
   let inSight = false;
   let read = Number(talk.dataset.last);
@@ -39,11 +38,14 @@ document.addEventListener("DOMContentLoaded", () => {
     if (!inSight || document.hidden || read >= last) {
       return;
     }
+    const before = read;
     read = last;
     const body = new FormData();
     body.append("last", String(last));
     body.append("csrfmiddlewaretoken", csrf());
-    fetch(talk.dataset.readUrl, { method: "POST", body });
+    fetch(talk.dataset.readUrl, { method: "POST", body }).catch(() => {
+      read = before; /* no network: noted with the next message or look */
+    });
   };
 
   const csrf = () => document.querySelector("[name=csrfmiddlewaretoken]").value;
@@ -64,68 +66,100 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   };
 
+  /* What is typed outlives sending, another language, a session and a reload: one draft an order and user. */
   const prepare = () => {
     const text = form.elements.text;
     const note = form.elements.internal;
-    const error = form.querySelector("[data-talk-error]");
-    const button = form.querySelector("[type=submit]");
-
-    const tell = (message) => {
-      error.textContent = message;
-      error.hidden = !message;
-    };
+    const outbox = form.querySelector("[data-talk-outbox]");
+    const place = `${talk.dataset.user}:talk:${talk.dataset.talk}`;
 
     const markNote = () => form.classList.toggle("talk-form--internal", Boolean(note && note.checked));
 
-    const send = async () => {
-      button.disabled = true;
-      try {
-        const answer = await fetch(form.action, {
-          method: "POST",
-          headers: JSON_PLEASE,
-          body: new FormData(form),
-        });
-        if (!answer.ok || answer.redirected) {
-          throw new Error("not sent: " + answer.status);
-        }
-        took(await answer.json());
-      } catch {
-        tell(form.dataset.failed);
+    const write = (words, internal) => {
+      text.value = words;
+      if (note) {
+        note.checked = internal;
       }
-      button.disabled = false;
+      keep();
     };
 
-    const took = (state) => {
-      tell(state.error || "");
-      if (state.error) {
-        return;
-      }
-      form.elements.request_key.value = state.request_key;
-      form.reset();
-      form.elements.request_key.value = state.request_key;
+    const keep = () => {
       markNote();
+      if (text.value) {
+        window.Drafts.write(place, { text: text.value, internal: Boolean(note && note.checked) });
+      } else {
+        window.Drafts.drop(place);
+      }
+    };
+
+    /* Before what was typed since; a note stays one whatever it is put together with. */
+    const takeBack = (message) => {
+      const both = [message.text, text.value].filter(Boolean).join("\n");
+      write(both, message.internal || Boolean(text.value && note && note.checked));
+      sending.remove(message);
+      text.focus();
+    };
+
+    const body = (message) => {
+      const fields = new FormData();
+      fields.append("csrfmiddlewaretoken", csrf());
+      fields.append("request_key", message.key);
+      fields.append("text", message.text);
+      if (message.internal) {
+        fields.append("internal", "1");
+      }
+      return fields;
+    };
+
+    const drawn = (message) => {
+      const line = form.querySelector("[data-talk-unsent]").content.firstElementChild.cloneNode(true);
+      const held = ["stopped", "refused", "out", "failed"].includes(message.state);
+      line.classList.toggle("talk-message--internal", message.internal);
+      line.querySelector("p").textContent = message.text;
+      line.querySelector("[data-talk-state]").textContent = message.why || outbox.dataset[message.state];
+      line.querySelector("[data-talk-again]").hidden = !held || message.state === "out";
+      line.querySelector("[data-talk-edit]").hidden = !held;
+      line.querySelector("[data-talk-reload]").hidden = message.state !== "out";
+      line.querySelector("[data-talk-again]").addEventListener("click", () => sending.again(message));
+      line.querySelector("[data-talk-edit]").addEventListener("click", () => takeBack(message));
+      line.querySelector("[data-talk-reload]").addEventListener("click", () => window.location.reload());
+      return line;
+    };
+
+    const taken = (state) => {
       read = state.last;
       show(state);
       toEnd();
     };
 
+    const draft = window.Drafts.read(place);
+    if (draft && !text.value) {
+      write(draft.text, draft.internal);
+    }
+    const sending = new window.Outbox({
+      place: place + ":",
+      action: form.action,
+      body,
+      taken,
+      changed: (messages) => outbox.replaceChildren(...messages.map(drawn)),
+    });
+
     form.addEventListener("submit", (event) => {
       /* The page's other scripts watch forms that lead away from it; this one does not. */
       event.preventDefault();
       event.stopPropagation();
-      if (!button.disabled) {
-        send();
-      }
+      const said = text.value;
+      const internal = Boolean(note && note.checked);
+      write("", false);
+      sending.add(said, internal);
     });
+    form.addEventListener("input", keep);
     text.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
         form.requestSubmit();
       }
     });
-    if (note) {
-      note.addEventListener("change", markNote);
-      markNote();
-    }
+    markNote();
   };
 
   ready();

@@ -1,9 +1,10 @@
-/* Copies what stands in [data-copied], also where the page is not served over TLS. */
+/* Copies what stands in [data-copied], beside its button where there are several, also where the page
+   is not served over TLS. */
 "use strict";
-{
-  const button = document.querySelector("[data-copy]");
-  const source = document.querySelector("[data-copied]");
-  if (button && source) {
+for (const button of document.querySelectorAll("[data-copy]")) {
+  const near = button.closest("details") ?? document;
+  const source = near.querySelector("[data-copied]");
+  if (source) {
     button.addEventListener("click", async () => {
       window.getSelection().selectAllChildren(source);
       try {

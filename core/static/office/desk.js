@@ -34,3 +34,11 @@
     }
   });
 }
+
+/* A bundle by a click, where there is no quote beside the form that would follow. */
+document.addEventListener("click", (event) => {
+  const chip = event.target.closest(".desk-several [data-count]");
+  if (chip) {
+    chip.closest("form").elements.count.value = chip.dataset.count;
+  }
+});

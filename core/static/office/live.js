@@ -5,11 +5,10 @@
 window.Live = window.Live || (() => {
   const SOCKET = "/live/socket/";
   const POLL = "/live/poll/";
-  const LONG_SECONDS = 25;
+  const LONG_SECONDS = 7;
   const POLL_MS = 3000;
-  /* Frames come at least every 15 s; after so long without one the socket is dead. */
-  const SILENCE_MS = 40000;
-  const OPEN_MS = 6000;
+  /* A poll that is so much later than it should be is told; see also office/live-socket.js. */
+  const LATE_MS = 3000;
   /* A way that fails so often in a row gives way to the next one. */
   const FAILURES = 2;
   const RETRY_MS = [4000, 8000, 15000, 30000, 60000];
@@ -26,7 +25,7 @@ window.Live = window.Live || (() => {
   let timer = 0; /* of the next attempt or poll */
   let climbTimer = 0; /* of the next look whether sockets work again */
   let climbs = 0;
-  let silence = 0;
+  let refusals = 0;
   let hidden = 0;
   let over = false; /* signed out: nothing more to come */
   let asleep = false; /* hidden for long */
@@ -36,13 +35,13 @@ window.Live = window.Live || (() => {
   const wanted = () => subjects.size > 0 && !over && !asleep;
 
   const sign = (state) => {
-    document.querySelectorAll("[data-live-sign]").forEach((element) => {
-      element.hidden = !subjects.size;
-      element.dataset.state = state;
-      if (element.textContent !== element.dataset[state]) {
-        element.textContent = element.dataset[state];
-      }
-    });
+    let shown = state;
+    if (over) {
+      shown = "off";
+    } else if (refusals && !subjects.size) {
+      shown = "refused";
+    }
+    window.LiveSign.show(shown, subjects.size > 0);
   };
 
   const pause = (ms) => ms * (0.75 + Math.random() / 2);
@@ -82,7 +81,11 @@ window.Live = window.Live || (() => {
     }
     if (message.kind === "refused") {
       subjects.delete(message.subject);
+      refusals += 1;
       subject.refused.forEach((callback) => callback());
+      if (!subjects.size) {
+        say();
+      }
     } else if (message.kind === "snapshot") {
       subject.data = message.data;
       subject.seq = message.seq;
@@ -100,6 +103,7 @@ window.Live = window.Live || (() => {
 
   /* Whether everything followed on what was there. */
   const takeAll = (frame) => {
+    window.LiveSign.hear();
     if (frame.feed !== feed) {
       feed = frame.feed;
       subjects.forEach((subject) => {
@@ -113,34 +117,15 @@ window.Live = window.Live || (() => {
 
   const address = () => window.location.origin.replace(/^http/, "ws") + SOCKET;
 
-  const listen = (opened, closed) => {
-    const one = new WebSocket(address());
-    let first = true;
-    const quiet = () => {
-      window.clearTimeout(silence);
-      silence = window.setTimeout(() => one.close(), SILENCE_MS);
-    };
-    const slow = window.setTimeout(() => one.close(), OPEN_MS);
-    one.onmessage = (event) => {
-      const frame = JSON.parse(event.data);
-      if (first) {
-        first = false;
-        window.clearTimeout(slow);
-        opened(one);
-      }
-      quiet();
-      if (!takeAll(frame)) {
-        one.close();
-      }
-    };
-    one.onclose = (event) => {
-      window.clearTimeout(slow);
-      if (!first) {
-        window.clearTimeout(silence);
-      }
-      closed(event.code, first);
-    };
-    return one;
+  const listen = (ended) => {
+    window.LiveSocket.open(address(), {
+      opened,
+      take(frame) {
+        sign("socket");
+        return takeAll(frame);
+      },
+      closed: ended,
+    });
   };
 
   const opened = (one) => {
@@ -151,7 +136,6 @@ window.Live = window.Live || (() => {
     climbs = 0;
     stopPolling();
     socket.send(wish());
-    sign("socket");
   };
 
   const closed = (code, first) => {
@@ -190,7 +174,8 @@ window.Live = window.Live || (() => {
   const ask = async (wait) => {
     const mine = new AbortController();
     request = mine;
-    const late = window.setTimeout(() => mine.abort(), (wait + 10) * 1000);
+    const late = window.setTimeout(() => sign("wait"), wait * 1000 + LATE_MS);
+    const dead = window.setTimeout(() => mine.abort(), (wait + 10) * 1000);
     try {
       const answer = await fetch(POLL, {
         method: "POST",
@@ -209,6 +194,7 @@ window.Live = window.Live || (() => {
       return true;
     } finally {
       window.clearTimeout(late);
+      window.clearTimeout(dead);
     }
   };
 
@@ -262,7 +248,7 @@ window.Live = window.Live || (() => {
       if (way === "socket" || over || !wanted()) {
         return;
       }
-      listen(opened, (code, first) => {
+      listen((code, first) => {
         if (!first) {
           closed(code, first);
         } else if (way !== "socket") {
@@ -289,7 +275,7 @@ window.Live = window.Live || (() => {
       if (way === "socket") {
         if (!socket && !opening) {
           opening = true;
-          listen(opened, closed);
+          listen(closed);
         }
       } else {
         poll();
@@ -306,10 +292,8 @@ window.Live = window.Live || (() => {
   const rest = () => {
     stopPolling();
     if (socket) {
-      const one = socket;
+      socket.leave();
       socket = null;
-      one.onclose = null;
-      one.close();
     }
   };
 
@@ -325,7 +309,7 @@ window.Live = window.Live || (() => {
       if (!wanted()) {
         rest();
         sign(over ? "off" : way);
-      } else if (socket && socket.readyState === WebSocket.OPEN) {
+      } else if (socket && socket.isOpen()) {
         sign("socket");
         socket.send(wish());
       } else if (way !== "socket") {
@@ -342,6 +326,9 @@ window.Live = window.Live || (() => {
 
   document.addEventListener("visibilitychange", () => {
     window.clearTimeout(hidden);
+    if (!document.hidden && socket && socket.isOpen()) {
+      socket.ask();
+    }
     if (document.hidden) {
       hidden = window.setTimeout(() => {
         asleep = true;
@@ -356,6 +343,10 @@ window.Live = window.Live || (() => {
     climbs = 0;
     if (way !== "socket" && wanted()) {
       climbLater();
+    } else if (socket && socket.isOpen()) {
+      socket.ask();
+    } else {
+      again(0);
     }
   });
   window.addEventListener("pagehide", rest);

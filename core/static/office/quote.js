@@ -25,10 +25,17 @@ document.addEventListener("DOMContentLoaded", () => {
     panel.querySelectorAll("[data-quote-of]").forEach((cell) => {
       cell.textContent = quote[cell.dataset.quoteOf] ?? "–";
     });
+    /* What is shown is what is agreed to: the office asks where it has changed. */
+    form.elements.quoted_price.value = quote.quoted_price ?? "";
     showSite(quote.site);
     const note = panel.querySelector("[data-quote-approval]");
     note.textContent = quote.approval;
     note.hidden = !quote.approval;
+    const counting = panel.querySelector("[data-quote-counting]");
+    if (counting) {
+      counting.textContent = quote.counting;
+      counting.hidden = !quote.counting;
+    }
     const short = quote.balance_after !== null && Boolean(quote.errors.customer);
     panel.querySelector("[data-quote-of=balance_after]").classList.toggle(style + "short", short);
     NEEDED.forEach((name) => showError(name, quote.errors[name]));
@@ -123,6 +130,9 @@ document.addEventListener("DOMContentLoaded", () => {
   window.django?.jQuery(form.elements.customer).on("change", askSoon);
 
   markChip();
+  if (form.querySelector("[data-enters-many]")) {
+    form.elements.url.focus();
+  }
   /* What the server says against a form stays until all is there that a quote needs. */
   const refused = form.querySelector(".errorlist, .field__errors p");
   if (refused ? needed.every((field) => field.value) : needed.some((field) => field.value)) {

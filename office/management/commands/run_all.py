@@ -10,6 +10,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from office.management.commands.run_web import refuse_used_port
 from office.programs import Programs, read_procfile
 
 
@@ -39,18 +40,6 @@ def environment() -> dict[str, str]:
         "DEMO_SITE_PORT": str(settings.DEMO_SITE_PORT),
         "DATA_DIR": str(settings.DATA_DIR),
     }
-
-
-def refuse_used_port(name: str, port: int) -> None:
-    with socket.socket() as probe:
-        # What a server that has just ended left in TIME_WAIT does not count.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise CommandError(
-                f"{name}={port} cannot be used ({error.strerror}): choose another"
-            ) from error
 
 
 def announce(programs: Programs) -> None:

@@ -1,5 +1,5 @@
-/* Shortcuts of lists: / search, j and k move over the rows, Enter opens, x selects, ? tells. The pages are
-   frames in tabs; the frame around them passes on what is pressed beside them. */
+/* Shortcuts of lists: / search, j and k move over the rows, Enter opens, x selects, ? tells. Who speaks
+   to the computer, or types without looking, switches them off; this browser keeps that. */
 'use strict';
 {
   const TYPING = 'input:not([type=checkbox]):not([type=radio]):not([type=button]):not([type=submit]), textarea, select, [contenteditable=""], [contenteditable=true]';
@@ -55,10 +55,30 @@
     },
   };
 
-  /* For the frame around the page. */
-  window.officeKey = (key) => Object.hasOwn(keys, key) && keys[key]();
-
-  const frame = () => [...document.querySelectorAll('.el-tab-pane iframe')].find((one) => one.offsetParent !== null);
+  const NAME = 'keys';
+  const areOn = () => {
+    try {
+      return window.localStorage.getItem(NAME) !== 'off';
+    } catch {
+      return true; // a browser that keeps nothing
+    }
+  };
+  const box = document.querySelector('[data-keys-on]');
+  if (box) {
+    box.checked = areOn();
+    box.addEventListener('change', () => {
+      try {
+        window.localStorage.setItem(NAME, box.checked ? 'on' : 'off');
+      } catch {
+        box.checked = true;
+      }
+    });
+  }
+  document.addEventListener('click', (event) => {
+    if (event.target.closest('[data-keys-button]')) {
+      keys['?']();
+    }
+  });
 
   document.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) {
@@ -67,15 +87,7 @@
     if (!Object.hasOwn(keys, event.key) || event.target.closest(TYPING) || document.querySelector('dialog[open]')) {
       return;
     }
-    const tab = frame();
-    let done = false;
-    if (!tab) {
-      done = window.officeKey(event.key);
-    } else if (event.key !== 'Enter' && tab.contentWindow.officeKey) {
-      tab.contentWindow.focus();
-      done = tab.contentWindow.officeKey(event.key);
-    }
-    if (done) {
+    if (areOn() && keys[event.key]()) {
       event.preventDefault();
     }
   });

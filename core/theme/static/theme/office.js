@@ -1,4 +1,4 @@
-// What the pages in the tabs need on top of Django's own scripts.
+// What the pages of the desk need on top of Django's own scripts.
 (function () {
   'use strict';
 
@@ -7,6 +7,12 @@
     select.addEventListener('change', () => {
       window.location.search = select.value;
     });
+  });
+
+  // What the page of an export has in an attribute, where no script may stand.
+  document.querySelectorAll('input.select-toggle').forEach((input) => {
+    input.id = input.name; // its label is for that
+    input.addEventListener('change', window.onSelectToggleChange);
   });
 
   // Empty fields make no address longer.
@@ -30,19 +36,51 @@
     }
   });
 
-  // A link to another page of the desk opens in a tab of its own; links may come and go.
-  document.addEventListener('click', (event) => {
-    const link = event.target.closest('a[data-tab]');
-    const desk = link && window.parent !== window && window.parent.app;
-    if (desk && !event.ctrlKey && !event.metaKey) {
-      event.preventDefault();
-      desk.openTab({
-        eid: link.getAttribute('href'),
-        url: link.getAttribute('href'),
-        name: link.dataset.tab,
-        icon: 'far fa-file',
-        breadcrumbs: [{name: link.dataset.tab, icon: 'far fa-file'}],
+  // When the scripts of Django's fields are done, which jQuery may put off until after the load.
+  const whenDrawn = (work) => {
+    window.addEventListener('load', () => {
+      const query = window.django && window.django.jQuery;
+      if (query) {
+        query(work);
+      } else {
+        work();
+      }
+    });
+  };
+
+  // Names that the scripts of Django's fields leave out.
+  whenDrawn(() => {
+    document.querySelectorAll('select.select2-hidden-accessible').forEach((select) => {
+      const label = select.labels[0] && select.labels[0].textContent.trim().replace(/[:：]$/, '');
+      const drawn = select.nextElementSibling;
+      if (label && drawn && drawn.matches('.select2-container')) {
+        drawn.querySelector('.select2-selection').removeAttribute('aria-labelledby');
+        drawn.querySelectorAll('.select2-selection, [role=textbox]').forEach((part) => {
+          part.setAttribute('aria-label', label);
+        });
+      }
+    });
+    document.querySelectorAll('.help-tooltip[aria-label]').forEach((sign) => {
+      sign.setAttribute('role', 'img');
+    });
+  });
+
+  // Where something is to be typed next: the first field that was refused, or else the first one.
+  const TYPED = 'input:not([type=hidden]), select, textarea, .select2-selection';
+  const form = document.querySelector('form[data-first-field]');
+  const isFree = () => document.activeElement === document.body && !window.location.hash;
+  whenDrawn(() => {
+    if (form && isFree()) {
+      const refused = form.querySelector('.errors, [aria-invalid=true], .errorlist');
+      const row = refused && (refused.closest('.form-row') || refused.parentElement);
+      const fields = (row && row.querySelector(TYPED) ? row : form).querySelectorAll(TYPED);
+      const first = [...fields].find((field) => {
+        const hidden = field.matches('.select2-hidden-accessible, :disabled, [readonly]');
+        return !hidden && field.getClientRects().length;
       });
+      if (first) {
+        first.focus();
+      }
     }
   });
 })();

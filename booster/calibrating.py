@@ -1,0 +1,311 @@
+"""Calibrations over the wire: the steps of booster/proof/calibration, done at a site that shows our
+token (law 4), and written down after each (law 1).
+
+A step that is due later than in a few seconds is nobody's until then: the row says when. Before
+each run of steps the site is asked for its token again, and they go to the address that showed it.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from booster import retry, sites
+from booster.delivery import plan
+from booster.exceptions import PermanentError, SiteError, TemporaryError
+from booster.net.address import ProvedTarget
+from booster.net.client import SiteClient
+from booster.net.play import PlayRequest
+from booster.ownership import verification
+from booster.proof.calibration import (
+    Action,
+    Play,
+    Reading,
+    Record,
+    Stage,
+    Step,
+    judge,
+    next_step,
+    propose,
+)
+from booster.sites import exact
+from booster.sites.base import SiteAdapter
+from core.db import clock
+from core.models import Calibration, LeaseLostError, Order, Pause, Site
+from core.reasons import Code, Reason, ReasonOrText, reason_columns
+
+logger = logging.getLogger(__name__)
+
+# A wait of more than this is left to whoever looks next.
+HELD_SECONDS = 5.0
+# A site that people hold is looked at again after so many seconds.
+PAUSE_SECONDS = 30.0
+# A proof as young is not written down again.
+FRESH = timedelta(seconds=30)
+# Of a reading that failed for now: tried again so often, so many seconds later.
+READ_AGAIN, READ_AGAIN_SECONDS = 3, 2.0
+
+WakeLater = Callable[[int, float], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A connection, and what is sent over it, in a session of its own where the site wants one."""
+
+    client: SiteClient
+    adapter: SiteAdapter
+    play: PlayRequest
+
+
+class Wire:
+    """The calls of one calibration. `now`: seconds since it began."""
+
+    def __init__(
+        self,
+        target: ProvedTarget,
+        adapter: SiteAdapter,
+        video_id: str,
+        oid: str,
+        now: Callable[[], float],
+    ) -> None:
+        self._target = target
+        self._adapter = adapter
+        self._video_id = video_id
+        self._oid = oid
+        self._now = now
+        self._kept: tuple[Stage, int, Line] | None = None
+
+    def read(self, stage: Stage) -> Reading:
+        """One look at the counter, over a connection of its own. Raises SiteError."""
+        began = self._now()
+        with SiteClient(self._target) as client:
+            views = self._adapter.read_count(client, self._video_id)
+        return Reading(stage, (began + self._now()) / 2, views)
+
+    def play(self, step: Step, record: Record) -> list[Play]:
+        """The plays of a step, numbered on from those before. Raises SiteError where it is not
+        known what became of one."""
+        number = len(record.plays) + 1
+        connection = max((play.connection for play in record.plays), default=0) + 1
+        if step.plays == 1:
+            if step.fresh:
+                with SiteClient(self._target) as client:
+                    line = self._line_of(client)
+                    return [self._send(line, step.stage, number, connection)]
+            kept_connection, line = self._kept_line(step.stage, connection)
+            return [self._send(line, step.stage, number, kept_connection)]
+        start = threading.Barrier(step.plays)
+        with ExitStack() as opened, ThreadPoolExecutor(step.plays) as pool:
+            clients = [opened.enter_context(SiteClient(self._target)) for _ in range(step.plays)]
+            lines = [self._line_of(client) for client in clients]
+
+            def send(index: int) -> Play:
+                start.wait()
+                place = step.stage, number + index, connection + index
+                return self._send(lines[index], *place)
+
+            return list(pool.map(send, range(step.plays)))
+
+    def counts_by_order(self, token: str) -> bool | None:
+        """Whether the site says for an order how many of its plays it counted
+        (booster/site_side/README.md); None where it could not be asked."""
+        try:
+            with SiteClient(self._target) as client:
+                about = exact.about_call(token, self._adapter.play_origin)
+                return exact.says_by_order(client.fetch(about))
+        except TemporaryError:
+            return None
+        except PermanentError:
+            return False
+
+    def close(self) -> None:
+        if self._kept is not None:
+            self._kept[2].client.close()
+            self._kept = None
+
+    def _line_of(self, client: SiteClient) -> Line:
+        """Raises SiteError."""
+        adapter = self._adapter.prepared(client, self._video_id)
+        return Line(client, adapter, adapter.play(self._video_id, self._oid))
+
+    def _kept_line(self, stage: Stage, connection: int) -> tuple[int, Line]:
+        """The one connection of a stage, which has the number of its first play's."""
+        if self._kept is None or self._kept[0] is not stage:
+            self.close()
+            client = SiteClient(self._target)
+            try:
+                line = self._line_of(client)
+            except BaseException:
+                client.close()
+                raise
+            self._kept = (stage, connection, line)
+        return self._kept[1:]
+
+    def _send(self, line: Line, stage: Stage, number: int, connection: int) -> Play:
+        """Raises SiteError, without secrets, those of the session too."""
+        began = self._now()
+        try:
+            status = line.client.send(line.play.numbered(number)).status
+        except SiteError as error:
+            # A redirect, or an answer too long to read, was an answer; silence may be anything.
+            if error.status is None:
+                # Played again it would count twice.
+                raise PermanentError.of(line.adapter.masked(error)) from None
+            status = error.status
+        received = status in line.play.counted
+        return Play(stage, began, self._now(), status, received, connection)
+
+
+def run(
+    calibration_id: int,
+    should_stop: Callable[[], bool] = lambda: False,
+    wake_later: WakeLater = lambda calibration_id, seconds: None,
+) -> None:
+    """Do the steps that are due; nothing where another process has them."""
+    calibration = Calibration.claim(calibration_id)
+    if calibration is None:
+        return
+    try:
+        _do_steps(calibration, should_stop, wake_later)
+    except LeaseLostError:
+        logger.warning("calibration %s was taken over", calibration_id)
+
+
+def _do_steps(
+    calibration: Calibration, should_stop: Callable[[], bool], wake_later: WakeLater
+) -> None:
+    record = Record.from_json(calibration.figures)
+    passed = (clock.now() - calibration.create_date).total_seconds()
+    looked = time.monotonic()
+    site = calibration.site
+
+    def now() -> float:
+        return passed + time.monotonic() - looked
+
+    if calibration.is_asked_to_stop:
+        _end(calibration, record, Calibration.Status.CANCELED)
+        return
+    if calibration.has_exhausted_attempts:
+        _end(calibration, record, Calibration.Status.FAILED, Reason.of(Code.FAILED_TOO_OFTEN))
+        return
+    wire = None
+    adapter = sites.adapter(site.adapter, site.recipe, site.secrets)
+    try:
+        target = verification.proved_target(site, FRESH)
+        wire = Wire(target, adapter, calibration.video_id, calibration.oid, now)
+        _go(calibration, record, wire, now, should_stop, wake_later)
+    except SiteError as error:
+        reason = Reason.of_error(adapter.masked(error))
+        if isinstance(error, TemporaryError) and not retry.CALIBRATING.is_spent(
+            calibration.attempts
+        ):
+            _ask_again(calibration, reason, error.retry_after, wake_later)
+        else:
+            _end(calibration, record, Calibration.Status.FAILED, reason)
+    finally:
+        if wire is not None:
+            wire.close()
+
+
+def _go(
+    calibration: Calibration,
+    record: Record,
+    wire: Wire,
+    now: Callable[[], float],
+    should_stop: Callable[[], bool],
+    wake_later: WakeLater,
+) -> None:
+    site = calibration.site
+    while True:
+        if calibration.is_asked_to_stop:
+            _end(calibration, record, Calibration.Status.CANCELED)
+            return
+        if Order.objects.open_on(site, calibration.video_id).exists():
+            reason = Reason.of(Code.VIDEO_BUSY)
+            _end(calibration, record, Calibration.Status.FAILED, reason)
+            return
+        step = next_step(record, now())
+        if step.action is Action.END:
+            exact_proof = wire.counts_by_order(site.token)
+            _end(calibration, record, Calibration.Status.DONE, exact_proof=exact_proof)
+            return
+        if should_stop():
+            calibration.release(next_at=None)
+            return
+        if step.action is Action.WAIT and step.seconds > HELD_SECONDS:
+            _wait(calibration, step.stage, step.seconds, wake_later)
+            return
+        if step.action is Action.WAIT:
+            time.sleep(step.seconds)
+            continue
+        if step.action is Action.PLAY and (closed := _seconds_closed(site)):
+            _wait(calibration, step.stage, closed, wake_later)
+            return
+        if step.action is Action.READ:
+            record.readings.append(_read(wire, step.stage))
+        else:
+            record.plays += wire.play(step, record)
+        done = {"stage": step.stage, "figures": record.as_json(), "attempts": 0}
+        calibration.record(**done, **reason_columns(""))
+
+
+def _wait(calibration: Calibration, stage: Stage, seconds: float, wake_later: WakeLater) -> None:
+    """It is nobody's until then."""
+    due = clock.now() + timedelta(seconds=seconds)
+    calibration.release(stage=stage, next_at=due, **reason_columns(""))
+    wake_later(calibration.pk, seconds)
+
+
+def _ask_again(
+    calibration: Calibration, reason: Reason, retry_after: float | None, wake_later: WakeLater
+) -> None:
+    """The site does not answer for now, and nothing is on its way: the same step comes later."""
+    attempts, jitter = max(1, calibration.attempts), random.random()  # noqa: S311
+    delay = retry.CALIBRATING.delay(attempts, jitter, retry_after)
+    due = clock.now() + timedelta(seconds=delay)
+    calibration.record(lease_until=None, next_at=due, **reason_columns(reason))
+    wake_later(calibration.pk, delay)
+
+
+def _seconds_closed(site: Site) -> float:
+    """For how long no play may go to the site: people hold it, or its quiet hours last."""
+    if Pause.objects.held().of(site.pk) is not None:
+        return PAUSE_SECONDS
+    now = clock.now().timestamp()
+    return plan.site_opens_at(site, now) - now
+
+
+def _read(wire: Wire, stage: Stage) -> Reading:
+    """A reading; one that fails for now is tried again. Raises SiteError."""
+    for _ in range(READ_AGAIN):
+        try:
+            return wire.read(stage)
+        except TemporaryError as error:
+            logger.info("a reading of a calibration failed and is tried again: %s", error)
+            time.sleep(READ_AGAIN_SECONDS)
+    return wire.read(stage)
+
+
+def _end(
+    calibration: Calibration,
+    record: Record,
+    status: Calibration.Status,
+    reason: ReasonOrText = "",
+    *,
+    exact_proof: bool | None = None,
+) -> None:
+    """With what the figures show, however far they came."""
+    findings = judge(record)
+    told: dict[str, Any] = {
+        "figures": record.as_json(),
+        "findings": [{"code": str(row.code), "params": row.params} for row in findings],
+        "settings": propose(findings),
+        **reason_columns(reason),
+    }
+    calibration.end(status, exact_proof=exact_proof, **told)

@@ -1,0 +1,300 @@
+"""What follows for an order that has nothing on the wire: its end, another try, a wait.
+
+The rules are booster/retry.py's and booster/proof's; here they become the change of the order's
+row, which the round writes together with others. Breakers are told what they have to know.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from booster import retry
+from booster.delivery import breaker, proving
+from booster.delivery.breaker import Admission
+from booster.delivery.order import Delivery
+from booster.exceptions import OwnershipError, SiteError, TemporaryError
+from core.models import Order, Site, Status, Transition, open_breaker_of
+from core.models.leases import release
+from core.models.transitions import checked_path, end_with, pause_as_requested
+from core.reasons import Code, Reason, reason_columns, reason_of
+
+logger = logging.getLogger(__name__)
+
+# A rest that is no longer is waited for in the round in any case.
+REST_HOLD_SECONDS = 2.0
+# Of an order whose full count says that the site loses none.
+TELLING_PLAYS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A change of an order, and in how many seconds the round goes on with it; None: not at all."""
+
+    change: Transition
+    stays: float | None = None
+
+
+def decide(one: Delivery, now: datetime, *, is_stopping: bool) -> Decision | None:
+    """What follows for an order that has nothing on the wire; None: nothing yet."""
+    if one.windows or one.window or one.is_dirty:
+        return None
+    decision = _decide(one, now)
+    if decision is None and is_stopping:
+        decision = _give_back(one, 0.0)
+    return decision and _with_watch(one, decision)
+
+
+def _with_watch(one: Delivery, decision: Decision) -> Decision:
+    """Whatever is written, so is what the readings told so far."""
+    changes = {**decision.change.changes, "watch": one.watch.as_json()}
+    return replace(decision, change=replace(decision.change, changes=changes))
+
+
+def _decide(one: Delivery, now: datetime) -> Decision | None:
+    order = one.order
+    if order.cancel_requested and order.status == Status.RUNNING:
+        return _cancel(one, now)
+    if one.reading is not None and not one.wants_exact:
+        return _conclude(one, now)
+    if one.error is not None:
+        return None if one.needs_ping else _answer_error(one, one.error, now)
+    if order.pause_requested and order.status == Status.RUNNING:
+        return _pause(one)
+    if order.status == Status.VERIFYING:
+        return None
+    if one.is_late(now):
+        return _give_up(one, _too_late(one), now, Status.PARTIAL)
+    if one.link.closed is not None:
+        return _give_back(one, one.link.closed)
+    if one.admission is Admission.WAIT:
+        return _give_back(one, breaker.waiting_seconds())
+    if one.is_reading:
+        return None
+    wait = 0.0 if one.is_all_out else one.seconds_to_next(now)
+    if wait > one.hold_seconds:
+        return _give_back(one, wait)
+    if wait > 0 and order.old_view_count is not None:
+        one.wakes = time.monotonic() + wait
+    return None
+
+
+def decide_own_failure(one: Delivery, now: datetime) -> Decision:
+    """We ourselves failed. An order that always makes us fail stops sending; what it sent is
+    settled by a reading that succeeds, or by a person, who is told."""
+    return _with_watch(one, _answer_own_failure(one, now))
+
+
+def _answer_own_failure(one: Delivery, now: datetime) -> Decision:
+    order, own_error = one.order, Reason.of(Code.OWN_ERROR)
+    if order.status == Status.VERIFYING:
+        return _read_later(one, own_error, now)
+    if not retry.SENDING.is_spent(order.attempts + 1):
+        return _back_off(one, own_error, retry.SENDING)
+    reason, told = _out_of_attempts(own_error), reason_columns(own_error, "attention")
+    if order.status == Status.RUNNING and order.reserved:
+        change = proving.begin_verifying(order, reason, now)
+        return Decision(replace(change, changes={**change.changes, **_freed(one), **told}))
+    path = checked_path(order, Status.FAILED if order.status == Status.RUNNING else Status.PARTIAL)
+    end = end_with(order, path, 0, reason=reason, **told)
+    return Decision(end.with_fence(order.fence))
+
+
+def _conclude(one: Delivery, now: datetime) -> Decision:
+    assert one.reading is not None
+    if one.admission is Admission.PROBE:
+        breaker.report_success(one.link.site)
+    one.watch.trouble = None
+    look = proving.Look(
+        one.reading,
+        lag=one.lag,
+        counts_readings=one.counts_readings,
+        counted=one.counted,
+        is_late=one.is_late(now),
+        is_narrow=one.link.is_narrow,
+    )
+    settling = proving.conclude(one.order, one.link.site, one.watch, look)
+    change = settling.change
+    _learn(one, change)
+    _narrow_for(one, change)
+    if settling.seconds is None:
+        return Decision(change)
+    # To be given back and claimed again costs more than a short wait.
+    hold = max(one.hold_seconds, REST_HOLD_SECONDS if settling.is_rest else 0.0)
+    return _stay_or_leave(one, change, settling.seconds, hold)
+
+
+def _learn(one: Delivery, change: Transition) -> None:
+    """What an order showed of its site's counter, for the next one."""
+    site, learned = one.link.site, {}
+    late = one.watch.seconds_to_show
+    if change.is_final and late is not None and late > one.lag:
+        learned["learned_lag"] = site.learned_lag = round(late, 1)
+    if one.counts_readings is None and one.watch.silent:
+        learned["counts_readings"] = site.counts_readings = False
+    if learned:
+        Site.objects.filter(pk=site.pk).update(**learned)
+
+
+def _narrow_for(one: Delivery, change: Transition) -> None:
+    """Where more plays are sent again than a site may lose: they came together. Where an order's
+    plays were counted at once and all, the site may have more together."""
+    order = one.order
+    resent = int(change.changes.get("resent", 0)) - order.resent
+    if resent > order.count * one.link.site.resend_percent // 100:
+        one.link.narrow()
+    elif change.path[-1] == Status.COMPLETED and not order.resent and _is_telling(order):
+        one.link.widen()
+
+
+def _is_telling(order: Order) -> bool:
+    """Whether its plays were close enough and enough of them that a counter which loses some that
+    come together would have."""
+    return not order.hours and order.count >= TELLING_PLAYS
+
+
+def _answer_error(one: Delivery, error: SiteError, now: datetime) -> Decision:
+    if isinstance(error, OwnershipError):
+        return _hold(one, error, now)
+    if isinstance(error, TemporaryError):
+        return _try_later(one, error, now)
+    breaker.report_success(one.link.site)
+    return _wait_out(one, Reason.of_error(error), now)
+
+
+def _wait_out(one: Delivery, reason: Reason, now: datetime) -> Decision:
+    """No answer is final at once: a site gives 404, redirects or pages for JSON while it is put in
+    order as well."""
+    if one.order.status == Status.VERIFYING:
+        return _read_later(one, reason, now)
+    watch = one.watch
+    if watch.trouble is None:
+        watch.trouble = now.timestamp()
+    if retry.may_pass(watch.trouble, now.timestamp()):
+        return _back_off(one, reason, retry.TROUBLE)
+    return _give_up(one, reason, now)
+
+
+def _read_later(
+    one: Delivery, reason: Reason, now: datetime, retry_after: float | None = None
+) -> Decision:
+    """The counter of an order that is verified cannot be read. It is tried for as long as it takes;
+    a person is told in time and may settle by the last reading."""
+    watch, moment = one.watch, now.timestamp()
+    watch.trouble = watch.trouble or moment
+    told = {}
+    if not retry.may_pass(watch.trouble, moment):
+        unreadable = Reason.of(Code.COUNTER_UNREADABLE, reason=reason)
+        told = reason_columns(unreadable, "attention")
+    later = _back_off(one, reason, retry.READING, retry_after)
+    return replace(later, change=replace(later.change, changes={**later.change.changes, **told}))
+
+
+def _hold(one: Delivery, error: OwnershipError, now: datetime) -> Decision:
+    """Wait for the token. An order that is only waiting for its counter goes on waiting."""
+    breaker.report_success(one.link.site)
+    order = one.order
+    if order.status == Status.VERIFYING:
+        return _read_later(one, Reason.of_error(error), now)
+    changes = {"held_by_site": True, "lease_until": None, "holder": ""}
+    path = checked_path(order, Status.PAUSED)
+    return Decision(Transition(path, changes, Reason.of_error(error)).with_fence(order.fence))
+
+
+def _pause(one: Delivery) -> Decision:
+    """As a person asked."""
+    order = one.order
+    [(_order, paused)] = pause_as_requested([order])
+    freed = {**paused.changes, "lease_until": None, "holder": ""}
+    return Decision(replace(paused, changes=freed).with_fence(order.fence))
+
+
+def _cancel(one: Delivery, now: datetime) -> Decision:
+    """As a person asked. What was sent has to be proved before it is billed; where nothing was, it
+    ends now."""
+    order = one.order
+    if order.reserved:
+        return _verify(one, Reason.of(Code.CANCEL_REQUESTED), now)
+    end = end_with(order, checked_path(order, Status.CANCELED), 0)
+    return Decision(end.with_fence(order.fence))
+
+
+def _verify(one: Delivery, reason: Reason, now: datetime) -> Decision:
+    """Nothing more is sent: the counter has its time to show what was."""
+    last = now.timestamp() if one.watch.played is None else one.watch.played
+    until = datetime.fromtimestamp(last + one.lag, UTC)
+    return Decision(proving.begin_verifying(one.order, reason, until), 0.0)
+
+
+def _try_later(one: Delivery, error: TemporaryError, now: datetime) -> Decision:
+    """A site that is down costs time only: an order waits for it without an attempt counted,
+    and once all is sent nothing is decided without it. Other trouble has its attempts."""
+    order, reason = one.order, Reason.of_error(error)
+    if order.status == Status.VERIFYING:
+        return _read_later(one, reason, now, error.retry_after)
+    wait: float | None = None
+    if one.admission is Admission.PROBE:
+        wait = breaker.report_failed_probe(one.link.site, error)
+    elif one.outage:
+        wait = breaker.report_outage(one.link.site, one.outage, error.retry_after)
+    elif not one.made_progress:
+        wait = breaker.report_failure(one.link.site, order, error)
+    if wait is not None:
+        return _give_back(one, wait)
+    if retry.SENDING.is_spent(order.attempts + 1):
+        return _give_up(one, _out_of_attempts(reason), now)
+    return _back_off(one, reason, retry.SENDING, error.retry_after)
+
+
+def _give_up(one: Delivery, reason: Reason, now: datetime, end: Status = Status.FAILED) -> Decision:
+    """No more plays can be sent. What was sent still has to be proved before it is billed;
+    where nothing was, the order has its `end` now."""
+    order = one.order
+    one.watch.trouble = None
+    if order.reserved:
+        return _verify(one, reason, now)
+    gone = end_with(order, checked_path(order, end), 0, reason=reason)
+    return Decision(gone.with_fence(order.fence))
+
+
+def _too_late(one: Delivery) -> Reason:
+    """That the deadline has come, and why the order waited where its site is the reason."""
+    waited_for = open_breaker_of(one.link.site)
+    trouble = reason_of(waited_for) if waited_for else ""
+    if not trouble:
+        return Reason.of(Code.DEADLINE_REACHED)
+    return Reason.of(Code.DEADLINE_REACHED_IN_TROUBLE, reason=trouble)
+
+
+def _back_off(
+    one: Delivery, reason: Reason, rule: retry.BackOff, retry_after: float | None = None
+) -> Decision:
+    """Give the order back until a later time by the `rule`."""
+    attempts = retry.next_attempt(one.order.attempts)
+    delay = rule.delay(attempts, random.random(), retry_after)  # noqa: S311
+    logger.info("order %s: %s Again in %.0f s.", one.order.oid, reason, delay)
+    return Decision(release(one.order, delay, attempts=attempts))
+
+
+def _give_back(one: Delivery, seconds: float) -> Decision:
+    return Decision(release(one.order, max(0.0, seconds)))
+
+
+def _stay_or_leave(
+    one: Delivery, change: Transition, seconds: float, hold_seconds: float
+) -> Decision:
+    if seconds <= hold_seconds:
+        return Decision(change, seconds)
+    return Decision(replace(change, changes={**change.changes, **_freed(one, seconds)}))
+
+
+def _freed(one: Delivery, seconds: float = 0.0) -> Mapping[str, Any]:
+    """What the row says once the order is given back."""
+    return release(one.order, seconds).changes
+
+
+def _out_of_attempts(reason: Reason) -> Reason:
+    return Reason.of(Code.ATTEMPTS_USED_UP, number=retry.SENDING.attempts, reason=reason)

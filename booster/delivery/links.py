@@ -1,0 +1,344 @@
+"""A site as one round knows it: its row, the address that proved itself, the channel there.
+
+Law 4: nothing is sent and no counter is read before the address that it goes to has shown the
+site's token, and not for longer than that is believed. Orders of one site share its connections and
+its ceiling; several rounds share them evenly.
+
+Names are looked up and tokens asked for in threads of their own, so that no beat waits for a site.
+"""
+
+import logging
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Now
+
+from booster import sites
+from booster.delivery.plan import site_opens_at
+from booster.engine import Channel, Learned, Limits
+from booster.exceptions import SiteError, TemporaryError
+from booster.net.address import Origin, ProvedTarget
+from booster.ownership import verification
+from core.models import Order, Pause, Site, Status
+
+if TYPE_CHECKING:
+    from booster.delivery.order import Delivery
+
+logger = logging.getLogger(__name__)
+
+# A site is asked again while orders run on it, and believed for so much longer while it is too busy
+# to answer.
+ASK_SECONDS = 10.0
+BELIEVE_SECONDS = 30.0
+# The site's row, its breaker and how many rounds share it are read anew.
+READ_SECONDS = 1.0
+# An answer that hangs, and the play sent again that hangs as well, end within one lease.
+ANSWER_SECONDS = 12.0
+# A site without orders is kept for so long.
+KEEP_SECONDS = 5.0
+# Plays reserved and not ended, of all orders of a site: what it takes in so many seconds.
+AHEAD_SECONDS = 1.0
+MEASURE_SECONDS = 0.25
+# Sites that are asked at once.
+ASKERS = 8
+# For how long a site whose counter lost plays that came together gets no more of them at once.
+LOSS_REMEMBERED = timedelta(days=1)
+FIRST_AHEAD, MOST_AHEAD = 10_000, 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A site was asked for its token, which `target` showed, or, for a `ping`, whether it is there
+    at all."""
+
+    site_id: int
+    target: ProvedTarget | None
+    error: SiteError | None
+    ping: bool = False
+
+
+class Links(dict[int, "SiteLink"]):
+    """The sites of a round, by id."""
+
+    def __init__(self, events: SimpleQueue[Any]) -> None:
+        super().__init__()
+        self._events = events
+        self._askers = ThreadPoolExecutor(ASKERS, thread_name_prefix="asker")
+        self._read_at = 0.0
+
+    def open(self, ids: set[int]) -> None:
+        """Know these sites from now on, as they are: what stands still while orders are open may
+        have changed before."""
+        for site in Site.objects.select_related("breaker").filter(pk__in=ids):
+            if link := self.get(site.pk):
+                link.take_row(site)
+            else:
+                self[site.pk] = SiteLink(site, self._events, self._askers)
+                self._read_at = 0.0
+
+    def read_rows(self, now: datetime, deliveries: Iterable["Delivery"]) -> None:
+        """Sites, their breakers, what is paused and who else sends there, once a second; sites
+        without deliveries are forgotten after a while."""
+        for link in self.values():
+            link.move()
+        moment = time.monotonic()
+        if moment < self._read_at or not self:
+            return
+        self._read_at = moment + READ_SECONDS
+        for delivery in deliveries:
+            delivery.link.used = moment
+        for pk, link in list(self.items()):
+            if moment - link.used > KEEP_SECONDS and not link.outstanding:
+                link.close()
+                del self[pk]
+        held = Pause.objects.held()
+        running = Order.objects.filter(site__in=self, status=Status.RUNNING, lease_until__gt=Now())
+        counted = running.order_by().values("site").annotate(rounds=Count("holder", distinct=True))
+        rounds = dict(counted.values_list("site", "rounds"))
+        for site in Site.objects.select_related("breaker").filter(pk__in=self):
+            is_paused = held.of(site.pk) is not None
+            self[site.pk].read_row(site, rounds.get(site.pk, 1), now, is_paused=is_paused)
+
+    def close(self) -> None:
+        for link in self.values():
+            link.close()
+        self._askers.shutdown(wait=False)
+
+
+class SiteLink:
+    """One of them. Its row is at most READ_SECONDS old."""
+
+    def __init__(self, site: Site, events: SimpleQueue[Any], askers: ThreadPoolExecutor) -> None:
+        self.site = site
+        self.rounds = 1  # that send to the site now
+        self.channel: Channel | None = None
+        self.is_asking = False
+        self.is_pinging = False
+        self.used = time.monotonic()
+        self.trouble: SiteError | None = None  # why it could not be proved when it was asked last
+        self.outstanding = 0  # plays reserved and not ended, of all its orders
+        self.room = 0  # plays that may be reserved besides, in this beat
+        # For how long nothing may be sent: in quiet hours until their end, 0 while people hold the
+        # site back, as they may end that at any moment. None: it may be sent to.
+        self.closed: float | None = None
+        self._ahead = FIRST_AHEAD
+        self._ended, self._measured = 0, time.monotonic()
+        self._moves_to: ProvedTarget | None = None  # the site proved itself at another address
+        self._target: ProvedTarget | None = None
+        self._plays_at: Origin | None = None  # as the channel knows it
+        self._asked = float("-inf")
+        self._proved = float("-inf")
+        self._events = events
+        self._askers = askers
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether plays may go to the channel now."""
+        is_young = time.monotonic() - self._proved < BELIEVE_SECONDS
+        return self.channel is not None and is_young and self._moves_to is None
+
+    def ask_again(self) -> None:
+        """Ask for the token, where the last time is long ago."""
+        if not self.is_asking and time.monotonic() - self._asked >= ASK_SECONDS:
+            self.is_asking = True
+            self._askers.submit(self._ask, self.site, self._target)
+
+    def move(self) -> None:
+        """To a new channel, as soon as nothing is on the way over the former one."""
+        if self._moves_to is None or self.outstanding:
+            return
+        if verification.is_of(self.site, self._moves_to):
+            self._connect(self._moves_to)
+        else:
+            self._moves_to, self._proved, self._asked = None, float("-inf"), float("-inf")
+
+    def ping(self) -> None:
+        """Ask whether the site is there at all."""
+        if not self.is_pinging:
+            self.is_pinging = True
+            self._askers.submit(self._ping, self.site, self._target)
+
+    def take(self, asked: Asked) -> None:
+        """What came of asking: write it down, and send to the address that showed the token."""
+        if asked.ping:
+            self.is_pinging = False
+            return
+        self.is_asking = False
+        if asked.target is not None and not verification.is_of(self.site, asked.target):
+            return  # another address stands in its row by now
+        self.trouble = asked.error
+        verification.record(self.site, asked.target.method if asked.target else "", asked.error)
+        if asked.error is None and asked.target is not None:
+            self._asked = self._proved = time.monotonic()
+            if asked.target != self._target:
+                # What is on its way to the former address ends before anything goes to the new one.
+                self._moves_to = asked.target
+                self.move()
+        elif isinstance(asked.error, TemporaryError):
+            # A busy site may not answer in time: soon again.
+            self._asked = time.monotonic() - 0.8 * ASK_SECONDS
+        else:
+            # Whatever was proved before counts no more.
+            self._proved = self._asked = float("-inf")
+
+    def read_row(self, site: Site, rounds: int, now: datetime, *, is_paused: bool) -> None:
+        self.rounds = max(1, rounds)
+        self.take_row(site)
+        quiet = site_opens_at(site, now.timestamp()) - now.timestamp()
+        self.closed = 0.0 if is_paused else quiet if quiet > 0 else None
+        if self.channel is not None:
+            self.channel.check()
+            self._apply_limits()
+
+    def take_row(self, site: Site) -> None:
+        """The site as it is now."""
+        is_forgotten = self.site.learned_at is not None and site.learned_at is None
+        self.site = site
+        if self._target is not None and not verification.is_of(site, self._target):
+            self._proved = self._asked = float("-inf")
+        elif self._moves_to is None and (is_forgotten or self._plays_elsewhere):
+            # What is on its way ends; then a channel that knows nothing finds out anew.
+            self._moves_to = self._target
+        elif self._moves_to is None:
+            self._keep_learned()
+
+    def _apply_limits(self) -> None:
+        if self.channel is not None:
+            limits = self._limits()
+            self.channel.change(connections=limits.connections, rate=limits.rate)
+
+    def count_ended(self, plays: int) -> None:
+        self.outstanding -= plays
+        self._ended += plays
+
+    def plays_ahead(self) -> int:
+        """How many plays to have reserved and not ended, of all orders: what the site takes in
+        about AHEAD_SECONDS."""
+        now = time.monotonic()
+        if self._ended and now - self._measured >= MEASURE_SECONDS:
+            speed = self._ended / (now - self._measured)
+            self._ahead = int(min(2 * speed * AHEAD_SECONDS, MOST_AHEAD))
+        if now - self._measured >= MEASURE_SECONDS:
+            self._ended, self._measured = 0, now
+        limits = self._limits()
+        rate = min(limits.rate or MOST_AHEAD, self._learned().rate or MOST_AHEAD)
+        most = max(limits.connections, int(rate * AHEAD_SECONDS))
+        return min(most, max(self._ahead, 2 * limits.connections))
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether plays go to the site one at a time. Some counters lose a part of others."""
+        return 1 in (self._limits().connections, self.site.learned_connections)
+
+    def narrow(self) -> None:
+        """One play at a time from now on: the counter loses those that come together."""
+        logger.warning(
+            "site %s loses plays that come in parallel: one at a time from now on", self.site
+        )
+        rows = Site.objects.filter(pk=self.site.pk)
+        self._write(rows, counted_connections=1, counts_lost_at=Now())
+        self._apply_limits()
+
+    def widen(self) -> None:
+        """An order was counted in full: the next one may have twice as many plays at once, unless
+        the counter lost some of them lately."""
+        counted = self.site.counted_connections
+        if counted is None:
+            return
+        more = counted * 2 if counted * 2 < self.site.max_connections else None
+        settled = Site.objects.filter(
+            Q(counts_lost_at=None) | Q(counts_lost_at__lt=Now() - LOSS_REMEMBERED),
+            pk=self.site.pk,
+            counted_connections=counted,
+        )
+        if settled.update(counted_connections=more):
+            self.site.counted_connections = more
+            self._apply_limits()
+
+    def _keep_learned(self) -> None:
+        """What the site turned out to bear, for the next order; of all rounds together."""
+        if self.channel is None:
+            return
+        learned = self.channel.learned
+        rate = learned.rate and learned.rate * self.rounds
+        connections = learned.connections and learned.connections * self.rounds
+        moved = abs((rate or 0.0) - (self.site.learned_rate or 0.0))
+        if moved > 0.1 * (rate or 0.0) or connections != self.site.learned_connections:
+            # Not where somebody had it forgotten since it was read.
+            rows = Site.objects.filter(pk=self.site.pk)
+            if self.site.learned_at is not None:
+                rows = rows.filter(learned_at__isnull=False)
+            self._write(rows, learned_rate=rate, learned_connections=connections)
+
+    def _write(self, rows: QuerySet[Site], **learned: Any) -> None:
+        if rows.update(learned_at=Now(), **learned):
+            self.site.refresh_from_db(fields=["learned_at", *learned])
+
+    def _learned(self) -> Learned:
+        rate, connections = self.site.learned_rate, self.site.learned_connections
+        return Learned(
+            rate and rate / self.rounds, connections and max(1, connections // self.rounds)
+        )
+
+    def _connect(self, target: ProvedTarget) -> None:
+        self.close()
+        self._target, self._moves_to = target, None
+        self._plays_at = sites.play_origin(self.site.adapter, self.site.recipe)
+        self.channel = Channel(
+            target,
+            self._limits(),
+            self._events,
+            learned=self._learned(),
+            plays_at=self._plays_at,
+        )
+
+    @property
+    def _plays_elsewhere(self) -> bool:
+        """Whether plays go to another of the site's origins by now."""
+        return sites.play_origin(self.site.adapter, self.site.recipe) != self._plays_at
+
+    def close(self) -> None:
+        if self.channel is not None:
+            self.channel.close()
+            self.channel = None
+
+    def _limits(self) -> Limits:
+        """The site's ceilings, shared evenly by the rounds that send there, on all hosts."""
+        most = min(
+            self.site.max_connections, self.site.counted_connections or self.site.max_connections
+        )
+        return Limits(
+            connections=max(1, most // self.rounds),
+            rate=max(1.0, self.site.max_rate / self.rounds),
+            answer_timeout=ANSWER_SECONDS,
+        )
+
+    # In a thread of its own: the network only, no row.
+
+    def _ask(self, site: Site, known: ProvedTarget | None) -> None:
+        error = target = None
+        try:
+            target = verification.look(site, known)
+        except SiteError as found:
+            error = found
+        except Exception as mistake:
+            self._events.put(mistake)
+            return
+        self._events.put(Asked(site.pk, target, error))
+
+    def _ping(self, site: Site, known: ProvedTarget | None) -> None:
+        error = None
+        try:
+            verification.ping(site, known)
+        except SiteError as found:
+            error = found
+        except Exception as mistake:
+            self._events.put(mistake)
+            return
+        self._events.put(Asked(site.pk, None, error, ping=True))

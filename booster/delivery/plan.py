@@ -1,0 +1,57 @@
+"""When an order's plays are due and when its site may be sent to: booster/pacing.py and
+booster/week.py for the rows of the database."""
+
+from datetime import tzinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+
+from booster.pacing import DripPlan
+from booster.week import DAILY_LOAD_PROFILE, HOUR, Profile, Week
+from core.models import Order, Site
+
+REMEMBERED = 1000
+
+
+def plan_of(order: Order, site: Site) -> DripPlan | None:
+    """None for an order that is sent as fast as its site allows, or has not begun. One that was
+    paused and shall not catch up goes on as if it had begun so much later."""
+    if not order.hours or order.start_date is None:
+        return None
+    start = planned_start(order)
+    return DripPlan(order.count, start, order.hours, week_of(site, by_day=order.by_day))
+
+
+def planned_end(order: Order, site: Site) -> float:
+    """When the plan of an order that began ends; its beginning where it is not spread."""
+    start = planned_start(order)
+    return week_of(site).opens_at(start) + order.hours * HOUR if order.hours else start
+
+
+def planned_start(order: Order) -> float:
+    assert order.start_date is not None
+    return order.start_date.timestamp() + order.shift_seconds
+
+
+def site_opens_at(site: Site, now: float) -> float:
+    """When the site may be sent to: `now`, or at the end of its quiet hours."""
+    return week_of(site).opens_at(now)
+
+
+def week_of(site: Site, *, by_day: bool = False) -> Week:
+    """The site's week. `by_day`: with its daily load profile, else all open hours are alike."""
+    profile = as_profile(site.load_profile) if by_day else None
+    return _week(zone_of(site), tuple(site.quiet_hours or ()), profile)
+
+
+def zone_of(site: Site) -> tzinfo:
+    """The site's time zone; the office's where it has none of its own."""
+    return ZoneInfo(site.time_zone) if site.time_zone else timezone.get_default_timezone()
+
+
+def as_profile(kept: list[list[float]] | None) -> Profile:
+    return tuple(map(tuple, kept)) if kept else DAILY_LOAD_PROFILE
+
+
+_week = lru_cache(REMEMBERED)(Week)

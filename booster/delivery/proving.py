@@ -1,0 +1,210 @@
+"""What follows for an order from what its site's counter says. Law 3: a site's 2xx says "received";
+only its counter ends an order as completed.
+
+What a reading means is decided by `booster.proof`; here it becomes the change of the order's row.
+Nothing is written and nobody is asked here.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from booster import retry
+from booster.proof import (
+    Action,
+    Evidence,
+    Reading,
+    Verdict,
+    Watch,
+    evidence_of,
+    is_catching_up,
+    judge,
+    patience_of,
+)
+from core.models import Order, Site, Status, Transition
+from core.models.transitions import checked_path, end_with
+from core.reasons import Code, Reason, ReasonOrText, reason_columns
+
+# Of a counter that loses plays which come together, and not one that counts once an address, say.
+GOOD_PART = 0.2
+# A counter that catches up is waited for in steps of its lag, within these seconds.
+SHORTEST_STEP, LONGEST_STEP = 1.0, 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """A change, and in how many seconds the order goes on; None where it has ended. `is_rest`: it
+    only waits to see whether the counter moves by itself."""
+
+    change: Transition
+    seconds: float | None = None
+    is_rest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at the counter, after which no play is on its way. `lag`: how long it may take to
+    show one, in seconds; `counts_readings`: None where nobody knows; `counted`: what the site says
+    of this order; `is_narrow`: plays went out one at a time."""
+
+    reading: Reading
+    lag: float
+    counts_readings: bool | None
+    counted: int | None = None
+    is_late: bool = False
+    is_narrow: bool = False
+
+
+def conclude(order: Order, site: Site, watch: Watch, look: Look) -> Settling:
+    """All is out that will go out: settle, wait or send again. The reading becomes part of
+    `watch`."""
+    until, evidence = weigh(order, site, watch, look)
+    order.view_count = look.reading.views
+    verdict = judge(evidence)
+    match verdict.action:
+        case Action.SETTLE:
+            return Settling(settle(order, verdict, evidence))
+        case Action.RESEND:
+            return Settling(_send_again(order, verdict.plays), 0.0)
+    change = _wait(order, verdict, until)
+    if verdict.seconds is None:
+        waited = look.reading.answered - (until - look.lag)
+        return Settling(change, retry.seconds_to_reading(waited))
+    # Of several readings it can be told whether others come in bursts.
+    return Settling(change, min(verdict.seconds, retry.LONGEST_READING_SECONDS), is_rest=True)
+
+
+def weigh(order: Order, site: Site, watch: Watch, look: Look) -> tuple[float, Evidence]:
+    """Until when the counter may lag, and what is known by this reading. Waiting goes on beyond the
+    lag for as long as the counter catches up, and no longer than ours can come late."""
+    reading, sent = look.reading, order.done + order.uncertain
+    until = (watch.played or reading.answered) + look.lag
+    if order.verify_until is not None and order.status == Status.VERIFYING:
+        until = max(until, order.verify_until.timestamp())
+    catches_up = reading.answered >= until and is_catching_up(watch, reading, sent=sent)
+    waited = reading.answered - (watch.catching_up or reading.answered)
+    if catches_up and waited < patience_of(watch, look.lag):
+        step = min(max(look.lag / 2, SHORTEST_STEP), LONGEST_STEP)
+        until = reading.answered + step
+        watch.note_catching_up(reading)
+    else:
+        catches_up = False
+    watch.add(reading, settled=until, sent=sent, done=order.done)
+    evidence = evidence_of(
+        watch,
+        sent=sent,
+        may_lag=reading.answered < until and not catches_up,
+        may_still_move=reading.answered < until + retry.TROUBLE_PATIENCE.total_seconds(),
+        allowance=_allowance(order, site, look, sent),
+        counts_readings=look.counts_readings,
+        lag=look.lag,
+        is_catching_up=catches_up,
+        counted=look.counted,
+    )
+    return until, evidence
+
+
+def _allowance(order: Order, site: Site, look: Look, sent: int) -> int:
+    """How many plays may be sent again. Where plays did not go out one at a time and the counter
+    shows a good part of them, it may have lost those that came together: all that is missing."""
+    if order.reserved < order.count or look.is_late or order.cancel_requested:
+        return 0
+    allowance = order.count * site.resend_percent // 100 - order.resent
+    shown = look.reading.views - (order.old_view_count or 0)
+    if look.counted is not None:
+        shown = look.counted
+    if not look.is_narrow and shown >= GOOD_PART * sent:
+        allowance = max(allowance, sent - shown)
+    return max(0, allowance)
+
+
+def settle(order: Order, verdict: Verdict, evidence: Evidence) -> Transition:
+    """The end of an order of which so many plays are proved."""
+    delivered, sent = verdict.plays, order.done + order.uncertain
+    remark = verdict.remark
+    reason: ReasonOrText = ""
+    if delivered < order.count:
+        said_before = "" if order.cancel_requested else order.last_reason()
+        reason = said_before or _part_shown(order, delivered, evidence)
+        remark = remark or shortfall(order, delivered, sent, evidence, said_before)
+    end = end_with(
+        order,
+        checked_path(order, *_proof_of(order), _end_of(order, delivered)),
+        delivered,
+        reason=reason,
+        view_count=order.view_count,
+        **reason_columns(remark, "attention"),
+        **reason_columns(verdict.note, "proof"),
+    )
+    return end.with_fence(order.fence)
+
+
+def shortfall(
+    order: Order, delivered: int, sent: int, evidence: Evidence, said_before: ReasonOrText
+) -> Reason:
+    """Why less was delivered than was bought, and what to change, for the staff."""
+    if sent < order.count and isinstance(said_before, Reason) and delivered >= sent:
+        return Reason.of(Code.SHORT_NOT_SENT, sent=sent, count=order.count, reason=said_before)
+    if not evidence.is_quiet and evidence.counted is None:
+        others = round(evidence.others)
+        return Reason.of(Code.SHORT_BESIDE_OTHERS, sent=sent, number=delivered, others=others)
+    return Reason.of(Code.SHORT_NOT_COUNTED, sent=sent, number=delivered)
+
+
+def _part_shown(order: Order, delivered: int, evidence: Evidence) -> Reason:
+    is_exact = evidence.is_quiet or evidence.counted is not None
+    code = Code.COUNTER_SHOWS_A_PART if is_exact else Code.COUNTER_PROVES_A_PART
+    sent = order.done + order.uncertain if order.cancel_requested else order.count
+    return Reason.of(code, number=delivered, sent=sent)
+
+
+def _end_of(order: Order, delivered: int) -> Status:
+    if order.cancel_requested:
+        return Status.CANCELED
+    return Status.COMPLETED if delivered == order.count else Status.PARTIAL
+
+
+def begin_verifying(order: Order, reason: ReasonOrText, until: datetime) -> Transition:
+    """No more plays go out, and what was sent has to be proved; what nobody knows is uncertain.
+    `until`: the counter may lag until then."""
+    changes = {
+        "verify_until": until,
+        "uncertain": order.uncertain + order.in_flight,
+        "attempts": 0,  # those were failed sends
+    }
+    path = checked_path(order, Status.VERIFYING)
+    return Transition(path, changes, reason).with_fence(order.fence)
+
+
+def _wait(order: Order, verdict: Verdict, until: float) -> Transition:
+    """Read again."""
+    changes: dict[str, Any] = {
+        "view_count": order.view_count,
+        "verify_until": datetime.fromtimestamp(until, UTC),
+        "attempts": 0,
+        **reason_columns(verdict.remark, "attention"),
+    }
+    path = checked_path(order, *_proof_of(order))
+    return Transition(path, changes).with_fence(order.fence)
+
+
+def _send_again(order: Order, missing: int) -> Transition:
+    """The counter had its time and lacks `missing` plays; the site may have lost them."""
+    changes = {
+        "done": order.done + order.uncertain - missing,
+        "failed": order.failed + missing,
+        "reserved": order.reserved - missing,
+        "resent": order.resent + missing,
+        "uncertain": 0,
+        "view_count": order.view_count,
+        "attempts": 0,  # those were failed readings
+    }
+    path = checked_path(order, *_proof_of(order), Status.RUNNING)
+    reason = Reason.of(Code.PLAYS_SENT_AGAIN, number=missing)
+    return Transition(path, changes, reason).with_fence(order.fence)
+
+
+def _proof_of(order: Order) -> tuple[Status, ...]:
+    """The step that lies between: an order whose counter shows all at the first look is verified in
+    the same moment."""
+    return (Status.VERIFYING,) if order.status == Status.RUNNING else ()

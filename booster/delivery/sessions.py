@@ -1,0 +1,200 @@
+"""Sites that want to be asked for a token or a login first: they are asked once for all orders of a
+round that share the session, over the channel that gets the plays, and never for each play.
+
+A session that the site takes no more is renewed, but only where it has been of use, and a few times
+in ten minutes: a site that wants a new token for each play is told from one whose tokens end.
+"""
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import count
+
+from booster.delivery.order import Delivery
+from booster.engine import Channel, Fetched
+from booster.exceptions import PermanentError, SiteCode, SiteError
+from booster.net.call import Call
+from booster.net.play import PlayRequest
+from booster.sites import SiteAdapter
+from booster.sites.session import Preparing, Session
+
+# Answers by which sites say that they do not know the session any more; 419 is Laravel's.
+SESSION_ENDED = frozenset({401, 403, 419, *range(300, 400)})
+MOST_RENEWALS, RENEWAL_SECONDS = 5, 600.0
+# A session that was never of use may have been refused for another reason, unless it is old.
+OLD_SECONDS = 30.0
+# How long orders are told of a failure to prepare before it is tried again.
+ERROR_SECONDS = 5.0
+
+Key = tuple[int, object]
+
+
+@dataclass(slots=True)
+class SiteSession:
+    """One, while it is prepared and after that."""
+
+    key: Key
+    channel: Channel
+    preparing: Preparing
+    renewals: deque[float] = field(default_factory=deque)  # time.monotonic() of those before
+    began: float = field(default_factory=time.monotonic)
+    session: Session | None = None  # once it may be used
+    was_of_use: bool = False
+    error: SiteError | None = None
+    failed: float = 0.0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its failure is old enough to try again."""
+        return self.error is not None and time.monotonic() - self.failed >= ERROR_SECONDS
+
+    def is_left(self, key: Key, channel: Channel) -> bool:
+        """Whether it belongs to a channel that the site has no more."""
+        return self.key[0] == key[0] and self.channel is not channel
+
+    def may_be_renewed(self, now: float) -> bool:
+        while self.renewals and now - self.renewals[0] > RENEWAL_SECONDS:
+            self.renewals.popleft()
+        is_known = self.was_of_use or now - self.began > OLD_SECONDS
+        return is_known and len(self.renewals) < MOST_RENEWALS
+
+
+class Sessions:
+    """Those of a round. Orders of sites that want none pass through."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[Key, SiteSession] = {}
+        self._asked: dict[int, SiteSession] = {}  # by the keys of their calls, which are no order's
+        self._of_order: dict[int, SiteSession] = {}
+        self._adapters: dict[int, SiteAdapter] = {}  # of orders, in their session
+        self._plays: dict[int, PlayRequest] = {}
+        self._numbers = count(-1, -1)
+
+    def reading_of(self, delivery: Delivery) -> Call | None:
+        """What asks for the order's counter; None while its session is prepared. SiteError."""
+        adapter: SiteAdapter | None = delivery.adapter
+        if delivery.adapter.reads_in_session:
+            adapter = self._adapter_of(delivery)
+        return None if adapter is None else adapter.count_call(delivery.order.video_id)
+
+    def is_ready(self, delivery: Delivery) -> bool:
+        """Whether the order's plays may be sent, or its session is prepared still. SiteError."""
+        adapter = self._adapter_of(delivery)
+        if adapter is None:
+            return False
+        if delivery.key not in self._plays:
+            order = delivery.order
+            self._plays[delivery.key] = adapter.play(order.video_id, order.oid)
+        return True
+
+    def play_of(self, delivery: Delivery) -> PlayRequest:
+        """Each play of an order that was ready."""
+        return self._plays[delivery.key]
+
+    def masked(self, delivery: Delivery, error: SiteError) -> SiteError:
+        """What the site answered, without secrets."""
+        return self._adapters.get(delivery.key, delivery.adapter).masked(error)
+
+    def report_use(self, delivery: Delivery) -> None:
+        """The site took a play, or told its counter, in the order's session."""
+        if session := self._of_order.get(delivery.key):
+            session.was_of_use = True
+
+    def renew(self, delivery: Delivery, reason: SiteError) -> bool:
+        """The site refused the order for this reason: whether a new session may help, and has been
+        asked for."""
+        session, now = self._of_order.get(delivery.key), time.monotonic()
+        if session is None or status_of(reason) not in SESSION_ENDED:
+            return False
+        if self._sessions.get(session.key) is session:
+            if not session.may_be_renewed(now):
+                return False
+            session.renewals.append(now)
+            del self._sessions[session.key]
+            self._begin(delivery, session.key, session.renewals)
+        self.forget(delivery)
+        return True
+
+    def forget(self, delivery: Delivery) -> None:
+        """The order has left, or has to find its session anew."""
+        for known in (self._of_order, self._adapters, self._plays):
+            known.pop(delivery.key, None)
+
+    def take(self, event: Fetched) -> bool:
+        """An answer of the round; whether it was meant for a session."""
+        if event.key >= 0:
+            return False
+        if session := self._asked.pop(event.key, None):
+            self._go_on(session, event.result)
+        return True
+
+    def _adapter_of(self, delivery: Delivery) -> SiteAdapter | None:
+        """None while it is prepared. SiteError: that failed."""
+        video = delivery.order.video_id
+        if delivery.adapter.preparing(video) is None:
+            return delivery.adapter
+        key = (delivery.link.site.pk, delivery.adapter.session_key(video))
+        session = self._sessions.get(key)
+        if session is None or session.channel is not delivery.link.channel or session.is_over:
+            session = self._begin(delivery, key, deque())
+        if session.error is not None:
+            raise session.error
+        if session.session is None:
+            return None
+        if self._of_order.get(delivery.key) is not session:
+            self.forget(delivery)
+            self._of_order[delivery.key] = session
+            self._adapters[delivery.key] = delivery.adapter.in_session(session.session)
+        return self._adapters[delivery.key]
+
+    def _begin(self, delivery: Delivery, key: Key, renewals: deque[float]) -> SiteSession:
+        preparing, channel = (
+            delivery.adapter.preparing(delivery.order.video_id),
+            delivery.link.channel,
+        )
+        assert preparing is not None
+        assert channel is not None
+        left = [known for known, one in self._sessions.items() if one.is_left(key, channel)]
+        for known in left:
+            del self._sessions[known]
+        session = self._sessions[key] = SiteSession(key, channel, preparing, renewals)
+        self._ask(session)
+        return session
+
+    def _go_on(self, session: SiteSession, result: object) -> None:
+        try:
+            if isinstance(result, SiteError):
+                raise result
+            session.preparing.take(result)  # type: ignore[arg-type]
+        except SiteError as error:
+            self._fail(session, error)
+        else:
+            self._ask(session)
+
+    def _ask(self, session: SiteSession) -> None:
+        try:
+            call = session.preparing.call
+            if call is None:
+                session.session = session.preparing.session
+                return
+            number = next(self._numbers)
+            session.channel.fetch(number, call)
+            self._asked[number] = session
+        except SiteError as error:
+            self._fail(session, error)
+        except ValueError:
+            self._fail(session, PermanentError(SiteCode.VALUE_NOT_SENDABLE, name="path"))
+
+    def _fail(self, session: SiteSession, error: SiteError) -> None:
+        session.error, session.failed = session.preparing.masked(error), time.monotonic()
+
+
+def status_of(reason: SiteError) -> int | None:
+    """What a site answered, also where it did so several times in a row."""
+    if reason.status is not None:
+        return reason.status
+    params = reason.params
+    while "status" not in params and isinstance(params.get("reason"), dict):
+        params = params["reason"]["params"]
+    status = params.get("status")
+    return status if isinstance(status, int) else None

@@ -1,0 +1,296 @@
+"""Single calls on the wire: counters are read, and tokens asked for, at the very address that gets
+the plays. What an answer means is booster.net.call's to say, as for a call from a thread.
+
+A call is a task of its own: a site gets few, and they are not what has to be fast.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, cast
+
+from httptools import (
+    HttpParserCallbackError,
+    HttpParserError,
+    HttpParserUpgrade,
+    HttpResponseParser,
+)
+from requests.structures import CaseInsensitiveDict
+
+from booster.engine.connection import is_silent
+from booster.engine.events import Events, Fetched
+from booster.exceptions import SiteError
+from booster.net.address import proved_at
+from booster.net.call import Call, Response, connection_failed, judge, timed_out, too_long
+
+if TYPE_CHECKING:
+    from booster.engine.wire import Wire
+    from booster.net.address import ProvedTarget
+
+AT_ONCE = 4
+MAX_HEAD = 64 * 1024  # bytes
+KEEP_SECONDS = 2.0  # a free connection: for less time than any server keeps it
+
+
+class BrokenConnectionError(ConnectionError):
+    """It ended before a whole answer came. `silent`: before any byte of one did."""
+
+    def __init__(self, text: str, *, silent: bool) -> None:
+        super().__init__(text)
+        self.silent = silent
+
+
+class MoreThanAskedError(Exception):
+    """Bytes follow a whole answer."""
+
+
+class Fetcher:
+    """The calls of one channel. Everything runs in the wire's thread."""
+
+    def __init__(self, wire: Wire, target: ProvedTarget, events: Events) -> None:
+        self._wire = wire
+        self._target = target
+        self._events = events
+        self._queue: deque[tuple[int, Call]] = deque()
+        self._running: dict[asyncio.Task[None], int] = {}
+        self._free: dict[ProvedTarget, list[CallConnection]] = {}
+
+    def fetch(self, key: int, call: Call) -> None:
+        self._queue.append((key, call))
+        self._start()
+
+    def drop(self, key: int) -> None:
+        """Break off this key's calls, and report nothing of them."""
+        self._queue = deque(one for one in self._queue if one[0] != key)
+        for task in [task for task, other in self._running.items() if other == key]:
+            self._leave(task)
+            task.cancel()
+        self._start()
+
+    def close(self) -> None:
+        self._queue.clear()
+        for task in list(self._running):
+            task.cancel()
+        self._running.clear()
+        for connection in [one for free in self._free.values() for one in free]:
+            connection.close()
+
+    def _start(self) -> None:
+        while self._queue and len(self._running) < AT_ONCE:
+            key, call = self._queue.popleft()
+            task = self._wire.loop.create_task(self._run(key, call))
+            self._running[task] = key
+            task.add_done_callback(self._leave)
+
+    def _leave(self, task: asyncio.Task[None]) -> None:
+        if self._running.pop(task, None) is not None:
+            self._start()
+
+    async def _run(self, key: int, call: Call) -> None:
+        asked = time.monotonic()
+        try:
+            result: Response | SiteError = await self._answer(call)
+        except SiteError as error:
+            result = error
+        except Exception as error:  # our own mistake, which nobody else would hear of
+            self._events.put(error)
+            return
+        self._events.put(Fetched(key, result, asked, time.monotonic()))
+
+    async def _answer(self, call: Call) -> Response:
+        """A whole answer, within one deadline from connecting to the last byte. SiteError."""
+        target = proved_at(self._target, call.origin)
+        try:
+            async with asyncio.timeout(call.timeout) as deadline:
+                return await self._exchange(call, target)
+        except OSError as error:
+            if deadline.expired():
+                raise timed_out(str(target.origin), call.timeout) from error
+            tls = isinstance(error, ssl.SSLError)
+            raise connection_failed(str(target.origin), error, tls=tls) from error
+
+    async def _exchange(self, call: Call, target: ProvedTarget) -> Response:
+        free = self._free.setdefault(target, [])
+        if connection := kept_of(free):
+            try:
+                return await connection.exchange(call)
+            except BrokenConnectionError as error:
+                if not error.silent:
+                    raise
+                # It had died while nobody used it: that says nothing of the site.
+        connection = CallConnection(target, free)
+        try:
+            await self._wire.dial(lambda: connection, target, call.timeout)
+        except BaseException:
+            connection.close()
+            raise
+        return await connection.exchange(call)
+
+
+def kept_of(free: list[CallConnection]) -> CallConnection | None:
+    """A free connection that shows no sign of its end."""
+    while free:
+        connection = free[-1]
+        connection.leave()
+        if is_silent(connection.transport):
+            return connection
+        connection.close()
+    return None
+
+
+class CallConnection(asyncio.Protocol):
+    """One connection, one call at a time. It stands in `free` while it waits for the next."""
+
+    def __init__(self, target: ProvedTarget, free: list[CallConnection]) -> None:
+        self.transport = cast(asyncio.Transport, None)  # until connected
+        self._origin = target.origin
+        self._free = free
+        self._closing: asyncio.TimerHandle | None = None  # while free
+        self._call: Call | None = None
+        self._waiter: asyncio.Future[Response] | None = None
+        self._parser: Any = HttpResponseParser(self)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._status = 0  # of the answer proper, once its head is whole
+        self._whole = self._keep = False
+        self._phrase = b""
+        self._headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
+        self._cookies: list[str] = []
+        self._body = bytearray()
+        self._received = 0
+
+    async def exchange(self, call: Call) -> Response:
+        """Ask, and wait for the whole answer. SiteError; BrokenConnectionError."""
+        self._begin()
+        self._call = call
+        self._waiter = asyncio.get_running_loop().create_future()
+        self.transport.write(call.message(self._origin))
+        keep = False
+        try:
+            response = await self._waiter
+            keep = self._keep and not self.transport.is_closing()
+            return response
+        finally:
+            self._call = self._waiter = None
+            if keep:
+                self._rest()
+            else:
+                self.close()
+
+    def _rest(self) -> None:
+        self._free.append(self)
+        self._closing = asyncio.get_running_loop().call_later(KEEP_SECONDS, self.close)
+
+    def leave(self) -> None:
+        """Be free no longer."""
+        if self._closing is not None:
+            self._closing.cancel()
+            self._closing = None
+            self._free.remove(self)
+
+    def close(self) -> None:
+        self.leave()
+        if self.transport is not None:
+            self.transport.abort()
+
+    # --- the transport's callbacks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._waiter is None or self._waiter.done():
+            self.close()  # nobody asked for it
+            return
+        self._received += len(data)
+        try:
+            self._parser.feed_data(data)
+        except HttpParserCallbackError as error:
+            if not isinstance(error.__context__, MoreThanAskedError):
+                raise
+            self._keep = False
+        except (HttpParserError, HttpParserUpgrade) as error:
+            self._keep = False
+            if not self._whole:
+                self._break(f"no answer in HTTP: {error}")
+                return
+        try:
+            self._look()
+        except SiteError as error:
+            self._fail(error)
+
+    def eof_received(self) -> None:
+        """Without a length, this is where an answer ends; the transport closes itself then."""
+        framed = "Content-Length" in self._headers or "Transfer-Encoding" in self._headers
+        if self._status and not framed and not self._whole:
+            self._finish()
+        else:
+            self._break("the site hung up in the middle of its answer")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.leave()
+        self._break(str(error) if error else "the site hung up before a whole answer")
+        self._parser = None  # it holds this object's methods: no cycle for the collector
+
+    # --- the answer, piece by piece
+
+    def on_message_begin(self) -> None:
+        if self._whole:
+            raise MoreThanAskedError
+        self._phrase = b""
+        self._headers.clear()
+        self._cookies.clear()
+
+    def on_status(self, phrase: bytes) -> None:
+        self._phrase += phrase
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._status:  # not a trailer
+            key, text = name.decode("latin-1"), value.decode("latin-1")
+            if key.lower() == "set-cookie":
+                self._cookies.append(text)
+            known = self._headers.get(key)
+            self._headers[key] = text if known is None else f"{known}, {text}"
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status >= 200:  # 1xx: the answer is still to come
+            self._status = status
+
+    def on_body(self, data: bytes) -> None:
+        self._body += data
+
+    def on_message_complete(self) -> None:
+        if self._status:
+            self._whole, self._keep = True, bool(self._parser.should_keep_alive())
+
+    def _look(self) -> None:
+        """What has come so far: an end, or a reason not to read on. SiteError."""
+        call = self._call
+        assert call is not None
+        if not self._status:
+            if self._received > MAX_HEAD:
+                self._break(f"more than {MAX_HEAD} bytes of headers")
+            return
+        phrase = self._phrase.decode("latin-1")
+        judge(str(self._origin), self._status, phrase, self._headers, call.accept, time.time())
+        if len(self._body) > call.max_bytes:
+            raise too_long(self._status, call.max_bytes)
+        if self._whole:
+            self._finish()
+
+    def _finish(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            body, cookies = bytes(self._body), tuple(self._cookies)
+            self._waiter.set_result(Response(self._status, self._headers, body, cookies))
+
+    def _break(self, text: str) -> None:
+        self._fail(BrokenConnectionError(text, silent=not self._received))
+
+    def _fail(self, error: BaseException) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(error)

@@ -1,0 +1,23 @@
+"""What a site is asked to bear, and how long we wait for it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The ceilings of one site in this process. Seconds and bytes."""
+
+    connections: int = 64
+    rate: float | None = None  # plays a second
+    connect_timeout: float = 5.0
+    first_byte_timeout: float = 10.0
+    answer_timeout: float = 30.0
+    busy_timeout: float = 30.0  # how long a site may answer "not now" to everything
+    max_header_bytes: int = 16384
+    max_body_bytes: int = 1 << 20
+
+    def __post_init__(self) -> None:
+        if self.connections < 1:
+            raise ValueError(f"not a number of connections: {self.connections}")
+        if self.rate is not None and not self.rate > 0:
+            raise ValueError(f"not a rate: {self.rate}")

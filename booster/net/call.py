@@ -1,0 +1,178 @@
+"""One call to a site: what may be sent, and what an answer or its absence means. Pure: the rules of
+law 4 in one place for whoever makes the call, a thread with a socket of its own (client.py) or
+the engine's wire (booster/engine/fetching.py)."""
+
+import errno
+import json
+import os
+import re
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from http.client import responses
+from typing import Any
+
+from booster import USER_AGENT
+from booster.exceptions import AddressRefusedError, PermanentError, SiteCode, TemporaryError
+from booster.net.address import Origin
+from booster.retry import seconds_to_wait
+
+MAX_BYTES = 64 * 1024
+MAX_PATH = 8192
+
+METHODS = ("GET", "POST", "PUT", "PATCH")
+
+SUCCESS = range(200, 300)
+# To look at an answer whatever its status; redirects stay refused where they are not named.
+ANY_ANSWER = frozenset({*range(200, 300), *range(400, 600)})
+
+# Headers that frame the message or say who asks: ours alone to set. A caller that could set them
+# could forge an agent, an address or a second request (law 4).
+_RESERVED = """
+    host user-agent connection keep-alive proxy-connection proxy-authorization te trailer upgrade
+    content-length transfer-encoding content-encoding accept-encoding expect via forwarded
+    x-forwarded x-forwarded-for x-forwarded-host x-forwarded-proto x-forwarded-port
+    x-forwarded-server x-real-ip x-client-ip x-cluster-client-ip client-ip true-client-ip
+    cf-connecting-ip fastly-client-ip x-original-forwarded-for x-originating-ip x-remote-ip
+    x-remote-addr x-host x-original-url x-rewrite-url cookie set-cookie referer origin
+"""
+RESERVED_HEADERS = frozenset(_RESERVED.split())
+
+_PATH = re.compile(r"/(?!/)[!-\"$-\[\]-~]*")  # printable ASCII without "#" and the backslash
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_HEADER_VALUE = re.compile(r"[!-~](?:[ -~]{0,1998}[!-~])?|")
+_COOKIES = re.compile(r"[!-~](?:[ -~]{0,8190}[!-~])?|")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is asked, and what is taken for its answer: a whole one with an accepted status, of at
+    most `max_bytes`, within `timeout` seconds from connecting to the last byte. `cookies`: those
+    that the site itself set, as a Cookie header holds them. `origin`: where it is asked; None: at
+    the site's own."""
+
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    accept: Container[int] = SUCCESS
+    max_bytes: int = MAX_BYTES
+    timeout: float = 5.0
+    method: str = "GET"
+    body: bytes = b""
+    cookies: str = ""
+    origin: Origin | None = None
+
+    def message(self, origin: Origin) -> bytes:
+        """Its bytes. ValueError: a method, path or header that must not be sent."""
+        if self.method not in METHODS:
+            raise ValueError(f"not a method for calls: {self.method[:30]!r}")
+        check_path(self.path)
+        check_headers(self.headers)
+        headers = {"Host": str(origin).partition("://")[2], **own_headers(), **self.headers}
+        headers |= cookie_header(self.cookies)
+        if self.body or self.method != "GET":
+            headers["Content-Length"] = str(len(self.body))
+        lines = [f"{self.method} {self.path} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        return "\r\n".join([*lines, "", ""]).encode("ascii") + self.body
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole answer, read within the caps."""
+
+    status: int
+    headers: Mapping[str, str]  # names in any case
+    body: bytes
+    set_cookies: tuple[str, ...] = ()  # one for each Set-Cookie
+
+    def json(self) -> Any:
+        """The body as JSON; PermanentError when it is none."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            raise PermanentError(SiteCode.ANSWER_NOT_JSON, status=self.status) from None
+
+
+# What may be sent
+
+
+def own_headers() -> dict[str, str]:
+    """What every call says of itself."""
+    return {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+
+
+def check_path(path: str) -> None:
+    """ValueError unless the path may be sent: "/", printable ASCII, no fragment or backslash."""
+    if len(path) > MAX_PATH or not _PATH.fullmatch(path):
+        raise ValueError(f"not a path to send: {path[:100]!r}")
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """ValueError unless these are headers a caller may set: see RESERVED_HEADERS."""
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise ValueError(f"not a header to send: {name[:100]!r}")
+        # Servers that hand headers on as variables read "_" and "-" as one.
+        if name.lower().replace("_", "-") in RESERVED_HEADERS:
+            raise ValueError(f"the header {name} is not a caller's to set")
+
+
+def cookie_header(cookies: str) -> dict[str, str]:
+    """The Cookie header, which no caller writes otherwise. ValueError: none that may be sent."""
+    if not _COOKIES.fullmatch(cookies):
+        raise ValueError("not cookies to send")
+    return {"Cookie": cookies} if cookies else {}
+
+
+# What came of it
+
+
+def judge(
+    site: str,
+    status: int,
+    phrase: str,
+    headers: Mapping[str, str],
+    accept: Container[int],
+    now: float,
+) -> None:
+    """Raise what an answer's head means, unless its body is worth reading.
+
+    AddressRefusedError: a redirect, never followed, unless it is accepted as an answer.
+    TemporaryError: 408, 425, 429, 5xx. PermanentError: every other status that is not accepted, a
+    compressed body. `headers`: names in any case. `now`: seconds since the epoch, for a Retry-After
+    that is a date.
+    """
+    if 300 <= status < 400 and status not in accept:
+        location = headers.get("Location", "")[:200]
+        raise AddressRefusedError(
+            SiteCode.CALL_REDIRECTED, site=site, location=location, status=status
+        )
+    if status not in accept:
+        # Some servers send no phrase, and some statuses have none.
+        phrase = phrase.strip()[:80] or responses.get(status, "–")
+        told: dict[str, Any] = {"site": site, "status": status, "phrase": phrase}
+        if status >= 500 or status in (408, 425, 429):
+            retry_after = seconds_to_wait(headers.get("Retry-After"), now=now)
+            raise TemporaryError(SiteCode.CALL_ANSWERED, retry_after=retry_after, **told)
+        raise PermanentError(SiteCode.CALL_ANSWERED, **told)
+    if headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise PermanentError(SiteCode.ANSWER_COMPRESSED, status=status)
+
+
+def too_long(status: int, max_bytes: int) -> PermanentError:
+    return PermanentError(SiteCode.ANSWER_TOO_LONG, bytes=max_bytes, status=status)
+
+
+def timed_out(site: str, seconds: float) -> TemporaryError:
+    return TemporaryError(SiteCode.CALL_TIMED_OUT, site=site, seconds=seconds)
+
+
+def connection_failed(site: str, error: Exception, *, tls: bool) -> TemporaryError:
+    """What went wrong with a connection. `tls`: the error is one of TLS."""
+    text = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return TemporaryError(SiteCode.CERTIFICATE_NOT_VALID, site=site, error=text[:300])
+    if tls:
+        return TemporaryError(SiteCode.TLS_FAILED, site=site, error=text[:300])
+    if os.strerror(errno.ECONNREFUSED) in text:
+        return TemporaryError(SiteCode.CONNECTION_REFUSED, site=site)
+    return TemporaryError(SiteCode.CONNECTION_FAILED, site=site, error=text[:300])

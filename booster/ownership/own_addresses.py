@@ -1,0 +1,67 @@
+"""Which addresses are the office's own: the interfaces of this host, and where the names lead under
+which people open it (ALLOWED_HOSTS).
+
+A site there would have the office call itself: its login, its database's port on a public
+interface. Whoever runs a video site on the office's own host names it in PRIVATE_SITES.
+"""
+
+import ipaddress
+import socket
+import time
+
+from django.conf import settings
+
+from booster.net.address import IPAddress
+
+# How long a look-up of the office's names is believed.
+REMEMBER_SECONDS = 60.0
+
+# Nobody has these (RFC 5737, RFC 3849): whoever may use them as its own may use any.
+_NOBODYS = {4: "192.0.2.1", 6: "2001:db8::1"}
+
+_remembered: tuple[float, tuple[str, ...], frozenset[IPAddress]] | None = None
+
+
+def is_own(address: IPAddress) -> bool:
+    """Whether this address is one of this host's interfaces, or the office answers there."""
+    return is_of_this_host(address) or address in addresses_of_names()
+
+
+def is_of_this_host(address: IPAddress) -> bool:
+    """Only an interface's address can be taken for a socket; not a byte is sent. False on a host
+    that lets its programs take any (net.ipv4.ip_nonlocal_bind)."""
+    return _can_bind(str(address), address.version) and not _can_bind(
+        _NOBODYS[address.version], address.version
+    )
+
+
+def addresses_of_names() -> frozenset[IPAddress]:
+    """Where the names of ALLOWED_HOSTS lead; those that lead nowhere now are left out."""
+    global _remembered
+    names, now = tuple(settings.ALLOWED_HOSTS), time.monotonic()
+    if _remembered is None or _remembered[1] != names or now >= _remembered[0]:
+        found = frozenset(address for name in names for address in _look_up(name))
+        _remembered = (now + REMEMBER_SECONDS, names, found)
+    return _remembered[2]
+
+
+def _can_bind(address: str, version: int) -> bool:
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
+
+
+def _look_up(name: str) -> list[IPAddress]:
+    """`name` as ALLOWED_HOSTS has it: also "[::1]", ".example.com" and "*", which is nobody's."""
+    host = name.strip("[]").lstrip(".")
+    if host in ("", "*"):
+        return []
+    try:
+        answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return [ipaddress.ip_address(answer[4][0]) for answer in answers]

@@ -1,0 +1,193 @@
+"""What the readings of one order's counter tell: how it moved while plays of ours were on their
+way, and how while none was. Pure; the order's row keeps it as JSON from round to round.
+
+Moments are seconds since the epoch by the database's clock, which hosts share.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from booster.proof.organic import Rest
+
+# Separate rests that are kept; the shortest neighbours are taken as one beyond that.
+MOST_RESTS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """`idle`: no play of ours was on the wire when it was answered. `looks`: how many looks at the
+    video the office had begun by then for other reasons, quotes for instance; for the reading
+    before the first play, how many had ended before it was asked."""
+
+    asked: float
+    answered: float
+    views: int
+    idle: bool
+    looks: int = 0
+
+    def looks_since(self, last: "Reading") -> int:
+        """A tally that was swept away begins anew."""
+        return self.looks - last.looks if self.looks >= last.looks else self.looks
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """By how much the counter rose in how many seconds outside of all rests, where ours came, and
+    how many of our readings came meanwhile."""
+
+    rise: int
+    seconds: float
+    own: int
+
+
+@dataclass(slots=True)
+class Watch:
+    """What was read of one order's counter.
+
+    `began`: when the counter was asked before the first play, and `before` what it showed.
+    `played`: when the last play so far had ended. `own`: readings since the first one, with other
+    looks of the office, `resting` those of them within `rests`. `prompt`: what was exposed at the
+    first reading after the last play, which others had the least time to move.
+
+    `matches`: how often the counter showed exactly what was received, each time of more plays.
+    `still_since`: since when it has not moved, while no play was on its way. `silent`: it stood
+    still though it was read. `shown`: when it first showed all that was sent, and `after` that
+    moved by so many views in so many seconds. `catching_up`: since when
+    the counter caught up beyond the site's lag; `late`: last, so many seconds after the last play.
+
+    `trouble`: since when the site answers in a way that would end the order; None: it does not.
+    `unsaid`: since when it does not say by the order's number what it counted. `noted`: when a
+    reading was kept as a row of its own.
+    """
+
+    began: float | None = None
+    before: int = 0
+    played: float | None = None
+    last: Reading | None = None
+    own: int = 0
+    resting: int = 0
+    rests: list[Rest] = field(default_factory=list)
+    matches: int = 0
+    matched: int = 0
+    still_since: float | None = None
+    silent: bool = False
+    shown: Reading | None = None
+    after: Rest | None = None
+    catching_up: float | None = None
+    late: float = 0.0
+    trouble: float | None = None
+    noted: float = 0.0
+    unsaid: float | None = None
+    prompt: Exposure | None = None
+
+    def begin(self, reading: Reading) -> None:
+        """The reading before the first play."""
+        self.began, self.before = reading.asked, reading.views
+        self.last = reading
+
+    def note_play(self, moment: float) -> None:
+        """Plays have ended at that moment, or may have."""
+        self.played = moment
+        self.still_since = self.shown = self.after = self.prompt = self.catching_up = None
+
+    def add(self, reading: Reading, *, settled: float, sent: int, done: int) -> None:
+        """A further reading. `settled`: from when on all plays that ended so far are shown, if they
+        ever are; `sent`: plays received or of unknown fate, `done`: those received."""
+        last, rise = self.last, reading.views - self.before
+        looks = reading.looks_since(last) if last else reading.looks
+        self.own += 1 + looks
+        self.last = reading
+        if last is None or not reading.idle:
+            return
+        if reading.idle and rise == done > self.matched:
+            self.matches, self.matched = self.matches + 1, done
+        self._note_stillness(last, reading)
+        if self.shown is None and rise >= sent:
+            self.shown = reading
+        elif self.shown is not None:
+            moved = reading.views - self.shown.views
+            self.after = Rest(max(0, moved), reading.asked - self.shown.answered)
+        is_rest = last.idle and last.answered >= max(settled, self.played or 0.0)
+        if is_rest and reading.asked > last.answered and reading.views >= last.views:
+            self.resting += 1 + looks
+            moved = reading.views - last.views
+            self._keep(Rest(moved, reading.asked - last.answered, 1 + looks))
+        elif self.prompt is None and reading.asked >= (self.played or 0.0):
+            self.prompt = self.exposure()
+
+    def note_catching_up(self, reading: Reading) -> None:
+        """The counter had stood for longer than was thought: it moves in leaps, and what looked
+        like rests was none."""
+        if self.catching_up is None:
+            self.catching_up = reading.answered
+        self.late = reading.answered - (self.played or reading.answered)
+        self.rests, self.resting = [], 0
+
+    def exposure(self) -> Exposure:
+        """All that was exposed so far."""
+        if self.last is None or self.began is None:
+            return Exposure(0, 0.0, 0)
+        rise = self.last.views - self.before - sum(rest.views for rest in self.rests)
+        rested = sum(rest.seconds for rest in self.rests)
+        seconds = max(0.0, self.last.answered - self.began - rested)
+        return Exposure(rise, seconds, self.own - self.resting)
+
+    @property
+    def sending_seconds(self) -> float:
+        """From before the first play until the last one had ended."""
+        if self.began is None or self.played is None:
+            return 0.0
+        return max(0.0, self.played - self.began)
+
+    @property
+    def seconds_to_show(self) -> float | None:
+        """From the last play until the counter was first seen to show all."""
+        if self.shown is None or self.played is None:
+            return None
+        return max(0.0, self.shown.answered - self.played)
+
+    def _note_stillness(self, last: Reading, reading: Reading) -> None:
+        is_still = last.idle and last.answered >= (self.played or 0.0)
+        if not is_still or reading.views != last.views:
+            self.still_since = None
+        elif self.still_since is None:
+            self.still_since = last.answered
+
+    def is_read_silently(self, lag: float) -> bool:
+        """Whether it was seen that readings do not move it: it stood still after one for as long as
+        it takes to show a play."""
+        if self.still_since is not None and self.last is not None:
+            soonest = self.seconds_to_show
+            needed = lag if soonest is None else min(lag, soonest)
+            self.silent = self.silent or self.last.asked - self.still_since >= needed
+        return self.silent
+
+    def _keep(self, rest: Rest) -> None:
+        self.rests.append(rest)
+        if len(self.rests) > MOST_RESTS:
+            pairs = range(len(self.rests) - 1)
+            at = min(pairs, key=lambda i: self.rests[i].seconds + self.rests[i + 1].seconds)
+            one, two = self.rests[at : at + 2]
+            whole = (one.views + two.views, one.seconds + two.seconds, one.own + two.own)
+            self.rests[at : at + 2] = [Rest(*whole)]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any] | None) -> Self:
+        """What a row keeps; of a release that kept less or more, what this one knows."""
+        known = {name: kept[name] for name in cls.__slots__ if kept and name in kept}
+        for name, kind in KINDS.items():
+            if known.get(name) is not None:
+                known[name] = kind(**known[name])
+        known["rests"] = [Rest(**rest) for rest in known.get("rests") or ()]
+        return cls(**known)
+
+
+KINDS: dict[str, Any] = {
+    **dict.fromkeys(("last", "shown"), Reading),
+    "after": Rest,
+    "prompt": Exposure,
+}

@@ -1,0 +1,47 @@
+"""What a site that runs our package says of one order: how many of its plays it counted.
+
+The contract: `GET /.well-known/booster-office-<site token>/orders/<order number>` at the address
+that proved itself answers 200 and JSON `{"order": "<order number>", "counted": N}`, N being the
+different plays of that order that were counted; a recipe that sends plays to a second address has
+it asked there. It is not a view and moves no counter. The folder itself says what the package can
+do: `{"version": 1, "counts_by_order": true, …}`.
+"""
+
+from booster.exceptions import PermanentError, SiteCode
+from booster.net.address import Origin
+from booster.net.call import Call, Response
+from booster.sites.base import MAX_COUNT, check_oid
+
+
+def folder(token: str) -> str:
+    return f"/.well-known/booster-office-{token}/"
+
+
+def about_call(token: str, origin: Origin | None = None) -> Call:
+    """What asks whether the site runs our package. `origin`: where plays go."""
+    return Call(folder(token), origin=origin)
+
+
+def says_by_order(response: Response) -> bool:
+    """Whether it says for an order what it counted. PermanentError: it is no JSON."""
+    said = response.json()
+    return (
+        isinstance(said, dict) and said.get("version") == 1 and said.get("counts_by_order") is True
+    )
+
+
+def exact_call(token: str, oid: str, origin: Origin | None = None) -> Call:
+    """ValueError: an order number that cannot be sent. `origin`: where plays go."""
+    return Call(f"{folder(token)}orders/{check_oid(oid)}", origin=origin)
+
+
+def counted_of(response: Response, oid: str) -> int:
+    """PermanentError: it is no such answer, or one of another order."""
+    said = response.json()
+    if not isinstance(said, dict) or said.get("order") != oid:
+        raise PermanentError(SiteCode.NO_ORDER_COUNT, order=oid)
+    counted = said.get("counted")
+    # bool is an int to Python, and no count.
+    if not isinstance(counted, int) or isinstance(counted, bool) or not 0 <= counted <= MAX_COUNT:
+        raise PermanentError(SiteCode.NO_ORDER_COUNT, order=oid)
+    return counted

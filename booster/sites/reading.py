@@ -1,0 +1,212 @@
+"""Where a number stands in what a site answers: along a path in JSON, or in the text of a page.
+
+JSON paths: `data.views`, `items[0].views`, `data["a.b"]`, `videos[{video_id}].views` for objects
+that are keyed by id, `items[id={video_id}].views` for lists.
+"""
+
+import codecs
+import html
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Self
+
+import regex
+
+from booster.exceptions import PermanentError, SiteCode
+from booster.net.call import Response
+from booster.sites.templates import Value
+
+MAX_COUNT = 2**63 - 1
+MAX_KEYS = 10
+# Staff's expressions meet text from elsewhere: whatever they are, they end after this time.
+PATTERN_SECONDS = 0.5
+# After a marker: how far the number may be behind tags and spaces.
+MARKER_REACH = 300
+MARKERS_LOOKED_AT = 1000
+# Encodings of Python's that no page has, some of which take long.
+NO_CHARSETS = frozenset(
+    {"punycode", "idna", "unicode-escape", "raw-unicode-escape", "utf-7", "undefined"}
+)
+
+_STEP = regex.compile(
+    r"""(?:^|(?<=.)\.)(?P<plain>[^.\[\]]+)
+    | \[ \s* (?:
+        (?P<index>[0-9]{1,9})
+      | (?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
+      | (?P<placeholder>\{[a-z_]+\})
+      | (?P<field>[^\[\]=."'{}\s]+) \s*=\s*
+        (?P<wanted>\{[a-z_]+\}|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\[\]"'{}\s]+)
+      ) \s* \]""",
+    regex.VERBOSE,
+)
+
+_SPACES = "\u0020\u00a0\u2009\u202f"
+_GROUPED = "|".join(
+    [
+        "[0-9]{1,18}",
+        rf"[0-9]{{1,3}}(?:[,.'\u2019_{_SPACES}][0-9]{{3}}){{1,5}}",
+        "[0-9]{1,2}(?:,[0-9]{2}){1,6},[0-9]{3}",  # as in India: 12,34,567
+    ]
+)
+# Numbers as pages show them: 1234, or in groups.
+_NUMBER = regex.compile(_GROUPED)
+_ROUNDED = regex.compile(
+    rf"[0-9][0-9.,{_SPACES}]*[{_SPACES}]?"
+    r"(?:k|m|b|bn|mn|mio\.?|mil|mln|tsd\.?|thousand|million|billion|lakh|crore"
+    r"|тыс\.?|млн\.?|千|万|萬|亿|億|만)\+?",
+    regex.IGNORECASE,
+)
+_AFTER_MARKER = regex.compile(
+    rf"(?:<[^<>]{{0,300}}>|[\s\u00a0\u202f]|&nbsp;)*+"
+    rf"(?P<views>[0-9](?:[0-9.,'\u2019_{_SPACES}]*[0-9])?"
+    rf"(?:[{_SPACES}]?(?:k|m|b|mio|mil|mln|тыс|млн|千|万|萬|亿|億|만)(?![\p{{L}}]))?)",
+    regex.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A key, or the element of a list whose `field` is `key`. `{video_id}` may stand in it."""
+
+    key: str
+    field: str = ""
+
+    def into(self, value: Any, values: Mapping[str, Value]) -> Any:
+        """KeyError where it leads nowhere."""
+        key = self.key
+        for name, filled in values.items():
+            key = key.replace(f"{{{name}}}", filled.text)
+        if self.field:
+            return next(one for one in _elements(value) if _says(one, self.field, key))
+        if isinstance(value, dict):
+            return value[key]
+        if isinstance(value, list) and key.isdecimal() and key.isascii():
+            return value[int(key)]
+        raise KeyError(key)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonPath:
+    text: str
+    steps: tuple[Step, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """ValueError: no path, its text saying where it breaks off."""
+        steps: list[Step] = []
+        end = 0
+        while end < len(text):
+            found = _STEP.match(text, end)
+            if found is None or len(steps) == MAX_KEYS:
+                raise ValueError(text[end : end + 40])
+            steps.append(_step(found))
+            end = found.end()
+        return cls(text, tuple(steps))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The placeholders in it."""
+        keys = " ".join(step.key for step in self.steps)
+        return frozenset(re.findall(r"\{([A-Za-z_]+)\}", keys))
+
+    def value_in(self, answer: Any, values: Mapping[str, Value]) -> Any:
+        """What stands there. PermanentError: nothing does."""
+        value = answer
+        try:
+            for step in self.steps:
+                value = step.into(value, values)
+        except (KeyError, IndexError, StopIteration):
+            raise PermanentError(SiteCode.NO_VIEW_COUNT, path=self.text) from None
+        return value
+
+
+def _step(found: "regex.Match[str]") -> Step:
+    if found["field"]:
+        return Step(_unquoted(found["wanted"]), found["field"])
+    if found["quoted"]:
+        return Step(_unquoted(found["quoted"]))
+    return Step(found["plain"] or found["index"] or found["placeholder"])
+
+
+def _unquoted(text: str) -> str:
+    """Double quotes as in JSON."""
+    if text[0] == '"':
+        with suppress(ValueError):
+            return str(json.loads(text))
+    if text[0] in "\"'":
+        return re.sub(r"\\(.)", r"\1", text[1:-1])
+    return text
+
+
+def _elements(value: Any) -> Iterator[Any]:
+    if isinstance(value, list):
+        yield from value
+    elif isinstance(value, dict):
+        yield from value.values()
+
+
+def _says(element: Any, field: str, wanted: str) -> bool:
+    if not isinstance(element, dict) or field not in element:
+        return False
+    said = element[field]
+    return isinstance(said, str | int) and not isinstance(said, bool) and str(said) == wanted
+
+
+# In text
+
+
+def text_of(response: Response) -> str:
+    """A page in the encoding that it names, else in UTF-8."""
+    named = re.search(r"charset=\"?([\w.:-]{1,40})", response.headers.get("Content-Type", ""))
+    try:
+        encoding = codecs.lookup(named[1]).name if named else "utf-8"
+        if encoding.replace("_", "-") in NO_CHARSETS:
+            encoding = "utf-8"
+        return response.body.decode(encoding, "replace")
+    except (LookupError, UnicodeError, ValueError):
+        return response.body.decode("utf-8", "replace")
+
+
+def search(pattern: "regex.Pattern[str]", text: str, field: str) -> "regex.Match[str] | None":
+    """PermanentError if it takes long."""
+    try:
+        return pattern.search(text, timeout=PATTERN_SECONDS)
+    except TimeoutError:
+        raise PermanentError(SiteCode.RECIPE_TOO_SLOW, field=field) from None
+
+
+def filled_pattern(pattern: str, values: Mapping[str, Value]) -> str:
+    """With the video's id, as text that is looked for."""
+    for name, value in values.items():
+        pattern = pattern.replace(f"{{{name}}}", regex.escape(value.text))
+    return pattern
+
+
+def number_after(marker: str, text: str) -> str | None:
+    """The number that follows the marker, tags and spaces between them apart."""
+    end = 0
+    for _number in range(MARKERS_LOOKED_AT):
+        begin = text.find(marker, end)
+        if begin < 0:
+            break
+        end = begin + len(marker)
+        if found := _AFTER_MARKER.match(text, end, end + MARKER_REACH):
+            return found["views"]
+    return None
+
+
+def whole_number(value: Any) -> int:
+    """A count as JSON or a page gives it: 1234, "1234" or "1,234". PermanentError: "1.2K" is one
+    that was rounded, and all else is none."""
+    if isinstance(value, str):
+        text = html.unescape(value).strip(f"\t\r\n{_SPACES}")
+        if _NUMBER.fullmatch(text):
+            value = int("".join(char for char in text if char.isdecimal()))
+        elif _ROUNDED.fullmatch(text):
+            raise PermanentError(SiteCode.VIEW_COUNT_ROUNDED, value=text[:80])
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_COUNT:
+        raise PermanentError(SiteCode.NOT_A_VIEW_COUNT, value=str(value)[:80])
+    return value

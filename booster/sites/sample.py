@@ -1,0 +1,245 @@
+"""A recipe's beginnings from what people have at hand: a video's address, and what the site
+answers. Pure. It only proposes: the recipe's own checks decide.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+import regex
+
+from booster.exceptions import PermanentError
+from booster.sites import ids, recipe_fields
+from booster.sites.reading import JsonPath, number_after, whole_number
+from booster.sites.templates import VIDEO_ID
+
+MAX_SAMPLE = 256 * 1024
+MAX_NUMBERS = 400
+SHOWN = 30_000  # characters
+# Names by which sites ask for a video.
+ID_NAMES = frozenset({"v", "id", "m", "p", "vid", "video", "video_id", "videoid", "watch", "w"})
+MARKERS = (24, 60, 120, 240)  # how far back a marker may begin
+
+_PLAIN_KEY = regex.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_IN_TEXT = regex.compile(
+    r"(?<![\p{L}\p{N}.,_'#%-])[0-9](?:[0-9.,'\u2019\u00a0\u2009\u202f]|&nbsp;| (?=[0-9]{3}))*"
+    r"(?<=[0-9])(?![\p{L}\p{N}_%]|[.,][0-9]| ?[kKmM\u4e07\u842c\u4ebf\u5104]\b)"
+)
+_WORDS = regex.compile(r"[\p{L}<>]")
+_BRACED = regex.compile(r"\{([A-Za-z_]+(?::[A-Za-z0-9_-]{1,32})?)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class VideoAddress:
+    """A part of the address that may be the video's id."""
+
+    video_id: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Of the sample as it is shown: text, or a number and where it stands (`count_json` or
+    `count_marker`)."""
+
+    text: str
+    where: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    is_json: bool
+    pieces: list[Piece]
+
+    @property
+    def numbers(self) -> list[Piece]:
+        return [piece for piece in self.pieces if piece.where]
+
+
+# The address
+
+
+def ids_in(url_path: str, hints: str = "") -> list[VideoAddress]:
+    """What may be the id in a path and query, the likeliest first. `hints`: other texts of the
+    site, in which an id is likelier to stand than a word of an address."""
+    path, _question, query = url_path.partition("?")
+    found = []
+    parts = [part for part in path.split("/") if part]
+    for index, part in enumerate(parts):
+        before = "".join(f"/{_alike(one)}" for one in parts[:index])
+        found.append((_weight(part, index == len(parts) - 1), part, f"^{before}/([^/?]+)"))
+    for pair in query.split("&") if query else ():
+        name, _equals, value = pair.partition("=")
+        key = regex.escape(name)
+        points = _weight(value, True) + (1 if name.lower() in ID_NAMES else -2)
+        found.append((points, value, f"[?&]{key}=([^&]+)"))
+    found.sort(key=lambda one: -one[0] - 4 * _stands_in(one[1], hints))
+    return list(_readable(found))
+
+
+def _stands_in(part: str, text: str) -> bool:
+    written = {regex.escape(part), regex.escape(unquote(part))}
+    return any(regex.search(rf"(?<!\w){one}(?!\w)", text) for one in written if one)
+
+
+def _readable(found: list[tuple[int, str, str]]) -> Iterator[VideoAddress]:
+    for _points, raw, pattern in found:
+        try:
+            yield VideoAddress(ids.join(raw, None), pattern)
+        except PermanentError:
+            continue
+
+
+def _alike(part: str) -> str:
+    """A part of a path before the id: numbers, such as a year's, differ from video to video."""
+    return r"\d+" if part.isdecimal() and part.isascii() else regex.escape(part)
+
+
+def _weight(part: str, is_last: bool) -> int:
+    has_digit = any(char.isdigit() for char in part)
+    return 2 * is_last + has_digit + (len(part) > 8)
+
+
+def path_for(source: str, video_id: str) -> str:
+    """The path that an answer came from, with {video_id} in the place of this video's."""
+    value = ids.values_of(video_id)[VIDEO_ID]
+    for written in (value.encoded, value.text):
+        if written and written in source:
+            return source.replace(written, f"{{{VIDEO_ID}}}")
+    return source
+
+
+# The answer
+
+
+def read(answer: str, video_id: str) -> Sample:
+    """The numbers in an answer of the site's, and where they stand."""
+    try:
+        data = json.loads(answer)
+    except (ValueError, RecursionError):
+        return Sample(False, _merged(_in_text(answer, video_id)))
+    if not isinstance(data, dict | list):
+        return Sample(False, _merged(_in_text(answer, video_id)))
+    return Sample(True, _merged(_in_json(data, "", video_id, 0)))
+
+
+def _in_json(value: Any, path: str, video_id: str, depth: int) -> Iterator[Piece]:
+    pad = "  " * (depth + 1)
+    if isinstance(value, dict | list) and value and depth < 10:
+        opening, closing = ("{", "}") if isinstance(value, dict) else ("[", "]")
+        yield Piece(opening)
+        for number, (label, step, inner) in enumerate(_children(value, path, video_id)):
+            yield Piece((",\n" if number else "\n") + pad + label)
+            yield from _in_json(inner, step, video_id, depth + 1)
+        yield Piece("\n" + "  " * depth + closing)
+        return
+    text = json.dumps(value, ensure_ascii=False)
+    yield Piece(text, {"count_json": path} if _is_count(value) and _is_path(path) else {})
+
+
+def _children(value: Any, path: str, video_id: str) -> Iterator[tuple[str, str, Any]]:
+    """What stands before each, its path, and itself."""
+    plain = unquote(video_id)
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == plain:
+                step = f"[{{{VIDEO_ID}}}]"
+            elif _PLAIN_KEY.fullmatch(key):
+                step = f".{key}" if path else key
+            else:
+                step = f"[{json.dumps(key, ensure_ascii=False)}]"
+            yield f"{json.dumps(key, ensure_ascii=False)}: ", path + step, inner
+        return
+    for index, inner in enumerate(value):
+        name = _name_of(inner, plain)
+        yield "", path + (f"[{name}={{{VIDEO_ID}}}]" if name else f"[{index}]"), inner
+
+
+def _name_of(element: Any, video_id: str) -> str | None:
+    """The field by which an element of a list is the video's."""
+    if not isinstance(element, dict):
+        return None
+    return next(
+        (
+            key
+            for key, value in element.items()
+            if _PLAIN_KEY.fullmatch(key) and isinstance(value, str | int)
+            if str(value) == video_id
+        ),
+        None,
+    )
+
+
+def _is_path(path: str) -> bool:
+    """Whether a recipe may have it: not one of odd keys, say."""
+    try:
+        recipe_fields.json_path(path)
+    except recipe_fields.FieldError:
+        return False
+    return bool(path)
+
+
+def _is_count(value: Any) -> bool:
+    try:
+        whole_number(value)
+    except PermanentError:
+        return False
+    return True
+
+
+def _in_text(text: str, video_id: str) -> Iterator[Piece]:
+    end = 0
+    for number, found in enumerate(_IN_TEXT.finditer(text)):
+        if number >= MAX_NUMBERS:
+            break
+        marker = _marker(text, found.start(), found[0], video_id) if _is_count(found[0]) else ""
+        yield Piece(text[end : found.start()])
+        yield Piece(found[0], {"count_marker": marker} if marker else {})
+        end = found.end()
+    yield Piece(text[end:])
+
+
+def _marker(text: str, start: int, number: str, video_id: str) -> str:
+    """The shortest text before a number, on one line, that leads to it and to none before; "" if
+    there is none."""
+    before = text[:start].rstrip()
+    line = before[before.rfind("\n") + 1 :].lstrip()
+    tag = line[max(0, line.rfind("<")) :]
+    for marker in (tag[-MARKERS[-1] :], *(line[-length:] for length in MARKERS)):
+        is_first = text.find(marker) == len(before) - len(marker)
+        if _WORDS.search(marker) and is_first and number_after(marker, text) == number:
+            return _as_template(marker, unquote(video_id))
+    return ""
+
+
+def _as_template(marker: str, video_id: str) -> str:
+    escaped = _BRACED.sub(r"{{\1}}", marker)
+    # A short id may stand there by chance.
+    return escaped.replace(video_id, f"{{{VIDEO_ID}}}") if len(video_id) > 2 else escaped
+
+
+def _merged(pieces: Iterator[Piece]) -> list[Piece]:
+    """Texts side by side as one, and no more than can be shown."""
+    merged: list[Piece] = []
+    room = SHOWN
+    for piece in pieces:
+        if room <= 0:
+            merged.append(Piece("\n…"))
+            break
+        room -= len(piece.text)
+        if merged and not piece.where and not merged[-1].where:
+            merged[-1] = Piece(merged[-1].text + piece.text)
+        elif piece.text:
+            merged.append(piece)
+    return merged
+
+
+def proves(piece: Piece, answer: str, video_id: str) -> int:
+    """The count that a recipe with this piece reads in the answer. PermanentError: none."""
+    values = ids.values_of(video_id)
+    if "count_json" in piece.where:
+        path = JsonPath.parse(piece.where["count_json"])
+        return whole_number(path.value_in(json.loads(answer), values))
+    return whole_number(piece.text)

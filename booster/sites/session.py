@@ -1,0 +1,150 @@
+"""What a site wants to be asked before it takes plays: a page with a token, a login. Pure.
+
+A recipe's steps are taken in their order, once for all plays that share the session. What they
+yield are named values, placeholders of all that is sent later, and the site's own cookies.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import regex
+
+from booster.exceptions import PermanentError, SiteCode, SiteError
+from booster.net.address import Origin
+from booster.net.call import Call, Response, cookie_header
+from booster.sites.reading import JsonPath, search, text_of
+from booster.sites.templates import Value
+
+# Of an answer that holds values, and of one value.
+STEP_BYTES, VALUE_LENGTH = 1 << 20, 4096
+
+_COOKIE = regex.compile(r"(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200})=(?P<value>[!-:<-~ ]{0,4096})")
+_SENDABLE = regex.compile(r"[!-~](?:[ -~]*[!-~])?")
+_GONE = regex.compile(r";\s*max-age\s*=\s*(?:0|-[0-9]+)\s*(?:;|$)", regex.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """`values`: by the names of their placeholders. `cookies`: by name, for each origin that set
+    some; None is the site's own. They go back to that one alone."""
+
+    values: Mapping[str, Value] = field(default_factory=dict)
+    cookies: Mapping[Origin | None, Mapping[str, str]] = field(default_factory=dict)
+
+    def cookies_for(self, origin: Origin | None) -> str:
+        """As a Cookie header holds them."""
+        cookies = self.cookies.get(origin, {})
+        return "; ".join(f"{name}={value}" for name, value in cookies.items())
+
+    @property
+    def secrets(self) -> list[str]:
+        """What nobody is to read."""
+        cookies = [value for kept in self.cookies.values() for value in kept.values()]
+        return [*(value.text for value in self.values.values()), *cookies]
+
+
+NOTHING = Session()
+
+
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """A value that a step yields, from its answer's `source`: "json", "pattern", "cookie" or
+    "header"; `place` says where there."""
+
+    name: str
+    source: str
+    place: str
+
+    def of(self, response: Response, cookies: Mapping[str, str]) -> str:
+        """PermanentError: the answer has none."""
+        found: object
+        match self.source:
+            case "json":
+                found = JsonPath.parse(self.place).value_in(response.json(), {})
+            case "pattern":
+                match = search(regex.compile(self.place), text_of(response), self.name)
+                found = match[1] if match else None
+            case "cookie":
+                found = cookies.get(self.place)
+            case _:
+                found = response.headers.get(self.place)
+        if isinstance(found, int) and not isinstance(found, bool):
+            found = str(found)
+        if not isinstance(found, str) or not found:
+            raise PermanentError(SiteCode.VALUE_NOT_FOUND, name=self.name)
+        if len(found) > VALUE_LENGTH or not _SENDABLE.fullmatch(found):
+            raise PermanentError(SiteCode.VALUE_NOT_SENDABLE, name=self.name)
+        return found
+
+
+class Steps(Protocol):
+    """A recipe's steps, as they are sent in a session."""
+
+    def __len__(self) -> int: ...
+
+    def call(self, index: int, session: Session) -> Call: ...
+
+    def origin(self, index: int) -> Origin | None:
+        """Where it is asked; None: at the site's own."""
+
+    def keeps(self, index: int) -> tuple[str, ...]:
+        """The names of the cookies to keep; empty for all."""
+
+    def yields(self, index: int) -> tuple[Yield, ...]: ...
+
+    def masked(self, error: SiteError, session: Session) -> SiteError:
+        """The error without secrets."""
+
+
+class Preparing:
+    """On its way through the steps: make `call`, hand its answer to take(), until it is None.
+    `session` is what came of it so far."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self._index = 0
+        self.session = NOTHING
+
+    @property
+    def call(self) -> Call | None:
+        """The next one. PermanentError: it cannot be sent."""
+        if self._index == len(self._steps):
+            return None
+        return self._steps.call(self._index, self.session)
+
+    def take(self, response: Response) -> None:
+        """The answer to `call`. PermanentError: it lacks what it should yield."""
+        kept, origin = self._steps.keeps(self._index), self._steps.origin(self._index)
+        cookies = dict(self.session.cookies.get(origin, {}))
+        for name, value in cookies_of(response):
+            if value is None:
+                cookies.pop(name, None)
+            elif not kept or name in kept:
+                cookies[name] = value
+        # A value may stand in a cookie that is not sent back.
+        shown = cookies | {name: value for name, value in cookies_of(response) if value}
+        values = dict(self.session.values)
+        for one in self._steps.yields(self._index):
+            values[one.name] = Value(one.of(response, shown))
+        self.session = Session(values, {**self.session.cookies, origin: cookies})
+        self._index += 1
+        try:
+            cookie_header(self.session.cookies_for(origin))
+        except ValueError:
+            raise PermanentError(SiteCode.VALUE_NOT_SENDABLE, name="cookie") from None
+
+    def masked(self, error: SiteError) -> SiteError:
+        """What went wrong on the way, without secrets."""
+        return self._steps.masked(error, self.session)
+
+
+def cookies_of(response: Response) -> list[tuple[str, str | None]]:
+    """The cookies that an answer sets; None for one that it takes back."""
+    found: list[tuple[str, str | None]] = []
+    for line in response.set_cookies:
+        pair, semicolon, attributes = line.partition(";")
+        if match := _COOKIE.fullmatch(pair.strip()):
+            gone = _GONE.search(semicolon + attributes) or not match["value"]
+            found.append((match["name"], None if gone else match["value"].strip()))
+    return found

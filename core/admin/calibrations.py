@@ -1,0 +1,164 @@
+"""Calibrations: how each site was found to count, and when; the page of one while it runs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core import ordering
+from core.admin.add_form import ADDED, AddFormAdmin
+from core.admin.base import Button, row_url, staff
+from core.models import Calibration
+from core.models.calibrations import SETTINGS
+from core.pages import audits, display
+from core.pages.idempotent_forms import IdempotentForm
+from core.permissions import Right, may
+from core.reasons import translate
+
+REFRESH_SECONDS = "3"
+LABELS = {
+    "max_connections": gettext_lazy("Most connections"),
+    "max_rate": gettext_lazy("Most plays a second"),
+    "resend_percent": gettext_lazy("Resend limit, percent"),
+    "counts_readings": gettext_lazy("Counts readings"),
+    "learned_lag": gettext_lazy("Counter lag in seconds"),
+}
+
+
+class AuditForm(IdempotentForm):
+    bought = ("customer", "url", "price")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("customer", "price"):
+            self.fields[name].required = True
+
+    def objections(self, cleaned: dict[str, Any]) -> Mapping[str, str]:
+        if self.errors:
+            return {}
+        try:
+            self.video = ordering.find_video(cleaned["url"])
+        except ordering.OrderRefusedError as error:
+            return error.errors
+        return {}
+
+
+@admin.register(Calibration)
+class CalibrationAdmin(AddFormAdmin):
+    """Those without a customer begin on the page of their site; with one they are audits."""
+
+    list_display = ("create_date", "site", "customer", "state", "shown_findings", "creator")
+    list_select_related = ("site", "customer", "creator")
+    list_filter = ("status", "site")
+    sortable_by = ("create_date",)
+    autocomplete_fields = ("customer",)
+    change_form_template = "desk/calibration.html"
+    object_actions = ("stop", "take")
+    action_rights = dict.fromkeys(("stop", "take"), Right.CALIBRATE_SITE)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may(staff(request), Right.SEE_SITES)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return may(staff(request), Right.SELL_AUDIT)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [(None, {"fields": ("customer", "url", "price")})] if obj is None else []
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """An audit for a customer: the form, and what Save does."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = self.add_form(request, AuditForm)
+        if form.is_valid() and form.placed is None:
+            bought = {name: form.cleaned_data[name] for name in (*form.bought, "request_key")}
+            try:
+                with transaction.atomic():
+                    audit = ordering.sell_audit(form.video, actor=staff(request), **bought)
+                    self.log_addition(request, audit, ADDED)
+            except ordering.OrderRefusedError as error:
+                form.refuse(error.errors)
+            else:
+                return self.response_add(request, audit)
+        if form.placed is not None:
+            return self.answer_saved_before(request, form.placed)
+        context = {"title": _("Sell an audit"), **(extra_context or {})}
+        return self.add_page(request, form, form_url, context)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """While it runs the page asks for itself again and again."""
+        response = super().change_view(request, *args, **kwargs)
+        original = (getattr(response, "context_data", None) or {}).get("original")
+        if original is not None and not original.is_final:
+            response["Refresh"] = REFRESH_SECONDS
+        return response
+
+    def buttons(self, request: HttpRequest, obj: Calibration) -> list[Button]:
+        found = [Button(_("Site"), row_url("site", obj.site_id))]
+        if not may(staff(request), Right.CALIBRATE_SITE):
+            return found
+        if not obj.is_final:
+            look = {"tone": "danger", "confirm": _("Stop after the present step?")}
+            found.append(self.post_button(obj, "stop", _("Stop"), **look))
+        elif obj.status == Calibration.Status.DONE and not obj.taken_at and proposals(obj):
+            take = _("Take these settings")
+            found.append(self.post_button(obj, "take", take, tone="primary"))
+        return found
+
+    def stop(self, request: HttpRequest, obj: Calibration) -> tuple[str, int]:
+        if ordering.stop_calibration(obj):
+            return _("The calibration stops; what it found so far stays."), messages.SUCCESS
+        return _("The calibration has already ended."), messages.WARNING
+
+    def take(self, request: HttpRequest, obj: Calibration) -> tuple[str, int]:
+        changed = ordering.take_settings(obj, staff(request))
+        if not changed:
+            return _("The site has these settings already."), messages.SUCCESS
+        told = ", ".join(f"{LABELS[name]} {shown(value)}" for name, value in changed.items())
+        return _("The site's settings are now: %(told)s") % {"told": told}, messages.SUCCESS
+
+    def page_context(self, request: HttpRequest, obj: Calibration | None) -> dict[str, Any]:
+        if obj is None:
+            return super().page_context(request, obj)
+        return {
+            **super().page_context(request, obj),
+            **audits.report_of(obj),
+            "title": _("Audit") if obj.customer_id else _("Calibration"),
+            "proposed": proposals(obj),
+        }
+
+    @admin.display(description=gettext_lazy("status"), ordering="status")
+    def state(self, obj: Calibration) -> SafeString:
+        return display.tag(obj.get_status_display(), audits.TONES[Calibration.Status(obj.status)])
+
+    @admin.display(description=gettext_lazy("findings"))
+    def shown_findings(self, obj: Calibration) -> str:
+        return " ".join(translate(row) for row in obj.reasons)
+
+
+def proposals(obj: Calibration) -> list[tuple[str, str, str]]:
+    """Label, what the site has, what is proposed."""
+    rows = ((name, obj.settings[name]) for name in SETTINGS if name in obj.settings)
+    return [(str(LABELS[name]), shown(getattr(obj.site, name)), shown(new)) for name, new in rows]
+
+
+def shown(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return display.number(round(value))

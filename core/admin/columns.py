@@ -1,0 +1,85 @@
+"""Columns of one's choice: each person has the list as they want it, and nobody else's changes."""
+
+from typing import Any, ClassVar
+
+from django.core.exceptions import PermissionDenied
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+    QueryDict,
+)
+from django.urls import URLPattern, reverse
+
+from core.admin.base import DeskAdmin, staff
+from core.admin.saved_filters import filters_of
+from core.models import ListColumns
+from core.theme.result_list import title_of
+
+
+class ChosenColumnsAdmin(DeskAdmin):
+    """`list_display` are the columns of a list that nobody changed, `more_columns` others that
+    there are; the first one leads to the row's page and stays."""
+
+    more_columns: ClassVar[tuple[str, ...]] = ()
+
+    def get_urls(self) -> list[URLPattern]:
+        return [self.own_path("columns/", self.columns_view, "columns"), *super().get_urls()]
+
+    @property
+    def all_columns(self) -> tuple[str, ...]:
+        return (*self.list_display, *self.more_columns)
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        chosen = self.chosen_columns(request)
+        if chosen is None:
+            return self.list_display
+        first = self.list_display[0]
+        return tuple(name for name in self.all_columns if name == first or name in chosen)
+
+    def chosen_columns(self, request: HttpRequest) -> list[str] | None:
+        """None: they left it as it is. Looked up once a page."""
+        if not hasattr(request, "chosen_columns"):
+            mine = ListColumns.objects.filter(user=staff(request), model=self.opts.label_lower)
+            names = mine.values_list("names", flat=True).first()
+            request.chosen_columns = names  # type: ignore[attr-defined]
+        found: list[str] | None = request.chosen_columns  # type: ignore[attr-defined]
+        return found
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {
+            "columns": self.offered_columns(request),
+            "columns_url": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_columns"),
+        }
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    def offered_columns(self, request: HttpRequest) -> list[tuple[str, str, bool]]:
+        """Each but the first one: its name, what it is called, whether it is shown."""
+        shown = self.get_list_display(request)
+        return [(name, title_of(self, name), name in shown) for name in self.all_columns[1:]]
+
+    def columns_view(self, request: HttpRequest) -> HttpResponse:
+        """Keep a choice, or forget it; back to the list as it was filtered."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        user, model = staff(request), self.opts.label_lower
+        names = [name for name in self.all_columns if name in request.POST.getlist("column")]
+        if request.POST.get("do") == "reset":
+            ListColumns.objects.filter(user=user, model=model).delete()
+        else:
+            ListColumns.objects.update_or_create(user=user, model=model, defaults={"names": names})
+        url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        query = self.kept_query(request)
+        return HttpResponseRedirect(f"{url}?{query}" if query else url)
+
+    def kept_query(self, request: HttpRequest) -> str:
+        """Without an order: it is by the places of columns."""
+        given = filters_of(QueryDict(request.POST.get("query", "")))
+        kept = QueryDict(given, mutable=True)
+        kept.pop("o", None)
+        return kept.urlencode()

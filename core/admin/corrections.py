@@ -1,0 +1,183 @@
+"""Corrections of top-ups: the page where one is entered, and the second person's two buttons."""
+
+from decimal import Decimal
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.core.validators import MinValueValidator
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core.admin.base import Button, DeskAdmin, row_url, staff
+from core.admin.decisions import DecisionAdmin
+from core.models import ChargeRecord, OrderError, TopUpCorrection
+from core.models.corrections import REASON_LENGTH, corrected_amount
+from core.ordering import approve_correction, correct_top_up, decline_correction
+from core.pages import display
+from core.pages.amounts import AmountField, AsksLargeAmounts
+from core.permissions import Right, may
+
+
+class CorrectionForm(AsksLargeAmounts):
+    right_amount = AmountField(
+        label=gettext_lazy("Right amount"),
+        max_digits=10,
+        decimal_places=2,
+        validators=[MinValueValidator(0)],
+        help_text=gettext_lazy("What was really paid; 0 where nothing was."),
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=REASON_LENGTH,
+        help_text=gettext_lazy("It stays in the ledger."),
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+    )
+
+    def clean_right_amount(self) -> Decimal:
+        amount: Decimal = self.cleaned_data["right_amount"]
+        if question := self.large_amount_question(amount):
+            raise forms.ValidationError(question)
+        return amount
+
+
+class CorrectingAdmin(DeskAdmin):
+    """What the top-ups' admin has of corrections."""
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [self.own_path("<int:pk>/correct/", self.correct_view, "correct")]
+        return own + super().get_urls()
+
+    def buttons(self, request: HttpRequest, obj: ChargeRecord) -> list[Button]:
+        if not may(staff(request), Right.CORRECT_TOP_UP):
+            return []
+        url = reverse("admin:core_chargerecord_correct", args=[obj.pk])
+        return [Button(_("Correct this top-up"), url)]
+
+    def correct_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What was really paid, and why it was entered otherwise."""
+        if not may(staff(request), Right.CORRECT_TOP_UP):
+            raise PermissionDenied
+        charge = self.seen_or_404(request, pk)
+        form = CorrectionForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                correction = correct_top_up(charge, actor=staff(request), **form.cleaned_data)
+            except OrderError as error:
+                form.add_error("right_amount", str(error))
+            else:
+                self.log_change(request, charge, told(correction))
+                return answer(request, correction)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Correct this top-up"),
+            "opts": self.opts,
+            "form": form,
+            "media": self.media,
+            "charge": charge,
+            "facts": facts_of(charge),
+            "back": self.change_url(charge),
+        }
+        return TemplateResponse(request, "desk/correct_top_up.html", context)
+
+    @admin.display(description=gettext_lazy("corrections"))
+    def corrected(self, charge: ChargeRecord) -> str | SafeString:
+        found = charge.corrections.select_related("creator").order_by("pk")
+        lines = (
+            (row_url("topupcorrection", one.pk), told(one), one.creator, one.get_status_display())
+            for one in found
+        )
+        return format_html_join("", '<div><a href="{}">{}</a> · {} · {}</div>', lines) or "–"
+
+
+def facts_of(charge: ChargeRecord) -> list[tuple[str, str]]:
+    return [
+        (_("Customer"), str(charge.customer)),
+        (_("Entered"), display.money(charge.amount)),
+        (_("Amounts to now"), display.money(corrected_amount(charge))),
+        (_("Balance now"), display.money(charge.customer.balance)),
+    ]
+
+
+def told(correction: TopUpCorrection) -> str:
+    text = _("Corrected to %(right)s (%(difference)s): %(reason)s")
+    return text % {
+        "right": display.money(correction.right_amount),
+        "difference": display.signed(correction.amount),
+        "reason": correction.reason,
+    }
+
+
+def answer(request: HttpRequest, correction: TopUpCorrection) -> HttpResponse:
+    """On to the top-up; or to a correction that waits."""
+    if correction.awaits_approval:
+        text = _("Above your limit: the balance is corrected once somebody else approves it.")
+        messages.warning(request, text)
+        return HttpResponseRedirect(row_url("topupcorrection", correction.pk))
+    text = _("The top-up was corrected; %(customer)s's balance changed by %(difference)s.")
+    facts = {
+        "customer": correction.charge.customer,
+        "difference": display.signed(correction.amount),
+    }
+    messages.success(request, text % facts)
+    return HttpResponseRedirect(row_url("chargerecord", correction.charge_id))
+
+
+@admin.register(TopUpCorrection)
+class TopUpCorrectionAdmin(DecisionAdmin):
+    list_display = (
+        *("id", "customer_link", "charge_link", "shown_right", "shown_amount", "reason"),
+        *("creator", "create_date", "status"),
+    )
+    list_select_related = ("charge__customer", "creator")
+    fields = readonly_fields = (
+        *("customer_link", "balance", "charge_link", "shown_right", "shown_amount", "reason"),
+        *("creator", "create_date", "status", "decider", "decided_at"),
+    )
+
+    def questions(self, obj: TopUpCorrection) -> tuple[str, str]:
+        facts = {"customer": obj.charge.customer, "difference": display.signed(obj.amount)}
+        return (
+            _("Change %(customer)s's balance by %(difference)s?") % facts,
+            _("Decline this correction? The top-up stays as it is."),
+        )
+
+    def approve(self, request: HttpRequest, correction: TopUpCorrection) -> tuple[str, int]:
+        approve_correction(correction, staff(request))
+        text = _("Correction approved; %(customer)s's balance changed by %(difference)s.")
+        facts = {
+            "customer": correction.charge.customer,
+            "difference": display.signed(correction.amount),
+        }
+        return text % facts, messages.SUCCESS
+
+    def decline(self, request: HttpRequest, correction: TopUpCorrection) -> tuple[str, int]:
+        decline_correction(correction, staff(request))
+        return _("Correction declined; the top-up stays as it is."), messages.SUCCESS
+
+    @admin.display(description=gettext_lazy("customer"))
+    def customer_link(self, correction: TopUpCorrection) -> SafeString:
+        customer = correction.charge.customer
+        return display.link(row_url("customer", customer.pk), customer)
+
+    @admin.display(description=gettext_lazy("top-up"))
+    def charge_link(self, correction: TopUpCorrection) -> SafeString:
+        entered = display.money(correction.charge.amount)
+        return display.link(row_url("chargerecord", correction.charge_id), entered)
+
+    @admin.display(description=gettext_lazy("balance now"))
+    def balance(self, correction: TopUpCorrection) -> str:
+        return display.money(correction.charge.customer.balance)
+
+    @admin.display(description=gettext_lazy("right amount"))
+    def shown_right(self, correction: TopUpCorrection) -> str:
+        return display.money(correction.right_amount)
+
+    @admin.display(description=gettext_lazy("difference"))
+    def shown_amount(self, correction: TopUpCorrection) -> str:
+        return display.signed(correction.amount)

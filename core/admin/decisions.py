@@ -1,0 +1,38 @@
+"""What waits for a second person's decision on money, and the two buttons for it."""
+
+from typing import Any
+
+from django.db.models import Model
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from core.admin.base import Button, ViewOnlyAdmin, staff
+from core.permissions import Right, may
+
+
+class DecisionAdmin(ViewOnlyAdmin):
+    """Who sees top-ups sees them."""
+
+    object_actions = ("approve", "decline")
+    action_rights = {"approve": Right.APPROVE_TOP_UP, "decline": Right.APPROVE_TOP_UP}
+    list_filter = ("status",)
+    date_hierarchy = "create_date"
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return may(staff(request), Right.SEE_TOP_UPS)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return may(staff(request), Right.SEE_TOP_UPS)
+
+    def questions(self, obj: Any) -> tuple[str, str]:
+        """What is asked before it is approved, and before it is declined."""
+        raise NotImplementedError
+
+    def buttons(self, request: HttpRequest, obj: Any) -> list[Button]:
+        if not may(staff(request), Right.APPROVE_TOP_UP, obj):
+            return []
+        approve, decline = self.questions(obj)
+        return [
+            self.post_button(obj, "approve", _("Approve"), tone="primary", confirm=approve),
+            self.post_button(obj, "decline", _("Decline"), tone="danger", confirm=decline),
+        ]

@@ -1,0 +1,188 @@
+"""Filters of a list that are typed and not chosen from a short list: days from and to, and one of
+hundreds of thousands of customers. Each is answered by an index."""
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.contrib.admin import ListFilter
+from django.db.models import BigIntegerField, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core.models import Customer, User
+from core.theme.changelist import LookupRefusedError
+
+TODAY, MONTH = "today", "month"
+
+
+class TypedFilter(ListFilter):
+    """Drawn by a template of its own among the fields of the search form: `parameters` are names
+    of the form's."""
+
+    parameters: ClassVar[tuple[str, ...]]
+
+    def __init__(
+        self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any
+    ) -> None:
+        super().__init__(request, params, model, model_admin)
+        self.typed = {
+            name: str(params.pop(name)[-1]).strip() for name in self.parameters if name in params
+        }
+        self.used_parameters = {name: value for name, value in self.typed.items() if value}
+
+    def expected_parameters(self) -> list[str | None]:
+        return list(self.parameters)
+
+    def has_output(self) -> bool:
+        return True
+
+
+class DatesFilter(TypedFilter):
+    """From one day to another, both included. `from` may also be "today" or "month", the present
+    one, so that a saved filter means today's today."""
+
+    title = gettext_lazy("created")
+    template = "desk/filter_dates.html"
+    parameters = ("from", "to")
+
+    def choices(self, changelist: Any) -> Any:
+        """What the template shows, and links to the usual spans."""
+        first, last = self.days()
+        usual = ((TODAY, _("Today")), (MONTH, _("This month")))
+        yield {
+            "first": first.isoformat() if first else "",
+            # Today's today, as long as nobody types another day.
+            "word": self.typed.get("from", "") if self.typed.get("from") in (TODAY, MONTH) else "",
+            "last": last.isoformat() if last else "",
+            "usual": [
+                {
+                    "label": label,
+                    "selected": self.used_parameters == {"from": name},
+                    "query": changelist.get_query_string({"from": name}, ["to", "p"]),
+                }
+                for name, label in usual
+            ],
+        }
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        first, last = self.days()
+        if first:
+            queryset = queryset.filter(create_date__gte=midnight(first))
+        if last:
+            after = last + datetime.timedelta(days=1)
+            queryset = queryset.filter(create_date__lt=midnight(after))
+        return queryset
+
+    def days(self) -> tuple[datetime.date | None, datetime.date | None]:
+        """Raises LookupRefusedError for what is no day."""
+        return self.day("from"), self.day("to")
+
+    def day(self, name: str) -> datetime.date | None:
+        value = str(self.used_parameters.get(name, ""))
+        if not value:
+            return None
+        today = timezone.localdate()
+        if value in (TODAY, MONTH):
+            return today if value == TODAY else today.replace(day=1)
+        try:
+            day = datetime.date.fromisoformat(value)
+        except ValueError as error:
+            raise LookupRefusedError(error) from error
+        # Of the last year there is, no day comes after the last one.
+        return min(max(day, datetime.date(1970, 1, 1)), datetime.date(9990, 12, 31))
+
+
+def midnight(day: datetime.date) -> datetime.datetime:
+    return timezone.make_aware(datetime.datetime.combine(day, datetime.time()))
+
+
+class PickedFilter(TypedFilter):
+    """One row of another table, found by a part of its name: theme/picker.js asks `found_at()` for
+    those that are offered."""
+
+    template = "desk/filter_picked.html"
+    field: ClassVar[str]
+
+    def choices(self, changelist: Any) -> Any:
+        value = self.used_parameters.get(self.parameters[0], "")
+        number = self.number()
+        picked = None if number is None else self.picked(number)
+        yield {
+            "parameter": self.parameters[0],
+            "value": value,
+            "name": "" if picked is None else str(picked),
+            "found_at": self.found_at(),
+        }
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        number = self.number()
+        return queryset if number is None else queryset.filter(**{f"{self.field}_id": number})
+
+    def number(self) -> int | None:
+        """Raises LookupRefusedError for what is no key."""
+        value = str(self.used_parameters.get(self.parameters[0], ""))
+        if not value:
+            return None
+        # Python reads no number of thousands of digits.
+        if not (value.isascii() and value.isdecimal() and len(value) < 20):
+            raise LookupRefusedError(value[:30])
+        return min(int(value), BigIntegerField.MAX_BIGINT)
+
+    def picked(self, number: int) -> Any:
+        raise NotImplementedError
+
+    def found_at(self) -> str:
+        raise NotImplementedError
+
+
+class CustomerFilter(PickedFilter):
+    title = gettext_lazy("customer")
+    parameters = ("customer__id__exact",)
+    field = "customer"
+
+    def __init__(self, request: HttpRequest, params: Any, model: Any, model_admin: Any) -> None:
+        super().__init__(request, params, model, model_admin)
+        self.model = model
+        customers = model_admin.admin_site.get_model_admin(Customer)
+        self.is_offered = customers.has_view_permission(request)
+
+    def has_output(self) -> bool:
+        return self.is_offered or bool(self.used_parameters)
+
+    def picked(self, number: int) -> Customer | None:
+        return Customer.objects.filter(pk=number).only("username").first()
+
+    def found_at(self) -> str:
+        if not self.is_offered:
+            return ""
+        asked = f"app_label=core&model_name={self.model._meta.model_name}&field_name=customer"
+        return f"{reverse('admin:autocomplete')}?{asked}"
+
+
+class CreatorFilter(PickedFilter):
+    """Who of the staff placed it. A portal's order has its customer's login for a creator: such are
+    found by the customer."""
+
+    title = gettext_lazy("creator")
+    parameters = ("creator__id__exact",)
+    field = "creator"
+
+    def picked(self, number: int) -> User | None:
+        return User.objects.filter(pk=number).only("username").first()
+
+    def found_at(self) -> str:
+        return reverse("admin:core_order_creators")
+
+
+def creators_found(user: User, term: str) -> list[Mapping[str, Any]]:
+    """Those of the staff whose names begin so, first who asks."""
+    known = User.objects.filter(is_staff=True).exclude(pk=user.pk).order_by("username")
+    rows = known.values_list("pk", "username")
+    if term:
+        rows = rows.filter(username__istartswith=term)
+    mine = [(user.pk, user.username)] if user.username.lower().startswith(term.lower()) else []
+    return [{"id": str(pk), "text": name} for pk, name in [*mine, *rows[:20]]]

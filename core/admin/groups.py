@@ -1,0 +1,79 @@
+"""Groups of the staff, each described by what its people can do. A group gives rights: super
+administrators alone make and change them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core.admin.base import staff
+from core.admin.shared_edits import SharedEditsAdmin
+from core.permissions import Right, may, rights_given_by
+
+# Rights that go with another one of these are not said.
+WORDS: Mapping[Right, Any] = {
+    Right.SEE_ORDERS: gettext_lazy("see orders and conversations"),
+    Right.SEE_TOP_UPS: gettext_lazy("see top-ups"),
+    Right.SEE_LEDGER: gettext_lazy("see the ledger"),
+    Right.SEE_SITES: gettext_lazy("see sites and their tokens"),
+    Right.SEE_LOGINS: gettext_lazy("see logins"),
+    Right.PLACE_ORDER: gettext_lazy("place and repeat orders, also by upload"),
+    Right.CANCEL_ORDER: gettext_lazy("cancel, pause and retry orders"),
+    Right.APPROVE_ORDER: gettext_lazy("approve or decline other people's orders and large top-ups"),
+    Right.WRITE_MESSAGES: gettext_lazy("answer customers"),
+    Right.TOP_UP_CUSTOMER: gettext_lazy("top customers up, also by upload"),
+    Right.KEEP_SITES: gettext_lazy("add, change and pause sites"),
+    Right.PAUSE_OFFICE: gettext_lazy("pause the whole office"),
+    Right.IMPORT_CUSTOMERS: gettext_lazy("add customers, also by upload"),
+    Right.SWITCH_CUSTOMERS: gettext_lazy("change customers and make their portal links"),
+}
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(SharedEditsAdmin, DjangoGroupAdmin):
+    list_display = ("name", "can_do")
+    fields = ("name", "can_do", "permissions")
+    readonly_fields = ("can_do",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        return super().get_queryset(request).prefetch_related("permissions__content_type")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return may(staff(request), Right.GRANT_RIGHTS) and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        allowed = may(staff(request), Right.GRANT_RIGHTS)
+        return allowed and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        allowed = may(staff(request), Right.GRANT_RIGHTS)
+        return allowed and super().has_delete_permission(request, obj)
+
+    @admin.display(description=gettext_lazy("can"))
+    def can_do(self, group: Group) -> str:
+        return described(group) if group.pk else "–"
+
+
+def described(group: Group) -> str:
+    """In plain words, from the permissions that the group has now."""
+    names = {
+        f"{permission.content_type.app_label}.{permission.codename}"
+        for permission in group.permissions.all()
+    }
+    return _("; ").join(str(WORDS[right]) for right in rights_given_by(names) if right in WORDS)
+
+
+def described_all() -> SafeString:
+    groups = Group.objects.order_by("name").prefetch_related("permissions__content_type")
+    rows = ((group.name, described(group)) for group in groups)
+    return format_html_join("", "<p><b>{}</b>: {}</p>", rows)

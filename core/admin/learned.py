@@ -1,0 +1,67 @@
+"""What a site was found to take when it asked for less, said as a suggestion, and what staff can do
+about it."""
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from core.models import Site
+from core.pages import display
+
+
+def limits_of(site: Site) -> list[str]:
+    """Each limit that was met: "4.8 plays a second", "2 plays at once"."""
+    found = []
+    if site.learned_rate:
+        found.append(_("%(plays)s plays a second") % {"plays": display.speed(site.learned_rate)})
+    if most := connections_of(site):
+        text = ngettext("%(plays)s play at once", "%(plays)s plays at once", most)
+        found.append(text % {"plays": display.number(most)})
+    return found
+
+
+def connections_of(site: Site) -> int | None:
+    """The lower limit: of what it accepts at once, and of what it counts without a loss."""
+    known = filter(None, (site.learned_connections, site.counted_connections))
+    return min(known, default=None)
+
+
+def learned_of(site: Site) -> dict[str, str]:
+    """`found` and `advice`; {} for a site that takes whatever was sent."""
+    limits = limits_of(site)
+    if not limits:
+        return {}
+    if len(limits) == 2:
+        both = {"rate": limits[0], "connections": limits[1]}
+        limits = [_("%(rate)s and %(connections)s") % both]
+    found = _("This site was found to take %(limits)s (%(when)s).")
+    words = {"limits": limits[0], "when": when_of(site)}
+    return {"found": found % words, "advice": advice_of(site)}
+
+
+def when_of(site: Site) -> str:
+    """When it was found last."""
+    if site.learned_at is None:
+        return "–"
+    return date_format(timezone.localtime(site.learned_at), _("j M, H:i"))
+
+
+def advice_of(site: Site) -> str:
+    if connections_of(site) == 1:
+        return _(
+            "Orders keep to it by themselves; after a day without a loss they try more. A site "
+            "that adds views without a lock needs it so: enter 1 as “most connections”. If it "
+            "limits connections instead, ask whoever runs it to raise that limit."
+        )
+    if site.learned_rate:
+        return _(
+            "Orders begin at that pace and find out by themselves whether the site takes more. "
+            "If the limit is meant, enter it as “most plays a second”. If it is not, ask whoever "
+            "runs the site to raise the limit of requests in front of it."
+        )
+    return _(
+        "Orders begin with as many and find out by themselves whether the site takes more. If the "
+        "limit is meant, enter it as “most connections”. If it is not, ask whoever runs the site "
+        "to raise the limit of connections in front of it."
+    )

@@ -1,0 +1,41 @@
+"""The menu of the desk: home, the site's own pages, and the models of SIMPLEUI_ICON, each for who
+may see it.
+
+Only these models are asked, and not all that the admin knows: every page draws the menu.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.admin import AdminSite
+from django.db.models import Model
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from core.admin import board, pauses, queue
+
+Line = dict[str, str]  # name, icon, url
+
+
+def menu(site: AdminSite, request: HttpRequest) -> Iterator[Line]:
+    yield {"name": _("Home"), "icon": "fas fa-home", "url": reverse("admin:home")}
+    yield from (*board.pages(request), *queue.pages(request), *pauses.pages(request))
+    for name, icon in settings.SIMPLEUI_ICON.items():
+        model = models_by_name()[name]
+        admin, options = site.get_model_admin(model), model._meta
+        if admin.has_view_permission(request):
+            page = "changelist"
+        elif admin.has_add_permission(request):
+            page = "add"
+        else:
+            continue
+        url = reverse(f"admin:{options.app_label}_{options.model_name}_{page}")
+        yield {"name": str(options.verbose_name_plural), "icon": icon, "url": url}
+
+
+@cache
+def models_by_name() -> dict[str, type[Model]]:
+    return {model.__name__: model for model in apps.get_models()}

@@ -1,0 +1,98 @@
+"""The columns of the list of orders, and what it adds up."""
+
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, JsonResponse
+from django.urls import URLPattern
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from core.admin.base import row_url
+from core.admin.columns import ChosenColumnsAdmin
+from core.db.patience import TooSlowError, at_most
+from core.models import Order
+from core.pages import display
+from core.theme.changelist import LookupRefusedError
+
+# Nobody waits longer for the sums of millions of orders.
+SECONDS = 5.0
+
+
+class OrderColumnsAdmin(ChosenColumnsAdmin):
+    list_display = (
+        *("oid", "customer_link", "video_cell", "plays", "shown_price", "shown_refund"),
+        *("progress", "state", "talk", "create_date"),
+    )
+    more_columns = (
+        *("creator", "site_name", "pace", "shown_rate", "delivered"),
+        *("start_date", "end_date"),
+    )
+    list_select_related = ("customer", "site", "creator", "conversation")
+    summed: ClassVar = {
+        "count": (_("plays"), display.number),
+        "price": (_("price"), display.money),
+        "refunded": (_("refunded"), display.money),
+    }
+
+    def get_urls(self) -> list[URLPattern]:
+        return [self.own_path("sums/", self.sums_view, "sums"), *super().get_urls()]
+
+    def sums_view(self, request: HttpRequest) -> JsonResponse:
+        """What all rows add up to that the list's address means, however many they are."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        try:
+            found: Any = self.get_changelist_instance(request)
+            with at_most(SECONDS):
+                sums = found.sums_of(found.queryset)
+        except LookupRefusedError:
+            return JsonResponse({}, status=HTTPStatus.BAD_REQUEST)
+        except TooSlowError:
+            return JsonResponse({"text": gettext("Too many to add up now; narrow the filters.")})
+        return JsonResponse({"text": " · ".join(f"{label} {sum}" for label, sum in sums)})
+
+    @admin.display(description=_("progress"))
+    def progress(self, order: Order) -> SafeString:
+        return display.live(display.progress_bar(order), order, "progress")
+
+    @admin.display(description=_("status"), ordering="status")
+    def state(self, order: Order) -> SafeString:
+        return display.live(display.state(order), order, "state")
+
+    @admin.display(description=_("customer"))
+    def customer_link(self, order: Order) -> SafeString:
+        url = row_url("customer", order.customer_id)
+        return display.link(url, order.customer)
+
+    @admin.display(description=_("video"))
+    def video_cell(self, order: Order) -> SafeString:
+        return display.video(order)
+
+    @admin.display(description=_("refunded"))
+    def shown_refund(self, order: Order) -> str:
+        return display.money(order.refunded) if order.refunded else "–"
+
+    @admin.display(description=_("plays"))
+    def plays(self, order: Order) -> str:
+        return display.number(order.count)
+
+    @admin.display(description=_("price"), ordering="price")
+    def shown_price(self, order: Order) -> str:
+        return display.money(order.price)
+
+    @admin.display(description=_("price per play"))
+    def shown_rate(self, order: Order) -> str:
+        return display.rate(order.unit_price)
+
+    @admin.display(description=_("pace"))
+    def pace(self, order: Order) -> str:
+        return display.pace(order)
+
+    @admin.display(description=_("site"))
+    def site_name(self, order: Order) -> SafeString:
+        url = row_url("site", order.site_id)
+        return display.link(url, order.site)

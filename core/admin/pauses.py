@@ -1,0 +1,216 @@
+"""What people hold back: the page of all pauses, with the one of the whole office; what each page
+says while it is on; and the buttons of a site.
+
+An order's own pause has its buttons on the order's page.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core import ordering
+from core.admin.base import Button, DeskAdmin, staff
+from core.models import Order, OrderError, Pause, Site, User
+from core.models.pauses import REASON_LENGTH
+from core.permissions import Right, may
+
+PAUSES_SHOWN = 50
+SHIFT, CATCH_UP = "shift", "catch-up"
+# The actions of an object's page that do them.
+ACTIONS = {SHIFT: "resume", CATCH_UP: "catch_up"}
+
+
+def pages(request: HttpRequest) -> list[dict[str, str]]:
+    """A line of the menu, for who may see what it shows."""
+    if not may(request.user, Right.SEE_SITES):
+        return []
+    return [{"name": _("Pauses"), "icon": "fas fa-pause-circle", "url": reverse("admin:pauses")}]
+
+
+def banner(request: HttpRequest) -> Callable[[], Pause | None]:
+    """The pause of the whole office, looked up where a page asks for it; none for visitors."""
+
+    def find() -> Pause | None:
+        return Pause.objects.held().office if request.user.is_staff else None
+
+    return find
+
+
+def pauses_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    """All pauses, those that hold something first."""
+    user = staff(request)
+    if not may(user, Right.SEE_SITES):
+        raise PermissionDenied
+    shown = Pause.objects.select_related("site", "creator", "ended_by")
+    context |= {
+        "title": _("Pauses"),
+        "active": shown.active(),
+        "ended": shown.exclude(end_date=None)[:PAUSES_SHOWN],
+        "buttons": office_buttons(Pause.objects.held().office) if may(user, OFFICE) else [],
+    }
+    return TemplateResponse(request, "desk/pauses.html", context)
+
+
+OFFICE = Right.PAUSE_OFFICE
+
+
+def office_view(request: HttpRequest, what: str) -> HttpResponse:
+    """The office's buttons: pause it, or let it go on."""
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    user = staff(request)
+    if not may(user, OFFICE):
+        raise PermissionDenied
+    try:
+        if what == "pause":
+            ordering.pause_office(user, request.POST.get("reason", ""))
+            text = _("The whole office is paused: nothing is sent until somebody resumes it.")
+        else:
+            end(Pause.objects.held().office, request, shift=what == SHIFT)
+            text = _("The office has resumed.")
+    except OrderError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, text)
+    return redirect("admin:pauses")
+
+
+def end(pause: Pause | None, request: HttpRequest, *, shift: bool) -> None:
+    """Raises OrderError, also where there is no pause any more."""
+    if pause is None:
+        raise OrderError(_("Nobody paused it."))
+    ordering.end_pause(pause, staff(request), shift=shift)
+
+
+def office_buttons(pause: Pause | None) -> list[Button]:
+    def url(what: str) -> str:
+        return reverse("admin:pause_office", args=[what])
+
+    if pause is None:
+        confirm = _(
+            "Pause the whole office? Nothing is sent to any site until somebody resumes it."
+        )
+        return [
+            Button(
+                *(_("Pause the whole office"), url("pause"), "danger", True, confirm),
+                **REASON_ASKED,
+            )
+        ]
+    return [
+        Button(label, url(what), "success", True, confirm) for what, label, confirm in resuming()
+    ]
+
+
+def site_buttons(site: Site, is_paused: bool) -> list[Button]:
+    def url(action: str) -> str:
+        return reverse(f"admin:core_site_{action}", args=[site.pk])
+
+    if is_paused:
+        return [
+            Button(label, url(ACTIONS[what]), "success", True, confirm)
+            for what, label, confirm in resuming()
+        ]
+    confirm = _("Pause this site? Nothing is sent to it until somebody resumes it.")
+    return [Button(_("Pause"), url("pause"), "warning", True, confirm, **REASON_ASKED)]
+
+
+# Of each pause of more than one order.
+REASON_ASKED: dict[str, Any] = {
+    "ask": gettext_lazy("Reason; your colleagues read it"),
+    "needed": True,
+    "most": REASON_LENGTH,
+}
+
+
+def resuming() -> list[tuple[str, str, str]]:
+    """Both ways to go on: a name, what the button says, what it asks."""
+    return [
+        (
+            SHIFT,
+            _("Resume"),
+            _("Resume? Orders that are spread over hours end later by the time of the pause."),
+        ),
+        (
+            CATCH_UP,
+            _("Resume and catch up"),
+            _("Resume? Orders that are spread over hours catch up at once with what they missed."),
+        ),
+    ]
+
+
+class PausingSitesAdmin(DeskAdmin):
+    """What the sites' admin has of pauses: `object_actions` names the methods."""
+
+    def pause_buttons(self, site: Site) -> list[Button]:
+        return site_buttons(site, Pause.objects.active().filter(site=site).exists())
+
+    def pause(self, request: HttpRequest, site: Site) -> tuple[str, int]:
+        reason = request.POST.get("reason", "")
+        ordering.pause_site(site, staff(request), reason)
+        text = _("The site is paused: nothing is sent to it. Reason: %(why)s")
+        return text % {"why": reason.strip()}, messages.SUCCESS
+
+    def resume(self, request: HttpRequest, site: Site) -> tuple[str, int]:
+        end(Pause.objects.active().filter(site=site).first(), request, shift=True)
+        return _(
+            "The site has resumed; plans end later by the time of the pause."
+        ), messages.SUCCESS
+
+    def catch_up(self, request: HttpRequest, site: Site) -> tuple[str, int]:
+        end(Pause.objects.active().filter(site=site).first(), request, shift=False)
+        return _("The site has resumed; plans catch up."), messages.SUCCESS
+
+
+class PausingOrdersAdmin(DeskAdmin):
+    """What the orders' admin has of pauses: `object_actions` names the methods."""
+
+    def pause_buttons(self, order: Order, user: User) -> list[Button]:
+        found = []
+        if may(user, Right.PAUSE_ORDER, order):
+            look: dict[str, Any] = {
+                "tone": "warning",
+                "confirm": _("Pause this order until somebody resumes it?"),
+                "ask": _("Reason"),
+                "most": REASON_LENGTH,
+            }
+            found.append(self.post_button(order, "pause", _("Pause"), **look))
+        if may(user, Right.RESUME_ORDER, order):
+            # Only a plan that began can be late.
+            is_late = bool(order.hours and order.start_date and order.is_paused_by_people)
+            for what, label, confirm in resuming() if is_late else [(SHIFT, _("Resume"), "")]:
+                look = {"tone": "success", "confirm": confirm}
+                found.append(self.post_button(order, ACTIONS[what], label, **look))
+        return found
+
+    def pause(self, request: HttpRequest, order: Order) -> tuple[str, int]:
+        ordering.pause(order, staff(request), request.POST.get("reason", "").strip())
+        if order.pause_requested:
+            return _("The order is being paused; this takes a moment."), messages.SUCCESS
+        return _("The order is paused."), messages.SUCCESS
+
+    def resume(self, request: HttpRequest, order: Order) -> tuple[str, int]:
+        ordering.resume(order, staff(request), shift=True)
+        return _("The order has resumed."), messages.SUCCESS
+
+    def catch_up(self, request: HttpRequest, order: Order) -> tuple[str, int]:
+        ordering.resume(order, staff(request), shift=False)
+        return _("The order has resumed and catches up."), messages.SUCCESS
+
+
+def told(pause: Pause) -> str:
+    """What is paused, since when, by whom and why."""
+    text = _("The site is paused since %(since)s by %(who)s: %(why)s")
+    if pause.site_id is None:
+        text = _("The whole office is paused since %(since)s by %(who)s: %(why)s")
+    since = date_format(localtime(pause.create_date), "Y-m-d H:i:s")
+    return text % {"since": since, "who": pause.creator or "–", "why": pause.reason}

@@ -1,0 +1,199 @@
+"""From what people have at hand to a site's form with its recipe filled in: an address and an
+answer of the site, software that is known, or a file of another office. Nothing is saved here.
+"""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, reverse
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from booster.exceptions import PermanentError, SiteError
+from booster.net.address import Origin
+from booster.sites import recipes as files
+from booster.sites import sample
+from booster.sites.recipe import RecipeError
+from booster.sites.recipes import RecipeFile
+from core.admin.add_form import AddFormAdmin
+from core.admin.recipes import PREFIX, fields_of, in_words
+from core.reasons import translate_error
+
+# Whose answer is refused is asked for a shorter one.
+TOO_LONG = sample.MAX_SAMPLE
+
+
+class RecipeWizardAdmin(AddFormAdmin):
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            self.own_path("wizard/", self.wizard_view, "wizard"),
+            self.own_path("<int:pk>/recipe.json", self.recipe_view, "recipe"),
+        ]
+        return own + super().get_urls()
+
+    def recipe_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """A site's recipe as a file, without secrets."""
+        site = self.seen_or_404(request, pk)
+        if site.recipe is None:
+            raise Http404
+        try:
+            text = files.file_of(site.name, site.recipe, site.max_connections).write()
+        except RecipeError as error:
+            return HttpResponse(str(error), status=409, content_type="text/plain")
+        name = slugify(site.name) or f"site-{site.pk}"
+        return HttpResponse(
+            text,
+            content_type="application/json",
+            headers={"Content-Disposition": f'attachment; filename="{name}.json"'},
+        )
+
+    def wizard_view(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        step = request.POST.get("step", "")
+        if step == "shipped":
+            file = files.all_shipped().get(request.POST.get("name", ""))
+            if file is None:
+                return self._page(request)
+            return self._filled(request, of_file(file) | {"memo": _(file.notes)})
+        if step == "import":
+            return self._import(request)
+        if step in ("look", "take"):
+            return self._look(request, takes=step == "take")
+        return self._page(request)
+
+    def _import(self, request: HttpRequest) -> HttpResponse:
+        upload = request.FILES.get("file")
+        if upload is None:
+            return self._page(request, file_errors=[_("Choose a file.")])
+        try:
+            return self._filled(request, of_file(files.read(upload.read(files.MAX_BYTES + 1))))
+        except RecipeError as error:
+            told = [f"{name}: {in_words(problem)}" for name, problem in error.problems.items()]
+            return self._page(request, file_errors=told)
+        except PermanentError as error:
+            return self._page(request, file_errors=[translate_error(error)])
+
+    def _look(self, request: HttpRequest, *, takes: bool) -> HttpResponse:
+        # Browsers end lines with both characters, whatever was pasted.
+        typed = {
+            name: request.POST.get(name, "").strip().replace("\r\n", "\n")
+            for name in ("url", "answer", "source")
+        }
+        try:
+            proposal = Proposal(typed, request.POST.get("video", ""), request.POST.get("pick", ""))
+        except SiteError as error:
+            return self._page(request, typed=typed, errors=[translate_error(error)])
+        except ValueError as error:
+            return self._page(request, typed=typed, errors=[str(error)])
+        if takes and proposal.picked:
+            return self._filled(request, proposal.fields())
+        return self._page(request, typed=typed, proposal=proposal)
+
+    def _filled(self, request: HttpRequest, fields: dict[str, Any]) -> HttpResponse:
+        """The form of a new site, with these fields filled in."""
+        form = self.get_form(request, form=self.form)(initial={"adapter": "http", **fields})
+        action = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_add")
+        extra = {"show_save_and_continue": True, "filled_in": True}
+        return self.add_page(request, form, action, extra)
+
+    def _page(self, request: HttpRequest, **context: Any) -> HttpResponse:
+        found = {
+            **self.admin_site.each_context(request),
+            "title": _("New site by recipe"),
+            "opts": self.opts,
+            "media": self.media,
+            "shipped": [
+                (name, file.name, _(file.notes)) for name, file in files.all_shipped().items()
+            ],
+            "add_url": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_add"),
+            **context,
+        }
+        return TemplateResponse(request, "desk/site_wizard.html", found)
+
+
+class Proposal:
+    """What an address and an answer say of a site. `video`, `pick`: the numbers of what was chosen
+    among `videos` and `numbers`. Raises SiteError, or ValueError with a sentence."""
+
+    def __init__(self, typed: dict[str, str], video: str, pick: str) -> None:
+        self.origin, path = Origin.split(typed["url"])
+        self.videos = sample.ids_in(path, f"{typed['source']}\n{typed['answer'][:TOO_LONG]}")
+        if not self.videos:
+            raise ValueError(_("Nothing in this address can be a video's id."))
+        if not typed["answer"]:
+            raise ValueError(_("Paste what the site answers: the page's source, or its JSON."))
+        if len(typed["answer"]) > TOO_LONG:
+            raise ValueError(
+                _("The answer is longer than %(most)s characters.") % {"most": TOO_LONG}
+            )
+        self.chosen = chosen(video, len(self.videos)) or 0
+        self.video = self.videos[self.chosen]
+        self.sample = sample.read(typed["answer"], self.video.video_id)
+        self.numbers = self.sample.numbers
+        self._answer = typed["answer"]
+        self.second = ""  # another address that the answer came from
+        number = chosen(pick, len(self.numbers))
+        self.picked = None if number is None else self.numbers[number]
+        self.pick = number
+        self.count_path = self._count_path(typed["source"], path)
+
+    def _count_path(self, source: str, path: str) -> str:
+        """Of the address that the answer came from; a page without one is the video's own."""
+        if source:
+            origin, own = (self.origin, source) if source[0] == "/" else Origin.split(source)
+            self.second = "" if origin == self.origin else str(origin)
+            return sample.path_for(own, self.video.video_id)
+        return "" if self.sample.is_json else sample.path_for(path, self.video.video_id)
+
+    @property
+    def pieces(self) -> list[tuple[str, int | None]]:
+        """The answer as it is shown: text, and the number of what can be clicked."""
+        found, number = [], 0
+        for piece in self.sample.pieces:
+            found.append((piece.text, number if piece.where else None))
+            number += bool(piece.where)
+        return found
+
+    @property
+    def views(self) -> int | None:
+        """What the proposed recipe reads in the answer."""
+        if self.picked is None:
+            return None
+        return sample.proves(self.picked, self._answer, self.video.video_id)
+
+    @property
+    def where(self) -> list[tuple[str, str]]:
+        if self.picked is None:
+            return []
+        labels = {"count_json": _("Count in JSON"), "count_marker": _("The text before the number")}
+        return [(labels[name], text) for name, text in self.picked.where.items()]
+
+    def fields(self) -> dict[str, Any]:
+        """For the site's form."""
+        where = self.picked.where if self.picked else {}
+        found: dict[str, Any] = {"video_pattern": self.video.pattern, "count_path": self.count_path}
+        found |= where
+        if self.second:
+            found |= {"second_origin": self.second, "count_at_second": True}
+        return {
+            "name": self.origin.host[:64],
+            "origin": str(self.origin),
+            **{PREFIX + name: value for name, value in found.items()},
+        }
+
+
+def chosen(text: str, among: int) -> int | None:
+    """A number of something that is offered."""
+    number = int(text) if text.isdecimal() and text.isascii() and len(text) < 6 else -1
+    return number if 0 <= number < among else None
+
+
+def of_file(file: RecipeFile) -> dict[str, Any]:
+    """A recipe's file as the fields of the site's form."""
+    found = fields_of(dict(file.recipe)) | {"name": file.name, "memo": file.notes[:2000]}
+    if file.max_connections:
+        found["max_connections"] = file.max_connections
+    return found

@@ -1,0 +1,197 @@
+"""Orders that are placed anew: the form under an order, the list, and what came of each time."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, reverse
+from django.utils.dates import WEEKDAYS
+from django.utils.formats import date_format, time_format
+from django.utils.safestring import SafeString
+from django.utils.timezone import localdate, localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core import ordering
+from core.admin.base import Button, DeskAdmin, ViewOnlyAdmin, list_url, row_url, staff
+from core.admin.listing import AttentionFilter
+from core.models import Occurrence, Order, OrderError, Repeat, User
+from core.pages import display
+from core.permissions import Right, may
+from core.reasons import reason_of, translate
+
+TIMES_SHOWN = 100
+
+
+class RepeatForm(forms.ModelForm):
+    """How often and when. A weekly one without a weekday is on that of today."""
+
+    weekday = forms.TypedChoiceField(
+        label=gettext_lazy("Weekday"),
+        choices=list(WEEKDAYS.items()),
+        coerce=int,
+        required=False,
+        empty_value=None,
+        help_text=gettext_lazy("For every week."),
+    )
+
+    class Meta:
+        model = Repeat
+        fields = ("every", "weekday", "at", "until")
+        widgets = {
+            "at": forms.TimeInput({"type": "time"}, format="%H:%M"),
+            "until": forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["weekday"].initial = localdate().weekday()
+
+    def clean_weekday(self) -> int:
+        weekday: int | None = self.cleaned_data["weekday"]
+        return localdate().weekday() if weekday is None else weekday
+
+
+class RepeatingOrdersAdmin(DeskAdmin):
+    """What the orders' admin has of repeats."""
+
+    def get_urls(self) -> list[URLPattern]:
+        own = self.own_path("<int:pk>/repeat/", self.repeat_view, "repeat")
+        return [own, *super().get_urls()]
+
+    def repeat_button(self, order: Order, user: User) -> list[Button]:
+        """To the repeat that there is, else to the form for a new one."""
+        active = Repeat.objects.active().filter(order=order).first()
+        if active is not None:
+            return [Button(_("Repeat"), row_url("repeat", active.pk))]
+        if may(user, Right.REPEAT_ORDER):
+            return [Button(_("Repeat…"), reverse("admin:core_order_repeat", args=[order.pk]))]
+        return []
+
+    def repeat_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        order: Order = self.seen_or_404(request, pk)
+        if not may(staff(request), Right.REPEAT_ORDER):
+            raise PermissionDenied
+        form = RepeatForm(request.POST if request.method == "POST" else None)
+        if form.is_valid():
+            try:
+                made = ordering.repeat(order, staff(request), **form.cleaned_data)
+            except OrderError as error:
+                form.add_error(None, str(error))
+            else:
+                told = _("Placed anew %(when)s.") % {"when": rhythm(made)}
+                self.log_change(request, order, told)
+                messages.success(request, told)
+                return redirect(row_url("repeat", made.pk))
+        context = {
+            **self.admin_site.each_context(request),
+            "media": self.media,
+            "opts": self.opts,
+            "title": _("Repeat"),
+            "order": order,
+            "form": form,
+            "back": self.change_url(order),
+        }
+        return TemplateResponse(request, "desk/repeat_new.html", context)
+
+
+@admin.register(Repeat)
+class RepeatAdmin(ViewOnlyAdmin):
+    change_form_template = "desk/repeat.html"
+    object_actions = ("end", "seen")
+    action_rights = {"end": Right.REPEAT_ORDER, "seen": Right.REPEAT_ORDER}
+    list_display = ("number", "order_link", "customer", "when", "until", "state", "creator")
+    list_filter = (AttentionFilter,)
+    sortable_by = ()
+    fields = readonly_fields = (
+        *("order_link", "customer", "video", "plays", "when", "until", "state"),
+        *("creator", "create_date"),
+    )
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return may(staff(request), Right.SEE_ORDERS)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Repeat]:
+        rows = super().get_queryset(request)
+        return rows.select_related("order__customer", "creator")
+
+    def buttons(self, request: HttpRequest, obj: Repeat) -> list[Button]:
+        found = []
+        if may(staff(request), Right.REPEAT_ORDER):
+            if obj.occurrences.needing_a_person().exists():
+                found.append(self.post_button(obj, "seen", _("Mark as seen"), tone="primary"))
+            if obj.next_at is not None:
+                look = {"tone": "danger", "confirm": _("End this repeat? No more is placed.")}
+                found.append(self.post_button(obj, "end", _("End"), **look))
+        found.append(Button(_("Orders"), list_url("order", q=obj.order.customer.username)))
+        return found
+
+    def end(self, request: HttpRequest, repeat: Repeat) -> tuple[str, int]:
+        ordering.end_repeat(repeat, staff(request))
+        return _("The repeat has ended."), messages.SUCCESS
+
+    def seen(self, request: HttpRequest, repeat: Repeat) -> tuple[str, int]:
+        repeat.occurrences.needing_a_person().update(needs_attention=False)
+        return _("Marked as seen."), messages.SUCCESS
+
+    def page_context(self, request: HttpRequest, obj: Repeat | None) -> dict[str, Any]:
+        context = super().page_context(request, obj)
+        if obj is not None:
+            times = obj.occurrences.select_related("order")[:TIMES_SHOWN]
+            context["times"] = [(one, outcome_of(one)) for one in times]
+        return context
+
+    @admin.display(description=gettext_lazy("number"))
+    def number(self, repeat: Repeat) -> str:
+        return f"#{repeat.pk}"
+
+    @admin.display(description=gettext_lazy("order"))
+    def order_link(self, repeat: Repeat) -> SafeString:
+        return display.link(row_url("order", repeat.order_id), repeat.order)
+
+    @admin.display(description=gettext_lazy("customer"))
+    def customer(self, repeat: Repeat) -> SafeString:
+        customer = repeat.order.customer
+        return display.link(row_url("customer", customer.pk), customer)
+
+    @admin.display(description=gettext_lazy("video address"))
+    def video(self, repeat: Repeat) -> SafeString:
+        return display.link_out(repeat.order.url)
+
+    @admin.display(description=gettext_lazy("plays"))
+    def plays(self, repeat: Repeat) -> str:
+        return display.number(repeat.order.count)
+
+    @admin.display(description=gettext_lazy("when"))
+    def when(self, repeat: Repeat) -> str:
+        return rhythm(repeat)
+
+    @admin.display(description=gettext_lazy("status"))
+    def state(self, repeat: Repeat) -> SafeString:
+        if repeat.occurrences.needing_a_person().exists():
+            return display.tag(_("needs attention"), "bad")
+        if repeat.next_at is None:
+            why = translate(reason_of(repeat)) or str(repeat.ended_by or "")
+            ended = _("ended: %(why)s") % {"why": why} if why else _("ended")
+            return display.tag(ended, "off")
+        following = date_format(localtime(repeat.next_at), "Y-m-d H:i")
+        return display.tag(_("next: %(when)s") % {"when": following}, "good")
+
+
+def rhythm(repeat: Repeat) -> str:
+    """How often and when, in words."""
+    at = time_format(repeat.at, "H:i")
+    if repeat.weekday is None:
+        return _("every day at %(time)s") % {"time": at}
+    return _("every %(day)s at %(time)s") % {"day": WEEKDAYS[repeat.weekday], "time": at}
+
+
+def outcome_of(one: Occurrence) -> SafeString:
+    if one.order is not None:
+        return display.link(row_url("order", one.order_id or 0), one.order)
+    return display.tag(translate(reason_of(one)), "bad" if one.needs_attention else "off")

@@ -1,0 +1,269 @@
+"""Many addresses pasted at once: one order each, one quote for all of them, all or none."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from core.admin.add_form import ADDED
+from core.admin.base import DeskAdmin, list_url, staff
+from core.admin.order_form import PlaysWidget
+from core.importing.cells import counts
+from core.models import Customer, Order
+from core.models.orders import MAX_HOURS
+from core.ordering import OrderRefusedError, Quote
+from core.ordering.several import (
+    keys_of,
+    place_several,
+    placed_before,
+    quote_several,
+    total_of,
+)
+from core.pages import display
+from core.pages.quotes import MOST_PLAYS_TYPED, TermsForm, approval_note
+from core.theme.autocomplete import pick_by_typing
+
+MOST_LINES = 200
+# As an order's own address, and a number of plays behind it.
+LONGEST_LINE = 540
+LONGEST_ADDRESS = 500
+MOST_SIGNS = MOST_LINES * (LONGEST_LINE + 2)
+
+
+@dataclass(slots=True)
+class Line:
+    """One of the addresses, with its number in the field."""
+
+    number: int
+    url: str
+    count: int | None
+    quote: Quote | None = None
+    error: str = ""
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        quote = self.quote
+        words = [self.error] if self.error else []
+        if quote is not None:
+            words += quote.errors.values()
+        return {
+            "number": self.number,
+            "url": self.url,
+            "name": display.video_name(quote) if quote and quote.video_id else self.url,
+            "plays": display.number(self.count),
+            "price": display.money(quote.price if quote else None),
+            "views": display.number(quote.views if quote else None),
+            "errors": words,
+        }
+
+
+class SeveralForm(TermsForm):
+    customer = forms.ModelChoiceField(Customer.objects.all(), label=gettext_lazy("Customer"))
+    addresses = forms.CharField(
+        label=gettext_lazy("Video addresses"),
+        help_text=gettext_lazy(
+            "One a line; a number behind it is the plays of that video alone. Two columns of a "
+            "spreadsheet can be pasted."
+        ),
+        max_length=MOST_SIGNS,
+        widget=forms.Textarea(
+            attrs={"rows": 10, "class": "vLargeTextField", "spellcheck": "false"}
+        ),
+    )
+    count = forms.IntegerField(
+        label=gettext_lazy("Plays each"),
+        min_value=1,
+        max_value=MOST_PLAYS_TYPED,
+        widget=PlaysWidget(attrs={"class": "vIntegerField", "inputmode": "numeric"}),
+    )
+    hours = forms.IntegerField(
+        label=gettext_lazy("Spread over hours"),
+        min_value=0,
+        max_value=MAX_HOURS,
+        required=False,
+        help_text=gettext_lazy("0: as fast as the site allows."),
+        widget=forms.NumberInput(attrs={"class": "vIntegerField"}),
+    )
+    by_day = forms.BooleanField(label=gettext_lazy("By daily load profile"), required=False)
+    memo = forms.CharField(
+        label=gettext_lazy("Memo"),
+        max_length=2000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}),
+    )
+    field_order = ("customer", "addresses", "count", "hours", "by_day", "planned_start", "memo")
+    request_key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["customer"]
+        pick_by_typing(field, Order._meta.get_field("customer"), admin.site)
+
+    def keys_of(self, lines: list[Line]) -> list[uuid.UUID]:
+        data = self.cleaned_data
+        return keys_of(
+            data["request_key"], data["customer"], [(line.url, line.count) for line in lines]
+        )
+
+    def lines(self) -> list[Line]:
+        """What was pasted, line by line; an empty one is none."""
+        text, each = self.cleaned_data["addresses"], self.cleaned_data["count"]
+        typed = enumerate(text.splitlines(), start=1)
+        return [line_of(number, line.strip(), each) for number, line in typed if line.strip()]
+
+
+def line_of(number: int, text: str, each: int) -> Line:
+    """An address, and behind a blank a number of its own: as typed, or as two cells are pasted."""
+    url, _blank, rest = text[:LONGEST_LINE].replace("\t", " ").partition(" ")
+    rest = rest.strip()
+    if len(url) > LONGEST_ADDRESS or len(text) > LONGEST_LINE or (rest and not rest[0].isdigit()):
+        error = _("This is not an address and a number.")
+        return Line(number, text[:LONGEST_ADDRESS], None, error=error)
+    if not rest:
+        return Line(number, url, each)
+    (plays,), wrong = counts([rest])
+    return Line(number, url, None if wrong else plays, error=wrong.get(0, ""))
+
+
+class SeveralOrdersAdmin(DeskAdmin):
+    """What the orders' admin has of it."""
+
+    def get_urls(self) -> list[URLPattern]:
+        return [self.own_path("several/", self.several_view, "several"), *super().get_urls()]
+
+    def several_view(self, request: HttpRequest) -> HttpResponse:
+        """The form; its quote; and the orders, where the quote that was seen still holds."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            initial = self.get_changeform_initial_data(request)
+            return self.several_page(request, SeveralForm(initial=initial), [])
+        form = SeveralForm(request.POST)
+        if not form.is_valid():
+            return self.several_page(request, form, [])
+        lines = form.lines()
+        if not 0 < len(lines) <= MOST_LINES:
+            text = _("At most %(most)s addresses at once.") % {"most": MOST_LINES}
+            form.add_error("addresses", text)
+            return self.several_page(request, form, [])
+        keys = form.keys_of(lines)
+        if placed_before(keys):
+            return self.was_placed(request, form)
+        if "_save" in request.POST:
+            self.quote_lines(request, form, lines, looks_at_videos=False)
+            if is_good(lines) and request.POST.get("quoted") == mark_of(form, lines):
+                try:
+                    return self.save_lines(request, form, lines, keys)
+                except OrderRefusedError as error:
+                    if placed_before(keys):  # by the same form, sent at the same moment
+                        return self.was_placed(request, form)
+                    if error.index is None:
+                        form.add_error(None, str(error))
+                    else:
+                        lines[error.index].error = str(error)
+            elif request.POST.get("quoted"):
+                text = _(
+                    "This is not what was quoted before. Nothing was ordered; look at it again."
+                )
+                form.add_error(None, text)
+        self.quote_lines(request, form, lines, looks_at_videos=True)
+        return self.several_page(request, form, lines)
+
+    def was_placed(self, request: HttpRequest, form: SeveralForm) -> HttpResponse:
+        self.message_user(request, _("This form was already saved; nothing was done twice."))
+        return self.to_orders_of(form.cleaned_data["customer"])
+
+    def quote_lines(
+        self, request: HttpRequest, form: SeveralForm, lines: list[Line], *, looks_at_videos: bool
+    ) -> None:
+        wanted = [line for line in lines if not line.error]
+        quotes = quote_several(
+            form.cleaned_data["customer"],
+            [(line.url, line.count) for line in wanted],
+            asker=staff(request),
+            looks_at_videos=looks_at_videos,
+        )
+        for line, quote in zip(wanted, quotes, strict=True):
+            line.quote = quote
+
+    def save_lines(
+        self, request: HttpRequest, form: SeveralForm, lines: list[Line], keys: list[uuid.UUID]
+    ) -> HttpResponse:
+        with transaction.atomic():
+            quotes = [line.quote for line in lines if line.quote]
+            orders = place_several(quotes, keys, staff(request), **form.terms)
+            for order in orders:
+                self.log_addition(request, order, ADDED)
+        text = ngettext(
+            "%(number)s order was placed for %(total)s.",
+            "%(number)s orders were placed for %(total)s together.",
+            len(orders),
+        )
+        facts = {"number": len(orders), "total": display.money(total_of(quotes))}
+        self.message_user(request, text % facts)
+        return self.to_orders_of(form.cleaned_data["customer"])
+
+    def to_orders_of(self, customer: Customer) -> HttpResponse:
+        return HttpResponseRedirect(list_url("order", customer__id__exact=customer.pk))
+
+    def several_page(
+        self, request: HttpRequest, form: SeveralForm, lines: list[Line]
+    ) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Several orders at once"),
+            "opts": self.opts,
+            "form": form,
+            "media": self.media + form.media,
+            "lines": [line.shown for line in lines],
+            "sums": sums_of(form, lines) if lines else [],
+            # Only what may be bought has a mark.
+            "quoted": mark_of(form, lines) if is_good(lines) else "",
+            "notes": notes_of(request, lines),
+            "is_good": is_good(lines),
+            "back": reverse("admin:core_order_add"),
+        }
+        return TemplateResponse(request, "desk/several_orders.html", context)
+
+
+def sums_of(form: SeveralForm, lines: list[Line]) -> list[tuple[str, str]]:
+    customer = form.cleaned_data["customer"]
+    total = total_of([line.quote for line in lines if line.quote])
+    plays = sum(line.count or 0 for line in lines)
+    return [
+        (_("Orders"), display.number(len(lines))),
+        (_("Plays"), display.number(plays)),
+        (_("Price of all"), display.money(total)),
+        (_("Balance"), display.money(customer.balance)),
+        (_("Balance after"), display.money(customer.balance - total)),
+    ]
+
+
+def notes_of(request: HttpRequest, lines: list[Line]) -> list[str]:
+    """What the dearest of them says of approval."""
+    quotes = [line.quote for line in lines if line.quote and line.quote.price is not None]
+    dearest = max(quotes, key=lambda quote: quote.price or 0, default=None)
+    note = approval_note(dearest, staff(request)) if dearest else ""
+    return [note] if note else []
+
+
+def is_good(lines: list[Line]) -> bool:
+    return bool(lines) and all(
+        line.quote and not line.quote.reasons and not line.error for line in lines
+    )
+
+
+def mark_of(form: SeveralForm, lines: list[Line]) -> str:
+    """Of what was quoted, and to whom: another quote has another mark."""
+    prices = [(line.url, line.count, str(line.quote and line.quote.price)) for line in lines]
+    quoted = repr((form.cleaned_data["customer"].pk, prices))
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, quoted))

@@ -1,0 +1,65 @@
+"""What a site's page says of its ownership, and the list of all looks at tokens."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
+
+from booster.net.address import Origin
+from booster.ownership.tokens import file_path, record_of, well_known_path
+from core.admin.base import ViewOnlyAdmin
+from core.admin.site_trust import authorities_of
+from core.admin.token_snippets import snippets_of
+from core.models import Site, SiteCheck
+from core.pages import display
+from core.reasons import reason_of, translate
+
+CHECKS_SHOWN = 10
+
+
+@admin.register(SiteCheck)
+class SiteCheckAdmin(ViewOnlyAdmin):
+    list_display = ("create_date", "site", "shown_outcome", "method", "shown_reason", "creator")
+    list_select_related = ("site", "creator")
+    list_filter = ("outcome", "site")
+    # Every run of an order looks: there are as many as orders.
+    sortable_by = ("create_date",)
+    date_hierarchy = "create_date"
+    fields = ("site", "create_date", "outcome", "method", "shown_reason", "creator")
+
+    @admin.display(description=gettext_lazy("outcome"))
+    def shown_outcome(self, check: SiteCheck) -> SafeString:
+        return outcome_tag(check)
+
+    @admin.display(description=gettext_lazy("reason"))
+    def shown_reason(self, check: SiteCheck) -> str:
+        return translate(reason_of(check))
+
+
+def ownership_of(site: Site) -> dict[str, Any]:
+    """Where the token has to be, and what the latest looks at it found."""
+    places = [place_of(site, origin) for origin in (site.origin, site.second_origin) if origin]
+    checks = site.checks.select_related("creator")[:CHECKS_SHOWN]
+    return {
+        "places": places,
+        "authorities": authorities_of(site),
+        "download": reverse("admin:core_site_token", args=[site.pk]),
+        "snippets": snippets_of(site),
+        "checks": [(check, outcome_tag(check)) for check in checks],
+    }
+
+
+def place_of(site: Site, address: str) -> dict[str, str]:
+    """Where one of its addresses shows the token."""
+    origin = Origin.parse(address)
+    return {
+        "url": f"{origin}{file_path(site.token)}",
+        "well_known": f"{origin}{well_known_path(site.token)}",
+        "record": record_of(origin),
+    }
+
+
+def outcome_tag(check: SiteCheck) -> SafeString:
+    return display.tag(check.get_outcome_display(), display.OUTCOME_TONES[check.outcome])

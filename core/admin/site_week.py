@@ -1,0 +1,93 @@
+"""A site's week as fields of the site's form: its clock, its quiet hours as lines of text, and its
+daily load profile as it is pasted from the operator's own figures.
+"""
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.conf import settings
+from django.utils.dates import WEEKDAYS_ABBR
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from booster.exceptions import PermanentError
+from booster.week import DAYS, load_profile, quiet_lines
+from core.admin.recipes import RecipeForm
+from core.reasons import translate_error
+
+WEEK_FIELDS = ("time_zone", "quiet_hours", "load_profile")
+
+
+def text_area(rows: int, placeholder: str) -> forms.Textarea:
+    attrs = {"class": "vLargeTextField", "rows": rows, "spellcheck": "false"}
+    return forms.Textarea(attrs | {"placeholder": placeholder})
+
+
+class WeekForm(RecipeForm):
+    time_zone = forms.ChoiceField(label=gettext_lazy("Time zone"), required=False)
+    quiet_hours = forms.CharField(
+        label=gettext_lazy("Quiet hours"),
+        required=False,
+        widget=text_area(3, "Mon-Fri 22:00-06:00"),
+        help_text=gettext_lazy(
+            "Nothing is sent in these hours of the site's time zone. One line for each: Mon-Fri "
+            "22:00-06:00, or Sat,Sun 00:00-24:00. Plays of orders that are spread over hours move "
+            "to the other hours; the other orders wait."
+        ),
+    )
+    load_profile = forms.CharField(
+        label=gettext_lazy("Daily load profile"),
+        required=False,
+        widget=text_area(7, "weekday,hour,plays"),
+        help_text=gettext_lazy(
+            "From your own traffic, for orders that are spread by daily load profile. Paste 24 "
+            "numbers, 7 lines of 24 (Monday first), 24 lines of 7, or lines of weekday, hour, "
+            "plays. Only the proportions matter. Empty: the built-in profile."
+        ),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "time_zone" in self.fields:  # not for who may only look
+            self.fields["time_zone"].choices = zones()  # type: ignore[attr-defined]
+        self.initial["quiet_hours"] = "\n".join(map(in_words, self.instance.quiet_hours or ()))
+        self.initial["load_profile"] = as_text(self.instance.load_profile)
+
+    def clean_quiet_hours(self) -> list[str] | None:
+        try:
+            return quiet_lines(self.cleaned_data["quiet_hours"]) or None
+        except PermanentError as error:
+            raise forms.ValidationError(translate_error(error)) from None
+
+    def clean_load_profile(self) -> list[list[float]] | None:
+        text = self.cleaned_data["load_profile"].strip()
+        try:
+            return load_profile(text) if text else None
+        except PermanentError as error:
+            raise forms.ValidationError(translate_error(error)) from None
+
+
+def zones() -> list[tuple[str, str]]:
+    """Those of cities and oceans; the others are old names or offsets."""
+    named = sorted(zone for zone in available_timezones() if is_a_place(zone))
+    office = _("as the office: %(zone)s") % {"zone": settings.TIME_ZONE}
+    return [("", office), ("UTC", "UTC"), *((zone, zone) for zone in named)]
+
+
+def is_a_place(zone: str) -> bool:
+    region, slash, _city = zone.partition("/")
+    return bool(slash) and region not in ("Etc", "SystemV", "US", "posix", "right")
+
+
+def in_words(line: str) -> str:
+    """A line of quiet hours with the names of days in the reader's language."""
+    days, _space, times = line.partition(" ")
+    for number, name in enumerate(DAYS):
+        days = days.replace(name, str(WEEKDAYS_ABBR[number]))
+    return f"{days} {times}"
+
+
+def as_text(profile: list[list[float]] | None) -> str:
+    """7 lines of 24."""
+    return "\n".join(" ".join(f"{number:g}" for number in day) for day in profile or ())

@@ -1,0 +1,62 @@
+"""Top-ups above their creator's limit, and the second person's decision."""
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core.admin.base import row_url, staff
+from core.admin.decisions import DecisionAdmin
+from core.models import WaitingTopUp
+from core.ordering import approve_top_up, decline_top_up
+from core.pages import display
+
+
+@admin.register(WaitingTopUp)
+class WaitingTopUpAdmin(DecisionAdmin):
+    list_display = (
+        *("id", "customer_link", "shown_amount", "method", "reference", "memo"),
+        *("creator", "create_date", "status"),
+    )
+    list_select_related = ("customer", "creator")
+    fields = readonly_fields = (
+        *("customer_link", "shown_amount", "balance", "method", "reference", "memo"),
+        *("creator", "create_date", "status", "decider", "decided_at"),
+    )
+
+    def questions(self, obj: WaitingTopUp) -> tuple[str, str]:
+        facts = {"amount": display.money(obj.amount), "customer": obj.customer}
+        return (
+            _("Credit %(customer)s with %(amount)s?") % facts,
+            _("Decline this top-up? Nobody is credited."),
+        )
+
+    def approve(self, request: HttpRequest, top_up: WaitingTopUp) -> tuple[str, int]:
+        approve_top_up(top_up, staff(request))
+        text = _("Top-up approved; %(customer)s was credited with %(amount)s.")
+        facts = {"amount": display.money(top_up.amount), "customer": top_up.customer}
+        return text % facts, messages.SUCCESS
+
+    def decline(self, request: HttpRequest, top_up: WaitingTopUp) -> tuple[str, int]:
+        decline_top_up(top_up, staff(request))
+        return _("Top-up declined; nobody was credited."), messages.SUCCESS
+
+    @admin.display(description=gettext_lazy("customer"), ordering="customer__username")
+    def customer_link(self, top_up: WaitingTopUp) -> SafeString:
+        return display.link(row_url("customer", top_up.customer_id), top_up.customer)
+
+    @admin.display(description=gettext_lazy("balance now"))
+    def balance(self, top_up: WaitingTopUp) -> str:
+        return display.money(top_up.customer.balance)
+
+    @admin.display(description=gettext_lazy("amount"), ordering="amount")
+    def shown_amount(self, top_up: WaitingTopUp) -> str:
+        return display.money(top_up.amount)
+
+
+def answer_waiting(request: HttpRequest, top_up: WaitingTopUp) -> HttpResponse:
+    """On to a top-up that was entered and waits."""
+    text = _("Above your limit: the customer is credited once somebody else approves it.")
+    messages.warning(request, text)
+    return HttpResponseRedirect(row_url("waitingtopup", top_up.pk))

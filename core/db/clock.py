@@ -1,0 +1,50 @@
+"""The database's clock: the one that all hosts share."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models.functions import Now
+
+SQLITE = "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"
+POSTGRESQL = "SELECT statement_timestamp()"
+LOOK_SECONDS = 10.0
+
+
+def now() -> datetime:
+    """As the database has it at this moment."""
+    is_sqlite = connection.vendor == "sqlite"
+    with connection.cursor() as cursor:
+        cursor.execute(SQLITE if is_sqlite else POSTGRESQL)
+        (moment,) = cursor.fetchone()
+    return datetime.fromisoformat(moment) if is_sqlite else moment
+
+
+class Moment(Now):
+    """The database's clock as a row keeps it and Django reads and compares it: SQLite holds times
+    as text, so that one of fewer digits equals no other."""
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        text = "STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', 'NOW') || '000'"
+        exact = f"REPLACE({text}, '.000000', '')"
+        return self.as_sql(compiler, connection, template=exact, **context)
+
+
+class DatabaseClock:
+    """The same between two looks at it, by this host's monotonic clock."""
+
+    def __init__(self) -> None:
+        self._began = datetime.now(UTC)  # what it was when the monotonic clock said 0
+        self._looked = float("-inf")
+
+    def now(self) -> datetime:
+        """Asks the database where that is long ago."""
+        if time.monotonic() - self._looked > LOOK_SECONDS:
+            self._began = now() - timedelta(seconds=time.monotonic())
+            self._looked = time.monotonic()
+        return self._began + timedelta(seconds=time.monotonic())
+
+
+# For what a process stamps itself and nothing waits for.
+steady = DatabaseClock()

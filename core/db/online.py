@@ -1,0 +1,135 @@
+"""Operations of migrations for large tables, which nobody who writes has to wait for.
+
+An index is made beside the writers, a condition is held against the rows after it binds new ones,
+and rows change a batch at a time. None of it fits into one transaction: such a migration says
+`atomic = False`, so each operation here does no harm where it was done before, and goes on where
+it was broken off. tests/migrating.py says which changes need one of them.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from django.db import NotSupportedError, migrations, transaction
+from django.db.models import CheckConstraint, UniqueConstraint
+
+LEFT_BROKEN = """
+    SELECT 1 FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+    WHERE relname = %s AND NOT indisvalid AND pg_table_is_visible(pg_class.oid)"""
+HAS_CONSTRAINT = "SELECT 1 FROM pg_constraint WHERE conname = %s AND conrelid = %s::regclass"
+
+Batches = Callable[[Any, Any], Iterator[None]]
+
+
+class AddIndex(migrations.AddIndex):
+    """An index, made while others write."""
+
+    atomic = False
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        model = to_state.apps.get_model(app_label, self.model_name)
+        if self.allow_migrate_model(schema_editor.connection.alias, model):
+            make_index(schema_editor, self.index.create_sql(model, schema_editor), self.index.name)
+
+
+class AddConstraint(migrations.AddConstraint):
+    """A UniqueConstraint that is an index, as those with a condition are, or a CheckConstraint."""
+
+    atomic = False
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        model = to_state.apps.get_model(app_label, self.model_name)
+        if not self.allow_migrate_model(schema_editor.connection.alias, model):
+            return
+        constraint = self.constraint
+        if isinstance(constraint, CheckConstraint):
+            check_rows(schema_editor, model, constraint)
+        elif isinstance(constraint, UniqueConstraint) and constraint.condition is not None:
+            make_index(schema_editor, constraint.create_sql(model, schema_editor), constraint.name)
+        else:
+            raise NotSupportedError(f"{constraint.name}: no condition, so no index of its own")
+
+
+class ChangeRows(migrations.RunPython):
+    """`batches(apps, schema_editor)` changes some rows and yields, until it ends; each batch is a
+    transaction of its own."""
+
+    atomic = False
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__(cast(Any, batches), migrations.RunPython.noop, atomic=False)
+        self.batches = batches
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return self.__class__.__qualname__, [], {"batches": self.batches}
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        refuse_transaction(schema_editor)
+        from_state.clear_delayed_apps_cache()
+        alias = schema_editor.connection.alias
+        batches = self.batches(from_state.apps, schema_editor)
+        is_left = True
+        while is_left:
+            with transaction.atomic(using=alias):
+                is_left = next(batches, END) is not END
+
+
+END = object()
+
+
+def make_index(schema_editor: Any, statement: Any, name: str) -> None:
+    """By the statement that makes it, unless it is there."""
+    refuse_transaction(schema_editor)
+    if schema_editor.connection.vendor == "sqlite":
+        schema_editor.execute(str(statement).replace(" INDEX ", " INDEX IF NOT EXISTS ", 1), None)
+        return
+    with patience(schema_editor):
+        if finds(schema_editor, LEFT_BROKEN, name):
+            schema_editor.execute(f"DROP INDEX CONCURRENTLY {schema_editor.quote_name(name)}")
+        beside = " INDEX CONCURRENTLY IF NOT EXISTS "
+        schema_editor.execute(str(statement).replace(" INDEX ", beside, 1), None)
+
+
+def check_rows(schema_editor: Any, model: Any, constraint: Any) -> None:
+    """New rows first, then those that are there."""
+    refuse_transaction(schema_editor)
+    if schema_editor.connection.vendor == "sqlite":
+        with transaction.atomic(using=schema_editor.connection.alias):
+            schema_editor.add_constraint(model, constraint)  # the table is made anew
+        return
+    table = model._meta.db_table
+    if not finds(schema_editor, HAS_CONSTRAINT, constraint.name, table):
+        schema_editor.execute(f"{constraint.create_sql(model, schema_editor)} NOT VALID", None)
+    table, name = map(schema_editor.quote_name, (table, constraint.name))
+    with patience(schema_editor):
+        schema_editor.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
+
+
+@contextmanager
+def patience(schema_editor: Any) -> Iterator[None]:
+    """What stops nobody may wait for long transactions, whatever `migrate` allows others."""
+    with schema_editor.connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        (before,) = cursor.fetchone()
+        cursor.execute("SET lock_timeout = 0")
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT set_config('lock_timeout', %s, false)", [before])
+
+
+def finds(schema_editor: Any, query: str, *values: str) -> bool:
+    with schema_editor.connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return cursor.fetchone() is not None
+
+
+def refuse_transaction(schema_editor: Any) -> None:
+    if schema_editor.connection.in_atomic_block:
+        raise NotSupportedError("A migration of large tables says atomic = False.")

@@ -1,0 +1,62 @@
+"""Is it the database that failed? One answer for pages, commands and consumers.
+
+A database that is down is asked again later, over new connections. Whatever else it says is an
+error of ours and has to be seen.
+"""
+
+import sqlite3
+import threading
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
+
+# What to catch before asking is_down().
+DATABASE_ERRORS = (DatabaseError, InterfaceError)
+
+# PostgreSQL's "cannot execute … in a read-only transaction", which Django takes for an internal
+# error: after a failover it is the wrong server.
+READ_ONLY = "25006"
+# The server ended a transaction that said nothing for too long, and the connection with it: the
+# network was broken meanwhile. To Django another internal error.
+IDLE_IN_TRANSACTION = "25P03"
+# A statement waited for a lock as long as it may.
+LOCK_NOT_AVAILABLE = "55P03"
+# SQLite's file is damaged, or is none. Both come as a plain DatabaseError.
+DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+_lock = threading.Lock()
+
+
+def is_down(error: BaseException | None) -> bool:
+    """Whether the database is to blame: stopped, cut off, locked, full, damaged, or for reading
+    only."""
+    if isinstance(error, OperationalError | InterfaceError):
+        return True
+    if not isinstance(error, DatabaseError):
+        return False
+    damage = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF
+    return _sqlstate(error) in (READ_ONLY, IDLE_IN_TRANSACTION) or damage in DAMAGED
+
+
+def is_read_only(error: BaseException | None) -> bool:
+    """Whether PostgreSQL only reads. Its connections look healthy: they have to be dropped."""
+    return _sqlstate(error) == READ_ONLY
+
+
+def is_table_in_use(error: BaseException | None) -> bool:
+    """Whether a lock was not to be had in the time that PostgreSQL was given for it."""
+    return _sqlstate(error) == LOCK_NOT_AVAILABLE
+
+
+def _sqlstate(error: BaseException | None) -> str | None:
+    return getattr(getattr(error, "__cause__", None), "sqlstate", None)
+
+
+def drop_connections() -> None:
+    """Have this thread connect anew, and the whole process where it pools its connections: after a
+    failover all of them lead to the wrong server. Not inside a transaction."""
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        close_pool = getattr(connection, "close_pool", None)  # PostgreSQL's have one
+        if close_pool:
+            with _lock:
+                close_pool()

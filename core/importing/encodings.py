@@ -1,0 +1,190 @@
+"""In which encoding is a text that is not UTF-8? That it can be decoded proves nothing: any bytes
+can be GB18030 by chance. What its foreign words look like decides, and the person who knows them is
+shown them.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from charset_normalizer import from_bytes
+
+# The likeliest first: the first of equals is taken.
+ENCODINGS = (
+    *("gb18030", "big5", "cp1252", "cp1250", "cp1251", "cp1254", "cp932"),
+    *("cp949", "mac_roman", "cp850"),
+)
+# What a person may choose, and how people call it.
+NAMES = {
+    "utf-8": "UTF-8",
+    "gb18030": "GB18030 (简体中文)",
+    "big5": "Big5 (繁體中文)",
+    "cp1252": "Windows-1252 (Western Europe)",
+    "cp1250": "Windows-1250 (Central Europe)",
+    "cp1251": "Windows-1251 (Кириллица)",
+    "cp1254": "Windows-1254 (Türkçe)",
+    "cp932": "Shift-JIS (日本語)",
+    "cp949": "EUC-KR (한국어)",
+    "mac_roman": "Mac Roman",
+    "cp850": "DOS 850",
+    "utf-16": "UTF-16",
+    "utf-16-le": "UTF-16 LE",
+    "utf-16-be": "UTF-16 BE",
+}
+# Those that a file of bytes may be said to have.
+TEXT_ENCODINGS = ("utf-8", *ENCODINGS)
+PLAUSIBLE = 0.5
+# Nearer than this to the best, another encoding makes its words doubtful.
+NEAR = 0.15
+MOST_CHAOS = 0.05
+WORDS_SHOWN = 5
+
+WORD_ENDS = re.compile(r"[\x00-\x2f:-@\[-`{-\x7f\s]+")
+WESTERN = frozenset("äöüßÄÖÜéèêëÉÈÊàâçÀÂÇñÑáíóúÁÍÓÚîïôûùÎÔøåæØÅÆœŒãõÃÕìòÌÒ")
+CENTRAL = frozenset("ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčďéěíňřšťúůýžÁČĎÉĚÍŇŘŠŤÚŮÝŽäöüßÄÖÜőűŐŰăâîÂÎôľĺđĐçÇë")
+TURKISH = WESTERN | frozenset("şğıŞĞİ")
+LETTERS = {"cp1250": CENTRAL, "cp1254": TURKISH}
+DASHES = frozenset("’‘“”–—…«»„·•€£¥©®°№")
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """`words` as they read in it, the doubtful ones first; `others` are encodings in which they
+    would be nearly as plausible."""
+
+    encoding: str
+    words: Sequence[str]
+    others: Sequence[str]
+
+
+def guess_encoding(
+    lines: Sequence[bytes], can_decode: Callable[[str], bool], familiar: Collection[str] = ()
+) -> Guess | None:
+    """The likeliest encoding of lines that hold foreign letters; None where nothing is plausible.
+    `can_decode` looks at the whole file; `familiar` are words that such files are full of."""
+    known = frozenset(familiar)
+    scores: dict[str, float] = {}
+    words: dict[str, list[str]] = {}
+    for encoding in ENCODINGS:
+        try:
+            texts = [line.decode(encoding) for line in lines]
+        except UnicodeDecodeError:
+            continue
+        words[encoding] = foreign_words(texts)
+        scores[encoding] = plausibility(words[encoding], encoding, known)
+    ranked = sorted(scores, key=lambda encoding: -scores[encoding])
+    for place, encoding in enumerate(ranked):
+        if scores[encoding] >= PLAUSIBLE and can_decode(encoding):
+            others = [
+                other for other in ranked[place + 1 :] if scores[other] > scores[encoding] - NEAR
+            ]
+            return Guess(encoding, shown_first(words, encoding, others), others)
+    return library_guess(lines, can_decode)
+
+
+def library_guess(lines: Sequence[bytes], can_decode: Callable[[str], bool]) -> Guess | None:
+    """Of the many encodings that are rare here."""
+    for match in from_bytes(b"\n".join(lines), cp_exclusion=["utf_7", *ENCODINGS]):
+        if match.chaos <= MOST_CHAOS and match.coherence > 0 and can_decode(match.encoding):
+            texts = [line.decode(match.encoding) for line in lines]
+            return Guess(match.encoding, foreign_words(texts)[:WORDS_SHOWN], ())
+    return None
+
+
+def shown_first(words: dict[str, list[str]], encoding: str, others: Sequence[str]) -> Sequence[str]:
+    own = dict.fromkeys(words[encoding])
+    sure = set.intersection(*(set(words[other]) for other in others)) if others else set(own)
+    return sorted(own, key=lambda word: word in sure)[:WORDS_SHOWN]
+
+
+def foreign_words(texts: Sequence[str]) -> list[str]:
+    return [word for text in texts for word in WORD_ENDS.split(text) if not word.isascii()]
+
+
+def plausibility(words: Sequence[str], encoding: str, familiar: Collection[str]) -> float:
+    """From 0 to 1, long words weighing more; words that such files are full of are proof."""
+    if any(word in familiar for word in words):
+        return 1.5
+    weights = sum(map(len, words))
+    return sum(len(word) * word_score(word, encoding) for word in words) / max(1, weights)
+
+
+def word_score(word: str, encoding: str) -> float:
+    foreign = [mark for mark in word if not mark.isascii()]
+    score = sum(mark_score(mark, encoding) for mark in foreign) / len(foreign)
+    scripts = {script_of(mark) for mark in word if mark.isalpha()}
+    if len(scripts) > 1 and not is_mixture(word, scripts):
+        score *= 0.2
+    if scripts <= {"LATIN", "CYRILLIC"}:
+        letters = [mark for mark in word if mark.isalpha()]
+        if not is_cased(word) or has_sign_inside(word):
+            score *= 0.2
+        elif "LATIN" in scripts and len(foreign) * 2 > len(letters) > 1:
+            score *= 0.3
+        elif len(word) == 1:
+            score *= 0.4
+    return score
+
+
+def is_mixture(word: str, scripts: set[str]) -> bool:
+    """`VIP客户` is a word, `M黮ler` is none; Japanese mixes its own scripts."""
+    if scripts <= {"CJK", "HIRAGANA", "KATAKANA", "HANGUL"}:
+        return "HANGUL" not in scripts
+    if "CJK" in scripts or "HANGUL" in scripts or "KATAKANA" in scripts:
+        return not re.search(r"[a-z][^\x00-\x7f]|[^\x00-\x7f][a-z]", word)
+    return False
+
+
+def is_cased(word: str) -> bool:
+    parts = [part for part in re.split(r"[’\d]", word) if part]
+    return all(part in (part.lower(), part.upper(), part[:1] + part[1:].lower()) for part in parts)
+
+
+def has_sign_inside(word: str) -> bool:
+    return any(not (mark.isalnum() or mark == "’") for mark in word[1:-1])
+
+
+@cache
+def script_of(mark: str) -> str:
+    return unicodedata.name(mark, "").split(" ", 1)[0].split("-")[0]
+
+
+@cache
+def mark_score(mark: str, encoding: str) -> float:
+    """How much a sign is at home in texts of this encoding."""
+    kind = unicodedata.category(mark)
+    if kind in ("Cc", "Cn", "Co", "Cs", "Cf"):
+        return 0
+    if encoding in EASTERN:
+        return eastern_score(mark, encoding)
+    if not mark.isalpha():
+        return 0.8 if mark in DASHES else 0.1
+    if encoding == "cp1251":
+        return 1 if script_of(mark) == "CYRILLIC" else 0.2
+    return 1 if mark in LETTERS.get(encoding, WESTERN) else 0.3
+
+
+# The leading bytes of what is common in each, and its codec.
+EASTERN = {
+    "gb18030": ("gb2312", range(0xB0, 0xD8)),
+    "big5": ("big5", range(0xA4, 0xC7)),
+    "cp932": ("cp932", range(0x88, 0x98)),
+    "cp949": ("euc_kr", range(0xB0, 0xC9)),
+}
+
+
+def eastern_score(mark: str, encoding: str) -> float:
+    if "\uff61" <= mark <= "\uff9f":  # half-width: single bytes that may be anything
+        return 0.1
+    if encoding == "cp932" and script_of(mark) in ("HIRAGANA", "KATAKANA"):
+        return 1
+    codec, common = EASTERN[encoding]
+    try:
+        lead = mark.encode(codec)[0]
+    except UnicodeEncodeError:
+        return 0.1
+    if lead in common:
+        return 1
+    return 0.9 if not mark.isalnum() else 0.4

@@ -1,0 +1,37 @@
+"""What was made of a file beyond its rows, said once for somebody to look at."""
+
+from collections.abc import Mapping
+
+from core.importing.batch import Understood
+from core.importing.columns import Layout
+from core.importing.encodings import NAMES, Guess
+from core.models import ImportJob
+from core.reasons import Code, Reason
+
+REPEATS_SHOWN = 5
+
+
+def note_on_repeats(job: ImportJob, number: int, examples: list[str]) -> list[Reason]:
+    if not number:
+        return []
+    more = ["…"] if number > len(examples) else []
+    is_left_out = job.repeated_rows == ImportJob.Repeated.SKIP
+    code = Code.TOP_UPS_LEFT_OUT if is_left_out else Code.TOP_UPS_REPEATED
+    return [Reason.of(code, number=f"{number:,}", examples=", ".join([*examples, *more]))]
+
+
+def note_on_encoding(guess: Guess) -> Reason:
+    name = NAMES.get(guess.encoding, guess.encoding.upper())
+    return Reason.of(Code.ENCODING_GUESSED, encoding=name, words=", ".join(guess.words))
+
+
+def notes_on_cells(understood: Mapping[str, Understood], layout: Layout) -> list[Reason]:
+    return [
+        Reason.of(
+            Code.CELLS_UNDERSTOOD,
+            column=layout.title(column),
+            number=f"{cells.number:,}",
+            examples="; ".join(cells.examples),
+        )
+        for column, cells in understood.items()
+    ]

@@ -1,0 +1,97 @@
+"""How far a job's run is, and whether somebody wishes it to stop: signs outside the transaction in
+which all rows are written, while nobody sees the job's row move.
+
+They stand beside the job's files. PostgreSQL takes them over another connection. SQLite lets nobody
+write meanwhile: there, on the one host of such an office, they are files as well.
+"""
+
+import json
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection
+
+from core.db.beside import BesideConnection
+from core.db.outages import DATABASE_ERRORS
+from core.importing.store import PROGRESS, SIGNS, STOP, sign_path
+from core.models.imports import FilePart, ImportJob
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Signs:
+    """`progress`: the running pass's figures, {} before there are any."""
+
+    progress: dict[str, Any] = field(default_factory=dict)
+    is_asked_to_stop: bool = False
+
+
+def signs_of(jobs: Iterable[ImportJob]) -> dict[int, Signs]:
+    """By the jobs' ids; in one query."""
+    by_folder = {job.folder: job for job in jobs}
+    found = {job.pk: Signs() for job in by_folder.values()}
+    rows = FilePart.objects.filter(folder__in=by_folder, name__in=SIGNS)
+    for name, part, data in rows.values_list("folder", "name", "data"):
+        set_sign(found[by_folder[name].pk], part, bytes(data))
+    if connection.vendor == "sqlite":
+        for job in by_folder.values():
+            for part in SIGNS:
+                if (path := sign_path(job, part)).exists():
+                    set_sign(found[job.pk], part, path.read_bytes())
+    return found
+
+
+def set_sign(signs: Signs, name: str, data: bytes) -> None:
+    if name == STOP:
+        signs.is_asked_to_stop = True
+    elif data:
+        signs.progress = json.loads(data)
+
+
+def ask_to_stop(job: ImportJob) -> None:
+    """Before anything that waits for a lock."""
+    if connection.vendor == "sqlite":
+        sign_path(job, STOP).touch()
+    FilePart.objects.get_or_create(folder=job.folder, name=STOP, start=0, defaults={"data": b""})
+
+
+def is_asked_to_stop(job: ImportJob) -> bool:
+    if connection.vendor == "sqlite" and sign_path(job, STOP).exists():
+        return True
+    return FilePart.objects.filter(folder=job.folder, name=STOP).exists()
+
+
+class ProgressWriter:
+    """Of one run; close it at its end."""
+
+    def __init__(self, job: ImportJob) -> None:
+        self.job = job
+        self.beside = BesideConnection()
+
+    def write(self, **figures: Any) -> None:
+        """In place of the last, as a whole."""
+        text = json.dumps(figures)
+        if connection.in_atomic_block and connection.vendor == "sqlite":
+            path = sign_path(self.job, PROGRESS)
+            new = path.with_suffix(".new")
+            new.write_text(text)
+            new.replace(path)
+        else:
+            self._put(text.encode())
+
+    def _put(self, data: bytes) -> None:
+        """Where another connection is not to be had, nobody sees it; the import goes on."""
+        key = {"folder": self.job.folder, "name": PROGRESS, "start": 0}
+        try:
+            self.beside.put(FilePart._meta.db_table, key, {"data": data})
+        except DATABASE_ERRORS as error:
+            if not connection.in_atomic_block:
+                raise
+            logger.warning("the progress of import %s is not shown: %s", self.job.pk, error)
+            self.beside.close()
+
+    def close(self) -> None:
+        self.beside.close()

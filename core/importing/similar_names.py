@@ -1,0 +1,90 @@
+"""Names that people take for one another: `erin` beside `ERIN`, one typed on a Mac, one with a
+Cyrillic letter. They are shown before anything is written; both may be meant.
+"""
+
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+
+from core.importing.duplicates import DuplicateFinder
+from core.models import Customer
+from core.reasons import Code, Reason
+
+# Letters of other scripts that look like Latin ones (Unicode's confusables, as far as they are
+# letters of living names), beside the letters they look like.
+LOOK_ALIKES = str.maketrans(
+    "авеѕіјкмнорстухԁԛԝαβεικνορτυχѵӏ",
+    "abesijkmhopctyxdqwabeikvoptuxvl",
+)
+SHOWN = 20
+MOST_CUSTOMERS = 200_000
+
+# What a sum is called where the name of a customer would stand, as a skeleton.
+TOTALS = frozenset(
+    (
+        *("total", "totals", "grand total", "subtotal", "sub-total", "sum", "sums", "overall"),
+        *("合计", "总计", "小计", "总和", "共计", "summe", "gesamt", "gesamtsumme"),
+    )
+)
+
+
+def skeletons(names: Sequence[str]) -> list[str]:
+    """Of each name what names that look like it have in common."""
+    joined = "\n".join(names)
+    if joined.isascii():
+        return joined.lower().split("\n") if names else []
+    return list(map(skeleton, names))
+
+
+def skeleton(name: str) -> str:
+    text = unicodedata.normalize("NFKC", name).casefold()
+    seen = "".join(mark for mark in text if unicodedata.category(mark) not in ("Cf", "Mn"))
+    return " ".join(seen.translate(LOOK_ALIKES).split())
+
+
+def alike_in_office(names: Sequence[str]) -> dict[str, list[str]]:
+    """By a name of the file, customers who are there under one that looks like it: of the newest,
+    for a file whose names fit into memory."""
+    own = dict(zip(skeletons(names), names, strict=True))
+    newest = Customer.objects.order_by("-pk").values_list("username", flat=True)[:MOST_CUSTOMERS]
+    known = list(newest)
+    found: dict[str, list[str]] = {}
+    for key, username in zip(skeletons(known), known, strict=True):
+        name = own.get(key)
+        if name is not None and name != username:
+            found.setdefault(name, []).append(username)
+    return found
+
+
+class SimilarNames:
+    """Over a file of any length: which skeletons are there more than once. Names that are equal
+    share theirs as well; the caller tells them apart."""
+
+    def __init__(self) -> None:
+        self.finder = DuplicateFinder()
+        self.first_names: list[str] = []
+        self.number = 0
+
+    def add(self, names: Sequence[str]) -> None:
+        self.finder.add(skeletons(names))
+        if not self.number:
+            self.first_names = list(names)
+        self.number += len(names)
+
+    def notes(self, alike: Callable[[frozenset[int]], Iterable[Iterable[str]]]) -> list[Reason]:
+        """For people. `alike` finds the names behind hashes of skeletons, in groups."""
+        found = []
+        if repeated := self.finder.repeated_hashes():
+            groups = [" / ".join(group) for group in alike(repeated)]
+            found += note(Code.NAMES_ALIKE, groups)
+        if self.number == len(self.first_names):
+            known = alike_in_office(self.first_names)
+            groups = [f"{name} / {' / '.join(others)}" for name, others in known.items()]
+            found += note(Code.NAMES_LIKE_CUSTOMERS, groups)
+        return found
+
+
+def note(code: Code, groups: Sequence[str]) -> list[Reason]:
+    if not groups:
+        return []
+    more = ["…"] if len(groups) > SHOWN else []
+    return [Reason.of(code, names="; ".join([*groups[:SHOWN], *more]))]

@@ -1,0 +1,129 @@
+"""A workbook read in a process of its own, which can have only so much memory: what nobody thought
+of costs that process, and not the consumer with the orders that it delivers.
+
+The process writes lines of JSON: first the notes on the workbook, then rows, a few at a time, at
+last how it ended. An empty line says that it reads and that nothing came of it yet.
+"""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from core.importing.detection import FileError, check_workbook
+from core.importing.parts import DAMAGED, OnChunk
+from core.importing.workbooks import notes_on, open_book, sheet_rows
+from core.reasons import Code, Reason
+
+FEW = 50  # rows; none has more than MOST_ROW signs
+
+
+class ReaderDiedError(Exception):
+    """The process ended and did not say how."""
+
+
+@contextmanager
+def read_apart(
+    path: Path, most_columns: int, on_chunk: OnChunk
+) -> Iterator[tuple[list[Reason], Iterator[list[str]]]]:
+    """The notes on a workbook, and its rows as `sheet_rows()` gives them. Raises FileError;
+    ReaderDiedError where somebody ended the process."""
+    limits = (most_columns, settings.IMPORT_MAX_XLSX_BYTES, settings.IMPORT_MAX_MEMORY_BYTES)
+    # A session of its own: what stops a consumer in a terminal is for the consumer alone.
+    with subprocess.Popen(  # noqa: S603
+        (sys.executable, "-m", __name__, str(path.absolute()), *map(str, limits)),
+        cwd=settings.BASE_DIR,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        try:
+            said = messages(process, on_chunk)
+            yield [Reason(**note) for note in next(said)], (row for rows in said for row in rows)
+        finally:
+            process.kill()
+
+
+def messages(process: subprocess.Popen[bytes], on_chunk: OnChunk) -> Iterator[Any]:
+    """All but the last, which says how it ended."""
+    assert process.stdout
+    for line in process.stdout:
+        on_chunk()
+        if not line.endswith(b"\n"):
+            break
+        if not line.strip():
+            continue
+        message = json.loads(line)
+        if not isinstance(message, dict):
+            yield message
+        elif message:
+            raise FileError(Reason(**message))
+        else:
+            return
+    raise ReaderDiedError(f"the reader of a workbook ended with {process.wait()}")
+
+
+def main(path: str, most_columns: str, most_unpacked: str, most_memory: str) -> None:
+    # Whoever stops the consumer leaves it to the consumer when this ends.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    limit_memory(int(most_memory))
+    end = Reason.of(Code.WORKBOOK_TAKES_TOO_MUCH_MEMORY, most=int(most_memory) >> 20).as_json()
+    try:
+        end = read(Path(path), int(most_columns), int(most_unpacked))
+    except MemoryError:
+        pass  # said below, when what took it is free again
+    except BrokenPipeError:
+        # The consumer is gone: there is nobody left to tell.
+        os._exit(1)
+    say(end)
+
+
+def read(path: Path, most_columns: int, most_unpacked: int) -> dict[str, Any]:
+    """Say notes and rows. Returns why it cannot be read, {} where it was."""
+    try:
+        check_workbook(path, most_unpacked)
+        with open_book(path, still_reading) as book:
+            say([note.as_json() for note in notes_on(book)])
+            few: list[list[str]] = []
+            for row in sheet_rows(book, most_columns):
+                few.append(row)
+                if len(few) == FEW:
+                    say(few)
+                    few = []
+            say(few)
+    except BrokenPipeError:
+        raise
+    except FileError as error:
+        return error.reason.as_json()
+    except DAMAGED:
+        return Reason.of(Code.WORKBOOK_DAMAGED).as_json()
+    return {}
+
+
+def limit_memory(most: int) -> None:
+    """Of addresses: what the operating system gives no more of ends in MemoryError."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def say(message: object) -> None:
+    sys.stdout.write(json.dumps(message, separators=(",", ":")) + "\n")
+
+
+def still_reading() -> None:
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,363 @@
+"""The first visible sheet of an Excel workbook as rows of text, read as a stream (ECMA-376).
+
+Values as the sheet shows them: formulas by the result that is kept beside them, numbers with the
+zeros that their format puts in front, dates as 2026-11-22. Fonts, fills and whatever else makes a
+workbook pretty are not read, so that nothing in them can be wrong. How parts are parsed, and within
+which limits, is in core/importing/parts.py.
+"""
+
+import re
+import sys
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+from core.importing.detection import MOST_RATIO, MOST_UNPACKED, FileError
+from core.importing.number_formats import FIRST_DAY, FIRST_DAY_OF_MACS, format_of, number_text
+from core.importing.parts import (
+    OnChunk,
+    bomb,
+    name_in,
+    new_parser,
+    parse_part,
+    parsed,
+    relations,
+    within_cell,
+)
+from core.reasons import Code, Reason
+
+# Zips of other programs, by what only they hold.
+OTHER_KINDS = (
+    ("xl/workbook.bin", "Excel (.xlsb)"),
+    ("Index/Document.iwa", "Numbers"),
+    ("Index.zip", "Numbers"),
+    ("word/document.xml", "Word (.docx)"),
+    ("ppt/presentation.xml", "PowerPoint (.pptx)"),
+)
+# A formula that no spreadsheet has calculated yet: shown as spreadsheets show their own errors.
+UNCALCULATED = "#UNCALCULATED!"
+ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
+SURROGATES = range(0xD800, 0xE000)
+# The format's own limits, and what no workbook of ours comes near.
+MOST_ROWS = 1_048_576
+MOST_COLUMN_LETTERS = 3
+MOST_CELLS = 1 << 14  # of a row
+MOST_ROW = 1 << 20  # signs
+MOST_FORMATS = 1 << 16
+MOST_SHEETS = 10_000
+# What shared strings may take in memory: some, and so much for each byte of the file.
+MOST_STRINGS, STRINGS_PER_BYTE = 24 << 20, 16
+SIZE_OF_ENTRY = 8
+NOTE_LENGTH = 200
+NOTHING: list[str] = []
+
+
+@dataclass(slots=True)
+class Sheet:
+    name: str
+    part: str
+    is_hidden: bool
+
+
+@dataclass(slots=True)
+class Book:
+    """What is known before the rows. `formats`: by the number of a cell's style, how many zeros a
+    number is filled up to, -1 for a date, 0 for as it is. `most_text`: signs that all cells may
+    show, since many can share a long one."""
+
+    archive: zipfile.ZipFile
+    sheets: list[Sheet]
+    strings: list[str]
+    formats: list[int]
+    most_text: int
+    first_day: datetime = FIRST_DAY
+    on_chunk: OnChunk = lambda: None
+
+    @property
+    def sheet(self) -> Sheet:
+        """The one that is read. Raises FileError where there is none."""
+        for sheet in self.sheets:
+            if not sheet.is_hidden:
+                return sheet
+        raise FileError(Reason.of(Code.WORKBOOK_WITHOUT_SHEET))
+
+
+@contextmanager
+def open_book(path: Path, on_chunk: OnChunk = lambda: None) -> Iterator[Book]:
+    with zipfile.ZipFile(path) as archive:
+        yield book_of(archive, path.stat().st_size, on_chunk)
+
+
+def refuse_other_kinds(archive: zipfile.ZipFile) -> None:
+    """Raises FileError that says what a zip is that is no Excel workbook."""
+    names = set(archive.namelist())
+    kind = next((kind for name, kind in OTHER_KINDS if name in names), "")
+    if not kind and "mimetype" in names:
+        kind = "OpenDocument (.ods)"
+    if not kind and not name_in(archive, "[Content_Types].xml"):
+        kind = "ZIP"
+    if kind:
+        raise FileError(Reason.of(Code.FILE_OF_OTHER_KIND, kind=kind))
+
+
+def book_of(archive: zipfile.ZipFile, size: int, on_chunk: OnChunk) -> Book:
+    """`size`: of the file."""
+    refuse_other_kinds(archive)
+    main = next(
+        (target for kind, target in relations(archive, "").values() if kind == "officeDocument"),
+        "xl/workbook.xml",
+    )
+    targets = relations(archive, main)
+    by_kind = dict(targets.values())
+    sheets: list[Sheet] = []
+    first_day = FIRST_DAY
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal first_day
+        if name == "sheet":
+            kind, part = targets[attributes["id"]]
+            if kind == "worksheet":
+                is_hidden = attributes.get("state", "visible") != "visible"
+                if len(sheets) == MOST_SHEETS:
+                    raise bomb()
+                sheets.append(Sheet(attributes.get("name", ""), part, is_hidden))
+        elif name == "workbookPr" and attributes.get("date1904") in ("1", "true"):
+            first_day = FIRST_DAY_OF_MACS
+
+    parse_part(archive, main, start, on_chunk=on_chunk)
+    strings, formats = by_kind.get("sharedStrings", ""), by_kind.get("styles", "")
+    return Book(
+        archive,
+        sheets,
+        shared_strings(archive, strings, size, on_chunk) if name_in(archive, strings) else [],
+        number_formats(archive, formats) if name_in(archive, formats) else [],
+        MOST_UNPACKED + MOST_RATIO * size,
+        first_day,
+        on_chunk,
+    )
+
+
+def shared_strings(
+    archive: zipfile.ZipFile, part: str, size: int, on_chunk: OnChunk = lambda: None
+) -> list[str]:
+    found: list[str] = []
+    text = Text()
+    left = MOST_STRINGS + STRINGS_PER_BYTE * size
+
+    def end(name: str) -> None:
+        nonlocal left
+        text.end(name)
+        if name == "si":
+            found.append(taken := text.take())
+            left -= sys.getsizeof(taken) + SIZE_OF_ENTRY
+            if left < 0:
+                raise bomb()
+
+    parse_part(archive, part, text.start, end, text.data, most=None, on_chunk=on_chunk)
+    return found
+
+
+def number_formats(archive: zipfile.ZipFile, part: str) -> list[int]:
+    codes: dict[str, str] = {}
+    found: list[int] = []
+    is_of_cells = False
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal is_of_cells
+        if name == "numFmt":
+            codes[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")
+        elif name == "cellXfs":
+            is_of_cells = True
+        elif name == "xf" and is_of_cells:
+            number = attributes.get("numFmtId", "0")
+            if len(found) == MOST_FORMATS:
+                raise bomb()
+            found.append(format_of(number, codes.get(number, "")))
+
+    def end(name: str) -> None:
+        nonlocal is_of_cells
+        is_of_cells = is_of_cells and name != "cellXfs"
+
+    parse_part(archive, part, start, end)
+    return found
+
+
+def notes_on(book: Book) -> list[Reason]:
+    others = [sheet.name for sheet in book.sheets if sheet is not book.sheet]
+    if not others:
+        return []
+    return [
+        Reason.of(Code.SHEET_READ, sheet=book.sheet.name, others=", ".join(others)[:NOTE_LENGTH])
+    ]
+
+
+def sheet_rows(book: Book, most_columns: int) -> Iterator[list[str]]:
+    """Each row of the sheet from the first on, empty ones too, without empty cells on the right.
+    Cells beyond `most_columns` are not kept, but one more is, to be told from those that fit."""
+    reader = SheetReader(book, most_columns)
+    parser = new_parser(reader.start, reader.end, reader.data)
+    part = name_in(book.archive, book.sheet.part)
+    for _chunk in parsed(book.archive, part, parser, book.on_chunk):
+        yield from reader.take()
+
+
+class Text:
+    """Collects the text of a string: of its runs, without the reading aid of Japanese names."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self.length = 0
+        self.is_open = False
+        self.aids = 0
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "rPh":
+            self.aids += 1
+        elif name == "t":
+            self.is_open = not self.aids
+
+    def end(self, name: str) -> None:
+        if name == "rPh":
+            self.aids -= 1
+        elif name == "t":
+            self.is_open = False
+
+    def data(self, text: str) -> None:
+        if self.is_open:
+            self.pieces.append(text)
+            self.length = within_cell(self.length + len(text))
+
+    def take(self) -> str:
+        text = "".join(self.pieces)
+        self.pieces.clear()
+        self.length = 0
+        return unescaped(text) if "_x" in text else text
+
+
+@dataclass(slots=True)
+class SheetReader:
+    """Rows out of a sheet's elements."""
+
+    book: Book
+    most_columns: int
+    rows: list[list[str]] = field(default_factory=list)
+    row: list[str] = field(default_factory=list)
+    number: int = 0  # of the last row
+    column: int = 0  # of the next cell
+    cells: int = 0  # of the row so far
+    signs: int = 0  # of the row so far
+    all_signs: int = 0
+    cell: dict[str, str] = field(default_factory=dict)
+    value: list[str] = field(default_factory=list)
+    length: int = 0  # of the value
+    is_in_value: bool = False
+    has_formula: bool = False
+    text: Text = field(default_factory=Text)
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "c":
+            self.cell, self.value, self.has_formula = attributes, [], False
+            self.length = 0
+        elif name == "v":
+            self.is_in_value = True
+        elif name == "f":
+            self.has_formula = True
+        elif name == "row":
+            self.skip_to(int(attributes.get("r", self.number + 1)))
+            self.row, self.column, self.cells, self.signs = [], 0, 0, 0
+        else:
+            self.text.start(name, attributes)
+
+    def end(self, name: str) -> None:
+        if name == "v":
+            self.is_in_value = False
+        elif name == "c":
+            self.put(self.shown())
+        elif name == "row":
+            self.rows.append(self.row)
+            self.number += 1
+            if self.number > MOST_ROWS:
+                raise FileError(Reason.of(Code.TOO_MANY_ROWS, most=f"{MOST_ROWS:,}"))
+        else:
+            self.text.end(name)
+
+    def data(self, text: str) -> None:
+        if self.is_in_value:
+            self.value.append(text)
+            self.length = within_cell(self.length + len(text))
+        else:
+            self.text.data(text)
+
+    def take(self) -> list[list[str]]:
+        taken, self.rows = self.rows, []
+        return taken
+
+    def skip_to(self, number: int) -> None:
+        """Rows that hold nothing are not in the file, but they count as lines."""
+        missing = min(number, MOST_ROWS) - self.number - 1
+        if missing > 0:
+            self.rows.extend([NOTHING] * missing)
+            self.number += missing
+
+    def put(self, text: str) -> None:
+        """Into its column; cells without an address follow one another."""
+        letters = self.cell.get("r", "").rstrip("0123456789")
+        index = column_of(letters) if letters else self.column
+        self.column = index + 1
+        self.cells += 1
+        if self.cells > MOST_CELLS:
+            raise bomb()
+        if text:
+            self.count(len(text))
+            index = min(index, self.most_columns)
+            self.row.extend([""] * (index + 1 - len(self.row)))
+            self.row[index] = text
+
+    def count(self, signs: int) -> None:
+        self.signs += signs
+        self.all_signs += signs
+        if self.signs > MOST_ROW or self.all_signs > self.book.most_text:
+            raise bomb()
+
+    def shown(self) -> str:
+        kind = self.cell.get("t", "n")
+        if kind == "inlineStr":
+            return self.text.take()
+        if not self.value:
+            return UNCALCULATED if self.has_formula and kind != "str" else ""
+        text = "".join(self.value)
+        if kind == "s":
+            return self.book.strings[int(text)]
+        if kind == "n":
+            return number_text(text, self.format(), self.book.first_day)
+        if kind == "str":
+            return unescaped(text)
+        return text.replace("T", " ").removesuffix(" 00:00:00") if kind == "d" else text
+
+    def format(self) -> int:
+        style, formats = int(self.cell.get("s", 0)), self.book.formats
+        return formats[style] if style < len(formats) else 0
+
+
+@lru_cache(1024)
+def column_of(letters: str) -> int:
+    index = 0
+    if len(letters) > MOST_COLUMN_LETTERS:
+        raise ValueError(f"no column has {len(letters)} letters")
+    for letter in letters.upper():
+        index = index * 26 + ord(letter) - ord("A") + 1
+    return index - 1
+
+
+def unescaped(text: str) -> str:
+    """`_x000D_` is how the format writes what XML has no place for."""
+    return ESCAPED.sub(named, text)
+
+
+def named(found: re.Match[str]) -> str:
+    code = int(found.group(1), 16)
+    return found.group() if code in SURROGATES else chr(code)

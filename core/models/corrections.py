@@ -1,0 +1,62 @@
+"""Corrections of top-ups: what was really paid. The top-up stays as it was entered; a correction
+adds the difference to the book, as one entry of its own."""
+
+from decimal import Decimal
+
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import Q, Sum
+from django.utils.translation import gettext_lazy as _
+
+from core.models.billing import ChargeRecord
+from core.models.decisions import Decision
+from core.models.ledger import LedgerEntry
+
+REASON_LENGTH = 200
+
+
+class TopUpCorrection(Decision):
+    """`amount` is the difference that `right_amount` makes to what stood there; `entry`, where it
+    was booked: at once, or above its creator's limit when a second person approved it."""
+
+    charge = models.ForeignKey(
+        ChargeRecord,
+        verbose_name=_("top-up"),
+        on_delete=models.PROTECT,
+        related_name="corrections",
+    )
+    right_amount = models.DecimalField(
+        _("right amount"),
+        max_digits=10,
+        decimal_places=2,
+        validators=[MinValueValidator(Decimal(0))],
+    )
+    amount = models.DecimalField(_("difference"), max_digits=12, decimal_places=2)
+    reason = models.CharField(_("reason"), max_length=REASON_LENGTH)
+    entry = models.OneToOneField(
+        LedgerEntry, verbose_name=_("ledger entry"), on_delete=models.PROTECT, null=True
+    )
+
+    class Meta:
+        verbose_name = _("correction of a top-up")
+        verbose_name_plural = _("corrections of top-ups")
+        ordering = ("-id",)
+        default_permissions = ()
+        indexes = [
+            # 1 is AWAITING.
+            models.Index(fields=["id"], name="correction_awaiting", condition=Q(status=1)),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["charge"], name="correction_one_waits", condition=Q(status=1)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.charge} → {self.right_amount}"
+
+
+def corrected_amount(charge: ChargeRecord) -> Decimal:
+    """What the top-up amounts to by all that was booked of it."""
+    booked = charge.corrections.filter(entry__isnull=False).aggregate(sum=Sum("amount"))["sum"]
+    return charge.amount + (booked or Decimal(0))

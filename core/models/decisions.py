@@ -1,0 +1,58 @@
+"""What one person enters and, above a limit, a second one decides on: four eyes on money."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from core.db import clock
+from core.db.clock import Moment
+from core.models.accounts import User
+from core.models.flow import OrderError
+from core.reasons import Code, Reason
+
+
+class Decision(models.Model):
+    class Status(models.IntegerChoices):
+        AWAITING = 1, _("awaiting approval")
+        APPROVED = 2, _("approved")
+        DECLINED = 3, _("declined")
+
+    creator = models.ForeignKey(
+        User, verbose_name=_("creator"), on_delete=models.PROTECT, related_name="+"
+    )
+    create_date = models.DateTimeField(
+        _("created"), db_default=Moment(), editable=False, db_index=True
+    )
+    status = models.PositiveSmallIntegerField(
+        _("status"), choices=Status, default=Status.AWAITING, editable=False
+    )
+    decider = models.ForeignKey(
+        User, verbose_name=_("decided by"), on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    decided_at = models.DateTimeField(_("decided"), null=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def awaits_approval(self) -> bool:
+        return self.status == self.Status.AWAITING
+
+    def undecidable(self, user: User) -> Reason | None:
+        """Four eyes: why `user` may not decide on it. None where they may."""
+        if not self.awaits_approval:
+            return Reason.of(Code.TOP_UP_DECIDED)
+        return Reason.of(Code.APPROVAL_OF_OWN_TOP_UP) if user.pk == self.creator_id else None
+
+    def awaits_decision_of(self, user: User) -> bool:
+        return self.undecidable(user) is None
+
+    def decide(self, status: "Decision.Status", actor: User) -> None:
+        """One decision, of somebody else. Raises OrderError where it is not theirs to make, or was
+        made. What it moves is booked in the same transaction: see core/ordering."""
+        if reason := self.undecidable(actor):
+            raise OrderError(reason)
+        decided = clock.now()
+        waiting = type(self)._default_manager.filter(pk=self.pk, status=self.Status.AWAITING)
+        if waiting.update(status=status, decider=actor, decided_at=decided) != 1:
+            raise OrderError(Reason.of(Code.TOP_UP_DECIDED))
+        self.status, self.decider, self.decided_at = status, actor, decided

@@ -1,0 +1,165 @@
+"""Telling people by e-mail and webhook what needs one of them: once when it begins, once when it
+has ended, whatever number of processes watches.
+
+Law: every worker and every web process watches, as each may be the only one that is left; the
+database says who tells. A message that could not be sent is tried again, so that in a crash it may
+come twice and never not at all. Where they go is set in the environment alone (ALERT_EMAILS,
+ALERT_WEBHOOK): nobody at the desk can send the office's troubles elsewhere.
+"""
+
+import datetime
+import json
+import logging
+import smtplib
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+import requests
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db.models.functions import Now
+
+from booster import USER_AGENT
+from core.models import Alert, Breaker, Heartbeat, Order, RetentionCursor, Status
+from core.ops import auditing
+from core.reasons import reason_of
+
+logger = logging.getLogger(__name__)
+
+EVERY_SECONDS = 60.0
+# What lasts for less needs nobody, and what was away for less is not over.
+PATIENCE = timedelta(minutes=2)
+BELIEVED = timedelta(minutes=5)
+# The ledger is read once a day.
+LEDGER_EVERY, LEDGER_BELIEVED = timedelta(hours=20), timedelta(hours=26)
+LONG_AGO = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+LEDGER = "ledger"
+SHOWN = 5
+TIMEOUT_SECONDS = 10
+
+_lock = threading.Lock()
+_next_at = 0.0
+
+
+def office_name() -> str:
+    """By which whoever runs several knows it."""
+    return next(iter(settings.ALLOWED_HOSTS), "Booster Office")
+
+
+def is_wanted() -> bool:
+    return bool(settings.ALERT_EMAILS or settings.ALERT_WEBHOOK)
+
+
+def watch_sometimes() -> None:
+    """watch(), once a minute in each process."""
+    global _next_at
+    with _lock:
+        if not is_wanted() or time.monotonic() < _next_at:
+            return
+        _next_at = time.monotonic() + EVERY_SECONDS
+    watch()
+
+
+def watch() -> None:
+    """Look at what there is, and tell what nobody was told."""
+    seen = {LEDGER}  # by who read it
+    for cause, text in causes():
+        Alert.objects.see(cause, text, BELIEVED)
+        seen.add(cause)
+    # What is believed and not there at this moment may be over: nobody is told of it any more.
+    for alert in Alert.objects.to_begin(PATIENCE).filter(cause__in=seen):
+        if alert.take() and _tell(alert, "firing"):
+            alert.note_told()
+    for alert in Alert.objects.to_end():
+        if alert.take() and _tell(alert, "resolved"):
+            alert.delete()
+    # What went before anybody was told.
+    Alert.objects.filter(told_at=None, believed_until__lt=Now()).delete()
+
+
+def causes() -> Iterator[tuple[str, str]]:
+    """What is wrong now: a name that stays the same while it lasts, and words."""
+    beats = Heartbeat.objects.alive()
+    alive = beats.count()
+    if not alive:
+        yield "consumers", "No consumer is running: nothing is being sent."
+    died = Heartbeat.objects.seen_within(3600).exclude(pk__in=beats)
+    for name in died.values_list("consumer", flat=True):
+        yield f"consumer {name}", f"Worker {name} ended without being asked to. {alive} others run."
+    waiting = Order.objects.filter(status__in=(Status.PENDING, Status.RUNNING))
+    down = Breaker.objects.filter(opened_at__isnull=False, site__in=waiting.values("site"))
+    for breaker in down.select_related("site"):
+        reason = reason_of(breaker)
+        yield f"site {breaker.site_id}", f"{breaker.site} does not answer, orders wait: {reason}"
+    needing = Order.objects.needing_a_person().order_by("-pk")
+    numbers = list(needing.values_list("oid", flat=True)[: SHOWN + 1])
+    if numbers:
+        more = " and others" if len(numbers) > SHOWN else ""
+        yield "attention", f"Orders need a person: {', '.join(numbers[:SHOWN])}{more}."
+
+
+def check_ledger() -> int:
+    """Read the whole ledger; how many differences there are. Takes minutes in a large office."""
+    found = list(auditing.differences())
+    if found:
+        logger.error("the ledger does not add up: %s", "; ".join(found[:SHOWN]))
+        text = f"The ledger does not add up, {len(found)} differences: {'; '.join(found[:SHOWN])}"
+        Alert.objects.see(LEDGER, text, LEDGER_BELIEVED)
+    else:
+        Alert.objects.filter(cause=LEDGER).update(believed_until=Now() - timedelta(seconds=1))
+    return len(found)
+
+
+def check_ledger_daily() -> None:
+    """The same, by the one process that comes first, and where somebody is to be told."""
+    if not is_wanted():
+        return
+    RetentionCursor.objects.get_or_create(kind=LEDGER, defaults={"until": LONG_AGO})
+    due = RetentionCursor.objects.filter(kind=LEDGER, until__lt=Now() - LEDGER_EVERY)
+    if due.update(until=Now()):
+        check_ledger()
+
+
+def _tell(alert: Alert, status: str) -> bool:
+    """Whether somebody was told: by what was told already nobody is told twice, as the other way
+    does not work."""
+    told = False
+    for is_set, send in ((settings.ALERT_WEBHOOK, _post), (settings.ALERT_EMAILS, _mail)):
+        if not is_set:
+            continue
+        try:
+            send(alert, status)
+            told = True
+        except (OSError, smtplib.SMTPException, requests.RequestException) as error:
+            logger.warning("an alert could not be sent: %s", error)
+    return told
+
+
+def _post(alert: Alert, status: str) -> None:
+    body = {
+        "status": status,
+        "cause": alert.cause,
+        "text": f"{'Over: ' if status == 'resolved' else ''}{alert.text}",
+        "since": alert.since.isoformat(),
+        "office": office_name(),
+    }
+    answer = requests.post(
+        settings.ALERT_WEBHOOK,
+        data=json.dumps(body, ensure_ascii=False).encode(),
+        headers={"Content-Type": "application/json", "User-Agent": USER_AGENT},
+        timeout=TIMEOUT_SECONDS,
+        allow_redirects=False,
+    )
+    if not answer.ok or answer.is_redirect:
+        raise requests.HTTPError(f"the webhook answered {answer.status_code}")
+
+
+def _mail(alert: Alert, status: str) -> None:
+    over = "over: " if status == "resolved" else ""
+    subject = " ".join(f"[{office_name()}] {over}{alert.text}".split())[:150]
+    body = f"{alert.text}\n\nSince {alert.since:%Y-%m-%d %H:%M} UTC.\n"
+    if status == "resolved":
+        body = f"It is over.\n\n{body}"
+    send_mail(subject, body, settings.DEFAULT_FROM_EMAIL, settings.ALERT_EMAILS)

@@ -1,0 +1,166 @@
+"""Is this host fit for production? What `doctor --deploy` looks at: the clock, limits, permissions,
+what stands before the web, mail, and the age of keys.
+
+Only looks, as doctor does; the mail server is greeted and sent nothing.
+"""
+
+import os
+import resource
+import shutil
+import smtplib
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from django.conf import settings
+from django.core import checks
+from django.core.mail import get_connection
+from django.db import DatabaseError, InterfaceError
+from django.utils import timezone
+
+from core.db import clock
+from core.ops.doctor import Finding, Level
+
+# Seconds that this host's clock may differ from the database's.
+CLOCK_OFF, CLOCK_WRONG = 2.0, 60.0
+# Sockets of viewers and connections to sites, with room to spare.
+FILES_NEEDED = 4096
+DISK_LOW, DISK_EMPTY = 2 << 30, 200 << 20
+KEY_OLD_DAYS = 365
+TOKEN_SHORT = 20
+LOCAL = {"localhost", "127.0.0.1", "[::1]"}
+
+
+def examine() -> list[Finding]:
+    return [check() for check in CHECKS]
+
+
+def host_clock() -> Finding:
+    """Leases go by the database's clock; sessions, one-time codes and logs by the host's."""
+    try:
+        before = timezone.now()
+        off = abs((clock.now() - before).total_seconds())
+    except (DatabaseError, InterfaceError) as error:
+        return _finding("clock", Level.CRITICAL, f"the database cannot be asked: {error}".strip())
+    if off < CLOCK_OFF:
+        return _finding("clock", Level.OK, "as the database's", off)
+    level = Level.CRITICAL if off > CLOCK_WRONG else Level.WARNING
+    return _finding("clock", level, f"{off:.0f} s off the database's: let NTP set it", off)
+
+
+def open_files() -> Finding:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= FILES_NEEDED:
+        return _finding("files", Level.OK, f"{soft} may be open", soft)
+    text = f"{soft} may be open, {FILES_NEEDED} are needed: ulimit -n, or LimitNOFILE="
+    return _finding("files", Level.WARNING, text, soft)
+
+
+def disk() -> Finding:
+    free = shutil.disk_usage(settings.DATA_DIR).free
+    text = f"{free >> 20} MB are free for {settings.DATA_DIR}"
+    level = Level.CRITICAL if free < DISK_EMPTY else Level.WARNING if free < DISK_LOW else Level.OK
+    return _finding("disk", level, text, free)
+
+
+def permissions() -> Finding:
+    """What the office itself keeps closed may have been opened since, or be run by too mighty a
+    user."""
+    wrong = [
+        f"others may read {path}"
+        for path in (settings.DATA_DIR, *_files_of(settings.DATA_DIR))
+        if _is_open(path)
+    ]
+    if os.geteuid() == 0:
+        wrong.append("the office runs as root: give it a user of its own")
+    return _listed("permissions", wrong, "DATA_DIR is its owner's alone")
+
+
+def _files_of(folder: Path) -> list[Path]:
+    return [folder / name for name in ("office.sqlite3", "queue.sqlite3", "secret_key", "imports")]
+
+
+def _is_open(path: Path) -> bool:
+    try:
+        return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+    except FileNotFoundError:
+        return False
+
+
+def proxy() -> Finding:
+    """What people come through: TLS, the names of the office, and whose headers are believed."""
+    wrong = []
+    if not settings.HTTPS:
+        wrong.append(
+            "HTTPS is off: passwords travel in the clear, or a proxy's headers are ignored"
+        )
+    if not set(settings.ALLOWED_HOSTS) - LOCAL:
+        wrong.append("ALLOWED_HOSTS names this machine alone")
+    if "*" in settings.ALLOWED_HOSTS:
+        wrong.append("ALLOWED_HOSTS is *: any name is believed")
+    return _listed("proxy", wrong, "https, under names of its own")
+
+
+def mail() -> Finding:
+    """Greets the server, and logs in where a name is set."""
+    if not settings.EMAIL_HOST:
+        return _finding("mail", Level.WARNING, "EMAIL_URL is not set: links are shown for copying")
+    try:
+        connection = get_connection("django.core.mail.backends.smtp.EmailBackend")
+        connection.open()
+        connection.close()
+    except (OSError, smtplib.SMTPException) as error:
+        text = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT} cannot be used: {error}"
+        return _finding("mail", Level.WARNING, text)
+    if settings.DEFAULT_FROM_EMAIL.endswith("@localhost"):
+        return _finding(
+            "mail", Level.WARNING, "EMAIL_FROM is not set: who answers writes to nobody"
+        )
+    return _finding("mail", Level.OK, f"{settings.EMAIL_HOST} answers")
+
+
+def keys() -> Finding:
+    """Where SECRET_KEY comes from the environment, its age is not known."""
+    wrong = []
+    kept = settings.DATA_DIR / "secret_key"
+    days = None
+    if not os.environ.get("SECRET_KEY", "").strip() and kept.exists():
+        days = (time.time() - kept.stat().st_mtime) / 86400
+        if days > KEY_OLD_DAYS:
+            wrong.append(f"the secret key is {days:.0f} days old: see Another secret key")
+    if settings.SECRET_KEY_FALLBACKS:
+        wrong.append("SECRET_KEY_FALLBACKS is set: remove it two weeks after the change")
+    if settings.METRICS_TOKEN and len(settings.METRICS_TOKEN) < TOKEN_SHORT:
+        wrong.append("METRICS_TOKEN can be guessed: make it longer")
+    told = "age unknown, it comes from the environment" if days is None else f"{days:.0f} days old"
+    return _listed("keys", wrong, f"the secret key: {told}", days)
+
+
+def private_sites() -> Finding:
+    """The default is the demo site's, which `make run` needs."""
+    local = [name for name in settings.PRIVATE_SITES if name.startswith(("127.", "localhost"))]
+    wrong = [f"PRIVATE_SITES lets plays go to {name} on this very host" for name in local]
+    return _listed("private", wrong, "plays go to no address of this host")
+
+
+def django_checks() -> Finding:
+    """What Django's own `check --deploy` finds."""
+    found = checks.run_checks(include_deployment_checks=True)
+    told = [f"{one.id}: {one.msg}" for one in found if not one.is_silenced()]
+    return _listed("django", told, "check --deploy finds nothing")
+
+
+CHECKS: tuple[Callable[[], Finding], ...] = (
+    *(host_clock, open_files, disk, permissions, proxy, mail, keys, private_sites, django_checks),
+)
+
+
+def _finding(check: str, level: Level, text: str, value: float | None = None) -> Finding:
+    return Finding(check, level, value, text)
+
+
+def _listed(check: str, wrong: list[str], right: str, value: float | None = None) -> Finding:
+    if wrong:
+        return Finding(check, Level.WARNING, value, "; ".join(wrong))
+    return Finding(check, Level.OK, value, right)

@@ -1,0 +1,110 @@
+"""Before a site is sold: how it counts, found out by a few plays that nobody bought."""
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from booster import sites, tasks
+from booster.exceptions import SiteError
+from booster.net.address import Origin
+from booster.ownership import verification
+from core import money
+from core.models import (
+    ApprovalLimit,
+    Calibration,
+    Customer,
+    InsufficientBalanceError,
+    OrderError,
+    Site,
+    User,
+)
+from core.models.approvals import requires_approval
+from core.models.calibrations import start
+from core.ordering.placing import OrderRefusedError
+from core.ordering.quote import CUSTOMER_INACTIVE, Quoter, Video, balance_short
+from core.reasons import Code, Reason
+
+
+def calibrate(site: Site, url: str, actor: User) -> Calibration:
+    """Begin a calibration at a video of a site that proves to be ours; a consumer goes on.
+
+    Raises OrderError where plays may not go there, or the video is in use."""
+    try:
+        path = Origin.parse(site.origin).path_of(url.strip())
+        video_id = sites.adapter(site.adapter, site.recipe, site.secrets).video_id(path)
+        verification.confirm(site)
+    except SiteError as error:
+        raise OrderError(Reason.of_error(error)) from None
+    calibration = start(site, url.strip(), video_id, actor)
+    transaction.on_commit(lambda: tasks.wake_calibration(calibration.pk), robust=True)
+    return calibration
+
+
+def find_video(url: str) -> Video:
+    """Where an audit would go, at a site that shows our token now. Raises OrderRefusedError. Asks
+    the site: no transaction is open meanwhile."""
+    video = Quoter(reads_views=False).video_of(url.strip())
+    if video.site is None or video.error:
+        raise OrderRefusedError({"url": video.error or Reason.of(Code.SITE_NOT_VERIFIED)})
+    try:
+        verification.confirm(video.site)
+    except SiteError as error:
+        raise OrderRefusedError({"url": Reason.of_error(error)}) from None
+    return video
+
+
+def sell_audit(
+    video: Video,
+    customer: Customer,
+    url: str,
+    price: Decimal,
+    actor: User,
+    request_key: UUID | None = None,
+) -> Calibration:
+    """A report on a video's counter, charged now; its price comes back where it finds nothing out.
+
+    No second person sees it before it is charged, so nobody sells one above their limit. Raises
+    OrderRefusedError with what is wrong by field."""
+    assert video.site is not None
+    if requires_approval(price, limit := ApprovalLimit.objects.of(actor)):
+        text = _("Above your limit of %(limit)s: somebody with a higher one has to sell it.")
+        raise OrderRefusedError({"price": text % {"limit": limit}})
+    if not customer.active:
+        raise OrderRefusedError({"customer": CUSTOMER_INACTIVE})
+    bought: dict[str, Any] = {
+        "customer": customer,
+        "price": money.quantize(price),
+        "request_key": request_key,
+    }
+    try:
+        calibration = start(video.site, url.strip(), video.video_id, actor, **bought)
+    except InsufficientBalanceError as error:
+        raise OrderRefusedError({"customer": balance_short(error.missing)}) from None
+    except OrderError as error:
+        raise OrderRefusedError({"url": str(error)}) from None
+    transaction.on_commit(lambda: tasks.wake_calibration(calibration.pk), robust=True)
+    return calibration
+
+
+def stop_calibration(calibration: Calibration) -> bool:
+    """Returns False where it has ended."""
+    stopped = calibration.ask_to_stop()
+    if stopped:
+        tasks.wake_calibration(calibration.pk)
+    return stopped
+
+
+def take_settings(calibration: Calibration, actor: User | None) -> dict[str, Any]:
+    """What of the site's settings changed to what was proposed. Raises OrderError."""
+    return calibration.take_settings(actor)
+
+
+def counting_of(site: Site) -> list[Reason]:
+    """What whoever sells here has to know of how the site counts, worst first."""
+    if site.calibrated_at is None:
+        return [Reason.of(Code.NEVER_CALIBRATED)]
+    latest = Calibration.objects.latest_of(site)
+    return [] if latest is None else latest.reasons

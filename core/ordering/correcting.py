@@ -1,0 +1,87 @@
+"""Top-ups that were entered wrongly: the difference to what was really paid is booked at once, or
+above the limit of who found it by a second person."""
+
+from decimal import Decimal
+
+from django.db import transaction
+
+from core.models import (
+    ApprovalLimit,
+    BalanceTooLargeError,
+    ChargeRecord,
+    Customer,
+    InsufficientBalanceError,
+    LedgerEntry,
+    OrderError,
+    TopUpCorrection,
+    User,
+)
+from core.models.approvals import requires_approval
+from core.models.corrections import REASON_LENGTH, corrected_amount
+from core.models.ledger import correction_reference
+from core.ordering.quote import balance_short
+from core.reasons import Code, Reason
+
+
+def correct_top_up(
+    charge: ChargeRecord, right_amount: Decimal, reason: str, actor: User
+) -> TopUpCorrection:
+    """Say what was really paid; 0 where nothing was. The correction waits where its difference is
+    above the actor's limit for top-ups. Raises OrderError."""
+    reason = reason.strip()
+    if not reason:
+        raise OrderError(Reason.of(Code.PAUSE_REASON_MISSING))
+    if len(reason) > REASON_LENGTH:
+        raise OrderError(Reason.of(Code.REASON_TOO_LONG, most=REASON_LENGTH))
+    limit = ApprovalLimit.objects.of_top_ups(actor)
+    with transaction.atomic():
+        # Two people who correct the same top-up come one after the other.
+        Customer.objects.select_for_update().get(pk=charge.customer_id)
+        if charge.corrections.filter(status=TopUpCorrection.Status.AWAITING).exists():
+            raise OrderError(Reason.of(Code.CORRECTION_WAITS))
+        difference = right_amount - corrected_amount(charge)
+        if not difference:
+            raise OrderError(Reason.of(Code.CORRECTS_NOTHING, amount=str(right_amount)))
+        waits = requires_approval(abs(difference), limit)
+        status = TopUpCorrection.Status.AWAITING if waits else TopUpCorrection.Status.APPROVED
+        correction = TopUpCorrection.objects.create(
+            charge=charge,
+            right_amount=right_amount,
+            amount=difference,
+            reason=reason,
+            creator=actor,
+            status=status,
+        )
+        if not waits:
+            book(correction)
+    return correction
+
+
+def approve_correction(correction: TopUpCorrection, actor: User) -> None:
+    """Book it, in the name of who found it. Raises OrderError."""
+    with transaction.atomic():
+        correction.decide(TopUpCorrection.Status.APPROVED, actor)
+        book(correction)
+
+
+def decline_correction(correction: TopUpCorrection, actor: User) -> None:
+    """The top-up stays as it was. Raises OrderError."""
+    correction.decide(TopUpCorrection.Status.DECLINED, actor)
+
+
+def book(correction: TopUpCorrection) -> None:
+    """Raises OrderError where the balance does not cover it, or would be too large."""
+    try:
+        correction.entry = LedgerEntry.objects.post(
+            kind=LedgerEntry.Kind.CORRECTION,
+            customer_id=correction.charge.customer_id,
+            amount=correction.amount,
+            reference=correction_reference(correction.pk),
+            creator_id=correction.creator_id,
+            note=correction.reason,
+        )
+    except InsufficientBalanceError as error:
+        raise OrderError(balance_short(error.missing)) from None
+    except BalanceTooLargeError as error:
+        raise OrderError(error.reason) from None
+    correction.save(update_fields=["entry"])

@@ -1,0 +1,118 @@
+"""Looks at a site for a quote: its token and one counter, asked for once however many people ask.
+
+A customer who types, or a program that floods, costs the site few calls: a finding is believed for
+seconds and a failure for half a minute, one look at a time goes to a site, and a person has so many
+in a minute. What is remembered is shared by all processes (core/models/looks.py).
+"""
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
+
+from django.conf import settings
+
+from booster import sites
+from booster.exceptions import (
+    AddressRefusedError,
+    OwnershipError,
+    PermanentError,
+    SiteCode,
+    SiteError,
+    TemporaryError,
+)
+from booster.ownership import verification
+from booster.sites.base import Seen
+from core.models import LookAllowance, OrderError, Site, SiteLook, User
+from core.models.looks import WHOLE_SITE
+from core.reasons import Code, Reason
+
+FOUND = timedelta(seconds=3)
+FAILED = timedelta(seconds=30)
+# A site that showed its token so lately is asked for it again, as every look asks, but that it did
+# is not written down once more.
+FRESH = timedelta(seconds=30)
+# Whoever comes while another look is under way waits so long for it.
+WAIT_SECONDS = 3.0
+POLL_SECONDS = 0.05
+# A look makes up to five calls of five seconds, and looks up four names.
+LEASE = timedelta(seconds=60)
+
+ERRORS: dict[str, type[SiteError]] = {
+    kind.__name__: kind
+    for kind in (AddressRefusedError, OwnershipError, PermanentError, SiteError, TemporaryError)
+}
+
+
+class LookRefusedError(OrderError):
+    """There was no look: its reason is fit for whoever asked for one."""
+
+    reason: Reason
+
+
+def video_of(site: Site, video_id: str, asker: User | None = None) -> Seen:
+    """A video as the site shows it, now or a moment ago. `asker`: whose looks are counted; None
+    where a command asks.
+
+    Raises SiteError, also one of a moment ago, and LookRefusedError: the asker had too many, or
+    others have the site busy."""
+    given_up = time.monotonic() + WAIT_SECONDS
+    is_counted = False
+    while (known := recalled(site, video_id)) is None:
+        if not is_counted:
+            count_look(asker)
+            is_counted = True
+        if SiteLook.objects.begin(site, LEASE):
+            try:
+                # Somebody may have looked since it was asked for.
+                known = recalled(site, video_id)
+                return look_now(site, video_id) if known is None else finding_of(known)
+            finally:
+                SiteLook.objects.end(site)
+        if time.monotonic() >= given_up:
+            raise LookRefusedError(Reason.of(Code.SITE_ASKED_NOW))
+        time.sleep(POLL_SECONDS)
+    return finding_of(known)
+
+
+def recalled(site: Site, video_id: str) -> SiteLook | None:
+    return SiteLook.objects.recall(site, video_id, found=FOUND, failed=FAILED)
+
+
+def count_look(asker: User | None) -> None:
+    """Raises LookRefusedError where the asker had all of this minute's."""
+    if asker is None:
+        return
+    if seconds := LookAllowance.objects.take(asker, settings.QUOTES_PER_MINUTE):
+        raise LookRefusedError(Reason.of(Code.QUOTES_TOO_MANY, seconds=seconds))
+
+
+def look_now(site: Site, video_id: str) -> Seen:
+    """Ask the site for its token and, at the address that shows it, for the video."""
+    failed = WHOLE_SITE
+    try:
+        target = verification.proved_target(site, FRESH)
+        failed = video_id
+        with counted(site, video_id):
+            seen = verification.read_video(site, target, video_id)
+    except SiteError as error:
+        kind = type(error).__name__
+        SiteLook.objects.remember(site, failed, error=Reason.of_error(error), kind=kind)
+        raise
+    SiteLook.objects.remember(site, video_id, views=seen.views, title=seen.title)
+    return seen
+
+
+def counted(site: Site, video_id: str) -> AbstractContextManager[None]:
+    """While the counter of a video is read for people: where that may move it, its order is told
+    how often."""
+    known = sites.counts_readings(site.adapter, site.counts_readings)
+    return nullcontext() if known is False else SiteLook.objects.counted(site, video_id)
+
+
+def finding_of(look: SiteLook) -> Seen:
+    """What was found, or raised, a moment ago."""
+    if look.views is not None:
+        return Seen(look.views, look.title)
+    if look.error_kind not in ERRORS or look.reason_code not in {*SiteCode}:  # of another release
+        raise LookRefusedError(Reason.of(Code.SITE_ASKED_NOW))
+    raise ERRORS[look.error_kind](SiteCode(look.reason_code), **look.reason_params or {})

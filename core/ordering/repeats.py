@@ -1,0 +1,124 @@
+"""Orders that are placed anew: begin a repeat, and place what is due.
+
+Each time has its own quote, with the prices of the day and under the rights that the creator has
+then. No site is asked, as in an upload: its last check is believed, and every delivery asks again.
+"""
+
+import logging
+from datetime import date, datetime, time
+
+from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
+
+from core.db import clock
+from core.models import Occurrence, Order, OrderError, Repeat, User
+from core.ordering.placing import OrderRefusedError, Placement, place_together
+from core.ordering.quote import Quoter
+from core.permissions import Right, may
+from core.reasons import Code, Reason, ReasonOrText, reason_columns
+
+logger = logging.getLogger(__name__)
+
+# Of one sweep; the next one is seconds away.
+MOST = 200
+
+
+def repeat(
+    order: Order,
+    actor: User,
+    *,
+    every: Repeat.Every,
+    at: time,
+    weekday: int | None = None,
+    until: date | None = None,
+) -> Repeat:
+    """Place this order anew at each of these times from now on. Raises OrderError where it is
+    repeated already, and where there are no such times."""
+    weekly = weekday if every == Repeat.Every.WEEK else None
+    made = Repeat(order=order, every=every, at=at, weekday=weekly, until=until, creator=actor)
+    made.next_at = made.after(clock.now())
+    if made.next_at is None:
+        raise OrderError(Reason.of(Code.REPEAT_WITHOUT_TIMES))
+    try:
+        with transaction.atomic():
+            made.save()
+    except IntegrityError:
+        raise OrderError(Reason.of(Code.ALREADY_REPEATED)) from None
+    return made
+
+
+def end_repeat(ended: Repeat, actor: User) -> None:
+    """Place no more. Raises OrderError where it has ended already."""
+    ended.refresh_from_db()
+    if not ended.end(actor):
+        raise OrderError(Reason.of(Code.REPEAT_HAS_ENDED))
+
+
+def place_due() -> int:
+    """Place the orders whose time has come. Returns how many times were dealt with. Every host
+    does it; the second one finds nothing left to do."""
+    dealt_with = 0
+    for due in Repeat.objects.due()[:MOST]:
+        try:
+            dealt_with += place_again(due)
+        except (DatabaseError, InterfaceError):
+            raise
+        except Exception:
+            # The others are not to wait for it; the next sweep tries it again.
+            logger.exception("repeat %s of order %s failed", due.pk, due.order.oid)
+    return dealt_with
+
+
+def place_again(due: Repeat) -> bool:
+    """Place one order now, or write down why not. Returns False where another host did it."""
+    now = clock.now()
+    planned = due.latest(now)
+    missed = times_between(due, planned)
+    placement = new_placement(due)
+    with transaction.atomic():
+        if not due.move_on(max(now, planned)):
+            return False
+        order: Order | None = None
+        refusal: ReasonOrText | None = refusal_of(due)
+        if refusal is None:
+            try:
+                (order,) = place_together([placement], due.creator)
+            except OrderRefusedError as error:
+                refusal = next(iter(error.reasons.values()))
+        Occurrence.objects.create(
+            repeat=due,
+            planned=planned,
+            order=order,
+            missed=missed,
+            needs_attention=order is None,
+            **reason_columns(refusal or ""),
+        )
+        if is_end_of_balance(due, refusal):
+            due.end(None, refusal or "")
+    return True
+
+
+def new_placement(due: Repeat) -> Placement:
+    order = due.order
+    wanted = (order.customer, order.url, order.count)
+    (quote,) = Quoter(asks_sites=False).prepare_many([wanted])
+    quote.video_title = order.video_title
+    return Placement(quote, order.memo, order.hours, order.by_day)
+
+
+def refusal_of(due: Repeat) -> Reason | None:
+    """Why it may not be placed in its creator's name; None where it may."""
+    if due.creator is None or not may(due.creator, Right.PLACE_ORDER):
+        return Reason.of(Code.RIGHT_LOST, who=str(due.creator or "–"))
+    return None
+
+
+def is_end_of_balance(due: Repeat, refusal: ReasonOrText | None) -> bool:
+    """Without a last day, a balance that is too short is the end."""
+    is_short = isinstance(refusal, Reason) and refusal.code == Code.BALANCE_SHORT
+    return is_short and due.until is None and due.next_at is not None
+
+
+def times_between(due: Repeat, planned: datetime) -> int:
+    """How many of its times before `planned` nobody was there for."""
+    assert due.next_at is not None
+    return max(0, round((planned - due.next_at).total_seconds() / 86_400 / due.every))

@@ -1,0 +1,93 @@
+"""A person settles an order that waits for its counter: by a reading of this moment or, where none
+can be made, by the last one that succeeded and with a reason. Law 3: by nothing else."""
+
+import logging
+import time
+from dataclasses import replace
+
+from booster import sites
+from booster.delivery import proving
+from booster.exceptions import SiteError
+from booster.net.client import SiteClient
+from booster.ownership import verification
+from booster.proof import Action, Reading, Verdict, Watch, evidence_of
+from booster.sites import exact
+from core.db import clock
+from core.models import CounterReading, Order, OrderError, SiteLook, Status, User, transitions
+from core.models.events import REASON_LENGTH
+from core.models.transitions import status_reason
+from core.reasons import Code, Reason
+
+logger = logging.getLogger(__name__)
+
+
+def settle_now(order: Order, actor: User | None, why: str = "") -> None:
+    """End it with what its counter proves now; the rest is refunded. Whoever is about to read it
+    for the office finds it ended. Raises OrderError where it is not being verified, was never read,
+    or cannot be read now and `why` is empty; TransitionError where it changed meanwhile."""
+    if order.status != Status.VERIFYING:
+        raise OrderError(Reason.of(Code.NOT_BEING_VERIFIED, status=status_reason(order.status)))
+    watch = Watch.of(order.watch)
+    if order.old_view_count is None or watch.last is None:
+        raise OrderError(Reason.of(Code.NEVER_READ))
+    try:
+        reading = _read(order)
+    except SiteError as error:
+        if not why:
+            reason = Reason.of_error(error)
+            raise OrderError(Reason.of(Code.NOT_READ_NOW, reason=reason)) from error
+        told = why[:REASON_LENGTH]
+        note = Reason.of(Code.SETTLED_BY_LAST_READING, views=watch.last.views, why=told)
+    else:
+        watch.add(
+            reading,
+            settled=reading.answered,
+            sent=order.done + order.uncertain,
+            done=order.done,
+        )
+        order.view_count = reading.views
+        CounterReading.record_reading(order, reading.views)
+        note = Reason.of(Code.SETTLED_BY_HAND, views=reading.views)
+    adapter = sites.adapter(order.site.adapter, order.site.recipe)
+    evidence = evidence_of(
+        watch,
+        sent=order.done + order.uncertain,
+        may_lag=False,
+        may_still_move=False,
+        allowance=0,
+        counts_readings=sites.counts_readings(order.site.adapter, order.site.counts_readings),
+        lag=max(adapter.settle_seconds, order.site.learned_lag or 0.0),
+        counted=_counted(order),
+    )
+    if not evidence.rests:
+        # The person does not want to wait until it is known whether others watch.
+        evidence = replace(evidence, is_quiet=True)
+    end = proving.settle(order, Verdict(Action.SETTLE, evidence.proved, note=note), evidence)
+    changes = {**end.changes, "watch": watch.as_json(), "fence": order.fence + 1}
+    # Nobody has to look at what a person decided.
+    changes |= {"attention": "", "attention_code": "", "attention_params": None}
+    transitions.apply([(order, replace(end, changes=changes))], actor)
+
+
+def _counted(order: Order) -> int | None:
+    """What the site itself says of the order; None: its counter decides."""
+    if not order.site.exact_proof:
+        return None
+    try:
+        origin = sites.play_origin(order.site.adapter, order.site.recipe)
+        with SiteClient(verification.proved_target(order.site)) as client:
+            answer = client.fetch(exact.exact_call(order.site.token, order.oid, origin))
+        return exact.counted_of(answer, order.oid)
+    except SiteError as error:
+        logger.warning("order %s: settled without the site's own count: %s", order.oid, error)
+        return None
+
+
+def _read(order: Order) -> Reading:
+    """Raises SiteError."""
+    since = clock.now().timestamp() - time.monotonic()
+    asked = time.monotonic()
+    views = verification.views_of(order.site, order.video_id)
+    answered = since + time.monotonic()
+    begun, _ended = SiteLook.objects.tally(order.site, order.video_id)
+    return Reading(since + asked, answered, views, True, begun)

@@ -1,0 +1,104 @@
+"""Top-ups, one or thousands: credited at once, or above their creator's limit by a second person.
+
+Form, upload and bulk action go this way; who has a shell on the host has the database as well.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from core.models import (
+    ApprovalLimit,
+    BalanceTooLargeError,
+    ChargeRecord,
+    OrderError,
+    User,
+    WaitingTopUp,
+)
+from core.models.approvals import requires_approval
+from core.models.billing import already_booked
+from core.reasons import Code, Reason
+
+
+def top_up_many(records: Sequence[ChargeRecord], creator: User | None) -> list[WaitingTopUp]:
+    """Credit these top-ups of one creator, all or none; returns those that wait instead.
+
+    Raises BalanceTooLargeError, and IntegrityError where a `request_key` was used before.
+    """
+    limit = ApprovalLimit.objects.of_top_ups(creator)
+    if creator is None or limit is None:
+        ChargeRecord.objects.record_many(records)
+        return []
+    credited = [record for record in records if not requires_approval(record.amount, limit)]
+    with transaction.atomic():
+        ChargeRecord.objects.record_many(credited)
+        return WaitingTopUp.objects.bulk_create(
+            WaitingTopUp(
+                customer_id=record.customer_id,
+                amount=record.amount,
+                method=record.method,
+                memo=record.memo,
+                reference=record.reference,
+                creator=creator,
+                request_key=record.request_key,
+            )
+            for record in records
+            if requires_approval(record.amount, limit)
+        )
+
+
+def approve_top_up(top_up: WaitingTopUp, actor: User) -> None:
+    """Credit it, in the name of who entered it. Raises OrderError."""
+    if not top_up.customer.active:
+        raise OrderError(Reason.of(Code.CUSTOMER_INACTIVE))
+    if top_up.reference and booked(top_up.customer_id, top_up.reference):
+        raise OrderError(Reason.of(Code.TOP_UP_BOOKED))
+    try:
+        with transaction.atomic():
+            top_up.decide(WaitingTopUp.Status.APPROVED, actor)
+            top_up.charge = ChargeRecord.objects.create(
+                customer_id=top_up.customer_id,
+                amount=top_up.amount,
+                method=top_up.method,
+                memo=top_up.memo,
+                reference=top_up.reference,
+                creator_id=top_up.creator_id,
+                request_key=top_up.request_key,
+            )
+            top_up.save(update_fields=["charge"])
+    except BalanceTooLargeError as error:
+        raise OrderError(error.reason) from None
+    except IntegrityError:  # somebody booked the same payment at the same moment
+        raise OrderError(Reason.of(Code.TOP_UP_BOOKED)) from None
+
+
+def decline_top_up(top_up: WaitingTopUp, actor: User) -> None:
+    """Nobody is credited. Raises OrderError."""
+    top_up.decide(WaitingTopUp.Status.DECLINED, actor)
+
+
+def booked(customer_id: int, reference: str) -> ChargeRecord | None:
+    """The top-up of the payment with this number."""
+    return ChargeRecord.objects.filter(customer=customer_id, reference=reference).first()
+
+
+def payment_objection(customer_id: int, reference: str) -> str:
+    """Why the payment with this number is not entered; "" where it is new."""
+    waiting = WaitingTopUp.objects.filter(status=WaitingTopUp.Status.AWAITING)
+    entered = waiting.filter(customer=customer_id, reference=reference).first()
+    before = booked(customer_id, reference) or entered
+    return already_booked(before.amount, before.create_date) if before else ""
+
+
+def credit_objection(amount: Decimal, creator: User | None) -> str:
+    """Why this user does not book a credit alone that cannot wait for a second person; "" where
+    they may."""
+    limit = ApprovalLimit.objects.of_top_ups(creator)
+    return limit_error(limit) if requires_approval(amount, limit) else ""
+
+
+def limit_error(limit: Decimal | None) -> str:
+    text = _("Above your limit of %(limit)s: enter it as a top-up, which somebody else approves.")
+    return text % {"limit": limit}

@@ -1,0 +1,130 @@
+"""Amounts in forms: understood as in files, and a large one is said in words before it moves."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from core import money
+from core.pages import display
+from core.pages.idempotent_forms import IdempotentForm
+from core.reasons import translate_error
+
+# From here on a slip of a digit is a large loss.
+LARGE = Decimal(10_000)
+
+ONES = (
+    *("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen"),
+    *("eighteen", "nineteen"),
+)
+TENS = ("", "", *("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"))
+SCALES = ("", " thousand", " million", " billion")
+DIGITS = "零一二三四五六七八九"
+PLACES = ("", "十", "百", "千")
+MYRIADS = ("", "万", "亿")
+
+
+class AmountField(forms.DecimalField):
+    """A text, not a number: a number's field drops a decimal comma in silence, and its arrow keys
+    change the amount."""
+
+    widget = forms.TextInput(
+        attrs={"inputmode": "decimal", "autocomplete": "off", "class": "vTextField"}
+    )
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        """Those of a number's field would be `step` and `min`."""
+        return {}
+
+    def to_python(self, value: Any) -> Any:
+        if value in self.empty_values:
+            return None
+        if isinstance(value, Decimal):
+            return value
+        try:
+            return money.parse_amount(str(value))
+        except money.AmountError as error:
+            raise ValidationError(translate_error(error), code="invalid") from None
+
+
+class AsksLargeAmounts(forms.Form):
+    """A large amount is said in words, and taken when the same one comes again."""
+
+    confirmed = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        cleaned.pop("confirmed", None)
+        return cleaned
+
+    def large_amount_question(self, amount: Decimal | None) -> str:
+        """ "" where there is none to ask, or it was answered."""
+        name = self.add_prefix("confirmed")
+        if amount is None or abs(amount) < LARGE or self.data.get(name) == str(amount):
+            return ""
+        self.data = {**self.data, name: str(amount)}
+        text = _("%(amount)s: %(words)s. If that is meant, save again.")
+        return text % {"amount": display.money(amount), "words": in_words(amount)}
+
+
+class LargeAmountForm(AsksLargeAmounts, IdempotentForm):
+    """Of a row with an `amount`."""
+
+
+def in_words(amount: Decimal) -> str:
+    """The whole part in the words of the language in force, and the cents in digits."""
+    whole, cents = divmod(abs(amount), 1)
+    is_chinese = (get_language() or "").startswith("zh")
+    words = chinese_words(int(whole)) if is_chinese else english_words(int(whole))
+    cents_text = f"{int(cents * 100):02d}"
+    if is_chinese:
+        return (
+            ("负" if amount < 0 else "") + words + (f"点{cents_text}" if int(cents * 100) else "")
+        )
+    return ("minus " if amount < 0 else "") + f"{words} and {cents_text}/100"
+
+
+def english_words(number: int) -> str:
+    parts = []
+    for place, scale in enumerate(SCALES):
+        group = number // 1000**place % 1000
+        if group:
+            parts.append(hundreds(group) + scale)
+    return " ".join(reversed(parts)) or "zero"
+
+
+def hundreds(number: int) -> str:
+    rest = number % 100
+    small = ONES[rest] if rest < 20 else "-".join(filter(None, (TENS[rest // 10], ONES[rest % 10])))
+    large = f"{ONES[number // 100]} hundred" if number >= 100 else ""
+    return " ".join(filter(None, (large, small)))
+
+
+def chinese_words(number: int) -> str:
+    text, is_gap = "", False
+    for place in reversed(range(len(MYRIADS))):
+        group = number // 10_000**place % 10_000
+        if not group:
+            is_gap = bool(text)
+            continue
+        if text and (is_gap or group < 1000):
+            text += DIGITS[0]
+        text += thousands(group) + MYRIADS[place]
+        is_gap = False
+    return text.removeprefix("一") if text.startswith("一十") else text or DIGITS[0]
+
+
+def thousands(number: int) -> str:
+    text, is_gap = "", False
+    for place in reversed(range(len(PLACES))):
+        digit = number // 10**place % 10
+        if not digit:
+            is_gap = bool(text)
+            continue
+        text += (DIGITS[0] if is_gap else "") + DIGITS[digit] + PLACES[place]
+        is_gap = False
+    return text

@@ -1,0 +1,75 @@
+/* The menu beside a page: folded to its icons where there is room for it, over the page where there is
+   none; and the account's menu, which closes. */
+'use strict';
+{
+  const NAME = 'menu';
+  const root = document.documentElement;
+  const button = document.querySelector('[data-menu-button]');
+  const menu = document.getElementById('office-menu');
+  const narrow = window.matchMedia('(max-width: 900px)');
+  const keep = (state) => {
+    try {
+      window.localStorage.setItem(NAME, state);
+    } catch {
+      // for this page only
+    }
+  };
+
+  /* `shown` is kept where the menu is beside the page; over it, it is closed on the next one. */
+  const show = (shown) => {
+    root.dataset.menu = shown ? 'open' : 'folded';
+    button.setAttribute('aria-expanded', String(shown));
+  };
+  const begin = () => {
+    let kept = null;
+    try {
+      kept = window.localStorage.getItem(NAME);
+    } catch {
+      // as it is at first
+    }
+    show(!narrow.matches && kept !== 'folded');
+  };
+
+  if (button && menu) {
+    begin();
+    narrow.addEventListener('change', begin);
+    button.addEventListener('click', () => {
+      show(root.dataset.menu === 'folded');
+      if (!narrow.matches) {
+        keep(root.dataset.menu);
+      } else if (root.dataset.menu === 'open') {
+        menu.querySelector('[aria-current], a').focus();
+      }
+    });
+    document.addEventListener('click', (event) => {
+      if (narrow.matches && !event.target.closest('#office-menu, [data-menu-button]')) {
+        show(false);
+      }
+    });
+    const here = menu.querySelector('[aria-current]');
+    if (here) {
+      here.scrollIntoView({block: 'nearest'});
+    }
+  }
+
+  document.querySelectorAll('details[data-closes]').forEach((details) => {
+    document.addEventListener('click', (event) => {
+      if (!details.contains(event.target)) {
+        details.open = false;
+      }
+    });
+  });
+  document.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape') {
+      return;
+    }
+    document.querySelectorAll('details[data-closes][open]').forEach((details) => {
+      details.open = false;
+      details.querySelector('summary').focus();
+    });
+    if (button && narrow.matches && root.dataset.menu === 'open') {
+      show(false);
+      button.focus();
+    }
+  });
+}

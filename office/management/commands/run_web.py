@@ -1,0 +1,60 @@
+"""manage.py run_web: the web server. Uvicorn's options stand here and nowhere else: the Procfile,
+services and containers call this command."""
+
+import os
+import socket
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+OPTIONS = (
+    *("--lifespan", "off"),
+    *("--no-access-log", "--log-level", "warning"),
+    # Sockets and polls end at once when asked; this is for pages.
+    *("--timeout-graceful-shutdown", "10"),
+    # Pings and compression of thousands of idle pages cost more than all the rest.
+    *("--ws-max-size", "65536", "--ws-ping-interval", "300", "--ws-ping-timeout", "60"),
+    *("--ws-per-message-deflate", "false"),
+    # A process that is merely busy is not to be killed.
+    *("--timeout-worker-healthcheck", "30"),
+)
+
+
+class Command(BaseCommand):
+    help = "Serve pages and live changes by WEB_CONCURRENCY processes, until SIGTERM."
+    requires_system_checks = []  # the server's own processes load the office anew
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen at")
+        parser.add_argument("--port", type=int, default=settings.PORT, help="else PORT")
+        parser.add_argument(
+            "--processes", type=int, default=settings.WEB_CONCURRENCY, help="else WEB_CONCURRENCY"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        host, port, processes = options["host"], options["port"], options["processes"]
+        refuse_used_port("PORT", port, host)
+        # In its place, so that signals need nobody to pass them on.
+        os.execv(sys.executable, server_command(host, port, processes))  # noqa: S606
+
+
+def server_command(host: str, port: int, processes: int) -> list[str]:
+    program = [sys.executable, "-m", "uvicorn", "office.asgi:application"]
+    where = ["--host", host, "--port", str(port), "--workers", str(processes)]
+    return [*program, *where, *OPTIONS]
+
+
+def refuse_used_port(name: str, port: int, host: str = "127.0.0.1") -> None:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            # What a server that has just ended left in TIME_WAIT does not count.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        where = f"{name}={port}" if host == "127.0.0.1" else f"{host}, {name}={port},"
+        raise CommandError(f"{where} cannot be used ({error.strerror}): choose another") from error

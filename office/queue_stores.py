@@ -1,0 +1,172 @@
+"""Where the queue's messages are kept: SQLite's file or Redis. Law 1: whatever is wrong with
+either, the office works. A file that is of no use is set aside and made anew; what cannot be mended
+raises one of DOWN, and consumers take their work from the database.
+"""
+
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from huey.storage import RedisStorage, SqliteStorage
+from redis import exceptions as redis
+
+logger = logging.getLogger(__name__)
+
+# What a queue raises that cannot be used.
+DOWN = (redis.RedisError, sqlite3.Error, OSError)
+
+# Of SQLite's answers: the file itself is of no use.
+DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+# The same where they come from the first tables and rows: a file of others, or one for reading.
+UNFIT = DAMAGED | {
+    *(sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH),
+    *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_SCHEMA, sqlite3.SQLITE_FORMAT),
+}
+# Nothing is wrong with the file.
+HARMLESS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CONSTRAINT}
+
+WORDS = (
+    (redis.AuthenticationError, "", "Redis refuses the user or the password in REDIS_URL"),
+    (redis.NoPermissionError, "", "Redis does not let the user in REDIS_URL write"),
+    (redis.BusyLoadingError, "", "Redis is still loading its data"),
+    (redis.ReadOnlyError, "", "REDIS_URL leads to a replica, which cannot be written"),
+    (redis.OutOfMemoryError, "", "Redis is full: raise its maxmemory"),
+    (redis.TimeoutError, "", "Redis does not answer in time"),
+    (redis.ResponseError, "DB index", "Redis has no database of the number in REDIS_URL"),
+    (redis.ResponseError, "WRONGTYPE", "a key of the queue in Redis holds something else"),
+)
+
+
+def describe(error: Exception) -> str:
+    """One line for the operator on any of DOWN."""
+    text = str(error).partition("\n")[0].rpartition("of pipeline caused error: ")[2]
+    for kind, part, words in WORDS:
+        if isinstance(error, kind) and part in text:
+            return words
+    store = "Redis" if isinstance(error, redis.RedisError) else "the queue's file"
+    return f"{store} cannot be used: {text}"
+
+
+class QueueFile(SqliteStorage):
+    """Opens its file when it is first needed, and anew when another stands at its path: one that
+    was removed, replaced or set aside by another process is not written on."""
+
+    def __init__(self, name: str, filename: str, **options: Any) -> None:
+        super().__init__(name, filename=filename, create_tables=False, **options)
+        self.path = Path(filename)
+        # Taken once more by what is called while it is held.
+        self.lock = threading.RLock()
+        # Which file is open, or was tried last; whether it passed the trial.
+        self._opened: tuple[int, int] | None = None
+        self._is_good = False
+        self._told = ""
+
+    @contextmanager
+    def db(self, commit: bool = False, close: bool = False) -> Iterator[sqlite3.Cursor]:
+        """Raises sqlite3.Error or OSError; a damaged file is set aside, and the next call has a
+        new one."""
+        with self.lock:
+            if not self._is_good or self._opened != identity(self.path):
+                self._make_good()
+            try:
+                with super().db(commit=commit, close=close) as cursor:
+                    yield cursor
+            except sqlite3.Error as error:
+                if code(error) in DAMAGED:
+                    self._set_aside(error)
+                elif code(error) not in HARMLESS:
+                    self._forget()
+                raise
+
+    def _make_good(self) -> None:
+        self._forget()
+        self._opened = identity(self.path)
+        if self._opened and not self.path.is_file():
+            self._set_aside(IsADirectoryError("it is no file"))
+        try:
+            self._try()
+        except sqlite3.Error as error:
+            if code(error) not in UNFIT and not self._is_closed_to_us(error):
+                raise
+            self._set_aside(error)
+            self._try()
+        self._opened, self._is_good, self._told = identity(self.path), True, ""
+
+    def _try(self) -> None:
+        """Make the tables and write a row to each, which does not stay."""
+        with super().db(commit=True) as cursor:
+            for statement in self.ddl:
+                cursor.execute(statement)
+            cursor.execute("savepoint trial")
+            for row in (
+                "task (queue, data, priority) values (:queue, x'', 0)",
+                "schedule (queue, data, timestamp) values (:queue, x'', 0)",
+                "kv (queue, key, value) values (:queue, 'trial', x'')",
+                "counter (queue, key, value) values (:queue, 'trial', 0)",
+            ):
+                cursor.execute(f"insert into {row}", {"queue": f"{self.name} trial"})
+            cursor.execute("rollback to trial")
+
+    def _set_aside(self, why: Exception) -> None:
+        """Rename the file, unless another process did. OSError where that cannot be."""
+        tried = self._opened
+        self._forget()
+        if tried is None or identity(self.path) != tried:
+            return
+        aside = self.path.with_name(f"{self.path.name}.unusable-{time.time_ns() // 1_000_000}")
+        try:
+            for suffix in ("-wal", "-shm"):
+                if (beside := Path(f"{self.path}{suffix}")).exists():
+                    beside.rename(f"{aside}{suffix}")
+            self.path.rename(aside)
+        except OSError as error:
+            text = f"{why}; nor can it be set aside: {error.strerror}"
+            if self._told != text:
+                self._told = text
+                logger.warning("the queue's file %s: %s: done without", self.path, text)
+            raise OSError(text) from error
+        logger.warning("the queue's file could not be used (%s): it is now %s", why, aside)
+
+    def _is_closed_to_us(self, error: sqlite3.Error) -> bool:
+        """There is one that may not be read or written, not by this user."""
+        cannot_open = code(error) == sqlite3.SQLITE_CANTOPEN
+        return cannot_open and self.path.exists() and not os.access(self.path, os.R_OK | os.W_OK)
+
+    def _forget(self) -> None:
+        self.close()
+        self._opened, self._is_good = None, False
+
+
+class QueueServer(RedisStorage):
+    def queue_size(self) -> int:
+        """How many tasks wait. Raises as well where none could be put or taken: by a write that
+        changes nothing, which a replica and a full server refuse and which goes to no log."""
+        with self.conn.pipeline(transaction=False) as pipe:
+            pipe.llen(self.queue_key)
+            pipe.zadd(self.schedule_key, {b"": 0}, xx=True)
+            try:
+                return int(pipe.execute()[0])
+            except redis.ReadOnlyError:
+                # After a failover the old connections lead to the wrong server, new ones do not.
+                self.pool.disconnect(inuse_connections=False)
+                raise
+
+
+def code(error: sqlite3.Error) -> int:
+    """SQLite's primary code; 0 where the error is Python's own."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Of the file at this path now."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

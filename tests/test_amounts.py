@@ -1,0 +1,80 @@
+"""Amounts in forms: booked as they were meant, asked about where they may be two."""
+
+import re
+import uuid
+from decimal import Decimal
+
+import pytest
+from django.utils import translation
+
+from core.pages.amounts import in_words
+from tests.base import balance
+from tests.test_admin import ADD_CHARGE, ADJUST, errors_of
+
+
+@pytest.mark.parametrize(
+    ("typed", "amount"),
+    [("1000,50", "1000.50"), ("1 000,50", "1000.50"), ("1,000.50", "1000.50"), ("¥5", "5.00")],
+)
+def test_an_amount_is_booked_as_it_was_meant(desk, frank, typed, amount):
+    desk.post(ADD_CHARGE, {"customer": frank.pk, "amount": typed})
+    assert balance(frank) == Decimal(amount)
+
+
+@pytest.mark.parametrize("typed", ["1,000", "1_0", "1e1"])
+def test_an_amount_that_may_be_another_is_asked_about(desk, super_desk, frank, typed):
+    for client, page in ((desk, ADD_CHARGE), (super_desk, ADJUST)):
+        answer = client.post(page, {"customer": frank.pk, "amount": typed, "note": "why"})
+        assert "amount" in errors_of(answer)
+    assert balance(frank) == 0
+
+
+def test_the_field_of_an_amount_is_text_so_that_no_comma_is_lost(desk):
+    text = desk.get(ADD_CHARGE).content.decode()
+    field = re.search(r'<input[^>]* name="amount"[^>]*>', text).group()
+    assert 'type="text"' in field
+    assert 'inputmode="decimal"' in field
+
+
+def test_a_large_amount_is_said_in_words_before_it_is_booked(desk, frank):
+    form = {"customer": frank.pk, "amount": "100,050", "request_key": str(uuid.uuid4())}
+    asked = desk.post(ADD_CHARGE, form)
+    assert "May be 100050.00 or 100.050" in str(errors_of(asked)["amount"])
+    form["amount"] = "100,050.00"
+    asked = desk.post(ADD_CHARGE, form)
+    assert "one hundred thousand fifty and 00/100" in errors_of(asked)["amount"][0]
+    assert 'name="confirmed" value="100050.00"' in asked.content.decode()
+    assert balance(frank) == 0
+    desk.post(ADD_CHARGE, form | {"confirmed": "100050.00", "amount": "200,050.00"})
+    assert balance(frank) == 0
+    desk.post(ADD_CHARGE, form | {"confirmed": "100050.00"})
+    assert balance(frank) == Decimal(100_050)
+
+
+def test_a_large_adjustment_is_said_in_words(super_desk, frank):
+    form = {"customer": frank.pk, "amount": "10000", "note": "why"}
+    asked = super_desk.post(ADJUST, form)
+    assert "ten thousand and 00/100" in errors_of(asked)["amount"][0]
+    assert balance(frank) == 0
+    super_desk.post(ADJUST, form | {"confirmed": "10000.00"})
+    assert balance(frank) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("amount", "english", "chinese"),
+    [
+        ("0.50", "zero and 50/100", "零点50"),
+        ("15", "fifteen and 00/100", "十五"),
+        (
+            "10020300.05",
+            "ten million twenty thousand three hundred and 05/100",
+            "一千零二万零三百点05",
+        ),
+        ("-100000001", "minus one hundred million one and 00/100", "负一亿零一"),
+    ],
+)
+def test_amounts_in_words(amount, english, chinese):
+    with translation.override("en"):
+        assert in_words(Decimal(amount)) == english
+    with translation.override("zh-hans"):
+        assert in_words(Decimal(amount)) == chinese

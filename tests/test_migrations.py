@@ -1,0 +1,169 @@
+"""Changes of the schema: nobody waits for them, and the last release goes on beside the new one."""
+
+import io
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection, migrations, models
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.state import ProjectState
+from django.db.models import Q
+from django.db.models.functions import Now, Random
+
+from core.db import online
+from core.models import Customer, Order
+from core.ops import auditing
+from tests.migrating import RELEASED, RELEASED_COMMIT, faults, faults_of_all
+from tests.office import ROOT
+
+NUMBER = models.IntegerField(null=True)
+UNIQUE = models.UniqueConstraint(fields=["oid"], condition=~Q(oid=""), name="once")
+INDEX = models.Index(fields=["memo"], name="by_memo")
+
+
+@pytest.fixture(scope="module")
+def released() -> ProjectState:
+    return MigrationLoader(None).project_state(("core", RELEASED))
+
+
+def told(state: ProjectState, *operations: Any, atomic: bool = True) -> str:
+    migration = migrations.Migration("0099_trial", "core")
+    migration.operations, migration.atomic = list(operations), atomic
+    return "\n".join(faults(migration, state))
+
+
+def test_no_migration_since_the_release_keeps_writers_waiting():
+    assert faults_of_all() == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "advice"),
+    [
+        (migrations.AddIndex("order", INDEX), "core.db.online.AddIndex"),
+        (migrations.AddConstraint("order", UNIQUE), "core.db.online.AddConstraint"),
+        (migrations.RunPython(migrations.RunPython.noop), "core.db.online.ChangeRows"),
+        (migrations.RunSQL("UPDATE core_order SET memo = ''"), "core.db.online.ChangeRows"),
+        (migrations.AddField("order", "x", models.IntegerField(default=0)), "db_default"),
+        (
+            migrations.AddField("order", "x", models.FloatField(db_default=Random())),
+            "for each row",
+        ),
+        (migrations.AddField("order", "x", models.UUIDField(null=True, unique=True)), "AddIndex"),
+        (migrations.AlterField("order", "count", models.BigIntegerField()), "add a column"),
+        (migrations.AlterField("order", "start_date", models.DateTimeField()), "writes NULL"),
+        (migrations.AlterField("order", "memo", models.CharField(max_length=9)), "add a column"),
+        (migrations.RemoveField("order", "memo"), "in the next"),
+        (migrations.RenameField("order", "memo", "note"), "in the next"),
+        (migrations.RenameModel("Order", "Sale"), "in the next"),
+        (migrations.DeleteModel("Breaker"), "in the next"),
+        (online.AddIndex("order", INDEX), "atomic = False"),
+    ],
+)
+def test_what_would_stop_writers_is_refused_with_what_to_do(released, operation, advice):
+    assert advice in told(released, operation)
+
+
+def test_what_stops_nobody_is_let_through(released):
+    moment = models.DateTimeField(db_default=Now())
+    assert not told(
+        released,
+        migrations.AddField("order", "x", NUMBER),
+        migrations.AddField("order", "y", models.CharField(max_length=9, db_default="")),
+        migrations.AddField("order", "z", moment),
+        migrations.AddIndex("site", models.Index(fields=["name"], name="small")),
+        migrations.RunSQL("SELECT 1", hints={"quick": "nothing at all"}),
+    )
+    beside = online.AddIndex("order", INDEX), online.AddConstraint("order", UNIQUE)
+    assert not told(released, *beside, atomic=False)
+
+
+def test_a_new_table_is_nobodys_yet(released):
+    key = models.BigAutoField(primary_key=True)
+    new = migrations.CreateModel("Fresh", [("id", key), ("memo", models.TextField())])
+    index = migrations.AddIndex("fresh", models.Index(fields=["memo"], name="fresh_memo"))
+    assert not told(released, new, index)
+
+
+def test_many_tables_are_not_held_at_once(released):
+    tables = ("order", "customer", "ledgerentry", "message")
+    operations = [migrations.AddField(name, "x", NUMBER) for name in tables]
+    assert "change 3 tables" in told(released, *operations)
+    assert not told(released, *operations, atomic=False)
+
+
+def needed_of_old_release(state: ProjectState) -> list[str]:
+    """Columns that it does not know and has to fill, and those that it misses."""
+    found = []
+    with connection.cursor() as cursor:
+        for model in state.apps.get_models():
+            if model._meta.app_label != "core" or model._meta.proxy:
+                continue
+            table = model._meta.db_table
+            known = {field.column for field in model._meta.local_concrete_fields}
+            columns = connection.introspection.get_table_description(cursor, table)
+            found += [
+                f"{table}.{column.name} is neither NULL nor has it a default in the database"
+                for column in columns
+                if column.name not in known and not column.null_ok and column.default is None
+            ]
+            gone = known - {column.name for column in columns}
+            found += [f"{table}.{name} is gone" for name in sorted(gone)]
+    return found
+
+
+def test_the_release_before_inserts_rows_on_sqlite(db, released):
+    assert needed_of_old_release(released) == []
+
+
+@pytest.mark.parametrize("office", ["postgresql"], indirect=True)
+def test_the_release_before_inserts_rows_on_postgresql(office, released):
+    assert needed_of_old_release(released) == []
+
+
+def test_what_the_release_before_would_miss_is_found(db, released):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE core_order RENAME COLUMN memo TO note")
+    assert "core_order.memo is gone" in needed_of_old_release(released)
+
+
+@pytest.fixture(scope="module")
+def old_code(tmp_path_factory) -> Path:
+    """The release before, as the history has it."""
+    git = ("git", "-C", str(ROOT), "archive", RELEASED_COMMIT)
+    try:
+        archive = subprocess.run(git, check=True, capture_output=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this clone does not hold the last release")
+    folder = tmp_path_factory.mktemp("old")
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        files.extractall(folder, filter="data")
+    return folder
+
+
+SELL = """
+from decimal import Decimal
+import django
+django.setup()
+from core.models import Order
+from tests.base import an_order
+order = an_order()
+assert Order.objects.get(pk=order.pk).customer.balance == Decimal(9)
+"""
+
+
+def test_the_code_of_the_release_before_sells_and_reads_on_the_new_schema(office, old_code):
+    env = {**os.environ, **office.env, "DJANGO_SETTINGS_MODULE": "office.settings"}
+    for program in (("-c", SELL), ("manage.py", "check_ledger")):
+        done = subprocess.run(
+            [sys.executable, *program], cwd=old_code, env=env, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    order = Order.objects.get()
+    assert Customer.objects.give_keys() == 1
+    assert order.customer == Customer.objects.named("ERIN")
+    assert list(auditing.differences()) == []

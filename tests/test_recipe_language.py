@@ -1,0 +1,372 @@
+"""What a recipe can say: ids of any script, keys of any name, numbers as people write them, and
+requests of any method. The rules of its fields are in test_recipe.py."""
+
+import json
+import time
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+
+from booster import sites
+from booster.engine import Channel, Events, Limits, Window, WindowEnded
+from booster.exceptions import PermanentError
+from booster.net.client import SiteClient
+from booster.sites import Recipe, RecipeError
+from booster.sites.trial import try_once
+from tests.raw_server import Connection, RawServer, always, answer
+from tests.targets import proved
+
+RECIPE: dict[str, Any] = {
+    "video_pattern": r"/videos/([^?]+)",
+    "count_path": "/api/videos/{video_id}",
+    "count_json": "views",
+    "play_path": "/api/videos/{video_id}/plays",
+}
+
+
+def adapter_of(**changes: Any) -> sites.SiteAdapter:
+    data = {name: value for name, value in (RECIPE | changes).items() if value is not None}
+    return sites.adapter("http", data)
+
+
+def read(content: bytes, video: str = "abc", **changes: Any) -> int:
+    with RawServer(always(content)) as server:
+        target = proved(server.url)
+        with SiteClient(target) as client:
+            return adapter_of(**changes).read_count(client, video)
+
+
+def errors_of(**changes: Any) -> dict[str, str]:
+    with pytest.raises(RecipeError) as refused:
+        Recipe.parse({name: v for name, v in (RECIPE | changes).items() if v is not None})
+    return refused.value.errors
+
+
+# Ids
+
+
+@pytest.mark.parametrize(
+    ("address", "video", "path"),
+    [
+        ("/videos/a-b", "a-b", "/api/videos/a-b"),
+        ("/videos/2026/spring", "2026/spring", "/api/videos/2026/spring"),
+        ("/videos/2026%2Fspring", "2026%2Fspring", "/api/videos/2026%2Fspring"),
+        ("/videos/%E6%B8%AF%E5%8F%A3", "港口", "/api/videos/%E6%B8%AF%E5%8F%A3"),
+        ("/videos/港口", "港口", "/api/videos/%E6%B8%AF%E5%8F%A3"),
+        ("/videos/%e6%b8%af", "港", "/api/videos/%E6%B8%AF"),
+        ("/videos/%61bc", "abc", "/api/videos/abc"),
+        ("/videos/a%20b", "a%20b", "/api/videos/a%20b"),
+        ("/videos/a%25b", "a%25b", "/api/videos/a%25b"),
+        ("/videos/am%C3%A9lie", "amélie", "/api/videos/am%C3%A9lie"),
+    ],
+)
+def test_an_id_of_any_script_has_one_form_and_is_sent_as_a_path_holds_it(
+    address: str, video: str, path: str
+) -> None:
+    adapter = adapter_of()
+    assert adapter.video_id(address) == video
+    assert adapter.count_call(video).path == path
+    assert adapter.play(video, "7-1").path == f"{path}/plays"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("/videos/..", "/videos/a/../b", "/videos/a%2F..%2Fb", "/videos/a//b", "/videos/a/"),
+        *("/videos/%00", "/videos/a%0D%0Ab", "/videos/%7Bsequence%7D", "/videos/a%22b"),
+        *("/videos/%FF", "/videos/a|b", "/videos/a&b", "/videos/%", "/videos/a%2", "/videos/a b"),
+        "/videos/" + "港" * 129,
+    ],
+)
+def test_an_id_that_would_mean_something_else_is_refused(address: str) -> None:
+    with pytest.raises(PermanentError, match="not_a_video"):
+        adapter_of().video_id(address)
+
+
+def test_an_id_is_written_for_its_place() -> None:
+    adapter = adapter_of(
+        play_path="/hit?v={video_id}",
+        play_headers={"X-Video-Id": "{video_id}"},
+        play_body='{"v": "{video_id}"}',
+    )
+    play = adapter.play(adapter.video_id("/videos/a%26b/港"), "7-1")
+    assert play.path == "/hit?v=a%26b/%E6%B8%AF"
+    assert ("X-Video-Id", "a%26b/%E6%B8%AF") in play.headers
+    assert json.loads(play.body) == {"v": "a&b/港"}
+
+
+def test_a_form_is_encoded_as_forms_are() -> None:
+    adapter = adapter_of(play_body="v={video_id}&order={order}")
+    body = adapter.play(adapter.video_id("/videos/a%26b"), "7-1").body
+    assert body == b"v=a%26b&order=7-1"
+
+
+def test_an_address_may_hold_an_id_and_a_key() -> None:
+    adapter = adapter_of(
+        video_pattern=r"/(?P<key>[\w-]+)/watch/(?P<video_id>[\w-]+)",
+        count_path="/api/{key}/{video_id}",
+        play_path="/api/{key}/{video_id}/plays",
+    )
+    video = adapter.video_id("/cats/watch/7")
+    assert video == "7|cats"
+    assert adapter.count_call(video).path == "/api/cats/7"
+    assert adapter.play(video, "7-1").path == "/api/cats/7/plays"
+    assert adapter.video_id("/dogs/watch/7") != video
+
+
+# Counts
+
+
+@pytest.mark.parametrize(
+    ("path", "answered"),
+    [
+        ('data["a.b"]', {"data": {"a.b": 7}}),
+        ("data['a.b'].views", {"data": {"a.b": {"views": 7}}}),
+        ('["view count"]', {"view count": 7}),
+        ("items[0].views", {"items": [{"views": 7}, {"views": 8}]}),
+        ("items.0.views", {"items": [{"views": 7}]}),
+        ("[1]", [6, 7]),
+        ("videos[{video_id}].views", {"videos": {"a.b": {"views": 7}, "c": {"views": 8}}}),
+        ("videos.{video_id}.views", {"videos": {"a.b": {"views": 7}}}),
+        ('videos["v-{video_id}"]', {"videos": {"v-a.b": 7}}),
+        (
+            "items[id={video_id}].views",
+            {"items": [{"id": "c", "views": 8}, {"id": "a.b", "views": 7}]},
+        ),
+        ("items[kind=total].views", {"items": [{"kind": "new"}, {"kind": "total", "views": 7}]}),
+        ("rows[n=3].views", {"rows": [{"n": 2, "views": 1}, {"n": 3, "views": "7"}]}),
+    ],
+)
+def test_a_count_is_found_where_the_path_leads(path: str, answered: Any) -> None:
+    assert read(answer(json.dumps(answered).encode()), "a.b", count_json=path) == 7
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        *({}, {"items": []}, {"items": [{"id": "other", "views": 7}]}, {"items": {"id": "abc"}}),
+        {"items": [{"id": True, "views": 7}, 7, None]},
+    ],
+)
+def test_an_element_that_is_not_there_is_no_count(answered: Any) -> None:
+    with pytest.raises(PermanentError, match="no_view_count"):
+        read(answer(json.dumps(answered).encode()), count_json="items[id={video_id}].views")
+
+
+@pytest.mark.parametrize(
+    "path", ["a[", "a]", "a..b", "[id=]", "a[b c]", 'a["b]', ".a", "a.", "a.[0]", "a[0]b"]
+)
+def test_a_path_that_breaks_off_is_told_with_its_rest(path: str) -> None:
+    assert "breaks off at" in errors_of(count_json=path)["count_json"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "views"),
+    [
+        ("1 204 567", 1204567),
+        ("1,204,567", 1204567),
+        ("1\u00a0204\u00a0567", 1204567),
+        ("1\u202f204\u202f567", 1204567),
+        ("1&nbsp;204&#160;567", 1204567),
+        ("1\u2019204\u2019567", 1204567),
+        ("12,34,567", 1234567),
+        ("7", 7),
+    ],
+)
+def test_a_number_on_a_page_is_read_as_people_write_it(shown: str, views: int) -> None:
+    page = answer(f"<p>seen <b>{shown}</b> times".encode())
+    pattern = r"(?P<verb>seen) <b>(?P<views>.+?)</b>"
+    assert read(page, count_json=None, count_pattern=pattern) == views
+
+
+@pytest.mark.parametrize("shown", ["1.2K", "12k", "3,4 Mio.", "1.2M+", "12万", "1.2 млн", "5 B"])
+def test_a_rounded_number_is_refused_and_told_why(shown: str) -> None:
+    with pytest.raises(PermanentError, match="view_count_rounded") as refused:
+        read(answer(json.dumps({"views": shown}).encode()))
+    assert refused.value.params == {"value": shown}
+
+
+@pytest.mark.parametrize(
+    ("page", "views"),
+    [
+        ('<span class="views">1,204</span>', 1204),
+        ('<span class="views"> <b>\n 1\u00a0204</b> views', 1204),
+        ('<i class="views"></i> <span class="views"><em>7</em>', 7),
+    ],
+)
+def test_a_number_is_found_behind_its_marker(page: str, views: int) -> None:
+    content = answer(page.encode())
+    assert read(content, count_json=None, count_marker='class="views">') == views
+
+
+def test_a_rounded_number_behind_a_marker_is_not_read_as_its_digits() -> None:
+    with pytest.raises(PermanentError, match="view_count_rounded"):
+        read(answer(b"Views: 1.2K"), count_json=None, count_marker="Views: ")
+
+
+def test_a_page_without_its_marker_is_told() -> None:
+    with pytest.raises(PermanentError, match="count_marker_not_found"):
+        read(answer(b"<p>closed"), count_json=None, count_marker="Views: ")
+
+
+def test_a_page_of_many_videos_is_read_at_its_own() -> None:
+    page = answer(b'<li data-id="x.y">8</li><li data-id="a.b">7</li>')
+    pattern = r'data-id="{video_id}">(\d+)'
+    assert read(page, "a.b", count_json=None, count_pattern=pattern) == 7
+    marker = 'data-id="{video_id}">'
+    assert read(page, "a.b", count_json=None, count_marker=marker) == 7
+    with pytest.raises(PermanentError, match="count_pattern_not_found"):
+        read(page, "a+b", count_json=None, count_pattern=pattern)
+
+
+def test_a_page_is_read_in_the_encoding_that_it_names() -> None:
+    page = answer(
+        "播放 7 次".encode("gb18030"), headers=("Content-Type: text/html; charset=gb18030",)
+    )
+    assert read(page, count_json=None, count_pattern=r"播放 (\d+)") == 7
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "base64", "no-such", "utf-7"])
+def test_a_page_that_names_an_encoding_of_no_page_is_read_as_utf_8(charset: str) -> None:
+    page = answer("播放 7 次".encode(), headers=(f"Content-Type: text/html; charset={charset}",))
+    assert read(page, count_json=None, count_pattern=r"播放 (\d+)") == 7
+
+
+@pytest.mark.timing
+def test_a_marker_that_stands_everywhere_ends_in_time() -> None:
+    begun = time.thread_time()
+    with pytest.raises(PermanentError, match="count_marker_not_found"):
+        read(answer(b"ab" * 500_000), count_json=None, count_marker="a")
+    assert time.thread_time() - begun < 1
+
+
+def test_a_page_of_a_megabyte_is_read() -> None:
+    assert read(answer(b" " * 1_000_000 + b'{"views": 7}')) == 7
+
+
+def test_a_count_is_asked_for_with_method_headers_and_body() -> None:
+    with RawServer(always(answer(b'{"data": {"video": {"views": 7}}}'))) as server:
+        adapter = adapter_of(
+            count_method="POST",
+            count_path="/graphql",
+            count_headers="Content-Type: application/json\nX-Api-Version: 2",
+            count_body='{"query": "query($id: ID!) {{video}}", "variables": {"id": "{video_id}"}}',
+            count_json="data.video.views",
+            play_body='{"v": "{video_id}"}',
+        )
+        with SiteClient(proved(server.url)) as client:
+            assert adapter.read_count(client, "港") == 7
+        head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /graphql HTTP/1.1\r\n")
+    assert b"\r\nX-Api-Version: 2" in head
+    assert json.loads(body) == {"query": "query($id: ID!) {video}", "variables": {"id": "港"}}
+
+
+# Plays
+
+
+def test_a_word_in_double_braces_is_sent_in_single_ones() -> None:
+    body = adapter_of(play_body='{"q": "{{views}} {video_id}", "o": {}, "p": {"a": {"b": 1}}}')
+    play = body.play("abc", "7-1")
+    assert play.body == b'{"q": "{views} abc", "o": {}, "p": {"a": {"b": 1}}}'
+
+
+def test_the_mark_of_a_plays_number_cannot_be_sent_as_text() -> None:
+    assert "cannot be sent" in errors_of(play_body="{{sequence}} {video_id}")["play_body"]
+    adapter = adapter_of(play_body="{{{video_id}}}")
+    assert adapter.play("abc", "7-1").body == b"{abc}"
+    with pytest.raises(PermanentError, match="value_not_sendable"):
+        adapter.play("sequence", "7-1")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_a_redirect_may_be_the_answer_to_a_play_and_is_not_followed(status: int) -> None:
+    """YOURLS counts a click and answers 301."""
+    redirect = answer(status=f"{status} Found", headers=("Location: /elsewhere",))
+    with RawServer(always(redirect)) as server:
+        target = proved(server.url)
+        play = adapter_of(play_method="GET", counted=[status]).play("abc", "7-1")
+        events: Events = SimpleQueue()
+        channel = Channel(target, Limits(connections=2), events)
+        try:
+            channel.open(1, play)
+            channel.send(1, Window(1, 50, float("inf")))
+            ended = events.get(timeout=10)
+        finally:
+            channel.close()
+        assert isinstance(ended, WindowEnded)
+        assert ended.tally.counted == 50
+        assert {request.split(b" ")[1] for request in server.requests} == {b"/api/videos/abc/plays"}
+
+
+def test_a_trial_shows_a_redirect_that_counts() -> None:
+    plays = 0
+
+    def script(connection: Connection) -> None:
+        nonlocal plays
+        while request := connection.read_request():
+            if b"/plays" in request:
+                plays += 1
+                moved = ("Location: https://elsewhere.example/",)
+                connection.send(answer(status="301 Moved", headers=moved))
+            else:
+                connection.send(answer(b'{"views": %d}' % plays))
+
+    with RawServer(script) as server:
+        target = proved(server.url)
+        trial = try_once(target, adapter_of(counted="301"), "/videos/a", "try-1", wait=0)
+    assert trial.verdict.code == "trial_counted"
+    assert "HTTP/1.1 301" in str(trial.exchanges[1].answer)
+
+
+# Checks
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("video_pattern", r"/videos/{video_id}/(\w+)", "{video_id} does nothing here"),
+        ("video_pattern", r"/(?P<a>\w+)/(?P<b>\w+)", "one named video_id"),
+        ("count_path", "/api/{video_id}/{order}", "{order} is not known here"),
+        ("count_body", "{video_id} {play_key}", "{play_key} is not known here"),
+        ("count_headers", {"X-Api-Key": "{order}"}, "{order} is not known here"),
+        ("count_json", "items[id={order}].views", "{order} is not known here"),
+        ("count_json", "items.{videoid}.views", "{videoid} is not known here"),
+        ("play_path", "/{key}/{video_id}", "{key} needs a group of that name"),
+        ("video_pattern", r"/(?P<key>\w+)/(?P<video_id>\w+)", "{key} is used nowhere"),
+        ("count_marker", "views of {secret:api_key}: ", "{secret:api_key} is not known here"),
+        ("play_body", "{video_id} {token}", "{token} is not known here"),
+        ("count_method", "DELETE", "The method is one of"),
+        ("count_body", "{video_id}", "GET sends no body."),
+        ("counted", "200, 404", "from 200 to 399"),
+        ("count_in_session", True, "no preparing step"),
+    ],
+)
+def test_what_would_do_nothing_is_an_error_at_its_field(
+    field: str, value: Any, reason: str
+) -> None:
+    errors = errors_of(**{field: value})
+    assert list(errors) == [field]
+    assert reason in errors[field]
+
+
+def test_exactly_one_way_to_find_the_count_is_asked_for() -> None:
+    assert "count_json" in errors_of(count_marker="Views: ")
+    assert "count_json" in errors_of(count_json="")
+
+
+def test_properties_of_characters_in_a_pattern_are_no_placeholders() -> None:
+    assert Recipe.parse(RECIPE | {"video_pattern": r"/(\p{Lu}{2,5})"})
+
+
+def test_a_recipe_of_before_is_stored_as_before() -> None:
+    """So that a release of before can still read it."""
+    stored = Recipe.parse(RECIPE).as_data()
+    assert set(stored) == {
+        *("video_pattern", "count_path", "count_json", "count_pattern", "play_path"),
+        *("play_method", "play_headers", "play_body", "counted", "idempotent", "settle_seconds"),
+    }
+    assert Recipe.parse(stored) == Recipe.parse(RECIPE)
+    again = Recipe.parse(RECIPE | {"count_method": "POST"}).as_data()
+    assert again["count_method"] == "POST"

@@ -1,0 +1,174 @@
+"""A round against a real site, in this process: what it reserves, sends, proves and gives back."""
+
+import math
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from queue import SimpleQueue
+
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
+
+from booster.delivery import Round
+from booster.delivery.links import SiteLink
+from booster.delivery.order import Delivery
+from booster.engine import Tally
+from core.db import clock
+from core.models import Order, Pause, Site, SiteCheck, Status, leases, transitions
+from tests.faults.trial import Trial
+from tests.rounds import deliver
+
+MOST_STATEMENTS = 1.5
+
+
+@pytest.fixture
+def trial(office, demo_site) -> Trial:
+    return Trial(office, demo_site, random.Random(1))
+
+
+def statuses() -> set[int]:
+    return set(Order.objects.values_list("status", flat=True))
+
+
+def test_many_orders_are_delivered_by_one_round_in_few_statements(trial):
+    needed = []
+    # A machine that is busy with other things drives them in more and smaller steps.
+    while len(needed) < 3 and min(needed, default=math.inf) > MOST_STATEMENTS:
+        trial.place_many(64, 100, wake=False)
+        with CaptureQueriesContext(connection) as queries:
+            deliver()
+        needed.append(len(queries) / 64)
+    assert statuses() == {Status.COMPLETED}
+    assert trial.verdict().broken == []
+    assert min(needed) <= MOST_STATEMENTS, [query["sql"][:80] for query in queries]
+
+
+def test_an_order_at_which_we_fail_harms_no_other(trial):
+    harmed = trial.place(wake=False)
+    trial.place_many(5, 100, wake=False)
+    strange = Site.objects.create(name="Strange", origin="https://strange.example", adapter="none")
+    Order.objects.filter(pk=harmed.pk).update(site=strange)
+    deliver()
+    harmed.refresh_from_db()
+    assert (harmed.status, harmed.attempts) == (Status.RUNNING, 1)
+    assert set(Order.objects.exclude(pk=harmed.pk).values_list("status", flat=True)) == {
+        Status.COMPLETED
+    }
+
+
+def test_nothing_is_sent_while_people_hold_the_site_back(trial):
+    order = trial.place(100, wake=False)
+    pause = Pause.objects.begin(trial.site, None, "maintenance")
+    deliver()
+    order.refresh_from_db()
+    assert (order.status, order.reserved) == (Status.PENDING, 0)
+    pause.end(None, shift=False)
+    deliver()
+    order.refresh_from_db()
+    assert order.status == Status.COMPLETED
+
+
+def test_in_quiet_hours_an_order_waits_for_their_end(trial):
+    order = trial.place(100, wake=False)
+    hours = [f"{day} 00:00-24:00" for day in ("Mon-Sat", "Sun")]
+    Site.objects.update(time_zone="UTC", quiet_hours=hours[:1])
+    deliver()
+    order.refresh_from_db()
+    if order.status == Status.COMPLETED:  # it is Sunday
+        Site.objects.update(quiet_hours=hours[1:])
+        order = trial.place(100, wake=False)
+        deliver()
+        order.refresh_from_db()
+    assert (order.status, order.reserved) == (Status.RUNNING, 0)
+    assert Order.objects.filter(pk=order.pk, due__gt=Now() + timedelta(minutes=1)).exists()
+
+
+def test_windows_that_end_out_of_turn_are_written_down_in_turn(trial):
+    """Whoever takes over believes that the last numbers are those of unknown fate."""
+    order = trial.place(300, wake=False)
+    (lease,) = leases.claim("here:1", 1)
+    site = Site.objects.select_related("breaker").get()
+    delivery = Delivery(lease, SiteLink(site, SimpleQueue(), ThreadPoolExecutor(1)), 0)
+    delivery.begin()
+    windows = []
+    for _ in range(2):
+        delivery.reserve(100)
+        windows.append(delivery.taken_window())
+    delivery.absorb(windows[1], Tally(counted=100), 0.0)
+    assert (lease.order.done, lease.order.in_flight) == (0, 200)
+    delivery.absorb(windows[0], Tally(counted=98, refused=2), 0.0)
+    assert (lease.order.done, lease.order.failed, lease.order.in_flight) == (198, 2, 0)
+    assert delivery.windows == 0
+    order.refresh_from_db()
+    assert order.done == 0  # until the round writes
+
+
+def test_a_site_that_may_not_be_sent_to_any_more_holds_its_orders(trial, settings):
+    order = trial.place(100, wake=False)
+    settings.PRIVATE_SITES = ()
+    deliver()
+    order.refresh_from_db()
+    assert (order.status, order.held_by_site, order.reserved) == (Status.PAUSED, True, 0)
+    assert SiteCheck.objects.count() == 1
+
+
+class Interrupted(Round):
+    """Somebody thinks better of a pause after the beat has read of it, before it is written."""
+
+    withdrawn = 0
+
+    def settle(self) -> None:
+        for order in [one.order for one in self.deliveries.values() if not one.windows]:
+            if order.pause_requested and not self.withdrawn:
+                row = Order.objects.get(pk=order.pk)
+                row.apply(transitions.go_on(row, clock.now(), shift=False), None)
+                self.withdrawn += 1
+        super().settle()
+
+
+def test_a_pause_that_was_withdrawn_in_time_is_none(trial):
+    trial.use_site(rate=100)
+    order = trial.place(300, wake=False)
+    asked = []
+
+    def ask_once() -> bool:
+        order.refresh_from_db()
+        if order.done and not asked:
+            order.pause(None)
+            asked.append(order.pk)
+        return False
+
+    driving = Interrupted("test:1", ask_once)
+    driving.run_until_idle(20)
+    order.refresh_from_db()
+    assert (len(asked), driving.withdrawn) == (1, 1)
+    assert order.status == Status.COMPLETED
+    assert not order.events.filter(to_status=Status.PAUSED).exists()
+
+
+def test_an_order_that_is_stopped_while_its_counter_is_asked_is_read_again(trial):
+    """What the channel forgets with the order answers no more."""
+    order = trial.place(100, wake=False)
+    trial.demo_site.fault("count", "delay", video=order.video_id, seconds=3)
+    moving = Round("test:1", lambda: False)
+    try:
+        drive(moving, lambda: any(one.is_reading for one in moving.deliveries.values()))
+        [delivery] = moving.deliveries.values()
+        moving._close(delivery)
+        assert not delivery.is_reading
+        trial.demo_site.clear()
+        drive(moving, lambda: order.refresh_from_db() or order.status == Status.COMPLETED)
+    finally:
+        moving.close()
+
+
+def drive(moving: Round, until, seconds: float = 20.0) -> None:
+    """Beat by beat."""
+    end = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < end
+        moving._turn()
+        time.sleep(0.02)

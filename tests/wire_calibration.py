@@ -1,0 +1,56 @@
+"""Calibrations over the wire, as booster/calibrating.py runs them, without an office."""
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+
+from booster.calibrating import Wire
+from booster.exceptions import TemporaryError
+from booster.proof.calibration import Action, Finding, FindingCode, Record, judge, next_step
+from booster.sites import SiteAdapter
+from tests.targets import proved
+
+# Seconds; a site that answers later than this lags, and here it is the machine.
+SLOW_CALL = 1.0
+
+
+def calibrated(url: str, adapter: SiteAdapter, video: str, most_seconds: float) -> Record | None:
+    """None where this machine had no time for it: a call took too long, or all of them did."""
+    began, record = time.monotonic(), Record()
+
+    def now() -> float:
+        return time.monotonic() - began
+
+    with closing(Wire(proved(url), adapter, video, "calibration-1", now)) as wire:
+        while (step := next_step(record, now())).action is not Action.END:
+            called = now()
+            match step.action:
+                case Action.WAIT:
+                    time.sleep(min(step.seconds, most_seconds))
+                    called = now()
+                case Action.PLAY:
+                    record.plays += wire.play(step, record)
+                case Action.READ:
+                    try:
+                        record.readings.append(wire.read(step.stage))
+                    except TemporaryError:  # beyond a limit
+                        time.sleep(0.3)
+            if now() - called > SLOW_CALL or now() > most_seconds:
+                return None
+    return record
+
+
+def findings(
+    calibrate: Callable[[], Record | None], last_try_seconds: float
+) -> list[Finding] | None:
+    """What is unclear is asked again, as an operator would, as long as a try may begin. None where
+    this machine had no time for any of them."""
+    found, deadline = None, time.monotonic() + last_try_seconds
+    while time.monotonic() < deadline:
+        record = calibrate()
+        if record is None:
+            continue
+        found = judge(record)
+        if all(row.code is not FindingCode.UNCLEAR for row in found):
+            break
+    return found
