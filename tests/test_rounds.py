@@ -8,7 +8,7 @@ from datetime import timedelta
 from queue import SimpleQueue
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
@@ -57,6 +57,27 @@ def test_an_order_at_which_we_fail_harms_no_other(trial):
     assert set(Order.objects.exclude(pk=harmed.pk).values_list("status", flat=True)) == {
         Status.COMPLETED
     }
+
+
+@pytest.mark.parametrize("failing", range(2, 9))
+def test_an_order_ends_whenever_the_database_fails(trial, monkeypatch, failing):
+    """It is asked for the time in each beat and at each event, and fails at one of these."""
+    monkeypatch.setattr(clock, "LOOK_SECONDS", 0.0)
+    asked = 0
+
+    def fail_once(execute, sql, *rest):
+        nonlocal asked
+        asked += sql in (clock.SQLITE, clock.POSTGRESQL)
+        if asked == failing:
+            asked += 1
+            raise OperationalError("the database is gone")
+        return execute(sql, *rest)
+
+    trial.place(wake=False)
+    with connection.execute_wrapper(fail_once):
+        Round("test:1", lambda: False, hold_seconds=0).run_until_idle(10)
+    assert asked > failing
+    assert trial.verdict().broken == []
 
 
 def test_nothing_is_sent_while_people_hold_the_site_back(trial):

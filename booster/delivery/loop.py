@@ -31,7 +31,7 @@ class Loop(ABC):
         self.is_stopping = False  # as of this beat
         self._shall_stop = shall_stop
         self._is_cut_off = False  # from the database
-        self._first: Any = NOTHING  # the event that ended the wait
+        self._first: Any = NOTHING  # the event that ended the wait, or was not taken yet
         self._began = self._took = 0.0
 
     @property
@@ -107,17 +107,24 @@ class Loop(ABC):
     def _wait(self) -> None:
         """Until something ended, at most the longest beat; then a little more for what ends with
         it: where much is driven, beats take no more than half of the time."""
-        with suppress(Empty):
-            self._first = self.events.get(timeout=LONGEST_BEAT if self.is_busy else IDLE_SECONDS)
+        if self._first is NOTHING:
+            with suppress(Empty):
+                self._first = self.events.get(
+                    timeout=LONGEST_BEAT if self.is_busy else IDLE_SECONDS
+                )
         least = max(SHORTEST_BEAT, self._took) if self.is_crowded else QUICK_BEAT
         rest = self._began + self._took + least - time.monotonic()
         if self.is_busy and rest > 0:
             time.sleep(min(rest, LONGEST_BEAT))
 
     def _take_events(self) -> None:
-        first, self._first = self._first, NOTHING
-        if first is not NOTHING:
-            self.handle(first)
-        with suppress(Empty):
-            while True:
-                self.handle(self.events.get_nowait())
+        """An event leaves only once it was taken: where the database fails meanwhile, it comes
+        again. An order would wait for ever for a window whose end was lost."""
+        while True:
+            if self._first is NOTHING:
+                try:
+                    self._first = self.events.get_nowait()
+                except Empty:
+                    return
+            self.handle(self._first)
+            self._first = NOTHING
