@@ -28,7 +28,7 @@ COUNTERS = {
 
 
 # When a last try of what was unclear may begin, and how long one may take.
-LAST_TRY_SECONDS, TRY_SECONDS = 150.0, 200.0
+LAST_TRY_SECONDS, TRY_SECONDS = 45.0, 150.0
 
 
 @pytest.mark.slow
