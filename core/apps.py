@@ -30,7 +30,7 @@ class CoreConfig(AppConfig):
         ):
             import_module(f"core.admin.{module}")
         # What pages watch; a module registers its sources with core.live.
-        for module in ("orders", "messages", "queues", "desk", "jobs"):
+        for module in ("orders", "customers", "messages", "queues", "desk", "jobs"):
             import_module(f"core.live.sources.{module}")
         import_module("core.portal.order_page")
 

@@ -103,6 +103,7 @@ class Right(Enum):
     """What somebody may do. Those of one object have a condition on it."""
 
     SEE_ORDERS = auto()
+    SEE_CUSTOMERS = auto()
     SEE_TOP_UPS = auto()
     SEE_LEDGER = auto()
     SEE_SITES = auto()
@@ -171,6 +172,7 @@ class Rule:
 RULES: Mapping[Right, Rule] = {
     # What is seen.
     Right.SEE_ORDERS: Rule(("core.view_order",)),
+    Right.SEE_CUSTOMERS: Rule(("core.view_customer",)),
     Right.SEE_TOP_UPS: Rule(("core.view_chargerecord",)),
     Right.SEE_LEDGER: Rule(("core.view_ledgerentry",)),
     Right.SEE_SITES: Rule(("core.view_site",)),

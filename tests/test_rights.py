@@ -172,7 +172,8 @@ OF_JOBS = {Right.OPEN_IMPORT, Right.START_BULK_ACTION, Right.STOP_BULK_ACTION}
 # Whoever works at the desk has these as far as the object allows.
 OF_ALL_STAFF = OF_JOBS
 SEEING = {
-    *(Right.SEE_ORDERS, Right.SEE_TOP_UPS, Right.SEE_LEDGER, Right.SEE_SITES),
+    *(Right.SEE_ORDERS, Right.SEE_CUSTOMERS, Right.SEE_TOP_UPS, Right.SEE_LEDGER),
+    Right.SEE_SITES,
     *(Right.SEE_SITE_CHECKS, Right.SEE_IMPORTS, Right.SEE_BULK_ACTIONS, Right.READ_MESSAGES),
 }
 OF_SUPER_ADMINISTRATORS = {

@@ -10,6 +10,7 @@ from django.db.models import Count, Exists, ForeignKey, Model, OuterRef, QuerySe
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -218,8 +219,12 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
         return found
 
     @admin.display(description=gettext_lazy("balance"), ordering="balance")
-    def shown_balance(self, customer: Customer) -> str:
-        return display.money(customer.balance)
+    def shown_balance(self, customer: Customer) -> SafeString:
+        return format_html(
+            '<span data-live-balance="{}">{}</span>',
+            str(customer.pk),
+            display.money(customer.balance),
+        )
 
     @admin.display(description=gettext_lazy("open orders"))
     def open_orders(self, customer: Any) -> str | SafeString:

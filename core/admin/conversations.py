@@ -64,10 +64,8 @@ class ConversationOnOrder(DeskAdmin):
         return context
 
     @admin.display(description=gettext_lazy("messages"))
-    def talk(self, order: Order) -> str | SafeString:
-        """What the desk has not read; the list has joined the row that knows."""
-        talk = getattr(order, "conversation", None)
-        return "" if talk is None else display.link(conversation_url(order.pk), unread_tag(talk))
+    def talk(self, order: Order) -> SafeString:
+        return display.live(talk_link(order), order, "talk")
 
 
 class AnsweredFilter(admin.SimpleListFilter):
@@ -164,6 +162,12 @@ class ConversationAdmin(IndexedSearch, ViewOnlyAdmin):
 
 def conversation_url(order_id: int) -> str:
     return reverse("admin:core_order_change", args=[order_id]) + "#conversation"
+
+
+def talk_link(order: Order) -> str | SafeString:
+    """What the desk has not read; whoever lists orders has joined the row that knows."""
+    talk = getattr(order, "conversation", None)
+    return "" if talk is None else display.link(conversation_url(order.pk), unread_tag(talk))
 
 
 def unread_tag(talk: Conversation) -> str | SafeString:

@@ -21,6 +21,7 @@ from core.permissions import Right, may, rights_given_by
 # Rights that go with another one of these are not said.
 WORDS: Mapping[Right, Any] = {
     Right.SEE_ORDERS: gettext_lazy("see orders and conversations"),
+    Right.SEE_CUSTOMERS: gettext_lazy("see customers and their balances"),
     Right.SEE_TOP_UPS: gettext_lazy("see top-ups"),
     Right.SEE_LEDGER: gettext_lazy("see the ledger"),
     Right.SEE_SITES: gettext_lazy("see sites and their tokens"),

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from core.admin.base import row_url
 from core.admin.columns import ChosenColumnsAdmin
 from core.db.patience import TooSlowError, at_most
+from core.live.sources.customers import NewestOrder, newest_order
 from core.models import Order
 from core.pages import display
 from core.theme.changelist import LookupRefusedError
@@ -40,6 +41,13 @@ class OrderColumnsAdmin(ChosenColumnsAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         return [self.own_path("sums/", self.sums_view, "sums"), *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        # Before the rows: what comes in between is offered.
+        newer = {"newer": NewestOrder.prefix, "newest": newest_order()}
+        return super().changelist_view(request, newer | (extra_context or {}))
 
     def sums_view(self, request: HttpRequest) -> JsonResponse:
         """What all rows add up to that the list's address means, however many they are."""
@@ -73,8 +81,8 @@ class OrderColumnsAdmin(ChosenColumnsAdmin):
         return display.video(order)
 
     @admin.display(description=_("refunded"))
-    def shown_refund(self, order: Order) -> str:
-        return display.money(order.refunded) if order.refunded else "–"
+    def shown_refund(self, order: Order) -> SafeString:
+        return display.live(display.refund(order), order, "refund")
 
     @admin.display(description=_("plays"))
     def plays(self, order: Order) -> str:

@@ -13,6 +13,7 @@ from booster.engine.answers import NOT_NOW
 from booster.exceptions import SiteError
 from core.admin.base import row_url
 from core.admin.breakers import why_it_waits
+from core.admin.conversations import talk_link
 from core.admin.order_advice import why_and_what
 from core.live import Audience
 from core.live.sources import orders
@@ -44,7 +45,12 @@ def live_part(watched: Watched) -> dict[str, Any]:
 
 def live_cells(order: Order) -> dict[str, Any]:
     """The cells of the list that move."""
-    return {"progress_cell": display.progress_bar(order), "state_cell": display.state(order)}
+    return {
+        "progress_cell": display.progress_bar(order),
+        "state_cell": display.state(order),
+        "refund_cell": display.refund(order),
+        "talk_cell": talk_link(order),
+    }
 
 
 def is_worked_on(order: Order) -> bool:
@@ -205,4 +211,4 @@ sections = Sections(
     Section("ledger", "desk/order/ledger.html", ledger, lambda one: len(one.order.ledger.all())),
 )
 orders.also_render(Audience.STAFF, live_part)
-orders.rows.also = live_cells
+orders.rows.also[Audience.STAFF] = live_cells

@@ -172,11 +172,16 @@ def video(order: Order) -> SafeString:
     return mark_safe(f"{start}{name}</a>")  # noqa: S308
 
 
-def live(content: SafeString, order: Order, cell: str) -> SafeString:
+def refund(order: Order) -> str:
+    return money(order.refunded) if order.refunded else "–"
+
+
+def live(content: str, order: Order, cell: str) -> SafeString:
     """A cell that order-live.js keeps fresh while the order is open."""
     is_open = "" if order.is_final else " data-open"
     inside = conditional_escape(content)
-    return mark_safe(f'<span data-live-{cell}="{order.pk}"{is_open}>{inside}</span>')  # noqa: S308
+    place = f'data-live-row="{order.pk}" data-live-cell="{cell}"'
+    return mark_safe(f"<span {place}{is_open}>{inside}</span>")  # noqa: S308
 
 
 def step(event: OrderEvent) -> SafeString:

@@ -3,16 +3,20 @@ the feed brings to all who watch it in one language. Nothing here asks the datab
 that is the desk's own is in it; whose order it is was asked before.
 """
 
+from decimal import Decimal
 from typing import Any
 
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from core.live import Audience
-from core.live.sources.orders import Watched, WholeOrder, also_render, curve
+from core.live.sources.orders import Watched, WholeOrder, also_render, curve, rows
 from core.live.sources.sections import Section, Sections
 from core.models import Order
 from core.pages import display
+from core.portal.conversation import unread
 from core.portal.receipt import receipt_of
 from core.portal.words import state_text, steps_of
 
@@ -41,8 +45,15 @@ def row_of(order: Order) -> dict[str, Any]:
         "done": display.number(display.shown_plays(order)),
         "count": display.number(order.count),
         "price": display.money(order.price),
-        "refund": display.money(order.refunded) if order.refunded else "",
     }
+
+
+def moving_texts(order: Order) -> dict[str, str]:
+    """What else of a line of the list moves, "" for nothing."""
+    refund, number = order.refunded, unread(order)
+    new = ngettext("%(number)s new", "%(number)s new", number) % {"number": number}
+    back = _("−%(refund)s refunded") % {"refund": display.money(refund or Decimal(0))}
+    return {"refund": back if refund else "", "unread": new if number else ""}
 
 
 def breakable(address: str) -> SafeString:
@@ -102,3 +113,4 @@ sections = Sections(
     Section("readings", "portal/order_readings.html", readings, lambda seen: len(seen.readings)),
 )
 also_render(Audience.CUSTOMER, sections.render)
+rows.also[Audience.CUSTOMER] = moving_texts

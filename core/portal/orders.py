@@ -21,15 +21,15 @@ from core.exporting.lists import (
     local_time,
     plain,
 )
+from core.live.sources.customers import newest_order
 from core.models import Customer, Order, OrderError, Status, User
 from core.pages import display
 from core.pages.quotes import bundles_on_sale
 from core.permissions import may_cancel_own
 from core.portal import conversation
 from core.portal.access import customer_page, own_or_404
-from core.portal.conversation import unread
 from core.portal.forms import CustomerOrderForm, CustomerQuoteForm, OrderFilter
-from core.portal.order_page import page_of, row_of
+from core.portal.order_page import moving_texts, page_of, row_of
 from core.portal.paging import window
 
 form_page = require_http_methods(["GET", "HEAD", "POST"])
@@ -46,13 +46,15 @@ def filtered(request: HttpRequest, customer: Customer) -> tuple[OrderFilter, Que
 @require_safe
 def listed(request: HttpRequest, customer: Customer) -> HttpResponse:
     form, orders = filtered(request, customer)
+    newest = newest_order(customer)
     page = window(orders.select_related("conversation"), request.GET)
     context = {
         "customer": customer,
+        "newer": f"customer:{customer.pk}",
+        "newest": newest,
         "form": form,
         "page": page,
-        "rows": [row_of(order) | {"unread": unread(order)} for order in page.rows],
-        "has_open": any(not order.is_final for order in page.rows),
+        "rows": [row_of(order) | moving_texts(order) for order in page.rows],
         "query": request.GET.urlencode(),
     }
     return render(request, "portal/orders.html", context)

@@ -5,9 +5,10 @@ from decimal import Decimal
 import pytest
 from playwright.sync_api import expect
 
-from core.models import ChargeRecord, Customer, Order, Site, Status, User
+from core import ordering
+from core.models import ChargeRecord, Customer, ListColumns, Order, Site, Status, User
 from tests.base import VIDEO, placed
-from tests.browser.conftest import WIDE, Desk
+from tests.browser.conftest import ADMIN, WIDE, Desk
 
 pytestmark = pytest.mark.browser
 
@@ -103,3 +104,30 @@ def test_an_order_is_watched_to_its_end_on_postgresql_and_redis(
     )
     expect(rows.locator("#result_list")).to_contain_text("100%")
     expect(rows.locator("#result_list")).to_contain_text("completed")
+
+
+def test_refunds_balances_and_new_orders_move_in_lists_of_any_columns(staff, desk):
+    page, names = staff, ["shown_refund"]
+    first = desk.do(lambda: Order.objects.select_related("customer", "site").first())
+    order = desk.do(lambda: placed(first.customer, first.site, "moving", price="0.01"))
+    admin = desk.do(lambda: User.objects.get(username=ADMIN))
+    desk.do(lambda: ListColumns.objects.create(user=admin, model="core.order", names=names))
+    page.goto(f"{desk.url}/admin/core/order/?q={order.oid}")
+    expect(sign_of(page)).to_have_text("live")
+    newer = page.locator("[data-newer]")
+    expect(newer).to_be_hidden()
+    refund = page.locator(f'[data-live-row="{order.pk}"][data-live-cell=refund]')
+    expect(refund).to_have_text("–")
+    other = page.context.new_page()
+    other.goto(f"{desk.url}/admin/core/customer/{order.customer_id}/change/")
+    balance = other.locator("[data-live-balance]")
+    before = balance.inner_text()
+    desk.do(lambda: ordering.cancel(Order.objects.get(pk=order.pk), admin))
+    expect(refund).to_have_text(str(order.price))
+    expect(balance).not_to_have_text(before)
+    desk.do(lambda: placed(first.customer, first.site, "newer", price="0.01"))
+    expect(newer).to_be_visible()
+    newer.click()
+    expect(page.locator("[data-newer]")).to_be_hidden()
+    other.close()
+    desk.do(lambda: ListColumns.objects.filter(user=admin).delete())

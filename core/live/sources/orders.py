@@ -140,25 +140,28 @@ class WholeOrder(OrderSource):
 
 
 class OrderRow(OrderSource):
-    """A line of a list. `also` adds cells that a list draws itself, for staff."""
+    """A line of a list. `also` adds, for an audience, what its list draws itself."""
 
     prefix = "row"
-    also: Callable[[Order], dict[str, Any]] | None = None
+
+    def __init__(self) -> None:
+        self.also: dict[Audience, Callable[[Order], dict[str, Any]]] = {}
 
     def versions(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
         rows = Order.objects.filter(pk__in=ids_of(keys)).order_by()
-        watched = ("pk", "status", "done", "delivered", "attention", "attention_code", "count")
+        watched = (
+            *("pk", "status", "done", "delivered", "attention", "attention_code", "count"),
+            "conversation__revision",
+        )
         return {str(pk): tuple(rest) for pk, *rest in rows.values_list(*watched)}
 
     def load(self, keys: Sequence[str]) -> Mapping[str, Order]:
-        rows = Order.objects.filter(pk__in=ids_of(keys)).order_by()
+        rows = Order.objects.filter(pk__in=ids_of(keys)).select_related("conversation").order_by()
         return {str(order.pk): order for order in rows}
 
     def render(self, loaded: Order, audience: Audience) -> dict[str, Any]:
-        data = facts(loaded)
-        if self.also and audience == Audience.STAFF:
-            data |= self.also(loaded)
-        return data
+        also = self.also.get(audience)
+        return facts(loaded) | (also(loaded) if also else {})
 
 
 def facts(order: Order) -> dict[str, Any]:

@@ -36,18 +36,18 @@ document.addEventListener("DOMContentLoaded", () => {
 
   /* --- the list */
 
-  document.querySelectorAll("[data-live-progress][data-open]").forEach((progress) => {
-    const id = progress.dataset.liveProgress;
-    const state = document.querySelector(`[data-live-state="${id}"]`);
+  const open = document.querySelectorAll("[data-live-row][data-open]");
+  new Set([...open].map((cell) => cell.dataset.liveRow)).forEach((id) => {
+    const cells = document.querySelectorAll(`[data-live-row="${id}"]`);
     const stop = window.Live.watch("row:" + id, (order, changed) => {
-      if (changed.has("progress_cell")) {
-        window.replaceMarkup(progress, order.progress_cell);
-      }
-      if (state && changed.has("state_cell")) {
-        window.replaceMarkup(state, order.state_cell);
-      }
+      cells.forEach((cell) => {
+        const name = cell.dataset.liveCell + "_cell";
+        if (changed.has(name)) {
+          window.replaceMarkup(cell, order[name]);
+        }
+      });
       if (order.final) {
-        delete progress.dataset.open;
+        cells.forEach((cell) => delete cell.dataset.open);
         window.setTimeout(() => stop(), 0);
       }
     });

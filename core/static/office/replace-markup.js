@@ -1,10 +1,15 @@
 /* replaceMarkup(element, html): markup of the same origin, escaped by the server. A bar goes on from
-   where it was. */
+   where it was, and who stood on a link or button stands on it again. */
 "use strict";
 window.replaceMarkup = window.replaceMarkup || ((element, html) => {
   const bars = () => [...element.querySelectorAll(".desk-progress__bar > span")];
   const widths = bars().map((bar) => bar.style.width);
+  const names = (held) => held.getAttribute("href") || held.id || held.name || held.textContent;
+  const held = element.contains(document.activeElement) && names(document.activeElement);
   element.innerHTML = html;
+  if (held) {
+    [...element.querySelectorAll("a, button, summary")].find((one) => names(one) === held)?.focus();
+  }
   bars().forEach((bar, index) => {
     const width = bar.style.width;
     if (widths[index] && widths[index] !== width) {

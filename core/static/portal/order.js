@@ -4,16 +4,6 @@
   const page = document.querySelector("[data-watch-order]");
   const number = (value) => new Intl.NumberFormat(document.documentElement.lang).format(value);
 
-  /* Markup of the same origin, escaped by the server. What has not changed stays selectable. */
-  const put = (place, html) => {
-    const held = place.contains(document.activeElement) && document.activeElement.getAttribute("href");
-    place.innerHTML = html;
-    if (held) {
-      /* Who stood on a link stands on it again. */
-      [...place.querySelectorAll("a")].find((link) => link.getAttribute("href") === held)?.focus();
-    }
-  };
-
   const move = (box, data) => {
     const bar = box.querySelector("progress");
     box.className = box.className.replace(/progress--(?!large)\w+/, "progress--" + data.tone);
@@ -41,7 +31,7 @@
       page.querySelectorAll("[data-section]").forEach((place) => {
         const name = place.dataset.section;
         if (changed.has(name) && shown.get(name) !== data[name]) {
-          put(place, data[name]);
+          window.replaceMarkup(place, data[name]);
           shown.set(name, data[name]);
         }
       });
@@ -56,6 +46,10 @@
       tag.className = "tag tag--" + data.tone;
       tag.textContent = data.label;
       move(row.querySelector(".progress"), data);
+      row.querySelectorAll("[data-moves]").forEach((place) => {
+        place.textContent = data[place.dataset.moves];
+        place.hidden = !place.textContent;
+      });
       if (data.final) {
         window.setTimeout(() => stop(), 0);
       }

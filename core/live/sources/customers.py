@@ -1,0 +1,67 @@
+"""Customers as they are watched: "customer:<id>" is a balance and which order is the newest,
+"orders" the newest order of all. A list offers newer rows; it does not push rows away from under a
+hand."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db.models import Case, Max, OuterRef, Subquery, When
+
+from core import live
+from core.live.source import Asked, Audience, Authorized, ids_of
+from core.models import Customer, Order
+from core.pages import display
+from core.permissions import Right, may
+
+NEWEST = Order.objects.filter(customer=OuterRef("pk")).order_by("-pk").values("pk")[:1]
+WATCHED = ("balance", Subquery(NEWEST))
+
+
+class CustomerSource(live.Source):
+    prefix = "customer"
+
+    def authorize(self, asked: Asked) -> Authorized:
+        rows = Customer.objects.filter(pk__in=ids_of({key for _, key in asked})).order_by()
+        # A customer who is switched off sees nothing any more, also of what is open in a browser.
+        owners = dict(rows.values_list("pk", Case(When(active=True, then="user"))))
+        found: Authorized = {}
+        for user, key in asked:
+            if not ids_of([key]) or int(key) not in owners:
+                continue
+            if may(user, Right.SEE_CUSTOMERS):
+                found[user.pk, key] = Audience.STAFF
+            elif owners[int(key)] == user.pk:
+                found[user.pk, key] = Audience.CUSTOMER
+        return found
+
+    def load(self, keys: Sequence[str]) -> Mapping[str, Any]:
+        """A new order is paid for, so that one of a lower number than the newest shows as well."""
+        rows = Customer.objects.filter(pk__in=ids_of(keys)).order_by()
+        return {str(pk): tuple(rest) for pk, *rest in rows.values_list("pk", *WATCHED)}
+
+    def render(self, loaded: Any, audience: Audience) -> dict[str, Any]:
+        balance, newest = loaded
+        return {"balance": display.money(balance), "newest": newest or 0}
+
+
+class NewestOrder(live.StaffSource):
+    prefix = "orders"
+    right = Right.SEE_ORDERS
+
+    def load(self, keys: Sequence[str]) -> Mapping[str, Any]:
+        return dict.fromkeys(keys, newest_order())
+
+    def render(self, loaded: Any, audience: Audience) -> dict[str, Any]:
+        return {"newest": loaded}
+
+
+def newest_order(customer: Customer | None = None) -> int:
+    """The number of the newest row; 0: there is none."""
+    orders = Order.objects.order_by()
+    if customer is not None:
+        orders = orders.filter(customer=customer)
+    return orders.aggregate(newest=Max("pk"))["newest"] or 0
+
+
+live.register(CustomerSource())
+live.register(NewestOrder())
