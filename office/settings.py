@@ -73,7 +73,6 @@ MIDDLEWARE = (
 )
 
 ROOT_URLCONF = "office.urls"
-WSGI_APPLICATION = "office.wsgi.application"
 ASGI_APPLICATION = "office.asgi.application"
 
 TEMPLATES: list[dict[str, Any]] = [

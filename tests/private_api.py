@@ -59,7 +59,7 @@ METHODS = {
 # Named by Django's documentation or by Python's (enum, os), underscore and all.
 DOCUMENTED = {"_base_manager", "_default_manager", "_exit", "_meta", "_state", "_value_"}
 # Programs: to import them starts threads and settings of a server.
-SERVERS = {"asgi.py", "wsgi.py"}
+SERVERS = {"asgi.py"}
 
 
 @dataclass(frozen=True, slots=True, order=True)

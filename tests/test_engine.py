@@ -24,10 +24,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from booster import USER_AGENT
-from booster.engine import Limits, Report, Tally, Window, deliver
+from booster.engine import Limits, Tally, Window
 from booster.engine.message import AnswerHead, Message
 from booster.net.address import Origin, ProvedTarget
 from booster.net.play import PlayRequest
+from tests.engine_runs import Report, deliver
 from tests.faulty_site import FAULTS, FaultySite
 from tests.raw_server import Connection, RawServer, Script, always, answer
 

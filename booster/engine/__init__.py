@@ -1,28 +1,17 @@
 """The engine: plays of one request each, fast, each ending in exactly one named outcome.
 
-A `Channel` is a site with all its orders: channel.py is where to begin reading. `deliver()` is one
-order on a channel of its own. What runs where: the caller's thread owns windows and database; the
-wire's (wire.py) sends, and decides which play is next (turns.py, dispatch.py) and what an answer
-means (answers.py).
+A `Channel` is a site with all its orders: channel.py is where to begin reading. What runs where:
+the caller's thread owns windows and database; the wire's (wire.py) sends, and decides which play is
+next (turns.py, dispatch.py) and what an answer means (answers.py).
 
 No Django, no model: plain values in, honest counts out. Law 3: a 2xx says "received" and no more.
 """
-
-import time
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from queue import Empty, SimpleQueue
-from typing import Protocol
 
 from booster.engine.batch import Tally, Window
 from booster.engine.channel import Channel
 from booster.engine.events import Event, Events, Fetched, OrderStopped, WindowEnded
 from booster.engine.limits import Limits
 from booster.engine.pace import Learned
-from booster.exceptions import SiteError
-from booster.net.address import ProvedTarget
-from booster.net.play import PlayRequest
 
 __all__ = [
     "Channel",
@@ -32,114 +21,7 @@ __all__ = [
     "Learned",
     "Limits",
     "OrderStopped",
-    "Report",
     "Tally",
     "Window",
     "WindowEnded",
-    "WindowStore",
-    "deliver",
 ]
-
-POLL_SECONDS = 0.05
-KEY = 1  # of the one order of deliver()
-
-
-class WindowStore(Protocol):
-    """Where an order's windows are kept. Called in the caller's thread only, one call at a time,
-    while the wire goes on. Whatever is raised (a lost lease) stops the wire at once and leaves
-    deliver()."""
-
-    def reserve(self) -> Window | None:
-        """The next window; None: nothing more to send (for now)."""
-
-    def checkpoint(self, window: Window, tally: Tally) -> Window | None:
-        """Record a whole ended window, in the order of reservation, and reserve the next.
-
-        None as above, also when `tally.halted`: what is reserved then comes back unsent.
-        """
-
-
-@dataclass(slots=True)
-class Report:
-    tally: Tally
-    stopped: str  # "drained" | "stopped" | "refused" | "unavailable" | "expired"
-    reason: SiteError | None  # None when drained
-    retry_after: float | None  # seconds the site asked for last, if it did
-    seconds: float
-
-
-def deliver(
-    target: ProvedTarget,
-    play: PlayRequest,
-    windows: WindowStore,
-    limits: Limits,
-    should_stop: Callable[[], bool],
-) -> Report:
-    """Send plays to the target until there are no windows, the site refuses, or we shall stop.
-
-    Every reserved window is checkpointed exactly once, except after `windows` raised. When it
-    returns or raises, nothing more is sent. `should_stop` is asked about every 50 ms. ValueError: a
-    play that must not be sent.
-    """
-    events: Events = SimpleQueue()
-    channel = Channel(target, limits, events)
-    try:
-        channel.open(KEY, play)
-        return _Run(channel, events, should_stop).drain(windows)
-    finally:
-        channel.close()
-
-
-class _Run:
-    """One order's way through its windows."""
-
-    def __init__(self, channel: Channel, events: Events, should_stop: Callable[[], bool]) -> None:
-        self._channel = channel
-        self._events = events
-        self._should_stop = should_stop
-        self._order = channel.order(KEY)
-        self._poll_at = self._began = time.monotonic()
-        self._outstanding: deque[Window] = deque()
-        self._ended: dict[Window, Tally] = {}
-
-    def drain(self, windows: WindowStore) -> Report:
-        total = Tally()
-        window = windows.reserve()
-        if window is not None:
-            self._send(window)  # is on its way while the second is being reserved
-            window = windows.reserve()
-        while True:
-            if window is not None:
-                self._send(window)
-            if not self._outstanding:
-                break
-            oldest = self._outstanding.popleft()  # they are checkpointed in order
-            tally = self._wait_for(oldest)
-            tally.halted = tally.halted or bool(self._order.stopped)
-            total.add(tally)
-            window = windows.checkpoint(oldest, tally)
-        order = self._order
-        seconds = time.monotonic() - self._began
-        return Report(total, order.stopped or "drained", order.reason, order.retry_after, seconds)
-
-    def _send(self, window: Window) -> None:
-        self._channel.send(KEY, window)
-        self._outstanding.append(window)
-
-    def _wait_for(self, window: Window) -> Tally:
-        while window not in self._ended:
-            now = time.monotonic()
-            if now >= self._poll_at:
-                self._poll_at = now + POLL_SECONDS
-                if not self._order.stopped and self._should_stop():
-                    self._channel.halt(KEY)
-                self._channel.check()
-            try:
-                event = self._events.get(timeout=self._poll_at - now)
-            except Empty:
-                continue
-            if isinstance(event, BaseException):
-                raise RuntimeError("the engine failed") from event
-            if isinstance(event, WindowEnded):
-                self._ended[event.window] = event.tally
-        return self._ended.pop(window)

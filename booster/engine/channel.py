@@ -114,10 +114,6 @@ class Channel:
         """RuntimeError when the wire's thread is gone: nobody would ever report then."""
         self._wire.check()
 
-    def order(self, key: int) -> OrderPlays:
-        """For deliver(), which has one order and looks how that stopped."""
-        return self._orders[key]
-
     def _check_open(self) -> None:
         if self._closed:
             raise RuntimeError("the channel is closed")

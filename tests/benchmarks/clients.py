@@ -37,9 +37,10 @@ def main() -> None:
 
 def engine(*headers: tuple[str, str]) -> Callable[[float | None], Send]:
     def prepare(rate: float | None) -> Send:
-        from booster.engine import Limits, Tally, Window, deliver
+        from booster.engine import Limits, Tally, Window
         from booster.net.address import Origin, ProvedTarget
         from booster.net.play import PlayRequest
+        from tests.engine_runs import deliver
 
         play = PlayRequest("POST", PATH, headers, b"", frozenset({200}), idempotent=True)
 
