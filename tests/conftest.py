@@ -1,5 +1,6 @@
 """What every test finds: services, sites and whole offices."""
 
+import hypothesis
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.test import override_settings
@@ -9,6 +10,12 @@ from tests.services import PostgresServer, RedisServer
 from tests.sites import DemoSite
 
 pytest_plugins = ["tests.base", "tests.office"]
+
+# A busy machine takes its time, and is no fault of what is tested.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 
 # Who asks for one of these starts a database server, a queue's, a consumer or a web server.
 SERVICES = {

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from booster.pacing import DripPlan
@@ -54,7 +54,6 @@ def test_a_play_is_due_at_its_time_and_not_a_minute_before(plan, data):
 
 
 @given(st.floats(MONDAY, MONDAY + 400 * 86_400), st.sampled_from(WEEKS), st.floats(0, 300_000))
-@settings(deadline=None)
 def test_nothing_more_falls_due_while_it_is_quiet(start, week, after):
     plan = DripPlan(1_000_000, start, 200, week)
     now = plan.due_at(1) + after

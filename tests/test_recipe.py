@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from booster import sites
@@ -293,7 +293,6 @@ def test_what_is_left_out_has_a_sensible_value() -> None:
     assert recipe.settle_seconds == 60
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # of a busy machine
 @given(
     st.dictionaries(
         st.sampled_from([*sorted(PAGE), "idempotent", "count_json"]),
