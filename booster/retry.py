@@ -123,12 +123,12 @@ def token_cutoff(now: datetime) -> datetime:
 
 
 def deadline(
-    start: datetime, *, count: int, plays_per_second: float, hours: float, grace_hours: float
+    planned_end: datetime, *, count: int, plays_per_second: float, grace_hours: float
 ) -> datetime:
-    """When an order ends with what was delivered by then: `grace_hours` beyond the `hours` it is
-    spread over and twice the time that its plays take at the site's ceiling."""
+    """When an order ends with what was delivered by then: `grace_hours` beyond the end of its plan
+    and twice the time that its plays take at the site's ceiling."""
     sending = timedelta(seconds=2 * count / plays_per_second)
-    return start + sending + timedelta(hours=hours + grace_hours)
+    return planned_end + sending + timedelta(hours=grace_hours)
 
 
 def late_start_cutoff(now: datetime, grace_hours: float) -> datetime:

@@ -121,3 +121,11 @@ def test_a_database_that_cannot_be_read_is_a_finding(office, tmp_path):
     done = office.manage("doctor", check=False)
     assert done.returncode == 2
     assert "CRITICAL" in done.stdout and "cannot be read" in done.stdout
+
+
+def test_what_is_only_proved_is_late_too_where_its_site_is_paused(consumer, order):
+    Order.objects.update(status=Status.RUNNING, due=timezone.now() - LONG_AGO)
+    Pause.objects.begin(order.site, None, "maintenance")
+    assert set(told()) == {"paused"}
+    Order.objects.update(status=Status.VERIFYING)
+    assert set(told()) == {"paused", "due"}

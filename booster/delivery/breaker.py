@@ -9,7 +9,6 @@ received lets all go on. Whoever met the fault comes back to probe; the many oth
 
 import logging
 import random
-from datetime import timedelta
 from enum import Enum
 
 from django.db import transaction
@@ -17,7 +16,7 @@ from django.db.models.functions import Now
 
 from booster import retry
 from booster.exceptions import TemporaryError
-from core.models import Breaker, Order, Site, Status, breaker_of
+from core.models import Breaker, Order, Site, breaker_of
 from core.models.order_queries import SOONEST
 from core.reasons import Code, Reason
 
@@ -88,13 +87,7 @@ def report_success(site: Site) -> None:
     breaker = breaker_of(site)
     if breaker is None or breaker.is_clean:
         return
-    waiting = Order.objects.filter(
-        site=site,
-        status__in=(Status.PENDING, Status.RUNNING),
-        lease_until__isnull=True,
-        due__gt=Now(),
-        due__lte=Now() + timedelta(seconds=retry.WAITING.upper_bound),
-    )
+    waiting = Order.objects.waiting_for(site, retry.WAITING.upper_bound).filter(due__gt=Now())
     with transaction.atomic():
         if breaker.close():
             waiting.update(due=SOONEST)

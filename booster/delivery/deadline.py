@@ -21,7 +21,6 @@ def deadline_of(order: Order) -> datetime | None:
         start,
         count=order.count,
         plays_per_second=order.site.max_rate,
-        hours=0,
         grace_hours=settings.ORDER_DEADLINE_HOURS,
     )
     patience = (end - start).total_seconds()

@@ -1,14 +1,4 @@
-"""The statuses of an order, and the table of its steps: whatever goes on, goes on by FLOW.
-
-Status        Goes on to
-----------    ----------------------------------------------
-AWAITING      PENDING, CANCELED
-PENDING       RUNNING, PAUSED, CANCELED
-RUNNING       VERIFYING, PAUSED, PARTIAL, CANCELED, FAILED
-VERIFYING     COMPLETED, PARTIAL, RUNNING, CANCELED
-PAUSED        PENDING, VERIFYING, PARTIAL, CANCELED
-COMPLETED, FAILED, PARTIAL, CANCELED are final.
-"""
+"""The statuses of an order, and the table of its steps: whatever goes on, goes on by FLOW."""
 
 from typing import Any
 

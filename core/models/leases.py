@@ -21,7 +21,6 @@ from core.models import transitions
 from core.models.failpoints import failpoint
 from core.models.flow import Status
 from core.models.orders import Order
-from core.models.pauses import Pause
 from core.models.transitions import Transition
 
 LEASE = timedelta(seconds=30)
@@ -60,10 +59,7 @@ def expiry() -> float:
 def claim(holder: str, most: int, wanted: Q | None = None) -> list[Lease]:
     """Take up to `most` orders that are due and free, the longest due first. An order that was
     pending runs from now on. `wanted`: a further condition."""
-    # What is only proved goes on while people hold its site back.
-    due = Order.objects.free_to_claim().filter(
-        ~Q(Pause.objects.of_site("site")) | Q(status=Status.VERIFYING)
-    )
+    due = Order.objects.free_to_claim().not_held()
     if wanted is not None:
         due = due.filter(wanted)
     due = due.order_by("due")[:most]
@@ -79,13 +75,13 @@ def claim(holder: str, most: int, wanted: Q | None = None) -> list[Lease]:
         orders = list(due.annotate(read_at=Now()))
         held = {"lease_until": Now() + LEASE, "holder": holder}
         pending = [order for order in orders if order.status == Status.PENDING]
-        others = [order.pk for order in orders if order.status != Status.PENDING]
+        others = [order for order in orders if order.status != Status.PENDING]
         if others:
-            Order.objects.filter(pk__in=others).update(fence=F("fence") + 1, **held)
+            pks = [order.pk for order in others]
+            Order.objects.filter(pk__in=pks).update(fence=F("fence") + 1, **held)
         transitions.apply([(order, _begin(order, held)) for order in pending], None)
-        for order in orders:
-            if order.status != Status.PENDING and order.pk in others:
-                order.fence += 1
+        for order in others:
+            order.fence += 1
     failpoint("after-claim")
     return [Lease(order, expires) for order in orders]
 

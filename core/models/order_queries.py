@@ -15,7 +15,7 @@ from core.models.sites import Site
 from core.reasons import ReasonOrText, reason_columns
 
 if TYPE_CHECKING:
-    from core.models.orders import Order
+    from core.models.orders import Order  # noqa: F401 - named below
 
 # When an order may go on: at once, but never before the start that was planned for it.
 SOONEST = Greatest(Now(), Coalesce(F("planned_start"), Now()))
@@ -69,14 +69,16 @@ class OrderQuerySet(models.QuerySet["Order"]):
         )
 
     def not_held(self) -> "OrderQuerySet":
-        """Without those whose site, or the whole office, people paused."""
-        return self.filter(~Pause.objects.of_site("site"))
+        """Without those whose site, or the whole office, people paused; what is only proved goes
+        on there."""
+        return self.filter(~Q(Pause.objects.of_site("site")) | Q(status=Status.VERIFYING))
 
-    def being_sent(self, site: Site) -> "OrderQuerySet":
-        """Orders that a consumer is sending for now."""
-        return self.filter(site=site, status=Status.RUNNING, lease_until__gt=Now())
-
-    def overdue(self, seconds: float) -> "models.QuerySet[Order, int]":
-        """Ids of orders that nobody works on though they have been due for `seconds`."""
-        late = self.free_to_claim().filter(due__lte=Now() - datetime.timedelta(seconds=seconds))
-        return late.order_by("due").values_list("pk", flat=True)
+    def waiting_for(self, site: Site, longest: float) -> "OrderQuerySet":
+        """Those that wait because the site is down, of which none waits for more than `longest`
+        seconds; what does waits for something else."""
+        return self.filter(
+            site=site,
+            status__in=(Status.PENDING, Status.RUNNING),
+            lease_until__isnull=True,
+            due__lte=Now() + datetime.timedelta(seconds=longest),
+        )

@@ -270,12 +270,6 @@ class Order(models.Model):
             return None
         return self.view_count - self.old_view_count
 
-    @property
-    def proved(self) -> int:
-        """Plays that the counter shows, of those we sent: never more than were sent, and not
-        those of other people."""
-        return max(0, min(self.rise or 0, self.done + self.uncertain))
-
     def last_reason(self) -> ReasonOrText:
         """Why it took its last step."""
         last = self.events.order_by("-id").first()

@@ -125,7 +125,7 @@ class Site(models.Model):
     time_zone = models.CharField(
         _("time zone"), max_length=64, blank=True, default="", db_default=""
     )
-    # Weekly windows in which nothing is sent, and how a day's plays are spread: booster/pacing.py.
+    # Weekly windows in which nothing is sent, and how a day's plays are spread: booster/week.py.
     quiet_hours = models.JSONField(_("quiet hours"), null=True, blank=True)
     load_profile = models.JSONField(_("daily load profile"), null=True, blank=True)
     # What the site turned out to bear when it asked for less.

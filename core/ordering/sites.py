@@ -1,9 +1,6 @@
 """What staff do with a site: verify it now, let an order probe it, and try it with one play that
 nobody bought."""
 
-from datetime import timedelta
-
-from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -18,7 +15,6 @@ from core.models import (
     OrderError,
     Site,
     SiteLook,
-    Status,
     User,
     VideoBusyError,
     breaker_of,
@@ -50,14 +46,7 @@ def probe_site(site: Site) -> bool:
     if breaker is None:
         return False
     breaker.probe_now()
-    # What waits for the site looks again within half a minute; what waits longer waits for else.
-    soon = Now() + timedelta(seconds=retry.WAITING.upper_bound)
-    waiting = Order.objects.filter(
-        site=site,
-        status__in=(Status.PENDING, Status.RUNNING),
-        lease_until__isnull=True,
-        due__lte=soon,
-    )
+    waiting = Order.objects.waiting_for(site, retry.WAITING.upper_bound)
     first = waiting.order_by("due").values_list("pk", flat=True).first()
     if first is not None and waiting.filter(pk=first).update(due=SOONEST):
         tasks.wake_on_commit([first])

@@ -86,7 +86,7 @@ def queue() -> Queue:
     return Queue(
         moment=now,
         workers=tuple(worker_lines()),
-        due=due(held, now),
+        due=due(now),
         messages=tasks.queue_depth(),
         office=held.office,
         sites=tuple(lines[:SITES_SHOWN]),
@@ -125,14 +125,8 @@ def by_holder() -> list[tuple[str, int, int, int]]:
 # --- what is due
 
 
-def due(held: Held, now: datetime.datetime) -> Due:
-    rows = Order.objects.free_to_claim()
-    # What is only proved goes on while people hold its site back: see core/models/leases.py.
-    if held.office is not None:
-        rows = rows.filter(status=Status.VERIFYING)
-    elif held.sites:
-        rows = rows.filter(~Q(site__in=list(held.sites)) | Q(status=Status.VERIFYING))
-    first = rows.order_by("due")[: MOST_DUE + 1]
+def due(now: datetime.datetime) -> Due:
+    first = Order.objects.free_to_claim().not_held().order_by("due")[: MOST_DUE + 1]
     found = first.aggregate(orders=Count("pk"), oldest=Min("due"))
     oldest = found["oldest"] and max(datetime.timedelta(0), now - found["oldest"])
     return Due(min(found["orders"], MOST_DUE), found["orders"] > MOST_DUE, oldest)
