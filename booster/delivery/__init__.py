@@ -192,10 +192,9 @@ class Round(Loop):
             self._readings.append(CounterReading(order=order, views=views, done=order.done))
 
     def _take_asked(self, asked: Asked) -> None:
-        link = self.links.get(asked.site_id)
-        if link is None:
+        link = self.links.get(asked.site.pk)
+        if link is None or not link.take(asked):
             return
-        link.take(asked)
         for delivery in [one for one in self.deliveries.values() if one.link is link]:
             if asked.ping and delivery.needs_ping:
                 delivery.outage = asked.error if isinstance(asked.error, TemporaryError) else None
