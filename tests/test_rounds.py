@@ -190,3 +190,14 @@ def test_what_a_former_address_answered_says_nothing_of_the_new_one(trial):
     link.ask_again()  # the new one is asked as soon as that is known
     assert link.take(events.get(timeout=30))
     assert SiteCheck.objects.count() == 1
+
+
+def test_looks_at_the_videos_of_many_orders_are_counted_together(trial):
+    trial.use_site(keys=False)
+    Site.objects.update(counts_readings=None)
+    trial.place_many(32, 100, wake=False)
+    with CaptureQueriesContext(connection) as queries:
+        deliver()
+    asked = [one for one in queries if one["sql"].startswith("SELECT") and "sitelook" in one["sql"]]
+    assert asked
+    assert len(asked) < 32
