@@ -86,6 +86,7 @@ class Code(StrEnum):
     TOP_UP_DECIDED = auto()
     TOP_UP_BOOKED = auto()
     CORRECTION_WAITS = auto()
+    CORRECTION_REASON_MISSING = auto()
     CORRECTS_NOTHING = auto()
     REASON_MISSING = auto()
     REASON_TOO_LONG = auto()
@@ -198,6 +199,7 @@ SENTENCES: dict[str, str] = {
     ),
     Code.TOP_UP_BOOKED: _("A payment with this number was booked before; decline this one."),
     Code.CORRECTION_WAITS: _("A correction of this top-up already awaits approval."),
+    Code.CORRECTION_REASON_MISSING: _("Enter a reason; it stays in the ledger."),
     Code.CORRECTS_NOTHING: _("It already amounts to %(amount)s; there is nothing to correct."),
     Code.TOP_UP_DECIDED: _("It was already approved or declined."),
     Code.REASON_MISSING: _("Enter a reason; the customer reads it."),
