@@ -9,12 +9,14 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Greatest, Now
 
 from core.db.lookups import InArray, InStatuses
+from core.models.approvals import came_by_portal, is_close_to
 from core.models.flow import OPEN, WORKABLE, Status
 from core.models.pauses import Pause
 from core.models.sites import Site
 from core.reasons import ReasonOrText, reason_columns
 
 if TYPE_CHECKING:
+    from core.models.accounts import User
     from core.models.orders import Order
 
 # When an order may go on: at once, but never before the start that was planned for it.
@@ -75,6 +77,11 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def being_sent(self, site: Site) -> "OrderQuerySet":
         """Orders that a consumer is sending for now."""
         return self.filter(site=site, status=Status.RUNNING, lease_until__gt=Now())
+
+    def concerning_closely(self, user: "User") -> "OrderQuerySet":
+        """Those that came by the portal for customers whom this user made, paid in for or let in
+        not long before."""
+        return self.filter(came_by_portal(), is_close_to(user.pk))
 
     def overdue(self, seconds: float) -> "models.QuerySet[Order, int]":
         """Ids of orders that nobody works on though they have been due for `seconds`."""

@@ -245,9 +245,10 @@ def retry(order: "Order") -> Transition:
     return Transition((Status(order.status),), {"due": SOONEST, "attempts": 0}, expected=anywhere)
 
 
-def approve(order: "Order", actor: "User") -> Transition:
-    """Let it be delivered. Raises OrderError where `actor` may not decide on it."""
-    _check_decision(order, actor)
+def approve(order: "Order", actor: "User", close: Collection[int] | None = None) -> Transition:
+    """Let it be delivered. Raises OrderError where `actor` may not decide on it. `close`: of
+    `undecidable()`."""
+    _check_decision(order, actor, close)
     return Transition(checked_path(order, Status.PENDING), {"due": SOONEST})
 
 
@@ -259,19 +260,22 @@ def decline(order: "Order", actor: "User", reason: str) -> Transition:
     return end_with(order, checked_path(order, Status.CANCELED), 0, reason=reason)
 
 
-def undecidable(order: "Order", actor: "User") -> Reason | None:
-    """Four eyes: why `actor` may not approve or decline the order. None where they may."""
+def undecidable(
+    order: "Order", actor: "User", close: Collection[int] | None = None
+) -> Reason | None:
+    """Four eyes: why `actor` may not approve or decline the order. None where they may. `close`:
+    which orders concern them closely, by id; None: it is asked for this one."""
     if order.status != Status.AWAITING:
         return Reason.of(Code.AWAITS_NO_APPROVAL, status=status_reason(order.status))
     if order.concerns(actor):
         return Reason.of(Code.APPROVAL_OF_OWN_ORDER)
-    if order.concerns_closely(actor):
+    if order.concerns_closely(actor) if close is None else order.pk in close:
         return Reason.of(Code.APPROVAL_OF_OWN_CUSTOMER, days=settings.FOUR_EYES_DAYS)
     return None
 
 
-def _check_decision(order: "Order", actor: "User") -> None:
-    if reason := undecidable(order, actor):
+def _check_decision(order: "Order", actor: "User", close: Collection[int] | None = None) -> None:
+    if reason := undecidable(order, actor, close):
         raise OrderError(reason) if order.awaits_approval else TransitionError(reason)
 
 
