@@ -119,6 +119,7 @@ class SiteCode(StrEnum):
     RECIPE_FILE_WITHOUT_RECIPE = "recipe_file_without_recipe"
 
     # A site's week
+    WEEK_LINE_TOO_LONG = "week_line_too_long", "most"
     QUIET_LINE_UNREADABLE = "quiet_line_unreadable", "line"
     QUIET_DAY_UNKNOWN = "quiet_day_unknown", "line", "day"
     QUIET_TIME_UNREADABLE = "quiet_time_unreadable", "line", "time"

@@ -55,7 +55,7 @@ class QuietLine:
     def parse(cls, line: str) -> "QuietLine":
         """Read a line such as "Mon-Fri 22:00-06:00"; without days it means every day. Raises
         PermanentError."""
-        found = SPAN.fullmatch(plain(line)) if len(line) <= LONGEST_LINE else None
+        found = SPAN.fullmatch(plain(line))
         if found is None:
             raise PermanentError(SiteCode.QUIET_LINE_UNREADABLE, line=line)
         begin, end = (minutes_of(found[name], line) for name in ("begin", "end"))
@@ -170,12 +170,7 @@ def load_profile(text: str) -> list[list[float]]:
     """A daily load profile as it is kept: 7 days of 24 numbers. It is read from one line or column
     of 24 numbers (every day alike), 7 lines of 24 (days), 24 lines of 7 (hours), or lines of
     weekday, hour and plays, which are added up. Raises PermanentError."""
-    lines = text.splitlines()
-    if len(max(lines, key=len, default="")) > LONGEST_LINE:
-        raise PermanentError(
-            SiteCode.PROFILE_OF_ODD_SHAPE, number=sum(len(line.split()) for line in lines)
-        )
-    rows = [re.split(r"[,;\s]+", plain(line).strip(",; ")) for line in lines]
+    rows = [re.split(r"[,;\s]+", plain(line).strip(",; ")) for line in text.splitlines()]
     rows = [row for row in rows if row != [""]]
     if rows and not any(sign.isdigit() for cell in rows[0] for sign in cell):
         rows = rows[1:]  # a header
@@ -259,6 +254,9 @@ def runs_of(days: Sequence[int]) -> Iterator[str]:
 
 
 def plain(line: str) -> str:
-    """Without what does not matter: width, case, and how dashes are written."""
+    """Without what does not matter: width, case, and how dashes are written. Raises PermanentError
+    for a line that is too long."""
+    if len(line) > LONGEST_LINE:
+        raise PermanentError(SiteCode.WEEK_LINE_TOO_LONG, most=LONGEST_LINE)
     text = unicodedata.normalize("NFKC", line).casefold().strip()
     return re.sub(r"\s*[–—~〜至到−]\s*|\s+-\s+|\s+to\s+", "-", text)

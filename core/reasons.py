@@ -83,9 +83,12 @@ class Code(StrEnum):
     APPROVAL_OF_OWN_ORDER = auto()
     APPROVAL_OF_OWN_CUSTOMER = auto()
     APPROVAL_OF_OWN_TOP_UP = auto()
+    APPROVAL_OF_OWN_CORRECTION = auto()
+    APPROVAL_OF_OWN_CUSTOMERS_MONEY = auto()
     TOP_UP_DECIDED = auto()
     TOP_UP_BOOKED = auto()
     CORRECTION_WAITS = auto()
+    CORRECTION_REASON_MISSING = auto()
     CORRECTS_NOTHING = auto()
     REASON_MISSING = auto()
     REASON_TOO_LONG = auto()
@@ -194,10 +197,20 @@ SENTENCES: dict[str, str] = {
         "somebody else approves or declines what they order on the portal."
     ),
     Code.APPROVAL_OF_OWN_TOP_UP: _(
-        "A top-up must be approved or declined by somebody other than who entered it."
+        "A top-up must be approved or declined by somebody who neither entered it nor is its "
+        "customer."
+    ),
+    Code.APPROVAL_OF_OWN_CORRECTION: _(
+        "A correction must be approved or declined by somebody who neither entered it nor is its "
+        "customer."
+    ),
+    Code.APPROVAL_OF_OWN_CUSTOMERS_MONEY: _(
+        "Within %(days)s days you created this customer, topped them up or opened their login: "
+        "somebody else approves or declines what is credited to them above a limit."
     ),
     Code.TOP_UP_BOOKED: _("A payment with this number was booked before; decline this one."),
     Code.CORRECTION_WAITS: _("A correction of this top-up already awaits approval."),
+    Code.CORRECTION_REASON_MISSING: _("Enter a reason; it stays in the ledger."),
     Code.CORRECTS_NOTHING: _("It already amounts to %(amount)s; there is nothing to correct."),
     Code.TOP_UP_DECIDED: _("It was already approved or declined."),
     Code.REASON_MISSING: _("Enter a reason; the customer reads it."),

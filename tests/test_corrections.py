@@ -22,6 +22,7 @@ from core.models import (
 from core.models.corrections import corrected_amount
 from core.ops.auditing import differences
 from core.ordering import approve_correction, approve_top_up, correct_top_up, decline_correction
+from core.reasons import Code
 from core.reports import dashboard
 from tests.base import balance, client_of, new_staff, placed
 
@@ -167,6 +168,13 @@ def test_a_correction_needs_an_amount_and_a_reason(desk, charge, amount, reason)
     answer = correct(desk, charge, amount, reason)
     assert answer.status_code == 200
     assert answer.context["form"].errors
+    assert not TopUpCorrection.objects.exists()
+
+
+def test_a_correction_says_what_it_lacks_in_its_own_words(bob, charge):
+    with pytest.raises(OrderError) as refused:
+        correct_top_up(charge, Decimal(5), " ", bob)
+    assert refused.value.reason.code == Code.CORRECTION_REASON_MISSING
     assert not TopUpCorrection.objects.exists()
 
 

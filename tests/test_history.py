@@ -1,5 +1,7 @@
 """What a field said before and after, kept for ever; and filters that a person finds again."""
 
+import re
+
 import pytest
 from django.db import DatabaseError, connection
 
@@ -20,6 +22,7 @@ from core.models.history import Difference
 from tests.base import client_of, messages_of, placed
 
 CUSTOMERS = "/admin/core/customer/"
+ORDERS = "/admin/core/order/"
 
 
 def changes_of(obj) -> list[tuple[str, str, str, str]]:
@@ -104,6 +107,35 @@ def test_a_filter_is_kept_under_a_name_for_one_person(bob, carol):
     assert set(SavedFilter.objects.values_list("name", flat=True)) == {"new name", "other"}
     desk.post(f"{CUSTOMERS}filters/", {"do": "delete", "id": one.pk})
     assert SavedFilter.objects.get().name == "other"
+
+
+def test_a_saved_filter_keeps_its_order_when_other_columns_are_chosen(desk, bob, erin, frank):
+    def order_of(page: str) -> str:
+        (link,) = re.findall(r'href="([^"]+)">rich</a>', desk.get(page).content.decode())
+        return link.replace("&amp;", "&")
+
+    listed = desk.get(f"{CUSTOMERS}").context["cl"].list_display
+    place = listed.index("shown_balance")
+    desk.post(f"{CUSTOMERS}filters/", {"do": "save", "name": "rich", "query": f"q=e&o=-{place}"})
+    assert order_of(CUSTOMERS) == f"?o=-{place}&q=e"
+    assert "Save this filter" not in desk.get(f"{CUSTOMERS}?q=e&o=-{place}").content.decode()
+
+    # On orders, whose columns are each person's choice.
+    listed = desk.get(ORDERS).context["cl"].list_display
+    place = listed.index("shown_price")
+    kept = {"do": "save", "name": "rich", "query": f"o=-{place}.1"}
+    assert desk.post(f"{ORDERS}filters/", kept).url == f"{ORDERS}?o=-{place}.1"
+    chosen = {"column": ["shown_price"], "query": ""}
+    desk.post(f"{ORDERS}columns/", chosen)
+    listed = desk.get(ORDERS).context["cl"].list_display
+    assert order_of(ORDERS) == f"?o=-{listed.index('shown_price')}.1"
+    desk.post(f"{ORDERS}columns/", {"column": [listed[-1]] if listed[-1] != "shown_price" else []})
+    assert order_of(ORDERS) == "?o=1"
+
+
+def test_an_order_by_places_that_an_older_release_kept_stays(desk, bob):
+    SavedFilter.objects.create(user=bob, model="core.customer", name="rich", query="o=-2&q=e")
+    assert 'href="?o=-2&amp;q=e">rich</a>' in desk.get(CUSTOMERS).content.decode()
 
 
 def test_a_button_leads_back_to_the_list_as_it_was_filtered(bob, erin, site):

@@ -18,6 +18,8 @@ from core.importing.uploads import new_job
 from core.live import feed as feeds
 from core.live import subjects
 from core.live.feed import Feed
+from core.live.source import Audience
+from core.live.sources.jobs import imports
 from core.live.sources.orders import WholeOrder
 from core.live.sources.readings import NEWEST, POINTS
 from core.live.subjects import CHANGES_KEPT, RenderedSubject
@@ -343,3 +345,11 @@ def test_an_import_moves_while_its_rows_are_in_one_transaction(feed, bob, tmp_pa
     feed.step()
     (changed,) = messages_of(viewer)
     assert "250 of 1,000 rows, 500 a second" in changed["data"]["state"]
+
+
+def test_a_page_of_an_import_asks_once_how_far_it_is(bob, tmp_path, settings):
+    settings.DATA_DIR = tmp_path
+    job = new_job(ImportJob.Kind.CUSTOMERS, "c.csv", iter([b"username\ngrace\n"]), creator=bob)
+    with CaptureQueriesContext(connection) as queries:
+        imports.render(ImportJob.objects.get(pk=job.pk), Audience.STAFF)
+    assert sum("core_filepart" in query["sql"] for query in queries) == 1

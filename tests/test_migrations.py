@@ -26,6 +26,13 @@ UNIQUE = models.UniqueConstraint(fields=["oid"], condition=~Q(oid=""), name="onc
 INDEX = models.Index(fields=["memo"], name="by_memo")
 
 
+class Strange(migrations.operations.base.Operation):
+    """Nobody knows what it does."""
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        pass
+
+
 @pytest.fixture(scope="module")
 def released() -> ProjectState:
     return MigrationLoader(None).project_state(("core", RELEASED))
@@ -62,6 +69,8 @@ def test_no_migration_since_the_release_keeps_writers_waiting():
         (migrations.RenameModel("Order", "Sale"), "in the next"),
         (migrations.DeleteModel("Breaker"), "in the next"),
         (online.AddIndex("order", INDEX), "atomic = False"),
+        (migrations.RemoveConstraint("breaker", "once"), "nobody has said"),
+        (Strange(), "nobody has said"),
     ],
 )
 def test_what_would_stop_writers_is_refused_with_what_to_do(released, operation, advice):

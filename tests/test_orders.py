@@ -6,12 +6,14 @@ from decimal import Decimal
 import pytest
 from django.db import transaction
 
+from core import ordering
 from core.models import (
     FINAL,
     FLOW,
     Customer,
     LedgerEntry,
     Order,
+    OrderError,
     OrderEvent,
     Site,
     Status,
@@ -19,6 +21,7 @@ from core.models import (
 )
 from core.ops.auditing import differences
 from core.ordering import AlreadyPlacedError, OrderRefusedError
+from core.reasons import Code
 from tests.base import placed
 from tests.steps import move, settle
 
@@ -167,3 +170,13 @@ def test_every_status_can_be_reached_and_every_path_ends():
             todo.extend(FLOW[status])
     assert reached == set(Status)
     assert set(FINAL) == {Status.COMPLETED, Status.FAILED, Status.PARTIAL, Status.CANCELED}
+
+
+@pytest.mark.parametrize("act", [ordering.cancel, ordering.pause])
+def test_a_reason_that_would_be_cut_changes_nothing(place, bob, act):
+    order = place()
+    with pytest.raises(OrderError) as refused:
+        act(order, bob, "x" * 301)
+    assert refused.value.reason.code == Code.REASON_TOO_LONG
+    order.refresh_from_db()
+    assert order.status == Status.PENDING

@@ -7,6 +7,8 @@ from decimal import Decimal
 import pytest
 import time_machine
 from django.contrib.auth.models import Group, Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from core import ordering
@@ -18,6 +20,7 @@ from core.models import (
     ChargeRecord,
     Customer,
     FieldChange,
+    LedgerEntry,
     Order,
     OrderError,
     Site,
@@ -153,6 +156,84 @@ def test_a_login_that_becomes_staff_frees_nobody_of_its_orders(alice, harbour, i
     User.objects.filter(pk=order.creator_id).update(is_staff=True)
     order = Order.objects.get(pk=order.pk)
     assert not order.awaits_decision_of(User.objects.get(pk=alice.pk))
+
+
+@pytest.fixture
+def limited_top_ups(db) -> None:
+    group = Group.objects.get(name="Administrators")
+    ApprovalLimit.objects.create(group=group, amount=10_000, top_up_amount=Decimal(10))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_nobody_approves_a_top_up_of_a_customer_of_their_own(bob, grace, limited_top_ups, way):
+    customer = way(bob)
+    bob = User.objects.get(pk=bob.pk)
+    before = balance(customer)
+    record = ChargeRecord(customer=customer, amount=Decimal(80), creator_id=grace.pk)
+    (waiting,) = ordering.top_up_many([record], grace)
+    for decide in (ordering.approve_top_up, ordering.decline_top_up):
+        with pytest.raises(OrderError) as refused:
+            decide(waiting, bob)
+        assert refused.value.reason.code == Code.APPROVAL_OF_OWN_CUSTOMERS_MONEY
+    assert not waiting.awaits_decision_of(bob)
+    assert balance(customer) == before
+    ordering.approve_top_up(waiting, new_staff("heidi", "Administrators"))
+    assert balance(customer) == before + 80
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_correction_that_credits_a_customer_of_their_own_is_approved_by_nobody(
+    bob, grace, limited_top_ups, way
+):
+    customer = way(bob)
+    bob = User.objects.get(pk=bob.pk)
+    record = ChargeRecord.objects.create(customer=customer, amount=Decimal(50))
+    more = ordering.correct_top_up(record, Decimal(90), "It was more", grace)
+    with pytest.raises(OrderError) as refused:
+        ordering.approve_correction(more, bob)
+    assert refused.value.reason.code == Code.APPROVAL_OF_OWN_CUSTOMERS_MONEY
+    with pytest.raises(OrderError) as refused:
+        ordering.approve_correction(more, grace)
+    assert refused.value.reason.code == Code.APPROVAL_OF_OWN_CORRECTION
+    ordering.decline_correction(more, new_staff("heidi", "Administrators"))
+    # What takes from the customer is of no use to bob.
+    less = ordering.correct_top_up(record, Decimal(30), "It was less", grace)
+    ordering.approve_correction(less, bob)
+    assert corrections_of(customer) == [-20]
+
+
+def corrections_of(customer: Customer) -> list[Decimal]:
+    found = LedgerEntry.objects.filter(customer=customer, kind=LedgerEntry.Kind.CORRECTION)
+    return list(found.values_list("amount", flat=True))
+
+
+def test_a_customer_who_became_staff_approves_no_top_up_of_their_own(grace, limited_top_ups):
+    login = new_staff("straw", "Administrators")
+    customer = Customer.objects.create(username="straw", user=login)
+    record = ChargeRecord(customer=customer, amount=Decimal(80), creator_id=grace.pk)
+    (waiting,) = ordering.top_up_many([record], grace)
+    with pytest.raises(OrderError):
+        ordering.approve_top_up(waiting, login)
+    assert balance(customer) == 0
+
+
+def test_many_orders_are_approved_in_as_many_statements_as_few(bob, harbour):
+    limit(None, "4")
+    customer = Customer.objects.create(username="straw", user=User.objects.create(username="s"))
+    ChargeRecord.objects.create(customer=customer, amount=Decimal(1000))
+    orders = [
+        placed(customer, harbour, f"v{number}", creator=customer.user) for number in range(12)
+    ]
+    ids = [order.pk for order in orders]
+
+    def statements(some: list[int]) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            outcome = ApproveOrders(BulkJob(creator=bob)).apply(some)
+        assert len(outcome.changed) == len(some)
+        return len(queries)
+
+    statements(ids[:1])  # content types are known from here on
+    assert statements(ids[1:3]) == statements(ids[3:])
 
 
 def test_an_order_that_a_colleague_placed_is_seen_by_two_already(bob, grace, harbour):

@@ -49,6 +49,7 @@ def test_quiet_hours_are_read_as_people_write_them(typed, kept):
         ("Mon 24:00-01:00", SiteCode.QUIET_TIME_UNREADABLE),
         ("Mon-Sun 00:00-24:00", SiteCode.QUIET_ALWAYS),
         ("daily 00:00-12:00\ndaily 12:00-00:00", SiteCode.QUIET_ALWAYS),
+        ("Mon 22:00-06:00" + " " * 1_000, SiteCode.WEEK_LINE_TOO_LONG),
     ],
 )
 def test_quiet_hours_that_cannot_be_read_are_refused_with_what_is_wrong(typed, code):
@@ -159,6 +160,7 @@ def test_lines_of_weekday_and_hour_may_leave_hours_out():
     [
         ("1 2 3 4", SiteCode.PROFILE_OF_ODD_SHAPE),
         ("", SiteCode.PROFILE_OF_ODD_SHAPE),
+        ("1 " * 501, SiteCode.WEEK_LINE_TOO_LONG),
         ("\n".join([" ".join(HOURS)] * 6), SiteCode.PROFILE_OF_ODD_SHAPE),
         ("1,24,7", SiteCode.PROFILE_HOUR_UNKNOWN),
         ("0,23,7", SiteCode.PROFILE_DAY_UNKNOWN),

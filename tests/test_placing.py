@@ -235,3 +235,11 @@ def test_an_order_saved_in_the_form_is_one_transaction(office, demo_site):
     assert not {"BEGIN", "COMMIT"} & {*between}
     assert "BEGIN" in verbs[: min(ordered)]
     assert "COMMIT" in verbs[max(ordered) :]
+
+
+def test_a_line_that_is_named_twice_takes_no_share_of_the_balance(erin, site, policies):
+    videos = ("v1", "v1", "v2", "v3")
+    rows = [(erin, f"{site.origin}/videos/{video}", 10_000) for video in videos]
+    quotes = Quoter(reads_views=False).prepare_many(rows)
+    assert [list(quote.reasons) for quote in quotes] == [[], ["url"], [], []]
+    assert [quote.balance_after for quote in quotes] == [15, 10, 10, 5]

@@ -13,7 +13,6 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from core.models import CounterReading, Order, OrderError, Site, Status
-from core.models.events import REASON_LENGTH
 from core.ordering import looks
 from core.ordering.settling import settle_now
 from core.portal.receipt import receipt_of
@@ -320,10 +319,13 @@ def test_without_a_reading_a_person_needs_a_reason_to_settle(trial):
     with pytest.raises(OrderError, match="cannot be read now"):
         settle_now(order, None)
     assert again(order).status == Status.VERIFYING
-    settle_now(order, None, "the site is closed for good. " * 1_000)
+    with pytest.raises(OrderError, match="at most 300 characters"):
+        settle_now(order, None, "x" * 301)
+    assert again(order).status == Status.VERIFYING
+    settle_now(order, None, "the site is closed for good")
     assert (again(order).status, order.delivered) == (Status.PARTIAL, 200)
     assert order.proof_code == Code.SETTLED_BY_LAST_READING
-    assert len(order.proof_params["why"]) == REASON_LENGTH
+    assert order.proof_params["why"] == "the site is closed for good"
 
 
 # A receipt

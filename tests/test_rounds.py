@@ -16,6 +16,7 @@ from booster.delivery import Round
 from booster.delivery.links import SiteLink
 from booster.delivery.order import Delivery
 from booster.engine import Tally
+from booster.exceptions import SiteError
 from core.db import clock
 from core.models import Order, Pause, Site, SiteCheck, Status, leases, transitions
 from tests.faults.trial import Trial
@@ -193,3 +194,31 @@ def drive(moving: Round, until, seconds: float = 20.0) -> None:
         assert time.monotonic() < end
         moving._turn()
         time.sleep(0.02)
+
+
+def test_what_a_former_address_answered_says_nothing_of_the_new_one(trial):
+    trial.demo_site.remove_token(trial.site.token)
+    events = SimpleQueue()
+    link = SiteLink(trial.site, events, ThreadPoolExecutor(1))
+    link.ask_again()
+    asked = events.get(timeout=30)
+    assert isinstance(asked.error, SiteError)
+    Site.objects.update(origin="http://127.0.0.1:9999")
+    link.take_row(Site.objects.get())
+    assert not link.take(asked)
+    assert not SiteCheck.objects.exists()
+    assert link.trouble is None
+    link.ask_again()  # the new one is asked as soon as that is known
+    assert link.take(events.get(timeout=30))
+    assert SiteCheck.objects.count() == 1
+
+
+def test_looks_at_the_videos_of_many_orders_are_counted_together(trial):
+    trial.use_site(keys=False)
+    Site.objects.update(counts_readings=None)
+    trial.place_many(32, 100, wake=False)
+    with CaptureQueriesContext(connection) as queries:
+        deliver()
+    asked = [one for one in queries if one["sql"].startswith("SELECT") and "sitelook" in one["sql"]]
+    assert asked
+    assert len(asked) < 32

@@ -4,14 +4,20 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from base64 import b32decode
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import time_machine
 from django.contrib.admin.models import LogEntry
+from django.db import connections
 from django.test import Client
+from django_otp.models import Device
 from django_otp.oath import TOTP
+from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 
 from core.admin import second_factor
@@ -275,7 +281,63 @@ def test_a_super_administrator_turns_it_off_for_somebody_and_nobody_else_does(
     assert (last.user.username, last.change_message) == ("alice", "Turned two-step login off.")
 
 
+@pytest.mark.parametrize("who", ["bob", "alice"])
+def test_turning_it_off_ends_the_sessions_of_whose_it_was(backup_codes, alice, bob, clock, who):
+    """What was lost with the app may be logged in."""
+    lost, other = client_of(bob), client_of(User.objects.create(username="ken", is_staff=True))
+    actor = client_of({"bob": bob, "alice": alice}[who])
+    if who == "bob":
+        actor.post(PAGE, {"code": code_of(bob)})
+    else:
+        actor.post(f"/admin/core/administrator/{bob.pk}/two_step_off/")
+    assert not second_factor.is_on(bob)
+    assert lost.get(PAGE).status_code == 302
+    assert not find_users([lost.session.session_key])
+    assert (actor.get(PAGE).status_code, other.get(PAGE).status_code) == (200, 200)
+
+
 def test_secrets_are_on_no_page_of_the_desk(alice):
     client = client_of(alice)
     for model in ("otp_totp/totpdevice", "otp_static/staticdevice"):
         assert client.get(f"/admin/{model}/").status_code == 404
+
+
+# --- many at once
+
+
+@pytest.mark.parametrize("kind", ["app", "backup"])
+def test_of_many_who_send_one_code_at_once_one_gets_in(office, monkeypatch, kind):
+    admin, gate, key = User.objects.get(username="admin"), threading.Barrier(20), default_key()
+
+    def passed() -> int:
+        code = code_by(bytes.fromhex(key)) if kind == "app" else codes.pop()
+        with ThreadPoolExecutor(20) as threads:
+            return sum(threads.map(lambda _one: accepts_in_thread(admin, code, gate), range(20)))
+
+    with time_machine.travel("2026-03-01 12:00:00", tick=False) as clock:
+        codes = second_factor.confirm(admin, key, code_by(bytes.fromhex(key)))
+        clock.shift(60)
+        assert passed() == 1
+
+        # The control: nobody waits for the device, and all look before the first has used the code.
+        def without_a_lock(user: User, device_id: str, code: str) -> Device | None:
+            device = Device.from_persistent_id(device_id)
+            gate.wait(60)
+            return device if device.verify_token(code) else None
+
+        def use_up(token: StaticToken, real: Callable = StaticToken.delete) -> None:
+            gate.wait(60)
+            real(token)
+
+        monkeypatch.setattr(second_factor, "verify_token", without_a_lock)
+        monkeypatch.setattr(StaticToken, "delete", use_up)
+        clock.shift(60)
+        assert passed() == 20
+
+
+def accepts_in_thread(user: User, code: str, gate: threading.Barrier) -> bool:
+    gate.wait(60)
+    try:
+        return second_factor.accepts(user, code)
+    finally:
+        connections.close_all()

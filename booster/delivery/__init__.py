@@ -11,7 +11,7 @@ No transaction spans a call to a site.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from django.db import DatabaseError, transaction
 from django.db.models import Q
 
-from booster.delivery import breaker, ending
+from booster.delivery import breaker, ending, looks
 from booster.delivery.ending import Decision
 from booster.delivery.links import Asked, Links
 from booster.delivery.loop import LONGEST_BEAT, Loop
@@ -27,7 +27,6 @@ from booster.delivery.order import Delivery
 from booster.delivery.sessions import Sessions
 from booster.engine import Fetched, OrderStopped, WindowEnded
 from booster.exceptions import OwnershipError, PermanentError, SiteError, TemporaryError
-from booster.net.call import Call
 from core.db.clock import DatabaseClock
 from core.db.outages import is_down
 from core.models import CounterReading, TransitionError, leases, transitions
@@ -93,7 +92,9 @@ class Round(Loop):
     def read(self) -> None:
         """Ask for tokens and counters, all at once; the answers are events of a later beat."""
         self.links.read_rows(self.now, self.deliveries.values())
-        for delivery in self._awake():
+        awake = self._awake()
+        looks.note_looks(looks.about_to_begin(awake))
+        for delivery in awake:
             self._attempt(delivery, self._read_counter)
 
     def reserve(self) -> None:
@@ -138,6 +139,9 @@ class Round(Loop):
 
     def close(self) -> None:
         self.links.close()
+
+    def prepare(self, events: Iterable[Any]) -> None:
+        looks.note_looks(looks.read_by(events, self.deliveries))
 
     def handle(self, event: Any) -> None:
         if event is None:
@@ -192,10 +196,9 @@ class Round(Loop):
             self._readings.append(CounterReading(order=order, views=views, done=order.done))
 
     def _take_asked(self, asked: Asked) -> None:
-        link = self.links.get(asked.site_id)
-        if link is None:
+        link = self.links.get(asked.site.pk)
+        if link is None or not link.take(asked):
             return
-        link.take(asked)
         for delivery in [one for one in self.deliveries.values() if one.link is link]:
             if asked.ping and delivery.needs_ping:
                 delivery.outage = asked.error if isinstance(asked.error, TemporaryError) else None
@@ -230,7 +233,7 @@ class Round(Loop):
         link.ask_again()
         if link.is_proved and is_wanted:
             assert link.channel is not None
-            call = self._in_session(delivery, self._reading_of)
+            call = self._in_session(delivery, self.sessions.reading_of)
             if call is None:
                 return
             failpoint("before-verify")
@@ -238,10 +241,6 @@ class Round(Loop):
             link.channel.fetch(delivery.key, call)
         elif link.trouble and not link.is_proved and not link.is_asking:
             delivery.fail(link.trouble, is_outage=True)
-
-    def _reading_of(self, delivery: Delivery) -> Call | None:
-        """What asks for the reading that is wanted; None while its session is prepared."""
-        return delivery.exact_call() if delivery.wants_exact else self.sessions.reading_of(delivery)
 
     def _in_session(self, delivery: Delivery, ask: Callable[[Delivery], T]) -> T | None:
         """What the order's session says; None where it could not be prepared, too."""

@@ -54,10 +54,10 @@ FIRST_AHEAD, MOST_AHEAD = 10_000, 100_000
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A site was asked for its token, which `target` showed, or, for a `ping`, whether it is there
-    at all."""
+    """A site, as it was then, was asked for its token, which `target` showed, or, for a `ping`,
+    whether it is there at all."""
 
-    site_id: int
+    site: Site
     target: ProvedTarget | None
     error: SiteError | None
     ping: bool = False
@@ -164,14 +164,21 @@ class SiteLink:
             self.is_pinging = True
             self._askers.submit(self._ping, self.site, self._target)
 
-    def take(self, asked: Asked) -> None:
-        """What came of asking: write it down, and send to the address that showed the token."""
+    def take(self, asked: Asked) -> bool:
+        """What came of asking: write it down, and send to the address that showed the token.
+        Returns whether it says anything of the site: not where another address stands in its row
+        by now, whatever the former one answered."""
         if asked.ping:
             self.is_pinging = False
-            return
-        self.is_asking = False
-        if asked.target is not None and not verification.is_of(self.site, asked.target):
-            return  # another address stands in its row by now
+        else:
+            self.is_asking = False
+        if verification.addresses_of(asked.site) != verification.addresses_of(self.site):
+            return False
+        if not asked.ping:
+            self._take_answer(asked)
+        return True
+
+    def _take_answer(self, asked: Asked) -> None:
         self.trouble = asked.error
         verification.record(self.site, asked.target.method if asked.target else "", asked.error)
         if asked.error is None and asked.target is not None:
@@ -330,7 +337,7 @@ class SiteLink:
         except Exception as mistake:
             self._events.put(mistake)
             return
-        self._events.put(Asked(site.pk, target, error))
+        self._events.put(Asked(site, target, error))
 
     def _ping(self, site: Site, known: ProvedTarget | None) -> None:
         error = None
@@ -341,4 +348,4 @@ class SiteLink:
         except Exception as mistake:
             self._events.put(mistake)
             return
-        self._events.put(Asked(site.pk, None, error, ping=True))
+        self._events.put(Asked(site, None, error, ping=True))

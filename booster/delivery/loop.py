@@ -3,7 +3,8 @@
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -20,7 +21,6 @@ QUICK_BEAT = 0.005
 IDLE_SECONDS = 1.0
 # How long what is in flight may take to end when the loop stops.
 STOP_SECONDS = 5.0
-NOTHING = object()
 
 
 class Loop(ABC):
@@ -31,7 +31,7 @@ class Loop(ABC):
         self.is_stopping = False  # as of this beat
         self._shall_stop = shall_stop
         self._is_cut_off = False  # from the database
-        self._first: Any = NOTHING  # the event that ended the wait, or was not taken yet
+        self._arrived: deque[Any] = deque()  # events that are not handled yet
         self._began = self._took = 0.0
 
     @property
@@ -47,6 +47,10 @@ class Loop(ABC):
     @abstractmethod
     def beat(self) -> None:
         """One turn of all that it drives."""
+
+    @abstractmethod
+    def prepare(self, events: Iterable[Any]) -> None:
+        """What handling all of these needs of the database, at once."""
 
     @abstractmethod
     def handle(self, event: Any) -> None:
@@ -107,24 +111,22 @@ class Loop(ABC):
     def _wait(self) -> None:
         """Until something ended, at most the longest beat; then a little more for what ends with
         it: where much is driven, beats take no more than half of the time."""
-        if self._first is NOTHING:
-            with suppress(Empty):
-                self._first = self.events.get(
-                    timeout=LONGEST_BEAT if self.is_busy else IDLE_SECONDS
-                )
+        longest = LONGEST_BEAT if self.is_busy else IDLE_SECONDS
+        with suppress(Empty):
+            if not self._arrived:
+                self._arrived.append(self.events.get(timeout=longest))
         least = max(SHORTEST_BEAT, self._took) if self.is_crowded else QUICK_BEAT
         rest = self._began + self._took + least - time.monotonic()
         if self.is_busy and rest > 0:
             time.sleep(min(rest, LONGEST_BEAT))
 
     def _take_events(self) -> None:
-        """An event leaves only once it was taken: where the database fails meanwhile, it comes
+        """An event leaves only once it was handled: where the database fails meanwhile, it comes
         again. An order would wait for ever for a window whose end was lost."""
-        while True:
-            if self._first is NOTHING:
-                try:
-                    self._first = self.events.get_nowait()
-                except Empty:
-                    return
-            self.handle(self._first)
-            self._first = NOTHING
+        with suppress(Empty):
+            while True:
+                self._arrived.append(self.events.get_nowait())
+        self.prepare(self._arrived)
+        while self._arrived:
+            self.handle(self._arrived[0])
+            self._arrived.popleft()

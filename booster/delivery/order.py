@@ -22,7 +22,7 @@ from booster.exceptions import SiteError, TemporaryError
 from booster.net.call import Call
 from booster.proof import Reading, Watch
 from booster.sites import exact
-from core.models import Lease, SiteLook, Status
+from core.models import Lease, Status
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,10 @@ class Delivery:
         self.channel: Channel | None = None  # that knows the order
         self.is_halted = False  # no further play of it starts
         self.window: Window | None = None  # reserved, and to be sent once that is written
-        self._looks = 0  # of quotes at the video, ended when its counter was asked
+        # Looks at the video that others had the office make: begun and ended, as it was last known,
+        # and of those before the first play how many had ended when the counter was asked.
+        self.looks = (0, 0)
+        self._looks_before = 0
         self.wakes = 0.0  # time.monotonic() before which nothing is due
         self.reads_over: Channel | None = None  # that was asked for its counter
         self.reading: Reading | None = None  # one that a decision waits for
@@ -297,7 +300,7 @@ class Delivery:
             return False
         since = now - time.monotonic()  # what the database's clock said when the other one began
         is_idle = not self.windows and not self.order.in_flight
-        looks = self._looks if self.order.old_view_count is None else self._tally()[0]
+        looks = self._looks_before if self.order.old_view_count is None else self.looks[0]
         return self._take_views(
             Reading(since + found.asked, since + found.answered, views, is_idle, looks)
         )
@@ -305,15 +308,12 @@ class Delivery:
     def note_asked(self, channel: Channel) -> None:
         """Its counter is about to be asked for."""
         self.reads_over = channel
-        if self.order.old_view_count is None:
-            self._looks = self._tally()[1]
+        self._looks_before = self.looks[1]
 
-    def _tally(self) -> tuple[int, int]:
-        """Looks at the video that others had the office make: how many began, and how many ended.
-        Nobody counts them where they move nothing."""
-        if self.counts_readings is False or self.watch.silent:
-            return 0, 0
-        return SiteLook.objects.tally(self.link.site, self.order.video_id)
+    @property
+    def counts_looks(self) -> bool:
+        """Whether others' looks at the video are counted: not where they move nothing."""
+        return self.counts_readings is not False and not self.watch.silent
 
     def _take_views(self, reading: Reading) -> bool:
         if not self.is_watching and self.order.old_view_count is not None:

@@ -71,7 +71,10 @@ class Sessions:
         self._numbers = count(-1, -1)
 
     def reading_of(self, delivery: Delivery) -> Call | None:
-        """What asks for the order's counter; None while its session is prepared. SiteError."""
+        """What asks for the order's counter, or the site itself what it counted of the order; None
+        while its session is prepared. SiteError."""
+        if delivery.wants_exact:
+            return delivery.exact_call()
         adapter: SiteAdapter | None = delivery.adapter
         if delivery.adapter.reads_in_session:
             adapter = self._adapter_of(delivery)

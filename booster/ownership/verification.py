@@ -63,6 +63,11 @@ def is_of(site: Site, target: ProvedTarget) -> bool:
     return (target.origin, shown_at, target.authority) == of_row
 
 
+def addresses_of(site: Site) -> tuple[str, str, str]:
+    """Where it is asked for its token, and by whose certificates that place is known."""
+    return site.origin, site.second_origin, site.ca_certificate
+
+
 def _look_at(site: Site, origin: Origin, known: ProvedTarget | None) -> ProvedTarget:
     if known is not None and (known.origin, known.authority) == (origin, site.ca_certificate):
         with suppress(SiteError):

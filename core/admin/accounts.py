@@ -98,7 +98,7 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):
 
     def two_step_off(self, request: HttpRequest, user: User) -> tuple[str, int]:
         """For who lost the app and the backup codes."""
-        second_factor.turn_off(user, staff(request))
+        second_factor.turn_off(user, staff(request), request.session.session_key)
         return _("Two-step login was turned off."), messages.WARNING
 
 

@@ -9,8 +9,7 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
-from django.db.models import CharField, OuterRef, QuerySet, Subquery, Value
-from django.db.models.functions import Cast, Concat
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern
 from django.utils.safestring import SafeString
@@ -37,7 +36,7 @@ from core.models import (
     User,
     WaitingTopUp,
 )
-from core.models.ledger import CHARGE, adjustment_reference
+from core.models.ledger import adjustment_reference, charge_reference_of
 from core.ordering import (
     adjust,
     balance_short,
@@ -138,7 +137,7 @@ class ChargeRecordAdmin(
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """With what the balance was afterwards, by the entry of the book."""
-        number = Concat(Value(CHARGE), Cast(OuterRef("pk"), CharField()))
+        number = charge_reference_of(OuterRef("pk"))
         entry = LedgerEntry.objects.filter(reference=number).values("balance_after")[:1]
         return super().get_queryset(request).annotate(balance_after=Subquery(entry))
 

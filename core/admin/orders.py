@@ -38,6 +38,7 @@ from core.admin.several import SeveralOrdersAdmin
 from core.admin.uploads import BulkImportAdmin
 from core.exporting import resources
 from core.models import BulkJob, ImportJob, Order, User
+from core.models.events import REASON_LENGTH
 from core.ordering.settling import settle_now
 from core.pages import display
 from core.permissions import Right, may
@@ -189,10 +190,11 @@ class OrderAdmin(
         if may(user, Right.MARK_REMARK_SEEN, order):
             found.append(self.post_button(order, "seen", _("Mark as seen"), tone="primary"))
         if may(user, Right.CANCEL_ORDER, order):
-            look = {
+            look: dict[str, Any] = {
                 "tone": "danger",
                 "confirm": _("Cancel this order and refund what was not delivered?"),
                 "ask": cancel_reason_label(order),
+                "most": REASON_LENGTH,
             }
             found.append(self.post_button(order, "cancel", _("Cancel order"), **look))
         if may(user, Right.SETTLE_ORDER, order):
@@ -200,6 +202,7 @@ class OrderAdmin(
                 "tone": "warning",
                 "confirm": _("Settle this order now, by what its counter proves?"),
                 "ask": _("Reason, where the counter cannot be read"),
+                "most": REASON_LENGTH,
             }
             found.append(self.post_button(order, "settle", _("Settle by the counter now"), **look))
         found += self.pause_buttons(order, user)

@@ -3,6 +3,8 @@
 They are nobody else's business, and open nothing: who follows one sees what the address shows.
 """
 
+from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 from django.contrib import admin, messages
@@ -40,15 +42,28 @@ class SavedFiltersAdmin(admin.ModelAdmin):
             return super().changelist_view(request, extra_context)
         query = filters_of(request.GET)
         saved = list(self.saved_filters(request))
+        for one in saved:
+            one.address = with_order(one.query, self.places_of_columns(request, one.query))
         context = {
             "saved_filters": saved,
             "saved_filters_query": query,
-            "saved_filters_is_new": bool(query) and all(one.query != query for one in saved),
+            "saved_filters_is_new": bool(query) and all(one.address != query for one in saved),
             "saved_filters_url": reverse(
                 f"admin:{self.opts.app_label}_{self.opts.model_name}_filters"
             ),
         }
         return super().changelist_view(request, context | (extra_context or {}))
+
+    def places_of_columns(self, request: HttpRequest, query: str) -> dict[str, str]:
+        """By the names of the columns that this person sees at an address their places, by which
+        an address orders a list."""
+        if "o" not in QueryDict(query):
+            return {}
+        there = copy(request)
+        there.GET = QueryDict(query)
+        names = [str(name) for name in self.get_list_display(there)]
+        first = 1 if self.get_actions(there) else 0  # with actions comes a column of boxes
+        return {name: str(place) for place, name in enumerate(names, first)}
 
     def saved_filters(self, request: HttpRequest) -> Any:
         return SavedFilter.objects.filter(user=owner(request), model=self.opts.label_lower)
@@ -75,6 +90,9 @@ class SavedFiltersAdmin(admin.ModelAdmin):
         return HttpResponseRedirect(f"{url}?{query}" if query else url)
 
     def save_filter(self, request: HttpRequest, name: str, query: str) -> None:
+        """Its order by the names of columns, as places change when people choose other columns."""
+        places = self.places_of_columns(request, query)
+        query = with_order(query, {place: column for column, place in places.items()})
         mine = self.saved_filters(request)
         if not name or not query or len(query) > 2000:
             self.message_user(request, _("A filter needs a name."), messages.ERROR)
@@ -125,3 +143,18 @@ def filters_of(given: QueryDict) -> str:
     for name, value in pairs:
         query.appendlist(name, value)
     return query.urlencode()
+
+
+def with_order(query: str, said: Mapping[str, str]) -> str:
+    """An address's filters, with the columns of its order called otherwise. What has no other name
+    is left out: it is not shown. Numbers, as older releases kept them, stay."""
+
+    def called(term: str) -> str:
+        sign, column = ("-", term[1:]) if term.startswith("-") else ("", term)
+        name = said.get(column) or (column if column.isdecimal() else "")
+        return name and sign + name
+
+    kept = QueryDict(query, mutable=True)
+    terms = map(called, kept.pop("o", [""])[-1].split("."))
+    kept["o"] = ".".join(filter(None, terms))
+    return filters_of(kept)

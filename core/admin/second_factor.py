@@ -14,7 +14,7 @@ from django_otp import verify_token
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from core.db.sessions import without_second_step
+from core.db.sessions import end_sessions, without_second_step
 from core.models import User
 
 BACKUP_CODES = 10
@@ -73,11 +73,13 @@ def confirm(user: User, key: str, code: str) -> list[str]:
     return codes
 
 
-def turn_off(user: User, actor: User) -> None:
-    """The password alone is enough again."""
+def turn_off(user: User, actor: User, session: str | None) -> None:
+    """The password alone is enough again. Who has lost the app may have lost what was logged in
+    besides: every session of theirs ends, except `session`, which asks for it."""
     with transaction.atomic():
         TOTPDevice.objects.filter(user=user).delete()
         StaticDevice.objects.filter(user=user).delete()
+        end_sessions(user.pk, but=session)
         _log(user, actor, _("Turned two-step login off."))
 
 

@@ -142,7 +142,7 @@ def turn_off_view(request: HttpRequest, user: User, context: dict[str, Any]) -> 
         attempts.take(request, user.get_username())
         if second_factor.accepts(user, form.cleaned_data["code"]):
             attempts.succeed(request, user.get_username())
-            second_factor.turn_off(user, user)
+            second_factor.turn_off(user, user, request.session.session_key)
             messages.success(request, _("Two-step login is off: the password alone is enough."))
             return HttpResponseRedirect(reverse("admin:two_step"))
         record_failure(request, user)

@@ -138,9 +138,15 @@ class ApproveOrders(OrderAction):
     def applies_to(cls, group: Any) -> bool:
         return bool(group == Status.AWAITING)
 
+    def apply(self, ids: Sequence[int]) -> Outcome:
+        assert self.job.creator is not None
+        close = Order.objects.filter(pk__in=ids).concerning_closely(self.job.creator)
+        self.close = set(close.order_by().values_list("pk", flat=True))
+        return super().apply(ids)
+
     def transition(self, order: Order, now: datetime) -> Transition:
         assert self.job.creator is not None
-        return transitions.approve(order, self.job.creator)
+        return transitions.approve(order, self.job.creator, self.close)
 
     def history_text(self) -> str:
         return _("Approved by bulk action %(number)s.") % {"number": self.job.pk}

@@ -67,6 +67,17 @@ def find_users(keys: Collection[str]) -> dict[str, SessionUser]:
     }
 
 
+def end_sessions(user_pk: int, *, but: str | None) -> None:
+    """Log this user out everywhere but in the session with this key. Whose a session is stands in
+    its text alone: all that are good are read."""
+    good = Session.objects.filter(expire_date__gt=timezone.now())
+    rows = good.values_list("session_key", "session_data").iterator(chunk_size=BLOCK)
+    keys = [key for key, data in rows if (login := _login_in(data)) and login[0] == user_pk]
+    for start in range(0, len(keys), BLOCK):
+        theirs = Session.objects.filter(session_key__in=keys[start : start + BLOCK])
+        theirs.exclude(session_key=but).delete()
+
+
 def without_second_step(users: Collection[Any]) -> set[int]:
     """Who of these has to turn two-step login on before anything else."""
     asked = {user.pk for user in users if needs_two_steps(user)}
@@ -83,13 +94,10 @@ def _logins(keys: Collection[str]) -> Iterator[tuple[str, tuple[int, str]]]:
             session_key__in=names[start : start + BLOCK], expire_date__gt=timezone.now()
         )
         for key, data in good.values_list("session_key", "session_data"):
-            if login := _login_in(data):
+            if login := _known_login_in(data):
                 yield key, login
 
 
-# Those who watch are asked about every few seconds, and what their sessions hold seldom changes: to
-# check each signature anew took most of what two thousand idle pages cost.
-@lru_cache(maxsize=10_000)
 def _login_in(data: str) -> tuple[int, str] | None:
     """Whose login a session's stored text is, and the hash it was given; None for nobody's."""
     store: Any = Session.get_session_store_class()
@@ -97,6 +105,11 @@ def _login_in(data: str) -> tuple[int, str] | None:
     if SESSION_KEY not in session:
         return None
     return int(session[SESSION_KEY]), session.get(HASH_SESSION_KEY, "")
+
+
+# Those who watch are asked about every few seconds, and what their sessions hold seldom changes: to
+# check each signature anew took most of what two thousand idle pages cost.
+_known_login_in = lru_cache(maxsize=10_000)(_login_in)
 
 
 def _permissions_of(users: Collection[Any]) -> Mapping[int, frozenset[str]]:

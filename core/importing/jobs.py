@@ -25,7 +25,7 @@ from django.utils.translation import override
 from core.db import tables
 from core.importing import signs, store
 from core.importing.batch import Plan, RowError, Understood
-from core.importing.columns import KNOWN, layout_of
+from core.importing.columns import KNOWN, Layout, layout_of
 from core.importing.customers import CustomerRows
 from core.importing.detection import FileError, detect_file, digest_of
 from core.importing.duplicates import DuplicateFinder
@@ -41,7 +41,7 @@ from core.importing.row_importer import RowImporter
 from core.importing.rows import Block, Table, open_table, rows_of_header_width
 from core.importing.similar_names import SimilarNames, skeletons
 from core.importing.top_ups import TopUpRows
-from core.models import LeaseLostError, PricePolicy
+from core.models import LeaseLostError
 from core.models.failpoints import failpoint
 from core.models.imports import ImportJob
 from core.permissions import Right, may
@@ -133,13 +133,10 @@ def refusal(job: ImportJob) -> Reason | None:
     return None
 
 
-def prices_of(job: ImportJob) -> str:
-    return PricePolicy.digest() if IMPORTERS[ImportJob.Kind(job.kind)].has_prices else ""
-
-
 def have_prices_changed(job: ImportJob) -> bool:
     """Whether the rows cost something else than the check said."""
-    return job.prices != prices_of(job)
+    importer = IMPORTERS[ImportJob.Kind(job.kind)](job, Layout([], {}))
+    return job.prices != importer.prices
 
 
 def right_to_import(kind: int, *, update: bool = False) -> Right:
@@ -180,8 +177,7 @@ class ImportRun:
             chosen=job.chosen_encoding,
             familiar=FOREIGN_TITLES,
         )
-        prices = prices_of(job)
-        job.record(encoding=found.encoding, sha256=found.sha256, total=found.lines, prices=prices)
+        job.record(encoding=found.encoding, sha256=found.sha256, total=found.lines)
         duplicates = DuplicateFinder()
         counts, notes = self._check_pass({}, duplicates)
         if repeated := duplicates.repeated_hashes():
@@ -217,7 +213,7 @@ class ImportRun:
     def _check_pass(
         self, first_lines: Mapping[str, int], duplicates: DuplicateFinder | None
     ) -> tuple[dict[str, Any], list[Reason]]:
-        """Counts, and what was made of the file."""
+        """Counts, by which prices, and what was made of the file."""
         counts, total = new_counts(), 0
         understood: dict[str, Understood] = {}
         similar, repeats, examples = SimilarNames(), list[int](), list[str]()
@@ -254,7 +250,7 @@ class ImportRun:
             notes += similar.notes(self._alike_names)
             (self.folder / store.REPEATED).write_text(json.dumps(repeats))
             notes += note_on_repeats(self.job, len(repeats), examples)
-        return {**counts, "total": total}, notes
+        return {**counts, "total": total, "prices": importer.prices}, notes
 
     def _first_lines(self, repeated: frozenset[int]) -> dict[str, int]:
         """The line on which each key of these hashes appears first."""

@@ -31,7 +31,6 @@ class OrderRows(RowImporter):
 
     right = Right.IMPORT_ORDERS
     books = LedgerEntry.Kind.ORDER
-    has_prices = True
     required: ClassVar[tuple[str, ...]] = ("username", "url", "count")
     optional: ClassVar[tuple[str, ...]] = ("start", "memo")
     parsers: ClassVar[Mapping[str, cells.Parser]] = {

@@ -26,8 +26,6 @@ class RowImporter(ABC):
 
     right: ClassVar[Right]
     books: ClassVar[LedgerEntry.Kind]
-    # Whether what its rows cost depends on the bundles on sale.
-    has_prices: ClassVar[bool] = False
     # Whether it can also change what is there already.
     updates: ClassVar[bool] = False
     required: ClassVar[tuple[str, ...]]

@@ -7,11 +7,12 @@ Whose limit holds
 - nobody, for orders that a command places: who has a shell on the host has the database as well.
 An upload's rows are its uploader's orders. Each order counts alone; one at the limit passes.
 
-Who decides: somebody else. An order of the portal is also the own one of whoever lately made that
-customer, paid in for them or opened their login: one person could be all of these.
+Who decides: somebody else. An order of the portal, and what is credited above a limit, is also the
+own one of whoever lately made that customer, paid in for them or opened their login: one person
+could be all of these. An audit is charged at once: nobody sells one above their limit.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from django.conf import settings
@@ -20,7 +21,7 @@ from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import CharField, Exists, OuterRef, Q
+from django.db.models import CharField, DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q
 from django.db.models.functions import Cast, Coalesce
 from django.utils.translation import gettext_lazy as _
 
@@ -34,46 +35,42 @@ def requires_approval(price: Decimal, limit: Decimal | None) -> bool:
     return limit is not None and price > limit
 
 
-def is_close_to(user_id: int, customer_id: int, moment: datetime) -> bool:
-    """Whether this person made the customer, paid in for them, or opened their login, by a link, a
-    password or a choice, within FOUR_EYES_DAYS before this moment, or since: who waits is not
-    freed of what they did."""
-    since = moment - timedelta(days=settings.FOUR_EYES_DAYS)
-    of_customer, of_logins = (
-        ContentType.objects.get_for_model(Customer),
-        ContentType.objects.get_for_models(User, Administrator, for_concrete_models=False),
-    )
+def is_close_to(user_id: int, customer: str = "customer") -> Q:
+    """Of rows with a `create_date` and a `customer`: whether this person made the customer, paid in
+    for them, or opened their login, by a link, a password or a choice, within FOUR_EYES_DAYS before
+    the row was made, or since: who waits is not freed of what they did."""
+    earlier = OuterRef("create_date") - timedelta(days=settings.FOUR_EYES_DAYS)
+    since = ExpressionWrapper(earlier, DateTimeField())
+    theirs, login = OuterRef(f"{customer}_id"), Cast(OuterRef(f"{customer}__user"), CharField())
+    logins = ContentType.objects.get_for_models(User, Administrator, for_concrete_models=False)
+    made = Customer.objects.filter(pk=theirs, creator=user_id, create_date__gte=since)
     paid_in = LedgerEntry.objects.filter(
-        customer=OuterRef("pk"), creator=user_id, create_date__gte=since, amount__gt=0
+        customer=theirs, creator=user_id, create_date__gte=since, amount__gt=0
     ).exclude(kind=LedgerEntry.Kind.REFUND)
     opened = FieldChange.objects.filter(
-        content_type=of_customer,
-        object_id=OuterRef("pk"),
+        content_type=ContentType.objects.get_for_model(Customer),
+        object_id=theirs,
         field__in=("user", "invited"),
         creator=user_id,
         create_date__gte=since,
     )
     changed_login = LogEntry.objects.filter(
-        content_type__in=of_logins.values(),
-        object_id=Cast(OuterRef("user"), CharField()),
-        user=user_id,
-        action_time__gte=since,
+        content_type__in=logins.values(), object_id=login, user=user_id, action_time__gte=since
     )
-    made = Q(creator=user_id, create_date__gte=since)
-    found = Customer.objects.filter(pk=customer_id)
-    return found.filter(made | Exists(paid_in) | Exists(opened) | Exists(changed_login)).exists()
+    return Q(Exists(made)) | Q(Exists(paid_in)) | Q(Exists(opened)) | Q(Exists(changed_login))
 
 
-def was_login_of(user_id: int, customer_id: int) -> bool:
-    """Whether this login is the customer's, or was as far as the history goes."""
-    logins = FieldChange.objects.filter(
-        Q(before=str(user_id)) | Q(after=str(user_id)),
+def came_by_portal() -> Q:
+    """Of orders: whether their customers placed them themselves. Also by a login that became staff,
+    or another customer's, since."""
+    login = Cast(OuterRef("creator"), CharField())
+    had_it = FieldChange.objects.filter(
+        Q(before=login) | Q(after=login),
         content_type=ContentType.objects.get_for_model(Customer),
-        object_id=OuterRef("pk"),
+        object_id=OuterRef("customer_id"),
         field="user",
     )
-    found = Customer.objects.filter(pk=customer_id)
-    return found.filter(Q(user=user_id) | Exists(logins)).exists()
+    return Q(creator__is_staff=False) | Q(customer__user=F("creator")) | Q(Exists(had_it))
 
 
 class ApprovalLimitQuerySet(models.QuerySet["ApprovalLimit"]):

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from core.models.billing import ChargeRecord
 from core.models.decisions import Decision
 from core.models.ledger import LedgerEntry
+from core.reasons import Code
 
 REASON_LENGTH = 200
 
@@ -36,6 +37,9 @@ class TopUpCorrection(Decision):
     entry = models.OneToOneField(
         LedgerEntry, verbose_name=_("ledger entry"), on_delete=models.PROTECT, null=True
     )
+
+    customer_path = "charge__customer"
+    own = Code.APPROVAL_OF_OWN_CORRECTION
 
     class Meta:
         verbose_name = _("correction of a top-up")

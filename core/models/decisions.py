@@ -1,11 +1,16 @@
 """What one person enters and, above a limit, a second one decides on: four eyes on money."""
 
+from typing import ClassVar
+
+from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from core.db import clock
 from core.db.clock import Moment
 from core.models.accounts import User
+from core.models.approvals import is_close_to
 from core.models.flow import OrderError
 from core.reasons import Code, Reason
 
@@ -33,6 +38,10 @@ class Decision(models.Model):
     class Meta:
         abstract = True
 
+    # The path to whose money it is, and why its creator does not decide on it, nor that customer.
+    customer_path: ClassVar[str] = "customer"
+    own: ClassVar[Code] = Code.APPROVAL_OF_OWN_TOP_UP
+
     @property
     def awaits_approval(self) -> bool:
         return self.status == self.Status.AWAITING
@@ -41,7 +50,16 @@ class Decision(models.Model):
         """Four eyes: why `user` may not decide on it. None where they may."""
         if not self.awaits_approval:
             return Reason.of(Code.TOP_UP_DECIDED)
-        return Reason.of(Code.APPROVAL_OF_OWN_TOP_UP) if user.pk == self.creator_id else None
+        if user.pk == self.creator_id:
+            return Reason.of(self.own)
+        row = type(self)._default_manager.filter(pk=self.pk)
+        if row.filter(**{f"{self.customer_path}__user": user.pk}).exists():
+            return Reason.of(self.own)
+        # What takes money away from a customer is of no use to who has one of their own making.
+        if row.filter(Q(amount__gt=0) & is_close_to(user.pk, self.customer_path)).exists():
+            days = settings.FOUR_EYES_DAYS
+            return Reason.of(Code.APPROVAL_OF_OWN_CUSTOMERS_MONEY, days=days)
+        return None
 
     def awaits_decision_of(self, user: User) -> bool:
         return self.undecidable(user) is None

@@ -15,7 +15,7 @@ from core.reasons import TEXT_LENGTH
 if TYPE_CHECKING:
     from core.models.orders import Order
 
-# Of an event's "why"; longer ones are cut.
+# Of an event's "why"; what people type is refused where it is longer.
 REASON_LENGTH = TEXT_LENGTH
 
 

@@ -7,7 +7,8 @@ from core.models.accounts import User
 
 
 class SavedFilter(models.Model):
-    """`model` is the list's, as "core.order"; `query` is what stands behind its address."""
+    """`model` is the list's, as "core.order"; `query` is what stands behind its address,
+    but with the names of columns, not their places, in its order."""
 
     user = models.ForeignKey(
         User, on_delete=models.CASCADE, related_name="saved_filters", db_index=False

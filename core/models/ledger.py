@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext_lazy as _
 
 from core import money
@@ -158,6 +159,11 @@ CHARGE = "charge:"
 
 def charge_reference(charge_id: int) -> str:
     return f"{CHARGE}{charge_id}"
+
+
+def charge_reference_of(charge: Any) -> Concat:
+    """The same, of a column of their ids."""
+    return Concat(Value(CHARGE), Cast(charge, models.CharField()))
 
 
 def order_reference(oid: str) -> str:

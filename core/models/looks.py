@@ -54,8 +54,18 @@ class SiteLookQuerySet(models.QuerySet["SiteLook"]):
 
     def tally(self, site: Site, video_id: str) -> tuple[int, int]:
         """How many looks at a video have begun, and how many have ended."""
-        rows = self.filter(site=site, video_id=video_id).values_list("begun", "ended")
-        return rows.first() or (0, 0)
+        return self.tallies([(site.pk, video_id)]).get((site.pk, video_id), (0, 0))
+
+    def tallies(
+        self, videos: Collection[tuple[int, str]]
+    ) -> dict[tuple[int, str], tuple[int, int]]:
+        """The same of these, each a site's id and a video of it; of others it may know as well."""
+        sites, names = {site for site, _name in videos}, {name for _site, name in videos}
+        rows = self.filter(site__in=sites, video_id__in=names)
+        return {
+            (site, name): (begun, ended)
+            for site, name, begun, ended in rows.values_list("site", "video_id", "begun", "ended")
+        }
 
     def remember(
         self,

@@ -9,12 +9,14 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Greatest, Now
 
 from core.db.lookups import InArray, InStatuses
+from core.models.approvals import came_by_portal, is_close_to
 from core.models.flow import OPEN, WORKABLE, Status
 from core.models.pauses import Pause
 from core.models.sites import Site
 from core.reasons import ReasonOrText, reason_columns
 
 if TYPE_CHECKING:
+    from core.models.accounts import User
     from core.models.orders import Order  # noqa: F401 - named below
 
 # When an order may go on: at once, but never before the start that was planned for it.
@@ -82,3 +84,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
             lease_until__isnull=True,
             due__lte=Now() + datetime.timedelta(seconds=longest),
         )
+
+    def concerning_closely(self, user: "User") -> "OrderQuerySet":
+        """Those that came by the portal for customers whom this user made, paid in for or let in
+        not long before."""
+        return self.filter(came_by_portal(), is_close_to(user.pk))

@@ -19,7 +19,6 @@ from core.db.clock import Moment
 from core.db.lookups import Ending
 from core.models import transitions
 from core.models.accounts import Customer, User
-from core.models.approvals import is_close_to, was_login_of
 from core.models.coded import code_field, params_field
 from core.models.flow import (
     CANCELABLE,
@@ -282,15 +281,8 @@ class Order(models.Model):
 
     def concerns_closely(self, user: User) -> bool:
         """Whether it came by the portal for a customer whom this user made, paid in for or let in
-        not long before: see `is_close_to()`."""
-        return self.came_by_portal and is_close_to(user.pk, self.customer_id, self.create_date)
-
-    @property
-    def came_by_portal(self) -> bool:
-        """Also of a login that became staff, or another customer's, since."""
-        if self.creator is None:
-            return False
-        return not self.creator.is_staff or was_login_of(self.creator.pk, self.customer_id)
+        not long before."""
+        return Order.objects.filter(pk=self.pk).concerning_closely(user).exists()
 
     def awaits_decision_of(self, user: User) -> bool:
         """Whether this user may approve or decline it: nobody does with an order that they placed

@@ -18,10 +18,11 @@ from core.db import clock
 from core.db.notifier import notify
 from core.models.accounts import User
 from core.models.flow import OPEN, OrderError
+from core.models.given_reasons import given_reason
 from core.models.sites import Site
-from core.reasons import Code, Reason
+from core.reasons import TEXT_LENGTH, Code, Reason
 
-REASON_LENGTH = 300
+REASON_LENGTH = TEXT_LENGTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,7 @@ class PauseQuerySet(models.QuerySet["Pause"]):
     def begin(self, site: Site | None, actor: User | None, reason: str) -> "Pause":
         """Hold back what would go to `site`; None: to any site. Raises OrderError without a reason,
         and where it is paused already."""
-        reason = reason.strip()
-        if not reason:
-            raise OrderError(Reason.of(Code.PAUSE_REASON_MISSING))
-        if len(reason) > REASON_LENGTH:
-            raise OrderError(Reason.of(Code.REASON_TOO_LONG, most=REASON_LENGTH))
+        reason = given_reason(reason, missing=Code.PAUSE_REASON_MISSING)
         try:
             with transaction.atomic():
                 pause = self.create(site=site, creator=actor, reason=reason)

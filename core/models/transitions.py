@@ -5,7 +5,7 @@ OrderError; one order's button and a block of thousands follow the very same rul
 writes them, for one order and for many.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -20,9 +20,10 @@ from django.utils.translation import gettext as _
 
 from core import money
 from core.db.notifier import notify
-from core.models.events import REASON_LENGTH, OrderEvent
+from core.models.events import OrderEvent
 from core.models.failpoints import failpoint
 from core.models.flow import FINAL, FLOW, RETRYABLE, WORKABLE, OrderError, Status, TransitionError
+from core.models.given_reasons import given_reason
 from core.models.ledger import LedgerEntry, Posting, refund_reference
 from core.models.order_queries import SOONEST
 from core.reasons import Code, Reason, ReasonOrText, reason_columns
@@ -106,7 +107,10 @@ def cancel(order: "Order", reason: ReasonOrText) -> Transition | None:
     """A running order is asked to stop: whoever delivers it knows what is in flight. Plays that
     were sent are paid for as far as the counter proves them, so it is verified before it ends; one
     of which nothing was sent ends here and now. Returns None where it was asked before. Raises
-    TransitionError where it has ended or is being verified."""
+    TransitionError where it has ended or is being verified, OrderError for a reason that is too
+    long."""
+    if isinstance(reason, str):
+        reason = given_reason(reason)
     if order.status == Status.RUNNING:
         if order.cancel_requested:
             return None
@@ -143,7 +147,8 @@ def cancel(order: "Order", reason: ReasonOrText) -> Transition | None:
 def pause(order: "Order", why: str = "") -> Transition:
     """A running order is asked to: whoever delivers it writes down what is in flight and pauses it
     by `pause_as_requested()`. Others are paused here and now. Raises OrderError where FLOW does not
-    lead there, and where it was done or asked before."""
+    lead there, where it was done or asked before, and for a reason that is too long."""
+    why = given_reason(why)
     if order.is_paused_by_people:
         raise OrderError(Reason.of(Code.ALREADY_PAUSED))
     if order.cancel_requested:
@@ -156,7 +161,7 @@ def pause(order: "Order", why: str = "") -> Transition:
         here = (Status.RUNNING, Status.RUNNING)
         reason = Reason.of(Code.PAUSE_REQUESTED)
         if why:
-            reason = Reason.of(Code.PAUSE_REQUESTED_BECAUSE, why=why[:REASON_LENGTH])
+            reason = Reason.of(Code.PAUSE_REQUESTED_BECAUSE, why=why)
         asked = {"pause_requested": True, "due": Now()}
         return Transition(here, asked, reason, expected={"pause_requested": False})
     # One that waits for its site's token no longer goes on by itself.
@@ -240,9 +245,10 @@ def retry(order: "Order") -> Transition:
     return Transition((Status(order.status),), {"due": SOONEST, "attempts": 0}, expected=anywhere)
 
 
-def approve(order: "Order", actor: "User") -> Transition:
-    """Let it be delivered. Raises OrderError where `actor` may not decide on it."""
-    _check_decision(order, actor)
+def approve(order: "Order", actor: "User", close: Collection[int] | None = None) -> Transition:
+    """Let it be delivered. Raises OrderError where `actor` may not decide on it. `close`: of
+    `undecidable()`."""
+    _check_decision(order, actor, close)
     return Transition(checked_path(order, Status.PENDING), {"due": SOONEST})
 
 
@@ -250,27 +256,26 @@ def decline(order: "Order", actor: "User", reason: str) -> Transition:
     """The other answer: all is refunded, and the customer reads `reason`. Raises OrderError where
     `actor` may not decide on it, and for a reason that is missing or too long."""
     _check_decision(order, actor)
-    reason = reason.strip()
-    if not reason:
-        raise OrderError(Reason.of(Code.REASON_MISSING))
-    if len(reason) > REASON_LENGTH:
-        raise OrderError(Reason.of(Code.REASON_TOO_LONG, most=REASON_LENGTH))
+    reason = given_reason(reason, missing=Code.REASON_MISSING)
     return end_with(order, checked_path(order, Status.CANCELED), 0, reason=reason)
 
 
-def undecidable(order: "Order", actor: "User") -> Reason | None:
-    """Four eyes: why `actor` may not approve or decline the order. None where they may."""
+def undecidable(
+    order: "Order", actor: "User", close: Collection[int] | None = None
+) -> Reason | None:
+    """Four eyes: why `actor` may not approve or decline the order. None where they may. `close`:
+    which orders concern them closely, by id; None: it is asked for this one."""
     if order.status != Status.AWAITING:
         return Reason.of(Code.AWAITS_NO_APPROVAL, status=status_reason(order.status))
     if order.concerns(actor):
         return Reason.of(Code.APPROVAL_OF_OWN_ORDER)
-    if order.concerns_closely(actor):
+    if order.concerns_closely(actor) if close is None else order.pk in close:
         return Reason.of(Code.APPROVAL_OF_OWN_CUSTOMER, days=settings.FOUR_EYES_DAYS)
     return None
 
 
-def _check_decision(order: "Order", actor: "User") -> None:
-    if reason := undecidable(order, actor):
+def _check_decision(order: "Order", actor: "User", close: Collection[int] | None = None) -> None:
+    if reason := undecidable(order, actor, close):
         raise OrderError(reason) if order.awaits_approval else TransitionError(reason)
 
 

@@ -18,6 +18,7 @@ from core.models import (
 )
 from core.models.approvals import requires_approval
 from core.models.corrections import REASON_LENGTH, corrected_amount
+from core.models.given_reasons import given_reason
 from core.models.ledger import correction_reference
 from core.ordering.quote import balance_short
 from core.reasons import Code, Reason
@@ -28,11 +29,7 @@ def correct_top_up(
 ) -> TopUpCorrection:
     """Say what was really paid; 0 where nothing was. The correction waits where its difference is
     above the actor's limit for top-ups. Raises OrderError."""
-    reason = reason.strip()
-    if not reason:
-        raise OrderError(Reason.of(Code.PAUSE_REASON_MISSING))
-    if len(reason) > REASON_LENGTH:
-        raise OrderError(Reason.of(Code.REASON_TOO_LONG, most=REASON_LENGTH))
+    reason = given_reason(reason, most=REASON_LENGTH, missing=Code.CORRECTION_REASON_MISSING)
     limit = ApprovalLimit.objects.of_top_ups(actor)
     with transaction.atomic():
         # Two people who correct the same top-up come one after the other.

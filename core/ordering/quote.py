@@ -111,7 +111,8 @@ class Video:
 
 class Quoter:
     """Prepares the quotes of one form or of a whole file: what costs a query or a call to a site is
-    looked up once. Each quote counts on what those before it would leave of a balance (`spent`).
+    looked up once. Each quote counts on what those before it would leave of a balance (`spent`); of
+    those prepared together, one for a video that was named before is refused.
 
     A caller that holds rows locked passes `asks_sites=False`: the last check of a site is believed.
     `reads_views` asks the site for the counter of each video, too. `for_customer`: its reader is no
@@ -190,8 +191,11 @@ class Quoter:
         videos = {(quote.site.pk, quote.video_id) for quote in good if quote.site}
         held = Order.objects.videos_held(videos) | Calibration.objects.videos_held(videos)
         for quote in good:
-            if quote.site and (quote.site.pk, quote.video_id) in held:
+            assert quote.site is not None
+            video = (quote.site.pk, quote.video_id)
+            if video in held:
                 quote.reasons["url"] = VIDEO_BUSY
+            held.add(video)
 
     def _find_balance(self, quote: Quote) -> None:
         customer = quote.customer

@@ -14,7 +14,7 @@ from booster.proof import Action, Reading, Verdict, Watch, evidence_of
 from booster.sites import exact
 from core.db import clock
 from core.models import CounterReading, Order, OrderError, SiteLook, Status, User, transitions
-from core.models.events import REASON_LENGTH
+from core.models.given_reasons import given_reason
 from core.models.transitions import status_reason
 from core.reasons import Code, Reason
 
@@ -24,7 +24,9 @@ logger = logging.getLogger(__name__)
 def settle_now(order: Order, actor: User | None, why: str = "") -> None:
     """End it with what its counter proves now; the rest is refunded. Whoever is about to read it
     for the office finds it ended. Raises OrderError where it is not being verified, was never read,
-    or cannot be read now and `why` is empty; TransitionError where it changed meanwhile."""
+    or cannot be read now and `why` is empty, and where that is too long; TransitionError where it
+    changed meanwhile."""
+    why = given_reason(why)
     if order.status != Status.VERIFYING:
         raise OrderError(Reason.of(Code.NOT_BEING_VERIFIED, status=status_reason(order.status)))
     watch = Watch.of(order.watch)
@@ -36,8 +38,7 @@ def settle_now(order: Order, actor: User | None, why: str = "") -> None:
         if not why:
             reason = Reason.of_error(error)
             raise OrderError(Reason.of(Code.NOT_READ_NOW, reason=reason)) from error
-        told = why[:REASON_LENGTH]
-        note = Reason.of(Code.SETTLED_BY_LAST_READING, views=watch.last.views, why=told)
+        note = Reason.of(Code.SETTLED_BY_LAST_READING, views=watch.last.views, why=why)
     else:
         watch.add(
             reading,

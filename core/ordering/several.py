@@ -11,7 +11,7 @@ from core.models import Customer, Order, SiteLook, User
 from core.ordering import looks
 from core.ordering.looks import LookRefusedError
 from core.ordering.placing import Placement, place_together
-from core.ordering.quote import VIDEO_BUSY, Quote, Quoter, of_site
+from core.ordering.quote import Quote, Quoter, of_site
 
 # So long the sites are asked for the videos; what is left then is quoted without its counter.
 LOOK_SECONDS = 5.0
@@ -26,17 +26,9 @@ def quote_several(
     asker: User,
     looks_at_videos: bool,
 ) -> list[Quote]:
-    """A quote for each address and quantity, each on what those before it leave of the balance. A
-    video that was named before is refused."""
+    """A quote for each address and quantity, each on what those before it leave of the balance."""
     quoter = Quoter(reads_views=False, asker=asker)
     quotes = quoter.prepare_many([(customer, url, count) for url, count in wanted])
-    named: set[tuple[int, str]] = set()
-    for quote in quotes:
-        if quote.site and "url" not in quote.reasons:
-            video = (quote.site.pk, quote.video_id)
-            if video in named:
-                quote.reasons["url"] = VIDEO_BUSY
-            named.add(video)
     if looks_at_videos:
         look_at(quotes, asker)
     else:

@@ -132,6 +132,7 @@ SITE_SENTENCES: dict[str, str] = {
     "recipe_file_not_json": _("The file is not JSON: %(error)s"),
     "recipe_file_without_recipe": _("The file holds no recipe."),
     # A site's week
+    "week_line_too_long": _("A line here has at most %(most)s characters."),
     "quiet_line_unreadable": _("'%(line)s' cannot be read; write for example Mon-Fri 22:00-06:00."),
     "quiet_day_unknown": _("'%(line)s': '%(day)s' is no day of the week."),
     "quiet_time_unreadable": _("'%(line)s': '%(time)s' is no time from 00:00 to 24:00."),

@@ -158,7 +158,10 @@ class ImportJobs(JobSource[ImportJob]):
         return Progress(**figures) if figures.get("rows") and figures["total"] else None
 
     def signs(self, job: ImportJob) -> Signs:
-        return job.signs or signs_of([job])[job.pk]
+        if job.signs is None:
+            job.signs = signs_of([job])[job.pk]
+        signs: Signs = job.signs
+        return signs
 
     def figures(self, job: ImportJob) -> list[tuple[str, str]]:
         is_report = job.status in (ImportJob.Status.CHECKING, ImportJob.Status.CHECKED)

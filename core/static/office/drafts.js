@@ -7,16 +7,7 @@ window.Drafts = window.Drafts || (() => {
   /* Where the browser keeps nothing (storage switched off or full), the page does while it is open. */
   const memory = new Map();
 
-  const stored = (work) => {
-    try {
-      return work(window.localStorage);
-    } catch (error) {
-      if (!(error instanceof DOMException)) {
-        throw error;
-      }
-      return null;
-    }
-  };
+  const stored = window.withStorage;
 
   const parsed = (json) => {
     try {

@@ -3,13 +3,7 @@
 'use strict';
 {
   const NAME = 'appearance';
-  const kept = (name) => {
-    try {
-      return window.localStorage.getItem(name);
-    } catch {
-      return null; // a browser that keeps nothing
-    }
-  };
+  const kept = (name) => window.withStorage((storage) => storage.getItem(name));
   const chosen = () => kept(NAME) || 'system';
   const apply = (choice) => {
     document.documentElement.dataset.theme = choice;
@@ -26,11 +20,7 @@
     const button = event.target.closest('[data-appearance]');
     if (button) {
       apply(button.dataset.appearance);
-      try {
-        window.localStorage.setItem(NAME, button.dataset.appearance);
-      } catch {
-        // for this page only
-      }
+      window.withStorage((storage) => storage.setItem(NAME, button.dataset.appearance));
     }
   });
 }

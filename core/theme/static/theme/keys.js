@@ -56,22 +56,13 @@
   };
 
   const NAME = 'keys';
-  const areOn = () => {
-    try {
-      return window.localStorage.getItem(NAME) !== 'off';
-    } catch {
-      return true; // a browser that keeps nothing
-    }
-  };
+  const areOn = () => window.withStorage((storage) => storage.getItem(NAME)) !== 'off';
   const box = document.querySelector('[data-keys-on]');
   if (box) {
     box.checked = areOn();
     box.addEventListener('change', () => {
-      try {
-        window.localStorage.setItem(NAME, box.checked ? 'on' : 'off');
-      } catch {
-        box.checked = true;
-      }
+      window.withStorage((storage) => storage.setItem(NAME, box.checked ? 'on' : 'off'));
+      box.checked = areOn(); // also where the browser keeps nothing
     });
   }
   document.addEventListener('click', (event) => {

@@ -63,22 +63,6 @@ document.querySelectorAll('input[data-picker]').forEach((input) => {
   });
 });
 
-/* What a long list adds up to, when somebody asks. */
-document.addEventListener('click', async (event) => {
-  const link = event.target.closest('a[data-sums]');
-  if (!link) {
-    return;
-  }
-  event.preventDefault();
-  link.setAttribute('aria-busy', 'true');
-  const answer = await fetch(link.href, {headers: {Accept: 'application/json'}});
-  if (answer.ok && !answer.redirected) {
-    link.replaceWith((await answer.json()).text);
-  } else {
-    link.removeAttribute('aria-busy');
-  }
-});
-
 /* A day that is typed takes the place of a word such as today's. */
 document.querySelectorAll('input[data-instead]').forEach((input) => {
   input.addEventListener('input', () => {

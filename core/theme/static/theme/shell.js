@@ -7,13 +7,6 @@
   const button = document.querySelector('[data-menu-button]');
   const menu = document.getElementById('office-menu');
   const narrow = window.matchMedia('(max-width: 900px)');
-  const keep = (state) => {
-    try {
-      window.localStorage.setItem(NAME, state);
-    } catch {
-      // for this page only
-    }
-  };
 
   /* `shown` is kept where the menu is beside the page; over it, it is closed on the next one. */
   const show = (shown) => {
@@ -21,12 +14,7 @@
     button.setAttribute('aria-expanded', String(shown));
   };
   const begin = () => {
-    let kept = null;
-    try {
-      kept = window.localStorage.getItem(NAME);
-    } catch {
-      // as it is at first
-    }
+    const kept = window.withStorage((storage) => storage.getItem(NAME));
     show(!narrow.matches && kept !== 'folded');
   };
 
@@ -36,7 +24,7 @@
     button.addEventListener('click', () => {
       show(root.dataset.menu === 'folded');
       if (!narrow.matches) {
-        keep(root.dataset.menu);
+        window.withStorage((storage) => storage.setItem(NAME, root.dataset.menu));
       } else if (root.dataset.menu === 'open') {
         menu.querySelector('[aria-current], a').focus();
       }
