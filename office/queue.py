@@ -140,6 +140,14 @@ class WakeUps(Huey):
                 return task
         return None
 
+    def absorb(self, task: TaskWrapper, most: int) -> None:
+        """Take up to so many of the next messages off the queue: those of this task say no more
+        than the one that runs now, others go to the end. Raises one of DOWN."""
+        for data in self.storage.dequeue_more(most):
+            other = self.read(data)
+            if other is not None and not isinstance(other, task.task_class):
+                self.storage.enqueue(data)
+
     def read_schedule(self, timestamp: datetime | None = None) -> list[Task]:
         """Empty as well where the queue is down, of which the workers speak."""
         try:

@@ -84,6 +84,16 @@ class QueueFile(SqliteStorage):
                     self._forget()
                 raise
 
+    def dequeue_more(self, most: int) -> list[bytes]:
+        """Up to so many of the next messages, at once."""
+        with self.db(commit=True) as cursor:
+            cursor.execute(
+                "delete from task where id in (select id from task where queue = ?"
+                " order by priority desc, id limit ?) returning data",
+                (self.name, most),
+            )
+            return [data for (data,) in cursor.fetchall()]
+
     def _make_good(self) -> None:
         self._forget()
         self._opened = identity(self.path)
@@ -144,6 +154,13 @@ class QueueFile(SqliteStorage):
 
 
 class QueueServer(RedisStorage):
+    def dequeue_more(self, most: int) -> list[bytes]:
+        """Up to so many of the next messages, at once."""
+        with self.conn.pipeline(transaction=True) as pipe:
+            pipe.lrange(self.queue_key, -most, -1)
+            pipe.ltrim(self.queue_key, 0, -most - 1)
+            return list(pipe.execute()[0])
+
     def queue_size(self) -> int:
         """How many tasks wait. Raises as well where none could be put or taken: by a write that
         changes nothing, which a replica and a full server refuse and which goes to no log."""

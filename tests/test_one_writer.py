@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-WRITES = {"create", "bulk_create", "get_or_create", "update_or_create", "insert", "add"}
+WRITES = {
+    "create",
+    "bulk_create",
+    "get_or_create",
+    "update_or_create",
+    "insert",
+    "insert_block",
+    "add",
+}
 UPDATES = {"update", "bulk_update", "update_columns", "insert_columns", "save"}
 
 
@@ -132,6 +140,7 @@ def test_nobody_else_writes_an_orders_status():
         "LedgerEntry.objects.create(amount=1)",
         "LedgerEntry.objects.using('x').bulk_create(rows)",
         "tables.insert(LedgerEntry, amount=amounts)",
+        "insert_block(LedgerEntry, rows, stamped='create_date')",
     ],
 )
 def test_the_search_finds_a_second_writer_of_entries(source):

@@ -119,6 +119,32 @@ def test_a_thousand_of_them_hide_no_message_behind_them(wake_ups):
     assert wake_ups.unreadable().count == 999
 
 
+def test_a_wake_up_takes_along_what_says_the_same_and_other_tasks_go_to_the_end(wake_ups):
+    def calibrate(calibration_id: int) -> None:
+        """Called in no test."""
+
+    other = wake_ups.task(name="calibrate")(calibrate)
+    put(wake_ups, 1)
+    put(wake_ups, 2)
+    wake_ups.enqueue(other.s(7))
+    wake_ups.storage.enqueue(b"garbage")
+    put(wake_ups, 3)
+    put(wake_ups, 4)
+    assert wake_ups.dequeue().args == (1,)
+    wake_ups.absorb(wake_ups.deliver, 4)
+    left = [wake_ups.dequeue(), wake_ups.dequeue(), wake_ups.dequeue()]
+    assert [task and (type(task), task.args) for task in left] == [
+        *((wake_ups.deliver.task_class, (4,)), (other.task_class, (7,))),
+        None,
+    ]
+    assert wake_ups.unreadable().count == 1
+
+
+def test_nothing_waits_behind_the_last_wake_up(wake_ups):
+    wake_ups.absorb(wake_ups.deliver, 4)
+    assert wake_ups.dequeue() is None
+
+
 def test_a_row_that_another_program_put_into_the_file_is_dropped(tmp_path):
     wake_ups = with_a_task(queue.build("", tmp_path, KEY))
     put(wake_ups, 1)

@@ -47,6 +47,21 @@ def test_many_orders_are_delivered_by_one_round_in_few_statements(trial):
     assert min(needed) <= MOST_STATEMENTS, [query["sql"][:80] for query in queries]
 
 
+def test_a_short_look_out_for_others_is_not_written_down(trial):
+    order = trial.place(100, wake=False)
+    deliver()
+    order.refresh_from_db()
+    steps = list(order.events.order_by("pk").values_list("from_status", "to_status"))
+    assert steps[1:] == [
+        (Status.PENDING, Status.RUNNING),
+        (Status.RUNNING, Status.VERIFYING),
+        (Status.VERIFYING, Status.COMPLETED),
+    ]
+    # Before the first play, after the last one, and after the rest, which alone proves it.
+    assert order.readings.count() == 3
+    assert order.verify_until is None
+
+
 def test_an_order_at_which_we_fail_harms_no_other(trial):
     harmed = trial.place(wake=False)
     trial.place_many(5, 100, wake=False)

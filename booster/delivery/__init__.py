@@ -59,7 +59,7 @@ class Round(Loop):
         self.links = Links(self.events)
         self.sessions = Sessions()
         self._clock = DatabaseClock()
-        self._readings: list[CounterReading] = []
+        self._readings: list[dict[str, int]] = []
         self._claim_at = self._ask_at = 0.0
 
     # --- the beat
@@ -193,7 +193,7 @@ class Round(Loop):
         if is_kept:
             self.sessions.report_use(delivery)
             order, views = delivery.order, delivery.latest_views
-            self._readings.append(CounterReading(order=order, views=views, done=order.done))
+            self._readings.append({"order": order.pk, "views": views, "done": order.done})
 
     def _take_asked(self, asked: Asked) -> None:
         link = self.links.get(asked.site.pk)
@@ -298,7 +298,7 @@ class Round(Loop):
             delivery.order.watch = delivery.watch.as_json()
         try:
             with transaction.atomic():
-                CounterReading.objects.bulk_create(self._readings)
+                CounterReading.record_block(self._readings)
                 kept = leases.write_progress([delivery.lease for delivery in news])
         except DatabaseError as error:
             if is_down(error):

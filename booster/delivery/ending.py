@@ -24,7 +24,8 @@ from core.reasons import Code, Reason, reason_columns, reason_of
 
 logger = logging.getLogger(__name__)
 
-# A rest that is no longer is waited for in the round in any case.
+# A rest that is no longer is waited for in the round in any case: to be given back and claimed
+# again costs more.
 REST_HOLD_SECONDS = 2.0
 # Of an order whose full count says that the site loses none.
 TELLING_PLAYS = 50
@@ -103,7 +104,7 @@ def _answer_own_failure(one: Delivery, now: datetime) -> Decision:
     return Decision(end.with_fence(order.fence))
 
 
-def _conclude(one: Delivery, now: datetime) -> Decision:
+def _conclude(one: Delivery, now: datetime) -> Decision | None:
     assert one.reading is not None
     if one.admission is Admission.PROBE:
         breaker.report_success(one.link.site)
@@ -122,9 +123,11 @@ def _conclude(one: Delivery, now: datetime) -> Decision:
     _narrow_for(one, change)
     if settling.seconds is None:
         return Decision(change)
-    # To be given back and claimed again costs more than a short wait.
-    hold = max(one.hold_seconds, REST_HOLD_SECONDS if settling.is_rest else 0.0)
-    return _stay_or_leave(one, change, settling.seconds, hold)
+    if settling.is_rest and settling.seconds <= REST_HOLD_SECONDS:
+        # It ends before anybody could act on what would be written of it.
+        one.go_on(settling.seconds)
+        return None
+    return _stay_or_leave(one, change, settling.seconds)
 
 
 def _learn(one: Delivery, change: Transition) -> None:
@@ -283,10 +286,8 @@ def _give_back(one: Delivery, seconds: float) -> Decision:
     return Decision(release(one.order, max(0.0, seconds)))
 
 
-def _stay_or_leave(
-    one: Delivery, change: Transition, seconds: float, hold_seconds: float
-) -> Decision:
-    if seconds <= hold_seconds:
+def _stay_or_leave(one: Delivery, change: Transition, seconds: float) -> Decision:
+    if seconds <= one.hold_seconds:
         return Decision(change, seconds)
     return Decision(replace(change, changes={**change.changes, **_freed(one, seconds)}))
 

@@ -102,8 +102,10 @@ class Site:
         headers = request.headers
         order, key = headers.get(b"x-play-order"), headers.get(b"idempotency-key")
         host, port = request.peer
-        # A site of one's own has its own idea of a session; without any, each connection is one.
-        session = request.header(b"x-video-session") or f"{host}:{port}"
+        session = ""
+        if video.counter is not None:
+            # A site has its own idea of a session; without any, each connection is one.
+            session = request.header(b"x-video-session") or f"{host}:{port}"
         try:
             outcome = self.book.play(video, order, key, lose=lose, address=host, session=session)
         except PlayError as error:

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 # One for all connections: what was read is parsed before control goes back to the loop.
 READ_BUFFER = memoryview(bytearray(64 * 1024))
 
+# A connection free for so long is looked at before it is used. A look gives the interpreter away,
+# which a busy round keeps for milliseconds.
+SILENT_SECONDS = 0.1
+
 NEVER = -1  # as `roomy`: no read is usual now
 
 

@@ -20,7 +20,7 @@ from httptools import (
 )
 from requests.structures import CaseInsensitiveDict
 
-from booster.engine.connection import is_silent
+from booster.engine.connection import SILENT_SECONDS, is_silent
 from booster.engine.events import Events, Fetched
 from booster.exceptions import SiteError
 from booster.net.address import proved_at
@@ -135,7 +135,8 @@ def kept_of(free: list[CallConnection]) -> CallConnection | None:
     while free:
         connection = free[-1]
         connection.leave()
-        if is_silent(connection.transport):
+        is_fresh = time.monotonic() - connection.rested < SILENT_SECONDS
+        if is_fresh or is_silent(connection.transport):
             return connection
         connection.close()
     return None
@@ -149,6 +150,7 @@ class CallConnection(asyncio.Protocol):
         self._origin = target.origin
         self._free = free
         self._closing: asyncio.TimerHandle | None = None  # while free
+        self.rested = 0.0  # time.monotonic() since when
         self._call: Call | None = None
         self._waiter: asyncio.Future[Response] | None = None
         self._parser: Any = HttpResponseParser(self)
@@ -183,6 +185,7 @@ class CallConnection(asyncio.Protocol):
 
     def _rest(self) -> None:
         self._free.append(self)
+        self.rested = time.monotonic()
         self._closing = asyncio.get_running_loop().call_later(KEEP_SECONDS, self.close)
 
     def leave(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from booster.engine.connection import Connection, is_silent
+from booster.engine.connection import SILENT_SECONDS, Connection, is_silent
 from booster.engine.retries import RETRY_SECONDS
 from booster.engine.wire import KEEP_SECONDS, Wire
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from booster.engine.order import OrderPlays
 
 FAILED_CONNECTIONS = 3
-SILENT_SECONDS = 0.1  # a connection free for so long is looked at before it is used
 
 
 class Pool:

@@ -1,5 +1,6 @@
-"""Many rows changed by one statement, each to values of its own and each only while it is still as
-expected. The rows travel as one JSON parameter, whatever their number.
+"""Many rows written by one statement, each with values of its own. They travel as one JSON
+parameter, whatever their number: a model object or a CASE a row costs more than the database's own
+work.
 """
 
 import json
@@ -8,6 +9,34 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection, models
+
+from core.db.clock import moment
+
+
+class ById(models.Func):
+    """As a value of update(): what stands under the row's own id, as the field has it."""
+
+    def __init__(self, field: "models.Field[Any, Any]", values: Mapping[int, Any]) -> None:
+        super().__init__(models.F("pk"), output_field=field)
+        self.values = values
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        sql, params = compiler.compile(self.source_expressions[0])
+        return f"JSON_EXTRACT(%s, '$.\"' || {sql} || '\"')", [self._payload(connection), *params]
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        sql, params = compiler.compile(self.source_expressions[0])
+        kind = self.output_field.db_type(connection)
+        return f"(%s::jsonb ->> {sql}::text)::{kind}", [self._payload(connection), *params]
+
+    def _payload(self, connection: Any) -> str:
+        values = {pk: self._plain(value, connection) for pk, value in self.values.items()}
+        return json.dumps(values, default=str)
+
+    def _plain(self, value: Any, connection: Any) -> Any:
+        if value is not None and isinstance(self.output_field, models.JSONField):
+            return json.dumps(value)
+        return self.output_field.get_db_prep_save(value, connection)
 
 
 class Later:
@@ -36,19 +65,9 @@ def update_block(
     changed, by id: who is missing did not match."""
     if not rows:
         return {}
-    fields = {field.name: field for field in model._meta.fields}
     names = list(rows[0])
-    table, vendor = model._meta.db_table, connection.vendor
-    given = [[row[name] for name in names] for row in rows]
-    if vendor == "postgresql":
-        kinds = ", ".join(f'"{name}" {fields[name].rel_db_type(connection)}' for name in names)
-        source = f"json_to_recordset(%s) AS given({kinds})"
-        value = {name: f'given."{name}"' for name in names}
-        payload = json.dumps([dict(zip(names, row, strict=True)) for row in given])
-    else:
-        source = "json_each(%s) AS given"
-        value = {name: f"json_extract(given.value, '$[{i}]')" for i, name in enumerate(names)}
-        payload = json.dumps(given)
+    fields, value, source = _given(model, names)
+    table = model._meta.db_table
     settings = [
         f'"{fields[name].column}" = {value[name]}'
         for name in names
@@ -62,5 +81,33 @@ def update_block(
         f"WHERE {' AND '.join(where)} RETURNING {back}"
     )
     with connection.cursor() as cursor:
-        cursor.execute(statement, [payload])
+        cursor.execute(statement, [json.dumps(rows)])
         return {row[0]: row[1:] for row in cursor.fetchall()}
+
+
+def insert_block(
+    model: type[models.Model], rows: Sequence[Mapping[str, Any]], *, stamped: str
+) -> None:
+    """INSERT rows in this order; all have the same names. `stamped`: what gets the moment."""
+    if not rows:
+        return
+    names = list(rows[0])
+    fields, value, source = _given(model, names)
+    columns = ", ".join(f'"{fields[name].column}"' for name in (*names, stamped))
+    values = ", ".join([*(value[name] for name in names), moment()])
+    statement = f'INSERT INTO "{model._meta.db_table}" ({columns}) SELECT {values} FROM {source}'  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [json.dumps(rows)])
+
+
+def _given(
+    model: type[models.Model], names: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, str], str]:
+    """The fields by name, and SQL: of each name's value, and of the rows as JSON."""
+    fields = {field.name: field for field in model._meta.fields}
+    if connection.vendor == "postgresql":
+        kinds = ", ".join(f'"{name}" {fields[name].rel_db_type(connection)}' for name in names)
+        value = {name: f'given."{name}"' for name in names}
+        return fields, value, f"json_to_recordset(%s) AS given({kinds})"
+    value = {name: f"json_extract(given.value, '$.{name}')" for name in names}
+    return fields, value, "json_each(%s) AS given"

@@ -8,7 +8,9 @@ from django.db import connection
 from django.db.models.functions import Now
 
 SQLITE = "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"
-POSTGRESQL = "SELECT statement_timestamp()"
+SQLITE_MOMENT = "REPLACE(STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW') || '000', '.000000', '')"
+POSTGRESQL_MOMENT = "STATEMENT_TIMESTAMP()"
+POSTGRESQL = f"SELECT {POSTGRESQL_MOMENT}"
 LOOK_SECONDS = 10.0
 
 
@@ -26,9 +28,12 @@ class Moment(Now):
     as text, so that one of fewer digits equals no other."""
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        text = "STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', 'NOW') || '000'"
-        exact = f"REPLACE({text}, '.000000', '')"
-        return self.as_sql(compiler, connection, template=exact, **context)
+        return SQLITE_MOMENT, []
+
+
+def moment() -> str:
+    """The same as SQL."""
+    return SQLITE_MOMENT if connection.vendor == "sqlite" else POSTGRESQL_MOMENT
 
 
 class DatabaseClock:

@@ -1,10 +1,12 @@
 """What is written down beside an order: its steps, and what the site's counter said meanwhile."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from core.db.blocks import insert_block
 from core.db.clock import Moment
 from core.models.accounts import User
 from core.models.append_only import AppendOnlyModel
@@ -66,3 +68,8 @@ class CounterReading(models.Model):
     def record_reading(order: "Order", views: int) -> None:
         """Keep what the counter says now, beside how many plays were received by now."""
         CounterReading.objects.create(order=order, views=views, done=order.done)
+
+    @staticmethod
+    def record_block(readings: Sequence[Mapping[str, int]]) -> None:
+        """The same of many orders: `order` is an id, `views` and `done` as above."""
+        insert_block(CounterReading, readings, stamped="create_date")

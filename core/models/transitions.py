@@ -19,6 +19,7 @@ from django.db.models.functions import Cast, Now
 from django.utils.translation import gettext as _
 
 from core import money
+from core.db.blocks import ById, insert_block
 from core.db.notifier import notify
 from core.models.events import OrderEvent
 from core.models.failpoints import failpoint
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from core.models.orders import Order
 
 
+NOW = Now()
 # What a row says that people paused, and the events by which they asked for it.
 PAUSED = {"paused_at": Now(), "held_by_site": False, "pause_requested": False, "lease_until": None}
 PAUSE_REQUESTS = (Code.PAUSE_REQUESTED, Code.PAUSE_REQUESTED_BECAUSE)
@@ -97,7 +99,7 @@ def end_with(
     """The end of `path`, with `delivered` plays proved; the rest is refunded. An order is canceled
     by people, who need no remark about it. Raises ValueError for more plays than were bought."""
     refund = money.refund_due(order.price, order.count, order.count - delivered)
-    changes |= {"delivered": delivered, "refunded": refund, "end_date": Now(), "lease_until": None}
+    changes |= {"delivered": delivered, "refunded": refund, "end_date": NOW, "lease_until": None}
     if path[-1] == Status.CANCELED:
         changes |= reason_columns("", "attention")
     return Transition(path, changes, reason, refund, expected=expected or {})
@@ -340,7 +342,7 @@ def _alike(
 
 
 def _columns(model: type[models.Model], rows: Mapping[int, Values]) -> Values:
-    """What update() takes: a value where it is the same for all rows, else a CASE of their ids."""
+    """What update() takes: a value where it is the same for all rows, else by their ids."""
     first = next(iter(rows.values()))
     return {
         name: value
@@ -350,7 +352,9 @@ def _columns(model: type[models.Model], rows: Mapping[int, Values]) -> Values:
     }
 
 
-def _by_id(field: Any, values: Mapping[int, Any]) -> Cast:
+def _by_id(field: Any, values: Mapping[int, Any]) -> ById | Cast:
+    if not any(map(is_expression, values.values())):
+        return ById(field, values)
     cases = (
         When(pk=pk, then=value if is_expression(value) else Value(value, output_field=field))
         for pk, value in values.items()
@@ -365,17 +369,18 @@ def is_expression(value: Any) -> bool:
 
 def _record_events(chosen: Chosen, actor: "User | None") -> None:
     """An event for each step of each path; the last one of a path says why."""
-    OrderEvent.objects.bulk_create(
-        OrderEvent(
-            order=order,
-            from_status=before,
-            to_status=after,
+    events = [
+        {
+            "order": order.pk,
+            "from_status": before,
+            "to_status": after,
             **reason_columns(transition.reason if after is transition.path[-1] else ""),
-            creator_id=transition.creator_id or (actor.pk if actor else None),
-        )
+            "creator": transition.creator_id or (actor.pk if actor else None),
+        }
         for order, transition in chosen
         for before, after in pairwise(transition.path)
-    )
+    ]
+    insert_block(OrderEvent, events, stamped="create_date")
     notify()
 
 

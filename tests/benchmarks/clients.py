@@ -92,7 +92,7 @@ def orders(rate: float | None) -> Send:
             event = events.get()
             if not isinstance(event, WindowEnded):
                 raise RuntimeError(f"not how an order should end: {event}")
-            channel.forget(event.key)
+            channel.drop(event.key)
             answered += event.tally.counted
             opened -= 1
         channel.close()
