@@ -11,6 +11,7 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from core.importing import jobs, rows, signs
+from core.importing.undoing.top_ups import UndoTopUps
 from core.importing.uploads import new_job
 from core.models import (
     ApprovalLimit,
@@ -32,6 +33,7 @@ from core.models.corrections import corrected_amount
 from core.models.imported_rows import runs_of
 from core.ops.auditing import differences
 from core.ordering import (
+    OrderRefusedError,
     adjust,
     approve_top_up,
     cancel,
@@ -419,6 +421,35 @@ def test_of_two_who_undo_at_once_one_does(alice, zoe):
     job.refresh_from_db()
     assert (sorted(begun), job.status) == ([False, True], ImportJob.Status.UNDONE)
     assert LedgerEntry.objects.count() == 4
+    assert list(differences()) == []
+
+
+def test_nobody_spends_what_is_being_taken_back(alice, zoe, frank, harbour, monkeypatch):
+    """Between the look at the balances and the entries."""
+    job = imported(CHARGES, "username,amount\nfrank,6\n", alice)
+    look, refused_orders = UndoTopUps.look, []
+
+    def spend() -> None:
+        try:
+            placed(frank, harbour, price=5)
+        except OrderRefusedError as error:
+            refused_orders.append(str(error))
+        finally:
+            connections.close_all()
+
+    spender = threading.Thread(target=spend)
+
+    def look_and_be_slow(undoer: UndoTopUps) -> None:
+        look(undoer)
+        spender.start()
+        spender.join(1)
+
+    monkeypatch.setattr(UndoTopUps, "look", look_and_be_slow)
+    undone(job, zoe)
+    spender.join(60)
+    assert job.status == ImportJob.Status.UNDONE, reason_of(job)
+    assert refused_orders == ["The balance is short by 5.00."]
+    assert (balance(frank), Order.objects.count()) == (0, 0)
     assert list(differences()) == []
 
 
