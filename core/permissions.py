@@ -148,6 +148,7 @@ class Right(Enum):
     IMPORT_TOP_UPS = auto()
     IMPORT_ORDERS = auto()
     OPEN_IMPORT = auto()
+    UNDO_IMPORT = auto()
     START_BULK_ACTION = auto()
     STOP_BULK_ACTION = auto()
 
@@ -227,6 +228,8 @@ RULES: Mapping[Right, Rule] = {
     Right.IMPORT_ORDERS: Rule(("core.add_order",)),
     # These beside the right to what the job does. An import is open to who may see its rows.
     Right.OPEN_IMPORT: Rule(condition=creator_or_super_administrator),
+    # Beside the right to book what that writes; no group has it unless the office gives it.
+    Right.UNDO_IMPORT: Rule(("core.undo_import",)),
     Right.START_BULK_ACTION: Rule(condition=made_by_user),
     Right.STOP_BULK_ACTION: Rule(condition=creator_or_super_administrator),
     # These beside the permissions that Django asks for.

@@ -19,6 +19,7 @@ from django.utils.translation import gettext
 from core.sentences.files import FILE_SENTENCES
 from core.sentences.orders import ORDER_SENTENCES
 from core.sentences.sites import SITE_SENTENCES
+from core.sentences.undoing import UNDO_SENTENCES
 
 # Control characters, half characters, and the marks that turn the direction of a line; not the
 # joiners that scripts and emoji are written with.
@@ -248,6 +249,7 @@ SENTENCES: dict[str, str] = {
     **FILE_SENTENCES,
     **ORDER_SENTENCES,
     **SITE_SENTENCES,
+    **UNDO_SENTENCES,
     # The statuses of an order, quoted by other reasons
     "status_pending": _("pending"),
     "status_running": _("running"),

@@ -112,6 +112,7 @@ PAGES = {
     "/admin/core/importjob/{job}/refused.csv": ((GONE, NO, NO, NO), (GONE, NO, NO, NO)),
     "/admin/core/importjob/{job}/load/": ((METHOD,) * 4, (GO, NO, NO, NO)),
     "/admin/core/importjob/{job}/stop/": ((METHOD,) * 4, (GO, NO, NO, NO)),
+    "/admin/core/importjob/{job}/undo/": ((GO, NO, NO, NO), (GO, NO, NO, NO)),
     "/admin/core/bulkjob/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/bulkjob/add/": ((NO, NO, NO, NO), (NO, NO, NO, NO)),
     "/admin/core/bulkjob/{bulk}/change/": ((OK, OK, OK, NO), (GO, NO, NO, NO)),

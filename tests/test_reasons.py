@@ -21,6 +21,7 @@ from core.reasons import (
     translate,
     translate_error,
 )
+from core.sentences.undoing import UndoCode
 from tests.base import an_order, client_of
 from tests.steps import begin, pause_for_token
 
@@ -37,7 +38,7 @@ def test_a_code_of_a_site_has_a_sentence_with_just_its_parameters(code):
 
 def test_the_catalogue_holds_the_codes_that_there_are_and_no_other():
     own = {code for code in SENTENCES if not code.startswith("status_")}
-    assert own == {*SiteCode, *Code, *AmountCode, *FindingCode}
+    assert own == {*SiteCode, *Code, *AmountCode, *FindingCode, *UndoCode}
     assert not {*SiteCode} & {*Code}
     assert {f"status_{status.name.lower()}" for status in Status} == SENTENCES.keys() - own
     assert max(map(len, SENTENCES)) <= CODE_LENGTH

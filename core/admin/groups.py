@@ -35,6 +35,7 @@ WORDS: Mapping[Right, Any] = {
     Right.PAUSE_OFFICE: gettext_lazy("pause the whole office"),
     Right.IMPORT_CUSTOMERS: gettext_lazy("add customers, also by upload"),
     Right.SWITCH_CUSTOMERS: gettext_lazy("change customers and make their portal links"),
+    Right.UNDO_IMPORT: gettext_lazy("undo imports of what they may book"),
 }
 
 admin.site.unregister(Group)

@@ -26,7 +26,7 @@ from django.utils.translation import gettext_lazy
 
 from core import tasks
 from core.admin.base import Button, staff
-from core.admin.jobs import JobAdmin
+from core.admin.undoing import UndoingAdmin
 from core.exporting.downloads import file_answer
 from core.importing import jobs, signs, store
 from core.importing.encodings import NAMES as ENCODING_NAMES
@@ -74,7 +74,7 @@ def counted(name: str, label: Any) -> Callable[..., str]:
 
 
 @admin.register(ImportJob)
-class ImportJobAdmin(JobAdmin):
+class ImportJobAdmin(UndoingAdmin):
     """Who imported what and when; each job's page works on it."""
 
     source = feed.imports
@@ -112,7 +112,10 @@ class ImportJobAdmin(JobAdmin):
         return any(may_import(user, kind) for kind in MODELS)
 
     def buttons(self, request: HttpRequest, obj: ImportJob) -> list[Button]:
-        if obj.is_final or not self.has_change_permission(request, obj):
+        if obj.is_final:
+            return self.undo_buttons(request, obj)
+        is_stoppable = obj.status not in ImportJob.UNSTOPPABLE
+        if not is_stoppable or not self.has_change_permission(request, obj):
             return []
         found = []
         if obj.status == ImportJob.Status.CHECKED and obj.awaits_word_on_repeats:
@@ -166,7 +169,7 @@ class ImportJobAdmin(JobAdmin):
         return _("Import started."), messages.SUCCESS
 
     def stop(self, request: HttpRequest, job: ImportJob) -> tuple[str, int]:
-        if job.is_final:
+        if job.is_final or job.status in ImportJob.UNSTOPPABLE:
             return _("It has already ended."), messages.WARNING
         signs.ask_to_stop(job)
         if job.cancel():
@@ -243,6 +246,7 @@ class ImportJobAdmin(JobAdmin):
             "errors": store.first_errors(job, ERRORS_SHOWN) if job.rejected and is_open else [],
             "has_refused": is_open and store.has(job, store.REFUSED),
             "limit": limit_of(job) if is_checked else "",
+            "undo_note": self.undo_note(request, job),
         }
 
 

@@ -131,11 +131,11 @@ def roomy_cache() -> Iterator[None]:
             cursor.execute("PRAGMA shrink_memory")
 
 
-def request_keys(model: type[models.Model], keys: Sequence[uuid.UUID]) -> set[uuid.UUID]:
-    """Which of these keys stand in the table."""
+def request_keys(model: type[models.Model], keys: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """Which of these keys stand in the table, and in which rows."""
     those = InArray(models.F("request_key"), [key.hex for key in keys])
     found = model._default_manager.filter(those).order_by()
-    return set(found.values_list("request_key", flat=True))
+    return dict(found.values_list("request_key", "pk"))
 
 
 def default_of(field: Any) -> Any:

@@ -20,7 +20,8 @@ store.py         the files of each job, in the database
 signs.py         how far a run is, and whether it is to stop
 preview.py       the first rows, and which column is which
 notes.py         what was made of a file, for somebody to look at
-jobs.py          a job's run: claim, check, import, resume, finish
+undoing/         taking back what an import wrote, all of it or nothing
+jobs.py          a job's run: claim, check, import, resume, finish, undo
 
 Many rows go into a table at the database's own speed by core/db/tables.py.
 """

@@ -142,7 +142,7 @@ def rewritten(cells: Sequence[str], values: Sequence[Any], wrong: Mapping[int, s
 
 @dataclass(slots=True)
 class Plan:
-    """What a batch would do to the database. `new`, `changed` and `differences` are for
+    """What a batch would do to the database. `new`, `changed`, `revived` and `differences` are for
     the importer that made it."""
 
     batch: Batch
@@ -152,8 +152,20 @@ class Plan:
     amount: Decimal = Decimal(0)
     new: Any = None
     changed: Any = None
+    revived: Any = ()
     differences: Any = ()
     # For people: the name, the column, what it holds and what it would hold.
     shown_changes: Sequence[tuple[str, str, str, str]] = ()
     # Rows that equal what was booked lately, in words.
     repeats: Sequence[tuple[int, str]] = ()
+
+
+def totals_with(counts: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
+    """Of a job, with what this plan adds to them."""
+    return {
+        "created": counts["created"] + plan.created,
+        "updated": counts["updated"] + plan.updated,
+        "unchanged": counts["unchanged"] + plan.unchanged,
+        "rejected": counts["rejected"] + len(plan.batch.refused),
+        "amount": counts["amount"] + plan.amount,
+    }

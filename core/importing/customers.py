@@ -3,11 +3,12 @@
 An opening balance is a ledger entry of the kind adjustment, since nothing was paid today: the
 office's takings count top-ups. So it takes the right to adjust balances. Its reference names the
 customer, so that nobody ever gets two, whatever is uploaded how often. A customer who is there
-already gets no money by a file.
+already gets no money by a file, unless the import that made them was undone: then a file may make
+them anew.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from itertools import compress
@@ -23,7 +24,7 @@ from core.importing.batch import Batch, Plan, RowError
 from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
 from core.importing.similar_names import TOTALS, skeletons
-from core.models import ApprovalLimit, Customer, FieldChange, LedgerEntry
+from core.models import ApprovalLimit, Customer, FieldChange, ImportedRows, LedgerEntry, Posting
 from core.models.accounts import name_taken
 from core.models.approvals import requires_approval
 from core.models.history import Difference
@@ -34,6 +35,7 @@ from core.ordering.topping_up import limit_error
 from core.permissions import Right
 
 PLAIN = ("mobile", "active", "memo")
+Kind = ImportedRows.Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Known:
     active: bool
     memo: str
     balance: Decimal
+    # Made by an import that was undone, and switched off since.
+    undone: bool = False
 
 
 class CustomerRows(RowImporter):
@@ -80,14 +84,12 @@ class CustomerRows(RowImporter):
     def write(self, plan: Plan) -> None:
         if plan.created:
             self._insert(plan.new)
+        if plan.revived:
+            self._revive(plan.revived)
         if plan.changed:
             Customer.objects.update_columns(PLAIN, plan.changed)
-            FieldChange.objects.keep(
-                Customer,
-                plan.differences,
-                actor=self.job.creator,
-                source=f"{self.job._meta.verbose_name} {self.job.pk}",
-            )
+            changes = self._keep_changes(plan.differences)
+            self.keep_written(Kind.FIELD_CHANGES, [change.pk for change in changes])
 
     def _drop_forbidden_openings(self, batch: Batch, known: Mapping[str, Known]) -> None:
         """Those of new customers, as far as the uploader may not book them, or not alone."""
@@ -96,8 +98,9 @@ class CustomerRows(RowImporter):
         names, balances = batch.values["username"], batch.values["balance"]
         faults = {}
         for index, balance in enumerate(balances):
-            is_new = Decimal(balance) and names[index] not in known
-            if is_new and (reason := self._opening_objection(balance)):
+            customer = known.get(names[index])
+            is_new = customer is None or customer.undone
+            if Decimal(balance) and is_new and (reason := self._opening_objection(balance)):
                 faults[index] = [RowError(batch.lines[index], "balance", balance, reason)]
         batch.drop(faults)
 
@@ -127,9 +130,11 @@ class CustomerRows(RowImporter):
         faults: dict[int, list[RowError]] = {}
         is_new: list[bool] = []
         changed: list[tuple[Any, ...]] = []
+        revived: list[tuple[Known, tuple[Any, ...], Decimal]] = []
         differences: list[Difference] = []
         shown: list[tuple[str, str, str, str]] = []
         unchanged = 0
+        openings_told = "balance" in batch.values
         for index, name in enumerate(batch.values["username"]):
             customer = known.get(name)
             is_new.append(customer is None)
@@ -137,6 +142,10 @@ class CustomerRows(RowImporter):
                 continue
             before = (customer.mobile, customer.active, customer.memo)
             after = self._after(batch, index, customer)
+            if customer.undone:
+                opening = Decimal(batch.values["balance"][index]) if openings_told else Decimal(0)
+                revived.append((customer, after, opening))
+                continue
             errors = self._money_errors(batch, index, customer, openings.get(customer.pk))
             if before != after and not self.job.update:
                 errors.append(self._exists(batch, index, before, after))
@@ -146,17 +155,17 @@ class CustomerRows(RowImporter):
                 unchanged += 1
             else:
                 changed.append((*after, customer.pk))
-                different = [
-                    one for one in zip(PLAIN, before, after, strict=True) if one[1] != one[2]
-                ]
-                differences += [Difference(customer.pk, *one) for one in different]
-                shown += [(name, field, str(old), str(new)) for field, old, new in different]
+                different = differences_of(customer, after)
+                differences += different
+                shown += [(name, one.field, str(one.before), str(one.after)) for one in different]
         new = {name: list(compress(column, is_new)) for name, column in batch.values.items()}
         batch.drop(faults)
         amount = sum(map(Decimal, new.get("balance", ())), Decimal(0))
-        created = len(new["username"])
+        amount += sum((opening for _customer, _after, opening in revived), Decimal(0))
+        created = len(new["username"]) + len(revived)
         counts = (created, len(changed), unchanged, amount)
-        return Plan(batch, *counts, new, changed, differences, shown if self.checks else ())
+        shown_changes = shown if self.checks else ()
+        return Plan(batch, *counts, new, changed, revived, differences, shown_changes)
 
     def _after(self, batch: Batch, index: int, customer: Known) -> tuple[str, bool, str]:
         """What the row asks for; columns that the file has not, and an empty `active`, stay."""
@@ -164,7 +173,8 @@ class CustomerRows(RowImporter):
         mobile = values["mobile"][index] if "mobile" in values else customer.mobile
         memo = values["memo"][index] if "memo" in values else customer.memo
         active = values["active"][index] if "active" in values else None
-        return mobile, customer.active if active is None else active, memo
+        before = customer.active or customer.undone
+        return mobile, before if active is None else active, memo
 
     def _money_errors(
         self, batch: Batch, index: int, customer: Known, opening: Decimal | None
@@ -197,8 +207,11 @@ class CustomerRows(RowImporter):
 
     def _insert(self, new: Mapping[str, Any]) -> None:
         names, active, creator_id = new["username"], new.get("active"), self.job.creator_id
+        if not names:
+            return
+        ids = tables.new_ids(Customer, len(names))
         customers: dict[str, Any] = {
-            "id": tables.new_ids(Customer, len(names)),
+            "id": ids,
             "username": names,
             "mobile": new.get("mobile") or tables.Constant(""),
             "active": [word is not False for word in active] if active else tables.Constant(True),
@@ -206,12 +219,49 @@ class CustomerRows(RowImporter):
             "creator": tables.Constant(creator_id),
         }
         if balances := new.get("balance"):
-            note = f"opening balance, import {self.job.pk}"
             LedgerEntry.objects.open_accounts(
-                creator_id=creator_id, note=note, balance=balances, **customers
+                creator_id=creator_id, note=self._note, balance=balances, **customers
             )
         else:
             Customer.objects.insert_columns(**customers)
+        self.keep_written(Kind.CUSTOMERS, ids)
+
+    @property
+    def _note(self) -> str:
+        return f"opening balance, import {self.job.pk}"
+
+    def _revive(self, revived: Sequence[tuple[Known, tuple[Any, ...], Decimal]]) -> None:
+        """Customers of an import that was undone, as if they were new."""
+        ids = [customer.pk for customer, _after, _opening in revived]
+        undone = ImportedRows.objects.times_undone(Kind.CUSTOMERS, ids)
+        Customer.objects.update_columns(
+            PLAIN, [(*after, customer.pk) for customer, after, _opening in revived]
+        )
+        self._keep_changes(
+            difference
+            for customer, after, _opening in revived
+            for difference in differences_of(customer, after)
+        )
+        LedgerEntry.objects.post_many(
+            [
+                Posting(
+                    kind=LedgerEntry.Kind.ADJUSTMENT,
+                    customer_id=customer.pk,
+                    amount=opening,
+                    reference=opening_reference(customer.pk, undone[customer.pk]),
+                    creator_id=self.job.creator_id,
+                    note=self._note,
+                )
+                for customer, _after, opening in revived
+                if opening
+            ]
+        )
+        self.keep_written(Kind.CUSTOMERS, ids)
+
+    def _keep_changes(self, differences: Iterable[Difference]) -> list[FieldChange]:
+        source = f"{self.job._meta.verbose_name} {self.job.pk}"
+        keep = FieldChange.objects.keep
+        return keep(Customer, differences, actor=self.job.creator, source=source)
 
 
 def totals(batch: Batch, known: Mapping[str, Known]) -> dict[int, list[RowError]]:
@@ -243,10 +293,26 @@ def known_customers(names: Any) -> dict[str, Known]:
     """One query for all names of a block."""
     rows = Customer.objects.filter(InArray(F("username"), names)).order_by()
     found = rows.values_list("username", "pk", *PLAIN, "balance")
-    return {row[0]: Known(*row[1:]) for row in found.iterator()}
+    known = {row[0]: Known(*row[1:]) for row in found.iterator()}
+    inactive = {customer.pk: name for name, customer in known.items() if not customer.active}
+    for pk in ImportedRows.objects.undone_among(Kind.CUSTOMERS, inactive):
+        known[inactive[pk]] = replace(known[inactive[pk]], undone=True)
+    return known
 
 
 def opening_balances(known: Mapping[str, Known]) -> dict[int, Decimal]:
-    references = [opening_reference(customer.pk) for customer in known.values()]
+    """Those that stand."""
+    ids = [customer.pk for customer in known.values()]
+    undone = ImportedRows.objects.times_undone(Kind.CUSTOMERS, ids)
+    references = [opening_reference(pk, undone[pk]) for pk in ids]
     entries = LedgerEntry.objects.filter(InArray(F("reference"), references)).order_by()
     return dict(entries.values_list("customer_id", "amount"))
+
+
+def differences_of(customer: Known, after: tuple[Any, ...]) -> list[Difference]:
+    before = (customer.mobile, customer.active, customer.memo)
+    return [
+        Difference(customer.pk, field, old, new)
+        for field, old, new in zip(PLAIN, before, after, strict=True)
+        if old != new
+    ]

@@ -24,7 +24,7 @@ from django.utils.translation import override
 
 from core.db import tables
 from core.importing import signs, store
-from core.importing.batch import Plan, RowError, Understood
+from core.importing.batch import RowError, Understood, totals_with
 from core.importing.columns import KNOWN, Layout, layout_of
 from core.importing.customers import CustomerRows
 from core.importing.detection import FileError, detect_file, digest_of
@@ -41,6 +41,7 @@ from core.importing.row_importer import RowImporter
 from core.importing.rows import Block, Table, open_table, rows_of_header_width
 from core.importing.similar_names import SimilarNames, skeletons
 from core.importing.top_ups import TopUpRows
+from core.importing.undoing import run as undoing
 from core.models import LeaseLostError
 from core.models.failpoints import failpoint
 from core.models.imports import ImportJob
@@ -88,7 +89,10 @@ def run(
         return
     try:
         with override(job.language) if job.language else nullcontext():
-            attempt(job, should_stop, on_progress)
+            if job.status == ImportJob.Status.UNDOING:
+                undoing.run(job)
+            else:
+                attempt(job, should_stop, on_progress)
     except LeaseLostError:
         logger.warning("import %s was taken over", job_id)
 
@@ -382,13 +386,3 @@ def with_retries(step: Callable[[], None]) -> None:
 
 def new_counts() -> dict[str, Any]:
     return {**dict.fromkeys(ImportJob.COUNTS, 0), "amount": Decimal(0)}
-
-
-def totals_with(counts: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
-    return {
-        "created": counts["created"] + plan.created,
-        "updated": counts["updated"] + plan.updated,
-        "unchanged": counts["unchanged"] + plan.unchanged,
-        "rejected": counts["rejected"] + len(plan.batch.refused),
-        "amount": counts["amount"] + plan.amount,
-    }

@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import ClassVar
 
-from core.db import tables
 from core.importing import cells
 from core.importing.accounts import customers_of, drop_unknown
 from core.importing.batch import Batch, Plan, RowError
 from core.importing.columns import Layout
 from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
-from core.models import ImportJob, LedgerEntry, Order, PricePolicy
+from core.models import ImportedRows, ImportJob, LedgerEntry, Order, PricePolicy
 from core.ordering import Placement, Quote, Quoter, place_many
 from core.permissions import Right
 
@@ -64,8 +63,7 @@ class OrderRows(RowImporter):
         self.drop_repeated(batch, "url", first_lines)
         customers = customers_of(batch.values["username"], lock=not self.checks)
         drop_unknown(batch, customers)
-        keys = self.row_keys(batch)
-        placed = tables.request_keys(Order, keys)
+        keys, placed = self.keys_and_written(batch, ImportedRows.Kind.ORDERS)
         new = [index for index, key in enumerate(keys) if key not in placed]
         if not self.checks:
             # What earlier blocks bought has been paid for; a check has to remember it.
@@ -94,7 +92,8 @@ class OrderRows(RowImporter):
 
     def write(self, plan: Plan) -> None:
         if plan.created:
-            place_many(plan.new, self.job.creator)
+            orders = place_many(plan.new, self.job.creator)
+            self.keep_written(ImportedRows.Kind.ORDERS, [order.pk for order in orders])
 
 
 def row_errors(batch: Batch, index: int, quote: Quote) -> list[RowError]:

@@ -2,20 +2,27 @@
 
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import ClassVar
 
 from django.utils.translation import gettext as _
 
+from core.db import tables
 from core.importing import cells
 from core.importing.batch import Batch, Plan, RowError
 from core.importing.columns import Layout
 from core.importing.rows import Block, Row
-from core.models import ImportJob, LedgerEntry
+from core.models import ChargeRecord, ImportedRows, ImportJob, LedgerEntry, Order, WaitingTopUp
 from core.permissions import RIGHT_TO_BOOK, Right, may
 
 AMOUNTS = {"amount", "balance"}
+# Whose rows have a `request_key`.
+KEYED = {
+    ImportedRows.Kind.TOP_UPS: ChargeRecord,
+    ImportedRows.Kind.WAITING_TOP_UPS: WaitingTopUp,
+    ImportedRows.Kind.ORDERS: Order,
+}
 # Of the keys that rows without a name of their own get.
 ROW_KEY_NAMESPACE = uuid.UUID("6f1d2f9e-6c1b-4a53-9c0e-2f2a3c0f7b11")
 
@@ -85,6 +92,29 @@ class RowImporter(ABC):
         of the host reads it without a name."""
         user = self.job.creator
         return user is None or may(user, RIGHT_TO_BOOK[self.books.name])
+
+    def keys_and_written(
+        self, batch: Batch, *kinds: ImportedRows.Kind
+    ) -> tuple[list[uuid.UUID], set[uuid.UUID]]:
+        """The key of each row, and the keys of the rows that were written before. A row whose
+        import was undone has another key than before, and was not."""
+        keys, written = self.row_keys(batch), set[uuid.UUID]()
+        asked: Collection[uuid.UUID] = keys
+        while asked:
+            undone: set[uuid.UUID] = set()
+            for kind in kinds:
+                found = tables.request_keys(KEYED[kind], asked)
+                gone = ImportedRows.objects.undone_among(kind, found.values())
+                undone |= {key for key, pk in found.items() if pk in gone}
+                written |= {key for key, pk in found.items() if pk not in gone}
+            again = {key: uuid.uuid5(ROW_KEY_NAMESPACE, key.hex) for key in undone - written}
+            keys = [again.get(key, key) for key in keys]
+            asked = again.values()
+        return keys, written
+
+    def keep_written(self, kind: ImportedRows.Kind, ids: Collection[int]) -> None:
+        """So that they can be undone; in the transaction that wrote them."""
+        ImportedRows.objects.keep(self.job, kind, ids)
 
     def row_keys(self, batch: Batch) -> list[uuid.UUID]:
         """The same row of the very same file has the same key, whenever it is uploaded."""

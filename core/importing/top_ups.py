@@ -15,7 +15,7 @@ from typing import ClassVar
 from django.db.models import F
 from django.utils import timezone
 
-from core.db import clock, tables
+from core.db import clock
 from core.db.lookups import InArray
 from core.importing import cells, store
 from core.importing.accounts import customers_of, drop_unknown
@@ -28,6 +28,7 @@ from core.models import (
     BalanceTooLargeError,
     ChargeRecord,
     Customer,
+    ImportedRows,
     ImportJob,
     LedgerEntry,
     WaitingTopUp,
@@ -39,6 +40,7 @@ from core.permissions import Right
 from core.reasons import translate
 
 RECENT_DAYS = 7
+Kind = ImportedRows.Kind
 
 # Customer, amount and memo.
 Payment = tuple[int, Decimal, str]
@@ -90,27 +92,30 @@ class TopUpRows(RowImporter):
         drop_unknown(batch, customers)
         booked = numbered(batch, customers)
         batch.drop(contradicted(batch, customers, booked))
-        is_new, repeats = self._new_rows(batch, customers, booked)
+        keys, credited = self.keys_and_written(batch, Kind.TOP_UPS, Kind.WAITING_TOP_UPS)
+        batch.values["request_key"] = keys
+        is_new, repeats = self._new_rows(batch, customers, booked, credited)
         if faults := too_large(batch, customers, is_new):
             is_new = [new for index, new in enumerate(is_new) if index not in faults]
             batch.drop(faults)
         new = {name: list(compress(column, is_new)) for name, column in batch.values.items()}
-        new["request_key"] = list(compress(self.row_keys(batch), is_new))
         new["customer"] = [customers[name] for name in new["username"]]
         amount = sum(map(Decimal, new["amount"]), Decimal(0))
         created = len(new["request_key"])
         return Plan(batch, created, 0, len(batch) - created, amount, new, repeats=repeats)
 
     def _new_rows(
-        self, batch: Batch, customers: Mapping[str, Customer], booked: Numbered
+        self,
+        batch: Batch,
+        customers: Mapping[str, Customer],
+        booked: Numbered,
+        credited: set[uuid.UUID],
     ) -> tuple[list[bool], list[tuple[int, str]]]:
         """Which rows would be credited; and of a check those that may have been before, by line."""
-        keys = self.row_keys(batch)
-        credited = tables.request_keys(ChargeRecord, keys)
-        credited |= tables.request_keys(WaitingTopUp, keys)
+        numbers = numbers_of(batch, customers)
         is_new = [
             key not in credited and number not in booked
-            for key, number in zip(keys, numbers_of(batch, customers), strict=True)
+            for key, number in zip(batch.values["request_key"], numbers, strict=True)
         ]
         if not self.checks:
             lines = self.left_out if self.leaves_out else frozenset()
@@ -151,29 +156,30 @@ class TopUpRows(RowImporter):
         if not plan.created:
             return
         new = plan.new
-        top_up_many(
-            [
-                ChargeRecord(
-                    customer_id=customer.pk,
-                    amount=Decimal(amount),
-                    memo=memo,
-                    reference=number or None,
-                    method=method,
-                    creator_id=self.job.creator_id,
-                    request_key=key,
-                )
-                for customer, amount, memo, number, method, key in zip(
-                    new["customer"],
-                    new["amount"],
-                    new.get("memo") or repeat(""),
-                    new.get("reference") or repeat(""),
-                    new.get("method") or repeat(None),
-                    new["request_key"],
-                    strict=False,
-                )
-            ],
-            self.job.creator,
-        )
+        records = [
+            ChargeRecord(
+                customer_id=customer.pk,
+                amount=Decimal(amount),
+                memo=memo,
+                reference=number or None,
+                method=method,
+                creator_id=self.job.creator_id,
+                request_key=key,
+            )
+            for customer, amount, memo, number, method, key in zip(
+                new["customer"],
+                new["amount"],
+                new.get("memo") or repeat(""),
+                new.get("reference") or repeat(""),
+                new.get("method") or repeat(None),
+                new["request_key"],
+                strict=False,
+            )
+        ]
+        waiting = top_up_many(records, self.job.creator)
+        credited = [record.pk for record in records if record.pk is not None]
+        self.keep_written(Kind.TOP_UPS, credited)
+        self.keep_written(Kind.WAITING_TOP_UPS, [one.pk for one in waiting])
 
 
 def booked_lately(customers: set[int], but: set[uuid.UUID]) -> dict[Payment, list[datetime]]:
@@ -181,11 +187,13 @@ def booked_lately(customers: set[int], but: set[uuid.UUID]) -> dict[Payment, lis
     since = clock.now() - timedelta(days=RECENT_DAYS)
     waiting = WaitingTopUp.objects.filter(status=WaitingTopUp.Status.AWAITING)
     found: dict[Payment, list[datetime]] = {}
-    for rows in (waiting, ChargeRecord.objects):
+    for kind, rows in ((Kind.WAITING_TOP_UPS, waiting), (Kind.TOP_UPS, ChargeRecord.objects)):
         lately = rows.filter(create_date__gte=since, customer__in=customers).order_by("pk")
-        columns = ("customer", "amount", "memo", "create_date", "request_key")
-        for customer, amount, memo, date, key in lately.values_list(*columns):
-            if key not in but:
+        columns = ("pk", "customer", "amount", "memo", "create_date", "request_key")
+        payments = list(lately.values_list(*columns))
+        undone = ImportedRows.objects.undone_among(kind, [pk for pk, *_payment in payments])
+        for pk, customer, amount, memo, date, key in payments:
+            if key not in but and pk not in undone:
                 found.setdefault((customer, amount, memo), []).append(date)
     return found
 
@@ -202,15 +210,13 @@ def numbered(batch: Batch, customers: Mapping[str, Customer]) -> Numbered:
     numbers = sorted({number for _pk, number in numbers_of(batch, customers) if number})
     if not numbers:
         return {}
-    those = InArray(F("reference"), numbers)
     waiting = WaitingTopUp.objects.filter(status=WaitingTopUp.Status.AWAITING)
-    return {
-        (customer, number or ""): (amount, date)
-        for rows in (waiting, ChargeRecord.objects)
-        for customer, number, amount, date in rows.filter(those)
-        .order_by()
-        .values_list("customer", "reference", "amount", "create_date")
-    }
+    found: list[WaitingTopUp | ChargeRecord] = list(
+        waiting.filter(InArray(F("reference"), numbers)).order_by()
+    )
+    charges = ChargeRecord.objects.numbered(numbers)
+    found += [charge for charge, is_undone in charges if not is_undone]
+    return {(row.customer_id, row.reference or ""): (row.amount, row.create_date) for row in found}
 
 
 def contradicted(

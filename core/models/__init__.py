@@ -22,6 +22,7 @@ from core.models.flow import (
 )
 from core.models.heartbeats import Heartbeat
 from core.models.history import FieldChange
+from core.models.imported_rows import ImportedRows
 from core.models.imports import FilePart, ImportJob
 from core.models.leases import Lease, LeaseLostError
 from core.models.ledger import (
@@ -74,6 +75,7 @@ __all__ = [
     "FilePart",
     "Heartbeat",
     "ImportJob",
+    "ImportedRows",
     "InsufficientBalanceError",
     "Lease",
     "LeaseLostError",

@@ -1,5 +1,6 @@
 """What is on sale and what customers pay in: prices, and top-ups, which are added once and stay."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -8,15 +9,18 @@ from hashlib import sha256
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core import money
 from core.db.clock import Moment
+from core.db.lookups import InArray
 from core.models.accounts import Administrator, Customer
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
+from core.models.imported_rows import ImportedRows
 from core.models.ledger import LedgerEntry, Posting, charge_reference
 from core.reasons import Code, Reason, translate
 
@@ -74,8 +78,10 @@ class PaymentMethod(models.IntegerChoices):
 class ChargeRecordQuerySet(AppendOnlyQuerySet):
     def record_many(self, records: Sequence["ChargeRecord"]) -> None:
         """Insert top-ups and credit their customers, all together or not at all. Raises
-        IntegrityError where a `request_key` was recorded before."""
+        IntegrityError where a `request_key` was recorded before, or a customer's `reference` in a
+        top-up that was not undone."""
         with transaction.atomic():
+            self._count_undone(records)
             self.bulk_create(records)
             LedgerEntry.objects.post_many(
                 [
@@ -90,6 +96,25 @@ class ChargeRecordQuerySet(AppendOnlyQuerySet):
                     for record in records
                 ]
             )
+
+    def numbered(self, references: Sequence[str]) -> "list[tuple[ChargeRecord, bool]]":
+        """The top-ups of payments with these numbers, and whether each was undone."""
+        rows = list(self.filter(InArray(F("reference"), references)).order_by("pk"))
+        ids = [row.pk for row in rows]
+        undone = ImportedRows.objects.undone_among(ImportedRows.Kind.TOP_UPS, ids)
+        return [(row, row.pk in undone) for row in rows]
+
+    def _count_undone(self, records: Sequence["ChargeRecord"]) -> None:
+        """A payment of which the top-up was undone may be booked again, once."""
+        if not (references := [record.reference for record in records if record.reference]):
+            return
+        undone = Counter(
+            (row.customer_id, row.reference)
+            for row, is_undone in ChargeRecord.objects.numbered(references)
+            if is_undone
+        )
+        for record in records:
+            record.rebooked = undone[record.customer_id, record.reference] or None
 
 
 class ChargeRecord(AppendOnlyModel):
@@ -126,6 +151,8 @@ class ChargeRecord(AppendOnlyModel):
         blank=True,
         help_text=_("The payment's own number, if it has one; it is never credited twice."),
     )
+    # How many top-ups of the same payment were undone before this one; None: none.
+    rebooked = models.PositiveSmallIntegerField(null=True, editable=False)
     # Of the form that made it, so that a double click is one top-up.
     request_key = models.UUIDField(null=True, editable=False)
 
@@ -146,8 +173,10 @@ class ChargeRecord(AppendOnlyModel):
                 condition=Q(request_key__isnull=False),
             ),
             models.UniqueConstraint(
-                fields=["reference", "customer"],
-                name="charge_once_a_reference",
+                "reference",
+                "customer",
+                Coalesce("rebooked", 0),
+                name="charge_once_a_payment",
                 condition=Q(reference__isnull=False),
             ),
         ]

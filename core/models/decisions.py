@@ -1,5 +1,6 @@
 """What one person enters and, above a limit, a second one decides on: four eyes on money."""
 
+from collections.abc import Collection
 from typing import ClassVar
 
 from django.conf import settings
@@ -74,3 +75,9 @@ class Decision(models.Model):
         if waiting.update(status=status, decider=actor, decided_at=decided) != 1:
             raise OrderError(Reason.of(Code.TOP_UP_DECIDED))
         self.status, self.decider, self.decided_at = status, actor, decided
+
+    @classmethod
+    def withdraw(cls, ids: Collection[int], actor: User) -> None:
+        """Decline those of these that still wait, whoever entered them: an import is undone."""
+        waiting = cls._default_manager.filter(pk__in=ids, status=cls.Status.AWAITING)
+        waiting.update(status=cls.Status.DECLINED, decider=actor, decided_at=clock.now())

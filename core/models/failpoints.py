@@ -33,6 +33,8 @@ POINTS = (
     # Importing a block of rows
     "before-block",
     "after-block",
+    # Undoing an import
+    "before-undone",
 )
 
 

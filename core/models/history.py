@@ -42,10 +42,10 @@ class FieldChangeQuerySet(AppendOnlyQuerySet):
         *,
         actor: User | None,
         source: str = "",
-    ) -> None:
+    ) -> list["FieldChange"]:
         """Write differences down, in the transaction that made them."""
         kind = ContentType.objects.get_for_model(model, for_concrete_model=True)
-        self.bulk_create(
+        return self.bulk_create(
             [
                 FieldChange(
                     content_type=kind,

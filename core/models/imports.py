@@ -3,14 +3,15 @@
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from core.db.clock import Moment
+from core.models.accounts import User
 from core.models.coded import code_field, params_field
 from core.models.jobs import Job, JobQuerySet
-from core.reasons import Code
+from core.reasons import Code, reason_columns
 
 
 class ImportJobQuerySet(JobQuerySet):
@@ -39,6 +40,8 @@ class ImportJob(Job):
         DONE = 4, _("imported")
         REFUSED = 5, _("refused")
         CANCELED = 6, _("canceled")
+        UNDOING = 7, _("being undone")
+        UNDONE = 8, _("undone")
 
     class Repeated(models.TextChoices):
         """What becomes of rows that may have been booked before; "" until a person says it."""
@@ -46,9 +49,12 @@ class ImportJob(Job):
         SKIP = "skip"
         AGAIN = "again"
 
-    WORKABLE = (Status.CHECKING, Status.IMPORTING)
-    FINAL = (Status.DONE, Status.REFUSED, Status.CANCELED)
+    WORKABLE = (Status.CHECKING, Status.IMPORTING, Status.UNDOING)
+    FINAL = (Status.DONE, Status.REFUSED, Status.CANCELED, Status.UNDONE)
     CANCELED = Status.CANCELED
+    UNSTOPPABLE = (Status.UNDOING,)
+    # Also of what was stopped midway some blocks may be in.
+    UNDOABLE = (Status.DONE, Status.REFUSED, Status.CANCELED)
     COUNTS = ("created", "updated", "unchanged", "rejected", "amount")
 
     kind = models.PositiveSmallIntegerField(_("kind"), choices=Kind)
@@ -96,6 +102,13 @@ class ImportJob(Job):
 
     create_date = models.DateTimeField(_("uploaded"), db_default=Moment(), editable=False)
 
+    undoer = models.ForeignKey(
+        User, verbose_name=_("undone by"), on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    undone_at = models.DateTimeField(_("undone"), null=True)
+    # What it is again where it cannot be undone.
+    status_before_undo = models.PositiveSmallIntegerField(choices=Status, null=True)
+
     # How far its run is, where core/importing/signs.py was asked.
     signs: Any = None
 
@@ -105,9 +118,10 @@ class ImportJob(Job):
         verbose_name = _("import")
         verbose_name_plural = _("imports")
         ordering = ("-id",)
+        permissions = [("undo_import", "Can undo imports")]
         indexes = [
-            # 1 and 3 are WORKABLE.
-            models.Index(fields=["id"], name="import_due", condition=Q(status__in=(1, 3))),
+            # 1, 3 and 7 are WORKABLE.
+            models.Index(fields=["id"], name="import_due", condition=Q(status__in=(1, 3, 7))),
         ]
 
     def __str__(self) -> str:
@@ -139,6 +153,21 @@ class ImportJob(Job):
             partial=partial,
             start_date=Now(),
             **dict.fromkeys(("done", *self.COUNTS), 0),
+        )
+        self.refresh_from_db()
+        return changed == 1
+
+    def start_undo(self, actor: User, language: str = "") -> bool:
+        """A person confirmed that all of it shall be undone. Returns False where somebody did
+        before, or it is not over."""
+        over = ImportJob.objects.free().filter(pk=self.pk, status__in=self.UNDOABLE)
+        changed = over.update(
+            status_before_undo=F("status"),
+            status=self.Status.UNDOING,
+            undoer=actor,
+            language=language,
+            attempts=0,
+            **reason_columns(""),
         )
         self.refresh_from_db()
         return changed == 1

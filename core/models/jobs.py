@@ -36,6 +36,8 @@ class Job(models.Model):
     WORKABLE: ClassVar[tuple[int, ...]]
     FINAL: ClassVar[tuple[int, ...]]
     CANCELED: ClassVar[int]
+    # What nobody cancels, though it has not ended.
+    UNSTOPPABLE: ClassVar[tuple[int, ...]] = ()
 
     status = models.PositiveSmallIntegerField()  # of the subclass, with its choices
 
@@ -90,8 +92,9 @@ class Job(models.Model):
 
     def cancel(self) -> bool:
         """End a job that nobody works on. Returns False for one that is held or has ended."""
-        idle = type(self).objects.free().filter(pk=self.pk).exclude(status__in=self.FINAL)
-        changed = idle.update(
+        idle = type(self).objects.free().filter(pk=self.pk)
+        stoppable = idle.exclude(status__in=(*self.FINAL, *self.UNSTOPPABLE))
+        changed = stoppable.update(
             status=self.CANCELED, fence=F("fence") + 1, lease_until=None, end_date=Now()
         )
         self.refresh_from_db()

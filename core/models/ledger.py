@@ -193,8 +193,21 @@ def audit_refund_reference(calibration_id: int) -> str:
     return f"{AUDIT_REFUND}:{calibration_id}"
 
 
-def opening_reference(customer_id: int) -> str:
-    return f"opening:{customer_id}"
+OPENING, OPENING_UNDONE = "opening:", "opening-undone:"
+
+
+def opening_reference(customer_id: int, undone: int = 0) -> str:
+    """`undone`: how many opening balances of this customer were undone before."""
+    return f"{OPENING}{customer_id}{_again(undone)}"
+
+
+def undone_opening_reference(customer_id: int, undone: int = 0) -> str:
+    """Of the entry that takes back the opening balance with the same `undone`."""
+    return f"{OPENING_UNDONE}{customer_id}{_again(undone)}"
+
+
+def _again(times: int) -> str:
+    return f":{times}" if times else ""
 
 
 class LedgerEntry(AppendOnlyModel):

@@ -32,7 +32,12 @@ from core.ordering.calibrations import (
     stop_calibration,
     take_settings,
 )
-from core.ordering.correcting import approve_correction, correct_top_up, decline_correction
+from core.ordering.correcting import (
+    approve_correction,
+    correct_top_up,
+    decline_correction,
+    take_back,
+)
 from core.ordering.placing import (
     AlreadyPlacedError,
     OrderRefusedError,
@@ -89,6 +94,7 @@ __all__ = [
     "sell_audit",
     "start_to_come",
     "stop_calibration",
+    "take_back",
     "take_settings",
     "top_up_many",
     "try_site",

@@ -1,6 +1,7 @@
 """Top-ups that were entered wrongly: the difference to what was really paid is booked at once, or
 above the limit of who found it by a second person."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from django.db import transaction
@@ -13,13 +14,14 @@ from core.models import (
     InsufficientBalanceError,
     LedgerEntry,
     OrderError,
+    Posting,
     TopUpCorrection,
     User,
 )
 from core.models.approvals import requires_approval
 from core.models.corrections import REASON_LENGTH, corrected_amount
 from core.models.given_reasons import given_reason
-from core.models.ledger import correction_reference
+from core.models.ledger import WRITTEN_ROWS, correction_reference
 from core.ordering.quote import balance_short
 from core.reasons import Code, Reason
 
@@ -66,19 +68,48 @@ def decline_correction(correction: TopUpCorrection, actor: User) -> None:
     correction.decide(TopUpCorrection.Status.DECLINED, actor)
 
 
+def take_back(charges: Sequence[ChargeRecord], reason: str, actor: User) -> None:
+    """Correct top-ups that were never corrected to nothing, in the caller's transaction, whatever
+    the actor's limit. Raises OrderError."""
+    corrections = TopUpCorrection.objects.bulk_create(
+        TopUpCorrection(
+            charge=charge,
+            right_amount=Decimal(0),
+            amount=-charge.amount,
+            reason=reason,
+            creator=actor,
+            status=TopUpCorrection.Status.APPROVED,
+        )
+        for charge in charges
+    )
+    book_many(corrections)
+
+
 def book(correction: TopUpCorrection) -> None:
     """Raises OrderError where the balance does not cover it, or would be too large."""
+    book_many([correction])
+
+
+def book_many(corrections: Sequence[TopUpCorrection]) -> None:
+    """All of them or, where it raises, none once that is rolled back. Raises OrderError."""
     try:
-        correction.entry = LedgerEntry.objects.post(
-            kind=LedgerEntry.Kind.CORRECTION,
-            customer_id=correction.charge.customer_id,
-            amount=correction.amount,
-            reference=correction_reference(correction.pk),
-            creator_id=correction.creator_id,
-            note=correction.reason,
+        entries = LedgerEntry.objects.post_many(
+            [
+                Posting(
+                    kind=LedgerEntry.Kind.CORRECTION,
+                    customer_id=correction.charge.customer_id,
+                    amount=correction.amount,
+                    reference=correction_reference(correction.pk),
+                    creator_id=correction.creator_id,
+                    note=correction.reason,
+                )
+                for correction in corrections
+            ]
         )
     except InsufficientBalanceError as error:
         raise OrderError(balance_short(error.missing)) from None
     except BalanceTooLargeError as error:
         raise OrderError(error.reason) from None
-    correction.save(update_fields=["entry"])
+    for correction, entry in zip(corrections, entries, strict=True):
+        correction.entry = entry
+    TopUpCorrection.objects.bulk_update(corrections, ["entry"], batch_size=WRITTEN_ROWS)

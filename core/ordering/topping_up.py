@@ -80,8 +80,9 @@ def decline_top_up(top_up: WaitingTopUp, actor: User) -> None:
 
 
 def booked(customer_id: int, reference: str) -> ChargeRecord | None:
-    """The top-up of the payment with this number."""
-    return ChargeRecord.objects.filter(customer=customer_id, reference=reference).first()
+    """The top-up of the payment with this number, unless it was undone."""
+    found = ChargeRecord.objects.filter(customer=customer_id).numbered([reference])
+    return next((record for record, is_undone in found if not is_undone), None)
 
 
 def payment_objection(customer_id: int, reference: str) -> str:

@@ -24,7 +24,7 @@ from tests.faults.trial import VIDEOS, Trial, must_fail, on, size
 KILLED = -9
 PLACING = POINTS[: POINTS.index("before-claim")]
 DELIVERING = POINTS[POINTS.index("before-claim") : POINTS.index("before-settle")]
-IMPORTING = POINTS[POINTS.index("before-block") :]
+IMPORTING = POINTS[POINTS.index("before-block") : POINTS.index("before-undone")]
 ENDING = POINTS[POINTS.index("before-settle") : POINTS.index("after-settle") + 1]
 # How often a delivery of 300 plays passes a point at least.
 PASSES = {"before-reserve": 2, "after-reserve": 2, "before-checkpoint": 3, "after-checkpoint": 3}

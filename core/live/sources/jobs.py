@@ -128,6 +128,8 @@ class ImportJobs(JobSource[ImportJob]):
         ImportJob.Status.DONE: "good",
         ImportJob.Status.REFUSED: "bad",
         ImportJob.Status.CANCELED: "off",
+        ImportJob.Status.UNDOING: "busy",
+        ImportJob.Status.UNDONE: "off",
     }
 
     amounts: ClassVar[Mapping[int, Any]] = {

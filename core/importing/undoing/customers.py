@@ -1,0 +1,160 @@
+"""Customers that a file made are switched off, and their opening balances taken back by an entry
+each; those it changed say again what they said before."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from core.db.lookups import InArray
+from core.importing.undoing.undoer import Undoer, lock_customers
+from core.models import (
+    Customer,
+    FieldChange,
+    ImportedRows,
+    ImportJob,
+    LedgerEntry,
+    Order,
+    Posting,
+    WaitingTopUp,
+)
+from core.models.history import Difference, as_text
+from core.models.ledger import (
+    OPENING,
+    OPENING_UNDONE,
+    opening_reference,
+    undone_opening_reference,
+)
+from core.permissions import RIGHT_TO_BOOK, Right
+from core.sentences.undoing import UndoCode
+
+Kind = ImportedRows.Kind
+FIELDS = ("mobile", "active", "memo")
+
+
+class UndoCustomers(Undoer):
+    rights: ClassVar[tuple[Right, ...]] = (Right.SWITCH_CUSTOMERS,)
+    kinds: ClassVar[tuple[Kind, ...]] = (Kind.CUSTOMERS,)
+
+    @classmethod
+    def rights_for(cls, job: ImportJob) -> tuple[Right, ...]:
+        books = (RIGHT_TO_BOOK[LedgerEntry.Kind.ADJUSTMENT.name],) if job.amount else ()
+        return (*cls.rights, *books)
+
+    def knows_rows(self) -> bool:
+        changes = ImportedRows.objects.count_of(self.job, Kind.FIELD_CHANGES)
+        return super().knows_rows() and changes >= self.job.updated
+
+    def figures(self) -> list[tuple[str, int | Decimal]]:
+        return [
+            (_("Customers to switch off"), self.job.created),
+            (_("Opening balances to take back"), self.job.amount),
+            (_("Customers to change back"), self.job.updated),
+        ]
+
+    def lock(self) -> None:
+        ids = {pk for block in self.blocks(Kind.CUSTOMERS) for pk in block}
+        for block in self.blocks(Kind.FIELD_CHANGES):
+            ids.update(changes_of(block).values_list("object_id", flat=True))
+        lock_customers(ids)
+
+    def look(self) -> None:
+        for ids in self.blocks(Kind.CUSTOMERS):
+            self._look_at_new(Customer.objects.filter(pk__in=ids).order_by("pk"))
+            above = {
+                pk: amount for pk, amount in openings(ids).items() if self.is_above_limit(amount)
+            }
+            names = Customer.objects.filter(pk__in=above).order_by("pk")
+            found = names.values_list("pk", "username")
+            self.findings.add(UndoCode.ABOVE_LIMIT, (f"{name} {above[pk]}" for pk, name in found))
+        for ids in self.blocks(Kind.FIELD_CHANGES):
+            self._look_at_changed(list(changes_of(ids)))
+
+    def _look_at_new(self, customers: QuerySet[Customer]) -> None:
+        own = {"customer": OuterRef("pk")}
+        entries = LedgerEntry.objects.filter(**own, order__isnull=True)
+        later = entries.exclude(
+            Q(reference__startswith=OPENING) | Q(reference__startswith=OPENING_UNDONE)
+        )
+        waiting = WaitingTopUp.objects.filter(**own, status=WaitingTopUp.Status.AWAITING)
+        depending = {
+            UndoCode.CUSTOMERS_ORDERED: Exists(Order.objects.filter(**own)),
+            UndoCode.CUSTOMERS_BOOKED: Exists(later),
+            UndoCode.CUSTOMERS_LET_IN: Q(user__isnull=False) | Q(invited__isnull=False),
+            UndoCode.CUSTOMERS_TO_CREDIT: Exists(waiting),
+        }
+        for code, condition in depending.items():
+            found = customers.filter(condition).values_list("username", flat=True)
+            self.findings.add(code, found.iterator())
+
+    def _look_at_changed(self, changes: Sequence[FieldChange]) -> None:
+        now = values_of(change.object_id for change in changes)
+        other = {
+            change.object_id: now[change.object_id]["username"]
+            for change in changes
+            if as_text(now[change.object_id][change.field]) != change.after
+        }
+        self.findings.add(UndoCode.FIELDS_CHANGED, other.values())
+
+    def undo(self) -> None:
+        for ids in self.blocks(Kind.CUSTOMERS):
+            self._take_back_openings(ids)
+            active = Customer.objects.filter(pk__in=ids, active=True)
+            switched = list(active.values_list("pk", flat=True))
+            active.update(active=False)
+            self._keep(Difference(pk, "active", before=True, after=False) for pk in switched)
+        for ids in self.blocks(Kind.FIELD_CHANGES):
+            self._restore(list(changes_of(ids)))
+
+    def _take_back_openings(self, ids: Sequence[int]) -> None:
+        undone = ImportedRows.objects.times_undone(Kind.CUSTOMERS, ids)
+        LedgerEntry.objects.post_many(
+            [
+                Posting(
+                    kind=LedgerEntry.Kind.ADJUSTMENT,
+                    customer_id=pk,
+                    amount=-amount,
+                    reference=undone_opening_reference(pk, undone[pk]),
+                    creator_id=self.actor.pk,
+                    note=self.note,
+                )
+                for pk, amount in openings(ids).items()
+            ]
+        )
+
+    def _restore(self, changes: Sequence[FieldChange]) -> None:
+        now = values_of(change.object_id for change in changes)
+        differences = []
+        for change in changes:
+            row = now[change.object_id]
+            before = change.before == "True" if change.field == "active" else change.before
+            differences.append(
+                Difference(change.object_id, change.field, row[change.field], before)
+            )
+            row[change.field] = before
+        rows = [(*(row[name] for name in FIELDS), pk) for pk, row in now.items()]
+        Customer.objects.update_columns(FIELDS, rows)
+        self._keep(differences)
+
+    def _keep(self, differences: Iterable[Difference]) -> None:
+        FieldChange.objects.keep(Customer, differences, actor=self.actor, source=self.note)
+
+
+def changes_of(ids: Sequence[int]) -> QuerySet[FieldChange]:
+    return FieldChange.objects.filter(pk__in=ids).order_by("pk")
+
+
+def values_of(ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """By id, what customers say now."""
+    rows = Customer.objects.filter(pk__in=set(ids)).order_by("pk")
+    return {row["pk"]: row for row in rows.values("pk", "username", *FIELDS)}
+
+
+def openings(ids: Sequence[int]) -> dict[int, Decimal]:
+    """By id, the opening balances of these customers that stand."""
+    undone = ImportedRows.objects.times_undone(Kind.CUSTOMERS, ids)
+    references = [opening_reference(pk, undone[pk]) for pk in ids]
+    entries = LedgerEntry.objects.filter(InArray(F("reference"), references)).order_by("customer")
+    return dict(entries.values_list("customer_id", "amount"))

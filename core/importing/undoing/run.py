@@ -1,0 +1,80 @@
+"""A job's run that undoes it: all of it in one transaction, with its rows locked, or nothing."""
+
+import logging
+
+from django.db import DatabaseError, transaction
+from django.db.models.functions import Now
+
+from core.importing.undoing.customers import UndoCustomers
+from core.importing.undoing.orders import UndoOrders
+from core.importing.undoing.top_ups import UndoTopUps
+from core.importing.undoing.undoer import Undoer
+from core.models import ImportedRows, ImportJob, LeaseLostError, User
+from core.models.failpoints import failpoint
+from core.permissions import Right, may
+from core.reasons import Code, Reason, reason_columns
+
+logger = logging.getLogger(__name__)
+
+UNDOERS: dict[ImportJob.Kind, type[Undoer]] = {
+    ImportJob.Kind.CUSTOMERS: UndoCustomers,
+    ImportJob.Kind.CHARGES: UndoTopUps,
+    ImportJob.Kind.ORDERS: UndoOrders,
+}
+
+
+class UndoRefusedError(Exception):
+    """Something depends on the rows, or whoever asked may not."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def run(job: ImportJob) -> None:
+    """Undo a job that this process holds; where it cannot be, the job is as before, with the
+    reason. Raises LeaseLostError."""
+    try:
+        if job.has_exhausted_attempts:
+            raise UndoRefusedError(Reason.of(Code.FAILED_TOO_OFTEN))
+        with transaction.atomic():
+            # The job's row is ours until commit: nobody takes the job over meanwhile.
+            job.record()
+            undo(job)
+            failpoint("before-undone")
+            job.release(status=ImportJob.Status.UNDONE, undone_at=Now())
+    except UndoRefusedError as refused:
+        give_up(job, refused.reason)
+    except (DatabaseError, LeaseLostError):
+        raise
+    except Exception:
+        # Tried again it would end the same: a person is told at once, the log has the rest.
+        logger.exception("import %s was not undone", job.pk)
+        give_up(job, Reason.of(Code.OWN_ERROR))
+
+
+def undo(job: ImportJob) -> None:
+    """In the caller's transaction. Raises UndoRefusedError."""
+    actor = job.undoer
+    if actor is None or not may_undo(actor, job):
+        raise UndoRefusedError(Reason.of(Code.RIGHT_LOST, who=str(actor or "–")))
+    undoer = undoer_of(job, actor)
+    undoer.lock()
+    for reason in undoer.objections():
+        raise UndoRefusedError(reason)
+    undoer.undo()
+    ImportedRows.objects.filter(job=job).update(undone=True)
+
+
+def give_up(job: ImportJob, reason: Reason) -> None:
+    job.release(status=job.status_before_undo, undoer=None, **reason_columns(reason))
+
+
+def may_undo(user: User, job: ImportJob) -> bool:
+    """Whether this user may undo what the job did, whosever it is."""
+    rights = UNDOERS[ImportJob.Kind(job.kind)].rights_for(job)
+    return all(may(user, right) for right in (Right.UNDO_IMPORT, *rights))
+
+
+def undoer_of(job: ImportJob, actor: User) -> Undoer:
+    return UNDOERS[ImportJob.Kind(job.kind)](job, actor)

@@ -1,0 +1,97 @@
+"""Top-ups of a file are corrected to nothing; those that wait for a second person are declined."""
+
+from collections import Counter
+from decimal import Decimal
+from typing import ClassVar
+
+from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext as _
+
+from core.importing.undoing.undoer import BLOCK, Undoer, lock_customers
+from core.models import (
+    ChargeRecord,
+    Customer,
+    ImportedRows,
+    LedgerEntry,
+    TopUpCorrection,
+    WaitingTopUp,
+)
+from core.ordering import take_back
+from core.permissions import RIGHT_TO_BOOK, Right
+from core.sentences.undoing import UndoCode
+
+Kind = ImportedRows.Kind
+
+
+class UndoTopUps(Undoer):
+    rights: ClassVar[tuple[Right, ...]] = (RIGHT_TO_BOOK[LedgerEntry.Kind.CORRECTION.name],)
+    kinds: ClassVar[tuple[Kind, ...]] = (Kind.TOP_UPS, Kind.WAITING_TOP_UPS)
+
+    def figures(self) -> list[tuple[str, int | Decimal]]:
+        wait = Decimal(0)
+        for ids in self.blocks(Kind.WAITING_TOP_UPS):
+            amounts = WaitingTopUp.objects.filter(pk__in=ids).order_by()
+            wait += sum(amounts.values_list("amount", flat=True), Decimal(0))
+        return [
+            (_("Top-ups to take back"), ImportedRows.objects.count_of(self.job, Kind.TOP_UPS)),
+            (_("Amount to take back"), self.job.amount - wait),
+            (
+                _("Entered for approval"),
+                ImportedRows.objects.count_of(self.job, Kind.WAITING_TOP_UPS),
+            ),
+        ]
+
+    def lock(self) -> None:
+        """Whoever corrects a top-up locks its customer first; whoever approves one, its row."""
+        customers: set[int] = set()
+        for ids in self.blocks(Kind.TOP_UPS):
+            rows = ChargeRecord.objects.filter(pk__in=ids).order_by("pk")
+            customers.update(rows.values_list("customer_id", flat=True))
+        for ids in self.blocks(Kind.WAITING_TOP_UPS):
+            waiting = WaitingTopUp.objects.filter(pk__in=ids).order_by("pk")
+            list(waiting.select_for_update().values_list("pk"))
+        lock_customers(customers)
+
+    def look(self) -> None:
+        credited: Counter[int] = Counter()
+        for ids in self.blocks(Kind.TOP_UPS):
+            self._look_at(ids)
+            rows = ChargeRecord.objects.filter(pk__in=ids).order_by("pk")
+            for customer_id, amount, name in rows.values_list(
+                "customer_id", "amount", "customer__username"
+            ):
+                credited[customer_id] += amount
+                if self.is_above_limit(amount):
+                    self.findings.add(UndoCode.ABOVE_LIMIT, [f"{name} {amount}"])
+        self._look_at_balances(credited)
+        for ids in self.blocks(Kind.WAITING_TOP_UPS):
+            approved = WaitingTopUp.objects.filter(pk__in=ids, charge__isnull=False).order_by("pk")
+            self.findings.add(
+                UndoCode.TOP_UPS_APPROVED, map(str, approved.select_related("customer"))
+            )
+
+    def _look_at(self, ids: list[int]) -> None:
+        corrections = TopUpCorrection.objects.filter(
+            Q(entry__isnull=False) | Q(status=TopUpCorrection.Status.AWAITING),
+            charge=OuterRef("pk"),
+        )
+        corrected = ChargeRecord.objects.filter(Exists(corrections), pk__in=ids).order_by("pk")
+        self.findings.add(
+            UndoCode.TOP_UPS_CORRECTED, map(str, corrected.select_related("customer"))
+        )
+
+    def _look_at_balances(self, credited: Counter[int]) -> None:
+        """What was credited has to be there still."""
+        ids = sorted(credited)
+        for start in range(0, len(ids), BLOCK):
+            rows = Customer.objects.filter(pk__in=ids[start : start + BLOCK]).order_by("pk")
+            found = rows.values_list("pk", "username", "balance")
+            spent = (name for pk, name, balance in found if balance < Decimal(credited[pk]))
+            self.findings.add(UndoCode.TOP_UPS_SPENT, spent)
+
+    def undo(self) -> None:
+        for ids in self.blocks(Kind.TOP_UPS):
+            charges = ChargeRecord.objects.filter(pk__in=ids).order_by("pk")
+            take_back(list(charges), self.note, self.actor)
+        for ids in self.blocks(Kind.WAITING_TOP_UPS):
+            WaitingTopUp.withdraw(ids, self.actor)

@@ -1,0 +1,112 @@
+"""Rows of an import, a block at a time: what depends on them, and taking them back."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Iterator
+from decimal import Decimal
+from functools import cached_property
+from itertools import islice
+from typing import ClassVar
+
+from django.utils.translation import gettext as _
+
+from core.models import ApprovalLimit, Customer, ImportedRows, ImportJob, User
+from core.models.approvals import requires_approval
+from core.permissions import Right
+from core.reasons import Reason
+from core.sentences.undoing import UndoCode
+
+BLOCK = 5_000
+EXAMPLES = 3
+
+
+class Findings:
+    """What speaks against it, by code: how many rows, and the names of the first."""
+
+    def __init__(self) -> None:
+        self.found: dict[UndoCode, tuple[int, list[str]]] = {}
+
+    def add(self, code: UndoCode, names: Iterable[str]) -> None:
+        for name in names:
+            number, examples = self.found.get(code, (0, []))
+            self.found[code] = (number + 1, [*examples, name][:EXAMPLES])
+
+    def reasons(self, **params: str) -> list[Reason]:
+        """`params`: of the sentences that take more than the rows."""
+        more = {UndoCode.ABOVE_LIMIT: params}
+        return [
+            Reason.of(code, number=number, examples=", ".join(examples), **more.get(code, {}))
+            for code, (number, examples) in self.found.items()
+        ]
+
+
+class Undoer(ABC):
+    """Of one job, in the name of `actor`. Everything but `objections()` in one transaction."""
+
+    # Beside the right to undo at all.
+    rights: ClassVar[tuple[Right, ...]]
+    # Of rows of which each is one that the job counted as created.
+    kinds: ClassVar[tuple[ImportedRows.Kind, ...]]
+
+    def __init__(self, job: ImportJob, actor: User) -> None:
+        self.job = job
+        self.actor = actor
+        self.findings = Findings()
+
+    @classmethod
+    def rights_for(cls, job: ImportJob) -> tuple[Right, ...]:
+        """What this job's undoing takes beside the right to undo."""
+        return cls.rights
+
+    def knows_rows(self) -> bool:
+        """Whether it was kept which rows the job wrote, all of them."""
+        return ImportedRows.objects.count_of(self.job, *self.kinds) == self.job.created
+
+    @abstractmethod
+    def figures(self) -> list[tuple[str, int | Decimal]]:
+        """What would be taken back: labels, with how many or, as decimals, how much."""
+
+    @abstractmethod
+    def lock(self) -> None:
+        """All rows that it may change, before anything is asked: nobody changes them meanwhile."""
+
+    def objections(self) -> list[Reason]:
+        """What depends on the rows, each once; none where they can be taken back."""
+        if not self.knows_rows():
+            return [Reason.of(UndoCode.ROWS_UNKNOWN)]
+        self.look()
+        return self.findings.reasons(who=str(self.actor), limit=str(self.limit))
+
+    @abstractmethod
+    def look(self) -> None:
+        """Add what depends on the rows to the findings."""
+
+    @abstractmethod
+    def undo(self) -> None:
+        """Take them back. Whatever is in the way was found before."""
+
+    def blocks(self, kind: ImportedRows.Kind, size: int = BLOCK) -> Iterator[list[int]]:
+        """Ids of the job's rows."""
+        ids = ImportedRows.objects.ids(self.job, kind)
+        while block := list(islice(ids, size)):
+            yield block
+
+    @cached_property
+    def limit(self) -> Decimal | None:
+        return ApprovalLimit.objects.of_top_ups(self.actor)
+
+    def is_above_limit(self, amount: Decimal) -> bool:
+        return requires_approval(amount, self.limit)
+
+    @property
+    def note(self) -> str:
+        """What the ledger and the history say."""
+        return _("import %(number)s undone") % {"number": self.job.pk}
+
+
+def lock_customers(ids: Collection[int]) -> None:
+    """By rising id, as everybody does."""
+    rising = sorted(ids)
+    for start in range(0, len(rising), BLOCK):
+        rows = Customer.objects.filter(pk__in=rising[start : start + BLOCK]).order_by("pk")
+        # They are locked as they are read.
+        list(rows.select_for_update().values_list("pk"))

@@ -1,0 +1,94 @@
+"""Which rows an import wrote, so that it can be undone; kept in the transaction that wrote them, as
+runs of ids: one run a block as a rule, whatever the number of its rows."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import F, Q, Sum
+
+if TYPE_CHECKING:
+    from core.models.imports import ImportJob
+
+
+class ImportedRowsQuerySet(models.QuerySet["ImportedRows"]):
+    def keep(self, job: "ImportJob", kind: "ImportedRows.Kind", ids: Iterable[int]) -> None:
+        """Write down that this job wrote the rows with these ids."""
+        runs = runs_of(sorted(ids))
+        self.bulk_create(
+            ImportedRows(job=job, kind=kind, first_id=first, last_id=last) for first, last in runs
+        )
+
+    def ids(self, job: "ImportJob", kind: "ImportedRows.Kind") -> Iterator[int]:
+        """Of the rows that the job wrote, rising within each of its blocks."""
+        runs = self.filter(job=job, kind=kind).order_by("first_id")
+        pairs = runs.values_list("first_id", "last_id")
+        return chain.from_iterable(range(first, last + 1) for first, last in pairs)
+
+    def count_of(self, job: "ImportJob", *kinds: "ImportedRows.Kind") -> int:
+        """How many rows of these kinds the job wrote."""
+        found = self.filter(job=job, kind__in=kinds)
+        return found.aggregate(rows=Sum(F("last_id") - F("first_id") + 1))["rows"] or 0
+
+    def times_undone(self, kind: "ImportedRows.Kind", ids: Collection[int]) -> Counter[int]:
+        """By id, how many imports that wrote the row were undone."""
+        return self._times(kind, ids, undone=True)
+
+    def undone_among(self, kind: "ImportedRows.Kind", ids: Collection[int]) -> set[int]:
+        """The rows of imports that were undone, unless another that stands has them since."""
+        undone = self.times_undone(kind, ids).keys()
+        return set(undone - self._times(kind, undone, undone=False).keys()) if undone else set()
+
+    def _times(
+        self, kind: "ImportedRows.Kind", ids: Collection[int], *, undone: bool
+    ) -> Counter[int]:
+        if not ids:
+            return Counter()
+        near = self.filter(first_id__lte=max(ids), last_id__gte=min(ids), kind=kind, undone=undone)
+        runs = near.order_by().values_list("first_id", "last_id")
+        return Counter(pk for first, last in runs for pk in ids if first <= pk <= last)
+
+
+class ImportedRows(models.Model):
+    """A run of rows that an import wrote, from `first_id` to `last_id`."""
+
+    class Kind(models.IntegerChoices):
+        CUSTOMERS = 1
+        FIELD_CHANGES = 2
+        TOP_UPS = 3
+        WAITING_TOP_UPS = 4
+        ORDERS = 5
+
+    job = models.ForeignKey("core.ImportJob", on_delete=models.PROTECT, related_name="wrote")
+    kind = models.PositiveSmallIntegerField(choices=Kind)
+    first_id = models.BigIntegerField()
+    last_id = models.BigIntegerField()
+    undone = models.BooleanField(default=False)
+
+    objects = ImportedRowsQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()
+        indexes = [
+            # Uploads ask for these, of which there are few.
+            models.Index(
+                fields=["kind", "first_id"], name="imported_rows_undone", condition=Q(undone=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.job_id}: {self.get_kind_display()} {self.first_id}-{self.last_id}"
+
+
+def runs_of(ids: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """The first and last of each run of ids without a gap; they come rising."""
+    first = last = None
+    for pk in ids:
+        if first is not None and last is not None and pk != last + 1:
+            yield first, last
+            first = None
+        first, last = pk if first is None else first, pk
+    if first is not None and last is not None:
+        yield first, last
