@@ -18,7 +18,7 @@ class ImportedRowsQuerySet(models.QuerySet["ImportedRows"]):
         """Write down that this job wrote the rows with these ids."""
         runs = runs_of(sorted(ids))
         self.bulk_create(
-            ImportedRows(job=job, kind=kind, first_id=first, last_id=last) for first, last in runs
+            [self.model(job=job, kind=kind, first_id=first, last_id=last) for first, last in runs]
         )
 
     def ids(self, job: "ImportJob", kind: "ImportedRows.Kind") -> Iterator[int]:
