@@ -70,7 +70,7 @@ def came_by_portal() -> Q:
         object_id=OuterRef("customer_id"),
         field="user",
     )
-    return Q(creator__is_staff=False) | Q(customer__user=F("creator")) | Exists(had_it)
+    return Q(creator__is_staff=False) | Q(customer__user=F("creator")) | Q(Exists(had_it))
 
 
 class ApprovalLimitQuerySet(models.QuerySet["ApprovalLimit"]):
