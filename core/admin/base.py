@@ -30,10 +30,12 @@ from core.models import FieldChange, OrderError, User
 from core.models.history import SECRET
 from core.pages.amounts import AmountField
 from core.permissions import Right, may
+from core.theme.autocomplete import PickedSelect, is_key
 from core.theme.model_admin import SteppedModelAdmin
 
-# Fields that no page shows as they are; a recipe of before may hold a password.
-UNSEEN = frozenset((*SECRET, "recipe", "folder", "request_key"))
+# Fields that no page shows as they are, or not to all who see its rows: a recipe of before may hold
+# a password, and an upload's notes quote its rows.
+UNSEEN = frozenset((*SECRET, "recipe", "folder", "request_key", "notes", "sha256"))
 
 
 @dataclass(frozen=True, slots=True)
