@@ -48,8 +48,6 @@ HELD_SECONDS = 5.0
 PAUSE_SECONDS = 30.0
 # A proof as young is not written down again.
 FRESH = timedelta(seconds=30)
-# Of a reading that failed for now: tried again so often, so many seconds later.
-READ_AGAIN, READ_AGAIN_SECONDS = 3, 2.0
 
 WakeLater = Callable[[int, float], object]
 
@@ -283,13 +281,18 @@ def _seconds_closed(site: Site) -> float:
 
 def _read(wire: Wire, stage: Stage) -> Reading:
     """A reading; one that fails for now is tried again. Raises SiteError."""
-    for _ in range(READ_AGAIN):
+    failures = 0
+    while True:
         try:
             return wire.read(stage)
         except TemporaryError as error:
+            failures += 1
+            rule, jitter = retry.CALIBRATION_READING, random.random()  # noqa: S311
+            delay = rule.delay(failures, jitter, error.retry_after)
+            if rule.is_spent(failures) or delay > HELD_SECONDS:
+                raise
             logger.info("a reading of a calibration failed and is tried again: %s", error)
-            time.sleep(READ_AGAIN_SECONDS)
-    return wire.read(stage)
+            time.sleep(delay)
 
 
 def _end(

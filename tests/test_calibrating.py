@@ -158,7 +158,7 @@ def test_a_site_without_its_token_gets_no_play(hurried, verified, demo_site, bob
 def test_a_site_that_does_not_answer_for_now_is_asked_again(
     hurried, verified, demo_site, bob, monkeypatch, where
 ):
-    monkeypatch.setattr(calibrating, "READ_AGAIN", 0)
+    monkeypatch.setattr(retry, "CALIBRATION_READING", retry.BackOff(0.0, 0.0, attempts=1))
     calibration = begun(verified, demo_site, bob)
     demo_site.fault(where, "status", status=503)
     woken = []
@@ -174,6 +174,20 @@ def test_a_site_that_does_not_answer_for_now_is_asked_again(
     calibration.refresh_from_db()
     assert (calibration.status, calibration.reason_code) == (Calibration.Status.DONE, "")
     assert demo_site.plays(calibration.oid) == 31
+
+
+def test_a_reading_that_may_come_late_is_left_to_whoever_looks_then(
+    hurried, verified, demo_site, bob
+):
+    """Nobody holds a calibration while its site asks to wait for longer than a few seconds."""
+    calibration = begun(verified, demo_site, bob)
+    demo_site.fault("count", "status", status=503, headers={"Retry-After": "40"})
+    woken = []
+    calibrating.run(calibration.pk, wake_later=lambda pk, seconds: woken.append(seconds))
+    assert [round(seconds) for seconds in woken] == [40]
+    assert [fault["strikes"] for fault in demo_site.faults()] == [1]
+    calibration.refresh_from_db()
+    assert (calibration.status, calibration.lease_until) == (Calibration.Status.RUNNING, None)
 
 
 def test_a_site_that_never_answers_ends_a_calibration_with_why(hurried, verified, demo_site, bob):

@@ -4,9 +4,10 @@ import time
 
 import pytest
 
-from core.models import Customer, Site
-from tests.base import client_of
+from core.models import Customer, Site, User
+from tests.base import client_of, placed
 
+ORDERS = "/admin/core/order/"
 SECRET = "s3cr3t-of-a-site"
 
 
@@ -29,6 +30,13 @@ def test_nobody_guesses_a_secret_letter_by_letter(who, asked, harbour, request):
         assert client.get(f"/admin/core/{page}/?site__{asked}").status_code == 400
 
 
+@pytest.mark.parametrize("asked", ["notes__icontains=grace", "sha256=0", "notes__0__code=x"])
+def test_nobody_guesses_what_stands_in_somebody_elses_upload(asked, carol):
+    """Who sees that there was an upload does not see its rows."""
+    assert client_of(carol).get("/admin/core/importjob/").status_code == 200
+    assert client_of(carol).get(f"/admin/core/importjob/?{asked}").status_code == 400
+
+
 @pytest.mark.parametrize("page", ["user", "administrator"])
 def test_nobody_guesses_the_hash_of_a_password(page, alice):
     answer = client_of(alice).get(f"/admin/core/{page}/?password__startswith=pbkdf2")
@@ -42,3 +50,13 @@ def test_an_expression_that_takes_a_day_is_not_looked_for(lookup, bob):
     answer = client_of(bob).get(f"/admin/core/customer/?username__{lookup}=^(a|a)*$")
     assert answer.status_code == 400
     assert time.process_time() - began < 30
+
+
+def test_the_filter_by_creator_tells_the_name_of_no_other_login(desk, erin, harbour, bob):
+    """Logins are for who may see them; of who placed orders the list itself has the names."""
+    login = User.objects.create(username="secret-login")
+    page = f"{ORDERS}?creator__id__exact={login.pk}"
+    assert "secret-login" not in desk.get(page).content.decode()
+    placed(erin, harbour, creator=login)
+    assert "secret-login" in desk.get(page).content.decode()
+    assert 'value="bob"' in desk.get(f"{ORDERS}?creator__id__exact={bob.pk}").content.decode()

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import BigIntegerField, DecimalField, Model, TextField
+from django.db.models import DecimalField, ForeignKey, Model, TextField
 from django.http import (
     Http404,
     HttpRequest,
@@ -30,10 +30,12 @@ from core.models import FieldChange, OrderError, User
 from core.models.history import SECRET
 from core.pages.amounts import AmountField
 from core.permissions import Right, may
+from core.theme.autocomplete import PickedSelect, is_key
 from core.theme.model_admin import SteppedModelAdmin
 
-# Fields that no page shows as they are; a recipe of before may hold a password.
-UNSEEN = frozenset((*SECRET, "recipe", "folder", "request_key"))
+# Fields that no page shows as they are, or not to all who see its rows: a recipe of before may hold
+# a password, and an upload's notes quote its rows.
+UNSEEN = frozenset((*SECRET, "recipe", "folder", "request_key", "notes", "sha256"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +178,16 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Django hands a customer of the address on unread, and fails on one that is no number."""
         initial = super().get_changeform_initial_data(request)
-        customer = str(initial.get("customer", "0"))
-        # Python reads no number of thousands of digits.
-        if not (customer.isdecimal() and len(customer) < 20) or (
-            int(customer) > BigIntegerField.MAX_BIGINT
-        ):
+        if not is_key(initial.get("customer", "0")):
             del initial["customer"]
         return initial
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", PickedSelect(db_field, self.admin_site))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Write what was changed: balances and progress move, and others save, while somebody

@@ -25,7 +25,7 @@ from django.utils.translation import override
 from core.db import tables
 from core.importing import signs, store
 from core.importing.batch import RowError, Understood, totals_with
-from core.importing.columns import KNOWN, Layout, layout_of
+from core.importing.columns import KNOWN, layout_of
 from core.importing.customers import CustomerRows
 from core.importing.detection import FileError, detect_file, digest_of
 from core.importing.duplicates import DuplicateFinder
@@ -42,7 +42,7 @@ from core.importing.rows import Block, Table, open_table, rows_of_header_width
 from core.importing.similar_names import SimilarNames, skeletons
 from core.importing.top_ups import TopUpRows
 from core.importing.undoing import run as undoing
-from core.models import LeaseLostError
+from core.models import LeaseLostError, PricePolicy
 from core.models.failpoints import failpoint
 from core.models.imports import ImportJob
 from core.permissions import Right, may
@@ -139,8 +139,8 @@ def refusal(job: ImportJob) -> Reason | None:
 
 def have_prices_changed(job: ImportJob) -> bool:
     """Whether the rows cost something else than the check said."""
-    importer = IMPORTERS[ImportJob.Kind(job.kind)](job, Layout([], {}))
-    return job.prices != importer.prices
+    importer = IMPORTERS[ImportJob.Kind(job.kind)]
+    return job.prices != importer.prices_by(PricePolicy.bundles())
 
 
 def right_to_import(kind: int, *, update: bool = False) -> Right:

@@ -6,7 +6,7 @@ there too, and an order for one that does not is refunded. A row above its uploa
 approval.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import ClassVar
 
@@ -17,6 +17,7 @@ from core.importing.columns import Layout
 from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
 from core.models import ImportedRows, ImportJob, LedgerEntry, Order, PricePolicy
+from core.money import Bundle
 from core.ordering import Placement, Quote, Quoter, place_many
 from core.permissions import Right
 
@@ -44,9 +45,13 @@ class OrderRows(RowImporter):
         super().__init__(job, layout)
         self.quoter = Quoter(asks_sites=self.checks, reads_views=False)
 
+    @classmethod
+    def prices_by(cls, bundles: Sequence[Bundle]) -> str:
+        return PricePolicy.digest(bundles)
+
     @property
     def prices(self) -> str:
-        return PricePolicy.digest(self.quoter.bundles)
+        return self.prices_by(self.quoter.bundles)
 
     def keys(self, rows: list[Row]) -> list[str]:
         index = self.layout.places["url"]

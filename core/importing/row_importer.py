@@ -2,7 +2,7 @@
 
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from core.importing.batch import Batch, Plan, RowError
 from core.importing.columns import Layout
 from core.importing.rows import Block, Row
 from core.models import ChargeRecord, ImportedRows, ImportJob, LedgerEntry, Order, WaitingTopUp
+from core.money import Bundle
 from core.permissions import RIGHT_TO_BOOK, Right, may
 
 AMOUNTS = {"amount", "balance"}
@@ -45,10 +46,15 @@ class RowImporter(ABC):
         # A check writes nothing and locks nothing.
         self.checks = job.status == ImportJob.Status.CHECKING
 
+    @classmethod
+    def prices_by(cls, bundles: Sequence[Bundle]) -> str:
+        """What rows of its kind cost by these bundles: PricePolicy's digest; "" where nothing."""
+        return ""
+
     @property
     def prices(self) -> str:
-        """By which bundles on sale its rows are charged: PricePolicy's digest; "" by none."""
-        return ""
+        """The same, by the bundles that its rows are charged by."""
+        return self.prices_by(())
 
     def keys(self, rows: list[Row]) -> list[str]:
         """What a file may name only once, one per row. Returns [] where everything may repeat."""

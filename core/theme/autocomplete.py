@@ -1,12 +1,13 @@
 """Django's field that completes what is typed, which offers no more than an object's name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.admin.widgets import AutocompleteSelect
+from django.db.models import BigIntegerField
 from django.http import HttpRequest, HttpResponse
 
 
@@ -21,9 +22,25 @@ class DescribingAutocomplete(AutocompleteJsonView):
         return found
 
 
+class PickedSelect(AutocompleteSelect):
+    """Shows what was picked; Django's own fails on what no row can have for a key."""
+
+    def optgroups(
+        self, name: str, value: Sequence[str], attrs: dict[str, Any] | None = None
+    ) -> Any:
+        return super().optgroups(name, list(filter(is_key, value)), attrs)
+
+
+def is_key(value: object) -> bool:
+    """Whether a row may have this for its key. Python reads no number of thousands of digits."""
+    text = str(value)
+    is_number = text.isascii() and text.isdecimal() and len(text) < 20
+    return is_number and int(text) <= BigIntegerField.MAX_BIGINT
+
+
 def pick_by_typing(field: forms.ModelChoiceField, key: Any, site: admin.AdminSite) -> None:
     """Let a form's field complete what is typed, as that of the foreign key `key` does."""
-    field.widget = AutocompleteSelect(key, site)
+    field.widget = PickedSelect(key, site)
     field.widget.choices = field.choices
 
 
