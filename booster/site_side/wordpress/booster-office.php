@@ -38,7 +38,7 @@ add_action('parse_request', function () {
         return;
     }
     $name = '/booster-office-' . BOOSTER_OFFICE_TOKEN;
-    $path = parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
+    $path = (string) parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
     if ($path === "$name.txt" || $path === "/.well-known$name.txt") {
         booster_office_send(BOOSTER_OFFICE_TOKEN, 'text/plain');
     } elseif ($path === "/.well-known$name/") {
@@ -60,7 +60,7 @@ add_action('rest_api_init', function () {
     register_rest_route('booster-office/v1', '/views/(?P<post>\d+)',
         $open + array('methods' => 'GET', 'callback' => function ($request) {
             $views = (int) get_post_meta((int) $request['post'], booster_office_field(), true);
-            return rest_ensure_response(array('views' => $views));
+            return new WP_REST_Response(array('views' => $views), 200, array('Cache-Control' => 'no-store'));
         }));
 });
 
@@ -89,7 +89,8 @@ function booster_office_play($request) {
     add_post_meta($post, booster_office_field(), 0, true);
     $wpdb->query('START TRANSACTION');
     $new = $wpdb->query($wpdb->prepare("INSERT IGNORE INTO {$wpdb->prefix}booster_plays VALUES (%s, %s)", $order, $key));
-    $done = !$new || $wpdb->query($wpdb->prepare("UPDATE {$wpdb->postmeta} SET meta_value = meta_value + 1
+    /* 0: counted before; false: the database refused it. */
+    $done = $new === 0 || $new && $wpdb->query($wpdb->prepare("UPDATE {$wpdb->postmeta} SET meta_value = meta_value + 1
         WHERE post_id = %d AND meta_key = %s", $post, booster_office_field()));
     $wpdb->query($done ? 'COMMIT' : 'ROLLBACK');
     wp_cache_delete($post, 'post_meta');
