@@ -155,6 +155,15 @@ def test_a_play_that_cannot_be_written_is_not_said_to_be_taken(wordpress):
     assert wordpress.views() == 41
 
 
+def test_what_the_database_does_not_say_is_not_said_to_be_nothing(wordpress):
+    """An order of which nothing was counted is refunded."""
+    assert wordpress.play("order-1", 1).status == 200
+    wordpress.execute("ALTER TABLE wp_booster_plays RENAME TO away")
+    assert wordpress.get(f"{FOLDER}/orders/order-1").status == 503
+    wordpress.execute("ALTER TABLE away RENAME TO wp_booster_plays")
+    assert wordpress.counted("order-1")["counted"] == 1
+
+
 def test_the_office_finds_out_that_the_site_counts_by_order(wordpress):
     target = proved(wordpress.url)
     wire = Wire(target, sites.adapter("http", RECIPE), "12", "calibration-1", lambda: 0.0)

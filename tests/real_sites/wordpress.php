@@ -117,6 +117,10 @@ function add_post_meta($post, $key, $value, $unique) {
 function wp_cache_delete($key, $group) {
 }
 
+function status_header($code) {
+    http_response_code($code);
+}
+
 function wp_rand($least, $most) {
     return random_int($least, $most);
 }

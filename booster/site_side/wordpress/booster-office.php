@@ -25,6 +25,7 @@ function booster_office_field() {
 }
 
 function booster_office_send($body, $type = 'application/json') {
+    status_header($body === null ? 503 : 200);
     header("Content-Type: $type");
     header('Cache-Control: no-store');
     echo is_string($body) ? $body : wp_json_encode($body);
@@ -48,7 +49,7 @@ add_action('parse_request', function () {
         $order = rawurldecode(basename($path));
         $counted = $wpdb->get_var($wpdb->prepare(
             "SELECT COUNT(*) FROM {$wpdb->prefix}booster_plays WHERE play_order = %s", $order));
-        booster_office_send(array('order' => $order, 'counted' => (int) $counted));
+        booster_office_send($counted === null ? null : array('order' => $order, 'counted' => (int) $counted));
     }
 });
 
