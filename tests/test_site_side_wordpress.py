@@ -110,6 +110,22 @@ def test_twenty_plays_at_once_all_count_and_each_once(wordpress, post):
     assert wordpress.views(post) == before + 100
 
 
+def test_the_first_plays_of_posts_make_one_field_each(wordpress):
+    """Two would be shown, and one of them may lack a play."""
+    posts = range(100, 140)
+    for post in posts:
+        wordpress.execute(f"INSERT INTO wp_posts VALUES ({post})")
+    plays = [(f"order-{post}", number, post) for post in posts for number in range(8)]
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda play: wordpress.play(*play).status, plays))
+    assert set(answers) == {200}
+    with closing(sqlite3.connect(wordpress.home / "db.sqlite3")) as database:
+        found = database.execute(
+            "SELECT post_id, meta_value FROM wp_postmeta WHERE post_id >= 100 ORDER BY post_id"
+        )
+        assert [(post, int(views)) for post, views in found] == [(post, 8) for post in posts]
+
+
 def test_readings_count_nothing_and_no_cache_keeps_them(wordpress):
     before = wordpress.views()
     answer = wordpress.get(f"{REST}/views/{HARBOUR}")

@@ -11,10 +11,11 @@ if (getenv('RATE')) {
 
 class Database {
     public $prefix = 'wp_';
+    public $posts = 'wp_posts';
     public $postmeta = 'wp_postmeta';
     private const WORDS = array(
         'ENGINE=InnoDB' => '', 'START TRANSACTION' => 'BEGIN IMMEDIATE', 'INSERT IGNORE' => 'INSERT OR IGNORE',
-        'ON DUPLICATE KEY UPDATE' => 'ON CONFLICT DO UPDATE SET',
+        'ON DUPLICATE KEY UPDATE' => 'ON CONFLICT DO UPDATE SET', ' FOR UPDATE' => '',
     );
     private $file;
     private $last_id = 0;

@@ -77,22 +77,22 @@ function booster_office_play($request) {
         return new WP_REST_Response(null, 503, array('Retry-After' => '60'));
     }
     if (defined('BOOSTER_OFFICE_RATE')) {
-        $second = time();
         if (wp_rand(0, 999) === 0) {
-            $wpdb->query($wpdb->prepare("DELETE FROM {$wpdb->prefix}booster_seconds WHERE second < %d", $second - 60));
+            $wpdb->query($wpdb->prepare("DELETE FROM {$wpdb->prefix}booster_seconds WHERE second < %d", time() - 60));
         }
         $wpdb->query($wpdb->prepare("INSERT INTO {$wpdb->prefix}booster_seconds VALUES (%d, LAST_INSERT_ID(1))
-            ON DUPLICATE KEY UPDATE plays = LAST_INSERT_ID(plays + 1)", $second));
+            ON DUPLICATE KEY UPDATE plays = LAST_INSERT_ID(plays + 1)", time()));
         if ((int) $wpdb->get_var('SELECT LAST_INSERT_ID()') > BOOSTER_OFFICE_RATE) {
             return new WP_REST_Response(null, 429, array('Retry-After' => '1'));
         }
     }
-    add_post_meta($post, booster_office_field(), 0, true);
     $wpdb->query('START TRANSACTION');
+    $wpdb->query($wpdb->prepare("SELECT ID FROM {$wpdb->posts} WHERE ID = %d FOR UPDATE", $post)); /* one field */
+    add_post_meta($post, booster_office_field(), 0, true);
     $new = $wpdb->query($wpdb->prepare("INSERT IGNORE INTO {$wpdb->prefix}booster_plays VALUES (%s, %s)", $order, $key));
-    /* 0: counted before; false: the database refused it. */
-    $done = $new === 0 || $new && $wpdb->query($wpdb->prepare("UPDATE {$wpdb->postmeta} SET meta_value = meta_value + 1
-        WHERE post_id = %d AND meta_key = %s", $post, booster_office_field()));
+    $done = $new === 0 || $new && $wpdb->query($wpdb->prepare( /* 0: counted before; false: refused */
+        "UPDATE {$wpdb->postmeta} SET meta_value = meta_value + 1 WHERE post_id = %d AND meta_key = %s",
+        $post, booster_office_field()));
     $wpdb->query($done ? 'COMMIT' : 'ROLLBACK');
     wp_cache_delete($post, 'post_meta');
     return new WP_REST_Response(array('counted' => (bool) $new), $done ? 200 : 500);
