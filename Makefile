@@ -17,7 +17,7 @@ export PYTHONUNBUFFERED := 1
 # Where bytecode is not kept, each program of the office compiles all of it anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test quick coverage faults bench lock lint translations chromium
+.PHONY: run test quick coverage faults bench lock lint translations programs
 
 # To look around an office without a phone at hand.
 run: export REQUIRE_TWO_STEP ?= off
@@ -25,13 +25,13 @@ run: .venv/.run
 	@$(PY) manage.py init_office --demo
 	@exec $(PY) manage.py run_all
 
-test: .venv/.dev chromium
+test: .venv/.dev programs
 	@$(PY) -m pytest -n 3 --dist loadfile $(ARGS)
 
 quick: .venv/.dev
 	@$(PY) -m pytest -n 2 --dist loadfile -m "$(QUICK)" $(ARGS)
 
-coverage: .venv/.dev chromium
+coverage: .venv/.dev programs
 	@$(PY) -m coverage erase
 	@$(PY) -m coverage run -m pytest -n 3 --dist loadfile -m "not faults" $(ARGS)
 	@$(PY) -m coverage combine -q
@@ -102,14 +102,6 @@ endef
 	fi; \
 	exit 1
 
-# Browser tests need Chromium; where we may, we install it, with a font for the Chinese pages.
-chromium: .venv/.dev
-	@if [ -n "$$BROWSER_PATH" ] || $(PY) -m tests.services; then exit 0; fi; \
-	if [ "$$(id -u)" = 0 ]; then as_root=; else as_root="sudo -n"; fi; \
-	if command -v apt-get >/dev/null && $$as_root true 2>/dev/null; then \
-		echo "Installing Chromium for the browser tests"; \
-		$$as_root apt-get update -qq </dev/null && \
-		$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends \
-			chromium fonts-noto-cjk </dev/null >/dev/null; \
-	fi; \
-	$(PY) -m tests.services || echo "Browser tests need Chromium: install it or set BROWSER_PATH" >&2
+# What the tests run and no wheel carries: a browser, nginx, PHP. Where we may, we install it.
+programs: .venv/.dev
+	@$(PY) -m tests.programs

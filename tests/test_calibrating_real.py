@@ -1,29 +1,31 @@
 """What a calibration says of software that counts for real, before anything is sold there: over the
 wire, by the recipes that are shipped, with waits that are shorter than in life."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
+from dataclasses import dataclass
+from itertools import repeat
+from threading import Barrier
 from typing import Any
 
 import pytest
+import trustme
 
 from booster import sites
 from booster.proof.calibration import Finding, FindingCode, Record, plan
 from tests.counting_site import Limit
-from tests.processes import Process, folder, free_port
-from tests.real_sites import hitcount_site
+from tests.programs import FINDERS, needed
+from tests.real_sites import behind_nginx, hitcount_site, keys_of, post_views_site
 from tests.real_sites.local import (
     PASSWORD,
     GraphQLSite,
     LocalSite,
     MembersSite,
     PlainSite,
-    PostViewsSite,
+    SlowSite,
 )
+from tests.targets import proved
 from tests.test_sessions import GRAPHQL, MEMBERS
 from tests.wire_calibration import calibrated, findings
 
@@ -34,10 +36,10 @@ VISITED = HITCOUNT | {
 }
 POSTVIEWS = sites.shipped("wordpress-postviews").recipe
 WITHOUT_LOGIN = {name: MEMBERS[name] for name in MEMBERS if name not in ("steps", "play_headers")}
+AUTHORITY = trustme.CA(organization_name="Harbour Film Club")
 # When a last try of what was unclear may begin, and how long one may take.
 LAST_TRY_SECONDS, TRY_SECONDS = 60.0, 30.0
-VIDEOS = {"WP-PostViews": "2026/harbour"}
-NGINX = shutil.which("nginx")
+START_SECONDS = 60.0
 
 
 @contextmanager
@@ -46,85 +48,105 @@ def local(site: LocalSite) -> Iterator[str]:
         yield site.url
 
 
-def slow_post_views() -> LocalSite:
-    """Of a database that takes a while, so that plays at once do meet."""
-    site = PostViewsSite()
-    site.GAP_SECONDS = 0.05
-    return site
+@contextmanager
+def limited_by_nginx(place: str = "") -> Iterator[str]:
+    """With `limit_req` as its documentation has it: for plays, or for whatever is asked."""
+    limit = "limit_req zone=plays burst=4 nodelay;"
+    with (
+        PlainSite() as site,
+        behind_nginx(
+            site.url,
+            zones="limit_req_zone $binary_remote_addr zone=plays:1m rate=5r/s;",
+            limits="" if place else limit,
+            places=f"location ~ {place} {{ {limit} proxy_pass $site; }}" if place else "",
+        ) as url,
+    ):
+        yield url
 
 
 @contextmanager
-def behind_nginx(site: LocalSite, where: str) -> Iterator[str]:
-    """With `limit_req` as its documentation has it: for plays, or for whatever is asked."""
-    port, home = free_port(), folder("nginx")
-    limit = "limit_req zone=plays burst=4 nodelay;"
-    user = "user root;" if os.geteuid() == 0 else ""
-    paths = " ".join(
-        f"{name}_temp_path {home}/{name};"
-        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (home / "nginx.conf").write_text(
-        f"{user} daemon off; pid {home}/pid; error_log stderr; events {{}}\n"
-        f"http {{ access_log off; {paths}\n"
-        f"limit_req_zone $binary_remote_addr zone=plays:1m rate=5r/s;\n"
-        f"server {{ listen 127.0.0.1:{port}; {limit if where == '/' else ''}\n"
-        f"location / {{ proxy_pass {site.url}; }}\n"
-        f"location ~ plays$ {{ {limit} proxy_pass {site.url}; }} }} }}\n"
-    )
-    assert NGINX is not None
-    with site, Process([NGINX, "-c", Path(home) / "nginx.conf"], name="nginx", ready=port):
-        yield f"http://127.0.0.1:{port}"
+def narrow_nginx() -> Iterator[str]:
+    """Takes two at once."""
+    zone = "limit_conn_zone $binary_remote_addr zone=at_once:1m;"
+    with (
+        SlowSite() as site,
+        behind_nginx(site.url, zones=zone, limits="limit_conn at_once 2;") as url,
+    ):
+        yield url
 
 
-Started = Callable[[], AbstractContextManager[str]]
-# What runs, its recipe, what has to be found, and within which bounds its figure is.
-SITES: dict[
-    str, tuple[Started, Mapping[str, Any], dict[FindingCode, tuple[float, float] | None]]
-] = {
-    "django-hitcount": (hitcount_site, HITCOUNT, {FindingCode.COUNTS_ALL: None}),
-    "django-hitcount, once a session": (
-        hitcount_site,
-        VISITED,
-        {FindingCode.ONCE_PER_SESSION: None},
+@contextmanager
+def private_nginx() -> Iterator[str]:
+    """Of a private authority, and with few requests a connection."""
+    with (
+        PlainSite() as site,
+        behind_nginx(site.url, limits="keepalive_requests 3;", tls=keys_of(AUTHORITY)) as url,
+    ):
+        yield url
+
+
+@dataclass(frozen=True)
+class Case:
+    """What runs, its recipe, what has to be found and within which bounds its figure is; `program`:
+    what it needs; `authority`: PEM of a private one."""
+
+    start: Callable[[], AbstractContextManager[str]]
+    recipe: Mapping[str, Any]
+    expected: dict[FindingCode, tuple[float, float] | None]
+    video: str = "harbour"
+    program: str | None = None
+    authority: str = ""
+
+
+LIMITED = {FindingCode.COUNTS_ALL: None, FindingCode.LIMITS: (1.5, 15)}
+SITES = {
+    "django-hitcount": Case(hitcount_site, HITCOUNT, {FindingCode.COUNTS_ALL: None}),
+    "django-hitcount, once a session": Case(
+        hitcount_site, VISITED, {FindingCode.ONCE_PER_SESSION: None}
     ),
-    "django-hitcount, once an address": (
+    "django-hitcount, once an address": Case(
         lambda: hitcount_site(HITCOUNT_HITS_PER_IP_LIMIT=1),
         HITCOUNT,
         {FindingCode.ONCE_PER_ADDRESS_FOR_LONG: None},
     ),
-    "django-hitcount, once an address in 8 seconds": (
+    "django-hitcount, once an address in 8 seconds": Case(
         lambda: hitcount_site(
             HITCOUNT_HITS_PER_IP_LIMIT=1, HITCOUNT_KEEP_HIT_ACTIVE={"seconds": 8}
         ),
         HITCOUNT,
         {FindingCode.ONCE_PER_ADDRESS: (3, 20)},
     ),
-    "WP-PostViews": (
-        lambda: local(slow_post_views()),
+    # Its database takes a while, so that plays at once do meet.
+    "WP-PostViews": Case(
+        lambda: post_views_site(gap_seconds=0.05),
         POSTVIEWS,
         {FindingCode.LOSES_IN_PARALLEL: (10, 90)},
+        video="2026/harbour",
+        program="php",
     ),
-    "GraphQL": (lambda: local(GraphQLSite()), GRAPHQL, {FindingCode.COUNTS_ALL: None}),
-    "for members": (
-        lambda: local(MembersSite()),
-        WITHOUT_LOGIN,
-        {FindingCode.NEEDS_LOGIN: (403, 403)},
+    "GraphQL": Case(lambda: local(GraphQLSite()), GRAPHQL, {FindingCode.COUNTS_ALL: None}),
+    "for members": Case(
+        lambda: local(MembersSite()), WITHOUT_LOGIN, {FindingCode.NEEDS_LOGIN: (403, 403)}
     ),
-    "limited": (
-        lambda: local(PlainSite(limit=Limit(5, 4))),
+    "limited": Case(lambda: local(PlainSite(limit=Limit(5, 4))), PlainSite.RECIPE, LIMITED),
+    "nginx before plays": Case(
+        lambda: limited_by_nginx("plays$"), PlainSite.RECIPE, LIMITED, program="nginx"
+    ),
+    "nginx before all": Case(limited_by_nginx, PlainSite.RECIPE, LIMITED, program="nginx"),
+    "nginx, so many at once": Case(
+        narrow_nginx,
         PlainSite.RECIPE,
-        {FindingCode.COUNTS_ALL: None, FindingCode.LIMITS: (1.5, 15)},
+        {FindingCode.COUNTS_ALL: None, FindingCode.LIMITS: (2, 200)},
+        program="nginx",
+    ),
+    "nginx of a private authority": Case(
+        private_nginx,
+        PlainSite.RECIPE,
+        {FindingCode.COUNTS_ALL: None},
+        program="nginx",
+        authority=AUTHORITY.cert_pem.bytes().decode(),
     ),
 }
-if NGINX:
-    LIMITED: dict[FindingCode, tuple[float, float] | None]
-    LIMITED = {FindingCode.COUNTS_ALL: None, FindingCode.LIMITS: (1.5, 15)}
-    SITES["nginx before plays"] = (
-        lambda: behind_nginx(PlainSite(), "plays"),
-        PlainSite.RECIPE,
-        LIMITED,
-    )
-    SITES["nginx before all"] = lambda: behind_nginx(PlainSite(), "/"), PlainSite.RECIPE, LIMITED
 
 
 @pytest.fixture(scope="module")
@@ -141,14 +163,21 @@ def hurried() -> Iterator[None]:
         yield
 
 
-def findings_of(name: str) -> list[Finding] | None:
-    """Each try of a site that knows nothing of it."""
-    start, recipe, _expected = SITES[name]
-    adapter = sites.adapter("http", recipe, {"password": PASSWORD})
+def findings_of(case: Case, all_started: Barrier) -> list[Finding] | None:
+    """Each try of a site that knows nothing of it. The first waits for all the others' sites: what
+    starts takes the machine away from what is being measured."""
+    adapter = sites.adapter("http", case.recipe, {"password": PASSWORD})
+    is_first = True
 
     def calibrate() -> Record | None:
-        with start() as url:
-            return calibrated(url, adapter, VIDEOS.get(name, "harbour"), TRY_SECONDS)
+        nonlocal is_first
+        with case.start() as url:
+            if is_first:
+                is_first = False
+                all_started.wait(START_SECONDS)
+            return calibrated(
+                proved(url, authority=case.authority), adapter, case.video, TRY_SECONDS
+            )
 
     return findings(calibrate, LAST_TRY_SECONDS)
 
@@ -156,19 +185,28 @@ def findings_of(name: str) -> list[Finding] | None:
 @pytest.fixture(scope="module")
 def found(hurried: None) -> dict[str, list[Finding] | None]:
     """They wait for most of their time, so they wait together."""
-    with ThreadPoolExecutor(len(SITES)) as pool:
-        return dict(zip(SITES, pool.map(findings_of, SITES), strict=True))
+    started = {
+        name: case
+        for name, case in SITES.items()
+        if case.program is None or FINDERS[case.program]()
+    }
+    barrier = Barrier(len(started))
+    with ThreadPoolExecutor(len(started)) as pool:
+        rows = pool.map(findings_of, started.values(), repeat(barrier))
+        return dict(zip(started, rows, strict=True))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SITES)
 def test_it_says_how_the_software_counts(found, name):
-    expected = SITES[name][2]
+    case = SITES[name]
+    if case.program:
+        needed(case.program)
     if found[name] is None:
         pytest.skip("this machine is too busy: in each try a call took more than a second")
     codes = {row.code: row.params for row in found[name]}
-    assert codes.keys() == expected.keys()
-    for code, span in expected.items():
+    assert codes.keys() == case.expected.keys()
+    for code, span in case.expected.items():
         if span is not None:
             (figure,) = codes[code].values()
             assert span[0] <= figure <= span[1]

@@ -25,7 +25,7 @@ import pytest
 import trustme
 
 from booster.demosite.keys import SeenKeys
-from tests.services import needed_chromium
+from tests.programs import needed
 from tests.sites import ROOT, DemoSite
 
 VIDEO = "harbour-at-dawn"
@@ -715,7 +715,7 @@ def test_the_counter_of_an_open_page_follows_by_itself(
     complaints: list[str] = []
     with sync_playwright() as play_wright:
         browser = play_wright.chromium.launch(
-            executable_path=needed_chromium(), args=["--no-sandbox", "--disable-gpu"]
+            executable_path=needed("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
         page = browser.new_page(viewport={"width": width, "height": height}, locale="en-US")
         page.on("console", lambda message: complaints.append(message.text))

@@ -18,8 +18,10 @@ from websockets.exceptions import InvalidStatus
 from booster.management.commands.run_huey import DEFAULTS
 from office.management.commands import run_web
 from office.programs import read_procfile
+from tests.nginx import nginx
 from tests.office import ROOT
 from tests.processes import Process, free_port
+from tests.programs import needed
 from tests.test_docs import variables_read
 
 DEPLOY = ROOT / "docs" / "deploy"
@@ -158,9 +160,9 @@ def test_what_the_image_copies_is_enough_to_set_up_and_to_start(tmp_path, monkey
 # --- the proxies
 
 
-@pytest.mark.skipif(not shutil.which("nginx"), reason="needs nginx")
 @pytest.mark.slow
 def test_nginx_takes_its_configuration_and_passes_pages_and_sockets_on(new_office, tmp_path):
+    needed("nginx")
     office = new_office("sqlite")
     name = "office.example.com"
     server = office.run_web("--processes", "1", HTTPS="on", ALLOWED_HOSTS=name)
@@ -179,19 +181,10 @@ def test_nginx_takes_its_configuration_and_passes_pages_and_sockets_on(new_offic
     ):
         assert before in conf
         conf = conf.replace(before, after)
-    (tmp_path / "nginx.conf").write_text(
-        f"daemon off; pid {tmp_path}/pid; error_log stderr;\nevents {{}}\n"
-        f"http {{ access_log off; client_body_temp_path {tmp_path}/body;"
-        f" proxy_temp_path {tmp_path}/proxy;\n{conf}\n}}\n"
-    )
-    command = ["nginx", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
-    if office_settings.DEBUG is False:
-        tmp_path.chmod(0o755)
-    told = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
-    assert told.returncode == 0, told.stderr
+    tmp_path.chmod(0o755)
     trusted = ssl.create_default_context()
     certificates.configure_trust(trusted)
-    with Process(command, ready=tls, name="nginx"):
+    with nginx(conf, tls):
         assert asked(tls, name, trusted, "/admin/login/")[0] == 200
         for machines in ("/healthz", "/readyz", "/metrics"):
             assert asked(tls, name, trusted, machines)[0] == 404

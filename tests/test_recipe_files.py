@@ -52,7 +52,8 @@ def test_matomos_token_stands_in_a_body_only() -> None:
 
 
 def test_every_shipped_recipe_is_valid_and_says_what_its_operator_must_know() -> None:
-    names = {"django-hitcount", "matomo", "mediacms", "piwigo", "wordpress-postviews"}
+    names = {"django-hitcount", "matomo", "mediacms", "piwigo"}
+    names |= {"wordpress-booster-office", "wordpress-postviews"}
     assert recipes.all_shipped().keys() == names
     for file in recipes.all_shipped().values():
         assert Recipe.parse(file.recipe).as_data() == file.recipe

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import redis
 
-from tests import services
+from tests import programs, services
 from tests.processes import Process, ServiceError, folder, free_port, is_alive, is_open
 from tests.services import PostgresServer, RedisServer
 
@@ -222,20 +222,37 @@ def test_ports_are_free_and_never_given_twice():
     assert not any(map(is_open, ports))
 
 
-def test_without_a_browser_a_test_is_skipped_and_under_ci_it_fails(monkeypatch, tmp_path):
+@pytest.fixture
+def bare_path(monkeypatch, tmp_path):
+    """A machine with none of the programs."""
     monkeypatch.delenv("BROWSER_PATH", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(programs, "SYSTEM_FOLDERS", ())
+    programs.php_path.cache_clear()
+    yield
+    programs.php_path.cache_clear()
+
+
+@pytest.mark.parametrize("name", programs.PACKAGES)
+def test_without_its_program_a_test_is_skipped_and_under_ci_it_fails(name, bare_path, monkeypatch):
     monkeypatch.delenv("CI", raising=False)
-    with pytest.raises(pytest.skip.Exception, match="BROWSER_PATH"):
-        services.needed_chromium()
+    with pytest.raises(pytest.skip.Exception, match=f"needs {name}: install it"):
+        programs.needed(name)
     monkeypatch.setenv("CI", "true")
-    with pytest.raises(pytest.fail.Exception, match="BROWSER_PATH"):
-        services.needed_chromium()
+    with pytest.raises(pytest.fail.Exception, match=f"needs {name}: install it"):
+        programs.needed(name)
+
+
+def test_a_php_without_sqlite_is_none(bare_path, tmp_path):
+    php = tmp_path / "php"
+    php.write_text("#!/bin/sh\nexit 1\n")
+    php.chmod(0o755)
+    assert programs.php_path() is None
 
 
 def test_the_browser_named_in_the_environment_comes_first(monkeypatch):
     monkeypatch.setenv("BROWSER_PATH", sys.executable)
-    assert services.chromium_path() == sys.executable
+    assert programs.chromium_path() == sys.executable
     monkeypatch.setenv("BROWSER_PATH", "/no/such/browser")
     with pytest.raises(ServiceError, match="BROWSER_PATH"):
-        services.chromium_path()
+        programs.chromium_path()

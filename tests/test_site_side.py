@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 
 from booster import sites
 from booster.calibrating import Wire
+from tests.nginx import nginx
 from tests.processes import Process, free_port
 from tests.sites import ROOT
 from tests.targets import proved
@@ -78,6 +78,17 @@ RECIPE = {
 }
 
 
+def asked(port: int, method: str, path: str, **headers: str) -> http.client.HTTPResponse:
+    """As the office asks; the body is its `content`."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, headers=AGENT | named)
+    answer = connection.getresponse()
+    answer.content = answer.read()
+    connection.close()
+    return answer
+
+
 class OperatorsSite:
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
@@ -116,13 +127,7 @@ class OperatorsSite:
         return done.stdout
 
     def ask(self, method: str, path: str, **headers: str) -> http.client.HTTPResponse:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, headers=AGENT | named)
-        answer = connection.getresponse()
-        answer.content = answer.read()
-        connection.close()
-        return answer
+        return asked(self.port, method, path, **headers)
 
     def play(self, order: str, number: int) -> http.client.HTTPResponse:
         key = f"{order}:{number}"
@@ -212,16 +217,6 @@ def test_quiet_hours_say_how_long_they_last(hours, at, seconds):
     assert seconds_left(hours, now) == seconds
 
 
-# The other two, where their programs are there
-
-
-@pytest.mark.skipif(shutil.which("php") is None, reason="php is not there")
-def test_the_plugin_is_php():
-    file = SITE_SIDE / "wordpress" / "booster-office.php"
-    subprocess.run(["php", "-l", file], check=True, capture_output=True)
-
-
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not there")
 def test_nginx_shows_the_token_limits_plays_and_has_a_brake(tmp_path):
     port = free_port()
     brake = tmp_path / "brake"
@@ -230,34 +225,18 @@ def test_nginx_shows_the_token_limits_plays_and_has_a_brake(tmp_path):
         text = text.replace("/etc/nginx/booster-office.brake", str(brake))
         text = text.replace("~T(22|23|0[0-5]):", "~T99:")
         (tmp_path / name).write_text(text)
-    user = "user root;" if os.geteuid() == 0 else ""
-    (tmp_path / "nginx.conf").write_text(
-        f"{user} daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log;\n"
-        f"events {{}}\nhttp {{ access_log off; client_body_temp_path {tmp_path}/a;\n"
-        f"proxy_temp_path {tmp_path}/b; fastcgi_temp_path {tmp_path}/c;\n"
-        f"uwsgi_temp_path {tmp_path}/d; scgi_temp_path {tmp_path}/e;\n"
+    tmp_path.chmod(0o755)
+    server = nginx(
         f"include {tmp_path}/booster-office-http.conf;\n"
         f"server {{ listen 127.0.0.1:{port}; include {tmp_path}/booster-office.conf;\n"
-        f"location / {{ empty_gif; }} }} }}\n"
+        f"location / {{ empty_gif; }} }}",
+        port,
     )
-    subprocess.run(["nginx", "-t", "-c", tmp_path / "nginx.conf"], check=True, capture_output=True)
-    process = subprocess.Popen(["nginx", "-c", tmp_path / "nginx.conf"])
-    try:
 
-        def ask(path: str, **headers: str) -> http.client.HTTPResponse:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            named = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request("GET", path, headers=named)
-            answer = connection.getresponse()
-            answer.content = answer.read()
-            return answer
+    def ask(path: str, **headers: str) -> http.client.HTTPResponse:
+        return asked(port, "GET", path, **headers)
 
-        for _ in range(100):
-            try:
-                ask("/")
-                break
-            except OSError:
-                threading.Event().wait(0.05)
+    with server:
         assert ask(f"/booster-office-{TOKEN}.txt").content == TOKEN.encode()
         assert ask(f"{FOLDER}.txt").content == TOKEN.encode()
         assert ask(f"/booster-office-{'1' * 32}.txt").status == 404
@@ -269,6 +248,3 @@ def test_nginx_shows_the_token_limits_plays_and_has_a_brake(tmp_path):
         refused = ask("/", X_Play_Order="order-1")
         assert (refused.status, refused.headers["Retry-After"]) == (503, "60")
         assert ask("/").status == 200
-    finally:
-        process.terminate()
-        process.wait(10)

@@ -6,22 +6,24 @@ from contextlib import closing
 
 from booster.calibrating import Wire
 from booster.exceptions import TemporaryError
+from booster.net.address import ProvedTarget
 from booster.proof.calibration import Action, Finding, FindingCode, Record, judge, next_step
 from booster.sites import SiteAdapter
-from tests.targets import proved
 
 # Seconds; a site that answers later than this lags, and here it is the machine.
 SLOW_CALL = 1.0
 
 
-def calibrated(url: str, adapter: SiteAdapter, video: str, most_seconds: float) -> Record | None:
+def calibrated(
+    target: ProvedTarget, adapter: SiteAdapter, video: str, most_seconds: float
+) -> Record | None:
     """None where this machine had no time for it: a call took too long, or all of them did."""
     began, record = time.monotonic(), Record()
 
     def now() -> float:
         return time.monotonic() - began
 
-    with closing(Wire(proved(url), adapter, video, "calibration-1", now)) as wire:
+    with closing(Wire(target, adapter, video, "calibration-1", now)) as wire:
         while (step := next_step(record, now())).action is not Action.END:
             called = now()
             match step.action:

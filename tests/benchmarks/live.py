@@ -195,7 +195,7 @@ def pixels(url: str, key: str, pk: int, number: int) -> dict[str, float]:
 
     from playwright.sync_api import sync_playwright
 
-    from tests.services import chromium_path
+    from tests.programs import chromium_path
 
     if chromium_path() is None:
         return {}

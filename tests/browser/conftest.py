@@ -30,7 +30,7 @@ from core.models import Customer, Order, Site, User
 from core.reasons import Reason, reason_columns
 from tests.base import client_of, placed
 from tests.office import Office, working_in
-from tests.services import needed_chromium
+from tests.programs import needed
 
 ADMIN, PASSWORD = "admin", "Correct-horse-9"
 WIDE: ViewportSize = {"width": 1360, "height": 850}
@@ -125,7 +125,7 @@ class Watch:
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=needed_chromium(), args=CHROMIUM_ARGS)
+        browser = playwright.chromium.launch(executable_path=needed("chromium"), args=CHROMIUM_ARGS)
         yield browser
         browser.close()
 

@@ -29,6 +29,11 @@ KINDS: dict[str, dict[str, Any]] = {
 MOMENTS = ("first reading", "sending", "verifying", "canceling")
 PLAYS = 120
 LONGEST_BLIP = 600.0
+# Whoever is open still after so many seconds is open for ever. A counter that nobody could read
+# for a while is watched for as long afterwards.
+LONGEST_WAIT = 2 * 3600.0
+# Whoever is due within so many seconds is taken with the first: a worker may be as late.
+TOGETHER = 1.0
 
 
 @dataclass
@@ -68,7 +73,7 @@ class Blips:
             blip = KINDS[self.dice.choice(list(KINDS))]
             self.trial.demo_site.fault("ownership", **blip)
         is_over = False
-        for _ in range(100):
+        while passed < LONGEST_WAIT:
             if not Order.objects.open().exists():
                 return
             left = self.seconds - passed
@@ -93,7 +98,7 @@ def seconds_to_next() -> float:
     if Order.objects.filter(status=Status.PAUSED).exists():
         return retry.TOKEN_INTERVAL.total_seconds()
     due = Order.objects.open().order_by("due").values_list("due", flat=True).first()
-    return max(0.0, (due - clock.now()).total_seconds()) + 0.01 if due else 0.0
+    return max(0.0, (due - clock.now()).total_seconds()) + TOGETHER if due else TOGETHER
 
 
 def pass_time(seconds: float) -> None:

@@ -141,6 +141,22 @@ class PlainSite(LocalSite):
         return Answer(body=text, kind="application/json")
 
 
+class SlowSite(PlainSite):
+    """Takes a while for each play. `played`: when each came, monotonic."""
+
+    SECONDS = 0.1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.played: list[float] = []
+
+    def respond(self, request: Request) -> Answer:
+        if request.path.endswith("/plays"):
+            self.played.append(time.monotonic())
+            time.sleep(self.SECONDS)
+        return super().respond(request)
+
+
 class MembersSite(LocalSite):
     """Plays want a login by form, and a nonce of a page that only members see. A login lasts for
     `uses` plays. Its counter is JSON."""

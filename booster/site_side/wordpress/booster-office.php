@@ -25,6 +25,7 @@ function booster_office_field() {
 }
 
 function booster_office_send($body, $type = 'application/json') {
+    status_header($body === null ? 503 : 200);
     header("Content-Type: $type");
     header('Cache-Control: no-store');
     echo is_string($body) ? $body : wp_json_encode($body);
@@ -38,7 +39,7 @@ add_action('parse_request', function () {
         return;
     }
     $name = '/booster-office-' . BOOSTER_OFFICE_TOKEN;
-    $path = parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
+    $path = (string) parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
     if ($path === "$name.txt" || $path === "/.well-known$name.txt") {
         booster_office_send(BOOSTER_OFFICE_TOKEN, 'text/plain');
     } elseif ($path === "/.well-known$name/") {
@@ -48,7 +49,7 @@ add_action('parse_request', function () {
         $order = rawurldecode(basename($path));
         $counted = $wpdb->get_var($wpdb->prepare(
             "SELECT COUNT(*) FROM {$wpdb->prefix}booster_plays WHERE play_order = %s", $order));
-        booster_office_send(array('order' => $order, 'counted' => (int) $counted));
+        booster_office_send($counted === null ? null : array('order' => $order, 'counted' => (int) $counted));
     }
 });
 
@@ -60,7 +61,7 @@ add_action('rest_api_init', function () {
     register_rest_route('booster-office/v1', '/views/(?P<post>\d+)',
         $open + array('methods' => 'GET', 'callback' => function ($request) {
             $views = (int) get_post_meta((int) $request['post'], booster_office_field(), true);
-            return rest_ensure_response(array('views' => $views));
+            return new WP_REST_Response(array('views' => $views), 200, array('Cache-Control' => 'no-store'));
         }));
 });
 
@@ -76,21 +77,22 @@ function booster_office_play($request) {
         return new WP_REST_Response(null, 503, array('Retry-After' => '60'));
     }
     if (defined('BOOSTER_OFFICE_RATE')) {
-        $second = time();
         if (wp_rand(0, 999) === 0) {
-            $wpdb->query($wpdb->prepare("DELETE FROM {$wpdb->prefix}booster_seconds WHERE second < %d", $second - 60));
+            $wpdb->query($wpdb->prepare("DELETE FROM {$wpdb->prefix}booster_seconds WHERE second < %d", time() - 60));
         }
         $wpdb->query($wpdb->prepare("INSERT INTO {$wpdb->prefix}booster_seconds VALUES (%d, LAST_INSERT_ID(1))
-            ON DUPLICATE KEY UPDATE plays = LAST_INSERT_ID(plays + 1)", $second));
+            ON DUPLICATE KEY UPDATE plays = LAST_INSERT_ID(plays + 1)", time()));
         if ((int) $wpdb->get_var('SELECT LAST_INSERT_ID()') > BOOSTER_OFFICE_RATE) {
             return new WP_REST_Response(null, 429, array('Retry-After' => '1'));
         }
     }
-    add_post_meta($post, booster_office_field(), 0, true);
     $wpdb->query('START TRANSACTION');
+    $wpdb->query($wpdb->prepare("SELECT ID FROM {$wpdb->posts} WHERE ID = %d FOR UPDATE", $post)); /* one field */
+    add_post_meta($post, booster_office_field(), 0, true);
     $new = $wpdb->query($wpdb->prepare("INSERT IGNORE INTO {$wpdb->prefix}booster_plays VALUES (%s, %s)", $order, $key));
-    $done = !$new || $wpdb->query($wpdb->prepare("UPDATE {$wpdb->postmeta} SET meta_value = meta_value + 1
-        WHERE post_id = %d AND meta_key = %s", $post, booster_office_field()));
+    $done = $new === 0 || $new && $wpdb->query($wpdb->prepare( /* 0: counted before; false: refused */
+        "UPDATE {$wpdb->postmeta} SET meta_value = meta_value + 1 WHERE post_id = %d AND meta_key = %s",
+        $post, booster_office_field()));
     $wpdb->query($done ? 'COMMIT' : 'ROLLBACK');
     wp_cache_delete($post, 'post_meta');
     return new WP_REST_Response(array('counted' => (bool) $new), $done ? 200 : 500);

@@ -1,0 +1,129 @@
+"""Orders on sites behind a real nginx that limits what comes: each is delivered whole, at nearly
+the pace that the limit allows, and each play counts once."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import trustme
+
+from booster.ownership import verification
+from core.models import Order, Site, Status
+from tests.base import placed
+from tests.real_sites import behind_nginx, keys_of
+from tests.real_sites.local import PlainSite, SlowSite
+from tests.rounds import deliver_to_the_end
+from tests.test_sessions import rich
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.parametrize("office", ["sqlite"], indirect=True),
+]
+COUNT = 200
+NEARLY = 0.8  # of what a limit allows
+
+
+class QuickSite(SlowSite):
+    """Says when each play came, too."""
+
+    SECONDS = 0.0
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Of nginx, for whatever is asked or for plays alone. `rate`: plays a second that it allows,
+    None: it limits something else."""
+
+    limits: str
+    zones: str = ""
+    rate: float | None = None
+    kind: type[SlowSite] = QuickSite
+    only_plays: bool = False
+    is_private: bool = False
+
+    def before(self, site: SlowSite, tls: Path | None) -> AbstractContextManager[str]:
+        """Its address behind nginx. `tls`: as behind_nginx() has it."""
+        if not self.only_plays:
+            return behind_nginx(site.url, zones=self.zones, limits=self.limits, tls=tls)
+        place = f"location ~ plays$ {{ {self.limits} proxy_pass $site; }}"
+        return behind_nginx(site.url, zones=self.zones, places=place, tls=tls)
+
+
+A_SECOND = "limit_req_zone $binary_remote_addr zone=a_second:1m rate=40r/s;"
+AT_ONCE = "limit_conn_zone $binary_remote_addr zone=at_once:1m;"
+LIMITS = {
+    "so many a second": Limit("limit_req zone=a_second burst=10 nodelay;", A_SECOND, 40),
+    "so many a second, none at once": Limit("limit_req zone=a_second;", A_SECOND, 40),
+    "so many a second, held back": Limit("limit_req zone=a_second burst=10;", A_SECOND, 40),
+    "so many plays a second, 429 without a header": Limit(
+        "limit_req zone=a_second burst=5 nodelay; limit_req_status 429;",
+        A_SECOND,
+        40,
+        only_plays=True,
+    ),
+    "so many at once": Limit("limit_conn at_once 4;", AT_ONCE, 40, SlowSite),
+    "so many plays at once, 429 without a header": Limit(
+        "limit_conn at_once 4; limit_conn_status 429;", AT_ONCE, 40, SlowSite, only_plays=True
+    ),
+    "few requests a connection": Limit("keepalive_requests 7;"),
+    "a connection each": Limit("keepalive_timeout 0;"),
+    "a private authority": Limit("keepalive_requests 7;", is_private=True),
+}
+
+
+@dataclass
+class Sold:
+    site: SlowSite
+    order: Order
+
+    @property
+    def pace(self) -> float:
+        """Plays a second, as they came to the site."""
+        return (COUNT - 1) / (self.site.played[-1] - self.site.played[0])
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA(organization_name="Harbour Film Club")
+
+
+@pytest.fixture
+def sold(office, settings, authority) -> Iterator[dict[str, Sold]]:
+    """An order on a site behind each of LIMITS, all delivered at once, as far as it goes."""
+    with ExitStack() as opened:
+        found = {}
+        for name, limit in LIMITS.items():
+            site = opened.enter_context(limit.kind())
+            tls = keys_of(authority) if limit.is_private else None
+            url = opened.enter_context(limit.before(site, tls))
+            settings.PRIVATE_SITES = (*settings.PRIVATE_SITES, url.partition("//")[2])
+            row = Site.objects.create(
+                name=name,
+                origin=url,
+                adapter="http",
+                recipe=PlainSite.RECIPE,
+                max_rate=500,
+                max_connections=16,
+                ca_certificate=authority.cert_pem.bytes().decode() if tls else "",
+            )
+            check = verification.verify(row)
+            assert check.outcome == check.Outcome.PROVED
+            found[name] = Sold(site, placed(rich(), row, "harbour", count=COUNT, price=1))
+        deliver_to_the_end(60)
+        for one in found.values():
+            one.order.refresh_from_db()
+        yield found
+
+
+def test_orders_are_delivered_whole_and_at_nearly_the_pace_of_each_limit(sold):
+    ends = {name: (one.order.status, one.order.delivered) for name, one in sold.items()}
+    assert ends == dict.fromkeys(LIMITS, (Status.COMPLETED, COUNT))
+    views = {name: (one.site.views["harbour"], len(one.site.played)) for name, one in sold.items()}
+    assert views == dict.fromkeys(LIMITS, (41 + COUNT, COUNT))
+    limited = {name: limit.rate for name, limit in LIMITS.items() if limit.rate}
+    slow = {
+        name: sold[name].pace for name, rate in limited.items() if sold[name].pace < NEARLY * rate
+    }
+    assert slow == {}
