@@ -59,6 +59,7 @@ INSTALLED_APPS = [
 # A tuple on purpose: simpleui pops XFrameOptionsMiddleware out of a list.
 MIDDLEWARE = (
     "django.middleware.security.SecurityMiddleware",
+    "office.compression.TextCompressionMiddleware",  # before what serves styles and scripts
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

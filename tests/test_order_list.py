@@ -229,3 +229,23 @@ def test_a_list_shows_no_rows_that_all_found_would_not_take(desk, orders, kind):
     shown = {order.pk for order in changelist.result_list}
     meant = set(changelist.queryset.values_list("pk", flat=True))
     assert shown == meant
+
+
+def found(desk, words: str) -> str:
+    answer = desk.get("/admin/core/order/find/", {"q": words})
+    assert answer.status_code == 302, answer.content
+    return answer["Location"]
+
+
+def test_the_field_in_the_header_leads_to_the_order_that_is_meant(desk, orders):
+    first = orders[0]
+    page = f"/admin/core/order/{first.pk}/change/"
+    assert found(desk, f" {first.oid} ") == page
+    assert found(desk, first.url) == page
+    assert found(desk, "frank") == f"/admin/core/order/{orders[2].pk}/change/"
+
+
+def test_the_field_in_the_header_leads_to_the_list_where_several_or_none_are_meant(desk, orders):
+    assert found(desk, "erin") == f"{LIST}?q=erin"
+    assert found(desk, "no & thing") == f"{LIST}?q=no+%26+thing"
+    assert found(desk, " ") == f"{LIST}?q="

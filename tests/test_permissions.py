@@ -82,6 +82,7 @@ PAGES = {
     "/admin/core/order/{order}/seen/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/order/{order}/retry/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/order/quote/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
+    "/admin/core/order/find/": ((GO, GO, GO, NO), (GO, GO, GO, NO)),
     "/admin/core/order/several/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),
     "/admin/core/order/creators/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/order/sums/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),

@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -17,7 +18,7 @@ from core.admin import order_page
 from core.admin.actions import BulkActionsAdmin
 from core.admin.add_form import ADDED, AddFormAdmin
 from core.admin.approvals import ApprovalAdmin
-from core.admin.base import Button, staff
+from core.admin.base import Button, list_url, row_url, staff
 from core.admin.conversations import ConversationOnOrder
 from core.admin.exchange import ExportAdmin
 from core.admin.filters import CreatorFilter, CustomerFilter, DatesFilter, creators_found
@@ -102,6 +103,7 @@ class OrderAdmin(
 
     def get_urls(self) -> list[URLPattern]:
         own = [
+            self.own_path("find/", self.find_view, "find"),
             self.own_path("quote/", self.quote_view, "quote"),
             self.own_path("creators/", self.creators_view, "creators"),
             self.own_path("<int:pk>/buttons/", self.buttons_view, "buttons"),
@@ -114,6 +116,18 @@ class OrderAdmin(
             fields = ("customer", "url", "count", pace, "planned_start", "memo")
             return [(None, {"fields": fields})]
         return [(None, {"fields": ("memo",)})]
+
+    def find_view(self, request: HttpRequest) -> HttpResponse:
+        """From the field in the header to the order that is meant, or to the list of those that may
+        be."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        words = request.GET.get("q", "").strip()
+        if words:
+            found, more = self.first_hits(self.get_queryset(request), words, few=False)
+            if len(found) == 1 and not more:
+                return HttpResponseRedirect(row_url("order", found[0]))
+        return HttpResponseRedirect(f"{list_url('order')}{urlencode({SEARCH_VAR: words})}")
 
     def creators_view(self, request: HttpRequest) -> JsonResponse:
         """Who of the staff may be meant by what has been typed."""

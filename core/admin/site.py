@@ -16,12 +16,14 @@ from django.views.i18n import JavaScriptCatalog
 from core.admin import board, pauses, queue, second_factor, two_step
 from core.admin.menu import menu
 from core.logins.forms import ChangePassword
-from core.models import User
+from core.models import ChargeRecord, Customer, Order, User
 from core.pages.dashboard import home
 from core.theme.autocomplete import DescribingSite
 
 # What is open to who still has to turn two-step login on.
 BEFORE_TWO_STEPS = ("two_step", "logout", "password_change", "password_change_done", "jsi18n")
+# What is added most, a click from the home page.
+ADDING = ((Order, _("New order")), (ChargeRecord, _("Top up")), (Customer, _("New customer")))
 # The texts of the admin's own scripts are the same for everybody: browsers keep them for so long.
 TEXTS_SECONDS = 600
 
@@ -104,8 +106,18 @@ class DeskSite(DescribingSite):
 
     def home_view(self, request: HttpRequest) -> HttpResponse:
         """Each part for who may see what it sums up."""
-        context = {"title": _("Desk"), "parts": home.parts_for(user_of(request))}
+        context = {
+            "title": _("Desk"),
+            "parts": home.parts_for(user_of(request)),
+            "adding": list(self.adding(request)),
+        }
         return TemplateResponse(request, "desk/home.html", self.each_context(request) | context)
+
+    def adding(self, request: HttpRequest) -> Iterator[tuple[Any, str]]:
+        """Buttons of the home page, for who may add what they say: label and address."""
+        for model, label in ADDING:
+            if self.get_model_admin(model).has_add_permission(request):
+                yield label, reverse(f"admin:core_{model._meta.model_name}_add")
 
     def board_view(self, request: HttpRequest) -> HttpResponse:
         return board.board_view(request, self.each_context(request))

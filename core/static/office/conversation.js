@@ -58,6 +58,10 @@ document.addEventListener("DOMContentLoaded", () => {
 
   const ready = () => {
     toEnd();
+    /* Who came for the conversation types the answer; on a phone the keyboard would cover it. */
+    if (form && window.location.hash === "#conversation" && window.matchMedia("(pointer: fine)").matches) {
+      form.elements.text.focus();
+    }
     if (form) {
       prepare();
     }

@@ -1,8 +1,8 @@
-/* Shortcuts of lists: / search, j and k move over the rows, Enter opens, x selects, ? tells. Who speaks
+/* Shortcuts: / search, on a list in it, elsewhere for an order. Of lists: n adds, j and k move over the rows, Enter opens, x selects, ? tells. Who speaks
    to the computer, or types without looking, switches them off; this browser keeps that. */
 'use strict';
 {
-  const TYPING = 'input:not([type=checkbox]):not([type=radio]):not([type=button]):not([type=submit]), textarea, select, [contenteditable=""], [contenteditable=true]';
+  const TYPING = 'input:not([type=checkbox]):not([type=radio]):not([type=button]):not([type=submit]), textarea, select, .select2-selection, [contenteditable=""], [contenteditable=true]';
   const rows = () => [...document.querySelectorAll('#result_list tbody tr')];
   const help = () => document.querySelector('[data-keys]');
 
@@ -24,12 +24,19 @@
   /* Each says whether it did something. */
   const keys = {
     '/': () => {
-      const search = document.getElementById('searchbar');
+      const search = document.getElementById('searchbar') || document.querySelector('[data-find]');
       if (search) {
         search.focus();
         search.select();
       }
       return Boolean(search);
+    },
+    n: () => {
+      const add = document.querySelector('a[data-add]');
+      if (add) {
+        add.click();
+      }
+      return Boolean(add);
     },
     j: () => move(1),
     k: () => move(-1),

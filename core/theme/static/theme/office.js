@@ -65,19 +65,35 @@
     });
   });
 
-  // Where something is to be typed next: the first field that was refused, or else the first one.
+  // A picker opens by what is typed, as a list of the browser's own does.
+  document.addEventListener('keydown', (event) => {
+    const drawn = event.target.closest('.select2-selection');
+    const types = event.key.length === 1 && event.key !== ' ';
+    if (drawn && types && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      window.django.jQuery(drawn.closest('.select2-container').previousElementSibling).select2('open');
+    }
+  });
+
+  // Where something is to be typed next: the first field that was refused; or else the first that has
+  // to be filled in, since a page that was opened for a customer has that one; or else the first.
   const TYPED = 'input:not([type=hidden]), select, textarea, .select2-selection';
   const form = document.querySelector('form[data-first-field]');
+  const isMissing = (field) => {
+    const drawn = field.closest('.select2-container');
+    const isNeeded = field.closest('.form-row')?.querySelector('label.required');
+    return isNeeded && !(drawn ? drawn.previousElementSibling : field).value;
+  };
   const isFree = () => document.activeElement === document.body && !window.location.hash;
   whenDrawn(() => {
     if (form && isFree()) {
       const refused = form.querySelector('.errors, [aria-invalid=true], .errorlist');
       const row = refused && (refused.closest('.form-row') || refused.parentElement);
       const fields = (row && row.querySelector(TYPED) ? row : form).querySelectorAll(TYPED);
-      const first = [...fields].find((field) => {
+      const free = [...fields].filter((field) => {
         const hidden = field.matches('.select2-hidden-accessible, :disabled, [readonly]');
         return !hidden && field.getClientRects().length;
       });
+      const first = (!refused && free.find(isMissing)) || free[0];
       if (first) {
         first.focus();
       }

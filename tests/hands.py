@@ -1,0 +1,62 @@
+"""A clerk's two hands at a page: each click and each key is counted, what is typed beside them.
+
+Law: text that is data (a name, an amount, a reason) counts in `typed`; a key that moves or decides
+(Tab, Enter, a shortcut) counts in `keys`. Who picks from a list by its first letters types data.
+"""
+
+from dataclasses import dataclass
+
+from playwright.sync_api import Locator, Page
+
+# Whether what has the focus is in sight, on top, and marked.
+SHOWS_FOCUS = """() => {
+    const here = document.activeElement;
+    const box = here.getBoundingClientRect();
+    const [x, y] = [box.left + Math.min(box.width / 2, 40), box.top + Math.min(box.height / 2, 20)];
+    const top = document.elementFromPoint(x, y);
+    const style = getComputedStyle(here);
+    const isMarked = (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0)
+        || style.boxShadow !== 'none';
+    return Boolean(top) && (here.contains(top) || top.contains(here)) && isMarked;
+}"""
+HAS_FOCUS = "(element) => element === document.activeElement"
+
+
+@dataclass
+class Hands:
+    page: Page
+    clicks: int = 0
+    keys: int = 0
+    typed: int = 0
+
+    @property
+    def presses(self) -> int:
+        """Clicks and keys together."""
+        return self.clicks + self.keys
+
+    def click(self, where: str | Locator) -> None:
+        self.clicks += 1
+        self._found(where).click()
+
+    def press(self, key: str, times: int = 1) -> None:
+        for _time in range(times):
+            self.keys += 1
+            self.page.keyboard.press(key)
+
+    def type(self, text: str) -> None:
+        self.typed += len(text)
+        self.page.keyboard.type(text)
+
+    def tab_to(self, where: str | Locator, most: int = 60) -> None:
+        """Press Tab until the focus is there, and shows there."""
+        there = self._found(where)  # and not its element, which a live page may replace
+        for _time in range(most):
+            self.press("Tab")
+            if there.evaluate(HAS_FOCUS):
+                assert self.page.evaluate(SHOWS_FOCUS), f"no mark of the focus: {where}"
+                return
+        here = self.page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
+        raise AssertionError(f"{most} times Tab do not lead to {where}, but to {here}")
+
+    def _found(self, where: str | Locator) -> Locator:
+        return self.page.locator(where).first if isinstance(where, str) else where
