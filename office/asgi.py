@@ -1,6 +1,7 @@
 """ASGI entry point: `manage.py run_web`. Pages are Django's and pass a gate (gate.py); what changes
 on them comes over /live/, see core/live; machines ask probes.py."""
 
+import gc
 import os
 from typing import Any
 
@@ -44,3 +45,6 @@ application = ProtocolTypeRouter(
     }
 )
 probes.Reporter(pages, viewers).start()
+# What is loaded now stays. A full collection of it all held every page for as long as two take.
+gc.collect()
+gc.freeze()

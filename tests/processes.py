@@ -42,7 +42,8 @@ class Process:
     """One program in a process group of its own, its output in a log file.
 
     `ready` says when start() returns: as soon as that port accepts connections (int) or that text
-    stands in the log (str); None: at once. `env` is added to the test's own environment.
+    stands in the log (str); None: at once. `env` is added to the test's own environment. `inside`
+    stands before the command, and leads it into another machine (tests/machines.py).
     Linux ends the program with the thread that started it, so start programs that outlive a test
     in the main thread.
     """
@@ -57,9 +58,14 @@ class Process:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         account: pwd.struct_passwd | None = None,
+        inside: Sequence[str] = (),
     ) -> None:
         self.args = [str(arg) for arg in args]
         self.name = name or Path(self.args[0]).name
+        if inside:
+            # Only root enters; the account is put on within, and then "dies with us" anew.
+            self.args = [*inside, *as_account(account), *self.args]
+            account = None
         self.ready = ready
         self.timeout = timeout
         self.env = {"PYTHONUNBUFFERED": "1", **(env or {})}
@@ -226,7 +232,11 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 def is_open(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+    return is_open_at("127.0.0.1", port)
+
+
+def is_open_at(address: str, port: int) -> bool:
+    with suppress(OSError), socket.create_connection((address, port), timeout=1):
         return True
     return False
 
@@ -289,6 +299,14 @@ def folder(name: str, owner: pwd.struct_passwd | None = None) -> Path:
     else:
         path.chmod(0o755)
     return path
+
+
+def as_account(account: pwd.struct_passwd | None) -> list[str]:
+    """What to put before a command that root starts and this account shall run."""
+    if account is None:
+        return []
+    ids = [f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
+    return ["setpriv", *ids, "--pdeathsig=KILL", "--"]
 
 
 def die_with_parent() -> None:

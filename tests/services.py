@@ -1,8 +1,8 @@
 """Private servers for the tests: PostgreSQL and Redis.
 
-Law: a test never uses a server that was already running. Each listens on 127.0.0.1 on a port of its
-own and keeps its files in a temporary folder. The system's programs come first, then those that
-wheels carry.
+Law: a test never uses a server that was already running. Each listens on 127.0.0.1, or on a machine
+of tests/machines.py, on a port of its own and keeps its files in a temporary folder. The system's
+programs come first, then those that wheels carry.
 """
 
 import functools
@@ -12,12 +12,13 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import psycopg
 import redis
 from psycopg import sql
 
+from tests.machines import Machine
 from tests.processes import (
     Process,
     ServiceError,
@@ -34,12 +35,16 @@ PACKAGED_BIN = Path("pginstall", "bin")
 
 
 class Server:
-    """A server of its own: the same port and files over every stop, kill and restart."""
+    """A server of its own: the same port and files over every stop, kill and restart. On a
+    `machine`, where all ports are free, else on this one."""
 
+    PORT: int
     process: Process
 
-    def __init__(self) -> None:
-        self.port = free_port()
+    def __init__(self, machine: Machine | None = None) -> None:
+        self.port = self.PORT if machine else free_port()
+        self.address = machine.address if machine else "127.0.0.1"
+        self.inside = machine.inside if machine else ()
 
     def start(self) -> Self:
         self.process.start()
@@ -79,31 +84,35 @@ class PostgresServer(Server):
     `options` are server settings: PostgresServer(max_connections="200").
     """
 
+    PORT = 5432
     STOP_SIGNALS = {
         "smart": signal.SIGTERM,
         "fast": signal.SIGINT,
         "immediate": signal.SIGQUIT,
     }
 
-    def __init__(self, *, fsync: bool = True, **options: str) -> None:
-        super().__init__()
+    def __init__(
+        self, *, fsync: bool = True, machine: Machine | None = None, **options: str
+    ) -> None:
+        super().__init__(machine)
         self.account = unprivileged_account()
         self.folder = folder("postgres", self.account)
-        binaries = self._initdb()
+        self.binaries = self._make_cluster()
         settings = {
-            "listen_addresses": "127.0.0.1",
+            "listen_addresses": self.address,
             "port": str(self.port),
             "unix_socket_directories": str(self.folder),
             "fsync": "on" if fsync else "off",
             **options,
         }
         self.process = Process(
-            [binaries / "postgres", "-D", self.folder / "data"]
+            [self.binaries / "postgres", "-D", self.folder / "data"]
             + [part for item in settings.items() for part in ("-c", "=".join(item))],
-            ready="database system is ready to accept connections",
+            ready="database system is ready to accept",
             env={"LC_ALL": "C"},
             cwd=self.folder,
             account=self.account,
+            inside=self.inside,
         )
 
     @property
@@ -122,9 +131,9 @@ class PostgresServer(Server):
         self.process.terminate(timeout=30, signum=self.STOP_SIGNALS[mode])
 
     def _url(self, database: str) -> str:
-        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://postgres@{self.address}:{self.port}/{database}"
 
-    def _initdb(self) -> Path:
+    def _make_cluster(self) -> Path:
         """Make the cluster with the first binaries that can; return their folder."""
         refused = []
         for binaries in postgres_binaries():
@@ -137,30 +146,68 @@ class PostgresServer(Server):
                 cwd=self.folder,
             )
             if done.returncode == 0:
+                self._let_in_other_machines()
                 return binaries
             refused.append(f"{binaries}: {done.stdout.strip()}")
             shutil.rmtree(self.folder / "data", ignore_errors=True)
         raise ServiceError("no PostgreSQL that works was found. " + "\n".join(refused))
 
+    def _let_in_other_machines(self) -> None:
+        if self.inside:
+            with (self.folder / "data" / "pg_hba.conf").open("a") as rules:
+                rules.write("host all all samenet trust\nhost replication all samenet trust\n")
+
+
+class StandbyServer(PostgresServer):
+    """A copy of a server that runs, which follows it by streaming replication."""
+
+    def __init__(self, primary: PostgresServer, **options: Any) -> None:
+        self.primary = primary
+        super().__init__(**options)
+
+    def promote(self) -> None:
+        """Take writes from now on."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("SELECT pg_promote()")
+
+    def _make_cluster(self) -> Path:
+        binaries = self.primary.binaries
+        source = f"--dbname={self.primary.url}"
+        done = run_as(
+            self.account,
+            [
+                *(binaries / "pg_basebackup", "-D", self.folder / "data", source),
+                *("--write-recovery-conf", "--checkpoint=fast", "--no-sync"),
+            ],
+            cwd=self.folder,
+        )
+        if done.returncode:
+            raise ServiceError(f"no copy was made: {done.stdout.strip()}")
+        return binaries
+
 
 class RedisServer(Server):
     """A Redis; `persistent=True` has it write every command to disk before it answers."""
 
-    def __init__(self, *, persistent: bool = False) -> None:
-        super().__init__()
+    PORT = 6379
+
+    def __init__(self, *, persistent: bool = False, machine: Machine | None = None) -> None:
+        super().__init__(machine)
         self.process = Process(
             [
-                *(redis_binary(), "--port", str(self.port), "--bind", "127.0.0.1"),
+                *(redis_binary(), "--port", str(self.port), "--bind", self.address),
+                *("--protected-mode", "no"),
                 *("--dir", folder("redis"), "--save", ""),
                 *("--appendonly", "yes" if persistent else "no", "--appendfsync", "always"),
             ],
             name="redis",
             ready="eady to accept connections",
+            inside=self.inside,
         )
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"redis://{self.address}:{self.port}/0"
 
     def flush(self) -> None:
         """Lose every key."""

@@ -17,6 +17,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
+from tests.machines import Machine
 from tests.processes import Process, folder, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,7 +28,13 @@ NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 class DemoSite:
     """`options` are further command line options, such as "--extra", "2000"."""
 
-    def __init__(self, *options: str, state: Path | None = None, control: bool = True) -> None:
+    def __init__(
+        self,
+        *options: str,
+        state: Path | None = None,
+        control: bool = True,
+        machine: Machine | None = None,
+    ) -> None:
         self.public = folder("public")
         self.port = free_port()  # kept over restarts
         self.url = ""
@@ -35,7 +42,9 @@ class DemoSite:
         command += ["--port", str(self.port), "--public", str(self.public)]
         command += ["--control"] if control else []
         command += ["--state", str(state)] if state else []
-        self._process = Process(command, name="demosite", ready=READY, cwd=ROOT)
+        command += ["--host", machine.address] if machine else []
+        inside = machine.inside if machine else ()
+        self._process = Process(command, name="demosite", ready=READY, cwd=ROOT, inside=inside)
 
     def __enter__(self) -> Self:
         self.start()

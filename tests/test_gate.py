@@ -17,7 +17,7 @@ from office import gate as gates
 from office.gate import PageGate
 from office.management.commands import run_web
 from tests.base import client_of
-from tests.office import ROOT, wait_for
+from tests.office import ROOT, Office, wait_for
 from tests.processes import free_port, is_alive
 
 LAST = {"type": "http.request", "body": b"", "more_body": False}
@@ -337,3 +337,11 @@ def test_with_a_hundred_clerks_at_once_few_wait_long_and_polls_are_answered_at_o
     assert statuses.count(200) >= 60
     assert max(polls) < 5.0
     assert server.log().count("are answered 503") == 1  # not a line each
+
+
+def test_the_collector_leaves_alone_what_a_web_process_has_loaded(tmp_path):
+    """A full collection of it holds every page for longer than a page takes."""
+    count = "import gc, office.asgi; print(gc.get_freeze_count(), len(gc.get_objects()))"
+    done = Office("sqlite", tmp_path).run("-c", count)
+    frozen, left = map(int, done.stdout.split())
+    assert frozen > 10 * left, done.stderr

@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 from axes.models import AccessAttempt, AccessLog
 from django.contrib.sessions.models import Session
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from booster import worker
@@ -174,3 +176,15 @@ def test_the_sweep_tidies_now_and_then_and_again_at_once_where_more_is_left(
     old_check()
     retention.tidy_sometimes()
     assert SiteCheck.objects.count() == 1  # not before ten minutes
+
+
+def test_routine_checks_are_found_by_their_time_and_not_sorted(db, now):
+    """SQLite took the index of who asked, and sorted all rows that nobody asked for, at each
+    batch."""
+    with CaptureQueriesContext(connection) as asked:
+        retention.KINDS["site checks"](now)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {asked[0]['sql']}")
+        plan = " / ".join(step for *_numbers, step in cursor.fetchall())
+    assert "sitecheck_created" in plan
+    assert "TEMP B-TREE" not in plan
