@@ -50,6 +50,12 @@ RELIED_ON = (
         *(f"{ADMIN}.options.ModelAdmin.response_post_save_add", "self request obj"),
         *("core/theme/model_admin.py", "Save leads to what was made"),
     ),
+    (
+        f"{ADMIN}.widgets.RelatedFieldWidgetWrapper",
+        "widget rel admin_site can_add_related can_change_related can_delete_related "
+        "can_view_related",
+        *("core/theme/model_admin.py", "one link beside a picker, and not three, for Tab to pass"),
+    ),
     *(
         (*(name, parameters), *("core/theme/add_page.py", "the page for a new row as Django's"))
         for name, parameters in (

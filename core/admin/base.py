@@ -61,6 +61,7 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
     list_per_page = 100
     list_max_show_all = 100
     show_full_result_count = False
+    empty_value_display = "–"
     show_facets = admin.ShowFacets.NEVER  # each of them would count all rows
     paginator = CappedPaginator
     # What a list reads of the rows of other tables that it names.

@@ -58,7 +58,7 @@ class Load:
 def load(browser: Browser, url: str, key: str) -> Load:
     """In a profile that has seen nothing yet."""
     context = browser.new_context(viewport={"width": 1360, "height": 850}, locale="en-US")
-    context.add_cookies([{"name": "sessionid", "value": key, "url": url}])
+    context.add_cookies([{"name": "sessionid", "value": key, "domain": "127.0.0.1", "path": "/"}])
     context.add_init_script(WATCH_TASKS)
     page = context.new_page()
     loaded = Load()

@@ -42,6 +42,13 @@ def test_lines_of_the_menu_are_links_that_say_where_one_is(staff: Page, desk: De
     expect(staff.locator("h1")).to_have_text("Orders")
 
 
+def test_the_home_page_ends_where_its_last_card_does(staff: Page, desk: Desk):
+    staff.goto(f"{desk.url}/admin/home/")
+    end = staff.evaluate("document.querySelector('.dash').getBoundingClientRect().bottom")
+    height = staff.evaluate("document.documentElement.scrollHeight")
+    assert height <= max(end, staff.evaluate("innerHeight")) + 1
+
+
 def test_a_line_of_the_menu_opens_in_a_window_of_its_own(staff: Page, desk: Desk):
     staff.goto(f"{desk.url}/admin/home/")
     with staff.context.expect_page() as opened:
