@@ -90,7 +90,12 @@ def networks(name: str, default: str) -> tuple[str, ...]:
 def database(name: str, default: str) -> dict[str, Any]:
     """As Django takes it. Of PostgreSQL several hosts may be named (`h1,h2:5433`): libpq goes
     through them until one takes writes, or is what `target_session_attrs` says."""
-    scheme, separator, rest = text(name, default).partition("://")
+    return database_at(text(name, default), name)
+
+
+def database_at(address: str, name: str) -> dict[str, Any]:
+    """`name`: what to call it where it cannot be read."""
+    scheme, separator, rest = address.partition("://")
     netloc, slash, path = rest.partition("/")
     account, at, behind = netloc.rpartition("@")
     hosts = behind.split(",")

@@ -19,7 +19,7 @@ hypothesis.settings.load_profile("patient")
 
 # Who asks for one of these starts a database server, a queue's, a consumer or a web server.
 SERVICES = {
-    *("postgres", "redis", "own_redis", "redis_server", "office", "new_office", "large"),
+    *("postgres", "redis", "own_redis", "redis_server", "office", "new_office", "large", "lan"),
 }
 
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import dj_database_url
 import pytest
 from django.conf import settings
 from django.db import connections
@@ -114,11 +113,10 @@ def working_in(office: Office) -> Iterator[None]:
     """Let this process's models and queue be the office's."""
     from huey.contrib.djhuey import HUEY
 
-    from office import queue
+    from office import environment, queue
 
-    config = dj_database_url.parse(
-        office.env.get("DATABASE_URL", f"sqlite:///{office.data_dir / 'office.sqlite3'}")
-    )
+    file = f"sqlite:///{office.data_dir / 'office.sqlite3'}"
+    config = environment.database_at(office.env.get("DATABASE_URL", file), "DATABASE_URL")
     if office.kind == "sqlite":
         config["OPTIONS"] = dict(settings.SQLITE_OPTIONS)
     # Other threads open their connections by these settings, this one has its own set here.

@@ -12,8 +12,6 @@ from tests.machines import Lan, Machine, NoMachinesError
 from tests.processes import is_open_at
 from tests.services import PostgresServer, RedisServer, StandbyServer
 
-pytestmark = pytest.mark.services
-
 
 @pytest.fixture
 def lan() -> Iterator[Lan]:

@@ -96,6 +96,27 @@ def test_an_order_ends_whenever_the_database_fails(trial, monkeypatch, failing):
     assert trial.verdict().broken == []
 
 
+def test_a_round_whose_lease_ran_out_takes_its_own_order_anew_and_goes_on(trial):
+    """Cut off from the database for longer than a lease, it may be the first to come back."""
+    trial.use_site(connections=4, rate=400)
+    order = trial.place(300, wake=False)
+    trial.demo_site.fault("plays", "delay", seconds=1)
+    round_ = Round("test:1", lambda: False)
+    while not any(delivery.windows for delivery in round_.deliveries.values()):
+        round_._turn()
+        round_._wait()
+    Order.objects.filter(pk=order.pk).update(lease_until=Now() - timedelta(seconds=1))
+    round_._claim_at = 0.0
+    round_.claim()
+    (link,) = round_.links.values()
+    assert link.outstanding == 0
+    trial.demo_site.clear()
+    round_.run_until_idle()
+    order.refresh_from_db()
+    assert (order.status, order.attempts, order.fence) == (Status.COMPLETED, 0, 2)
+    assert trial.verdict().broken == []
+
+
 def test_nothing_is_sent_while_people_hold_the_site_back(trial):
     order = trial.place(100, wake=False)
     pause = Pause.objects.begin(trial.site, None, "maintenance")

@@ -85,6 +85,9 @@ class Round(Loop):
         self._claim_at = now if len(claimed) == CLAIM else now + LONGEST_BEAT
         self.links.open({lease.order.site_id for lease in claimed})
         for lease in claimed:
+            if former := self.deliveries.get(lease.order.pk):
+                # Cut off for longer than a lease, and the first to come back.
+                self._lose(former, "its lease ran out")
             delivery = Delivery(lease, self.links[lease.order.site_id], self.hold_seconds)
             self.deliveries[delivery.key] = delivery
             self._attempt(delivery, Delivery.begin)
@@ -104,11 +107,7 @@ class Round(Loop):
             link.room = link.plays_ahead() - link.outstanding
         for delivery in sorted(self._awake(), key=attrgetter("served")):
             self._attempt(delivery, self._reserve_window)
-        news = [
-            delivery
-            for delivery in self.deliveries.values()
-            if delivery.is_dirty or delivery.lease.is_worn
-        ]
+        news = [one for one in self.deliveries.values() if one.is_dirty or one.lease.is_worn]
         if news or self._readings:
             self._write_news(news)
 

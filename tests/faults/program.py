@@ -1,4 +1,5 @@
-"""A command of the office, bent for a test: `python -m tests.faults.program run_huey ...`
+"""A command of the office, bent for a test: `python -m tests.faults.program run_huey ...`, or
+`run_web --processes 1 ...`
 
 FAULTS_LEASE       seconds of a lease instead of 30
 FAULTS_HURRY       sweep every second, try again soon, and wait 2 s for a site instead of 10
@@ -16,6 +17,7 @@ import django
 import time_machine
 from django.core.management import execute_from_command_line
 from django.utils import timezone
+from uvicorn.main import main as uvicorn
 
 
 def shorten(seconds: float) -> None:
@@ -48,6 +50,8 @@ def bend() -> None:
         hurry()
     if names := os.environ.get("FAULTS_GUARDS_OFF"):
         take_away(names.split(","))
+    # run_web's server begins in this process, which is bent, and not in a new one.
+    os.execv = lambda _program, command: uvicorn(command[3:])  # type: ignore[assignment]
     if seconds := os.environ.get("FAULTS_CLOCK"):
         time_machine.travel(timezone.now() + timedelta(seconds=float(seconds))).start()
 

@@ -46,6 +46,7 @@ FAULTS = {
     "tasks": ("tasks delivered 5 times, shuffled, 30 % lost", "tasks"),
     "messages": ("messages of another key in the queue", "another_key"),
     "clocks": ("hosts' clocks an hour behind and ahead", "test_clocks"),
+    "hosts": ("three hosts, a site and two databases on machines of their own", "test_hosts"),
 }
 # What one command tries, `make faults PART=<name>`, in at most 80 minutes: names of test files.
 PARTS = {
@@ -53,6 +54,7 @@ PARTS = {
     "rounds": ("rounds", "partition", "clocks"),
     "crashes": ("crashes", "uploads"),
     "databases": ("postgres", "sqlite", "upgrades"),
+    "hosts": ("hosts",),
     "queue": ("queue", "stops"),
     "sites": ("sites",),
     "proof": ("proof", "blips"),

@@ -6,7 +6,7 @@ import random
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -67,7 +67,7 @@ class Trial:
         """Play the demo site with keys by which it knows a play again, or without."""
         token = self.demo_site.token()
         self.site, _ = Site.objects.update_or_create(
-            origin=f"http://127.0.0.1:{self.demo_site.port}",
+            origin=self.demo_site.url,
             defaults={
                 "name": "Harbour",
                 "token": token,
@@ -109,9 +109,11 @@ class Trial:
         guards_off: Iterable[str] = (),
         clock: float = 0,
         wait: bool = True,
+        inside: Sequence[str] = (),
         **env: str,
     ) -> Process:
-        """A real run_huey; with short times unless told otherwise. `wait` until it works."""
+        """A real run_huey; with short times unless told otherwise. `wait` until it works. `inside`
+        another machine, as tests.processes has it."""
         bent = {
             "FAULTS_LEASE": str(lease or ""),
             "FAULTS_HURRY": "1" if hurry else "",
@@ -125,6 +127,7 @@ class Trial:
             timeout=120,  # many start at once, on a machine that may be busy
             env={**self.office.env, **bent, **env},
             cwd=ROOT,
+            inside=inside,
         )
         self.office.processes.append(process)
         return process.start()
