@@ -73,7 +73,7 @@ def main() -> int:
 
 def measure(options: argparse.Namespace) -> dict:
     """All rounds on one kind of database, in this process, whose Django is that office's."""
-    found: dict = {"many": [], "alone": [], "one": [], "wrk": [], "cpu": [], "busy": []}
+    found: dict = {"many": [], "each": [], "alone": [], "one": [], "wrk": [], "cpu": [], "busy": []}
     found |= {"engine": [], "memory": [], "wrong": [], "idle": [], "slow": None}
     videos = max(options.orders, options.slow) + 1
     with ExitStack() as stack:
@@ -83,6 +83,7 @@ def measure(options: argparse.Namespace) -> dict:
             if "many" in options.scenes:
                 run = many_orders(office, site, options.orders, found["wrong"])
                 found["many"].append(options.orders / run.seconds)
+                found["each"].append((run.cpu - run.start_cpu) / options.orders * 1000)
                 found["alone"].append(options.orders / huey_alone(office, options.orders))
             if "one" in options.scenes:
                 before = wrk_rate(site)
@@ -327,6 +328,7 @@ def _goals(kind: str, result: dict, slow: int) -> list[Goal]:
     goals = [
         Goal(f"{kind}: orders of {PLAYS_EACH} plays a second", median("many"), 150, form=".0f"),
         Goal(f"{kind}: the same ÷ huey alone, {COMMITS} commits", ratio("many", "alone"), 0.9),
+        Goal(f"{kind}: the same, CPU milliseconds of an order after the start", median("each")),
         Goal(f"{kind}: one large order, plays/s", median("one"), form=",.0f"),
         Goal(f"{kind}: the same ÷ wrk", ratio("one", "wrk"), 0.85),
         Goal(f"{kind}: the same, CPU seconds per 100,000 plays", median("cpu")),
