@@ -17,7 +17,7 @@ class ImportedRowsQuerySet(models.QuerySet[Any]):
     def keep(self, job: "ImportJob", kind: "ImportedRows.Kind", ids: Iterable[int]) -> None:
         """Write down that this job wrote the rows with these ids."""
         runs = runs_of(sorted(ids))
-        self.bulk_create(
+        ImportedRows.objects.bulk_create(
             ImportedRows(job=job, kind=kind, first_id=first, last_id=last) for first, last in runs
         )
 
