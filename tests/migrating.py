@@ -30,10 +30,13 @@ MOST_TABLES = 3
 
 QUICK = "quick"
 ONLINE = (online.AddIndex, online.AddConstraint, online.ChangeRows)
-# What makes an index of a small table or holds its rows against a rule, or changes no table.
+# What makes an index of a small table or holds its rows against a rule, takes one away, which is
+# done in a moment, or changes no table.
 HARMLESS = (
     migrations.AddIndex,
     migrations.AddConstraint,
+    migrations.RemoveIndex,
+    migrations.RemoveConstraint,
     migrations.CreateModel,
     migrations.AlterModelOptions,
     migrations.AlterModelManagers,

@@ -232,6 +232,18 @@ def test_a_customer_switched_off_by_hand_is_not_made_anew(alice, zoe):
     assert balance(Customer.objects.get(username="grace")) == 80
 
 
+def test_who_was_let_in_again_and_switched_off_by_hand_is_not_made_anew(alice, zoe):
+    undone(imported(CUSTOMERS, NEW, alice), zoe)
+    grace = Customer.objects.get(username="grace")
+    for active in (True, False):
+        with FieldChange.objects.kept(grace, ["active"], actor=zoe):
+            Customer.objects.filter(pk=grace.pk).update(active=active)
+    text = "username,memo\ngrace,\n"
+    assert imported(CUSTOMERS, text, alice, update=True).created == 0
+    grace.refresh_from_db()
+    assert (grace.active, grace.balance) == (False, 0)
+
+
 # Top-ups
 
 

@@ -7,6 +7,7 @@ already gets no money by a file, unless the import that made them was undone: th
 them anew.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -14,6 +15,7 @@ from functools import cached_property
 from itertools import compress
 from typing import Any, ClassVar
 
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import F
 from django.utils.translation import gettext as _
 
@@ -295,9 +297,22 @@ def known_customers(names: Any) -> dict[str, Known]:
     found = rows.values_list("username", "pk", *PLAIN, "balance")
     known = {row[0]: Known(*row[1:]) for row in found.iterator()}
     inactive = {customer.pk: name for name, customer in known.items() if not customer.active}
-    for pk in ImportedRows.objects.undone_among(Kind.CUSTOMERS, inactive):
+    undone = ImportedRows.objects.undone_among(Kind.CUSTOMERS, inactive)
+    for pk in undone - switched_off_by_hand(undone):
         known[inactive[pk]] = replace(known[inactive[pk]], undone=True)
     return known
+
+
+def switched_off_by_hand(undone: set[int]) -> set[int]:
+    """Of customers whose imports were undone, those who were switched on and off again since: more
+    often off than imports were undone."""
+    if not undone:
+        return set()
+    kind = ContentType.objects.get_for_model(Customer)
+    changes = FieldChange.objects.filter(content_type=kind, object_id__in=undone, field="active")
+    off = Counter(changes.filter(after="False").values_list("object_id", flat=True).order_by())
+    times = ImportedRows.objects.times_undone(Kind.CUSTOMERS, undone)
+    return {pk for pk in undone if off[pk] > times[pk]}
 
 
 def opening_balances(known: Mapping[str, Known]) -> dict[int, Decimal]:

@@ -4,7 +4,7 @@ runs of ids: one run a block as a rule, whatever the number of its rows."""
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models import F, Q, Sum
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from core.models.imports import ImportJob
 
 
-class ImportedRowsQuerySet(models.QuerySet["ImportedRows"]):
+class ImportedRowsQuerySet(models.QuerySet[Any]):
     def keep(self, job: "ImportJob", kind: "ImportedRows.Kind", ids: Iterable[int]) -> None:
         """Write down that this job wrote the rows with these ids."""
         runs = runs_of(sorted(ids))
-        self.bulk_create(
-            [self.model(job=job, kind=kind, first_id=first, last_id=last) for first, last in runs]
+        ImportedRows.objects.bulk_create(
+            self.model(job=job, kind=kind, first_id=first, last_id=last) for first, last in runs
         )
 
     def ids(self, job: "ImportJob", kind: "ImportedRows.Kind") -> Iterator[int]:

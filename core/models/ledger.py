@@ -4,7 +4,7 @@ module changes a balance or adds an entry, each in the transaction of the fact i
 The ledger is append-only, also for a database client: triggers refuse UPDATE and DELETE.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -115,6 +115,30 @@ class LedgerQuerySet(AppendOnlyQuerySet):
             creator=tables.Constant(creator_id),
             note=tables.Constant(note),
         )
+
+    def close_accounts(
+        self, openings: Mapping[int, tuple[Decimal, str]], *, creator_id: int, note: str
+    ) -> None:
+        """Take back opening balances, of customers who have just that, in the caller's transaction:
+        by a customer's id the amount, and the reference of the entry to be. By columns, as they
+        were opened. Raises ValueError where a balance is another."""
+        ids, amounts = sorted(openings), {pk: amount for pk, (amount, _name) in openings.items()}
+        if not ids:
+            return
+        if _locked_balances(set(ids)) != amounts:
+            raise ValueError("a balance is not what the customer was opened with")
+        tables.insert(
+            LedgerEntry,
+            kind=tables.Constant(LedgerEntry.Kind.ADJUSTMENT.value),
+            customer=ids,
+            amount=[str(-amounts[pk]) for pk in ids],
+            balance_after=tables.Constant(Decimal(0)),
+            reference=[openings[pk][1] for pk in ids],
+            creator=tables.Constant(creator_id),
+            note=tables.Constant(note),
+        )
+        for start in range(0, len(ids), READ_ROWS):
+            Customer.objects.filter(pk__in=ids[start : start + READ_ROWS]).update(balance=0)
 
 
 def _locked_balances(customers: set[int]) -> dict[int, Decimal]:

@@ -17,7 +17,6 @@ from core.models import (
     ImportJob,
     LedgerEntry,
     Order,
-    Posting,
     WaitingTopUp,
 )
 from core.models.history import Difference, as_text
@@ -110,19 +109,11 @@ class UndoCustomers(Undoer):
 
     def _take_back_openings(self, ids: Sequence[int]) -> None:
         undone = ImportedRows.objects.times_undone(Kind.CUSTOMERS, ids)
-        LedgerEntry.objects.post_many(
-            [
-                Posting(
-                    kind=LedgerEntry.Kind.ADJUSTMENT,
-                    customer_id=pk,
-                    amount=-amount,
-                    reference=undone_opening_reference(pk, undone[pk]),
-                    creator_id=self.actor.pk,
-                    note=self.note,
-                )
-                for pk, amount in openings(ids).items()
-            ]
-        )
+        back = {
+            pk: (amount, undone_opening_reference(pk, undone[pk]))
+            for pk, amount in openings(ids).items()
+        }
+        LedgerEntry.objects.close_accounts(back, creator_id=self.actor.pk, note=self.note)
 
     def _restore(self, changes: Sequence[FieldChange]) -> None:
         now = values_of(change.object_id for change in changes)
