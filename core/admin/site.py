@@ -18,6 +18,7 @@ from core.admin.menu import menu
 from core.logins.forms import ChangePassword
 from core.models import ChargeRecord, Customer, Order, User
 from core.pages.dashboard import home
+from core.permissions import Right, may
 from core.theme.autocomplete import DescribingSite
 
 # What is open to who still has to turn two-step login on.
@@ -141,6 +142,7 @@ class DeskSite(DescribingSite):
         return {
             **super().each_context(request),
             "menu": Lazy(lambda: list(menu(self, request))),
+            "finds_orders": may(request.user, Right.SEE_ORDERS),
             "office_pause": pauses.banner(request),
         }
 
