@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection, models
+from django.db.models import Case, Value, When
+from django.db.models.functions import Cast
 
 from core.db.clock import moment
 
@@ -37,6 +39,35 @@ class ById(models.Func):
         if value is not None and isinstance(self.output_field, models.JSONField):
             return json.dumps(value)
         return self.output_field.get_db_prep_save(value, connection)
+
+
+def values_by_id(
+    model: type[models.Model], rows: Mapping[int, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What one update() takes to write these values, by id, all of the same names: a value where it
+    is the same for all rows, else what stands under a row's id."""
+    first = next(iter(rows.values()))
+    return {
+        name: value
+        if all(values[name] == value for values in rows.values())
+        else _by_id(model._meta.get_field(name), {pk: values[name] for pk, values in rows.items()})
+        for name, value in first.items()
+    }
+
+
+def _by_id(field: Any, values: Mapping[int, Any]) -> ById | Cast:
+    if not any(map(is_expression, values.values())):
+        return ById(field, values)
+    cases = (
+        When(pk=pk, then=value if is_expression(value) else Value(value, output_field=field))
+        for pk, value in values.items()
+    )
+    return Cast(Case(*cases, output_field=field), output_field=field)
+
+
+def is_expression(value: Any) -> bool:
+    """Whether the database computes it."""
+    return hasattr(value, "resolve_expression")
 
 
 class Later:

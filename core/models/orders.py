@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from core.db.blocks import is_expression
 from core.db.clock import Moment
 from core.db.lookups import Ending
 from core.models import transitions
@@ -359,7 +360,7 @@ class Order(models.Model):
         """Show here what an UPDATE wrote. What the database computed is read when it is asked for:
         a field that is missing from a row in memory is a deferred one to Django."""
         for name, value in changes.items():
-            if transitions.is_expression(value):
+            if is_expression(value):
                 self.__dict__.pop(name, None)
             else:
                 setattr(self, name, value)

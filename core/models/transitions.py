@@ -13,13 +13,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import models, transaction
-from django.db.models import Case, Value, When
-from django.db.models.functions import Cast, Now
+from django.db import transaction
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from core import money
-from core.db.blocks import ById, insert_block
+from core.db.blocks import insert_block, values_by_id
 from core.db.notifier import notify
 from core.models.events import OrderEvent
 from core.models.failpoints import failpoint
@@ -312,7 +311,7 @@ def apply(chosen: Chosen, actor: "User | None") -> None:
     is_under_lease = all("fence" in transition.expected for _order, transition in chosen)
     with transaction.atomic(savepoint=not is_under_lease):
         for conditions, rows in _alike(chosen):
-            changes = _columns(orders.model, rows)
+            changes = values_by_id(orders.model, rows)
             if orders.filter(pk__in=list(rows), **conditions).update(**changes) != len(rows):
                 raise TransitionError(
                     _("Somebody else changed this order first; reload the page and check it.")
@@ -339,32 +338,6 @@ def _alike(
         rows[order.pk] = values
     for (conditions, _names), rows in found.items():
         yield dict(conditions), rows
-
-
-def _columns(model: type[models.Model], rows: Mapping[int, Values]) -> Values:
-    """What update() takes: a value where it is the same for all rows, else by their ids."""
-    first = next(iter(rows.values()))
-    return {
-        name: value
-        if all(values[name] == value for values in rows.values())
-        else _by_id(model._meta.get_field(name), {pk: values[name] for pk, values in rows.items()})
-        for name, value in first.items()
-    }
-
-
-def _by_id(field: Any, values: Mapping[int, Any]) -> ById | Cast:
-    if not any(map(is_expression, values.values())):
-        return ById(field, values)
-    cases = (
-        When(pk=pk, then=value if is_expression(value) else Value(value, output_field=field))
-        for pk, value in values.items()
-    )
-    return Cast(Case(*cases, output_field=field), output_field=field)
-
-
-def is_expression(value: Any) -> bool:
-    """Whether the database computes it."""
-    return hasattr(value, "resolve_expression")
 
 
 def _record_events(chosen: Chosen, actor: "User | None") -> None:
