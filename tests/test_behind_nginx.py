@@ -120,7 +120,7 @@ def sold(office, settings, authority) -> Iterator[dict[str, Sold]]:
             check = verification.verify(row)
             assert check.outcome == check.Outcome.PROVED
             found[name] = Sold(site, placed(rich(), row, "harbour", count=COUNT, price=1))
-        deliver_to_the_end(60)
+        deliver_to_the_end(200)
         for one in found.values():
             one.order.refresh_from_db()
         yield found

@@ -54,7 +54,7 @@ PARTS = {
     "rounds": ("rounds", "partition", "clocks"),
     "crashes": ("crashes", "uploads"),
     "databases": ("postgres", "sqlite", "upgrades"),
-    "hosts": ("hosts",),
+    "hosts": ("machines", "hosts"),
     "queue": ("queue", "stops"),
     "sites": ("sites",),
     "proof": ("proof", "blips"),

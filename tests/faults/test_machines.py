@@ -8,9 +8,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.faults.trial import LONG
 from tests.machines import Lan, Machine, NoMachinesError
+from tests.office import wait_for
 from tests.processes import is_open_at
 from tests.services import PostgresServer, RedisServer, StandbyServer
+
+# A browser breaks off what it loads where the machine's own cards change.
+pytestmark = pytest.mark.skipif(not LONG, reason="takes no other tests: make faults PART=hosts")
 
 
 @pytest.fixture
@@ -48,7 +53,7 @@ def test_one_that_is_unplugged_is_reached_by_nobody_and_comes_back_as_it_was(lan
         assert not reaches(other, redis)
         assert not is_open_at(redis.address, redis.port)
         lan.plug_in(one)
-        assert reaches(other, redis)
+        wait_for(lambda: reaches(other, redis), 10, "the one that came back")
         assert redis.process.running
 
 
