@@ -392,6 +392,21 @@ def zeros(rng: random.Random) -> MessyFile:
     return MessyFile("leading zeros by format", made.getvalue(), rows)
 
 
+def percents(rng: random.Random) -> MessyFile:
+    """In formats that every spreadsheet knows by number, and in one that the file spells out."""
+    made = io.BytesIO()
+    with xlsxwriter.Workbook(made) as book:
+        page, own = book.add_worksheet(), book.add_format({"num_format": '0.0" %"%'})
+        page.write_row(0, 0, ("username", "balance", "memo"))
+        for place, style in enumerate((book.add_format({"num_format": 10}), own), 1):
+            page.write_row(place, 0, (f"erin {place}", 5))
+            page.write_number(place, 2, 0.075, style)
+        page.write(3, 0, "frank")
+        page.write_number(3, 1, 0.05, own)
+    rows = [{"username": f"erin {place}", "balance": "5", "memo": "7.5%"} for place in (1, 2)]
+    return MessyFile("percents", made.getvalue(), rows, {4: "Not an amount"})
+
+
 def line_ends(rng: random.Random) -> MessyFile:
     data = sheet(("username", "memo"), ("erin", "one\r\ntwo"), ("frank", "_x000D_"))
     rows = [
@@ -525,6 +540,7 @@ MAKERS: tuple[Callable[[random.Random], MessyFile], ...] = (
     other_kind("no row", b"username,mobile\r\n", "a header and no rows"),
     other_kind("blank rows", b"username,mobile\r\n" + b",\r\n" * 40_000, "a header and no rows"),
     other_kind("no header", b"erin,13800000001\nfrank,2\n", "Unknown columns: erin, 13800000001."),
+    percents,
 )
 SEEDS = (1, 2)
 KINDS = len(MAKERS)

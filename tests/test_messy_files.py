@@ -8,9 +8,11 @@ from core.importing import jobs, store
 from core.importing.uploads import new_job
 from core.models import Customer, ImportJob
 from core.reasons import Reason, reason_of
+from tests.libreoffice_files import libreoffice_files
 from tests.messy_files import KINDS, SEEDS, MessyFile, messy_files, messy_sheet
 
-FILES = list(messy_files())
+MADE = list(messy_files())
+FILES = [*MADE, *libreoffice_files()]
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +48,7 @@ def meant(row: dict[str, str]) -> dict[str, object]:
 
 
 def test_there_are_120_files():
-    assert len(FILES) == KINDS * len(SEEDS) >= 120
+    assert len(MADE) == KINDS * len(SEEDS) >= 120
 
 
 @pytest.mark.django_db

@@ -66,8 +66,8 @@ class Sheet:
 @dataclass(slots=True)
 class Book:
     """What is known before the rows. `formats`: by the number of a cell's style, how many zeros a
-    number is filled up to, -1 for a date, 0 for as it is. `most_text`: signs that all cells may
-    show, since many can share a long one."""
+    number is filled up to, -1 for a date, -2 for percents, 0 for as it is. `most_text`: signs that
+    all cells may show, since many can share a long one."""
 
     archive: zipfile.ZipFile
     sheets: list[Sheet]
