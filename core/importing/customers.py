@@ -7,7 +7,6 @@ already gets no money by a file, unless the import that made them was undone: th
 them anew.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -74,7 +73,7 @@ class CustomerRows(RowImporter):
 
     def plan(self, batch: Batch, first_lines: Mapping[str, int]) -> Plan:
         self.drop_repeated(batch, "username", first_lines)
-        known = known_customers(batch.values["username"])
+        known = known_customers(batch.values["username"], lock=not self.checks)
         batch.drop(totals(batch, known))
         batch.drop(taken(batch, known))
         self._drop_forbidden_openings(batch, known)
@@ -291,9 +290,12 @@ def taken(batch: Batch, known: Mapping[str, Known]) -> dict[int, list[RowError]]
     }
 
 
-def known_customers(names: Any) -> dict[str, Known]:
-    """One query for all names of a block."""
+def known_customers(names: Any, *, lock: bool) -> dict[str, Known]:
+    """One query for all names of a block. `lock`: nobody changes them until commit, so that what is
+    written of them is not what they said before an undoing."""
     rows = Customer.objects.filter(InArray(F("username"), names)).order_by()
+    if lock:
+        rows = rows.select_for_update().order_by("pk")
     found = rows.values_list("username", "pk", *PLAIN, "balance")
     known = {row[0]: Known(*row[1:]) for row in found.iterator()}
     inactive = {customer.pk: name for name, customer in known.items() if not customer.active}
@@ -304,15 +306,16 @@ def known_customers(names: Any) -> dict[str, Known]:
 
 
 def switched_off_by_hand(undone: set[int]) -> set[int]:
-    """Of customers whose imports were undone, those who were switched on and off again since: more
-    often off than imports were undone."""
+    """Of customers whose imports were undone, those whom somebody switched off, or on, since; and
+    whom a form had switched off before, so that the undoing found nothing to do."""
     if not undone:
         return set()
+    moments = ImportedRows.objects.moments_undone(Kind.CUSTOMERS, undone)
     kind = ContentType.objects.get_for_model(Customer)
     changes = FieldChange.objects.filter(content_type=kind, object_id__in=undone, field="active")
-    off = Counter(changes.filter(after="False").values_list("object_id", flat=True).order_by())
-    times = ImportedRows.objects.times_undone(Kind.CUSTOMERS, undone)
-    return {pk for pk in undone if off[pk] > times[pk]}
+    rows = changes.order_by("pk").values_list("object_id", "create_date", "source")
+    latest = {pk: (at, source) for pk, at, source in rows}
+    return {pk for pk, (at, source) in latest.items() if at > moments[pk] or not source}
 
 
 def opening_balances(known: Mapping[str, Known]) -> dict[int, Decimal]:

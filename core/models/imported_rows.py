@@ -1,8 +1,9 @@
 """Which rows an import wrote, so that it can be undone; kept in the transaction that wrote them, as
 runs of ids: one run a block as a rule, whatever the number of its rows."""
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,26 @@ class ImportedRowsQuerySet(models.QuerySet[Any]):
             return Counter()
         near = self.filter(first_id__lte=max(ids), last_id__gte=min(ids), kind=kind, undone=undone)
         runs = near.order_by().values_list("first_id", "last_id")
-        return Counter(pk for first, last in runs for pk in ids if first <= pk <= last)
+        rising = sorted(ids)
+        return Counter(pk for first, last in runs for pk in within(rising, first, last))
+
+    def moments_undone(self, kind: "ImportedRows.Kind", ids: Collection[int]) -> dict[int, Any]:
+        """By id, when the last import that wrote the row and was undone was undone."""
+        if not ids:
+            return {}
+        near = self.filter(first_id__lte=max(ids), last_id__gte=min(ids), kind=kind, undone=True)
+        runs = near.order_by("job__undone_at")
+        rising = sorted(ids)
+        return {
+            pk: at
+            for first, last, at in runs.values_list("first_id", "last_id", "job__undone_at")
+            for pk in within(rising, first, last)
+        }
+
+
+def within(rising: Sequence[int], first: int, last: int) -> Sequence[int]:
+    """Those of these numbers that lie in a run."""
+    return rising[bisect_left(rising, first) : bisect_right(rising, last)]
 
 
 class ImportedRows(models.Model):

@@ -12,6 +12,7 @@ class UndoCode(StrEnum):
     """Kept in rows: they never change."""
 
     IMPORT_UNDONE = "import_undone"
+    TOP_UP_UNDONE = "top_up_undone"
     ROWS_UNKNOWN = "undo_rows_unknown"
     ABOVE_LIMIT = "undo_above_limit"
     CUSTOMERS_ORDERED = "undo_customers_ordered"
@@ -28,6 +29,9 @@ class UndoCode(StrEnum):
 
 UNDO_SENTENCES: dict[str, str] = {
     UndoCode.IMPORT_UNDONE: _("Import %(number)s was undone."),
+    UndoCode.TOP_UP_UNDONE: _(
+        "This top-up was taken back with its import; if it was paid after all, top the customer up."
+    ),
     UndoCode.ROWS_UNKNOWN: _(
         "It is not known which rows this import made, as with all from before that was kept: "
         "correct them by hand."

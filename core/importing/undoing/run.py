@@ -37,6 +37,8 @@ def run(job: ImportJob) -> None:
     try:
         if job.has_exhausted_attempts:
             raise UndoRefusedError(Reason.of(Code.FAILED_TOO_OFTEN))
+        # Without a lock first: what cannot be undone keeps nobody waiting.
+        refuse_where_hindered(permitted(job))
         with transaction.atomic():
             # The job's row is ours until commit: nobody takes the job over meanwhile.
             job.record()
@@ -55,15 +57,24 @@ def run(job: ImportJob) -> None:
 
 def undo(job: ImportJob) -> None:
     """In the caller's transaction. Raises UndoRefusedError."""
+    undoer = permitted(job)
+    undoer.lock()
+    refuse_where_hindered(undoer)
+    undoer.undo()
+    ImportedRows.objects.filter(job=job).update(undone=True)
+
+
+def permitted(job: ImportJob) -> Undoer:
+    """In the name of who asked. Raises UndoRefusedError where they may not any more."""
     actor = job.undoer
     if actor is None or not may_undo(actor, job):
         raise UndoRefusedError(Reason.of(Code.RIGHT_LOST, who=str(actor or "–")))
-    undoer = undoer_of(job, actor)
-    undoer.lock()
+    return undoer_of(job, actor)
+
+
+def refuse_where_hindered(undoer: Undoer) -> None:
     for reason in undoer.objections():
         raise UndoRefusedError(reason)
-    undoer.undo()
-    ImportedRows.objects.filter(job=job).update(undone=True)
 
 
 def give_up(job: ImportJob, reason: Reason) -> None:
