@@ -64,7 +64,9 @@ A_SECOND = "limit_req_zone $binary_remote_addr zone=a_second:1m rate=20r/s;"
 AT_ONCE = "limit_conn_zone $binary_remote_addr zone=at_once:1m;"
 LIMITS = {
     "so many a second": Limit("limit_req zone=a_second burst=10 nodelay;", A_SECOND, 20),
-    "so many a second, none at once": Limit("limit_req zone=a_second;", A_SECOND, 20),
+    "so many plays a second, none at once": Limit(
+        "limit_req zone=a_second;", A_SECOND, 20, only_plays=True
+    ),
     "so many a second, held back": Limit("limit_req zone=a_second burst=10;", A_SECOND, 20),
     "so many plays a second, 429 without a header": Limit(
         "limit_req zone=a_second burst=5 nodelay; limit_req_status 429;",

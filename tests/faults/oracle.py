@@ -73,7 +73,7 @@ def _judge(order: Order, demo_site: DemoSite, verdict: Verdict, all_completed: b
     if charges != 1 or refunds > 1:
         broken(f"{charges} charges, {refunds} refunds")
     if not order.is_final:
-        broken(f"did not end: {Status(order.status).name}, {order.remark}")
+        broken(f"did not end: {Status(order.status).name}, {order.remark}; {whereabouts(order)}")
         return
     promised = order.delivered or 0
     if counted < promised:
@@ -94,3 +94,10 @@ def _judge(order: Order, demo_site: DemoSite, verdict: Verdict, all_completed: b
 
 def reason(order: Order) -> str:
     return " / ".join(filter(None, (str(reason_of(event)) for event in order.events.all())))
+
+
+def whereabouts(order: Order) -> str:
+    """How far it is, who has it and when it is due: what one asks first of an order that hangs."""
+    plays = f"{order.done} of {order.count}, {order.reserved} reserved, {order.uncertain} uncertain"
+    held = f"{order.holder or 'nobody'} until {order.lease_until}, fence {order.fence}"
+    return f"{plays}; {held}; due {order.due}, {order.attempts} attempts"

@@ -78,7 +78,7 @@ def test_a_database_in_trouble_loses_nothing(
         harm(postgres)
         for _ in range(2):
             place_stubbornly(trial)
-    trial.wait_for_the_end(size(60, 600))
+    trial.wait_for_the_end(size(240, 600))
     verdict = trial.verdict()
     names = ", ".join(dict.fromkeys(harm.__name__ for harm in harms))
     row("postgres", f"{names}: {len(harms)} times", verdict)
