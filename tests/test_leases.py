@@ -4,7 +4,7 @@ dies. One statement speaks of all orders."""
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -157,6 +157,15 @@ def test_the_heartbeat_prolongs_the_lease(order):
     assert write(lease)
     assert Order.objects.get().lease_until > before
     assert lease.expires > told
+
+
+def test_a_heartbeat_that_is_rolled_back_prolongs_nothing(order):
+    lease = claim_one()
+    told = lease.expires
+    with pytest.raises(OperationalError), transaction.atomic():
+        assert write(lease)
+        raise OperationalError("the commit failed")
+    assert lease.expires == told
 
 
 def test_a_beat_of_many_orders_is_one_statement(order):

@@ -251,7 +251,8 @@ class Round(Loop):
 
     def _reserve_window(self, delivery: Delivery) -> None:
         link = delivery.link
-        if link.room <= 0 or not link.is_proved:
+        # One that is reserved and was not sent, as the database failed in between, comes first.
+        if delivery.window or link.room <= 0 or not link.is_proved:
             return
         wanted = delivery.wanted_plays(self.now)
         is_ready = wanted and self._in_session(delivery, self.sessions.is_ready)

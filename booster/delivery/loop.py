@@ -54,7 +54,7 @@ class Loop(ABC):
 
     @abstractmethod
     def handle(self, event: Any) -> None:
-        """What happened since the last beat."""
+        """What happened since the last beat; once more where the database failed meanwhile."""
 
     @abstractmethod
     def close(self) -> None:

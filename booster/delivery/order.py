@@ -230,10 +230,11 @@ class Delivery:
 
     def absorb(self, window: Window, tally: Tally, moment: float) -> bool:
         """A window has ended. Windows are written down as they were reserved: after a crash the
-        last numbers are those of unknown fate. Returns False for one that was dropped before.
+        last numbers are those of unknown fate. Returns False for one that was dropped, or was
+        absorbed, before.
         `moment`: by the database's clock, in seconds since the epoch."""
         ended = next((one for one in self._flights if one.window is window), None)
-        if ended is None:
+        if ended is None or ended.tally is not None:
             return False
         ended.tally = tally
         if tally.ended > tally.not_sent:

@@ -121,9 +121,14 @@ def write_progress(leases: Sequence[Lease]) -> dict[int, tuple[bool, bool]]:
         everywhere={"lease_until": Later(LEASE)},
         returning=("cancel_requested", "pause_requested"),
     )
-    for lease in leases:
-        if lease.order.pk in kept:
+    renewed = [lease for lease in leases if lease.order.pk in kept]
+
+    def believe() -> None:
+        for lease in renewed:
             lease.expires = expires
+
+    # What is rolled back renews nothing.
+    transaction.on_commit(believe)
     notify()
     return {pk: (bool(cancel), bool(pause)) for pk, (cancel, pause) in kept.items()}
 
