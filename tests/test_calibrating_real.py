@@ -39,7 +39,7 @@ WITHOUT_LOGIN = {name: MEMBERS[name] for name in MEMBERS if name not in ("steps"
 AUTHORITY = trustme.CA(organization_name="Harbour Film Club")
 # When a last try of what was unclear may begin, and how long one may take.
 LAST_TRY_SECONDS, TRY_SECONDS = 60.0, 30.0
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 
 
 @contextmanager
@@ -179,7 +179,7 @@ def findings_of(case: Case, all_started: Barrier) -> list[Finding] | None:
                 proved(url, authority=case.authority), adapter, case.video, TRY_SECONDS
             )
 
-    return findings(calibrate, LAST_TRY_SECONDS)
+    return findings(calibrate, START_SECONDS + LAST_TRY_SECONDS)
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ from playwright.sync_api import (
     Page,
     Response,
     ViewportSize,
+    expect,
     sync_playwright,
 )
 
@@ -126,6 +127,7 @@ class Watch:
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=needed("chromium"), args=CHROMIUM_ARGS)
+        expect.set_options(timeout=15_000)
         yield browser
         browser.close()
 

@@ -17,8 +17,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "tests/faults/" in item.nodeid:
             item.add_marker(pytest.mark.faults)
-            if LONG:
-                item.add_marker(pytest.mark.timeout(7200))
+            item.add_marker(pytest.mark.timeout(7200 if LONG else 900))
     if part := os.environ.get("FAULTS_PART"):
         keep_part(part, config, items)
 

@@ -20,7 +20,7 @@ def test_clocks_an_hour_off_lose_nothing(trial: Trial, row):
     for clock in (-HOUR, HOUR, 0):
         trial.consumer(clock=clock, lease=None, wait=False)
     trial.place_many(size(9, 300))
-    trial.wait_for_the_end(size(60, 600))
+    trial.wait_for_the_end(size(240, 600))
     verdict = trial.verdict()
     takeovers = sum(order.fence for order in Order.objects.all())
     row("clocks", "-1 h and +1 h", verdict, f"{takeovers} claims")
@@ -35,7 +35,7 @@ def test_orders_begin_and_end_by_the_databases_clock(trial: Trial, row, clock):
     trial.consumer(clock=clock, lease=None, hurry=False)
     before = database_clock.now()
     orders = trial.place_many(size(5, 100))
-    trial.wait_for_the_end(size(60, 300))
+    trial.wait_for_the_end(size(240, 300))
     verdict = trial.verdict()
     after = database_clock.now()
     wrong = [

@@ -93,7 +93,7 @@ def test_consumers_are_killed_and_frozen_and_every_play_arrives(trial, row, keys
     harm = Harm(trial)
     trial.place_many(size(12, 1000), 300)
     harm.go_on(kills=size(4, 200), stops=size(2, 60), pause=size(1, 2) / 2)
-    trial.wait_for_the_end(size(60, 1200))
+    trial.wait_for_the_end(size(240, 1200))
     verdict = trial.verdict()
     harms = f"{harm.kills} SIGKILLs and {harm.stops} SIGSTOPs"
     row("kills", f"{harms} {'with' if keys else 'without'} keys", verdict)

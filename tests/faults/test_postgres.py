@@ -144,7 +144,7 @@ def test_a_database_that_only_reads_for_a_while_loses_nothing(trial, row, postgr
             "plays after it writes again",
         )
         longest = max(longest, time.monotonic() - began)
-    trial.wait_for_the_end(size(60, 600))
+    trial.wait_for_the_end(size(240, 600))
     verdict = trial.verdict()
     tried = f"{what} {size(1, 20)} times"
     row("read-only", tried, verdict, f"resumed within {longest:.1f} s")

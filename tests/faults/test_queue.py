@@ -140,7 +140,7 @@ def test_redis_in_trouble_loses_no_order_and_fails_no_save(trial, row, own_redis
             "plays after the repair",
         )
         longest = max(longest, time.monotonic() - began)
-    trial.wait_for_the_end(size(60, 600))
+    trial.wait_for_the_end(size(240, 600))
     verdict = trial.verdict()
     figures = f"resumed in {longest:.1f} s, a save took {slowest:.2f} s more"
     names = ", ".join(dict.fromkeys(harm.__name__ for harm in harms))
@@ -155,7 +155,7 @@ def test_orders_are_delivered_while_redis_is_down_all_the_time(trial, row, own_r
     trial.place_many(size(6, 200))
     for _ in range(2):
         trial.consumer(wait=False, **TIMES)
-    trial.wait_for_the_end(size(60, 600))
+    trial.wait_for_the_end(size(240, 600))
     verdict = trial.verdict()
     row("redis", "down all the time", verdict, f"a save took {slowest:.2f} s")
     assert verdict.broken == []

@@ -123,7 +123,7 @@ def test_whatever_waits_all_orders_of_a_killed_consumer_are_taken_over_in_time(t
         longest = max(longest, seconds_until_taken_over(fences))
         taken += len(fences)
         consumers.append(trial.consumer(lease=LEASE, hurry=False))
-    trial.wait_for_the_end(size(90, 900))
+    trial.wait_for_the_end(size(240, 900))
     verdict = trial.verdict()
     figures = f"{taken} orders taken over within {longest:.1f} s of the kill"
     row("takeover", f"{verdict.orders} orders, lease {LEASE:.0f} s", verdict, figures)
@@ -147,7 +147,7 @@ def test_messages_of_another_key_hold_no_order_up(trial, row):
         for _ in range(40):
             HUEY.storage.enqueue(message)
         slowest = max(slowest, seconds_to_first_play(trial, trial.place(30)))
-    trial.wait_for_the_end(60)
+    trial.wait_for_the_end()
     verdict = trial.verdict()
     row("messages", f"{40 * size(1, 20)} messages", verdict, f"first play after {slowest:.2f} s")
     assert verdict.broken == []
@@ -172,7 +172,7 @@ def test_a_small_order_beside_a_large_one_has_its_first_play_soon(trial, row):
     wait_for(lambda: not waiting.exists(), 60, "the end of the small ones")
     assert Order.objects.get(pk=large.pk).status == Status.RUNNING
     Order.objects.filter(pk=large.pk).update(cancel_requested=True)
-    trial.wait_for_the_end(60)
+    trial.wait_for_the_end()
     verdict = reckon(trial.demo_site, small)
     verdict.broken += trial.verdict(all_completed=False).broken
     tried = f"{len(small)} beside one of 10,000,000 plays"

@@ -50,7 +50,7 @@ def test_sites_that_misbehave_get_every_play_once(trial, row):
                 )
         for order in Order.objects.open():
             trial.retry(order)
-        slowest = max(slowest, trial.wait_for_the_end(size(90, 900)))
+        slowest = max(slowest, trial.wait_for_the_end(size(240, 900)))
         trial.demo_site.clear()
     verdict = trial.verdict()
     row("sites", f"{len(TRANSIENT)} kinds x {EACH}", verdict, f"slowest kind {slowest:.0f} s")
@@ -76,7 +76,7 @@ def test_a_site_that_is_down_for_a_while_costs_no_play(office, own_site, dice, r
         own_site.stop()
         time.sleep(1)
         own_site.start()
-    trial.wait_for_the_end(size(60, 300))
+    trial.wait_for_the_end(size(240, 300))
     verdict = trial.verdict()
     row("down", f"site stopped {size(1, 20)} times", verdict)
     assert verdict.broken == []
@@ -89,7 +89,7 @@ def test_a_site_that_refuses_or_breaks_tls_is_paid_nothing(trial, row):
         trial.demo_site.fault("plays", "status", video=order.video_id, status=403, skip=100)
     # For half an hour it would be taken for a passing trouble.
     trial.consumer(wait=False, FAULTS_PATIENCE="3")
-    trial.wait_for_the_end(size(60, 300))
+    trial.wait_for_the_end(size(240, 300))
     for order in refused:
         order.refresh_from_db()
         assert (order.status, order.delivered) == (Status.PARTIAL, 100)
@@ -141,7 +141,7 @@ def test_a_lying_counter_is_flagged_and_never_makes_a_wrong_refund(trial, row):
     refunds = Order.objects.filter(status=Status.PARTIAL).count()
     assert refunds == 0
     trial.demo_site.clear()
-    trial.wait_for_the_end(size(90, 300))
+    trial.wait_for_the_end(size(240, 300))
     verdict = trial.verdict()
     row("lies", f"{', '.join(LIES)} x {size(1, 10)}", verdict, f"all flagged, {refunds} refunds")
     assert verdict.broken == []

@@ -30,7 +30,7 @@ def test_rolling_restarts_lose_nothing_and_send_nothing_again(trial, row):
         waiting = [order for order in Order.objects.open() if order.lease_until is None]
         assert [order.in_flight for order in waiting] == [0] * len(waiting)
         consumers.append(trial.consumer(lease=None, hurry=False))
-    trial.wait_for_the_end(size(60, 600))
+    trial.wait_for_the_end(size(240, 600))
     verdict = trial.verdict()
     row("stops", f"{restarts} SIGTERMs", verdict, f"slowest exit {slowest:.1f} s")
     assert verdict.broken == []

@@ -132,7 +132,7 @@ class Trial:
         self.office.processes.append(process)
         return process.start()
 
-    def wait_for_the_end(self, seconds: float = 60) -> float:
+    def wait_for_the_end(self, seconds: float = 240) -> float:
         """Until no order is open, or time is up: then the judge will tell which. How long."""
         began = time.monotonic()
         while self.any_open() and time.monotonic() < began + seconds:
