@@ -4,6 +4,8 @@ Law: text that is data (a name, an amount, a reason) counts in `typed`; a key th
 (Tab, Enter, a shortcut) counts in `keys`. Who picks from a list by its first letters types data.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page
@@ -19,6 +21,9 @@ SHOWS_FOCUS = """() => {
         || style.boxShadow !== 'none';
     return Boolean(top) && (here.contains(top) || top.contains(here)) && isMarked;
 }"""
+# A browser drops the keys that are pressed before a page is drawn: wait for two of its frames.
+IS_DRAWN = """() => new Promise((drawn) =>
+    requestAnimationFrame(() => requestAnimationFrame(() => drawn(true))))"""
 HAS_FOCUS = "(element) => element === document.activeElement"
 
 
@@ -46,6 +51,13 @@ class Hands:
     def type(self, text: str) -> None:
         self.typed += len(text)
         self.page.keyboard.type(text)
+
+    @contextmanager
+    def opening_page(self) -> Iterator[None]:
+        """Do what opens another page, and go on as it is drawn."""
+        with self.page.expect_navigation():
+            yield
+        self.page.evaluate(IS_DRAWN)
 
     def tab_to(self, where: str | Locator, most: int = 60) -> None:
         """Press Tab until the focus is there, and shows there."""

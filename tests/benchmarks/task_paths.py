@@ -44,13 +44,13 @@ def pick(hands: Hands, username: str) -> None:
 
 def enter(hands: Hands) -> None:
     """Which leads to another page."""
-    with hands.page.expect_navigation():
+    with hands.opening_page():
         hands.press("Enter")
     hands.page.wait_for_function(DRAWN)
 
 
 def go(hands: Hands, where: str) -> None:
-    with hands.page.expect_navigation():
+    with hands.opening_page():
         hands.click(where)
     hands.page.wait_for_function(DRAWN)
 

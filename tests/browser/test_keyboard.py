@@ -76,7 +76,7 @@ def order(shop: Desk, username: str, creator: str = "admin") -> Order:
 def follow(hands: Hands, where: str) -> None:
     """To a link or button, and press it; another page comes."""
     hands.tab_to(where)
-    with hands.page.expect_navigation():
+    with hands.opening_page():
         hands.press("Enter")
 
 
@@ -96,7 +96,7 @@ def into_content(hands: Hands) -> None:
 def open_first_row(hands: Hands) -> None:
     hands.press("j")
     expect(hands.page.locator("#result_list tbody tr").first).to_be_focused()
-    with hands.page.expect_navigation():
+    with hands.opening_page():
         hands.press("Enter")
 
 
@@ -104,7 +104,7 @@ def search(hands: Hands, words: str) -> None:
     hands.press("/")
     expect(hands.page.locator("#searchbar")).to_be_focused()
     hands.type(words)
-    with hands.page.expect_navigation():
+    with hands.opening_page():
         hands.press("Enter")
 
 
@@ -130,7 +130,7 @@ def confirm(hands: Hands, reason: str = "") -> None:
     box = hands.page.locator("dialog[open]")
     expect(box.locator("input[type=text]" if reason else "[data-dialog-do]")).to_be_focused()
     hands.type(reason)
-    with hands.page.expect_navigation():
+    with hands.opening_page():
         hands.press("Enter")
 
 
@@ -148,13 +148,13 @@ def told(hands: Hands) -> str:
 
 def test_add_a_customer(hands, shop):
     open_list(hands, "Customers")
-    with hands.page.expect_navigation():
+    with hands.opening_page():
         hands.press("n")
     expect(hands.page.locator("#id_username")).to_be_focused()
     hands.type("keyboard ann")
     hands.press("Tab")
     hands.type("13811112222")
-    with hands.page.expect_navigation():
+    with hands.opening_page():
         hands.press("Enter")
     ann = shop.do(lambda: Customer.objects.get(username="keyboard ann"))
     assert ann.mobile == "13811112222"
@@ -169,7 +169,7 @@ def test_top_up_a_customer(hands, shop):
     follow(hands, "a:text-is('Top up')")
     expect(hands.page.locator("#id_amount")).to_be_focused()
     hands.type("30")
-    with hands.page.expect_navigation():
+    with hands.opening_page():
         hands.press("Enter")
     assert shop.do(lambda: Customer.objects.get(pk=topped.pk).balance) == 31
 
@@ -177,7 +177,7 @@ def test_top_up_a_customer(hands, shop):
 def test_place_an_order(hands, shop, demo_site):
     whose = customer(shop, "keyboard-cleo")
     open_list(hands, "Orders")
-    with hands.page.expect_navigation():
+    with hands.opening_page():
         hands.press("n")
     pick(hands, whose.username)
     hands.tab_to("#id_url", most=2)
@@ -186,7 +186,7 @@ def test_place_an_order(hands, shop, demo_site):
     expect(hands.page.locator("#id_count")).to_be_focused()
     hands.type("10000")
     expect(hands.page.locator("[data-quote-of=price]")).to_have_text("5.00")
-    with hands.page.expect_navigation():
+    with hands.opening_page():
         hands.press("Enter")
     placed = shop.do(lambda: Order.objects.get(customer=whose))
     assert (placed.video_id, placed.count, placed.price) == ("v4101", 10_000, 5)
@@ -195,22 +195,22 @@ def test_place_an_order(hands, shop, demo_site):
 def test_place_orders_for_several_addresses_at_once(hands, shop, demo_site):
     whose = customer(shop, "keyboard-dora")
     open_list(hands, "Orders")
-    with hands.page.expect_navigation():
+    with hands.opening_page():
         hands.press("n")
     expect(hands.page.locator(".field-customer .select2-selection")).to_be_focused()
     hands.press("Shift+Tab")
-    with hands.page.expect_navigation():
+    with hands.opening_page():
         hands.press("Enter")
     pick(hands, whose.username)
     hands.tab_to("#id_addresses", most=2)
     hands.type("\n".join(demo_site.address(video) for video in ("v4102", "v4103", "v4104")))
     hands.press("Tab")
     hands.type("10000")
-    with hands.page.expect_navigation():
+    with hands.opening_page():
         hands.press("Enter")
     expect(hands.page.locator("[name=_save]")).to_be_focused()
     assert hands.page.evaluate(SHOWS_FOCUS)
-    with hands.page.expect_navigation():
+    with hands.opening_page():
         hands.press("Enter")
     videos = Order.objects.filter(customer=whose).order_by("pk").values_list("video_id", flat=True)
     assert shop.do(lambda: list(videos)) == ["v4102", "v4103", "v4104"]
@@ -270,7 +270,7 @@ def test_correct_a_top_up(hands, shop):
     hands.type("50")
     hands.press("Tab")
     hands.type("a zero too many")
-    with hands.page.expect_navigation():
+    with hands.opening_page():
         hands.press("Enter")
     assert shop.do(lambda: Customer.objects.get(pk=wrong.pk).balance) == 50
 
