@@ -67,7 +67,7 @@ def test_another_secret_key_without_the_former_one_stops_no_delivery(office, sit
     ]
     assert HUEY.pending_count() == 2
     consumer = office.consumer(SECRET_KEY="a new one, and the former is not told to anybody")
-    wait_for(lambda: all(map(is_final, orders)), 60, "the end of both orders")
+    wait_for(lambda: all(map(is_final, orders)), 120, "the end of both orders")
     assert {order.status for order in orders} == {Status.COMPLETED}
     assert "Traceback" not in consumer.log()
 
