@@ -28,6 +28,8 @@ UNPRINTABLE = re.compile(
 )
 # Of what a person typed; longer texts are cut.
 TEXT_LENGTH = 300
+# From here on a number is shown as 10,000.
+GROUPED_FROM = 10_000
 CODE_LENGTH = 64
 
 
@@ -378,4 +380,6 @@ def _shown(value: Any, translated: Callable[[str], str]) -> str:
     if isinstance(value, Mapping):
         quoted = Reason(str(value.get("code", "")), value.get("params") or {})
         return _worded(quoted, translated)
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) >= GROUPED_FROM else str(value)
     return f"{value:g}" if isinstance(value, float) else printable(str(value))

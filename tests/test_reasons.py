@@ -188,3 +188,8 @@ def test_the_file_of_what_a_bulk_action_refused_has_code_and_words(bob):
         "erin,customer_inactive,This customer is switched off.",
         "'=eve,,of before",
     ]
+
+
+def test_large_numbers_are_shown_in_groups():
+    reason = Reason.of(Code.COUNTER_SHOWS_A_PART, number=9_999, sent=1_250_000)
+    assert str(reason) == "The counter shows 9999 of 1,250,000 plays."
