@@ -64,6 +64,21 @@ def test_a_short_look_out_for_others_is_not_written_down(trial, monkeypatch):
     assert order.verify_until is None
 
 
+def test_orders_that_only_wait_for_their_counters_keep_no_other_from_being_sent(trial, monkeypatch):
+    monkeypatch.setattr("booster.delivery.FAST_ORDERS", 2)
+    trial.place_many(2, 100, wake=False)
+    for order in Order.objects.all():
+        trial.demo_site.counter(order.video_id, lag=60)
+    round_ = Round("test:1", lambda: False)
+    try:
+        drive(round_, lambda: Order.objects.filter(done=100).count() == 2)
+        later = trial.place(100, wake=False)
+        drive(round_, lambda: later.refresh_from_db() or later.status == Status.COMPLETED)
+        assert Order.objects.filter(status=Status.COMPLETED).count() == 1
+    finally:
+        round_.close()
+
+
 def test_an_order_at_which_we_fail_harms_no_other(trial):
     harmed = trial.place(wake=False)
     trial.place_many(5, 100, wake=False)

@@ -34,8 +34,8 @@ from core.models.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
 
-# Orders of a round: those that are sent as fast as their sites allow, and all with the drip-fed.
-# A beat claims a part of them, so that rounds that start together share the work.
+# Orders of a round: those that are sent as fast as their sites allow, and all with the drip-fed and
+# those that are all out. A beat claims a part, so that rounds that start together share the work.
 FAST_ORDERS, ALL_ORDERS, CLAIM = 256, 4000, 64
 FEW_ORDERS = 8
 # An order that waits for longer is given back.
@@ -78,7 +78,7 @@ class Round(Loop):
         now = time.monotonic()
         if self.is_stopping or now < self._claim_at:
             return
-        fast = sum(not delivery.order.hours for delivery in self.deliveries.values())
+        fast = sum(delivery.is_fast for delivery in self.deliveries.values())
         most = min(CLAIM, ALL_ORDERS - len(self.deliveries))
         room = Q() if fast < FAST_ORDERS else Q(hours__gt=0) | Q(lease_until__isnull=False)
         claimed = leases.claim(self.holder, most, room)

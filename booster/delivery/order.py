@@ -114,6 +114,13 @@ class Delivery:
         return self.may_send and not self.is_halted
 
     @property
+    def is_fast(self) -> bool:
+        """Whether it has plays left that go out as fast as its site allows. One that only waits for
+        its counter takes nobody's place."""
+        order = self.order
+        return order.status == Status.RUNNING and not order.hours and not self.is_all_out
+
+    @property
     def windows(self) -> int:
         """Windows of it on the wire, or ended before one that was reserved earlier."""
         return len(self._flights)

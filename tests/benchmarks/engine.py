@@ -248,7 +248,7 @@ def _goals(near: Results, far: Results) -> list[Goal]:
         print(f"\nNot installed, left out: {', '.join(absent)}.")
     peak = max(run.megabytes for run in near.runs["engine"])
     return [
-        Goal("engine ÷ wrk, by CPU time", near.ratio("engine", "wrk"), 0.88),
+        Goal("engine ÷ wrk, by CPU time", near.ratio("engine", "wrk"), 0.90),
         Goal("engine with distinct keys ÷ wrk, by CPU time", near.ratio(keys, "wrk"), 0.75),
         Goal("engine with distinct keys ÷ engine, by CPU time", near.ratio(keys, "engine"), 0.90),
         Goal(
@@ -261,7 +261,7 @@ def _goals(near: Results, far: Results) -> list[Goal]:
         Goal("engine ÷ Locust, by CPU time", near.ratio("engine", "Locust FastHttpUser"), 12.0),
         Goal("engine ÷ the seed's engine, by CPU time", near.ratio("engine", "seed's engine"), 50),
         Goal("engine ÷ wrk, 1,000 connections, 20 ms, plays/s", far.speed("engine", "wrk"), 0.95),
-        Goal("the same by CPU time", far.ratio("engine", "wrk")),
+        Goal("the same by CPU time", far.ratio("engine", "wrk"), 0.85),
         Goal("engine, CPU seconds per 100,000 plays", near.cost("engine")),
         Goal("engine, peak MB", peak, 120, at_most=True, form=".0f"),
     ]
