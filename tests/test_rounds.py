@@ -20,7 +20,7 @@ from booster.exceptions import SiteError
 from core.db import clock
 from core.models import Order, Pause, Site, SiteCheck, Status, leases, transitions
 from tests.faults.trial import Trial
-from tests.rounds import deliver
+from tests.rounds import ShortRound, deliver, run_until_idle
 
 MOST_STATEMENTS = 1.5
 
@@ -93,7 +93,7 @@ def test_an_order_ends_whenever_the_database_fails(trial, monkeypatch, failing):
 
     trial.place(wake=False)
     with connection.execute_wrapper(fail_once):
-        Round("test:1", lambda: False, hold_seconds=0).run_until_idle()
+        deliver()
     assert asked > failing
     assert trial.verdict().broken == []
 
@@ -134,7 +134,7 @@ def test_a_round_whose_lease_ran_out_takes_its_own_order_anew_and_goes_on(trial)
     (link,) = round_.links.values()
     assert link.outstanding == 0
     trial.demo_site.clear()
-    round_.run_until_idle()
+    run_until_idle(round_)
     order.refresh_from_db()
     assert (order.status, order.attempts, order.fence) == (Status.COMPLETED, 0, 2)
     assert trial.verdict().broken == []
@@ -223,7 +223,7 @@ def test_a_pause_that_was_withdrawn_in_time_is_none(trial):
         return False
 
     driving = Interrupted("test:1", ask_once)
-    driving.run_until_idle(20)
+    run_until_idle(driving)
     order.refresh_from_db()
     assert (len(asked), driving.withdrawn) == (1, 1)
     assert order.status == Status.COMPLETED
@@ -276,7 +276,7 @@ def test_looks_at_the_videos_of_many_orders_are_counted_together(trial):
     trial.use_site(keys=False)
     Site.objects.update(counts_readings=None)
     trial.place_many(32, 100, wake=False)
-    round_ = Round("test:1", lambda: False, hold_seconds=0)
+    round_ = ShortRound("test:1", lambda: False)
     drive(round_, lambda: len(round_.deliveries) == 32)
     with CaptureQueriesContext(connection) as queries:
         looks.note_looks(list(round_.deliveries.values()))
