@@ -77,6 +77,22 @@ def test_an_order_at_which_we_fail_harms_no_other(trial):
     }
 
 
+def test_a_site_at_which_we_fail_harms_no_other(trial):
+    """Of a time zone that the host knows no more, say."""
+    harmed = trial.place(wake=False)
+    strange = Site.objects.create(
+        name="Strange", origin="https://strange.example", adapter="demo", time_zone="Gone/Nowhere"
+    )
+    Order.objects.filter(pk=harmed.pk).update(site=strange)
+    trial.place_many(5, 100, wake=False)
+    deliver()
+    harmed.refresh_from_db()
+    assert (harmed.status, harmed.lease_until) == (Status.RUNNING, None)
+    assert set(Order.objects.exclude(pk=harmed.pk).values_list("status", flat=True)) == {
+        Status.COMPLETED
+    }
+
+
 @pytest.mark.parametrize("failing", range(2, 9))
 def test_an_order_ends_whenever_the_database_fails(trial, monkeypatch, failing):
     """It is asked for the time in each beat and at each event, and fails at one of these."""
