@@ -135,7 +135,7 @@ class Worker:
 
 def sweep() -> None:
     """What is due by the clock and by no order. What fails keeps nothing else from being done."""
-    ours = (wake_paused_orders, breaker.replace_lost_probes, SiteLook.objects.forget_old)
+    ours = (breaker.replace_lost_probes, SiteLook.objects.forget_old, wake_paused_orders)
     for work in (*ours, *other_sweeps):
         try:
             work()
