@@ -24,12 +24,12 @@ from booster.net.client import SiteClient
 from booster.net.play import PlayRequest
 from booster.ownership import verification
 from booster.proof.calibration import (
-    Action,
-    Play,
-    Reading,
     Record,
     Stage,
+    StagePlay,
+    StageReading,
     Step,
+    StepKind,
     judge,
     next_step,
     propose,
@@ -61,7 +61,7 @@ class Line:
     play: PlayRequest
 
 
-class Wire:
+class Calls:
     """The calls of one calibration. `now`: seconds since it began."""
 
     def __init__(
@@ -79,14 +79,14 @@ class Wire:
         self._now = now
         self._kept: tuple[Stage, int, Line] | None = None
 
-    def read(self, stage: Stage) -> Reading:
+    def read(self, stage: Stage) -> StageReading:
         """One look at the counter, over a connection of its own. Raises SiteError."""
         began = self._now()
         with SiteClient(self._target) as client:
             views = self._adapter.read_count(client, self._video_id)
-        return Reading(stage, (began + self._now()) / 2, views)
+        return StageReading(stage, (began + self._now()) / 2, views)
 
-    def play(self, step: Step, record: Record) -> list[Play]:
+    def play(self, step: Step, record: Record) -> list[StagePlay]:
         """The plays of a step, numbered on from those before. Raises SiteError where it is not
         known what became of one."""
         number = len(record.plays) + 1
@@ -103,12 +103,16 @@ class Wire:
             clients = [opened.enter_context(SiteClient(self._target)) for _ in range(step.plays)]
             lines = [self._line_of(client) for client in clients]
 
-            def send(index: int) -> Play:
+            def send(index: int) -> StagePlay:
                 start.wait()
                 place = step.stage, number + index, connection + index
                 return self._send(lines[index], *place)
 
-            return list(pool.map(send, range(step.plays)))
+            try:
+                return list(pool.map(send, range(step.plays)))
+            except BaseException:
+                start.abort()  # who waits for a thread that did not start
+                raise
 
     def counts_by_order(self, token: str) -> bool | None:
         """Whether the site says for an order how many of its plays it counted
@@ -145,7 +149,7 @@ class Wire:
             self._kept = (stage, connection, line)
         return self._kept[1:]
 
-    def _send(self, line: Line, stage: Stage, number: int, connection: int) -> Play:
+    def _send(self, line: Line, stage: Stage, number: int, connection: int) -> StagePlay:
         """Raises SiteError, without secrets, those of the session too."""
         began = self._now()
         try:
@@ -157,7 +161,7 @@ class Wire:
                 raise PermanentError.of(line.adapter.masked(error)) from None
             status = error.status
         received = status in line.play.counted
-        return Play(stage, began, self._now(), status, received, connection)
+        return StagePlay(stage, began, self._now(), status, received, connection)
 
 
 def run(
@@ -192,12 +196,12 @@ def _do_steps(
     if calibration.has_exhausted_attempts:
         _end(calibration, record, Calibration.Status.FAILED, Reason.of(Code.FAILED_TOO_OFTEN))
         return
-    wire = None
+    calls = None
     adapter = sites.adapter(site.adapter, site.recipe, site.secrets)
     try:
         target = verification.proved_target(site, FRESH)
-        wire = Wire(target, adapter, calibration.video_id, calibration.oid, now)
-        _go(calibration, record, wire, now, should_stop, wake_later)
+        calls = Calls(target, adapter, calibration.video_id, calibration.oid, now)
+        _go(calibration, record, calls, now, should_stop, wake_later)
     except SiteError as error:
         reason = Reason.of_error(adapter.masked(error))
         if isinstance(error, TemporaryError) and not retry.CALIBRATING.is_spent(
@@ -207,14 +211,14 @@ def _do_steps(
         else:
             _end(calibration, record, Calibration.Status.FAILED, reason)
     finally:
-        if wire is not None:
-            wire.close()
+        if calls is not None:
+            calls.close()
 
 
 def _go(
     calibration: Calibration,
     record: Record,
-    wire: Wire,
+    calls: Calls,
     now: Callable[[], float],
     should_stop: Callable[[], bool],
     wake_later: WakeLater,
@@ -229,26 +233,26 @@ def _go(
             _end(calibration, record, Calibration.Status.FAILED, reason)
             return
         step = next_step(record, now())
-        if step.action is Action.END:
-            exact_proof = wire.counts_by_order(site.token)
+        if step.kind is StepKind.END:
+            exact_proof = calls.counts_by_order(site.token)
             _end(calibration, record, Calibration.Status.DONE, exact_proof=exact_proof)
             return
         if should_stop():
             calibration.release(next_at=None)
             return
-        if step.action is Action.WAIT and step.seconds > HELD_SECONDS:
+        if step.kind is StepKind.WAIT and step.seconds > HELD_SECONDS:
             _wait(calibration, step.stage, step.seconds, wake_later)
             return
-        if step.action is Action.WAIT:
+        if step.kind is StepKind.WAIT:
             time.sleep(step.seconds)
             continue
-        if step.action is Action.PLAY and (closed := _seconds_closed(site)):
+        if step.kind is StepKind.PLAY and (closed := _seconds_closed(site)):
             _wait(calibration, step.stage, closed, wake_later)
             return
-        if step.action is Action.READ:
-            record.readings.append(_read(wire, step.stage))
+        if step.kind is StepKind.READ:
+            record.readings.append(_read(calls, step.stage))
         else:
-            record.plays += wire.play(step, record)
+            record.plays += calls.play(step, record)
         done = {"stage": step.stage, "figures": record.as_json(), "attempts": 0}
         calibration.record(**done, **reason_columns(""))
 
@@ -279,12 +283,12 @@ def _seconds_closed(site: Site) -> float:
     return plan.site_opens_at(site, now) - now
 
 
-def _read(wire: Wire, stage: Stage) -> Reading:
+def _read(calls: Calls, stage: Stage) -> StageReading:
     """A reading; one that fails for now is tried again. Raises SiteError."""
     failures = 0
     while True:
         try:
-            return wire.read(stage)
+            return calls.read(stage)
         except TemporaryError as error:
             failures += 1
             rule, jitter = retry.CALIBRATION_READING, random.random()  # noqa: S311

@@ -15,8 +15,8 @@ verifying fails by our own error   settled but by a reading that succeeded, or b
 The counter can be read and lags   read again after a tenth of the wait, until its site's lag has
                                    passed; one that never moved, for TROUBLE_PATIENCE more
 The site lost its token            asked again every TOKEN_INTERVAL; the order is paused
-A reading of a calibration fails   CALIBRATION_READING: at once and by whoever made it; then the
-                                   calibration's rule, which follows
+A reading of a calibration fails   CALIBRATION_READING: by whoever made it, about every 2 seconds;
+                                   then the calibration's rule, which follows
 A calibration's site does not      CALIBRATING: its next step is tried again until its attempts
 answer                             are used up; each step that is done begins them anew
 Any of these                       the order ends at its deadline
@@ -84,8 +84,8 @@ TROUBLE = BackOff(2.0, 60.0)
 PROBING = BackOff(2.0, 60.0)
 CALIBRATING = BackOff(20.0, 300.0, attempts=5)
 CALIBRATION_READING = BackOff(2.0, 2.0, attempts=4)
-# Orders that wait for a site that is down are woken when it is back; they look again themselves
-# only in case the run that probes was canceled.
+# Orders that wait for a site that is down are woken when it is back, or when the one that tries it
+# is gone; they look again themselves only in case nobody woke them.
 WAITING = BackOff(180.0, 180.0)
 
 

@@ -9,10 +9,9 @@ from django.db import transaction
 from huey.contrib.djhuey import HUEY, db_task
 
 from booster import calibrating, worker
-from booster.delivery import CLAIM, Round
+from booster.delivery import CLAIM
 from core.models import Calibration
 from core.models.failpoints import failpoint
-from core.models.heartbeats import worker_name
 
 logger = logging.getLogger(__name__)
 
@@ -25,13 +24,11 @@ QUEUE_DOWN = HUEY.down
 
 @db_task()
 def deliver_order(order_id: int) -> None:
-    """The round of this worker takes the order, and its due neighbours. Where no round runs beside
-    us, one is driven here until nothing is due."""
+    """The round of this worker takes the order, and its due neighbours."""
     # What other saves left here is no news any more; the rest is for other workers.
     with suppress(QUEUE_DOWN):  # its next reader says so
         HUEY.absorb(deliver_order, CLAIM - 1)
-    if not worker.wake():
-        Round(worker_name(), worker.is_stopping, hold_seconds=0).run_until_idle()
+    worker.wake()
 
 
 @db_task()

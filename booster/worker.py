@@ -18,7 +18,7 @@ from contextlib import suppress
 
 from django.db import close_old_connections, connection
 
-from booster.delivery import Round, paused_orders
+from booster.delivery import Round, breaker, paused_orders
 from core.db.outages import DATABASE_ERRORS, drop_connections, is_down
 from core.models import Heartbeat, SiteLook
 from core.models.heartbeats import worker_name
@@ -30,7 +30,8 @@ JITTER_SECONDS = 3.0
 # How long a round that shall stop may take: what is in flight ends, all is written and given back.
 STOP_SECONDS = 15.0
 # How long a thread that computes keeps the interpreter from others that wait for it. Python's own
-# 5 ms are as long as 400 plays; beside a busy round the wire sends twice as many with this.
+# 5 ms are as long as 400 plays; beside a busy round the wire sends two to six times as many with
+# this (docs/benchmarks.md).
 SWITCH_SECONDS = 0.001
 
 # Whether this process has been asked to stop; set by run_huey.
@@ -60,13 +61,10 @@ def stop() -> None:
         worker.stop()
 
 
-def wake() -> bool:
-    """Tell this process's round that an order is due. Returns False where none runs here."""
-    worker = _running
-    if worker is None:
-        return False
-    worker.round.wake()
-    return True
+def wake() -> None:
+    """Tell this process's round, if it has one, that an order is due."""
+    if worker := _running:
+        worker.round.wake()
 
 
 def is_stopping() -> bool:
@@ -136,9 +134,18 @@ class Worker:
 
 
 def sweep() -> None:
-    """What is due by the clock and by no order."""
+    """What is due by the clock and by no order. What fails keeps nothing else from being done."""
+    ours = (breaker.replace_lost_probes, SiteLook.objects.forget_old, wake_paused_orders)
+    for work in (*ours, *other_sweeps):
+        try:
+            work()
+        except Exception as error:
+            if is_down(error):
+                raise
+            logger.exception("a part of the sweep failed; it is tried again")
+
+
+def wake_paused_orders() -> None:
+    """Those that wait for their site's token, where it is back or their deadline has come."""
     if paused_orders.resume_sites() + paused_orders.end_late_orders():
         wake()
-    SiteLook.objects.forget_old()
-    for work in other_sweeps:
-        work()

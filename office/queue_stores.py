@@ -85,7 +85,7 @@ class QueueFile(SqliteStorage):
                 raise
 
     def dequeue_more(self, most: int) -> list[bytes]:
-        """Up to so many of the next messages, at once."""
+        """Up to so many of the next messages, at once and in turn."""
         with self.db(commit=True) as cursor:
             cursor.execute(
                 "delete from task where id in (select id from task where queue = ?"
@@ -155,11 +155,11 @@ class QueueFile(SqliteStorage):
 
 class QueueServer(RedisStorage):
     def dequeue_more(self, most: int) -> list[bytes]:
-        """Up to so many of the next messages, at once."""
+        """Up to so many of the next messages, at once and in turn."""
         with self.conn.pipeline(transaction=True) as pipe:
             pipe.lrange(self.queue_key, -most, -1)
             pipe.ltrim(self.queue_key, 0, -most - 1)
-            return list(pipe.execute()[0])
+            return list(pipe.execute()[0])[::-1]  # the next one stands at the end
 
     def queue_size(self) -> int:
         """How many tasks wait. Raises as well where none could be put or taken: by a write that

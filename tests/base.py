@@ -18,6 +18,8 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from huey.contrib.djhuey import HUEY
 
+from core.live import feed as feeds
+from core.live.feed import Feed
 from core.models import ChargeRecord, Customer, Order, PricePolicy, Site, User
 from core.money import rate_of
 from core.ordering import Quote, place
@@ -198,3 +200,11 @@ def desk(bob):
 @pytest.fixture
 def super_desk(alice):
     return client_of(alice)
+
+
+@pytest.fixture
+def feed(monkeypatch) -> Feed:
+    """One that looks whenever it is asked to."""
+    monkeypatch.setattr(feeds, "MIN_REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr(feeds, "REFRESH_SECONDS", 0.0)
+    return Feed()

@@ -11,12 +11,12 @@ from typing import Any
 
 from booster.demosite.counters import Counter, CounterSettings
 from booster.proof.calibration import (
-    Action,
     FindingCode,
-    Play,
-    Reading,
     Record,
     Stage,
+    StagePlay,
+    StageReading,
+    StepKind,
     judge,
     next_step,
 )
@@ -60,24 +60,24 @@ class CountingSite:
         record = Record()
         while self.now < stop_at:
             step = next_step(record, self.now)
-            match step.action:
-                case Action.END:
+            match step.kind:
+                case StepKind.END:
                     return record
-                case Action.WAIT:
+                case StepKind.WAIT:
                     self.now += step.seconds
-                case Action.READ:
+                case StepKind.READ:
                     record.readings.append(self.read(step.stage))
-                case Action.PLAY:
+                case StepKind.PLAY:
                     record.plays += self.play(step.stage, step.plays, step.fresh, record)
         return record
 
-    def read(self, stage: Stage) -> Reading:
+    def read(self, stage: Stage) -> StageReading:
         seconds = self.passes()
         views = self.counter.read(self.began + self.now + seconds / 2)
         self.now += seconds
-        return Reading(stage, self.now - seconds / 2, views)
+        return StageReading(stage, self.now - seconds / 2, views)
 
-    def play(self, stage: Stage, number: int, fresh: bool, record: Record) -> list[Play]:
+    def play(self, stage: Stage, number: int, fresh: bool, record: Record) -> list[StagePlay]:
         used = [play.connection for play in record.plays_of(stage)]
         begins = sorted(self.now + self.random.uniform(0, 0.01) for _ in range(number))
         plays = []
@@ -88,7 +88,7 @@ class CountingSite:
             seconds = self.passes()
             moment = begin + seconds / 2 if number == 1 else begin + 0.001
             status = self.answer(self.began + moment, used[0], stage)
-            plays.append(Play(stage, begin, begin + seconds, status, status == 200, used[0]))
+            plays.append(StagePlay(stage, begin, begin + seconds, status, status == 200, used[0]))
         self.now = max(play.ended for play in plays)
         return plays
 

@@ -19,6 +19,7 @@ PACKAGES = {
     "nginx": "nginx",
     "php": "php-cli php-sqlite3",
 }
+CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 INSTALL = Path(__file__).with_name("install_programs")
 # Debian keeps nginx where only root's PATH leads.

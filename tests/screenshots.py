@@ -18,7 +18,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from tests.processes import Process, free_port
-from tests.programs import chromium_path
+from tests.programs import CHROMIUM_ARGS, chromium_path
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
@@ -98,7 +98,7 @@ def main() -> None:
                 office.order(customer, video, plays, "--watch")
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(
-                    executable_path=chromium_path(), args=["--no-sandbox", "--disable-gpu"]
+                    executable_path=chromium_path(), args=CHROMIUM_ARGS
                 )
                 desk = logged_in(browser, office)
                 limit_customers(desk, office)

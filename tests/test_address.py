@@ -40,14 +40,14 @@ def order_a_play(site: RawServer, url: str) -> int:
     allowed = (f"127.0.0.1:{site.port}",)
     origin = Origin.parse(site.url)
     path = origin.path_of(url)
-    with SiteClient(shown(resolve(origin, allowed=allowed)), timeout=2) as client:
+    with SiteClient(shown(resolve(origin, allowed=allowed)), timeout=15) as client:
         return client.get(path).status
 
 
 def add_a_site(url: str, getaddrinfo: object = socket.getaddrinfo) -> int:
     """What the office does with a new site's address, in a deployment without private sites."""
     target = resolve(Origin.parse(url), allowed=(), getaddrinfo=getaddrinfo)  # type: ignore[arg-type]
-    with SiteClient(shown(target), timeout=2) as client:
+    with SiteClient(shown(target), timeout=15) as client:
         return client.get("/").status
 
 
@@ -325,7 +325,7 @@ def test_a_name_that_changes_its_answer_later_changes_nothing(
     origin = Origin.parse(f"http://videos.example:{site.port}/")
     target = resolve(origin, allowed=(f"127.0.0.1:{site.port}",), getaddrinfo=names)
     names.addresses = ("127.0.0.2",)
-    with SiteClient(shown(target), timeout=2) as client:
+    with SiteClient(shown(target), timeout=15) as client:
         assert client.get("/").status == 200
         assert client.get("/").status == 200
     assert names.lookups == 1

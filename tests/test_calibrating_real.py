@@ -2,11 +2,10 @@
 wire, by the recipes that are shipped, with waits that are shorter than in life."""
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from itertools import repeat
-from threading import Barrier
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
@@ -179,7 +178,11 @@ def findings_of(case: Case, all_started: Barrier) -> list[Finding] | None:
                 proved(url, authority=case.authority), adapter, case.video, TRY_SECONDS
             )
 
-    return findings(calibrate, START_SECONDS + LAST_TRY_SECONDS)
+    try:
+        return findings(calibrate, START_SECONDS + LAST_TRY_SECONDS)
+    except BaseException:
+        all_started.abort()  # or the others would wait for a site that did not start
+        raise
 
 
 @pytest.fixture(scope="module")
@@ -192,8 +195,14 @@ def found(hurried: None) -> dict[str, list[Finding] | None]:
     }
     barrier = Barrier(len(started))
     with ThreadPoolExecutor(len(started)) as pool:
-        rows = pool.map(findings_of, started.values(), repeat(barrier))
-        return dict(zip(started, rows, strict=True))
+        rows = {name: pool.submit(findings_of, case, barrier) for name, case in started.items()}
+    # The site that did not start, and not those that waited for it.
+    rows = dict(sorted(rows.items(), key=lambda row: was_kept_waiting(row[1])))
+    return {name: row.result() for name, row in rows.items()}
+
+
+def was_kept_waiting(row: Future) -> bool:
+    return isinstance(row.exception(), BrokenBarrierError)
 
 
 @pytest.mark.slow

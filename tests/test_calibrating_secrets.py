@@ -3,9 +3,9 @@
 import pytest
 
 from booster import sites
-from booster.calibrating import Wire
+from booster.calibrating import Calls
 from booster.exceptions import SiteCode, SiteError
-from booster.proof.calibration import Action, Record, Stage, Step
+from booster.proof.calibration import Record, Stage, Step, StepKind
 from tests.raw_server import Connection, RawServer, answer
 from tests.targets import proved
 
@@ -28,9 +28,9 @@ IN_SESSION = {
 @pytest.mark.parametrize(
     "step",
     [
-        Step(Stage.ONE, Action.PLAY, plays=1),
-        Step(Stage.FRESH, Action.PLAY, plays=1, fresh=True),
-        Step(Stage.PARALLEL, Action.PLAY, plays=2, fresh=True),
+        Step(Stage.ONE, StepKind.PLAY, plays=1),
+        Step(Stage.FRESH, StepKind.PLAY, plays=1, fresh=True),
+        Step(Stage.PARALLEL, StepKind.PLAY, plays=2, fresh=True),
     ],
     ids=lambda step: step.stage,
 )
@@ -44,9 +44,9 @@ def test_what_a_site_says_back_of_a_session_stands_in_no_error(step):
 
     with RawServer(speak) as site:
         adapter = sites.adapter("http", IN_SESSION)
-        wire = Wire(proved(site.url), adapter, "harbour", "calibration-1", lambda: 0.0)
+        calls = Calls(proved(site.url), adapter, "harbour", "calibration-1", lambda: 0.0)
         with pytest.raises(SiteError) as failed:
-            wire.play(step, Record())
-        wire.close()
+            calls.play(step, Record())
+        calls.close()
     assert failed.value.code == SiteCode.CONNECTION_FAILED
     assert NONCE not in str(failed.value)

@@ -5,10 +5,10 @@ import pytest
 from booster.demosite.counters import CounterSettings
 from booster.proof.calibration import (
     MAX_PLAYS,
-    Action,
     FindingCode,
     Record,
     Stage,
+    StepKind,
     judge,
     next_step,
     propose,
@@ -56,7 +56,7 @@ def test_a_plain_counter_is_told_in_under_a_minute_with_31_plays():
 def test_no_calibration_sends_more_than_60_plays_or_lasts_for_ever(settings):
     site = counter(**settings)
     record = site.calibrate()
-    assert next_step(record, site.now).action is Action.END
+    assert next_step(record, site.now).kind is StepKind.END
     assert len(record.plays) <= MAX_PLAYS == 60
     assert site.now < 4 * 3600
 

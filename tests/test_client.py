@@ -540,7 +540,7 @@ def test_plain_http_on_a_tls_port_is_a_temporary_error(client_of: ClientOf) -> N
 
     with (
         RawServer(no_tls) as server,
-        client_of(https(server), timeout=2) as client,
+        client_of(https(server), timeout=30) as client,
         pytest.raises(TemporaryError, match="tls_failed"),
     ):
         client.get("/")

@@ -25,7 +25,7 @@ import pytest
 import trustme
 
 from booster.demosite.keys import SeenKeys
-from tests.programs import needed
+from tests.programs import CHROMIUM_ARGS, needed
 from tests.sites import ROOT, DemoSite
 
 VIDEO = "harbour-at-dawn"
@@ -548,7 +548,7 @@ def test_requests_behind_a_delayed_one_wait_for_their_turn(site: DemoSite) -> No
 
 
 def test_a_request_may_arrive_byte_by_byte(site: DemoSite) -> None:
-    with socket.create_connection(("127.0.0.1", site.port), timeout=5) as client:
+    with socket.create_connection(("127.0.0.1", site.port), timeout=30) as client:
         for byte in GET_COUNT:
             client.send(bytes((byte,)))
             time.sleep(0.001)
@@ -584,7 +584,7 @@ def test_a_chunked_body_is_read_and_its_trailers_change_nothing(site: DemoSite) 
 
 def test_a_client_that_waits_for_a_go_ahead_gets_it(site: DemoSite) -> None:
     head = f"POST {PLAYS} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", site.port), timeout=5) as client:
+    with socket.create_connection(("127.0.0.1", site.port), timeout=30) as client:
         client.sendall(head.encode())
         assert client.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
         client.sendall(b"{}")
@@ -715,7 +715,7 @@ def test_the_counter_of_an_open_page_follows_by_itself(
     complaints: list[str] = []
     with sync_playwright() as play_wright:
         browser = play_wright.chromium.launch(
-            executable_path=needed("chromium"), args=["--no-sandbox", "--disable-gpu"]
+            executable_path=needed("chromium"), args=CHROMIUM_ARGS
         )
         page = browser.new_page(viewport={"width": width, "height": height}, locale="en-US")
         page.on("console", lambda message: complaints.append(message.text))
@@ -807,7 +807,7 @@ def started_with(changes: str) -> Iterator[int]:
         assert process.stdout is not None
         yield int(process.stdout.readline().rpartition(":")[2])
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_silent_and_slow_connections_are_closed() -> None:
@@ -816,16 +816,16 @@ def test_silent_and_slow_connections_are_closed() -> None:
         "limits.IDLE_SECONDS = limits.REQUEST_SECONDS = 0.5"
     )
     with started_with(impatient) as port:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as idle:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as idle:
             assert idle.recv(100) == b""
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as slow:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as slow:
             slow.sendall(GET_COUNT[:20])
             assert slow.recv(1000).startswith(b"HTTP/1.1 408 ")
 
 
 def test_it_runs_on_plain_asyncio_too() -> None:
     with started_with("import sys; sys.modules['uvloop'] = None") as port:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         for views in (18_205, 18_206, 18_207):
             connection.request("POST", PLAYS)
             assert json.loads(connection.getresponse().read()) == {"views": views}

@@ -12,6 +12,7 @@ from booster.delivery import Round
 from core.models import Order, Site, Status
 from tests.base import client_of, messages_of, new_staff
 from tests.faults.trial import Trial
+from tests.rounds import run_until_idle
 
 LONG_AGO = Now() - timedelta(days=2)
 LEARNED = {"learned_rate": 5.0, "learned_connections": 3, "counted_connections": 1}
@@ -29,7 +30,7 @@ def counted_at_once() -> int | None:
 
 def delivered(trial: Trial, count: int) -> Order:
     order = trial.place(count, wake=False)
-    Round("test:1", lambda: False).run_until_idle(30)
+    run_until_idle(Round("test:1", lambda: False))
     order.refresh_from_db()
     assert order.status == Status.COMPLETED
     return order
@@ -83,7 +84,7 @@ def test_what_people_have_forgotten_is_found_out_anew_by_orders_that_run(trial):
             began.append(Site.objects.get().forget_learned())
         return False
 
-    Round("test:1", forget_once).run_until_idle(20)
+    run_until_idle(Round("test:1", forget_once), 30)
     order.refresh_from_db()
     assert (began, order.status) == ([True], Status.COMPLETED)
     assert Site.objects.get().learned_rate is None

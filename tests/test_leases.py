@@ -187,3 +187,22 @@ def test_a_database_that_holds_nothing_for_us_is_only_looked_at(order):
     with CaptureQueriesContext(connection) as queries:
         assert claim() == []
     assert len(queries) == 1
+
+
+@pytest.mark.parametrize("asked", ["cancel", "pause"])
+def test_what_somebody_wants_stopped_as_it_is_given_back_is_due_at_once(order, asked):
+    """Who gives it back does not know of it yet."""
+    lease = claim_one()
+    getattr(Order.objects.get(), asked)(None)
+    transitions.apply([(lease.order, leases.release(lease.order, 3600))], None)
+    assert [lease.order.pk for lease in claim()] == [order.pk]
+
+
+def test_orders_are_given_back_together_each_to_its_own_time(order):
+    more_orders(order, 2)
+    given = [one.order for one in claim()]
+    chosen = [(one, leases.release(one, 60 * index)) for index, one in enumerate(given)]
+    transitions.apply(chosen, None)
+    assert [lease.order.pk for lease in claim()] == [given[0].pk]
+    waits = Order.objects.order_by("due").values_list("due", flat=True)
+    assert [round((due - waits[0]).total_seconds() / 60) for due in waits] == [0, 1, 2]

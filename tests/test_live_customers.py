@@ -6,18 +6,10 @@ from decimal import Decimal
 import pytest
 
 from core import ordering
-from core.live import feed as feeds
 from core.live.feed import Feed
 from core.models import Customer, Message, Order, Site, Status, User
 from tests.base import client_of, placed
 from tests.test_live_feed import messages_of, watch
-
-
-@pytest.fixture
-def feed(monkeypatch):
-    monkeypatch.setattr(feeds, "MIN_REFRESH_SECONDS", 0.0)
-    monkeypatch.setattr(feeds, "REFRESH_SECONDS", 0.0)
-    return Feed()
 
 
 @pytest.fixture

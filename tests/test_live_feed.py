@@ -41,13 +41,6 @@ from tests.processes import free_port
 
 
 @pytest.fixture
-def feed(monkeypatch):
-    monkeypatch.setattr(feeds, "MIN_REFRESH_SECONDS", 0.0)
-    monkeypatch.setattr(feeds, "REFRESH_SECONDS", 0.0)
-    return Feed()
-
-
-@pytest.fixture
 def orders(erin):
     site = Site.objects.create(name="Harbour", origin="http://127.0.0.1:9")
     return [placed(erin, site, str(number), price="0.01") for number in range(6)]

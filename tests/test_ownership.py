@@ -31,9 +31,11 @@ def no_records(name: str) -> list[bytes]:
     return []
 
 
-def client_of(server: RawServer, host: str = "videos.example", pem: str = "") -> SiteClient:
+def client_of(
+    server: RawServer, host: str = "videos.example", pem: str = "", timeout: float = 15.0
+) -> SiteClient:
     origin = Origin.parse(f"{'https' if pem else 'http'}://{host}:{server.port}")
-    return SiteClient(Target(origin, "127.0.0.1", pem), timeout=1)
+    return SiteClient(Target(origin, "127.0.0.1", pem), timeout=timeout)
 
 
 def look_at(content: bytes) -> Proof:
@@ -156,7 +158,11 @@ def test_a_site_that_hangs_proves_nothing_for_or_against() -> None:
     def hang(connection: Connection) -> None:
         connection.hang()
 
-    with RawServer(hang) as server, client_of(server) as client, pytest.raises(TemporaryError):
+    with (
+        RawServer(hang) as server,
+        client_of(server, timeout=1) as client,
+        pytest.raises(TemporaryError),
+    ):
         prove(client, TOKEN, records=no_records)
 
 

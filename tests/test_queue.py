@@ -128,13 +128,15 @@ def test_a_wake_up_takes_along_what_says_the_same_and_other_tasks_go_to_the_end(
     put(wake_ups, 2)
     wake_ups.enqueue(other.s(7))
     wake_ups.storage.enqueue(b"garbage")
+    wake_ups.enqueue(other.s(8))
     put(wake_ups, 3)
     put(wake_ups, 4)
     assert wake_ups.dequeue().args == (1,)
-    wake_ups.absorb(wake_ups.deliver, 4)
-    left = [wake_ups.dequeue(), wake_ups.dequeue(), wake_ups.dequeue()]
+    wake_ups.absorb(wake_ups.deliver, 5)
+    left = [wake_ups.dequeue() for _ in range(4)]
     assert [task and (type(task), task.args) for task in left] == [
-        *((wake_ups.deliver.task_class, (4,)), (other.task_class, (7,))),
+        (wake_ups.deliver.task_class, (4,)),
+        *((other.task_class, (7,)), (other.task_class, (8,))),
         None,
     ]
     assert wake_ups.unreadable().count == 1

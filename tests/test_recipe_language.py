@@ -292,7 +292,7 @@ def test_a_redirect_may_be_the_answer_to_a_play_and_is_not_followed(status: int)
         try:
             channel.open(1, play)
             channel.send(1, Window(1, 50, float("inf")))
-            ended = events.get(timeout=10)
+            ended = events.get(timeout=60)
         finally:
             channel.close()
         assert isinstance(ended, WindowEnded)

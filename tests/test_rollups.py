@@ -148,7 +148,7 @@ def test_a_quarter_stays_open_while_somebody_may_still_write_into_it(
     written, go_on = threading.Event(), threading.Event()
     with ThreadPoolExecutor(1) as threads:
         slow = threads.submit(write_slowly, real_shop, written, go_on)
-        assert written.wait(10)
+        assert written.wait(60)
         wait_until = timezone.now() + datetime.timedelta(seconds=2.2)
         while timezone.now() < wait_until:
             pass

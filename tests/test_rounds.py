@@ -20,7 +20,7 @@ from booster.exceptions import SiteError
 from core.db import clock
 from core.models import Order, Pause, Site, SiteCheck, Status, leases, transitions
 from tests.faults.trial import Trial
-from tests.rounds import deliver
+from tests.rounds import ShortRound, deliver, run_until_idle
 
 MOST_STATEMENTS = 1.5
 
@@ -92,6 +92,22 @@ def test_an_order_at_which_we_fail_harms_no_other(trial):
     }
 
 
+def test_a_site_at_which_we_fail_harms_no_other(trial):
+    """Of a time zone that the host knows no more, say."""
+    harmed = trial.place(wake=False)
+    strange = Site.objects.create(
+        name="Strange", origin="https://strange.example", adapter="demo", time_zone="Gone/Nowhere"
+    )
+    Order.objects.filter(pk=harmed.pk).update(site=strange)
+    trial.place_many(5, 100, wake=False)
+    deliver()
+    harmed.refresh_from_db()
+    assert (harmed.status, harmed.lease_until) == (Status.RUNNING, None)
+    assert set(Order.objects.exclude(pk=harmed.pk).values_list("status", flat=True)) == {
+        Status.COMPLETED
+    }
+
+
 @pytest.mark.parametrize("failing", range(2, 9))
 def test_an_order_ends_whenever_the_database_fails(trial, monkeypatch, failing):
     """It is asked for the time in each beat and at each event, and fails at one of these."""
@@ -108,7 +124,7 @@ def test_an_order_ends_whenever_the_database_fails(trial, monkeypatch, failing):
 
     trial.place(wake=False)
     with connection.execute_wrapper(fail_once):
-        Round("test:1", lambda: False, hold_seconds=0).run_until_idle()
+        deliver()
     assert asked > failing
     assert trial.verdict().broken == []
 
@@ -149,7 +165,7 @@ def test_a_round_whose_lease_ran_out_takes_its_own_order_anew_and_goes_on(trial)
     (link,) = round_.links.values()
     assert link.outstanding == 0
     trial.demo_site.clear()
-    round_.run_until_idle()
+    run_until_idle(round_)
     order.refresh_from_db()
     assert (order.status, order.attempts, order.fence) == (Status.COMPLETED, 0, 2)
     assert trial.verdict().broken == []
@@ -238,7 +254,7 @@ def test_a_pause_that_was_withdrawn_in_time_is_none(trial):
         return False
 
     driving = Interrupted("test:1", ask_once)
-    driving.run_until_idle(20)
+    run_until_idle(driving)
     order.refresh_from_db()
     assert (len(asked), driving.withdrawn) == (1, 1)
     assert order.status == Status.COMPLETED
@@ -291,7 +307,7 @@ def test_looks_at_the_videos_of_many_orders_are_counted_together(trial):
     trial.use_site(keys=False)
     Site.objects.update(counts_readings=None)
     trial.place_many(32, 100, wake=False)
-    round_ = Round("test:1", lambda: False, hold_seconds=0)
+    round_ = ShortRound("test:1", lambda: False)
     drive(round_, lambda: len(round_.deliveries) == 32)
     with CaptureQueriesContext(connection) as queries:
         looks.note_looks(list(round_.deliveries.values()))

@@ -10,22 +10,22 @@ from typing import Any
 import pytest
 
 from booster import sites
-from booster.calibrating import Wire
-from booster.delivery import Round, links
+from booster.calibrating import Calls
+from booster.delivery import links
 from booster.engine import Channel, Limits
 from booster.exceptions import OwnershipError, TemporaryError
 from booster.net.address import Origin
 from booster.net.call import Call
 from booster.net.client import SiteClient
 from booster.ownership import verification
-from booster.proof.calibration import Action, Record, Stage, Step
+from booster.proof.calibration import Record, Stage, Step, StepKind
 from core import ordering
 from core.models import Order, OrderError, Site, Status
 from core.models.sites import SiteLockedError
 from core.ordering import Quote
 from tests.base import placed
 from tests.raw_server import answer
-from tests.rounds import deliver, deliver_to_the_end
+from tests.rounds import ShortRound, deliver, deliver_to_the_end
 from tests.targets import proved
 from tests.two_origins import RECIPE, WITH_STEPS, Machine
 
@@ -100,11 +100,11 @@ def test_a_trial_plays_there_and_shows_both_sides(harbour, pages, api):
 def test_a_calibration_reads_and_plays_there(harbour, pages, api):
     target = verification.proved_target(harbour)
     adapter = sites.adapter("http", harbour.recipe)
-    wire = Wire(target, adapter, "dawn", "calibration-1", lambda: 0.0)
-    assert wire.read(Stage.QUIET).views == 1000
-    wire.play(Step(Stage.PARALLEL, Action.PLAY, plays=3), Record())
-    assert wire.counts_by_order(harbour.token) is False
-    wire.close()
+    calls = Calls(target, adapter, "dawn", "calibration-1", lambda: 0.0)
+    assert calls.read(Stage.QUIET).views == 1000
+    calls.play(Step(Stage.PARALLEL, StepKind.PLAY, plays=3), Record())
+    assert calls.counts_by_order(harbour.token) is False
+    calls.close()
     assert (pages.asked, api.plays) == ([], 3)
 
 
@@ -322,7 +322,7 @@ def test_a_round_leaves_a_channel_whose_plays_go_elsewhere_by_now(
     site's row."""
     monkeypatch.setattr(links, "READ_SECONDS", 60.0)
     first = bought(erin, harbour)
-    delivering = Round("test:1", lambda: False, hold_seconds=0)
+    delivering = ShortRound("test:1", lambda: False)
     delivering._turn_while_busy(30)
     first.refresh_from_db()
     assert first.status == Status.VERIFYING or first.delivered == PLAYS

@@ -145,7 +145,7 @@ def test_no_order_slips_in_while_a_site_is_being_changed(office):
         assert late == []
         site.adapter = "peertube"
         site.save()
-    thread.join(10)
+    thread.join(60)
     assert late
     with pytest.raises(SiteLockedError):
         Site(**values_of(site) | {"adapter": "demo"}).save(force_update=True)

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 
-from booster.calibrating import Wire
+from booster.calibrating import Calls
 from booster.exceptions import TemporaryError
 from booster.net.address import ProvedTarget
-from booster.proof.calibration import Action, Finding, FindingCode, Record, judge, next_step
+from booster.proof.calibration import Finding, FindingCode, Record, StepKind, judge, next_step
 from booster.sites import SiteAdapter
 
 # Seconds; a site that answers later than this lags, and here it is the machine.
@@ -23,18 +23,18 @@ def calibrated(
     def now() -> float:
         return time.monotonic() - began
 
-    with closing(Wire(target, adapter, video, "calibration-1", now)) as wire:
-        while (step := next_step(record, now())).action is not Action.END:
+    with closing(Calls(target, adapter, video, "calibration-1", now)) as calls:
+        while (step := next_step(record, now())).action is not StepKind.END:
             called = now()
-            match step.action:
-                case Action.WAIT:
+            match step.kind:
+                case StepKind.WAIT:
                     time.sleep(min(step.seconds, most_seconds))
                     called = now()
-                case Action.PLAY:
-                    record.plays += wire.play(step, record)
-                case Action.READ:
+                case StepKind.PLAY:
+                    record.plays += calls.play(step, record)
+                case StepKind.READ:
                     try:
-                        record.readings.append(wire.read(step.stage))
+                        record.readings.append(calls.read(step.stage))
                     except TemporaryError:  # beyond a limit
                         time.sleep(0.3)
             if now() - called > SLOW_CALL or now() > most_seconds:

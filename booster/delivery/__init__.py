@@ -20,8 +20,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import Q
 
 from booster.delivery import breaker, ending, looks
-from booster.delivery.ending import Decision
-from booster.delivery.links import Asked, Links
+from booster.delivery.links import Asked, Links, SiteLink
 from booster.delivery.loop import LONGEST_BEAT, Loop
 from booster.delivery.order import Delivery
 from booster.delivery.sessions import Sessions
@@ -38,8 +37,6 @@ logger = logging.getLogger(__name__)
 # those that are all out. A beat claims a part, so that rounds that start together share the work.
 FAST_ORDERS, ALL_ORDERS, CLAIM = 256, 4000, 64
 FEW_ORDERS = 8
-# An order that waits for longer is given back.
-HOLD_SECONDS = 30.0
 # How often orders that are not written are asked about: somebody may want them stopped.
 ASK_SECONDS = 0.5
 
@@ -49,12 +46,12 @@ T = TypeVar("T")
 class Round(Loop):
     """The orders that one process drives. Used in one thread, `wake()` apart."""
 
-    def __init__(
-        self, holder: str, shall_stop: Callable[[], bool], *, hold_seconds: float = HOLD_SECONDS
-    ) -> None:
+    # An order that waits for longer is given back.
+    hold_seconds = 30.0
+
+    def __init__(self, holder: str, shall_stop: Callable[[], bool]) -> None:
         super().__init__(shall_stop)
         self.holder = holder
-        self.hold_seconds = hold_seconds
         self.deliveries: dict[int, Delivery] = {}
         self.links = Links(self.events)
         self.sessions = Sessions()
@@ -120,10 +117,9 @@ class Round(Loop):
 
     def settle(self) -> None:
         """End, put off or give back what can go no further, in one transaction."""
-        decided: list[tuple[Delivery, Decision]] = []
         for delivery in self._awake():
-            self._attempt(delivery, lambda one: decided.extend(self._decision_of(one)))
-        if decided:
+            self._attempt(delivery, self._decide)
+        if decided := [one for one in self.deliveries.values() if one.decision is not None]:
             self._write_decisions(decided)
 
     # --- what happened since the last beat
@@ -158,11 +154,12 @@ class Round(Loop):
         link = delivery.link
         match event:
             case WindowEnded(window=window, tally=tally):
+                if tally.counted:
+                    # First, as what was absorbed is not told again.
+                    breaker.report_success(link.site)
+                    self.sessions.report_use(delivery)
                 if delivery.absorb(window, tally, self._clock.now().timestamp()):
                     link.count_ended(window.count)
-                    if tally.counted:
-                        breaker.report_success(link.site)
-                        self.sessions.report_use(delivery)
             case OrderStopped() if delivery.channel is None:
                 pass  # of a channel that was left before
             case OrderStopped(stopped="expired"):
@@ -196,7 +193,7 @@ class Round(Loop):
 
     def _take_asked(self, asked: Asked) -> None:
         link = self.links.get(asked.site.pk)
-        if link is None or not link.take(asked):
+        if link is None or not link.attempt(SiteLink.take, asked):
             return
         for delivery in [one for one in self.deliveries.values() if one.link is link]:
             if asked.ping and delivery.needs_ping:
@@ -225,7 +222,10 @@ class Round(Loop):
 
     def _read_counter(self, delivery: Delivery) -> None:
         link, is_wanted = delivery.link, delivery.wanted_reading(self.now)
-        if not (is_wanted or delivery.windows or delivery.wanted_plays(self.now)):
+        # One that was halted, as its site's proof ran out, waits for a new one.
+        is_halted = delivery.is_halted and delivery.may_send
+        has_plays = delivery.windows or is_halted or delivery.wanted_plays(self.now)
+        if not (is_wanted or has_plays):
             return
         if not delivery.is_admitted():
             return
@@ -283,11 +283,10 @@ class Round(Loop):
         elif delivery.is_halted and not delivery.windows:
             self._close(delivery)  # and begin anew
 
-    def _decision_of(self, delivery: Delivery) -> list[tuple[Delivery, Decision]]:
-        decision = ending.decide(delivery, self.now, is_stopping=self.is_stopping)
-        if decision is None and delivery.needs_ping and not delivery.windows:
+    def _decide(self, delivery: Delivery) -> None:
+        ending.decide(delivery, self.now, is_stopping=self.is_stopping)
+        if delivery.decision is None and delivery.needs_ping and not delivery.windows:
             delivery.link.ping()
-        return [(delivery, decision)] if decision else []
 
     # --- writing
 
@@ -324,34 +323,36 @@ class Round(Loop):
         else:
             self._lose(delivery, "it was taken over")
 
-    def _write_decisions(self, decided: list[tuple[Delivery, Decision]]) -> None:
+    def _write_decisions(self, decided: list[Delivery]) -> None:
         try:
-            transitions.apply([(one.order, decision.change) for one, decision in decided], None)
+            changes = [(one.order, one.decision.change) for one in decided if one.decision]
+            transitions.apply(changes, None)
         except (TransitionError, DatabaseError) as error:
             if is_down(error):
                 raise
             if len(decided) > 1:
-                alone = dict(decided)
-                for delivery in alone:
-                    self._attempt(delivery, lambda one: self._write_decisions([(one, alone[one])]))
+                for delivery in decided:
+                    self._attempt(delivery, lambda one: self._write_decisions([one]))
                 return
             if isinstance(error, DatabaseError):
                 raise
-            self._answer_refusal(*decided[0], str(error))
+            self._answer_refusal(decided[0], str(error))
             return
-        for delivery, decision in decided:
-            if decision.stays is None:
+        for delivery in decided:
+            assert delivery.decision is not None
+            if (stays := delivery.decision.stays) is None:
                 self._leave(delivery)
             else:
                 if delivery.is_halted:
                     self._close(delivery)
-                delivery.go_on(decision.stays)
+                delivery.go_on(stays)
 
-    def _answer_refusal(self, delivery: Delivery, decision: Decision, reason: str) -> None:
+    def _answer_refusal(self, delivery: Delivery, reason: str) -> None:
         """A pause that was withdrawn is none; any other row that differs is a new owner's doing."""
-        if "pause_requested" in decision.change.expected:
+        if delivery.decision and "pause_requested" in delivery.decision.change.expected:
             self._write_alone(delivery)
             if not delivery.order.pause_requested:
+                delivery.decision = None
                 return
         self._lose(delivery, reason)
 

@@ -4,14 +4,17 @@ Law 1: its state is a row that all hosts read. When an order fails without progr
 is asked. No answer: the site is down for everybody, and its orders wait without an attempt counted.
 An answer: the trouble is the order's own, unless another order failed in the same way and none made
 progress between them. One order at a time is let through as a probe; the first play that is
-received lets all go on. Whoever met the fault comes back to probe; the many others look rarely.
+received lets all go on. Whoever met the fault comes back to probe; the many others look rarely, and
+one of them is woken where that order is gone.
 """
 
 import logging
 import random
+from datetime import timedelta
 from enum import Enum
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from booster import retry
@@ -21,6 +24,9 @@ from core.models.order_queries import SOONEST
 from core.reasons import Code, Reason
 
 logger = logging.getLogger(__name__)
+
+# A probe that nobody began so long after it was due was lost with its order.
+LOST_SECONDS = 5.0
 
 
 class Admission(Enum):
@@ -92,6 +98,29 @@ def report_success(site: Site) -> None:
         if breaker.close():
             waiting.update(due=SOONEST)
             logger.info("site %s takes plays again", site)
+
+
+def pass_on_probe(site: Site) -> None:
+    """The order that was let through goes without having tried: another one may, at once."""
+    if breaker := breaker_of(site):
+        breaker.probe_now()
+        _wake_one(breaker)
+
+
+def replace_lost_probes() -> None:
+    """Wake another order where the one that should try a site now is gone: its process died, say.
+    Called by the sweep; the others would look by themselves later."""
+    late = Now() - timedelta(seconds=LOST_SECONDS)
+    opened = Breaker.objects.filter(opened_at__isnull=False, probe_at__lt=late)
+    for breaker in opened.select_related("site"):
+        _wake_one(breaker)
+
+
+def _wake_one(breaker: Breaker) -> None:
+    waiting = Order.objects.waiting_for(breaker.site, retry.WAITING.upper_bound)
+    may_begin = Q(planned_start__isnull=True) | Q(planned_start__lte=Now())
+    first = waiting.filter(may_begin).order_by("due", "pk").values("pk")[:1]
+    waiting.filter(pk__in=first, due__gt=Now()).update(due=Now())
 
 
 def _open(site: Site, reason: Reason, retry_after: float | None) -> float:

@@ -14,17 +14,17 @@ def deadline_of(order: Order) -> datetime | None:
     which people paused it counts, nor, once it is no longer spread, quiet hours."""
     if order.start_date is None:
         return None
-    start = datetime.fromtimestamp(planned_end(order, order.site), UTC)
+    end_of_plan = datetime.fromtimestamp(planned_end(order, order.site), UTC)
     # What was paused and is caught up is in no plan.
-    start += timedelta(seconds=order.paused_seconds - order.shift_seconds)
+    end_of_plan += timedelta(seconds=order.paused_seconds - order.shift_seconds)
     end = retry.deadline(
-        start,
+        end_of_plan,
         count=order.count,
         plays_per_second=order.site.max_rate,
         grace_hours=settings.ORDER_DEADLINE_HOURS,
     )
-    patience = (end - start).total_seconds()
-    return datetime.fromtimestamp(week_of(order.site).after(start.timestamp(), patience), UTC)
+    patience = (end - end_of_plan).total_seconds()
+    return datetime.fromtimestamp(week_of(order.site).after(end_of_plan.timestamp(), patience), UTC)
 
 
 def is_late(order: Order, now: datetime) -> bool:

@@ -39,14 +39,21 @@ class Decision:
     stays: float | None = None
 
 
-def decide(one: Delivery, now: datetime, *, is_stopping: bool) -> Decision | None:
-    """What follows for an order that has nothing on the wire; None: nothing yet."""
-    if one.windows or one.window or one.is_dirty:
-        return None
+def decide(one: Delivery, now: datetime, *, is_stopping: bool) -> None:
+    """Have an order that has nothing on the wire say what is to be written of it (`decision`).
+    Nothing where nothing follows yet, or where it goes on in the round without that: then its next
+    play, or its next look at the counter, may have got a time.
+
+    It is decided once, and stands until it is written: the breaker was told, and the watch has the
+    reading by then."""
+    if one.windows or one.window or one.is_dirty or one.decision is not None:
+        return
     decision = _decide(one, now)
     if decision is None and is_stopping:
         decision = _give_back(one, 0.0)
-    return decision and _with_watch(one, decision)
+    if decision is not None:
+        one.decision = _with_watch(one, decision)
+        _tell_site(one, decision.change)
 
 
 def _with_watch(one: Delivery, decision: Decision) -> Decision:
@@ -69,7 +76,8 @@ def _decide(one: Delivery, now: datetime) -> Decision | None:
         return None
     if one.is_late(now):
         return _give_up(one, _too_late(one), now, Status.PARTIAL)
-    if one.link.closed is not None:
+    # What is only to be proved is read soon, or others' views would be taken for a part of it.
+    if one.link.closed is not None and not one.is_all_out:
         return _give_back(one, one.link.closed)
     if one.admission is Admission.WAIT:
         return _give_back(one, breaker.waiting_seconds())
@@ -107,7 +115,7 @@ def _answer_own_failure(one: Delivery, now: datetime) -> Decision:
 def _conclude(one: Delivery, now: datetime) -> Decision | None:
     assert one.reading is not None
     if one.admission is Admission.PROBE:
-        breaker.report_success(one.link.site)
+        _report_success(one)
     one.watch.trouble = None
     look = proving.Look(
         one.reading,
@@ -119,8 +127,6 @@ def _conclude(one: Delivery, now: datetime) -> Decision | None:
     )
     settling = proving.conclude(one.order, one.link.site, one.watch, look)
     change = settling.change
-    _learn(one, change)
-    _narrow_for(one, change)
     if settling.seconds is None:
         return Decision(change)
     if settling.is_rest and settling.seconds <= REST_HOLD_SECONDS:
@@ -128,6 +134,23 @@ def _conclude(one: Delivery, now: datetime) -> Decision | None:
         one.go_on(settling.seconds)
         return None
     return _stay_or_leave(one, change, settling.seconds)
+
+
+def _tell_site(one: Delivery, change: Transition) -> None:
+    """What was decided of an order says something of its site as well. Hints: where the database
+    fails meanwhile they are lost."""
+    if one.admission is Admission.PROBE and one.link.closed is None:
+        # It goes without having tried.
+        breaker.pass_on_probe(one.link.site)
+        one.admission = None
+    _learn(one, change)
+    _narrow_for(one, change)
+
+
+def _report_success(one: Delivery) -> None:
+    breaker.report_success(one.link.site)
+    if one.admission is Admission.PROBE:
+        one.admission = Admission.GO
 
 
 def _learn(one: Delivery, change: Transition) -> None:
@@ -164,7 +187,7 @@ def _answer_error(one: Delivery, error: SiteError, now: datetime) -> Decision:
         return _hold(one, error, now)
     if isinstance(error, TemporaryError):
         return _try_later(one, error, now)
-    breaker.report_success(one.link.site)
+    _report_success(one)
     return _wait_out(one, Reason.of_error(error), now)
 
 
@@ -198,7 +221,7 @@ def _read_later(
 
 def _hold(one: Delivery, error: OwnershipError, now: datetime) -> Decision:
     """Wait for the token. An order that is only waiting for its counter goes on waiting."""
-    breaker.report_success(one.link.site)
+    _report_success(one)
     order = one.order
     if order.status == Status.VERIFYING:
         return _read_later(one, Reason.of_error(error), now)
@@ -241,6 +264,7 @@ def _try_later(one: Delivery, error: TemporaryError, now: datetime) -> Decision:
     wait: float | None = None
     if one.admission is Admission.PROBE:
         wait = breaker.report_failed_probe(one.link.site, error)
+        one.admission = None
     elif one.outage:
         wait = breaker.report_outage(one.link.site, one.outage, error.retry_after)
     elif not one.made_progress:

@@ -9,12 +9,12 @@ Names are looked up and tokens asked for in threads of their own, so that no bea
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
@@ -25,12 +25,15 @@ from booster.engine import Channel, Learned, Limits
 from booster.exceptions import SiteError, TemporaryError
 from booster.net.address import Origin, ProvedTarget
 from booster.ownership import verification
+from core.db.outages import is_down
 from core.models import Order, Pause, Site, Status
 
 if TYPE_CHECKING:
     from booster.delivery.order import Delivery
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # A site is asked again while orders run on it, and believed for so much longer while it is too busy
 # to answer.
@@ -45,6 +48,8 @@ KEEP_SECONDS = 5.0
 # Plays reserved and not ended, of all orders of a site: what it takes in so many seconds.
 AHEAD_SECONDS = 1.0
 MEASURE_SECONDS = 0.25
+# Orders of a site at which we fail wait for so long.
+FAILED_SECONDS = 60.0
 # Sites that are asked at once.
 ASKERS = 8
 # For how long a site whose counter lost plays that came together gets no more of them at once.
@@ -77,7 +82,7 @@ class Links(dict[int, "SiteLink"]):
         have changed before."""
         for site in Site.objects.select_related("breaker").filter(pk__in=ids):
             if link := self.get(site.pk):
-                link.take_row(site)
+                link.attempt(SiteLink.take_row, site)
             else:
                 self[site.pk] = SiteLink(site, self._events, self._askers)
                 self._read_at = 0.0
@@ -86,7 +91,7 @@ class Links(dict[int, "SiteLink"]):
         """Sites, their breakers, what is paused and who else sends there, once a second; sites
         without deliveries are forgotten after a while."""
         for link in self.values():
-            link.move()
+            link.attempt(SiteLink.move)
         moment = time.monotonic()
         if moment < self._read_at or not self:
             return
@@ -103,7 +108,10 @@ class Links(dict[int, "SiteLink"]):
         rounds = dict(counted.values_list("site", "rounds"))
         for site in Site.objects.select_related("breaker").filter(pk__in=self):
             is_paused = held.of(site.pk) is not None
-            self[site.pk].read_row(site, rounds.get(site.pk, 1), now, is_paused=is_paused)
+            link, row = self[site.pk], (site, rounds.get(site.pk, 1), now, is_paused)
+            link.attempt(SiteLink.read_row, *row)
+            if link.channel is not None:
+                link.channel.check()  # without the wire no round goes on
 
     def close(self) -> None:
         for link in self.values():
@@ -136,6 +144,17 @@ class SiteLink:
         self._proved = float("-inf")
         self._events = events
         self._askers = askers
+
+    def attempt(self, step: Callable[..., T], *args: Any) -> T | None:
+        """A site at which we fail ourselves harms no other: its orders are given back."""
+        try:
+            return step(self, *args)
+        except Exception as error:
+            if is_down(error):
+                raise
+            logger.exception("site %s: the round failed at it", self.site)
+            self.closed = FAILED_SECONDS
+            return None
 
     @property
     def is_proved(self) -> bool:
@@ -180,6 +199,8 @@ class SiteLink:
 
     def _take_answer(self, asked: Asked) -> None:
         self.trouble = asked.error
+        # A busy site may not answer in time, and we ourselves may fail: soon again.
+        self._asked = time.monotonic() - 0.8 * ASK_SECONDS
         verification.record(self.site, asked.target.method if asked.target else "", asked.error)
         if asked.error is None and asked.target is not None:
             self._asked = self._proved = time.monotonic()
@@ -187,21 +208,16 @@ class SiteLink:
                 # What is on its way to the former address ends before anything goes to the new one.
                 self._moves_to = asked.target
                 self.move()
-        elif isinstance(asked.error, TemporaryError):
-            # A busy site may not answer in time: soon again.
-            self._asked = time.monotonic() - 0.8 * ASK_SECONDS
-        else:
+        elif not isinstance(asked.error, TemporaryError):
             # Whatever was proved before counts no more.
             self._proved = self._asked = float("-inf")
 
-    def read_row(self, site: Site, rounds: int, now: datetime, *, is_paused: bool) -> None:
+    def read_row(self, site: Site, rounds: int, now: datetime, is_paused: bool) -> None:
         self.rounds = max(1, rounds)
         self.take_row(site)
         quiet = site_opens_at(site, now.timestamp()) - now.timestamp()
         self.closed = 0.0 if is_paused else quiet if quiet > 0 else None
-        if self.channel is not None:
-            self.channel.check()
-            self._apply_limits()
+        self._apply_limits()
 
     def take_row(self, site: Site) -> None:
         """The site as it is now."""

@@ -70,14 +70,6 @@ class Loop(ABC):
         finally:
             self.close()
 
-    def run_until_idle(self, seconds: float = 60.0) -> None:
-        """Beat while any order is driven or due now; for who wants to wait for it. Orders that
-        wait are given back where `hold_seconds` is 0."""
-        try:
-            self._turn_while_busy(seconds)
-        finally:
-            self.close()
-
     def _turn_while_busy(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         self._turn()

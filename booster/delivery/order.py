@@ -9,6 +9,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from booster import retry, sites
 from booster.delivery import breaker
@@ -23,6 +24,9 @@ from booster.net.call import Call
 from booster.proof import Reading, Watch
 from booster.sites import exact
 from core.models import Lease, Status
+
+if TYPE_CHECKING:
+    from booster.delivery.ending import Decision
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +70,7 @@ class Delivery:
         self.outage: TemporaryError | None = None  # the site as a whole does not answer ...
         self.is_outage_known = False  # ... or does; asked after an error
         self.admission: Admission | None = None  # asked for before anything is sent
+        self.decision: Decision | None = None  # what follows, until it is written
         self.hold_seconds = hold_seconds
         self.watch = Watch.of(lease.order.watch)
         self._received = lease.order.done
@@ -106,7 +111,7 @@ class Delivery:
     @property
     def may_send(self) -> bool:
         """Whether nothing speaks against further plays of it."""
-        is_running = self.order.status == Status.RUNNING
+        is_running = self.order.status == Status.RUNNING and self.decision is None
         return is_running and self.error is None and not self.is_asked_to_stop
 
     @property
@@ -132,7 +137,7 @@ class Delivery:
     def sleeps(self, now: float) -> bool:
         """Whether nothing is to be done before its time, unless somebody wants it stopped. `now`:
         time.monotonic()."""
-        if now >= self.wakes or self._flights or self.is_dirty or self.window:
+        if now >= self.wakes or self._flights or self.is_dirty or self.window or self.decision:
             return False
         return self.error is None and self.reading is None and not self.is_asked_to_stop
 
@@ -156,7 +161,7 @@ class Delivery:
     def wanted_reading(self, now: datetime) -> bool:
         """Whether the counter shall be read now."""
         order = self.order
-        if self.is_reading or self.error is not None:
+        if self.is_reading or self.error is not None or self.decision is not None:
             return False
         if self.reading is not None:
             return self.wants_exact
@@ -346,7 +351,7 @@ class Delivery:
     @property
     def lag(self) -> float:
         """How long the site's counter may take to show a play, in seconds."""
-        return max(self.adapter.settle_seconds, self.link.site.learned_lag or 0.0)
+        return sites.lag_of(self.adapter, self.link.site.learned_lag)
 
     @property
     def counts_readings(self) -> bool | None:
@@ -371,12 +376,13 @@ class Delivery:
             and not self.order.cancel_requested
         )
 
-    # --- after a decision was written
+    # --- after a decision
 
     def go_on(self, seconds: float) -> None:
-        """The change is written and the order stays in the round."""
+        """The order stays in the round, which looks at it again in so many seconds: its change was
+        written, or there was none to write."""
         self.wakes = time.monotonic() + seconds
-        self.reading = self.error = self.outage = self.counted = None
+        self.reading = self.error = self.outage = self.counted = self.decision = None
         self.is_outage_known = self.is_halted = False
         self._received = self.order.done
 

@@ -3,6 +3,7 @@
 Called by the sweep, so every host does it; a second one finds nothing left to do.
 """
 
+import logging
 from contextlib import suppress
 
 from django.conf import settings
@@ -12,8 +13,11 @@ from booster import retry
 from booster.delivery.deadline import is_late
 from booster.ownership import verification
 from core.db import clock
+from core.db.outages import is_down
 from core.models import Order, Site, Status, TransitionError
 from core.reasons import Code, Reason
+
+logger = logging.getLogger(__name__)
 
 
 def resume_sites() -> list[int]:
@@ -27,9 +31,14 @@ def resume_sites() -> list[int]:
     resumed = []
     late = (held | silent) & Q(checked_at__lt=cutoff)
     for site in Site.objects.filter(late | new):
-        verification.verify(site)
-        if site.verified:
-            resumed += verification.resume_paused_orders(site)
+        try:
+            verification.verify(site)
+            if site.verified:
+                resumed += verification.resume_paused_orders(site)
+        except Exception as error:
+            if is_down(error):
+                raise
+            logger.exception("site %s: it could not be asked", site)  # others are
     return resumed
 
 

@@ -4,7 +4,7 @@ Pure: figures in, a verdict out. The counter is other people's too, and our own 
 it: billed is what neither explains, by its lower bound. The model stands in docs/architecture.md.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from booster.proof.organic import CONFIDENCE, Rest, expected, most
@@ -165,17 +165,13 @@ def evidence_of(
     """What a watch says by now. `lag`: of the site's counter, in seconds. `counts_readings`: None
     where nobody knows; the lower bound takes that for yes until it was seen to stand still."""
     leap = max(watch.late, lag if lag > LEAPING_LAG else 0.0)
-    whole = watch.exposure()
     is_silent = counts_readings is False or (
         counts_readings is None and (watch.is_read_silently(lag) or watch.matches >= MATCHES)
     )
     rests = watch.rests
     if counts_readings:  # each rest ends with a reading that moved it, and other looks did, too
         rests = [Rest(max(0, rest.views - rest.own), rest.seconds) for rest in rests]
-    moved, seen = sum(rest.views for rest in rests), sum(rest.seconds for rest in watch.rests)
-    if watch.after is not None and (may_lag or not watch.rests):
-        moved += watch.after.views
-        seen = max(seen, watch.after.seconds)
+    moved, seen = _seen_of_others(watch, rests, may_lag=may_lag)
     needed = max(_seconds_of_rest(_shown_in(watch, sent, is_silent), sent, is_silent), leap)
     is_quiet = not moved and (seen >= needed or watch.matches >= MATCHES)
     if moved:
@@ -185,26 +181,39 @@ def evidence_of(
         needed = seen
     if not moved and not is_silent and counts_readings is None:
         needed = max(needed, lag)  # until it is seen whether it stands still
-    exposures = [whole, *([watch.prompt] if watch.prompt else [])]
+    evidence = Evidence(
+        sent=sent,
+        rise=0,
+        may_lag=may_lag,
+        may_still_move=may_still_move,
+        allowance=allowance,
+        rests=tuple(rests),
+        is_quiet=is_quiet,
+        # A rest is as much shorter as its readings take.
+        rest_left=needed - seen + SHORTEST_REST if needed > seen else 0.0,
+        is_catching_up=is_catching_up,
+        counted=counted,
+    )
     found = [
-        Evidence(
-            sent=sent,
+        replace(
+            evidence,
             rise=exposure.rise,
-            may_lag=may_lag,
-            may_still_move=may_still_move,
-            allowance=allowance,
             own=0 if is_silent else exposure.own,
             seconds=exposure.seconds + leap,  # the first reading may have been of before
-            rests=tuple(rests),
-            is_quiet=is_quiet,
-            # A rest is as much shorter as its readings take.
-            rest_left=needed - seen + SHORTEST_REST if needed > seen else 0.0,
-            is_catching_up=is_catching_up,
-            counted=counted,
         )
-        for exposure in exposures
+        for exposure in (watch.exposure(), watch.prompt)
+        if exposure is not None
     ]
     return max(found, key=lambda one: one.proved)
+
+
+def _seen_of_others(watch: Watch, rests: list[Rest], *, may_lag: bool) -> tuple[int, float]:
+    """By how much others moved the counter, and in how many seconds in which they could be seen."""
+    moved, seen = sum(rest.views for rest in rests), sum(rest.seconds for rest in rests)
+    if watch.after is not None and (may_lag or not rests):
+        moved += watch.after.views
+        seen = max(seen, watch.after.seconds)
+    return moved, seen
 
 
 def is_catching_up(watch: Watch, reading: Reading, *, sent: int) -> bool:

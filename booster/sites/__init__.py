@@ -55,6 +55,12 @@ def counts_readings(slug: str, known: bool | None) -> bool | None:
     return kind.counts_readings if known is None else known
 
 
+def lag_of(adapter: SiteAdapter, learned: float | None) -> float:
+    """How long a site's counter may take to show a play, in seconds: as its kind does, or longer as
+    it was `learned` of this one."""
+    return max(adapter.settle_seconds, learned or 0.0)
+
+
 def adapter(
     slug: str,
     recipe: Mapping[str, Any] | None = None,

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import Case, DateTimeField, F, Q, When
 from django.db.models.functions import Now
 
 from core.db.blocks import Later, update_block
@@ -28,6 +28,8 @@ LEASE = timedelta(seconds=30)
 MARGIN_SECONDS = 2.0
 # A lease with no more than this share of it to go is renewed.
 RENEW_SHARE = 0.6
+# Of a running order, what people want that is done by who delivers it.
+ASKED_TO_STOP = Q(status=Status.RUNNING) & (Q(cancel_requested=True) | Q(pause_requested=True))
 
 
 class LeaseLostError(Exception):
@@ -141,9 +143,13 @@ def asked_to_stop(orders: Collection[int]) -> list[tuple[int, bool, bool]]:
 
 
 def release(order: Order, seconds: float = 0, **changes: Any) -> Transition:
-    """Give the order back; it is due again in `seconds`."""
+    """Give the order back; it is due again in `seconds`, or at once where somebody wants it stopped
+    who asked a moment ago."""
     # SQLite writes sums of times with more digits: "in 0 seconds" would not be due at once.
-    due = Now() + timedelta(seconds=seconds) if seconds else Now()
+    due: Any = Now()
+    if seconds:
+        later = Now() + timedelta(seconds=seconds)
+        due = Case(When(ASKED_TO_STOP, then=Now()), default=later, output_field=DateTimeField())
     given_back = Transition(
         (Status(order.status),), {"lease_until": None, "due": due, "holder": "", **changes}
     )

@@ -57,7 +57,7 @@ def settle_now(order: Order, actor: User | None, why: str = "") -> None:
         may_still_move=False,
         allowance=0,
         counts_readings=sites.counts_readings(order.site.adapter, order.site.counts_readings),
-        lag=max(adapter.settle_seconds, order.site.learned_lag or 0.0),
+        lag=sites.lag_of(adapter, order.site.learned_lag),
         counted=_counted(order),
     )
     if not evidence.rests:

@@ -195,13 +195,12 @@ def pixels(url: str, key: str, pk: int, number: int) -> dict[str, float]:
 
     from playwright.sync_api import sync_playwright
 
-    from tests.programs import chromium_path
+    from tests.programs import CHROMIUM_ARGS, chromium_path
 
     if chromium_path() is None:
         return {}
-    args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=args)
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_ARGS)
         context = browser.new_context(viewport={"width": 1360, "height": 850}, locale="en-US")
         context.add_cookies([{"name": "sessionid", "value": key, "url": url}])
         page = context.new_page()

@@ -107,11 +107,10 @@ def an_office_to_look_at() -> Iterator[tuple[str, str, int]]:
 
 
 def measure(rounds: int) -> dict[str, list[Load]]:
-    from tests.programs import needed
+    from tests.programs import CHROMIUM_ARGS, needed
 
     with an_office_to_look_at() as (url, key, order), sync_playwright() as playwright:
-        args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=needed("chromium"), args=args)
+        browser = playwright.chromium.launch(executable_path=needed("chromium"), args=CHROMIUM_ARGS)
         found: dict[str, list[Load]] = {name: [] for name in PAGES}
         for _round in range(rounds + 1):
             for name, path in PAGES.items():

@@ -4,7 +4,8 @@ Law: a way is what a person would do who knows the page, with mouse and keyboard
 first page. Overwriting what stands in a field takes a click into it and Control+A.
 """
 
-from dataclasses import dataclass
+import csv
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ DRAWN = """() => !document.querySelector('form[data-first-field]')
 
 @dataclass
 class Facts:
-    """What a clerk has at hand: `balance` is the customer's before the task."""
+    """What a clerk has at hand, and what they have in the end: `balance` is the customer's before
+    the task, `opened` the page they stand on, `exported` the lines of the file that came."""
 
     username: str
     balance: str = "50.00"
@@ -30,6 +32,8 @@ class Facts:
     charge: Any = None
     urls: tuple[str, ...] = ()
     file: Path | None = None
+    opened: str = ""
+    exported: list[list[str]] = field(default_factory=list)
 
 
 # --- our desk
@@ -161,8 +165,10 @@ def desk_answer(hands: Hands, facts: Facts) -> None:
 def desk_export(hands: Hands, facts: Facts) -> None:
     go(hands, ".office-menu a:has-text('Orders')")
     go(hands, ".export_link")
-    with hands.page.expect_download():
+    with hands.page.expect_download() as download:
         hands.click(".submit-row [type=submit]")
+    with Path(download.value.path()).open(encoding="utf-8-sig", newline="") as file:
+        facts.exported = list(csv.reader(file))
 
 
 # --- a stock admin

@@ -172,8 +172,17 @@ def answered(facts: Facts) -> bool:
     return "Within the hour." in texts
 
 
-def nothing(facts: Facts) -> bool:
-    return True
+def is_open(facts: Facts) -> bool:
+    """The page of the order whose last digits were looked for."""
+    return f"/order/{facts.order.pk}/change/" in facts.opened
+
+
+def is_exported(facts: Facts) -> bool:
+    """Every order of the database has a line in the file that came."""
+    from core.models import Order
+
+    oids = set(Order.objects.values_list("oid", flat=True))
+    return {oid for line in facts.exported for oid in oids & set(line)} == oids
 
 
 TASKS = (
@@ -187,7 +196,7 @@ TASKS = (
     Task("top up", customer, paths.desk_top_up, paths.stock_top_up, balance("80.00")),
     Task("place an order", buyer, paths.desk_order, paths.stock_order, balance("45.00", 1)),
     Task("order three videos", buyer, paths.desk_several, paths.stock_several, balance("35.00", 3)),
-    Task("find an order by its last digits", ordered, paths.desk_find, paths.stock_find, nothing),
+    Task("find an order by its last digits", ordered, paths.desk_find, paths.stock_find, is_open),
     Task("pause and resume an order", ordered, paths.desk_pause, None, status("PENDING")),
     Task("cancel an order", ordered, paths.desk_cancel, paths.stock_cancel, canceled),
     Task(
@@ -200,7 +209,7 @@ TASKS = (
     Task("correct a top-up", overpaid, paths.desk_correct, paths.stock_correct, balance("50.00")),
     Task("import a file", with_a_file, paths.desk_import, None, there_are(2)),
     Task("answer a customer", asked, paths.desk_answer, paths.stock_answer, answered),
-    Task("export the orders", ordered, paths.desk_export, None, nothing),
+    Task("export the orders", ordered, paths.desk_export, None, is_exported),
 )
 
 
@@ -212,6 +221,7 @@ def done(office: Office, browser: Browser, task: Task, *, at_the_desk: bool) -> 
     way = task.desk if at_the_desk else task.stock
     assert way
     way(hands, facts)
+    facts.opened = hands.page.url
     shown = f"{hands.page.url}\n{hands.page.inner_text('body')}"
     hands.page.context.close()
     assert task.holds(facts), f"{task.name}: {'desk' if at_the_desk else 'stock'}\n{shown}"
@@ -221,14 +231,15 @@ def done(office: Office, browser: Browser, task: Task, *, at_the_desk: bool) -> 
 def measure(words: str) -> list[tuple[Task, Hands, Hands | None]]:
     """Each task whose name has these words, on both sides."""
     from tests.benchmarks.orders import an_office
-    from tests.programs import chromium_path
+    from tests.programs import CHROMIUM_ARGS, chromium_path
     from tests.sites import DemoSite
 
     with DemoSite("--extra", "50") as site, an_office("sqlite", site) as made:
         office = Office(made, site)
         with sync_playwright() as playwright:
-            args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-            browser = playwright.chromium.launch(executable_path=chromium_path(), args=args)
+            browser = playwright.chromium.launch(
+                executable_path=chromium_path(), args=CHROMIUM_ARGS
+            )
             found = []
             for task in TASKS:
                 if words not in task.name:

@@ -31,13 +31,12 @@ from core.models import Customer, Order, Site, User
 from core.reasons import Reason, reason_columns
 from tests.base import client_of, placed
 from tests.office import Office, working_in
-from tests.programs import needed
+from tests.programs import CHROMIUM_ARGS, needed
 
 ADMIN, PASSWORD = "admin", "Correct-horse-9"
 WIDE: ViewportSize = {"width": 1360, "height": 850}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 LOCAL_SCHEMES = ("about", "blob", "data")
-CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 T = TypeVar("T")
 

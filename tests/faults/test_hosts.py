@@ -17,7 +17,7 @@ from core.models import Order, Site
 from tests.faults.hosts import Databases, Host
 from tests.faults.test_postgres import place_stubbornly
 from tests.faults.trial import LONG, VIDEOS, Trial
-from tests.machines import Lan, Machine, NoMachinesError
+from tests.machines import Lan, Machine, lan_or_skip
 from tests.office import Office, numbers, wait_for, working_in
 from tests.services import RedisServer
 from tests.sites import DemoSite
@@ -33,11 +33,8 @@ pytestmark = pytest.mark.skipif(not LONG, reason="takes long: make faults PART=h
 
 @pytest.fixture(scope="module")
 def lan() -> Iterator[Lan]:
-    try:
-        with Lan() as lan:
-            yield lan
-    except NoMachinesError as error:
-        pytest.skip(f"network namespaces cannot be made here: {error}")
+    with lan_or_skip() as lan:
+        yield lan
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.faults.trial import LONG
-from tests.machines import Lan, Machine, NoMachinesError
+from tests.machines import Lan, Machine, lan_or_skip
 from tests.office import wait_for
 from tests.processes import is_open_at
 from tests.services import PostgresServer, RedisServer, StandbyServer
@@ -20,11 +20,8 @@ pytestmark = pytest.mark.skipif(not LONG, reason="takes no other tests: make fau
 
 @pytest.fixture
 def lan() -> Iterator[Lan]:
-    try:
-        with Lan() as lan:
-            yield lan
-    except NoMachinesError as error:
-        pytest.skip(f"network namespaces cannot be made here: {error}")
+    with lan_or_skip() as lan:
+        yield lan
 
 
 def reaches(machine: Machine, server: RedisServer) -> bool:
@@ -53,7 +50,7 @@ def test_one_that_is_unplugged_is_reached_by_nobody_and_comes_back_as_it_was(lan
         assert not reaches(other, redis)
         assert not is_open_at(redis.address, redis.port)
         lan.plug_in(one)
-        wait_for(lambda: reaches(other, redis), 10, "the one that came back")
+        wait_for(lambda: reaches(other, redis), 30, "the one that came back")
         assert redis.process.running
 
 

@@ -180,4 +180,4 @@ def test_a_worker_whose_consumer_was_killed_alone_stops(trial):
     wait_for(lambda: len(psutil.Process(consumer.pid).children()) == 3)
     left = psutil.Process(consumer.pid).children()
     os.kill(consumer.pid, signal.SIGKILL)
-    wait_for(lambda: not any(map(is_alive, left)), 10, "the end of the workers")
+    wait_for(lambda: not any(map(is_alive, left)), 60, "the end of the workers")

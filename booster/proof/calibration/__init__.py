@@ -19,23 +19,23 @@ certainty than there is. A window is known between two probes, a lag between two
 from booster.proof.calibration.judging import GRAVE, Finding, FindingCode, judge, propose
 from booster.proof.calibration.plan import (
     MAX_PLAYS,
-    Action,
     Step,
+    StepKind,
     next_step,
 )
-from booster.proof.calibration.record import Play, Reading, Record, Stage
+from booster.proof.calibration.record import Record, Stage, StagePlay, StageReading
 
 __all__ = [
     "GRAVE",
     "MAX_PLAYS",
-    "Action",
     "Finding",
     "FindingCode",
-    "Play",
-    "Reading",
     "Record",
     "Stage",
+    "StagePlay",
+    "StageReading",
     "Step",
+    "StepKind",
     "judge",
     "next_step",
     "propose",

@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import chain, pairwise, product
 from math import inf, lgamma, log
 
-from booster.proof.calibration.record import Play, Record, Stage
+from booster.proof.calibration.record import Record, Stage, StagePlay
 
 # What each supposition out of the ordinary costs, in natural logarithms of likelihood.
 FINE = 6.0
@@ -99,7 +99,7 @@ class Evidence:
 
     times: list[float]
     moves: list[int | None]
-    plays: list[Play]
+    plays: list[StagePlay]
     memory: dict[tuple[Shown, float, float], list[float]] = field(default_factory=dict)
 
     @classmethod

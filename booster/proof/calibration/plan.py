@@ -10,7 +10,7 @@ from enum import Enum, auto
 from itertools import accumulate, pairwise
 from math import sqrt
 
-from booster.proof.calibration.record import Play, Reading, Record, Stage
+from booster.proof.calibration.record import Record, Stage, StagePlay, StageReading
 
 MAX_PLAYS = 60
 GROUP = 10
@@ -40,7 +40,7 @@ LIMIT_WAIT = 3.0
 WINDOW_TIMES = (15, 30, 60, 120, 300, 600, 900, 1200, 1800)
 
 
-class Action(Enum):
+class StepKind(Enum):
     READ = auto()
     PLAY = auto()
     WAIT = auto()
@@ -53,7 +53,7 @@ class Step:
     over the connection of the stage. WAIT: `seconds`."""
 
     stage: Stage
-    action: Action
+    kind: StepKind
     plays: int = 0
     fresh: bool = False
     seconds: float = 0.0
@@ -68,7 +68,7 @@ def next_step(record: Record, now: float) -> Step:
             return step
         following = _stage_after(record, stage)
         if following is None:
-            return Step(stage, Action.END)
+            return Step(stage, StepKind.END)
         stage = following
 
 
@@ -115,7 +115,7 @@ def _fresh(record: Record, now: float) -> Step | None:
         # then, and shows them at once.
         until = record.end + min(PAUSE * delay, LONG_PATIENCE)
         if now < until:
-            return Step(Stage.FRESH, Action.WAIT, seconds=until - now)
+            return Step(Stage.FRESH, StepKind.WAIT, seconds=until - now)
     return _group(record, Stage.FRESH, now, fresh=True, reads_before=not is_late)
 
 
@@ -125,7 +125,7 @@ def _limit(record: Record, now: float) -> Step | None:
         return _wait(Stage.LIMIT, record.plays[-1].ended + LIMIT_WAIT, now) or _read(Stage.LIMIT)
     if len(plays) < len(LIMIT_GAPS) and len(record.plays) < MAX_PLAYS:
         due = plays[-1].began + LIMIT_GAPS[len(plays)] if plays else now
-        return _wait(Stage.LIMIT, due, now) or Step(Stage.LIMIT, Action.PLAY, plays=1)
+        return _wait(Stage.LIMIT, due, now) or Step(Stage.LIMIT, StepKind.PLAY, plays=1)
     return _poll(record, Stage.LIMIT, now)
 
 
@@ -143,7 +143,7 @@ def _window(record: Record, now: float) -> Step | None:
         return None
     if record.readings[-1].at < probe:
         return _wait(Stage.WINDOW, probe, now) or _read(Stage.WINDOW)
-    return Step(Stage.WINDOW, Action.PLAY, plays=1, fresh=True)
+    return Step(Stage.WINDOW, StepKind.PLAY, plays=1, fresh=True)
 
 
 def _after(record: Record, now: float) -> Step | None:
@@ -178,7 +178,7 @@ def _group(
         return _read(stage)
     if len(sent) < plays:
         due = sent[-1].ended + APART_SECONDS if sent else now
-        return _wait(stage, due, now) or Step(stage, Action.PLAY, plays=at_once, fresh=fresh)
+        return _wait(stage, due, now) or Step(stage, StepKind.PLAY, plays=at_once, fresh=fresh)
     return _poll(record, stage, now)
 
 
@@ -195,7 +195,7 @@ def _poll(record: Record, stage: Stage, now: float) -> Step | None:
 
 
 def _read_at(
-    times: Sequence[float], stage: Stage, readings: list[Reading], now: float
+    times: Sequence[float], stage: Stage, readings: list[StageReading], now: float
 ) -> Step | None:
     if len(readings) == len(times):
         return None
@@ -204,11 +204,11 @@ def _read_at(
 
 
 def _read(stage: Stage) -> Step:
-    return Step(stage, Action.READ)
+    return Step(stage, StepKind.READ)
 
 
 def _wait(stage: Stage, due: float, now: float) -> Step | None:
-    return Step(stage, Action.WAIT, seconds=due - now) if now < due else None
+    return Step(stage, StepKind.WAIT, seconds=due - now) if now < due else None
 
 
 def _next_probe(record: Record) -> float | None:
@@ -250,13 +250,13 @@ def _least_delay(record: Record) -> float:
     return 1.3 * min((shown for shown in found if shown is not None), default=0.0)
 
 
-def _last_group(record: Record, stage: Stage) -> list[Play]:
+def _last_group(record: Record, stage: Stage) -> list[StagePlay]:
     """The plays of the stage; where they are probes, the latest."""
     plays = record.plays_of(stage)
     return plays[-1:] if stage is Stage.WINDOW else plays
 
 
-def _net(record: Record, group: list[Play], reading: Reading) -> tuple[float, float]:
+def _net(record: Record, group: list[StagePlay], reading: StageReading) -> tuple[float, float]:
     """What moved since before these plays beyond what others do, and how far chance goes."""
     before = [row for row in record.readings if row.at <= group[0].began][-1]
     seconds = reading.at - before.at

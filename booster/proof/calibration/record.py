@@ -22,7 +22,7 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class StageReading:
     """`at`: seconds since the calibration began."""
 
     stage: Stage
@@ -31,7 +31,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Play:
+class StagePlay:
     """`received`: its status means that the site took it. `connection`: plays over the same one
     have the same number."""
 
@@ -53,14 +53,14 @@ class Play:
 
 @dataclass(slots=True)
 class Record:
-    readings: list[Reading] = field(default_factory=list)
-    plays: list[Play] = field(default_factory=list)
+    readings: list[StageReading] = field(default_factory=list)
+    plays: list[StagePlay] = field(default_factory=list)
 
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> Self:
         return cls(
-            [Reading(Stage(row[0]), *row[1:]) for row in kept.get("readings", ())],
-            [Play(Stage(row[0]), *row[1:]) for row in kept.get("plays", ())],
+            [StageReading(Stage(row[0]), *row[1:]) for row in kept.get("readings", ())],
+            [StagePlay(Stage(row[0]), *row[1:]) for row in kept.get("plays", ())],
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -75,14 +75,14 @@ class Record:
         stages = [rows[-1].stage for rows in (self.readings, self.plays) if rows]
         return max(stages, key=list(Stage).index, default=None)
 
-    def readings_of(self, stage: Stage) -> list[Reading]:
+    def readings_of(self, stage: Stage) -> list[StageReading]:
         return [row for row in self.readings if row.stage is stage]
 
-    def plays_of(self, stage: Stage) -> list[Play]:
+    def plays_of(self, stage: Stage) -> list[StagePlay]:
         return [row for row in self.plays if row.stage is stage]
 
     @property
-    def received(self) -> list[Play]:
+    def received(self) -> list[StagePlay]:
         return [play for play in self.plays if play.received]
 
     @property

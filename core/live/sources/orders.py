@@ -18,7 +18,7 @@ from booster.delivery.plan import planned_end
 from core import live
 from core.live.source import Asked, Audience, Authorized, ids_of
 from core.live.sources.pace import Paces
-from core.live.sources.readings import Reading, Readings
+from core.live.sources.readings import ReadingPoint, Readings
 from core.models import LedgerEntry, Order, OrderEvent, Pause, Status
 from core.pages import display
 from core.pages.flow.timeline import STEPS
@@ -70,7 +70,7 @@ class Watched:
     memory."""
 
     order: Order
-    readings: list[Reading]  # thinned, see core.live.sources.readings
+    readings: list[ReadingPoint]  # thinned, see core.live.sources.readings
     speed: float | None = None  # plays a second now; None: not watched for long enough
     pause: Pause | None = None  # of its site, or of the whole office
 

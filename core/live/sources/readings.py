@@ -16,7 +16,7 @@ from core.models import CounterReading
 POINTS = 120
 NEWEST = 20
 
-Reading = tuple[Any, int, int]  # when, what the counter said, plays received by then
+ReadingPoint = tuple[Any, int, int]  # when, what the counter said, plays received by then
 FIELDS = ("order_id", "pk", "create_date", "views", "done")
 
 
@@ -25,7 +25,7 @@ class Readings:
     whoever holds its lease, so that what is above the highest id is all that is new."""
 
     def __init__(self) -> None:
-        self._known: dict[int, list[Reading]] = {}
+        self._known: dict[int, list[ReadingPoint]] = {}
         self._last: dict[int, int] = {}
 
     def load(self, ids: Sequence[int]) -> None:
@@ -38,7 +38,7 @@ class Readings:
             self._known |= {pk: [] for pk in new}
             self._take(thinned(CounterReading.objects.filter(order__in=new)))
 
-    def of(self, order_id: int) -> list[Reading]:
+    def of(self, order_id: int) -> list[ReadingPoint]:
         return self._known.get(order_id, [])
 
     def retain(self, ids: set[int]) -> None:
