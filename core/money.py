@@ -16,12 +16,25 @@ CENT = Decimal("0.01")
 # A price per play has more digits than a cent: 5.00 for 10,000 plays is 0.0005 per play.
 RATE = Decimal("0.00000001")
 
-CURRENCIES = "CNY|RMB|USD|EUR|GBP|HKD|TWD|JPY|元|圆|人民币"
+CURRENCIES = (
+    "CNY|RMB|USD|EUR|GBP|HKD|TWD|JPY|KRW|INR|AUD|CAD|SGD|CHF|SEK|NOK|DKK|PLN|CZK|RUB|TRY|BRL|MYR|"
+    "euros?|Rs[.]?|Fr[.]|RM|kr[.]?|zł|Kč|元|圆|圓|円|人民币"
+)
 CURRENCY = re.compile(rf"^(?:{CURRENCIES})\s*|\s*(?:{CURRENCIES})$", re.IGNORECASE)
+# Whose dollar it is: `US$5`, `5 HK$`.
+LETTERS_OF_DOLLAR = re.compile(r"\b(?:US|HK|NT|CN|JP|[ACRS])(?=[$¥￥])|(?<=[$])US\b", re.IGNORECASE)
 # What separates thousands and nothing else: blanks of every width, and apostrophes.
 GROUPING = " \u2019'"
+# As in India: 12,34,567.
+GROUPED_BY_TWO = re.compile(r"[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]{1,2})?")
 GROUPED = re.compile(rf"[0-9]{{1,3}}(?:[{GROUPING}][0-9]{{3}})+")
 EXPONENT = re.compile(r"[0-9]+(?:[.,][0-9]+)?E[+-]?[0-9]+", re.IGNORECASE)
+# Digits that are none of a number, as far as NFKC would make one of them.
+BESIDE = re.compile(
+    "[\u00ad"
+    + "".join(filter(lambda mark: unicodedata.category(mark) == "No", map(chr, range(0x1F200))))
+    + "]"
+)
 MINUS = "-\u2212\u2013"
 # What a spreadsheet's floating point makes of 57.70 has more digits than anybody writes.
 NOISE_DIGITS = 10
@@ -126,12 +139,20 @@ def parse_amount(text: str, *, decimal_sign: str = "") -> Decimal:
 
 def bare(text: str) -> str:
     """Without currency, outer blanks and what is not seen; full-width digits as plain ones."""
+    if "$" in text or "¥" in text or "￥" in text:
+        text = LETTERS_OF_DOLLAR.sub("", text)
     if text.isascii():
         text = text.replace("$", "")
-    else:
+    elif not has_digit_beside(text):
         seen = (mark for mark in text if unicodedata.category(mark) not in ("Sc", "Cf"))
         text = unicodedata.normalize("NFKC", "".join(seen))
     return CURRENCY.sub("", text.strip()).strip()
+
+
+def has_digit_beside(text: str) -> bool:
+    """Whether it holds a digit that is none of the number, as of a footnote: `12¹`, `①`, `½`; or a
+    soft hyphen, which may have been a minus."""
+    return not text.isascii() and bool(BESIDE.search(text))
 
 
 def signed(text: str) -> tuple[int, str]:
@@ -157,6 +178,8 @@ def exact(digits: str, decimal_sign: str) -> Decimal:
         raise AmountError(AmountCode.UNCLEAR)
     if len(digits) > MOST_DIGITS:
         raise AmountError(AmountCode.TOO_LONG)
+    if GROUPED_BY_TWO.fullmatch(digits):
+        return quantize(Decimal(digits.replace(",", "")))
     whole, point, cents = split_last(digits, ".,")
     other = "," if point == "." else "."
     if not point:
@@ -169,6 +192,10 @@ def exact(digits: str, decimal_sign: str) -> Decimal:
         if not is_grouped(whole, other):
             raise AmountError(AmountCode.UNCLEAR)
         return with_cents(whole.replace(other, ""), cents)
+    is_loose = point == "," and len(cents) in (3, 4) and whole.strip("0")
+    if is_loose and decimal_sign != "," and not is_grouped(digits, point):
+        # 1000,000, and 1,0000 of who counts by ten thousands.
+        raise AmountError(AmountCode.AMBIGUOUS, many=f"{whole}{cents}.00", few=f"{whole}.{cents}")
     if is_grouped(digits, point):  # 1,000
         thousands = Decimal(whole + cents)
         if not decimal_sign:

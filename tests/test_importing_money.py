@@ -3,8 +3,11 @@
 from decimal import Decimal
 
 import pytest
+from django.utils.timezone import localtime
 
 from core.importing import jobs, rows, store
+from core.importing.cells import shorn
+from core.importing.starts import moment_of
 from core.importing.uploads import new_job
 from core.models import ChargeRecord, Customer, ImportJob, LedgerEntry, Order, Site, Status
 from core.ops.auditing import differences
@@ -85,6 +88,31 @@ def test_top_ups_of_nobody_and_of_nothing_are_refused(erin, frank):
         "5 amount: Larger than 99,999,999.99.",
     ]
     assert balance(erin) == 20
+
+
+def test_a_name_in_another_case_is_named_and_a_damaged_number_is_no_number(erin):
+    text = "username,amount,reference\nERIN,5,\nerin,5,1.23E+15\nerin,6,1.23E+15\nerin,7,0012\n"
+    job = imported(CHARGES, text, partial=True)
+    assert "2 username: There is no customer with this username; is it “erin”?" in reasons(job)
+    assert sum("The spreadsheet damaged this number" in reason for reason in reasons(job)) == 2
+    assert balance(erin) == 27
+
+
+@pytest.mark.parametrize(
+    ("cell", "day"),
+    [
+        ("2026年12月3日 9:00", "2026-12-03 09:00"),
+        ("2026.12.3", "2026-12-03 00:00"),
+        ("'2026-12-03", "2026-12-03 00:00"),
+        ('="2026-12-03"', "2026-12-03 00:00"),
+        ("03/12/2026", None),
+        ("2026-W49", None),
+        ("46359", None),
+    ],
+)
+def test_a_start_is_read_as_people_write_days_and_asked_about_where_it_may_be_two(cell, day):
+    moment = moment_of(shorn(cell))
+    assert (moment and f"{localtime(moment):%Y-%m-%d %H:%M}") == day
 
 
 def test_orders_are_paid_for_and_placed_as_the_form_does(erin, site, demo_site):

@@ -10,9 +10,10 @@ from core.models import Customer, ImportJob
 from core.reasons import Reason, reason_of
 from tests.libreoffice_files import libreoffice_files
 from tests.messy_files import KINDS, SEEDS, MessyFile, messy_files, messy_sheet
+from tests.strange_files import strange_files
 
 MADE = list(messy_files())
-FILES = [*MADE, *libreoffice_files()]
+FILES = [*MADE, *strange_files(), *libreoffice_files()]
 
 
 @pytest.fixture(autouse=True)

@@ -84,6 +84,12 @@ def test_a_table_can_be_pasted(desk):
     assert "<td>李雷</td>" in page.content.decode()
 
 
+def test_a_pasted_table_may_begin_with_an_empty_column(desk):
+    desk.post(IMPORT, {"pasted": "\tusername\tmemo\n\terin\told\n"}, follow=True)
+    job = ImportJob.objects.get()
+    assert (job.created, job.rejected) == (1, 0)
+
+
 @pytest.mark.parametrize("both", [True, False])
 def test_a_file_or_a_table_is_asked_for(desk, both):
     data = {"pasted": "username\nerin\n", "file": SimpleUploadedFile("a.csv", b"username\n")}

@@ -39,6 +39,8 @@ class UploadForm(forms.Form):
     pasted = forms.CharField(
         label=gettext_lazy("Or a table, pasted"),
         required=False,
+        # An empty first cell is a cell.
+        strip=False,
         widget=forms.Textarea(attrs={"rows": 4, "cols": 60, "class": "vLargeTextField"}),
     )
     encoding = forms.ChoiceField(
@@ -62,7 +64,7 @@ class UploadForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        if not self.errors and bool(cleaned.get("file")) == bool(cleaned.get("pasted")):
+        if not self.errors and bool(cleaned.get("file")) == bool(cleaned.get("pasted", "").strip()):
             raise forms.ValidationError(_("Choose a file or paste a table, one of both."))
         return cleaned
 

@@ -10,8 +10,10 @@ number_formats.py  its numbers as the sheet shows them
 rows.py          a file's rows as text, in blocks
 columns.py       the header: which column is which
 cells.py         what a cell may hold, a column of a block at a time
+starts.py, payment_methods.py   cells of one kind of file alone
 batch.py         a block on its way: its values, and the rows that fell out
 similar_names.py  which names people would take for one another
+totals.py        rows in which a sheet adds up the others
 duplicates.py    which names appear twice in a file of any length
 row_importer.py  what customers, top-ups and orders have in common
 accounts.py      customers looked up by name, locked where their balances move

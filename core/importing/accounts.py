@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from core.db.lookups import InArray
 from core.importing.batch import Batch, RowError
 from core.models import Customer
+from core.models.names import name_keys
 from core.ordering.quote import CUSTOMER_INACTIVE
 from core.reasons import translate
 
@@ -22,12 +23,26 @@ def customers_of(names: Sequence[str], *, lock: bool) -> dict[str, Customer]:
 
 def drop_unknown(batch: Batch, customers: Mapping[str, Customer]) -> None:
     faults = {}
+    unknown = {name for name in batch.values["username"] if name not in customers}
+    twins = twins_of(sorted(unknown)) if unknown else {}
     for index, name in enumerate(batch.values["username"]):
         customer = customers.get(name)
         if customer is not None and customer.active:
             continue
         reason = _("There is no customer with this username.")
+        if name in twins:
+            reason = _("There is no customer with this username; is it “%(name)s”?") % {
+                "name": twins[name]
+            }
         if customer is not None:
             reason = translate(CUSTOMER_INACTIVE)
         faults[index] = [RowError(batch.lines[index], "username", name, reason)]
     batch.drop(faults)
+
+
+def twins_of(names: Sequence[str]) -> dict[str, str]:
+    """By name, the customer whose name differs in case or form alone."""
+    keys = name_keys(names)
+    rows = Customer.objects.filter(InArray(F("name_key"), keys)).order_by()
+    found = dict(rows.values_list("name_key", "username"))
+    return {name: found[key] for name, key in zip(names, keys, strict=True) if key in found}

@@ -1,21 +1,30 @@
 """A block on its way: its columns as values, and the rows that fell out with what is wrong."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from operator import attrgetter, itemgetter
 from typing import Any
 
+from django.db.models.enums import Choices
 from django.utils.translation import gettext as _
 
 from core.db.formulas import unescape_formula
 from core.importing.cells import Parser
-from core.importing.columns import Layout
+from core.importing.columns import ALIASES, Layout
 from core.importing.rows import Block, Row
 
 SHOWN = 200
 EXAMPLES = 3
 EXAMPLE_LENGTH = 40
+# What a comma without quotation marks cuts in two, and what then stands in the cell behind it.
+WITH_COMMAS = {"amount", "balance", "count"}
+CUT_OFF = {
+    "memo": re.compile(r"[0-9]{2}|[0-9]{3}(?:\.[0-9]{1,2})?"),
+    "reference": re.compile(r"0[0-9]|[0-9]{3}\.[0-9]{1,2}"),
+}
+SHORT_DIGITS = re.compile(r"\D{0,3}[0-9]{1,6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,7 @@ class Batch:
         batch = cls(layout, block.rows, block.lines, {})
         if set(map(len, batch.rows)) - {layout.width}:
             batch.drop_ragged()
+        batch.drop_titles()
         faults: dict[int, list[RowError]] = {}
         for name, parse in parsers.items():
             cells = layout.cells(batch.rows, name)
@@ -71,6 +81,8 @@ class Batch:
                 error = RowError(batch.lines[index], name, cells[index][:SHOWN], reason)
                 faults.setdefault(index, []).append(error)
         batch.find_nameless(faults)
+        if block.by_commas:
+            batch.find_cut_amounts(faults)
         batch.drop(faults)
         return batch
 
@@ -98,6 +110,38 @@ class Batch:
                 if len(row) != width
             }
         )
+
+    def drop_titles(self) -> None:
+        """The header once more, as where two files or pages were put together. In a single cell
+        only the very title is one: a customer can be called `user`."""
+        place = self.layout.places["username"]
+        titles = {*ALIASES["username"], self.layout.header[place].strip().lower()}
+        reason = _("This row repeats the titles of the columns.")
+        faults = {}
+        names = (row[place] for row in self.rows)
+        if titles.isdisjoint(map(str.lower, map(str.strip, names))):
+            return
+        for index, row in enumerate(self.rows):
+            if row[place].strip().lower() in titles and self.layout.is_header(row):
+                faults[index] = [RowError(self.lines[index], "", row[place][:SHOWN], reason)]
+        self.drop(faults)
+
+    def find_cut_amounts(self, faults: dict[int, list[RowError]]) -> None:
+        """`12,50` or `1,000.50` without quotation marks where commas divide the cells: 12, and a
+        memo that says 50."""
+        reason = _("%(amount)s may have been cut in two: put it in quotation marks.")
+        for name in WITH_COMMAS & self.layout.places.keys():
+            place = self.layout.places[name]
+            shape = CUT_OFF.get(self.layout.name_at(place + 1))
+            if shape is None:
+                continue
+            for index, row in enumerate(self.rows):
+                if row[place + 1][:1].isdigit() and shape.fullmatch(row[place + 1].strip()):
+                    amount = f"{row[place].strip()},{row[place + 1].strip()}"
+                    if SHORT_DIGITS.fullmatch(row[place].strip()):
+                        told = reason % {"amount": amount}
+                        error = RowError(self.lines[index], name, amount[:SHOWN], told)
+                        faults.setdefault(index, []).append(error)
 
     def drop(self, faults: Mapping[int, list[RowError]]) -> None:
         """Remove the rows at these indexes and keep refused rows in file order."""
@@ -131,7 +175,7 @@ def rewritten(cells: Sequence[str], values: Sequence[Any], wrong: Mapping[int, s
     found = Understood()
     for index, (cell, value) in enumerate(zip(cells, values, strict=True)):
         text = cell.strip(" ")
-        if index in wrong or value is None or isinstance(value, bool) or not text:
+        if index in wrong or value is None or isinstance(value, bool | Choices) or not text:
             continue
         if text != str(value) and unescape_formula(text) != value:
             found.number += 1

@@ -9,23 +9,29 @@ first must never pass what the second would refuse.
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.utils.dateparse import parse_date, parse_datetime
-from django.utils.timezone import is_naive, make_aware
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from core.db.formulas import unescape_formula
 from core.importing.workbooks import UNCALCULATED
 from core.models import Customer
 from core.models.names import FORBIDDEN, VISIBLE
-from core.money import AmountCode, AmountError, decimal_sign_of, parse_amount
-from core.ordering import StartTooFarError, start_to_come
+from core.money import (
+    AmountCode,
+    AmountError,
+    decimal_sign_of,
+    has_digit_beside,
+    parse_amount,
+)
 from core.reasons import Reason, translate, translate_error
 
+UNREAD_FORMULA = gettext_lazy(
+    "A formula without its result: open the file in a spreadsheet and save it."
+)
 CellErrors = dict[int, str]
 Parsed = tuple[Sequence[Any], CellErrors]
 Parser = Callable[..., Parsed]
@@ -43,11 +49,13 @@ MOBILE_FIELD = Customer._meta.get_field("mobile")
 
 YES = (
     *("1", "true", "yes", "on", "y", "t", "active", "enabled", "\u2713", "\u2714", "\u221a"),
-    *("是", "启用", "有效", "开", "wahr", "vrai"),
+    *("是", "是的", "对", "對", "启用", "啟用", "有效", "正常", "开", "\u2611", "\u2705"),
+    *("wahr", "ja", "vrai", "oui", "sí", "да", "はい", "1.0", "checked"),
 )
 NO = (
     *("0", "false", "no", "off", "n", "f", "inactive", "disabled", "\u2717", "\u2718", "\u00d7"),
-    *("否", "停用", "禁用", "无效", "关", "falsch", "faux"),
+    *("否", "不", "不是", "停用", "禁用", "无效", "注销", "关", "\u2610", "\u274c"),
+    *("falsch", "nein", "faux", "non", "нет", "いいえ", "0.0", "unchecked"),
 )
 # An empty cell: as it is.
 WORDS: dict[str, bool | None] = {**dict.fromkeys(YES, True), **dict.fromkeys(NO, False), "": None}
@@ -64,10 +72,26 @@ SPREADSHEET_ERROR = re.compile(
 DAMAGED_NUMBER = re.compile(r"[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,3}", re.IGNORECASE)
 # `="00123"` is how a CSV tells a spreadsheet to keep the zeros.
 QUOTED_FORMULA = re.compile(r'="([^"]*)"')
-DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}:[0-9]{2})?")
+FORMULA = re.compile(r"=[A-Za-z]+[0-9(].*", re.DOTALL)
+# What the reading of a cell leaves around it: quotation marks that were quoted again.
+QUOTED = re.compile(r"\"([^\"]+)\"|'([^']+)'|\u201c([^\u201c\u201d]+)\u201d")
+QUOTES = ("'", '"', "\u201c")
+MONTHS = "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+DATE = re.compile(
+    r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?: [0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?)?|"
+    rf"[0-9]{{1,2}}([/.])[0-9]{{1,2}}\1[0-9]{{2,4}}|[0-9]{{1,2}}-{MONTHS}(?:-[0-9]{{2,4}})?|"
+    rf"{MONTHS}-[0-9]{{2}}|(?:[0-9]{{4}}年)?[0-9]{{1,2}}月(?:[0-9]{{1,2}}日)?"
+)
+LOST_LETTER = "\ufffd"
 # What names are looked at one by one for; and the signs of which all such names hold one.
-SUSPECT = re.compile(rf"#.*|=\".*|'[0-9].*|{DATE.pattern}|(?i:{DAMAGED_NUMBER.pattern})")
-SUSPECT_SIGNS = re.compile("[#='+-]")
+SUSPECT = re.compile(
+    rf"[#='\"\u201c].*|[-/\u2013\u2014]+|(?i:n/a)|[^{LOST_LETTER}]*{LOST_LETTER}.*|{DATE.pattern}|"
+    rf"(?i:{DAMAGED_NUMBER.pattern})",
+    re.DOTALL,
+)
+SUSPECT_SIGNS = re.compile(f"[#='\"\u201c+/.月\u2013\u2014{LOST_LETTER}-]")
+# `010-65529988-123`, and two numbers in one cell.
+PHONE_AND_MORE = re.compile(r"[0-9]{3,4}[- ][0-9]{7,8}[- ][0-9]{1,6}|\+?[0-9]{7,}[-\s]+[0-9]{7,}")
 PHONE_MARKS = re.compile(r"[\s().\u2010-\u2015-]+")
 # A phone number that a spreadsheet took for a number.
 NUMBER_OF_PHONE = re.compile(r"([0-9]{5,15}|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.0+)?")
@@ -94,12 +118,22 @@ def usernames(cells: Sequence[str]) -> Parsed:
 
 def read_username(cell: str) -> str:
     name = shorn(cell)
-    if DATE.fullmatch(name):
-        raise ValidationError(_("The spreadsheet made a date of this: format the column as text."))
+    refuse_dates(name)
+    if name[:1] == "=" and FORMULA.fullmatch(name):
+        raise ValidationError(UNREAD_FORMULA)
+    if LOST_LETTER in name:
+        raise ValidationError(_("A letter was lost before the file came here: enter it again."))
+    if name.strip("-/\u2013\u2014") == "" or name.lower() == "n/a":
+        name = ""
     if DAMAGED_NUMBER.fullmatch(name) and "+" in name:
         raise ValidationError(translate(Reason.of(AmountCode.DAMAGED)))
     USERNAME.clean(name, None)
     return name
+
+
+def refuse_dates(text: str) -> None:
+    if (text[:1].isdigit() or "-" in text) and DATE.fullmatch(text):
+        raise ValidationError(_("The spreadsheet made a date of this: format the column as text."))
 
 
 def is_harmless(text: str) -> bool:
@@ -118,9 +152,13 @@ def mobiles(cells: Sequence[str]) -> Parsed:
 
 def read_mobile(cell: str) -> str:
     """Digits, with the + of a country's code; marks between them say nothing."""
-    number = unicodedata.normalize("NFKC", shorn(cell))
+    typed = shorn(cell)
+    number = typed if has_digit_beside(typed) else unicodedata.normalize("NFKC", typed)
     if number.lower() in NOTHING:
         return ""
+    refuse_dates(number)
+    if PHONE_AND_MORE.fullmatch(number):
+        raise ValidationError(_("An extension or a second number: leave it out."))
     if DAMAGED_NUMBER.fullmatch(number):
         raise ValidationError(translate(Reason.of(AmountCode.DAMAGED)))
     if found := NUMBER_OF_PHONE.fullmatch(number):
@@ -130,6 +168,24 @@ def read_mobile(cell: str) -> str:
         number = PHONE_MARKS.sub("", number)
     MOBILE_FIELD.clean(number, None)
     return number
+
+
+def references(length: int) -> Parser:
+    """Numbers of payments: two that a spreadsheet damaged look like one."""
+    parse = up_to(length)
+
+    def parse_references(cells: Sequence[str]) -> Parsed:
+        values, errors = parse(cells)
+        if "E+" in "".join(values).upper():
+            damaged = translate(Reason.of(AmountCode.DAMAGED))
+            errors = errors | {
+                index: damaged
+                for index, value in enumerate(values)
+                if DAMAGED_NUMBER.fullmatch(value.strip())
+            }
+        return values, errors
+
+    return parse_references
 
 
 def memos(cells: Sequence[str]) -> Parsed:
@@ -167,7 +223,8 @@ def switches(cells: Sequence[str]) -> Parsed:
         return [WORDS[word] for word in words], {}
 
     def read(cell: str) -> bool | None:
-        word = unicodedata.normalize("NFKC", shorn(cell)).lower()
+        word = unicodedata.normalize("NFKC", shorn(cell)).lower().rstrip("!")
+        word = word if word in WORDS else word.rstrip(".")
         if word in NOTHING:
             return None
         if word not in WORDS:
@@ -235,7 +292,10 @@ def counts(cells: Sequence[str]) -> Parsed:
 
 def read_count(cell: str) -> int:
     """`10,000`, `1 000 000`, `10000.00`, `1.5万`; `10.000` may be ten and is asked about."""
-    text = unicodedata.normalize("NFKC", shorn(cell)).lower().replace("\u2019", "'")
+    typed = shorn(cell)
+    if has_digit_beside(typed):
+        raise ValidationError(_("Not a whole number in the digits 0 to 9."))
+    text = unicodedata.normalize("NFKC", typed).lower().replace("\u2019", "'")
     if DAMAGED_NUMBER.fullmatch(text):
         raise ValidationError(translate(Reason.of(AmountCode.DAMAGED)))
     times = MULTIPLES.get(text[-1:], 1)
@@ -257,36 +317,6 @@ def read_count(cell: str) -> int:
     return int(number)
 
 
-def starts(cells: Sequence[str]) -> Parsed:
-    """Starts on the office's clock; None for one that has passed, and for an empty cell."""
-    found: list[datetime | None] = []
-    wrong: CellErrors = {}
-    for index, cell in enumerate(cells):
-        moment = moment_of(cell)
-        if cell.strip() and moment is None:
-            wrong[index] = _("Not a date and time: write it as 2026-12-03 09:00.")
-        try:
-            found.append(start_to_come(moment))
-        except StartTooFarError as error:
-            wrong[index] = str(error)
-            found.append(None)
-    return found, wrong
-
-
-def moment_of(cell: str) -> datetime | None:
-    """None for what is no moment. A day alone begins at midnight."""
-    text = cell.strip().replace("/", "-")
-    try:
-        moment = parse_datetime(text)
-        if moment is None and (day := parse_date(text)):
-            moment = datetime.combine(day, time.min)
-    except ValueError:  # a 30 February
-        return None
-    if moment is None or not is_naive(moment):
-        return moment
-    return make_aware(moment)
-
-
 def texts(cells: Sequence[str]) -> list[str]:
     """Cells without the apostrophe that keeps spreadsheets from running them."""
     if "'" not in "".join(cells):
@@ -301,18 +331,18 @@ def shorn(cell: str) -> str:
     if len(cell) > MOST_SIGNS:
         raise ValidationError(_("Longer than %(most)s characters.") % {"most": MOST_SIGNS})
     text = cell.strip()
-    while text and unicodedata.category(text[0]) == "Cf":
+    while text and text[0] != "\u00ad" and unicodedata.category(text[0]) == "Cf":
         text = text[1:].lstrip()
     while text and unicodedata.category(text[-1]) == "Cf":
         text = text[:-1].rstrip()
     if quoted := QUOTED_FORMULA.fullmatch(text):
         text = quoted.group(1)
+    if text[:1] in QUOTES and (marked := QUOTED.fullmatch(text)):
+        text = "".join(filter(None, marked.groups())).strip()
     if text[:1] == "'" and text[1:2].isdigit():
         text = text[1:]
     if text == UNCALCULATED:
-        raise ValidationError(
-            _("A formula without its result: open the file in a spreadsheet and save it.")
-        )
+        raise ValidationError(UNREAD_FORMULA)
     if SPREADSHEET_ERROR.fullmatch(text):
         raise ValidationError(_("The spreadsheet shows an error in this cell."))
     return text

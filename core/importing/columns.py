@@ -21,21 +21,29 @@ REMARKS = ("line", "reason")
 
 # Of a title, so many signs tell what it is.
 TITLE_LENGTH = 200
-DECORATION = " *:.#'\"\u2217\u2605"
-REMARK = re.compile(r"\s*\((?:required|optional|必填|选填|可选|元|cny|rmb|¥|yuan)\)$")
+DECORATION = " *:.#'\"\u2217\u2605\u201c\u201d\u2018\u2019\u2191\u2193\u25b2\u25bc"
+# Divides words as a blank does.
+BLANKS = str.maketrans("_-.", "   ")
+MONEY = "元|圆|人民币|cny|rmb|usd|eur|gbp|yuan|[¥€$£]"
+REMARK = re.compile(
+    rf"\s*[(\[](?:required|optional|digits|必填|选填|可选|{MONEY})[)\]]$|(?:/| in | )(?:{MONEY})$"
+)
+NUMBERING = re.compile(r"^[0-9]{1,2}[.)] +")
 
 ALIASES = {
     "username": (
         *("username", "user name", "user", "name", "account", "customer", "customer name"),
         *("用户名", "用户", "账号", "账户", "客户", "客户名", "客户名称", "姓名", "名称"),
+        *("用户名称", "客户姓名", "用戶名", "客戶", "客戶名稱", "帳號", "帳戶"),
     ),
     "mobile": (
         *("mobile", "mobile number", "phone", "phone number", "telephone"),
+        *("mobile no", "phone no", "tel", "cell", "cell phone", "手機", "手機號", "電話"),
         *("手机", "手机号", "手机号码", "电话", "电话号码", "联系电话"),
     ),
     "balance": (
         *("balance", "opening balance", "initial balance", "starting balance"),
-        *("余额", "期初余额", "初始余额", "开户余额", "账户余额"),
+        *("余额", "期初余额", "初始余额", "开户余额", "账户余额", "餘額", "帳戶餘額"),
     ),
     "active": ("active", "enabled", "启用", "是否启用", "有效"),
     "memo": ("memo", "note", "notes", "comment", "remark", "remarks", "备注", "说明"),
@@ -104,6 +112,19 @@ class Layout:
     def width(self) -> int:
         return len(self.header)
 
+    def name_at(self, index: int) -> str:
+        """The field of a column; "" where it has none."""
+        return next((name for name, place in self.places.items() if place == index), "")
+
+    def is_header(self, row: Sequence[str]) -> bool:
+        """Whether a row says how its columns are called and nothing else."""
+        told = [
+            (name, index) for name, index in self.places.items() if index < len(row) and row[index]
+        ]
+        if len(told) == 1:
+            return all(plain(row[index]) == plain(self.header[index]) for _name, index in told)
+        return all(KNOWN.get(plain(row[index])) == name for name, index in told)
+
     def cells(self, rows: Sequence[Sequence[str]], name: str) -> list[str] | None:
         """One column of rows that all have this width. Returns None where there is none."""
         index = self.places.get(name)
@@ -162,7 +183,8 @@ def plain(title: str) -> str:
     what is not seen, and the remark that it is required."""
     seen = "".join(mark for mark in title[:TITLE_LENGTH] if unicodedata.category(mark) != "Cf")
     text = unicodedata.normalize("NFKC", seen).casefold()
-    text = REMARK.sub("", " ".join(text.replace("_", " ").split()).strip(DECORATION))
+    text = NUMBERING.sub("", " ".join(text.split()))
+    text = REMARK.sub("", " ".join(text.translate(BLANKS).split()).strip(DECORATION))
     return text.strip(DECORATION)
 
 

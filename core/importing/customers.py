@@ -24,7 +24,7 @@ from core.importing import cells
 from core.importing.batch import Batch, Plan, RowError
 from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
-from core.importing.similar_names import TOTALS, skeletons
+from core.importing.totals import totals_among
 from core.models import ApprovalLimit, Customer, FieldChange, ImportedRows, LedgerEntry, Posting
 from core.models.accounts import name_taken
 from core.models.approvals import requires_approval
@@ -271,8 +271,8 @@ def totals(batch: Batch, known: Mapping[str, Known]) -> dict[int, list[RowError]
     reason = _("This is the row of a total; if a customer is called so, add them by hand.")
     return {
         index: [RowError(batch.lines[index], "username", names[index], reason)]
-        for index, key in enumerate(skeletons(names))
-        if key.rstrip(" :.") in TOTALS and names[index] not in known
+        for index in totals_among(names)
+        if names[index] not in known
     }
 
 

@@ -20,6 +20,7 @@ CHUNK = 1 << 16
 # No row of ours is near it; a file without line ends is no table.
 MAX_LINE_BYTES = 1 << 20
 BOM = codecs.BOM_UTF8
+UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # Tables of equal rows pack well; what unpacks to more than this was made to.
 MOST_UNPACKED, MOST_RATIO = 8 << 20, 100
@@ -91,6 +92,8 @@ def detect_file(
         if start[:4] == ZIP:
             # Opened where it is read only: core/importing/workbook_process.py.
             return DetectedFile("xlsx", digest_of(path), 0)
+        if start[:4] in UTF32 or start[:12].count(0) == 9:
+            raise FileError(Reason.of(Code.FILE_OF_OTHER_KIND, kind="UTF-32"))
         refuse_other_kinds(file, start)
         if encoding := wide_encoding(start):
             return DetectedFile(encoding, digest_of(path), wide_lines(file, encoding))

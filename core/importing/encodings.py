@@ -14,7 +14,7 @@ from charset_normalizer import from_bytes
 # The likeliest first: the first of equals is taken.
 ENCODINGS = (
     *("gb18030", "big5", "cp1252", "cp1250", "cp1251", "cp1254", "cp932"),
-    *("cp949", "mac_roman", "cp850"),
+    *("cp949", "euc_jp", "koi8_r", "cp866", "mac_roman", "cp850"),
 )
 # What a person may choose, and how people call it.
 NAMES = {
@@ -27,6 +27,9 @@ NAMES = {
     "cp1254": "Windows-1254 (Türkçe)",
     "cp932": "Shift-JIS (日本語)",
     "cp949": "EUC-KR (한국어)",
+    "euc_jp": "EUC-JP (日本語)",
+    "koi8_r": "KOI8-R (Кириллица)",
+    "cp866": "DOS 866 (Кириллица)",
     "mac_roman": "Mac Roman",
     "cp850": "DOS 850",
     "utf-16": "UTF-16",
@@ -35,7 +38,7 @@ NAMES = {
 }
 # Those that a file of bytes may be said to have.
 TEXT_ENCODINGS = ("utf-8", *ENCODINGS)
-PLAUSIBLE = 0.5
+PLAUSIBLE, SURELY = 0.5, 0.9
 # Nearer than this to the best, another encoding makes its words doubtful.
 NEAR = 0.15
 MOST_CHAOS = 0.05
@@ -46,6 +49,16 @@ WESTERN = frozenset("äöüßÄÖÜéèêëÉÈÊàâçÀÂÇñÑáíóúÁÍÓ�
 CENTRAL = frozenset("ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčďéěíňřšťúůýžÁČĎÉĚÍŇŘŠŤÚŮÝŽäöüßÄÖÜőűŐŰăâîÂÎôľĺđĐçÇë")
 TURKISH = WESTERN | frozenset("şğıŞĞİ")
 LETTERS = {"cp1250": CENTRAL, "cp1254": TURKISH}
+CYRILLIC = {"cp1251", "koi8_r", "cp866"}
+VOWELS = frozenset("аеёиоуыэюяієїАЕЁИОУЫЭЮЯІЄЇ")
+FEW_LETTERS, LEAST_VOWELS = 6, 0.2
+# Of names, companies and what offices write.
+KOREAN = frozenset(
+    "김이박최정강조윤장임한오서신권황안송전홍유고문양손배백허남심노하곽성차주우구민류나진지엄채원천방공현"
+    "함변염여추도소석선설마길연위표명기반왕금옥육인맹제모은수영철희호준경미상동재태용훈혜숙자순식회사국울"
+    "부산대객테스트가다라바아카타파보내무역점행광리안학교님"
+)
+FEW_SYLLABLES, MOST_COMMON, KNOWN_AS = 3, 0.75, 0.5
 DASHES = frozenset("’‘“”–—…«»„·•€£¥©®°№")
 
 
@@ -74,6 +87,8 @@ def guess_encoding(
             continue
         words[encoding] = foreign_words(texts)
         scores[encoding] = plausibility(words[encoding], encoding, known)
+    if is_korean(words.get("cp949", ())):
+        scores["cp949"] += KNOWN_AS
     ranked = sorted(scores, key=lambda encoding: -scores[encoding])
     for place, encoding in enumerate(ranked):
         if scores[encoding] >= PLAUSIBLE and can_decode(encoding):
@@ -82,6 +97,14 @@ def guess_encoding(
             ]
             return Guess(encoding, shown_first(words, encoding, others), others)
     return library_guess(lines, can_decode)
+
+
+def is_korean(words: Sequence[str]) -> bool:
+    """Whether most of it are syllables of which Korean names are made: Chinese signs are rare ones
+    where they are read so."""
+    marks = "".join(words)
+    common = sum(mark in KOREAN for mark in marks)
+    return len(marks) >= FEW_SYLLABLES and common >= MOST_COMMON * len(marks)
 
 
 def library_guess(lines: Sequence[bytes], can_decode: Callable[[str], bool]) -> Guess | None:
@@ -108,7 +131,20 @@ def plausibility(words: Sequence[str], encoding: str, familiar: Collection[str])
     if any(word in familiar for word in words):
         return 1.5
     weights = sum(map(len, words))
-    return sum(len(word) * word_score(word, encoding) for word in words) / max(1, weights)
+    score = sum(len(word) * word_score(word, encoding) for word in words) / max(1, weights)
+    if encoding in CYRILLIC and not is_cyrillic("".join(words), encoding, score):
+        score *= 0.4
+    return score
+
+
+def is_cyrillic(text: str, encoding: str, score: float) -> bool:
+    """Whether so many letters are vowels as in people's names: of Greek and Hebrew read so, fewer
+    are. Encodings that are rare by now have to fit, and letters without case are none of KOI8's."""
+    letters = [mark for mark in text if mark.isalpha()]
+    vowels = sum(mark in VOWELS for mark in letters)
+    if encoding != "cp1251" and (score < SURELY or (encoding == "koi8_r" and text.isupper())):
+        return False
+    return len(letters) < FEW_LETTERS or vowels > LEAST_VOWELS * len(letters)
 
 
 def word_score(word: str, encoding: str) -> float:
@@ -161,7 +197,7 @@ def mark_score(mark: str, encoding: str) -> float:
         return eastern_score(mark, encoding)
     if not mark.isalpha():
         return 0.8 if mark in DASHES else 0.1
-    if encoding == "cp1251":
+    if encoding in CYRILLIC:
         return 1 if script_of(mark) == "CYRILLIC" else 0.2
     return 1 if mark in LETTERS.get(encoding, WESTERN) else 0.3
 
@@ -172,13 +208,14 @@ EASTERN = {
     "big5": ("big5", range(0xA4, 0xC7)),
     "cp932": ("cp932", range(0x88, 0x98)),
     "cp949": ("euc_kr", range(0xB0, 0xC9)),
+    "euc_jp": ("euc_jp", range(0xB0, 0xD0)),
 }
 
 
 def eastern_score(mark: str, encoding: str) -> float:
     if "\uff61" <= mark <= "\uff9f":  # half-width: single bytes that may be anything
         return 0.1
-    if encoding == "cp932" and script_of(mark) in ("HIRAGANA", "KATAKANA"):
+    if encoding in ("cp932", "euc_jp") and script_of(mark) in ("HIRAGANA", "KATAKANA"):
         return 1
     codec, common = EASTERN[encoding]
     try:

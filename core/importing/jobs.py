@@ -41,6 +41,7 @@ from core.importing.row_importer import RowImporter
 from core.importing.rows import Block, Table, open_table, rows_of_header_width
 from core.importing.similar_names import SimilarNames, skeletons
 from core.importing.top_ups import TopUpRows
+from core.importing.totals import LastRow
 from core.importing.undoing import run as undoing
 from core.models import LeaseLostError, PricePolicy
 from core.models.failpoints import failpoint
@@ -221,6 +222,7 @@ class ImportRun:
         counts, total = new_counts(), 0
         understood: dict[str, Understood] = {}
         similar, repeats, examples = SimilarNames(), list[int](), list[str]()
+        last = LastRow()
         with (
             store.csv_file(self.folder / store.ERRORS) as file,
             store.csv_file(self.folder / store.CHANGES) as changes_file,
@@ -239,7 +241,9 @@ class ImportRun:
                     understood.setdefault(column, Understood()).add(cells)
                 changes.writerows(plan.shown_changes)
                 if self.job.kind == ImportJob.Kind.CUSTOMERS:
-                    similar.add(plan.batch.values["username"])
+                    values = plan.batch.values
+                    similar.add(values["username"])
+                    last.add(plan.batch.lines, values["username"], values.get("balance", ()))
                 repeats += [line for line, _text in plan.repeats]
                 examples += [text for _line, text in plan.repeats[: REPEATS_SHOWN - len(examples)]]
                 counts, total = totals_with(counts, plan), total + len(block.rows)
@@ -251,7 +255,7 @@ class ImportRun:
                 self._report_progress(total)
                 self._renew_lease()
             notes = [*table.notes, *notes_on_cells(understood, importer.layout)]
-            notes += similar.notes(self._alike_names)
+            notes += last.notes + similar.notes(self._alike_names)
             (self.folder / store.REPEATED).write_text(json.dumps(repeats))
             notes += note_on_repeats(self.job, len(repeats), examples)
         return {**counts, "total": total, "prices": importer.prices}, notes

@@ -16,6 +16,7 @@ from core.importing.batch import Batch, Plan, RowError
 from core.importing.columns import Layout
 from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
+from core.importing.starts import starts
 from core.models import ImportedRows, ImportJob, LedgerEntry, Order, PricePolicy
 from core.money import Bundle
 from core.ordering import Placement, Quote, Quoter, place_many
@@ -37,7 +38,7 @@ class OrderRows(RowImporter):
         "username": cells.usernames,
         "url": cells.up_to(URL_LENGTH),
         "count": cells.counts,
-        "start": cells.starts,
+        "start": starts,
         "memo": cells.memos,
     }
 

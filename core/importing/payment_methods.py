@@ -38,6 +38,6 @@ def methods(cells: Sequence[str]) -> Parsed:
         if word not in BY_NAME:
             known = ", ".join(str(method.label) for method in PaymentMethod)
             raise ValidationError(_("Must be one of: %(known)s.") % {"known": known})
-        return BY_NAME[word]
+        return PaymentMethod(BY_NAME[word])
 
     return read_each(cells, read, broken=None)

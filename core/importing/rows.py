@@ -20,7 +20,7 @@ BLOCK = 20_000
 # A block of long or wide rows has fewer of them; looked at each few.
 BLOCK_SIGNS, BLOCK_CELLS, FEW = 1 << 22, 1 << 18, 10
 MAX_COLUMNS = 100
-DELIMITERS = ",;\t|"
+DELIMITERS = ",;\t|，；"
 SEP_LINE = re.compile(r'"?sep=([^\r\n])"?[ ,;\t]*(?:\r\n|\r|\n)', re.IGNORECASE)
 # A header that stands lower is none.
 LOOK_AHEAD, LOOK_AHEAD_SIGNS = 20, 1 << 16
@@ -39,6 +39,7 @@ class Block:
     rows: list[Row]
     lines: Sequence[int]
     read: int
+    by_commas: bool = False
 
 
 @dataclass(slots=True)
@@ -50,6 +51,7 @@ class Table:
     rows: Iterator[Row]
     line: int
     notes: list[Reason] = field(default_factory=list)
+    by_commas: bool = False
 
     def blocks(self, *, skip: int = 0, size: int = BLOCK) -> Iterator[Block]:
         """Go on after `skip` rows, as many as an earlier run has done. Raises FileError."""
@@ -102,7 +104,7 @@ class Table:
         width = len(self.header)
         if any(len(row) > width for row in rows):
             rows = [row[:width] if is_blank(row[width:]) else row for row in rows]
-        return Block(rows, lines, read)
+        return Block(rows, lines, read, self.by_commas)
 
     def _refuse_nul(self, rows: list[Row]) -> None:
         line = self.line
@@ -121,7 +123,9 @@ def open_table(path: Path, encoding: str, on_chunk: OnChunk = lambda: None) -> I
         with read_apart(path, MAX_COLUMNS, on_chunk) as (notes, rows):
             first = list(islice(rows, LOOK_AHEAD))
             table = table_of(chain(first, rows), header_place(first)[1])
-            table.notes += notes
+            # The same list: some come when all rows have been read.
+            notes[:0] = table.notes
+            table.notes = notes
             width = len(table.header)
             table.rows = (row + [""] * (width - len(row)) for row in table.rows)
             yield table
@@ -135,7 +139,9 @@ def open_table(path: Path, encoding: str, on_chunk: OnChunk = lambda: None) -> I
                 text.readline()
             line = 1 + dressing.has_sep_line
             rows = rows_of(text, dressing.delimiter, line, on_chunk)
-            yield table_of(rows, dressing.header_place, line)
+            table = table_of(rows, dressing.header_place, line)
+            table.by_commas = dressing.delimiter == ","
+            yield table
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,17 +159,19 @@ def dressing_of(start: str) -> Dressing:
     """By the first rows: the header is the row with the most titles that are known."""
     text = start.lstrip("\ufeff")
     marks = len(start) - len(text)
-    delimiters = DELIMITERS
+    said = ","
     sep_line = SEP_LINE.match(text)
     if sep_line:
-        delimiters, text = sep_line.group(1), text[sep_line.end() :]
+        said, text = sep_line.group(1), text[sep_line.end() :]
     found = []
-    for sign in delimiters:
+    for sign in dict.fromkeys(DELIMITERS + said):
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=sign)
         first = list(islice(reader, LOOK_AHEAD))
         known, place = header_place(first)
         width = len(first[place]) if known else max(map(len, first), default=0)
-        found.append(((known, width, sign == ","), sign, place))
+        found.append(
+            ((known, sep_line is not None and sign == said, width, sign == said), sign, place)
+        )
     _score, sign, place = max(found)
     return Dressing(marks, sep_line is not None, sign, place)
 
@@ -173,6 +181,8 @@ def header_place(rows: Sequence[Row]) -> tuple[int, int]:
     row with fewer cells can stand above a header: others are data that have none."""
     best, widest = (0, -first_filled(rows)), 0
     for place, row in enumerate(rows):
+        if row and row[0].lstrip().startswith("#") and not is_known(row[0]):
+            continue  # what a program says of the file
         filled = sum(1 for cell in row if cell.strip())
         if filled > widest:
             best = max(best, (sum(map(is_known, row)), -place))

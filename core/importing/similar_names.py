@@ -2,6 +2,7 @@
 Cyrillic letter. They are shown before anything is written; both may be meant.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
@@ -15,16 +16,10 @@ LOOK_ALIKES = str.maketrans(
     "авеѕіјкмнорстухԁԛԝαβεικνορτυχѵӏ",
     "abesijkmhopctyxdqwabeikvoptuxvl",
 )
+ENTITY = re.compile(r"&(?:amp|lt|gt|quot|nbsp|#[0-9]{1,6}|#x[0-9a-fA-F]{1,5});")
+TWICE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u2122]")
 SHOWN = 20
 MOST_CUSTOMERS = 200_000
-
-# What a sum is called where the name of a customer would stand, as a skeleton.
-TOTALS = frozenset(
-    (
-        *("total", "totals", "grand total", "subtotal", "sub-total", "sum", "sums", "overall"),
-        *("合计", "总计", "小计", "总和", "共计", "summe", "gesamt", "gesamtsumme"),
-    )
-)
 
 
 def skeletons(names: Sequence[str]) -> list[str]:
@@ -55,6 +50,17 @@ def alike_in_office(names: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
+def is_damaged(name: str) -> bool:
+    """UTF-8 that was read as another encoding and saved so, `MÃ¼ller`; signs as pages write them,
+    `O&amp;Co`. Both can be meant."""
+    if ENTITY.search(name):
+        return True
+    try:
+        return bool(TWICE.search(name)) and not name.encode("cp1252").decode().isascii()
+    except UnicodeError:
+        return False
+
+
 class SimilarNames:
     """Over a file of any length: which skeletons are there more than once. Names that are equal
     share theirs as well; the caller tells them apart."""
@@ -63,16 +69,20 @@ class SimilarNames:
         self.finder = DuplicateFinder()
         self.first_names: list[str] = []
         self.number = 0
+        self.damaged: list[str] = []
 
     def add(self, names: Sequence[str]) -> None:
         self.finder.add(skeletons(names))
         if not self.number:
             self.first_names = list(names)
         self.number += len(names)
+        joined = "\n".join(names)
+        if ("&" in joined or not joined.isascii()) and len(self.damaged) <= SHOWN:
+            self.damaged += filter(is_damaged, names)
 
     def notes(self, alike: Callable[[frozenset[int]], Iterable[Iterable[str]]]) -> list[Reason]:
         """For people. `alike` finds the names behind hashes of skeletons, in groups."""
-        found = []
+        found = note(Code.NAMES_DAMAGED, self.damaged)
         if repeated := self.finder.repeated_hashes():
             groups = [" / ".join(group) for group in alike(repeated)]
             found += note(Code.NAMES_ALIKE, groups)

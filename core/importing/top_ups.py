@@ -59,7 +59,7 @@ class TopUpRows(RowImporter):
         "username": cells.usernames,
         "amount": cells.amounts(8, least=Decimal("0.01")),
         "memo": cells.up_to(200),
-        "reference": cells.up_to(REFERENCE_LENGTH),
+        "reference": cells.references(REFERENCE_LENGTH),
         "method": methods,
     }
 

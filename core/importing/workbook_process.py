@@ -1,8 +1,9 @@
 """A workbook read in a process of its own, which can have only so much memory: what nobody thought
 of costs that process, and not the consumer with the orders that it delivers.
 
-The process writes lines of JSON: first the notes on the workbook, then rows, a few at a time, at
-last how it ended. An empty line says that it reads and that nothing came of it yet.
+The process writes lines of JSON: first the notes on the workbook, then rows, a few at a time, what
+was noted on the way, and at last how it ended. An empty line says that it reads and that nothing
+came of it yet.
 """
 
 import json
@@ -47,9 +48,19 @@ def read_apart(
     ) as process:
         try:
             said = messages(process, on_chunk)
-            yield [Reason(**note) for note in next(said)], (row for rows in said for row in rows)
+            notes = [Reason(**note) for note in next(said)]
+            yield notes, rows_of(said, notes)
         finally:
             process.kill()
+
+
+def rows_of(said: Iterator[Any], notes: list[Reason]) -> Iterator[list[str]]:
+    """What is noted after the rows comes to the `notes` when they have been read."""
+    for some in said:
+        if some and isinstance(some[0], dict):
+            notes += [Reason(**note) for note in some]
+        else:
+            yield from some
 
 
 def messages(process: subprocess.Popen[bytes], on_chunk: OnChunk) -> Iterator[Any]:
@@ -93,12 +104,14 @@ def read(path: Path, most_columns: int, most_unpacked: int) -> dict[str, Any]:
         with open_book(path, still_reading) as book:
             say([note.as_json() for note in notes_on(book)])
             few: list[list[str]] = []
-            for row in sheet_rows(book, most_columns):
+            later: list[Reason] = []
+            for row in sheet_rows(book, most_columns, later):
                 few.append(row)
                 if len(few) == FEW:
                     say(few)
                     few = []
             say(few)
+            say([note.as_json() for note in later])
     except BrokenPipeError:
         raise
     except FileError as error:

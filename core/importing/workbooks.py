@@ -195,14 +195,19 @@ def notes_on(book: Book) -> list[Reason]:
     ]
 
 
-def sheet_rows(book: Book, most_columns: int) -> Iterator[list[str]]:
+def sheet_rows(
+    book: Book, most_columns: int, notes: list[Reason] | None = None
+) -> Iterator[list[str]]:
     """Each row of the sheet from the first on, empty ones too, without empty cells on the right.
-    Cells beyond `most_columns` are not kept, but one more is, to be told from those that fit."""
+    Cells beyond `most_columns` are not kept, but one more is, to be told from those that fit.
+    What was found on the way is added to `notes`."""
     reader = SheetReader(book, most_columns)
     parser = new_parser(reader.start, reader.end, reader.data)
     part = name_in(book.archive, book.sheet.part)
     for _chunk in parsed(book.archive, part, parser, book.on_chunk):
         yield from reader.take()
+    if reader.hidden and notes is not None:
+        notes.append(Reason.of(Code.ROWS_HIDDEN, number=f"{reader.hidden:,}"))
 
 
 class Text:
@@ -256,6 +261,8 @@ class SheetReader:
     length: int = 0  # of the value
     is_in_value: bool = False
     has_formula: bool = False
+    is_hidden: bool = False  # the row
+    hidden: int = 0  # rows that hold something and are not shown
     text: Text = field(default_factory=Text)
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -269,6 +276,7 @@ class SheetReader:
         elif name == "row":
             self.skip_to(int(attributes.get("r", self.number + 1)))
             self.row, self.column, self.cells, self.signs = [], 0, 0, 0
+            self.is_hidden = attributes.get("hidden", "0") in ("1", "true")
         else:
             self.text.start(name, attributes)
 
@@ -279,6 +287,7 @@ class SheetReader:
             self.put(self.shown())
         elif name == "row":
             self.rows.append(self.row)
+            self.hidden += self.is_hidden and bool(self.row)
             self.number += 1
             if self.number > MOST_ROWS:
                 raise FileError(Reason.of(Code.TOO_MANY_ROWS, most=f"{MOST_ROWS:,}"))
@@ -336,6 +345,9 @@ class SheetReader:
             return number_text(text, self.format(), self.book.first_day)
         if kind == "str":
             return unescaped(text)
+        if kind == "b":
+            # An amount must not be 1 because somebody ticked it.
+            return "FALSE" if text == "0" else "TRUE"
         return text.replace("T", " ").removesuffix(" 00:00:00") if kind == "d" else text
 
     def format(self) -> int:

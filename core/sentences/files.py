@@ -54,6 +54,11 @@ FILE_SENTENCES: dict[str, str] = {
     "rows_above_header": _("Left out above the header: %(text)s."),
     "encoding_guessed": _("Read as %(encoding)s; are these words right? %(words)s"),
     "cells_understood": _("%(column)s, cells rewritten: %(number)s, such as %(examples)s."),
+    "last_row_is_sum": _(
+        "Line %(line)s: %(name)s has as much as all rows above together. Is it their total?"
+    ),
+    "names_damaged": _("Names that look damaged before they came here: %(names)s."),
+    "rows_hidden": _("Rows that the sheet hides were read as well: %(number)s."),
     "names_alike": _("Names in the file that look alike: %(names)s."),
     "names_like_customers": _("Names that look like customers who are there: %(names)s."),
     "top_ups_repeated": _("Rows that repeat recent top-ups: %(number)s: %(examples)s."),

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
-from core.importing import cells
+from core.importing.starts import starts as starts_of
 from core.management.terminal import TerminalCommand
 from core.models import Customer, Order, Status
 from core.ordering import OrderRefusedError, Quote, place
@@ -29,7 +29,7 @@ class Command(TerminalCommand):
         customer = Customer.objects.named(options["username"])
         if customer is None:
             raise CommandError(f"username: there is no customer {options['username']!r}")
-        starts, wrong = cells.starts([options["start"]])
+        starts, wrong = starts_of([options["start"]])
         if wrong:
             raise CommandError(f"start: {wrong[0]}")
         quote = Quote.prepare(customer, options["url"], options["count"])

@@ -1,0 +1,51 @@
+"""When an order of a file is to start."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.core.exceptions import ValidationError
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import is_naive, make_aware
+from django.utils.translation import gettext as _
+
+from core.importing.cells import NOTHING, Parsed, read_each, shorn
+from core.ordering import StartTooFarError, start_to_come
+
+START = re.compile(
+    r"(?P<year>20[0-9]{2})(?P<mark>[-/.年])(?P<month>[0-9]{1,2})(?:(?P=mark)|月)"
+    r"(?P<day>[0-9]{1,2})日?(?:[ T]*(?P<time>[0-9]{1,2}:.*))?"
+)
+
+
+def starts(cells: Sequence[str]) -> Parsed:
+    """Starts on the office's clock; None for one that has passed, and for an empty cell."""
+
+    def read(cell: str) -> datetime | None:
+        text = unicodedata.normalize("NFKC", shorn(cell))
+        moment = moment_of(text)
+        if moment is None and text and text.lower() not in NOTHING:
+            raise ValidationError(_("Not a date and time: write it as 2026-12-03 09:00."))
+        try:
+            return start_to_come(moment)
+        except StartTooFarError as error:
+            raise ValidationError(str(error)) from None
+
+    return read_each(cells, read, broken=None)
+
+
+def moment_of(text: str) -> datetime | None:
+    """None for what is no moment, or may be two: 3/12 is a day of March or of December. A day alone
+    begins at midnight."""
+    parts = START.fullmatch(text)
+    if parts is None:
+        return None
+    day = "-".join((parts["year"], parts["month"].zfill(2), parts["day"].zfill(2)))
+    try:
+        moment = parse_datetime(f"{day} {parts['time'] or '00:00'}")
+    except ValueError:  # a 30 February
+        return None
+    if moment is None or not is_naive(moment):
+        return moment
+    return make_aware(moment)

@@ -1,0 +1,98 @@
+"""Rows in which a sheet adds up the others, where a customer would stand: told by their words, and
+the last of a file by what it amounts to."""
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+
+from core.importing.similar_names import skeleton, skeletons
+from core.reasons import Code, Reason
+
+WORDS = (
+    *("overall", "average", "summe", "gesamt", "gesamtsumme", "gesamtbetrag", "zwischensumme"),
+    *("ergebnis", "gesamtergebnis", "somme", "totale", "totaal", "razem", "celkem", "итого"),
+    *("всего", "合计", "总计", "小计", "总和", "共计", "汇总", "累计", "总额", "平均", "合計"),
+    *("總計", "小計", "集計", "総計", "합계", "총계", "소계", "σ", "∑"),
+)
+OF_WORDS = frozenset(map(skeleton, WORDS))
+# What is added up, or where: `Total amount`, `Page total`, `Total 2026`, `本页合计`, `合计金额`.
+ENGLISH = re.compile(
+    r"(?:(?:grand|sub|net|gross|overall|page|balance|final) ?)?(?:totals?|sums?)"
+    r"(?: (?:amount|balance|sum|general|général|geral|cny|rmb|usd|eur|gbp|hkd|twd|jpy|"
+    r"[0-9€$£¥].*))?"
+)
+CHINESE = re.compile(
+    "(?:本页|本月|全部|金额|余额)?(?:合计|总计|小计|总|共计|汇总|累计)(?:金额|余额|人数|元|数)"
+    "|(?:本页|本月|全部|金额|余额)(?:合计|总计|小计|汇总|累计)"
+)
+# What all of these hold, to pass over whom they are not about.
+LIKELY = (
+    *("tota", "t o t", "sum", "average", "gesamt", "overall", "ergebnis", "somme", "razem"),
+    *(
+        "celkem",
+        "合",
+        "总",
+        "小",
+        "共",
+        "汇",
+        "累",
+        "平",
+        "總",
+        "集",
+        "総",
+        "합",
+        "총",
+        "소",
+        "σ",
+        "∑",
+    ),
+    *map(skeleton, ("итого", "всего")),
+)
+MARKS = " :.*=#-\u2013\u2014()[]"
+LEAST_ROWS = 3
+
+
+def is_total(key: str) -> bool:
+    """Of a name's skeleton."""
+    said = key.split(":", 1)[0] if ":" in key else key
+    text = (
+        re.sub(r"(?<=\w) ?[(\[][^)\]]*[)\]]$", "", said.strip(" :.")).strip(MARKS).replace("-", " ")
+    )
+    parts = text.split()
+    text = ("" if all(len(part) == 1 for part in parts) else " ").join(parts)
+    return bool(text in OF_WORDS or ENGLISH.fullmatch(text) or CHINESE.fullmatch(text))
+
+
+def totals_among(names: Sequence[str]) -> list[int]:
+    """The indexes of names that are none."""
+    keys = skeletons(names)
+    joined = "\n".join(keys)
+    if not any(sign in joined for sign in LIKELY):
+        return []
+    return [
+        index
+        for index, key in enumerate(keys)
+        if any(sign in key for sign in LIKELY) and is_total(key)
+    ]
+
+
+class LastRow:
+    """Of a whole file: whether the last row has as much as all above it together."""
+
+    def __init__(self) -> None:
+        self.sum = self.last = Decimal(0)
+        self.rows = self.line = 0
+        self.name = ""
+
+    def add(self, lines: Sequence[int], names: Sequence[str], amounts: Sequence[str]) -> None:
+        if not amounts:
+            return
+        self.sum += sum(map(Decimal, amounts), Decimal(0))
+        self.rows += len(amounts)
+        self.line, self.name, self.last = lines[-1], names[-1], Decimal(amounts[-1])
+
+    @property
+    def notes(self) -> list[Reason]:
+        if self.rows < LEAST_ROWS or not self.last or self.last * 2 != self.sum:
+            return []
+        return [Reason.of(Code.LAST_ROW_IS_SUM, line=self.line, name=self.name)]
