@@ -29,6 +29,14 @@ class JobQuerySet(models.QuerySet[Any]):
     def free(self) -> Self:
         return self.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=Now()))
 
+    def taken(self, **filters: Any) -> list[int]:
+        """Ids of these rows, locked until commit, but for those that a run holds in its own
+        transaction, however long: nobody waits for it."""
+        rows = self.filter(**filters).order_by("pk")
+        return list(
+            rows.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True)
+        )
+
 
 class Job(models.Model):
     """A subclass has a `status`, and says in which of them there is work and which are the end."""
@@ -64,9 +72,11 @@ class Job(models.Model):
     def claim(cls, pk: int) -> Self | None:
         """Take the job if it is due. Returns None where another process holds it."""
         with transaction.atomic():
-            taken = cls.objects.due().filter(pk=pk)
+            if not cls.objects.due().taken(pk=pk):
+                return None
+            due = cls.objects.due().filter(pk=pk)
             changes = {"lease_until": Now() + JOB_LEASE, "attempts": F("attempts") + 1}
-            if taken.update(fence=F("fence") + 1, **changes) != 1:
+            if due.update(fence=F("fence") + 1, **changes) != 1:
                 return None
             return cls._base_manager.select_related("creator").get(pk=pk)
 
@@ -92,10 +102,11 @@ class Job(models.Model):
 
     def cancel(self) -> bool:
         """End a job that nobody works on. Returns False for one that is held or has ended."""
-        idle = type(self).objects.free().filter(pk=self.pk)
-        stoppable = idle.exclude(status__in=(*self.FINAL, *self.UNSTOPPABLE))
-        changed = stoppable.update(
-            status=self.CANCELED, fence=F("fence") + 1, lease_until=None, end_date=Now()
-        )
+        idle = type(self).objects.free().exclude(status__in=(*self.FINAL, *self.UNSTOPPABLE))
+        with transaction.atomic():
+            taken = idle.taken(pk=self.pk)
+            changed = idle.filter(pk__in=taken).update(
+                status=self.CANCELED, fence=F("fence") + 1, lease_until=None, end_date=Now()
+            )
         self.refresh_from_db()
         return changed == 1
