@@ -53,6 +53,7 @@ class ImportJob(Job):
         SKIP = "skip"
         AGAIN = "again"
 
+    WORK, WORKS = "kind", Kind
     WORKABLE = (Status.CHECKING, Status.IMPORTING, Status.UNDOING)
     FINAL = (Status.DONE, Status.REFUSED, Status.CANCELED, Status.UNDONE)
     CANCELED = Status.CANCELED

@@ -23,8 +23,10 @@ MAX_ATTEMPTS = 5
 
 class JobQuerySet(models.QuerySet[Any]):
     def due(self) -> Self:
-        """Jobs with work to do that nobody holds, the oldest first."""
-        return self.free().filter(status__in=self.model.WORKABLE).order_by("pk")
+        """Jobs with work to do that nobody holds, the oldest first. What a later release beside
+        this one began and we do not know is left to it."""
+        known = {f"{self.model.WORK}__in": self.model.WORKS.values}
+        return self.free().filter(status__in=self.model.WORKABLE, **known).order_by("pk")
 
     def free(self) -> Self:
         return self.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=Now()))
@@ -41,6 +43,9 @@ class JobQuerySet(models.QuerySet[Any]):
 class Job(models.Model):
     """A subclass has a `status`, and says in which of them there is work and which are the end."""
 
+    # The field that says what is to be done, and what it may say.
+    WORK: ClassVar[str]
+    WORKS: ClassVar[type[models.IntegerChoices]]
     WORKABLE: ClassVar[tuple[int, ...]]
     FINAL: ClassVar[tuple[int, ...]]
     CANCELED: ClassVar[int]
