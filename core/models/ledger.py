@@ -26,8 +26,9 @@ from core.reasons import Code, Reason
 if TYPE_CHECKING:
     from core.models.orders import Order
 
-# Customers that one statement reads.
-READ_ROWS = 5_000
+# Rows a statement. Customers to read; balances to write, each of which is a branch of one CASE.
+READ_ROWS, WRITTEN_ROWS = 5_000, 200
+
 
 # What the column of a balance holds.
 MAX_BALANCE = Decimal("9999999999.99")
@@ -95,8 +96,8 @@ class LedgerQuerySet(AppendOnlyQuerySet):
         balances = _locked_balances({posting.customer_id for posting in postings}, active)
         entries = [_entry(posting, balances) for posting in postings]
         self.bulk_create(entries)
-        rows = [(balance, pk) for pk, balance in balances.items()]
-        tables.update(Customer, ("balance",), rows)
+        customers = [Customer(pk=pk, balance=balance) for pk, balance in balances.items()]
+        Customer.objects.bulk_update(customers, ["balance"], batch_size=WRITTEN_ROWS)
         return entries
 
     def open_accounts(self, *, creator_id: int | None, note: str, **columns: Any) -> None:

@@ -6,7 +6,6 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from core.db import tables
 from core.models import (
     ApprovalLimit,
     BalanceTooLargeError,
@@ -23,7 +22,7 @@ from core.models import (
 from core.models.approvals import requires_approval
 from core.models.corrections import REASON_LENGTH, corrected_amount
 from core.models.given_reasons import given_reason
-from core.models.ledger import correction_reference
+from core.models.ledger import WRITTEN_ROWS, correction_reference
 from core.ordering.quote import balance_short
 from core.reasons import Code, Reason
 from core.sentences.undoing import UndoCode
@@ -118,5 +117,4 @@ def book_many(corrections: Sequence[TopUpCorrection]) -> None:
         raise OrderError(error.reason) from None
     for correction, entry in zip(corrections, entries, strict=True):
         correction.entry = entry
-    rows = [(correction.entry_id, correction.pk) for correction in corrections]
-    tables.update(TopUpCorrection, ("entry",), rows)
+    TopUpCorrection.objects.bulk_update(corrections, ["entry"], batch_size=WRITTEN_ROWS)
