@@ -9,7 +9,7 @@ from core import tasks
 from core.admin import undoing
 from core.importing import jobs
 from core.importing.uploads import new_job
-from core.models import ChargeRecord, Customer, ImportedRows, ImportJob, User
+from core.models import BulkJob, ChargeRecord, Customer, ImportedRows, ImportJob, User
 from tests.base import balance, client_of, messages_of
 
 CUSTOMERS, CHARGES = ImportJob.Kind.CUSTOMERS, ImportJob.Kind.CHARGES
@@ -135,3 +135,17 @@ def test_an_import_of_before_says_that_it_cannot_be_undone(super_desk, customers
     page = super_desk.get(page_of(customers))
     assert labels(page) == []
     assert "It is not known which rows this import made" in page.content.decode()
+
+
+@pytest.mark.parametrize("changes", [{"status": 99}, {"kind": 99, "status": 3}, {"kind": 99}])
+def test_what_a_later_release_began_is_shown_and_left_to_it(changes, alice):
+    job = imported(CUSTOMERS, "username\ngrace\n", alice)
+    ImportJob.objects.filter(pk=job.pk).update(**changes)
+    browser = client_of(alice)
+    assert browser.get("/admin/core/importjob/").status_code == 200
+    assert browser.get(f"/admin/core/importjob/{job.pk}/change/").status_code == 200
+    assert ImportJob.claim(job.pk) is None
+    action = {"action": 99, "status": BulkJob.Status.RUNNING}
+    bulk = BulkJob.objects.create(creator=alice, **action)
+    assert browser.get("/admin/core/bulkjob/").status_code == 200
+    assert BulkJob.claim(bulk.pk) is None

@@ -2,15 +2,18 @@
 
 import signal
 import threading
-from datetime import time
+from datetime import time, timedelta
 from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Group
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from core.importing import jobs, rows, signs
+from core.importing.undoing import run as undo_run
+from core.importing.undoing.customers import UndoCustomers
 from core.importing.undoing.top_ups import UndoTopUps
 from core.importing.uploads import new_job
 from core.models import (
@@ -29,6 +32,7 @@ from core.models import (
     User,
     WaitingTopUp,
 )
+from core.models import jobs as job_leases
 from core.models import leases as order_leases
 from core.models.corrections import corrected_amount
 from core.models.imported_rows import runs_of
@@ -43,9 +47,9 @@ from core.ordering import (
     repeat,
     top_up_many,
 )
-from core.reasons import in_english, reason_of
+from core.reasons import Code, Reason, in_english, reason_columns, reason_of
 from core.reports import dashboard
-from tests.base import balance, lost_wake_ups, new_staff, placed
+from tests.base import balance, client_of, lost_wake_ups, new_staff, placed
 
 CUSTOMERS, CHARGES, ORDERS = ImportJob.Kind
 NEW = "username,mobile,balance,memo\ngrace,123,80.00,first\nheidi,,0,\nivan,,5.50,\n"
@@ -96,7 +100,8 @@ def refused(job: ImportJob, actor: User) -> str:
     undone(job, actor)
     assert (job.status, job.undoer, job.undone_at) == (ImportJob.Status.DONE, None, None)
     assert state() == before
-    return in_english(reason_of(job))
+    assert job.undo_refusal
+    return in_english(job.undo_refusal)
 
 
 def entries_of(customer: Customer) -> list[tuple[str, str]]:
@@ -444,6 +449,83 @@ def test_rows_that_are_not_all_known_are_not_undone(alice, zoe):
     assert "It is not known which rows this import made" in refused(job, zoe)
 
 
+def test_a_field_more_of_one_customer_is_none_of_another(alice, zoe):
+    """Counted are customers who were changed, not their fields."""
+    for name in ("grace", "heidi"):
+        Customer.objects.create(username=name)
+    text = "username,mobile,memo\ngrace,222,new\nheidi,,new\n"
+    job = imported(CUSTOMERS, text, alice, update=True)
+    assert (job.updated, FieldChange.objects.count()) == (2, 3)
+    hers = FieldChange.objects.of(Customer.objects.get(username="heidi")).get()
+    ImportedRows.objects.filter(last_id=hers.pk).update(last_id=hers.pk - 1)
+    assert "It is not known which rows this import made" in refused(job, zoe)
+
+
+def test_a_refused_undoing_stands_beside_what_the_import_ended_with(alice, zoe):
+    job = imported(CUSTOMERS, NEW, alice)
+    note, why = Reason.of(Code.FILE_WITHOUT_ROWS).as_json(), Reason.of(Code.FAILED_TOO_OFTEN)
+    ended = {"status": ImportJob.Status.REFUSED, "notes": [note], **reason_columns(why)}
+    ImportJob.objects.filter(pk=job.pk).update(**ended)
+    topped_up(Customer.objects.get(username="grace"), None, zoe)
+    for _time in range(2):
+        undone(job, zoe)
+        assert (job.status, reason_of(job)) == (ImportJob.Status.REFUSED, why)
+        assert job.undo_refusal
+        assert "later entries in the ledger: 1, grace." in in_english(job.undo_refusal)
+        assert [note["code"] for note in job.notes] == [note["code"], job.undo_refusal.code]
+    page = client_of(zoe).get(f"/admin/core/importjob/{job.pk}/change/").content.decode()
+    assert page.count("later entries in the ledger: 1, grace.") == 1
+    assert in_english(why) in page
+
+
+def test_nobody_waits_for_a_job_that_another_undoes_in_one_transaction(
+    office, alice, zoe, monkeypatch
+):
+    """Longer than its lease, as of many rows it takes."""
+    if office.kind == "sqlite":
+        pytest.skip("it has one writer, and all others wait")
+    job = imported(CUSTOMERS, NEW, alice)
+    monkeypatch.setattr(job_leases, "JOB_LEASE", timedelta(seconds=-1))
+    look, waited = UndoCustomers.look, []
+
+    def come_too_late() -> None:
+        jobs.run(job.pk)
+        ImportJob.objects.get(pk=job.pk).cancel()
+        connections.close_all()
+
+    def look_and_be_slow(undoer: UndoCustomers) -> None:
+        look(undoer)
+        if connection.in_atomic_block:
+            assert not waited
+            late = threading.Thread(target=come_too_late)
+            late.start()
+            late.join(15)
+            waited.append(late.is_alive())
+
+    monkeypatch.setattr(UndoCustomers, "look", look_and_be_slow)
+    undone(job, zoe)
+    assert waited == [False]
+    assert (job.status, job.attempts) == (ImportJob.Status.UNDONE, 0)
+    assert list(differences()) == []
+
+
+def test_a_long_look_before_the_undoing_keeps_the_lease(alice, zoe, monkeypatch):
+    monkeypatch.setattr(undo_run, "RENEWAL_SECONDS", 0)
+    job = imported(CUSTOMERS, NEW, alice)
+    look, looked = UndoCustomers.look, []
+
+    def look_for_a_minute(undoer: UndoCustomers) -> None:
+        if not connection.in_atomic_block:
+            ImportJob.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+            assert ImportJob.objects.due().exists()
+        look(undoer)
+        looked.append(ImportJob.objects.due().exists())
+
+    monkeypatch.setattr(UndoCustomers, "look", look_for_a_minute)
+    undone(job, zoe)
+    assert (looked, job.status) == ([False, False], ImportJob.Status.UNDONE)
+
+
 def test_an_import_is_undone_once(alice, zoe):
     job = undone(imported(CUSTOMERS, NEW, alice), zoe)
     assert not job.start_undo(zoe)
@@ -522,7 +604,8 @@ def test_a_right_lost_after_the_yes_ends_it(alice, zoe):
     jobs.run(job.pk)
     job.refresh_from_db()
     assert job.status == ImportJob.Status.DONE
-    assert "zoe no longer has permission" in in_english(reason_of(job))
+    assert job.undo_refusal
+    assert "zoe no longer has permission" in in_english(job.undo_refusal)
     assert state() == before
 
 

@@ -139,6 +139,7 @@ class AdministratorAdmin(UserAdmin):
 @admin.register(Customer)
 class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmin, InvitingAdmin):
     bulk_actions = (BulkJob.Action.TOP_UP, BulkJob.Action.ACTIVATE, BulkJob.Action.DEACTIVATE)
+    row_keys = "t"
     import_kind = ImportJob.Kind.CUSTOMERS
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
 
@@ -203,7 +204,7 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
         found = []
         if may(user, Right.TOP_UP_CUSTOMER, obj):
             url = reverse("admin:core_chargerecord_add")
-            found.append(Button(_("Top up"), f"{url}?customer={obj.pk}", tone="primary"))
+            found.append(Button(_("Top up"), f"{url}?customer={obj.pk}", tone="primary", key="t"))
         if may(user, Right.PLACE_ORDER, obj):
             url = reverse("admin:core_order_add")
             found.append(Button(_("New order"), f"{url}?customer={obj.pk}"))

@@ -69,6 +69,7 @@ class ApprovalAdmin(DeskAdmin):
             look: dict[str, Any] = {
                 "tone": "primary",
                 "confirm": f"{_('Approve this order for delivery?')}\n{summary_of(order)}",
+                "key": "a",
             }
             found.append(self.post_button(order, "approve", _("Approve"), **look))
         if may(user, Right.DECLINE_ORDER, order):

@@ -42,7 +42,8 @@ UNSEEN = frozenset((*SECRET, "recipe", "folder", "request_key", "notes", "sha256
 class Button:
     """A button on an object's page: a link, or a POST that asks `confirm` first where there is
     one. `ask` labels a line of text of at most `most` characters, sent as `field`, that goes with
-    it and may be left empty unless it is `needed`."""
+    it and may be left empty unless it is `needed`. `key`: its letter in keys.js, of a link
+    or of what asks first."""
 
     label: str
     url: str
@@ -53,6 +54,7 @@ class Button:
     field: str = "reason"
     needed: bool = False
     most: int = 500
+    key: str = ""
 
 
 class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelAdmin):
@@ -78,6 +80,8 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
         TextField: {"widget": forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"})},
         DecimalField: {"form_class": AmountField},
     }
+    # Letters of buttons of a row's page that may be pressed on the list (keys.js).
+    row_keys = ""
     # Methods (request, object) -> (text for the staff, its level), each at <id>/<name>/ for POST.
     object_actions: ClassVar[tuple[str, ...]] = ()
     # The rights that they take; without one, whoever may change the object may press the button.

@@ -29,6 +29,7 @@ from core.models import (
     BalanceTooLargeError,
     ChargeRecord,
     Customer,
+    CustomerInactiveError,
     ImportJob,
     InsufficientBalanceError,
     LedgerEntry,
@@ -172,6 +173,8 @@ class ChargeRecordAdmin(
                     self.log_addition(request, waiting[0] if waiting else record, ADDED)
             except BalanceTooLargeError as error:
                 form.refuse({"amount": translate(error.reason)})
+            except CustomerInactiveError as error:  # since the form was looked at
+                form.refuse({"customer": translate(error.reason)})
             except IntegrityError:
                 number = record.reference
                 text = number and payment_objection(record.customer_id, number)

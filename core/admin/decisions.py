@@ -18,6 +18,8 @@ class DecisionAdmin(ViewOnlyAdmin):
     list_filter = ("status",)
     date_hierarchy = "create_date"
 
+    row_keys = "a"
+
     def has_module_permission(self, request: HttpRequest) -> bool:
         return may(staff(request), Right.SEE_TOP_UPS)
 
@@ -33,6 +35,8 @@ class DecisionAdmin(ViewOnlyAdmin):
             return []
         approve, decline = self.questions(obj)
         return [
-            self.post_button(obj, "approve", _("Approve"), tone="primary", confirm=approve),
+            self.post_button(
+                obj, "approve", _("Approve"), tone="primary", confirm=approve, key="a"
+            ),
             self.post_button(obj, "decline", _("Decline"), tone="danger", confirm=decline),
         ]

@@ -37,7 +37,7 @@ from core.live.sources import jobs as feed
 from core.models import ApprovalLimit, ImportJob, User
 from core.pages import display
 from core.permissions import Right, may
-from core.reasons import Reason, translate
+from core.reasons import translate
 
 # Done before the page is back; larger files are for the consumers.
 SMALL_BYTES = 50_000
@@ -238,7 +238,8 @@ class ImportJobAdmin(UndoingAdmin):
             "nothing": is_checked and not job.changes,
             "again": may_import(user, job.kind) and job.is_final and import_page(job.kind),
             "before": ImportJob.objects.imported_before(job) if is_checked else None,
-            "notes": [translate(Reason(**note)) for note in job.notes] if is_open else [],
+            "notes": list(map(translate, job.file_notes)) if is_open else [],
+            "undo_refusal": translate(job.undo_refusal or ""),
             "choices": choices_of(job, user) if is_checked and is_open else [],
             "changes": store.first_changes(job, CHANGES_SHOWN) if is_checked and is_open else [],
             "more_errors": job.rejected > ERRORS_SHOWN,
@@ -260,7 +261,8 @@ def start(job: ImportJob) -> None:
 
 
 def may_import(user: User, kind: int, *, update: bool = False) -> bool:
-    return may(user, jobs.right_to_import(kind, update=update))
+    """What a later release imports, it offers."""
+    return kind in IMPORTERS and may(user, jobs.right_to_import(kind, update=update))
 
 
 def import_page(kind: int) -> str:

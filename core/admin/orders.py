@@ -74,6 +74,7 @@ class OrderAdmin(
         *(BulkJob.Action.CANCEL, BulkJob.Action.PAUSE, BulkJob.Action.RESUME),
         *(BulkJob.Action.CATCH_UP, BulkJob.Action.RETRY, BulkJob.Action.APPROVE),
     )
+    row_keys = "a"
     import_kind = ImportJob.Kind.ORDERS
     import_export_change_list_template = "admin/import_export/change_list_import_export.html"
     change_form_template = "desk/order_form.html"

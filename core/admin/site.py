@@ -23,8 +23,12 @@ from core.theme.autocomplete import DescribingSite
 
 # What is open to who still has to turn two-step login on.
 BEFORE_TWO_STEPS = ("two_step", "logout", "password_change", "password_change_done", "jsi18n")
-# What is added most, a click from the home page.
-ADDING = ((Order, _("New order")), (ChargeRecord, _("Top up")), (Customer, _("New customer")))
+# What is added most, a click or a key from the home page.
+ADDING = (
+    (Order, _("New order"), "o"),
+    (ChargeRecord, _("Top up"), "t"),
+    (Customer, _("New customer"), "c"),
+)
 # The texts of the admin's own scripts are the same for everybody: browsers keep them for so long.
 TEXTS_SECONDS = 600
 
@@ -114,11 +118,11 @@ class DeskSite(DescribingSite):
         }
         return TemplateResponse(request, "desk/home.html", self.each_context(request) | context)
 
-    def adding(self, request: HttpRequest) -> Iterator[tuple[Any, str]]:
-        """Buttons of the home page, for who may add what they say: label and address."""
-        for model, label in ADDING:
+    def adding(self, request: HttpRequest) -> Iterator[tuple[Any, str, str]]:
+        """Buttons of the home page, for who may add what they say: label, address and key."""
+        for model, label, key in ADDING:
             if self.get_model_admin(model).has_add_permission(request):
-                yield label, reverse(f"admin:core_{model._meta.model_name}_add")
+                yield label, reverse(f"admin:core_{model._meta.model_name}_add"), key
 
     def board_view(self, request: HttpRequest) -> HttpResponse:
         return board.board_view(request, self.each_context(request))

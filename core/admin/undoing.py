@@ -19,7 +19,7 @@ from core.importing import jobs
 from core.importing.undoing.run import may_undo, undoer_of
 from core.models import ImportJob
 from core.pages import display
-from core.reasons import Reason, reason_of, translate
+from core.reasons import Reason, translate
 from core.sentences.undoing import UndoCode
 
 # Done before the page is back; more are for the consumers.
@@ -110,7 +110,7 @@ def outcome(job: ImportJob) -> tuple[str, int]:
         return _("This import was undone."), messages.SUCCESS
     if job.status == ImportJob.Status.UNDOING:
         return _("Undoing started; this page shows when it is done."), messages.SUCCESS
-    return translate(reason_of(job)), messages.ERROR
+    return translate(job.undo_refusal or ""), messages.ERROR
 
 
 def is_undoable(job: ImportJob) -> bool:

@@ -27,6 +27,7 @@ from core.models.imports import FilePart, ImportJob
 from core.models.leases import Lease, LeaseLostError
 from core.models.ledger import (
     BalanceTooLargeError,
+    CustomerInactiveError,
     InsufficientBalanceError,
     LedgerEntry,
     Posting,
@@ -71,6 +72,7 @@ __all__ = [
     "Conversation",
     "CounterReading",
     "Customer",
+    "CustomerInactiveError",
     "FieldChange",
     "FilePart",
     "Heartbeat",

@@ -42,6 +42,7 @@ class BulkJob(Job):
         REFUSED = 4, _("refused")
         CANCELED = 5, _("canceled")
 
+    WORK, WORKS = "action", Action
     WORKABLE = (Status.RUNNING,)
     FINAL = (Status.DONE, Status.REFUSED, Status.CANCELED)
     CANCELED = Status.CANCELED

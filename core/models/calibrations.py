@@ -211,8 +211,8 @@ def start(
 ) -> Calibration:
     """Begin one; for a `customer` it is an audit, and charged its `price` with the row.
 
-    Raises OrderError where the video is in use, by an order or another calibration, and
-    InsufficientBalanceError; nothing is charged then."""
+    Raises OrderError where the video is in use, by an order or another calibration,
+    CustomerInactiveError and InsufficientBalanceError; nothing is charged then."""
     with transaction.atomic():
         Site.objects.select_for_update().get(pk=site.pk)
         if Order.objects.open_on(site, video_id).exists():

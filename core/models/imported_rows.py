@@ -24,9 +24,14 @@ class ImportedRowsQuerySet(models.QuerySet[Any]):
 
     def ids(self, job: "ImportJob", kind: "ImportedRows.Kind") -> Iterator[int]:
         """Of the rows that the job wrote, rising within each of its blocks."""
-        runs = self.filter(job=job, kind=kind).order_by("first_id")
-        pairs = runs.values_list("first_id", "last_id")
-        return chain.from_iterable(range(first, last + 1) for first, last in pairs)
+        runs = self.runs(job, kind)
+        return chain.from_iterable(range(first, last + 1) for first, last in runs)
+
+    def runs(self, job: "ImportJob", kind: "ImportedRows.Kind") -> Iterable[tuple[int, int]]:
+        """The first and the last of each run of ids that the job wrote."""
+        return (
+            self.filter(job=job, kind=kind).order_by("first_id").values_list("first_id", "last_id")
+        )
 
     def count_of(self, job: "ImportJob", *kinds: "ImportedRows.Kind") -> int:
         """How many rows of these kinds the job wrote."""

@@ -11,7 +11,11 @@ from core.db.clock import Moment
 from core.models.accounts import User
 from core.models.coded import code_field, params_field
 from core.models.jobs import Job, JobQuerySet
-from core.reasons import Code, reason_columns
+from core.reasons import Code, Reason
+from core.sentences.undoing import UndoCode
+
+# Notes with these codes are no word on the file.
+UNDO_REFUSALS = frozenset({*UndoCode, Code.FAILED_TOO_OFTEN, Code.RIGHT_LOST, Code.OWN_ERROR})
 
 
 class ImportJobQuerySet(JobQuerySet):
@@ -49,6 +53,7 @@ class ImportJob(Job):
         SKIP = "skip"
         AGAIN = "again"
 
+    WORK, WORKS = "kind", Kind
     WORKABLE = (Status.CHECKING, Status.IMPORTING, Status.UNDOING)
     FINAL = (Status.DONE, Status.REFUSED, Status.CANCELED, Status.UNDONE)
     CANCELED = Status.CANCELED
@@ -79,7 +84,8 @@ class ImportJob(Job):
     repeated_rows = models.CharField(max_length=8, blank=True, db_default="", default="")
     # In which its rows' faults are told.
     language = models.CharField(max_length=16, blank=True)
-    # What was made of the file: reasons as JSON, for whoever is to confirm it.
+    # What was made of the file: reasons as JSON, for whoever is to confirm it; and behind them why
+    # it was not undone, since `reason` is what the import itself ended with.
     notes: "models.JSONField[Any, Any]" = models.JSONField(default=list)
 
     # What orders cost when the file was checked: the bundles on sale. A person agreed to no other.
@@ -132,6 +138,19 @@ class ImportJob(Job):
         return self.created + self.updated
 
     @property
+    def undo_refusal(self) -> Reason | None:
+        """Why it was not undone, the last time that somebody asked; the last of the notes."""
+        tried = self.status in self.UNDOABLE and self.status_before_undo is not None
+        if tried and self.notes and self.notes[-1]["code"] in UNDO_REFUSALS:
+            return Reason(**self.notes[-1])
+        return None
+
+    @property
+    def file_notes(self) -> list[Reason]:
+        """What was made of the file."""
+        return [Reason(**note) for note in self.notes if note["code"] not in UNDO_REFUSALS]
+
+    @property
     def awaits_word_on_repeats(self) -> bool:
         """Whether a person has to say first if rows are payments that were booked before."""
         asked = any(note["code"] == Code.TOP_UPS_REPEATED for note in self.notes)
@@ -167,7 +186,6 @@ class ImportJob(Job):
             undoer=actor,
             language=language,
             attempts=0,
-            **reason_columns(""),
         )
         self.refresh_from_db()
         return changed == 1

@@ -23,16 +23,29 @@ MAX_ATTEMPTS = 5
 
 class JobQuerySet(models.QuerySet[Any]):
     def due(self) -> Self:
-        """Jobs with work to do that nobody holds, the oldest first."""
-        return self.free().filter(status__in=self.model.WORKABLE).order_by("pk")
+        """Jobs with work to do that nobody holds, the oldest first. What a later release beside
+        this one began and we do not know is left to it."""
+        known = {f"{self.model.WORK}__in": self.model.WORKS.values}
+        return self.free().filter(status__in=self.model.WORKABLE, **known).order_by("pk")
 
     def free(self) -> Self:
         return self.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=Now()))
+
+    def taken(self, **filters: Any) -> list[int]:
+        """Ids of these rows, locked until commit, but for those that a run holds in its own
+        transaction, however long: nobody waits for it."""
+        rows = self.filter(**filters).order_by("pk")
+        return list(
+            rows.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True)
+        )
 
 
 class Job(models.Model):
     """A subclass has a `status`, and says in which of them there is work and which are the end."""
 
+    # The field that says what is to be done, and what it may say.
+    WORK: ClassVar[str]
+    WORKS: ClassVar[type[models.IntegerChoices]]
     WORKABLE: ClassVar[tuple[int, ...]]
     FINAL: ClassVar[tuple[int, ...]]
     CANCELED: ClassVar[int]
@@ -64,9 +77,11 @@ class Job(models.Model):
     def claim(cls, pk: int) -> Self | None:
         """Take the job if it is due. Returns None where another process holds it."""
         with transaction.atomic():
-            taken = cls.objects.due().filter(pk=pk)
+            if not cls.objects.due().taken(pk=pk):
+                return None
+            due = cls.objects.due().filter(pk=pk)
             changes = {"lease_until": Now() + JOB_LEASE, "attempts": F("attempts") + 1}
-            if taken.update(fence=F("fence") + 1, **changes) != 1:
+            if due.update(fence=F("fence") + 1, **changes) != 1:
                 return None
             return cls._base_manager.select_related("creator").get(pk=pk)
 
@@ -92,10 +107,11 @@ class Job(models.Model):
 
     def cancel(self) -> bool:
         """End a job that nobody works on. Returns False for one that is held or has ended."""
-        idle = type(self).objects.free().filter(pk=self.pk)
-        stoppable = idle.exclude(status__in=(*self.FINAL, *self.UNSTOPPABLE))
-        changed = stoppable.update(
-            status=self.CANCELED, fence=F("fence") + 1, lease_until=None, end_date=Now()
-        )
+        idle = type(self).objects.free().exclude(status__in=(*self.FINAL, *self.UNSTOPPABLE))
+        with transaction.atomic():
+            taken = idle.taken(pk=self.pk)
+            changed = idle.filter(pk__in=taken).update(
+                status=self.CANCELED, fence=F("fence") + 1, lease_until=None, end_date=Now()
+            )
         self.refresh_from_db()
         return changed == 1

@@ -5,9 +5,10 @@ The ledger is append-only, also for a database client: triggers refuse UPDATE an
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
 from django.db import models, transaction
@@ -42,6 +43,15 @@ class BalanceTooLargeError(Exception):
         self.reason = Reason.of(Code.BALANCE_TOO_LARGE, most=str(MAX_BALANCE))
 
 
+class CustomerInactiveError(Exception):
+    """A switched-off customer would pay in or buy."""
+
+    reason = Reason.of(Code.CUSTOMER_INACTIVE)
+
+    def __init__(self, customer_id: int) -> None:
+        super().__init__(f"customer {customer_id} is switched off")
+
+
 class InsufficientBalanceError(Exception):
     """The customer's balance does not cover a debit; `missing` says by how much."""
 
@@ -74,14 +84,16 @@ class LedgerQuerySet(AppendOnlyQuerySet):
         transaction; all of them or, where it raises, none once that is rolled back.
 
         The customers' rows are locked first, by rising id: of 64 orders at once on a balance for
-        10, ten pass. Raises InsufficientBalanceError, BalanceTooLargeError, Customer.DoesNotExist,
-        and IntegrityError where a reference was posted before.
+        10, ten pass. Who was switched off while we waited for the lock neither pays in nor buys.
+        Raises CustomerInactiveError, InsufficientBalanceError, BalanceTooLargeError,
+        Customer.DoesNotExist, and IntegrityError where a reference was posted before.
         """
         if not transaction.get_connection(self.db).in_atomic_block:
             raise transaction.TransactionManagementError(
                 "a ledger entry is written in the transaction of the fact it pays for"
             )
-        balances = _locked_balances({posting.customer_id for posting in postings})
+        active = {one.customer_id for one in postings if one.kind in LedgerEntry.ACTIVE_ONLY}
+        balances = _locked_balances({posting.customer_id for posting in postings}, active)
         entries = [_entry(posting, balances) for posting in postings]
         self.bulk_create(entries)
         customers = [Customer(pk=pk, balance=balance) for pk, balance in balances.items()]
@@ -141,14 +153,26 @@ class LedgerQuerySet(AppendOnlyQuerySet):
             Customer.objects.filter(pk__in=ids[start : start + READ_ROWS]).update(balance=0)
 
 
-def _locked_balances(customers: set[int]) -> dict[int, Decimal]:
+def refuse_inactive(customers: set[int]) -> None:
+    """Lock these customers until commit. Raises CustomerInactiveError where one is switched off."""
+    _locked_balances(customers, customers)
+
+
+def _locked_balances(
+    customers: set[int], active: AbstractSet[int] = frozenset()
+) -> dict[int, Decimal]:
     """By id, of rows that are ours until commit: on SQLite the transaction holds the only write
-    lock, so that nobody else can change them there either."""
+    lock, so that nobody else can change them there either. Raises CustomerInactiveError where one
+    of `active` is not."""
     found: dict[int, Decimal] = {}
     ids = sorted(customers)
     for start in range(0, len(ids), READ_ROWS):
         some = Customer.objects.filter(pk__in=ids[start : start + READ_ROWS]).order_by("pk")
-        found.update(some.select_for_update().values_list("pk", "balance"))
+        rows = some.select_for_update().values_list("pk", "balance", "active")
+        for pk, balance, is_active in rows:
+            if pk in active and not is_active:
+                raise CustomerInactiveError(pk)
+            found[pk] = balance
     if missing := customers - found.keys():
         raise Customer.DoesNotExist(f"there is no customer {min(missing)}")
     return found
@@ -244,6 +268,9 @@ class LedgerEntry(AppendOnlyModel):
         REFUND = 3, _("refund")
         ADJUSTMENT = 4, _("adjustment")
         CORRECTION = 5, _("correction of a top-up")
+
+    # What only customers do who are switched on; what is theirs they get back all the same.
+    ACTIVE_ONLY: ClassVar[tuple[Kind, ...]] = (Kind.CHARGE, Kind.ORDER)
 
     kind = models.PositiveSmallIntegerField(_("kind"), choices=Kind)
     customer = models.ForeignKey(

@@ -16,6 +16,7 @@ from core.models import (
     ApprovalLimit,
     Calibration,
     Customer,
+    CustomerInactiveError,
     InsufficientBalanceError,
     OrderError,
     Site,
@@ -83,6 +84,8 @@ def sell_audit(
         calibration = start(video.site, url.strip(), video.video_id, actor, **bought)
     except InsufficientBalanceError as error:
         raise OrderRefusedError({"customer": balance_short(error.missing)}) from None
+    except CustomerInactiveError as error:
+        raise OrderRefusedError({"customer": error.reason}) from None
     except OrderError as error:
         raise OrderRefusedError({"url": str(error)}) from None
     transaction.on_commit(lambda: tasks.wake_calibration(calibration.pk), robust=True)

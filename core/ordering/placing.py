@@ -19,6 +19,7 @@ from core.db import clock
 from core.db.notifier import notify
 from core.models import (
     ApprovalLimit,
+    CustomerInactiveError,
     InsufficientBalanceError,
     LedgerEntry,
     Order,
@@ -99,6 +100,8 @@ def place_together(placements: Sequence[Placement], creator: User | None) -> lis
             return place_many(placements, creator)
         except InsufficientBalanceError as error:
             raise OrderRefusedError({"customer": balance_short(error.missing)}) from None
+        except CustomerInactiveError as error:
+            raise OrderRefusedError({"customer": error.reason}) from None
         except IntegrityError:
             refuse_taken(placements)
             if tries == NUMBER_TRIES:
@@ -109,8 +112,9 @@ def place_together(placements: Sequence[Placement], creator: User | None) -> lis
 def place_many(placements: Sequence[Placement], creator: User | None) -> list[Order]:
     """Place all of these orders or, where it raises, none.
 
-    Raises OrderRefusedError for a quote that is not complete, InsufficientBalanceError, and
-    IntegrityError where a video, a key or a number was taken in the meantime.
+    Raises OrderRefusedError for a quote that is not complete, InsufficientBalanceError,
+    CustomerInactiveError, and IntegrityError where a video, a key or a number was taken in the
+    meantime.
     """
     limit = ApprovalLimit.objects.of(creator)
     numbers = new_numbers(placements)

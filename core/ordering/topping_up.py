@@ -13,19 +13,22 @@ from core.models import (
     ApprovalLimit,
     BalanceTooLargeError,
     ChargeRecord,
+    CustomerInactiveError,
     OrderError,
     User,
     WaitingTopUp,
 )
 from core.models.approvals import requires_approval
 from core.models.billing import already_booked
+from core.models.ledger import refuse_inactive
 from core.reasons import Code, Reason
 
 
 def top_up_many(records: Sequence[ChargeRecord], creator: User | None) -> list[WaitingTopUp]:
     """Credit these top-ups of one creator, all or none; returns those that wait instead.
 
-    Raises BalanceTooLargeError, and IntegrityError where a `request_key` was used before.
+    Raises CustomerInactiveError, BalanceTooLargeError, and IntegrityError where a `request_key` was
+    used before.
     """
     limit = ApprovalLimit.objects.of_top_ups(creator)
     if creator is None or limit is None:
@@ -33,6 +36,8 @@ def top_up_many(records: Sequence[ChargeRecord], creator: User | None) -> list[W
         return []
     credited = [record for record in records if not requires_approval(record.amount, limit)]
     with transaction.atomic():
+        if len(credited) < len(records):
+            refuse_inactive({record.customer_id for record in records})
         ChargeRecord.objects.record_many(credited)
         return WaitingTopUp.objects.bulk_create(
             WaitingTopUp(
@@ -68,7 +73,7 @@ def approve_top_up(top_up: WaitingTopUp, actor: User) -> None:
                 request_key=top_up.request_key,
             )
             top_up.save(update_fields=["charge"])
-    except BalanceTooLargeError as error:
+    except (BalanceTooLargeError, CustomerInactiveError) as error:
         raise OrderError(error.reason) from None
     except IntegrityError:  # somebody booked the same payment at the same moment
         raise OrderError(Reason.of(Code.TOP_UP_BOOKED)) from None

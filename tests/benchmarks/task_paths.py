@@ -14,8 +14,6 @@ from playwright.sync_api import expect
 from tests.hands import Hands
 
 DIGITS = 6
-# Past the link that adds a customer.
-BEHIND_PICKER = 2
 # Nobody types before they see where.
 DRAWN = """() => !document.querySelector('form[data-first-field]')
     || document.activeElement !== document.body"""
@@ -39,11 +37,18 @@ class Facts:
 # --- our desk
 
 
-def pick(hands: Hands, username: str) -> None:
+def pick(hands: Hands, username: str, key: str = "Enter") -> None:
     """In the picker that has the focus."""
     hands.type(username)
     expect(hands.page.locator(".select2-results__option--highlighted")).to_contain_text(username)
-    hands.press("Enter")
+    hands.press(key)
+
+
+def open_by(hands: Hands, key: str) -> None:
+    """A page, by one key."""
+    with hands.opening_page():
+        hands.press(key)
+    hands.page.wait_for_function(DRAWN)
 
 
 def enter(hands: Hands) -> None:
@@ -66,7 +71,7 @@ def find_order(hands: Hands, words: str) -> None:
 
 
 def desk_add_customer(hands: Hands, facts: Facts) -> None:
-    go(hands, ".dash-new a:has-text('New customer')")
+    open_by(hands, "c")
     hands.type(facts.username)
     hands.press("Tab")
     hands.type("13811112222")
@@ -74,17 +79,15 @@ def desk_add_customer(hands: Hands, facts: Facts) -> None:
 
 
 def desk_top_up(hands: Hands, facts: Facts) -> None:
-    go(hands, ".dash-new a:has-text('Top up')")
-    pick(hands, facts.username)
-    hands.press("Tab", BEHIND_PICKER)
+    open_by(hands, "t")
+    pick(hands, facts.username, "Tab")
     hands.type("30.00")
     enter(hands)
 
 
 def desk_order(hands: Hands, facts: Facts) -> None:
-    go(hands, ".dash-new a:has-text('New order')")
-    pick(hands, facts.username)
-    hands.press("Tab", BEHIND_PICKER)
+    open_by(hands, "o")
+    pick(hands, facts.username, "Tab")
     hands.type(facts.urls[0])
     hands.press("Tab")
     hands.type("10000")
@@ -93,10 +96,9 @@ def desk_order(hands: Hands, facts: Facts) -> None:
 
 
 def desk_several(hands: Hands, facts: Facts) -> None:
-    go(hands, ".dash-new a:has-text('New order')")
+    open_by(hands, "o")
     go(hands, ".desk-above a")
-    pick(hands, facts.username)
-    hands.press("Tab")
+    pick(hands, facts.username, "Tab")
     hands.type("\n".join(facts.urls))
     hands.press("Tab")
     hands.type("10000")
@@ -124,9 +126,9 @@ def desk_cancel(hands: Hands, facts: Facts) -> None:
 
 
 def desk_approve(hands: Hands, facts: Facts) -> None:
-    go(hands, "a.dash-todo:has-text('awaiting approval')")
-    go(hands, "#result_list tbody th a")
-    hands.click("[data-post]:text-is('Approve')")
+    open_by(hands, "w")
+    open_by(hands, "a")
+    expect(hands.page.locator("dialog[open] [data-dialog-do]")).to_be_focused()
     enter(hands)
 
 

@@ -243,20 +243,98 @@ def test_cancel_an_order(hands, shop):
     assert (now.status, now.refunded, now.customer.balance) == (Status.CANCELED, 5, 50)
 
 
-def test_approve_an_order(hands, shop):
+def waiting_order(shop: Desk, username: str) -> Order:
+    """Above the limit of who placed it."""
+
     def limit() -> None:
         group = User.objects.get(username="bob").groups.get()
-        ApprovalLimit.objects.create(group=group, amount=Decimal("1.00"))
+        ApprovalLimit.objects.get_or_create(group=group, defaults={"amount": Decimal("1.00")})
 
     shop.do(limit)
-    waiting = order(shop, "keyboard-hal", creator="bob")
+    waiting = order(shop, username, creator="bob")
     assert waiting.status == Status.AWAITING
+    return waiting
+
+
+def test_approve_an_order(hands, shop):
+    waiting = waiting_order(shop, "keyboard-hal")
     hands.page.reload()
     into_content(hands)
     follow(hands, "a.dash-todo:has-text('awaiting approval')")
     open_first_row(hands)
     push(hands, "Approve")
     assert shop.do(lambda: Order.objects.get(pk=waiting.pk).status) == Status.PENDING
+
+
+def test_approve_from_home_by_two_keys_and_a_yes(hands, shop):
+    waiting = waiting_order(shop, "keyboard-ned")
+    hands.page.reload()
+    with hands.opening_page():
+        hands.press("w")
+    with hands.opening_page():
+        hands.press("a")
+    box = hands.page.locator("dialog[open]")
+    expect(box.locator("[data-dialog-do]")).to_be_focused()
+    expect(box).to_contain_text("keyboard-ned")
+    assert shop.do(lambda: Order.objects.get(pk=waiting.pk).status) == Status.AWAITING
+    confirm(hands)
+    assert shop.do(lambda: Order.objects.get(pk=waiting.pk).status) == Status.PENDING
+    assert hands.keys == 3
+
+
+def test_back_to_an_order_asks_nothing_anew(hands, shop):
+    waiting = waiting_order(shop, "keyboard-oda")
+    hands.page.goto(f"{shop.url}/admin/core/order/?q={waiting.oid}")
+    with hands.opening_page():
+        hands.press("a")
+    expect(hands.page.locator("dialog[open]")).to_be_visible()
+    hands.page.reload()
+    expect(hands.page.locator("h1")).to_contain_text(waiting.oid)
+    assert hands.page.locator("dialog[open]").count() == 0
+    assert shop.do(lambda: Order.objects.get(pk=waiting.pk).status) == Status.AWAITING
+
+
+def test_a_picker_takes_what_was_typed_with_tab_and_goes_on(hands, shop):
+    topped = customer(shop, "keyboard-pia", "1.00")
+    customer(shop, "keyboard-pit", "1.00")
+    with hands.opening_page():
+        hands.press("t")
+    expect(hands.page.locator(".field-customer .select2-selection")).to_be_focused()
+    hands.type("keyboard-pia")
+    shown = hands.page.locator(".select2-results__option--highlighted")
+    expect(shown).to_contain_text("keyboard-pia · ")
+    hands.press("Tab")
+    expect(hands.page.locator(".field-customer .select2-selection")).to_contain_text("keyboard-pia")
+    expect(hands.page.locator("#id_amount")).to_be_focused()
+    hands.type("30")
+    with hands.opening_page():
+        hands.press("Enter")
+    assert shop.do(lambda: Customer.objects.get(pk=topped.pk).balance) == 31
+    assert hands.keys == 3
+
+
+def test_a_customer_of_the_list_is_topped_up_by_one_key(hands, shop):
+    topped = customer(shop, "keyboard-quin", "1.00")
+    hands.page.goto(f"{shop.url}/admin/core/customer/?q={topped.username}")
+    hands.press("t")
+    expect(hands.page.locator("#id_amount")).to_be_focused()
+    expect(hands.page.locator(".field-customer .select2-selection")).to_contain_text("quin")
+    hands.type("30")
+    hands.press("Tab", 3)
+    expect(hands.page.locator("#id_memo")).to_be_focused()
+    hands.type("paid at the counter")
+    with hands.opening_page():
+        hands.press("Control+Enter")
+    assert shop.do(lambda: Customer.objects.get(pk=topped.pk).balance) == 31
+
+
+def test_keys_that_are_switched_off_open_nothing(hands, shop):
+    hands.page.evaluate("window.localStorage.setItem('keys', 'off')")
+    hands.page.reload()
+    for key in ("w", "t", "o", "c"):
+        hands.press(key)
+    expect(hands.page.locator("h1")).to_have_text("Home")
+    assert hands.page.url.endswith("/admin/home/")
 
 
 def test_correct_a_top_up(hands, shop):

@@ -43,8 +43,16 @@ class UndoCustomers(Undoer):
         return (*cls.rights, *books)
 
     def knows_rows(self) -> bool:
-        changes = ImportedRows.objects.count_of(self.job, Kind.FIELD_CHANGES)
-        return super().knows_rows() and changes >= self.job.updated
+        return super().knows_rows() and self._count_changed() == self.job.updated
+
+    def _count_changed(self) -> int:
+        """Customers, of each of whom a file changes one field or more."""
+        changed: set[int] = set()
+        for first, last in ImportedRows.objects.runs(self.job, Kind.FIELD_CHANGES):
+            self.on_block()
+            rows = FieldChange.objects.filter(pk__range=(first, last)).order_by()
+            changed.update(rows.values_list("object_id", flat=True).distinct())
+        return len(changed)
 
     def figures(self) -> list[tuple[str, int | Decimal]]:
         return [

@@ -1,6 +1,8 @@
 """A job's run that undoes it: all of it in one transaction, with its rows locked, or nothing."""
 
 import logging
+import time
+from collections.abc import Callable
 
 from django.db import DatabaseError, transaction
 from django.db.models.functions import Now
@@ -12,9 +14,11 @@ from core.importing.undoing.undoer import Undoer
 from core.models import ImportedRows, ImportJob, LeaseLostError, User
 from core.models.failpoints import failpoint
 from core.permissions import Right, may
-from core.reasons import Code, Reason, reason_columns
+from core.reasons import Code, Reason
 
 logger = logging.getLogger(__name__)
+
+RENEWAL_SECONDS = 10
 
 UNDOERS: dict[ImportJob.Kind, type[Undoer]] = {
     ImportJob.Kind.CUSTOMERS: UndoCustomers,
@@ -34,11 +38,19 @@ class UndoRefusedError(Exception):
 def run(job: ImportJob) -> None:
     """Undo a job that this process holds; where it cannot be, the job is as before, with the
     reason. Raises LeaseLostError."""
+    renewed = time.monotonic()
+
+    def keep_lease() -> None:
+        nonlocal renewed
+        if time.monotonic() > renewed + RENEWAL_SECONDS:
+            renewed = time.monotonic()
+            job.record()
+
     try:
         if job.has_exhausted_attempts:
             raise UndoRefusedError(Reason.of(Code.FAILED_TOO_OFTEN))
         # Without a lock first: what cannot be undone keeps nobody waiting.
-        refuse_where_hindered(permitted(job))
+        refuse_where_hindered(permitted(job, keep_lease))
         with transaction.atomic():
             # The job's row is ours until commit: nobody takes the job over meanwhile.
             job.record()
@@ -64,12 +76,12 @@ def undo(job: ImportJob) -> None:
     ImportedRows.objects.filter(job=job).update(undone=True)
 
 
-def permitted(job: ImportJob) -> Undoer:
+def permitted(job: ImportJob, on_block: Callable[[], None] = lambda: None) -> Undoer:
     """In the name of who asked. Raises UndoRefusedError where they may not any more."""
     actor = job.undoer
     if actor is None or not may_undo(actor, job):
         raise UndoRefusedError(Reason.of(Code.RIGHT_LOST, who=str(actor or "–")))
-    return undoer_of(job, actor)
+    return UNDOERS[ImportJob.Kind(job.kind)](job, actor, on_block)
 
 
 def refuse_where_hindered(undoer: Undoer) -> None:
@@ -78,11 +90,16 @@ def refuse_where_hindered(undoer: Undoer) -> None:
 
 
 def give_up(job: ImportJob, reason: Reason) -> None:
-    job.release(status=job.status_before_undo, undoer=None, **reason_columns(reason))
+    """What the import itself ended with stays beside it."""
+    notes = [note.as_json() for note in (*job.file_notes, reason)]
+    job.release(status=job.status_before_undo, undoer=None, notes=notes)
 
 
 def may_undo(user: User, job: ImportJob) -> bool:
-    """Whether this user may undo what the job did, whosever it is."""
+    """Whether this user may undo what the job did, whosever it is. What a later release imports,
+    it undoes."""
+    if job.kind not in UNDOERS:
+        return False
     rights = UNDOERS[ImportJob.Kind(job.kind)].rights_for(job)
     return all(may(user, right) for right in (Right.UNDO_IMPORT, *rights))
 

@@ -1,7 +1,7 @@
 """Rows of an import, a block at a time: what depends on them, and taking them back."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from decimal import Decimal
 from functools import cached_property
 from itertools import islice
@@ -47,8 +47,12 @@ class Undoer(ABC):
     # Of rows of which each is one that the job counted as created.
     kinds: ClassVar[tuple[ImportedRows.Kind, ...]]
 
-    def __init__(self, job: ImportJob, actor: User) -> None:
+    def __init__(
+        self, job: ImportJob, actor: User, on_block: Callable[[], None] = lambda: None
+    ) -> None:
+        """`on_block` is called before each block: it keeps the run's lease."""
         self.job = job
+        self.on_block = on_block
         self.actor = actor
         self.findings = Findings()
 
@@ -88,6 +92,7 @@ class Undoer(ABC):
         """Ids of the job's rows."""
         ids = ImportedRows.objects.ids(self.job, kind)
         while block := list(islice(ids, size)):
+            self.on_block()
             yield block
 
     @cached_property

@@ -91,7 +91,8 @@ class JobSource(live.StaffSource, Generic[OneJob]):
         }
 
     def state(self, job: OneJob) -> SafeString:
-        return display.tag(job.get_status_display(), self.tones[job.status])  # type: ignore[attr-defined]
+        """Of a later release beside this one it may be one without a name here."""
+        return display.tag(job.get_status_display(), self.tones.get(job.status, "off"))  # type: ignore[attr-defined]
 
     @abstractmethod
     def version(self, job: OneJob) -> Hashable:
@@ -173,7 +174,7 @@ class ImportJobs(JobSource[ImportJob]):
             (_("To update") if is_report else _("Updated"), display.number(job.updated)),
             (_("Unchanged"), display.number(job.unchanged)),
             (_("Refused rows"), display.number(job.rejected)),
-            (self.amounts[job.kind], display.money(job.amount)),
+            (self.amounts.get(job.kind, _("Amount")), display.money(job.amount)),
             (_("Encoding"), ENCODINGS.get(job.encoding) or job.encoding.upper() or "–"),
         ]
 

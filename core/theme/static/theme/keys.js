@@ -1,5 +1,6 @@
-/* Shortcuts: / search, on a list in it, elsewhere for an order. Of lists: n adds, j and k move over the rows, Enter opens, x selects, ? tells. Who speaks
-   to the computer, or types without looking, switches them off; this browser keeps that. */
+/* Shortcuts: / search, on a list in it, elsewhere for an order. Of lists: n adds, j and k move over the rows, Enter opens, x selects, ? tells. What
+   else a page offers has its letter in data-key; that of an object's page is pressed on the list too, for the row with the focus or the first
+   (data-row-keys). Who speaks to the computer, or types without looking, switches them off; this browser keeps that. */
 'use strict';
 {
   const TYPING = 'input:not([type=checkbox]):not([type=radio]):not([type=button]):not([type=submit]), textarea, select, .select2-selection, [contenteditable=""], [contenteditable=true]';
@@ -62,6 +63,34 @@
     },
   };
 
+  /* What asks nothing before it does something is not for one key, and an address may have it pressed. */
+  const pressOn = (key) => {
+    const what = [...document.querySelectorAll('[data-key]')].find((one) => one.dataset.key === key);
+    const asks = what && (what.matches('a[href]') || what.dataset.confirm);
+    if (asks) {
+      what.click();
+    }
+    return Boolean(asks);
+  };
+
+  const openRow = (key) => {
+    const letters = document.querySelector('[data-row-keys]')?.dataset.rowKeys || '';
+    const row = letters.includes(key) && (current() || rows()[0]);
+    const link = row && row.querySelector('th a[href], td a[href]');
+    if (link) {
+      window.location.assign(`${link.href}#key-${key}`);
+    }
+    return Boolean(link);
+  };
+
+  window.addEventListener('load', () => {
+    const [, key] = window.location.hash.match(/^#key-([a-z])$/) || [];
+    if (key) {
+      window.history.replaceState(window.history.state, '', window.location.pathname + window.location.search);
+      pressOn(key);
+    }
+  });
+
   const NAME = 'keys';
   const areOn = () => window.withStorage((storage) => storage.getItem(NAME)) !== 'off';
   const box = document.querySelector('[data-keys-on]');
@@ -82,10 +111,11 @@
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) {
       return;
     }
-    if (!Object.hasOwn(keys, event.key) || event.target.closest(TYPING) || document.querySelector('dialog[open]')) {
+    if (event.target.closest(TYPING) || document.querySelector('dialog[open]')) {
       return;
     }
-    if (areOn() && keys[event.key]()) {
+    const press = Object.hasOwn(keys, event.key) ? keys[event.key] : () => pressOn(event.key) || openRow(event.key);
+    if (areOn() && press()) {
       event.preventDefault();
     }
   });

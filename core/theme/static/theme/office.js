@@ -74,9 +74,43 @@
     }
   });
 
+  const TYPED = 'input:not([type=hidden]), select, textarea, .select2-selection';
+  const isTyped = (field) => {
+    const hidden = field.matches('.select2-hidden-accessible, :disabled, [readonly]');
+    return !hidden && field.getClientRects().length > 0;
+  };
+
+  // Tab takes what a picker offers for what was typed, as in any list of suggestions, and goes on to the next field. What it
+  // offered for less than that is not taken.
+  const words = (text) => text.toLowerCase().split(/\s+/).filter(Boolean);
+  document.addEventListener('keydown', (event) => {
+    const search = event.key === 'Tab' && !event.shiftKey && event.target.closest('.select2-search__field');
+    const open = search && document.querySelector('form .select2-container--open');
+    const offered = open && document.querySelector('.select2-results__option--highlighted[aria-selected]');
+    const text = offered ? offered.textContent.toLowerCase() : '';
+    if (!offered || !search.value.trim() || !words(search.value).every((word) => text.includes(word))) {
+      return;
+    }
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    window.django.jQuery(offered).trigger('mouseup');
+    const fields = [...open.closest('form').querySelectorAll(TYPED)].filter(isTyped);
+    (fields[fields.indexOf(open.querySelector('.select2-selection')) + 1] || open).focus();
+  }, true);
+
+  // Control and Enter send the form that is typed in, from a text of many lines too.
+  document.addEventListener('keydown', (event) => {
+    const sends = event.key === 'Enter' && (event.ctrlKey || event.metaKey) && !event.isComposing;
+    const filled = sends && !event.defaultPrevented && event.target.closest('form');
+    const button = filled && filled.querySelector('[name=_save], .submit-row [type=submit]');
+    if (button && !document.querySelector('dialog[open]')) {
+      event.preventDefault();
+      filled.requestSubmit(button);
+    }
+  });
+
   // Where something is to be typed next: the first field that was refused; or else the first that has
   // to be filled in, since a page that was opened for a customer has that one; or else the first.
-  const TYPED = 'input:not([type=hidden]), select, textarea, .select2-selection';
   const form = document.querySelector('form[data-first-field]');
   const isMissing = (field) => {
     const drawn = field.closest('.select2-container');
@@ -89,10 +123,7 @@
       const refused = form.querySelector('.errors, [aria-invalid=true], .errorlist');
       const row = refused && (refused.closest('.form-row') || refused.parentElement);
       const fields = (row && row.querySelector(TYPED) ? row : form).querySelectorAll(TYPED);
-      const free = [...fields].filter((field) => {
-        const hidden = field.matches('.select2-hidden-accessible, :disabled, [readonly]');
-        return !hidden && field.getClientRects().length;
-      });
+      const free = [...fields].filter(isTyped);
       const first = (!refused && free.find(isMissing)) || free[0];
       if (first) {
         first.focus();
