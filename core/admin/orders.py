@@ -19,7 +19,7 @@ from core.admin import order_page
 from core.admin.actions import BulkActionsAdmin
 from core.admin.add_form import ADDED, AddFormAdmin
 from core.admin.approvals import ApprovalAdmin
-from core.admin.base import Button, list_url, row_url, staff
+from core.admin.base import Button, DeskAdmin, list_url, row_url, staff
 from core.admin.conversations import ConversationOnOrder
 from core.admin.exchange import ExportAdmin
 from core.admin.filters import CreatorFilter, CustomerFilter, DatesFilter, creators_found
@@ -47,12 +47,8 @@ from core.permissions import Right, may
 from core.reasons import translate
 
 # Of the list alone: what an order's page needs is half as much again.
-LIST_MEDIA = forms.Media(
-    css={"all": ("office/desk.css",)},
-    js=(
-        *("admin/js/actions.js", "office/sent-once.js", "office/desk.js"),
-        *("office/order-live.js", "office/queue.js"),
-    ),
+LIST_MEDIA = forms.Media(DeskAdmin.Media) + forms.Media(
+    js=("admin/js/actions.js", "office/order-live.js", "office/queue.js")
 )
 
 
@@ -137,7 +133,7 @@ class OrderAdmin(
             found, more = self.first_hits(self.get_queryset(request), words, few=False)
             if len(found) == 1 and not more:
                 return HttpResponseRedirect(row_url("order", found[0]))
-        return HttpResponseRedirect(f"{list_url('order')}{urlencode({SEARCH_VAR: words})}")
+        return HttpResponseRedirect(list_url("order", **{SEARCH_VAR: words}))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -20,6 +20,7 @@ from django.http import (
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
+from core.db.keys import key_of
 from core.models import SavedFilter, User
 
 MOST = 30
@@ -118,11 +119,8 @@ class SavedFiltersAdmin(admin.ModelAdmin):
 
     def one_filter(self, request: HttpRequest) -> SavedFilter:
         """One of one's own. Others' do not exist."""
-        pk = request.POST.get("id", "")
-        usable = pk.isascii() and pk.isdigit() and len(pk) < 19
-        found: SavedFilter | None = (
-            self.saved_filters(request).filter(pk=int(pk)).first() if usable else None
-        )
+        key = key_of(request.POST.get("id", ""))
+        found: SavedFilter | None = self.saved_filters(request).filter(pk=key).first()
         if found is None:
             raise Http404
         return found

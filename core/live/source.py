@@ -5,6 +5,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from core.db.keys import key_of
 from core.db.sessions import SessionUser
 from core.permissions import Right, may
 
@@ -79,4 +80,4 @@ def ids_of(keys: Iterable[str]) -> list[int]:
 
 
 def is_id(key: str) -> bool:
-    return key.isascii() and key.isdigit() and len(key) < 19 and str(int(key)) == key
+    return (found := key_of(key)) is not None and str(found) == key
