@@ -13,7 +13,7 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from core.live import Audience
-from core.live.sources.orders import WholeOrder
+from core.live.sources.orders import whole_order
 from core.models import (
     FLOW,
     ChargeRecord,
@@ -275,7 +275,7 @@ def test_what_a_customer_says_on_the_page_is_the_customers(portal, owner, site, 
 def test_the_feed_writes_a_customers_page_without_a_word_of_the_desk(owner, site, alice, bob):
     order = sold(owner, site, attention="counter fell", memo="watch him")
     order.cancel(alice, "owes us")
-    feed = WholeOrder()
+    feed = whole_order
     key = str(order.pk)
     with CaptureQueriesContext(connection) as loading:
         loaded = feed.load([key])[key]

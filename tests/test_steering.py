@@ -15,7 +15,7 @@ from booster.delivery.plan import plan_of, site_opens_at
 from core import ordering
 from core.bulk import jobs, selection
 from core.live import Audience
-from core.live.sources.orders import WholeOrder
+from core.live.sources.orders import whole_order
 from core.models import (
     BulkJob,
     ChargeRecord,
@@ -488,7 +488,7 @@ def test_a_customer_reads_of_a_pause_in_words_of_their_own(owner, harbour, bob):
 
 
 def test_an_open_page_hears_of_a_pause_of_its_site(order, harbour, bob):
-    source, key = WholeOrder(), str(order.pk)
+    source, key = whole_order, str(order.pk)
     before = source.versions([key])
     pause = Pause.objects.begin(harbour, bob, "disk full")
     assert source.versions([key]) != before

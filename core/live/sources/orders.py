@@ -3,7 +3,7 @@
 Staff see what their permissions show, customers their own orders; a customer's rendering has no
 memo, no remark, no names of staff and no reason that was written for them.
 
-A page adds what only it shows by `also_render()`: a function of what was loaded, for one audience.
+A page or a list adds what only it shows by `also_render()`.
 """
 
 import time
@@ -41,12 +41,27 @@ ROW = (
     *("held_by_site", "attention", "attention_code", "verify_until", "pause_requested"),
 )
 COMPUTED = ("events_seen", "is_held")
+Part = Callable[[Any], dict[str, Any]]
 
 
 class OrderSource(live.Source):
     """For subjects that are keyed by an order's id: who sees the order sees them."""
 
     right = Right.SEE_ORDERS
+
+    def __init__(self) -> None:
+        self._parts: dict[Audience, list[Part]] = {audience: [] for audience in Audience}
+
+    def also_render(self, audience: Audience, part: Part) -> None:
+        """Let `part` add to what this audience gets, from what was loaded. It runs in the page's
+        language, no queries."""
+        self._parts[audience].append(part)
+
+    def parts(self, loaded: Any, audience: Audience) -> dict[str, Any]:
+        """What was added."""
+        return {
+            name: value for part in self._parts[audience] for name, value in part(loaded).items()
+        }
 
     def authorize(self, asked: Asked) -> Authorized:
         pairs = Order.objects.filter(pk__in=ids_of({key for _, key in asked}))
@@ -75,19 +90,11 @@ class Watched:
     pause: Pause | None = None  # of its site, or of the whole office
 
 
-Part = Callable[[Watched], dict[str, Any]]
-_parts: dict[Audience, list[Part]] = {audience: [] for audience in Audience}
-
-
-def also_render(audience: Audience, part: Part) -> None:
-    """Let `part` add to what an order's page gets. It runs in the page's language, no queries."""
-    _parts[audience].append(part)
-
-
 class WholeOrder(OrderSource):
     prefix = "order"
 
     def __init__(self) -> None:
+        super().__init__()
         self.paces = Paces()
         self.readings = Readings()
 
@@ -125,7 +132,7 @@ class WholeOrder(OrderSource):
 
     def render(self, loaded: Watched, audience: Audience) -> dict[str, Any]:
         order, left = loaded.order, seconds_left(loaded)
-        data = facts(order) | {
+        return facts(order) | {
             "speed": loaded.speed,
             "left": left,
             "left_text": display.duration(left),
@@ -133,19 +140,14 @@ class WholeOrder(OrderSource):
             "views": order.view_count,
             "curve": curve(loaded),
             "now": point_now(order),
+            **self.parts(loaded, audience),
         }
-        for part in _parts[audience]:
-            data |= part(loaded)
-        return data
 
 
 class OrderRow(OrderSource):
-    """A line of a list. `also` adds, for an audience, what its list draws itself."""
+    """A line of a list."""
 
     prefix = "row"
-
-    def __init__(self) -> None:
-        self.also: dict[Audience, Callable[[Order], dict[str, Any]]] = {}
 
     def versions(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
         rows = Order.objects.filter(pk__in=ids_of(keys)).order_by()
@@ -160,8 +162,7 @@ class OrderRow(OrderSource):
         return {str(order.pk): order for order in rows}
 
     def render(self, loaded: Order, audience: Audience) -> dict[str, Any]:
-        also = self.also.get(audience)
-        return facts(loaded) | (also(loaded) if also else {})
+        return facts(loaded) | self.parts(loaded, audience)
 
 
 def facts(order: Order) -> dict[str, Any]:
