@@ -48,9 +48,9 @@ def pausable(user: Person, order: Any) -> bool:
     return bool(order.is_pausable)
 
 
-def paused_by_people(user: Person, order: Any) -> bool:
+def resumable(user: Person, order: Any) -> bool:
     """Somebody paused it, or asked for that."""
-    return bool(order.may_go_on)
+    return bool(order.is_resumable)
 
 
 def retryable(user: Person, order: Any) -> bool:
@@ -189,7 +189,7 @@ RULES: Mapping[Right, Rule] = {
     Right.REPEAT_ORDER: Rule(("core.add_order",)),
     Right.CANCEL_ORDER: Rule(("core.change_order",), cancelable),
     Right.PAUSE_ORDER: Rule(("core.change_order",), pausable),
-    Right.RESUME_ORDER: Rule(("core.change_order",), paused_by_people),
+    Right.RESUME_ORDER: Rule(("core.change_order",), resumable),
     Right.RETRY_ORDER: Rule(("core.change_order",), retryable),
     # Whoever may cancel may say that it has waited for its counter for long enough.
     Right.SETTLE_ORDER: Rule(("core.change_order",), being_verified),

@@ -24,7 +24,7 @@ from booster.ownership.own_addresses import is_own
 from booster.ownership.tokens import file_path, prove
 from booster.sites.base import Seen
 from core.db import clock
-from core.models import Order, Site, SiteCheck, Status, User
+from core.models import Order, Site, SiteCheck, Status, User, transitions
 from core.reasons import Code, Reason
 
 
@@ -149,7 +149,8 @@ def resume_paused_orders(site: Site, actor: User | None = None) -> list[int]:
     """Let the orders go on that waited for this site's token; their ids, for the wake-up."""
     resumed = []
     for order in Order.objects.filter(site=site, status=Status.PAUSED, held_by_site=True):
-        order.resume(actor, Reason.of(Code.TOKEN_SHOWN_AGAIN))
+        resume = transitions.resume(order, Reason.of(Code.TOKEN_SHOWN_AGAIN))
+        transitions.apply([(order, resume)], actor)
         resumed.append(order.pk)
     return resumed
 

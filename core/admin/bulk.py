@@ -144,7 +144,7 @@ class BulkJobAdmin(JobAdmin):
         return outcome_text(job), messages.WARNING if job.refused else messages.SUCCESS
 
     def stop(self, request: HttpRequest, job: BulkJob) -> tuple[str, int]:
-        if job.is_final:
+        if not job.is_stoppable:
             return _("It has already ended."), messages.WARNING
         if job.cancel():
             return _("Stopped. Rows already changed stay changed."), messages.SUCCESS

@@ -21,8 +21,8 @@ from django.utils.translation import gettext_lazy
 from core import ordering
 from core.admin.base import Button, DeskAdmin, staff
 from core.models import Order, OrderError, Pause, Site, User
-from core.models.pauses import REASON_LENGTH
 from core.permissions import Right, may
+from core.reasons import TEXT_LENGTH
 
 PAUSES_SHOWN = 50
 SHIFT, CATCH_UP = "shift", "catch-up"
@@ -128,7 +128,7 @@ def site_buttons(site: Site, is_paused: bool) -> list[Button]:
 REASON_ASKED: dict[str, Any] = {
     "ask": gettext_lazy("Reason; your colleagues read it"),
     "needed": True,
-    "most": REASON_LENGTH,
+    "most": TEXT_LENGTH,
 }
 
 
@@ -181,7 +181,7 @@ class PausingOrdersAdmin(DeskAdmin):
                 "tone": "warning",
                 "confirm": _("Pause this order until somebody resumes it?"),
                 "ask": _("Reason"),
-                "most": REASON_LENGTH,
+                "most": TEXT_LENGTH,
             }
             found.append(self.post_button(order, "pause", _("Pause"), **look))
         if may(user, Right.RESUME_ORDER, order):

@@ -43,6 +43,7 @@ class BulkJob(Job):
         CANCELED = 5, _("canceled")
 
     WORKABLE = (Status.RUNNING,)
+    STOPPABLE = (Status.WAITING, Status.RUNNING)
     FINAL = (Status.DONE, Status.REFUSED, Status.CANCELED)
     CANCELED = Status.CANCELED
 

@@ -52,7 +52,7 @@ class ImportJob(Job):
     WORKABLE = (Status.CHECKING, Status.IMPORTING, Status.UNDOING)
     FINAL = (Status.DONE, Status.REFUSED, Status.CANCELED, Status.UNDONE)
     CANCELED = Status.CANCELED
-    UNSTOPPABLE = (Status.UNDOING,)
+    STOPPABLE = (Status.CHECKING, Status.CHECKED, Status.IMPORTING)
     # Also of what was stopped midway some blocks may be in.
     UNDOABLE = (Status.DONE, Status.REFUSED, Status.CANCELED)
     COUNTS = ("created", "updated", "unchanged", "rejected", "amount")
@@ -111,6 +111,8 @@ class ImportJob(Job):
 
     # How far its run is, where core/importing/signs.py was asked.
     signs: Any = None
+    # Whether it is known which rows it wrote, where core/importing/undoing was asked.
+    knows_rows: bool | None = None
 
     objects = ImportJobQuerySet.as_manager()  # type: ignore[misc]
 
@@ -130,6 +132,10 @@ class ImportJob(Job):
     @property
     def changes(self) -> int:
         return self.created + self.updated
+
+    @property
+    def is_undoable(self) -> bool:
+        return self.status in self.UNDOABLE and self.changes > 0
 
     @property
     def awaits_word_on_repeats(self) -> bool:

@@ -31,13 +31,13 @@ class JobQuerySet(models.QuerySet[Any]):
 
 
 class Job(models.Model):
-    """A subclass has a `status`, and says in which of them there is work and which are the end."""
+    """A subclass has a `status`, and says in which of them there is work, in which people may stop
+    it and which are the end."""
 
     WORKABLE: ClassVar[tuple[int, ...]]
     FINAL: ClassVar[tuple[int, ...]]
     CANCELED: ClassVar[int]
-    # What nobody cancels, though it has not ended.
-    UNSTOPPABLE: ClassVar[tuple[int, ...]] = ()
+    STOPPABLE: ClassVar[tuple[int, ...]]
 
     status = models.PositiveSmallIntegerField()  # of the subclass, with its choices
 
@@ -59,6 +59,10 @@ class Job(models.Model):
     @property
     def is_final(self) -> bool:
         return self.status in self.FINAL
+
+    @property
+    def is_stoppable(self) -> bool:
+        return self.status in self.STOPPABLE
 
     @classmethod
     def claim(cls, pk: int) -> Self | None:
@@ -93,8 +97,7 @@ class Job(models.Model):
     def cancel(self) -> bool:
         """End a job that nobody works on. Returns False for one that is held or has ended."""
         idle = type(self).objects.free().filter(pk=self.pk)
-        stoppable = idle.exclude(status__in=(*self.FINAL, *self.UNSTOPPABLE))
-        changed = stoppable.update(
+        changed = idle.filter(status__in=self.STOPPABLE).update(
             status=self.CANCELED, fence=F("fence") + 1, lease_until=None, end_date=Now()
         )
         self.refresh_from_db()

@@ -4,9 +4,10 @@ module changes a balance or adds an entry, each in the transaction of the fact i
 The ledger is append-only, also for a database client: triggers refuse UPDATE and DELETE.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import money
 from core.db import tables
+from core.db.blocks import values_by_id
 from core.db.clock import Moment
 from core.models.accounts import Customer, User
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
@@ -25,8 +27,8 @@ from core.reasons import Code, Reason
 if TYPE_CHECKING:
     from core.models.orders import Order
 
-# Rows a statement. Customers to read; balances to write, each of which is a branch of one CASE.
-READ_ROWS, WRITTEN_ROWS = 5_000, 200
+# Customers a statement.
+BLOCK = 5_000
 
 
 # What the column of a balance holds.
@@ -84,8 +86,9 @@ class LedgerQuerySet(AppendOnlyQuerySet):
         balances = _locked_balances({posting.customer_id for posting in postings})
         entries = [_entry(posting, balances) for posting in postings]
         self.bulk_create(entries)
-        customers = [Customer(pk=pk, balance=balance) for pk, balance in balances.items()]
-        Customer.objects.bulk_update(customers, ["balance"], batch_size=WRITTEN_ROWS)
+        for some in _blocks(balances):
+            changes = values_by_id(Customer, {pk: {"balance": balances[pk]} for pk in some})
+            Customer.objects.filter(pk__in=some).update(**changes)
         return entries
 
     def open_accounts(self, *, creator_id: int | None, note: str, **columns: Any) -> None:
@@ -137,18 +140,23 @@ class LedgerQuerySet(AppendOnlyQuerySet):
             creator=tables.Constant(creator_id),
             note=tables.Constant(note),
         )
-        for start in range(0, len(ids), READ_ROWS):
-            Customer.objects.filter(pk__in=ids[start : start + READ_ROWS]).update(balance=0)
+        for some in _blocks(ids):
+            Customer.objects.filter(pk__in=some).update(balance=0)
+
+
+def _blocks(customers: Iterable[int]) -> Iterator[list[int]]:
+    ids = iter(customers)
+    while some := list(islice(ids, BLOCK)):
+        yield some
 
 
 def _locked_balances(customers: set[int]) -> dict[int, Decimal]:
     """By id, of rows that are ours until commit: on SQLite the transaction holds the only write
     lock, so that nobody else can change them there either."""
     found: dict[int, Decimal] = {}
-    ids = sorted(customers)
-    for start in range(0, len(ids), READ_ROWS):
-        some = Customer.objects.filter(pk__in=ids[start : start + READ_ROWS]).order_by("pk")
-        found.update(some.select_for_update().values_list("pk", "balance"))
+    for some in _blocks(sorted(customers)):
+        rows = Customer.objects.filter(pk__in=some).order_by("pk")
+        found.update(rows.select_for_update().values_list("pk", "balance"))
     if missing := customers - found.keys():
         raise Customer.DoesNotExist(f"there is no customer {min(missing)}")
     return found

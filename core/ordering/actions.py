@@ -28,7 +28,7 @@ from core.models.transitions import Transition
 
 
 def apply_transitions(
-    chosen: Sequence[tuple[Order, Transition]], actor: User, *, probe_sites: bool = False
+    chosen: Sequence[tuple[Order, Transition]], actor: User | None, *, probe_sites: bool = False
 ) -> None:
     """Write what was decided for one order or a block, and wake those that go on. `probe_sites`:
     their sites are tried at once, even those that seem down."""
@@ -41,18 +41,16 @@ def apply_transitions(
 
 
 def cancel(order: Order, actor: User | None, reason: str = "") -> None:
-    """Cancel, and tell the consumer that delivers the order at once. Raises TransitionError."""
-    order.cancel(actor, reason)
-    if order.cancel_requested:
-        tasks.wake_on_commit([order.pk])
+    """Stop, and refund what was not delivered; the consumer that delivers the order is told at
+    once. Raises OrderError."""
+    if transition := transitions.cancel(order, reason):
+        apply_transitions([(order, transition)], actor)
 
 
-def pause(order: Order, actor: User, reason: str = "") -> None:
+def pause(order: Order, actor: User | None, reason: str = "") -> None:
     """Hold the order until somebody resumes it; whoever delivers it is told at once. Raises
     OrderError."""
-    order.pause(actor, reason)
-    if order.pause_requested:
-        tasks.wake_on_commit([order.pk])
+    apply_transitions([(order, transitions.pause(order, reason))], actor)
 
 
 def resume(order: Order, actor: User, *, shift: bool) -> None:
@@ -94,9 +92,10 @@ def approve(order: Order, actor: User) -> None:
 def decline(order: Order, actor: User, reason: str) -> None:
     """Refund in full what awaited approval, and tell the customer why, in the conversation, where
     they can answer. Raises OrderError."""
+    transition = transitions.decline(order, actor, reason)
     with transaction.atomic():
-        order.decline(actor, reason)
-        Message.objects.append(order, actor, Side.DESK, reason.strip())
+        apply_transitions([(order, transition)], actor)
+        Message.objects.append(order, actor, Side.DESK, str(transition.reason))
 
 
 def adjust(
