@@ -119,7 +119,9 @@ def update_block(
 def insert_block(
     model: type[models.Model], rows: Sequence[Mapping[str, Any]], *, stamped: str
 ) -> None:
-    """INSERT rows in this order; all have the same names. `stamped`: what gets the moment."""
+    """INSERT rows in this order; all have the same names. `stamped`: what gets the moment. For what
+    a round or a step writes, some hundred rows: one statement, plain values, no field's default.
+    Uploads have thousands, by columns: tables.insert()."""
     if not rows:
         return
     names = list(rows[0])
