@@ -26,7 +26,8 @@ from core.admin.jobs import JobAdmin
 from core.bulk import jobs
 from core.bulk.action import BulkAction
 from core.bulk.jobs import ACTIONS
-from core.bulk.selection import in_blocks
+from core.bulk.selection import BLOCK
+from core.db.blocks import in_blocks
 from core.db.formulas import escape_formula
 from core.exporting.downloads import csv_answer
 from core.exporting.lists import csv_of
@@ -185,7 +186,9 @@ class BulkJobAdmin(JobAdmin):
 
     def refused_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         job = self.seen_or_404(request, pk)
-        chunks = csv_of(("name", "code", "reason"), in_blocks(refused_rows(job, get_language())))
+        chunks = csv_of(
+            ("name", "code", "reason"), in_blocks(refused_rows(job, get_language()), BLOCK)
+        )
         return csv_answer(request, f"bulk-action-{job.pk}-refused.csv", chunks)
 
     @admin.display(description=gettext_lazy("action"), ordering="action")

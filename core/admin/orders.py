@@ -25,8 +25,8 @@ from core.admin.exchange import ExportAdmin
 from core.admin.filters import CreatorFilter, CustomerFilter, DatesFilter, creators_found
 from core.admin.listing import AttentionFilter
 from core.admin.order_columns import OrderColumnsAdmin
-from core.admin.order_form import DeskOrderForm, DeskQuoteForm
 from core.admin.pauses import PausingOrdersAdmin
+from core.admin.plays_widget import PlaysWidget
 from core.admin.repeats import RepeatingOrdersAdmin
 from core.admin.search import (
     Beginning,
@@ -39,9 +39,11 @@ from core.admin.search import (
 from core.admin.several import SeveralOrdersAdmin
 from core.admin.uploads import BulkImportAdmin
 from core.exporting import resources
-from core.models import BulkJob, ImportJob, Order, User
+from core.models import BulkJob, Customer, ImportJob, Order, User
+from core.ordering import placing
 from core.ordering.settling import settle_now
 from core.pages import display
+from core.pages.quotes import OrderForm, QuoteForm
 from core.permissions import Right, may
 from core.reasons import TEXT_LENGTH, translate
 
@@ -49,6 +51,31 @@ from core.reasons import TEXT_LENGTH, translate
 LIST_MEDIA = forms.Media(DeskAdmin.Media) + forms.Media(
     js=("admin/js/actions.js", "office/order-live.js", "office/queue.js")
 )
+
+
+class DeskOrderForm(OrderForm):
+    bought = ("customer", "url", "count", "hours", "by_day", "planned_start")
+
+    class Meta:
+        widgets = {
+            "url": forms.TextInput(
+                attrs={
+                    "class": "vTextField",
+                    "inputmode": "url",
+                    "autocapitalize": "off",
+                    "autocomplete": "off",
+                    "spellcheck": "false",
+                    "placeholder": "https://",
+                }
+            ),
+            "count": PlaysWidget(
+                attrs={"class": "vIntegerField", "min": 1, "inputmode": "numeric"}
+            ),
+        }
+
+
+class DeskQuoteForm(QuoteForm):
+    customer = forms.ModelChoiceField(Customer.objects.all(), required=False)
 
 
 @admin.register(Order)
@@ -163,9 +190,9 @@ class OrderAdmin(
         if form.is_valid() and form.placed is None:
             try:
                 with transaction.atomic():
-                    order = ordering.place(form.quote, staff(request), **form.terms)
+                    order = placing.place(form.quote, staff(request), **form.terms)
                     self.log_addition(request, order, ADDED)
-            except ordering.OrderRefusedError as error:
+            except placing.OrderRefusedError as error:
                 form.refuse(error.errors)
             else:
                 return self.response_add(request, order)

@@ -4,10 +4,9 @@ module changes a balance or adds an entry, each in the transaction of the fact i
 The ledger is append-only, also for a database client: triggers refuse UPDATE and DELETE.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -18,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import money
 from core.db import tables
-from core.db.blocks import values_by_id
+from core.db.blocks import in_blocks, values_by_id
 from core.db.clock import Moment
 from core.models.accounts import Customer, User
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
@@ -86,7 +85,7 @@ class LedgerQuerySet(AppendOnlyQuerySet):
         balances = _locked_balances({posting.customer_id for posting in postings})
         entries = [_entry(posting, balances) for posting in postings]
         self.bulk_create(entries)
-        for some in _blocks(balances):
+        for some in in_blocks(balances, BLOCK):
             changes = values_by_id(Customer, {pk: {"balance": balances[pk]} for pk in some})
             Customer.objects.filter(pk__in=some).update(**changes)
         return entries
@@ -140,21 +139,15 @@ class LedgerQuerySet(AppendOnlyQuerySet):
             creator=tables.Constant(creator_id),
             note=tables.Constant(note),
         )
-        for some in _blocks(ids):
+        for some in in_blocks(ids, BLOCK):
             Customer.objects.filter(pk__in=some).update(balance=0)
-
-
-def _blocks(customers: Iterable[int]) -> Iterator[list[int]]:
-    ids = iter(customers)
-    while some := list(islice(ids, BLOCK)):
-        yield some
 
 
 def _locked_balances(customers: set[int]) -> dict[int, Decimal]:
     """By id, of rows that are ours until commit: on SQLite the transaction holds the only write
     lock, so that nobody else can change them there either."""
     found: dict[int, Decimal] = {}
-    for some in _blocks(sorted(customers)):
+    for some in in_blocks(sorted(customers), BLOCK):
         rows = Customer.objects.filter(pk__in=some).order_by("pk")
         found.update(rows.select_for_update().values_list("pk", "balance"))
     if missing := customers - found.keys():

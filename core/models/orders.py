@@ -228,6 +228,8 @@ class Order(models.Model):
 
     @property
     def is_retryable(self) -> bool:
+        """It goes on by itself or when its site is back: it has not ended, awaits no approval, and
+        nobody wanted it to wait."""
         return self.status in RETRYABLE and not self.starts_later and not self.is_paused_by_people
 
     @property

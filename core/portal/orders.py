@@ -23,6 +23,7 @@ from core.exporting.lists import (
 )
 from core.live.sources.customers import newest_order
 from core.models import Customer, Order, OrderError, Status, User
+from core.ordering import placing
 from core.pages import display
 from core.pages.quotes import bundles_on_sale
 from core.permissions import may_cancel_own
@@ -134,8 +135,8 @@ def added(request: HttpRequest, customer: Customer) -> HttpResponse:
     form = CustomerOrderForm(customer, request.POST)
     if form.is_valid() and form.placed is None:
         try:
-            order = ordering.place(form.quote, user_of(request), **form.terms)
-        except ordering.OrderRefusedError as error:
+            order = placing.place(form.quote, user_of(request), **form.terms)
+        except placing.OrderRefusedError as error:
             form.refuse(error.errors)
             customer.refresh_from_db()
         else:
