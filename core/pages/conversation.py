@@ -34,6 +34,7 @@ from core.models import (
     may_speak,
     side_of,
 )
+from core.pages.people import user_of
 
 # What a page shows; older messages of a very long conversation are a click away.
 SHOWN = 100
@@ -217,12 +218,6 @@ def described(thread: Thread, side: Side) -> dict[str, Any]:
         "last": seen["last_id"],
         "waiting": seen["waiting_since"] is not None,
     }
-
-
-def user_of(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user
 
 
 def key(text: str) -> uuid.UUID | None:

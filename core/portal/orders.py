@@ -22,9 +22,10 @@ from core.exporting.lists import (
     plain,
 )
 from core.live.sources.customers import newest_order
-from core.models import Customer, Order, OrderError, Status, User
+from core.models import Customer, Order, OrderError, Status
 from core.ordering import placing
 from core.pages import display
+from core.pages.people import user_of
 from core.pages.quotes import bundles_on_sale
 from core.permissions import may_cancel_own
 from core.portal import conversation
@@ -183,8 +184,3 @@ def quoted(request: HttpRequest, customer: Customer) -> JsonResponse:
     form = CustomerQuoteForm(request.GET)
     form.is_valid()
     return JsonResponse(form.answer_for(customer, creator=user_of(request)))
-
-
-def user_of(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user

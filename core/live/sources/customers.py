@@ -8,10 +8,10 @@ from typing import Any
 from django.db.models import Case, OuterRef, QuerySet, Subquery, When
 
 from core import live
-from core.live.source import Asked, Audience, Authorized, ids_of
+from core.live.source import Asked, Audience, Authorized, authorized, ids_of
 from core.models import Customer, Order
 from core.pages import display
-from core.permissions import Right, may
+from core.permissions import Right
 
 
 def newest(orders: QuerySet[Order]) -> QuerySet[Order, int]:
@@ -29,15 +29,7 @@ class CustomerSource(live.Source):
         rows = Customer.objects.filter(pk__in=ids_of({key for _, key in asked})).order_by()
         # A customer who is switched off sees nothing any more, also of what is open in a browser.
         owners = dict(rows.values_list("pk", Case(When(active=True, then="user"))))
-        found: Authorized = {}
-        for user, key in asked:
-            if not ids_of([key]) or int(key) not in owners:
-                continue
-            if may(user, Right.SEE_CUSTOMERS):
-                found[user.pk, key] = Audience.STAFF
-            elif owners[int(key)] == user.pk:
-                found[user.pk, key] = Audience.CUSTOMER
-        return found
+        return authorized(asked, owners, Right.SEE_CUSTOMERS)
 
     def load(self, keys: Sequence[str]) -> Mapping[str, Any]:
         """A new order is paid for, so that one of a lower number than the newest shows as well."""

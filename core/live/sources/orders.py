@@ -16,13 +16,13 @@ from django.utils import timezone
 
 from booster.delivery.plan import planned_end
 from core import live
-from core.live.source import Asked, Audience, Authorized, ids_of
+from core.live.source import Asked, Audience, Authorized, authorized, ids_of
 from core.live.sources.pace import Paces
 from core.live.sources.readings import Reading, Readings
 from core.models import LedgerEntry, Order, OrderEvent, Pause, Status
 from core.pages import display
 from core.pages.flow.timeline import STEPS
-from core.permissions import Right, may
+from core.permissions import Right
 
 LEDGER = Prefetch("ledger", LedgerEntry.objects.select_related("creator").order_by("pk"))
 # Their plays a second are measured.
@@ -67,16 +67,7 @@ class OrderSource(live.Source):
         pairs = Order.objects.filter(pk__in=ids_of({key for _, key in asked}))
         # A customer who is switched off sees nothing any more, also of what is open in a browser.
         owner = Case(When(customer__active=True, then="customer__user"))
-        owners = dict(pairs.values_list("pk", owner))
-        found: Authorized = {}
-        for user, key in asked:
-            if not ids_of([key]) or int(key) not in owners:
-                continue
-            if may(user, self.right):
-                found[user.pk, key] = Audience.STAFF
-            elif owners[int(key)] == user.pk:
-                found[user.pk, key] = Audience.CUSTOMER
-        return found
+        return authorized(asked, dict(pairs.values_list("pk", owner)), self.right)
 
 
 @dataclass(frozen=True, slots=True)
