@@ -18,7 +18,6 @@ from core.models import (
     Order,
     Pause,
     Side,
-    Site,
     User,
     probe_now,
     transitions,
@@ -60,22 +59,6 @@ def resume(order: Order, actor: User, *, shift: bool) -> None:
     since = held.since(order.site_id)
     transition = transitions.go_on(order, now, shift=shift, held_since=since)
     apply_transitions([(order, transition)], actor)
-
-
-def pause_site(site: Site, actor: User, reason: str) -> None:
-    """Nothing more is sent to this site. Raises OrderError."""
-    Pause.objects.begin(site, actor, reason)
-
-
-def pause_office(actor: User, reason: str) -> None:
-    """Nothing more is sent at all. Raises OrderError."""
-    Pause.objects.begin(None, actor, reason)
-
-
-def end_pause(pause: Pause, actor: User, *, shift: bool) -> None:
-    """Let a site or the office go on; the consumers find in the database what is due. `shift`:
-    drip plans end later, else they catch up. Raises OrderError."""
-    pause.end(actor, shift=shift)
 
 
 def retry(order: Order, actor: User) -> None:
