@@ -26,8 +26,8 @@ from core.reasons import Code, Reason
 if TYPE_CHECKING:
     from core.models.orders import Order
 
-# Customers a statement.
-BLOCK = 5_000
+# Customers a statement: SQLite looks through as many values for each row of it.
+BLOCK = 1_000
 
 
 # What the column of a balance holds.
