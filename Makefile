@@ -1,6 +1,7 @@
 # make run    the office, its consumer and the demo site, all set up; Ctrl-C stops them
 # make test   all tests (ARGS="-k name" picks some)
 # make quick  the tests that start no services and no browser, for between two edits
+# make timing the tests that measure time, one after the other; make test has them beside the others
 # make coverage  what share of the lines the tests reach, the faults apart
 # make bench  the benchmarks, beside their peers (ARGS=--quick for a short look)
 # make faults the whole table of faults, hours long: a line each (ARGS="-k redis" picks some,
@@ -17,7 +18,7 @@ export PYTHONUNBUFFERED := 1
 # Where bytecode is not kept, each program of the office compiles all of it anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test quick coverage faults bench lock lint translations programs
+.PHONY: run test quick timing coverage faults bench lock lint translations programs
 
 # To look around an office without a phone at hand.
 run: export REQUIRE_TWO_STEP ?= off
@@ -30,6 +31,9 @@ test: .venv/.dev programs
 
 quick: .venv/.dev
 	@$(PY) -m pytest -n 2 --dist loadfile -m "$(QUICK)" $(ARGS)
+
+timing: .venv/.dev programs
+	@$(PY) -m pytest -m timing $(ARGS)
 
 coverage: .venv/.dev programs
 	@$(PY) -m coverage erase

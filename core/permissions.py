@@ -38,53 +38,18 @@ def always(user: Person, obj: Any) -> bool:
     return True
 
 
-def cancelable(user: Person, order: Any) -> bool:
-    """FLOW leads there, and nobody has asked for it yet."""
-    return bool(order.is_cancelable)
+def where(name: str) -> "Condition":
+    """What the object says of itself, by the attribute of this name."""
+    return lambda user, obj: bool(getattr(obj, name))
 
 
-def pausable(user: Person, order: Any) -> bool:
-    """FLOW leads there, and nobody has asked for it yet."""
-    return bool(order.is_pausable)
+for_an_active_customer = where("active")
 
 
-def paused_by_people(user: Person, order: Any) -> bool:
-    """Somebody paused it, or asked for that."""
-    return bool(order.may_go_on)
-
-
-def retryable(user: Person, order: Any) -> bool:
-    """It goes on by itself or when its site is back: it has not ended, awaits no approval, and
-    nobody wanted it to wait."""
-    return bool(order.is_retryable)
-
-
-def being_verified(user: Person, order: Any) -> bool:
-    """Its counter has to show what was sent."""
-    return bool(order.is_being_verified)
-
-
-def with_a_remark(user: Person, order: Any) -> bool:
-    return bool(order.remark)
-
-
-def awaiting_somebody_elses_decision(user: Person, order: Any) -> bool:
+def awaiting_somebody_elses_decision(user: Person, row: Any) -> bool:
     """Four eyes: nobody decides on an order that they placed or that is theirs, nor on one that a
     customer of their own making placed; nor on a top-up that they entered."""
-    return bool(order.awaits_decision_of(user))
-
-
-def order_has_ended(user: Person, order: Any) -> bool:
-    return bool(order.is_final)
-
-
-def for_an_active_customer(user: Person, customer: Any) -> bool:
-    return bool(customer.active)
-
-
-def awaiting_calibration(user: Person, site: Any) -> bool:
-    """Nothing is sold there until it is known how it counts."""
-    return bool(site.awaits_calibration)
+    return bool(row.awaits_decision_of(user))
 
 
 def made_by_user(user: Person, job: Any) -> bool:
@@ -184,25 +149,25 @@ RULES: Mapping[Right, Rule] = {
     Right.SEE_LOGINS: Rule(("core.view_user",)),
     # What is done with orders.
     Right.PLACE_ORDER: Rule(("core.add_order",), for_an_active_customer),
-    Right.ORDER_AGAIN: Rule(("core.add_order",), order_has_ended),
+    Right.ORDER_AGAIN: Rule(("core.add_order",), where("is_final")),
     # Who may begin a repeat may end it, and mark as seen what came of it.
     Right.REPEAT_ORDER: Rule(("core.add_order",)),
-    Right.CANCEL_ORDER: Rule(("core.change_order",), cancelable),
-    Right.PAUSE_ORDER: Rule(("core.change_order",), pausable),
-    Right.RESUME_ORDER: Rule(("core.change_order",), paused_by_people),
-    Right.RETRY_ORDER: Rule(("core.change_order",), retryable),
+    Right.CANCEL_ORDER: Rule(("core.change_order",), where("is_cancelable")),
+    Right.PAUSE_ORDER: Rule(("core.change_order",), where("is_pausable")),
+    Right.RESUME_ORDER: Rule(("core.change_order",), where("is_resumable")),
+    Right.RETRY_ORDER: Rule(("core.change_order",), where("is_retryable")),
     # Whoever may cancel may say that it has waited for its counter for long enough.
-    Right.SETTLE_ORDER: Rule(("core.change_order",), being_verified),
+    Right.SETTLE_ORDER: Rule(("core.change_order",), where("is_being_verified")),
     Right.APPROVE_ORDER: Rule(("core.approve_order",), awaiting_somebody_elses_decision),
     Right.DECLINE_ORDER: Rule(("core.approve_order",), awaiting_somebody_elses_decision),
-    Right.MARK_REMARK_SEEN: Rule(("core.change_order",), with_a_remark),
+    Right.MARK_REMARK_SEEN: Rule(("core.change_order",), where("remark")),
     # Who may hold back lets go on as well.
     Right.PAUSE_SITE: Rule(("core.change_site",)),
     Right.PROBE_SITE: Rule(("core.change_site",)),
     Right.CALIBRATE_SITE: Rule(("core.change_site",)),
     # To sell plays that nobody knows to be counted is for who answers for the office.
     Right.WAIVE_CALIBRATION: Rule(
-        ("core.change_site",), awaiting_calibration, super_administrators=True
+        ("core.change_site",), where("awaits_calibration"), super_administrators=True
     ),
     Right.SELL_AUDIT: Rule(("core.add_order", "core.change_site")),
     Right.PAUSE_OFFICE: Rule(("core.pause_office",)),
@@ -282,7 +247,7 @@ def needs_two_steps(user: Person) -> bool:
 
 def may_cancel_own(user: Person, order: Any) -> bool:
     """Whether this user is the order's customer, and it can be canceled as it is now."""
-    return is_customer_of(user, order) and cancelable(user, order)
+    return is_customer_of(user, order) and bool(order.is_cancelable)
 
 
 def is_customer_of(user: Person, order: Any) -> bool:

@@ -110,7 +110,7 @@ def test_the_portal_says_before_and_after_that_the_desk_looks_at_an_order_first(
     order = Order.objects.get()
     assert order.status == Status.AWAITING
 
-    order.decline(new_staff("bob", "Administrators"), "Not this <b>video</b>.")
+    ordering.decline(order, new_staff("bob", "Administrators"), "Not this <b>video</b>.")
     page = portal.get(f"/portal/orders/{order.oid}/").content.decode()
     assert "Not this &lt;b&gt;video&lt;/b&gt;." in page
 
@@ -192,7 +192,7 @@ def test_nobody_decides_on_an_order_they_placed_or_that_was_placed_for_them(awai
         with pytest.raises(OrderError, match="neither placed it nor"):
             ordering.approve(awaiting, own)
         with pytest.raises(OrderError, match="neither placed it nor"):
-            awaiting.decline(own, "no")
+            ordering.decline(awaiting, own, "no")
     assert [event.to_status for event in awaiting.events.all()] == [Status.AWAITING]
 
 
@@ -223,7 +223,7 @@ def test_declining_refunds_in_full_and_keeps_the_reason_for_the_customer(awaitin
 def test_only_an_order_that_awaits_approval_is_declined(erin, harbour, bob, grace):
     order = placed(erin, harbour, creator=bob)
     with pytest.raises(TransitionError, match="not awaiting approval: pending"):
-        order.decline(grace, "no")
+        ordering.decline(order, grace, "no")
     order.refresh_from_db()
     assert order.status == Status.PENDING
 
@@ -296,10 +296,10 @@ def test_of_all_who_decide_at_once_exactly_one_does(office, monkeypatch):
         return lambda order: ordering.approve(order, actor)
 
     def decline(order: Order) -> None:
-        order.decline(heidi, "no")
+        ordering.decline(order, heidi, "no")
 
     def cancel(order: Order) -> None:
-        order.cancel(bob)
+        ordering.cancel(order, bob)
 
     races = ((approve(grace), approve(heidi)), (approve(grace), decline, cancel))
     for number, race in enumerate(races):

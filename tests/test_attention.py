@@ -96,7 +96,7 @@ def test_an_order_that_a_person_cancels_asks_for_nobody(desk, bob, order):
     Order.objects.update(attention="the site answered 404 to a play")
     order.refresh_from_db()
     assert listed(desk) == [order]
-    order.cancel(bob)
+    ordering.cancel(order, bob)
     assert listed(desk) == []
 
 

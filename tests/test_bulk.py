@@ -11,6 +11,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.db import connections
 
+from core import ordering
 from core.admin import search
 from core.bulk import jobs, selection
 from core.models import BulkJob, ChargeRecord, Customer, LedgerEntry, Order, Status, User
@@ -52,7 +53,7 @@ def text_of(page) -> str:
 
 def test_selected_orders_are_canceled_after_a_yes_that_names_number_and_sum(desk, bob, erin, site):
     orders = orders_of(erin, site, 3)
-    orders[0].cancel(bob)
+    ordering.cancel(orders[0], bob)
     page = choose(desk, ORDERS, "cancel", orders)
     assert "Cancel 2 orders for which 3.00 was paid, and refund what was not" in text_of(page)
     assert "Of the selected rows 1 cannot be changed" in text_of(page)

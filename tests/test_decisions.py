@@ -15,6 +15,7 @@ from booster.delivery.links import Asked
 from booster.exceptions import SiteCode, TemporaryError
 from booster.pacing import DripPlan
 from booster.retry import PROBE_LEASE_SECONDS, PROBING
+from core import ordering
 from core.models import Breaker, Order, Pause, Site, Status
 from tests.faults.trial import Trial
 from tests.processes import free_port
@@ -171,7 +172,7 @@ def test_an_order_that_leaves_without_having_tried_its_site_lets_another_one_try
                 return True
             order = Order.objects.get(pk=trying.pk)
             if not order.cancel_requested:
-                order.cancel(None)
+                ordering.cancel(order, None)
         return False
 
     run_until_idle(ShortRound("test:1", stop_once_it_tries))

@@ -13,6 +13,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from core import ordering
 from core.db import streams
 from core.exporting import lists, resources, workbooks
 from core.exporting.downloads import streamed
@@ -110,7 +111,7 @@ def test_the_stream_says_what_the_library_would(bob, erin, site, resource, monke
     for index, status in enumerate((Status.PENDING, Status.CANCELED, Status.PARTIAL)):
         order = placed(erin, site, str(index), creator=bob)
         if status == Status.CANCELED:
-            order.cancel(bob)
+            ordering.cancel(order, bob)
     columns = getattr(resources, resource)()
     names = columns.get_export_order()
     rows = columns._meta.model.objects.order_by("pk")

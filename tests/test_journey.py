@@ -205,7 +205,7 @@ def test_a_consumer_asked_to_stop_gives_its_order_back_at_once(office, site, eri
     assert order.status == Status.RUNNING
     assert (order.lease_until, order.in_flight) == (None, 0)
     assert demo_site.plays(order.oid) == order.done
-    order.cancel(actor=None)
+    ordering.cancel(order, actor=None)
     office.consumer()
     assert ended(order).status == Status.CANCELED
 

@@ -14,7 +14,6 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from booster.net.client import SiteClient
-from core import ordering
 from core.models import (
     ChargeRecord,
     Customer,
@@ -26,6 +25,7 @@ from core.models import (
     SiteCheck,
     Status,
 )
+from core.ordering import placing
 from tests.base import VIDEO, client_of, messages_of, new_staff
 from tests.office import wait_for
 
@@ -249,13 +249,13 @@ def test_a_second_order_on_a_video_waits_for_the_first_to_end(desk, form, erin):
 def test_money_spent_between_quote_and_charge_is_told_at_the_field(
     desk, form, erin, frank, monkeypatch
 ):
-    place = ordering.place
+    place = placing.place
 
     def somebody_was_faster(quote, *args, **kwargs):
         Customer.objects.filter(pk=erin.pk).update(balance=Decimal("1.00"))
         return place(quote, *args, **kwargs)
 
-    monkeypatch.setattr(ordering, "place", somebody_was_faster)
+    monkeypatch.setattr(placing, "place", somebody_was_faster)
     response = desk.post(ADD, form)
     assert "4.00" in " ".join(errors_of(response)["customer"])
     assert nothing_was_sold()

@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.contrib.auth.models import Group
 from django.utils import timezone
 
-from core.models import ApprovalLimit, Order, Status
+from core.models import ApprovalLimit, Order, Status, transitions
 from core.models.transitions import Transition, checked_path, end_with
 from core.ordering import pause
 from core.reasons import Code, Reason
@@ -63,7 +63,7 @@ def test_an_order_that_waits_for_a_token_leads_to_its_site(desk, erin, harbour):
     order = placed(erin, harbour)
     reason = Reason.of(Code.DEADLINE_REACHED)
     path = checked_path(order, Status.PAUSED)
-    order.apply(Transition(path, {"held_by_site": True}, reason), None)
+    transitions.apply([(order, Transition(path, {"held_by_site": True}, reason))], None)
     head = section(page_of(desk, order), "delivery")
     assert "Put the token back on" in head
     assert f"/admin/core/site/{harbour.pk}/change/" in head
@@ -71,14 +71,14 @@ def test_an_order_that_waits_for_a_token_leads_to_its_site(desk, erin, harbour):
 
 def test_an_order_that_failed_says_why_what_came_back_and_what_to_do(desk, erin, harbour):
     order = placed(erin, harbour)
-    order.apply(Transition(checked_path(order, Status.RUNNING)), None)
+    transitions.apply([(order, Transition(checked_path(order, Status.RUNNING)))], None)
     end = end_with(
         order,
         checked_path(order, Status.FAILED),
         2_000,
         reason=Reason.of(Code.ATTEMPTS_USED_UP, number=5, reason="The site was closed."),
     )
-    order.apply(end, None)
+    transitions.apply([(order, end)], None)
     head = section(page_of(desk, order), "delivery")
     assert "Given up after 5 attempts" in head
     assert "8,000 plays were not delivered; 4.00 was refunded." in head

@@ -12,8 +12,9 @@ from django.db import connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
+from core import ordering
 from core.live import Audience
-from core.live.sources.orders import WholeOrder
+from core.live.sources.orders import whole_order
 from core.models import (
     FLOW,
     ChargeRecord,
@@ -247,9 +248,9 @@ def test_every_step_that_an_order_can_take_has_words_for_customers():
 
 def test_a_declined_order_says_why_and_other_reasons_stay_at_the_desk(portal, owner, site, alice):
     declined = sold(owner, site, status=Status.AWAITING)
-    declined.decline(alice, "The video is not yours.")
+    ordering.decline(declined, alice, "The video is not yours.")
     canceled = sold(owner, site)
-    canceled.cancel(alice, "owes us")
+    ordering.cancel(canceled, alice, "owes us")
     shown = text_of(portal.get(f"/portal/orders/{declined.oid}/"))
     assert "The video is not yours." in shown and "Not accepted. Everything was refunded." in shown
     assert "alice" not in shown
@@ -274,8 +275,8 @@ def test_what_a_customer_says_on_the_page_is_the_customers(portal, owner, site, 
 
 def test_the_feed_writes_a_customers_page_without_a_word_of_the_desk(owner, site, alice, bob):
     order = sold(owner, site, attention="counter fell", memo="watch him")
-    order.cancel(alice, "owes us")
-    feed = WholeOrder()
+    ordering.cancel(order, alice, "owes us")
+    feed = whole_order
     key = str(order.pk)
     with CaptureQueriesContext(connection) as loading:
         loaded = feed.load([key])[key]
@@ -343,7 +344,7 @@ def test_the_csv_holds_what_the_filter_shows_and_no_formula(portal, owner, site)
 
 def test_the_balance_runs_with_every_entry_and_tells_top_ups_apart(portal, owner, site):
     order = sold(owner, site)
-    order.cancel(owner.user)
+    ordering.cancel(order, owner.user)
     lines = portal.get("/portal/balance/").context["rows"]
     assert [(str(line["what"]), line["amount"], line["after"]) for line in lines] == [
         ("Refund", "+0.05", "20.00"),

@@ -12,6 +12,7 @@ import pytest
 from django.db.models import F
 from django.db.models.functions import Now
 
+from core import ordering
 from core.models import CounterReading, Order, OrderError, Site, Status
 from core.ordering import looks
 from core.ordering.settling import settle_now
@@ -214,7 +215,7 @@ def test_a_canceled_order_pays_for_what_the_counter_shows(trial, counted):
         trial.demo_site.fault("plays", "lost_increment", video=order.video_id)
     trial.use_site(rate=400)
     send_half(order)
-    order.cancel(None, "enough")
+    ordering.cancel(order, None, "enough")
     make_due()
     deliver_to_the_end(10)
     make_due()
@@ -248,7 +249,7 @@ def test_a_canceled_order_grants_the_counter_its_lag(trial):
     trial.demo_site.fault("count", "lag", video=order.video_id, seconds=1.5)
     trial.use_site(rate=400)
     send_half(order)
-    order.cancel(None)
+    ordering.cancel(order, None)
     make_due()
     deliver_to_the_end(20)
     assert again(order).status == Status.CANCELED
@@ -257,11 +258,11 @@ def test_a_canceled_order_grants_the_counter_its_lag(trial):
 
 def test_a_paused_order_that_is_canceled_is_settled_by_a_reading(trial):
     order = half_sent(trial)
-    order.pause(None)
+    ordering.pause(order, None)
     make_due()
     deliver()
     assert again(order).status == Status.PAUSED
-    order.cancel(None)
+    ordering.cancel(order, None)
     assert again(order).is_being_settled
     deliver_to_the_end(10)
     assert again(order).status == Status.CANCELED
@@ -347,7 +348,7 @@ def ends_short(trial: Trial) -> Order:
 
 def ends_canceled(trial: Trial) -> Order:
     order = half_sent(trial)
-    order.cancel(None)
+    ordering.cancel(order, None)
     make_due()
     deliver_to_the_end()
     return order
@@ -355,7 +356,7 @@ def ends_canceled(trial: Trial) -> Order:
 
 def ends_canceled_before_it_began(trial: Trial) -> Order:
     order = trial.place(300, wake=False)
-    order.cancel(None)
+    ordering.cancel(order, None)
     return order
 
 

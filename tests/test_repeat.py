@@ -1,13 +1,17 @@
 """Orders placed anew every day or week: once a time whoever sweeps, by the rules and prices of the
 day, and what was not placed is told."""
 
+import html
+import re
 import threading
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connections
+from django.http import QueryDict
 from django.utils import timezone, translation
 
 from booster import worker
@@ -323,6 +327,17 @@ def test_a_repeat_is_begun_and_ended_on_the_desk(order, desk, bob):
     desk.post(f"/admin/core/repeat/{made.pk}/end/")
     made.refresh_from_db()
     assert (made.next_at, made.ended_by) == (None, bob)
+
+
+def test_the_orders_of_a_customer_are_found_from_a_repeat_whatever_signs_the_name_has(
+    order, desk, bob
+):
+    Customer.objects.filter(pk=order.customer_id).update(username="R&D #1 +%")
+    made = due(order, bob)
+    page = desk.get(f"/admin/core/repeat/{made.pk}/change/").content.decode()
+    link = html.unescape(re.search(r'href="(/admin/core/order/[?][^"]*)"', page)[1])
+    assert QueryDict(urlsplit(link).query).dict() == {"q": "R&D #1 +%"}
+    assert order.oid in desk.get(link).content.decode()
 
 
 def test_what_was_refused_is_told_at_home_until_it_is_seen(order, desk, bob):

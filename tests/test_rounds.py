@@ -17,6 +17,7 @@ from booster.delivery.links import SiteLink
 from booster.delivery.order import Delivery
 from booster.engine import Tally
 from booster.exceptions import SiteError
+from core import ordering
 from core.db import clock
 from core.models import Order, Pause, Site, SiteCheck, Status, leases, transitions
 from tests.faults.trial import Trial
@@ -249,7 +250,7 @@ def test_a_pause_that_was_withdrawn_in_time_is_none(trial):
     def ask_once() -> bool:
         order.refresh_from_db()
         if order.done and not asked:
-            order.pause(None)
+            ordering.pause(order, None)
             asked.append(order.pk)
         return False
 

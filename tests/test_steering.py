@@ -15,7 +15,7 @@ from booster.delivery.plan import plan_of, site_opens_at
 from core import ordering
 from core.bulk import jobs, selection
 from core.live import Audience
-from core.live.sources.orders import WholeOrder
+from core.live.sources.orders import whole_order
 from core.models import (
     BulkJob,
     ChargeRecord,
@@ -288,21 +288,21 @@ def test_a_paused_office_holds_all_orders(order, harbour, bob):
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 301])
 def test_a_pause_of_many_orders_needs_a_reason(harbour, bob, reason):
     with pytest.raises(OrderError):
-        ordering.pause_site(harbour, bob, reason)
+        Pause.objects.begin(harbour, bob, reason)
     with pytest.raises(OrderError):
-        ordering.pause_office(bob, reason)
+        Pause.objects.begin(None, bob, reason)
     assert not Pause.objects.exists()
 
 
 def test_a_site_is_paused_once_and_resumed_once(harbour, bob):
-    ordering.pause_site(harbour, bob, "a")
+    Pause.objects.begin(harbour, bob, "a")
     with pytest.raises(OrderError, match="already paused"):
-        ordering.pause_site(harbour, bob, "b")
+        Pause.objects.begin(harbour, bob, "b")
     pause = Pause.objects.get()
-    ordering.end_pause(pause, bob, shift=True)
+    pause.end(bob, shift=True)
     with pytest.raises(OrderError, match="already ended"):
-        ordering.end_pause(pause, bob, shift=True)
-    ordering.pause_site(harbour, bob, "c")
+        pause.end(bob, shift=True)
+    Pause.objects.begin(harbour, bob, "c")
     assert Pause.objects.active().count() == 1
 
 
@@ -464,7 +464,7 @@ def test_every_page_of_the_desk_says_that_the_office_is_paused(desk, carol, orde
 @pytest.mark.parametrize("what", ["pause", "shift", "catch-up"])
 def test_who_may_not_pause_the_office_does_not(carol, what, bob):
     if what != "pause":
-        ordering.pause_office(bob, "a")
+        Pause.objects.begin(None, bob, "a")
     answer = client_of(carol).post(f"/admin/pauses/office/{what}/", {"reason": "b"})
     assert answer.status_code == 403
     assert Pause.objects.active().exists() == (what != "pause")
@@ -488,7 +488,7 @@ def test_a_customer_reads_of_a_pause_in_words_of_their_own(owner, harbour, bob):
 
 
 def test_an_open_page_hears_of_a_pause_of_its_site(order, harbour, bob):
-    source, key = WholeOrder(), str(order.pk)
+    source, key = whole_order, str(order.pk)
     before = source.versions([key])
     pause = Pause.objects.begin(harbour, bob, "disk full")
     assert source.versions([key]) != before

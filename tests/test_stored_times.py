@@ -11,6 +11,7 @@ from django.apps import apps
 from django.db import models
 from django.utils import timezone
 
+from core import ordering
 from core.db import clock, tables
 from core.models import (
     ChargeRecord,
@@ -70,7 +71,7 @@ def test_a_process_whose_clock_is_off_moves_no_stored_time(trial, off):
         deliver()
         canceled = placed(customer, trial.site)
         Message.objects.say(order, alice, "Done.")
-        canceled.cancel(alice, "a mistake")
+        ordering.cancel(canceled, alice, "a mistake")
         ids = tables.new_ids(Customer, 1)
         LedgerEntry.objects.open_accounts(
             creator_id=alice.pk, note="", id=ids, username=["frank"], balance=["5.00"]

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.template.loader import render_to_string
 
-from core.models import FLOW, Order, Site, Status
+from core.models import FLOW, Order, Site, Status, transitions
 from core.pages.flow import layout, timeline
 from tests.base import client_of, new_staff, placed
 from tests.steps import begin, pause_for_token
@@ -22,7 +22,7 @@ def order(erin, bob):
     order = placed(erin, site, "v", creator=erin.user)
     begin(order)
     pause_for_token(order, "its token is gone <b>", fence=order.fence)
-    order.resume(actor=bob, reason="a word among ourselves")
+    transitions.apply([(order, transitions.resume(order, "a word among ourselves"))], bob)
     begin(order)
     return order
 

@@ -14,7 +14,7 @@ from booster.delivery.deadline import is_late
 from booster.ownership import verification
 from core.db import clock
 from core.db.outages import is_down
-from core.models import Order, Site, Status, TransitionError
+from core.models import Order, Site, Status, TransitionError, transitions
 from core.reasons import Code, Reason
 
 logger = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ def end_late_orders() -> list[int]:
     for order in paused.select_related("site"):
         if is_late(order, now):
             with suppress(TransitionError):  # another host's sweep came first
-                order.resume(reason=Reason.of(Code.DEADLINE_REACHED))
+                resumed = transitions.resume(order, Reason.of(Code.DEADLINE_REACHED))
+                transitions.apply([(order, resumed)], None)
                 ended.append(order.pk)
     return ended

@@ -24,7 +24,7 @@ from booster.ownership.own_addresses import is_own
 from booster.ownership.tokens import file_path, prove
 from booster.sites.base import Seen
 from core.db import clock
-from core.models import Order, Site, SiteCheck, Status, TransitionError, User
+from core.models import Order, Site, SiteCheck, Status, TransitionError, User, transitions
 from core.reasons import Code, Reason
 
 
@@ -150,7 +150,8 @@ def resume_paused_orders(site: Site, actor: User | None = None) -> list[int]:
     resumed = []
     for order in Order.objects.filter(site=site, status=Status.PAUSED, held_by_site=True):
         with suppress(TransitionError):  # another host came first, or a person
-            order.resume(actor, Reason.of(Code.TOKEN_SHOWN_AGAIN))
+            resume = transitions.resume(order, Reason.of(Code.TOKEN_SHOWN_AGAIN))
+            transitions.apply([(order, resume)], actor)
             resumed.append(order.pk)
     return resumed
 

@@ -16,9 +16,9 @@ from core import ordering
 from core.admin.base import Button, DeskAdmin, staff
 from core.live.sources.queues import state_of
 from core.models import ApprovalLimit, Order, Status, User
-from core.models.events import REASON_LENGTH
 from core.pages import display
 from core.permissions import Right, may
+from core.reasons import TEXT_LENGTH
 
 
 @admin.register(ApprovalLimit)
@@ -79,7 +79,7 @@ class ApprovalAdmin(DeskAdmin):
                 "confirm": f"{declining}\n{summary_of(order)}",
                 "ask": _("Reason; the customer reads it"),
                 "needed": True,
-                "most": REASON_LENGTH,
+                "most": TEXT_LENGTH,
             }
             found.append(self.post_button(order, "decline", _("Decline"), **look))
         return found

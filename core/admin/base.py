@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -26,11 +27,12 @@ from core.admin.listing import DeskChangeList
 from core.admin.paging import CappedPaginator
 from core.admin.saved_filters import SavedFiltersAdmin
 from core.admin.shared_edits import SharedEditsAdmin, changed_columns
+from core.db.keys import key_of
 from core.models import FieldChange, OrderError, User
 from core.models.history import SECRET
 from core.pages.amounts import AmountField
 from core.permissions import Right, may
-from core.theme.autocomplete import PickedSelect, is_key
+from core.theme.autocomplete import PickedSelect
 from core.theme.model_admin import SteppedModelAdmin
 
 # Fields that no page shows as they are, or not to all who see its rows: a recipe of before may hold
@@ -183,7 +185,7 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Django hands a customer of the address on unread, and fails on one that is no number."""
         initial = super().get_changeform_initial_data(request)
-        if not is_key(initial.get("customer", "0")):
+        if key_of(initial.get("customer", "0")) is None:
             del initial["customer"]
         return initial
 
@@ -234,8 +236,7 @@ def _row_url(model: str, _prefix: str) -> tuple[str, str]:
 
 def list_url(model: str, **filters: object) -> str:
     """The list of a model of ours, filtered."""
-    query = "&".join(f"{name}={value}" for name, value in filters.items())
-    return f"{reverse(f'admin:core_{model}_changelist')}?{query}"
+    return f"{reverse(f'admin:core_{model}_changelist')}?{urlencode(filters)}"
 
 
 def staff(request: HttpRequest) -> User:

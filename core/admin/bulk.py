@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import URLPattern, reverse
-from django.utils.translation import get_language, gettext_lazy, ngettext, override
+from django.utils.translation import get_language, gettext_lazy, ngettext_lazy, override
 from django.utils.translation import gettext as _
 
 from core import money, tasks
@@ -26,7 +26,8 @@ from core.admin.jobs import JobAdmin
 from core.bulk import jobs
 from core.bulk.action import BulkAction
 from core.bulk.jobs import ACTIONS
-from core.bulk.selection import in_blocks
+from core.bulk.selection import BLOCK
+from core.db.blocks import in_blocks
 from core.db.formulas import escape_formula
 from core.exporting.downloads import csv_answer
 from core.exporting.lists import csv_of
@@ -144,7 +145,7 @@ class BulkJobAdmin(JobAdmin):
         return outcome_text(job), messages.WARNING if job.refused else messages.SUCCESS
 
     def stop(self, request: HttpRequest, job: BulkJob) -> tuple[str, int]:
-        if job.is_final:
+        if not job.is_stoppable:
             return _("It has already ended."), messages.WARNING
         if job.cancel():
             return _("Stopped. Rows already changed stay changed."), messages.SUCCESS
@@ -185,7 +186,9 @@ class BulkJobAdmin(JobAdmin):
 
     def refused_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         job = self.seen_or_404(request, pk)
-        chunks = csv_of(("name", "code", "reason"), in_blocks(refused_rows(job, get_language())))
+        chunks = csv_of(
+            ("name", "code", "reason"), in_blocks(refused_rows(job, get_language()), BLOCK)
+        )
         return csv_answer(request, f"bulk-action-{job.pk}-refused.csv", chunks)
 
     @admin.display(description=gettext_lazy("action"), ordering="action")
@@ -248,76 +251,70 @@ def confirmation_of(job: BulkJob) -> dict[str, Any]:
 
 def question_of(job: BulkJob, number: int, total: Decimal) -> str:
     """The action in a sentence, with its number of rows and its sum."""
-    shown = {"number": display.number(number), "total": display.money(total)}
-    match job.action:
-        case Action.CANCEL:
-            text = ngettext(
-                "Cancel %(number)s order for which %(total)s was paid, and refund what was not "
-                "delivered?",
-                "Cancel %(number)s orders for which %(total)s was paid, and refund what was not "
-                "delivered?",
-                number,
-            )
-        case Action.PAUSE:
-            text = ngettext(
-                "Pause %(number)s order worth %(total)s?",
-                "Pause %(number)s orders worth %(total)s?",
-                number,
-            )
-        case Action.RESUME:
-            text = ngettext(
-                "Resume %(number)s order worth %(total)s? If it is spread over hours, it ends "
-                "later by the time it was paused.",
-                "Resume %(number)s orders worth %(total)s? Those spread over hours end later by "
-                "the time they were paused.",
-                number,
-            )
-        case Action.CATCH_UP:
-            text = ngettext(
-                "Resume %(number)s order worth %(total)s? If it is spread over hours, it catches "
-                "up at once.",
-                "Resume %(number)s orders worth %(total)s? Those spread over hours catch up at "
-                "once.",
-                number,
-            )
-        case Action.RETRY:
-            text = ngettext(
-                "Retry %(number)s order worth %(total)s now?",
-                "Retry %(number)s orders worth %(total)s now?",
-                number,
-            )
-        case Action.APPROVE:
-            text = ngettext(
-                "Approve %(number)s order worth %(total)s?",
-                "Approve %(number)s orders worth %(total)s?",
-                number,
-            )
-        case Action.TOP_UP if job.each is not None:
-            shown |= {
-                "each": display.money(job.each),
-                "total": display.money(job.each * number),
-            }
-            text = ngettext(
-                "Top up %(number)s customer with %(each)s: %(total)s in all?",
-                "Top up %(number)s customers with %(each)s each: %(total)s in all?",
-                number,
-            )
-        case Action.TOP_UP:
-            text = ngettext(
-                "Top up %(number)s customer with how much?",
-                "Top up %(number)s customers with how much each?",
-                number,
-            )
-        case Action.ACTIVATE:
-            text = ngettext(
-                "Switch on %(number)s customer, whose balance is %(total)s?",
-                "Switch on %(number)s customers, whose balances are %(total)s in all?",
-                number,
-            )
-        case _:
-            text = ngettext(
-                "Switch off %(number)s customer, whose balance is %(total)s?",
-                "Switch off %(number)s customers, whose balances are %(total)s in all?",
-                number,
-            )
-    return text % shown
+    text = QUESTIONS[Action(job.action)]
+    each = ""
+    if job.action == Action.TOP_UP and job.each is None:
+        text = HOW_MUCH
+    elif job.each is not None:
+        each, total = display.money(job.each), job.each * number
+    shown = {"number": display.number(number), "total": display.money(total), "each": each}
+    sentence: str = text % {"rows": number, **shown}
+    return sentence
+
+
+# By "rows" the words are chosen; "number" is what is read.
+QUESTIONS: dict[Action, Any] = {
+    Action.CANCEL: ngettext_lazy(
+        "Cancel %(number)s order for which %(total)s was paid, and refund what was not delivered?",
+        "Cancel %(number)s orders for which %(total)s was paid, and refund what was not delivered?",
+        "rows",
+    ),
+    Action.PAUSE: ngettext_lazy(
+        "Pause %(number)s order worth %(total)s?",
+        "Pause %(number)s orders worth %(total)s?",
+        "rows",
+    ),
+    Action.RESUME: ngettext_lazy(
+        "Resume %(number)s order worth %(total)s? If it is spread over hours, it ends "
+        "later by the time it was paused.",
+        "Resume %(number)s orders worth %(total)s? Those spread over hours end later by "
+        "the time they were paused.",
+        "rows",
+    ),
+    Action.CATCH_UP: ngettext_lazy(
+        "Resume %(number)s order worth %(total)s? If it is spread over hours, it catches "
+        "up at once.",
+        "Resume %(number)s orders worth %(total)s? Those spread over hours catch up at once.",
+        "rows",
+    ),
+    Action.RETRY: ngettext_lazy(
+        "Retry %(number)s order worth %(total)s now?",
+        "Retry %(number)s orders worth %(total)s now?",
+        "rows",
+    ),
+    Action.APPROVE: ngettext_lazy(
+        "Approve %(number)s order worth %(total)s?",
+        "Approve %(number)s orders worth %(total)s?",
+        "rows",
+    ),
+    Action.TOP_UP: ngettext_lazy(
+        "Top up %(number)s customer with %(each)s: %(total)s in all?",
+        "Top up %(number)s customers with %(each)s each: %(total)s in all?",
+        "rows",
+    ),
+    Action.ACTIVATE: ngettext_lazy(
+        "Switch on %(number)s customer, whose balance is %(total)s?",
+        "Switch on %(number)s customers, whose balances are %(total)s in all?",
+        "rows",
+    ),
+    Action.DEACTIVATE: ngettext_lazy(
+        "Switch off %(number)s customer, whose balance is %(total)s?",
+        "Switch off %(number)s customers, whose balances are %(total)s in all?",
+        "rows",
+    ),
+}
+HOW_MUCH = ngettext_lazy(
+    "Top up %(number)s customer with how much?",
+    "Top up %(number)s customers with how much each?",
+    "rows",
+)

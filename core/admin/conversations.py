@@ -19,9 +19,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from core.admin.approvals import queue_context
 from core.admin.base import DeskAdmin, ViewOnlyAdmin, staff
 from core.admin.search import Exact, IndexedSearch
+from core.db.keys import key_of
 from core.models import Conversation, Order, Side
 from core.pages import display
-from core.pages.conversation import answer_to, note_reading, number, section_of
+from core.pages.conversation import answer_to, note_reading, section_of
 from core.permissions import Right, may
 
 EXCERPT = 90
@@ -126,7 +127,7 @@ class ConversationAdmin(IndexedSearch, ViewOnlyAdmin):
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """A conversation is read on its order's page."""
-        talk = self.seen_or_404(request, number(object_id))
+        talk = self.seen_or_404(request, key_of(object_id) or 0)
         return HttpResponseRedirect(conversation_url(talk.pk))
 
     def history_view(self, request: HttpRequest, object_id: str, *args: Any) -> HttpResponse:

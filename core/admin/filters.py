@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.contrib.admin import ListFilter
-from django.db.models import BigIntegerField, Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.db.keys import key_of
 from core.models import Customer, Order, User
 from core.theme.changelist import LookupRefusedError
 
@@ -109,8 +110,8 @@ class PickedFilter(TypedFilter):
 
     def choices(self, changelist: Any) -> Any:
         value = self.used_parameters.get(self.parameters[0], "")
-        number = self.number()
-        picked = None if number is None else self.picked(number)
+        key = self.key()
+        picked = None if key is None else self.picked(key)
         yield {
             "parameter": self.parameters[0],
             "value": value,
@@ -119,20 +120,19 @@ class PickedFilter(TypedFilter):
         }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        number = self.number()
-        return queryset if number is None else queryset.filter(**{f"{self.field}_id": number})
+        key = self.key()
+        return queryset if key is None else queryset.filter(**{f"{self.field}_id": key})
 
-    def number(self) -> int | None:
+    def key(self) -> int | None:
         """Raises LookupRefusedError for what is no key."""
         value = str(self.used_parameters.get(self.parameters[0], ""))
         if not value:
             return None
-        # Python reads no number of thousands of digits.
-        if not (value.isascii() and value.isdecimal() and len(value) < 20):
+        if (key := key_of(value)) is None:
             raise LookupRefusedError(value[:30])
-        return min(int(value), BigIntegerField.MAX_BIGINT)
+        return key
 
-    def picked(self, number: int) -> Any:
+    def picked(self, key: int) -> Any:
         raise NotImplementedError
 
     def found_at(self) -> str:
@@ -153,8 +153,8 @@ class CustomerFilter(PickedFilter):
     def has_output(self) -> bool:
         return self.is_offered or bool(self.used_parameters)
 
-    def picked(self, number: int) -> Customer | None:
-        return Customer.objects.filter(pk=number).only("username").first()
+    def picked(self, key: int) -> Customer | None:
+        return Customer.objects.filter(pk=key).only("username").first()
 
     def found_at(self) -> str:
         if not self.is_offered:
@@ -172,9 +172,9 @@ class CreatorFilter(PickedFilter):
     parameters = ("creator__id__exact",)
     field = "creator"
 
-    def picked(self, number: int) -> User | None:
+    def picked(self, key: int) -> User | None:
         placed = Exists(Order.objects.filter(creator=OuterRef("pk")))
-        told = User.objects.filter(Q(is_staff=True) | placed, pk=number)
+        told = User.objects.filter(Q(is_staff=True) | placed, pk=key)
         return told.only("username").first()
 
     def found_at(self) -> str:

@@ -114,8 +114,7 @@ class ImportJobAdmin(UndoingAdmin):
     def buttons(self, request: HttpRequest, obj: ImportJob) -> list[Button]:
         if obj.is_final:
             return self.undo_buttons(request, obj)
-        is_stoppable = obj.status not in ImportJob.UNSTOPPABLE
-        if not is_stoppable or not self.has_change_permission(request, obj):
+        if not obj.is_stoppable or not self.has_change_permission(request, obj):
             return []
         found = []
         if obj.status == ImportJob.Status.CHECKED and obj.awaits_word_on_repeats:
@@ -169,7 +168,7 @@ class ImportJobAdmin(UndoingAdmin):
         return _("Import started."), messages.SUCCESS
 
     def stop(self, request: HttpRequest, job: ImportJob) -> tuple[str, int]:
-        if job.is_final or job.status in ImportJob.UNSTOPPABLE:
+        if not job.is_stoppable:
             return _("It has already ended."), messages.WARNING
         signs.ask_to_stop(job)
         if job.cancel():

@@ -16,8 +16,14 @@ from core.admin.breakers import why_it_waits
 from core.admin.conversations import talk_link
 from core.admin.order_advice import why_and_what
 from core.live import Audience
-from core.live.sources import orders
-from core.live.sources.orders import Watched, WholeOrder, seconds_left
+from core.live.sources.orders import (
+    Watched,
+    WholeOrder,
+    curve,
+    rows,
+    seconds_left,
+    whole_order,
+)
 from core.live.sources.sections import Section, Sections
 from core.models import Order, Status
 from core.pages import display
@@ -30,7 +36,7 @@ def page_of(order: Order) -> dict[str, Any]:
     watched = WholeOrder().load([str(order.pk)])[str(order.pk)]
     return {
         "sections": sections.render(watched),
-        "curve": orders.curve(watched),
+        "curve": curve(watched),
         "thousand": display.number(1000),
     }
 
@@ -210,5 +216,5 @@ sections = Sections(
     Section("readings", "desk/order/readings.html", readings, lambda one: len(one.readings)),
     Section("ledger", "desk/order/ledger.html", ledger, lambda one: len(one.order.ledger.all())),
 )
-orders.also_render(Audience.STAFF, live_part)
-orders.rows.also[Audience.STAFF] = live_cells
+whole_order.also_render(Audience.STAFF, live_part)
+rows.also_render(Audience.STAFF, live_cells)

@@ -19,14 +19,14 @@ from core.admin import order_page
 from core.admin.actions import BulkActionsAdmin
 from core.admin.add_form import ADDED, AddFormAdmin
 from core.admin.approvals import ApprovalAdmin
-from core.admin.base import Button, list_url, row_url, staff
+from core.admin.base import Button, DeskAdmin, list_url, row_url, staff
 from core.admin.conversations import ConversationOnOrder
 from core.admin.exchange import ExportAdmin
 from core.admin.filters import CreatorFilter, CustomerFilter, DatesFilter, creators_found
 from core.admin.listing import AttentionFilter
 from core.admin.order_columns import OrderColumnsAdmin
-from core.admin.order_form import DeskOrderForm, DeskQuoteForm
 from core.admin.pauses import PausingOrdersAdmin
+from core.admin.plays_widget import PlaysWidget
 from core.admin.repeats import RepeatingOrdersAdmin
 from core.admin.search import (
     Beginning,
@@ -39,21 +39,43 @@ from core.admin.search import (
 from core.admin.several import SeveralOrdersAdmin
 from core.admin.uploads import BulkImportAdmin
 from core.exporting import resources
-from core.models import BulkJob, ImportJob, Order, User
-from core.models.events import REASON_LENGTH
+from core.models import BulkJob, Customer, ImportJob, Order, User
+from core.ordering import placing
 from core.ordering.settling import settle_now
 from core.pages import display
+from core.pages.quotes import OrderForm, QuoteForm
 from core.permissions import Right, may
-from core.reasons import translate
+from core.reasons import TEXT_LENGTH, translate
 
 # Of the list alone: what an order's page needs is half as much again.
-LIST_MEDIA = forms.Media(
-    css={"all": ("office/desk.css",)},
-    js=(
-        *("admin/js/actions.js", "office/sent-once.js", "office/desk.js"),
-        *("office/order-live.js", "office/queue.js"),
-    ),
+LIST_MEDIA = forms.Media(DeskAdmin.Media) + forms.Media(
+    js=("admin/js/actions.js", "office/order-live.js", "office/queue.js")
 )
+
+
+class DeskOrderForm(OrderForm):
+    bought = ("customer", "url", "count", "hours", "by_day", "planned_start")
+
+    class Meta:
+        widgets = {
+            "url": forms.TextInput(
+                attrs={
+                    "class": "vTextField",
+                    "inputmode": "url",
+                    "autocapitalize": "off",
+                    "autocomplete": "off",
+                    "spellcheck": "false",
+                    "placeholder": "https://",
+                }
+            ),
+            "count": PlaysWidget(
+                attrs={"class": "vIntegerField", "min": 1, "inputmode": "numeric"}
+            ),
+        }
+
+
+class DeskQuoteForm(QuoteForm):
+    customer = forms.ModelChoiceField(Customer.objects.all(), required=False)
 
 
 @admin.register(Order)
@@ -138,7 +160,7 @@ class OrderAdmin(
             found, more = self.first_hits(self.get_queryset(request), words, few=False)
             if len(found) == 1 and not more:
                 return HttpResponseRedirect(row_url("order", found[0]))
-        return HttpResponseRedirect(f"{list_url('order')}{urlencode({SEARCH_VAR: words})}")
+        return HttpResponseRedirect(list_url("order", **{SEARCH_VAR: words}))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -169,9 +191,9 @@ class OrderAdmin(
         if form.is_valid() and form.placed is None:
             try:
                 with transaction.atomic():
-                    order = ordering.place(form.quote, staff(request), **form.terms)
+                    order = placing.place(form.quote, staff(request), **form.terms)
                     self.log_addition(request, order, ADDED)
-            except ordering.OrderRefusedError as error:
+            except placing.OrderRefusedError as error:
                 form.refuse(error.errors)
             else:
                 return self.response_add(request, order)
@@ -224,7 +246,7 @@ class OrderAdmin(
                 "tone": "danger",
                 "confirm": _("Cancel this order and refund what was not delivered?"),
                 "ask": cancel_reason_label(order),
-                "most": REASON_LENGTH,
+                "most": TEXT_LENGTH,
             }
             found.append(self.post_button(order, "cancel", _("Cancel order"), **look))
         if may(user, Right.SETTLE_ORDER, order):
@@ -232,7 +254,7 @@ class OrderAdmin(
                 "tone": "warning",
                 "confirm": _("Settle this order now, by what its counter proves?"),
                 "ask": _("Reason, where the counter cannot be read"),
-                "most": REASON_LENGTH,
+                "most": TEXT_LENGTH,
             }
             found.append(self.post_button(order, "settle", _("Settle by the counter now"), **look))
         found += self.pause_buttons(order, user)

@@ -21,8 +21,8 @@ from django.utils.translation import gettext_lazy
 from core import ordering
 from core.admin.base import Button, DeskAdmin, staff
 from core.models import Order, OrderError, Pause, Site, User
-from core.models.pauses import REASON_LENGTH
 from core.permissions import Right, may
+from core.reasons import TEXT_LENGTH
 
 PAUSES_SHOWN = 50
 SHIFT, CATCH_UP = "shift", "catch-up"
@@ -56,12 +56,11 @@ def pauses_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         "title": _("Pauses"),
         "active": shown.active(),
         "ended": shown.exclude(end_date=None)[:PAUSES_SHOWN],
-        "buttons": office_buttons(Pause.objects.held().office) if may(user, OFFICE) else [],
+        "buttons": office_buttons(Pause.objects.held().office)
+        if may(user, Right.PAUSE_OFFICE)
+        else [],
     }
     return TemplateResponse(request, "desk/pauses.html", context)
-
-
-OFFICE = Right.PAUSE_OFFICE
 
 
 def office_view(request: HttpRequest, what: str) -> HttpResponse:
@@ -69,11 +68,11 @@ def office_view(request: HttpRequest, what: str) -> HttpResponse:
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     user = staff(request)
-    if not may(user, OFFICE):
+    if not may(user, Right.PAUSE_OFFICE):
         raise PermissionDenied
     try:
         if what == "pause":
-            ordering.pause_office(user, request.POST.get("reason", ""))
+            Pause.objects.begin(None, user, request.POST.get("reason", ""))
             text = _("The whole office is paused: nothing is sent until somebody resumes it.")
         else:
             end(Pause.objects.held().office, request, shift=what == SHIFT)
@@ -89,7 +88,7 @@ def end(pause: Pause | None, request: HttpRequest, *, shift: bool) -> None:
     """Raises OrderError, also where there is no pause any more."""
     if pause is None:
         raise OrderError(_("Nobody paused it."))
-    ordering.end_pause(pause, staff(request), shift=shift)
+    pause.end(staff(request), shift=shift)
 
 
 def office_buttons(pause: Pause | None) -> list[Button]:
@@ -128,7 +127,7 @@ def site_buttons(site: Site, is_paused: bool) -> list[Button]:
 REASON_ASKED: dict[str, Any] = {
     "ask": gettext_lazy("Reason; your colleagues read it"),
     "needed": True,
-    "most": REASON_LENGTH,
+    "most": TEXT_LENGTH,
 }
 
 
@@ -156,7 +155,7 @@ class PausingSitesAdmin(DeskAdmin):
 
     def pause(self, request: HttpRequest, site: Site) -> tuple[str, int]:
         reason = request.POST.get("reason", "")
-        ordering.pause_site(site, staff(request), reason)
+        Pause.objects.begin(site, staff(request), reason)
         text = _("The site is paused: nothing is sent to it. Reason: %(why)s")
         return text % {"why": reason.strip()}, messages.SUCCESS
 
@@ -181,7 +180,7 @@ class PausingOrdersAdmin(DeskAdmin):
                 "tone": "warning",
                 "confirm": _("Pause this order until somebody resumes it?"),
                 "ask": _("Reason"),
-                "most": REASON_LENGTH,
+                "most": TEXT_LENGTH,
             }
             found.append(self.post_button(order, "pause", _("Pause"), **look))
         if may(user, Right.RESUME_ORDER, order):

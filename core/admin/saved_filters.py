@@ -20,7 +20,9 @@ from django.http import (
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
-from core.models import SavedFilter, User
+from core.db.keys import key_of
+from core.models import SavedFilter
+from core.pages.people import user_of
 
 MOST = 30
 # Of an address, what is no filter: the page, and Django's notes on errors and pop-ups.
@@ -66,7 +68,7 @@ class SavedFiltersAdmin(admin.ModelAdmin):
         return {name: str(place) for place, name in enumerate(names, first)}
 
     def saved_filters(self, request: HttpRequest) -> Any:
-        return SavedFilter.objects.filter(user=owner(request), model=self.opts.label_lower)
+        return SavedFilter.objects.filter(user=user_of(request), model=self.opts.label_lower)
 
     def filters_view(self, request: HttpRequest) -> HttpResponse:
         """Keep, rename or forget one; back to the list as it was filtered."""
@@ -101,7 +103,7 @@ class SavedFiltersAdmin(admin.ModelAdmin):
             self.message_user(request, text, messages.ERROR)
         else:
             SavedFilter.objects.update_or_create(
-                user=owner(request),
+                user=user_of(request),
                 model=self.opts.label_lower,
                 name=name,
                 defaults={"query": query},
@@ -118,19 +120,11 @@ class SavedFiltersAdmin(admin.ModelAdmin):
 
     def one_filter(self, request: HttpRequest) -> SavedFilter:
         """One of one's own. Others' do not exist."""
-        pk = request.POST.get("id", "")
-        usable = pk.isascii() and pk.isdigit() and len(pk) < 19
-        found: SavedFilter | None = (
-            self.saved_filters(request).filter(pk=int(pk)).first() if usable else None
-        )
+        key = key_of(request.POST.get("id", ""))
+        found: SavedFilter | None = self.saved_filters(request).filter(pk=key).first()
         if found is None:
             raise Http404
         return found
-
-
-def owner(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # the admin lets nobody else in
-    return request.user
 
 
 def filters_of(given: QueryDict) -> str:

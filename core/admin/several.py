@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from core.admin.add_form import ADDED
 from core.admin.base import DeskAdmin, list_url, staff
-from core.admin.order_form import PlaysWidget
+from core.admin.plays_widget import PlaysWidget
 from core.importing.cells import counts
 from core.models import Customer, Order
 from core.models.orders import MAX_HOURS

@@ -14,9 +14,10 @@ from django.views.decorators.cache import cache_page
 from django.views.i18n import JavaScriptCatalog
 
 from core.admin import board, pauses, queue, second_factor, two_step
+from core.admin.base import staff
 from core.admin.menu import menu
 from core.logins.forms import ChangePassword
-from core.models import ChargeRecord, Customer, Order, User
+from core.models import ChargeRecord, Customer, Order
 from core.pages.dashboard import home
 from core.permissions import Right, may
 from core.theme.autocomplete import DescribingSite
@@ -80,7 +81,7 @@ class DeskSite(DescribingSite):
             if (
                 place
                 and place.url_name not in BEFORE_TWO_STEPS
-                and second_factor.is_missing(user_of(request))
+                and second_factor.is_missing(staff(request))
             ):
                 return redirect("admin:two_step")
             return view(request, *args, **kwargs)
@@ -113,7 +114,7 @@ class DeskSite(DescribingSite):
         """Each part for who may see what it sums up."""
         context = {
             "title": _("Desk"),
-            "parts": home.parts_for(user_of(request)),
+            "parts": home.parts_for(staff(request)),
             "adding": list(self.adding(request)),
         }
         return TemplateResponse(request, "desk/home.html", self.each_context(request) | context)
@@ -149,8 +150,3 @@ class DeskSite(DescribingSite):
             "finds_orders": may(request.user, Right.SEE_ORDERS),
             "office_pause": pauses.banner(request),
         }
-
-
-def user_of(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user

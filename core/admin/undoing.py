@@ -48,9 +48,9 @@ class UndoingAdmin(JobAdmin):
         return [self.own_path("<int:pk>/undo/", self.undo_view, "undo"), *super().get_urls()]
 
     def undo_buttons(self, request: HttpRequest, job: ImportJob) -> list[Button]:
-        if not is_undoable(job) or not may_undo(staff(request), job):
+        if not job.is_undoable or not may_undo(staff(request), job):
             return []
-        if not undoer_of(job, staff(request)).knows_rows():
+        if not self.knows_rows(request, job):
             return []
         url = reverse("admin:core_importjob_undo", args=[job.pk])
         return [Button(_("Undo this import"), url, tone="danger")]
@@ -59,16 +59,22 @@ class UndoingAdmin(JobAdmin):
         """Why there is no button, for who would have one."""
         if job.status != ImportJob.Status.DONE or not job.changes:
             return ""
-        if not may_undo(staff(request), job) or undoer_of(job, staff(request)).knows_rows():
+        if not may_undo(staff(request), job) or self.knows_rows(request, job):
             return ""
         return translate(Reason.of(UndoCode.ROWS_UNKNOWN))
+
+    def knows_rows(self, request: HttpRequest, job: ImportJob) -> bool:
+        """Asked once a page: it counts."""
+        if job.knows_rows is None:
+            job.knows_rows = undoer_of(job, staff(request)).knows_rows()
+        return job.knows_rows
 
     def undo_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """What would be taken back, and what speaks against it; with the yes it is."""
         job = self.seen_or_404(request, pk)
         if not may_undo(staff(request), job):
             raise PermissionDenied
-        if not is_undoable(job):
+        if not job.is_undoable:
             text = _("There is nothing to undo, or somebody else undoes it.")
             self.message_user(request, text, messages.WARNING)
             return redirect("admin:core_importjob_change", pk)
@@ -111,10 +117,6 @@ def outcome(job: ImportJob) -> tuple[str, int]:
     if job.status == ImportJob.Status.UNDOING:
         return _("Undoing started; this page shows when it is done."), messages.SUCCESS
     return translate(job.undo_refusal or ""), messages.ERROR
-
-
-def is_undoable(job: ImportJob) -> bool:
-    return job.status in ImportJob.UNDOABLE and job.changes > 0
 
 
 def shown(figure: Any) -> str:

@@ -11,12 +11,12 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, reverse
+from django.urls import URLPattern
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from import_export.admin import ImportMixin
 
-from core.admin.base import staff
+from core.admin.base import list_url, staff
 from core.admin.imports import may_import, start
 from core.exporting import workbooks
 from core.exporting.downloads import csv_answer, file_answer
@@ -119,7 +119,7 @@ class BulkImportAdmin(ImportMixin):
             "form": form,
             "columns": columns_of(IMPORTERS[self.import_kind]),
             "media": self.media + forms.Media(js=["office/upload.js"]),
-            "past": reverse("admin:core_importjob_changelist") + f"?kind__exact={self.import_kind}",
+            "past": list_url("importjob", kind__exact=self.import_kind),
         }
         return TemplateResponse(request, "desk/import_upload.html", context)
 

@@ -2,20 +2,17 @@
 sum up to, in one pass over the very same rows."""
 
 from array import array
-from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from decimal import Decimal
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import get_language
 
 from core.bulk.jobs import ACTIONS
+from core.db.blocks import in_blocks
 from core.models import BulkBlock, BulkJob, User
-
-Thing = TypeVar("Thing")
 
 # Small enough that a block holds SQLite's only write lock for a fraction of a second.
 BLOCK = 500
@@ -45,19 +42,15 @@ def new_job(
     job = BulkJob.objects.create(
         action=action, creator=creator, query=query[:2000], language=get_language() or ""
     )
-    blocks = (BulkBlock(job=job, number=at, ids=some) for at, some in enumerate(in_blocks(ids)))
-    for some in in_blocks(blocks):
+    blocks = (
+        BulkBlock(job=job, number=at, ids=some) for at, some in enumerate(in_blocks(ids, BLOCK))
+    )
+    for some in in_blocks(blocks, BLOCK):
         BulkBlock.objects.bulk_create(some)
     job.summary = [[group, number, str(total)] for group, (number, total) in sums.items()]
     job.total = len(ids)
     job.save(update_fields=["summary", "total"])
     return job
-
-
-def in_blocks(things: Iterable[Thing]) -> Iterator[list[Thing]]:
-    rest = iter(things)
-    while some := list(islice(rest, BLOCK)):
-        yield some
 
 
 def forget_old() -> None:

@@ -4,15 +4,25 @@ work.
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from django.db import connection, models
 from django.db.models import Case, Value, When
 from django.db.models.functions import Cast
 
 from core.db.clock import moment
+
+Thing = TypeVar("Thing")
+
+
+def in_blocks(things: Iterable[Thing], size: int) -> Iterator[list[Thing]]:
+    """As many at once as one statement takes."""
+    rest = iter(things)
+    while some := list(islice(rest, size)):
+        yield some
 
 
 class ById(models.Func):
@@ -119,7 +129,9 @@ def update_block(
 def insert_block(
     model: type[models.Model], rows: Sequence[Mapping[str, Any]], *, stamped: str
 ) -> None:
-    """INSERT rows in this order; all have the same names. `stamped`: what gets the moment."""
+    """INSERT rows in this order; all have the same names. `stamped`: what gets the moment. For what
+    a round or a step writes, some hundred rows: one statement, plain values, no field's default.
+    Uploads have thousands, by columns: tables.insert()."""
     if not rows:
         return
     names = list(rows[0])

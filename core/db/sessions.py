@@ -19,6 +19,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from core.db.blocks import in_blocks
 from core.permissions import needs_two_steps
 
 # Names in one IN (…): what every database takes.
@@ -73,8 +74,8 @@ def end_sessions(user_pk: int, *, but: str | None) -> None:
     good = Session.objects.filter(expire_date__gt=timezone.now())
     rows = good.values_list("session_key", "session_data").iterator(chunk_size=BLOCK)
     keys = [key for key, data in rows if (login := _login_in(data)) and login[0] == user_pk]
-    for start in range(0, len(keys), BLOCK):
-        theirs = Session.objects.filter(session_key__in=keys[start : start + BLOCK])
+    for some in in_blocks(keys, BLOCK):
+        theirs = Session.objects.filter(session_key__in=some)
         theirs.exclude(session_key=but).delete()
 
 
@@ -88,11 +89,8 @@ def without_second_step(users: Collection[Any]) -> set[int]:
 
 
 def _logins(keys: Collection[str]) -> Iterator[tuple[str, tuple[int, str]]]:
-    names = list(keys)
-    for start in range(0, len(names), BLOCK):
-        good = Session.objects.filter(
-            session_key__in=names[start : start + BLOCK], expire_date__gt=timezone.now()
-        )
+    for some in in_blocks(keys, BLOCK):
+        good = Session.objects.filter(session_key__in=some, expire_date__gt=timezone.now())
         for key, data in good.values_list("session_key", "session_data"):
             if login := _known_login_in(data):
                 yield key, login

@@ -35,7 +35,8 @@ from core.money import quantize
 from core.ordering.topping_up import limit_error
 from core.permissions import Right
 
-PLAIN = ("mobile", "active", "memo")
+# What a file may say of a customer who is there already.
+FIELDS = ("mobile", "active", "memo")
 Kind = ImportedRows.Kind
 
 
@@ -79,7 +80,9 @@ class CustomerRows(RowImporter):
         self._drop_forbidden_openings(batch, known)
         if not known:
             return self._all_new(batch)
-        openings = opening_balances(known) if "balance" in batch.values else {}
+        openings = {}
+        if "balance" in batch.values:
+            openings = opening_balances([customer.pk for customer in known.values()])
         return self._compared(batch, known, openings)
 
     def write(self, plan: Plan) -> None:
@@ -88,7 +91,7 @@ class CustomerRows(RowImporter):
         if plan.revived:
             self._revive(plan.revived)
         if plan.changed:
-            Customer.objects.update_columns(PLAIN, plan.changed)
+            Customer.objects.update_columns(FIELDS, plan.changed)
             changes = self._keep_changes(plan.differences)
             self.keep_written(Kind.FIELD_CHANGES, [change.pk for change in changes])
 
@@ -199,7 +202,7 @@ class CustomerRows(RowImporter):
         self, batch: Batch, index: int, before: tuple[Any, ...], after: tuple[Any, ...]
     ) -> RowError:
         different = [
-            name for name, old, new in zip(PLAIN, before, after, strict=True) if old != new
+            name for name, old, new in zip(FIELDS, before, after, strict=True) if old != new
         ]
         reason = _("A customer with this username already exists with a different %(columns)s.") % {
             "columns": ", ".join(different)
@@ -236,7 +239,7 @@ class CustomerRows(RowImporter):
         ids = [customer.pk for customer, _after, _opening in revived]
         undone = ImportedRows.objects.times_undone(Kind.CUSTOMERS, ids)
         Customer.objects.update_columns(
-            PLAIN, [(*after, customer.pk) for customer, after, _opening in revived]
+            FIELDS, [(*after, customer.pk) for customer, after, _opening in revived]
         )
         self._keep_changes(
             difference
@@ -296,7 +299,7 @@ def known_customers(names: Any, *, lock: bool) -> dict[str, Known]:
     rows = Customer.objects.filter(InArray(F("username"), names)).order_by()
     if lock:
         rows = rows.select_for_update().order_by("pk")
-    found = rows.values_list("username", "pk", *PLAIN, "balance")
+    found = rows.values_list("username", "pk", *FIELDS, "balance")
     known = {row[0]: Known(*row[1:]) for row in found.iterator()}
     inactive = {customer.pk: name for name, customer in known.items() if not customer.active}
     undone = ImportedRows.objects.undone_among(Kind.CUSTOMERS, inactive)
@@ -318,9 +321,8 @@ def switched_off_by_hand(undone: set[int]) -> set[int]:
     return {pk for pk, (at, source) in latest.items() if at > moments[pk] or not source}
 
 
-def opening_balances(known: Mapping[str, Known]) -> dict[int, Decimal]:
-    """Those that stand."""
-    ids = [customer.pk for customer in known.values()]
+def opening_balances(ids: Sequence[int]) -> dict[int, Decimal]:
+    """By id, those of these customers that stand."""
     undone = ImportedRows.objects.times_undone(Kind.CUSTOMERS, ids)
     references = [opening_reference(pk, undone[pk]) for pk in ids]
     entries = LedgerEntry.objects.filter(InArray(F("reference"), references)).order_by()
@@ -331,6 +333,6 @@ def differences_of(customer: Known, after: tuple[Any, ...]) -> list[Difference]:
     before = (customer.mobile, customer.active, customer.memo)
     return [
         Difference(customer.pk, field, old, new)
-        for field, old, new in zip(PLAIN, before, after, strict=True)
+        for field, old, new in zip(FIELDS, before, after, strict=True)
         if old != new
     ]

@@ -8,10 +8,11 @@ changed. A worker never waits for a viewer, and nothing depends on a notificatio
 
 What is sent is the current state, never a log read by its ids: on PostgreSQL a lower id may become
 visible after a higher one, so a reader that remembers only the highest id would miss it. A version
-is therefore a count, a revision or the values themselves, never the highest id alone.
+is therefore a count, a revision or the values themselves, never the highest id alone (what
+sources/customers.py only offers may come later).
 
     source         what can be watched: the base class of sources/, and the register
-    sources/       orders, jobs, conversations, the home page, the board
+    sources/       orders, customers, jobs, conversations, queues, the home page, the board
     feed           the thread: what is due, and telling the viewers
     subscriptions  who watches what, and as whom they may
     subjects       what is watched, rendered; state: as messages
@@ -34,7 +35,8 @@ To show something live
      CUSTOMER gets no memo, no remark, no internal note.
    - `retain(keys)`: nothing else is watched any more; for sources that remember what they loaded.
 
-   To add to what an order's own page gets: core.live.sources.orders.also_render().
+   To add to what an order's page or line gets: also_render() of whole_order or rows in
+   core.live.sources.orders.
 
 2. Where rows are written: `core.db.notifier.notify()`, which tells the web processes once the
    transaction is committed. Without it the change is seen half a second later.

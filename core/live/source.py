@@ -5,6 +5,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from core.db.keys import key_of
 from core.db.sessions import SessionUser
 from core.permissions import Right, may
 
@@ -78,5 +79,19 @@ def ids_of(keys: Iterable[str]) -> list[int]:
     return [int(key) for key in keys if is_id(key)]
 
 
+def authorized(asked: Asked, owners: Mapping[int, int | None], right: Right) -> Authorized:
+    """Of keys that are ids of rows: staff with `right` see all there are, a customer what is their
+    own. `owners`: by id, the user whose it is, None where they are switched off."""
+    found: Authorized = {}
+    for user, key in asked:
+        if not is_id(key) or int(key) not in owners:
+            continue
+        if may(user, right):
+            found[user.pk, key] = Audience.STAFF
+        elif owners[int(key)] == user.pk:
+            found[user.pk, key] = Audience.CUSTOMER
+    return found
+
+
 def is_id(key: str) -> bool:
-    return key.isascii() and key.isdigit() and len(key) < 19 and str(int(key)) == key
+    return (found := key_of(key)) is not None and str(found) == key

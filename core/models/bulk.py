@@ -44,6 +44,7 @@ class BulkJob(Job):
 
     WORK, WORKS = "action", Action
     WORKABLE = (Status.RUNNING,)
+    STOPPABLE = (Status.WAITING, Status.RUNNING)
     FINAL = (Status.DONE, Status.REFUSED, Status.CANCELED)
     CANCELED = Status.CANCELED
 

@@ -17,9 +17,6 @@ from core.reasons import TEXT_LENGTH
 if TYPE_CHECKING:
     from core.models.orders import Order
 
-# Of an event's "why"; what people type is refused where it is longer.
-REASON_LENGTH = TEXT_LENGTH
-
 
 class OrderEvent(AppendOnlyModel):
     """One step of an order: who, when, from where to where, and why."""
@@ -33,7 +30,7 @@ class OrderEvent(AppendOnlyModel):
     )
     from_status = models.PositiveSmallIntegerField(_("from"), choices=Status, null=True)
     to_status = models.PositiveSmallIntegerField(_("to"), choices=Status)
-    reason = models.CharField(_("why"), max_length=REASON_LENGTH, blank=True)
+    reason = models.CharField(_("why"), max_length=TEXT_LENGTH, blank=True)
     reason_code = code_field()
     reason_params = params_field()
 

@@ -3,8 +3,8 @@ runs of ids: one run a block as a rule, whatever the number of its rows."""
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Collection, Iterable, Iterator
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -50,30 +50,25 @@ class ImportedRowsQuerySet(models.QuerySet[Any]):
     def _times(
         self, kind: "ImportedRows.Kind", ids: Collection[int], *, undone: bool
     ) -> Counter[int]:
-        if not ids:
-            return Counter()
-        near = self.filter(first_id__lte=max(ids), last_id__gte=min(ids), kind=kind, undone=undone)
-        runs = near.order_by().values_list("first_id", "last_id")
-        rising = sorted(ids)
-        return Counter(pk for first, last in runs for pk in within(rising, first, last))
+        return Counter(pk for pk, _at in self._undoings(kind, ids, undone=undone))
 
     def moments_undone(self, kind: "ImportedRows.Kind", ids: Collection[int]) -> dict[int, Any]:
         """By id, when the last import that wrote the row and was undone was undone."""
+        return dict(self._undoings(kind, ids, undone=True))
+
+    def _undoings(
+        self, kind: "ImportedRows.Kind", ids: Collection[int], *, undone: bool
+    ) -> Iterator[tuple[int, Any]]:
+        """Each of these ids once an import that wrote its row, with the moment when that import was
+        undone; the latest last."""
         if not ids:
-            return {}
-        near = self.filter(first_id__lte=max(ids), last_id__gte=min(ids), kind=kind, undone=True)
-        runs = near.order_by("job__undone_at")
+            return
         rising = sorted(ids)
-        return {
-            pk: at
-            for first, last, at in runs.values_list("first_id", "last_id", "job__undone_at")
-            for pk in within(rising, first, last)
-        }
-
-
-def within(rising: Sequence[int], first: int, last: int) -> Sequence[int]:
-    """Those of these numbers that lie in a run."""
-    return rising[bisect_left(rising, first) : bisect_right(rising, last)]
+        near = self.filter(first_id__lte=rising[-1], last_id__gte=rising[0])
+        runs = near.filter(kind=kind, undone=undone).order_by("job__undone_at")
+        for first, last, at in runs.values_list("first_id", "last_id", "job__undone_at"):
+            for pk in rising[bisect_left(rising, first) : bisect_right(rising, last)]:
+                yield pk, at
 
 
 class ImportedRows(models.Model):
@@ -109,11 +104,6 @@ class ImportedRows(models.Model):
 
 def runs_of(ids: Iterable[int]) -> Iterator[tuple[int, int]]:
     """The first and last of each run of ids without a gap; they come rising."""
-    first = last = None
-    for pk in ids:
-        if first is not None and last is not None and pk != last + 1:
-            yield first, last
-            first = None
-        first, last = pk if first is None else first, pk
-    if first is not None and last is not None:
-        yield first, last
+    for _offset, pairs in groupby(enumerate(ids), lambda pair: pair[1] - pair[0]):
+        run = [pk for _index, pk in pairs]
+        yield run[0], run[-1]

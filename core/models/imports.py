@@ -57,7 +57,7 @@ class ImportJob(Job):
     WORKABLE = (Status.CHECKING, Status.IMPORTING, Status.UNDOING)
     FINAL = (Status.DONE, Status.REFUSED, Status.CANCELED, Status.UNDONE)
     CANCELED = Status.CANCELED
-    UNSTOPPABLE = (Status.UNDOING,)
+    STOPPABLE = (Status.CHECKING, Status.CHECKED, Status.IMPORTING)
     # Also of what was stopped midway some blocks may be in.
     UNDOABLE = (Status.DONE, Status.REFUSED, Status.CANCELED)
     COUNTS = ("created", "updated", "unchanged", "rejected", "amount")
@@ -117,6 +117,8 @@ class ImportJob(Job):
 
     # How far its run is, where core/importing/signs.py was asked.
     signs: Any = None
+    # Whether it is known which rows it wrote, where core/importing/undoing was asked.
+    knows_rows: bool | None = None
 
     objects = ImportJobQuerySet.as_manager()  # type: ignore[misc]
 
@@ -149,6 +151,10 @@ class ImportJob(Job):
     def file_notes(self) -> list[Reason]:
         """What was made of the file."""
         return [Reason(**note) for note in self.notes if note["code"] not in UNDO_REFUSALS]
+
+    @property
+    def is_undoable(self) -> bool:
+        return self.status in self.UNDOABLE and self.changes > 0
 
     @property
     def awaits_word_on_repeats(self) -> bool:

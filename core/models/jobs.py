@@ -41,7 +41,8 @@ class JobQuerySet(models.QuerySet[Any]):
 
 
 class Job(models.Model):
-    """A subclass has a `status`, and says in which of them there is work and which are the end."""
+    """A subclass has a `status`, and says in which of them there is work, in which people may stop
+    it and which are the end."""
 
     # The field that says what is to be done, and what it may say.
     WORK: ClassVar[str]
@@ -49,8 +50,7 @@ class Job(models.Model):
     WORKABLE: ClassVar[tuple[int, ...]]
     FINAL: ClassVar[tuple[int, ...]]
     CANCELED: ClassVar[int]
-    # What nobody cancels, though it has not ended.
-    UNSTOPPABLE: ClassVar[tuple[int, ...]] = ()
+    STOPPABLE: ClassVar[tuple[int, ...]]
 
     status = models.PositiveSmallIntegerField()  # of the subclass, with its choices
 
@@ -72,6 +72,10 @@ class Job(models.Model):
     @property
     def is_final(self) -> bool:
         return self.status in self.FINAL
+
+    @property
+    def is_stoppable(self) -> bool:
+        return self.status in self.STOPPABLE
 
     @classmethod
     def claim(cls, pk: int) -> Self | None:
@@ -107,7 +111,7 @@ class Job(models.Model):
 
     def cancel(self) -> bool:
         """End a job that nobody works on. Returns False for one that is held or has ended."""
-        idle = type(self).objects.free().exclude(status__in=(*self.FINAL, *self.UNSTOPPABLE))
+        idle = type(self).objects.free().filter(status__in=self.STOPPABLE)
         with transaction.atomic():
             taken = idle.taken(pk=self.pk)
             changed = idle.filter(pk__in=taken).update(

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import money
 from core.db import tables
+from core.db.blocks import in_blocks, values_by_id
 from core.db.clock import Moment
 from core.models.accounts import Customer, User
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
@@ -26,8 +27,8 @@ from core.reasons import Code, Reason
 if TYPE_CHECKING:
     from core.models.orders import Order
 
-# Rows a statement. Customers to read; balances to write, each of which is a branch of one CASE.
-READ_ROWS, WRITTEN_ROWS = 5_000, 200
+# Customers a statement: SQLite looks through as many values for each row of it.
+BLOCK = 1_000
 
 
 # What the column of a balance holds.
@@ -96,8 +97,9 @@ class LedgerQuerySet(AppendOnlyQuerySet):
         balances = _locked_balances({posting.customer_id for posting in postings}, active)
         entries = [_entry(posting, balances) for posting in postings]
         self.bulk_create(entries)
-        customers = [Customer(pk=pk, balance=balance) for pk, balance in balances.items()]
-        Customer.objects.bulk_update(customers, ["balance"], batch_size=WRITTEN_ROWS)
+        for some in in_blocks(balances, BLOCK):
+            changes = values_by_id(Customer, {pk: {"balance": balances[pk]} for pk in some})
+            Customer.objects.filter(pk__in=some).update(**changes)
         return entries
 
     def open_accounts(self, *, creator_id: int | None, note: str, **columns: Any) -> None:
@@ -149,8 +151,8 @@ class LedgerQuerySet(AppendOnlyQuerySet):
             creator=tables.Constant(creator_id),
             note=tables.Constant(note),
         )
-        for start in range(0, len(ids), READ_ROWS):
-            Customer.objects.filter(pk__in=ids[start : start + READ_ROWS]).update(balance=0)
+        for some in in_blocks(ids, BLOCK):
+            Customer.objects.filter(pk__in=some).update(balance=0)
 
 
 def refuse_inactive(customers: set[int]) -> None:
@@ -165,11 +167,9 @@ def _locked_balances(
     lock, so that nobody else can change them there either. Raises CustomerInactiveError where one
     of `active` is not."""
     found: dict[int, Decimal] = {}
-    ids = sorted(customers)
-    for start in range(0, len(ids), READ_ROWS):
-        some = Customer.objects.filter(pk__in=ids[start : start + READ_ROWS]).order_by("pk")
-        rows = some.select_for_update().values_list("pk", "balance", "active")
-        for pk, balance, is_active in rows:
+    for some in in_blocks(sorted(customers), BLOCK):
+        rows = Customer.objects.filter(pk__in=some).order_by("pk").select_for_update()
+        for pk, balance, is_active in rows.values_list("pk", "balance", "active"):
             if pk in active and not is_active:
                 raise CustomerInactiveError(pk)
             found[pk] = balance

@@ -33,7 +33,6 @@ from core.models.flow import (
 )
 from core.models.order_queries import OrderQuerySet
 from core.models.sites import Site
-from core.models.transitions import Transition
 from core.reasons import ReasonOrText, reason_columns, reason_of
 
 # The longest time that the plays of an order are spread over, and how far off its start may be.
@@ -229,6 +228,8 @@ class Order(models.Model):
 
     @property
     def is_retryable(self) -> bool:
+        """It goes on by itself or when its site is back: it has not ended, awaits no approval, and
+        nobody wanted it to wait."""
         return self.status in RETRYABLE and not self.starts_later and not self.is_paused_by_people
 
     @property
@@ -244,7 +245,7 @@ class Order(models.Model):
         return self.status in PAUSABLE or (self.status == Status.PAUSED and self.held_by_site)
 
     @property
-    def may_go_on(self) -> bool:
+    def is_resumable(self) -> bool:
         """Whether people paused it, or asked for that."""
         return self.is_paused_by_people or (self.pause_requested and self.status in PAUSABLE)
 
@@ -290,12 +291,6 @@ class Order(models.Model):
         or that is theirs."""
         return transitions.undecidable(self, user) is None
 
-    def decline(self, actor: User, reason: str) -> None:
-        """The other answer of a second person: all is refunded, and the customer reads `reason`.
-        Raises OrderError where `actor` may not decide on it, and for a reason that is missing or
-        too long; TransitionError where somebody changed it first."""
-        self.apply(transitions.decline(self, actor, reason), actor)
-
     @property
     def cancel_reason_is_for_customer(self) -> bool:
         """Why an order that awaited approval was not delivered is for its customer to read."""
@@ -336,25 +331,6 @@ class Order(models.Model):
     def remark(self) -> ReasonOrText:
         """What a person should look at; "" where there is nothing."""
         return reason_of(self, "attention")
-
-    def resume(self, actor: User | None = None, reason: ReasonOrText = "") -> None:
-        """Let a paused order go on. Raises TransitionError where it cannot."""
-        self.apply(transitions.resume(self, reason), actor)
-
-    def pause(self, actor: User | None, reason: str = "") -> None:
-        """Hold it until people let it go on; a running order is asked to, once. Raises OrderError
-        where it has ended, is being verified or is paused already."""
-        self.apply(transitions.pause(self, reason), actor)
-
-    def cancel(self, actor: User | None, reason: str = "") -> None:
-        """Stop and refund what was not delivered; a running order is asked to stop, once. Raises
-        TransitionError where it has ended or is being verified."""
-        if transition := transitions.cancel(self, reason):
-            self.apply(transition, actor)
-
-    def apply(self, transition: Transition, actor: User | None) -> None:
-        """A block of one: see transitions.apply()."""
-        transitions.apply([(self, transition)], actor)
 
     def reflect_update(self, changes: Mapping[str, Any]) -> None:
         """Show here what an UPDATE wrote. What the database computed is read when it is asked for:

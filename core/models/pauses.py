@@ -22,8 +22,6 @@ from core.models.given_reasons import given_reason
 from core.models.sites import Site
 from core.reasons import TEXT_LENGTH, Code, Reason
 
-REASON_LENGTH = TEXT_LENGTH
-
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -81,7 +79,7 @@ class Pause(models.Model):
         related_name="pauses",
         db_index=False,
     )
-    reason = models.CharField(_("reason"), max_length=REASON_LENGTH)
+    reason = models.CharField(_("reason"), max_length=TEXT_LENGTH)
     creator = models.ForeignKey(
         User, verbose_name=_("creator"), on_delete=models.PROTECT, null=True, related_name="+"
     )

@@ -210,7 +210,7 @@ def go_on(
             reason = Reason.of(Code.PLAN_SHIFTED if shift else Code.PLAN_CATCHES_UP)
         again = resume(order, reason)
         return replace(again, changes={**again.changes, **changes})
-    if order.may_go_on:
+    if order.is_resumable:
         here = (Status(order.status),) * 2
         withdrawn = {"pause_requested": False}
         reason = Reason.of(Code.PAUSE_WITHDRAWN)

@@ -18,7 +18,6 @@ from core.models import (
     Order,
     Pause,
     Side,
-    Site,
     User,
     probe_now,
     transitions,
@@ -28,7 +27,7 @@ from core.models.transitions import Transition
 
 
 def apply_transitions(
-    chosen: Sequence[tuple[Order, Transition]], actor: User, *, probe_sites: bool = False
+    chosen: Sequence[tuple[Order, Transition]], actor: User | None, *, probe_sites: bool = False
 ) -> None:
     """Write what was decided for one order or a block, and wake those that go on. `probe_sites`:
     their sites are tried at once, even those that seem down."""
@@ -41,18 +40,16 @@ def apply_transitions(
 
 
 def cancel(order: Order, actor: User | None, reason: str = "") -> None:
-    """Cancel, and tell the consumer that delivers the order at once. Raises TransitionError."""
-    order.cancel(actor, reason)
-    if order.cancel_requested:
-        tasks.wake_on_commit([order.pk])
+    """Stop, and refund what was not delivered; the consumer that delivers the order is told at
+    once. Raises OrderError."""
+    if transition := transitions.cancel(order, reason):
+        apply_transitions([(order, transition)], actor)
 
 
-def pause(order: Order, actor: User, reason: str = "") -> None:
+def pause(order: Order, actor: User | None, reason: str = "") -> None:
     """Hold the order until somebody resumes it; whoever delivers it is told at once. Raises
     OrderError."""
-    order.pause(actor, reason)
-    if order.pause_requested:
-        tasks.wake_on_commit([order.pk])
+    apply_transitions([(order, transitions.pause(order, reason))], actor)
 
 
 def resume(order: Order, actor: User, *, shift: bool) -> None:
@@ -62,22 +59,6 @@ def resume(order: Order, actor: User, *, shift: bool) -> None:
     since = held.since(order.site_id)
     transition = transitions.go_on(order, now, shift=shift, held_since=since)
     apply_transitions([(order, transition)], actor)
-
-
-def pause_site(site: Site, actor: User, reason: str) -> None:
-    """Nothing more is sent to this site. Raises OrderError."""
-    Pause.objects.begin(site, actor, reason)
-
-
-def pause_office(actor: User, reason: str) -> None:
-    """Nothing more is sent at all. Raises OrderError."""
-    Pause.objects.begin(None, actor, reason)
-
-
-def end_pause(pause: Pause, actor: User, *, shift: bool) -> None:
-    """Let a site or the office go on; the consumers find in the database what is due. `shift`:
-    drip plans end later, else they catch up. Raises OrderError."""
-    pause.end(actor, shift=shift)
 
 
 def retry(order: Order, actor: User) -> None:
@@ -94,9 +75,10 @@ def approve(order: Order, actor: User) -> None:
 def decline(order: Order, actor: User, reason: str) -> None:
     """Refund in full what awaited approval, and tell the customer why, in the conversation, where
     they can answer. Raises OrderError."""
+    transition = transitions.decline(order, actor, reason)
     with transaction.atomic():
-        order.decline(actor, reason)
-        Message.objects.append(order, actor, Side.DESK, reason.strip())
+        apply_transitions([(order, transition)], actor)
+        Message.objects.append(order, actor, Side.DESK, str(transition.reason))
 
 
 def adjust(

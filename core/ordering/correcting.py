@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
+from core.db.blocks import values_by_id
 from core.models import (
     ApprovalLimit,
     BalanceTooLargeError,
@@ -22,7 +23,7 @@ from core.models import (
 from core.models.approvals import requires_approval
 from core.models.corrections import REASON_LENGTH, corrected_amount
 from core.models.given_reasons import given_reason
-from core.models.ledger import WRITTEN_ROWS, correction_reference
+from core.models.ledger import correction_reference
 from core.ordering.quote import balance_short
 from core.reasons import Code, Reason
 from core.sentences.undoing import UndoCode
@@ -115,6 +116,9 @@ def book_many(corrections: Sequence[TopUpCorrection]) -> None:
         raise OrderError(balance_short(error.missing)) from None
     except BalanceTooLargeError as error:
         raise OrderError(error.reason) from None
+    booked = {}
     for correction, entry in zip(corrections, entries, strict=True):
         correction.entry = entry
-    TopUpCorrection.objects.bulk_update(corrections, ["entry"], batch_size=WRITTEN_ROWS)
+        booked[correction.pk] = {"entry": entry.pk}
+    rows = TopUpCorrection.objects.filter(pk__in=list(booked))
+    rows.update(**values_by_id(TopUpCorrection, booked))

@@ -21,6 +21,7 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
+from core.db.keys import key_of
 from core.models import (
     Conversation,
     Message,
@@ -33,6 +34,7 @@ from core.models import (
     may_speak,
     side_of,
 )
+from core.pages.people import user_of
 
 # What a page shows; older messages of a very long conversation are a click away.
 SHOWN = 100
@@ -173,7 +175,7 @@ def answer_to(request: HttpRequest, order: Order, back: str) -> HttpResponse:
     wants_json = "application/json" in request.headers.get("Accept", "")
     try:
         if "no_answer" in sent:
-            leave_unanswered(order, user, number(sent["no_answer"]))
+            leave_unanswered(order, user, key_of(sent["no_answer"]) or 0)
         else:
             Message.objects.say(
                 order,
@@ -196,7 +198,7 @@ def answer_to(request: HttpRequest, order: Order, back: str) -> HttpResponse:
 
 def note_reading(request: HttpRequest, order: Order) -> HttpResponse:
     """A script's POST: the user has seen the messages up to `last`."""
-    mark_read(order, user_of(request), number(request.POST.get("last", "")))
+    mark_read(order, user_of(request), key_of(request.POST.get("last", "")) or 0)
     return HttpResponse(status=204)
 
 
@@ -216,17 +218,6 @@ def described(thread: Thread, side: Side) -> dict[str, Any]:
         "last": seen["last_id"],
         "waiting": seen["waiting_since"] is not None,
     }
-
-
-def user_of(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user
-
-
-def number(text: str) -> int:
-    """An id of a form; 0 for what is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 def key(text: str) -> uuid.UUID | None:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from core.live import Audience
-from core.live.sources.orders import Watched, WholeOrder, also_render, curve, rows
+from core.live.sources.orders import Watched, WholeOrder, curve, rows, whole_order
 from core.live.sources.sections import Section, Sections
 from core.models import Order
 from core.pages import display
@@ -112,5 +112,5 @@ sections = Sections(
     Section("steps", "portal/order_steps.html", steps, stage),
     Section("readings", "portal/order_readings.html", readings, lambda seen: len(seen.readings)),
 )
-also_render(Audience.CUSTOMER, sections.render)
-rows.also[Audience.CUSTOMER] = moving_texts
+whole_order.also_render(Audience.CUSTOMER, sections.render)
+rows.also_render(Audience.CUSTOMER, moving_texts)

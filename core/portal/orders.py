@@ -22,8 +22,10 @@ from core.exporting.lists import (
     plain,
 )
 from core.live.sources.customers import newest_order
-from core.models import Customer, Order, OrderError, Status, User
+from core.models import Customer, Order, OrderError, Status
+from core.ordering import placing
 from core.pages import display
+from core.pages.people import user_of
 from core.pages.quotes import bundles_on_sale
 from core.permissions import may_cancel_own
 from core.portal import conversation
@@ -134,8 +136,8 @@ def added(request: HttpRequest, customer: Customer) -> HttpResponse:
     form = CustomerOrderForm(customer, request.POST)
     if form.is_valid() and form.placed is None:
         try:
-            order = ordering.place(form.quote, user_of(request), **form.terms)
-        except ordering.OrderRefusedError as error:
+            order = placing.place(form.quote, user_of(request), **form.terms)
+        except placing.OrderRefusedError as error:
             form.refuse(error.errors)
             customer.refresh_from_db()
         else:
@@ -182,8 +184,3 @@ def quoted(request: HttpRequest, customer: Customer) -> JsonResponse:
     form = CustomerQuoteForm(request.GET)
     form.is_valid()
     return JsonResponse(form.answer_for(customer, creator=user_of(request)))
-
-
-def user_of(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user

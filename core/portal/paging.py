@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import BigIntegerField, QuerySet
+from django.db.models import QuerySet
 from django.http import QueryDict
+
+from core.db.keys import key_of
 
 SIZE = 25
 
@@ -24,7 +26,7 @@ class Window:
 
 def window(rows: QuerySet[Any], asked: QueryDict, size: int = SIZE) -> Window:
     """The page that `?before=ID` or `?after=ID` asks for, else the newest."""
-    after, before = number(asked.get("after")), number(asked.get("before"))
+    after, before = key_of(asked.get("after", "")), key_of(asked.get("before", ""))
     if after is not None:
         found = list(rows.filter(pk__gt=after).order_by("pk")[: size + 1])
         has_newer, found = len(found) > size, found[:size][::-1]
@@ -45,10 +47,3 @@ def query(asked: QueryDict, **place: int) -> str:
     """The same filters at another place."""
     kept = [(key, value) for key, value in asked.items() if key not in ("before", "after")]
     return "?" + urlencode([*((key, value) for key, value in kept if value), *place.items()])
-
-
-def number(text: str | None) -> int | None:
-    """An id of the address; None for what is none."""
-    if text and text.isascii() and text.isdigit() and len(text) < 20:
-        return found if (found := int(text)) <= BigIntegerField.MAX_BIGINT else None
-    return None

@@ -7,8 +7,9 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.admin.widgets import AutocompleteSelect
-from django.db.models import BigIntegerField
 from django.http import HttpRequest, HttpResponse
+
+from core.db.keys import key_of
 
 
 class DescribingAutocomplete(AutocompleteJsonView):
@@ -28,14 +29,7 @@ class PickedSelect(AutocompleteSelect):
     def optgroups(
         self, name: str, value: Sequence[str], attrs: dict[str, Any] | None = None
     ) -> Any:
-        return super().optgroups(name, list(filter(is_key, value)), attrs)
-
-
-def is_key(value: object) -> bool:
-    """Whether a row may have this for its key. Python reads no number of thousands of digits."""
-    text = str(value)
-    is_number = text.isascii() and text.isdecimal() and len(text) < 20
-    return is_number and int(text) <= BigIntegerField.MAX_BIGINT
+        return super().optgroups(name, [one for one in value if key_of(one) is not None], attrs)
 
 
 def pick_by_typing(field: forms.ModelChoiceField, key: Any, site: admin.AdminSite) -> None:

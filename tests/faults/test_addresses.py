@@ -63,7 +63,7 @@ def test_addresses_and_redirects_off_the_host_are_sent_nothing(
     assert Order.objects.get(pk=order.pk).status == Status.PAUSED
     trial.demo_site.clear()
     order.refresh_from_db()
-    order.cancel(None)
+    ordering.cancel(order, None)
     verdict = trial.verdict(all_completed=False)
     tried = f"{len(OFF_THE_HOST)} addresses, {2 * len(REDIRECTS) + 1} redirects"
     row("addresses", tried, figures=f"{elsewhere.connections} connections elsewhere")

@@ -12,6 +12,7 @@ from django.db.models import F
 
 from booster import retry
 from booster.delivery import paused_orders
+from core import ordering
 from core.db import clock
 from core.models import Order, Site, Status
 from core.money import refund_due
@@ -81,7 +82,7 @@ class Blips:
                 for order in self.canceled:
                     order.refresh_from_db()
                     if order.status in (Status.PENDING, Status.RUNNING, Status.PAUSED):
-                        order.cancel(None)
+                        ordering.cancel(order, None)
                 self.canceled = []
             step = seconds_to_next()
             if not is_over and step >= left:

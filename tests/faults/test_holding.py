@@ -11,6 +11,7 @@ from django.db.models import F
 from booster import worker
 from booster.delivery import ending
 from booster.retry import PROBE_LEASE_SECONDS, PROBING, SENDING, WAITING
+from core import ordering
 from core.models import Breaker, Order, Site, Status, Transition
 from core.reasons import Code
 from tests.faults.guards import take_away
@@ -329,7 +330,7 @@ def test_an_order_ends_at_its_deadline_with_what_was_delivered(own_trial, own_si
     assert "refused the connection" in reason(untouched)
     # A deadline is longer than the time that the plays are spread over.
     assert spread.status == Status.RUNNING
-    spread.cancel(None)
+    ordering.cancel(spread, None)
     run_to_the_end()
     verdict = own_trial.verdict(all_completed=False)
     row("down", "deadlines passed", verdict)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from core import ordering
 from core.models import Breaker, Order, Site, Status
 from tests.faults.oracle import reason
 from tests.faults.trial import LONG, Trial, must_fail, on, size
@@ -109,7 +110,7 @@ def test_a_site_that_refuses_or_breaks_tls_is_paid_nothing(trial, row):
     assert broken.get().reason_code == "tls_failed"
     order.refresh_from_db()
     assert (order.done, order.reserved, order.attempts) == (0, 0, 0)
-    order.cancel(None)
+    ordering.cancel(order, None)
     wait_for(lambda: Order.objects.filter(pk=order.pk, status=Status.CANCELED).exists())
     verdict = trial.verdict(all_completed=False)
     row("sites", "refused after 100 plays, bad TLS", verdict)

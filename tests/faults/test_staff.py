@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from core import money
+from core import money, ordering
 from core.importing import jobs
 from core.importing.uploads import new_job
 from core.models import (
@@ -131,7 +131,7 @@ class Desk(RuleBasedStateMachine):
         if page is None:
             return
         try:
-            page.cancel(None)
+            ordering.cancel(page, None)
         except TransitionError:
             assert order not in self.open
         else:

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from core.db.lookups import InArray
+from core.importing.customers import FIELDS, opening_balances
 from core.importing.undoing.undoer import Undoer, lock_customers
 from core.models import (
     Customer,
@@ -20,17 +20,11 @@ from core.models import (
     WaitingTopUp,
 )
 from core.models.history import Difference, as_text
-from core.models.ledger import (
-    OPENING,
-    OPENING_UNDONE,
-    opening_reference,
-    undone_opening_reference,
-)
+from core.models.ledger import OPENING, OPENING_UNDONE, undone_opening_reference
 from core.permissions import RIGHT_TO_BOOK, Right
 from core.sentences.undoing import UndoCode
 
 Kind = ImportedRows.Kind
-FIELDS = ("mobile", "active", "memo")
 
 
 class UndoCustomers(Undoer):
@@ -71,7 +65,9 @@ class UndoCustomers(Undoer):
         for ids in self.blocks(Kind.CUSTOMERS):
             self._look_at_new(Customer.objects.filter(pk__in=ids).order_by("pk"))
             above = {
-                pk: amount for pk, amount in openings(ids).items() if self.is_above_limit(amount)
+                pk: amount
+                for pk, amount in opening_balances(ids).items()
+                if self.is_above_limit(amount)
             }
             names = Customer.objects.filter(pk__in=above).order_by("pk")
             found = names.values_list("pk", "username")
@@ -119,7 +115,7 @@ class UndoCustomers(Undoer):
         undone = ImportedRows.objects.times_undone(Kind.CUSTOMERS, ids)
         back = {
             pk: (amount, undone_opening_reference(pk, undone[pk]))
-            for pk, amount in openings(ids).items()
+            for pk, amount in opening_balances(ids).items()
         }
         LedgerEntry.objects.close_accounts(back, creator_id=self.actor.pk, note=self.note)
 
@@ -149,11 +145,3 @@ def values_of(ids: Iterable[int]) -> dict[int, dict[str, Any]]:
     """By id, what customers say now."""
     rows = Customer.objects.filter(pk__in=set(ids)).order_by("pk")
     return {row["pk"]: row for row in rows.values("pk", "username", *FIELDS)}
-
-
-def openings(ids: Sequence[int]) -> dict[int, Decimal]:
-    """By id, the opening balances of these customers that stand."""
-    undone = ImportedRows.objects.times_undone(Kind.CUSTOMERS, ids)
-    references = [opening_reference(pk, undone[pk]) for pk in ids]
-    entries = LedgerEntry.objects.filter(InArray(F("reference"), references)).order_by("customer")
-    return dict(entries.values_list("customer_id", "amount"))

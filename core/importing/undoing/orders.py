@@ -14,8 +14,6 @@ from core.reasons import Reason
 from core.sentences.undoing import UndoCode
 
 Kind = ImportedRows.Kind
-# Of the statement that ends orders: each is a branch of its CASE.
-WRITTEN_ROWS = 500
 # Of these nothing is left to undo.
 GIVEN_BACK = Q(status__in=FINAL, refunded=F("price"))
 
@@ -52,7 +50,7 @@ class UndoOrders(Undoer):
 
     def undo(self) -> None:
         reason = Reason.of(UndoCode.IMPORT_UNDONE, number=self.job.pk)
-        for ids in self.blocks(Kind.ORDERS, WRITTEN_ROWS):
+        for ids in self.blocks(Kind.ORDERS):
             chosen = [
                 (order, transition)
                 for order in orders_of(ids).exclude(GIVEN_BACK)

@@ -88,10 +88,10 @@ class Undoer(ABC):
     def undo(self) -> None:
         """Take them back. Whatever is in the way was found before."""
 
-    def blocks(self, kind: ImportedRows.Kind, size: int = BLOCK) -> Iterator[list[int]]:
+    def blocks(self, kind: ImportedRows.Kind) -> Iterator[list[int]]:
         """Ids of the job's rows."""
         ids = ImportedRows.objects.ids(self.job, kind)
-        while block := list(islice(ids, size)):
+        while block := list(islice(ids, BLOCK)):
             self.on_block()
             yield block
 

@@ -3,7 +3,7 @@
 Staff see what their permissions show, customers their own orders; a customer's rendering has no
 memo, no remark, no names of staff and no reason that was written for them.
 
-A page adds what only it shows by `also_render()`: a function of what was loaded, for one audience.
+A page or a list adds what only it shows by `also_render()`.
 """
 
 import time
@@ -16,13 +16,13 @@ from django.utils import timezone
 
 from booster.delivery.plan import planned_end
 from core import live
-from core.live.source import Asked, Audience, Authorized, ids_of
+from core.live.source import Asked, Audience, Authorized, authorized, ids_of
 from core.live.sources.pace import Paces
 from core.live.sources.readings import ReadingPoint, Readings
 from core.models import LedgerEntry, Order, OrderEvent, Pause, Status
 from core.pages import display
 from core.pages.flow.timeline import STEPS
-from core.permissions import Right, may
+from core.permissions import Right
 
 LEDGER = Prefetch("ledger", LedgerEntry.objects.select_related("creator").order_by("pk"))
 # Their plays a second are measured.
@@ -41,6 +41,7 @@ ROW = (
     *("held_by_site", "attention", "attention_code", "verify_until", "pause_requested"),
 )
 COMPUTED = ("events_seen", "is_held")
+Part = Callable[[Any], dict[str, Any]]
 
 
 class OrderSource(live.Source):
@@ -48,20 +49,25 @@ class OrderSource(live.Source):
 
     right = Right.SEE_ORDERS
 
+    def __init__(self) -> None:
+        self._parts: dict[Audience, list[Part]] = {audience: [] for audience in Audience}
+
+    def also_render(self, audience: Audience, part: Part) -> None:
+        """Let `part` add to what this audience gets, from what was loaded. It runs in the page's
+        language, no queries."""
+        self._parts[audience].append(part)
+
+    def parts(self, loaded: Any, audience: Audience) -> dict[str, Any]:
+        """What was added."""
+        return {
+            name: value for part in self._parts[audience] for name, value in part(loaded).items()
+        }
+
     def authorize(self, asked: Asked) -> Authorized:
         pairs = Order.objects.filter(pk__in=ids_of({key for _, key in asked}))
         # A customer who is switched off sees nothing any more, also of what is open in a browser.
         owner = Case(When(customer__active=True, then="customer__user"))
-        owners = dict(pairs.values_list("pk", owner))
-        found: Authorized = {}
-        for user, key in asked:
-            if not ids_of([key]) or int(key) not in owners:
-                continue
-            if may(user, self.right):
-                found[user.pk, key] = Audience.STAFF
-            elif owners[int(key)] == user.pk:
-                found[user.pk, key] = Audience.CUSTOMER
-        return found
+        return authorized(asked, dict(pairs.values_list("pk", owner)), self.right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +81,11 @@ class Watched:
     pause: Pause | None = None  # of its site, or of the whole office
 
 
-Part = Callable[[Watched], dict[str, Any]]
-_parts: dict[Audience, list[Part]] = {audience: [] for audience in Audience}
-
-
-def also_render(audience: Audience, part: Part) -> None:
-    """Let `part` add to what an order's page gets. It runs in the page's language, no queries."""
-    _parts[audience].append(part)
-
-
 class WholeOrder(OrderSource):
     prefix = "order"
 
     def __init__(self) -> None:
+        super().__init__()
         self.paces = Paces()
         self.readings = Readings()
 
@@ -125,7 +123,7 @@ class WholeOrder(OrderSource):
 
     def render(self, loaded: Watched, audience: Audience) -> dict[str, Any]:
         order, left = loaded.order, seconds_left(loaded)
-        data = facts(order) | {
+        return facts(order) | {
             "speed": loaded.speed,
             "left": left,
             "left_text": display.duration(left),
@@ -133,19 +131,14 @@ class WholeOrder(OrderSource):
             "views": order.view_count,
             "curve": curve(loaded),
             "now": point_now(order),
+            **self.parts(loaded, audience),
         }
-        for part in _parts[audience]:
-            data |= part(loaded)
-        return data
 
 
 class OrderRow(OrderSource):
-    """A line of a list. `also` adds, for an audience, what its list draws itself."""
+    """A line of a list."""
 
     prefix = "row"
-
-    def __init__(self) -> None:
-        self.also: dict[Audience, Callable[[Order], dict[str, Any]]] = {}
 
     def versions(self, keys: Sequence[str]) -> Mapping[str, Hashable]:
         rows = Order.objects.filter(pk__in=ids_of(keys)).order_by()
@@ -160,8 +153,7 @@ class OrderRow(OrderSource):
         return {str(order.pk): order for order in rows}
 
     def render(self, loaded: Order, audience: Audience) -> dict[str, Any]:
-        also = self.also.get(audience)
-        return facts(loaded) | (also(loaded) if also else {})
+        return facts(loaded) | self.parts(loaded, audience)
 
 
 def facts(order: Order) -> dict[str, Any]:
