@@ -24,6 +24,8 @@ SHORTEST_REST = 0.05
 LONGEST_COUNT, LEAST_SHARE = 900.0, 0.3
 # A counter that lags for longer may move in leaps: a rest tells of others once it took as long.
 LEAPING_LAG = 60.0
+# A rest is believed less one leap, which weighs less the longer it is; a long leap is dear.
+LEAPS_OF_REST = 10
 # Where others came, it is read again after this, and then each time after as long as it rested.
 FIRST_LOOK = 0.2
 # A counter that showed so many times exactly what was received has no other views.
@@ -194,7 +196,8 @@ def evidence_of(
     is_quiet = not moved and (seen >= needed or watch.matches >= MATCHES)
     if moved:
         seen = sum(rest.seconds for rest in rests)
-        needed = seen if may_lag else max(_seconds_to_count(watch.sending_seconds), 2 * leap)
+        of_leaps = leap * (2 if leap > LEAPING_LAG else LEAPS_OF_REST)
+        needed = seen if may_lag else max(_seconds_to_count(watch.sending_seconds), of_leaps)
     elif is_quiet:
         needed = seen
     if not moved and not is_silent and counts_readings is None:
