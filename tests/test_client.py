@@ -254,6 +254,13 @@ def test_chunks_are_put_together(client_of: ClientOf) -> None:
         assert server.connections == 1
 
 
+def test_hints_before_an_answer_are_passed_over(client_of: ClientOf) -> None:
+    hints = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\nX: y\r\n\r\n"
+    with RawServer(always(hints + answer(b"abc"))) as server, client_of(server) as client:
+        assert [client.get("/").body for _time in range(2)] == [b"abc", b"abc"]
+        assert server.connections == 1
+
+
 def test_headers_are_found_in_any_case(get: Get) -> None:
     assert get(always(answer(headers=("X-Views: 7",)))).headers["x-views"] == "7"
 
@@ -384,6 +391,7 @@ def says(data: bytes) -> Script:
         b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-c\r\nabc",
         b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na",
         b"SSH-2.0-OpenSSH_9.2\r\n",
         b"-ERR unknown command\r\n",

@@ -52,11 +52,11 @@ def export(client, model: str, file_format: int) -> list[list]:
 
 @pytest.mark.parametrize("file_format", [CSV, XLSX])
 def test_cells_that_a_spreadsheet_would_run_go_out_as_text(desk, file_format):
-    for index, start in enumerate(["=", "+", "-", "@", "\t", "\r"]):
+    for index, start in enumerate(["=", "+", "-", "@", "\t", "\r", "\n", *"＝＋－＠"]):
         Customer.objects.create(username=f"c{index}", memo=f"{start}1+1", mobile="+861380000")
     header, *rows = export(desk, "customer", file_format)
     memo, mobile = header.index("memo"), header.index("mobile")
-    assert len(rows) == 6
+    assert len(rows) == 11
     for row in rows:
         assert row[memo].startswith("'")
         assert row[mobile] == "'+861380000"

@@ -14,7 +14,7 @@ from core.bulk import jobs, selection
 from core.importing import jobs as imports
 from core.importing import store
 from core.importing.uploads import new_job
-from core.models import Breaker, BulkJob, ImportJob, LedgerEntry, Order, Site, Status
+from core.models import Breaker, BulkJob, ImportJob, LedgerEntry, Order, Site, Status, transitions
 from core.ordering import OrderRefusedError
 from core.pages import display
 from tests.base import VIDEO, client_of, placed
@@ -168,7 +168,7 @@ def test_retry_does_not_start_it_earlier(later, bob):
 def test_a_token_that_is_back_does_not_start_it_earlier(later):
     Order.objects.update(status=Status.PAUSED, held_by_site=True)
     later.refresh_from_db()
-    later.resume()
+    transitions.apply([(later, transitions.resume(later))], None)
     assert Order.objects.get().status == Status.PENDING
     assert is_due_as_planned()
 

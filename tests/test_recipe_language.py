@@ -10,7 +10,8 @@ import pytest
 
 from booster import sites
 from booster.engine import Channel, Events, Limits, Window, WindowEnded
-from booster.exceptions import PermanentError
+from booster.exceptions import PermanentError, SiteCode
+from booster.net.call import Response
 from booster.net.client import SiteClient
 from booster.sites import Recipe, RecipeError
 from booster.sites.trial import try_once
@@ -370,3 +371,37 @@ def test_a_recipe_of_before_is_stored_as_before() -> None:
     assert Recipe.parse(stored) == Recipe.parse(RECIPE)
     again = Recipe.parse(RECIPE | {"count_method": "POST"}).as_data()
     assert again["count_method"] == "POST"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "address"),
+    [
+        (r"\{video_id}: ([0-9]+)", "/watch/qqq"),
+        (r"[[:{video_id}:]]([0-9]+)", "/watch/dawn"),
+        (r"[a-{video_id}]([0-9]+)", "/watch/12"),
+        (r"\g<{video_id}>([0-9]+)", "/watch/dawn"),
+    ],
+)
+def test_a_pattern_that_an_id_makes_none_is_a_fault_of_the_recipe(
+    pattern: str, address: str
+) -> None:
+    changes = {"video_pattern": "^/watch/(.+)", "count_json": "", "count_pattern": pattern}
+    adapter = sites.adapter("http", RECIPE | changes)
+    with pytest.raises(PermanentError) as refused:
+        adapter.count_of(Response(200, {}, b"dawn: 12"), adapter.video_id(address))
+    assert refused.value.code == SiteCode.RECIPE_NOT_VALID
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("counted", [1e999]),
+        ("counted", ["1e999"]),
+        ("video_pattern", "(?u)(?a)([0-9])"),
+        ("steps", [{"path": "/login", "accepted": [1e999]}]),
+    ],
+)
+def test_what_no_number_and_no_pattern_holds_is_an_error_at_its_field(
+    field: str, value: Any
+) -> None:
+    assert any(name.startswith(field) for name in errors_of(**{field: value}))

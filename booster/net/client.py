@@ -185,7 +185,8 @@ class SiteClient:
             except BaseException:
                 answer.close()
                 raise
-        except (requests.RequestException, HTTPError, OSError) as error:
+        # ValueError: of what urllib3 reads, such as a chunk of a negative size.
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             raise self._trouble(error) from error
         cookies = tuple(answer.raw.headers.getlist("Set-Cookie"))
         return Response(answer.status_code, answer.headers, bytes(content), cookies)
@@ -194,7 +195,7 @@ class SiteClient:
         """For who reads the exchanges: its beginning often says what is wrong."""
         if self._exchanges is None:
             return
-        with suppress(requests.RequestException, HTTPError, OSError):
+        with suppress(requests.RequestException, HTTPError, OSError, ValueError):
             content += answer.raw.read(REFUSED_BYTES, decode_content=False)
         first = f"HTTP/1.1 {answer.status_code} {answer.reason or ''}".rstrip()
         self._refused = _as_text(first, answer.headers, bytes(content[:REFUSED_BYTES]))

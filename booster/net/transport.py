@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 from functools import lru_cache
+from http.client import HTTPResponse
 from typing import Any, cast
 
 import requests
@@ -19,6 +20,8 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from booster.net.address import Target
 from booster.net.tls import new_context
+
+MAX_LINE = 65_536
 
 
 class CallUnderWay:
@@ -79,8 +82,22 @@ class PinnedAdapter(HTTPAdapter):
         self._pool.close()
 
 
+class _Answer(HTTPResponse):
+    """After hints of what is to come (102, 103), which http.client takes for the answer itself."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        found = super()._read_status()  # type: ignore[misc]
+        while found[1] in (102, 103):
+            while self.fp.readline(MAX_LINE) not in (b"\r\n", b"\n", b""):
+                pass
+            found = super()._read_status()  # type: ignore[misc]
+        return cast(tuple[str, int, str], found)
+
+
 class _Pinned(HTTPConnection):
     """Connects to the address of `target`, whatever the name of its `host`."""
+
+    response_class = _Answer
 
     def __init__(self, *args: Any, target: Target, call: CallUnderWay, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -125,7 +125,7 @@ class HttpAdapter(SiteAdapter):
             if (number := number_after(marker, text)) is None:
                 raise PermanentError(SiteCode.COUNT_MARKER_NOT_FOUND)
             return number
-        pattern = regex.compile(filled_pattern(recipe.count_pattern, values))
+        pattern = filled_pattern(recipe.count_pattern, values)
         found = search(pattern, text, "count_pattern")
         if found is None:
             raise PermanentError(SiteCode.COUNT_PATTERN_NOT_FOUND)

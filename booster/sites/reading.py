@@ -178,11 +178,15 @@ def search(pattern: "regex.Pattern[str]", text: str, field: str) -> "regex.Match
         raise PermanentError(SiteCode.RECIPE_TOO_SLOW, field=field) from None
 
 
-def filled_pattern(pattern: str, values: Mapping[str, Value]) -> str:
-    """With the video's id, as text that is looked for."""
+def filled_pattern(pattern: str, values: Mapping[str, Value]) -> "regex.Pattern[str]":
+    """With the video's id, as text that is looked for. PermanentError: where it stands, the id
+    makes an expression that is none (`\\{video_id}`, `[a-{video_id}]`)."""
     for name, value in values.items():
         pattern = pattern.replace(f"{{{name}}}", regex.escape(value.text))
-    return pattern
+    try:
+        return regex.compile(pattern)
+    except (regex.error, ValueError, RecursionError, OverflowError, MemoryError) as error:
+        raise PermanentError(SiteCode.RECIPE_NOT_VALID, error=f"count_pattern: {error}") from None
 
 
 def number_after(marker: str, text: str) -> str | None:

@@ -128,7 +128,8 @@ def pattern(value: Any, names: Iterable[str] = (), group: str = "") -> str:
 def _compiled(found: str) -> "regex.Pattern[str]":
     try:
         return regex.compile(found)
-    except (regex.error, RecursionError, OverflowError, MemoryError) as error:
+    # ValueError: flags that exclude each other.
+    except (regex.error, ValueError, RecursionError, OverflowError, MemoryError) as error:
         sentence = _("This is not a regular expression: %(error)s.")
         raise FieldError(sentence, error=error) from None
 
@@ -281,7 +282,7 @@ def statuses(value: Any, default: tuple[int, ...]) -> tuple[int, ...]:
         value = value.replace(",", " ").split()
     try:
         found = tuple(sorted({int(status) for status in value}))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise FieldError(_("These are status numbers, such as 200, 204.")) from None
     if not found or not all(200 <= status <= 399 for status in found):
         raise FieldError(_("Only statuses from 200 to 399 can mean that it was received."))

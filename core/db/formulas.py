@@ -4,7 +4,8 @@ An apostrophe in front is what spreadsheets themselves write for "this is text".
 files back gets the text without it.
 """
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# The wide ones are signs as well to programs that are set up for Chinese or Japanese.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def escape_formula(text: str) -> str:

@@ -55,6 +55,23 @@ def poisson(dice: random.Random, mean: float) -> int:
 
 
 @dataclass
+class KeptPage(Counter):
+    """The page that shows the count is kept for `lag` seconds: it moves in leaps."""
+
+    kept_until: float = 0.0
+    shown: int = 0
+
+    def read(self, moment: float) -> int:
+        if moment >= self.kept_until:
+            self.views += poisson(self.dice, self.others * (moment - self.now))
+            self.now = moment
+            ours = self.sent_by(moment)
+            self.shown = self.views + ours - round(ours * self.loss)
+            self.kept_until = moment + self.lag
+        return self.shown
+
+
+@dataclass
 class Run:
     """One order from its first reading to its end."""
 

@@ -9,7 +9,7 @@ import pytest
 
 from booster import proof
 from booster.proof import organic
-from tests.faults.simulated import Counter, Run
+from tests.faults.simulated import Counter, KeptPage, Run
 from tests.faults.trial import size
 
 
@@ -48,6 +48,20 @@ def beside_others(seeds: range) -> Sum:
     return found
 
 
+def kept_pages(seeds: range) -> Sum:
+    """The page is kept for up to a minute, and its site known for that: it moves in leaps."""
+    found = Sum()
+    for seed in seeds:
+        dice = random.Random(seed)
+        share, count = 10 ** dice.uniform(-1, 1), dice.choice((1000, 3000, 10_000))
+        rate, loss = dice.choice((20, 100)), dice.choice((0, 0.3, 1, 1))
+        lag = dice.choice((1, 5, 15, 30, 55))
+        counter = KeptPage(dice, others=share * rate, lag=lag, loss=loss, rate=rate)
+        verdict, _waited = Run(counter, count, lag=lag + 1).deliver()
+        found.add(verdict.plays, counter.counted)
+    return found
+
+
 def canceled(seeds: range) -> Sum:
     """Somebody cancels at any moment; the counter lags up to a minute, as its site is known."""
     found = Sum()
@@ -67,6 +81,20 @@ def test_beside_other_people_no_order_bills_more_than_was_counted(row):
     row("proof", f"{found.orders} orders beside others", None, f"below by {found.below:.2f} %")
     assert found.above == 0
     assert found.below <= 3
+
+
+def test_others_whose_views_show_in_leaps_are_never_billed(row):
+    found = kept_pages(range(size(60, 300)))
+    row("proof", f"{found.orders} orders by kept pages", None, f"below by {found.below:.2f} %")
+    assert found.above == 0
+
+
+def test_without_waiting_for_a_leap_others_are_billed(control, monkeypatch):
+    """The control: a page that stands still for a moment has no others."""
+    monkeypatch.setattr(proof, "_leap", lambda *args: 0.0)
+    found = kept_pages(range(60))
+    assert found.above > 0
+    control("waiting for leaps", f"{found.above} of {found.orders} billed too much")
 
 
 def test_a_cancel_at_any_moment_bills_exactly_what_was_counted(row):
