@@ -211,6 +211,7 @@ def test_a_refusal_is_permanent_and_carries_its_status(get: Get, status: int) ->
     assert refusal.value.status == status
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520])
 def test_trouble_is_temporary(get: Get, status: int) -> None:
     with pytest.raises(TemporaryError, match=str(status)) as trouble:
