@@ -25,6 +25,7 @@ from booster.delivery.plan import site_opens_at
 from booster.engine import Channel, Learned, Limits
 from booster.exceptions import SiteError, TemporaryError
 from booster.net.address import Origin, ProvedTarget
+from booster.net.client import Turn
 from booster.ownership import verification
 from core.models import Order, Pause, Site, SiteLook, Status
 
@@ -51,8 +52,8 @@ KEEP_SECONDS = 5.0
 # Plays reserved and not ended, of all orders of a site: what it takes in so many seconds.
 AHEAD_SECONDS = 1.0
 MEASURE_SECONDS = 0.25
-# Sites that are asked at once.
-ASKERS = 8
+# Sites that are asked at once; most of the time they are waited for.
+ASKERS = 32
 # For how long a site whose counter lost plays that came together gets no more of them at once.
 LOSS_REMEMBERED = timedelta(days=1)
 FIRST_AHEAD, MOST_AHEAD = 10_000, 100_000
@@ -362,7 +363,7 @@ class SiteLink:
     def _ask(self, site: Site, known: ProvedTarget | None, channel: Channel | None) -> None:
         error = target = None
         try:
-            turn = channel.turn if channel is not None else nullcontext
+            turn: Turn = channel.turn if channel is not None else nullcontext
             target = verification.look(site, known, turn)
         except SiteError as found:
             error = found

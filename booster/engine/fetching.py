@@ -136,7 +136,12 @@ class Fetcher:
             yield
             return
         come = self._wire.loop.create_future()
-        turn = CallTurn(lambda: come.done() or come.set_result(None))
+
+        def begin() -> None:
+            if not come.done():
+                come.set_result(None)
+
+        turn = CallTurn(begin)
         self._dispatch.calls.add(turn)
         try:
             await come
