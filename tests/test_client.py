@@ -220,6 +220,26 @@ def test_trouble_is_temporary(get: Get, status: int) -> None:
     assert trouble.value.retry_after is None
 
 
+@pytest.mark.parametrize("status", ["425 Too Early", "429 Slow down", "503 Busy"])
+def test_a_call_that_comes_too_early_is_made_again(client_of: ClientOf, status: str) -> None:
+    answers = iter([answer(status=status)] * 3 + [answer(b"here")])
+
+    def script(connection: Connection) -> None:
+        while connection.read_request():
+            connection.send(next(answers))
+
+    with RawServer(script) as server, client_of(server) as client:
+        assert client.get("/").body == b"here"
+        assert len(server.requests) == 4
+
+
+def test_other_trouble_is_told_at_once(client_of: ClientOf) -> None:
+    with RawServer(always(answer(status="500 Oh"))) as server, client_of(server) as client:
+        with pytest.raises(TemporaryError, match="500"):
+            client.get("/")
+        assert len(server.requests) == 1
+
+
 def test_retry_after_is_carried(get: Get) -> None:
     with pytest.raises(TemporaryError) as trouble:
         get(always(answer(status="429 Slow down", headers=("Retry-After: 7",))))
