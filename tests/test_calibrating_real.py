@@ -65,20 +65,6 @@ def limited_by_nginx(place: str = "") -> Iterator[str]:
 
 
 @contextmanager
-def spaced_by_nginx() -> Iterator[str]:
-    """Takes no two requests within a tenth of a second, whatever they are."""
-    with (
-        PlainSite() as site,
-        behind_nginx(
-            site.url,
-            zones="limit_req_zone $binary_remote_addr zone=spaced:1m rate=10r/s;",
-            limits="limit_req zone=spaced;",
-        ) as url,
-    ):
-        yield url
-
-
-@contextmanager
 def narrow_nginx() -> Iterator[str]:
     """Takes two at once."""
     zone = "limit_conn_zone $binary_remote_addr zone=at_once:1m;"
@@ -147,14 +133,10 @@ SITES = {
         lambda: limited_by_nginx("plays$"), PlainSite.RECIPE, LIMITED, program="nginx"
     ),
     "nginx before all": Case(limited_by_nginx, PlainSite.RECIPE, LIMITED, program="nginx"),
-    "nginx before all, none at once": Case(
-        spaced_by_nginx, PlainSite.RECIPE, LIMITED, program="nginx"
-    ),
     "nginx, so many at once": Case(
         narrow_nginx,
         PlainSite.RECIPE,
-        # Two at once, a tenth of a second each, are twenty a second; told from ten at once.
-        {FindingCode.COUNTS_ALL: None, FindingCode.LIMITS: (5, 80)},
+        {FindingCode.COUNTS_ALL: None, FindingCode.LIMITS: (2, 200)},
         program="nginx",
     ),
     "nginx of a private authority": Case(
