@@ -2,23 +2,17 @@
 quote, a trial, a look for the token. Each waits for its turn, or says what it met."""
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
-from django.db.models.functions import Now
 
-from booster.delivery import Round
 from booster.ownership import verification
-from booster.sites.base import Seen
 from booster.sites.trial import Trial
 from core import ordering
-from core.models import Site, SiteCheck, SiteLook
+from core.models import Site, SiteCheck
 from core.ordering import Quote, looks
 from core.reasons import Code
-from tests.base import placed
 from tests.real_sites import behind_nginx
 from tests.real_sites.local import PlainSite
-from tests.test_sessions import rich
 
 ZONE = "limit_req_zone $binary_remote_addr zone=spaced:1m rate=2r/s;"
 
@@ -67,37 +61,3 @@ def test_what_is_refused_for_long_is_said_to_be_so_and_when_to_ask_again(
     quote = Quote.prepare(None, video_at(limited), 10_000, for_customer=for_customer)
     assert quote.reasons["url"].code == Code.SITE_TAKES_NO_MORE
     assert "half a minute" in quote.errors["url"]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("office", ["sqlite"], indirect=True)
-def test_a_quote_is_asked_for_while_an_order_takes_all_that_the_site_gives(office, settings, there):
-    zone = ZONE.replace("2r/s", "5r/s")
-    with behind_nginx(there.url, zones=zone, limits="limit_req zone=spaced;") as url:
-        settings.PRIVATE_SITES = (*settings.PRIVATE_SITES, url.partition("//")[2])
-        site = Site.objects.create(
-            name="Limited",
-            origin=url,
-            adapter="http",
-            recipe=PlainSite.RECIPE,
-            verified=True,
-            learned_rate=4.75,
-            learned_at=Now(),
-        )
-        placed(rich(), site, "harbour", count=1000, price=1)
-        asked: list[Future[Seen]] = []
-
-        def shall_stop() -> bool:
-            if not asked and there.views["harbour"] > 51:
-                SiteLook.objects.begin(site, looks.LEASE)
-                asked.append(pool.submit(look_at, site, "dawn"))
-            return bool(asked) and asked[0].done()
-
-        with ThreadPoolExecutor(1) as pool:
-            Round("test:1", shall_stop).run_until_idle(60)
-        assert asked[0].result(0).views == 7
-
-
-def look_at(site: Site, video: str) -> Seen:
-    """What a quote asks, which another process may do."""
-    return verification.read_video(site, verification.look(site), video)
