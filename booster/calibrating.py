@@ -153,7 +153,9 @@ class Calls:
         """Raises SiteError, without secrets, those of the session too."""
         began = self._now()
         try:
-            status = line.client.send(line.play.numbered(number)).status
+            # "Not now" is what a calibration looks for.
+            play = line.play.numbered(number)
+            status = line.client.send(play, is_patient=False).status
         except SiteError as error:
             # A redirect, or an answer too long to read, was an answer; silence may be anything.
             if error.status is None:

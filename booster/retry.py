@@ -12,6 +12,8 @@ An order meets 401, 403, 404,      TROUBLE: no answer is final at once, a deploy
 410, a redirect, no JSON           well. Until TROUBLE_PATIENCE has passed; then no more is sent
 The counter cannot be read, or     READING; a person is told after TROUBLE_PATIENCE. Nothing is
 verifying fails by our own error   settled but by a reading that succeeded, or by a person
+A call is answered "not now"       ASKING: the same call again by whoever made it, after pauses
+                                   that grow; then it has failed, and another of these follows
 The counter can be read and lags   read again after a tenth of the wait, until its site's lag has
                                    passed; one that never moved, for TROUBLE_PATIENCE more
 The site lost its token            asked again every TOKEN_INTERVAL; the order is paused
@@ -39,6 +41,11 @@ MAX_DOUBLINGS = 32
 # The largest value that the column of an order's attempts holds.
 MAX_ATTEMPTS = 32_767
 MAX_RETRY_AFTER_SECONDS = 24 * 3600.0
+
+# "Not now": the site asks for less. Whatever was asked was surely not done.
+NOT_NOW = frozenset({425, 429, 503})
+# A call is not asked again by whoever made it where the site wants a longer pause.
+LONGEST_PAUSE_SECONDS = 4.0
 
 # A run that has held a site's probe for longer than this is taken for dead.
 PROBE_LEASE_SECONDS = 30.0
@@ -78,6 +85,7 @@ class BackOff:
         return self.longest * (1 + JITTER_SHARE)
 
 
+ASKING = BackOff(0.1, 3.2, attempts=7)
 SENDING = BackOff(2.0, 300.0, attempts=10)
 READING = BackOff(2.0, 300.0)
 TROUBLE = BackOff(2.0, 60.0)
@@ -92,6 +100,17 @@ WAITING = BackOff(180.0, 180.0)
 def next_attempt(attempts: int) -> int:
     """Failures in a row after one more, up to what the column holds."""
     return min(attempts + 1, MAX_ATTEMPTS)
+
+
+def pause_before_asking_again(
+    status: int | None, failures: int, jitter: float, retry_after: float | None
+) -> float | None:
+    """After the site answered a call with this status: in how many seconds it is asked the same
+    again; None: that was its answer. `failures`: how often it was asked so far."""
+    if status not in NOT_NOW or ASKING.is_spent(failures):
+        return None
+    pause = ASKING.delay(failures, jitter, retry_after)
+    return pause if pause <= LONGEST_PAUSE_SECONDS else None
 
 
 def seconds_to_wait(retry_after: str | None, *, now: float) -> float | None:

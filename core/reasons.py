@@ -107,6 +107,7 @@ class Code(StrEnum):
     SITE_NOT_PROVED = auto()
     SITE_NOT_REACHED = auto()
     SITE_UNREACHABLE = auto()
+    SITE_TAKES_NO_MORE = auto()
     SITE_NOT_CALIBRATED = auto()
     START_TOO_FAR = auto()
     QUOTES_TOO_MANY = auto()
@@ -232,6 +233,10 @@ SENTENCES: dict[str, str] = {
     Code.SITE_NOT_PROVED: _("The site is not verified: %(reason)s"),
     Code.SITE_NOT_REACHED: _("The site cannot be reached now: %(reason)s"),
     Code.SITE_UNREACHABLE: _("The site cannot be reached now."),
+    Code.SITE_TAKES_NO_MORE: _(
+        "The site takes no more requests at the moment (it answered %(status)s several times). "
+        "Please try again in half a minute."
+    ),
     Code.SITE_NOT_CALIBRATED: _(
         "It is not known yet how this site counts; calibrate it before the first order."
     ),

@@ -6,6 +6,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.test import override_settings
 from django.utils import translation
 
+from booster import retry
 from tests.services import PostgresServer, RedisServer
 from tests.sites import DemoSite
 
@@ -51,6 +52,12 @@ def the_offices_own_language():
     """A page asked for in Chinese leaves its thread so, for whichever test comes next."""
     yield
     translation.deactivate()
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """A site that says "not now" to a call is asked once more, and at once."""
+    monkeypatch.setattr(retry, "ASKING", retry.BackOff(0.0, 0.0, attempts=2))
 
 
 @pytest.fixture(scope="session")

@@ -155,6 +155,7 @@ def test_a_site_without_its_token_gets_no_play(hurried, verified, demo_site, bob
     assert Calibration.objects.count() == 1
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("where", ["ownership", "count"])
 def test_a_site_that_does_not_answer_for_now_is_asked_again(
     hurried, verified, demo_site, bob, monkeypatch, where
@@ -191,6 +192,7 @@ def test_a_reading_that_may_come_late_is_left_to_whoever_looks_then(
     assert (calibration.status, calibration.lease_until) == (Calibration.Status.RUNNING, None)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_site_that_never_answers_ends_a_calibration_with_why(hurried, verified, demo_site, bob):
     calibration = begun(verified, demo_site, bob)
     demo_site.fault("ownership", "status", status=503)

@@ -674,6 +674,20 @@ def test_bytes_after_a_whole_answer_are_not_taken_for_the_next() -> None:
         assert server.connections == 3
 
 
+def test_a_call_that_was_put_off_ends_with_its_order() -> None:
+    with (
+        RawServer(always(answer(status="503 Busy"))) as server,
+        site_of(server.port) as site,
+    ):
+        site.open(1)
+        site.channel.fetch(1, Call("/"))
+        while not server.requests:
+            time.sleep(0.01)
+        site.channel.drop(1)
+        site.expect_silence(1.0)
+        assert len(server.requests) <= 2
+
+
 # --- any mix of faults
 
 MILD = [name for name in FAULTS if not name.startswith("hangs b") and name != "hangs after"]

@@ -211,12 +211,33 @@ def test_a_refusal_is_permanent_and_carries_its_status(get: Get, status: int) ->
     assert refusal.value.status == status
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520])
 def test_trouble_is_temporary(get: Get, status: int) -> None:
     with pytest.raises(TemporaryError, match=str(status)) as trouble:
         get(always(answer(status=f"{status} Later")))
     assert trouble.value.status == status
     assert trouble.value.retry_after is None
+
+
+@pytest.mark.parametrize("status", ["425 Too Early", "429 Slow down", "503 Busy"])
+def test_a_call_that_comes_too_early_is_made_again(client_of: ClientOf, status: str) -> None:
+    answers = iter([answer(status=status)] * 3 + [answer(b"here")])
+
+    def script(connection: Connection) -> None:
+        while connection.read_request():
+            connection.send(next(answers))
+
+    with RawServer(script) as server, client_of(server) as client:
+        assert client.get("/").body == b"here"
+        assert len(server.requests) == 4
+
+
+def test_other_trouble_is_told_at_once(client_of: ClientOf) -> None:
+    with RawServer(always(answer(status="500 Oh"))) as server, client_of(server) as client:
+        with pytest.raises(TemporaryError, match="500"):
+            client.get("/")
+        assert len(server.requests) == 1
 
 
 def test_retry_after_is_carried(get: Get) -> None:

@@ -130,6 +130,7 @@ def forget(seconds: float) -> None:
     SiteLook.objects.update(looked_at=F("looked_at") - timedelta(seconds=seconds))
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("wrong", "kind", "code"),
     [

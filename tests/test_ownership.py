@@ -112,6 +112,7 @@ def test_a_wrong_file_under_well_known_is_named() -> None:
         assert "/.well-known/" in str(lost.value)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_file_under_well_known_that_cannot_be_asked_for_may_still_be_there() -> None:
     script = serving(well_known=answer(status="503 Later"))
     with RawServer(script) as server, client_of(server) as client, pytest.raises(TemporaryError):
@@ -148,6 +149,7 @@ def test_a_redirect_to_a_file_with_the_token_does_not_prove_and_is_not_followed(
         assert elsewhere.connections == 0
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("status", ["500 Oh", "503 Later", "429 Slow"])
 def test_a_site_in_trouble_proves_nothing_for_or_against(status: str) -> None:
     with pytest.raises(TemporaryError, match=status[:3]):
@@ -357,6 +359,7 @@ def test_without_file_and_record_both_reasons_are_told(
     assert "No TXT record _booster-office-challenge.videos.example" in told
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_record_proves_while_the_site_itself_is_in_trouble(
     names: NameServer, authority: trustme.CA
 ) -> None:

@@ -205,6 +205,7 @@ def read_from(slug: str, content: bytes) -> int:
         return ADAPTERS[slug].read_count(client, video)
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("slug", ADAPTERS)
 @pytest.mark.parametrize("status", ["500 Oh", "503 Later", "429 Slow"])
 def test_a_site_in_trouble_is_a_temporary_error(slug: str, status: str) -> None:

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from queue import SimpleQueue
@@ -24,9 +25,10 @@ from booster.delivery.plan import site_opens_at
 from booster.engine import Channel, Learned, Limits
 from booster.exceptions import SiteError, TemporaryError
 from booster.net.address import Origin, ProvedTarget
+from booster.net.client import Turn
 from booster.ownership import verification
 from core.db.outages import is_down
-from core.models import Order, Pause, Site, Status
+from core.models import Order, Pause, Site, SiteLook, Status
 
 if TYPE_CHECKING:
     from booster.delivery.order import Delivery
@@ -39,10 +41,15 @@ T = TypeVar("T")
 # to answer.
 ASK_SECONDS = 10.0
 BELIEVE_SECONDS = 30.0
+# Where a site takes few requests, one in so many is a question for its token, or a reading of an
+# order; but before a proof is too old, the question comes.
+CALL_SHARE, LONGEST_ASK_SECONDS = 40, 20.0
 # The site's row, its breaker and how many rounds share it are read anew.
 READ_SECONDS = 1.0
 # An answer that hangs, and the play sent again that hangs as well, end within one lease.
 ANSWER_SECONDS = 12.0
+# Where a site takes few requests, people who look at it come first: for so long, and so often.
+WAY_SECONDS, WAY_EVERY_SECONDS = 4.0, 20.0
 # A site without orders is kept for so long.
 KEEP_SECONDS = 5.0
 # Plays reserved and not ended, of all orders of a site: what it takes in so many seconds.
@@ -50,8 +57,8 @@ AHEAD_SECONDS = 1.0
 MEASURE_SECONDS = 0.25
 # Orders of a site at which we fail wait for so long.
 FAILED_SECONDS = 60.0
-# Sites that are asked at once.
-ASKERS = 8
+# Sites that are asked at once; most of the time they are waited for.
+ASKERS = 32
 # For how long a site whose counter lost plays that came together gets no more of them at once.
 LOSS_REMEMBERED = timedelta(days=1)
 FIRST_AHEAD, MOST_AHEAD = 10_000, 100_000
@@ -102,6 +109,9 @@ class Links(dict[int, "SiteLink"]):
             if moment - link.used > KEEP_SECONDS and not link.outstanding:
                 link.close()
                 del self[pk]
+        few = [pk for pk, link in self.items() if link.is_limited]
+        for pk in SiteLook.objects.under_way(few) if few else ():
+            self[pk].make_way(moment)
         held = Pause.objects.held()
         running = Order.objects.filter(site__in=self, status=Status.RUNNING, lease_until__gt=Now())
         counted = running.order_by().values("site").annotate(rounds=Count("holder", distinct=True))
@@ -142,6 +152,7 @@ class SiteLink:
         self._plays_at: Origin | None = None  # as the channel knows it
         self._asked = float("-inf")
         self._proved = float("-inf")
+        self._made_way = float("-inf")
         self._events = events
         self._askers = askers
 
@@ -164,9 +175,9 @@ class SiteLink:
 
     def ask_again(self) -> None:
         """Ask for the token, where the last time is long ago."""
-        if not self.is_asking and time.monotonic() - self._asked >= ASK_SECONDS:
+        if not self.is_asking and time.monotonic() - self._asked >= self._ask_seconds:
             self.is_asking = True
-            self._askers.submit(self._ask, self.site, self._target)
+            self._askers.submit(self._ask, self.site, self._target, self.channel)
 
     def move(self) -> None:
         """To a new channel, as soon as nothing is on the way over the former one."""
@@ -200,7 +211,7 @@ class SiteLink:
     def _take_answer(self, asked: Asked) -> None:
         self.trouble = asked.error
         # A busy site may not answer in time, and we ourselves may fail: soon again.
-        self._asked = time.monotonic() - 0.8 * ASK_SECONDS
+        self._asked = time.monotonic() - self._ask_seconds + 0.2 * ASK_SECONDS
         verification.record(self.site, asked.target.method if asked.target else "", asked.error)
         if asked.error is None and asked.target is not None:
             self._asked = self._proved = time.monotonic()
@@ -231,6 +242,17 @@ class SiteLink:
         elif self._moves_to is None:
             self._keep_learned()
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether it was found to take only so much."""
+        return self.channel is not None and self._learned() != Learned()
+
+    def make_way(self, now: float) -> None:
+        """For people who ask the site for a video. `now`: time.monotonic()."""
+        if self.channel is not None and now - self._made_way >= WAY_EVERY_SECONDS:
+            self._made_way = now
+            self.channel.make_way(WAY_SECONDS)
+
     def _apply_limits(self) -> None:
         if self.channel is not None:
             limits = self._limits()
@@ -253,6 +275,16 @@ class SiteLink:
         rate = min(limits.rate or MOST_AHEAD, self._learned().rate or MOST_AHEAD)
         most = max(limits.connections, int(rate * AHEAD_SECONDS))
         return min(most, max(self._ahead, 2 * limits.connections))
+
+    @property
+    def seconds_between_calls(self) -> float:
+        """How long at least, where the pace that the site was found to bear leaves little room."""
+        rate = self._learned().rate
+        return CALL_SHARE / rate if rate else 0.0
+
+    @property
+    def _ask_seconds(self) -> float:
+        return min(max(ASK_SECONDS, self.seconds_between_calls), LONGEST_ASK_SECONDS)
 
     @property
     def is_narrow(self) -> bool:
@@ -292,7 +324,7 @@ class SiteLink:
         rate = learned.rate and learned.rate * self.rounds
         connections = learned.connections and learned.connections * self.rounds
         moved = abs((rate or 0.0) - (self.site.learned_rate or 0.0))
-        if moved > 0.1 * (rate or 0.0) or connections != self.site.learned_connections:
+        if moved > 0.05 * (rate or 0.0) or connections != self.site.learned_connections:
             # Not where somebody had it forgotten since it was read.
             rows = Site.objects.filter(pk=self.site.pk)
             if self.site.learned_at is not None:
@@ -344,10 +376,11 @@ class SiteLink:
 
     # In a thread of its own: the network only, no row.
 
-    def _ask(self, site: Site, known: ProvedTarget | None) -> None:
+    def _ask(self, site: Site, known: ProvedTarget | None, channel: Channel | None) -> None:
         error = target = None
         try:
-            target = verification.look(site, known)
+            turn: Turn = channel.turn if channel is not None else nullcontext
+            target = verification.look(site, known, turn)
         except SiteError as found:
             error = found
         except Exception as mistake:

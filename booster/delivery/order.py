@@ -293,7 +293,8 @@ class Delivery:
         """What the counter, or the site itself, showed. Returns whether a reading is to be kept.
         `now`: by the database's clock, in seconds since the epoch."""
         self.reads_over = None
-        self._watch_at = time.monotonic() + seconds_between(self.watch, now)
+        least = self.link.seconds_between_calls
+        self._watch_at = time.monotonic() + seconds_between(self.watch, now, least)
         try:
             if isinstance(found.result, SiteError):
                 raise found.result

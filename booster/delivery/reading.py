@@ -11,9 +11,10 @@ WATCH_SHARE = 50
 KEPT_SHARE = 200
 
 
-def seconds_between(watch: Watch, now: float) -> float:
+def seconds_between(watch: Watch, now: float, least: float = 0.0) -> float:
+    """`least`: where the site has no room for more."""
     since = now - (watch.began or now)
-    return min(max(since / WATCH_SHARE, WATCH_SECONDS), LONGEST_WATCH_SECONDS)
+    return min(max(since / WATCH_SHARE, WATCH_SECONDS, least), LONGEST_WATCH_SECONDS)
 
 
 def resume(order: Order, watch: Watch, claimed: float) -> float:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from booster.engine.batch import Outcome
 from booster.engine.message import AnswerHead
 from booster.exceptions import SiteCode, SiteError
-from booster.retry import seconds_to_wait
+from booster.retry import NOT_NOW, seconds_to_wait
 
 # Answers that mean the whole order and not this play: no further play is sent.
 REFUSES_ALL = frozenset({400, 401, 403, 404, 405, 410, *range(300, 400)})
-NOT_NOW = frozenset({425, 429, 503})
 
 
 @dataclass(frozen=True, slots=True)

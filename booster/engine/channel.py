@@ -6,10 +6,13 @@ thread (wire.py) does all the work and reports into one queue (events.py). No me
 channel closed.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event
 
 from booster.engine.batch import Batch, Window
+from booster.engine.calls import CallTurn
 from booster.engine.dispatch import Dispatch
 from booster.engine.events import Events
 from booster.engine.fetching import Fetcher
@@ -23,6 +26,7 @@ from booster.net.call import Call
 from booster.net.play import PlayRequest
 
 CLOSE_SECONDS = 1.0  # until the wire has come by
+TURN_SECONDS = 15.0  # a call that waited so long for its turn is made without
 
 
 class Channel:
@@ -48,7 +52,7 @@ class Channel:
         self._closed = False
         self._wire = Wire.current()
         self._dispatch = Dispatch(self._wire, self._plays_at, limits, events, learned)
-        self._fetcher = Fetcher(self._wire, target, events)
+        self._fetcher = Fetcher(self._wire, target, events, self._dispatch)
         self._wire.call(self._wire.open, events)
 
     def open(self, key: int, play: PlayRequest) -> None:
@@ -89,10 +93,30 @@ class Channel:
         call.message(proved_at(self._target, call.origin).origin)
         self._wire.call(self._fetcher.fetch, key, call)
 
+    @contextmanager
+    def turn(self, origin: Origin) -> Iterator[None]:
+        """For a call to this origin that is made in another thread: a turn among the plays there,
+        which is waited for and lasts as long as the call. A channel that is closed has no pace."""
+        if origin != self._plays_at.origin:
+            yield
+            return
+        come = Event()
+        turn = CallTurn(come.set)
+        self._wire.call(self._dispatch.calls.add, turn)
+        try:
+            come.wait(TURN_SECONDS)
+            yield
+        finally:
+            self._wire.call(self._dispatch.calls.end, turn)
+
     def change(self, *, connections: int, rate: float | None) -> None:
         """Other ceilings from now on."""
         self._limits = replace(self._limits, connections=connections, rate=rate)
         self._wire.call(self._dispatch.change, self._limits)
+
+    def make_way(self, seconds: float) -> None:
+        """Start nothing for so long: a site that was found to take little is asked by others."""
+        self._wire.call(self._dispatch.calls.make_way, seconds)
 
     @property
     def learned(self) -> Learned:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from booster.engine import answers
 from booster.engine.batch import NONE_YET, Batch, Outcome, Play
+from booster.engine.calls import Calls
 from booster.engine.connection import Connection
 from booster.engine.events import OrderStopped, WindowEnded
 from booster.engine.health import FEW_FAILURES, SiteHealth
@@ -42,8 +43,8 @@ class Dispatch:
     """The plays of a site's orders on their way. `events` gets what becomes of them."""
 
     __slots__ = (
-        *("_awake", "_bad", "_events", "_good_at_tick", "_health", "_pace", "_pool", "_resent"),
-        *("_retries", "_timer", "_wire", "limits", "roomy", "target", "turns"),
+        *("_awake", "_bad", "_events", "_good_at_tick", "_health", "_pace", "_pool"),
+        *("_resent", "_retries", "_timer", "_wire", "calls", "limits", "roomy", "target", "turns"),
     )
 
     def __init__(
@@ -66,6 +67,7 @@ class Dispatch:
         self._pool = Pool(wire)
         self._health = SiteHealth(limits.first_byte_timeout, limits.busy_timeout, now)
         self._pace = Pace(limits.connections, limits.rate, limits.first_byte_timeout, now, learned)
+        self.calls = Calls(self._pace, self._pump)
         self._timer: asyncio.TimerHandle | None = None
         self._awake = False  # the wire comes by ten times a second
         self._resent = 0  # plays put on the wire again
@@ -86,7 +88,7 @@ class Dispatch:
         if not self._awake:
             self._awake = True
             self._health.wake(now)
-            self._pace.wake(now, self._good)
+            self._pace.wake(now, self._taken)
             self._wire.wake(self)
         self._pump(now)
 
@@ -136,6 +138,7 @@ class Dispatch:
         self._fold()
         self._cancel_timer()
         self._pool.leave()
+        self.calls.leave()
 
     # --- what connections report
 
@@ -200,7 +203,7 @@ class Dispatch:
         if connection is not None:
             self._pool.give_back(connection)
         # With a timer set, tokens are what is missing.
-        if self._timer is None and (self.turns.unsent or self._retries):
+        if self._timer is None and (self.turns.unsent or self._retries or self.calls.is_waiting):
             self._pump(monotonic())
 
     def tick(self, now: float, seconds: float, late: bool) -> bool:
@@ -213,7 +216,7 @@ class Dispatch:
         self.turns.speed = max((good - self._good_at_tick) / seconds, self.turns.speed / 2)
         self._good_at_tick = good
         self._health.tick(now, good)
-        self._pace.tick(now, seconds, good, [] if late else waits)
+        self._pace.tick(now, seconds, self._taken, [] if late else waits)
         self._pump(now)
         self._pool.trim(self.limits.connections, now)
         self._awake = bool(self._pool or self.turns.unsent or self._retries)
@@ -221,24 +224,20 @@ class Dispatch:
 
     def _sweep(self, now: float, late: bool) -> None:
         """What has waited too long."""
-        limits = self.limits
-        soonest = now - min(limits.first_byte_timeout, limits.answer_timeout)
-        for connection in self._pool.in_flight():
-            if connection.batch is None:
-                continue  # its order has stopped by what befell another
-            if now >= connection.batch.order.deadline:
-                connection.give_up(SiteError(SiteCode.RUN_STOPPED))
-            elif connection.sent < soonest and not late and (reason := connection.overdue(now)):
-                connection.give_up(reason)
-        for connection in [] if late else self._pool.late(now - limits.connect_timeout):
+        for connection, reason in self._pool.overdue(self.limits, now, late=late):
+            connection.give_up(reason)
+        for connection in [] if late else self._pool.late(now - self.limits.connect_timeout):
             if connection.opening is not None:
                 self.refused(connection, TimeoutError())
 
     def _pump(self, now: float) -> None:
         """Start what may start now, and say how much the hot path may go on with by itself."""
         self._fold()
-        width = self._pace.width(now, self._good)
-        if not width:
+        plays = self.turns.started + self._resent if self.turns.unsent or self._retries else None
+        if (wait := self.calls.start(now, self._pool.busy, plays)) is not None:
+            self._set_timer(wait)
+        width = self._pace.width(now, self._good) - self.calls.held(plays)
+        if width <= 0:
             return
         while self._pool.has_free and self._pool.busy < width and self._start_one():
             pass
@@ -281,7 +280,7 @@ class Dispatch:
 
     def _grant(self, now: float, width: int) -> None:
         """Let the hot path take plays by itself, unless something wants care."""
-        if self._retries.due(now) or self._pool.busy > width:
+        if self._retries.due(now) or self.calls.is_waiting or self._pool.busy > width:
             return
         batch = self.turns.take()
         if batch is None or batch.good == NONE_YET or not batch.order.small:
@@ -313,6 +312,11 @@ class Dispatch:
     def _good(self) -> int:
         """Plays that were counted so far, of all orders."""
         return self.turns.started + self._resent - self._pool.busy - self._bad
+
+    @property
+    def _taken(self) -> int:
+        """What the site took of whatever its pace is of."""
+        return self._good + self.calls.ended
 
     # --- how plays end
 
@@ -347,7 +351,8 @@ class Dispatch:
         self._health.pushed_back()
         # The connection that answered is busy still, and its play is among the bad ones already.
         wait = None if too_long else retry_after
-        self._pace.pushed_back(now, self._good + 1, self._pool.busy, wait)
+        in_flight = self._pool.busy + self.calls.running
+        self._pace.pushed_back(now, self._taken + 1, in_flight, wait)
         if retry_after is not None:
             order.retry_after = retry_after
             if too_long:

@@ -1,15 +1,20 @@
 """Single calls on the wire: counters are read, and tokens asked for, at the very address that gets
 the plays. What an answer means is booster.net.call's to say, as for a call from a thread.
 
-A call is a task of its own: a site gets few, and they are not what has to be fast.
+A call is a task of its own: a site gets few, and they are not what has to be fast. It takes a turn
+among the plays that go to the same place; where the site says "not now" (429, 503), it is made
+again after pauses that grow (retry.ASKING).
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import ssl
 import time
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from httptools import (
@@ -20,13 +25,16 @@ from httptools import (
 )
 from requests.structures import CaseInsensitiveDict
 
+from booster import retry
+from booster.engine.calls import CallTurn
 from booster.engine.connection import SILENT_SECONDS, is_silent
 from booster.engine.events import Events, Fetched
-from booster.exceptions import SiteError
+from booster.exceptions import SiteError, TemporaryError
 from booster.net.address import proved_at
 from booster.net.call import Call, Response, connection_failed, judge, timed_out, too_long
 
 if TYPE_CHECKING:
+    from booster.engine.dispatch import Dispatch
     from booster.engine.wire import Wire
     from booster.net.address import ProvedTarget
 
@@ -50,9 +58,12 @@ class MoreThanAskedError(Exception):
 class Fetcher:
     """The calls of one channel. Everything runs in the wire's thread."""
 
-    def __init__(self, wire: Wire, target: ProvedTarget, events: Events) -> None:
+    def __init__(
+        self, wire: Wire, target: ProvedTarget, events: Events, dispatch: Dispatch
+    ) -> None:
         self._wire = wire
         self._target = target
+        self._dispatch = dispatch  # of the plays
         self._events = events
         self._queue: deque[tuple[int, Call]] = deque()
         self._running: dict[asyncio.Task[None], int] = {}
@@ -90,19 +101,56 @@ class Fetcher:
             self._start()
 
     async def _run(self, key: int, call: Call) -> None:
-        asked = time.monotonic()
         try:
-            result: Response | SiteError = await self._answer(call)
-        except SiteError as error:
-            result = error
+            found = await self._ask(key, call)
         except Exception as error:  # our own mistake, which nobody else would hear of
             self._events.put(error)
             return
-        self._events.put(Fetched(key, result, asked, time.monotonic()))
+        self._events.put(found)
 
-    async def _answer(self, call: Call) -> Response:
-        """A whole answer, within one deadline from connecting to the last byte. SiteError."""
+    async def _ask(self, key: int, call: Call) -> Fetched:
         target = proved_at(self._target, call.origin)
+        tries = 0
+        while True:
+            async with self._turn(target):
+                tries += 1
+                asked = time.monotonic()
+                try:
+                    result: Response | SiteError = await self._answer(call, target)
+                except SiteError as error:
+                    result = error
+                found = Fetched(key, result, asked, time.monotonic())
+            pause = retry.pause_before_asking_again(
+                result.status,
+                tries,
+                random.random(),  # noqa: S311
+                result.retry_after if isinstance(result, TemporaryError) else None,
+            )
+            if pause is None:
+                return found
+            await asyncio.sleep(pause)
+
+    @asynccontextmanager
+    async def _turn(self, target: ProvedTarget) -> AsyncIterator[None]:
+        if target != self._dispatch.target:
+            yield
+            return
+        come = self._wire.loop.create_future()
+
+        def begin() -> None:
+            if not come.done():
+                come.set_result(None)
+
+        turn = CallTurn(begin)
+        self._dispatch.calls.add(turn)
+        try:
+            await come
+            yield
+        finally:
+            self._dispatch.calls.end(turn)
+
+    async def _answer(self, call: Call, target: ProvedTarget) -> Response:
+        """A whole answer, within one deadline from connecting to the last byte. SiteError."""
         try:
             async with asyncio.timeout(call.timeout) as deadline:
                 return await self._exchange(call, target)

@@ -72,7 +72,7 @@ class Pace:
             self._width = WholeCeiling(learned.connections, learned.connections + 1)
 
         self._stretch: Stretch | None = None  # None: answers may still be about what was before
-        self._fresh_after = 0  # so many answers, ...
+        self._fresh_after: float = 0  # so many answers, ...
         self._fresh_at = now  # ... or at this time
         self._in_flight = 0
         self._latency = 0.0
@@ -86,6 +86,7 @@ class Pace:
         self._gives: float = inf  # the least that was taken a second while others were refused
         self._narrow_again_at = now
         self._space(now)
+        self.call_ended(now)  # the site has just been asked for its token
 
     # --- asked
 
@@ -139,7 +140,38 @@ class Pace:
         """Seconds until the next play may start."""
         return max((bucket.wait(now) for bucket in self._buckets), default=0.0)
 
+    def take_call(self, now: float, busy: int) -> bool:
+        """Whether a call may go out besides so many plays and calls; it takes a play's turn. What
+        the operator allows is of plays alone."""
+        if now < self._paused_until:
+            return False
+        if self._width is not None:
+            return busy < self._width.value
+        return self._spacing is None or self._spacing.take(now, 1) == 1
+
+    def wait_for_call(self, now: float) -> float | None:
+        """Seconds until one may go out; None: as soon as something has ended."""
+        if now >= self._paused_until and self._width is not None:
+            return None
+        spaced = self._spacing.wait(now) if self._spacing is not None else 0.0
+        return max(self._paused_until - now, spaced)
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether the site takes only so many of whatever is asked at once."""
+        return self._width is not None
+
     # --- told
+
+    def make_way(self, now: float, seconds: float) -> None:
+        """Somebody else has to ask the site, and nothing is learned from that."""
+        self._paused_until = max(self._paused_until, now + seconds)
+        self._stretch, self._fresh_after, self._fresh_at = None, inf, self._paused_until
+
+    def call_ended(self, now: float) -> None:
+        """It may have come to the site at any moment until now: nothing comes close behind it."""
+        if self._spacing is not None:
+            self._spacing.empty(now)
 
     def wake(self, now: float, good: int) -> None:
         """Nothing was to be sent until now, and nothing was learned from that."""

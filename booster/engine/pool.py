@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from booster.engine.connection import SILENT_SECONDS, Connection, is_silent
 from booster.engine.retries import RETRY_SECONDS
 from booster.engine.wire import KEEP_SECONDS, Wire
+from booster.exceptions import SiteCode, SiteError
 
 if TYPE_CHECKING:
     from booster.engine.dispatch import Dispatch
+    from booster.engine.limits import Limits
     from booster.engine.order import OrderPlays
 
 FAILED_CONNECTIONS = 3
@@ -94,6 +97,20 @@ class Pool:
 
     def in_flight_of(self, order: OrderPlays) -> list[Connection]:
         return [one for one in self._open if one.batch is not None and one.batch.order is order]
+
+    def overdue(
+        self, limits: Limits, now: float, *, late: bool
+    ) -> Iterator[tuple[Connection, SiteError]]:
+        """Plays that have waited too long, one after the other, and why. `late`: we were held up
+        ourselves, and only those of orders that have stopped are."""
+        soonest = now - min(limits.first_byte_timeout, limits.answer_timeout)
+        for connection in self.in_flight():
+            if connection.batch is None:
+                continue  # its order has stopped by what befell another
+            if now >= connection.batch.order.deadline:
+                yield connection, SiteError(SiteCode.RUN_STOPPED)
+            elif connection.sent < soonest and not late and (reason := connection.overdue(now)):
+                yield connection, reason
 
     def late(self, soonest: float) -> list[Connection]:
         """Those that have been connecting since before then."""

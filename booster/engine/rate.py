@@ -92,6 +92,11 @@ class Spacing(TokenBucket):
     def give_back(self, unused: int) -> None:
         self._tokens = min(self._most, self._tokens + unused)
 
+    def empty(self, now: float) -> None:
+        """The next start is a whole space from now."""
+        self._fill(now)
+        self._tokens = min(self._tokens, 0.0)
+
     def _set(self, rate: float) -> None:
         super()._set(rate)
         self._most = max(1.0, rate * self._burst)

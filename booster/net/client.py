@@ -5,11 +5,15 @@ header, SNI and certificate are the name's, no name is looked up here. An addres
 the site's token gets the question for it and not a byte more. No proxies, no environment,
 no cookies, no redirects. A call has one deadline from connecting to the last byte, and a size cap,
 so that no server can hold a worker by answering slowly or for ever.
+
+Where a site says "not now" (429, 503) a call is made again after pauses that grow (retry.ASKING):
+that was surely not done, and a limiter lets it pass a moment later.
 """
 
+import random
 import time
-from collections.abc import Container, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Container, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Self, cast
 
@@ -17,6 +21,7 @@ import requests
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 
+from booster import retry
 from booster.exceptions import SiteError, TemporaryError
 from booster.net.address import Origin, Target, check_proved, proved_at
 from booster.net.call import (
@@ -39,6 +44,9 @@ from booster.net.transport import CallUnderWay, PinnedAdapter
 
 REFUSED_BYTES = 4096
 
+# For a call to this origin: entered as it may begin, left as it has ended.
+Turn = Callable[[Origin], AbstractContextManager[object]]
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
@@ -54,6 +62,7 @@ class SiteClient:
     as a context manager.
 
     `timeout`: seconds a whole call may last. `exchanges`: a list that each call is written to.
+    `turn`: what each call waits for and lasts as long as it; see Channel.turn().
     """
 
     def __init__(
@@ -62,8 +71,10 @@ class SiteClient:
         *,
         timeout: float = 5.0,
         exchanges: list[Exchange] | None = None,
+        turn: Turn = nullcontext,
     ) -> None:
         self._exchanges = exchanges
+        self._turn = turn
         self._refused = ""
         self.target = target
         self._timeout = timeout
@@ -102,8 +113,9 @@ class SiteClient:
             accept=call.accept,
         )
 
-    def send(self, play: PlayRequest) -> Response:
-        """One play; whatever is answered, apart from redirects that mean nothing there."""
+    def send(self, play: PlayRequest, *, is_patient: bool = True) -> Response:
+        """One play; whatever is answered, apart from redirects that mean nothing there.
+        `is_patient`: sent again where the site says "not now"."""
         return self._at(play.origin).request(
             play.method,
             play.path,
@@ -111,6 +123,7 @@ class SiteClient:
             body=play.body,
             cookies=play.cookies,
             accept=ANY_ANSWER | play.counted,
+            is_patient=is_patient,
         )
 
     def _at(self, origin: Origin | None) -> Self:
@@ -120,7 +133,9 @@ class SiteClient:
             return self
         if self._second is None:
             second = proved_at(self.target, origin)
-            self._second = type(self)(second, timeout=self._timeout, exchanges=self._exchanges)
+            self._second = type(self)(
+                second, timeout=self._timeout, exchanges=self._exchanges, turn=self._turn
+            )
         elif self._second.target.origin != origin:
             raise TypeError(f"{origin} has not shown the token of {self.target.origin}")
         return self._second
@@ -141,6 +156,7 @@ class SiteClient:
         cookies: str = "",
         max_bytes: int = MAX_BYTES,
         accept: Container[int] = SUCCESS,
+        is_patient: bool = True,
     ) -> Response:
         """One call, one whole answer with an accepted status, at a target that has shown its token.
 
@@ -152,17 +168,43 @@ class SiteClient:
         check_proved(self.target)
         request = self._prepared(method, path, headers or {}, body)
         request.headers.update(cookie_header(cookies))
-        return self._exchange(request, max_bytes, accept)
+        return self._exchange(request, max_bytes, accept, is_patient=is_patient)
 
     def _exchange(
-        self, request: requests.PreparedRequest, max_bytes: int, accept: Container[int]
+        self,
+        request: requests.PreparedRequest,
+        max_bytes: int,
+        accept: Container[int],
+        *,
+        is_patient: bool = True,
     ) -> Response:
+        asked = 0
+        while True:
+            asked += 1
+            answer = self._exchange_once(request, max_bytes, accept)
+            pause = retry.pause_before_asking_again(
+                answer.status,
+                asked,
+                random.random(),  # noqa: S311
+                answer.retry_after if isinstance(answer, TemporaryError) else None,
+            )
+            if is_patient and pause is not None:
+                time.sleep(pause)
+            elif isinstance(answer, SiteError):
+                raise answer
+            else:
+                return answer
+
+    def _exchange_once(
+        self, request: requests.PreparedRequest, max_bytes: int, accept: Container[int]
+    ) -> Response | SiteError:
         self._refused = ""
-        try:
-            answer = self._send(request, max_bytes, accept)
-        except SiteError as error:
-            self._write_down(request, error)
-            raise
+        answer: Response | SiteError
+        with self._turn(self.target.origin):
+            try:
+                answer = self._send(request, max_bytes, accept)
+            except SiteError as error:
+                answer = error
         self._write_down(request, answer)
         return answer
 

@@ -24,6 +24,7 @@ import dns.resolver
 from booster.exceptions import OwnershipError, PermanentError, SiteCode, SiteError, TemporaryError
 from booster.net.address import Origin, ProvedTarget
 from booster.net.client import SiteClient
+from booster.retry import NOT_NOW
 
 MAX_FILE_BYTES = 1024
 DNS_SECONDS = 3.0
@@ -102,7 +103,7 @@ def _look_at_files(client: SiteClient, token: str) -> TemporaryError | Ownership
     """Why neither file shows the token; None when one does. Where one of them cannot be asked for,
     the token may stand there."""
     lost = _look_at_file(client, token, file_path(token))
-    if lost is None or not _has_answered(lost):
+    if lost is None or not _has_answered(lost) or lost.status in NOT_NOW:
         return lost
     lost_too = _look_at_file(client, token, well_known_path(token))
     if lost_too is None or isinstance(lost_too, TemporaryError):

@@ -5,12 +5,12 @@ name is a new proof. The network comes first and the transaction after it: no ca
 rows are locked.
 """
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 
 from django.conf import settings
 
-from booster import sites
+from booster import retry, sites
 from booster.exceptions import (
     AddressRefusedError,
     OwnershipError,
@@ -19,7 +19,7 @@ from booster.exceptions import (
     TemporaryError,
 )
 from booster.net.address import Origin, ProvedTarget, Target, resolve
-from booster.net.client import SiteClient
+from booster.net.client import SiteClient, Turn
 from booster.ownership.own_addresses import is_own
 from booster.ownership.tokens import file_path, prove
 from booster.sites.base import Seen
@@ -35,18 +35,19 @@ def look_up(origin: Origin, authority: str = "") -> Target:
     return resolve(origin, allowed=allowed, is_own=is_own, authority=authority)
 
 
-def look(site: Site, known: ProvedTarget | None = None) -> ProvedTarget:
+def look(site: Site, known: ProvedTarget | None = None, turn: Turn = nullcontext) -> ProvedTarget:
     """Ask the site for its token: at the address that showed it before, else where its name leads
     now; and so at the second origin of its recipe. Returns what showed it. The network only, from
-    any thread.
+    any thread. `turn`: what each question waits for.
 
     Raises OwnershipError when one of them does not show it or may not be asked, TemporaryError when
     it cannot be reached."""
     try:
-        target = _look_at(site, Origin.parse(site.origin), known)
+        target = _look_at(site, Origin.parse(site.origin), known, turn)
         if site.second_origin:
             second = known.second if known else None
-            target = target.with_second(_look_at(site, Origin.parse(site.second_origin), second))
+            origin = Origin.parse(site.second_origin)
+            target = target.with_second(_look_at(site, origin, second, turn))
         return target
     except PermanentError as error:
         raise OwnershipError.of(error) from error
@@ -68,15 +69,20 @@ def addresses_of(site: Site) -> tuple[str, str, str]:
     return site.origin, site.second_origin, site.ca_certificate
 
 
-def _look_at(site: Site, origin: Origin, known: ProvedTarget | None) -> ProvedTarget:
-    if known is not None and (known.origin, known.authority) == (origin, site.ca_certificate):
-        with suppress(SiteError):
-            return _prove(site, known)
-    return _prove(site, look_up(origin, site.ca_certificate))
+def _look_at(site: Site, origin: Origin, known: ProvedTarget | None, turn: Turn) -> ProvedTarget:
+    if known is None or (known.origin, known.authority) != (origin, site.ca_certificate):
+        return _prove(site, look_up(origin, site.ca_certificate), turn)
+    try:
+        return _prove(site, known, turn)
+    except SiteError as error:
+        target = look_up(origin, site.ca_certificate)
+        if target.address == known.address and error.status in retry.NOT_NOW:
+            raise
+        return _prove(site, target, turn)
 
 
-def _prove(site: Site, target: Target) -> ProvedTarget:
-    with SiteClient(target) as client:
+def _prove(site: Site, target: Target, turn: Turn) -> ProvedTarget:
+    with SiteClient(target, turn=turn) as client:
         return prove(client, site.token)
 
 

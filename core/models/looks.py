@@ -40,6 +40,11 @@ class SiteLookQuerySet(models.QuerySet["SiteLook"]):
     def end(self, site: Site) -> None:
         self.filter(site=site, video_id=WHOLE_SITE).update(looking_until=None)
 
+    def under_way(self, sites: Collection[int]) -> set[int]:
+        """Which of these sites are being looked at now."""
+        gates = self.filter(site__in=sites, video_id=WHOLE_SITE, looking_until__gt=Now())
+        return set(gates.values_list("site", flat=True))
+
     @contextmanager
     def counted(self, site: Site, video_id: str) -> Iterator[None]:
         """While a counter is read that may count its readers: orders of the video tell these from

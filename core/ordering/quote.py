@@ -18,6 +18,7 @@ from booster import sites
 from booster.exceptions import OwnershipError, PermanentError, SiteError, TemporaryError
 from booster.net.address import Origin
 from booster.ownership import verification
+from booster.retry import NOT_NOW
 from booster.sites.base import SiteAdapter
 from core import money
 from core.db import clock
@@ -287,6 +288,8 @@ def of_site(error: SiteError) -> Reason:
     reason = Reason.of_error(error)
     if isinstance(error, OwnershipError):
         return Reason.of(Code.SITE_NOT_PROVED, reason=reason)
+    if error.status in NOT_NOW:
+        return Reason.of(Code.SITE_TAKES_NO_MORE, status=error.status)
     if isinstance(error, TemporaryError):
         return Reason.of(Code.SITE_NOT_REACHED, reason=reason)
     return reason
@@ -296,6 +299,8 @@ def of_site_for_customers(error: SiteError) -> Reason:
     """Of what is the desk's to put right, only that it is: the reason names the site's token."""
     if isinstance(error, OwnershipError):
         return Reason.of(Code.SITE_NOT_VERIFIED)
+    if error.status in NOT_NOW:
+        return Reason.of(Code.SITE_TAKES_NO_MORE, status=error.status)
     if isinstance(error, TemporaryError):
         return Reason.of(Code.SITE_UNREACHABLE)
     return Reason.of_error(error)

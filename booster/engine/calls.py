@@ -1,0 +1,100 @@
+"""Readings and questions for the token among the plays of a site: whoever limits its plays may
+limit whatever is asked, so a call takes a play's turn where there is a pace to keep to.
+
+Everything runs in the wire's thread.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+
+from booster.engine.pace import Pace
+
+# They are few and go first, but where many orders are read plays go on between them.
+PLAYS_BETWEEN = 4
+
+
+class CallTurn:
+    """One call's. `begin` is called once, as its turn has come."""
+
+    __slots__ = ("begin", "has_begun")
+
+    def __init__(self, begin: Callable[[], object]) -> None:
+        self.begin = begin
+        self.has_begun = False
+
+
+class Calls:
+    """Of one channel. `pump` is called where something may start. `plays`: how many have started so
+    far; None while none waits to."""
+
+    __slots__ = ("_due_at", "_is_over", "_pace", "_pump", "_waiting", "ended", "running")
+
+    def __init__(self, pace: Pace, pump: Callable[[float], object]) -> None:
+        self._pace = pace
+        self._pump = pump
+        self.ended = 0
+        self.running = 0
+        self._waiting: deque[CallTurn] = deque()
+        self._due_at = 0  # so many plays
+        self._is_over = False
+
+    @property
+    def is_waiting(self) -> bool:
+        return bool(self._waiting)
+
+    def held(self, plays: int | None) -> int:
+        """How many of the plays that may be in flight have to stay out for calls."""
+        if not self._pace.is_narrow:
+            return 0
+        return self.running + (1 if self._is_due(plays) else 0)
+
+    def add(self, turn: CallTurn) -> None:
+        """It is made elsewhere, and ended in any case."""
+        self._waiting.append(turn)
+        if self._is_over:
+            self._begin()
+        else:
+            self._pump(monotonic())
+
+    def end(self, turn: CallTurn) -> None:
+        """It has ended, or its turn is not wanted any more."""
+        now = monotonic()
+        if turn.has_begun:
+            self.running -= 1
+            self.ended += 1
+            self._pace.call_ended(now)
+        elif turn in self._waiting:
+            self._waiting.remove(turn)
+        if not self._is_over:
+            self._pump(now)
+
+    def start(self, now: float, busy: int, plays: int | None) -> float | None:
+        """Those that may go out now, where so many plays are in flight. In how many seconds to look
+        again; None: when something has ended."""
+        while self._is_due(plays):
+            if not self._pace.take_call(now, busy + self.running):
+                return self._pace.wait_for_call(now)
+            if plays is not None:
+                self._due_at = plays + PLAYS_BETWEEN
+            self._begin()
+        return None
+
+    def make_way(self, seconds: float) -> None:
+        """For calls from elsewhere: nothing of ours starts for so long."""
+        self._pace.make_way(monotonic(), seconds)
+
+    def leave(self) -> None:
+        """There is no pace to keep to any more."""
+        self._is_over = True
+        while self._waiting:
+            self._begin()
+
+    def _is_due(self, plays: int | None) -> bool:
+        return bool(self._waiting) and (plays is None or plays >= self._due_at)
+
+    def _begin(self) -> None:
+        turn = self._waiting.popleft()
+        turn.has_begun = True
+        self.running += 1
+        turn.begin()
