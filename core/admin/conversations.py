@@ -21,7 +21,7 @@ from core.admin.base import DeskAdmin, ViewOnlyAdmin, staff
 from core.admin.search import Exact, IndexedSearch
 from core.models import Conversation, Order, Side
 from core.pages import display
-from core.pages.conversation import answer_to, note_reading, number, section_of
+from core.pages.conversation import answer_to, note_reading, number, section_of, thread_of
 from core.permissions import Right, may
 
 EXCERPT = 90
@@ -58,9 +58,9 @@ class ConversationOnOrder(DeskAdmin):
             urls = [
                 reverse(f"admin:core_order_{name}", args=[obj.pk]) for name in ("message", "read")
             ]
-            talk = Conversation.objects.filter(pk=obj.pk).first()
-            context["unread"] = talk.unread_from(Side.DESK) if talk else 0
-            context["conversation"] = section_of(request, obj, *urls)
+            thread = thread_of(request, obj)
+            context["unread"] = thread.talk.unread_from(Side.DESK) if thread.talk else 0
+            context["conversation"] = section_of(request, obj, *urls, thread)
         return context
 
     @admin.display(description=gettext_lazy("messages"))
