@@ -48,9 +48,8 @@ class PauseQuerySet(models.QuerySet["Pause"]):
 
     def held(self) -> Held:
         """In one query, of which few rows come; of who paused, the name: every page asks this."""
-        own = [field.name for field in Pause._meta.concrete_fields]
-        named = self.active().select_related("creator").only(*own, "creator__username")
-        pauses = list(named)
+        own = ("site", "reason", "create_date", "end_date", "ended_by")
+        pauses = list(self.active().select_related("creator").only(*own, "creator__username"))
         office = next((pause for pause in pauses if pause.site_id is None), None)
         return Held(office, {one.site_id: one for one in pauses if one.site_id is not None})
 
