@@ -60,7 +60,7 @@ class ConversationOnOrder(DeskAdmin):
             ]
             thread = thread_of(request, obj)
             context["unread"] = thread.talk.unread_from(Side.DESK) if thread.talk else 0
-            context["conversation"] = section_of(request, obj, *urls, thread)
+            context["conversation"] = section_of(request, obj, *urls, thread=thread)
         return context
 
     @admin.display(description=gettext_lazy("messages"))

@@ -150,7 +150,12 @@ def thread_of(request: HttpRequest, order: Order) -> Thread:
 
 
 def section_of(
-    request: HttpRequest, order: Order, post_url: str, read_url: str, thread: Thread | None = None
+    request: HttpRequest,
+    order: Order,
+    post_url: str,
+    read_url: str,
+    *,
+    thread: Thread | None = None,
 ) -> SafeString:
     """The conversation for the page of an order; `thread`: what was read of it already. Looking at
     it is reading it."""
