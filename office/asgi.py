@@ -22,8 +22,11 @@ from core.live.transports.consumers import PollConsumer, serve_socket  # noqa: E
 from core.live.transports.gate import SocketGate  # noqa: E402
 from office import probes  # noqa: E402
 from office.gate import PageGate  # noqa: E402
+from office.statics import StaticMemory  # noqa: E402
 
 pages: Any = PageGate(django_pages, settings.WEB_THREADS, settings.WEB_QUEUE)
+# While somebody works on them, files are read anew each time.
+statics: Any = pages if settings.DEBUG else StaticMemory(pages)
 viewers = probes.Viewers()
 polls = viewers.counted(CookieMiddleware(PollConsumer.as_asgi()))
 sockets = viewers.counted(CookieMiddleware(SocketGate(serve_socket)))
@@ -36,6 +39,7 @@ application = ProtocolTypeRouter(
                 path("healthz", probes.healthz),  # type: ignore[arg-type]
                 path("readyz", probes.readyz),  # type: ignore[arg-type]
                 path("metrics", probes.scrape),  # type: ignore[arg-type]
+                re_path(f"^{settings.STATIC_URL.lstrip('/')}", statics),
                 re_path("", pages),
             ]
         ),

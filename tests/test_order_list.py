@@ -8,9 +8,11 @@ from django.utils import timezone
 
 from core import ordering
 from core.admin import order_columns, paging
+from core.admin.orders import OrderAdmin
 from core.db.patience import TooSlowError
 from core.models import Customer, ListColumns, Order, Status, User
 from tests.base import client_of, new_staff, placed
+from tests.plans import listening
 
 LIST = "/admin/core/order/"
 DAY = datetime.timedelta(days=1)
@@ -207,6 +209,33 @@ def test_the_list_of_those_that_wait_has_columns_of_its_own(desk, bob, orders):
     page = desk.get(f"{LIST}?status__exact={Status.AWAITING.value}")
     assert "asked_by" in page.context["cl"].list_display
     assert "columns/" not in page.content.decode()
+
+
+def test_a_list_reads_of_an_order_what_its_columns_show(desk, orders):
+    asked = statements_of(desk, "")
+    (page,) = [one for one in asked if '"core_order"."oid"' in one and '"video_id"' in one]
+    for unread in ("answers", "watch", "lease_until", "core_site", "core_user"):
+        assert unread not in page
+
+
+def test_no_column_reads_each_row_anew(desk, bob, orders):
+    for query in ("", f"status__exact={Status.AWAITING.value}"):
+        status = Status.AWAITING if query else Status.RUNNING
+        Order.objects.update(status=status, planned_start=timezone.now() + DAY)
+        Order.objects.filter(pk=orders[1].pk).update(status=Status.VERIFYING, cancel_requested=True)
+        for chosen in (None, OrderAdmin.list_display + OrderAdmin.more_columns):
+            if chosen is not None:
+                ListColumns.objects.create(user=bob, model="core.order", names=chosen)
+            asked = statements_of(desk, query)
+            assert len([one for one in asked if '"core_order"."oid"' in one]) == 1, (query, chosen)
+            assert len(asked) <= 15, (query, chosen)
+        ListColumns.objects.all().delete()
+
+
+def statements_of(desk, query: str) -> list[str]:
+    with listening() as asked:
+        assert listed(desk, query)
+    return [one.sql for one in asked]
 
 
 def test_a_person_who_goes_takes_their_columns_along(bob):

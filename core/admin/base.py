@@ -75,6 +75,8 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
         "site": "name",
         "order": "oid",
     }
+    # What the columns of a list read of its own rows, where they have much that no list shows.
+    list_reads: ClassVar[tuple[str, ...]] = ()
     # What a list adds up of the rows that were found: a column, what it is called, how it is said.
     summed: ClassVar[Mapping[str, tuple[Any, Callable[[Any], str]]]] = {}
     change_form_template = "desk/change_form.html"

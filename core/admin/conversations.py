@@ -22,7 +22,7 @@ from core.admin.search import Exact, IndexedSearch
 from core.db.keys import key_of
 from core.models import Conversation, Order, Side
 from core.pages import display
-from core.pages.conversation import answer_to, note_reading, section_of
+from core.pages.conversation import answer_to, note_reading, section_of, thread_of
 from core.permissions import Right, may
 
 EXCERPT = 90
@@ -59,9 +59,9 @@ class ConversationOnOrder(DeskAdmin):
             urls = [
                 reverse(f"admin:core_order_{name}", args=[obj.pk]) for name in ("message", "read")
             ]
-            talk = Conversation.objects.filter(pk=obj.pk).first()
-            context["unread"] = talk.unread_from(Side.DESK) if talk else 0
-            context["conversation"] = section_of(request, obj, *urls)
+            thread = thread_of(request, obj)
+            context["unread"] = thread.talk.unread_from(Side.DESK) if thread.talk else 0
+            context["conversation"] = section_of(request, obj, *urls, thread=thread)
         return context
 
     @admin.display(description=gettext_lazy("messages"))

@@ -124,18 +124,19 @@ class DeskChangeList(SteppedChangeList):
         return without_filters(rows).filter(pk__in=hits)
 
     def columns_to_read(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Memos are long and are shown on the row's own page; of another table's row a list shows
-        the name."""
+        """Of a row, what the list's columns read of it, or all but memos, which are long and are
+        shown on the row's own page; of another table's row a list shows the name."""
         if not self.multi_page:
             # Django would take all rows of the list, and by what the list is filtered.
             rows = self.paginator.page(1).object_list
-        shown = set(self.list_display)
-        texts = [
+        reads = self.model_admin.list_reads
+        kept = {"id", *self.list_display, *reads}
+        unread = [
             field.name
             for field in self.lookup_opts.get_fields()
             if field.concrete
-            and field.get_internal_type() == "TextField"
-            and field.name not in shown
+            and field.name not in kept
+            and (reads or field.get_internal_type() == "TextField")
         ]
         for relation in cast("Sequence[str]", self.list_select_related or ()):
             name = self.model_admin.list_names.get(relation)
@@ -144,8 +145,8 @@ class DeskChangeList(SteppedChangeList):
             other_model: Any = self.lookup_opts.get_field(relation).related_model
             columns = (one.name for one in other_model._meta.get_fields() if one.concrete)
             others = (column for column in columns if column not in ("id", name))
-            texts += [f"{relation}__{other}" for other in others]
-        return rows.defer(*texts) if texts else rows
+            unread += [f"{relation}__{other}" for other in others]
+        return rows.defer(*unread) if unread else rows
 
 
 class AttentionFilter(admin.SimpleListFilter):

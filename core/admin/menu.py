@@ -12,16 +12,16 @@ from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.db.models import Model
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from core.admin import board, pauses, queue
+from core.theme.links import address_of
 
 Line = dict[str, str]  # name, icon, url
 
 
 def menu(site: AdminSite, request: HttpRequest) -> Iterator[Line]:
-    yield {"name": _("Home"), "icon": "fas fa-home", "url": reverse("admin:home")}
+    yield {"name": _("Home"), "icon": "fas fa-home", "url": address_of("admin:home")}
     yield from (*board.pages(request), *queue.pages(request), *pauses.pages(request))
     for name, icon in settings.SIMPLEUI_ICON.items():
         model = models_by_name()[name]
@@ -32,7 +32,7 @@ def menu(site: AdminSite, request: HttpRequest) -> Iterator[Line]:
             page = "add"
         else:
             continue
-        url = reverse(f"admin:{options.app_label}_{options.model_name}_{page}")
+        url = address_of(f"admin:{options.app_label}_{options.model_name}_{page}")
         yield {"name": str(options.verbose_name_plural), "icon": icon, "url": url}
 
 

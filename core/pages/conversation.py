@@ -145,12 +145,25 @@ def threads_of(ids: Sequence[int], *, whole: bool = False) -> dict[int, Thread]:
     return threads
 
 
-def section_of(request: HttpRequest, order: Order, post_url: str, read_url: str) -> SafeString:
-    """The conversation for the page of an order. Looking at it is reading it."""
+def thread_of(request: HttpRequest, order: Order) -> Thread:
+    """As much of it as the address asks for."""
+    whole = request.GET.get("messages") == "all"
+    return threads_of([order.pk], whole=whole)[order.pk]
+
+
+def section_of(
+    request: HttpRequest,
+    order: Order,
+    post_url: str,
+    read_url: str,
+    *,
+    thread: Thread | None = None,
+) -> SafeString:
+    """The conversation for the page of an order; `thread`: what was read of it already. Looking at
+    it is reading it."""
     user = user_of(request)
     side = side_of(order, user)
-    whole = request.GET.get("messages") == "all"
-    thread = threads_of([order.pk], whole=whole)[order.pk]
+    thread = thread or thread_of(request, order)
     seen = thread.seen_from(side)
     if request.method == "GET":
         mark_read(order, user, seen["last_id"])

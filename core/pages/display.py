@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from django.template.defaultfilters import floatformat
 from django.utils import timezone
 from django.utils.formats import date_format, localize
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from core.models import Order, OrderEvent, SiteCheck, Status
+from core.theme.escaping import escaped
 
 if TYPE_CHECKING:
     from core.ordering import Quote
@@ -151,7 +152,7 @@ def _progress_bar(status: int, plays: int, count: int, _language: str | None) ->
 
 
 def link(url: str, text: Any) -> SafeString:
-    return mark_safe(f'<a href="{conditional_escape(url)}">{conditional_escape(text)}</a>')  # noqa: S308
+    return mark_safe(f'<a href="{escaped(url)}">{escaped(text)}</a>')  # noqa: S308
 
 
 def link_out(url: str, text: str = "") -> SafeString:
@@ -167,7 +168,7 @@ def video_name(order: "Order | Quote") -> str:
 
 def video(order: Order) -> SafeString:
     """A link to it; for lists, which ask for hundreds."""
-    url, name = conditional_escape(order.url), conditional_escape(video_name(order))
+    url, name = escaped(order.url), escaped(video_name(order))
     start = f'<a href="{url}" title="{url}" target="_blank" rel="noopener noreferrer">'
     return mark_safe(f"{start}{name}</a>")  # noqa: S308
 
@@ -179,7 +180,7 @@ def refund(order: Order) -> str:
 def live(content: str, order: Order, cell: str) -> SafeString:
     """A cell that order-live.js keeps fresh while the order is open."""
     is_open = "" if order.is_final else " data-open"
-    inside = conditional_escape(content)
+    inside = escaped(content)
     place = f'data-live-row="{order.pk}" data-live-cell="{cell}"'
     return mark_safe(f"<span {place}{is_open}>{inside}</span>")  # noqa: S308
 

@@ -9,8 +9,9 @@ import math
 
 from django import template
 from django.template import Context
-from django.urls import reverse
 from simpleui.templatetags import simpletags
+
+from core.theme.links import address_of
 
 # Tags that write into scripts of templates that ours replace.
 DANGEROUS = (
@@ -31,8 +32,8 @@ def menu_lines(context: Context) -> list[dict[str, str]]:
     on a page below it."""
     lines = [{**line, "current": ""} for line in context.get("menu") or ()]
     path = context["request"].path
-    if path == reverse("admin:index"):
-        path = reverse("admin:home")
+    if path == address_of("admin:index"):
+        path = address_of("admin:home")
     over = [line for line in lines if path.startswith(line["url"])]
     if over:
         here = max(over, key=lambda line: len(line["url"]))
