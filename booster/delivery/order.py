@@ -86,7 +86,8 @@ class Delivery:
         self.adapter = sites.adapter(site.adapter, site.recipe, site.secrets)
         self.plan = plan_of(order, site)
         self.deadline = deadline_of(order)
-        self._watch_at = time.monotonic() + resume(order, self.watch, self._claimed)
+        claimed: datetime = order.read_at  # type: ignore[attr-defined]  # by the database's clock
+        self._watch_at = time.monotonic() + resume(order, self.watch, claimed.timestamp())
         # A round before this one died with these in flight.
         self._inherited = order.in_flight
         if self._inherited and not self.adapter.idempotent:
@@ -386,12 +387,6 @@ class Delivery:
         self.reading = self.error = self.outage = self.counted = self.decision = None
         self.is_outage_known = self.is_halted = False
         self._received = self.order.done
-
-    @property
-    def _claimed(self) -> float:
-        """When its claim read it, by the database's clock."""
-        moment: datetime = self.order.read_at  # type: ignore[attr-defined]
-        return moment.timestamp()
 
     @property
     def is_all_out(self) -> bool:
