@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from core import ordering
 from core.models import Lease, Order, OrderEvent, Status, leases, transitions
 from tests.base import an_order, placed
 
@@ -189,11 +190,11 @@ def test_a_database_that_holds_nothing_for_us_is_only_looked_at(order):
     assert len(queries) == 1
 
 
-@pytest.mark.parametrize("asked", ["cancel", "pause"])
+@pytest.mark.parametrize("asked", [ordering.cancel, ordering.pause])
 def test_what_somebody_wants_stopped_as_it_is_given_back_is_due_at_once(order, asked):
     """Who gives it back does not know of it yet."""
     lease = claim_one()
-    getattr(Order.objects.get(), asked)(None)
+    asked(Order.objects.get(), None)
     transitions.apply([(lease.order, leases.release(lease.order, 3600))], None)
     assert [lease.order.pk for lease in claim()] == [order.pk]
 

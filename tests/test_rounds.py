@@ -237,7 +237,8 @@ class Interrupted(Round):
         for order in [one.order for one in self.deliveries.values() if not one.windows]:
             if order.pause_requested and not self.withdrawn:
                 row = Order.objects.get(pk=order.pk)
-                row.apply(transitions.go_on(row, clock.now(), shift=False), None)
+                go_on = transitions.go_on(row, clock.now(), shift=False)
+                transitions.apply([(row, go_on)], None)
                 self.withdrawn += 1
         super().settle()
 

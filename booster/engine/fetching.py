@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from httptools import (
@@ -55,6 +56,15 @@ class MoreThanAskedError(Exception):
     """Bytes follow a whole answer."""
 
 
+@dataclass(eq=False, slots=True)
+class Asking:
+    """A call, and how often it was made so far."""
+
+    key: int
+    call: Call
+    tries: int = 0
+
+
 class Fetcher:
     """The calls of one channel. Everything runs in the wire's thread."""
 
@@ -65,17 +75,19 @@ class Fetcher:
         self._target = target
         self._dispatch = dispatch  # of the plays
         self._events = events
-        self._queue: deque[tuple[int, Call]] = deque()
+        self._queue: deque[Asking] = deque()
+        self._put_off: set[Asking] = set()  # meanwhile others are asked
         self._running: dict[asyncio.Task[None], int] = {}
         self._free: dict[ProvedTarget, list[CallConnection]] = {}
 
     def fetch(self, key: int, call: Call) -> None:
-        self._queue.append((key, call))
+        self._queue.append(Asking(key, call))
         self._start()
 
     def drop(self, key: int) -> None:
         """Break off this key's calls, and report nothing of them."""
-        self._queue = deque(one for one in self._queue if one[0] != key)
+        self._queue = deque(one for one in self._queue if one.key != key)
+        self._put_off = {one for one in self._put_off if one.key != key}
         for task in [task for task, other in self._running.items() if other == key]:
             self._leave(task)
             task.cancel()
@@ -83,6 +95,7 @@ class Fetcher:
 
     def close(self) -> None:
         self._queue.clear()
+        self._put_off.clear()
         for task in list(self._running):
             task.cancel()
         self._running.clear()
@@ -91,44 +104,49 @@ class Fetcher:
 
     def _start(self) -> None:
         while self._queue and len(self._running) < AT_ONCE:
-            key, call = self._queue.popleft()
-            task = self._wire.loop.create_task(self._run(key, call))
-            self._running[task] = key
+            asking = self._queue.popleft()
+            task = self._wire.loop.create_task(self._run(asking))
+            self._running[task] = asking.key
             task.add_done_callback(self._leave)
 
     def _leave(self, task: asyncio.Task[None]) -> None:
         if self._running.pop(task, None) is not None:
             self._start()
 
-    async def _run(self, key: int, call: Call) -> None:
+    async def _run(self, asking: Asking) -> None:
         try:
-            found = await self._ask(key, call)
+            found = await self._ask(asking)
         except Exception as error:  # our own mistake, which nobody else would hear of
             self._events.put(error)
             return
-        self._events.put(found)
+        asking.tries += 1
+        pause = retry.pause_before_asking_again(
+            found.result.status,
+            asking.tries,
+            random.random(),  # noqa: S311
+            found.result.retry_after if isinstance(found.result, TemporaryError) else None,
+        )
+        if pause is None:
+            self._events.put(found)
+        else:
+            self._put_off.add(asking)
+            self._wire.loop.call_later(pause, self._ask_again, asking)
 
-    async def _ask(self, key: int, call: Call) -> Fetched:
-        target = proved_at(self._target, call.origin)
-        tries = 0
-        while True:
-            async with self._turn(target):
-                tries += 1
-                asked = time.monotonic()
-                try:
-                    result: Response | SiteError = await self._answer(call, target)
-                except SiteError as error:
-                    result = error
-                found = Fetched(key, result, asked, time.monotonic())
-            pause = retry.pause_before_asking_again(
-                result.status,
-                tries,
-                random.random(),  # noqa: S311
-                result.retry_after if isinstance(result, TemporaryError) else None,
-            )
-            if pause is None:
-                return found
-            await asyncio.sleep(pause)
+    def _ask_again(self, asking: Asking) -> None:
+        if asking in self._put_off:
+            self._put_off.remove(asking)
+            self._queue.append(asking)
+            self._start()
+
+    async def _ask(self, asking: Asking) -> Fetched:
+        target = proved_at(self._target, asking.call.origin)
+        async with self._turn(target):
+            asked = time.monotonic()
+            try:
+                result: Response | SiteError = await self._answer(asking.call, target)
+            except SiteError as error:
+                result = error
+            return Fetched(asking.key, result, asked, time.monotonic())
 
     @asynccontextmanager
     async def _turn(self, target: ProvedTarget) -> AsyncIterator[None]:

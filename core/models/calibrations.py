@@ -64,6 +64,7 @@ class Calibration(Job):
         CANCELED = 3, _("stopped")
         FAILED = 4, _("failed")
 
+    WORK, WORKS = "status", Status
     WORKABLE = (Status.RUNNING,)
     FINAL = (Status.DONE, Status.CANCELED, Status.FAILED)
     CANCELED = Status.CANCELED

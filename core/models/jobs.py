@@ -26,7 +26,7 @@ class JobQuerySet(models.QuerySet[Any]):
         """Jobs with work to do that nobody holds, the oldest first. What a later release beside
         this one began and we do not know is left to it."""
         known = {f"{self.model.WORK}__in": self.model.WORKS.values}
-        return self.free().filter(status__in=self.model.WORKABLE, **known).order_by("pk")
+        return self.free().filter(status__in=self.model.WORKABLE).filter(**known).order_by("pk")
 
     def free(self) -> Self:
         return self.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=Now()))
