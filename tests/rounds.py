@@ -28,7 +28,7 @@ def deliver(shall_stop: Callable[[], bool] = lambda: False, *, holder: str = "te
     run_until_idle(ShortRound(holder, shall_stop))
 
 
-def deliver_to_the_end(seconds: float = 30.0) -> None:
+def deliver_to_the_end(seconds: float = 120.0) -> None:
     """The same, until no order is open, as if what waits for another try were due at once."""
     deadline = time.monotonic() + seconds
     while Order.objects.filter(status__in=WORKABLE).exists() and time.monotonic() < deadline:

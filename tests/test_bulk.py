@@ -169,8 +169,8 @@ def test_orders_are_retried(desk, erin, site):
 def test_an_action_takes_its_right_when_chosen_when_started_and_when_run(
     dave, carol, erin, site, address, action, right
 ):
-    Customer.objects.update(active=action == "top_up" or action == "cancel")
     orders_of(erin, site, 1)
+    Customer.objects.update(active=action == "top_up" or action == "cancel")
     rows = Order.objects.all() if address == ORDERS else Customer.objects.all()
     choose(client_of(carol), address, action, rows)
     assert not BulkJob.objects.exists()

@@ -24,7 +24,7 @@ def calibrated(
         return time.monotonic() - began
 
     with closing(Calls(target, adapter, video, "calibration-1", now)) as calls:
-        while (step := next_step(record, now())).action is not StepKind.END:
+        while (step := next_step(record, now())).kind is not StepKind.END:
             called = now()
             match step.kind:
                 case StepKind.WAIT:

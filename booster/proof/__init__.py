@@ -4,7 +4,6 @@ Pure: figures in, a verdict out. The counter is other people's too, and our own 
 it: billed is what neither explains, by its lower bound. The model stands in docs/architecture.md.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -22,12 +21,9 @@ SHORTEST_REST = 0.05
 # Where others are seen, they are counted for as long as plays were sent, within this or within this
 # share of that time.
 LONGEST_COUNT, LEAST_SHARE = 900.0, 0.3
-# A counter that lags for longer may move in leaps: a rest tells of others once it took as long.
-LEAPING_LAG = 60.0
-# A rest is believed less one leap, which weighs less the longer it is; a long leap is dear.
-LEAPS_OF_REST = 10
-# Where others came, it is read again after this, and then each time after as long as it rested.
-FIRST_LOOK = 0.2
+# A counter that lags for longer may move in leaps, as a page does that is kept: a rest tells of
+# others once it took as long. One that shows exactly ours is believed sooner.
+LEAPING_LAG, LEAPING_LAG_OF_OURS = 4.0, 60.0
 # A counter that showed so many times exactly what was received has no other views.
 MATCHES = 10
 
@@ -43,8 +39,7 @@ class Evidence:
     """`sent`: plays received or of unknown fate. `rise`: how far the counter moved since before the
     first of them, and `own`: how much of that our readings may have made, both outside of `rests`,
     in `seconds`. `is_quiet`: others were looked out for, and none was seen; `rest_left`: for how
-    many seconds to look on, after those that it `rested`. `counted`: what the site itself says by
-    the order's number, or None.
+    many seconds to look on. `counted`: what the site itself says by the order's number, or None.
 
     `may_lag`: whether the counter still has its time to show them. `is_catching_up`: it had that,
     and moves faster than others explain. `may_still_move`: whether to wait beyond that for a
@@ -60,7 +55,6 @@ class Evidence:
     rests: tuple[Rest, ...] = ()
     is_quiet: bool = True
     rest_left: float = 0.0
-    rested: float = 0.0
     is_catching_up: bool = False
     counted: int | None = None
 
@@ -112,7 +106,7 @@ def judge(evidence: Evidence) -> Verdict:
         return _settled(evidence)
     if evidence.may_lag:
         shows_all = rise - evidence.own >= sent
-        return Verdict(Action.WAIT, seconds=_next_look(evidence) if shows_all else None)
+        return Verdict(Action.WAIT, seconds=evidence.rest_left or None if shows_all else None)
     if rise <= 0 and sent:
         doubt = _doubt(sent, rise)
         if evidence.may_still_move:
@@ -121,20 +115,11 @@ def judge(evidence: Evidence) -> Verdict:
     if evidence.is_catching_up:
         return Verdict(Action.WAIT)
     if evidence.rest_left > 0:
-        return Verdict(Action.WAIT, seconds=_next_look(evidence))
+        return Verdict(Action.WAIT, seconds=evidence.rest_left)
     missing = sent - evidence.proved
     if evidence.is_quiet and missing <= evidence.allowance:
         return Verdict(Action.RESEND, missing)
     return _settled(evidence)
-
-
-def _next_look(evidence: Evidence) -> float | None:
-    """In how many seconds. Where others came, it has to be told soon whether they come in leaps."""
-    if evidence.rest_left <= 0:
-        return None
-    if evidence.rise - evidence.own == evidence.sent:
-        return evidence.rest_left
-    return min(evidence.rest_left, max(FIRST_LOOK, evidence.rested))
 
 
 def _judge_exactly(evidence: Evidence, counted: int) -> Verdict:
@@ -192,8 +177,7 @@ def evidence_of(
     is_quiet = not moved and (seen >= needed or watch.matches >= MATCHES)
     if moved:
         seen = sum(rest.seconds for rest in rests)
-        of_leaps = leap * (2 if leap > LEAPING_LAG else LEAPS_OF_REST)
-        needed = seen if may_lag else max(_seconds_to_count(watch.sending_seconds), of_leaps)
+        needed = seen if may_lag else max(_seconds_to_count(watch.sending_seconds), leap)
     elif is_quiet:
         needed = seen
     if not moved and not is_silent and counts_readings is None:
@@ -204,11 +188,11 @@ def evidence_of(
         may_lag=may_lag,
         may_still_move=may_still_move,
         allowance=allowance,
-        rests=tuple(_within_leaps(rests, leap)),
+        # Where it moves in leaps, that it stood still for less than one tells nothing.
+        rests=tuple(rest for rest in rests if rest.views or rest.seconds >= leap),
         is_quiet=is_quiet,
         # A rest is as much shorter as its readings take.
         rest_left=needed - seen + SHORTEST_REST if needed > seen else 0.0,
-        rested=seen,
         is_catching_up=is_catching_up,
         counted=counted,
     )
@@ -225,6 +209,14 @@ def evidence_of(
     return max(found, key=lambda one: one.proved)
 
 
+def _leap(watch: Watch, lag: float, sent: int, is_silent: bool) -> float:
+    """For how many seconds the counter may stand still though it was moved."""
+    exposures = [watch.exposure(), *([watch.prompt] if watch.prompt else [])]
+    shows_ours = any(one.rise - (0 if is_silent else one.own) == sent for one in exposures)
+    may_leap = lag > (LEAPING_LAG_OF_OURS if shows_ours else LEAPING_LAG)
+    return max(watch.late, lag if may_leap else 0.0)
+
+
 def _seen_of_others(watch: Watch, rests: list[Rest], *, may_lag: bool) -> tuple[int, float]:
     """By how much others moved the counter, and in how many seconds in which they could be seen."""
     moved, seen = sum(rest.views for rest in rests), sum(rest.seconds for rest in rests)
@@ -232,27 +224,6 @@ def _seen_of_others(watch: Watch, rests: list[Rest], *, may_lag: bool) -> tuple[
         moved += watch.after.views
         seen = max(seen, watch.after.seconds)
     return moved, seen
-
-
-def _leap(watch: Watch, lag: float, sent: int, is_silent: bool) -> float:
-    """For how long the counter may stand still though it was moved, in seconds. One whose page is
-    kept for a while shows nothing of others until then, and then all at once. None that showed
-    exactly ours does so, or only by a rare chance."""
-    if lag <= LEAPING_LAG:
-        exposures = [watch.exposure(), *([watch.prompt] if watch.prompt else [])]
-        own = [0 if is_silent else one.own for one in exposures]
-        is_exact = watch.matched == sent or any(
-            one.rise - mine == sent for one, mine in zip(exposures, own, strict=True)
-        )
-        lag = 0.0 if is_exact else min(lag, watch.step or lag)
-    return max(watch.late, lag)
-
-
-def _within_leaps(rests: Sequence[Rest], leap: float) -> list[Rest]:
-    """As rests tell of others at least: up to a leap of them was shown before, or is not yet."""
-    seconds = sum(rest.seconds for rest in rests)
-    share = max(0.0, seconds - leap) / seconds if seconds > 0 else 0.0
-    return [Rest(rest.views, rest.seconds * share, rest.own) for rest in rests]
 
 
 def is_catching_up(watch: Watch, reading: Reading, *, sent: int) -> bool:

@@ -23,14 +23,6 @@ class Rest:
     seconds: float
     own: int = 1
 
-    def joined(self, next_one: "Rest") -> "Rest":
-        """Both as one."""
-        return Rest(
-            self.views + next_one.views,
-            self.seconds + next_one.seconds,
-            self.own + next_one.own,
-        )
-
 
 def expected(rests: Sequence[Rest], seconds: float) -> float:
     """How many views of others are likely in so many seconds; 0 where nothing is known."""

@@ -12,8 +12,6 @@ from booster.proof.organic import Rest
 
 # Separate rests that are kept; the shortest neighbours are taken as one beyond that.
 MOST_RESTS = 24
-# Of the rest before: a shorter one is taken as a part of that.
-SHORT_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +56,6 @@ class Watch:
     moved by so many views in so many seconds. `catching_up`: since when
     the counter caught up beyond the site's lag; `late`: last, so many seconds after the last play.
 
-    `step`: it moved twice within so many seconds, so that it moves in leaps no wider; `moved`: when
-    it was asked before it moved last.
-
     `trouble`: since when the site answers in a way that would end the order; None: it does not.
     `unsaid`: since when it does not say by the order's number what it counted. `noted`: when a
     reading was kept as a row of its own.
@@ -85,8 +80,6 @@ class Watch:
     noted: float = 0.0
     unsaid: float | None = None
     prompt: Exposure | None = None
-    step: float | None = None
-    moved: float | None = None
 
     def begin(self, reading: Reading) -> None:
         """The reading before the first play."""
@@ -105,7 +98,6 @@ class Watch:
         looks = reading.looks_since(last) if last else reading.looks
         self.own += 1 + looks
         self.last = reading
-        self._note_step(last, reading)
         if last is None or not reading.idle:
             return
         if reading.idle and rise == done > self.matched:
@@ -155,14 +147,6 @@ class Watch:
             return None
         return max(0.0, self.shown.answered - self.played)
 
-    def _note_step(self, last: Reading | None, reading: Reading) -> None:
-        if last is None or reading.views <= last.views:
-            return
-        if self.moved is not None:
-            within = reading.answered - self.moved
-            self.step = within if self.step is None else min(self.step, within)
-        self.moved = last.asked
-
     def _note_stillness(self, last: Reading, reading: Reading) -> None:
         is_still = last.idle and last.answered >= (self.played or 0.0)
         if not is_still or reading.views != last.views:
@@ -180,14 +164,13 @@ class Watch:
         return self.silent
 
     def _keep(self, rest: Rest) -> None:
-        # A short one among long ones tells nothing by itself: its ends weigh too much.
-        if self.rests and rest.seconds < self.rests[-1].seconds * SHORT_SHARE:
-            rest = self.rests.pop().joined(rest)
         self.rests.append(rest)
         if len(self.rests) > MOST_RESTS:
             pairs = range(len(self.rests) - 1)
             at = min(pairs, key=lambda i: self.rests[i].seconds + self.rests[i + 1].seconds)
-            self.rests[at : at + 2] = [self.rests[at].joined(self.rests[at + 1])]
+            one, two = self.rests[at : at + 2]
+            whole = (one.views + two.views, one.seconds + two.seconds, one.own + two.own)
+            self.rests[at : at + 2] = [Rest(*whole)]
 
     def as_json(self) -> dict[str, Any]:
         """What a row keeps; `asdict()` would copy each number at ten times the cost."""

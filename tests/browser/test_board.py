@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.models import Order, Status
+from core.models import Order, Status, transitions
 from tests.browser.conftest import PHONE, Desk
 from tests.steps import pause_for_token
 
@@ -36,7 +36,7 @@ def test_the_board_and_the_home_page_move_without_a_reload(staff: Page, desk: De
     figure = staff.locator(".flow-drawing--wide [data-node='9'] .flow-node__figure")
     expect(figure).to_have_text("1")
     staff.evaluate("window.sameDocument = true")
-    desk.do(order.resume)
+    desk.do(lambda: transitions.apply([(order, transitions.resume(order))], None))
     expect(figure).to_have_text("0")
     item = staff.locator(".flow-list [data-status='9']")
     expect(item).to_have_text("paused: 0 orders now")

@@ -73,7 +73,7 @@ def debit() -> None:
         return place_many(placements, creator)
 
     placing.place_many = look_and_place  # type: ignore[assignment]
-    ledger._locked_balances = lambda customers: {pk: seen[pk] for pk in customers}
+    ledger._locked_balances = lambda customers, active=(): {pk: seen[pk] for pk in customers}
 
 
 def refund_once() -> None:

@@ -91,7 +91,7 @@ def test_others_whose_views_show_in_leaps_are_never_billed(row):
 
 def test_without_waiting_for_a_leap_others_are_billed(control, monkeypatch):
     """The control: a page that stands still for a moment has no others."""
-    monkeypatch.setattr(proof, "_leap", lambda *args: 0.0)
+    monkeypatch.setattr(proof, "LEAPING_LAG", 60.0)
     found = kept_pages(range(60))
     assert found.above > 0
     control("waiting for leaps", f"{found.above} of {found.orders} billed too much")
