@@ -74,8 +74,9 @@ class StaticMemory:
 
         plain = [pair for pair in scope["headers"] if pair[0].lower() not in CONDITIONS]
         await self.pages({**scope, "headers": plain}, receive, take)
-        if not messages:  # who asked went away
-            return Answer(499, [], b"")
+        last = messages[-1] if messages else {}
+        if last.get("type") != "http.response.body" or last.get("more_body", False):
+            return Answer(499, [], b"")  # who asked went away, and what came so far is no file
         body = b"".join(message.get("body", b"") for message in messages[1:])
         headers = [
             (name.lower(), value)

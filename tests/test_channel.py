@@ -508,7 +508,8 @@ def test_other_ceilings_hold_from_now_on() -> None:
         time.sleep(1.0)
         assert 10 <= len(server.received) - before <= 35
         site.channel.change(connections=8, rate=100_000.0)
-        site.wait_for(lambda: len(server.received) - before > 200)
+        site.read_for(15, lambda: len(server.received) - before > 200)
+        assert len(server.received) - before > 200
 
 
 def test_the_ceiling_of_connections_is_the_sites_and_not_an_orders() -> None:

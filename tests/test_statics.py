@@ -119,3 +119,23 @@ def test_what_there_is_not_is_not_kept(db):
 def test_a_style_is_answered_while_a_page_is_at_work(tmp_path):
     done = Office("sqlite", tmp_path).run("-c", BEHIND_A_PAGE)
     assert done.stdout.strip() == "200", done.stderr
+
+
+def test_what_was_broken_off_is_not_kept():
+    """Django sends a file in parts, and ends with who asked for it."""
+    django = get_asgi_application()
+    goes_away = True
+
+    async def pages(scope, receive, send) -> None:
+        async def send_first(message: dict) -> None:
+            if message["type"] == "http.response.start" or not goes_away:
+                await send(message)
+            elif message.get("body"):
+                await send(message | {"body": message["body"][:100], "more_body": True})
+
+        await django(scope, receive, send_first)
+
+    memory = StaticMemory(pages)
+    assert asked(memory)[0] == 499
+    goes_away = False
+    assert asked(memory)[2] == asked(django)[2]
