@@ -57,8 +57,8 @@ class StaticMemory:
             return
         packed = b"gzip" in asked.get(b"accept-encoding", b"")
         # Who comes without TLS may be led to it instead.
-        is_safe = (scope.get("scheme"), asked.get(b"x-forwarded-proto") == b"https")
-        key = (scope["path"], packed, is_safe)
+        by_tls = (scope.get("scheme"), asked.get(b"x-forwarded-proto") == b"https")
+        key = (scope["path"], packed, by_tls)
         answer = self.known.get(key) or await self.ask(scope, receive)
         if answer.status == 200:
             self.known[key] = answer

@@ -17,6 +17,9 @@ from core.db.clock import moment
 
 Thing = TypeVar("Thing")
 
+# Rows a statement with values of their own: SQLite looks through all of them for each row.
+BLOCK = 1_000
+
 
 def in_blocks(things: Iterable[Thing], size: int) -> Iterator[list[Thing]]:
     """As many at once as one statement takes."""
@@ -63,6 +66,13 @@ def values_by_id(
         else _by_id(model._meta.get_field(name), {pk: values[name] for pk, values in rows.items()})
         for name, value in first.items()
     }
+
+
+def update_by_id(model: type[models.Model], rows: Mapping[int, Mapping[str, Any]]) -> None:
+    """Write these values, by id, all of the same names, however many they are."""
+    for some in in_blocks(rows, BLOCK):
+        changes = values_by_id(model, {pk: rows[pk] for pk in some})
+        model._default_manager.filter(pk__in=some).update(**changes)
 
 
 def _by_id(field: Any, values: Mapping[int, Any]) -> ById | Cast:

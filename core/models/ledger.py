@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import money
 from core.db import tables
-from core.db.blocks import in_blocks, values_by_id
+from core.db.blocks import BLOCK, in_blocks, update_by_id
 from core.db.clock import Moment
 from core.models.accounts import Customer, User
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
@@ -26,9 +26,6 @@ from core.reasons import Code, Reason
 
 if TYPE_CHECKING:
     from core.models.orders import Order
-
-# Customers a statement: SQLite looks through as many values for each row of it.
-BLOCK = 1_000
 
 
 # What the column of a balance holds.
@@ -97,9 +94,7 @@ class LedgerQuerySet(AppendOnlyQuerySet):
         balances = _locked_balances({posting.customer_id for posting in postings}, active)
         entries = [_entry(posting, balances) for posting in postings]
         self.bulk_create(entries)
-        for some in in_blocks(balances, BLOCK):
-            changes = values_by_id(Customer, {pk: {"balance": balances[pk]} for pk in some})
-            Customer.objects.filter(pk__in=some).update(**changes)
+        update_by_id(Customer, {pk: {"balance": balance} for pk, balance in balances.items()})
         return entries
 
     def open_accounts(self, *, creator_id: int | None, note: str, **columns: Any) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from core.db.blocks import values_by_id
+from core.db.blocks import update_by_id
 from core.models import (
     ApprovalLimit,
     BalanceTooLargeError,
@@ -120,5 +120,4 @@ def book_many(corrections: Sequence[TopUpCorrection]) -> None:
     for correction, entry in zip(corrections, entries, strict=True):
         correction.entry = entry
         booked[correction.pk] = {"entry": entry.pk}
-    rows = TopUpCorrection.objects.filter(pk__in=list(booked))
-    rows.update(**values_by_id(TopUpCorrection, booked))
+    update_by_id(TopUpCorrection, booked)
