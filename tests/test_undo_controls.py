@@ -3,14 +3,13 @@
 import threading
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 from core.importing import jobs
 from core.importing.undoing.top_ups import UndoTopUps
 from core.models import ImportJob, Order
-from core.ordering import OrderRefusedError
-from tests.base import new_staff, placed
-from tests.test_undoing import CHARGES, CUSTOMERS, NEW, imported
+from tests.base import new_staff
+from tests.test_undoing import CHARGES, CUSTOMERS, NEW, imported, spend
 
 on_postgresql = pytest.mark.parametrize("office", ["postgresql"], indirect=True)
 
@@ -40,18 +39,10 @@ def test_without_the_lock_what_is_being_taken_back_is_spent(
     job = imported(CHARGES, "username,amount\nfrank,6\n", alice)
     look, refused = UndoTopUps.look, []
 
-    def spend() -> None:
-        try:
-            placed(frank, harbour, price=5)
-        except OrderRefusedError as error:
-            refused.append(str(error))
-        finally:
-            connections.close_all()
-
     def look_and_be_slow(undoer: UndoTopUps) -> None:
         look(undoer)
         if connection.in_atomic_block:
-            spender = threading.Thread(target=spend)
+            spender = threading.Thread(target=spend, args=(frank, harbour, refused))
             spender.start()
             spender.join(60)
             assert not spender.is_alive()
