@@ -30,8 +30,7 @@ JITTER_SECONDS = 3.0
 # How long a round that shall stop may take: what is in flight ends, all is written and given back.
 STOP_SECONDS = 15.0
 # How long a thread that computes keeps the interpreter from others that wait for it. Python's own
-# 5 ms are as long as 400 plays; beside a busy round the wire sends two to six times as many with
-# this (docs/benchmarks.md).
+# 5 ms are as long as 400 plays, which go out beside a busy round with this (docs/benchmarks.md).
 SWITCH_SECONDS = 0.001
 
 # Whether this process has been asked to stop; set by run_huey.
