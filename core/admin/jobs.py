@@ -33,7 +33,7 @@ class JobAdmin(DeskAdmin):
     date_hierarchy = "create_date"
 
     class Media:
-        js = ("office/job-live.js",)
+        js = ("office/own-part.js", "office/job-live.js")
 
     @abstractmethod
     def panel_context(self, request: HttpRequest, job: Any) -> dict[str, Any]:

@@ -36,17 +36,23 @@ def page_of(order: Order) -> dict[str, Any]:
     watched = WholeOrder().load([str(order.pk)])[str(order.pk)]
     return {
         "sections": sections.render(watched),
+        # Of the order for which the buttons were chosen; the sections may be newer.
+        "doing": doing_of(order),
         "curve": curve(watched),
         "thousand": display.number(1000),
     }
 
 
 def live_part(watched: Watched) -> dict[str, Any]:
-    """What staff get beside the facts. When `doing` changes, other buttons may be offered."""
-    order = watched.order
+    """What staff get beside the facts."""
+    return {**sections.render(watched), "doing": doing_of(watched.order)}
+
+
+def doing_of(order: Order) -> str:
+    """When it changes, other buttons may be offered."""
     asked = (order.cancel_requested, order.pause_requested)
     doing = (order.status, *asked, order.held_by_site, order.remark, is_worked_on(order))
-    return {**sections.render(watched), "doing": "|".join(map(str, doing))}
+    return "|".join(map(str, doing))
 
 
 def live_cells(order: Order) -> dict[str, Any]:

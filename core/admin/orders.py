@@ -132,7 +132,10 @@ class OrderAdmin(
 
     class Media:
         css = {"all": ("office/flow.css", "office/order-chart.css")}
-        js = ("office/quote.js", "office/order-chart.js", "office/order-live.js")
+        js = (
+            *("office/quote.js", "office/order-chart.js"),
+            *("office/own-part.js", "office/order-live.js"),
+        )
 
     def get_urls(self) -> list[URLPattern]:
         own = [

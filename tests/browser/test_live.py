@@ -106,6 +106,39 @@ def test_an_order_is_watched_to_its_end_on_postgresql_and_redis(
     expect(rows.locator("#result_list")).to_contain_text("completed")
 
 
+def test_buttons_follow_what_changed_while_the_page_was_on_its_way(chromium, desk):
+    # No Watch: the browser itself writes a refused request into the console.
+    context = chromium.new_context(viewport=WIDE, locale="en-US")
+    desk.let_in(context)
+    page = context.new_page()
+    order = desk.do(lambda: Order.objects.get(video_id="1"))
+    address = f"{desk.url}/admin/core/order/{order.pk}/change/"
+    answers = []
+
+    def asked_to_pause(is_asked: bool) -> None:
+        columns = {"status": Status.RUNNING if is_asked else Status.PENDING}
+        desk.do(
+            lambda: Order.objects.filter(pk=order.pk).update(pause_requested=is_asked, **columns)
+        )
+
+    def changes_meanwhile(route):
+        answer = route.fetch()
+        asked_to_pause(True)
+        route.fulfill(response=answer)
+
+    def refuse_the_first(route):
+        answers.append(503 if not answers else 200)
+        route.fulfill(status=503) if answers == [503] else route.continue_()
+
+    page.route(address, changes_meanwhile)
+    page.route("**/buttons/", refuse_the_first)
+    page.goto(address)
+    expect(page.locator("[data-desk-tools]")).to_contain_text("Resume")
+    assert answers == [503, 200]
+    asked_to_pause(False)
+    context.close()
+
+
 def test_refunds_balances_and_new_orders_move_in_lists_of_any_columns(staff, desk):
     page, names = staff, ["shown_refund"]
     first = desk.do(lambda: Order.objects.select_related("customer", "site").first())

@@ -8,26 +8,12 @@ document.addEventListener("DOMContentLoaded", () => {
   const tools = document.querySelector("[data-desk-tools]");
   let doing = page.dataset.doing;
 
-  /* Buttons, and an upload's rows, are each user's own, so they are not part of the feed. */
-  const RETRY_MS = 5000;
-  let asked = 0;
-  const refresh = async () => {
-    asked += 1;
-    const mine = asked;
-    try {
-      const answer = await fetch(page.dataset.panel);
-      if (!answer.ok || answer.redirected) {
-        throw new Error("no panel: " + answer.status);
-      }
-      const { panel, buttons } = await answer.json();
-      if (mine === asked) {
-        page.innerHTML = panel;
-        tools.innerHTML = buttons;
-      }
-    } catch {
-      window.setTimeout(() => mine === asked && refresh(), RETRY_MS);
-    }
-  };
+  /* With an upload's rows. */
+  const refresh = window.OwnPart(page.dataset.panel, (text) => {
+    const { panel, buttons } = JSON.parse(text);
+    page.innerHTML = panel;
+    tools.innerHTML = buttons;
+  });
 
   window.Live.watch(page.dataset.job, (job, changed) => {
     if (doing !== job.doing) {

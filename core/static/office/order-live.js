@@ -8,16 +8,12 @@ document.addEventListener("DOMContentLoaded", () => {
     const json = (id) => JSON.parse(document.getElementById(id).textContent);
     const tools = document.querySelector("[data-desk-tools]");
     const chart = window.OrderChart(page.querySelector("[data-chart]"));
-    let doing = null;
+    let doing = page.dataset.doing;
     chart.draw(json("order-curve"), null);
 
-    /* Buttons are each user's own, so they are not part of the feed. */
-    const refreshButtons = async () => {
-      const answer = await fetch(page.dataset.buttons);
-      if (answer.ok && !answer.redirected && tools) {
-        tools.innerHTML = await answer.text();
-      }
-    };
+    const refreshButtons = window.OwnPart(page.dataset.buttons, (buttons) => {
+      tools.innerHTML = buttons;
+    });
 
     window.Live.watch("order:" + page.dataset.order, (order, changed) => {
       page.querySelectorAll("[data-section]").forEach((section) => {
@@ -27,10 +23,10 @@ document.addEventListener("DOMContentLoaded", () => {
         }
       });
       chart.draw(order.curve, order.now);
-      if (doing !== null && doing !== order.doing) {
+      if (doing !== order.doing) {
+        doing = order.doing;
         refreshButtons();
       }
-      doing = order.doing;
     });
   }
 

@@ -1,0 +1,28 @@
+/* A part of a page that is each user's own, and therefore none of the feed's: OwnPart(address, show)
+   returns a function that asks for it again. show(text) is called with the newest answer only; where
+   none came it is asked again. */
+"use strict";
+window.OwnPart = (address, show) => {
+  const RETRY_MS = 5000;
+  let asked = 0;
+
+  const ask = async () => {
+    asked += 1;
+    const mine = asked;
+    let text;
+    try {
+      const answer = await fetch(address);
+      if (!answer.ok || answer.redirected) {
+        throw new Error("no answer: " + answer.status);
+      }
+      text = await answer.text();
+    } catch {
+      window.setTimeout(() => mine === asked && ask(), RETRY_MS);
+      return;
+    }
+    if (mine === asked) {
+      show(text);
+    }
+  };
+  return ask;
+};
