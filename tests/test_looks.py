@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -298,3 +299,21 @@ def test_a_process_that_died_while_it_looked_is_waited_for_no_longer_than_its_le
     assert not SiteLook.objects.begin(known, timedelta(seconds=5))
     SiteLook.objects.update(looking_until=F("looking_until") - timedelta(seconds=6))
     assert SiteLook.objects.begin(known, timedelta(seconds=5))
+
+
+def test_sites_that_keep_silent_are_asked_at_once_and_hold_nobody_up(database, settings):
+    """A worker's sweep is its sign of life, too."""
+    settings.PRIVATE_SITES = ("127.0.0.0/8",)
+    together = threading.Barrier(8)
+
+    def answer_together(conn: Connection) -> None:
+        path = conn.read_request().split()[1].decode()
+        together.wait(timeout=20)
+        conn.send(answer(path[len("/booster-office-") : -len(".txt")].encode()))
+
+    with ExitStack() as running:
+        for number in range(together.parties):
+            server = running.enter_context(RawServer(answer_together))
+            Site.objects.create(name=f"Site {number}", origin=server.url)
+        paused_orders.resume_sites()
+    assert Site.objects.filter(verified=True).count() == together.parties

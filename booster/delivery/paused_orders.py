@@ -7,7 +7,7 @@ import logging
 from contextlib import suppress
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import F, Q
 
 from booster import retry
 from booster.delivery.deadline import is_late
@@ -18,6 +18,10 @@ from core.models import Order, Site, Status, TransitionError, transitions
 from core.reasons import Code, Reason
 
 logger = logging.getLogger(__name__)
+
+# Sites that one sweep asks, all at the same time: it shall be over before its worker counts as
+# silent, also where no site answers.
+AT_ONCE = 50
 
 
 def resume_sites() -> list[int]:
@@ -30,9 +34,10 @@ def resume_sites() -> list[int]:
     cutoff = retry.token_cutoff(clock.now())
     resumed = []
     late = (held | silent) & Q(checked_at__lt=cutoff)
-    for site in Site.objects.filter(late | new):
+    due = Site.objects.filter(late | new).order_by(F("checked_at").asc(nulls_first=True))
+    for site, answer in verification.look_at_all(due[:AT_ONCE]):
         try:
-            verification.verify(site)
+            verification.verify(site, answer=answer)
             if site.verified:
                 resumed += verification.resume_paused_orders(site)
         except Exception as error:
