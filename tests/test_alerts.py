@@ -1,7 +1,9 @@
 """People are told once of what needs one of them, and once that it is over."""
 
 import json
+import socket
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -97,6 +99,26 @@ def test_a_cause_is_told_once_after_a_while_and_once_when_it_is_over(consumer, h
     assert [message.subject.split("] ")[1][:6] for message in mail.outbox] == ["Orders", "over: "]
     assert mail.outbox[0].to == ["ops@example.com"]
     assert not Alert.objects.exists()
+
+
+def test_ways_that_hang_are_waited_for_once_and_hold_no_sweep_up(consumer, settings, monkeypatch):
+    monkeypatch.setattr(alerts, "TIMEOUT_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.ALERT_WEBHOOK = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        Heartbeat.objects.bulk_create(
+            Heartbeat(consumer=f"gone:{number}", queue_is_up=True, seen=timezone.now() - MINUTES)
+            for number in range(30)
+        )
+        watch()
+        alerts.watch()
+        silent.settimeout(0.0)
+        calls = 0
+        with suppress(BlockingIOError):
+            while True:
+                silent.accept()[0].close()
+                calls += 1
+    assert calls == 1
+    assert Alert.objects.unsent().count() == 29
 
 
 def test_what_passes_by_itself_is_not_told(consumer, hook):

@@ -13,7 +13,7 @@ import logging
 import smtplib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import requests
@@ -68,12 +68,17 @@ def watch() -> None:
     for cause, text in causes():
         Alert.objects.see(cause, text, BELIEVED)
         seen.add(cause)
+    ways = [
+        send
+        for is_set, send in ((settings.ALERT_WEBHOOK, _post), (settings.ALERT_EMAILS, _mail))
+        if is_set
+    ]
     # What is believed and not there at this moment may be over: nobody is told of it any more.
     for alert in Alert.objects.to_begin(PATIENCE).filter(cause__in=seen):
-        if alert.take() and _tell(alert, "firing"):
+        if ways and alert.take() and _tell(alert, "firing", ways):
             alert.note_told()
     for alert in Alert.objects.to_end():
-        if alert.take() and _tell(alert, "resolved"):
+        if ways and alert.take() and _tell(alert, "resolved", ways):
             alert.delete()
     # What went before anybody was told.
     Alert.objects.filter(told_at=None, believed_until__lt=Now()).delete()
@@ -122,18 +127,19 @@ def check_ledger_daily() -> None:
         check_ledger()
 
 
-def _tell(alert: Alert, status: str) -> bool:
+def _tell(alert: Alert, status: str, ways: list[Callable[[Alert, str], None]]) -> bool:
     """Whether somebody was told: by what was told already nobody is told twice, as the other way
-    does not work."""
+    does not work. A way where nobody answers is taken out of `ways`: to wait there for each of many
+    alerts would hold up the sweep of a worker."""
     told = False
-    for is_set, send in ((settings.ALERT_WEBHOOK, _post), (settings.ALERT_EMAILS, _mail)):
-        if not is_set:
-            continue
+    for send in list(ways):
         try:
             send(alert, status)
             told = True
         except (OSError, smtplib.SMTPException, requests.RequestException) as error:
             logger.warning("an alert could not be sent: %s", error)
+            if not isinstance(error, requests.HTTPError):
+                ways.remove(send)
     return told
 
 
