@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
+from django.core.management import CommandError, call_command
 
 from tests.processes import Process, folder, free_port, is_alive
 
@@ -94,3 +96,9 @@ def test_the_office_does_not_start_beside_another_one_on_its_port():
     assert office.log() == (
         f"CommandError: PORT={port} cannot be used (Address already in use): choose another\n"
     )
+
+
+@pytest.mark.parametrize("number", ["0", "-2", "100000"])
+def test_a_consumer_has_some_workers_and_not_thousands(number):
+    with pytest.raises(CommandError, match=f"--workers: from 1 to 100 processes, not {number}"):
+        call_command("run_huey", "--workers", number)

@@ -3,7 +3,7 @@ looked at five times a second. In each worker a round delivers orders: booster/w
 
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import connections
 from huey.contrib.djhuey import HUEY
 from huey.contrib.djhuey.management.commands import run_huey
@@ -20,6 +20,8 @@ DEFAULTS = {
     "graceful_signal": "TERM",
     "shutdown_timeout": 25.0,
 }
+# Each is a process: a slip of the finger shall not take the whole host.
+MOST_WORKERS = 100
 
 
 class Command(run_huey.Command):
@@ -30,6 +32,10 @@ class Command(run_huey.Command):
         parser.set_defaults(**DEFAULTS)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not 1 <= options["workers"] <= MOST_WORKERS:
+            raise CommandError(
+                f"--workers: from 1 to {MOST_WORKERS} processes, not {options['workers']}"
+            )
         create = HUEY.create_consumer
 
         def create_consumer(**values: Any) -> Any:
