@@ -133,8 +133,22 @@ def test_buttons_follow_what_changed_while_the_page_was_on_its_way(chromium, des
     page.route(address, changes_meanwhile)
     page.route("**/buttons/", refuse_the_first)
     page.goto(address)
-    expect(page.locator("[data-desk-tools]")).to_contain_text("Resume")
+    tools = page.locator("[data-desk-tools]")
+    expect(tools).to_contain_text("Resume")
     assert answers == [503, 200]
+
+    # Who stands on a button, or on its question, stands there still.
+    cancel = tools.locator("button", has_text="Cancel order")
+    cancel.focus()
+    asked_to_pause(False)
+    expect(tools).to_contain_text("Pause")
+    expect(cancel).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-desk-dialog]")).to_be_visible()
+    asked_to_pause(True)
+    expect(tools).to_contain_text("Resume")
+    page.keyboard.press("Escape")
+    expect(cancel).to_be_focused()
     asked_to_pause(False)
     context.close()
 

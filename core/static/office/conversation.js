@@ -17,11 +17,10 @@ document.addEventListener("DOMContentLoaded", () => {
     list.scrollTop = list.scrollHeight;
   };
 
-  /* Markup of the same origin, escaped by the server. */
   const show = (state) => {
     const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR;
     if (list.innerHTML !== state.messages) {
-      list.innerHTML = state.messages;
+      window.replaceMarkup(list, state.messages);
     }
     if (atEnd || state.last > last) {
       toEnd();

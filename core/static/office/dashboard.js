@@ -3,20 +3,12 @@
 {
   const MOVED_MS = 1500;
 
-  /* Markup of the same origin, escaped by the server. A part that holds the focus keeps it. */
   document.querySelectorAll("[data-live-part]").forEach((part) => {
     let shown = null;
     window.Live.watch("dashboard:" + part.dataset.livePart, ({ html }) => {
-      const focused = part.contains(document.activeElement) && document.activeElement;
-      const address = focused && focused.getAttribute("href");
-      if (html === shown) {
-        return;
-      }
-      shown = html;
-      part.innerHTML = html;
-      const again = address && part.querySelector('a[href="' + CSS.escape(address) + '"]');
-      if (again) {
-        again.focus();
+      if (html !== shown) {
+        shown = html;
+        window.replaceMarkup(part, html);
       }
     });
   });

@@ -19,6 +19,12 @@
     input.maxLength = Number(button.dataset.most);
     input.required = Boolean(question) && "needed" in button.dataset;
     if (button.dataset.confirm) {
+      /* Buttons may have been drawn anew meanwhile: who goes back stands on the same one. */
+      const back = () => {
+        const same = `[data-post="${CSS.escape(button.dataset.post)}"]`;
+        (button.isConnected ? button : document.querySelector(same))?.focus();
+      };
+      box.addEventListener("close", back, { once: true });
       box.showModal();
     } else {
       form.requestSubmit();

@@ -11,8 +11,8 @@ document.addEventListener("DOMContentLoaded", () => {
   /* With an upload's rows. */
   const refresh = window.OwnPart(page.dataset.panel, (text) => {
     const { panel, buttons } = JSON.parse(text);
-    page.innerHTML = panel;
-    tools.innerHTML = buttons;
+    window.replaceMarkup(page, panel);
+    window.replaceMarkup(tools, buttons);
   });
 
   window.Live.watch(page.dataset.job, (job, changed) => {

@@ -12,7 +12,7 @@ document.addEventListener("DOMContentLoaded", () => {
     chart.draw(json("order-curve"), null);
 
     const refreshButtons = window.OwnPart(page.dataset.buttons, (buttons) => {
-      tools.innerHTML = buttons;
+      window.replaceMarkup(tools, buttons);
     });
 
     window.Live.watch("order:" + page.dataset.order, (order, changed) => {
