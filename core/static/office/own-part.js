@@ -12,8 +12,11 @@ window.OwnPart = (address, show) => {
     let text;
     try {
       const answer = await fetch(address);
-      if (!answer.ok || answer.redirected) {
+      if (answer.status >= 500) {
         throw new Error("no answer: " + answer.status);
+      }
+      if (!answer.ok || answer.redirected) {
+        return; /* no longer this user's to see, as the sign of the feed says */
       }
       text = await answer.text();
     } catch {
