@@ -181,9 +181,16 @@ def test_a_number_on_a_page_is_read_as_people_write_it(shown: str, views: int) -
     assert read(page, count_json=None, count_pattern=pattern) == views
 
 
-@pytest.mark.parametrize("shown", ["1.2K", "12k", "3,4 Mio.", "1.2M+", "12万", "1.2 млн", "5 B"])
+@pytest.mark.parametrize(
+    "shown",
+    ["1.2K", "12k", "3,4 Mio.", "1.2M+", "12万", "1.2 млн", "5 B", "12 Tsd.", "12 lakh", "12 mi"],
+)
 def test_a_rounded_number_is_refused_and_told_why(shown: str) -> None:
     with pytest.raises(PermanentError, match="view_count_rounded") as refused:
+        ("1&#x202f;204&thinsp;567", 1204567),
+        ("1.204.567", 1204567),
+        ("۱٬۲۰۴٬۵۶۷", 1204567),
+        ("१२,३४,५६७", 1234567),
         read(answer(json.dumps({"views": shown}).encode()))
     assert refused.value.params == {"value": shown}
 
@@ -191,6 +198,7 @@ def test_a_rounded_number_is_refused_and_told_why(shown: str) -> None:
 @pytest.mark.parametrize(
     ("page", "views"),
     [
+    assert read(page, count_json=None, count_marker="seen <b>") == views
         ('<span class="views">1,204</span>', 1204),
         ('<span class="views"> <b>\n 1\u00a0204</b> views', 1204),
         ('<i class="views"></i> <span class="views"><em>7</em>', 7),
@@ -201,9 +209,15 @@ def test_a_number_is_found_behind_its_marker(page: str, views: int) -> None:
     assert read(content, count_json=None, count_marker='class="views">') == views
 
 
-def test_a_rounded_number_behind_a_marker_is_not_read_as_its_digits() -> None:
+@pytest.mark.parametrize("shown", ["1.2K", "12 Tsd. Aufrufe", "12 lakh views", "12 тыс."])
+def test_a_rounded_number_behind_a_marker_is_not_read_as_its_digits(shown: str) -> None:
     with pytest.raises(PermanentError, match="view_count_rounded"):
-        read(answer(b"Views: 1.2K"), count_json=None, count_marker="Views: ")
+        read(answer(f"Views: {shown}".encode()), count_json=None, count_marker="Views: ")
+
+
+def test_a_number_at_the_end_of_its_markers_reach_is_not_cut() -> None:
+    page = answer(b"Views:" + b" " * 297 + b"1204567")
+    assert read(page, count_json=None, count_marker="Views:") == 1204567
 
 
 def test_a_page_without_its_marker_is_told() -> None:
