@@ -265,5 +265,4 @@ def _headers(headers: Headers, values: Mapping[str, Value]) -> Headers:
 
 
 def _body(text: str, headers: Headers, values: Mapping[str, Value]) -> bytes:
-    kind = next((content for name, content in headers if name.lower() == "content-type"), "")
-    return Template.parse(text).fill(values, place_of_body(text, kind)).encode()
+    return Template.parse(text).fill(values, place_of_body(text, headers)).encode()

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from booster.exceptions import SiteError
 from booster.sites import Recipe, RecipeError, needs_recipe
-from booster.sites.credentials import without_credentials
+from booster.sites.credentials import PARAMETER, without_credentials
 from booster.sites.masking import DOTS
 from booster.sites.recipe import MAX_STEPS
 from booster.sites.recipe_fields import CREDENTIAL_HEADERS, METHODS, FieldError
@@ -388,4 +388,5 @@ def shown(data: dict[str, Any] | None) -> str:
 
 def without_credentials_in(text: str) -> str:
     """A recipe as it was kept as text, by whatever release."""
-    return CREDENTIAL.sub(rf"\1\2{DOTS}\2", text)
+    text = CREDENTIAL.sub(rf"\1\2{DOTS}\2", text)
+    return PARAMETER.sub(rf"\g<name>\g<equals>{DOTS}", text)
