@@ -47,6 +47,18 @@ def errors_of(**changes: Any) -> dict[str, str]:
 # Ids
 
 
+def test_an_id_is_one_in_capitals_too_where_the_recipe_says_so() -> None:
+    folded = adapter_of(
+        video_pattern=r"/videos/(?P<video_id>[^?]+)\?k=(?P<key>\w+)",
+        count_path="/api/videos/{video_id}/{key}",
+        ignores_case=True,
+    )
+    asked = "/videos/%41bC%2fd?k=X", "/videos/abc%2Fd?k=X"
+    assert {folded.video_id(address) for address in asked} == {"abc%2Fd|X"}
+    assert folded.count_call("abc%2Fd|X").path == "/api/videos/abc%2Fd/X"
+    assert adapter_of().video_id("/videos/AbC") == "AbC"
+
+
 @pytest.mark.parametrize(
     ("address", "video", "path"),
     [

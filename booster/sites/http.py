@@ -90,6 +90,8 @@ class HttpAdapter(SiteAdapter):
         video_id = groups[VIDEO_ID] if VIDEO_ID in groups else found[1]
         if video_id is None or (KEY in groups and groups[KEY] is None):
             raise not_a_video(url_path, f"what matches {self.recipe.video_pattern}")
+        if self.recipe.ignores_case:
+            video_id = ids.join(video_id, None).lower()
         return ids.join(video_id, groups.get(KEY))
 
     # The counter

@@ -87,6 +87,7 @@ class Recipe:
     second_origin: str = ""
     count_at_second: bool = False
     play_at_second: bool = False
+    ignores_case: bool = False  # /watch/ABC and /watch/abc are one video
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> "Recipe":
@@ -149,7 +150,7 @@ class Recipe:
 _ADDED = frozenset(
     {
         *("count_method", "count_headers", "count_body", "count_marker", "count_in_session"),
-        *("steps", "second_origin", "count_at_second", "play_at_second"),
+        *("steps", "second_origin", "count_at_second", "play_at_second", "ignores_case"),
     }
 )
 
@@ -220,6 +221,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "second_origin": check.origin,
     "count_at_second": check.flag,
     "play_at_second": check.flag,
+    "ignores_case": check.flag,
 }
 
 

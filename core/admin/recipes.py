@@ -32,6 +32,7 @@ CREDENTIAL = re.compile(
 STEP_FIELDS = ("method", "path", "at_second", "headers", "body", "accepted", "cookies", "values")
 # Of these, what alone makes no step.
 NO_STEP = ("method", "at_second")
+TEXTAREA = {"class": "vLargeTextField", "rows": 3, "spellcheck": "false"}
 
 
 class UnshownTextarea(forms.Textarea):
@@ -49,7 +50,7 @@ def line(label: Any, help_text: Any = "", **options: Any) -> forms.CharField:
 
 
 def lines(label: Any, help_text: Any = "") -> forms.CharField:
-    widget = forms.Textarea(attrs={"class": "vLargeTextField", "rows": 3, "spellcheck": "false"})
+    widget = forms.Textarea(attrs=TEXTAREA)
     return forms.CharField(label=label, help_text=help_text, required=False, widget=widget)
 
 
@@ -100,6 +101,14 @@ class RecipeFields(forms.ModelForm):
         _(
             "Regular expression on path and query; its group is the video's id: /watch/([\\w-]+). "
             "Where the site asks for a second part, name the groups video_id and key."
+        ),
+    )
+    recipe_ignores_case = forms.BooleanField(
+        label=_("Capitals make no difference"),
+        required=False,
+        help_text=_(
+            "Where /watch/ABC and /watch/abc are one video, as with most sites on MySQL: else two "
+            "orders could run on one counter."
         ),
     )
     recipe_count_method = method(_("Method of the count"), "GET")
@@ -165,14 +174,7 @@ class RecipeFields(forms.ModelForm):
         label=_("Secrets"),
         required=False,
         strip=False,
-        widget=UnshownTextarea(
-            attrs={
-                "class": "vLargeTextField",
-                "rows": 3,
-                "spellcheck": "false",
-                "autocomplete": "off",
-            }
-        ),
+        widget=UnshownTextarea(attrs={**TEXTAREA, "autocomplete": "off"}),
     )
 
     class Meta:
@@ -276,7 +278,7 @@ def in_words(problem: FieldError) -> str:
 # Between a recipe and its fields
 
 COUNT_FIELDS = (
-    *("recipe_video_pattern", "recipe_count_method", "recipe_count_path"),
+    *("recipe_video_pattern", "recipe_ignores_case", "recipe_count_method", "recipe_count_path"),
     *("recipe_count_headers", "recipe_count_body", "recipe_count_json", "recipe_count_marker"),
     *("recipe_count_pattern", "recipe_settle_seconds"),
 )
