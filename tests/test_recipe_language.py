@@ -184,6 +184,10 @@ def test_a_path_that_breaks_off_is_told_with_its_rest(path: str) -> None:
         ("1&nbsp;204&#160;567", 1204567),
         ("1\u2019204\u2019567", 1204567),
         ("12,34,567", 1234567),
+        ("1&#x202f;204&thinsp;567", 1204567),
+        ("1.204.567", 1204567),
+        ("۱٬۲۰۴٬۵۶۷", 1204567),
+        ("१२,३४,५६७", 1234567),
         ("7", 7),
     ],
 )
@@ -191,6 +195,7 @@ def test_a_number_on_a_page_is_read_as_people_write_it(shown: str, views: int) -
     page = answer(f"<p>seen <b>{shown}</b> times".encode())
     pattern = r"(?P<verb>seen) <b>(?P<views>.+?)</b>"
     assert read(page, count_json=None, count_pattern=pattern) == views
+    assert read(page, count_json=None, count_marker="seen <b>") == views
 
 
 @pytest.mark.parametrize(
@@ -199,10 +204,6 @@ def test_a_number_on_a_page_is_read_as_people_write_it(shown: str, views: int) -
 )
 def test_a_rounded_number_is_refused_and_told_why(shown: str) -> None:
     with pytest.raises(PermanentError, match="view_count_rounded") as refused:
-        ("1&#x202f;204&thinsp;567", 1204567),
-        ("1.204.567", 1204567),
-        ("۱٬۲۰۴٬۵۶۷", 1204567),
-        ("१२,३४,५६७", 1234567),
         read(answer(json.dumps({"views": shown}).encode()))
     assert refused.value.params == {"value": shown}
 
@@ -210,7 +211,6 @@ def test_a_rounded_number_is_refused_and_told_why(shown: str) -> None:
 @pytest.mark.parametrize(
     ("page", "views"),
     [
-    assert read(page, count_json=None, count_marker="seen <b>") == views
         ('<span class="views">1,204</span>', 1204),
         ('<span class="views"> <b>\n 1\u00a0204</b> views', 1204),
         ('<i class="views"></i> <span class="views"><em>7</em>', 7),
@@ -364,6 +364,7 @@ def test_a_trial_shows_a_redirect_that_counts() -> None:
         ("video_pattern", r"/(?P<key>\w+)/(?P<video_id>\w+)", "{key} is used nowhere"),
         ("count_marker", "views of {secret:api_key}: ", "{secret:api_key} is not known here"),
         ("play_body", "{video_id} {token}", "{token} is not known here"),
+        ("play_body", '{"query": "{play(id: 1) {views}}"} {video_id}', "Write {{views}} to have"),
         ("count_method", "DELETE", "The method is one of"),
         ("count_body", "{video_id}", "GET sends no body."),
         ("counted", "200, 404", "from 200 to 399"),

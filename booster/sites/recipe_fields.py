@@ -83,7 +83,7 @@ def template(found: str, names: Iterable[str] = ()) -> Template:
     known = [f"{{{name}}}" for name in names]
     for name in sorted(parsed.names):
         if name not in names and (name in OF_PLAYS or not is_of_session(name)):
-            raise unknown(name, known)
+            raise unknown_in_text(name, known)
     return parsed
 
 
@@ -98,6 +98,20 @@ def unknown(name: str, known: Iterable[str]) -> FieldError:
             _("{%(name)s} is not known here; there is %(known)s."), name=name, known=listed
         )
     return FieldError(_("{%(name)s} does nothing here."), name=name)
+
+
+def unknown_in_text(name: str, known: Iterable[str]) -> FieldError:
+    """The same, where texts with braces of their own are pasted: GraphQL has `video {views}`."""
+    if name in OF_PLAYS or not (listed := ", ".join(known)):
+        return unknown(name, known)
+    return FieldError(
+        _(
+            "{%(name)s} is not known here; there is %(known)s. Write {{%(name)s}} to have "
+            "{%(name)s} sent as it stands."
+        ),
+        name=name,
+        known=listed,
+    )
 
 
 def sample(parsed: Template) -> str:
