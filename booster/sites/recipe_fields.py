@@ -21,10 +21,10 @@ ORDER_HEADER = "X-Play-Order"
 # What a recipe may set: what says what is sent, and what a site's own interface asks for.
 _ALLOWED = """
     accept accept-language authorization cache-control content-language content-type
-    idempotency-key pragma prefer dnt api-key x-api-key x-api-token x-api-version x-access-token
-    x-auth-token x-authorization x-app-id x-app-key x-csrf-token x-xsrf-token x-csrftoken
-    x-wp-nonce x-requested-with x-request-id x-correlation-id x-tenant x-tenant-id x-session-id
-    x-signature x-timestamp x-idempotency-key
+    idempotency-key pragma prefer range dnt api-key x-api-key x-api-token x-api-version
+    x-access-token x-auth-token x-authorization x-app-id x-app-key x-csrf-token x-xsrf-token
+    x-csrftoken x-wp-nonce x-requested-with x-request-id x-correlation-id x-tenant x-tenant-id
+    x-session-id x-signature x-timestamp x-idempotency-key
 """
 ALLOWED_HEADERS = frozenset(_ALLOWED.split())
 OWN_HEADERS = ("x-play-", "x-video-")
