@@ -127,7 +127,11 @@ class RecipeFields(forms.ModelForm):
         _("Regular expression; its group, or the one named views, is the count."),
     )
     recipe_settle_seconds = forms.IntegerField(
-        label=_("Counter lag in seconds"), required=False, min_value=1, max_value=86_400
+        label=_("Counter lag in seconds"),
+        required=False,
+        min_value=1,
+        max_value=86_400,
+        help_text=_("Empty: 60. Orders wait so long, while other people's views come in."),
     )
     recipe_count_in_session = forms.BooleanField(
         label=_("The counter, too, is read after these steps"), required=False
