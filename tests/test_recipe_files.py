@@ -53,6 +53,15 @@ def test_a_shipped_recipe_reads_and_plays_its_software(name: str) -> None:
     assert adapter.count_of(Response(200, {}, answered), video) == views
 
 
+@pytest.mark.parametrize("name", ["booster-office", "post-views-counter", "postviews"])
+def test_a_post_of_wordpress_has_one_id_however_its_address_is_written(name: str) -> None:
+    adapter = sites.adapter("http", sites.shipped(f"wordpress-{name}").recipe)
+    ends = "", "/", "/?replytocom=7", "/comment-page-2/", "/page/1/"
+    written = {f"/2026/11/{slug}{end}" for slug in ("harbour", "Harbour") for end in ends}
+    assert {adapter.video_id(address) for address in written} == {"2026/11/harbour"}
+    assert adapter.video_id("/page/harbour") == "page/harbour"
+
+
 def test_matomos_token_stands_in_a_body_only() -> None:
     adapter = sites.adapter("http", sites.shipped("matomo").recipe, {"token_auth": "f" * 32})
     call = adapter.count_call("dawn")
