@@ -232,6 +232,25 @@ def test_a_number_at_the_end_of_its_markers_reach_is_not_cut() -> None:
     assert read(page, count_json=None, count_marker="Views:") == 1204567
 
 
+@pytest.mark.parametrize("shown", ["1,204", "1.204.567", "12 204", "1&nbsp;204", "1\u202f204"])
+def test_an_expression_that_takes_a_part_of_a_number_is_refused(shown: str) -> None:
+    page = answer(f"<b>{shown}</b>".encode())
+    for pattern in (r"<b>(\d+)", r"(?P<tag><b>)(?P<views>\d+)"):
+        with pytest.raises(PermanentError, match="view_count_cut") as refused:
+            read(page, count_json=None, count_pattern=pattern)
+        assert refused.value.params["value"].endswith("204")
+
+
+def test_an_expression_whose_group_takes_nothing_has_no_count() -> None:
+    with pytest.raises(PermanentError, match="not_a_view_count"):
+        read(answer(b"none"), count_json=None, count_pattern=r"none|(\d+)")
+
+
+@pytest.mark.parametrize("page", ["[7,100,300]", "7, 100 likes", "7,1", "7.1234", "7 likes", "7"])
+def test_an_expression_that_takes_a_whole_number_reads_it(page: str) -> None:
+    assert read(answer(page.encode()), count_json=None, count_pattern=r"(\d+)") == 7
+
+
 def test_a_page_without_its_marker_is_told() -> None:
     with pytest.raises(PermanentError, match="count_marker_not_found"):
         read(answer(b"<p>closed"), count_json=None, count_marker="Views: ")

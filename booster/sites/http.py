@@ -23,6 +23,7 @@ from booster.sites.reading import (
     JsonPath,
     filled_pattern,
     number_after,
+    refuse_cut,
     search,
     text_of,
     whole_number,
@@ -131,7 +132,9 @@ class HttpAdapter(SiteAdapter):
         found = search(pattern, text, "count_pattern")
         if found is None:
             raise PermanentError(SiteCode.COUNT_PATTERN_NOT_FOUND)
-        return found["views"] if "views" in pattern.groupindex else found[1]
+        group = "views" if "views" in pattern.groupindex else 1
+        refuse_cut(found, group)
+        return found[group]
 
     def title_of(self, response: Response) -> str:
         """Of a JSON answer by the usual names; a page's heading would be the whole site's."""

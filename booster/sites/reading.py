@@ -68,6 +68,10 @@ _AFTER_MARKER = regex.compile(
     rf"(?:[{_SPACES}]?{_UNIT}(?![\p{{L}}\p{{M}}]))?)",
     regex.IGNORECASE,
 )
+_GOES_ON = regex.compile(
+    rf"(?:[{_GROUPS}{_SPACES}]|&(?:nbsp|thinsp|#160|#8239|#xa0|#x202f);)\d{{3}}(?!\d)",
+    regex.IGNORECASE,
+)
 _OTHER_DIGIT = regex.compile(r"(?V1)[\p{Nd}--[0-9]]")
 
 
@@ -207,6 +211,17 @@ def number_after(marker: str, text: str) -> str | None:
         if found and found.start("views") < MARKER_REACH:
             return found["views"]
     return None
+
+
+def refuse_cut(found: "regex.Match[str]", group: str | int) -> None:
+    """PermanentError where an expression's group takes 1 out of 1,204: it would be right until the
+    count has four digits. In an array numbers stand side by side."""
+    start, end = found.span(group)
+    is_array = found.string[max(0, start - 1) : start] in ("[", ",")
+    if is_array or not regex.fullmatch(r"\d{1,3}", found[group] or ""):
+        return
+    if after := _GOES_ON.match(found.string, end):
+        raise PermanentError(SiteCode.VIEW_COUNT_CUT, value=found.string[start : after.end()])
 
 
 def in_plain_digits(text: str) -> str:
