@@ -107,6 +107,7 @@ class SiteCode(StrEnum):
     NO_ORDER_COUNT = "no_order_count", "order"
     NOT_A_VIEW_COUNT = "not_a_view_count", "value"
     VIEW_COUNT_ROUNDED = "view_count_rounded", "value"
+    VIEW_COUNT_CUT = "view_count_cut", "value"
     COUNT_PATTERN_NOT_FOUND = "count_pattern_not_found"
     COUNT_MARKER_NOT_FOUND = "count_marker_not_found"
     VALUE_NOT_FOUND = "value_not_found", "name"

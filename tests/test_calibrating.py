@@ -305,6 +305,26 @@ def test_the_page_says_in_words_what_was_found(hurried, desk, verified, demo_sit
     )
 
 
+@pytest.mark.parametrize(
+    ("kept", "took", "code", "is_said"),
+    [
+        (60, 0, "counts_all", True),
+        (60, 60, "counts_all", False),
+        (60, 0, "unclear", False),
+        (5, 0, "counts_all", False),
+    ],
+)
+def test_a_recipe_that_waits_longer_than_its_counter_takes_is_told(
+    desk, harbour, bob, kept, took, code, is_said
+):
+    Site.objects.filter(pk=harbour.pk).update(adapter="http", recipe={"settle_seconds": kept})
+    calibration = ended(harbour, bob, learned_lag=took)
+    found = [{"code": code, "params": {"moved": 1, "sent": 1}}]
+    Calibration.objects.filter(pk=calibration.pk).update(findings=found)
+    page = desk.get(f"/admin/core/calibration/{calibration.pk}/change/").content.decode()
+    assert ("lets each order wait 60 seconds" in page) is is_said
+
+
 def test_a_bad_address_is_refused_on_the_sites_page(desk, verified):
     reply = desk.post(
         f"/admin/core/site/{verified.pk}/calibrate/", {"url": "nonsense"}, follow=True

@@ -30,17 +30,36 @@ SHIPPED: dict[str, tuple[str, str, str, str, bytes, int]] = {
         *("/videos/dawn", "dawn", "/matomo/index.php", "/matomo/matomo.php"),
         *(b'[{"label": "dawn", "nb_visits": 3, "nb_hits": 7}]', 7),
     ),
+    "yourls": (
+        *("/administer/?x=1", "administer"),
+        f"/yourls-api.php?action=url-stats&format=json&shorturl=administer&signature={'f' * 32}",
+        *("/administer", b'{"statusCode": "200", "link": {"url": "/a", "clicks": 7}}', 7),
+    ),
+    "clipbucket": (
+        *("/video/ABCDEF12/dawn", "abcdef12", "/actions/getVideoDetails.php"),
+        *("/actions/increment_video_view.php", b'{"videoid": "1", "views": "7"}', 7),
+    ),
 }
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_recipe_reads_and_plays_its_software(name: str) -> None:
     address, video, count, play, answered, views = SHIPPED[name]
-    adapter = sites.adapter("http", sites.shipped(name).recipe, {"token_auth": "f" * 32})
+    secrets = dict.fromkeys(("token_auth", "signature"), "f" * 32)
+    adapter = sites.adapter("http", sites.shipped(name).recipe, secrets)
     assert adapter.video_id(address) == video
     assert adapter.count_call(video).path == count
     assert adapter.play(video, "7-1").path == play
     assert adapter.count_of(Response(200, {}, answered), video) == views
+
+
+@pytest.mark.parametrize("name", ["booster-office", "post-views-counter", "postviews"])
+def test_a_post_of_wordpress_has_one_id_however_its_address_is_written(name: str) -> None:
+    adapter = sites.adapter("http", sites.shipped(f"wordpress-{name}").recipe)
+    ends = "", "/", "/?replytocom=7", "/comment-page-2/", "/page/1/"
+    written = {f"/2026/11/{slug}{end}" for slug in ("harbour", "Harbour") for end in ends}
+    assert {adapter.video_id(address) for address in written} == {"2026/11/harbour"}
+    assert adapter.video_id("/page/harbour") == "page/harbour"
 
 
 def test_matomos_token_stands_in_a_body_only() -> None:
@@ -52,8 +71,8 @@ def test_matomos_token_stands_in_a_body_only() -> None:
 
 
 def test_every_shipped_recipe_is_valid_and_says_what_its_operator_must_know() -> None:
-    names = {"django-hitcount", "matomo", "mediacms", "piwigo"}
-    names |= {"wordpress-booster-office", "wordpress-postviews"}
+    names = {"clipbucket", "django-hitcount", "matomo", "mediacms", "piwigo", "yourls"}
+    names |= {f"wordpress-{name}" for name in ("booster-office", "post-views-counter", "postviews")}
     assert recipes.all_shipped().keys() == names
     for file in recipes.all_shipped().values():
         assert Recipe.parse(file.recipe).as_data() == file.recipe

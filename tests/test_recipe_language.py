@@ -47,6 +47,18 @@ def errors_of(**changes: Any) -> dict[str, str]:
 # Ids
 
 
+def test_an_id_is_one_in_capitals_too_where_the_recipe_says_so() -> None:
+    folded = adapter_of(
+        video_pattern=r"/videos/(?P<video_id>[^?]+)\?k=(?P<key>\w+)",
+        count_path="/api/videos/{video_id}/{key}",
+        ignores_case=True,
+    )
+    asked = "/videos/%41bC%2fd?k=X", "/videos/abc%2Fd?k=X"
+    assert {folded.video_id(address) for address in asked} == {"abc%2Fd|X"}
+    assert folded.count_call("abc%2Fd|X").path == "/api/videos/abc%2Fd/X"
+    assert adapter_of().video_id("/videos/AbC") == "AbC"
+
+
 @pytest.mark.parametrize(
     ("address", "video", "path"),
     [
@@ -172,6 +184,10 @@ def test_a_path_that_breaks_off_is_told_with_its_rest(path: str) -> None:
         ("1&nbsp;204&#160;567", 1204567),
         ("1\u2019204\u2019567", 1204567),
         ("12,34,567", 1234567),
+        ("1&#x202f;204&thinsp;567", 1204567),
+        ("1.204.567", 1204567),
+        ("۱٬۲۰۴٬۵۶۷", 1204567),
+        ("१२,३४,५६७", 1234567),
         ("7", 7),
     ],
 )
@@ -179,9 +195,13 @@ def test_a_number_on_a_page_is_read_as_people_write_it(shown: str, views: int) -
     page = answer(f"<p>seen <b>{shown}</b> times".encode())
     pattern = r"(?P<verb>seen) <b>(?P<views>.+?)</b>"
     assert read(page, count_json=None, count_pattern=pattern) == views
+    assert read(page, count_json=None, count_marker="seen <b>") == views
 
 
-@pytest.mark.parametrize("shown", ["1.2K", "12k", "3,4 Mio.", "1.2M+", "12万", "1.2 млн", "5 B"])
+@pytest.mark.parametrize(
+    "shown",
+    ["1.2K", "12k", "3,4 Mio.", "1.2M+", "12万", "1.2 млн", "5 B", "12 Tsd.", "12 lakh", "12 mi"],
+)
 def test_a_rounded_number_is_refused_and_told_why(shown: str) -> None:
     with pytest.raises(PermanentError, match="view_count_rounded") as refused:
         read(answer(json.dumps({"views": shown}).encode()))
@@ -201,9 +221,34 @@ def test_a_number_is_found_behind_its_marker(page: str, views: int) -> None:
     assert read(content, count_json=None, count_marker='class="views">') == views
 
 
-def test_a_rounded_number_behind_a_marker_is_not_read_as_its_digits() -> None:
+@pytest.mark.parametrize("shown", ["1.2K", "12 Tsd. Aufrufe", "12 lakh views", "12 тыс."])
+def test_a_rounded_number_behind_a_marker_is_not_read_as_its_digits(shown: str) -> None:
     with pytest.raises(PermanentError, match="view_count_rounded"):
-        read(answer(b"Views: 1.2K"), count_json=None, count_marker="Views: ")
+        read(answer(f"Views: {shown}".encode()), count_json=None, count_marker="Views: ")
+
+
+def test_a_number_at_the_end_of_its_markers_reach_is_not_cut() -> None:
+    page = answer(b"Views:" + b" " * 297 + b"1204567")
+    assert read(page, count_json=None, count_marker="Views:") == 1204567
+
+
+@pytest.mark.parametrize("shown", ["1,204", "1.204.567", "12 204", "1&nbsp;204", "1\u202f204"])
+def test_an_expression_that_takes_a_part_of_a_number_is_refused(shown: str) -> None:
+    page = answer(f"<b>{shown}</b>".encode())
+    for pattern in (r"<b>(\d+)", r"(?P<tag><b>)(?P<views>\d+)"):
+        with pytest.raises(PermanentError, match="view_count_cut") as refused:
+            read(page, count_json=None, count_pattern=pattern)
+        assert refused.value.params["value"].endswith("204")
+
+
+def test_an_expression_whose_group_takes_nothing_has_no_count() -> None:
+    with pytest.raises(PermanentError, match="not_a_view_count"):
+        read(answer(b"none"), count_json=None, count_pattern=r"none|(\d+)")
+
+
+@pytest.mark.parametrize("page", ["[7,100,300]", "7, 100 likes", "7,1", "7.1234", "7 likes", "7"])
+def test_an_expression_that_takes_a_whole_number_reads_it(page: str) -> None:
+    assert read(answer(page.encode()), count_json=None, count_pattern=r"(\d+)") == 7
 
 
 def test_a_page_without_its_marker_is_told() -> None:
@@ -338,6 +383,7 @@ def test_a_trial_shows_a_redirect_that_counts() -> None:
         ("video_pattern", r"/(?P<key>\w+)/(?P<video_id>\w+)", "{key} is used nowhere"),
         ("count_marker", "views of {secret:api_key}: ", "{secret:api_key} is not known here"),
         ("play_body", "{video_id} {token}", "{token} is not known here"),
+        ("play_body", '{"query": "{play(id: 1) {views}}"} {video_id}', "Write {{views}} to have"),
         ("count_method", "DELETE", "The method is one of"),
         ("count_body", "{video_id}", "GET sends no body."),
         ("counted", "200, 404", "from 200 to 399"),

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -108,6 +109,35 @@ def test_a_credential_typed_as_a_header_becomes_a_secret(desk, site):
         ["X-Api-Key", "{secret:x_api_key}"],
     ]
     assert "abcdef123" not in desk.get(change_page(site)).content.decode()
+
+
+def test_a_credential_typed_as_a_parameter_becomes_a_secret(desk, carol, site):
+    typed = {
+        "count_path": "/api/videos/{video_id}?token_auth=ab%2Fcd+1&bypass=1234&token={video_id}",
+        "play_headers": [["Content-Type", "application/json"]],
+        "play_body": '{"id": "{video_id}", "apiKey": "zyxwv"}',
+    }
+    Site.objects.update(adapter="http", recipe=RECIPE | typed)
+    site.refresh_from_db()
+    before = sites.adapter("http", site.recipe)
+    for client in (desk, client_of(carol)):
+        page = client.get(change_page(site)).content.decode()
+        assert "zyxwv" not in page
+        assert "cd+1" not in page
+        assert "bypass=1234" in page
+    form = form_of(site, play_headers="Content-Type: application/json")
+    form |= {f"recipe_{name}": typed[name] for name in ("count_path", "play_body")}
+    assert desk.post(change_page(site), form).status_code == 302
+    site.refresh_from_db()
+    assert site.secrets == {"token_auth": "ab/cd 1", "apikey": "zyxwv"}
+    after = sites.adapter("http", site.recipe, site.secrets)
+    assert after.play("abc", "7-1") == before.play("abc", "7-1")
+    path = after.count_call("abc").path
+    assert unquote_plus(path) == unquote_plus(before.count_call("abc").path)
+    history = desk.get(f"/admin/core/site/{site.pk}/history/").content.decode()
+    assert "token_auth" in history
+    assert "zyxwv" not in history
+    assert "cd+1" not in history
 
 
 def test_a_recipe_of_before_keeps_working_and_shows_its_credential_to_nobody(desk, carol, site):

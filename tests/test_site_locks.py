@@ -227,6 +227,20 @@ def test_a_recipe_as_it_was_is_no_change(desk, open_order, harbour):
     assert kept(site).recipe == RECIPE
 
 
+def test_a_credential_in_a_recipe_that_orders_rest_on_stays_where_it_is(desk, open_order, harbour):
+    typed = RECIPE | {"count_path": "/api/videos/{video_id}?token=abcd"}
+    Site.objects.update(adapter="http", recipe=typed)
+    site = kept(harbour)
+    form = form_of(site, name="Quay", **recipe_fields(desk, site))
+    assert "{secret:token}" in form["recipe_count_path"]
+    assert desk.post(change_url(site), form).status_code == 302
+    site = kept(site)
+    assert (site.name, site.recipe, site.calibrated_at) == ("Quay", typed, LONG_AGO)
+    form = form_of(site, **recipe_fields(desk, site), new_secrets="token = another")
+    assert errors_of(desk.post(change_url(site), form))
+    assert kept(site).recipe == typed
+
+
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     return trustme.CA(organization_name="Harbour Film Club")

@@ -8,6 +8,7 @@ import pytest
 from booster import sites
 from booster.sites.trial import Trial, try_once
 from tests.peertube_server import PeerTubeServer
+from tests.raw_server import RawServer, always, answer
 from tests.sites import DemoSite
 from tests.targets import proved
 
@@ -48,6 +49,17 @@ def test_a_recipe_that_works_moves_the_counter_by_one_and_shows_every_exchange(
     assert "X-Play-Order: try-1\n" in play.request
     assert play.answer.startswith("HTTP/1.1 200\n")
     assert str(before + 1) in again.answer
+
+
+def test_a_play_may_be_answered_by_as_large_a_page_as_in_an_order() -> None:
+    page = b"<p>Views: 7</p>" + b"." * 600_000
+    recipe = RECIPE | {"count_path": "/videos/{video_id}", "count_marker": "Views:"}
+    recipe |= {"play_path": "/videos/{video_id}", "play_method": "GET"}
+    adapter = sites.adapter("http", {name: recipe[name] for name in recipe if name != "count_json"})
+    with RawServer(always(answer(page))) as server:
+        trial = try_once(proved(server.url), adapter, PATH, "try-1", wait=0)
+    assert trial.verdict.code == "trial_not_counted_yet"
+    assert trial.exchanges[1].answer.startswith("HTTP/1.1 200")
 
 
 def test_a_counter_that_does_not_move_is_told(site: DemoSite) -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from booster.net.play import MAX_ANSWER
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -14,7 +16,7 @@ class Limits:
     answer_timeout: float = 30.0
     busy_timeout: float = 30.0  # how long a site may answer "not now" to everything
     max_header_bytes: int = 16384
-    max_body_bytes: int = 1 << 20
+    max_body_bytes: int = MAX_ANSWER
 
     def __post_init__(self) -> None:
         if self.connections < 1:

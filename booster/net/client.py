@@ -39,7 +39,7 @@ from booster.net.call import (
     timed_out,
     too_long,
 )
-from booster.net.play import PlayRequest
+from booster.net.play import MAX_ANSWER, PlayRequest
 from booster.net.transport import CallUnderWay, PinnedAdapter
 
 REFUSED_BYTES = 4096
@@ -122,6 +122,7 @@ class SiteClient:
             headers=dict(play.headers),
             body=play.body,
             cookies=play.cookies,
+            max_bytes=MAX_ANSWER,
             accept=ANY_ANSWER | play.counted,
             is_patient=is_patient,
         )

@@ -7,6 +7,8 @@ from booster.net.address import Origin
 SEQUENCE = "{sequence}"
 """Stands for the play's number in the path, the header values and the body."""
 
+MAX_ANSWER = 1 << 20  # bytes of what a site answers to a play, often a whole page
+
 
 @dataclass(frozen=True, slots=True)
 class PlayRequest:

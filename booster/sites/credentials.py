@@ -1,19 +1,27 @@
-"""Credentials that stand in a recipe's headers as they are. They become secrets when the recipe is
-saved the next time; until then no page shows them either."""
+"""Credentials that stand in a recipe as they are: in headers, and in paths and bodies as values of
+parameters such as `password`. They become secrets when the recipe is saved the next time; until
+then no page shows them either."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from urllib.parse import unquote_plus
 
 import regex
 
-from booster.sites.recipe import Recipe
+from booster.sites.recipe import Recipe, Step
 from booster.sites.recipe_fields import CREDENTIAL_HEADERS
-from booster.sites.templates import SECRET, Template
+from booster.sites.templates import SECRET, Place, Template, place_of_body
 
 Headers = tuple[tuple[str, str], ...]
 
 # The scheme stays readable: it says what kind of secret is meant.
 _SCHEME = regex.compile(r"(?i)(?P<scheme>(?:bearer|basic|token|apikey|key)\s+)?(?P<secret>.+)")
+# Also as it stands in a recipe that was kept as JSON.
+PARAMETER = regex.compile(
+    r"(?i)(?<![a-z])(?P<name>password|passwort|passwd|passphrase|pwd|pass|api[_-]?key|signature"
+    r"|(?:access|api|auth)?[_-]?token|token[_-]?auth|(?:client[_-]?|api[_-]?)?secret)"
+    r"(?P<equals>=|\\?\"\s*:\s*\\?\")(?P<value>[^&#\"'{}\s\\]{4,})(?=[&#\"'\s\\]|$)"
+)
 
 
 def credentials_of(recipe: Recipe) -> dict[str, str]:
@@ -34,12 +42,39 @@ class _Moved:
         self.secrets = dict(secrets)
         self.recipe = replace(
             recipe,
+            count_path=self._path(recipe.count_path),
             count_headers=self._headers(recipe.count_headers),
+            count_body=self._body(recipe.count_body, recipe.count_headers),
+            play_path=self._path(recipe.play_path),
             play_headers=self._headers(recipe.play_headers),
-            steps=tuple(
-                replace(step, headers=self._headers(step.headers)) for step in recipe.steps
-            ),
+            play_body=self._body(recipe.play_body, recipe.play_headers),
+            steps=tuple(self._step(step) for step in recipe.steps),
         )
+
+    def _step(self, step: Step) -> Step:
+        return replace(
+            step,
+            path=self._path(step.path),
+            headers=self._headers(step.headers),
+            body=self._body(step.body, step.headers),
+        )
+
+    def _path(self, text: str) -> str:
+        path, question, query = text.partition("?")
+        return path + question + self._parameters(query, Place.PATH)
+
+    def _body(self, text: str, headers: Headers) -> str:
+        return self._parameters(text, place_of_body(text, headers))
+
+    def _parameters(self, text: str, place: Place) -> str:
+        """What is filled in for a secret is written for its place, as it stood there."""
+        is_encoded = place in (Place.PATH, Place.FORM)
+
+        def moved(found: "regex.Match[str]") -> str:
+            secret = unquote_plus(found["value"]) if is_encoded else found["value"]
+            return found["name"] + found["equals"] + self._secret(found["name"], secret)
+
+        return PARAMETER.sub(moved, text)
 
     def _headers(self, headers: Headers) -> Headers:
         return tuple((name, self._without(name, text)) for name, text in headers)
@@ -48,9 +83,12 @@ class _Moved:
         found = _SCHEME.fullmatch(text)
         if header.lower() not in CREDENTIAL_HEADERS or not found or Template.parse(text).names:
             return text
-        name = next(name for name in _names(header) if self._is_free(name, found["secret"]))
-        self.secrets[name] = found["secret"]
-        return f"{found['scheme'] or ''}{{{SECRET}{name}}}"
+        return f"{found['scheme'] or ''}{self._secret(header, found['secret'])}"
+
+    def _secret(self, name: str, secret: str) -> str:
+        known = next(one for one in _names(name) if self._is_free(one, secret))
+        self.secrets[known] = secret
+        return f"{{{SECRET}{known}}}"
 
     def _is_free(self, name: str, secret: str) -> bool:
         return self.secrets.get(name, secret) == secret

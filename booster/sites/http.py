@@ -23,6 +23,7 @@ from booster.sites.reading import (
     JsonPath,
     filled_pattern,
     number_after,
+    refuse_cut,
     search,
     text_of,
     whole_number,
@@ -90,6 +91,8 @@ class HttpAdapter(SiteAdapter):
         video_id = groups[VIDEO_ID] if VIDEO_ID in groups else found[1]
         if video_id is None or (KEY in groups and groups[KEY] is None):
             raise not_a_video(url_path, f"what matches {self.recipe.video_pattern}")
+        if self.recipe.ignores_case:
+            video_id = ids.join(video_id, None).lower()
         return ids.join(video_id, groups.get(KEY))
 
     # The counter
@@ -129,7 +132,9 @@ class HttpAdapter(SiteAdapter):
         found = search(pattern, text, "count_pattern")
         if found is None:
             raise PermanentError(SiteCode.COUNT_PATTERN_NOT_FOUND)
-        return found["views"] if "views" in pattern.groupindex else found[1]
+        group = "views" if "views" in pattern.groupindex else 1
+        refuse_cut(found, group)
+        return found[group]
 
     def title_of(self, response: Response) -> str:
         """Of a JSON answer by the usual names; a page's heading would be the whole site's."""
@@ -265,5 +270,4 @@ def _headers(headers: Headers, values: Mapping[str, Value]) -> Headers:
 
 
 def _body(text: str, headers: Headers, values: Mapping[str, Value]) -> bytes:
-    kind = next((content for name, content in headers if name.lower() == "content-type"), "")
-    return Template.parse(text).fill(values, place_of_body(text, kind)).encode()
+    return Template.parse(text).fill(values, place_of_body(text, headers)).encode()

@@ -23,8 +23,9 @@ MAX_COUNT = 2**63 - 1
 MAX_KEYS = 10
 # Staff's expressions meet text from elsewhere: whatever they are, they end after this time.
 PATTERN_SECONDS = 0.5
-# After a marker: how far the number may be behind tags and spaces.
-MARKER_REACH = 300
+# After a marker: how far the number may be behind tags and spaces, and how long it may be as a
+# page writes it.
+MARKER_REACH, NUMBER_REACH = 300, 120
 MARKERS_LOOKED_AT = 1000
 # Encodings of Python's that no page has, some of which take long.
 NO_CHARSETS = frozenset(
@@ -44,27 +45,34 @@ _STEP = regex.compile(
 )
 
 _SPACES = "\u0020\u00a0\u2009\u202f"
+_GROUPS = ",.'\u2019\u066c_"  # between groups of digits, besides spaces
 _GROUPED = "|".join(
     [
         "[0-9]{1,18}",
-        rf"[0-9]{{1,3}}(?:[,.'\u2019_{_SPACES}][0-9]{{3}}){{1,5}}",
+        rf"[0-9]{{1,3}}(?:[{_GROUPS}{_SPACES}][0-9]{{3}}){{1,5}}",
         "[0-9]{1,2}(?:,[0-9]{2}){1,6},[0-9]{3}",  # as in India: 12,34,567
     ]
 )
 # Numbers as pages show them: 1234, or in groups.
 _NUMBER = regex.compile(_GROUPED)
+_UNIT = (
+    r"(?:k|m|b|bn|mn|mi|mio|mil|mln|mld|mrd|md|rb|jt|tn|tsd|tys|tis|bin|thousand|million|billion"
+    r"|lakh|crore|тыс|тис|млн|млрд|千|万|萬|亿|億|천|만|억|हज़ार|लाख|करोड़|ألف|مليون)"
+)
 _ROUNDED = regex.compile(
-    rf"[0-9][0-9.,{_SPACES}]*[{_SPACES}]?"
-    r"(?:k|m|b|bn|mn|mio\.?|mil|mln|tsd\.?|thousand|million|billion|lakh|crore"
-    r"|тыс\.?|млн\.?|千|万|萬|亿|億|만)\+?",
-    regex.IGNORECASE,
+    rf"[0-9][0-9{_GROUPS}\u066b{_SPACES}]*[{_SPACES}]?{_UNIT}\.?\+?", regex.IGNORECASE
 )
 _AFTER_MARKER = regex.compile(
-    rf"(?:<[^<>]{{0,300}}>|[\s\u00a0\u202f]|&nbsp;)*+"
-    rf"(?P<views>[0-9](?:[0-9.,'\u2019_{_SPACES}]*[0-9])?"
-    rf"(?:[{_SPACES}]?(?:k|m|b|mio|mil|mln|тыс|млн|千|万|萬|亿|億|만)(?![\p{{L}}]))?)",
+    rf"(?:<[^<>]{{0,300}}>|[\s{_SPACES}])*+"
+    rf"(?P<views>[0-9](?:[0-9{_GROUPS}\u066b{_SPACES}]*[0-9])?"
+    rf"(?:[{_SPACES}]?{_UNIT}(?![\p{{L}}\p{{M}}]))?)",
     regex.IGNORECASE,
 )
+_GOES_ON = regex.compile(
+    rf"(?:[{_GROUPS}{_SPACES}]|&(?:nbsp|thinsp|#160|#8239|#xa0|#x202f);)\d{{3}}(?!\d)",
+    regex.IGNORECASE,
+)
+_OTHER_DIGIT = regex.compile(r"(?V1)[\p{Nd}--[0-9]]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,16 +205,35 @@ def number_after(marker: str, text: str) -> str | None:
         if begin < 0:
             break
         end = begin + len(marker)
-        if found := _AFTER_MARKER.match(text, end, end + MARKER_REACH):
+        # A number is never cut: "1&nbsp;204" is no 1, nor is what begins within reach.
+        after = in_plain_digits(html.unescape(text[end : end + MARKER_REACH + NUMBER_REACH]))
+        found = _AFTER_MARKER.match(after)
+        if found and found.start("views") < MARKER_REACH:
             return found["views"]
     return None
+
+
+def refuse_cut(found: "regex.Match[str]", group: str | int) -> None:
+    """PermanentError where an expression's group takes 1 out of 1,204: it would be right until the
+    count has four digits. In an array numbers stand side by side."""
+    start, end = found.span(group)
+    is_array = found.string[max(0, start - 1) : start] in ("[", ",")
+    if is_array or not regex.fullmatch(r"\d{1,3}", found[group] or ""):
+        return
+    if after := _GOES_ON.match(found.string, end):
+        raise PermanentError(SiteCode.VIEW_COUNT_CUT, value=found.string[start : after.end()])
+
+
+def in_plain_digits(text: str) -> str:
+    """With 0 to 9 for the digits of every script, each in its place: ١٢ is 12."""
+    return _OTHER_DIGIT.sub(lambda digit: str(int(digit[0])), text)
 
 
 def whole_number(value: Any) -> int:
     """A count as JSON or a page gives it: 1234, "1234" or "1,234". PermanentError: "1.2K" is one
     that was rounded, and all else is none."""
     if isinstance(value, str):
-        text = html.unescape(value).strip(f"\t\r\n{_SPACES}")
+        text = in_plain_digits(html.unescape(value)).strip(f"\t\r\n{_SPACES}")
         if _NUMBER.fullmatch(text):
             value = int("".join(char for char in text if char.isdecimal()))
         elif _ROUNDED.fullmatch(text):

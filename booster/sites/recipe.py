@@ -87,6 +87,7 @@ class Recipe:
     second_origin: str = ""
     count_at_second: bool = False
     play_at_second: bool = False
+    ignores_case: bool = False  # /watch/ABC and /watch/abc are one video
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> "Recipe":
@@ -149,7 +150,7 @@ class Recipe:
 _ADDED = frozenset(
     {
         *("count_method", "count_headers", "count_body", "count_marker", "count_in_session"),
-        *("steps", "second_origin", "count_at_second", "play_at_second"),
+        *("steps", "second_origin", "count_at_second", "play_at_second", "ignores_case"),
     }
 )
 
@@ -220,6 +221,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "second_origin": check.origin,
     "count_at_second": check.flag,
     "play_at_second": check.flag,
+    "ignores_case": check.flag,
 }
 
 
@@ -247,7 +249,9 @@ def _problems_of_count(values: Mapping[str, Any]) -> dict[str, FieldError]:
     # A counter may be looked up in a list by its video.
     read = {name for field, names in _sent(values) if field.startswith("count_") for name in names}
     if not read & _names_of_video(values):
-        problems["count_path"] = FieldError(_("The path must hold {video_id}."))
+        problems["count_path"] = FieldError(
+            _("Path, headers, body or the place of the number must hold {video_id}.")
+        )
     if values["count_method"] == "GET" and values["count_body"]:
         problems["count_body"] = FieldError(_("GET sends no body."))
     if values["count_in_session"] and not values["steps"]:
@@ -318,7 +322,8 @@ def _problems_of_placeholders(values: Mapping[str, Any]) -> dict[str, FieldError
                     _("{key} needs a group of that name in video_pattern: (?P<key>…).")
                 )
             elif name not in OF_PLAYS and not name.startswith(SECRET) and name not in known:
-                problems[field] = check.unknown(name, [f"{{{one}}}" for one in [*known, *OF_PLAYS]])
+                named = [f"{{{one}}}" for one in [*known, *OF_PLAYS]]
+                problems[field] = check.unknown_in_text(name, named)
     # Else one counter would have several ids.
     if has_key and not any(KEY in names for _field, names in _sent(values)):
         problems["video_pattern"] = FieldError(_("{%(name)s} is used nowhere."), name=KEY)

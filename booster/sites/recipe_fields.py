@@ -21,10 +21,10 @@ ORDER_HEADER = "X-Play-Order"
 # What a recipe may set: what says what is sent, and what a site's own interface asks for.
 _ALLOWED = """
     accept accept-language authorization cache-control content-language content-type
-    idempotency-key pragma prefer dnt api-key x-api-key x-api-token x-api-version x-access-token
-    x-auth-token x-authorization x-app-id x-app-key x-csrf-token x-xsrf-token x-csrftoken
-    x-wp-nonce x-requested-with x-request-id x-correlation-id x-tenant x-tenant-id x-session-id
-    x-signature x-timestamp x-idempotency-key
+    idempotency-key pragma prefer range dnt api-key x-api-key x-api-token x-api-version
+    x-access-token x-auth-token x-authorization x-app-id x-app-key x-csrf-token x-xsrf-token
+    x-csrftoken x-wp-nonce x-requested-with x-request-id x-correlation-id x-tenant x-tenant-id
+    x-session-id x-signature x-timestamp x-idempotency-key
 """
 ALLOWED_HEADERS = frozenset(_ALLOWED.split())
 OWN_HEADERS = ("x-play-", "x-video-")
@@ -83,7 +83,7 @@ def template(found: str, names: Iterable[str] = ()) -> Template:
     known = [f"{{{name}}}" for name in names]
     for name in sorted(parsed.names):
         if name not in names and (name in OF_PLAYS or not is_of_session(name)):
-            raise unknown(name, known)
+            raise unknown_in_text(name, known)
     return parsed
 
 
@@ -98,6 +98,20 @@ def unknown(name: str, known: Iterable[str]) -> FieldError:
             _("{%(name)s} is not known here; there is %(known)s."), name=name, known=listed
         )
     return FieldError(_("{%(name)s} does nothing here."), name=name)
+
+
+def unknown_in_text(name: str, known: Iterable[str]) -> FieldError:
+    """The same, where texts with braces of their own are pasted: GraphQL has `video {views}`."""
+    if name in OF_PLAYS or not (listed := ", ".join(known)):
+        return unknown(name, known)
+    return FieldError(
+        _(
+            "{%(name)s} is not known here; there is %(known)s. Write {{%(name)s}} to have "
+            "{%(name)s} sent as it stands."
+        ),
+        name=name,
+        known=listed,
+    )
 
 
 def sample(parsed: Template) -> str:

@@ -12,7 +12,14 @@ import regex
 
 from booster.exceptions import PermanentError
 from booster.sites import ids, recipe_fields
-from booster.sites.reading import JsonPath, number_after, whole_number
+from booster.sites.reading import (
+    JsonPath,
+    filled_pattern,
+    in_plain_digits,
+    number_after,
+    search,
+    whole_number,
+)
 from booster.sites.templates import VIDEO_ID
 
 MAX_SAMPLE = 256 * 1024
@@ -21,12 +28,21 @@ SHOWN = 30_000  # characters
 # Names by which sites ask for a video.
 ID_NAMES = frozenset({"v", "id", "m", "p", "vid", "video", "video_id", "videoid", "watch", "w"})
 MARKERS = (24, 60, 120, 240)  # how far back a marker may begin
+ROW = 2000  # how far back an id may stand, of a number that no text of its own leads to
 
 _PLAIN_KEY = regex.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _IN_TEXT = regex.compile(
-    r"(?<![\p{L}\p{N}.,_'#%-])[0-9](?:[0-9.,'\u2019\u00a0\u2009\u202f]|&nbsp;| (?=[0-9]{3}))*"
-    r"(?<=[0-9])(?![\p{L}\p{N}_%]|[.,][0-9]| ?[kKmM\u4e07\u842c\u4ebf\u5104]\b)"
+    r"(?<![\p{L}\p{N}.,_'#%-])[0-9]"
+    r"(?:[0-9.,'\u2019\u066c\u00a0\u2009\u202f]|&(?:nbsp|thinsp|#160|#8239|#x202f|#xa0);"
+    r"| (?=[0-9]{3}))*"
+    r"(?<=[0-9])(?![\p{L}\p{N}_%]|[.,][0-9]| ?[kKmM\u4e07\u842c\u4ebf\u5104]\b)",
+    regex.IGNORECASE,
 )
+# An answer that is the number and nothing else, as JSON or as text.
+_ALONE = regex.compile(r'(?P<before>\s*"?)(?P<number>[^"]*[^"\s])(?P<after>"?\s*)')
+_ALONE_PATTERN = r'^\s*"?([^"]+)"?\s*$'
+_NUMBER_PATTERN = "(\\d(?:[\\d.,'\u2019\u066c\\s]|&#?\\w+;)*)"
+_TAG_OR_TEXT = regex.compile(r"<(?P<name>[!/?]?[\w-]*)[^<>]*>|[^<>]+|[<>]")
 _WORDS = regex.compile(r"[\p{L}<>]")
 _BRACED = regex.compile(r"\{([A-Za-z_]+(?::[A-Za-z0-9_-]{1,32})?)\}")
 
@@ -41,8 +57,8 @@ class VideoAddress:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Of the sample as it is shown: text, or a number and where it stands (`count_json` or
-    `count_marker`)."""
+    """Of the sample as it is shown: text, or a number and where it stands (`count_json`,
+    `count_marker` or `count_pattern`)."""
 
     text: str
     where: dict[str, str] = field(default_factory=dict)
@@ -69,7 +85,11 @@ def ids_in(url_path: str, hints: str = "") -> list[VideoAddress]:
     parts = [part for part in path.split("/") if part]
     for index, part in enumerate(parts):
         before = "".join(f"/{_alike(one)}" for one in parts[:index])
-        found.append((_weight(part, index == len(parts) - 1), part, f"^{before}/([^/?]+)"))
+        points = _weight(part, index == len(parts) - 1)
+        found.append((points, part, f"^{before}/([^/?]+)"))
+        for inner, end in _within(part):
+            # What is short stands in an answer by chance.
+            found.append((points - (1 if len(inner) > 2 else 5), inner, f"^{before}/{end}"))
     for pair in query.split("&") if query else ():
         name, _equals, value = pair.partition("=")
         key = regex.escape(name)
@@ -77,6 +97,19 @@ def ids_in(url_path: str, hints: str = "") -> list[VideoAddress]:
         found.append((points, value, f"[?&]{key}=([^&]+)"))
     found.sort(key=lambda one: -one[0] - 4 * _stands_in(one[1], hints))
     return list(_readable(found))
+
+
+def _within(part: str) -> Iterator[tuple[str, str]]:
+    """A number or a name that is the id within a part of a path, as in `12-harbour`, `harbour_12`,
+    `harbour.12` and `harbour.html`, and where it stands."""
+    for written, pattern in (
+        (r"(\d+)[-_.][^/?]+", r"(\d+)[-_.]"),
+        (r"[^/?]+[-_.](\d+)", r"[^/?]*[-_.](\d+)/?(?:\?|$)"),
+        (r"[^/?]+[-_.](\d+)\.[a-z]{2,5}", r"[^/?]*[-_.](\d+)\.[a-z]{2,5}"),
+        (r"([^/?]+)\.(?:html?|php|aspx?|jsp)", r"([^/?]+)\.(?:html?|php|aspx?|jsp)"),
+    ):
+        if found := regex.fullmatch(written, part):
+            yield found[1], pattern
 
 
 def _stands_in(part: str, text: str) -> bool:
@@ -119,10 +152,18 @@ def read(answer: str, video_id: str) -> Sample:
     try:
         data = json.loads(answer)
     except (ValueError, RecursionError):
-        return Sample(False, _merged(_in_text(answer, video_id)))
-    if not isinstance(data, dict | list):
-        return Sample(False, _merged(_in_text(answer, video_id)))
-    return Sample(True, _merged(_in_json(data, "", video_id, 0)))
+        data = None
+    if isinstance(data, dict | list):
+        return Sample(True, _merged(_in_json(data, "", video_id, 0)))
+    return Sample(False, _merged(_alone(answer) or _in_text(answer, video_id)))
+
+
+def _alone(answer: str) -> Iterator[Piece] | None:
+    found = _ALONE.fullmatch(answer)
+    if found is None or not _is_count(found["number"]):
+        return None
+    number = Piece(found["number"], {"count_pattern": _ALONE_PATTERN})
+    return iter([Piece(found["before"]), number, Piece(found["after"])])
 
 
 def _in_json(value: Any, path: str, video_id: str, depth: int) -> Iterator[Piece]:
@@ -153,23 +194,28 @@ def _children(value: Any, path: str, video_id: str) -> Iterator[tuple[str, str, 
             yield f"{json.dumps(key, ensure_ascii=False)}: ", path + step, inner
         return
     for index, inner in enumerate(value):
-        name = _name_of(inner, plain)
-        yield "", path + (f"[{name}={{{VIDEO_ID}}}]" if name else f"[{index}]"), inner
+        yield "", f"{path}[{_name_of(inner, plain) or index}]", inner
 
 
 def _name_of(element: Any, video_id: str) -> str | None:
-    """The field by which an element of a list is the video's."""
+    """What tells an element of a list as the video's: a field that is its id, or an address that
+    holds it."""
     if not isinstance(element, dict):
         return None
-    return next(
-        (
-            key
-            for key, value in element.items()
-            if _PLAIN_KEY.fullmatch(key) and isinstance(value, str | int)
-            if str(value) == video_id
-        ),
-        None,
-    )
+    within = regex.compile(rf"(?<=[/=]){regex.escape(video_id)}(?![\w-])")
+    fields = [
+        (key, str(value))
+        for key, value in element.items()
+        if _PLAIN_KEY.fullmatch(key) and isinstance(value, str | int)
+    ]
+    for key, text in fields:
+        if text == video_id:
+            return f"{key}={{{VIDEO_ID}}}"
+    for key, text in fields:
+        if within.search(text):
+            wanted = within.sub(f"{{{VIDEO_ID}}}", text)
+            return f"{key}={json.dumps(wanted, ensure_ascii=False)}"
+    return None
 
 
 def _is_path(path: str) -> bool:
@@ -191,27 +237,83 @@ def _is_count(value: Any) -> bool:
 
 def _in_text(text: str, video_id: str) -> Iterator[Piece]:
     end = 0
-    for number, found in enumerate(_IN_TEXT.finditer(text)):
+    for number, found in enumerate(_IN_TEXT.finditer(in_plain_digits(text))):
         if number >= MAX_NUMBERS:
             break
-        marker = _marker(text, found.start(), found[0], video_id) if _is_count(found[0]) else ""
         yield Piece(text[end : found.start()])
-        yield Piece(found[0], {"count_marker": marker} if marker else {})
+        yield Piece(text[found.start() : found.end()], _place(text, found, video_id))
         end = found.end()
     yield Piece(text[end:])
 
 
-def _marker(text: str, start: int, number: str, video_id: str) -> str:
-    """The shortest text before a number, on one line, that leads to it and to none before; "" if
-    there is none."""
+def _place(text: str, found: "regex.Match[str]", video_id: str) -> dict[str, str]:
+    """Where a number stands: after a tag of its own, in the video's row, or after a text of its
+    own, which may be the video's title."""
+    start, number = found.start(), found[0]
+    if not _is_count(number):
+        return {}
     before = text[:start].rstrip()
     line = before[before.rfind("\n") + 1 :].lstrip()
     tag = line[max(0, line.rfind("<")) :]
-    for marker in (tag[-MARKERS[-1] :], *(line[-length:] for length in MARKERS)):
-        is_first = text.find(marker) == len(before) - len(marker)
-        if _WORDS.search(marker) and is_first and number_after(marker, text) == number:
-            return _as_template(marker, unquote(video_id))
-    return ""
+    if marker := _marker(text, before, tag[-MARKERS[-1] :], number):
+        return {"count_marker": _as_template(marker, unquote(video_id))}
+    if pattern := _row_pattern(text, start, number, unquote(video_id)):
+        return {"count_pattern": pattern}
+    for length in MARKERS:
+        if marker := _marker(text, before, line[-length:], number):
+            return {"count_marker": _as_template(marker, unquote(video_id))}
+    return {}
+
+
+def _marker(text: str, before: str, marker: str, number: str) -> str:
+    """This end of what stands before a number, if it leads to it and to none before; else ""."""
+    is_first = text.find(marker) == len(before) - len(marker)
+    leads = _WORDS.search(marker) and is_first and _reads(number_after(marker, text), number)
+    return marker if leads else ""
+
+
+def _reads(found: str | None, number: str) -> bool:
+    """Whether a recipe would read this number."""
+    try:
+        return found is not None and whole_number(found) == whole_number(number)
+    except PermanentError:
+        return False
+
+
+def _row_pattern(text: str, start: int, number: str, video_id: str) -> str:
+    """From the video's id to a number after it, as in a table: the tags between them, whatever
+    stands in them. "" where there is no id, or where that leads to another number."""
+    before = text[max(0, start - ROW) : start]
+    places = list(regex.finditer(rf"(?<!\w){regex.escape(video_id)}(?!\w)", before))
+    if not places:
+        return ""
+    row = before[places[-1].end() :]
+    rest = regex.match(r"[^<>]*>", row)  # of the tag that the id stands in
+    pieces = [
+        *([r"[^<>]*>"] if rest else []),
+        *_alike_pieces(list(_TAG_OR_TEXT.finditer(row, rest.end() if rest else 0))),
+        _NUMBER_PATTERN,
+    ]
+    pattern = rf"(?<!\w){{{VIDEO_ID}}}(?!\w)" + r"\s*".join(pieces)
+    if len(pattern) > recipe_fields.MAX_PATTERN:
+        return ""
+    try:
+        found = search(filled_pattern(pattern, ids.values_of(video_id)), text, "count_pattern")
+    except PermanentError:
+        return ""
+    return pattern if found and _reads(found[1], number) else ""
+
+
+def _alike_pieces(row: "list[regex.Match[str]]") -> Iterator[str]:
+    """Of another video's row: the same tags, and any text in the place of one, but for that which
+    the number follows."""
+    for piece in row:
+        if piece["name"] is not None:
+            yield rf"<{regex.escape(piece['name'])}[^<>]*>"
+        elif piece is row[-1]:
+            yield from map(regex.escape, piece[0].split())
+        elif not piece[0].isspace():
+            yield "[^<>]*"
 
 
 def _as_template(marker: str, video_id: str) -> str:

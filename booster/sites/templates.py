@@ -6,7 +6,7 @@ path, escaped in JSON, encoded in a form. It cannot end the text that it stands 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Self
@@ -130,9 +130,10 @@ def _value(values: Mapping[str, Value], name: str) -> Value:
     raise PermanentError(SiteCode.VALUE_NOT_FOUND, name=name)
 
 
-def place_of_body(body: str, content_type: str) -> Place:
-    """By what its header says; without one, by how it begins."""
-    kind = content_type.lower()
+def place_of_body(body: str, headers: Iterable[tuple[str, str]]) -> Place:
+    """By what its Content-Type says; without one, by how it begins."""
+    kinds = (content.lower() for name, content in headers if name.lower() == "content-type")
+    kind = next(kinds, "")
     if "json" in kind:
         return Place.JSON
     if "x-www-form-urlencoded" in kind:

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from booster.proof.calibration import FindingCode
 from core import ordering
 from core.admin.add_form import ADDED, AddFormAdmin
 from core.admin.base import Button, row_url, staff
@@ -22,6 +23,7 @@ from core.permissions import Right, may
 from core.reasons import translate
 
 REFRESH_SECONDS = "3"
+LAG_WORTH_A_WORD = 15  # seconds
 LABELS = {
     "max_connections": gettext_lazy("Most connections"),
     "max_rate": gettext_lazy("Most plays a second"),
@@ -139,6 +141,7 @@ class CalibrationAdmin(AddFormAdmin):
             **audits.report_of(obj),
             "title": _("Audit") if obj.customer_id else _("Calibration"),
             "proposed": proposals(obj),
+            "advice": advice_on_lag(obj),
         }
 
     @admin.display(description=gettext_lazy("status"), ordering="status")
@@ -154,6 +157,22 @@ def proposals(obj: Calibration) -> list[tuple[str, str, str]]:
     """Label, what the site has, what is proposed."""
     rows = ((name, obj.settings[name]) for name in SETTINGS if name in obj.settings)
     return [(str(LABELS[name]), shown(getattr(obj.site, name)), shown(new)) for name, new in rows]
+
+
+def advice_on_lag(obj: Calibration) -> str:
+    """Where the recipe lets orders wait for a counter that showed every play at once: what comes in
+    meanwhile may be other people's."""
+    kept = (obj.site.recipe or {}).get("settle_seconds", 0)
+    took = max(obj.settings.get("learned_lag", 0), 1)
+    counts_all = any(row.code == FindingCode.COUNTS_ALL for row in obj.reasons)
+    if not counts_all or not isinstance(kept, int) or kept <= max(took, LAG_WORTH_A_WORD):
+        return ""
+    text = _(
+        "The recipe lets each order wait %(kept)s seconds for the counter, which showed the plays "
+        "within %(took)s. The longer the wait, the fewer plays are proved beside other people's "
+        "views: enter a shorter counter lag in the recipe."
+    )
+    return text % {"kept": kept, "took": took}
 
 
 def shown(value: Any) -> str:

@@ -168,7 +168,11 @@ class Proposal:
     def where(self) -> list[tuple[str, str]]:
         if self.picked is None:
             return []
-        labels = {"count_json": _("Count in JSON"), "count_marker": _("The text before the number")}
+        labels = {
+            "count_json": _("Count in JSON"),
+            "count_marker": _("The text before the number"),
+            "count_pattern": _("Count in text"),
+        }
         return [(labels[name], text) for name, text in self.picked.where.items()]
 
     def fields(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from booster.exceptions import SiteError
 from booster.sites import Recipe, RecipeError, needs_recipe
-from booster.sites.credentials import without_credentials
+from booster.sites.credentials import PARAMETER, without_credentials
 from booster.sites.masking import DOTS
 from booster.sites.recipe import MAX_STEPS
 from booster.sites.recipe_fields import CREDENTIAL_HEADERS, METHODS, FieldError
@@ -32,6 +32,7 @@ CREDENTIAL = re.compile(
 STEP_FIELDS = ("method", "path", "at_second", "headers", "body", "accepted", "cookies", "values")
 # Of these, what alone makes no step.
 NO_STEP = ("method", "at_second")
+TEXTAREA = {"class": "vLargeTextField", "rows": 3, "spellcheck": "false"}
 
 
 class UnshownTextarea(forms.Textarea):
@@ -49,7 +50,7 @@ def line(label: Any, help_text: Any = "", **options: Any) -> forms.CharField:
 
 
 def lines(label: Any, help_text: Any = "") -> forms.CharField:
-    widget = forms.Textarea(attrs={"class": "vLargeTextField", "rows": 3, "spellcheck": "false"})
+    widget = forms.Textarea(attrs=TEXTAREA)
     return forms.CharField(label=label, help_text=help_text, required=False, widget=widget)
 
 
@@ -102,6 +103,14 @@ class RecipeFields(forms.ModelForm):
             "Where the site asks for a second part, name the groups video_id and key."
         ),
     )
+    recipe_ignores_case = forms.BooleanField(
+        label=_("Capitals make no difference"),
+        required=False,
+        help_text=_(
+            "Where /watch/ABC and /watch/abc are one video, as with most sites on MySQL: else two "
+            "orders could run on one counter."
+        ),
+    )
     recipe_count_method = method(_("Method of the count"), "GET")
     recipe_count_path = line(_("Path of the count"), _("Such as /api/videos/{video_id}"))
     recipe_count_headers = lines(_("Headers of the count"), HEADERS_HELP)
@@ -118,7 +127,11 @@ class RecipeFields(forms.ModelForm):
         _("Regular expression; its group, or the one named views, is the count."),
     )
     recipe_settle_seconds = forms.IntegerField(
-        label=_("Counter lag in seconds"), required=False, min_value=1, max_value=86_400
+        label=_("Counter lag in seconds"),
+        required=False,
+        min_value=1,
+        max_value=86_400,
+        help_text=_("Empty: 60. Orders wait so long, while other people's views come in."),
     )
     recipe_count_in_session = forms.BooleanField(
         label=_("The counter, too, is read after these steps"), required=False
@@ -165,14 +178,7 @@ class RecipeFields(forms.ModelForm):
         label=_("Secrets"),
         required=False,
         strip=False,
-        widget=UnshownTextarea(
-            attrs={
-                "class": "vLargeTextField",
-                "rows": 3,
-                "spellcheck": "false",
-                "autocomplete": "off",
-            }
-        ),
+        widget=UnshownTextarea(attrs={**TEXTAREA, "autocomplete": "off"}),
     )
 
     class Meta:
@@ -276,7 +282,7 @@ def in_words(problem: FieldError) -> str:
 # Between a recipe and its fields
 
 COUNT_FIELDS = (
-    *("recipe_video_pattern", "recipe_count_method", "recipe_count_path"),
+    *("recipe_video_pattern", "recipe_ignores_case", "recipe_count_method", "recipe_count_path"),
     *("recipe_count_headers", "recipe_count_body", "recipe_count_json", "recipe_count_marker"),
     *("recipe_count_pattern", "recipe_settle_seconds"),
 )
@@ -388,4 +394,5 @@ def shown(data: dict[str, Any] | None) -> str:
 
 def without_credentials_in(text: str) -> str:
     """A recipe as it was kept as text, by whatever release."""
-    return CREDENTIAL.sub(rf"\1\2{DOTS}\2", text)
+    text = CREDENTIAL.sub(rf"\1\2{DOTS}\2", text)
+    return PARAMETER.sub(rf"\g<name>\g<equals>{DOTS}", text)

@@ -16,6 +16,7 @@ from booster.net.address import Origin
 from booster.net.tls import read_authorities
 from booster.ownership.verification import look_up
 from booster.sites import Recipe, RecipeError
+from booster.sites.credentials import without_credentials
 from core.admin.recipes import PREFIX
 from core.admin.site_week import WeekForm, text_area
 from core.models import Site
@@ -75,12 +76,28 @@ class TrustForm(WeekForm):
         """What open orders rest on, at its field. Call it when all has been read."""
         if self.instance.pk is None:
             return
-        if is_same_recipe(self.kept_recipe, cleaned.get("recipe")):
+        typed = cleaned.get("recipe")
+        if is_same_recipe(self.kept_recipe, typed) or self._only_hides(typed, cleaned):
             self.instance.recipe = cleaned["recipe"] = self.kept_recipe
         values = {name: cleaned[name] for name in (*PROOF_FIELDS, *CEILINGS) if name in cleaned}
         for name, reason in self.instance.objections(values).items():
             for field in self.fields_of(name):
                 self.add_error(field, translate(reason))
+
+    def _only_hides(self, typed: Any, cleaned: dict[str, Any]) -> bool:
+        """Whether no more would change than that credentials become secrets, of a recipe on which
+        open orders or a calibration rest: they are shown to nobody as it is."""
+        is_rested_on = self.instance.calibrated_at is not None or self.instance.objections(
+            {"recipe": typed}
+        )
+        if not is_rested_on or (cleaned.get("secrets") or {}) != self.stored_secrets:
+            return False
+        try:
+            kept = Recipe.parse(self.kept_recipe or {})
+        except RecipeError:
+            return False
+        hidden, _secrets = without_credentials(kept, self.stored_secrets)
+        return is_same_recipe(hidden.as_data(), typed)
 
     def fields_of(self, name: str) -> list[str | None]:
         """Where this column stands in the form; [None], which is above it, where it does not."""

@@ -123,6 +123,10 @@ SITE_SENTENCES: dict[str, str] = {
     "value_not_found": _("The answer to the preparing step holds no '%(name)s'."),
     "value_not_sendable": _("The value of '%(name)s' cannot be sent."),
     "secret_missing": _("The recipe needs the secret '%(name)s', which is not set."),
+    "view_count_cut": _(
+        "The group of count_pattern takes a part of '%(value)s' only: let it take the whole "
+        "number, as ([\\d.,]+) does."
+    ),
     "count_pattern_not_found": _("Nothing in the site's answer matches count_pattern."),
     "recipe_too_slow": _(
         "The recipe's %(field)s takes too long on this site's text; make it simpler."
