@@ -26,7 +26,9 @@ NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class DemoSite:
-    """`options` are further command line options, such as "--extra", "2000"."""
+    """`options` are further command line options, such as "--extra", "2000".
+
+    Without `control` it is the site that people run: nobody can make it go wrong."""
 
     def __init__(
         self,
@@ -38,9 +40,9 @@ class DemoSite:
         self.public = folder("public")
         self.port = free_port()  # kept over restarts
         self.url = ""
-        command = [sys.executable, "-m", "booster.demosite", *options]
+        module = "tests.faulty_demosite" if control else "booster.demosite"
+        command = [sys.executable, "-m", module, *options]
         command += ["--port", str(self.port), "--public", str(self.public)]
-        command += ["--control"] if control else []
         command += ["--state", str(state)] if state else []
         command += ["--host", machine.address] if machine else []
         inside = machine.inside if machine else ()
@@ -109,7 +111,7 @@ class DemoSite:
     # --- what a test makes happen
 
     def fault(self, where: str, kind: str, **settings: Any) -> None:
-        """See booster/demosite/faults.py for all settings."""
+        """See tests/faulty_demosite/faults.py for all settings."""
         self._call("POST", "/control/faults", {"where": where, "kind": kind, **settings})
 
     def faults(self) -> list[dict[str, Any]]:
@@ -123,7 +125,7 @@ class DemoSite:
 
     def counter(self, video: str, **settings: Any) -> None:
         """Have a video count wrongly, or rightly again without settings. See
-        booster/demosite/counters.py for all of them."""
+        tests/faulty_demosite/counters.py for all of them."""
         self._call("POST", "/control/counters", {"video": video, **settings})
 
     def set_views(self, video: str, views: int) -> None:

@@ -23,7 +23,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"demosite: {message}\n")
 
 
-def main() -> None:
+def main(server_class: type[Server] = Server, site_class: type[Site] = Site) -> None:
     logging.basicConfig(format="demosite: %(message)s")
     parser = _parser()
     options = parser.parse_args()
@@ -38,9 +38,9 @@ def main() -> None:
         parser.error(str(error))
     except (OSError, ssl.SSLError) as error:
         parser.error(f"argument --tls: {error}")
-    site = Site(book, PublicFiles(options.public), control=options.control)
+    site = site_class(book, PublicFiles(options.public))
     try:
-        _run(Server(site, state), address)
+        _run(server_class(site, state), address)
     except OSError as error:
         sys.exit(f"demosite: cannot listen on {options.host}:{options.port}: {error.strerror}")
     except StateError as error:
@@ -59,9 +59,6 @@ def _parser() -> Parser:
     )
     parser.add_argument(
         "--tls", type=Path, nargs=2, metavar=("CERT", "KEY"), help="serve https, PEM files"
-    )
-    parser.add_argument(
-        "--control", action="store_true", help="faults on request; for tests, never in public"
     )
     return parser
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from .counters import Counter
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z")
 EXTRA = re.compile(r"v([1-9][0-9]{0,6})\Z")
@@ -24,37 +21,12 @@ class CatalogueError(ValueError):
 
 @dataclass(slots=True)
 class Video:
-    """`counter`: one that counts wrongly, instead of simply adding to `views`."""
-
     id: str
     title: str
     title_zh: str
     views: int
     scene: str
     recent_orders: deque[str] = field(default_factory=lambda: deque(maxlen=RECENT_ORDERS))
-    counter: Counter | None = None
-
-    def count(self, address: str, session: str) -> bool:
-        """One view. Returns whether it counts."""
-        if self.counter is None:
-            self.views += 1
-            return True
-        counted = self.counter.play(time.monotonic(), address, session)
-        self.views = self.counter.views
-        return counted
-
-    def read(self) -> int:
-        """The views as the site shows them; to some counters that is a view."""
-        if self.counter is None:
-            return self.views
-        shown = self.counter.read(time.monotonic())
-        self.views = self.counter.views
-        return shown
-
-    def set_views(self, views: int) -> None:
-        self.views = views
-        if self.counter is not None:
-            self.counter.set_views(views, time.monotonic())
 
 
 class Catalogue:
