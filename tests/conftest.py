@@ -81,7 +81,7 @@ def own_redis():
 
 @pytest.fixture(scope="session")
 def demo_site_process():
-    with DemoSite("--extra", "5000") as site:
+    with DemoSite(extra=5000) as site:
         yield site
 
 

@@ -1,4 +1,4 @@
-"""The videos of the site: a small built-in shelf, or one read from a file, and numbered extras."""
+"""The videos of the site: a small built-in shelf, or one read from a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z")
-EXTRA = re.compile(r"v([1-9][0-9]{0,6})\Z")
 MAX_VIEWS = 1 << 53  # beyond it JavaScript would show another number than we have
 RECENT_ORDERS = 8
 SCENES = ("sea", "hills", "city", "dunes", "peaks", "stars")
@@ -30,33 +29,15 @@ class Video:
 
 
 class Catalogue:
-    """Videos by id. `v1` … `v<extra>` exist too, and are made when first asked for."""
-
-    def __init__(self, videos: list[Video], extra: int = 0) -> None:
-        self.extra = extra
-        self.named = tuple(videos)
-        self._videos = {video.id: video for video in videos}
+    def __init__(self, videos: list[Video]) -> None:
+        self.videos = tuple(videos)
+        self._by_id = {video.id: video for video in videos}
 
     def get(self, video_id: str) -> Video | None:
-        return self._videos.get(video_id) or self._new_extra(video_id)
+        return self._by_id.get(video_id)
 
     def counts(self) -> dict[str, int]:
-        return {video.id: video.views for video in self._videos.values()}
-
-    def _new_extra(self, video_id: str) -> Video | None:
-        match = EXTRA.match(video_id)
-        if match is None or int(match[1]) > self.extra:
-            return None
-        number = int(match[1])
-        video = Video(
-            id=video_id,
-            title=f"Episode {number}",
-            title_zh=f"第 {number} 集",
-            views=0,
-            scene=SCENES[number % len(SCENES)],
-        )
-        self._videos[video_id] = video
-        return video
+        return {video.id: video.views for video in self.videos}
 
 
 def built_in() -> list[Video]:

@@ -97,7 +97,7 @@ class Site:
         return video_answer(video, video.views)
 
     def _list_videos(self, request: Request) -> Answer:
-        videos = self.book.catalogue.named
+        videos = self.book.catalogue.videos
         rows = [{"id": row.id, "title": row.title, "views": row.views} for row in videos]
         return Answer.json({"videos": rows}, headers=NO_STORE)
 
