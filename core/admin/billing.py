@@ -124,7 +124,7 @@ class ChargeRecordAdmin(
     sortable_by = ("id", "shown_amount", "create_date")
 
     class Media:
-        js = ("office/top-up.js",)
+        js = ("office/asking.js", "office/top-up.js")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:

@@ -133,7 +133,7 @@ class OrderAdmin(
     class Media:
         css = {"all": ("office/flow.css", "office/order-chart.css")}
         js = (
-            *("office/quote.js", "office/order-chart.js"),
+            *("office/asking.js", "office/quote.js", "office/order-chart.js"),
             *("office/own-part.js", "office/order-live.js"),
         )
 
