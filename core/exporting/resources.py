@@ -1,7 +1,7 @@
 """What is exported, column by column.
 
-A cell that a spreadsheet would take for a formula gets an apostrophe on its way out; core.importing
-takes it away again.
+A cell that a spreadsheet would take for a formula gets an apostrophe on its way out (lists.py);
+core.importing takes it away again.
 """
 
 from import_export import fields, resources
