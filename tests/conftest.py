@@ -28,8 +28,9 @@ BROWSER = Path(__file__).parent / "browser"
 SERVICES = {
     *("postgres", "redis", "own_redis", "redis_server", "office", "new_office", "large", "lan"),
 }
-# The marks of tests that take seconds each.
+# The marks of tests that take seconds each; those with a timeout of their own take more.
 LONG = ("browser", "faults", "services", "slow", "timing")
+LONG_SECONDS = 5
 
 
 @pytest.hookimpl(trylast=True)
@@ -40,8 +41,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         kinds = item.callspec.params.values() if hasattr(item, "callspec") else ()
         if SERVICES.intersection(item.fixturenames) or "postgresql" in kinds:
             item.add_marker("services")
-    long = Counter(item.path for item in items if any(map(item.get_closest_marker, LONG)))
-    items.sort(key=lambda item: (BROWSER not in item.path.parents, -long[item.path]))
+    seconds = Counter[Path]()
+    for item in items:
+        if timeout := item.get_closest_marker("timeout"):
+            seconds[item.path] += timeout.args[0]
+        elif any(map(item.get_closest_marker, LONG)):
+            seconds[item.path] += LONG_SECONDS
+    items.sort(key=lambda item: (BROWSER not in item.path.parents, -seconds[item.path], item.path))
 
 
 class ByFile(LoadFileScheduling):
