@@ -27,17 +27,17 @@ run: .venv/.run
 	@exec $(PY) manage.py run_all
 
 test: .venv/.dev programs
-	@$(PY) -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 quick: .venv/.dev
-	@$(PY) -m pytest -n 2 --dist loadfile -m "$(QUICK)" $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "$(QUICK)" $(ARGS)
 
 timing: .venv/.dev programs
 	@$(PY) -m pytest -m timing $(ARGS)
 
 coverage: .venv/.dev programs
 	@$(PY) -m coverage erase
-	@$(PY) -m coverage run -m pytest -n 3 --dist loadfile -m "not faults" $(ARGS)
+	@$(PY) -m coverage run -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not faults" $(ARGS)
 	@$(PY) -m coverage combine -q
 	@$(PY) -m coverage report
 

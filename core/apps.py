@@ -17,16 +17,8 @@ class CoreConfig(AppConfig):
         # Not imported by core/admin/__init__.py: Django makes its site from core.admin.site when
         # the first model is registered, and what that import registered would be lost.
         for module in (
-            "accounts",
-            "billing",
-            "sites",
-            "calibrations",
-            "orders",
-            "events",
-            "repeats",
-            "imports",
-            "bulk",
-            "logins",
+            *("accounts", "billing", "sites", "calibrations", "orders"),
+            *("events", "repeats", "imports", "bulk", "logins"),
         ):
             import_module(f"core.admin.{module}")
         # What pages watch; a module registers its sources with core.live.

@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self
 
 from django.utils.translation import gettext
 
+from core.sentences import _
 from core.sentences.files import FILE_SENTENCES
 from core.sentences.orders import ORDER_SENTENCES
 from core.sentences.sites import SITE_SENTENCES
@@ -176,11 +177,6 @@ class Code(StrEnum):
     COLUMNS_UNKNOWN = auto()
     COLUMNS_REPEATED = auto()
     COLUMNS_MISSING = auto()
-
-
-def _(sentence: str) -> str:
-    """For the catalogue of translations; needs no settings, so that this module is pure."""
-    return sentence
 
 
 SENTENCES: dict[str, str] = {

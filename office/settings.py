@@ -74,7 +74,6 @@ MIDDLEWARE = (
 )
 
 ROOT_URLCONF = "office.urls"
-ASGI_APPLICATION = "office.asgi.application"
 
 TEMPLATES: list[dict[str, Any]] = [
     {
@@ -226,24 +225,17 @@ LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 LANGUAGE_CODE = env.choice("LANGUAGE_CODE", "en", [code for code, _ in LANGUAGES])
 LOCALE_PATHS = [BASE_DIR / "core" / "locale"]
 TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
-USE_TZ = True
 FORMAT_MODULE_PATH = ["core.formats"]
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
 with suppress(OSError):  # a folder for reading only
     STATIC_ROOT.mkdir(mode=0o700, exist_ok=True)  # WhiteNoise warns of one that is missing
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-}
 WHITENOISE_USE_FINDERS = True
 FIXTURE_DIRS = [BASE_DIR / "fixtures"]
 
 # Security. No page is shown inside another one.
 X_FRAME_OPTIONS = "DENY"
-SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0

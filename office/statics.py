@@ -6,14 +6,11 @@ Law: only files that are the same for everybody. Kept is what stands under STATI
 answered 200 as a whole; everything else is Django's to answer each time.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Any, Receive, Send], Awaitable[None]]
+from office.gate import Application, Message, Receive, Send
+
 Headers = list[tuple[bytes, bytes]]
 
 # A browser's own copy is compared here, and no part of a file is kept as the file.

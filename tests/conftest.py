@@ -1,10 +1,15 @@
 """What every test finds: services, sites and whole offices."""
 
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
 import hypothesis
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.test import override_settings
 from django.utils import translation
+from xdist.scheduler import LoadFileScheduling
 
 from booster import retry
 from tests.services import PostgresServer, RedisServer
@@ -18,18 +23,45 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("patient")
 
+BROWSER = Path(__file__).parent / "browser"
 # Who asks for one of these starts a database server, a queue's, a consumer or a web server.
 SERVICES = {
     *("postgres", "redis", "own_redis", "redis_server", "office", "new_office", "large", "lan"),
 }
+# The marks of tests that take seconds each; those with a timeout of their own take more.
+LONG = ("browser", "faults", "services", "slow", "timing")
+LONG_SECONDS = 5
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make quick` leaves out by what it asks for, so that no test has to be named."""
+    """Mark what `make quick` leaves out by what it asks for, so that no test has to be named; and
+    begin with the files that take longest: of several processes none is left alone with one."""
     for item in items:
         kinds = item.callspec.params.values() if hasattr(item, "callspec") else ()
         if SERVICES.intersection(item.fixturenames) or "postgresql" in kinds:
             item.add_marker("services")
+    seconds = Counter[Path]()
+    for item in items:
+        if timeout := item.get_closest_marker("timeout"):
+            seconds[item.path] += timeout.args[0]
+        elif any(map(item.get_closest_marker, LONG)):
+            seconds[item.path] += LONG_SECONDS
+    items.sort(key=lambda item: (BROWSER not in item.path.parents, -seconds[item.path], item.path))
+
+
+class ByFile(LoadFileScheduling):
+    """To each process a file, and all that drives a browser to one of them: its office and its
+    browser are opened once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope = Path(super()._split_scope(nodeid))
+        return str(scope.parent if scope.parent.name == BROWSER.name else scope)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)
 
 
 class QuickHasher(PBKDF2PasswordHasher):
@@ -81,7 +113,7 @@ def own_redis():
 
 @pytest.fixture(scope="session")
 def demo_site_process():
-    with DemoSite("--extra", "5000") as site:
+    with DemoSite(extra=5000) as site:
         yield site
 
 

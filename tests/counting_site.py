@@ -1,7 +1,7 @@
-"""A site in no time at all: the demo site's counters, with the clock of the test.
+"""A site in no time at all: the counters of the faulty demo site, with the clock of the test.
 
 Stands in for the network only: a play and a reading take some milliseconds each, plays at once
-begin within some milliseconds of each other. The counters are those of booster/demosite.
+begin within some milliseconds of each other. The counters are those of tests/faulty_demosite.
 """
 
 import math
@@ -9,7 +9,6 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from booster.demosite.counters import Counter, CounterSettings
 from booster.proof.calibration import (
     FindingCode,
     Record,
@@ -20,6 +19,7 @@ from booster.proof.calibration import (
     judge,
     next_step,
 )
+from tests.faulty_demosite.counters import Counter, CounterSettings
 
 
 @dataclass

@@ -17,6 +17,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
+from booster.demosite.catalogue import BUILT_IN
 from tests.machines import Machine
 from tests.processes import Process, folder, free_port
 
@@ -26,11 +27,15 @@ NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class DemoSite:
-    """`options` are further command line options, such as "--extra", "2000"."""
+    """`options` are further command line options. `extra`: so many videos exist beside those on its
+    own shelf, `v1` and so on.
+
+    Without `control` it is the site that people run: nobody can make it go wrong."""
 
     def __init__(
         self,
         *options: str,
+        extra: int = 0,
         state: Path | None = None,
         control: bool = True,
         machine: Machine | None = None,
@@ -38,10 +43,11 @@ class DemoSite:
         self.public = folder("public")
         self.port = free_port()  # kept over restarts
         self.url = ""
-        command = [sys.executable, "-m", "booster.demosite", *options]
+        module = "tests.faulty_demosite" if control else "booster.demosite"
+        command = [sys.executable, "-m", module, *options]
         command += ["--port", str(self.port), "--public", str(self.public)]
-        command += ["--control"] if control else []
         command += ["--state", str(state)] if state else []
+        command += ["--videos", str(catalogue_of(extra))] if extra else []
         command += ["--host", machine.address] if machine else []
         inside = machine.inside if machine else ()
         self._process = Process(command, name="demosite", ready=READY, cwd=ROOT, inside=inside)
@@ -109,7 +115,7 @@ class DemoSite:
     # --- what a test makes happen
 
     def fault(self, where: str, kind: str, **settings: Any) -> None:
-        """See booster/demosite/faults.py for all settings."""
+        """See tests/faulty_demosite/faults.py for all settings."""
         self._call("POST", "/control/faults", {"where": where, "kind": kind, **settings})
 
     def faults(self) -> list[dict[str, Any]]:
@@ -123,7 +129,7 @@ class DemoSite:
 
     def counter(self, video: str, **settings: Any) -> None:
         """Have a video count wrongly, or rightly again without settings. See
-        booster/demosite/counters.py for all of them."""
+        tests/faulty_demosite/counters.py for all of them."""
         self._call("POST", "/control/counters", {"video": video, **settings})
 
     def set_views(self, video: str, views: int) -> None:
@@ -145,3 +151,12 @@ class DemoSite:
 
     def _token_file(self, token: str) -> Path:
         return self.public / f"booster-office-{token}.txt"
+
+
+def catalogue_of(extra: int) -> Path:
+    names = ("id", "title", "title_zh", "views", "scene")
+    rows = [dict(zip(names, row, strict=True)) for row in BUILT_IN]
+    rows += [{"id": f"v{number}", "title": f"Episode {number}"} for number in range(1, extra + 1)]
+    path = folder("catalogue") / "videos.json"
+    path.write_text(json.dumps(rows))
+    return path

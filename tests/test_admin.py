@@ -29,7 +29,7 @@ from core.models import (
 )
 from core.ops.auditing import differences
 from core.pages.dashboard import home
-from core.reports.dashboard import Takings, WaitingOrders
+from core.reports.dashboard import Takings
 from tests.base import VIDEO, balance, client_of, messages_of, new_staff, placed, sent_export
 
 LISTS = (
@@ -136,7 +136,7 @@ def test_the_home_page_sums_up_what_each_may_see(desk, alice, dave, order):
     standing = {line.status: line.count for line in figures["orders"]}
     assert standing == {status: int(status == Status.PENDING) for status in Status}
     assert [line.oid for line in figures["attention"].orders] == [order.oid]
-    assert figures["waiting_orders"] == WaitingOrders(remarks=1, awaiting=0)
+    assert figures["waiting_orders"] == {"remarks": 1, "awaiting": 0}
     assert [site.orders for site in figures["sites"].lines] == [1]
     for status, count in standing.items():
         listed = desk.get(f"/admin/core/order/?status__exact={status}").context["cl"]

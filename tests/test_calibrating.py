@@ -39,7 +39,7 @@ def test_over_the_wire_it_finds_what_the_counters_do():
     """As in tests/test_calibration.py, with a network and a clock that are none of ours: a busy
     machine blurs a stage, and "unclear" is tried again as long as there is time, but never taken
     for the answer. Of most there is one in the end, where the machine has the time."""
-    with DemoSite("--extra", "20") as site:
+    with DemoSite(extra=20) as site:
 
         def found(video: str) -> set[FindingCode] | None:
             def calibrate() -> Record | None:

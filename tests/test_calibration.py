@@ -2,7 +2,6 @@
 
 import pytest
 
-from booster.demosite.counters import CounterSettings
 from booster.proof.calibration import (
     MAX_PLAYS,
     FindingCode,
@@ -14,6 +13,7 @@ from booster.proof.calibration import (
     propose,
 )
 from tests.counting_site import CountingSite, Limit, trial
+from tests.faulty_demosite.counters import CounterSettings
 
 RUNS = range(200, 400)
 

@@ -191,7 +191,7 @@ def test_above_the_limit_a_second_person_decides(desk, bob, grace, erin, charge,
     assert answer.url == f"/admin/core/topupcorrection/{waiting.pk}/change/"
     assert (waiting.status, waiting.amount) == (TopUpCorrection.Status.AWAITING, -15)
     assert (balance(erin), corrections()) == (20, [])
-    assert dashboard.waiting_top_ups().corrections == 1
+    assert dashboard.waiting_top_ups()["corrections"] == 1
     assert "Corrections awaiting approval" in desk.get("/admin/home/").content.decode()
     assert "awaits approval" in correct(desk, charge, "18").content.decode()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from booster.demosite.counters import Counter, CounterError, CounterSettings
+from tests.faulty_demosite.counters import Counter, CounterError, CounterSettings
 from tests.sites import DemoSite
 from tests.test_demosite import PLAYS, VIDEO, ask, connect
 

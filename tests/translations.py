@@ -19,6 +19,7 @@ from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("core", "booster", "office")
+WORDS = ROOT / "tests" / "translated_words.py"
 CATALOGUES = sorted((ROOT / "core" / "locale").glob("*/LC_MESSAGES/*.po"))
 ADMIN = Path(admin.__file__).parent
 SINGULAR = {"_", "gettext", "gettext_lazy", "gettext_noop"}
@@ -47,12 +48,12 @@ def messages(catalogue: Path) -> tuple[dict[Message, list[str]], set[Message]]:
 
 def _own_messages() -> dict[Message, list[str]]:
     found: dict[Message, list[str]] = {}
-    for folder in SOURCES:
-        for path in sorted((ROOT / folder).rglob("*")):
-            if "migrations" in path.parts or not path.is_file():
-                continue
-            for message in _messages_of(path):
-                found.setdefault(message, []).append(str(path.relative_to(ROOT)))
+    paths = [path for folder in SOURCES for path in sorted((ROOT / folder).rglob("*"))]
+    for path in (*paths, WORDS):
+        if "migrations" in path.parts or not path.is_file():
+            continue
+        for message in _messages_of(path):
+            found.setdefault(message, []).append(str(path.relative_to(ROOT)))
     return found
 
 

@@ -23,13 +23,13 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"demosite: {message}\n")
 
 
-def main() -> None:
+def main(server_class: type[Server] = Server, site_class: type[Site] = Site) -> None:
     logging.basicConfig(format="demosite: %(message)s")
     parser = _parser()
     options = parser.parse_args()
     try:
         videos = read_catalogue(options.videos) if options.videos else built_in()
-        book = PlayBook(Catalogue(videos, options.extra))
+        book = PlayBook(Catalogue(videos))
         state = StateFile(options.state, book) if options.state else None
         if state is not None:
             state.load()
@@ -38,9 +38,9 @@ def main() -> None:
         parser.error(str(error))
     except (OSError, ssl.SSLError) as error:
         parser.error(f"argument --tls: {error}")
-    site = Site(book, PublicFiles(options.public), control=options.control)
+    site = site_class(book, PublicFiles(options.public))
     try:
-        _run(Server(site, state), address)
+        _run(server_class(site, state), address)
     except OSError as error:
         sys.exit(f"demosite: cannot listen on {options.host}:{options.port}: {error.strerror}")
     except StateError as error:
@@ -55,13 +55,7 @@ def _parser() -> Parser:
     parser.add_argument("--state", type=Path, metavar="FILE", help="keeps counters over restarts")
     parser.add_argument("--videos", type=Path, metavar="FILE", help="a catalogue, as JSON")
     parser.add_argument(
-        "--extra", type=_amount, default=0, metavar="N", help="videos v1 to vN exist as well"
-    )
-    parser.add_argument(
         "--tls", type=Path, nargs=2, metavar=("CERT", "KEY"), help="serve https, PEM files"
-    )
-    parser.add_argument(
-        "--control", action="store_true", help="faults on request; for tests, never in public"
     )
     return parser
 
@@ -85,16 +79,8 @@ def _tls(files: list[Path] | None) -> ssl.SSLContext | None:
 
 
 def _port(text: str) -> int:
-    return _within(text, 65_535, "a port is a number from 0 to 65535")
-
-
-def _amount(text: str) -> int:
-    return _within(text, 1_000_000, "an amount is a number from 0 to 1000000")
-
-
-def _within(text: str, most: int, reason: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= most):
-        raise argparse.ArgumentTypeError(f"{text!r}: {reason}")
+    if not (text.isascii() and text.isdigit() and int(text) <= 65_535):
+        raise argparse.ArgumentTypeError(f"{text!r}: a port is a number from 0 to 65535")
     return int(text)
 
 

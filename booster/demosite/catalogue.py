@@ -1,18 +1,14 @@
-"""The videos of the site: a small built-in shelf, or one read from a file, and numbered extras."""
+"""The videos of the site: a small built-in shelf, or one read from a file."""
 
 from __future__ import annotations
 
 import json
 import re
-import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .counters import Counter
-
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z")
-EXTRA = re.compile(r"v([1-9][0-9]{0,6})\Z")
 MAX_VIEWS = 1 << 53  # beyond it JavaScript would show another number than we have
 RECENT_ORDERS = 8
 SCENES = ("sea", "hills", "city", "dunes", "peaks", "stars")
@@ -24,67 +20,24 @@ class CatalogueError(ValueError):
 
 @dataclass(slots=True)
 class Video:
-    """`counter`: one that counts wrongly, instead of simply adding to `views`."""
-
     id: str
     title: str
     title_zh: str
     views: int
     scene: str
     recent_orders: deque[str] = field(default_factory=lambda: deque(maxlen=RECENT_ORDERS))
-    counter: Counter | None = None
-
-    def count(self, address: str, session: str) -> bool:
-        """One view. Returns whether it counts."""
-        if self.counter is None:
-            self.views += 1
-            return True
-        counted = self.counter.play(time.monotonic(), address, session)
-        self.views = self.counter.views
-        return counted
-
-    def read(self) -> int:
-        """The views as the site shows them; to some counters that is a view."""
-        if self.counter is None:
-            return self.views
-        shown = self.counter.read(time.monotonic())
-        self.views = self.counter.views
-        return shown
-
-    def set_views(self, views: int) -> None:
-        self.views = views
-        if self.counter is not None:
-            self.counter.set_views(views, time.monotonic())
 
 
 class Catalogue:
-    """Videos by id. `v1` … `v<extra>` exist too, and are made when first asked for."""
-
-    def __init__(self, videos: list[Video], extra: int = 0) -> None:
-        self.extra = extra
-        self.named = tuple(videos)
-        self._videos = {video.id: video for video in videos}
+    def __init__(self, videos: list[Video]) -> None:
+        self.videos = tuple(videos)
+        self._by_id = {video.id: video for video in videos}
 
     def get(self, video_id: str) -> Video | None:
-        return self._videos.get(video_id) or self._new_extra(video_id)
+        return self._by_id.get(video_id)
 
     def counts(self) -> dict[str, int]:
-        return {video.id: video.views for video in self._videos.values()}
-
-    def _new_extra(self, video_id: str) -> Video | None:
-        match = EXTRA.match(video_id)
-        if match is None or int(match[1]) > self.extra:
-            return None
-        number = int(match[1])
-        video = Video(
-            id=video_id,
-            title=f"Episode {number}",
-            title_zh=f"第 {number} 集",
-            views=0,
-            scene=SCENES[number % len(SCENES)],
-        )
-        self._videos[video_id] = video
-        return video
+        return {video.id: video.views for video in self.videos}
 
 
 def built_in() -> list[Video]:

@@ -1,22 +1,13 @@
-"""One client's connection: HTTP/1.1 by callbacks, answers in the order of the requests.
-
-A connection is either free, or held while a fault delays its answer: requests that arrive
-meanwhile wait in line. Everything else is answered at once, inside the read.
-"""
+"""One client's connection: HTTP/1.1 by callbacks, requests answered at once, inside the read."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
-from collections import deque
-from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 import httptools
 
 from .messages import Answer, Request
-from .misbehaviour import misbehave
 
 if TYPE_CHECKING:
     from .server import Server
@@ -24,7 +15,6 @@ if TYPE_CHECKING:
 MAX_HEAD = 32 * 1024
 MAX_BODY = 64 * 1024
 MAX_MESSAGE = 512 * 1024  # as sent: with chunk sizes and trailers
-MAX_WAITING = 1000
 IDLE_SECONDS = 75.0  # between requests
 REQUEST_SECONDS = 20.0  # from a request's first byte to its last
 CLOSE_SECONDS = 20.0  # for a client to read the last answer
@@ -37,32 +27,25 @@ READ_BUFFER = memoryview(bytearray(16 * 1024))
 class Connection(asyncio.BufferedProtocol):
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._peer = ("", 0)
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)  # until connected
         self._parser = httptools.HttpRequestParser(self)
         self._request = Request()  # the one that is being read
         self._in_head = True
         self._bytes = 0  # read of it
         self._serving = self._request  # the one that is being answered
-        self._waiting: deque[Request] = deque()
-        self._held = False
         self._closing = False
         self._since = server.now  # a request's first byte, or the decision to close
         self._patience = CLOSE_SECONDS  # when closing
-        self._timer: asyncio.TimerHandle | None = None
 
     # --- the transport's callbacks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._peer = (transport.get_extra_info("peername") or self._peer)[:2]
         if not self._server.admit(self):
             self._transport.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._closing = True
-        if self._timer is not None:
-            self._timer.cancel()
         self._server.forget(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -105,7 +88,7 @@ class Connection(asyncio.BufferedProtocol):
             self._refuse(413)
         elif b"host" not in request.headers and self._parser.get_http_version() == "1.1":
             self._refuse(400)
-        elif b"expect" in request.headers and not self._held:
+        elif b"expect" in request.headers:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, part: bytes) -> None:
@@ -121,31 +104,9 @@ class Connection(asyncio.BufferedProtocol):
         self._request = Request()
         self._in_head = True
         self._bytes = 0
-        if not self._held:
-            self._serve(request)
-        elif len(self._waiting) < MAX_WAITING:
-            self._waiting.append(request)
-        else:
-            self._transport.abort()
+        self._serve(request)
 
-    # --- what faults need
-
-    def hold(self) -> None:
-        """Answer nothing further until `release`."""
-        self._held = True
-
-    def release(self) -> None:
-        self._held = False
-        if self._closing:
-            return
-        if not self._serving.keep_alive:
-            self.close()
-        while self._waiting and not self._held and not self._closing:
-            self._serve(self._waiting.popleft())
-
-    def later(self, seconds: float, call: Callable[[], None]) -> None:
-        """Do it after a while, unless the connection is gone by then."""
-        self._timer = asyncio.get_running_loop().call_later(seconds, call)
+    # --- answering
 
     def head(self, answer: Answer) -> bytes:
         request = self._serving
@@ -162,32 +123,20 @@ class Connection(asyncio.BufferedProtocol):
         head = self.head(answer)
         self._transport.write(head if self._serving.method == b"HEAD" else head + answer.body)
 
-    def write(self, data: bytes) -> None:
-        self._transport.write(data)
-
     def close(self) -> None:
         """Close when what was written is out."""
         self._closing = True
         self._since = self._server.now
         self._transport.close()
 
-    def reset(self) -> None:
-        """Close with RST, so that the client sees a broken connection and not an end."""
-        raw = self._transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._closing = True
-        self._transport.abort()
-
     # --- what the server needs
 
     def sweep(self, now: float) -> None:
-        """Close what has been silent for too long. A held connection waits as long as it must."""
+        """Close what has been silent for too long."""
         silent = now - self._since
         if self._closing:
             if silent > self._patience:
                 self._transport.abort()
-        elif self._held:
-            return
         elif self._bytes:
             if silent > REQUEST_SECONDS:
                 self._refuse(408)
@@ -196,7 +145,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def finish(self) -> None:
         """The server stops: close now when idle, else after the present answer."""
-        if not self._held and not self._bytes:
+        if not self._bytes:
             self.close()
 
     def abort(self) -> None:
@@ -220,12 +169,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _serve(self, request: Request) -> None:
         self._serving = request
-        request.peer = self._peer
-        answer = self._server.site.serve(request)
-        if answer.fault is not None:
-            misbehave(self, answer.fault, answer)
-            return
-        self.send(answer)
+        self.send(self._server.site.serve(request))
         if not request.keep_alive:
             self.close()
 
@@ -235,9 +179,6 @@ class Connection(asyncio.BufferedProtocol):
         The sending half is closed first: closing both with unread bytes would reset the
         connection and could take the answer away from the client.
         """
-        if self._held:
-            self._transport.abort()  # its turn to be answered has not come
-            return
         self._closing = True
         self._since = self._server.now
         self._patience = LINGER_SECONDS

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
-
-if TYPE_CHECKING:
-    from .faults import Fault
 
 JSON = b"application/json"
 HTML = b"text/html; charset=utf-8"
@@ -19,7 +15,7 @@ REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 
 class Request:
-    __slots__ = ("body", "headers", "keep_alive", "method", "peer", "target")
+    __slots__ = ("body", "headers", "keep_alive", "method", "target")
 
     def __init__(self) -> None:
         self.method = b""
@@ -27,12 +23,6 @@ class Request:
         self.headers: dict[bytes, bytes] = {}  # names in lower case
         self.body = b""
         self.keep_alive = True
-        self.peer = ("", 0)  # address and port of who asks
-
-    @property
-    def has_body(self) -> bool:
-        """Whether one was announced; without that a request has none (RFC 9112, 6.3)."""
-        return b"content-length" in self.headers or b"transfer-encoding" in self.headers
 
     @property
     def segments(self) -> list[str]:
@@ -52,9 +42,7 @@ class Request:
 
 
 class Answer:
-    """`fault` is set when the answer must go wrong on its way out."""
-
-    __slots__ = ("body", "content_type", "fault", "headers", "status")
+    __slots__ = ("body", "content_type", "headers", "status")
 
     def __init__(
         self,
@@ -67,7 +55,6 @@ class Answer:
         self.content_type = content_type
         self.status = status
         self.headers = headers  # further header lines, each with its line end
-        self.fault: Fault | None = None
 
     @classmethod
     def json(cls, value: object, status: int = 200, headers: bytes = b"") -> Answer:

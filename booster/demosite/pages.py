@@ -162,13 +162,9 @@ HEADERS = (
 def home(request: Request, catalogue: Catalogue) -> Answer:
     language = _language(request)
     text = TEXTS[language]
-    cards = "".join(_card(video, language) for video in catalogue.named)
-    more = ""
-    if catalogue.extra:
-        more = f'<p class="lead">{text["episodes"].format(catalogue.extra)}</p>'
+    cards = "".join(_card(video, language) for video in catalogue.videos)
     content = (
-        f'<h1>{text["shelf"]}</h1><p class="lead">{text["lead"]}</p>'
-        f'<ul class="shelf">{cards}</ul>{more}'
+        f'<h1>{text["shelf"]}</h1><p class="lead">{text["lead"]}</p><ul class="shelf">{cards}</ul>'
     )
     return _page(request, language, text["site"], content)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
@@ -17,6 +18,8 @@ from .keys import SeenKeys
 ORDER_NAME = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 MAX_KEY = 200
 MAX_ORDERS = 500_000
+
+Count = Callable[[Video], bool]  # counts a view, or does not and returns False
 
 
 class PlayError(ValueError):
@@ -33,14 +36,19 @@ class Outcome(Enum):
 class OrderRecord:
     """What reached the site under one order's name.
 
-    plays: counted ones; replays: repeated keys, not counted; lost: plays that a fault or a counter
-    of its kind answered with 200 and did not count; videos: counted plays by video.
+    plays: counted ones; replays: repeated keys, not counted; lost: answered with 200 and not
+    counted; videos: counted plays by video.
     """
 
     plays: int = 0
     replays: int = 0
     lost: int = 0
     videos: dict[str, int] = field(default_factory=dict)
+
+
+def add_view(video: Video) -> bool:
+    video.views += 1
+    return True
 
 
 class PlayBook:
@@ -56,12 +64,9 @@ class PlayBook:
         video: Video,
         order: bytes | None,
         key: bytes | None,
-        *,
-        lose: bool = False,
-        address: str = "",
-        session: str = "",
+        count: Count = add_view,
     ) -> Outcome:
-        """One play of `video`, by whom. Raises PlayError, and then nothing has changed."""
+        """One play of `video`. Raises PlayError, and then nothing has changed."""
         if key is not None and not 0 < len(key) <= MAX_KEY:
             raise PlayError(f"Idempotency-Key must be 1-{MAX_KEY} bytes")
         record = None
@@ -72,7 +77,7 @@ class PlayBook:
             if record is not None:
                 record.replays += 1
             return Outcome.REPLAYED
-        if lose or not video.count(address, session):
+        if not count(video):
             if record is not None:
                 record.lost += 1
             return Outcome.LOST
@@ -83,11 +88,6 @@ class PlayBook:
             if not played:
                 video.recent_orders.appendleft(order.decode("ascii"))
         return Outcome.COUNTED
-
-    def set_views(self, video: Video, views: int) -> None:
-        """What other people's plays did to the counter."""
-        video.set_views(views)
-        self.changes += 1
 
     def order(self, name: str) -> OrderRecord:
         """The record of an order; an empty one for a name never seen."""

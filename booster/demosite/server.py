@@ -18,7 +18,7 @@ from .state import StateFile
 
 TICK_SECONDS = 0.1
 SWEEP_SECONDS = 1.0
-STOP_SECONDS = 2.0  # for answers that a fault delays
+STOP_SECONDS = 2.0  # for answers that are under way
 MAX_CONNECTIONS = 10_000
 BACKLOG = 4096
 
@@ -31,6 +31,8 @@ class Address:
 
 
 class Server:
+    connection_class = Connection
+
     def __init__(self, site: Site, state: StateFile | None) -> None:
         self.site = site
         self.stopping = False
@@ -49,7 +51,7 @@ class Server:
             loop.add_signal_handler(number, stop.set)
         self._tick(loop)
         listener = await loop.create_server(
-            lambda: Connection(self),
+            lambda: self.connection_class(self),
             address.host,
             address.port,
             ssl=address.tls,
@@ -76,7 +78,6 @@ class Server:
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         self.now = time.monotonic()
         self.date = formatdate(usegmt=True).encode()
-        self.site.faults.tick()
         if self._state is not None:
             self._state.tick(loop)
         if self.now >= self._next_sweep:

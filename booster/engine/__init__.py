@@ -12,16 +12,3 @@ from booster.engine.channel import Channel
 from booster.engine.events import Event, Events, Fetched, OrderStopped, WindowEnded
 from booster.engine.limits import Limits
 from booster.engine.pace import Learned
-
-__all__ = [
-    "Channel",
-    "Event",
-    "Events",
-    "Fetched",
-    "Learned",
-    "Limits",
-    "OrderStopped",
-    "Tally",
-    "Window",
-    "WindowEnded",
-]

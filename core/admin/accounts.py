@@ -141,7 +141,7 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
     bulk_actions = (BulkJob.Action.TOP_UP, BulkJob.Action.ACTIVATE, BulkJob.Action.DEACTIVATE)
     row_keys = "t"
     import_kind = ImportJob.Kind.CUSTOMERS
-    import_export_change_list_template = "admin/import_export/change_list_import_export.html"
+    resource_classes = (resources.CustomerExport,)
 
     list_display = (
         *("username", "mobile", "shown_balance", "open_orders"),
@@ -191,9 +191,6 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
         if not change:
             obj.creator_id = request.user.pk
         super().save_model(request, obj, form, change)
-
-    def get_export_resource_classes(self, request: HttpRequest) -> list[type]:
-        return [resources.CustomerExport]
 
     def autocomplete_text(self, customer: Customer) -> str:
         text = f"{customer.username} · {display.money(customer.balance)}"

@@ -16,11 +16,11 @@ from django.http import (
     Http404,
     HttpRequest,
     HttpResponse,
-    HttpResponseNotAllowed,
     HttpResponseRedirect,
 )
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, get_script_prefix, path, reverse
+from django.views.decorators.http import require_POST
 
 from core.admin.history import HistoryAdmin
 from core.admin.listing import DeskChangeList
@@ -115,7 +115,7 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
 
     def get_urls(self) -> list[URLPattern]:
         own = [
-            self.own_path(f"<int:pk>/{name}/", partial(self.act, name=name), name)
+            self.own_path(f"<int:pk>/{name}/", require_POST(partial(self.act, name=name)), name)
             for name in self.object_actions
         ]
         return own + super().get_urls()
@@ -127,8 +127,6 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
 
     def act(self, request: HttpRequest, pk: int, *, name: str) -> HttpResponse:
         """One button's POST. What came of it is told and kept in the object's history."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         obj = self.acted_on_or_404(request, pk, name)
         try:
             text, level = getattr(self, name)(request, obj)

@@ -111,7 +111,7 @@ class ChargeRecordAdmin(
     IndexedSearch, CorrectingAdmin, ChosenColumnsAdmin, BulkImportAdmin, BookAdmin
 ):
     import_kind = ImportJob.Kind.CHARGES
-    import_export_change_list_template = "admin/import_export/change_list_import_export.html"
+    resource_classes = (resources.ChargeExport,)
     change_form_template = "desk/top_up_form.html"
     list_display = (
         *("id", "customer_link", "shown_before", "shown_amount", "shown_balance", "method"),
@@ -124,7 +124,7 @@ class ChargeRecordAdmin(
     sortable_by = ("id", "shown_amount", "create_date")
 
     class Media:
-        js = ("office/top-up.js",)
+        js = ("office/asking.js", "office/top-up.js")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
@@ -192,9 +192,6 @@ class ChargeRecordAdmin(
             return self.answer_saved_before(request, form.placed)
         return self.add_page(request, form, form_url, extra_context)
 
-    def get_export_resource_classes(self, request: HttpRequest) -> list[type]:
-        return [resources.ChargeExport]
-
     @admin.display(description=_("amount"), ordering="amount")
     def shown_amount(self, record: ChargeRecord) -> str:
         return display.money(record.amount)
@@ -238,6 +235,7 @@ class AdjustmentForm(LargeAmountForm):
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(IndexedSearch, BookAdmin):
+    resource_classes = (resources.LedgerExport,)
     list_display = (
         *("id", "create_date", "kind", "customer_link", "shown_amount", "shown_balance"),
         *("order_link", "creator", "note"),
@@ -290,9 +288,6 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
         if form.placed is not None:
             return self.answer_saved_before(request, form.placed)
         return self.add_page(request, form, form_url, extra_context)
-
-    def get_export_resource_classes(self, request: HttpRequest) -> list[type]:
-        return [resources.LedgerExport]
 
     @admin.display(description=_("amount"), ordering="amount")
     def shown_amount(self, entry: LedgerEntry) -> SafeString:

@@ -12,12 +12,13 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import URLPattern, reverse
 from django.utils.translation import get_language, gettext_lazy, ngettext_lazy, override
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from core import money, tasks
 from core.admin.actions import BUTTONS
@@ -77,7 +78,7 @@ class BulkJobAdmin(JobAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         return [
-            self.own_path("<int:pk>/fill/", self.fill_view, "fill"),
+            self.own_path("<int:pk>/fill/", require_POST(self.fill_view), "fill"),
             self.own_path("<int:pk>/refused.csv", self.refused_view, "refused"),
             *super().get_urls(),
         ]
@@ -107,8 +108,6 @@ class BulkJobAdmin(JobAdmin):
 
     def fill_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Enter the amount for each row, before the confirmation."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         self.fill(request, self.own_or_denied(request, pk))
         return redirect("admin:core_bulkjob_change", pk)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from booster.proof.calibration import GRAVE
@@ -36,8 +36,6 @@ class CalibratingSites(DeskAdmin):
         return self.post_button(site, "waive", _("Sell uncalibrated"), **look)
 
     def calibrate_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         site = self.seen_or_404(request, pk)
         if not may(staff(request), Right.CALIBRATE_SITE):
             raise PermissionDenied

@@ -6,11 +6,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import (
     HttpRequest,
     HttpResponse,
-    HttpResponseNotAllowed,
     HttpResponseRedirect,
     QueryDict,
 )
 from django.urls import URLPattern, reverse
+from django.views.decorators.http import require_POST
 
 from core.admin.base import DeskAdmin, staff
 from core.admin.saved_filters import filters_of
@@ -25,7 +25,10 @@ class ChosenColumnsAdmin(DeskAdmin):
     more_columns: ClassVar[tuple[str, ...]] = ()
 
     def get_urls(self) -> list[URLPattern]:
-        return [self.own_path("columns/", self.columns_view, "columns"), *super().get_urls()]
+        return [
+            self.own_path("columns/", require_POST(self.columns_view), "columns"),
+            *super().get_urls(),
+        ]
 
     @property
     def all_columns(self) -> tuple[str, ...]:
@@ -63,8 +66,6 @@ class ChosenColumnsAdmin(DeskAdmin):
 
     def columns_view(self, request: HttpRequest) -> HttpResponse:
         """Keep a choice, or forget it; back to the list as it was filtered."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         user, model = staff(request), self.opts.label_lower

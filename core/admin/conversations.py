@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import truncatechars
 from django.urls import URLPattern, reverse
 from django.utils import timezone
@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_POST
 
 from core.admin.approvals import queue_context
 from core.admin.base import DeskAdmin, ViewOnlyAdmin, staff
@@ -37,20 +38,16 @@ class ConversationOnOrder(DeskAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         own = [
-            self.own_path("<int:pk>/message/", self.message_view, "message"),
-            self.own_path("<int:pk>/read/", self.read_view, "read"),
+            self.own_path("<int:pk>/message/", require_POST(self.message_view), "message"),
+            self.own_path("<int:pk>/read/", require_POST(self.read_view), "read"),
         ]
         return own + super().get_urls()
 
     def message_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Say something, or that the customer's last word needs no answer."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         return answer_to(request, self.seen_or_404(request, pk), conversation_url(pk))
 
     def read_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         return note_reading(request, self.seen_or_404(request, pk))
 
     def page_context(self, request: HttpRequest, obj: Order | None) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from django.http import (
     Http404,
     HttpRequest,
     HttpResponse,
-    HttpResponseNotAllowed,
 )
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -23,6 +22,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
 
 from core import tasks
 from core.admin.base import Button, staff
@@ -96,7 +96,7 @@ class ImportJobAdmin(UndoingAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         return [
-            self.own_path("<int:pk>/again/<str:choice>/", self.again_view, "again"),
+            self.own_path("<int:pk>/again/<str:choice>/", require_POST(self.again_view), "again"),
             self.own_path("<int:pk>/errors/", self.all_errors_view, "all_errors"),
             self.own_path("<int:pk>/errors.csv", self.errors_view, "errors"),
             self.own_path("<int:pk>/refused.csv", self.refused_view, "refused"),
@@ -178,8 +178,6 @@ class ImportJobAdmin(UndoingAdmin):
 
     def again_view(self, request: HttpRequest, pk: int, choice: str) -> HttpResponse:
         """Check the file again, with what a person says of it."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         job = self.changed_or_404(request, pk)
         if choice not in CHOICES:
             raise Http404

@@ -98,7 +98,7 @@ class OrderAdmin(
     )
     row_keys = "a"
     import_kind = ImportJob.Kind.ORDERS
-    import_export_change_list_template = "admin/import_export/change_list_import_export.html"
+    resource_classes = (resources.OrderExport,)
     change_form_template = "desk/order_form.html"
     object_actions = (
         *("approve", "decline", "seen", "cancel", "pause", "resume", "catch_up", "retry", "settle"),
@@ -133,7 +133,7 @@ class OrderAdmin(
     class Media:
         css = {"all": ("office/flow.css", "office/order-chart.css")}
         js = (
-            *("office/quote.js", "office/order-chart.js"),
+            *("office/asking.js", "office/quote.js", "office/order-chart.js"),
             *("office/own-part.js", "office/order-live.js"),
         )
 
@@ -176,9 +176,6 @@ class OrderAdmin(
             raise PermissionDenied
         term = request.GET.get("term", "").strip()
         return JsonResponse({"results": creators_found(staff(request), term)})
-
-    def get_export_resource_classes(self, request: HttpRequest) -> list[type]:
-        return [resources.OrderExport]
 
     # --- placing an order
 

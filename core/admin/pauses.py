@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -17,6 +17,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
 
 from core import ordering
 from core.admin.base import Button, DeskAdmin, staff
@@ -63,10 +64,9 @@ def pauses_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     return TemplateResponse(request, "desk/pauses.html", context)
 
 
+@require_POST
 def office_view(request: HttpRequest, what: str) -> HttpResponse:
     """The office's buttons: pause it, or let it go on."""
-    if request.method != "POST":
-        return HttpResponseNotAllowed(["POST"])
     user = staff(request)
     if not may(user, Right.PAUSE_OFFICE):
         raise PermissionDenied

@@ -13,12 +13,12 @@ from django.http import (
     Http404,
     HttpRequest,
     HttpResponse,
-    HttpResponseNotAllowed,
     HttpResponseRedirect,
     QueryDict,
 )
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from core.db.keys import key_of
 from core.models import SavedFilter
@@ -34,7 +34,7 @@ class SavedFiltersAdmin(admin.ModelAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_filters"
-        view = self.admin_site.admin_view(self.filters_view)
+        view = self.admin_site.admin_view(require_POST(self.filters_view))
         return [path("filters/", view, name=name), *super().get_urls()]
 
     def changelist_view(
@@ -72,8 +72,6 @@ class SavedFiltersAdmin(admin.ModelAdmin):
 
     def filters_view(self, request: HttpRequest) -> HttpResponse:
         """Keep, rename or forget one; back to the list as it was filtered."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         query = filters_of(QueryDict(request.POST.get("query", "")))

@@ -11,7 +11,6 @@ from django.db.models import Prefetch, QuerySet
 from django.http import (
     HttpRequest,
     HttpResponse,
-    HttpResponseNotAllowed,
     HttpResponseRedirect,
 )
 from django.http.response import HttpResponseBase
@@ -20,6 +19,7 @@ from django.urls import URLPattern, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
 
 from booster import sites as kinds
 from booster.delivery import plan
@@ -113,9 +113,9 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
     def get_urls(self) -> list[URLPattern]:
         own = [
             self.own_path("<int:pk>/token/", self.token_view, "token"),
-            self.own_path("<int:pk>/try/", self.try_view, "try"),
-            self.own_path("<int:pk>/read/", self.read_view, "read"),
-            self.own_path("<int:pk>/calibrate/", self.calibrate_view, "calibrate"),
+            self.own_path("<int:pk>/try/", require_POST(self.try_view), "try"),
+            self.own_path("<int:pk>/read/", require_POST(self.read_view), "read"),
+            self.own_path("<int:pk>/calibrate/", require_POST(self.calibrate_view), "calibrate"),
             self.own_path("<int:pk>/plays.csv", self.plays_view, "plays"),
         ]
         return own + super().get_urls()
@@ -261,8 +261,6 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
     def _look_at_video(
         self, request: HttpRequest, pk: int, look: Callable[[Site, str], Trial], title: str
     ) -> HttpResponse:
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         site = self.changed_or_404(request, pk)
         url = request.POST.get("url", "").strip()
         try:

@@ -81,6 +81,8 @@ class BulkImportAdmin(ImportMixin):
     held the whole file in memory and saved every row twice."""
 
     import_kind: ClassVar[ImportJob.Kind]
+    # Each of these lists has an Export button as well.
+    import_export_change_list_template = "admin/import_export/change_list_import_export.html"
 
     def get_urls(self) -> list[URLPattern]:
         unused = "{}_{}_process_import".format(*self.get_model_info())

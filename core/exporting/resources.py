@@ -1,14 +1,11 @@
 """What is exported, column by column.
 
-A cell that a spreadsheet would take for a formula gets an apostrophe on its way out; core.importing
-takes it away again.
+A cell that a spreadsheet would take for a formula gets an apostrophe on its way out (lists.py);
+core.importing takes it away again.
 """
-
-from typing import Any
 
 from import_export import fields, resources
 
-from core.db.formulas import escape_formula
 from core.models import ChargeRecord, Customer, LedgerEntry, Order
 
 
@@ -18,14 +15,7 @@ def named(attribute: str, column: str) -> fields.Field:
 
 
 class DeskResource(resources.ModelResource):
-    """Every cell of text is escaped. Numbers and dates are not: a negative amount stays one."""
-
     creator = named("creator__username", "creator")
-
-    def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
-        cell = super().export_field(field, instance, **kwargs)
-        is_text = isinstance(cell, str) and isinstance(field.get_value(instance), str)
-        return escape_formula(cell) if is_text else cell
 
     @classmethod
     def get_display_name(cls) -> str:

@@ -78,5 +78,3 @@ within five seconds), 4400 (not understood), 1012 (the server stops); polls are 
 """
 
 from core.live.source import Audience, Source, StaffSource, register, registered_sources
-
-__all__ = ["Audience", "Source", "StaffSource", "register", "registered_sources"]

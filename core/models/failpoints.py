@@ -54,15 +54,9 @@ class Failpoint:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-_armed = Failpoint(os.environ["OFFICE_CRASH_AT"]) if os.environ.get("OFFICE_CRASH_AT") else None
-
-
-def arm(wanted: str) -> None:
-    """Die at this point of this process; for processes that were forked from a prepared one."""
-    global _armed
-    _armed = Failpoint(wanted)
+armed = Failpoint(os.environ["OFFICE_CRASH_AT"]) if os.environ.get("OFFICE_CRASH_AT") else None
 
 
 def failpoint(name: str) -> None:
-    if _armed is not None:
-        _armed.pass_by(name)
+    if armed is not None:
+        armed.pass_by(name)

@@ -5,6 +5,7 @@ Form, upload and bulk action go this way; who has a shell on the host has the da
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -40,18 +41,16 @@ def top_up_many(records: Sequence[ChargeRecord], creator: User | None) -> list[W
             refuse_inactive({record.customer_id for record in records})
         ChargeRecord.objects.record_many(credited)
         return WaitingTopUp.objects.bulk_create(
-            WaitingTopUp(
-                customer_id=record.customer_id,
-                amount=record.amount,
-                method=record.method,
-                memo=record.memo,
-                reference=record.reference,
-                creator=creator,
-                request_key=record.request_key,
-            )
+            WaitingTopUp(creator=creator, **entered(record))
             for record in records
             if requires_approval(record.amount, limit)
         )
+
+
+def entered(payment: ChargeRecord | WaitingTopUp) -> dict[str, Any]:
+    """What a top-up has that waited, as it was typed."""
+    names = ("customer_id", "amount", "method", "memo", "reference", "request_key")
+    return {name: getattr(payment, name) for name in names}
 
 
 def approve_top_up(top_up: WaitingTopUp, actor: User) -> None:
@@ -64,13 +63,7 @@ def approve_top_up(top_up: WaitingTopUp, actor: User) -> None:
         with transaction.atomic():
             top_up.decide(WaitingTopUp.Status.APPROVED, actor)
             top_up.charge = ChargeRecord.objects.create(
-                customer_id=top_up.customer_id,
-                amount=top_up.amount,
-                method=top_up.method,
-                memo=top_up.memo,
-                reference=top_up.reference,
-                creator_id=top_up.creator_id,
-                request_key=top_up.request_key,
+                creator_id=top_up.creator_id, **entered(top_up)
             )
             top_up.save(update_fields=["charge"])
     except (BalanceTooLargeError, CustomerInactiveError) as error:

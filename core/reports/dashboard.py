@@ -2,12 +2,12 @@
 machinery, the sites, and what needs a person.
 
 Law: no large table is read whole. Past days are kept as sums (rollups.py), the rest is asked of
-indexes. Figures are plain frozen values, so that two looks can be compared; who may see them, in
-which words, is the page's affair. Functions that read sums of past days raise NotCountedYetError.
+indexes. Figures are plain values, so that two looks can be compared; who may see them, in which
+words, is the page's affair. Functions that read sums of past days raise NotCountedYetError.
 """
 
 import datetime
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -179,7 +179,7 @@ class AttentionOrder:
     oid: str
     customer: str
     status: Status
-    remark: ReasonOrText = field(hash=False)
+    remark: ReasonOrText
     done: int
     count: int
     price: Decimal
@@ -211,70 +211,37 @@ def attention() -> Attention:
     return Attention(orders, len(rows) > SHOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingOrders:
-    """How many; 1000 stands for more than 999."""
-
-    remarks: int
-    awaiting: int
+# How many of each wait for a person; 1000 stands for more than 999.
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingCustomers:
-    """Conversations in which the customer wrote last; 1000 stands for more than 999."""
-
-    unanswered: int
+def waiting_orders() -> dict[str, int]:
+    awaiting = Order.objects.filter(status=Status.AWAITING)
+    return {"remarks": _capped(Order.objects.remarked()), "awaiting": _capped(awaiting)}
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingImports:
-    """Checked ones wait to be confirmed; those refused in the last seven days for a better file.
-    1000 stands for more than 999."""
-
-    failed: int
-    checked: int
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingRepeats:
-    """Of which an order could not be placed. 1000 stands for more than 999."""
-
-    refused: int
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingTopUps:
-    """Those above a limit, and corrections; 1000 stands for more than 999."""
-
-    awaiting: int
-    corrections: int = 0
-
-
-def waiting_top_ups() -> WaitingTopUps:
+def waiting_top_ups() -> dict[str, int]:
+    """Those above a limit, and corrections."""
     awaiting = WaitingTopUp.objects.filter(status=WaitingTopUp.Status.AWAITING)
     corrections = TopUpCorrection.objects.filter(status=TopUpCorrection.Status.AWAITING)
-    return WaitingTopUps(_capped(awaiting), _capped(corrections))
+    return {"awaiting": _capped(awaiting), "corrections": _capped(corrections)}
 
 
-def waiting_orders() -> WaitingOrders:
-    remarks = Order.objects.remarked()
-    awaiting = Order.objects.filter(status=Status.AWAITING)
-    return WaitingOrders(_capped(remarks), _capped(awaiting))
+def waiting_customers() -> dict[str, int]:
+    """Conversations in which the customer wrote last."""
+    return {"unanswered": _capped(Conversation.objects.unanswered())}
 
 
-def waiting_customers() -> WaitingCustomers:
-    return WaitingCustomers(_capped(Conversation.objects.unanswered()))
-
-
-def waiting_imports() -> WaitingImports:
+def waiting_imports() -> dict[str, int]:
+    """Checked ones wait to be confirmed; those refused in the last seven days for a better file."""
     recent = timezone.now() - datetime.timedelta(days=WEEK)
     failed = ImportJob.objects.filter(status=ImportJob.Status.REFUSED, create_date__gte=recent)
     checked = ImportJob.objects.filter(status=ImportJob.Status.CHECKED)
-    return WaitingImports(_capped(failed), _capped(checked))
+    return {"failed": _capped(failed), "checked": _capped(checked)}
 
 
-def waiting_repeats() -> WaitingRepeats:
-    return WaitingRepeats(_capped(Repeat.objects.needing_a_person()))
+def waiting_repeats() -> dict[str, int]:
+    """Of which an order could not be placed."""
+    return {"refused": _capped(Repeat.objects.needing_a_person())}
 
 
 def _capped(rows: Any) -> int:

@@ -4,7 +4,7 @@ Past quarters of an hour are counted once and kept; what is younger is read from
 sum here equals the sum over the rows. A quarter is closed when nobody can write into it any more:
 it has ended, and no transaction that writes is older than its end. Whatever still came late (a
 clock that was wrong, a restored backup) is found when the quarters are counted again in turn.
-Everything may run twice and at once: only one writer passes the row of `Counted`.
+Everything may run twice and at once: only one writer passes the row of its `RollupCursor`.
 """
 
 import datetime
@@ -220,7 +220,7 @@ def locked(source: Source) -> RollupCursor:
 
 def days(source: Source, count: int) -> dict[datetime.date, Day]:
     """The last `count` days of the office, the oldest first, today last; each with its sums by
-    key. Right to the last committed row. Raises NotCountedYet."""
+    key. Right to the last committed row. Raises NotCountedYetError."""
     counted = _ready(source)
     today = timezone.localdate()
     dates = [today - datetime.timedelta(days=back) for back in range(count - 1, -1, -1)]

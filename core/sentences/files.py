@@ -2,11 +2,7 @@
 core/reasons.py, whose codes these are.
 """
 
-
-def _(sentence: str) -> str:
-    """For the catalogue of translations; needs no settings, so that this module is pure."""
-    return sentence
-
+from core.sentences import _
 
 FILE_SENTENCES: dict[str, str] = {
     "file_gone": _("The file no longer exists; upload it again."),

@@ -2,11 +2,7 @@
 core/reasons.py, whose codes these are.
 """
 
-
-def _(sentence: str) -> str:
-    """For the catalogue of translations; needs no settings, so that this module is pure."""
-    return sentence
-
+from core.sentences import _
 
 ORDER_SENTENCES: dict[str, str] = {
     "cancel_requested": _("cancellation requested"),

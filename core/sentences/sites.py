@@ -2,11 +2,7 @@
 which knows no Django): the part of core/reasons.py that grows with the kinds of site.
 """
 
-
-def _(sentence: str) -> str:
-    """For the catalogue of translations; needs no settings."""
-    return sentence
-
+from core.sentences import _
 
 SITE_SENTENCES: dict[str, str] = {
     # Addresses

@@ -2,10 +2,7 @@
 
 from enum import StrEnum
 
-
-def _(sentence: str) -> str:
-    """For the catalogue of translations; needs no settings, so that this module is pure."""
-    return sentence
+from core.sentences import _
 
 
 class UndoCode(StrEnum):

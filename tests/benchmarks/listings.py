@@ -201,7 +201,7 @@ def saving(kind: str, large: Asked, options: Any) -> Goal:
 def serve(options: argparse.Namespace) -> None:
     from tests.sites import DemoSite
 
-    with DemoSite("--extra", "1000") as site:
+    with DemoSite(extra=1000) as site:
         os.environ["PRIVATE_SITES"] = f"127.0.0.1:{site.port}"
         os.environ["DJANGO_SETTINGS_MODULE"] = "office.settings"
         import django

@@ -75,7 +75,7 @@ def measure(options: argparse.Namespace) -> dict:
     found |= {"beside": [], "statements": []}
     videos = max(options.orders, options.slow, scenes.ROUND_ORDERS) + 1
     with ExitStack() as stack:
-        site = stack.enter_context(DemoSite("--extra", str(videos)))
+        site = stack.enter_context(DemoSite(extra=videos))
         office = stack.enter_context(an_office(options.kind, site))
         if "many" in options.scenes:
             for _ in _rounds(options):

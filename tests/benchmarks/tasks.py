@@ -234,7 +234,7 @@ def measure(words: str) -> list[tuple[Task, Hands, Hands | None]]:
     from tests.programs import CHROMIUM_ARGS, chromium_path
     from tests.sites import DemoSite
 
-    with DemoSite("--extra", "50") as site, an_office("sqlite", site) as made:
+    with DemoSite(extra=50) as site, an_office("sqlite", site) as made:
         office = Office(made, site)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(

@@ -27,7 +27,7 @@ MAX_ATTEMPTS = SENDING.attempts
 
 @pytest.fixture
 def own_site(tmp_path) -> Iterator[DemoSite]:
-    with DemoSite("--extra", "5000", state=tmp_path / "site.json") as site:
+    with DemoSite(extra=5000, state=tmp_path / "site.json") as site:
         yield site
 
 

@@ -39,7 +39,7 @@ def lan() -> Iterator[Lan]:
 
 @pytest.fixture(scope="module")
 def site(lan) -> Iterator[DemoSite]:
-    with DemoSite("--extra", "5000", machine=lan.machine("site")) as site:
+    with DemoSite(extra=5000, machine=lan.machine("site")) as site:
         yield site
 
 

@@ -60,7 +60,7 @@ def test_sites_that_misbehave_get_every_play_once(trial, row):
 
 @pytest.fixture
 def own_site(tmp_path) -> Iterator[DemoSite]:
-    with DemoSite("--extra", "5000", state=tmp_path / "site.json") as site:
+    with DemoSite(extra=5000, state=tmp_path / "site.json") as site:
         yield site
 
 

@@ -164,7 +164,7 @@ class Trial:
         status = 1
         try:
             if crash_at:
-                failpoints.arm(crash_at)
+                failpoints.armed = failpoints.Failpoint(crash_at)
             work()
             status = 0
         except BaseException:

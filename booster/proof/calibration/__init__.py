@@ -24,19 +24,3 @@ from booster.proof.calibration.plan import (
     next_step,
 )
 from booster.proof.calibration.record import Record, Stage, StagePlay, StageReading
-
-__all__ = [
-    "GRAVE",
-    "MAX_PLAYS",
-    "Finding",
-    "FindingCode",
-    "Record",
-    "Stage",
-    "StagePlay",
-    "StageReading",
-    "Step",
-    "StepKind",
-    "judge",
-    "next_step",
-    "propose",
-]

@@ -1,8 +1,8 @@
 """The home page and the board as they are watched: "board", and "dashboard:<part>" for each part.
 
 Reading costs the same for one viewer and for many, and takes place every few seconds only; money is
-read whenever anything was committed, so that it is never older than the page. Figures are frozen
-values: they are their own versions.
+read whenever anything was committed, so that it is never older than the page. Figures are
+plain values: they are their own versions.
 """
 
 import time

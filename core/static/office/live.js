@@ -86,12 +86,9 @@ window.Live = window.Live || (() => {
       if (!subjects.size) {
         say();
       }
-    } else if (message.kind === "snapshot") {
-      subject.data = message.data;
-      subject.seq = message.seq;
-      tell(subject, new Set(Object.keys(message.data)));
-    } else if (message.seq === subject.seq + 1) {
-      Object.assign(subject.data, message.data);
+    } else if (message.kind === "snapshot" || message.seq === subject.seq + 1) {
+      const before = message.kind === "snapshot" ? {} : subject.data;
+      subject.data = Object.assign(before, message.data);
       subject.seq = message.seq;
       tell(subject, new Set(Object.keys(message.data)));
     } else if (message.seq > subject.seq) {

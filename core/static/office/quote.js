@@ -7,14 +7,11 @@ document.addEventListener("DOMContentLoaded", () => {
   if (!panel) {
     return;
   }
-  const WAIT = 300;
   const NEEDED = ["customer", "url", "count"];
   const style = panel.dataset.style;
   const form = panel.closest("form");
   const busy = panel.querySelector("[data-quote-busy]");
   const failed = panel.querySelector("[data-quote-failed]");
-  let timer = 0;
-  let asking = null;
 
   /* Customers do not choose a customer. */
   const fields = [...NEEDED, "hours"].map((name) => form.elements[name]).filter(Boolean);
@@ -77,38 +74,18 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   };
 
-  const ask = async () => {
-    if (asking) {
-      asking.abort();
-    }
-    const mine = new AbortController();
-    asking = mine;
-    busy.hidden = false;
-    const typed = new URLSearchParams(fields.map((field) => [field.name, field.value.trim()]));
-    try {
-      const answer = await fetch(panel.dataset.quote + "?" + typed, {
-        signal: mine.signal,
-        headers: { Accept: "application/json" },
-      });
-      if (!answer.ok || answer.redirected) {
-        throw new Error("no quote: " + answer.status);
-      }
-      show(await answer.json());
-      failed.hidden = true;
-    } catch (error) {
-      if (error.name !== "AbortError") {
-        failed.hidden = false;
-      }
-    }
-    if (asking === mine) {
+  const ask = window.Asking(panel.dataset.quote, fields, {
+    begin() {
+      busy.hidden = false;
+    },
+    take(quote) {
       busy.hidden = true;
-    }
-  };
-
-  const askSoon = () => {
-    window.clearTimeout(timer);
-    timer = window.setTimeout(ask, WAIT);
-  };
+      failed.hidden = quote !== null;
+      if (quote) {
+        show(quote);
+      }
+    },
+  });
 
   const markChip = () => {
     form.querySelectorAll("[data-count]").forEach((chip) => {
@@ -124,10 +101,7 @@ document.addEventListener("DOMContentLoaded", () => {
       ask();
     }
   });
-  fields.forEach((field) => field.addEventListener("input", askSoon));
   count.addEventListener("input", markChip);
-  /* select2 tells of its changes through Django's own jQuery only. */
-  window.django?.jQuery(form.elements.customer).on("change", askSoon);
 
   markChip();
   if (form.querySelector("[data-enters-many]")) {

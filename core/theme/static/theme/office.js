@@ -15,20 +15,6 @@
     input.addEventListener('change', window.onSelectToggleChange);
   });
 
-  // Empty fields make no address longer.
-  document.querySelectorAll('#changelist-search').forEach((form) => {
-    form.addEventListener('submit', () => {
-      form.querySelectorAll('input').forEach((input) => {
-        input.disabled = !input.value;
-      });
-    });
-  });
-  window.addEventListener('pageshow', () => {
-    document.querySelectorAll('#changelist-search input').forEach((input) => {
-      input.disabled = false;
-    });
-  });
-
   document.addEventListener('click', (event) => {
     const button = event.target.closest('[data-confirm]');
     if (button && !window.confirm(button.dataset.confirm)) {

@@ -1,5 +1,5 @@
 /* The menu beside a page: folded to its icons where there is room for it, over the page where there is
-   none; and the account's menu, which closes. */
+   none. */
 'use strict';
 {
   const NAME = 'menu';
@@ -40,22 +40,8 @@
     }
   }
 
-  document.querySelectorAll('details[data-closes]').forEach((details) => {
-    document.addEventListener('click', (event) => {
-      if (!details.contains(event.target)) {
-        details.open = false;
-      }
-    });
-  });
   document.addEventListener('keydown', (event) => {
-    if (event.key !== 'Escape') {
-      return;
-    }
-    document.querySelectorAll('details[data-closes][open]').forEach((details) => {
-      details.open = false;
-      details.querySelector('summary').focus();
-    });
-    if (button && narrow.matches && root.dataset.menu === 'open') {
+    if (event.key === 'Escape' && button && narrow.matches && root.dataset.menu === 'open') {
       show(false);
       button.focus();
     }

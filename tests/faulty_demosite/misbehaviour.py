@@ -12,11 +12,12 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from booster.demosite.messages import HTML, Answer
+
 from .faults import Fault
-from .messages import HTML, Answer
 
 if TYPE_CHECKING:
-    from .connection import Connection
+    from .connection import FaultyConnection
 
 DEFAULT_SECONDS = {"delay": 1.0, "slow_drip": 0.2}
 BIG_BODY = 10_000_000
@@ -24,12 +25,12 @@ GZIP_BOMB = 100_000_000  # unpacked
 NOT_JSON = b"<!doctype html><title>Welcome</title><p>Please sign in to the network."
 
 
-def misbehave(connection: Connection, fault: Fault, answer: Answer) -> None:
+def misbehave(connection: FaultyConnection, fault: Fault, answer: Answer) -> None:
     connection.hold()
     ACTIONS.get(fault.kind, answer_wrongly)(connection, fault, answer)
 
 
-def delay(connection: Connection, fault: Fault, answer: Answer) -> None:
+def delay(connection: FaultyConnection, fault: Fault, answer: Answer) -> None:
     def answer_late() -> None:
         connection.send(answer)
         connection.release()
@@ -37,27 +38,27 @@ def delay(connection: Connection, fault: Fault, answer: Answer) -> None:
     connection.later(_seconds(fault), answer_late)
 
 
-def hang(connection: Connection, fault: Fault, answer: Answer) -> None:
+def hang(connection: FaultyConnection, fault: Fault, answer: Answer) -> None:
     """Nothing is ever answered; with `seconds` the connection is closed after them."""
     if fault.seconds is not None:
         connection.later(fault.seconds, connection.close)
 
 
-def hang_body(connection: Connection, fault: Fault, answer: Answer) -> None:
+def hang_body(connection: FaultyConnection, fault: Fault, answer: Answer) -> None:
     connection.write(connection.head(answer) + answer.body[:1])
     hang(connection, fault, answer)
 
 
-def half_body(connection: Connection, fault: Fault, answer: Answer) -> None:
+def half_body(connection: FaultyConnection, fault: Fault, answer: Answer) -> None:
     connection.write(connection.head(answer) + answer.body[: len(answer.body) // 2])
     connection.close()
 
 
-def reset(connection: Connection, fault: Fault, answer: Answer) -> None:
+def reset(connection: FaultyConnection, fault: Fault, answer: Answer) -> None:
     connection.reset()
 
 
-def slow_drip(connection: Connection, fault: Fault, answer: Answer) -> None:
+def slow_drip(connection: FaultyConnection, fault: Fault, answer: Answer) -> None:
     """The whole answer, one byte at a time."""
     whole = connection.head(answer) + answer.body
 
@@ -71,13 +72,13 @@ def slow_drip(connection: Connection, fault: Fault, answer: Answer) -> None:
     drip(0)
 
 
-def answer_wrongly(connection: Connection, fault: Fault, answer: Answer) -> None:
+def answer_wrongly(connection: FaultyConnection, fault: Fault, answer: Answer) -> None:
     """Kinds that are correct HTTP with a wrong content."""
     connection.send(_wrong_answer(fault, answer))
     connection.release()
 
 
-ACTIONS: dict[str, Callable[[Connection, Fault, Answer], None]] = {
+ACTIONS: dict[str, Callable[[FaultyConnection, Fault, Answer], None]] = {
     "delay": delay,
     "hang": hang,
     "hang_body": hang_body,

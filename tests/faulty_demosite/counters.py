@@ -59,7 +59,7 @@ class Counter:
     def __init__(self, settings: CounterSettings, views: int, now: float) -> None:
         self.settings = settings
         self.views = views
-        self._random = random.Random(settings.seed)  # noqa: S311  repeatable dice, no secret
+        self._random = random.Random(settings.seed)
         self._began = now
         self._now = now
         self._writes: deque[tuple[float, int]] = deque()  # when, and the count to be written

@@ -1,28 +1,29 @@
-"""The switches that tests turn: faults, counters that count wrongly, and plays by other people.
-Only with `--control`."""
+"""The switches that tests turn: faults, counters that count wrongly, and plays by other people."""
 
 from __future__ import annotations
 
 import json
 import time
 
-from .catalogue import MAX_VIEWS
+from booster.demosite.catalogue import MAX_VIEWS
+from booster.demosite.messages import Answer, Request
+from booster.demosite.plays import PlayBook
+
 from .counters import Counter, CounterError, CounterSettings
 from .faults import Fault, FaultError, Faults
-from .messages import Answer, Request
-from .plays import PlayBook
 
 
 class Control:
-    def __init__(self, book: PlayBook, faults: Faults) -> None:
+    def __init__(self, book: PlayBook, faults: Faults, counters: dict[str, Counter]) -> None:
         self._book = book
         self._faults = faults
+        self._counters = counters
 
     def list_faults(self, request: Request) -> Answer:
         return Answer.json({"faults": self._faults.as_json()})
 
     def add_fault(self, request: Request) -> Answer:
-        if not request.has_body:
+        if not has_body(request):
             return Answer.error(411)
         try:
             fault = Fault.parse(json.loads(request.body))
@@ -39,7 +40,7 @@ class Control:
         """{"video", …settings of counters.py} has a video count wrongly, {"video"} rightly again.
 
         A counter begins with the video's views, and at the time it is set."""
-        if not request.has_body:
+        if not has_body(request):
             return Answer.error(411)
         try:
             wanted = json.loads(request.body)
@@ -55,15 +56,15 @@ class Control:
         except CounterError as error:
             return Answer.error(400, str(error))
         now = time.monotonic()
-        if video.counter is not None:
-            video.views = video.counter.end(now)
-        plain = settings == CounterSettings()
-        video.counter = None if plain else Counter(settings, video.views, now)
+        if counter := self._counters.pop(video.id, None):
+            video.views = counter.end(now)
+        if settings != CounterSettings():
+            self._counters[video.id] = Counter(settings, video.views, now)
         return Answer.json({"video": video.id, **wanted})
 
     def set_views(self, request: Request) -> Answer:
         """{"video", "views"} sets a counter, {"video", "add"} moves it."""
-        if not request.has_body:
+        if not has_body(request):
             return Answer.error(411)
         try:
             wanted = json.loads(request.body)
@@ -80,5 +81,13 @@ class Control:
         views = amount if "views" in wanted else video.views + amount
         if not 0 <= views <= MAX_VIEWS:
             return Answer.error(400, f"views must stay within 0 and {MAX_VIEWS}")
-        self._book.set_views(video, views)
+        video.views = views
+        if counter := self._counters.get(video.id):
+            counter.set_views(views, time.monotonic())
+        self._book.changes += 1
         return Answer.json({"video": video.id, "views": video.views})
+
+
+def has_body(request: Request) -> bool:
+    """Whether one was announced; without that a request has none (RFC 9112, 6.3)."""
+    return b"content-length" in request.headers or b"transfer-encoding" in request.headers

@@ -1,6 +1,6 @@
 """Faults on request: what shall go wrong, where, and how often. How is in `misbehaviour`.
 
-Only with `--control`. A fault is JSON; `where` and `kind` are required:
+A fault is JSON; `where` and `kind` are required:
 
     where        plays | count | page | ownership | exact
     kind         one of KINDS
@@ -25,7 +25,7 @@ from collections import deque
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from .catalogue import Catalogue, Video
+from booster.demosite.catalogue import Catalogue, Video
 
 WHERE = ("plays", "count", "page", "ownership", "exact")
 
@@ -84,7 +84,7 @@ class Fault:
     history: CounterHistory = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.random = random.Random(self.seed)  # noqa: S311  repeatable dice, no secret
+        self.random = random.Random(self.seed)
         self.history = CounterHistory()
 
     @classmethod

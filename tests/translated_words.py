@@ -1,5 +1,5 @@
 """What Django and the libraries say on our pages in English only, or clumsily: named here so that
-our catalogues hold it. They are asked before those of the libraries.
+our catalogues hold it (tests/translations.py). They are asked before those of the libraries.
 """
 
 from django.utils.translation import gettext_noop as _

@@ -1,0 +1,30 @@
+/* What all pages have, the desk's and the customers': menus that close, addresses without empty fields, and a change of language. */
+'use strict';
+{
+  const OPEN = 'details[data-closes][open]';
+  document.addEventListener('click', (event) => {
+    document.querySelectorAll(OPEN).forEach((details) => {
+      details.open = details.contains(event.target);
+    });
+  });
+  document.addEventListener('keydown', (event) => {
+    const details = event.key === 'Escape' && document.querySelector(OPEN);
+    if (details) {
+      details.open = false;
+      details.querySelector('summary').focus();
+    }
+  });
+
+  document.addEventListener('formdata', (event) => {
+    if (event.target.matches('form[role=search]')) {
+      [...event.formData.entries()].forEach(([name, value]) => value || event.formData.delete(name));
+    }
+  });
+
+  /* The address after # names a place in the page: a change of language keeps it. */
+  document.addEventListener('submit', (event) => {
+    if (event.target.matches('.office-languages, .languages')) {
+      event.target.elements.next.value += window.location.hash;
+    }
+  });
+}
