@@ -26,6 +26,7 @@ from core.money import (
     decimal_sign_of,
     has_digit_beside,
     parse_amount,
+    parse_count,
 )
 from core.reasons import Reason, translate, translate_error
 
@@ -96,9 +97,6 @@ PHONE_MARKS = re.compile(r"[\s().\u2010-\u2015-]+")
 # A phone number that a spreadsheet took for a number.
 NUMBER_OF_PHONE = re.compile(r"([0-9]{5,15}|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.0+)?")
 LONG_FRACTION = re.compile(r"[0-9]{5,}[.][0-9]+")
-GROUPED_COUNT = re.compile(r"[0-9]{1,3}(?:([,' ])[0-9]{3})(?:\1[0-9]{3})*")
-# Ten thousand is a word of its own in Chinese.
-MULTIPLES = {"k": 1_000, "千": 1_000, "w": 10_000, "万": 10_000}
 
 
 def usernames(cells: Sequence[str]) -> Parsed:
@@ -291,30 +289,14 @@ def counts(cells: Sequence[str]) -> Parsed:
 
 
 def read_count(cell: str) -> int:
-    """`10,000`, `1 000 000`, `10000.00`, `1.5万`; `10.000` may be ten and is asked about."""
-    typed = shorn(cell)
-    if has_digit_beside(typed):
-        raise ValidationError(_("Not a whole number in the digits 0 to 9."))
-    text = unicodedata.normalize("NFKC", typed).lower().replace("\u2019", "'")
-    if DAMAGED_NUMBER.fullmatch(text):
-        raise ValidationError(translate(Reason.of(AmountCode.DAMAGED)))
-    times = MULTIPLES.get(text[-1:], 1)
-    digits = text[:-1].strip() if times > 1 else text
-    digits = re.sub(r"\.0{1,2}$", "", digits)
-    if GROUPED_COUNT.fullmatch(digits):
-        digits = re.sub("[,' ]", "", digits)
-    elif re.fullmatch(r"[0-9]{1,3}\.[0-9]{3}", digits):
-        whole, _point, rest = digits.partition(".")
-        values = {"many": f"{whole}{rest}", "few": digits}
-        raise ValidationError(translate(Reason.of(AmountCode.AMBIGUOUS, **values)))
-    if not (digits.isascii() and re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", digits)):
-        raise ValidationError(_("Not a whole number in the digits 0 to 9."))
-    number = Decimal(digits[:40]) * times
-    if number != int(number):
-        raise ValidationError(_("Not a whole number in the digits 0 to 9."))
+    """Raises what keeps this from being a whole number."""
+    try:
+        number = parse_count(shorn(cell))
+    except AmountError as error:
+        raise ValidationError(translate_error(error)) from None
     if number > MOST_COUNT:
         raise ValidationError(_("Larger than %(most)s.") % {"most": f"{MOST_COUNT:,}"})
-    return int(number)
+    return number
 
 
 def texts(cells: Sequence[str]) -> list[str]:

@@ -76,6 +76,7 @@ FILE_SENTENCES: dict[str, str] = {
     "amount_ambiguous": _("May be %(many)s or %(few)s: write one of them."),
     "amount_too_fine": _("At most two decimals."),
     "amount_too_long": _("Too many digits."),
+    "count_not_whole": _("Not a whole number in the digits 0 to 9."),
     "number_damaged": _(
         "The spreadsheet damaged this number: format the column as text and enter it again."
     ),
