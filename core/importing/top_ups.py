@@ -74,16 +74,14 @@ class TopUpRows(RowImporter):
 
     def keys(self, rows: list[Row]) -> list[str]:
         """A file may name a payment only once; rows without a number of their own may repeat."""
-        if "reference" not in self.layout.places:
+        typed = self.layout.cells(rows, "reference")
+        if typed is None:
             return []
-        names = self.names(rows)
-        numbers = [row[self.layout.places["reference"]].strip() for row in rows]
-        # What is too long is no number, and is not remembered.
+        # What is refused is no number, and is not remembered.
+        numbers, _wrong = self.parsers["reference"](typed)
         return [
-            f"\n{next(self.unnamed)}"
-            if not number or len(number) > REFERENCE_LENGTH
-            else f"{name}\n{number}"
-            for name, number in zip(names, numbers, strict=True)
+            f"{name}\n{number}" if number else f"\n{next(self.unnamed)}"
+            for name, number in zip(self.names(rows), numbers, strict=True)
         ]
 
     def plan(self, batch: Batch, first_lines: Mapping[str, int]) -> Plan:
