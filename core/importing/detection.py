@@ -38,8 +38,9 @@ OTHER_KINDS = (
     (b"\x89PNG", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
     (b"SQLite format 3", "SQLite"),
+    (b"MIME-Version:", "MHTML"),
 )
-MARKUP = re.compile(rb"\s*<(?:\?xml|!doctype|html|head|body|table|meta)\b", re.IGNORECASE)
+MARKUP = re.compile(rb"\s*<[?!a-z]", re.IGNORECASE)
 # Lines with foreign letters that are looked at for their encoding.
 SAMPLE_LINES, SAMPLE_BYTES = 400, 1 << 16
 LINE_ENDS = re.compile(rb"[\r\n]")

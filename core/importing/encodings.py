@@ -127,7 +127,10 @@ def foreign_words(texts: Sequence[str]) -> list[str]:
 
 
 def plausibility(words: Sequence[str], encoding: str, familiar: Collection[str]) -> float:
-    """From 0 to 1, long words weighing more; words that such files are full of are proof."""
+    """From 0 to 1, long words weighing more; words that such files are full of are proof. Where all
+    that is foreign is a blank, as between thousands, there are none."""
+    if not words:
+        return 1
     if any(word in familiar for word in words):
         return 1.5
     weights = sum(map(len, words))
