@@ -175,6 +175,7 @@ class Code(StrEnum):
     PASSWORDS_IN_FILE = auto()
     COLUMNS_UNKNOWN = auto()
     COLUMNS_REPEATED = auto()
+    HEADER_CHANGES = auto()
     COLUMNS_MISSING = auto()
 
 

@@ -108,6 +108,10 @@ def test_a_name_in_another_case_is_named_and_a_damaged_number_is_no_number(erin)
         ("03/12/2026", None),
         ("2026-W49", None),
         ("46359", None),
+        ("2026-12-03 09:00-10:00", None),
+        ("2026-12-03T09:00:00-01:00", "2026-12-03 10:00"),
+        ("2026-12-03 9:00 PM", None),
+        ("2026年12月3日 上午9:00", None),
     ],
 )
 def test_a_start_is_read_as_people_write_days_and_asked_about_where_it_may_be_two(cell, day):

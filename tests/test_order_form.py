@@ -171,7 +171,9 @@ def test_an_order_without_a_pace_is_as_fast_as_its_site(desk, form):
     assert (order.hours, order.by_day) == (0, False)
 
 
-@pytest.mark.parametrize("typed", ["10,000", "10 000", "１０，０００", "10k", "1万", " 10000 ", "10000.00"])
+@pytest.mark.parametrize(
+    "typed", ["10,000", "10 000", "１０，０００", "10k", "1万", " 10000 ", "10000.00"]
+)
 def test_plays_are_ordered_as_they_were_typed(desk, form, typed):
     desk.post(ADD, form | {"count": typed})
     assert Order.objects.get().count == 10_000

@@ -12,8 +12,10 @@ from django.utils.translation import gettext as _
 
 from core.db.formulas import unescape_formula
 from core.importing.cells import Parser
-from core.importing.columns import ALIASES, Layout
+from core.importing.columns import KNOWN, Layout, is_any_header
+from core.importing.detection import FileError
 from core.importing.rows import Block, Row
+from core.reasons import Code, Reason
 
 SHOWN = 200
 EXAMPLES = 3
@@ -23,6 +25,7 @@ WITH_COMMAS = {"amount", "balance", "count"}
 CUT_OFF = {
     "mobile": re.compile(r"[0-9]{3}(?:\.[0-9]{1,2})?"),
     "memo": re.compile(r"[0-9]{2}|[0-9]{3}(?:\.[0-9]{1,2})?"),
+    "username": re.compile(r"0[0-9]{1,2}|[0-9]{3}\.[0-9]{1,2}"),
     "reference": re.compile(r"0[0-9]|[0-9]{3}\.[0-9]{1,2}"),
 }
 # What files that were put together leave around a title.
@@ -118,17 +121,22 @@ class Batch:
 
     def drop_titles(self) -> None:
         """The header once more, as where two files or pages were put together. In a single cell
-        only the very title is one: a customer can be called `user`."""
+        only the very title is one: a customer can be called `user`. Raises FileError at another
+        header: what stands below it would be read under the first."""
         place = self.layout.places["username"]
-        titles = {*ALIASES["username"], self.layout.header[place].strip(AROUND).lower()}
+        titles = {*KNOWN, self.layout.header[place].strip(AROUND).lower()}
         reason = _("This row repeats the titles of the columns.")
         faults = {}
         names = [row[place].strip(AROUND).lower() for row in self.rows]
         if titles.isdisjoint(names):
             return
         for index, row in enumerate(self.rows):
-            if names[index] in titles and self.layout.is_header(row):
+            if names[index] not in titles:
+                continue
+            if self.layout.is_header(row):
                 faults[index] = [RowError(self.lines[index], "", row[place][:SHOWN], reason)]
+            elif is_any_header(row):
+                raise FileError(Reason.of(Code.HEADER_CHANGES, line=self.lines[index]))
         self.drop(faults)
 
     def find_rows_in_cells(self, delimiter: str, faults: dict[int, list[RowError]]) -> None:

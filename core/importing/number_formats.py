@@ -1,4 +1,4 @@
-"""Numbers of a workbook as its sheet shows them: the zeros and words in front, the dates among them.
+"""Numbers of a workbook as its sheet shows them: zeros and words in front, the dates among them.
 
 A number that shows `C0012` is no 12 of anybody's, and `5万` no five. What is shown beside an amount
 and does not change it, such as a currency, is left away.

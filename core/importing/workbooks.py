@@ -85,7 +85,6 @@ class Book:
     on_chunk: OnChunk = lambda: None
 
 
-
 @contextmanager
 def open_book(path: Path, on_chunk: OnChunk = lambda: None) -> Iterator[Book]:
     with zipfile.ZipFile(path) as archive:

@@ -1,5 +1,5 @@
-"""Amounts and quantities in forms: understood as in files, and a large amount is said in words before
-it moves."""
+"""Amounts and quantities in forms: understood as in files, and a large amount is said in words
+before it moves."""
 
 from decimal import Decimal
 from typing import Any
@@ -60,7 +60,7 @@ class WholeNumberInput(forms.TextInput):
 
 
 class WholeNumberField(forms.IntegerField):
-    """`10,000` is ten thousand, and `10.000` is asked about: Django's own field takes it for ten."""
+    """`10,000` is ten thousand, `10.000` is asked about: Django's own field takes it for ten."""
 
     widget = WholeNumberInput
 

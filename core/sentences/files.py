@@ -68,6 +68,7 @@ FILE_SENTENCES: dict[str, str] = {
         "portal link; the button is on the customer's page."
     ),
     "columns_unknown": _("Unknown columns: %(columns)s. Known columns: %(known)s."),
+    "header_changes": _("Line %(line)s has other titles than the header: make two files of it."),
     "columns_repeated": _("Duplicate columns: %(columns)s."),
     "columns_missing": _("Missing columns: %(columns)s."),
     # Amounts
