@@ -8,7 +8,7 @@ import xlsxwriter
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, transaction
 
-from core.importing import store
+from core.importing import jobs, store
 from core.models import (
     ApprovalLimit,
     ChargeRecord,
@@ -122,6 +122,8 @@ def test_numbers_that_a_spreadsheet_cut_to_fifteen_digits_are_no_payments_name(d
         page.write_row(2, 0, ("frank", 6, 4200001234202605039999999999.0))
         page.write_row(3, 0, ("frank", 7, "4200001234202605039999999999"))
     job = upload(desk, made.getvalue(), "may.xlsx")
+    jobs.run(job.pk)
+    job.refresh_from_db()
     told = [(line, reason) for line, _column, _value, reason in store.first_errors(job, 9)]
     assert [line for line, _reason in told] == ["2", "3"]
     assert all("The spreadsheet damaged this number" in reason for _line, reason in told)

@@ -14,7 +14,7 @@ from core.db.formulas import unescape_formula
 from core.importing.cells import Parser
 from core.importing.columns import KNOWN, Layout, is_any_header
 from core.importing.detection import FileError
-from core.importing.rows import Block, Row
+from core.importing.rows import Block, Row, is_tall
 from core.reasons import Code, Reason
 
 SHOWN = 200
@@ -145,6 +145,8 @@ class Batch:
         reason = _("Whole rows stand in this cell: a quotation mark may be missing.")
         for index, row in enumerate(self.rows):
             for place, cell in enumerate(row):
+                if not is_tall(cell):
+                    continue
                 lines = cell.splitlines()[1:]
                 if any(
                     line.count(delimiter) == self.layout.width - 1 and f"{delimiter} " not in line

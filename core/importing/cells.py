@@ -74,8 +74,9 @@ SPREADSHEET_ERROR = re.compile(
 )
 # Of a long number, nothing but the beginning is left.
 DAMAGED_NUMBER = re.compile(r"[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,3}", re.IGNORECASE)
-# `="00123"` is how a CSV tells a spreadsheet to keep the zeros.
+# As programs write a column of whole numbers in which one is missing.
 DECIMAL = re.compile(r"[0-9]+\.0+")
+# `="00123"` is how a CSV tells a spreadsheet to keep the zeros.
 QUOTED_FORMULA = re.compile(r'="([^"]*)"')
 FORMULA = re.compile(r"=[A-Za-z]+[0-9(].*", re.DOTALL)
 # What the reading of a cell leaves around it: quotation marks that were quoted again.
@@ -87,14 +88,15 @@ DATE = re.compile(
     rf"[0-9]{{1,2}}([/.])[0-9]{{1,2}}\1[0-9]{{2,4}}|[0-9]{{1,2}}-{MONTHS}(?:-[0-9]{{2,4}})?|"
     rf"{MONTHS}-[0-9]{{2}}|(?:[0-9]{{4}}年)?[0-9]{{1,2}}月(?:[0-9]{{1,2}}日)?"
 )
-# Nobody is called so, but in the files of programs that know no name.
-# A second row of titles says what is required.
+# What a second row of titles says.
 REMARK_ALONE = "[(（](?i:required|optional|必填|选填|可选)[)）]"
+# Nobody is called so, but in the files of programs that know no name.
 NO_NAMES = ("n/a", "nan", "null", "(null)")
 LOST_LETTER = "\ufffd"
 # What names are looked at one by one for; and the signs of which all such names hold one.
 SUSPECT = re.compile(
-    rf"[#='\"\u201c].*|[-/\u2013\u2014]+|(?i:n/a|nan|null)|\(null\)|{DECIMAL.pattern}|{REMARK_ALONE}|[^{LOST_LETTER}]*{LOST_LETTER}.*|{DATE.pattern}|"
+    rf"[#='\"\u201c].*|[-/\u2013\u2014]+|(?i:n/a|nan|null)|\(null\)|{REMARK_ALONE}|"
+    rf"[^{LOST_LETTER}]*{LOST_LETTER}.*|{DATE.pattern}|{DECIMAL.pattern}|"
     rf"(?i:{DAMAGED_NUMBER.pattern})",
     re.DOTALL,
 )
@@ -104,6 +106,7 @@ PHONE_AND_MORE = re.compile(r"[0-9]{3,4}[- ][0-9]{7,8}[- ][0-9]{1,6}|\+?[0-9]{7,
 PHONE_MARKS = re.compile(r"[\s().\u2010-\u2015-]+")
 # A phone number that a spreadsheet took for a number.
 NUMBER_OF_PHONE = re.compile(r"([0-9]{5,15}|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.0+)?")
+PLAIN_NUMBER = re.compile("[0-9A-Za-z_-]*")  # of a payment
 LONG_FRACTION = re.compile(r"[0-9]{5,}[.][0-9]+")
 
 
@@ -141,7 +144,7 @@ def read_username(cell: str) -> str:
 
 
 def refuse_decimals(text: str) -> None:
-    """`10023.0`, as programs write a column of numbers in which one is missing."""
+    """`10023.0` is the name or number 10023, if no zeros stood before it."""
     if text.endswith("0") and DECIMAL.fullmatch(text):
         raise ValidationError(_("A program made a decimal of this: format the column as text."))
 
@@ -192,14 +195,23 @@ def references(length: int) -> Parser:
         number = plain_reference(shorn(cell))
         if number.lower() in UNSAID:
             return ""
-        if DAMAGED_NUMBER.fullmatch(number):
+        if DAMAGED_NUMBER.fullmatch(number) and "+" in number:
             raise ValidationError(translate(Reason.of(AmountCode.DAMAGED)))
         refuse_decimals(number)
         if len(number) > length:
             raise ValidationError(_("Longer than %(most)s characters.") % {"most": length})
         return number
 
-    return lambda cells: read_each(texts(cells), read)
+    def parse(cells: Sequence[str]) -> Parsed:
+        if (
+            all(map(PLAIN_NUMBER.fullmatch, cells))
+            and len(max(cells, key=len, default="")) <= length
+            and set(UNSAID).isdisjoint(map(str.lower, cells))
+        ):
+            return cells, {}
+        return read_each(texts(cells), read)
+
+    return parse
 
 
 def memos(cells: Sequence[str]) -> Parsed:

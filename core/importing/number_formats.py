@@ -30,6 +30,7 @@ MULTIPLE = re.compile(
     r"\b(?:k|w|m|mn|mio|mln|mrd|bn|tsd|tys|lakh|lac|crore|thousands?|millions?|тыс|млн)\b",
     re.IGNORECASE,
 )
+LONGEST_CODE = 255
 FIRST_DAY, FIRST_DAY_OF_MACS = datetime(1899, 12, 30), datetime(1904, 1, 1)
 LAST_SERIAL = 2_958_466
 MOST_DIGITS = 30
@@ -62,7 +63,7 @@ def shape_of(number: str, code: str) -> Shape:
         return Shape(is_percent=True)
     if ELAPSED.search(code) or (MEANS_TIME.search(meaning) and "general" not in meaning.lower()):
         return Shape(is_date=True)
-    return shape_of_digits(code)
+    return shape_of_digits(code[:LONGEST_CODE])
 
 
 def shape_of_digits(code: str) -> Shape:
