@@ -172,6 +172,7 @@ class Code(StrEnum):
     NAMES_LIKE_CUSTOMERS = auto()
     TOP_UPS_REPEATED = auto()
     TOP_UPS_LEFT_OUT = auto()
+    ORDERS_REPEATED = auto()
     PASSWORDS_IN_FILE = auto()
     COLUMNS_UNKNOWN = auto()
     COLUMNS_REPEATED = auto()

@@ -22,7 +22,7 @@ from core.importing.accounts import customers_of, drop_unknown
 from core.importing.batch import Batch, Plan, RowError
 from core.importing.columns import Layout
 from core.importing.payment_methods import methods
-from core.importing.row_importer import RowImporter
+from core.importing.row_importer import RECENT_DAYS, RowImporter
 from core.importing.rows import Row
 from core.models import (
     BalanceTooLargeError,
@@ -39,7 +39,6 @@ from core.ordering import top_up_many
 from core.permissions import Right
 from core.reasons import translate
 
-RECENT_DAYS = 7
 Kind = ImportedRows.Kind
 
 # Customer, amount and memo.

@@ -62,6 +62,10 @@ FILE_SENTENCES: dict[str, str] = {
     "names_alike": _("Names in the file that look alike: %(names)s."),
     "names_like_customers": _("Names that look like customers who are there: %(names)s."),
     "top_ups_repeated": _("Rows that repeat recent top-ups: %(number)s: %(examples)s."),
+    "orders_repeated": _(
+        "Rows that repeat orders of the last days: %(number)s: %(examples)s. Imported, they are "
+        "delivered and charged once more."
+    ),
     "top_ups_left_out": _("Left out as booked before: %(number)s: %(examples)s."),
     "passwords_in_file": _(
         "A file may not hold passwords: remove the column. Customers choose their own by a "
