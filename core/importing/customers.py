@@ -24,6 +24,7 @@ from core.importing import cells
 from core.importing.batch import Batch, Plan, RowError
 from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
+from core.importing.similar_names import skeletons
 from core.importing.totals import notes_among, totals_among
 from core.models import ApprovalLimit, Customer, FieldChange, ImportedRows, LedgerEntry, Posting
 from core.models.accounts import name_taken
@@ -274,7 +275,8 @@ def totals(batch: Batch, known: Mapping[str, Known]) -> dict[int, list[RowError]
     names = batch.values["username"]
     total = _("This is the row of a total; if a customer is called so, add them by hand.")
     note = _("This is a note on the table; if a customer is called so, add them by hand.")
-    reasons = dict.fromkeys(notes_among(names), note) | dict.fromkeys(totals_among(names), total)
+    keys = skeletons(names)
+    reasons = dict.fromkeys(notes_among(keys), note) | dict.fromkeys(totals_among(keys), total)
     return {
         index: [RowError(batch.lines[index], "username", names[index], reason)]
         for index, reason in reasons.items()

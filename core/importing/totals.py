@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 
-from core.importing.similar_names import skeleton, skeletons
+from core.importing.similar_names import skeleton
 from core.reasons import Code, Reason
 
 WORDS = (
@@ -77,9 +77,8 @@ def is_total(key: str) -> bool:
     return bool(text in OF_WORDS or ENGLISH.fullmatch(text) or CHINESE.fullmatch(text))
 
 
-def totals_among(names: Sequence[str]) -> list[int]:
-    """The indexes of names that are none."""
-    keys = skeletons(names)
+def totals_among(keys: Sequence[str]) -> list[int]:
+    """The indexes of names that are none, by their skeletons."""
     joined = "\n".join(keys)
     if not any(sign in joined for sign in LIKELY):
         return []
@@ -90,9 +89,8 @@ def totals_among(names: Sequence[str]) -> list[int]:
     ]
 
 
-def notes_among(names: Sequence[str]) -> list[int]:
-    """The same of names that are notes."""
-    keys = skeletons(names)
+def notes_among(keys: Sequence[str]) -> list[int]:
+    """The same of notes."""
     if not NOTE.search("\n".join(keys)):
         return []
     return [index for index, key in enumerate(keys) if NOTE.search(key)]
