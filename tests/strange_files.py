@@ -261,6 +261,11 @@ def strange_files() -> list[MessyFile]:
             [person("ann", "13800000001", "1001.50")],
         ),
         MessyFile("a piece of a page", b"<div><table><tr><td>username</table>", sentence="HTML"),
+        MessyFile(
+            "XML of Excel 2003",
+            b'<?xml version="1.0"?><Workbook><Worksheet><Table ss:ID="1"></Table>',
+            sentence="A file of the kind XML",
+        ),
         MessyFile("a page of Excel", b"MIME-Version: 1.0\n\n<html>", sentence="MHTML"),
         *(notes_below(), *of_programs(), *put_together(), *of_inches()),
         totals(),

@@ -116,8 +116,8 @@ def refuse_other_kinds(file: BinaryIO, start: bytes) -> None:
         if start.startswith(beginning):
             raise FileError(Reason.of(Code.FILE_OF_OTHER_KIND, kind=kind))
     if MARKUP.match(start.removeprefix(BOM)):
-        is_page = re.search(rb"<(?:html|table|body)\b", start, re.IGNORECASE)
-        kind = "HTML" if is_page else "XML"
+        is_xml = start.removeprefix(BOM).lstrip().startswith(b"<?xml")
+        kind = "XML" if is_xml and b"<html" not in start.lower() else "HTML"
         raise FileError(Reason.of(Code.FILE_OF_OTHER_KIND, kind=kind))
 
 
