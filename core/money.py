@@ -1,5 +1,5 @@
-"""Pure rules of money: what a quantity costs, what is given back, and what an amount that a person
-wrote says. Decimal only, no ORM.
+"""Pure rules of money: what a quantity costs, what is given back, and what an amount or a quantity
+that a person wrote says. Decimal only, no ORM.
 
 Amounts are in the office's one currency, quantized to the cent half up, once, at the end.
 """
@@ -39,12 +39,15 @@ MINUS = "-\u2212\u2013"
 # What a spreadsheet's floating point makes of 57.70 has more digits than anybody writes.
 NOISE_DIGITS = 10
 MOST_DIGITS = 25
+# Of plays, as people write thousands of them. Ten thousand is a word of its own in Chinese.
+GROUPED_COUNT = re.compile(r"[0-9]{1,3}(?:([,' ])[0-9]{3})(?:\1[0-9]{3})*")
+MULTIPLES = {"k": 1_000, "千": 1_000, "w": 10_000, "万": 10_000}
 # Signs of an amount: what is longer is none, and its forms in Unicode would take minutes to find.
 LONGEST = 100
 
 
 class AmountCode(StrEnum):
-    """Why a text is no amount: codes of core.reasons."""
+    """Why a text is no amount, or no quantity: codes of core.reasons."""
 
     MISSING = "amount_missing"
     UNCLEAR = "amount_unclear"
@@ -52,6 +55,7 @@ class AmountCode(StrEnum):
     TOO_FINE = "amount_too_fine"
     TOO_LONG = "amount_too_long"
     DAMAGED = "number_damaged"
+    NOT_WHOLE = "count_not_whole"
 
 
 class AmountError(ValueError):
@@ -135,6 +139,33 @@ def parse_amount(text: str, *, decimal_sign: str = "") -> Decimal:
         digits = re.sub(rf"[{GROUPING}]", "", whole) + ("." + cents if point else "")
         decimal_sign = "."
     return sign * exact(digits, decimal_sign)
+
+
+def parse_count(text: str) -> int:
+    """`10,000`, `1 000 000`, `10000.00`, `1.5万`; `10.000` may be ten, and AmountError asks. Raised
+    for whatever else is no whole number."""
+    if len(text) > LONGEST:
+        raise AmountError(AmountCode.TOO_LONG)
+    if has_digit_beside(text):
+        raise AmountError(AmountCode.NOT_WHOLE)
+    plain = unicodedata.normalize("NFKC", text).strip().lower().replace("\u2019", "'")
+    if EXPONENT.fullmatch(plain):
+        raise AmountError(AmountCode.DAMAGED)
+    times = MULTIPLES.get(plain[-1:], 1)
+    digits = plain[:-1].strip() if times > 1 else plain
+    digits = re.sub(r"\.0{1,2}$", "", digits)
+    if GROUPED_COUNT.fullmatch(digits):
+        digits = re.sub("[,' ]", "", digits)
+    elif re.fullmatch(r"[0-9]{1,3}\.[0-9]{3}", digits):
+        raise AmountError(AmountCode.AMBIGUOUS, many=digits.replace(".", ""), few=digits)
+    if not re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", digits):
+        raise AmountError(AmountCode.NOT_WHOLE)
+    if len(digits) > MOST_DIGITS:
+        raise AmountError(AmountCode.TOO_LONG)
+    number = Decimal(digits) * times
+    if number != int(number):
+        raise AmountError(AmountCode.NOT_WHOLE)
+    return int(number)
 
 
 def bare(text: str) -> str:

@@ -173,9 +173,11 @@ class Code(StrEnum):
     NAMES_LIKE_CUSTOMERS = auto()
     TOP_UPS_REPEATED = auto()
     TOP_UPS_LEFT_OUT = auto()
+    ORDERS_REPEATED = auto()
     PASSWORDS_IN_FILE = auto()
     COLUMNS_UNKNOWN = auto()
     COLUMNS_REPEATED = auto()
+    HEADER_CHANGES = auto()
     COLUMNS_MISSING = auto()
 
 

@@ -100,6 +100,97 @@ def totals() -> MessyFile:
     return names("totals", *told, *((name, name) for name in kept))
 
 
+def notes_below() -> MessyFile:
+    told = (
+        *("Prepared by: Ann", "3 customers", "Count: 3", "Page 1 of 3", "End of report"),
+        *("制表人：张三", "共 3 人", "第 1 页", "备注：以上", "Note: as of May", "以下空白"),
+    )
+    kept = ("customer 12", "Page 3", "Note", "123", "注册用户", "Countess", "By Ann", "(ann)")
+    ways = [(word, "!This is a note on the table") for word in told]
+    return names("notes below the table", *ways, *((name, name) for name in kept))
+
+
+def of_programs() -> list[MessyFile]:
+    """What pandas and databases write for nothing, and of a column with a gap."""
+    return [
+        names(
+            "names of programs",
+            *(("NaN", "!cannot be blank"), ("(null)", "!cannot be blank")),
+            *(("10023.0", "!A program made a decimal"), ("v2.0", "v2.0"), ("Nancy", "Nancy")),
+        ),
+        column(
+            "phones of programs",
+            "mobile",
+            *(
+                ("nan", ""),
+                ("NULL", ""),
+                ("<NA>", ""),
+                ("\\N", ""),
+                ("13800000001.0", "13800000001"),
+            ),
+        ),
+    ]
+
+
+def put_together() -> list[MessyFile]:
+    """Files that were joined, and tables below one another."""
+    again, other = "repeats the titles", "has other titles than the header"
+    return [
+        text_file(
+            "a mark amidst",
+            "\ufeffusername\nann\n\ufeffusername\nbob\n",
+            [{"username": "ann"}, {"username": "bob"}],
+            refused={3: again},
+        ),
+        text_file(
+            "a quoted mark amidst",
+            '\ufeff"username","memo"\n"ann","x"\n\ufeff"username","memo"\n"bob","y"\n',
+            [{"username": "ann", "memo": "x"}, {"username": "bob", "memo": "y"}],
+            refused={3: again},
+        ),
+        text_file(
+            "what is required below the titles",
+            "用户名,备注\n（必填）,（选填）\nann,x\n",
+            [{"username": "ann", "memo": "x"}],
+            refused={2: again},
+        ),
+        MessyFile(
+            "columns that change places",
+            b"username,balance,memo\nann,5,x\nusername,memo,balance\nbob,7,6\n",
+            sentence=f"Line 3 {other}",
+        ),
+        MessyFile(
+            "the name in another place",
+            b"username,memo\nann,x\n\nmemo,username\ny,bob\n",
+            sentence=f"Line 4 {other}",
+        ),
+    ]
+
+
+def of_inches() -> list[MessyFile]:
+    """A memo that begins with a quotation mark."""
+    missing = "a quotation mark may be missing"
+    return [
+        text_file(
+            "rows in a cell",
+            'username,mobile,memo\nann,138,"5 inch\nbob,139,x\ncid,140,5"\ndora,141,y\n',
+            [{"username": "dora", "memo": "y"}],
+            refused={2: missing},
+        ),
+        text_file(
+            "rows in a cell of two columns",
+            'username\tmemo\nann\t"5 inch\nbob\t5"\ndora\ty\n',
+            [{"username": "dora", "memo": "y"}],
+            refused={2: missing},
+        ),
+        text_file(
+            "sentences in a cell",
+            'username,memo\nann,"Hello,\nplease pay, soon"\n',
+            [{"username": "ann", "memo": "Hello,\nplease pay, soon"}],
+        ),
+    ]
+
+
 def strange_files() -> list[MessyFile]:
     plain = "username,mobile,balance\nann,13800000001,1.50\nbob,13800000002,2.50\n"
     quoted = plain.replace(",", '", "').replace("\n", '"\n"')[:-1]
@@ -152,6 +243,31 @@ def strange_files() -> list[MessyFile]:
             [person("cid", "", "7") | {"memo": "paid"}],
             refused={2: cut, 3: cut},
         ),
+        text_file(
+            "amounts cut before a phone",
+            "username,balance,mobile,memo\nann,1,000,\nbob,7,138001,\n",
+            [person("bob", "138001", "7")],
+            refused={2: cut},
+        ),
+        text_file(
+            "amounts cut before a name",
+            "balance,username,memo\n1,000,ann\n7,bob,x\n",
+            [person("bob", "", "7")],
+            refused={2: cut},
+        ),
+        text_file(
+            "a foreign blank alone",
+            "username;mobile;balance\nann;13800000001;1\xa0001,50\n".encode("cp1252"),
+            [person("ann", "13800000001", "1001.50")],
+        ),
+        MessyFile("a piece of a page", b"<div><table><tr><td>username</table>", sentence="HTML"),
+        MessyFile(
+            "XML of Excel 2003",
+            b'<?xml version="1.0"?><Workbook><Worksheet><Table ss:ID="1"></Table>',
+            sentence="A file of the kind XML",
+        ),
+        MessyFile("a page of Excel", b"MIME-Version: 1.0\n\n<html>", sentence="MHTML"),
+        *(notes_below(), *of_programs(), *put_together(), *of_inches()),
         totals(),
         text_file(
             "a total without its word",

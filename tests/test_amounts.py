@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from django.utils import translation
 
+from core.models import PricePolicy
 from core.pages.amounts import in_words
 from tests.base import balance
 from tests.test_admin import ADD_CHARGE, ADJUST, errors_of
@@ -34,6 +35,16 @@ def test_the_field_of_an_amount_is_text_so_that_no_comma_is_lost(desk):
     field = re.search(r'<input[^>]* name="amount"[^>]*>', text).group()
     assert 'type="text"' in field
     assert 'inputmode="decimal"' in field
+
+
+def test_the_number_of_plays_of_a_bundle_is_never_a_thousandth_of_what_was_typed(super_desk):
+    """Elsewhere 10.000 is ten thousand: as ten, each play would cost five cents."""
+    add = "/admin/core/pricepolicy/add/"
+    answer = super_desk.post(add, {"count": "10.000", "price": "5", "active": "on"})
+    assert errors_of(answer)["count"] == ["May be 10000 or 10.000: write one of them."]
+    assert not PricePolicy.objects.exists()
+    super_desk.post(add, {"count": "10,000", "price": "5", "active": "on"})
+    assert PricePolicy.objects.get().count == 10_000
 
 
 def test_a_large_amount_is_said_in_words_before_it_is_booked(desk, frank):

@@ -1,8 +1,10 @@
 """Top-ups and orders in bulk: paid for once, by the balance that is there, all or the good ones."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 from django.utils.timezone import localtime
 
 from core.importing import jobs, rows, store
@@ -11,7 +13,7 @@ from core.importing.starts import moment_of
 from core.importing.uploads import new_job
 from core.models import ChargeRecord, Customer, ImportJob, LedgerEntry, Order, Site, Status
 from core.ops.auditing import differences
-from core.reasons import reason_of
+from core.reasons import Reason, reason_of
 from tests.base import balance
 
 CHARGES, ORDERS = ImportJob.Kind.CHARGES, ImportJob.Kind.ORDERS
@@ -108,6 +110,10 @@ def test_a_name_in_another_case_is_named_and_a_damaged_number_is_no_number(erin)
         ("03/12/2026", None),
         ("2026-W49", None),
         ("46359", None),
+        ("2026-12-03 09:00-10:00", None),
+        ("2026-12-03T09:00:00-01:00", "2026-12-03 10:00"),
+        ("2026-12-03 9:00 PM", None),
+        ("2026年12月3日 上午9:00", None),
     ],
 )
 def test_a_start_is_read_as_people_write_days_and_asked_about_where_it_may_be_two(cell, day):
@@ -169,6 +175,22 @@ def test_the_same_file_of_orders_places_none_twice(erin, site):
     again = imported(ORDERS, text)
     assert (again.created, again.unchanged, again.rejected) == (0, 2, 0)
     assert (Order.objects.count(), balance(erin)) == (2, 10)
+
+
+def test_rows_of_orders_that_were_delivered_lately_are_named_before_they_are_placed_again(
+    erin, site, demo_site
+):
+    """As where the whole file comes back after some of its rows were mended."""
+    imported(ORDERS, orders_of(site, "1", "2"))
+    Order.objects.filter(url__endswith="/1").update(status=Status.CANCELED)
+    Order.objects.filter(url__endswith="/2").update(status=Status.COMPLETED)
+    job = checked(ORDERS, orders_of(site, "2", "1"))
+    assert (job.created, job.rejected) == (2, 0)
+    notes = " ".join(str(Reason(**note)) for note in job.notes)
+    assert f"Rows that repeat orders of the last days: 1: erin {site.origin}/videos/2 (" in notes
+    assert not checked(ORDERS, orders_of(site, "2", count=20_000)).notes
+    Order.objects.update(create_date=timezone.now() - timedelta(days=8))
+    assert not checked(ORDERS, orders_of(site, "2", "1")).notes
 
 
 def test_orders_that_the_form_would_refuse_are_refused(erin, frank, site, demo_site):

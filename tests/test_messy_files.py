@@ -11,9 +11,10 @@ from core.reasons import Reason, reason_of
 from tests.libreoffice_files import libreoffice_files
 from tests.messy_files import KINDS, SEEDS, MessyFile, messy_files, messy_sheet
 from tests.strange_files import strange_files
+from tests.strange_workbooks import strange_workbooks
 
 MADE = list(messy_files())
-FILES = [*MADE, *strange_files(), *libreoffice_files()]
+FILES = [*MADE, *strange_files(), *strange_workbooks(), *libreoffice_files()]
 
 
 @pytest.fixture(autouse=True)

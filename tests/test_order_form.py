@@ -171,6 +171,14 @@ def test_an_order_without_a_pace_is_as_fast_as_its_site(desk, form):
     assert (order.hours, order.by_day) == (0, False)
 
 
+@pytest.mark.parametrize(
+    "typed", ["10,000", "10 000", "１０，０００", "10k", "1万", " 10000 ", "10000.00"]
+)
+def test_plays_are_ordered_as_they_were_typed(desk, form, typed):
+    desk.post(ADD, form | {"count": typed})
+    assert Order.objects.get().count == 10_000
+
+
 # Refusals, each at its field
 
 
@@ -183,6 +191,12 @@ def test_an_order_without_a_pace_is_as_fast_as_its_site(desk, form):
         ({"customer": ""}, "customer", "required"),
         ({"customer": 987_654}, "customer", "valid choice"),
         ({"count": 2**40}, "count", "At most"),
+        ({"count": "10.000"}, "count", "May be 10000 or 10.000"),
+        ({"count": "10.000,00"}, "count", "Not a whole number"),
+        ({"count": "１０．０００"}, "count", "May be 10000 or 10.000"),
+        ({"count": "$10000"}, "count", "Not a whole number"),
+        ({"count": "10000.5"}, "count", "Not a whole number"),
+        ({"count": "1e4"}, "count", "damaged"),
         ({"hours": 2161}, "hours", "2160"),
         ({"hours": -1}, "hours", "0"),
         ({"url": ""}, "url", "required"),

@@ -111,6 +111,7 @@ def test_a_customer_in_the_form_is_not_asked_for(portal, owner, form, frank):
     ("typed", "field", "told"),
     [
         ({"count": 500}, "count", "The smallest order is 10,000 plays."),
+        ({"count": "10.000"}, "count", "May be 10000 or 10.000: write one of them."),
         ({"count": 900_000}, "__all__", "The balance is short by 370.00."),
         ({"url": "https://videos.example.org/1"}, "url", "is not one of our sites"),
     ],

@@ -1,11 +1,14 @@
 """A payment is credited once: by its number, by file and line, or because somebody was asked."""
 
+import io
 from decimal import Decimal
 
 import pytest
+import xlsxwriter
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, transaction
 
+from core.importing import jobs, store
 from core.models import (
     ApprovalLimit,
     ChargeRecord,
@@ -16,8 +19,10 @@ from core.models import (
     WaitingTopUp,
 )
 from core.ordering import approve_top_up
+from core.reasons import Reason
 from tests.base import balance, client_of, messages_of
 
+UNNUMBERED = ("-", "n/a", "无", "nan", "NULL", "None", "/", "")
 IMPORT, ADD = "/admin/core/chargerecord/import/", "/admin/core/chargerecord/add/"
 
 
@@ -27,8 +32,9 @@ def desk(bob, tmp_path, settings):
     return client_of(bob)
 
 
-def upload(desk, text: str, name: str = "may.csv") -> ImportJob:
-    desk.post(IMPORT, {"file": SimpleUploadedFile(name, text.encode())})
+def upload(desk, text: str | bytes, name: str = "may.csv") -> ImportJob:
+    data = text.encode() if isinstance(text, str) else text
+    desk.post(IMPORT, {"file": SimpleUploadedFile(name, data)})
     return ImportJob.objects.latest("pk")
 
 
@@ -84,6 +90,53 @@ def test_a_payment_with_a_number_is_credited_once_whatever_the_file(desk, erin, 
     assert (other.created, other.unchanged, other.rejected) == (2, 1, 0)
     press(desk, other, "load")
     assert (balance(frank), balance(erin)) == (10, 31)
+
+
+@pytest.mark.parametrize(
+    "cell", [" T-1 ", "T-1\u00a0", "T-1\u200b", "\ufeffT-1", "'T-1", '="T-1"', "Ｔ－１", "T-1\t"]
+)
+def test_a_number_is_the_same_however_it_was_typed(desk, frank, cell):
+    press(desk, upload(desk, "username;amount;reference\nfrank;5.00;T-1\n"), "load")
+    other = upload(desk, f"username;amount;reference\nfrank;5.00;{cell}\n")
+    assert (other.created, other.unchanged, other.rejected) == (0, 1, 0)
+    answer = desk.post(ADD, {"customer": frank.pk, "amount": "5", "reference": cell.strip('="')})
+    assert "This payment was booked on" in str(answer.context["errors"])
+    assert balance(frank) == 5
+
+
+def test_what_says_that_there_is_no_number_is_none(desk, frank):
+    rows = "".join(f"frank,{place}.00,{word}\n" for place, word in enumerate(UNNUMBERED, 1))
+    job = upload(desk, "username,amount,reference\n" + rows)
+    assert (job.created, job.rejected) == (len(UNNUMBERED), 0)
+    press(desk, job, "load")
+    assert not ChargeRecord.objects.filter(reference__isnull=False).exists()
+
+
+def test_numbers_that_a_spreadsheet_cut_to_fifteen_digits_are_no_payments_name(desk, frank):
+    """Of two payments of a day through the same wallet the first fifteen digits are the same."""
+    made = io.BytesIO()
+    with xlsxwriter.Workbook(made) as book:
+        page = book.add_worksheet()
+        page.write_row(0, 0, ("username", "amount", "reference"))
+        page.write_row(1, 0, ("frank", 5, 4200001234202605031234567890.0))
+        page.write_row(2, 0, ("frank", 6, 4200001234202605039999999999.0))
+        page.write_row(3, 0, ("frank", 7, "4200001234202605039999999999"))
+    job = upload(desk, made.getvalue(), "may.xlsx")
+    jobs.run(job.pk)
+    job.refresh_from_db()
+    told = [(line, reason) for line, _column, _value, reason in store.first_errors(job, 9)]
+    assert [line for line, _reason in told] == ["2", "3"]
+    assert all("The spreadsheet damaged this number" in reason for _line, reason in told)
+    assert (job.created, job.amount) == (1, 7)
+
+
+@pytest.mark.parametrize("memo", ["May ", " May", "May\u00a0"])
+def test_a_payment_is_known_again_whatever_blanks_stand_around_its_memo(desk, frank, memo):
+    press(desk, upload(desk, "username;amount;memo\nfrank;5.00;May\n"), "load")
+    job = upload(desk, f"username;amount;memo\nfrank;5.00;{memo}\n")
+    assert "Rows that repeat recent top-ups: 1" in " ".join(
+        str(Reason(**note)) for note in job.notes
+    )
 
 
 def test_another_amount_under_the_same_number_is_refused(desk, frank):

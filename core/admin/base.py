@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import DecimalField, ForeignKey, Model, TextField
+from django.db.models import DecimalField, ForeignKey, IntegerField, Model, TextField
 from django.http import (
     Http404,
     HttpRequest,
@@ -30,7 +30,7 @@ from core.admin.shared_edits import SharedEditsAdmin, changed_columns
 from core.db.keys import key_of
 from core.models import FieldChange, OrderError, User
 from core.models.history import SECRET
-from core.pages.amounts import AmountField
+from core.pages.amounts import AmountField, WholeNumberField, WholeNumberInput
 from core.permissions import Right, may
 from core.theme.autocomplete import PickedSelect
 from core.theme.model_admin import SteppedModelAdmin
@@ -83,6 +83,10 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
     formfield_overrides = {
         TextField: {"widget": forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"})},
         DecimalField: {"form_class": AmountField},
+        IntegerField: {
+            "form_class": WholeNumberField,
+            "widget": WholeNumberInput({"class": "vIntegerField"}),
+        },
     }
     # Letters of buttons of a row's page that may be pressed on the list (keys.js).
     row_keys = ""

@@ -37,6 +37,7 @@ from core.models import (
     User,
     WaitingTopUp,
 )
+from core.models.billing import plain_reference
 from core.models.ledger import adjustment_reference, charge_reference_of
 from core.ordering import (
     adjust,
@@ -87,6 +88,9 @@ class BookAdmin(ExportAdmin, AddFormAdmin):
 
 class ChargeForm(LargeAmountForm):
     bought = ("customer", "amount")
+
+    def clean_reference(self) -> str | None:
+        return plain_reference(self.cleaned_data["reference"] or "") or None
 
     def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
         customer, reference = cleaned.get("customer"), cleaned.get("reference")

@@ -68,9 +68,7 @@ class DeskOrderForm(OrderForm):
                     "placeholder": "https://",
                 }
             ),
-            "count": PlaysWidget(
-                attrs={"class": "vIntegerField", "min": 1, "inputmode": "numeric"}
-            ),
+            "count": PlaysWidget({"class": "vIntegerField"}),
         }
 
 

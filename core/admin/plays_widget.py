@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from django import forms
-
+from core.pages.amounts import WholeNumberInput
 from core.pages.quotes import bundles_on_sale
 
 
-class PlaysWidget(forms.NumberInput):
+class PlaysWidget(WholeNumberInput):
     """Any number, or one of the bundles on sale by a click."""
 
     template_name = "desk/plays_widget.html"

@@ -17,6 +17,7 @@ from booster.sites.masking import DOTS
 from booster.sites.recipe import MAX_STEPS
 from booster.sites.recipe_fields import CREDENTIAL_HEADERS, METHODS, FieldError
 from core.models import Site
+from core.pages.amounts import WholeNumberField
 from core.reasons import translate_error
 
 PREFIX = "recipe_"
@@ -126,7 +127,7 @@ class RecipeFields(forms.ModelForm):
         _("Or count in text"),
         _("Regular expression; its group, or the one named views, is the count."),
     )
-    recipe_settle_seconds = forms.IntegerField(
+    recipe_settle_seconds = WholeNumberField(
         label=_("Counter lag in seconds"),
         required=False,
         min_value=1,

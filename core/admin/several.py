@@ -29,6 +29,7 @@ from core.ordering.several import (
     total_of,
 )
 from core.pages import display
+from core.pages.amounts import WholeNumberField, WholeNumberInput
 from core.pages.quotes import MOST_PLAYS_TYPED, TermsForm, approval_note
 from core.theme.autocomplete import pick_by_typing
 
@@ -79,19 +80,19 @@ class SeveralForm(TermsForm):
             attrs={"rows": 10, "class": "vLargeTextField", "spellcheck": "false"}
         ),
     )
-    count = forms.IntegerField(
+    count = WholeNumberField(
         label=gettext_lazy("Plays each"),
         min_value=1,
         max_value=MOST_PLAYS_TYPED,
-        widget=PlaysWidget(attrs={"class": "vIntegerField", "inputmode": "numeric"}),
+        widget=PlaysWidget({"class": "vIntegerField"}),
     )
-    hours = forms.IntegerField(
+    hours = WholeNumberField(
         label=gettext_lazy("Spread over hours"),
         min_value=0,
         max_value=MAX_HOURS,
         required=False,
         help_text=gettext_lazy("0: as fast as the site allows."),
-        widget=forms.NumberInput(attrs={"class": "vIntegerField"}),
+        widget=WholeNumberInput({"class": "vIntegerField"}),
     )
     by_day = forms.BooleanField(label=gettext_lazy("By daily load profile"), required=False)
     memo = forms.CharField(

@@ -12,8 +12,10 @@ from django.utils.translation import gettext as _
 
 from core.db.formulas import unescape_formula
 from core.importing.cells import Parser
-from core.importing.columns import ALIASES, Layout
-from core.importing.rows import Block, Row
+from core.importing.columns import KNOWN, Layout, is_any_header
+from core.importing.detection import FileError
+from core.importing.rows import Block, Row, is_tall
+from core.reasons import Code, Reason
 
 SHOWN = 200
 EXAMPLES = 3
@@ -21,9 +23,13 @@ EXAMPLE_LENGTH = 40
 # What a comma without quotation marks cuts in two, and what then stands in the cell behind it.
 WITH_COMMAS = {"amount", "balance", "count"}
 CUT_OFF = {
+    "mobile": re.compile(r"[0-9]{3}(?:\.[0-9]{1,2})?"),
     "memo": re.compile(r"[0-9]{2}|[0-9]{3}(?:\.[0-9]{1,2})?"),
+    "username": re.compile(r"0[0-9]{1,2}|[0-9]{3}\.[0-9]{1,2}"),
     "reference": re.compile(r"0[0-9]|[0-9]{3}\.[0-9]{1,2}"),
 }
+# What files that were put together leave around a title.
+AROUND = " \t\r\n\v\f\u00a0\u3000\ufeff\u200b\"'"
 SHORT_DIGITS = re.compile(r"\D{0,3}[0-9]{1,6}")
 
 
@@ -81,8 +87,10 @@ class Batch:
                 error = RowError(batch.lines[index], name, cells[index][:SHOWN], reason)
                 faults.setdefault(index, []).append(error)
         batch.find_nameless(faults)
-        if block.by_commas:
+        if block.delimiter == ",":
             batch.find_cut_amounts(faults)
+        if block.is_tall:
+            batch.find_rows_in_cells(block.delimiter, faults)
         batch.drop(faults)
         return batch
 
@@ -113,18 +121,40 @@ class Batch:
 
     def drop_titles(self) -> None:
         """The header once more, as where two files or pages were put together. In a single cell
-        only the very title is one: a customer can be called `user`."""
+        only the very title is one: a customer can be called `user`. Raises FileError at another
+        header: what stands below it would be read under the first."""
         place = self.layout.places["username"]
-        titles = {*ALIASES["username"], self.layout.header[place].strip().lower()}
+        titles = {*KNOWN, self.layout.header[place].strip(AROUND).lower()}
         reason = _("This row repeats the titles of the columns.")
         faults = {}
-        names = (row[place] for row in self.rows)
-        if titles.isdisjoint(map(str.lower, map(str.strip, names))):
+        names = [row[place].strip(AROUND).lower() for row in self.rows]
+        if titles.isdisjoint(names):
             return
         for index, row in enumerate(self.rows):
-            if row[place].strip().lower() in titles and self.layout.is_header(row):
+            if names[index] not in titles:
+                continue
+            if self.layout.is_header(row):
                 faults[index] = [RowError(self.lines[index], "", row[place][:SHOWN], reason)]
+            elif is_any_header(row):
+                raise FileError(Reason.of(Code.HEADER_CHANGES, line=self.lines[index]))
         self.drop(faults)
+
+    def find_rows_in_cells(self, delimiter: str, faults: dict[int, list[RowError]]) -> None:
+        """A memo that begins with a quotation mark, as of inches, and takes all rows up to the next
+        one into its cell. After the commas of a sentence stands a blank."""
+        reason = _("Whole rows stand in this cell: a quotation mark may be missing.")
+        for index, row in enumerate(self.rows):
+            for place, cell in enumerate(row):
+                if not is_tall(cell):
+                    continue
+                lines = cell.splitlines()[1:]
+                if any(
+                    line.count(delimiter) == self.layout.width - 1 and f"{delimiter} " not in line
+                    for line in lines
+                ):
+                    name = self.layout.name_at(place)
+                    error = RowError(self.lines[index], name, cell[:SHOWN], reason)
+                    faults.setdefault(index, []).append(error)
 
     def find_cut_amounts(self, faults: dict[int, list[RowError]]) -> None:
         """`12,50` or `1,000.50` without quotation marks where commas divide the cells: 12, and a

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 from core.db.formulas import unescape_formula
 from core.importing.workbooks import UNCALCULATED
 from core.models import Customer
+from core.models.billing import plain_reference
 from core.models.names import FORBIDDEN, VISIBLE
 from core.money import (
     AmountCode,
@@ -26,6 +27,7 @@ from core.money import (
     decimal_sign_of,
     has_digit_beside,
     parse_amount,
+    parse_count,
 )
 from core.reasons import Reason, translate, translate_error
 
@@ -62,6 +64,8 @@ WORDS: dict[str, bool | None] = {**dict.fromkeys(YES, True), **dict.fromkeys(NO,
 
 # How people say that there is nothing.
 NOTHING = ("-", "--", "\u2013", "\u2014", "/", "n/a", "na", "none", "无", "没有")
+# And programs; a number that is none is no amount.
+UNSAID = (*NOTHING, "nan", "null", "(null)", "<na>", "\\n")
 # How spreadsheets say that they could not work out a cell, and that a column is too narrow.
 SPREADSHEET_ERROR = re.compile(
     "#(?:N/A|NV|##+|GETTING_DATA|NAME[?]|NOM[?]|"
@@ -70,6 +74,8 @@ SPREADSHEET_ERROR = re.compile(
 )
 # Of a long number, nothing but the beginning is left.
 DAMAGED_NUMBER = re.compile(r"[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,3}", re.IGNORECASE)
+# As programs write a column of whole numbers in which one is missing.
+DECIMAL = re.compile(r"[0-9]+\.0+")
 # `="00123"` is how a CSV tells a spreadsheet to keep the zeros.
 QUOTED_FORMULA = re.compile(r'="([^"]*)"')
 FORMULA = re.compile(r"=[A-Za-z]+[0-9(].*", re.DOTALL)
@@ -82,23 +88,26 @@ DATE = re.compile(
     rf"[0-9]{{1,2}}([/.])[0-9]{{1,2}}\1[0-9]{{2,4}}|[0-9]{{1,2}}-{MONTHS}(?:-[0-9]{{2,4}})?|"
     rf"{MONTHS}-[0-9]{{2}}|(?:[0-9]{{4}}年)?[0-9]{{1,2}}月(?:[0-9]{{1,2}}日)?"
 )
+# What a second row of titles says.
+REMARK_ALONE = "[(（](?i:required|optional|必填|选填|可选)[)）]"
+# Nobody is called so, but in the files of programs that know no name.
+NO_NAMES = ("n/a", "nan", "null", "(null)")
 LOST_LETTER = "\ufffd"
 # What names are looked at one by one for; and the signs of which all such names hold one.
 SUSPECT = re.compile(
-    rf"[#='\"\u201c].*|[-/\u2013\u2014]+|(?i:n/a)|[^{LOST_LETTER}]*{LOST_LETTER}.*|{DATE.pattern}|"
+    rf"[#='\"\u201c].*|[-/\u2013\u2014]+|(?i:n/a|nan|null)|\(null\)|{REMARK_ALONE}|"
+    rf"[^{LOST_LETTER}]*{LOST_LETTER}.*|{DATE.pattern}|{DECIMAL.pattern}|"
     rf"(?i:{DAMAGED_NUMBER.pattern})",
     re.DOTALL,
 )
-SUSPECT_SIGNS = re.compile(f"[#='\"\u201c+/.月\u2013\u2014{LOST_LETTER}-]")
+SUSPECT_SIGNS = re.compile(f"[#='\"\u201c+/.(（月\u2013\u2014{LOST_LETTER}-]|(?i:nan|null)")
 # `010-65529988-123`, and two numbers in one cell.
 PHONE_AND_MORE = re.compile(r"[0-9]{3,4}[- ][0-9]{7,8}[- ][0-9]{1,6}|\+?[0-9]{7,}[-\s]+[0-9]{7,}")
 PHONE_MARKS = re.compile(r"[\s().\u2010-\u2015-]+")
 # A phone number that a spreadsheet took for a number.
 NUMBER_OF_PHONE = re.compile(r"([0-9]{5,15}|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.0+)?")
+PLAIN_NUMBER = re.compile("[0-9A-Za-z_-]*")  # of a payment
 LONG_FRACTION = re.compile(r"[0-9]{5,}[.][0-9]+")
-GROUPED_COUNT = re.compile(r"[0-9]{1,3}(?:([,' ])[0-9]{3})(?:\1[0-9]{3})*")
-# Ten thousand is a word of its own in Chinese.
-MULTIPLES = {"k": 1_000, "千": 1_000, "w": 10_000, "万": 10_000}
 
 
 def usernames(cells: Sequence[str]) -> Parsed:
@@ -119,16 +128,25 @@ def usernames(cells: Sequence[str]) -> Parsed:
 def read_username(cell: str) -> str:
     name = shorn(cell)
     refuse_dates(name)
+    refuse_decimals(name)
     if name[:1] == "=" and FORMULA.fullmatch(name):
         raise ValidationError(UNREAD_FORMULA)
     if LOST_LETTER in name:
         raise ValidationError(_("A letter was lost before the file came here: enter it again."))
-    if name.strip("-/\u2013\u2014") == "" or name.lower() == "n/a":
+    if re.fullmatch(REMARK_ALONE, name):
+        raise ValidationError(_("This row repeats the titles of the columns."))
+    if name.strip("-/\u2013\u2014") == "" or name.lower() in NO_NAMES:
         name = ""
     if DAMAGED_NUMBER.fullmatch(name) and "+" in name:
         raise ValidationError(translate(Reason.of(AmountCode.DAMAGED)))
     USERNAME.clean(name, None)
     return name
+
+
+def refuse_decimals(text: str) -> None:
+    """`10023.0` is the name or number 10023, if no zeros stood before it."""
+    if text.endswith("0") and DECIMAL.fullmatch(text):
+        raise ValidationError(_("A program made a decimal of this: format the column as text."))
 
 
 def refuse_dates(text: str) -> None:
@@ -154,7 +172,7 @@ def read_mobile(cell: str) -> str:
     """Digits, with the + of a country's code; marks between them say nothing."""
     typed = shorn(cell)
     number = typed if has_digit_beside(typed) else unicodedata.normalize("NFKC", typed)
-    if number.lower() in NOTHING:
+    if number.lower() in UNSAID:
         return ""
     refuse_dates(number)
     if PHONE_AND_MORE.fullmatch(number):
@@ -171,21 +189,29 @@ def read_mobile(cell: str) -> str:
 
 
 def references(length: int) -> Parser:
-    """Numbers of payments: two that a spreadsheet damaged look like one."""
-    parse = up_to(length)
+    """Numbers of payments, each in one form; two that a spreadsheet damaged look like one."""
 
-    def parse_references(cells: Sequence[str]) -> Parsed:
-        values, errors = parse(cells)
-        if "E+" in "".join(values).upper():
-            damaged = translate(Reason.of(AmountCode.DAMAGED))
-            errors = errors | {
-                index: damaged
-                for index, value in enumerate(values)
-                if DAMAGED_NUMBER.fullmatch(value.strip())
-            }
-        return values, errors
+    def read(cell: str) -> str:
+        number = plain_reference(shorn(cell))
+        if number.lower() in UNSAID:
+            return ""
+        if DAMAGED_NUMBER.fullmatch(number) and "+" in number:
+            raise ValidationError(translate(Reason.of(AmountCode.DAMAGED)))
+        refuse_decimals(number)
+        if len(number) > length:
+            raise ValidationError(_("Longer than %(most)s characters.") % {"most": length})
+        return number
 
-    return parse_references
+    def parse(cells: Sequence[str]) -> Parsed:
+        if (
+            all(map(PLAIN_NUMBER.fullmatch, cells))
+            and len(max(cells, key=len, default="")) <= length
+            and set(UNSAID).isdisjoint(map(str.lower, cells))
+        ):
+            return cells, {}
+        return read_each(texts(cells), read)
+
+    return parse
 
 
 def memos(cells: Sequence[str]) -> Parsed:
@@ -193,7 +219,7 @@ def memos(cells: Sequence[str]) -> Parsed:
 
 
 def up_to(length: int) -> Parser:
-    """Any text of at most so many characters."""
+    """Any text of at most so many characters, without outer blanks, as forms keep it."""
 
     def parse(cells: Sequence[str]) -> Parsed:
         found = texts(cells)
@@ -202,11 +228,12 @@ def up_to(length: int) -> Parser:
             "#" not in joined
             and '="' not in joined
             and len(max(found, key=len, default="")) <= length
+            and list(map(str.strip, found)) == found
         ):
             return found, {}
 
         def read(cell: str) -> str:
-            text = shorn(cell) if is_of_spreadsheet(cell) else cell
+            text = shorn(cell) if is_of_spreadsheet(cell) else cell.strip()
             if len(text) > length:
                 raise ValidationError(_("Longer than %(most)s characters.") % {"most": length})
             return text
@@ -225,7 +252,7 @@ def switches(cells: Sequence[str]) -> Parsed:
     def read(cell: str) -> bool | None:
         word = unicodedata.normalize("NFKC", shorn(cell)).lower().rstrip("!")
         word = word if word in WORDS else word.rstrip(".")
-        if word in NOTHING:
+        if word in UNSAID:
             return None
         if word not in WORDS:
             raise ValidationError(_("Must be yes or no."))
@@ -291,30 +318,14 @@ def counts(cells: Sequence[str]) -> Parsed:
 
 
 def read_count(cell: str) -> int:
-    """`10,000`, `1 000 000`, `10000.00`, `1.5万`; `10.000` may be ten and is asked about."""
-    typed = shorn(cell)
-    if has_digit_beside(typed):
-        raise ValidationError(_("Not a whole number in the digits 0 to 9."))
-    text = unicodedata.normalize("NFKC", typed).lower().replace("\u2019", "'")
-    if DAMAGED_NUMBER.fullmatch(text):
-        raise ValidationError(translate(Reason.of(AmountCode.DAMAGED)))
-    times = MULTIPLES.get(text[-1:], 1)
-    digits = text[:-1].strip() if times > 1 else text
-    digits = re.sub(r"\.0{1,2}$", "", digits)
-    if GROUPED_COUNT.fullmatch(digits):
-        digits = re.sub("[,' ]", "", digits)
-    elif re.fullmatch(r"[0-9]{1,3}\.[0-9]{3}", digits):
-        whole, _point, rest = digits.partition(".")
-        values = {"many": f"{whole}{rest}", "few": digits}
-        raise ValidationError(translate(Reason.of(AmountCode.AMBIGUOUS, **values)))
-    if not (digits.isascii() and re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", digits)):
-        raise ValidationError(_("Not a whole number in the digits 0 to 9."))
-    number = Decimal(digits[:40]) * times
-    if number != int(number):
-        raise ValidationError(_("Not a whole number in the digits 0 to 9."))
+    """Raises what keeps this from being a whole number."""
+    try:
+        number = parse_count(shorn(cell))
+    except AmountError as error:
+        raise ValidationError(translate_error(error)) from None
     if number > MOST_COUNT:
         raise ValidationError(_("Larger than %(most)s.") % {"most": f"{MOST_COUNT:,}"})
-    return int(number)
+    return number
 
 
 def texts(cells: Sequence[str]) -> list[str]:

@@ -192,4 +192,10 @@ def is_known(title: str) -> bool:
     return plain(title) in KNOWN or plain(title) in EXPORTED
 
 
+def is_any_header(row: Sequence[str]) -> bool:
+    """Whether it names columns of ours, the customer's among them, and holds nothing else."""
+    names = [KNOWN.get(plain(cell), "") for cell in row if cell.strip()]
+    return len(names) > 1 and "username" in names and all(names)
+
+
 KNOWN = {plain(alias): name for name, aliases in ALIASES.items() for alias in aliases}

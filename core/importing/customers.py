@@ -24,7 +24,8 @@ from core.importing import cells
 from core.importing.batch import Batch, Plan, RowError
 from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
-from core.importing.totals import totals_among
+from core.importing.similar_names import skeletons
+from core.importing.totals import notes_among, totals_among
 from core.models import ApprovalLimit, Customer, FieldChange, ImportedRows, LedgerEntry, Posting
 from core.models.accounts import name_taken
 from core.models.approvals import requires_approval
@@ -269,12 +270,16 @@ class CustomerRows(RowImporter):
 
 
 def totals(batch: Batch, known: Mapping[str, Known]) -> dict[int, list[RowError]]:
-    """By index, rows in which a sheet adds up the others: no customer is called so."""
+    """By index, rows in which a sheet adds up the others, or notes on them: no customer is called
+    so."""
     names = batch.values["username"]
-    reason = _("This is the row of a total; if a customer is called so, add them by hand.")
+    total = _("This is the row of a total; if a customer is called so, add them by hand.")
+    note = _("This is a note on the table; if a customer is called so, add them by hand.")
+    keys = skeletons(names)
+    reasons = dict.fromkeys(notes_among(keys), note) | dict.fromkeys(totals_among(keys), total)
     return {
         index: [RowError(batch.lines[index], "username", names[index], reason)]
-        for index in totals_among(names)
+        for index, reason in reasons.items()
         if names[index] not in known
     }
 

@@ -38,8 +38,9 @@ OTHER_KINDS = (
     (b"\x89PNG", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
     (b"SQLite format 3", "SQLite"),
+    (b"MIME-Version:", "MHTML"),
 )
-MARKUP = re.compile(rb"\s*<(?:\?xml|!doctype|html|head|body|table|meta)\b", re.IGNORECASE)
+MARKUP = re.compile(rb"\s*<[?!a-z]", re.IGNORECASE)
 # Lines with foreign letters that are looked at for their encoding.
 SAMPLE_LINES, SAMPLE_BYTES = 400, 1 << 16
 LINE_ENDS = re.compile(rb"[\r\n]")
@@ -115,8 +116,8 @@ def refuse_other_kinds(file: BinaryIO, start: bytes) -> None:
         if start.startswith(beginning):
             raise FileError(Reason.of(Code.FILE_OF_OTHER_KIND, kind=kind))
     if MARKUP.match(start.removeprefix(BOM)):
-        is_page = re.search(rb"<(?:html|table|body)\b", start, re.IGNORECASE)
-        kind = "HTML" if is_page else "XML"
+        is_xml = start.removeprefix(BOM).lstrip().startswith(b"<?xml")
+        kind = "XML" if is_xml and b"<html" not in start.lower() else "HTML"
         raise FileError(Reason.of(Code.FILE_OF_OTHER_KIND, kind=kind))
 
 

@@ -50,6 +50,8 @@ CENTRAL = frozenset("ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčďéěíňřšťú�
 TURKISH = WESTERN | frozenset("şğıŞĞİ")
 LETTERS = {"cp1250": CENTRAL, "cp1254": TURKISH}
 CYRILLIC = {"cp1251", "koi8_r", "cp866"}
+# In which a foreign blank is common, as between thousands and beside Chinese signs.
+WITH_BLANKS = ("gb18030", "cp1252")
 VOWELS = frozenset("аеёиоуыэюяієїАЕЁИОУЫЭЮЯІЄЇ")
 FEW_LETTERS, LEAST_VOWELS = 6, 0.2
 # Of names, companies and what offices write.
@@ -127,7 +129,10 @@ def foreign_words(texts: Sequence[str]) -> list[str]:
 
 
 def plausibility(words: Sequence[str], encoding: str, familiar: Collection[str]) -> float:
-    """From 0 to 1, long words weighing more; words that such files are full of are proof."""
+    """From 0 to 1, long words weighing more; words that such files are full of are proof. Where all
+    that is foreign is a blank there are none."""
+    if not words and encoding in WITH_BLANKS:
+        return 1
     if any(word in familiar for word in words):
         return 1.5
     weights = sum(map(len, words))

@@ -189,7 +189,7 @@ class ImportRun:
             counts, notes = self._check_pass(self._first_lines(repeated), None)
         if not counts["total"]:
             raise FileError(Reason.of(Code.FILE_WITHOUT_ROWS))
-        if found.guess is not None:
+        if found.guess is not None and found.guess.words:
             notes = [note_on_encoding(found.guess), *notes]
         with transaction.atomic():
             job.record(repeats=bool(repeated), done=0, **counts)

@@ -17,6 +17,8 @@ def note_on_repeats(job: ImportJob, number: int, examples: list[str]) -> list[Re
     more = ["…"] if number > len(examples) else []
     is_left_out = job.repeated_rows == ImportJob.Repeated.SKIP
     code = Code.TOP_UPS_LEFT_OUT if is_left_out else Code.TOP_UPS_REPEATED
+    if job.kind == ImportJob.Kind.ORDERS:
+        code = Code.ORDERS_REPEATED
     return [Reason.of(code, number=f"{number:,}", examples=", ".join([*examples, *more]))]
 
 

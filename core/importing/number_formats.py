@@ -1,45 +1,109 @@
-"""Numbers of a workbook as its sheet shows them: the zeros in front, the dates among them."""
+"""Numbers of a workbook as its sheet shows them: zeros and words in front, the dates among them.
+
+A number that shows `C0012` is no 12 of anybody's, and `5万` no five. What is shown beside an amount
+and does not change it, such as a currency, is left away.
+"""
 
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 DATE_FORMATS = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}
 # What a format code holds beside its meaning: quoted text, escaped signs, colours and locales.
 TRIMMINGS = re.compile(r'"[^"]*"|\\.|_.|\*.|\[[^\]]*\]')
+TOKEN = re.compile(r'"([^"]*)"|[\\!](.)|_.|\*.|(\[[^\]]*\])|(.)', re.DOTALL)
 MEANS_TIME = re.compile("[ymdhs]", re.IGNORECASE)
-LEADING_ZEROS = re.compile("0{2,20}")
+ELAPSED = re.compile(r"\[(?:h+|m+|s+)\]", re.IGNORECASE)
 PERCENT_FORMATS = {9, 10}
-# Beside the zeros that a format puts in front: see Book.formats.
-AS_DATE, AS_PERCENT = -1, -2
+# In a mask: a digit or 0, and a digit or nothing. No text of a workbook holds them.
+ZERO, DIGIT = "\x00", "\x01"
+PLACES = {"0": ZERO, "#": DIGIT, "?": DIGIT}
+# What a format may show without quotation marks.
+BARE = " -+()"
+# `0,` shows thousands: what is behind it says so of a number that is whole.
+SCALED = re.compile(r"[0#?],+(?![0#?,])")
+# Words that make another number of the one in front.
+MULTIPLE = re.compile(
+    "[百千万萬亿億%‰]|"
+    r"\b(?:k|w|m|mn|mio|mln|mrd|bn|tsd|tys|lakh|lac|crore|thousands?|millions?|тыс|млн)\b",
+    re.IGNORECASE,
+)
+LONGEST_CODE = 255
 FIRST_DAY, FIRST_DAY_OF_MACS = datetime(1899, 12, 30), datetime(1904, 1, 1)
 LAST_SERIAL = 2_958_466
 MOST_DIGITS = 30
+# From here on spreadsheets have lost the last digits, and show another number.
+DIGITS_KEPT = 15
 
 
-def format_of(number: str, code: str) -> int:
-    """As Book.formats."""
-    meaning = TRIMMINGS.sub("", code)
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a format makes of a number: a date, percents, a `mask` that its digits go into, or a
+    `word` behind it that multiplies it."""
+
+    is_date: bool = False
+    is_percent: bool = False
+    mask: str = ""
+    word: str = ""
+
+
+PLAIN = Shape()
+
+
+@lru_cache(1024)
+def shape_of(number: str, code: str) -> Shape:
+    """Of a format, by its code, or by the number under which every spreadsheet knows it."""
     if not code:
-        return built_in(int(number)) if number.isdigit() else 0
-    if LEADING_ZEROS.fullmatch(code):
-        return len(code)
+        known = int(number) if number.isdigit() else 0
+        return Shape(is_percent=known in PERCENT_FORMATS, is_date=known in DATE_FORMATS)
+    meaning = TRIMMINGS.sub("", code)
     if "%" in meaning:
-        return AS_PERCENT
-    return AS_DATE if MEANS_TIME.search(meaning) and "general" not in meaning.lower() else 0
+        return Shape(is_percent=True)
+    if ELAPSED.search(code) or (MEANS_TIME.search(meaning) and "general" not in meaning.lower()):
+        return Shape(is_date=True)
+    return shape_of_digits(code[:LONGEST_CODE])
 
 
-def built_in(number: int) -> int:
-    """A format that every spreadsheet knows by its number."""
-    if number in PERCENT_FORMATS:
-        return AS_PERCENT
-    return AS_DATE if number in DATE_FORMATS else 0
+def shape_of_digits(code: str) -> Shape:
+    """By the part for positive numbers."""
+    mask = bare = said = ""
+    has_condition = False
+    for quoted, escaped, bracket, sign in TOKEN.findall(code):
+        if sign == ";":
+            break
+        literal = quoted or escaped
+        mask += literal or PLACES.get(sign, sign)
+        said += literal
+        bare += sign
+        has_condition = has_condition or bracket[1:2] in ("<", ">", "=")
+    if MULTIPLE.search(said) and not SCALED.search(bare):
+        return Shape(word=said.strip())
+    if has_condition or set(bare) - {*PLACES, *BARE} or not is_telling(mask):
+        return PLAIN
+    return Shape(mask=mask)
 
 
-def number_text(text: str, shape: int, first_day: datetime) -> str:
+def is_telling(mask: str) -> bool:
+    """Whether it shows another number, or more than one: zeros, digits of its own, signs among the
+    digits, letters before them."""
+    places = [index for index, sign in enumerate(mask) if sign in (ZERO, DIGIT)]
+    if not places:
+        return False
+    front, digits = mask[: places[0]], mask[places[0] : places[-1] + 1]
+    return (
+        digits.count(ZERO) > 1
+        or len(digits) > len(places)
+        or any(sign.isalnum() for sign in front)
+        or any(sign.isdigit() for sign in mask)
+    )
+
+
+def number_text(text: str, shape: Shape, first_day: datetime) -> str:
     """A number in plain digits, the fifteen that are meant; by its format a date, or percents,
     since whoever sees 5% there means no 0.05 of money."""
-    if text.isdigit() and not shape:
+    if shape == PLAIN and text.isdigit() and len(text) <= DIGITS_KEPT:
         return text
     try:
         number = Decimal(text)
@@ -47,14 +111,32 @@ def number_text(text: str, shape: int, first_day: datetime) -> str:
         return text
     if not number.is_finite() or abs(number.adjusted()) > MOST_DIGITS:
         return text
-    if shape == AS_DATE and 0 <= number < LAST_SERIAL:
+    if shape.is_date and 0 <= number < LAST_SERIAL:
         return moment_text(float(number), first_day)
-    if len(number.as_tuple().digits) > 15:
+    if len(number.as_tuple().digits) > DIGITS_KEPT:
         number = Decimal(f"{number:.14e}")
-    if shape == AS_PERCENT:
+    if number.adjusted() >= DIGITS_KEPT:
+        return f"{number.normalize():E}"
+    if shape.is_percent:
         return f"{plain_digits(number * 100)}%"
     plain = plain_digits(number)
-    return plain.zfill(shape) if shape > 0 and plain.isdigit() else plain
+    if shape.mask and plain.isdigit():
+        return filled(shape.mask, plain)
+    return plain + shape.word
+
+
+def filled(mask: str, digits: str) -> str:
+    """A mask from the right, all that is left over at its first place."""
+    first = min(index for index in (mask.find(ZERO), mask.find(DIGIT)) if index >= 0)
+    shown = ""
+    for index in range(len(mask) - 1, -1, -1):
+        sign = mask[index]
+        if index == first:
+            sign = digits or ("0" if sign == ZERO else "")
+        elif sign in (ZERO, DIGIT):
+            sign, digits = digits[-1:] or ("0" if sign == ZERO else ""), digits[:-1]
+        shown = sign + shown
+    return shown
 
 
 def plain_digits(number: Decimal) -> str:

@@ -7,17 +7,21 @@ approval.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import ClassVar
 
+from django.utils import timezone
+
+from core.db import clock
 from core.importing import cells
 from core.importing.accounts import customers_of, drop_unknown
 from core.importing.batch import Batch, Plan, RowError
 from core.importing.columns import Layout
-from core.importing.row_importer import RowImporter
+from core.importing.row_importer import RECENT_DAYS, RowImporter
 from core.importing.rows import Row
 from core.importing.starts import starts
-from core.models import ImportedRows, ImportJob, LedgerEntry, Order, PricePolicy
+from core.models import ImportedRows, ImportJob, LedgerEntry, Order, PricePolicy, Status
 from core.money import Bundle
 from core.ordering import Placement, Quote, Quoter, place_many
 from core.permissions import Right
@@ -80,26 +84,46 @@ class OrderRows(RowImporter):
         )
         memos = batch.values.get("memo") or [""] * len(batch)
         starts = batch.values.get("start") or [None] * len(batch)
-        placements, faults = [], {}
+        placements, quoted, faults = [], list[tuple[int, Quote]](), {}
         for index, quote in zip(new, quotes, strict=True):
             if quote.reasons:
                 faults[index] = row_errors(batch, index, quote)
             else:
+                quoted.append((batch.lines[index], quote))
                 start, key = starts[index], keys[index]
                 placements.append(
                     Placement(quote, memos[index], planned_start=start, request_key=key)
                 )
         batch.drop(faults)
+        repeats = repeats_among(quoted) if self.checks else ()
         prices = (one.quote.price for one in placements if one.quote.price is not None)
         created = len(placements)
-        return Plan(
-            batch, created, 0, len(batch) - created, sum(prices, Decimal(0)), new=placements
-        )
+        counts = (created, 0, len(batch) - created)
+        return Plan(batch, *counts, sum(prices, Decimal(0)), new=placements, repeats=repeats)
 
     def write(self, plan: Plan) -> None:
         if plan.created:
             orders = place_many(plan.new, self.job.creator)
             self.keep_written(ImportedRows.Kind.ORDERS, [order.pk for order in orders])
+
+
+def repeats_among(quoted: Sequence[tuple[int, Quote]]) -> list[tuple[int, str]]:
+    """By line, in words, those that equal an order of the last days which was delivered. One that
+    still runs keeps its video to itself, and a file names a video once."""
+    lately = Order.objects.filter(
+        create_date__gte=clock.now() - timedelta(days=RECENT_DAYS),
+        customer__in={quote.customer.pk for _line, quote in quoted if quote.customer},
+        status__in=(Status.COMPLETED, Status.PARTIAL),
+    )
+    columns = ("customer__username", "site", "video_id", "count", "create_date")
+    found = {tuple(bought): date for *bought, date in lately.order_by("pk").values_list(*columns)}
+    repeats = []
+    for line, quote in quoted:
+        name, site = str(quote.customer), quote.site and quote.site.pk
+        if date := found.get((name, site, quote.video_id, quote.count)):
+            day = timezone.localtime(date).date().isoformat()
+            repeats.append((line, f"{name} {quote.url} ({day})"))
+    return repeats
 
 
 def row_errors(batch: Batch, index: int, quote: Quote) -> list[RowError]:

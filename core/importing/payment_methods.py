@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from core.importing.cells import NOTHING, Parsed, read_each, shorn
+from core.importing.cells import UNSAID, Parsed, read_each, shorn
 from core.models import PaymentMethod
 
 NAMES: dict[PaymentMethod, tuple[str, ...]] = {
@@ -33,7 +33,7 @@ def methods(cells: Sequence[str]) -> Parsed:
 
     def read(cell: str) -> int | None:
         word = unicodedata.normalize("NFKC", shorn(cell)).strip().lower()
-        if not word or word in NOTHING:
+        if not word or word in UNSAID:
             return None
         if word not in BY_NAME:
             known = ", ".join(str(method.label) for method in PaymentMethod)

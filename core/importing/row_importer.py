@@ -17,6 +17,8 @@ from core.models import ChargeRecord, ImportedRows, ImportJob, LedgerEntry, Orde
 from core.money import Bundle
 from core.permissions import RIGHT_TO_BOOK, Right, may
 
+# Rows that equal what was booked in the last days may be of a file that was mended.
+RECENT_DAYS = 7
 AMOUNTS = {"amount", "balance"}
 # Whose rows have a `request_key`.
 KEYED = {

@@ -39,7 +39,8 @@ class Block:
     rows: list[Row]
     lines: Sequence[int]
     read: int
-    by_commas: bool = False
+    delimiter: str = ""  # of the cells of a text
+    is_tall: bool = False  # some cells go over several lines, in a text
 
 
 @dataclass(slots=True)
@@ -51,7 +52,7 @@ class Table:
     rows: Iterator[Row]
     line: int
     notes: list[Reason] = field(default_factory=list)
-    by_commas: bool = False
+    delimiter: str = ""
 
     def blocks(self, *, skip: int = 0, size: int = BLOCK) -> Iterator[Block]:
         """Go on after `skip` rows, as many as an earlier run has done. Raises FileError."""
@@ -88,7 +89,8 @@ class Table:
         text = "".join(chain.from_iterable(rows))
         if "\0" in text:
             self._refuse_nul(rows)
-        if is_tall(text):
+        has_tall = is_tall(text)
+        if has_tall:
             lines, line = [], first
             for row in rows:
                 lines.append(line)
@@ -104,7 +106,7 @@ class Table:
         width = len(self.header)
         if any(len(row) > width for row in rows):
             rows = [row[:width] if is_blank(row[width:]) else row for row in rows]
-        return Block(rows, lines, read, self.by_commas)
+        return Block(rows, lines, read, self.delimiter, has_tall and bool(self.delimiter))
 
     def _refuse_nul(self, rows: list[Row]) -> None:
         line = self.line
@@ -140,7 +142,7 @@ def open_table(path: Path, encoding: str, on_chunk: OnChunk = lambda: None) -> I
             line = 1 + dressing.has_sep_line
             rows = rows_of(text, dressing.delimiter, line, on_chunk)
             table = table_of(rows, dressing.header_place, line)
-            table.by_commas = dressing.delimiter == ","
+            table.delimiter = dressing.delimiter
             yield table
 
 

@@ -10,7 +10,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 from django.utils.translation import gettext as _
 
-from core.importing.cells import NOTHING, Parsed, read_each, shorn
+from core.importing.cells import UNSAID, Parsed, read_each, shorn
 from core.ordering import StartTooFarError, start_to_come
 
 START = re.compile(
@@ -25,7 +25,7 @@ def starts(cells: Sequence[str]) -> Parsed:
     def read(cell: str) -> datetime | None:
         text = unicodedata.normalize("NFKC", shorn(cell))
         moment = moment_of(text)
-        if moment is None and text and text.lower() not in NOTHING:
+        if moment is None and text and text.lower() not in UNSAID:
             raise ValidationError(_("Not a date and time: write it as 2026-12-03 09:00."))
         try:
             return start_to_come(moment)
@@ -41,6 +41,8 @@ def moment_of(text: str) -> datetime | None:
     parts = START.fullmatch(text)
     if parts is None:
         return None
+    if "-" in (parts["time"] or "") and "T" not in text:
+        return None  # from 09:00-10:00: no time that is ten hours behind
     day = "-".join((parts["year"], parts["month"].zfill(2), parts["day"].zfill(2)))
     try:
         moment = parse_datetime(f"{day} {parts['time'] or '00:00'}")

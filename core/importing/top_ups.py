@@ -22,7 +22,7 @@ from core.importing.accounts import customers_of, drop_unknown
 from core.importing.batch import Batch, Plan, RowError
 from core.importing.columns import Layout
 from core.importing.payment_methods import methods
-from core.importing.row_importer import RowImporter
+from core.importing.row_importer import RECENT_DAYS, RowImporter
 from core.importing.rows import Row
 from core.models import (
     BalanceTooLargeError,
@@ -39,7 +39,6 @@ from core.ordering import top_up_many
 from core.permissions import Right
 from core.reasons import translate
 
-RECENT_DAYS = 7
 Kind = ImportedRows.Kind
 
 # Customer, amount and memo.
@@ -74,16 +73,14 @@ class TopUpRows(RowImporter):
 
     def keys(self, rows: list[Row]) -> list[str]:
         """A file may name a payment only once; rows without a number of their own may repeat."""
-        if "reference" not in self.layout.places:
+        typed = self.layout.cells(rows, "reference")
+        if typed is None:
             return []
-        names = self.names(rows)
-        numbers = [row[self.layout.places["reference"]].strip() for row in rows]
-        # What is too long is no number, and is not remembered.
+        # What is refused is no number, and is not remembered.
+        numbers, _wrong = self.parsers["reference"](typed)
         return [
-            f"\n{next(self.unnamed)}"
-            if not number or len(number) > REFERENCE_LENGTH
-            else f"{name}\n{number}"
-            for name, number in zip(names, numbers, strict=True)
+            f"{name}\n{number}" if number else f"\n{next(self.unnamed)}"
+            for name, number in zip(self.names(rows), numbers, strict=True)
         ]
 
     def plan(self, batch: Batch, first_lines: Mapping[str, int]) -> Plan:

@@ -1,11 +1,11 @@
-"""Rows in which a sheet adds up the others, where a customer would stand: told by their words, and
-the last of a file by what it amounts to."""
+"""Rows in which a sheet adds up the others or says something of them, where a customer would stand:
+told by their words, and the last of a file by what it amounts to."""
 
 import re
 from collections.abc import Sequence
 from decimal import Decimal
 
-from core.importing.similar_names import skeleton, skeletons
+from core.importing.similar_names import skeleton
 from core.reasons import Code, Reason
 
 WORDS = (
@@ -50,6 +50,20 @@ LIKELY = (
 )
 MARKS = " :.*=#-\u2013\u2014()[]"
 LEAST_ROWS = 3
+# What stands around a table: how many rows it has, pages, who made it, notes.
+NOTE = re.compile(
+    r"^(?:"
+    r"(?:count|records?|rows?|customers?|entries|(?:no\.|number) of [a-z]+) ?[:=] ?[0-9]+"
+    r"|[0-9]+ (?:customers?|rows?|records?|users?|accounts?|items?|entries)(?: selected)?"
+    r"|page [0-9]+ ?(?:of|/) ?[0-9]+|第 ?[0-9]+ ?[页頁].*|共 ?[0-9]+ ?[人条页位个户行名].*"
+    r"|(?:prepared|printed|created|generated|exported|checked|approved|updated|reviewed) "
+    r"(?:by|on|at|from)\b.*"
+    r"|(?:制表|审核|打印|制单|复核|填表|导出|更新|经办)(?:人|时间|日期|员)? ?:.*"
+    r"|(?:notes?|remarks?|source|备注|说明|注|来源) ?:.*"
+    r"|[-* ]*(?:end of (?:report|list|file|table|data)|以下空白)[-* .]*"
+    r")$",
+    re.MULTILINE,
+)
 
 
 def is_total(key: str) -> bool:
@@ -63,9 +77,8 @@ def is_total(key: str) -> bool:
     return bool(text in OF_WORDS or ENGLISH.fullmatch(text) or CHINESE.fullmatch(text))
 
 
-def totals_among(names: Sequence[str]) -> list[int]:
-    """The indexes of names that are none."""
-    keys = skeletons(names)
+def totals_among(keys: Sequence[str]) -> list[int]:
+    """The indexes of names that are none, by their skeletons."""
     joined = "\n".join(keys)
     if not any(sign in joined for sign in LIKELY):
         return []
@@ -74,6 +87,13 @@ def totals_among(names: Sequence[str]) -> list[int]:
         for index, key in enumerate(keys)
         if any(sign in key for sign in LIKELY) and is_total(key)
     ]
+
+
+def notes_among(keys: Sequence[str]) -> list[int]:
+    """The same of notes."""
+    if not NOTE.search("\n".join(keys)):
+        return []
+    return [index for index, key in enumerate(keys) if NOTE.search(key)]
 
 
 class LastRow:

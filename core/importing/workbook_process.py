@@ -21,7 +21,8 @@ from django.conf import settings
 
 from core.importing.detection import FileError, check_workbook
 from core.importing.parts import DAMAGED, OnChunk
-from core.importing.workbooks import notes_on, open_book, sheet_rows
+from core.importing.sheets import notes_on, sheet_to_read
+from core.importing.workbooks import open_book, sheet_rows
 from core.reasons import Code, Reason
 
 FEW = 50  # rows; none has more than MOST_ROW signs
@@ -102,10 +103,11 @@ def read(path: Path, most_columns: int, most_unpacked: int) -> dict[str, Any]:
     try:
         check_workbook(path, most_unpacked)
         with open_book(path, still_reading) as book:
-            say([note.as_json() for note in notes_on(book)])
+            sheet = sheet_to_read(book, most_columns)
+            say([note.as_json() for note in notes_on(book, sheet)])
             few: list[list[str]] = []
             later: list[Reason] = []
-            for row in sheet_rows(book, most_columns, later):
+            for row in sheet_rows(book, sheet, most_columns, later):
                 few.append(row)
                 if len(few) == FEW:
                     say(few)

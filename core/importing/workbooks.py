@@ -1,4 +1,4 @@
-"""The first visible sheet of an Excel workbook as rows of text, read as a stream (ECMA-376).
+"""A sheet of an Excel workbook as rows of text, read as a stream (ECMA-376).
 
 Values as the sheet shows them: formulas by the result that is kept beside them, numbers with the
 zeros that their format puts in front, dates as 2026-11-22. Fonts, fills and whatever else makes a
@@ -17,7 +17,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from core.importing.detection import MOST_RATIO, MOST_UNPACKED, FileError
-from core.importing.number_formats import FIRST_DAY, FIRST_DAY_OF_MACS, format_of, number_text
+from core.importing.number_formats import (
+    FIRST_DAY,
+    FIRST_DAY_OF_MACS,
+    PLAIN,
+    Shape,
+    number_text,
+    shape_of,
+)
 from core.importing.parts import (
     OnChunk,
     bomb,
@@ -52,7 +59,6 @@ MOST_SHEETS = 10_000
 # What shared strings may take in memory: some, and so much for each byte of the file.
 MOST_STRINGS, STRINGS_PER_BYTE = 24 << 20, 16
 SIZE_OF_ENTRY = 8
-NOTE_LENGTH = 200
 NOTHING: list[str] = []
 
 
@@ -65,25 +71,18 @@ class Sheet:
 
 @dataclass(slots=True)
 class Book:
-    """What is known before the rows. `formats`: by the number of a cell's style, how many zeros a
-    number is filled up to, -1 for a date, -2 for percents, 0 for as it is. `most_text`: signs that
-    all cells may show, since many can share a long one."""
+    """What is known before the rows. `shapes`: by the number of a cell's style. `most_text`: signs
+    that all cells may show, since many can share a long one. `is_uncalculated`: whoever opens it
+    is to calculate it first."""
 
     archive: zipfile.ZipFile
     sheets: list[Sheet]
     strings: list[str]
-    formats: list[int]
+    shapes: list[Shape]
     most_text: int
     first_day: datetime = FIRST_DAY
+    is_uncalculated: bool = False
     on_chunk: OnChunk = lambda: None
-
-    @property
-    def sheet(self) -> Sheet:
-        """The one that is read. Raises FileError where there is none."""
-        for sheet in self.sheets:
-            if not sheet.is_hidden:
-                return sheet
-        raise FileError(Reason.of(Code.WORKBOOK_WITHOUT_SHEET))
 
 
 @contextmanager
@@ -114,10 +113,10 @@ def book_of(archive: zipfile.ZipFile, size: int, on_chunk: OnChunk) -> Book:
     targets = relations(archive, main)
     by_kind = dict(targets.values())
     sheets: list[Sheet] = []
-    first_day = FIRST_DAY
+    first_day, is_uncalculated = FIRST_DAY, False
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal first_day
+        nonlocal first_day, is_uncalculated
         if name == "sheet":
             kind, part = targets[attributes["id"]]
             if kind == "worksheet":
@@ -127,16 +126,19 @@ def book_of(archive: zipfile.ZipFile, size: int, on_chunk: OnChunk) -> Book:
                 sheets.append(Sheet(attributes.get("name", ""), part, is_hidden))
         elif name == "workbookPr" and attributes.get("date1904") in ("1", "true"):
             first_day = FIRST_DAY_OF_MACS
+        elif name == "calcPr":
+            is_uncalculated = attributes.get("fullCalcOnLoad") in ("1", "true")
 
     parse_part(archive, main, start, on_chunk=on_chunk)
-    strings, formats = by_kind.get("sharedStrings", ""), by_kind.get("styles", "")
+    strings, styles = by_kind.get("sharedStrings", ""), by_kind.get("styles", "")
     return Book(
         archive,
         sheets,
         shared_strings(archive, strings, size, on_chunk) if name_in(archive, strings) else [],
-        number_formats(archive, formats) if name_in(archive, formats) else [],
+        shapes_of(archive, styles) if name_in(archive, styles) else [],
         MOST_UNPACKED + MOST_RATIO * size,
         first_day,
+        is_uncalculated,
         on_chunk,
     )
 
@@ -161,9 +163,9 @@ def shared_strings(
     return found
 
 
-def number_formats(archive: zipfile.ZipFile, part: str) -> list[int]:
+def shapes_of(archive: zipfile.ZipFile, part: str) -> list[Shape]:
     codes: dict[str, str] = {}
-    found: list[int] = []
+    found: list[Shape] = []
     is_of_cells = False
 
     def start(name: str, attributes: dict[str, str]) -> None:
@@ -176,7 +178,7 @@ def number_formats(archive: zipfile.ZipFile, part: str) -> list[int]:
             number = attributes.get("numFmtId", "0")
             if len(found) == MOST_FORMATS:
                 raise bomb()
-            found.append(format_of(number, codes.get(number, "")))
+            found.append(shape_of(number, codes.get(number, "")))
 
     def end(name: str) -> None:
         nonlocal is_of_cells
@@ -186,24 +188,15 @@ def number_formats(archive: zipfile.ZipFile, part: str) -> list[int]:
     return found
 
 
-def notes_on(book: Book) -> list[Reason]:
-    others = [sheet.name for sheet in book.sheets if sheet is not book.sheet]
-    if not others:
-        return []
-    return [
-        Reason.of(Code.SHEET_READ, sheet=book.sheet.name, others=", ".join(others)[:NOTE_LENGTH])
-    ]
-
-
 def sheet_rows(
-    book: Book, most_columns: int, notes: list[Reason] | None = None
+    book: Book, sheet: Sheet, most_columns: int, notes: list[Reason] | None = None
 ) -> Iterator[list[str]]:
     """Each row of the sheet from the first on, empty ones too, without empty cells on the right.
     Cells beyond `most_columns` are not kept, but one more is, to be told from those that fit.
     What was found on the way is added to `notes`."""
     reader = SheetReader(book, most_columns)
     parser = new_parser(reader.start, reader.end, reader.data)
-    part = name_in(book.archive, book.sheet.part)
+    part = name_in(book.archive, sheet.part)
     for _chunk in parsed(book.archive, part, parser, book.on_chunk):
         yield from reader.take()
     if reader.hidden and notes is not None:
@@ -342,7 +335,9 @@ class SheetReader:
         if kind == "s":
             return self.book.strings[int(text)]
         if kind == "n":
-            return number_text(text, self.format(), self.book.first_day)
+            if text == "0" and self.has_formula and self.book.is_uncalculated:
+                return UNCALCULATED  # the 0 that programs write in place of a result
+            return number_text(text, self.shape(), self.book.first_day)
         if kind == "str":
             return unescaped(text)
         if kind == "b":
@@ -350,9 +345,9 @@ class SheetReader:
             return "FALSE" if text == "0" else "TRUE"
         return text.replace("T", " ").removesuffix(" 00:00:00") if kind == "d" else text
 
-    def format(self) -> int:
-        style, formats = int(self.cell.get("s", 0)), self.book.formats
-        return formats[style] if style < len(formats) else 0
+    def shape(self) -> Shape:
+        style, shapes = int(self.cell.get("s", 0)), self.book.shapes
+        return shapes[style] if style < len(shapes) else PLAIN
 
 
 @lru_cache(1024)

@@ -1,5 +1,6 @@
 """What is on sale and what customers pay in: prices, and top-ups, which are added once and stay."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -195,6 +196,13 @@ class ChargeRecord(AppendOnlyModel):
         self.reference = self.reference or None
         if self.customer_id and not self.customer.active:
             raise ValidationError({"customer": translate(Reason.of(Code.CUSTOMER_INACTIVE))})
+
+
+def plain_reference(text: str) -> str:
+    """A payment's number in the one form by which it is known: nobody sees that blanks around it, a
+    mark inside, the width of its digits or the apostrophe of a spreadsheet make it another."""
+    seen = "".join(mark for mark in text if unicodedata.category(mark) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", seen).split()).lstrip("'")
 
 
 def already_booked(amount: Decimal, date: datetime) -> str:

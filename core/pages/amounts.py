@@ -1,4 +1,5 @@
-"""Amounts in forms: understood as in files, and a large one is said in words before it moves."""
+"""Amounts and quantities in forms: understood as in files, and a large amount is said in words
+before it moves."""
 
 from decimal import Decimal
 from typing import Any
@@ -47,6 +48,29 @@ class AmountField(forms.DecimalField):
             return value
         try:
             return money.parse_amount(str(value))
+        except money.AmountError as error:
+            raise ValidationError(translate_error(error), code="invalid") from None
+
+
+class WholeNumberInput(forms.TextInput):
+    """A text as well: the wheel of a mouse changes a number's field."""
+
+    def __init__(self, attrs: Any = None) -> None:
+        super().__init__({"inputmode": "numeric", "autocomplete": "off", **(attrs or {})})
+
+
+class WholeNumberField(forms.IntegerField):
+    """`10,000` is ten thousand, `10.000` is asked about: Django's own field takes it for ten."""
+
+    widget = WholeNumberInput
+
+    def to_python(self, value: Any) -> Any:
+        if value in self.empty_values:
+            return None
+        if isinstance(value, int):
+            return value
+        try:
+            return money.parse_count(str(value))
         except money.AmountError as error:
             raise ValidationError(translate_error(error), code="invalid") from None
 

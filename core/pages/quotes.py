@@ -13,6 +13,7 @@ from core.models import ApprovalLimit, Customer, PricePolicy, Site, User
 from core.models.orders import MAX_HOURS
 from core.ordering import Quote, StartTooFarError, counting_of, start_to_come
 from core.pages import display
+from core.pages.amounts import WholeNumberField
 from core.pages.idempotent_forms import IdempotentForm
 from core.pages.kept import kept
 from core.reasons import translate
@@ -95,8 +96,8 @@ class QuoteForm(forms.Form):
     for_customer: ClassVar[bool] = False
 
     url = forms.CharField(max_length=500, required=False)
-    count = forms.IntegerField(min_value=1, max_value=MOST_PLAYS_TYPED, required=False)
-    hours = forms.IntegerField(min_value=0, max_value=MAX_HOURS, required=False)
+    count = WholeNumberField(min_value=1, max_value=MOST_PLAYS_TYPED, required=False)
+    hours = WholeNumberField(min_value=0, max_value=MAX_HOURS, required=False)
 
     def answer_for(self, customer: Customer | None, creator: User | None = None) -> dict[str, Any]:
         """The quote as JSON for `creator`, who fills the form in, with what speaks against it by

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from core.logins.forms import CountedLoginForm
 from core.models import Customer, Order, Status
+from core.pages.amounts import WholeNumberField
 from core.pages.quotes import OrderForm, QuoteForm
 from core.portal.access import customer_of
 
@@ -49,9 +50,8 @@ class CustomerOrderForm(OrderForm):
         fields = ("url", "count", "hours", "by_day", "planned_start")
         widgets = {
             "url": forms.TextInput(attrs=ADDRESS),
-            "count": forms.NumberInput(attrs={"inputmode": "numeric", "min": 1}),
-            "hours": forms.NumberInput(attrs={"inputmode": "numeric"}),
         }
+        field_classes = {"count": WholeNumberField, "hours": WholeNumberField}
 
     def __init__(self, customer: Customer, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

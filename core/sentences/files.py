@@ -58,12 +58,17 @@ FILE_SENTENCES: dict[str, str] = {
     "names_alike": _("Names in the file that look alike: %(names)s."),
     "names_like_customers": _("Names that look like customers who are there: %(names)s."),
     "top_ups_repeated": _("Rows that repeat recent top-ups: %(number)s: %(examples)s."),
+    "orders_repeated": _(
+        "Rows that repeat orders of the last days: %(number)s: %(examples)s. Imported, they are "
+        "delivered and charged once more."
+    ),
     "top_ups_left_out": _("Left out as booked before: %(number)s: %(examples)s."),
     "passwords_in_file": _(
         "A file may not hold passwords: remove the column. Customers choose their own by a "
         "portal link; the button is on the customer's page."
     ),
     "columns_unknown": _("Unknown columns: %(columns)s. Known columns: %(known)s."),
+    "header_changes": _("Line %(line)s has other titles than the header: make two files of it."),
     "columns_repeated": _("Duplicate columns: %(columns)s."),
     "columns_missing": _("Missing columns: %(columns)s."),
     # Amounts
@@ -72,6 +77,7 @@ FILE_SENTENCES: dict[str, str] = {
     "amount_ambiguous": _("May be %(many)s or %(few)s: write one of them."),
     "amount_too_fine": _("At most two decimals."),
     "amount_too_long": _("Too many digits."),
+    "count_not_whole": _("Not a whole number in the digits 0 to 9."),
     "number_damaged": _(
         "The spreadsheet damaged this number: format the column as text and enter it again."
     ),
