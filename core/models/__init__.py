@@ -19,6 +19,8 @@ from core.models.flow import (
     Status,
     TransitionError,
     VideoBusyError,
+    label_of,
+    onward_from,
 )
 from core.models.heartbeats import Heartbeat
 from core.models.history import FieldChange
@@ -115,8 +117,10 @@ __all__ = [
     "WaitingTopUp",
     "WebProcess",
     "breaker_of",
+    "label_of",
     "mark_read",
     "may_speak",
+    "onward_from",
     "open_breaker_of",
     "probe_now",
     "side_of",

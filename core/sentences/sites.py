@@ -124,6 +124,7 @@ SITE_SENTENCES: dict[str, str] = {
     "value_not_sendable": _("The value of '%(name)s' cannot be sent."),
     "secret_missing": _("The recipe needs the secret '%(name)s', which is not set."),
     "count_pattern_not_found": _("Nothing in the site's answer matches count_pattern."),
+    "kind_unknown": _("This release does not know sites of the kind “%(kind)s”."),
     "recipe_too_slow": _(
         "The recipe's %(field)s takes too long on this site's text; make it simpler."
     ),
