@@ -10,7 +10,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.db.models import Manager, Model, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import truncatechars
@@ -31,6 +31,13 @@ QUOTED = 200  # characters of a value in a question
 class SharedEditsAdmin(admin.ModelAdmin):
     """The page of a row that others may be changing."""
 
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Where somebody took a name while this Save was checked, the form says so, asked again."""
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except IntegrityError:
+            return super().changeform_view(request, *args, **kwargs)
+
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> Any:
@@ -47,7 +54,7 @@ class SharedEditsAdmin(admin.ModelAdmin):
         obj = super().get_object(request, object_id, from_field)
         if obj is None or request.method != "POST" or not connection.in_atomic_block:
             return obj
-        self.model._base_manager.select_for_update(no_key=True).get(pk=obj.pk)
+        self.model._base_manager.select_for_update(no_key=True).filter(pk=obj.pk).first()
         return super().get_object(request, object_id, from_field)
 
 
