@@ -3,7 +3,7 @@ changed, and asks where somebody else changed one of them meanwhile.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -31,12 +31,11 @@ QUOTED = 200  # characters of a value in a question
 class SharedEditsAdmin(admin.ModelAdmin):
     """The page of a row that others may be changing."""
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Where somebody took a name while this Save was checked, the form says so, asked again."""
-        try:
-            return super().changeform_view(request, *args, **kwargs)
-        except IntegrityError:
-            return super().changeform_view(request, *args, **kwargs)
+    def add_view(self, *args: Any, **kwargs: Any) -> Any:
+        return rechecked(super().add_view, *args, **kwargs)
+
+    def change_view(self, *args: Any, **kwargs: Any) -> Any:
+        return rechecked(super().change_view, *args, **kwargs)
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
@@ -56,6 +55,14 @@ class SharedEditsAdmin(admin.ModelAdmin):
             return obj
         self.model._base_manager.select_for_update(no_key=True).filter(pk=obj.pk).first()
         return super().get_object(request, object_id, from_field)
+
+
+def rechecked(view: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Where somebody took a name while a Save was checked, its form, asked again, says so."""
+    try:
+        return view(*args, **kwargs)
+    except IntegrityError:
+        return view(*args, **kwargs)
 
 
 class SharedEditForm(forms.ModelForm):
