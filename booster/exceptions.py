@@ -113,6 +113,7 @@ class SiteCode(StrEnum):
     VALUE_NOT_FOUND = "value_not_found", "name"
     VALUE_NOT_SENDABLE = "value_not_sendable", "name"
     SECRET_MISSING = "secret_missing", "name"
+    KIND_UNKNOWN = "kind_unknown", "kind"
     RECIPE_TOO_SLOW = "recipe_too_slow", "field"
     RECIPE_NOT_VALID = "recipe_not_valid", "error"
     RECIPE_FILE_TOO_LARGE = "recipe_file_too_large", "bytes"

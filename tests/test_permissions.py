@@ -393,6 +393,22 @@ def test_who_may_add_customers_but_not_change_them_imports_new_ones_only(erin, d
     assert "update" not in page.lower().split("<form")[1].split("</form>")[0].lower()
 
 
+def test_who_may_not_see_all_jobs_sees_their_own_alone(rows, dave):
+    dave.user_permissions.add(Permission.objects.get(codename="add_chargerecord"))
+    own = selection.new_job(BulkJob.Action.TOP_UP, Customer.objects.all(), creator=dave)
+    lists = {"bulkjob/": [own.pk], "importjob/": [], "importjob/?q=a": []}
+    for address, seen in lists.items():
+        jobs_seen = client_of(dave).get(f"/admin/core/{address}").context["cl"].result_list
+        assert [job.pk for job in jobs_seen] == seen, address
+
+
+def test_who_may_change_orders_alone_opens_one_without_its_conversation(rows, dave):
+    dave.user_permissions.add(Permission.objects.get(codename="change_order"))
+    page = client_of(dave).get("/admin/core/order/{order}/change/".format(**rows))
+    assert page.status_code == OK
+    assert "Is it stuck?" not in page.content.decode()
+
+
 def test_a_super_administrator_makes_staff_who_can_log_in(alice):
     client = client_of(alice)
     passwords = {"password1": "Kj3-of9d-Pq1", "password2": "Kj3-of9d-Pq1"}

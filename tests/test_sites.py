@@ -114,7 +114,7 @@ def test_the_registry_knows_every_adapter_by_its_slug() -> None:
 
 
 def test_an_unknown_kind_of_site_is_an_error() -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(PermanentError):
         sites.adapter("none")
 
 

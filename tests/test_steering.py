@@ -470,6 +470,12 @@ def test_who_may_not_pause_the_office_does_not(carol, what, bob):
     assert Pause.objects.active().exists() == (what != "pause")
 
 
+def test_an_address_that_nobody_made_does_not_let_the_office_go_on(desk, bob):
+    Pause.objects.begin(None, bob, "a")
+    assert desk.post("/admin/pauses/office/resume/").status_code == 404
+    assert Pause.objects.active().exists()
+
+
 def test_a_customer_reads_of_a_pause_in_words_of_their_own(owner, harbour, bob):
     order = placed(owner, harbour)
     claimed()

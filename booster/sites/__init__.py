@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from booster.exceptions import AddressRefusedError
+from booster.exceptions import AddressRefusedError, PermanentError, SiteCode
 from booster.net.address import Origin
 from booster.sites.base import PlayRequest, SiteAdapter
 from booster.sites.demo import DemoAdapter
@@ -51,8 +51,8 @@ def play_origin(slug: str, recipe: Mapping[str, Any] | None) -> Origin | None:
 def counts_readings(slug: str, known: bool | None) -> bool | None:
     """Whether a site's counter moves by being read: as it is `known` of this one, else as all of
     its kind do; None: nobody knows."""
-    kind = HttpAdapter if needs_recipe(slug) else _ADAPTERS[slug]
-    return kind.counts_readings if known is None else known
+    kind = HttpAdapter if needs_recipe(slug) else _ADAPTERS.get(slug)
+    return kind.counts_readings if known is None and kind else known
 
 
 def lag_of(adapter: SiteAdapter, learned: float | None) -> float:
@@ -66,11 +66,14 @@ def adapter(
     recipe: Mapping[str, Any] | None = None,
     secrets: Mapping[str, str] | None = None,
 ) -> SiteAdapter:
-    """The adapter registered under this name; KeyError when there is none.
+    """The adapter registered under this name; PermanentError where there is none: a later release
+    beside this one may have it.
 
     `recipe`: the fields of a `Recipe`, only for kinds that need one; RecipeError when it is wrong.
     `secrets`: what its {secret:name} stand for.
     """
     if needs_recipe(slug):
         return HttpAdapter(Recipe.parse(recipe or {}), secrets)
+    if slug not in _ADAPTERS:
+        raise PermanentError(SiteCode.KIND_UNKNOWN, kind=slug)
     return _ADAPTERS[slug]

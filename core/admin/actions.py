@@ -3,6 +3,7 @@
 Nothing is done here: the rows are kept, and a page of their own asks for the yes.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -24,7 +25,7 @@ Action = BulkJob.Action
 POPUP = "_popup"
 
 # The button above the list: what it says, and Element's colour of it.
-BUTTONS = {
+BUTTONS: Mapping[int, tuple[Any, str]] = {
     Action.CANCEL: (gettext_lazy("Cancel"), "danger"),
     Action.RETRY: (gettext_lazy("Retry now"), "warning"),
     Action.PAUSE: (gettext_lazy("Pause"), "warning"),

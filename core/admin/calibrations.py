@@ -146,7 +146,7 @@ class CalibrationAdmin(AddFormAdmin):
 
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def state(self, obj: Calibration) -> SafeString:
-        return display.tag(obj.get_status_display(), audits.TONES[Calibration.Status(obj.status)])
+        return audits.state_of(obj)
 
     @admin.display(description=gettext_lazy("findings"))
     def shown_findings(self, obj: Calibration) -> str:

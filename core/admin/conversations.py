@@ -52,7 +52,7 @@ class ConversationOnOrder(DeskAdmin):
 
     def page_context(self, request: HttpRequest, obj: Order | None) -> dict[str, Any]:
         context = super().page_context(request, obj)
-        if obj is not None:
+        if obj is not None and may(staff(request), Right.READ_MESSAGES):
             urls = [
                 reverse(f"admin:core_order_{name}", args=[obj.pk]) for name in ("message", "read")
             ]

@@ -5,7 +5,7 @@ Everybody who may see imports sees what was done; the rows themselves, and the b
 whoever uploaded the file, and to super administrators.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib import admin, messages
@@ -44,7 +44,7 @@ SMALL_BYTES = 50_000
 SMALL_ROWS = 1_000
 ERRORS_SHOWN = CHANGES_SHOWN = 100
 MOST_PAGES = 1_000_000
-MODELS = {
+MODELS: Mapping[int, str] = {
     ImportJob.Kind.CUSTOMERS: "customer",
     ImportJob.Kind.CHARGES: "chargerecord",
     ImportJob.Kind.ORDERS: "order",
@@ -230,6 +230,7 @@ class ImportJobAdmin(UndoingAdmin):
     def panel_context(self, request: HttpRequest, job: ImportJob) -> dict[str, Any]:
         user = staff(request)
         is_open = may(user, Right.OPEN_IMPORT, job)
+        is_mine = is_open and may_import(user, job.kind)
         is_checked = job.status == ImportJob.Status.CHECKED
         return {
             "nothing": is_checked and not job.changes,
@@ -237,7 +238,7 @@ class ImportJobAdmin(UndoingAdmin):
             "before": ImportJob.objects.imported_before(job) if is_checked else None,
             "notes": list(map(translate, job.file_notes)) if is_open else [],
             "undo_refusal": translate(job.undo_refusal or ""),
-            "choices": choices_of(job, user) if is_checked and is_open else [],
+            "choices": choices_of(job, user) if is_checked and is_mine else [],
             "changes": store.first_changes(job, CHANGES_SHOWN) if is_checked and is_open else [],
             "more_errors": job.rejected > ERRORS_SHOWN,
             "preview": preview(job) if is_checked and is_open else None,
@@ -263,7 +264,7 @@ def may_import(user: User, kind: int, *, update: bool = False) -> bool:
 
 
 def import_page(kind: int) -> str:
-    return reverse(f"admin:core_{MODELS[ImportJob.Kind(kind)]}_import")
+    return reverse(f"admin:core_{MODELS[kind]}_import")
 
 
 def money_text(job: ImportJob) -> str:
@@ -295,7 +296,7 @@ def choices_of(job: ImportJob, user: User) -> list[tuple[str, list[tuple[str, st
             ("decimal-point", _("1,234.50: a point before the cents")),
         ]
         found.append((_("Amounts of this file are written as"), answers))
-    is_update = IMPORTERS[ImportJob.Kind(job.kind)].updates and not job.update
+    is_update = IMPORTERS[job.kind].updates and not job.update
     if job.rejected and is_update and may_import(user, job.kind, update=True):
         found.append((_("Rows of customers who are there"), [("update", _("update them"))]))
     return [

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, JsonResponse
 from django.template.defaultfilters import capfirst
 from django.template.loader import render_to_string
@@ -18,10 +18,20 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
 from core.admin.base import DeskAdmin, staff
+from core.admin.listing import DeskChangeList
 from core.live import Audience
 from core.live.sources.jobs import JobSource
 from core.pages import display
-from core.permissions import made_by_user
+from core.permissions import made_by_user, may
+
+
+class JobChangeList(DeskChangeList):
+    """All jobs for who may see them, else one's own."""
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        found = super().get_queryset(request, exclude_parameters)
+        user = staff(request)
+        return found if may(user, self.model_admin.source.right) else found.filter(creator=user)
 
 
 class JobAdmin(DeskAdmin):
@@ -38,6 +48,9 @@ class JobAdmin(DeskAdmin):
     @abstractmethod
     def panel_context(self, request: HttpRequest, job: Any) -> dict[str, Any]:
         """What this user gets to see beside state and figures."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[DeskChangeList]:
+        return JobChangeList
 
     def get_urls(self) -> list[URLPattern]:
         return [self.own_path("<int:pk>/panel/", self.panel_view, "panel"), *super().get_urls()]

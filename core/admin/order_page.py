@@ -174,11 +174,7 @@ def counted_by(order: Order) -> frozenset[int]:
     try:
         adapter = sites.adapter(order.site.adapter, order.site.recipe)
         return adapter.counted(order.video_id, order.oid)
-    except (
-        KeyError,
-        ValueError,
-        SiteError,
-    ):  # of a kind that is gone, or by a recipe that is wrong
+    except (ValueError, SiteError):  # of a kind that is gone, or by a recipe that is wrong
         return frozenset(range(200, 300))
 
 

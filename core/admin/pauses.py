@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -70,6 +70,8 @@ def office_view(request: HttpRequest, what: str) -> HttpResponse:
     user = staff(request)
     if not may(user, Right.PAUSE_OFFICE):
         raise PermissionDenied
+    if what not in ("pause", *ACTIONS):
+        raise Http404
     try:
         if what == "pause":
             Pause.objects.begin(None, user, request.POST.get("reason", ""))

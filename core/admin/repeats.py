@@ -185,6 +185,8 @@ class RepeatAdmin(ViewOnlyAdmin):
 
 def rhythm(repeat: Repeat) -> str:
     """How often and when, in words."""
+    if repeat.every not in Repeat.Every.values:  # of a later release beside this one
+        return repeat.get_every_display()
     at = time_format(repeat.at, "H:i")
     if repeat.weekday is None:
         return _("every day at %(time)s") % {"time": at}

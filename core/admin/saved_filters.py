@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
 from django.http import (
     Http404,
     HttpRequest,
@@ -108,13 +109,16 @@ class SavedFiltersAdmin(admin.ModelAdmin):
             )
 
     def rename_filter(self, request: HttpRequest, name: str) -> None:
-        one = self.one_filter(request)
-        if not name or self.saved_filters(request).filter(name=name).exclude(pk=one.pk).exists():
-            text = _("A filter with this name already exists.") if name else _("It needs a name.")
-            self.message_user(request, text, messages.ERROR)
+        mine = self.saved_filters(request).filter(pk=self.one_filter(request).pk)
+        if not name:
+            self.message_user(request, _("It needs a name."), messages.ERROR)
             return
-        one.name = name
-        one.save(update_fields=["name"])
+        try:
+            with transaction.atomic():
+                mine.update(name=name)
+        except IntegrityError:
+            text = _("A filter with this name already exists.")
+            self.message_user(request, text, messages.ERROR)
 
     def one_filter(self, request: HttpRequest) -> SavedFilter:
         """One of one's own. Others' do not exist."""

@@ -3,14 +3,14 @@ changed, and asks where somebody else changed one of them meanwhile.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.db.models import Manager, Model, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import truncatechars
@@ -31,6 +31,12 @@ QUOTED = 200  # characters of a value in a question
 class SharedEditsAdmin(admin.ModelAdmin):
     """The page of a row that others may be changing."""
 
+    def add_view(self, *args: Any, **kwargs: Any) -> Any:
+        return rechecked(super().add_view, *args, **kwargs)
+
+    def change_view(self, *args: Any, **kwargs: Any) -> Any:
+        return rechecked(super().change_view, *args, **kwargs)
+
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> Any:
@@ -47,8 +53,16 @@ class SharedEditsAdmin(admin.ModelAdmin):
         obj = super().get_object(request, object_id, from_field)
         if obj is None or request.method != "POST" or not connection.in_atomic_block:
             return obj
-        self.model._base_manager.select_for_update(no_key=True).get(pk=obj.pk)
+        self.model._base_manager.select_for_update(no_key=True).filter(pk=obj.pk).first()
         return super().get_object(request, object_id, from_field)
+
+
+def rechecked(view: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Where somebody took a name while a Save was checked, its form, asked again, says so."""
+    try:
+        return view(*args, **kwargs)
+    except IntegrityError:
+        return view(*args, **kwargs)
 
 
 class SharedEditForm(forms.ModelForm):

@@ -62,4 +62,5 @@ def place_of(site: Site, address: str) -> dict[str, str]:
 
 
 def outcome_tag(check: SiteCheck) -> SafeString:
-    return display.tag(check.get_outcome_display(), display.OUTCOME_TONES[check.outcome])
+    tone = display.OUTCOME_TONES.get(check.outcome, display.UNKNOWN)
+    return display.tag(check.get_outcome_display(), tone)

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Prefetch, QuerySet
 from django.http import (
     HttpRequest,
@@ -155,12 +155,16 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
             raise PermissionDenied
         form = self.add_form(request, SiteForm)
         if form.is_valid():
-            with transaction.atomic():
-                form.instance.must_calibrate = True
-                site = form.save()
-                self.log_addition(request, site, ADDED)
-            self.message_user(request, *self.verify(request, site))
-            return self.response_add(request, site)
+            try:
+                with transaction.atomic():
+                    form.instance.must_calibrate = True
+                    site = form.save()
+                    self.log_addition(request, site, ADDED)
+            except IntegrityError:  # somebody added it meanwhile; asked again, the form says so
+                form = self.add_form(request, SiteForm)
+            else:
+                self.message_user(request, *self.verify(request, site))
+                return self.response_add(request, site)
         context = {"show_save_and_continue": True, **(extra_context or {})}
         return self.add_page(request, form, form_url, context)
 

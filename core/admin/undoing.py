@@ -1,5 +1,6 @@
 """Undoing an import on the desk: the button, and the page that says what it takes back and asks."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -26,7 +27,7 @@ from core.sentences.undoing import UndoCode
 MOST_AT_ONCE = 1_000
 # Of more rows the page does not ask beforehand what depends on them; the run does.
 MOST_ASKED = 10_000
-QUESTIONS = {
+QUESTIONS: Mapping[int, Any] = {
     ImportJob.Kind.CUSTOMERS: gettext_lazy(
         "The customers that this import made are switched off, and their opening balances taken "
         "back by a new entry each. Customers that it changed say again what they said before."
@@ -89,7 +90,7 @@ class UndoingAdmin(JobAdmin):
             "opts": self.opts,
             "media": self.media,
             "job": job,
-            "question": QUESTIONS[ImportJob.Kind(job.kind)],
+            "question": QUESTIONS[job.kind],
             "figures": [(label, shown(figure)) for label, figure in undoer.figures()],
             "objections": [translate(reason) for reason in objections],
         }

@@ -2,7 +2,7 @@
 entry in the history of each changed row. Whoever claims it after a crash goes on there."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -28,7 +28,7 @@ from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
 logger = logging.getLogger(__name__)
 
-ACTIONS: dict[BulkJob.Action, type[BulkAction]] = {
+ACTIONS: Mapping[int, type[BulkAction]] = {
     BulkJob.Action.CANCEL: CancelOrders,
     BulkJob.Action.RETRY: RetryOrders,
     BulkJob.Action.APPROVE: ApproveOrders,
@@ -55,7 +55,7 @@ def run(job_id: int, should_stop: Callable[[], bool] = lambda: False) -> None:
 
 
 def work(job: BulkJob, should_stop: Callable[[], bool]) -> None:
-    action = ACTIONS[BulkJob.Action(job.action)](job)
+    action = ACTIONS[job.action](job)
     if reason := refusal(job, action):
         finish(job, BulkJob.Status.REFUSED, reason)
         return

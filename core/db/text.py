@@ -22,6 +22,7 @@ from django.db.models import (
     Value,
     When,
 )
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from core.db.formulas import FORMULA_STARTS
@@ -96,11 +97,12 @@ def local_time(path: str) -> LocalTime:
 
 
 def labelled(choices: Mapping[Any, Any]) -> Callable[[str], Case]:
-    """The words of a field with choices; they are the office's own and need no escaping."""
+    """The words of a field with choices; they are the office's own and need no escaping. A value of
+    a later release beside this one stands as it is."""
 
     def label(path: str) -> Case:
         whens = [When(**{path: value}, then=Value(str(word))) for value, word in choices.items()]
-        return Case(*whens, output_field=CharField())
+        return Case(*whens, default=Cast(path, CharField()), output_field=CharField())
 
     return label
 

@@ -51,7 +51,7 @@ from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
 logger = logging.getLogger(__name__)
 
-IMPORTERS: dict[ImportJob.Kind, type[RowImporter]] = {
+IMPORTERS: Mapping[int, type[RowImporter]] = {
     ImportJob.Kind.CUSTOMERS: CustomerRows,
     ImportJob.Kind.CHARGES: TopUpRows,
     ImportJob.Kind.ORDERS: OrderRows,
@@ -140,12 +140,12 @@ def refusal(job: ImportJob) -> Reason | None:
 
 def have_prices_changed(job: ImportJob) -> bool:
     """Whether the rows cost something else than the check said."""
-    importer = IMPORTERS[ImportJob.Kind(job.kind)]
+    importer = IMPORTERS[job.kind]
     return job.prices != importer.prices_by(PricePolicy.bundles())
 
 
 def right_to_import(kind: int, *, update: bool = False) -> Right:
-    return Right.UPDATE_CUSTOMERS_BY_IMPORT if update else IMPORTERS[ImportJob.Kind(kind)].right
+    return Right.UPDATE_CUSTOMERS_BY_IMPORT if update else IMPORTERS[kind].right
 
 
 def finish(job: ImportJob, status: ImportJob.Status, reason: ReasonOrText = "") -> None:
@@ -329,7 +329,7 @@ class ImportRun:
     @contextmanager
     def _table(self) -> Iterator[tuple[Table, RowImporter]]:
         """Raises FileError where its rows would cost something else than the check said."""
-        importer = IMPORTERS[ImportJob.Kind(self.job.kind)]
+        importer = IMPORTERS[self.job.kind]
         with open_table(self.upload, self.job.encoding, self._go_on_reading) as table:
             layout = layout_of(table.header, importer.required, importer.optional)
             made = importer(self.job, layout)

@@ -19,6 +19,8 @@ from core.models.flow import (
     Status,
     TransitionError,
     VideoBusyError,
+    label_of,
+    onward_from,
 )
 from core.models.heartbeats import Heartbeat
 from core.models.history import FieldChange

@@ -37,6 +37,19 @@ FLOW: dict[Status, tuple[Status, ...]] = {
     Status.PARTIAL: (),
     Status.CANCELED: (),
 }
+
+
+# A later release beside this one may know more statuses: one is shown as it is, and goes nowhere.
+
+
+def label_of(status: int) -> str:
+    return str(Status(status).label) if status in Status.values else str(status)
+
+
+def onward_from(status: int) -> tuple[Status, ...]:
+    return FLOW[Status(status)] if status in Status.values else ()
+
+
 FINAL = tuple(status for status, onward in FLOW.items() if not onward)
 OPEN = tuple(status for status, onward in FLOW.items() if onward)
 PAUSABLE = tuple(status for status, onward in FLOW.items() if Status.PAUSED in onward)

@@ -151,6 +151,6 @@ def release(order: Order, seconds: float = 0, **changes: Any) -> Transition:
         later = Now() + timedelta(seconds=seconds)
         due = Case(When(ASKED_TO_STOP, then=Now()), default=later, output_field=DateTimeField())
     given_back = Transition(
-        (Status(order.status),), {"lease_until": None, "due": due, "holder": "", **changes}
+        (order.status,), {"lease_until": None, "due": due, "holder": "", **changes}
     )
     return given_back.with_fence(order.fence)

@@ -29,8 +29,9 @@ class RepeatQuerySet(models.QuerySet["Repeat"]):
         return self.filter(next_at__isnull=False)
 
     def due(self) -> "RepeatQuerySet":
-        """Whose next time has come, by the database's clock."""
-        rows = self.filter(next_at__lte=Now()).order_by("next_at")
+        """Whose next time has come, by the database's clock. What a later release beside this one
+        repeats in a way that we do not know is left to it."""
+        rows = self.filter(next_at__lte=Now(), every__in=Repeat.Every.values).order_by("next_at")
         return rows.select_related("order__customer", "creator")
 
     def needing_a_person(self) -> "RepeatQuerySet":

@@ -22,7 +22,16 @@ from core.db.blocks import insert_block, values_by_id
 from core.db.notifier import notify
 from core.models.events import OrderEvent
 from core.models.failpoints import failpoint
-from core.models.flow import FINAL, FLOW, RETRYABLE, WORKABLE, OrderError, Status, TransitionError
+from core.models.flow import (
+    FINAL,
+    RETRYABLE,
+    WORKABLE,
+    OrderError,
+    Status,
+    TransitionError,
+    label_of,
+    onward_from,
+)
 from core.models.given_reasons import given_reason
 from core.models.ledger import LedgerEntry, Posting, refund_reference
 from core.models.order_queries import SOONEST
@@ -47,7 +56,7 @@ class Transition:
     `changes` are other fields, `expected` further conditions; `refund` goes back to the customer.
     """
 
-    path: tuple[Status, ...]
+    path: tuple[int, ...]
     changes: Mapping[str, Any] = field(default_factory=dict)
     reason: ReasonOrText = ""
     refund: Decimal = Decimal(0)
@@ -75,11 +84,11 @@ class Transition:
         return replace(self, expected={**self.expected, "fence": fence})
 
 
-def checked_path(order: "Order", *onward: Status) -> tuple[Status, ...]:
+def checked_path(order: "Order", *onward: Status) -> tuple[int, ...]:
     """The path from where the order is. Raises TransitionError where FLOW does not lead there."""
-    path = (Status(order.status), *onward)
+    path = (order.status, *onward)
     for here, there in pairwise(path):
-        if there not in FLOW[here]:
+        if there not in onward_from(here):
             raise TransitionError(
                 Reason.of(Code.NO_SUCH_STEP, before=status_reason(here), to=status_reason(there))
             )
@@ -88,7 +97,7 @@ def checked_path(order: "Order", *onward: Status) -> tuple[Status, ...]:
 
 def end_with(
     order: "Order",
-    path: tuple[Status, ...],
+    path: tuple[int, ...],
     delivered: int,
     *,
     reason: ReasonOrText = "",
@@ -211,7 +220,7 @@ def go_on(
         again = resume(order, reason)
         return replace(again, changes={**again.changes, **changes})
     if order.is_resumable:
-        here = (Status(order.status),) * 2
+        here = (order.status,) * 2
         withdrawn = {"pause_requested": False}
         reason = Reason.of(Code.PAUSE_WITHDRAWN)
         return Transition(here, withdrawn, reason, expected={"pause_requested": True})
@@ -243,7 +252,7 @@ def retry(order: "Order") -> Transition:
         raise TransitionError(already_ended(order) if order.is_final else awaits)
     # It does not matter how far its delivery came meanwhile.
     anywhere = {"status__in": WORKABLE}
-    return Transition((Status(order.status),), {"due": SOONEST, "attempts": 0}, expected=anywhere)
+    return Transition((order.status,), {"due": SOONEST, "attempts": 0}, expected=anywhere)
 
 
 def approve(order: "Order", actor: "User", close: Collection[int] | None = None) -> Transition:
@@ -284,8 +293,10 @@ def already_ended(order: "Order") -> Reason:
     return Reason.of(Code.ALREADY_ENDED, status=status_reason(order.status))
 
 
-def status_reason(status: int) -> Reason:
+def status_reason(status: int) -> ReasonOrText:
     """A status as another reason quotes it."""
+    if status not in Status.values:
+        return label_of(status)
     return Reason.of(f"status_{Status(status).name.lower()}")
 
 

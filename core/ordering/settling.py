@@ -49,7 +49,10 @@ def settle_now(order: Order, actor: User | None, why: str = "") -> None:
         order.view_count = reading.views
         CounterReading.record_reading(order, reading.views)
         note = Reason.of(Code.SETTLED_BY_HAND, views=reading.views)
-    adapter = sites.adapter(order.site.adapter, order.site.recipe)
+    try:
+        adapter = sites.adapter(order.site.adapter, order.site.recipe)
+    except SiteError as error:
+        raise OrderError(Reason.of_error(error)) from error
     evidence = evidence_of(
         watch,
         sent=order.done + order.uncertain,

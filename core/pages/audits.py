@@ -3,6 +3,7 @@ the same as the customers' page."""
 
 from typing import Any
 
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -11,7 +12,7 @@ from core.models import Calibration
 from core.pages import display
 from core.reasons import translate
 
-TONES = {
+TONES: dict[int, str] = {
     Calibration.Status.RUNNING: "busy",
     Calibration.Status.DONE: "good",
     Calibration.Status.CANCELED: "off",
@@ -36,15 +37,18 @@ STAGES = {
 }
 
 
+def state_of(calibration: Calibration) -> SafeString:
+    tone = TONES.get(calibration.status, display.UNKNOWN)
+    return display.tag(calibration.get_status_display(), tone)
+
+
 def report_of(calibration: Calibration) -> dict[str, Any]:
     """What both pages show; audits/figures.html draws the tables."""
     record = Record.from_json(calibration.figures)
     sent = {"number": len(record.plays), "most": MAX_PLAYS}
     return {
         "calibration": calibration,
-        "state": display.tag(
-            calibration.get_status_display(), TONES[Calibration.Status(calibration.status)]
-        ),
+        "state": state_of(calibration),
         "findings": [(translate(row), row.code in GRAVE) for row in calibration.reasons],
         "price": display.money(calibration.price) if calibration.customer_id else "",
         "stages": stages_of(calibration, record),

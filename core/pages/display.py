@@ -12,13 +12,15 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from core.models import Order, OrderEvent, SiteCheck, Status
+from core.models import Order, OrderEvent, SiteCheck, Status, label_of
 from core.theme.escaping import escaped
 
 if TYPE_CHECKING:
     from core.ordering import Quote
 
-# The colour of a state says what it wants of the reader; desk.css knows these names.
+# The colour of a state says what it wants of the reader; desk.css knows these names. A state that a
+# later release beside this one wrote is shown as it is, in this colour.
+UNKNOWN = "off"
 TONES: dict[int, str] = {
     Status.PENDING: "waiting",
     Status.RUNNING: "busy",
@@ -119,7 +121,11 @@ def state(order: Order) -> SafeString:
 
 @lru_cache(REMEMBERED)
 def _status_tag(status: int, _language: str | None) -> SafeString:
-    return tag(Status(status).label, TONES[status])
+    return tag(label_of(status), tone_of(status))
+
+
+def tone_of(status: int) -> str:
+    return TONES.get(status, UNKNOWN)
 
 
 def shown_plays(order: Order) -> int:
@@ -143,7 +149,7 @@ def _progress_bar(status: int, plays: int, count: int, _language: str | None) ->
         '<span class="desk-progress desk-progress--{}" role="img" aria-label="{}" title="{}">'
         '<span class="desk-progress__bar"><span style="width: {}%"></span></span>'
         '<span class="desk-progress__text">{}%</span></span>',
-        TONES[status],
+        tone_of(status),
         text,
         text,
         plays * 100 // count,
@@ -187,8 +193,8 @@ def live(content: str, order: Order, cell: str) -> SafeString:
 
 def step(event: OrderEvent) -> SafeString:
     """From where to where."""
-    after = tag(event.get_to_status_display(), TONES[event.to_status])
+    after = tag(event.get_to_status_display(), tone_of(event.to_status))
     if event.from_status is None or event.from_status == event.to_status:
         return after
-    before = tag(event.get_from_status_display(), TONES[event.from_status])
+    before = tag(event.get_from_status_display(), tone_of(event.from_status))
     return format_html("{} → {}", before, after)

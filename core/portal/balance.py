@@ -85,7 +85,7 @@ def audit_of(entry: LedgerEntry) -> int | None:
 def row_of(entry: LedgerEntry) -> dict[str, object]:
     return {
         "entry": entry,
-        "what": WHAT[entry.kind],
+        "what": WHAT.get(entry.kind, entry.get_kind_display()),
         "audit": audit_of(entry),
         "amount": display.signed(entry.amount),
         "is_credit": entry.amount > 0,

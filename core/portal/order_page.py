@@ -38,7 +38,7 @@ def row_of(order: Order) -> dict[str, Any]:
     return {
         "order": order,
         "address": breakable(order.url.partition("://")[2]),
-        "tone": display.TONES[order.status],
+        "tone": display.tone_of(order.status),
         "label": order.get_status_display(),
         "starts": display.start(order),
         "percent": display.percent(order),

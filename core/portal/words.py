@@ -13,7 +13,7 @@ from core.pages import display
 from core.reasons import Code
 
 # By where an order went, and from where: None stands for anywhere else.
-STEPS: dict[Status, dict[Status | None, str]] = {
+STEPS: dict[int, dict[int | None, str]] = {
     Status.AWAITING: {None: gettext_noop("Ordered and paid. The desk reviews it first.")},
     Status.PENDING: {
         None: gettext_noop("Ordered and paid."),
@@ -83,7 +83,7 @@ def state_text(order: Order, *, is_held: bool = False) -> str:
         return _("Delivery is paused for the moment. Nothing is lost meanwhile.")
     if order.status == Status.PENDING and order.starts_later:
         return _("Your order is paid; it %(starts)s.") % {"starts": display.start(order)}
-    return str(STATES[order.status])
+    return str(STATES.get(order.status, order.get_status_display()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def steps_of(order: Order) -> list[Step]:
             event.create_date,
             text_of(event, is_own),
             who(event, is_own),
-            display.TONES[event.to_status],
+            display.tone_of(event.to_status),
             event.reason if is_declined(event) and not is_own else "",
         )
         for event, is_own in [
@@ -124,8 +124,9 @@ def text_of(event: OrderEvent, is_own: bool) -> str:
         return _(PAUSED_BY_THE_DESK)
     if event.to_status == Status.VERIFYING and event.reason_code == Code.CANCEL_REQUESTED:
         return _(STEPS[Status.VERIFYING][Status.PAUSED])
-    words = STEPS[Status(event.to_status)]
-    before = None if event.from_status is None else Status(event.from_status)
+    if (words := STEPS.get(event.to_status)) is None:  # of a later release beside this one
+        return event.get_to_status_display()
+    before = event.from_status
     if is_own and is_declined(event):
         before = None  # nobody declined it
     return _(words.get(before, words[None]))

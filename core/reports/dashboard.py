@@ -178,7 +178,7 @@ class AttentionOrder:
     pk: int
     oid: str
     customer: str
-    status: Status
+    status: int
     remark: ReasonOrText
     done: int
     count: int
@@ -200,7 +200,7 @@ def attention() -> Attention:
             pk=order.pk,
             oid=order.oid,
             customer=str(order.customer),
-            status=Status(order.status),
+            status=order.status,
             remark=order.remark,
             done=order.done,
             count=order.count,

@@ -124,6 +124,7 @@ SITE_SENTENCES: dict[str, str] = {
         "number, as ([\\d.,]+) does."
     ),
     "count_pattern_not_found": _("Nothing in the site's answer matches count_pattern."),
+    "kind_unknown": _("This release does not know sites of the kind “%(kind)s”."),
     "recipe_too_slow": _(
         "The recipe's %(field)s takes too long on this site's text; make it simpler."
     ),

@@ -2,8 +2,8 @@
 
 from django import template
 
-from core.models import Status
-from core.pages.display import TONES
+from core.models import label_of
+from core.pages.display import tone_of
 
 register = template.Library()
 
@@ -11,10 +11,10 @@ register = template.Library()
 @register.filter
 def status_label(value: int) -> str:
     """A status by its number, in the reader's language."""
-    return str(Status(value).label)
+    return label_of(value)
 
 
 @register.filter
 def status_tone(value: int) -> str:
     """The colour of a status, as the style sheets call it."""
-    return TONES.get(value, "off")
+    return tone_of(value)

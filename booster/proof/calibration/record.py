@@ -25,7 +25,7 @@ class Stage(StrEnum):
 class StageReading:
     """`at`: seconds since the calibration began."""
 
-    stage: Stage
+    stage: str
     at: float
     views: int
 
@@ -35,7 +35,7 @@ class StagePlay:
     """`received`: its status means that the site took it. `connection`: plays over the same one
     have the same number."""
 
-    stage: Stage
+    stage: str
     began: float
     ended: float
     status: int
@@ -59,8 +59,8 @@ class Record:
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> Self:
         return cls(
-            [StageReading(Stage(row[0]), *row[1:]) for row in kept.get("readings", ())],
-            [StagePlay(Stage(row[0]), *row[1:]) for row in kept.get("plays", ())],
+            [StageReading(_stage(row[0]), *row[1:]) for row in kept.get("readings", ())],
+            [StagePlay(_stage(row[0]), *row[1:]) for row in kept.get("plays", ())],
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -71,8 +71,8 @@ class Record:
 
     @property
     def stage(self) -> Stage | None:
-        """The latest that something was done in."""
-        stages = [rows[-1].stage for rows in (self.readings, self.plays) if rows]
+        """The latest that something was done in. Raises ValueError for one that is none of ours."""
+        stages = [Stage(rows[-1].stage) for rows in (self.readings, self.plays) if rows]
         return max(stages, key=list(Stage).index, default=None)
 
     def readings_of(self, stage: Stage) -> list[StageReading]:
@@ -92,6 +92,11 @@ class Record:
             [row.at for row in self.readings[-1:]] + [row.ended for row in self.plays[-1:]],
             default=0.0,
         )
+
+
+def _stage(name: str) -> str:
+    """One of a later release beside this one is shown, and kept, as it is."""
+    return Stage(name) if name in list(Stage) else name
 
 
 def _rounded(row: Iterable[Any]) -> list[Any]:

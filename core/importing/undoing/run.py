@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from django.db import DatabaseError, transaction
 from django.db.models.functions import Now
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 RENEWAL_SECONDS = 10
 
-UNDOERS: dict[ImportJob.Kind, type[Undoer]] = {
+UNDOERS: Mapping[int, type[Undoer]] = {
     ImportJob.Kind.CUSTOMERS: UndoCustomers,
     ImportJob.Kind.CHARGES: UndoTopUps,
     ImportJob.Kind.ORDERS: UndoOrders,
@@ -81,7 +81,7 @@ def permitted(job: ImportJob, on_block: Callable[[], None] = lambda: None) -> Un
     actor = job.undoer
     if actor is None or not may_undo(actor, job):
         raise UndoRefusedError(Reason.of(Code.RIGHT_LOST, who=str(actor or "–")))
-    return UNDOERS[ImportJob.Kind(job.kind)](job, actor, on_block)
+    return UNDOERS[job.kind](job, actor, on_block)
 
 
 def refuse_where_hindered(undoer: Undoer) -> None:
@@ -100,9 +100,9 @@ def may_undo(user: User, job: ImportJob) -> bool:
     it undoes."""
     if job.kind not in UNDOERS:
         return False
-    rights = UNDOERS[ImportJob.Kind(job.kind)].rights_for(job)
+    rights = UNDOERS[job.kind].rights_for(job)
     return all(may(user, right) for right in (Right.UNDO_IMPORT, *rights))
 
 
 def undoer_of(job: ImportJob, actor: User) -> Undoer:
-    return UNDOERS[ImportJob.Kind(job.kind)](job, actor)
+    return UNDOERS[job.kind](job, actor)

@@ -162,7 +162,7 @@ def facts(order: Order) -> dict[str, Any]:
     return {
         "status": order.status,
         "label": str(order.get_status_display()),
-        "tone": display.TONES[order.status],
+        "tone": display.tone_of(order.status),
         "final": order.is_final,
         "count": order.count,
         "done": shown,

@@ -42,7 +42,7 @@ def board_of(counts: Iterable[StatusCount]) -> dict[str, Any]:
         note = here.get("wide" if wide else "narrow")
         return drawing.Caption(
             title=here["title"],
-            classes=f"flow-node--{display.TONES.get(status, 'off')}{full}",
+            classes=f"flow-node--{display.tone_of(status)}{full}",
             label=str(status.label),
             figure=here["figure"],
             notes=(note,) if note else (),

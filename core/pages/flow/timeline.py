@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from core.models import FLOW, Order, OrderEvent, Status
-from core.pages.display import TONES
+from core.models import FLOW, Order, OrderEvent, Status, onward_from
+from core.pages.display import tone_of
 from core.pages.flow import drawing
 from core.reasons import reason_of, translate
 
@@ -28,8 +28,8 @@ class TimelineEntry:
     made of something that changed no status."""
 
     number: int
-    before: Status | None
-    after: Status
+    before: int | None
+    after: int
     who: str
     when: datetime.datetime
     reason: str
@@ -45,8 +45,8 @@ class TimelineEntry:
 def timeline_of(order: Order, audience: str = CUSTOMER) -> dict[str, Any]:
     """What flow/order.html shows, for "desk" or "customer"."""
     steps = entries_of(order, audience)
-    here = Status(order.status)
-    by_step: dict[tuple[Status | None, Status], list[TimelineEntry]] = {}
+    here = order.status
+    by_step: dict[tuple[int | None, int], list[TimelineEntry]] = {}
     for one in steps:
         by_step.setdefault((one.before, one.after), []).append(one)
 
@@ -61,7 +61,7 @@ def timeline_of(order: Order, audience: str = CUSTOMER) -> dict[str, Any]:
         "drawings": drawing.draw(FLOW, node, step),
         "steps": steps,
         "here": here,
-        "onward": FLOW[here],
+        "onward": onward_from(here),
     }
 
 
@@ -72,8 +72,8 @@ def entries_of(order: Order, audience: str) -> list[TimelineEntry]:
     return [
         TimelineEntry(
             number,
-            None if event.from_status is None else Status(event.from_status),
-            Status(event.to_status),
+            event.from_status,
+            event.to_status,
             _who(event, audience, own_login),
             event.create_date,
             translate(reason_of(event)) if audience == DESK else "",
@@ -92,9 +92,9 @@ def _who(event: OrderEvent, audience: str, own_login: int | None) -> str:
 
 
 def _node_caption(
-    status: Status, here: Status, entered: list[TimelineEntry], wide: bool
+    status: Status, here: int, entered: list[TimelineEntry], wide: bool
 ) -> drawing.Caption:
-    classes, facts = [f"flow-node--{TONES.get(status, 'off')}"], []
+    classes, facts = [f"flow-node--{tone_of(status)}"], []
     notes: tuple[str, ...] = ()
     if entered:
         classes.append("flow-node--been")
@@ -106,7 +106,7 @@ def _node_caption(
     if status == here:
         classes.append("flow-node--here")
         facts.insert(0, _("the order is here now"))
-    elif status in FLOW[here]:
+    elif status in onward_from(here):
         classes.append("flow-node--next")
         facts.insert(0, _("may come next"))
     mark = "✓ " if entered and status != here else ""
