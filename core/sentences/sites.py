@@ -213,6 +213,10 @@ SITE_SENTENCES: dict[str, str] = {
         "The site shows its count in steps of %(number)s; plays are proved by the whole number "
         "only. Read it where the site tells it exactly."
     ),
+    "calibration_plays_unknown": _(
+        "A consumer stopped or the database failed while %(number)s of its plays were on their "
+        "way. They may have been counted and are not sent again: calibrate anew."
+    ),
     "counting_unclear": _(
         "It is unclear how the site counts: %(sent)s plays were received while the counter moved "
         "by %(moved)s."

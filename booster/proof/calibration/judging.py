@@ -180,7 +180,7 @@ def _wraps(record: Record) -> Iterator[Finding]:
 
 
 def _rounded_to(record: Record) -> int:
-    """The power of ten that all readings are multiples of, where chance does not do that; else 0."""
+    """The power of ten that all readings are multiples of, where that is no chance; else 0."""
     views = {reading.views for reading in record.readings}
     step = 1
     while all(value % (10 * step) == 0 for value in views) and any(views):
