@@ -98,6 +98,33 @@ def test_a_count_beyond_ours_is_not_explained_by_a_moment_without_others():
     assert verdict.plays == 0
 
 
+@dataclasses.dataclass
+class ResetCounter(Counter):
+    """Shows nothing of what was before this moment, from then on."""
+
+    moment: float = 50.0
+    forgotten: int = 0
+
+    def read(self, moment: float) -> int:
+        views = super().read(moment)
+        if moment >= self.moment and not self.forgotten:
+            self.forgotten = views
+        return views - self.forgotten
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.5, 1.0])
+def test_of_a_counter_that_began_anew_is_billed_what_it_counted_since(loss):
+    for others in (0.0, 5.0):
+        counter = ResetCounter(random.Random(1), others=others, loss=loss, views=1_000_000)
+        verdict, waited = Run(counter, 10_000).deliver()
+        counted_since = (10_000 - counter.sent_by(counter.moment)) * (1 - loss)
+        assert verdict.plays <= counted_since
+        assert verdict.plays >= 0.7 * counted_since - 1000 * (others > 0)
+        assert isinstance(verdict.remark, Reason)
+        assert verdict.remark.code == Code.COUNTER_FELL
+        assert waited > 1800
+
+
 def test_a_counter_that_stands_still_for_good_ends_its_order():
     watch, most = Watch(), 600
     watch.begin(Reading(0.0, 0.01, 0, idle=True))

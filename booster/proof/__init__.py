@@ -50,7 +50,9 @@ class Evidence:
 
     `may_lag`: whether the counter still has its time to show them. `is_catching_up`: it had that,
     and moves faster than others explain. `may_still_move`: whether to wait beyond that for a
-    counter that did not move at all. `allowance`: how many plays may still be sent again."""
+    counter that did not move at all. `allowance`: how many plays may still be sent again.
+    `since_fall`: of the plays since a counter fell that is below its beginning still: what it lost
+    proves nothing, what it counted then does."""
 
     sent: int
     rise: int
@@ -64,6 +66,7 @@ class Evidence:
     rest_left: float = 0.0
     is_catching_up: bool = False
     counted: int | None = None
+    since_fall: "Evidence | None" = None
 
     @property
     def others(self) -> float:
@@ -118,7 +121,10 @@ def judge(evidence: Evidence) -> Verdict:
         doubt = _doubt(sent, rise)
         if evidence.may_still_move:
             return Verdict(Action.WAIT, remark=doubt)
-        return Verdict(Action.SETTLE, 0, doubt)
+        kept = evidence.since_fall
+        if kept is None or not kept.proved:
+            return Verdict(Action.SETTLE, 0, doubt)
+        return Verdict(Action.SETTLE, kept.proved, doubt, note_of(kept))
     if evidence.is_catching_up:
         return Verdict(Action.WAIT)
     if evidence.rest_left > 0:
@@ -215,7 +221,21 @@ def evidence_of(
         for exposure in (watch.exposure(), watch.prompt)
         if exposure is not None
     ]
-    return max(found, key=lambda one: one.proved)
+    best = max(found, key=lambda one: one.proved)
+    return replace(best, since_fall=_since_fall(watch, best, is_silent))
+
+
+def _since_fall(watch: Watch, whole: Evidence, is_silent: bool) -> Evidence | None:
+    fall, last = watch.fall, watch.last
+    if fall is None or last is None:
+        return None
+    return replace(
+        whole,
+        sent=max(0, whole.sent - fall.done),
+        rise=last.views - fall.views,
+        own=0 if is_silent else watch.own - fall.own,
+        seconds=last.answered - fall.asked,
+    )
 
 
 def _leap(watch: Watch, lag: float, sent: int, is_silent: bool) -> float:

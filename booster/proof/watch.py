@@ -43,6 +43,17 @@ class Exposure:
     own: int
 
 
+@dataclass(frozen=True, slots=True)
+class Fall:
+    """The lowest reading below the first one: when it was asked, what it showed, how many plays
+    were received by then, and how many of our readings had come."""
+
+    asked: float
+    views: int
+    done: int
+    own: int
+
+
 @dataclass(slots=True)
 class Watch:
     """What was read of one order's counter.
@@ -62,6 +73,8 @@ class Watch:
     `stood`: for how long at most it stood still though plays were received meanwhile, until it
     moved. `still_from`: since when it shows what it shows; `still_done`: how many were received by
     then, and `stands`: some since.
+
+    `fall`: where it fell below what it showed before the first play.
 
     `trouble`: since when the site answers in a way that would end the order; None: it does not.
     `unsaid`: since when it does not say by the order's number what it counted. `noted`: when a
@@ -88,6 +101,7 @@ class Watch:
     still_from: float | None = None
     still_done: int = 0
     stands: bool = False
+    fall: Fall | None = None
     trouble: float | None = None
     noted: float = 0.0
     unsaid: float | None = None
@@ -111,6 +125,8 @@ class Watch:
         looks = reading.looks_since(last) if last else reading.looks
         self.own += 1 + looks
         self.last = reading
+        if reading.views < (self.fall.views if self.fall else self.before):
+            self.fall = Fall(reading.asked, reading.views, done, self.own)
         if last is not None:
             self._note_standing(last, reading, done)
         if last is None or not reading.idle:
@@ -223,7 +239,7 @@ class Watch:
         return cls(**known)
 
 
-def fields_of(part: Reading | Rest | Exposure) -> dict[str, float]:
+def fields_of(part: Reading | Rest | Exposure | Fall) -> dict[str, float]:
     return {name: getattr(part, name) for name in part.__slots__}
 
 
@@ -231,4 +247,5 @@ KINDS: dict[str, Any] = {
     **dict.fromkeys(("last", "shown"), Reading),
     "after": Rest,
     "prompt": Exposure,
+    "fall": Fall,
 }
