@@ -125,6 +125,21 @@ def test_of_a_counter_that_began_anew_is_billed_what_it_counted_since(loss):
         assert waited > 1800
 
 
+@dataclasses.dataclass
+class Faltering(ResetCounter):
+    """Shows nothing for a moment, and a few less ever after."""
+
+    def read(self, moment: float) -> int:
+        views = Counter.read(self, moment)
+        return 0 if 50 <= moment < 60 else views - 5 * (moment >= 60)
+
+
+def test_a_moment_of_nothing_makes_no_plays_of_what_was_there_before():
+    counter = Faltering(random.Random(1), loss=1.0, views=1_000_000)
+    verdict, _waited = Run(counter, 10_000).deliver()
+    assert verdict.plays == 0
+
+
 def test_a_counter_that_stands_still_for_good_ends_its_order():
     watch, most = Watch(), 600
     watch.begin(Reading(0.0, 0.01, 0, idle=True))

@@ -229,13 +229,13 @@ def _since_fall(watch: Watch, whole: Evidence, is_silent: bool) -> Evidence | No
     fall, last = watch.fall, watch.last
     if fall is None or last is None:
         return None
-    return replace(
-        whole,
-        sent=max(0, whole.sent - fall.done),
-        rise=last.views - fall.views,
-        own=0 if is_silent else watch.own - fall.own,
-        seconds=last.answered - fall.asked,
-    )
+    sent = max(0, whole.sent - fall.done)
+    rise = last.views - fall.views - sum(rest.views for rest in watch.rests)
+    if rise > MOST_QUIET * sent:
+        return None  # who shows more again than we sent showed too little by mistake
+    own = 0 if is_silent else watch.own - fall.own
+    seconds = last.answered - fall.asked - sum(rest.seconds for rest in watch.rests)
+    return replace(whole, sent=sent, rise=rise, own=own, seconds=max(0.0, seconds))
 
 
 def _leap(watch: Watch, lag: float, sent: int, is_silent: bool) -> float:
