@@ -17,7 +17,9 @@ __all__ = ["Action", "Evidence", "Reading", "Rest", "Verdict", "Watch", "evidenc
 # our rate is missed once in 20,000 times then, and whoever has less makes less of a difference.
 PLAYS_OF_REST = 100
 LONGEST_REST = 3600.0
-MOST_QUIET = 1 + 10 / PLAYS_OF_REST
+# A counter that shows a tenth more than ours has others; none of them for a moment tells nothing:
+# a page may be kept for less time than lies between two looks.
+MOST_QUIET, REST_BESIDE_MORE = 1.1, 15.0
 SHORTEST_REST = 0.05
 # Where others are seen, they are counted for as long as plays were sent, within this or within this
 # share of that time.
@@ -188,7 +190,7 @@ def evidence_of(
     moved, seen = _seen_of_others(watch, rests, may_lag=may_lag)
     needed = max(_seconds_of_rest(_shown_in(watch, sent, is_silent), sent, is_silent), leap)
     if watch.exposure().rise - watch.own > MOST_QUIET * sent:
-        needed = max(needed, LONG_LEAP)  # somebody else was there, or stands still in a leap
+        needed = max(needed, REST_BESIDE_MORE)  # somebody else was there, or stands still in a leap
     is_quiet = not moved and (seen >= needed or watch.matches >= MATCHES)
     if moved:
         seen = sum(rest.seconds for rest in rests)
