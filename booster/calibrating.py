@@ -1,5 +1,6 @@
 """Calibrations over the wire: the steps of booster/proof/calibration, done at a site that shows our
-token (law 4), and written down after each (law 1).
+token (law 4), and written down after each (law 1). Plays are written down before they go out, too:
+whoever finds some that nobody wrote the end of does not send them again.
 
 A step that is due later than in a few seconds is nobody's until then: the row says when. Before
 each run of steps the site is asked for its token again, and they go to the address that showed it.
@@ -198,6 +199,10 @@ def _do_steps(
     if calibration.has_exhausted_attempts:
         _end(calibration, record, Calibration.Status.FAILED, Reason.of(Code.FAILED_TOO_OFTEN))
         return
+    if record.sending:
+        reason = Reason.of(Code.CALIBRATION_PLAYS_UNKNOWN, number=record.sending)
+        _end(calibration, record, Calibration.Status.FAILED, reason)
+        return
     calls = None
     adapter = sites.adapter(site.adapter, site.recipe, site.secrets)
     try:
@@ -209,7 +214,8 @@ def _do_steps(
         if isinstance(error, TemporaryError) and not retry.CALIBRATING.is_spent(
             calibration.attempts
         ):
-            _ask_again(calibration, reason, error.retry_after, wake_later)
+            record.sending = 0  # who fails for now has sent none
+            _ask_again(calibration, record, reason, error.retry_after, wake_later)
         else:
             _end(calibration, record, Calibration.Status.FAILED, reason)
     finally:
@@ -254,7 +260,10 @@ def _go(
         if step.kind is StepKind.READ:
             record.readings.append(_read(calls, step.stage))
         else:
+            record.sending = step.plays
+            calibration.record(figures=record.as_json())
             record.plays += calls.play(step, record)
+            record.sending = 0
         done = {"stage": step.stage, "figures": record.as_json(), "attempts": 0}
         calibration.record(**done, **reason_columns(""))
 
@@ -267,13 +276,18 @@ def _wait(calibration: Calibration, stage: Stage, seconds: float, wake_later: Wa
 
 
 def _ask_again(
-    calibration: Calibration, reason: Reason, retry_after: float | None, wake_later: WakeLater
+    calibration: Calibration,
+    record: Record,
+    reason: Reason,
+    retry_after: float | None,
+    wake_later: WakeLater,
 ) -> None:
     """The site does not answer for now, and nothing is on its way: the same step comes later."""
     attempts, jitter = max(1, calibration.attempts), random.random()  # noqa: S311
     delay = retry.CALIBRATING.delay(attempts, jitter, retry_after)
     due = clock.now() + timedelta(seconds=delay)
-    calibration.record(lease_until=None, next_at=due, **reason_columns(reason))
+    figures = record.as_json()
+    calibration.record(lease_until=None, next_at=due, figures=figures, **reason_columns(reason))
     wake_later(calibration.pk, delay)
 
 

@@ -121,6 +121,7 @@ class Code(StrEnum):
     NEVER_CALIBRATED = auto()
     CALIBRATION_RUNS = auto()
     CALIBRATION_NOT_LATEST = auto()
+    CALIBRATION_PLAYS_UNKNOWN = auto()
     # Repeats
     ALREADY_REPEATED = auto()
     REPEAT_HAS_ENDED = auto()

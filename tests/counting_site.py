@@ -47,6 +47,7 @@ class CountingSite:
     status: int = 200
     seed: int = 0
     answer_seconds: float = 0.02
+    rounds_to: int = 1
     now: float = 0.0
     lost: dict[Stage, int] = field(default_factory=dict)
 
@@ -75,7 +76,7 @@ class CountingSite:
         seconds = self.passes()
         views = self.counter.read(self.began + self.now + seconds / 2)
         self.now += seconds
-        return StageReading(stage, self.now - seconds / 2, views)
+        return StageReading(stage, self.now - seconds / 2, views // self.rounds_to * self.rounds_to)
 
     def play(self, stage: Stage, number: int, fresh: bool, record: Record) -> list[StagePlay]:
         used = [play.connection for play in record.plays_of(stage)]

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import DatabaseError, connection, transaction
 
 from booster import calibrating, retry, sites, tasks
 from booster.proof.calibration import FindingCode, Record, Stage, plan
@@ -11,7 +12,7 @@ from core import ordering
 from core.models import Calibration, OrderError, Site
 from core.ops.auditing import differences
 from core.ordering import Quote
-from core.reasons import Code
+from core.reasons import Code, reason_of
 from tests.base import VIDEO, balance, client_of, lost_wake_ups, messages_of
 from tests.sites import DemoSite
 from tests.targets import proved
@@ -212,6 +213,29 @@ def test_a_play_of_unknown_fate_is_not_sent_again(hurried, verified, demo_site, 
     calibration.refresh_from_db()
     assert calibration.status == Calibration.Status.FAILED
     assert demo_site.plays(calibration.oid) == 1
+
+
+def test_plays_whose_end_could_not_be_written_are_not_sent_again(hurried, verified, demo_site, bob):
+    calibration = begun(verified, demo_site, bob)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON core_calibration WHEN"
+            " json_array_length(NEW.figures, '$.plays') = 1 AND NEW.status = 1"
+            " BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+        )
+    with pytest.raises(DatabaseError):
+        calibrating.run(calibration.pk)
+    transaction.set_rollback(False)  # that statement alone was undone
+    assert demo_site.plays(calibration.oid) == 1
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER full")
+    Calibration.objects.update(lease_until=None)
+    calibrating.run(calibration.pk)
+    calibration.refresh_from_db()
+    order = demo_site.order(calibration.oid)
+    assert (order["plays"], order["replays"]) == (1, 0)
+    assert calibration.status == Calibration.Status.FAILED
+    assert "1 of its plays" in str(reason_of(calibration))
 
 
 def test_a_video_with_an_order_or_another_calibration_is_left_alone(

@@ -3,6 +3,7 @@
 import pytest
 
 from booster.proof.calibration import (
+    GRAVE,
     MAX_PLAYS,
     FindingCode,
     Record,
@@ -63,6 +64,24 @@ def test_no_calibration_sends_more_than_60_plays_or_lasts_for_ever(settings):
 
 def test_a_counter_that_stands_still_is_told():
     assert found_of(counter(lag=1e6)).keys() == {FindingCode.COUNTS_NOTHING}
+
+
+@pytest.mark.parametrize(
+    "late", [{"lag": 20}, {"cached": 60}, {"cached": 300}, {"batch": 600}], ids=str
+)
+def test_others_views_are_not_taken_for_plays_of_an_address_that_counts_once(late):
+    """A count that leaps moves as far by what others do meanwhile as it would by ours."""
+    found = found_of(counter(per_address=86_400, organic=0.2, **late))
+    assert FindingCode.COUNTS_ALL not in found
+    assert GRAVE & found.keys()
+
+
+@pytest.mark.parametrize(("step", "others"), [(10, 0.0), (100, 1.0), (1000, 1.0)])
+def test_a_count_that_is_rounded_is_told(step, others):
+    site = CountingSite(CounterSettings.parse({"organic": others}), rounds_to=step, seed=1)
+    findings = judge(site.calibrate())
+    assert [(row.code, row.params) for row in findings] == [(FindingCode.ROUNDS, {"number": step})]
+    assert propose(findings)["resend_percent"] == 0
 
 
 @pytest.mark.parametrize(("rate", "burst"), [(2, 0), (5, 3), (1, 2), (3, 5)])

@@ -1,6 +1,7 @@
 """What a counter's reading means: never more than was sent, never a refund on a doubt."""
 
 import dataclasses
+import random
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from booster.proof import Action, Evidence, Reading, Watch, evidence_of, judge
 from core.reasons import Code, Reason
+from tests.faults.simulated import Counter, KeptPage, Run
 
 SENT_1000 = Evidence(sent=1000, rise=1000, may_lag=False, may_still_move=True, allowance=0)
 
@@ -70,6 +72,93 @@ def test_no_verdict_is_worth_more_plays_than_were_sent(evidence):
         assert verdict.plays == evidence.sent - evidence.rise <= evidence.allowance
     if verdict.action == Action.WAIT:
         assert verdict.plays == 0
+
+
+@pytest.mark.parametrize("known", [3.0, 1801.0])
+@pytest.mark.parametrize("loss", [0.3, 1.0])
+def test_others_who_show_in_one_leap_with_ours_are_not_billed(loss, known):
+    """Whether it is known for how long the page is kept or not."""
+    for seed in range(5):
+        counter = KeptPage(random.Random(seed), others=20.0, lag=1800, loss=loss)
+        verdict, _waited = Run(counter, 10_000, lag=known).deliver()
+        assert verdict.plays <= counter.counted
+
+
+def test_a_counter_that_leaps_to_exactly_ours_is_not_waited_for_twice():
+    counter = Counter(random.Random(1), lag=1700, rate=1000)
+    verdict, waited = Run(counter, 10_000, lag=1800, counts_readings=False).deliver()
+    assert verdict.plays == 10_000
+    assert waited < 1800
+
+
+def test_a_count_beyond_ours_is_not_explained_by_a_moment_without_others():
+    """A page kept for less time than lies between two looks stands still at no look."""
+    counter = KeptPage(random.Random(1), others=500.0, lag=5, loss=1.0)
+    verdict, _waited = Run(counter, 3000).deliver()
+    assert verdict.plays == 0
+
+
+@dataclasses.dataclass
+class ResetCounter(Counter):
+    """Shows nothing of what was before this moment, from then on."""
+
+    moment: float = 50.0
+    forgotten: int = 0
+
+    def read(self, moment: float) -> int:
+        views = super().read(moment)
+        if moment >= self.moment and not self.forgotten:
+            self.forgotten = views
+        return views - self.forgotten
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.5, 1.0])
+def test_of_a_counter_that_began_anew_is_billed_what_it_counted_since(loss):
+    for others in (0.0, 5.0):
+        counter = ResetCounter(random.Random(1), others=others, loss=loss, views=1_000_000)
+        verdict, waited = Run(counter, 10_000).deliver()
+        counted_since = (10_000 - counter.sent_by(counter.moment)) * (1 - loss)
+        assert verdict.plays <= counted_since
+        assert verdict.plays >= 0.7 * counted_since - 1000 * (others > 0)
+        assert isinstance(verdict.remark, Reason)
+        assert verdict.remark.code == Code.COUNTER_FELL
+        assert waited > 1800
+
+
+@dataclasses.dataclass
+class Faltering(ResetCounter):
+    """Shows nothing for a moment, and a few less ever after."""
+
+    def read(self, moment: float) -> int:
+        views = Counter.read(self, moment)
+        return 0 if 50 <= moment < 60 else views - 5 * (moment >= 60)
+
+
+def test_a_moment_of_nothing_makes_no_plays_of_what_was_there_before():
+    counter = Faltering(random.Random(1), loss=1.0, views=1_000_000)
+    verdict, _waited = Run(counter, 10_000).deliver()
+    assert verdict.plays == 0
+
+
+def test_a_counter_that_stands_still_for_good_ends_its_order():
+    watch, most = Watch(), 600
+    watch.begin(Reading(0.0, 0.01, 0, idle=True))
+    for second in range(10, 2000, 10):
+        done = min(1000, second)
+        if second <= 1000:
+            watch.note_play(float(second))
+        now = Reading(second, second + 0.01, min(done, most), idle=second > 1000)
+        watch.add(now, settled=1003.0, sent=done, done=done)
+    evidence = evidence_of(
+        watch,
+        sent=1000,
+        may_lag=False,
+        may_still_move=False,
+        allowance=0,
+        counts_readings=None,
+        lag=3.0,
+    )
+    assert (judge(evidence).action, judge(evidence).plays) == (Action.SETTLE, most)
 
 
 def test_a_small_order_waits_for_others_no_longer_than_its_plays_took():

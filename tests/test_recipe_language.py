@@ -209,6 +209,27 @@ def test_a_rounded_number_is_refused_and_told_why(shown: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "views"),
+    [("1204.0", 1204), ("1.204e3", 1204), ("-0.0", 0), ("9007199254740993.0", 2**53 + 1)],
+)
+def test_a_whole_number_is_one_also_where_it_is_written_with_a_point(written, views) -> None:
+    assert read(answer(f'{{"views": {written}}}'.encode())) == views
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        *(("1.2e3", "view_count_rounded"), ("1e18", "view_count_rounded")),
+        *(("1204.5", "not_a_view_count"), ("1e-999999999", "not_a_view_count")),
+        *(("1e999999999", "not_a_view_count"), ("NaN", "not_a_view_count")),
+    ],
+)
+def test_a_number_with_a_point_that_is_no_count_is_told_as_it_is_written(written, code) -> None:
+    with pytest.raises(PermanentError, match=code):
+        read(answer(f'{{"views": {written}}}'.encode()))
+
+
+@pytest.mark.parametrize(
     ("page", "views"),
     [
         ('<span class="views">1,204</span>', 1204),

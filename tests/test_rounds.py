@@ -12,14 +12,14 @@ from django.db import OperationalError, connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from booster.delivery import Round, ending, looks
+from booster.delivery import Round, breaker, ending, looks
 from booster.delivery.links import SiteLink
 from booster.delivery.order import Delivery
 from booster.engine import Tally
 from booster.exceptions import SiteError
 from core import ordering
 from core.db import clock
-from core.models import Order, Pause, Site, SiteCheck, Status, leases, transitions
+from core.models import Breaker, Order, Pause, Site, SiteCheck, Status, leases, transitions
 from tests.faults.trial import Trial
 from tests.rounds import ShortRound, deliver, run_until_idle
 
@@ -63,6 +63,23 @@ def test_a_short_look_out_for_others_is_not_written_down(trial, monkeypatch):
     # Before the first play, after the last one, and after the rest, which alone proves it.
     assert order.readings.count() == 3
     assert order.verify_until is None
+
+
+class OvertakenRound(ShortRound):
+    """Another host finds the site taking plays, just before this one writes who waits for it."""
+
+    def _write_decisions(self, decided):
+        breaker.report_success(Site.objects.select_related("breaker").get())
+        super()._write_decisions(decided)
+
+
+def test_an_order_that_begins_to_wait_as_its_site_comes_back_waits_no_longer(trial):
+    order = trial.place(100, wake=False)
+    Breaker.objects.create(site=order.site).open("The site refused the connection.", 60)
+    run_until_idle(OvertakenRound("test:1", lambda: False))
+    deliver()  # what is due
+    order.refresh_from_db()
+    assert order.status == Status.COMPLETED
 
 
 def test_orders_that_only_wait_for_their_counters_keep_no_other_from_being_sent(trial, monkeypatch):

@@ -274,6 +274,27 @@ def test_a_name_that_leads_elsewhere_is_proved_anew_before_anything_goes_there(
         assert any(b"booster-office-" in one for one in stranger.requests)
 
 
+def test_a_name_with_a_dead_address_is_proved_at_the_other(database, pages, settings, monkeypatch):
+    """As where a name has an IPv6 address that nobody serves."""
+    settings.PRIVATE_SITES = ("127.0.0.0/8",)
+    port = Origin.parse(pages.url).port
+    addresses = ["127.0.0.9", "127.0.0.1"]
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda *_args, **_options: [(2, 1, 6, "", (address, port)) for address in addresses],
+    )
+    site = Site.objects.create(name="Harbour", origin=f"http://films.example:{port}")
+    pages.token = site.token
+    known = verification.look(site)
+    assert known.address == "127.0.0.1"
+    assert verification.look(site, known) == known
+    addresses.reverse()
+    pages.shows = False
+    with pytest.raises(OwnershipError):  # who answers without it is believed
+        verification.look(site)
+
+
 def test_a_site_is_down_where_one_of_its_addresses_is(harbour, pages, settings):
     verification.ping(harbour)
     with Machine("gone") as gone:

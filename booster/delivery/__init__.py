@@ -338,9 +338,8 @@ class Round(Loop):
                 raise
             self._answer_refusal(decided[0], str(error))
             return
-        for delivery in decided:
-            assert delivery.decision is not None
-            if (stays := delivery.decision.stays) is None:
+        for delivery, stays in ending.written(decided):
+            if stays is None:
                 self._leave(delivery)
             else:
                 if delivery.is_halted:

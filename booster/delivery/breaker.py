@@ -10,11 +10,11 @@ one of them is woken where that order is gone.
 
 import logging
 import random
+from collections.abc import Collection
 from datetime import timedelta
 from enum import Enum
 
-from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from booster import retry
@@ -94,10 +94,19 @@ def report_success(site: Site) -> None:
     if breaker is None or breaker.is_clean:
         return
     waiting = Order.objects.waiting_for(site, retry.WAITING.upper_bound).filter(due__gt=Now())
-    with transaction.atomic():
-        if breaker.close():
-            waiting.update(due=SOONEST)
-            logger.info("site %s takes plays again", site)
+    if breaker.close():  # committed before others are woken: see look_again()
+        waiting.update(due=SOONEST)
+        logger.info("site %s takes plays again", site)
+
+
+def look_again(orders: Collection[Order]) -> None:
+    """These were just written to wait: where their site's breaker closed before that, whoever
+    closed it did not find them."""
+    if not orders:
+        return
+    closed = ~Exists(Breaker.objects.filter(site=OuterRef("site"), opened_at__isnull=False))
+    mine = Order.objects.filter(closed, pk__in=[order.pk for order in orders])
+    mine.filter(lease_until__isnull=True, due__gt=Now()).update(due=SOONEST)
 
 
 def pass_on_probe(site: Site) -> None:

@@ -7,7 +7,7 @@ row, which the round writes together with others. Breakers are told what they ha
 import logging
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -33,10 +33,12 @@ TELLING_PLAYS = 50
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A change of an order, and in how many seconds the round goes on with it; None: not at all."""
+    """A change of an order, and in how many seconds the round goes on with it; None: not at all.
+    `waits_for_site`: whoever finds the site taking plays wakes it."""
 
     change: Transition
     stays: float | None = None
+    waits_for_site: bool = False
 
 
 def decide(one: Delivery, now: datetime, *, is_stopping: bool) -> None:
@@ -54,6 +56,14 @@ def decide(one: Delivery, now: datetime, *, is_stopping: bool) -> None:
     if decision is not None:
         one.decision = _with_watch(one, decision)
         _tell_site(one, decision.change)
+
+
+def written(decided: Iterable[Delivery]) -> Iterator[tuple[Delivery, float | None]]:
+    """What was decided of them stands in the database: in how many seconds each goes on."""
+    found = [(one, one.decision) for one in decided if one.decision is not None]
+    breaker.look_again([one.order for one, decision in found if decision.waits_for_site])
+    for one, decision in found:
+        yield one, decision.stays
 
 
 def _with_watch(one: Delivery, decision: Decision) -> Decision:
@@ -80,7 +90,7 @@ def _decide(one: Delivery, now: datetime) -> Decision | None:
     if one.link.closed is not None and not one.is_all_out:
         return _give_back(one, one.link.closed)
     if one.admission is Admission.WAIT:
-        return _give_back(one, breaker.waiting_seconds())
+        return _wait_for_site(one, breaker.waiting_seconds())
     if one.is_reading:
         return None
     wait = 0.0 if one.is_all_out else one.seconds_to_next(now)
@@ -270,7 +280,7 @@ def _try_later(one: Delivery, error: TemporaryError, now: datetime) -> Decision:
     elif not one.made_progress:
         wait = breaker.report_failure(one.link.site, order, error)
     if wait is not None:
-        return _give_back(one, wait)
+        return _wait_for_site(one, wait)
     if retry.SENDING.is_spent(order.attempts + 1):
         return _give_up(one, _out_of_attempts(reason), now)
     return _back_off(one, reason, retry.SENDING, error.retry_after)
@@ -308,6 +318,10 @@ def _back_off(
 
 def _give_back(one: Delivery, seconds: float) -> Decision:
     return Decision(release(one.order, max(0.0, seconds)))
+
+
+def _wait_for_site(one: Delivery, seconds: float) -> Decision:
+    return replace(_give_back(one, seconds), waits_for_site=True)
 
 
 def _stay_or_leave(one: Delivery, change: Transition, seconds: float) -> Decision:

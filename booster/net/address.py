@@ -21,6 +21,8 @@ import idna
 from booster.exceptions import AddressRefusedError, SiteCode, TemporaryError
 
 MAX_URL = 2048
+# Of a name with many, so many are tried until one answers.
+MOST_ADDRESSES = 3
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -172,7 +174,22 @@ def resolve(
     authority: str = "",
     getaddrinfo: Lookup | None = None,
 ) -> Target:
-    """Look the origin's name up, once, and take the first address that we may send to.
+    """The first of `resolve_all()`."""
+    return resolve_all(
+        origin, allowed=allowed, is_own=is_own, authority=authority, getaddrinfo=getaddrinfo
+    )[0]
+
+
+def resolve_all(
+    origin: Origin,
+    *,
+    allowed: Iterable[str],
+    is_own: Callable[[IPAddress], bool] = lambda _address: False,
+    authority: str = "",
+    getaddrinfo: Lookup | None = None,
+) -> list[Target]:
+    """Look the origin's name up, once, and take the addresses that we may send to, at least one and
+    at most MOST_ADDRESSES, in the system's order.
 
     `allowed` are the deployment's private sites: "host:port" (exactly so in the site's address,
     or the numeric address and port it leads to) or networks ("10.1.0.0/16"). Without such an
@@ -184,9 +201,13 @@ def resolve(
         raise AddressRefusedError(SiteCode.PUBLIC_PLATFORM, host=origin.host)
     private = _private_sites(allowed)
     found = _look_up(origin, getaddrinfo or socket.getaddrinfo)
-    for address in found:
-        if private.allow(origin, address) or (is_public(address) and not is_own(address)):
-            return Target(origin, str(address), authority)
+    taken = [
+        Target(origin, str(address), authority)
+        for address in found
+        if private.allow(origin, address) or (is_public(address) and not is_own(address))
+    ]
+    if taken:
+        return taken[:MOST_ADDRESSES]
     code = SiteCode.OWN_ADDRESS if is_public(found[0]) else SiteCode.PRIVATE_ADDRESS
     raise AddressRefusedError(code, host=origin.host, address=str(found[0]))
 

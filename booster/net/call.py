@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from http.client import responses
 from typing import Any
 
@@ -85,9 +86,10 @@ class Response:
     set_cookies: tuple[str, ...] = ()  # one for each Set-Cookie
 
     def json(self) -> Any:
-        """The body as JSON; PermanentError when it is none."""
+        """The body as JSON, numbers with a point or an exponent as they are written; PermanentError
+        when it is none."""
         try:
-            return json.loads(self.body)
+            return json.loads(self.body, parse_float=Decimal)
         except (ValueError, RecursionError):
             raise PermanentError(SiteCode.ANSWER_NOT_JSON, status=self.status) from None
 

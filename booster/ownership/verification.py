@@ -20,7 +20,7 @@ from booster.exceptions import (
     SiteError,
     TemporaryError,
 )
-from booster.net.address import Origin, ProvedTarget, Target, resolve
+from booster.net.address import Origin, ProvedTarget, Target, resolve_all
 from booster.net.client import SiteClient, Turn
 from booster.ownership.own_addresses import is_own
 from booster.ownership.tokens import file_path, prove
@@ -31,10 +31,15 @@ from core.reasons import Code, Reason
 
 
 def look_up(origin: Origin, authority: str = "") -> Target:
-    """Where this address leads now, if anything may be sent there. Raises AddressRefusedError, and
-    TemporaryError when nobody can say."""
+    """The first of `look_up_all()`."""
+    return look_up_all(origin, authority)[0]
+
+
+def look_up_all(origin: Origin, authority: str = "") -> list[Target]:
+    """Where this address leads now, as far as anything may be sent there. Raises
+    AddressRefusedError, and TemporaryError when nobody can say."""
     allowed = settings.PRIVATE_SITES
-    return resolve(origin, allowed=allowed, is_own=is_own, authority=authority)
+    return resolve_all(origin, allowed=allowed, is_own=is_own, authority=authority)
 
 
 def look(site: Site, known: ProvedTarget | None = None, turn: Turn = nullcontext) -> ProvedTarget:
@@ -73,14 +78,26 @@ def addresses_of(site: Site) -> tuple[str, str, str]:
 
 def _look_at(site: Site, origin: Origin, known: ProvedTarget | None, turn: Turn) -> ProvedTarget:
     if known is None or (known.origin, known.authority) != (origin, site.ca_certificate):
-        return _prove(site, look_up(origin, site.ca_certificate), turn)
+        return _prove_one(site, look_up_all(origin, site.ca_certificate), turn)
     try:
         return _prove(site, known, turn)
     except SiteError as error:
-        target = look_up(origin, site.ca_certificate)
-        if target.address == known.address and error.status in retry.NOT_NOW:
+        targets = look_up_all(origin, site.ca_certificate)
+        addresses = [target.address for target in targets]
+        if known.address in addresses and error.status in retry.NOT_NOW:
             raise
-        return _prove(site, target, turn)
+        return _prove_one(site, targets, turn)
+
+
+def _prove_one(site: Site, targets: list[Target], turn: Turn) -> ProvedTarget:
+    """The first of a name's addresses that answers: where one is dead, the site is not."""
+    for target in targets[:-1]:
+        try:
+            return _prove(site, target, turn)
+        except TemporaryError as error:
+            if error.status is not None:
+                raise
+    return _prove(site, targets[-1], turn)
 
 
 def _prove(site: Site, target: Target, turn: Turn) -> ProvedTarget:

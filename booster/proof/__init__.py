@@ -17,13 +17,22 @@ __all__ = ["Action", "Evidence", "Reading", "Rest", "Verdict", "Watch", "evidenc
 # our rate is missed once in 20,000 times then, and whoever has less makes less of a difference.
 PLAYS_OF_REST = 100
 LONGEST_REST = 3600.0
+# A counter that shows a tenth more than ours has others; none of them for a moment tells nothing:
+# a page may be kept for less time than lies between two looks.
+MOST_QUIET, REST_BESIDE_MORE = 1.1, 15.0
 SHORTEST_REST = 0.05
 # Where others are seen, they are counted for as long as plays were sent, within this or within this
 # share of that time.
 LONGEST_COUNT, LEAST_SHARE = 900.0, 0.3
 # A counter that lags for longer may move in leaps, as a page does that is kept: a rest tells of
-# others once it took as long. One that shows exactly ours is believed sooner.
-LEAPING_LAG, LEAPING_LAG_OF_OURS = 4.0, 60.0
+# others once it took as long.
+LEAPING_LAG = 4.0
+# One that was seen to stand still for longer than it is known to lag may do so for longer still, as
+# a leap is seen from some moment within; and where that is long, for a quarter of an hour.
+LEAP_MARGIN, LONG_LEAP = 1.5, 60.0
+# One that shows exactly ours is believed sooner; after a long leap only where that was of so many:
+# others who make up for what it lost hit that exactly once in 100 times at most.
+TELLING_PLAYS = 1000
 # A counter that showed so many times exactly what was received has no other views.
 MATCHES = 10
 
@@ -43,7 +52,9 @@ class Evidence:
 
     `may_lag`: whether the counter still has its time to show them. `is_catching_up`: it had that,
     and moves faster than others explain. `may_still_move`: whether to wait beyond that for a
-    counter that did not move at all. `allowance`: how many plays may still be sent again."""
+    counter that did not move at all. `allowance`: how many plays may still be sent again.
+    `since_fall`: of the plays since a counter fell that is below its beginning still: what it lost
+    proves nothing, what it counted then does."""
 
     sent: int
     rise: int
@@ -57,6 +68,7 @@ class Evidence:
     rest_left: float = 0.0
     is_catching_up: bool = False
     counted: int | None = None
+    since_fall: "Evidence | None" = None
 
     @property
     def others(self) -> float:
@@ -111,7 +123,10 @@ def judge(evidence: Evidence) -> Verdict:
         doubt = _doubt(sent, rise)
         if evidence.may_still_move:
             return Verdict(Action.WAIT, remark=doubt)
-        return Verdict(Action.SETTLE, 0, doubt)
+        kept = evidence.since_fall
+        if kept is None or not kept.proved:
+            return Verdict(Action.SETTLE, 0, doubt)
+        return Verdict(Action.SETTLE, kept.proved, doubt, note_of(kept))
     if evidence.is_catching_up:
         return Verdict(Action.WAIT)
     if evidence.rest_left > 0:
@@ -174,6 +189,8 @@ def evidence_of(
     leap = _leap(watch, lag, sent, is_silent)
     moved, seen = _seen_of_others(watch, rests, may_lag=may_lag)
     needed = max(_seconds_of_rest(_shown_in(watch, sent, is_silent), sent, is_silent), leap)
+    if watch.exposure().rise - watch.own > MOST_QUIET * sent:
+        needed = max(needed, REST_BESIDE_MORE)  # somebody else was there, or stands still in a leap
     is_quiet = not moved and (seen >= needed or watch.matches >= MATCHES)
     if moved:
         seen = sum(rest.seconds for rest in rests)
@@ -206,15 +223,33 @@ def evidence_of(
         for exposure in (watch.exposure(), watch.prompt)
         if exposure is not None
     ]
-    return max(found, key=lambda one: one.proved)
+    best = max(found, key=lambda one: one.proved)
+    return replace(best, since_fall=_since_fall(watch, best, is_silent))
+
+
+def _since_fall(watch: Watch, whole: Evidence, is_silent: bool) -> Evidence | None:
+    fall, last = watch.fall, watch.last
+    if fall is None or last is None:
+        return None
+    sent = max(0, whole.sent - fall.done)
+    rise = last.views - fall.views - sum(rest.views for rest in watch.rests)
+    if rise > MOST_QUIET * sent:
+        return None  # who shows more again than we sent showed too little by mistake
+    own = 0 if is_silent else watch.own - fall.own
+    seconds = last.answered - fall.asked - sum(rest.seconds for rest in watch.rests)
+    return replace(whole, sent=sent, rise=rise, own=own, seconds=max(0.0, seconds))
 
 
 def _leap(watch: Watch, lag: float, sent: int, is_silent: bool) -> float:
     """For how many seconds the counter may stand still though it was moved."""
+    leap = max(watch.late, lag if lag > LEAPING_LAG else 0.0)
+    if watch.stood > lag:
+        leap = max(leap, LEAP_MARGIN * watch.stood)
+        leap = max(leap, LONGEST_COUNT) if leap > LONG_LEAP else leap
     exposures = [watch.exposure(), *([watch.prompt] if watch.prompt else [])]
     shows_ours = any(one.rise - (0 if is_silent else one.own) == sent for one in exposures)
-    may_leap = lag > (LEAPING_LAG_OF_OURS if shows_ours else LEAPING_LAG)
-    return max(watch.late, lag if may_leap else 0.0)
+    is_telling = leap <= LONG_LEAP or (watch.at_once and sent >= TELLING_PLAYS)
+    return 0.0 if shows_ours and is_telling else leap
 
 
 def _seen_of_others(watch: Watch, rests: list[Rest], *, may_lag: bool) -> tuple[int, float]:

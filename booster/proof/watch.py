@@ -12,6 +12,8 @@ from booster.proof.organic import Rest
 
 # Separate rests that are kept; the shortest neighbours are taken as one beyond that.
 MOST_RESTS = 24
+# One that is short beside the one before is taken with it: how long its two readings took blurs it.
+SHORT_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,17 @@ class Exposure:
     own: int
 
 
+@dataclass(frozen=True, slots=True)
+class Fall:
+    """The lowest reading below the first one: when it was asked, what it showed, how many plays
+    were received by then, and how many of our readings had come."""
+
+    asked: float
+    views: int
+    done: int
+    own: int
+
+
 @dataclass(slots=True)
 class Watch:
     """What was read of one order's counter.
@@ -53,8 +66,15 @@ class Watch:
     `matches`: how often the counter showed exactly what was received, each time of more plays.
     `still_since`: since when it has not moved, while no play was on its way. `silent`: it stood
     still though it was read. `shown`: when it first showed all that was sent, and `after` that
-    moved by so many views in so many seconds. `catching_up`: since when
-    the counter caught up beyond the site's lag; `late`: last, so many seconds after the last play.
+    moved by so many views in so many seconds; `at_once`: before that it showed nothing.
+    `catching_up`: since when the counter caught up beyond the site's lag; `late`: last, so many
+    seconds after the last play.
+
+    `stood`: for how long at most it stood still though plays were received meanwhile, until it
+    moved. `still_from`: since when it shows what it shows; `still_done`: how many were received by
+    then, and `stands`: some since.
+
+    `fall`: where it fell below what it showed before the first play.
 
     `trouble`: since when the site answers in a way that would end the order; None: it does not.
     `unsaid`: since when it does not say by the order's number what it counted. `noted`: when a
@@ -74,8 +94,14 @@ class Watch:
     silent: bool = False
     shown: Reading | None = None
     after: Rest | None = None
+    at_once: bool = False
     catching_up: float | None = None
     late: float = 0.0
+    stood: float = 0.0
+    still_from: float | None = None
+    still_done: int = 0
+    stands: bool = False
+    fall: Fall | None = None
     trouble: float | None = None
     noted: float = 0.0
     unsaid: float | None = None
@@ -85,6 +111,7 @@ class Watch:
         """The reading before the first play."""
         self.began, self.before = reading.asked, reading.views
         self.last = reading
+        self.still_from = reading.asked
 
     def note_play(self, moment: float) -> None:
         """Plays have ended at that moment, or may have."""
@@ -98,6 +125,10 @@ class Watch:
         looks = reading.looks_since(last) if last else reading.looks
         self.own += 1 + looks
         self.last = reading
+        if reading.views < (self.fall.views if self.fall else self.before):
+            self.fall = Fall(reading.asked, reading.views, done, self.own)
+        if last is not None:
+            self._note_standing(last, reading, done)
         if last is None or not reading.idle:
             return
         if reading.idle and rise == done > self.matched:
@@ -105,6 +136,7 @@ class Watch:
         self._note_stillness(last, reading)
         if self.shown is None and rise >= sent:
             self.shown = reading
+            self.at_once = last.views == self.before
         elif self.shown is not None:
             moved = reading.views - self.shown.views
             self.after = Rest(max(0, moved), reading.asked - self.shown.answered)
@@ -147,6 +179,16 @@ class Watch:
             return None
         return max(0.0, self.shown.answered - self.played)
 
+    def _note_standing(self, last: Reading, reading: Reading, done: int) -> None:
+        if self.still_from is None:  # a release that kept none began it
+            self.still_from, self.still_done = last.asked, done
+        if reading.views == last.views:
+            self.stands = self.stands or done > self.still_done
+            return
+        if self.stands:
+            self.stood = max(self.stood, last.asked - self.still_from)
+        self.still_from, self.still_done, self.stands = reading.asked, done, False
+
     def _note_stillness(self, last: Reading, reading: Reading) -> None:
         is_still = last.idle and last.answered >= (self.played or 0.0)
         if not is_still or reading.views != last.views:
@@ -165,12 +207,17 @@ class Watch:
 
     def _keep(self, rest: Rest) -> None:
         self.rests.append(rest)
-        if len(self.rests) > MOST_RESTS:
+        if len(self.rests) > 1 and rest.seconds < SHORT_SHARE * self.rests[-2].seconds:
+            self._join(len(self.rests) - 2)
+        elif len(self.rests) > MOST_RESTS:
             pairs = range(len(self.rests) - 1)
-            at = min(pairs, key=lambda i: self.rests[i].seconds + self.rests[i + 1].seconds)
-            one, two = self.rests[at : at + 2]
-            whole = (one.views + two.views, one.seconds + two.seconds, one.own + two.own)
-            self.rests[at : at + 2] = [Rest(*whole)]
+            self._join(min(pairs, key=lambda i: self.rests[i].seconds + self.rests[i + 1].seconds))
+
+    def _join(self, at: int) -> None:
+        """Two neighbours become one rest."""
+        one, two = self.rests[at : at + 2]
+        whole = (one.views + two.views, one.seconds + two.seconds, one.own + two.own)
+        self.rests[at : at + 2] = [Rest(*whole)]
 
     def as_json(self) -> dict[str, Any]:
         """What a row keeps; `asdict()` would copy each number at ten times the cost."""
@@ -192,7 +239,7 @@ class Watch:
         return cls(**known)
 
 
-def fields_of(part: Reading | Rest | Exposure) -> dict[str, float]:
+def fields_of(part: Reading | Rest | Exposure | Fall) -> dict[str, float]:
     return {name: getattr(part, name) for name in part.__slots__}
 
 
@@ -200,4 +247,5 @@ KINDS: dict[str, Any] = {
     **dict.fromkeys(("last", "shown"), Reading),
     "after": Rest,
     "prompt": Exposure,
+    "fall": Fall,
 }

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Self
 
 import regex
@@ -20,6 +21,7 @@ from booster.net.call import Response
 from booster.sites.templates import Value
 
 MAX_COUNT = 2**63 - 1
+MAX_DIGITS = 20
 MAX_KEYS = 10
 # Staff's expressions meet text from elsewhere: whatever they are, they end after this time.
 PATTERN_SECONDS = 0.5
@@ -230,8 +232,12 @@ def in_plain_digits(text: str) -> str:
 
 
 def whole_number(value: Any) -> int:
-    """A count as JSON or a page gives it: 1234, "1234" or "1,234". PermanentError: "1.2K" is one
-    that was rounded, and all else is none."""
+    """A count as JSON or a page gives it: 1234, 1234.0, "1234" or "1,234". PermanentError: "1.2K"
+    and 1.2e3 are some that were rounded, and all else is none."""
+    if isinstance(value, Decimal) and abs(value.adjusted()) < MAX_DIGITS:
+        if "E+" in str(value):  # written with fewer digits than it has
+            raise PermanentError(SiteCode.VIEW_COUNT_ROUNDED, value=str(value))
+        value = int(value) if value == int(value) else value
     if isinstance(value, str):
         text = in_plain_digits(html.unescape(value)).strip(f"\t\r\n{_SPACES}")
         if _NUMBER.fullmatch(text):

@@ -206,7 +206,18 @@ SITE_SENTENCES: dict[str, str] = {
     ),
     "refuses": _("The site answered %(status)s to the play and refuses it."),
     "organic_movement": _("Other people's views: about %(rate)s an hour."),
-    "counter_wraps": _("The counter starts again from 0 after about %(number)s."),
+    "counter_wraps": _(
+        "The counter fell after it had shown %(number)s: it starts again from 0, or the site takes "
+        "views back. Of an order only what stays can be billed."
+    ),
+    "counter_rounds": _(
+        "The site shows its count in steps of %(number)s; plays are proved by the whole number "
+        "only. Read it where the site tells it exactly."
+    ),
+    "calibration_plays_unknown": _(
+        "A consumer stopped or the database failed while %(number)s of its plays were on their "
+        "way. They may have been counted and are not sent again: calibrate anew."
+    ),
     "counting_unclear": _(
         "It is unclear how the site counts: %(sent)s plays were received while the counter moved "
         "by %(moved)s."

@@ -208,6 +208,18 @@ def explain(record: Record) -> list[Scored]:
     return sorted((_refined(evidence, row) for row in rows), key=lambda row: -row.score)
 
 
+def unrefuted(record: Record, best: Scored, margin: float) -> list[Scored]:
+    """That nothing or little of ours counts, shown as in the `best`, where others explain the
+    readings about as well. A fine is no evidence: it must not say that plays count."""
+    evidence, given = Evidence.of(record), best.explanation
+    less = [
+        replace(given, weight=0),
+        *(replace(given, once=once, window=inf) for once in (Once.ADDRESS, Once.SESSION)),
+    ]
+    likely = best.score + given.fine - margin
+    return [row for row in map(evidence.score, less) if row.score + row.explanation.fine > likely]
+
+
 def _best_of(evidence: Evidence, shown: Explanation) -> Scored:
     """The best of the commonest ways to count, given how the count is shown."""
     return max(map(evidence.score, _few_ways(evidence, shown)), key=lambda row: row.score)

@@ -7,12 +7,21 @@ from itertools import pairwise
 from math import ceil, exp, inf, log
 from typing import Any
 
-from booster.proof.calibration.explanations import Once, Scored, Shown, explain
+from booster.proof.calibration.explanations import (
+    FINE,
+    Once,
+    Scored,
+    Shown,
+    explain,
+    unrefuted,
+)
 from booster.proof.calibration.record import Record, Stage
 
 NOTICED_SECONDS = 1.0  # a count that is later than this lags
 UNCLEAR = 2.5  # so much better than another finding, in natural logarithms, has the best to be
+REFUTED = 2.0  # so much likelier is that plays count, before they are said to
 ORGANIC_LEAST = 3  # views of others, at least
+BY_CHANCE = 1e-4  # numbers that are not rounded look so
 LIMIT_SHARE = 0.9
 LAG_SHARE = 1.5
 
@@ -36,6 +45,7 @@ class FindingCode(StrEnum):
     REFUSES = "refuses"  # status
     ORGANIC = "organic_movement"  # rate, an hour
     WRAPS = "counter_wraps"  # number
+    ROUNDS = "counter_rounds"  # number
     UNCLEAR = "counting_unclear"  # moved, sent
 
 
@@ -44,7 +54,8 @@ GRAVE = frozenset(
     {
         *(FindingCode.COUNTS_NOTHING, FindingCode.ONCE_PER_ADDRESS, FindingCode.ONCE_PER_SESSION),
         *(FindingCode.ONCE_PER_ADDRESS_FOR_LONG, FindingCode.NEEDS_LOGIN, FindingCode.REFUSES),
-        *(FindingCode.COUNTS_READINGS, FindingCode.WRAPS, FindingCode.UNCLEAR),
+        *(FindingCode.COUNTS_READINGS, FindingCode.WRAPS, FindingCode.ROUNDS),
+        FindingCode.UNCLEAR,
     }
 )
 
@@ -67,8 +78,12 @@ def judge(record: Record) -> list[Finding]:
         return [_refusal(record)]
     rows = explain(record)
     limits = list(_limits(record))
+    if rows[0].score < -FINE and (step := _rounded_to(record)):
+        return [Finding(FindingCode.ROUNDS, {"number": step}), *limits]
     findings = list(_about(record, rows[0]))
     rivals = [row for row in rows[1:] if rows[0].score - row.score < UNCLEAR]
+    if FindingCode.COUNTS_ALL in _said(findings):
+        rivals += unrefuted(record, rows[0], REFUTED)
     said = [_said(_about(record, row)) for row in rivals]
     if not rows[0].misfits and all(codes == _said(findings) for codes in said):
         return [*findings, *limits]
@@ -162,6 +177,15 @@ def _wraps(record: Record) -> Iterator[Finding]:
         if after < before:
             yield Finding(FindingCode.WRAPS, {"number": before})
             return
+
+
+def _rounded_to(record: Record) -> int:
+    """The power of ten that all readings are multiples of, where that is no chance; else 0."""
+    views = {reading.views for reading in record.readings}
+    step = 1
+    while all(value % (10 * step) == 0 for value in views) and any(views):
+        step *= 10
+    return step if len(views) > 1 and step ** len(views) >= 1 / BY_CHANCE else 0
 
 
 def _limits(record: Record) -> Iterator[Finding]:

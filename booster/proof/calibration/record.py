@@ -53,20 +53,25 @@ class StagePlay:
 
 @dataclass(slots=True)
 class Record:
+    """`sending`: plays that are about to go out, or have and are not among `plays` yet."""
+
     readings: list[StageReading] = field(default_factory=list)
     plays: list[StagePlay] = field(default_factory=list)
+    sending: int = 0
 
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> Self:
         return cls(
             [StageReading(_stage(row[0]), *row[1:]) for row in kept.get("readings", ())],
             [StagePlay(_stage(row[0]), *row[1:]) for row in kept.get("plays", ())],
+            kept.get("sending", 0),
         )
 
     def as_json(self) -> dict[str, Any]:
         return {
             "readings": [_rounded(astuple(row)) for row in self.readings],
             "plays": [_rounded(astuple(row)) for row in self.plays],
+            "sending": self.sending,
         }
 
     @property
