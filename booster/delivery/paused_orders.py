@@ -13,7 +13,7 @@ from booster import retry
 from booster.delivery.deadline import is_late
 from booster.ownership import verification
 from core.db import clock
-from core.db.outages import is_down
+from core.db.outages import is_gone
 from core.models import Order, Site, Status, TransitionError, transitions
 from core.reasons import Code, Reason
 
@@ -41,7 +41,7 @@ def resume_sites() -> list[int]:
             if site.verified:
                 resumed += verification.resume_paused_orders(site)
         except Exception as error:
-            if is_down(error):
+            if is_gone(error):
                 raise
             logger.exception("site %s: it could not be asked", site)  # others are
     return resumed

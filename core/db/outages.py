@@ -42,9 +42,15 @@ def is_read_only(error: BaseException | None) -> bool:
     return _sqlstate(error) == READ_ONLY
 
 
-def is_table_in_use(error: BaseException | None) -> bool:
-    """Whether a lock was not to be had in the time that PostgreSQL was given for it."""
+def is_locked(error: BaseException | None) -> bool:
+    """Whether a lock on rows or on a table was not to be had in the time that PostgreSQL was given
+    for it. The database counts as down then; who works on much at once can leave that to others."""
     return _sqlstate(error) == LOCK_NOT_AVAILABLE
+
+
+def is_gone(error: BaseException | None) -> bool:
+    """Whether it is down for all that this process does, and not for some rows alone."""
+    return is_down(error) and not is_locked(error)
 
 
 def _sqlstate(error: BaseException | None) -> str | None:

@@ -142,6 +142,16 @@ def asked_to_stop(orders: Collection[int]) -> list[tuple[int, bool, bool]]:
     return list(asked.order_by().values_list(*columns))
 
 
+def unlocked(orders: Collection[int], *, customers: bool = False) -> set[int]:
+    """Which of these orders nobody else keeps locked at this moment; with their `customers`, who
+    have to be locked for a refund. For PostgreSQL, where a row is waited for alone."""
+    of = ("self", "customer") if customers else ("self",)
+    rows = Order.objects.filter(pk__in=orders).select_related("customer" if customers else None)
+    with transaction.atomic():
+        free = rows.order_by("pk").select_for_update(skip_locked=True, of=of)
+        return {order.pk for order in free}
+
+
 def release(order: Order, seconds: float = 0, **changes: Any) -> Transition:
     """Give the order back; it is due again in `seconds`, or at once where somebody wants it stopped
     who asked a moment ago."""

@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import OperationalError, connections
 
-from core.db.outages import is_table_in_use
+from core.db.outages import is_locked
 from core.management.terminal import TerminalCommand
 
 # A migration changes three tables at most (tests/migrating.py), each after such a wait.
@@ -34,7 +34,7 @@ class Command(TerminalCommand, migrate.Command):
                     super().handle(*args, **options)
                     return
                 except OperationalError as error:
-                    if not is_table_in_use(error):
+                    if not is_locked(error):
                         raise
                 self.stdout.write("A table is in use; trying again.")
                 self.stdout.flush()
