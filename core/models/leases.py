@@ -16,6 +16,7 @@ from django.db.models import Case, DateTimeField, F, Q, When
 from django.db.models.functions import Now
 
 from core.db.blocks import Later, update_block
+from core.db.lookups import InArray
 from core.db.notifier import notify
 from core.models import transitions
 from core.models.failpoints import failpoint
@@ -137,7 +138,8 @@ def write_progress(leases: Sequence[Lease]) -> dict[int, tuple[bool, bool]]:
 
 def asked_to_stop(orders: Collection[int]) -> list[tuple[int, bool, bool]]:
     """Which of these orders somebody wants canceled, and which paused."""
-    asked = Order.objects.filter(Q(cancel_requested=True) | Q(pause_requested=True), pk__in=orders)
+    wanted = Q(cancel_requested=True) | Q(pause_requested=True)
+    asked = Order.objects.filter(wanted, InArray(F("pk"), list(orders)))
     columns = ("pk", "cancel_requested", "pause_requested")
     return list(asked.order_by().values_list(*columns))
 
