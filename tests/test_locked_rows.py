@@ -1,4 +1,4 @@
-"""Rows that somebody else keeps locked: a large import, or a person's own session with the database.
+"""Rows that somebody else keeps locked: a large import, or a session of a person's own.
 Whatever does not need them goes on."""
 
 import random

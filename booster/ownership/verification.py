@@ -26,8 +26,12 @@ from booster.ownership.own_addresses import is_own
 from booster.ownership.tokens import file_path, prove
 from booster.sites.base import Seen
 from core.db import clock
-from core.models import Order, Site, SiteCheck, Status, TransitionError, User, transitions
+from core.db.blocks import in_blocks
+from core.models import Order, Site, SiteCheck, Status, User, transitions
 from core.reasons import Code, Reason
+
+# Orders that go on by one transaction: it holds SQLite's only write lock.
+BLOCK = 500
 
 
 def look_up(origin: Origin, authority: str = "") -> Target:
@@ -167,12 +171,13 @@ def ping(site: Site, known: ProvedTarget | None = None) -> None:
 
 def resume_paused_orders(site: Site, actor: User | None = None) -> list[int]:
     """Let the orders go on that waited for this site's token; their ids, for the wake-up."""
-    resumed = []
-    for order in Order.objects.filter(site=site, status=Status.PAUSED, held_by_site=True):
-        with suppress(TransitionError):  # another host came first, or a person
-            resume = transitions.resume(order, Reason.of(Code.TOKEN_SHOWN_AGAIN))
-            transitions.apply([(order, resume)], actor)
-            resumed.append(order.pk)
+    waiting = Order.objects.filter(site=site, status=Status.PAUSED, held_by_site=True)
+    reason, resumed = Reason.of(Code.TOKEN_SHOWN_AGAIN), list[int]()
+    for ids in in_blocks(list(waiting.order_by("pk").values_list("pk", flat=True)), BLOCK):
+        orders = waiting.filter(pk__in=ids).order_by("pk")
+        changes = [(order, transitions.resume(order, reason)) for order in orders]
+        # Of the others another host came first, or a person.
+        resumed += transitions.apply_unchanged(changes, actor)
     return resumed
 
 
