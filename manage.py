@@ -3,7 +3,10 @@
 traceback."""
 
 import os
+import resource
 import sys
+
+MANY_FILES = 65_536
 
 
 def main() -> None:
@@ -11,6 +14,7 @@ def main() -> None:
         found = ".".join(map(str, sys.version_info[:3]))
         sys.exit(f"booster office: Python 3.11 or newer is needed, {sys.executable} is {found}")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "office.settings")
+    allow_many_files()
     try:
         import django  # noqa: F401
     except ModuleNotFoundError:
@@ -36,6 +40,15 @@ def main() -> None:
             raise
         reason = str(error).strip().partition("\n")[0]
         sys.exit(f"booster office: the database cannot be used: {reason}")
+
+
+def allow_many_files() -> None:
+    """Programs start with few, on many hosts; what they may have is for connections to sites and
+    for people's live pages."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 if __name__ == "__main__":
