@@ -130,9 +130,11 @@ class Worker:
                 Heartbeat.objects.beat(self.name, queue_is_up=self._is_queue_up())
                 sweep()
             except Exception as error:
-                logger.exception("the sweep failed; it is tried again")
                 if is_down(error):
+                    logger.error("the database failed, the sweep is tried again: %s", error)
                     drop_connections()
+                else:
+                    logger.exception("the sweep failed; it is tried again")
             self._stopped.wait(SWEEP_SECONDS + random.uniform(0, JITTER_SECONDS))  # noqa: S311
         with suppress(*DATABASE_ERRORS):
             Heartbeat.objects.filter(consumer=self.name).delete()
