@@ -3,7 +3,11 @@
 traceback."""
 
 import os
+import resource
 import sys
+from contextlib import suppress
+
+MANY_FILES = 65_536
 
 
 def main() -> None:
@@ -11,6 +15,7 @@ def main() -> None:
         found = ".".join(map(str, sys.version_info[:3]))
         sys.exit(f"booster office: Python 3.11 or newer is needed, {sys.executable} is {found}")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "office.settings")
+    allow_many_files()
     try:
         import django  # noqa: F401
     except ModuleNotFoundError:
@@ -25,6 +30,10 @@ def main() -> None:
 
     try:
         execute_from_command_line(sys.argv)
+    except BrokenPipeError:
+        # Whoever read along has seen enough: `manage.py doctor | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except ImproperlyConfigured as error:
         sys.exit(f"booster office: {error}")
     except DATABASE_ERRORS as error:
@@ -32,6 +41,16 @@ def main() -> None:
             raise
         reason = str(error).strip().partition("\n")[0]
         sys.exit(f"booster office: the database cannot be used: {reason}")
+
+
+def allow_many_files() -> None:
+    """Programs start with few, on many hosts; what they may have is for connections to sites and
+    for people's live pages."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with suppress(OSError, ValueError):  # some systems have a limit besides
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ that something is due; what that is, the database says."""
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import takewhile
 
 from django.db import transaction
 from huey.contrib.djhuey import HUEY, db_task
@@ -62,8 +63,9 @@ def wake(order_id: int) -> bool:
     return True
 
 
-def wake_calibration(calibration_id: int, seconds: float = 0.0) -> None:
-    """Tell the consumers that a calibration goes on in so many seconds; the sweep says so, too."""
+def wake_calibration(calibration_id: int, seconds: float = 0.0) -> bool:
+    """Tell the consumers that a calibration goes on in so many seconds; the sweep says so, too.
+    Returns False where the queue is down."""
     try:
         if seconds:
             calibrate.schedule((calibration_id,), delay=seconds)
@@ -71,14 +73,14 @@ def wake_calibration(calibration_id: int, seconds: float = 0.0) -> None:
             calibrate(calibration_id)
     except QUEUE_DOWN as error:
         logger.warning("calibration %s was not queued: %s", calibration_id, error)
+        return False
+    return True
 
 
 def wake_calibrations() -> int:
     """Those that are due and that nobody holds: their message was lost, or their consumer."""
     due = list(Calibration.objects.due().values_list("pk", flat=True)[:MOST_CALIBRATIONS])
-    for calibration_id in due:
-        wake_calibration(calibration_id)
-    return len(due)
+    return len(list(takewhile(wake_calibration, due)))
 
 
 worker.other_sweeps.append(wake_calibrations)

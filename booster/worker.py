@@ -19,7 +19,8 @@ from contextlib import suppress
 from django.db import close_old_connections, connection
 
 from booster.delivery import Round, breaker, paused_orders
-from core.db.outages import DATABASE_ERRORS, drop_connections, is_down
+from core.db.outages import DATABASE_ERRORS, drop_connections, is_down, is_gone, is_locked
+from core.db.patience import wait_for_locks
 from core.models import Heartbeat, SiteLook
 from core.models.heartbeats import worker_name
 
@@ -29,6 +30,9 @@ SWEEP_SECONDS = 15.0
 JITTER_SECONDS = 3.0
 # How long a round that shall stop may take: what is in flight ends, all is written and given back.
 STOP_SECONDS = 15.0
+# How long they wait for rows that somebody else has locked: all other orders, and whatever else is
+# due, wait as long.
+LOCK_SECONDS = 1.0
 # How long a thread that computes keeps the interpreter from others that wait for it. Python's own
 # 5 ms are as long as 400 plays, which go out beside a busy round with this (docs/benchmarks.md).
 SWITCH_SECONDS = 0.001
@@ -98,13 +102,15 @@ class Worker:
     def stop(self) -> None:
         self._stopped.set()
         self.round.wake()
+        until = time.monotonic() + STOP_SECONDS
         for thread in self._threads:
-            thread.join(STOP_SECONDS)
+            thread.join(max(0.0, until - time.monotonic()))
 
     def _is_stopping(self) -> bool:
         return self._stopped.is_set() or is_stopping()
 
     def _drive(self) -> None:
+        wait_for_locks(LOCK_SECONDS)
         while not self._is_stopping():
             try:
                 self.round.run()
@@ -117,15 +123,18 @@ class Worker:
             logger.error("the consumer of this worker is gone: it stops")
 
     def _sweep(self) -> None:
+        wait_for_locks(LOCK_SECONDS)
         while not self._is_stopping():
             close_old_connections()
             try:
                 Heartbeat.objects.beat(self.name, queue_is_up=self._is_queue_up())
                 sweep()
             except Exception as error:
-                logger.exception("the sweep failed; it is tried again")
                 if is_down(error):
+                    logger.error("the database failed, the sweep is tried again: %s", error)
                     drop_connections()
+                else:
+                    logger.exception("the sweep failed; it is tried again")
             self._stopped.wait(SWEEP_SECONDS + random.uniform(0, JITTER_SECONDS))  # noqa: S311
         with suppress(*DATABASE_ERRORS):
             Heartbeat.objects.filter(consumer=self.name).delete()
@@ -139,9 +148,12 @@ def sweep() -> None:
         try:
             work()
         except Exception as error:
-            if is_down(error):
+            if is_gone(error):
                 raise
-            logger.exception("a part of the sweep failed; it is tried again")
+            if is_locked(error):
+                logger.warning("a part of the sweep waits for rows that somebody keeps locked")
+            else:
+                logger.exception("a part of the sweep failed; it is tried again")
 
 
 def wake_paused_orders() -> None:

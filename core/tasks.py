@@ -3,6 +3,7 @@ due; a task that is lost is found by the sweep."""
 
 import logging
 from collections.abc import Callable
+from itertools import takewhile
 
 from huey import crontab
 from huey.contrib.djhuey import db_periodic_task, db_task
@@ -36,20 +37,24 @@ def run_bulk(job_id: int) -> None:
     bulk_jobs.run(job_id, worker.is_stopping)
 
 
-def wake_import(job_id: int) -> None:
-    wake(run_import, job_id)
+def wake_import(job_id: int) -> bool:
+    return wake(run_import, job_id)
 
 
-def wake_bulk(job_id: int) -> None:
-    wake(run_bulk, job_id)
+def wake_bulk(job_id: int) -> bool:
+    return wake(run_bulk, job_id)
 
 
-def wake(task: Callable[[int], object], job_id: int) -> None:
-    """Tell the consumers about a job. A queue that is down costs nothing: the sweep remains."""
+def wake(task: Callable[[int], object], job_id: int) -> bool:
+    """Tell the consumers about a job. Returns False where the queue is down: the sweep remains."""
     try:
         task(job_id)
-    except delivery_tasks.QUEUE_DOWN:
-        logger.exception("job %s was not queued; the sweep will find it", job_id)
+    except delivery_tasks.QUEUE_DOWN as error:
+        cause = {"cause": "queue"}  # many jobs, one outage
+        text = "job %s was not queued, the sweep will find it: %s"
+        logger.warning(text, job_id, error, extra=cause)
+        return False
+    return True
 
 
 def sweep_jobs() -> int:
@@ -57,9 +62,8 @@ def sweep_jobs() -> int:
     woken = 0
     for jobs_of, wake_one in ((ImportJob, wake_import), (BulkJob, wake_bulk)):
         due = jobs_of.objects.due().values_list("pk", flat=True)
-        for job_id in list(due[:MOST_JOBS]):
-            wake_one(job_id)
-            woken += 1
+        # A queue that is down is waited for once, and not for each job.
+        woken += len(list(takewhile(wake_one, due[:MOST_JOBS])))
     store.remove_old()
     selection.forget_old()
     if woken:

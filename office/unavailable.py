@@ -13,7 +13,7 @@ from collections.abc import Callable
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 
-from core.db.outages import drop_connections, is_down, is_read_only
+from core.db.outages import drop_connections, is_down, is_out_of_room, is_read_only
 from core.logins import hashing
 from core.logins.hashing import HashingBusyError
 from core.models.login_counts import TooManyLoginsError
@@ -65,13 +65,22 @@ class UnavailableMiddleware:
             told = "%s %s: this cannot be asked for"
             logger.warning(told, request.method, request.path, exc_info=error)
             return errors.bad_request(request, error)
-        return unavailable(request, error) if is_down(error) else None
+        return answer(request, error)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """For what is raised around the views as well: a session is saved after them."""
-    error = sys.exception()
-    return unavailable(request, error) if is_down(error) else errors.server_error(request)
+    return answer(request, sys.exception()) or errors.server_error(request)
+
+
+def answer(request: HttpRequest, error: BaseException | None) -> HttpResponse | None:
+    """None for what is wrong with ourselves."""
+    if is_out_of_room(error):
+        told, cause = "%s %s: this host has no room left: %s", {"cause": "room"}
+        logger.error(told, request.method, request.path, error, extra=cause)
+        page = PAGE.format(what="The office's disk is full", what_zh="办公系统磁盘已满")
+        return try_again(page, RETRY_SECONDS)
+    return unavailable(request, error) if is_down(error) else None
 
 
 def unavailable(request: HttpRequest, error: BaseException | None) -> HttpResponse:

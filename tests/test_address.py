@@ -2,6 +2,8 @@
 
 import ipaddress
 import socket
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from booster.exceptions import AddressRefusedError, TemporaryError
+from booster.net import names as look_ups
 from booster.net.address import Origin, ProvedTarget, Target, is_public_platform, resolve
 from booster.net.client import SiteClient
 from booster.ownership import own_addresses
@@ -316,6 +319,25 @@ def test_a_name_that_leads_to_a_private_address_is_refused_and_nothing_is_sent(
     with pytest.raises(AddressRefusedError, match="private_address"):
         add_a_site(f"http://videos.example:{site.port}/", answering(address))
     assert site.connections == before
+
+
+def test_a_name_server_that_keeps_silent_is_waited_for_only_so_long(monkeypatch, settings):
+    monkeypatch.setattr(look_ups, "LOOK_UP_SECONDS", 0.2)
+    awake, began = threading.Event(), time.monotonic()
+
+    def silent(*_args: object, **_options: object) -> list[tuple[object, ...]]:
+        awake.wait(20)
+        return []
+
+    with pytest.raises(TemporaryError, match="no name server answered"):
+        resolve(Origin.parse("http://videos.example/"), allowed=(), getaddrinfo=silent)
+    # Nor for each of the office's own names.
+    settings.ALLOWED_HOSTS = [f"{number}.example" for number in range(8)]
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    monkeypatch.setattr(own_addresses, "_remembered", None)
+    assert not own_addresses.is_own(ipaddress.ip_address("93.184.215.14"))
+    assert time.monotonic() - began < 4
+    awake.set()
 
 
 def test_a_name_that_changes_its_answer_later_changes_nothing(

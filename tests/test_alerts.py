@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -119,6 +120,24 @@ def test_ways_that_hang_are_waited_for_once_and_hold_no_sweep_up(consumer, setti
                 calls += 1
     assert calls == 1
     assert Alert.objects.unsent().count() == 29
+
+
+def test_no_sweep_waits_until_people_are_told(db, hook, monkeypatch):
+    monkeypatch.setattr(alerts, "_next_at", 0.0)
+    monkeypatch.setattr(alerts, "EVERY_SECONDS", 0.0)
+    names, calls = threading.Event(), []
+
+    def watch() -> None:  # a name server keeps silent
+        calls.append(1)
+        names.wait(20)
+
+    monkeypatch.setattr(alerts, "watch", watch)
+    began = time.monotonic()
+    worker.sweep()
+    worker.sweep()
+    assert (time.monotonic() - began < 5, len(calls)) == (True, 1)
+    names.set()
+    wait_for(lambda: not alerts._watching.locked(), 5)
 
 
 def test_what_passes_by_itself_is_not_told(consumer, hook):

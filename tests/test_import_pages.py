@@ -1,5 +1,9 @@
 """Bulk upload on the desk: upload, check, import, mend; and whose rows are whose."""
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -335,3 +339,30 @@ def test_too_large_a_file_is_refused_before_it_is_kept(desk, settings):
     page = upload(desk, "username\n" + "x" * 20 + "\n")
     assert "larger than 0 MB" in str(page.context["form"].errors)
     assert not ImportJob.objects.exists()
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file of this process may be larger than a part of the upload."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_told_and_loses_no_upload(desk):
+    desk.raise_request_exception = False
+    rows = "username,memo\n" + "".join(f"erin{n},{'x' * 200}\n" for n in range(15_000))
+    with full_disk():
+        refused = upload(desk, rows)  # of the web's host
+    assert (refused.status_code, refused["Retry-After"]) == (503, "5")
+    assert "disk is full" in refused.content.decode()
+    upload(desk, rows)
+    job = ImportJob.objects.get()
+    with full_disk():
+        jobs.run(job.pk)  # of the consumer's
+    jobs.run(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.created) == (ImportJob.Status.CHECKED, 15_000)

@@ -125,7 +125,16 @@ def test_whoever_writes_learns_what_people_asked_for(order):
     assert leases.write_progress([lease]) == {order.pk: (False, False)}
     Order.objects.update(cancel_requested=True)
     assert leases.write_progress([lease]) == {order.pk: (True, False)}
-    assert leases.asked_to_stop([order.pk]) == [(order.pk, True, False)]
+    sent: list[int] = []
+
+    def count(execute, sql, params, many, context):
+        sent.append(len(params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(count):
+        held = range(order.pk, order.pk + 1000)
+        assert leases.asked_to_stop(held) == [(order.pk, True, False)]
+    assert sent == [1]
 
 
 def test_released_is_free_at_its_time(order):

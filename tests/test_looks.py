@@ -16,6 +16,7 @@ from booster.exceptions import PermanentError, SiteError, TemporaryError
 from core.models import LookAllowance, Site, SiteLook, User
 from core.models.looks import WHOLE_SITE
 from core.ordering import looks
+from core.ordering.quote import Quoter
 from tests.base import client_of, placed
 from tests.raw_server import Connection, RawServer, answer
 
@@ -301,19 +302,30 @@ def test_a_process_that_died_while_it_looked_is_waited_for_no_longer_than_its_le
     assert SiteLook.objects.begin(known, timedelta(seconds=5))
 
 
-def test_sites_that_keep_silent_are_asked_at_once_and_hold_nobody_up(database, settings):
-    """A worker's sweep is its sign of life, too."""
+@pytest.fixture
+def slow_sites(database, settings) -> Iterator[list[Site]]:
+    """Sites that answer once all of them are asked."""
     settings.PRIVATE_SITES = ("127.0.0.0/8",)
-    together = threading.Barrier(8)
+    asked = threading.Barrier(8)
 
     def answer_together(conn: Connection) -> None:
         path = conn.read_request().split()[1].decode()
-        together.wait(timeout=20)
+        asked.wait(timeout=20)
         conn.send(answer(path[len("/booster-office-") : -len(".txt")].encode()))
 
     with ExitStack() as running:
-        for number in range(together.parties):
-            server = running.enter_context(RawServer(answer_together))
-            Site.objects.create(name=f"Site {number}", origin=server.url)
-        paused_orders.resume_sites()
-    assert Site.objects.filter(verified=True).count() == together.parties
+        servers = [running.enter_context(RawServer(answer_together)) for _ in range(asked.parties)]
+        yield [Site.objects.create(name=one.url, origin=one.url) for one in servers]
+
+
+def test_sites_that_keep_silent_are_asked_at_once_and_hold_nobody_up(slow_sites):
+    """A worker's sweep is its sign of life, too."""
+    paused_orders.resume_sites()
+    assert Site.objects.filter(verified=True).count() == len(slow_sites)
+
+
+def test_the_sites_of_a_file_of_orders_are_asked_at_once(slow_sites):
+    """A job's lease is not to run out meanwhile."""
+    wanted = [(None, f"{site.origin}/videos/{n}", None) for site in slow_sites for n in range(3)]
+    quotes = Quoter(reads_views=False).prepare_many(wanted)
+    assert [quote.reasons for quote in quotes] == [{}] * len(wanted)

@@ -1,21 +1,26 @@
 """Changes of the schema: nobody waits for them, and the last release goes on beside the new one."""
 
+import fcntl
 import io
 import os
 import subprocess
 import sys
 import tarfile
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from django.core.management import call_command
 from django.db import connection, migrations, models
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 from django.db.models import Q
 from django.db.models.functions import Now, Random
 
-from core.db import online
+from core.db import alone, online
 from core.models import Customer, Order
 from core.ops import auditing
 from tests.migrating import RELEASED, RELEASED_COMMIT, faults, faults_of_all
@@ -175,3 +180,36 @@ def test_the_code_of_the_release_before_sells_and_reads_on_the_new_schema(office
     assert Customer.objects.give_keys() == 1
     assert order.customer == Customer.objects.named("ERIN")
     assert list(auditing.differences()) == []
+
+
+def held_elsewhere(office) -> Callable[[], None]:
+    """Another process migrates; what is returned ends that."""
+    if office.kind == "postgresql":
+        other = psycopg.connect(office.env["DATABASE_URL"])
+        other.execute("SELECT pg_advisory_xact_lock(%s)", [alone.NUMBER])
+        return other.close
+    descriptor = os.open(office.data_dir, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return lambda: os.close(descriptor)
+
+
+def test_two_that_migrate_at_once_wait_for_each_other(office):
+    out = io.StringIO()
+    threading.Timer(1.0, held_elsewhere(office)).start()
+    call_command("migrate", verbosity=0, stdout=out)
+    assert out.getvalue() == "Another migrate is at work; waiting for its end.\n"
+    call_command("init_office", stdout=out)
+    assert out.getvalue().count("\n") == 1
+
+
+@pytest.mark.parametrize("office", ["postgresql"], indirect=True)
+def test_a_database_that_has_no_place_for_all_names_is_refused_before_anything_is_in_it(office):
+    server, _, name = office.env["DATABASE_URL"].rpartition("/")
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as outside:
+        outside.execute(
+            f"CREATE DATABASE {name}_latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"
+        )
+    office.env["DATABASE_URL"] += "_latin"
+    done = office.manage("init_office", check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "The database keeps texts as LATIN1" in done.stderr and done.stderr.count("\n") == 1

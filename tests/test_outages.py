@@ -148,19 +148,45 @@ def test_a_transaction_that_the_server_ended_as_it_was_silent_is_the_databases(o
 @on_postgresql
 def test_a_host_and_its_database_do_not_wait_for_each_other_for_ever(office):
     """Neither with rows locked, nor for an answer over a network that carries nothing."""
-    database = settings_of(office)
-    with psycopg.connect(**database) as connected:
-        [[silence]] = connected.execute("SHOW idle_in_transaction_session_timeout")
+    with psycopg.connect(**settings_of(office)) as connected:
+        silence = said(connected, "idle_in_transaction_session_timeout")
         with socket.socket(fileno=os.dup(connected.fileno())) as wire:
             unheard = wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
             idle = wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
     assert (silence, unheard, idle) == ("20s", 20_000, 10)
 
 
-def settings_of(office) -> dict:
+@on_postgresql
+def test_what_a_server_was_set_to_otherwise_changes_nothing(office):
+    others = {
+        "default_transaction_isolation": "serializable",
+        "statement_timeout": "1ms",
+        "lock_timeout": "1ms",
+        "standard_conforming_strings": "off",
+        "DateStyle": "German",
+        "IntervalStyle": "iso_8601",
+    }
+    database = name_of(office)
+    tell_server(office, *(f"ALTER DATABASE {database} SET {n} = '{v}'" for n, v in others.items()))
+    with psycopg.connect(**settings_of(office)) as connected:
+        found = [said(connected, name) for name in others]
+    assert found == ["read committed", "0", "0", "on", "ISO, MDY", "postgres"]
+    office.env["DATABASE_URL"] += "?options=-c%20search_path%3Doffice"
+    with psycopg.connect(**settings_of(office, DATABASE_POOL="on")) as connected:
+        names = ("search_path", "lock_timeout", "statement_timeout")
+        assert [said(connected, name) for name in names] == ["office", "10s", "0"]
+
+
+def said(connected, name: str) -> str:
+    [[value]] = connected.execute(f"SHOW {name}")
+    return value
+
+
+def settings_of(office, **env: str) -> dict:
     """As the office's own processes connect."""
     program = "import json; from django.db import connection; "
     program += "print(json.dumps(connection.get_connection_params(), default=str))"
+    office.env.update(env)
     done = office.manage("shell", "--no-imports", "-c", program)
     found = json.loads(done.stdout.splitlines()[-1])
     return {name: found[name] for name in ("host", "port", "user", "dbname", *POSTGRESQL_OPTIONS)}

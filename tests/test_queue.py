@@ -4,6 +4,7 @@
 import logging
 import os
 import pickle
+import socket
 import sqlite3
 import time
 from pathlib import Path
@@ -13,9 +14,11 @@ import redis as redis_client
 from huey.contrib.djhuey import HUEY
 from huey.registry import Message
 
-from core.models import Status
+from core.importing.uploads import new_job
+from core.models import ImportJob, Status
 from core.ops import doctor
 from core.ops.doctor import Level
+from core.tasks import sweep_jobs
 from office import queue
 from office.queue import WakeUps
 from office.queue_stores import QueueFile
@@ -384,3 +387,18 @@ def test_after_a_failover_the_queue_is_asked_over_new_connections(own_redis, tmp
 
         # The server learns a moment later that somebody hung up.
         wait_for(lambda: kept() == {str(client.client_id())}, what="the old connections' end")
+
+
+def test_a_sweep_waits_once_for_a_redis_that_keeps_silent_and_not_for_each_job(
+    db, tmp_path, monkeypatch
+):
+    for name in ("a", "b", "c"):
+        new_job(ImportJob.Kind.CUSTOMERS, f"{name}.csv", iter([b"username\n"]), creator=None)
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setattr(HUEY, "storage", queue.build(url, tmp_path, KEY).storage)
+        assert sweep_jobs() == 0
+        silent.setblocking(False)
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            silent.accept()

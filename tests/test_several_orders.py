@@ -7,8 +7,11 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from core.models import ApprovalLimit, Customer, LedgerEntry, Order, Status
+from core import ordering
+from core.models import ApprovalLimit, Customer, LedgerEntry, Order, Status, transitions
 from tests.base import VIDEO, balance, client_of, messages_of, placed
 
 ADD = "/admin/core/order/add/"
@@ -271,3 +274,17 @@ def test_orders_keep_what_the_site_calls_their_videos(desk, form):
     quoted_titles = set(titles.values())
     assert len(titles) == 3
     assert "" not in quoted_titles
+
+
+def test_orders_that_wait_for_a_token_go_on_together(site, erin):
+    for number in range(40):
+        placed(erin, site, f"v{number}", price="0.10", count=100)
+    Order.objects.update(status=Status.PAUSED, held_by_site=True)
+    some = list(Order.objects.order_by("pk")[:3])
+    resumes = [(order, transitions.resume(order)) for order in some]
+    Order.objects.filter(pk=some[0].pk).update(status=Status.PENDING)  # somebody else was first
+    assert transitions.apply_unchanged(resumes, None) == [order.pk for order in some[1:]]
+    with CaptureQueriesContext(connection) as queries:
+        assert ordering.verify(site, None) == ""
+    assert set(Order.objects.values_list("status", flat=True)) == {Status.PENDING}
+    assert len(queries) < 37

@@ -9,29 +9,24 @@ Law 3: a site's 2xx says "received"; only its counter ends an order as completed
 No transaction spans a call to a site.
 """
 
-import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from django.db import DatabaseError, transaction
 from django.db.models import Q
 
 from booster.delivery import breaker, ending, looks
-from booster.delivery.links import Asked, Links, SiteLink
-from booster.delivery.loop import LONGEST_BEAT, Loop
+from booster.delivery.links import Asked, SiteLink
+from booster.delivery.loop import LONGEST_BEAT
 from booster.delivery.order import Delivery
-from booster.delivery.sessions import Sessions
+from booster.delivery.writing import Writer
 from booster.engine import Fetched, OrderStopped, WindowEnded
 from booster.exceptions import OwnershipError, PermanentError, SiteError, TemporaryError
 from core.db.clock import DatabaseClock
-from core.db.outages import is_down
-from core.models import CounterReading, TransitionError, leases, transitions
+from core.models import leases
 from core.models.failpoints import failpoint
-
-logger = logging.getLogger(__name__)
 
 # Orders of a round: those that are sent as fast as their sites allow, and all with the drip-fed and
 # those that are all out. A beat claims a part, so that rounds that start together share the work.
@@ -43,7 +38,7 @@ ASK_SECONDS = 0.5
 T = TypeVar("T")
 
 
-class Round(Loop):
+class Round(Writer):
     """The orders that one process drives. Used in one thread, `wake()` apart."""
 
     # An order that waits for longer is given back.
@@ -52,11 +47,7 @@ class Round(Loop):
     def __init__(self, holder: str, shall_stop: Callable[[], bool]) -> None:
         super().__init__(shall_stop)
         self.holder = holder
-        self.deliveries: dict[int, Delivery] = {}
-        self.links = Links(self.events)
-        self.sessions = Sessions()
         self._clock = DatabaseClock()
-        self._readings: list[dict[str, int]] = []
         self._claim_at = self._ask_at = 0.0
 
     # --- the beat
@@ -210,16 +201,6 @@ class Round(Loop):
         stops = self.is_stopping
         return [one for one in self.deliveries.values() if stops or not one.sleeps(now)]
 
-    def _attempt(self, delivery: Delivery, step: Callable[[Delivery], object]) -> None:
-        """An order at which we fail ourselves is put off and harms no other."""
-        try:
-            step(delivery)
-        except Exception as error:
-            if is_down(error):
-                raise
-            logger.exception("order %s: the round failed", delivery.order.oid)
-            self._put_off(delivery)
-
     def _read_counter(self, delivery: Delivery) -> None:
         link, is_wanted = delivery.link, delivery.wanted_reading(self.now)
         # One that was halted, as its site's proof ran out, waits for a new one.
@@ -287,106 +268,6 @@ class Round(Loop):
         ending.decide(delivery, self.now, is_stopping=self.is_stopping)
         if delivery.decision is None and delivery.needs_ping and not delivery.windows:
             delivery.link.ping()
-
-    # --- writing
-
-    def _write_news(self, news: list[Delivery]) -> None:
-        failpoint("before-reserve")
-        failpoint("before-checkpoint")
-        for delivery in news:
-            delivery.order.watch = delivery.watch.as_json()
-        try:
-            with transaction.atomic():
-                CounterReading.record_block(self._readings)
-                kept = leases.write_progress([delivery.lease for delivery in news])
-        except DatabaseError as error:
-            if is_down(error):
-                raise
-            logger.exception("%d orders cannot be written together", len(news))
-            self._readings = []
-            for delivery in news:
-                self._attempt(delivery, self._write_alone)
-            return
-        failpoint("after-reserve")
-        failpoint("after-checkpoint")
-        self._readings = []
-        for delivery in news:
-            self._take_written(delivery, kept)
-
-    def _write_alone(self, delivery: Delivery) -> None:
-        self._take_written(delivery, leases.write_progress([delivery.lease]))
-
-    def _take_written(self, delivery: Delivery, kept: dict[int, tuple[bool, bool]]) -> None:
-        if delivery.key in kept:
-            delivery.is_dirty = False
-            delivery.order.cancel_requested, delivery.order.pause_requested = kept[delivery.key]
-        else:
-            self._lose(delivery, "it was taken over")
-
-    def _write_decisions(self, decided: list[Delivery]) -> None:
-        try:
-            changes = [(one.order, one.decision.change) for one in decided if one.decision]
-            transitions.apply(changes, None)
-        except (TransitionError, DatabaseError) as error:
-            if is_down(error):
-                raise
-            if len(decided) > 1:
-                for delivery in decided:
-                    self._attempt(delivery, lambda one: self._write_decisions([one]))
-                return
-            if isinstance(error, DatabaseError):
-                raise
-            self._answer_refusal(decided[0], str(error))
-            return
-        for delivery, stays in ending.written(decided):
-            if stays is None:
-                self._leave(delivery)
-            else:
-                if delivery.is_halted:
-                    self._close(delivery)
-                delivery.go_on(stays)
-
-    def _answer_refusal(self, delivery: Delivery, reason: str) -> None:
-        """A pause that was withdrawn is none; any other row that differs is a new owner's doing."""
-        if delivery.decision and "pause_requested" in delivery.decision.change.expected:
-            self._write_alone(delivery)
-            if not delivery.order.pause_requested:
-                delivery.decision = None
-                return
-        self._lose(delivery, reason)
-
-    def _put_off(self, delivery: Delivery) -> None:
-        """After our own failure: what the database says of the order counts, not what we think."""
-        self._leave(delivery)
-        order, fence = delivery.order, delivery.order.fence
-        try:
-            order.refresh_from_db()
-            if order.fence == fence:
-                decision = ending.decide_own_failure(delivery, self.now)
-                transitions.apply([(order, decision.change)], None)
-        except Exception as error:
-            if is_down(error):
-                raise
-            # Its lease runs out, and the next round tries.
-            logger.exception("order %s: it could not be put off either", order.oid)
-
-    def _lose(self, delivery: Delivery, reason: str) -> None:
-        """Somebody else's now: nothing more may be sent or written."""
-        logger.warning("order %s: stopped, %s", delivery.order.oid, reason)
-        self._leave(delivery)
-
-    def _leave(self, delivery: Delivery) -> None:
-        self._close(delivery)
-        self.sessions.forget(delivery)
-        self.deliveries.pop(delivery.key, None)
-
-    def _close(self, delivery: Delivery) -> None:
-        """Let the channel forget the order; what is in flight is broken off."""
-        link = delivery.link
-        if delivery.channel is not None and delivery.channel is link.channel:
-            delivery.channel.drop(delivery.key)
-        link.outstanding -= delivery.drop_windows()
-        delivery.channel, delivery.reads_over, delivery.is_halted = None, None, False
 
     def _ask_for_stops(self) -> None:
         """Whether somebody wants an order stopped that was not written lately."""

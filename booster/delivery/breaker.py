@@ -14,11 +14,13 @@ from collections.abc import Collection
 from datetime import timedelta
 from enum import Enum
 
+from django.db import DatabaseError
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from booster import retry
 from booster.exceptions import TemporaryError
+from core.db.outages import is_locked
 from core.models import Breaker, Order, Site, breaker_of
 from core.models.order_queries import SOONEST
 from core.reasons import Code, Reason
@@ -106,7 +108,12 @@ def look_again(orders: Collection[Order]) -> None:
         return
     closed = ~Exists(Breaker.objects.filter(site=OuterRef("site"), opened_at__isnull=False))
     mine = Order.objects.filter(closed, pk__in=[order.pk for order in orders])
-    mine.filter(lease_until__isnull=True, due__gt=Now()).update(due=SOONEST)
+    try:
+        mine.filter(lease_until__isnull=True, due__gt=Now()).update(due=SOONEST)
+    except DatabaseError as error:
+        if not is_locked(error):
+            raise
+        logger.warning("orders wait on, somebody keeps their rows locked: %s", error)
 
 
 def pass_on_probe(site: Site) -> None:

@@ -9,8 +9,10 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from django.db.models.functions import Now
 
 from booster import retry
 from booster.delivery import breaker, proving
@@ -27,6 +29,8 @@ logger = logging.getLogger(__name__)
 # A rest that is no longer is waited for in the round in any case: to be given back and claimed
 # again costs more.
 REST_HOLD_SECONDS = 2.0
+# How long an order waits that cannot be written, as somebody else keeps rows of it locked.
+LOCKED_SECONDS = 15.0
 # Of an order whose full count says that the site loses none.
 TELLING_PLAYS = 50
 
@@ -105,6 +109,13 @@ def decide_own_failure(one: Delivery, now: datetime) -> Decision:
     """We ourselves failed. An order that always makes us fail stops sending; what it sent is
     settled by a reading that succeeds, or by a person, who is told."""
     return _with_watch(one, _answer_own_failure(one, now))
+
+
+def decide_to_wait(one: Delivery) -> Decision:
+    """What has to be written cannot be now, for no fault of the order's: no attempt is counted. One
+    that somebody wants stopped waits as well, as it could not be."""
+    later = Now() + timedelta(seconds=LOCKED_SECONDS)
+    return _with_watch(one, Decision(release(one.order, due=later)))
 
 
 def _answer_own_failure(one: Delivery, now: datetime) -> Decision:

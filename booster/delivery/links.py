@@ -27,7 +27,7 @@ from booster.exceptions import SiteError, TemporaryError
 from booster.net.address import Origin, ProvedTarget
 from booster.net.client import Turn
 from booster.ownership import verification
-from core.db.outages import is_down
+from core.db.outages import is_gone, is_locked
 from core.models import Order, Pause, Site, SiteLook, Status
 
 if TYPE_CHECKING:
@@ -161,8 +161,12 @@ class SiteLink:
         try:
             return step(self, *args)
         except Exception as error:
-            if is_down(error):
+            if is_gone(error):
                 raise
+            if is_locked(error):
+                logger.warning("site %s: somebody keeps its row locked", self.site)
+                self._asked = time.monotonic()
+                return None
             logger.exception("site %s: the round failed at it", self.site)
             self.closed = FAILED_SECONDS
             return None
@@ -177,7 +181,8 @@ class SiteLink:
         """Ask for the token, where the last time is long ago."""
         if not self.is_asking and time.monotonic() - self._asked >= self._ask_seconds:
             self.is_asking = True
-            self._askers.submit(self._ask, self.site, self._target, self.channel)
+            turn: Turn = nullcontext if self.channel is None else self.channel.turn
+            self._askers.submit(self._ask, verification.look, self.site, self._target, turn)
 
     def move(self) -> None:
         """To a new channel, as soon as nothing is on the way over the former one."""
@@ -192,7 +197,7 @@ class SiteLink:
         """Ask whether the site is there at all."""
         if not self.is_pinging:
             self.is_pinging = True
-            self._askers.submit(self._ping, self.site, self._target)
+            self._askers.submit(self._ask, verification.ping, self.site, self._target)
 
     def take(self, asked: Asked) -> bool:
         """What came of asking: write it down, and send to the address that showed the token.
@@ -376,25 +381,13 @@ class SiteLink:
 
     # In a thread of its own: the network only, no row.
 
-    def _ask(self, site: Site, known: ProvedTarget | None, channel: Channel | None) -> None:
+    def _ask(self, ask: Callable[..., ProvedTarget | None], site: Site, *known: Any) -> None:
         error = target = None
         try:
-            turn: Turn = channel.turn if channel is not None else nullcontext
-            target = verification.look(site, known, turn)
+            target = ask(site, *known)
         except SiteError as found:
             error = found
         except Exception as mistake:
             self._events.put(mistake)
             return
-        self._events.put(Asked(site, target, error))
-
-    def _ping(self, site: Site, known: ProvedTarget | None) -> None:
-        error = None
-        try:
-            verification.ping(site, known)
-        except SiteError as found:
-            error = found
-        except Exception as mistake:
-            self._events.put(mistake)
-            return
-        self._events.put(Asked(site, None, error, ping=True))
+        self._events.put(Asked(site, target, error, ping=ask is verification.ping))

@@ -92,7 +92,7 @@ class Loop(ABC):
                 raise
             # What was not written is written later, or never: leases tell.
             if not self._is_cut_off:
-                logger.exception("the database failed; the round goes on when it is back")
+                logger.error("the database failed, the round goes on when it is back: %s", error)
             self._is_cut_off = True
             drop_connections()
             time.sleep(LONGEST_BEAT)

@@ -4,7 +4,6 @@ Called by the sweep, so every host does it; a second one finds nothing left to d
 """
 
 import logging
-from contextlib import suppress
 
 from django.conf import settings
 from django.db.models import F, Q
@@ -13,8 +12,9 @@ from booster import retry
 from booster.delivery.deadline import is_late
 from booster.ownership import verification
 from core.db import clock
-from core.db.outages import is_down
-from core.models import Order, Site, Status, TransitionError, transitions
+from core.db.blocks import in_blocks
+from core.db.outages import is_gone
+from core.models import Order, Site, Status, transitions
 from core.reasons import Code, Reason
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def resume_sites() -> list[int]:
             if site.verified:
                 resumed += verification.resume_paused_orders(site)
         except Exception as error:
-            if is_down(error):
+            if is_gone(error):
                 raise
             logger.exception("site %s: it could not be asked", site)  # others are
     return resumed
@@ -54,11 +54,11 @@ def end_late_orders() -> list[int]:
     now = clock.now()
     cutoff = retry.late_start_cutoff(now, settings.ORDER_DEADLINE_HOURS)
     paused = Order.objects.filter(status=Status.PAUSED, held_by_site=True, start_date__lt=cutoff)
-    ended = []
-    for order in paused.select_related("site"):
-        if is_late(order, now):
-            with suppress(TransitionError):  # another host's sweep came first
-                resumed = transitions.resume(order, Reason.of(Code.DEADLINE_REACHED))
-                transitions.apply([(order, resumed)], None)
-                ended.append(order.pk)
+    reason = Reason.of(Code.DEADLINE_REACHED)
+    late = [order for order in paused.select_related("site") if is_late(order, now)]
+    ended = list[int]()
+    for some in in_blocks(late, verification.BLOCK):
+        changes = [(order, transitions.resume(order, reason)) for order in some]
+        # Of the others another host's sweep came first.
+        ended += transitions.apply_unchanged(changes, None)
     return ended

@@ -9,16 +9,16 @@ that changes its answer (DNS rebinding) changes nothing: a new look-up is a new 
 
 import ipaddress
 import re
-import socket
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, cast
+from typing import cast
 
 import idna
 
 from booster.exceptions import AddressRefusedError, SiteCode, TemporaryError
+from booster.net.names import Lookup, look_up
 
 MAX_URL = 2048
 # Of a name with many, so many are tried until one answers.
@@ -81,7 +81,6 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # what an IPv4 reader may take for 
 _FOREIGN_DOTS = re.compile("[\u3002\uff0e\uff61]")  # read as dots by some
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-Lookup = Callable[..., list[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +199,7 @@ def resolve_all(
     if is_public_platform(origin.host):
         raise AddressRefusedError(SiteCode.PUBLIC_PLATFORM, host=origin.host)
     private = _private_sites(allowed)
-    found = _look_up(origin, getaddrinfo or socket.getaddrinfo)
+    found = _look_up(origin, getaddrinfo)
     taken = [
         Target(origin, str(address), authority)
         for address in found
@@ -360,13 +359,13 @@ def _check_punycode(host: str) -> None:
         raise AddressRefusedError(SiteCode.HOST_NOT_PUNYCODE)
 
 
-def _look_up(origin: Origin, getaddrinfo: Lookup) -> list[IPAddress]:
+def _look_up(origin: Origin, getaddrinfo: Lookup | None) -> list[IPAddress]:
     """Every address of the origin, at least one, in the system's order of preference."""
     literal = _literal(origin.host)
     if literal is not None:
         return [literal]
     try:
-        answers = getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+        answers = look_up(origin.host, origin.port, getaddrinfo)
     except (OSError, UnicodeError) as error:
         raise TemporaryError(
             SiteCode.NAME_NOT_LOOKED_UP, host=origin.host, error=str(error)

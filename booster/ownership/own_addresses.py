@@ -8,10 +8,13 @@ interface. Whoever runs a video site on the office's own host names it in PRIVAT
 import ipaddress
 import socket
 import time
+from collections.abc import Iterable
+from itertools import chain
 
 from django.conf import settings
 
 from booster.net.address import IPAddress
+from booster.net.names import look_up_all
 
 # How long a look-up of the office's names is believed.
 REMEMBER_SECONDS = 60.0
@@ -40,7 +43,8 @@ def addresses_of_names() -> frozenset[IPAddress]:
     global _remembered
     names, now = tuple(settings.ALLOWED_HOSTS), time.monotonic()
     if _remembered is None or _remembered[1] != names or now >= _remembered[0]:
-        found = frozenset(address for name in names for address in _look_up(name))
+        answers = chain.from_iterable(look_up_all(_hosts(names)))
+        found = frozenset(ipaddress.ip_address(answer[4][0]) for answer in answers)
         _remembered = (now + REMEMBER_SECONDS, names, found)
     return _remembered[2]
 
@@ -55,13 +59,7 @@ def _can_bind(address: str, version: int) -> bool:
     return True
 
 
-def _look_up(name: str) -> list[IPAddress]:
-    """`name` as ALLOWED_HOSTS has it: also "[::1]", ".example.com" and "*", which is nobody's."""
-    host = name.strip("[]").lstrip(".")
-    if host in ("", "*"):
-        return []
-    try:
-        answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return []
-    return [ipaddress.ip_address(answer[4][0]) for answer in answers]
+def _hosts(names: Iterable[str]) -> list[str]:
+    """Names as ALLOWED_HOSTS has them: also "[::1]", ".example.com" and "*", which is nobody's."""
+    hosts = [name.strip("[]").lstrip(".") for name in names]
+    return [host for host in hosts if host not in ("", "*")]

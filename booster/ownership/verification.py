@@ -26,8 +26,14 @@ from booster.ownership.own_addresses import is_own
 from booster.ownership.tokens import file_path, prove
 from booster.sites.base import Seen
 from core.db import clock
-from core.models import Order, Site, SiteCheck, Status, TransitionError, User, transitions
+from core.db.blocks import in_blocks
+from core.models import Order, Site, SiteCheck, Status, User, transitions
 from core.reasons import Code, Reason
+
+# Sites that are asked at the same time.
+AT_ONCE = 100
+# Orders that go on by one transaction: it holds SQLite's only write lock.
+BLOCK = 500
 
 
 def look_up(origin: Origin, authority: str = "") -> Target:
@@ -131,7 +137,7 @@ def verify(
 def look_at_all(found: Collection[Site]) -> Iterator[tuple[Site, Callable[[], ProvedTarget]]]:
     """Ask all of them at once: those that keep silent take no longer than one. Yields each as soon
     as it has answered, with its answer for `verify()`."""
-    with ThreadPoolExecutor(max(1, len(found))) as threads:
+    with ThreadPoolExecutor(min(max(1, len(found)), AT_ONCE)) as threads:
         looks = {threads.submit(look, site): site for site in found}
         for looked in as_completed(looks):
             yield looks[looked], looked.result
@@ -157,17 +163,21 @@ def was_proved_within(site: Site, max_age: timedelta) -> bool:
     return bool(site.verified and site.verified_at and now - max_age <= site.verified_at <= now)
 
 
-def confirm(site: Site, max_age: timedelta = timedelta(0)) -> bool:
-    """Ensure that the site still shows our token. Returns whether it had to be asked, because its
-    last proof is older than `max_age`. Where something is sent next, take `proved_target()`: a
-    proof is of an address, and the site's name may lead elsewhere by then.
-
-    Raises OwnershipError when it does not show it, TemporaryError when it cannot be reached.
-    """
-    if was_proved_within(site, max_age):
-        return False
-    proved_target(site)
-    return True
+def confirm_all(found: Collection[Site], max_age: timedelta) -> dict[int, SiteError]:
+    """Ensure that each of these showed our token not longer ago; who has to be asked is asked with
+    the others. Returns by id why some do not show it, or cannot be reached. Where something is sent
+    next, take `proved_target()`: a proof is of an address."""
+    failed = {}
+    old = [site for site in found if not was_proved_within(site, max_age)]
+    for site, answer in look_at_all(old):
+        try:
+            target = answer()
+        except SiteError as error:
+            failed[site.pk] = error
+            record(site, "", error)
+        else:
+            record(site, target.method, None)
+    return failed
 
 
 def ping(site: Site, known: ProvedTarget | None = None) -> None:
@@ -184,12 +194,13 @@ def ping(site: Site, known: ProvedTarget | None = None) -> None:
 
 def resume_paused_orders(site: Site, actor: User | None = None) -> list[int]:
     """Let the orders go on that waited for this site's token; their ids, for the wake-up."""
-    resumed = []
-    for order in Order.objects.filter(site=site, status=Status.PAUSED, held_by_site=True):
-        with suppress(TransitionError):  # another host came first, or a person
-            resume = transitions.resume(order, Reason.of(Code.TOKEN_SHOWN_AGAIN))
-            transitions.apply([(order, resume)], actor)
-            resumed.append(order.pk)
+    waiting = Order.objects.filter(site=site, status=Status.PAUSED, held_by_site=True)
+    reason, resumed = Reason.of(Code.TOKEN_SHOWN_AGAIN), list[int]()
+    for ids in in_blocks(list(waiting.order_by("pk").values_list("pk", flat=True)), BLOCK):
+        orders = waiting.filter(pk__in=ids).order_by("pk")
+        changes = [(order, transitions.resume(order, reason)) for order in orders]
+        # Of the others another host came first, or a person.
+        resumed += transitions.apply_unchanged(changes, actor)
     return resumed
 
 

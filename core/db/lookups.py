@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from django.db import connection
-from django.db.models import CharField, F, Func, Lookup, Q, UUIDField, Value
+from django.db.models import CharField, F, Func, IntegerField, Lookup, Q, UUIDField, Value
 from django.db.models.functions import StrIndex, Upper
 from django.db.models.lookups import GreaterThan
 
@@ -13,6 +13,8 @@ LAST_CHARACTER = "\U0010ffff"
 TAIL = 8
 # So many of the last signs of a number stand in an index.
 ENDING = 4
+# Of arrays that are none of texts.
+KINDS = ((UUIDField, "uuid"), (IntegerField, "bigint"))
 
 
 class InStatuses(Lookup):
@@ -44,10 +46,10 @@ class InArray(Lookup):
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         field, params = self.process_lhs(compiler, connection)
-        kind = "uuid" if isinstance(self.lhs.output_field, UUIDField) else "text"
+        kind = next((kind for of, kind in KINDS if isinstance(self.lhs.output_field, of)), "text")
         # psycopg would take ten times as long to make an array of a list.
         values = f"string_to_array(%s, chr(10))::{kind}[]"
-        return f"{field} = ANY({values})", [*params, "\n".join(self.rhs)]
+        return f"{field} = ANY({values})", [*params, "\n".join(map(str, self.rhs))]
 
 
 class Ending(Func):

@@ -1,9 +1,10 @@
-"""Is it the database that failed? One answer for pages, commands and consumers.
+"""Is it the database that failed, or the host? One answer for pages, commands and consumers.
 
 A database that is down is asked again later, over new connections. Whatever else it says is an
 error of ours and has to be seen.
 """
 
+import errno
 import sqlite3
 import threading
 
@@ -22,6 +23,9 @@ IDLE_IN_TRANSACTION = "25P03"
 LOCK_NOT_AVAILABLE = "55P03"
 # SQLite's file is damaged, or is none. Both come as a plain DatabaseError.
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+# What a host says whose disk is full or takes no writes, or that has too many files open.
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE}
 
 _lock = threading.Lock()
 
@@ -42,9 +46,20 @@ def is_read_only(error: BaseException | None) -> bool:
     return _sqlstate(error) == READ_ONLY
 
 
-def is_table_in_use(error: BaseException | None) -> bool:
-    """Whether a lock was not to be had in the time that PostgreSQL was given for it."""
+def is_locked(error: BaseException | None) -> bool:
+    """Whether a lock on rows or on a table was not to be had in the time that PostgreSQL was given
+    for it. The database counts as down then; who works on much at once can leave that to others."""
     return _sqlstate(error) == LOCK_NOT_AVAILABLE
+
+
+def is_gone(error: BaseException | None) -> bool:
+    """Whether it is down for all that this process does, and not for some rows alone."""
+    return is_down(error) and not is_locked(error)
+
+
+def is_out_of_room(error: BaseException | None) -> bool:
+    """Whether this host has no room for a file: another one may, and this one later."""
+    return isinstance(error, OSError) and error.errno in NO_ROOM
 
 
 def _sqlstate(error: BaseException | None) -> str | None:

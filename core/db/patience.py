@@ -1,5 +1,5 @@
-"""Statements that a person waits for: PostgreSQL gives up on one that takes too long. What SQLite
-is promised for takes less."""
+"""How long others are waited for: PostgreSQL gives up on a statement that takes too long, or on a
+lock that somebody else keeps. What SQLite is promised for takes less."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +11,19 @@ QUERY_CANCELED = "57014"
 
 class TooSlowError(Exception):
     """The database gave up."""
+
+
+def wait_for_locks(seconds: float) -> None:
+    """From now on this thread's statements wait no longer for rows that somebody else has locked,
+    over whatever connections it makes (core.db.outages.is_locked)."""
+    if connection.vendor != "postgresql":
+        return
+    connection.close()
+    options = dict(connection.settings_dict["OPTIONS"])
+    said = options.get("options", "")
+    options["options"] = f"{said} -c lock_timeout={round(1000 * seconds)}".strip()
+    # The thread's own copy: other threads were given the same one.
+    connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from django.db.models.functions import Now
 from django.utils.translation import override
 
 from core.db import tables
+from core.db.outages import is_out_of_room
 from core.importing import signs, store
 from core.importing.batch import RowError, Understood, totals_with
 from core.importing.columns import KNOWN, layout_of
@@ -122,7 +123,12 @@ def attempt(job: ImportJob, should_stop: Callable[[], bool], on_progress: OnProg
             job.release()
     except (DatabaseError, LeaseLostError):
         raise
-    except Exception:
+    except Exception as error:
+        if is_out_of_room(error):
+            text, cause = "import %s waits, this host has no room for it: %s", {"cause": "room"}
+            logger.error(text, job.pk, error, extra=cause)
+            job.release()
+            return
         # Tried again it would end the same: a person is told at once, the log has the rest.
         logger.exception("import %s failed", job.pk)
         finish(job, ImportJob.Status.REFUSED, Reason.of(Code.OWN_ERROR))

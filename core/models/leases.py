@@ -16,6 +16,7 @@ from django.db.models import Case, DateTimeField, F, Q, When
 from django.db.models.functions import Now
 
 from core.db.blocks import Later, update_block
+from core.db.lookups import InArray
 from core.db.notifier import notify
 from core.models import transitions
 from core.models.failpoints import failpoint
@@ -137,9 +138,20 @@ def write_progress(leases: Sequence[Lease]) -> dict[int, tuple[bool, bool]]:
 
 def asked_to_stop(orders: Collection[int]) -> list[tuple[int, bool, bool]]:
     """Which of these orders somebody wants canceled, and which paused."""
-    asked = Order.objects.filter(Q(cancel_requested=True) | Q(pause_requested=True), pk__in=orders)
+    wanted = Q(cancel_requested=True) | Q(pause_requested=True)
+    asked = Order.objects.filter(wanted, InArray(F("pk"), list(orders)))
     columns = ("pk", "cancel_requested", "pause_requested")
     return list(asked.order_by().values_list(*columns))
+
+
+def unlocked(orders: Collection[int], *, customers: bool = False) -> set[int]:
+    """Which of these orders nobody else keeps locked at this moment; with their `customers`, who
+    have to be locked for a refund. For PostgreSQL, where a row is waited for alone."""
+    of = ("self", "customer") if customers else ("self",)
+    rows = Order.objects.filter(pk__in=orders).select_related("customer" if customers else None)
+    with transaction.atomic():
+        free = rows.order_by("pk").select_for_update(skip_locked=True, of=of)
+        return {order.pk for order in free}
 
 
 def release(order: Order, seconds: float = 0, **changes: Any) -> Transition:

@@ -335,6 +335,17 @@ def apply(chosen: Chosen, actor: "User | None") -> None:
         order.reflect_update(transition.values)
 
 
+def apply_unchanged(chosen: Chosen, actor: "User | None") -> list[int]:
+    """apply() to those of a block that nobody else changed first. Returns their ids."""
+    try:
+        apply(chosen, actor)
+    except TransitionError:
+        if len(chosen) == 1:
+            return []
+        return [pk for one in chosen for pk in apply_unchanged([one], actor)]
+    return [order.pk for order, _transition in chosen]
+
+
 Values = dict[str, Any]
 
 

@@ -19,9 +19,11 @@ from datetime import timedelta
 import requests
 from django.conf import settings
 from django.core.mail import send_mail
+from django.db import connection
 from django.db.models.functions import Now
 
 from booster import USER_AGENT
+from core.db.outages import DATABASE_ERRORS
 from core.models import Alert, Breaker, Heartbeat, Order, RetentionCursor, Status
 from core.ops import auditing
 from core.reasons import reason_of
@@ -39,7 +41,8 @@ LEDGER = "ledger"
 SHOWN = 5
 TIMEOUT_SECONDS = 10
 
-_lock = threading.Lock()
+# Held while a thread of this process watches.
+_watching = threading.Lock()
 _next_at = 0.0
 
 
@@ -53,13 +56,25 @@ def is_wanted() -> bool:
 
 
 def watch_sometimes() -> None:
-    """watch(), once a minute in each process."""
+    """watch(), once a minute in each process, in a thread of its own: mail servers, webhooks and
+    the look-up of their names take as long as they like, and whoever calls has more to do."""
     global _next_at
-    with _lock:
-        if not is_wanted() or time.monotonic() < _next_at:
-            return
-        _next_at = time.monotonic() + EVERY_SECONDS
-    watch()
+    if not is_wanted() or time.monotonic() < _next_at or not _watching.acquire(blocking=False):
+        return
+    _next_at = time.monotonic() + EVERY_SECONDS
+    threading.Thread(target=_watch_once, name="alerts", daemon=True).start()
+
+
+def _watch_once() -> None:
+    try:
+        watch()
+    except DATABASE_ERRORS as error:
+        logger.warning("nobody can be told of anything, the database failed: %s", error)
+    except Exception:
+        logger.exception("alerts failed; they are looked at again")
+    finally:
+        connection.close()
+        _watching.release()
 
 
 def watch() -> None:
@@ -68,7 +83,7 @@ def watch() -> None:
     for cause, text in causes():
         Alert.objects.see(cause, text, BELIEVED)
         seen.add(cause)
-    ways = [
+    ways: list[Callable[[Alert, str], None]] = [
         send
         for is_set, send in ((settings.ALERT_WEBHOOK, _post), (settings.ALERT_EMAILS, _mail))
         if is_set
@@ -130,7 +145,7 @@ def check_ledger_daily() -> None:
 def _tell(alert: Alert, status: str, ways: list[Callable[[Alert, str], None]]) -> bool:
     """Whether somebody was told: by what was told already nobody is told twice, as the other way
     does not work. A way where nobody answers is taken out of `ways`: to wait there for each of many
-    alerts would hold up the sweep of a worker."""
+    alerts would keep the other way waiting."""
     told = False
     for send in list(ways):
         try:
@@ -157,7 +172,9 @@ def _post(alert: Alert, status: str) -> None:
         headers={"Content-Type": "application/json", "User-Agent": USER_AGENT},
         timeout=TIMEOUT_SECONDS,
         allow_redirects=False,
+        stream=True,  # what it says is not read
     )
+    answer.close()
     if not answer.ok or answer.is_redirect:
         raise requests.HTTPError(f"the webhook answered {answer.status_code}")
 

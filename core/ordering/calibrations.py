@@ -36,7 +36,7 @@ def calibrate(site: Site, url: str, actor: User) -> Calibration:
     try:
         path = Origin.parse(site.origin).path_of(url.strip())
         video_id = sites.adapter(site.adapter, site.recipe, site.secrets).video_id(path)
-        verification.confirm(site)
+        verification.proved_target(site)
     except SiteError as error:
         raise OrderError(Reason.of_error(error)) from None
     calibration = start(site, url.strip(), video_id, actor)
@@ -51,7 +51,7 @@ def find_video(url: str) -> Video:
     if video.site is None or video.error:
         raise OrderRefusedError({"url": video.error or Reason.of(Code.SITE_NOT_VERIFIED)})
     try:
-        verification.confirm(video.site)
+        verification.proved_target(video.site)
     except SiteError as error:
         raise OrderRefusedError({"url": Reason.of_error(error)}) from None
     return video

@@ -6,7 +6,7 @@ Nothing is written here but what a look at a site found.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -147,6 +147,11 @@ class Quoter:
         quotes = [Quote(customer, url.strip(), count) for customer, url, count in wanted]
         for quote in quotes:
             self._find_price(quote)
+            self._find_site(quote)
+        self._judge(
+            {one.site.pk: one.site for one in quotes if one.site and "url" not in one.reasons}
+        )
+        for quote in quotes:
             self._find_video(quote)
         self._find_other_orders(quotes)
         for quote in quotes:
@@ -166,15 +171,18 @@ class Quoter:
             except money.QuantityTooSmallError as error:
                 quote.reasons["count"] = too_small(error.minimum)
 
+    def _find_site(self, quote: Quote) -> None:
+        if quote.url:
+            video = self.video_of(quote.url)
+            quote.site, quote.video_id = video.site, video.video_id
+            if video.error:
+                quote.reasons["url"] = video.error
+
     def _find_video(self, quote: Quote) -> None:
-        if not quote.url:
+        if quote.site is None or "url" in quote.reasons:
             return
-        video = self.video_of(quote.url)
-        quote.site, quote.video_id = video.site, video.video_id
-        error = video.error
-        if quote.site and not error:
-            error = self._site_error(quote.site)
-        if quote.site and not error and self.reads_views:
+        error = self._site_errors[quote.site.pk]
+        if not error and self.reads_views:
             try:
                 seen = looks.video_of(quote.site, quote.video_id, self.asker)
                 quote.views, quote.video_title = seen.views, seen.title
@@ -184,7 +192,7 @@ class Quoter:
                 error = refused.reason
         if error:
             quote.reasons["url"] = error
-        elif quote.site and quote.count:
+        elif quote.count:
             quote.seconds = quote.count / quote.site.max_rate
 
     def _find_other_orders(self, quotes: Iterable[Quote]) -> None:
@@ -241,13 +249,17 @@ class Quoter:
         site = self._sites[origin]
         return sites.adapter(site.adapter, site.recipe, site.secrets)
 
-    def _site_error(self, site: Site) -> Reason | None:
-        """Why nothing may be sold on this site; None where it may."""
-        if site.pk not in self._site_errors:
-            self._site_errors[site.pk] = self._new_site_error(site)
-        return self._site_errors[site.pk]
+    def _judge(self, sites: Mapping[int, Site]) -> None:
+        """Why nothing may be sold on each of these; None where it may. They are asked all at once:
+        one silent site after the other would keep an upload from its end."""
+        new = [site for pk, site in sites.items() if pk not in self._site_errors]
+        self._site_errors |= {site.pk: self._known_error(site) for site in new}
+        if self.asks_sites and not self.reads_views:  # who reads views asks for the token, too
+            good = [site for site in new if self._site_errors[site.pk] is None]
+            failed = verification.confirm_all(good, FRESH)
+            self._site_errors |= {pk: self._said(error) for pk, error in failed.items()}
 
-    def _new_site_error(self, site: Site) -> Reason | None:
+    def _known_error(self, site: Site) -> Reason | None:
         is_believed = self.for_customer or not self.asks_sites
         if is_believed and not site.verified:
             return Reason.of(Code.SITE_NOT_VERIFIED)
@@ -257,11 +269,6 @@ class Quoter:
             )
         if self.for_customer and site.unreachable_at:
             return Reason.of(Code.SITE_UNREACHABLE)
-        if self.asks_sites and not self.reads_views:  # who reads views asks for the token, too
-            try:
-                verification.confirm(site, FRESH)
-            except SiteError as error:
-                return self._said(error)
         return None
 
     def _said(self, error: SiteError) -> Reason:

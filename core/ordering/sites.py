@@ -34,8 +34,7 @@ def verify(site: Site, actor: User | None) -> ReasonOrText:
     if breaker := breaker_of(site):
         breaker.probe_now()
     if site.verified:
-        for order_id in verification.resume_paused_orders(site, actor):
-            tasks.wake(order_id)
+        tasks.wake_on_commit(verification.resume_paused_orders(site, actor))
     return reason_of(check)
 
 

@@ -214,7 +214,7 @@ def test_a_target_that_is_looked_up_anew_after_the_proof_reaches_strangers(
         forget(machines)
         before = machines[STRANGER].received.total()
         with suppress(SiteError):
-            verification.confirm(site)
+            verification.proved_target(site)
             target = verification.look_up(Origin.parse(site.origin))
             with SiteClient(target) as client:
                 client.get("/api/videos/v1")

@@ -128,7 +128,7 @@ def test_what_a_consumer_locked_as_it_was_cut_off_is_taken_over(trial, network, 
     longest = time.monotonic() - began
     network.heal()
     trial.wait_for_the_end()
-    consumer.wait_for_line("the database failed; the round goes on when it is back")
+    consumer.wait_for_line("the database failed, the round goes on when it is back")
     verdict = trial.verdict()
     row("partition", "within a transaction", verdict, f"taken over in {longest:.1f} s")
     assert verdict.broken == []

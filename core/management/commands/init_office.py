@@ -12,7 +12,9 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import CommandParser
+from django.db import connection
 
+from core.db.alone import alone
 from core.management.terminal import TerminalCommand
 from core.models import PricePolicy, User
 
@@ -26,6 +28,14 @@ class Command(TerminalCommand):
         parser.add_argument("--demo", action="store_true", help="add the demo site and customers")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        with alone(connection, self.tell_of_another):
+            self.make_ready(**options)
+
+    def tell_of_another(self) -> None:
+        self.stdout.write("Another init_office or migrate is at work; waiting for its end.")
+        self.stdout.flush()
+
+    def make_ready(self, **options: Any) -> None:
         password = settings.ADMIN_PASSWORD
         call_command("migrate", verbosity=0, interactive=False)
         if not PricePolicy.objects.exists():

@@ -11,7 +11,8 @@ from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import OperationalError, connections
 
-from core.db.outages import is_table_in_use
+from core.db.alone import alone
+from core.db.outages import is_locked
 from core.management.terminal import TerminalCommand
 
 # A migration changes three tables at most (tests/migrating.py), each after such a wait.
@@ -20,12 +21,20 @@ TRIES = 300
 PAUSE_SECONDS = 1.0
 
 
+HAS_TABLES = "SELECT to_regclass('django_migrations') IS NOT NULL"
+
+
 class Command(TerminalCommand, migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]
-        if connection.vendor != "postgresql":
-            super().handle(*args, **options)
-            return
+        with alone(connection, self.tell_of_another):
+            if connection.vendor == "postgresql":
+                self.refuse_encoding(connection)
+                self.migrate_patiently(connection, *args, **options)
+            else:
+                super().handle(*args, **options)
+
+    def migrate_patiently(self, connection: Any, *args: Any, **options: Any) -> None:
         with connection.cursor() as cursor:
             cursor.execute(f"SET lock_timeout = {LOCK_MS}")
         try:
@@ -34,12 +43,31 @@ class Command(TerminalCommand, migrate.Command):
                     super().handle(*args, **options)
                     return
                 except OperationalError as error:
-                    if not is_table_in_use(error):
+                    if not is_locked(error):
                         raise
-                self.stdout.write("A table is in use; trying again.")
-                self.stdout.flush()
+                self.tell("A table is in use; trying again.")
                 time.sleep(PAUSE_SECONDS)
         finally:
             with connection.cursor() as cursor:
                 cursor.execute("RESET lock_timeout")
         raise CommandError("A table was in use all the time: is there a transaction that hangs?")
+
+    def tell_of_another(self) -> None:
+        self.tell("Another migrate is at work; waiting for its end.")
+
+    def tell(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
+
+    def refuse_encoding(self, connection: Any) -> None:
+        """Before there is anything in it: an office that works in another one goes on."""
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW server_encoding")
+            (encoding,) = cursor.fetchone()
+            cursor.execute(HAS_TABLES)
+            (has_tables,) = cursor.fetchone()
+        if encoding != "UTF8" and not has_tables:
+            raise CommandError(
+                f"The database keeps texts as {encoding}, which has no place for all names: make "
+                "one by CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+            )

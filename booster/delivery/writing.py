@@ -1,0 +1,170 @@
+"""The orders of a round, and how what became of them is written down: all of a beat in one
+statement, and what keeps one from being written keeps no other.
+
+Law 1: everything written is conditional on each row's fence. Who finds a row changed has lost it;
+an order at which we fail, or whose rows somebody else keeps locked, leaves the round, and what the
+database says of it counts.
+"""
+
+import logging
+from abc import ABC
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db import DatabaseError, transaction
+
+from booster.delivery import ending
+from booster.delivery.links import Links
+from booster.delivery.loop import Loop
+from booster.delivery.order import Delivery
+from booster.delivery.sessions import Sessions
+from core.db.outages import is_gone, is_locked
+from core.models import CounterReading, TransitionError, leases, transitions
+from core.models.failpoints import failpoint
+
+logger = logging.getLogger(__name__)
+
+
+class Writer(Loop, ABC):
+    """Knows the orders that it drives by their keys."""
+
+    now: datetime  # the database's clock, as of this beat
+
+    def __init__(self, shall_stop: Callable[[], bool]) -> None:
+        super().__init__(shall_stop)
+        self.deliveries: dict[int, Delivery] = {}
+        self.links = Links(self.events)
+        self.sessions = Sessions()
+        self._readings: list[dict[str, int]] = []
+
+    def _attempt(self, delivery: Delivery, step: Callable[[Delivery], object]) -> None:
+        """An order at which we fail ourselves is put off and harms no other."""
+        try:
+            step(delivery)
+        except Exception as error:
+            if is_gone(error):
+                raise
+            if not is_locked(error):
+                logger.exception("order %s: the round failed", delivery.order.oid)
+            self._put_off(delivery, error)
+
+    def _write_news(self, news: list[Delivery]) -> None:
+        failpoint("before-reserve")
+        failpoint("before-checkpoint")
+        for delivery in news:
+            delivery.order.watch = delivery.watch.as_json()
+        try:
+            with transaction.atomic():
+                CounterReading.record_block(self._readings)
+                kept = leases.write_progress([delivery.lease for delivery in news])
+        except DatabaseError as error:
+            if is_gone(error):
+                raise
+            if is_locked(error):
+                self._leave_locked(news, error)
+                return
+            logger.exception("%d orders cannot be written together", len(news))
+            self._readings = []
+            for delivery in news:
+                self._attempt(delivery, self._write_alone)
+            return
+        failpoint("after-reserve")
+        failpoint("after-checkpoint")
+        self._readings = []
+        for delivery in news:
+            self._take_written(delivery, kept)
+
+    def _write_alone(self, delivery: Delivery) -> None:
+        self._take_written(delivery, leases.write_progress([delivery.lease]))
+
+    def _take_written(self, delivery: Delivery, kept: dict[int, tuple[bool, bool]]) -> None:
+        if delivery.key in kept:
+            delivery.is_dirty = False
+            delivery.order.cancel_requested, delivery.order.pause_requested = kept[delivery.key]
+        else:
+            self._lose(delivery, "it was taken over")
+
+    def _write_decisions(self, decided: list[Delivery]) -> None:
+        try:
+            changes = [(one.order, one.decision.change) for one in decided if one.decision]
+            transitions.apply(changes, None)
+        except (TransitionError, DatabaseError) as error:
+            if is_gone(error):
+                raise
+            if is_locked(error):
+                self._leave_locked(decided, error)
+                return
+            if len(decided) > 1:
+                for delivery in decided:
+                    self._attempt(delivery, lambda one: self._write_decisions([one]))
+                return
+            if isinstance(error, DatabaseError):
+                raise
+            self._answer_refusal(decided[0], str(error))
+            return
+        for delivery, stays in ending.written(decided):
+            if stays is None:
+                self._leave(delivery)
+            else:
+                if delivery.is_halted:
+                    self._close(delivery)
+                delivery.go_on(stays)
+
+    def _answer_refusal(self, delivery: Delivery, reason: str) -> None:
+        """A pause that was withdrawn is none; any other row that differs is a new owner's doing."""
+        if delivery.decision and "pause_requested" in delivery.decision.change.expected:
+            self._write_alone(delivery)
+            if not delivery.order.pause_requested:
+                delivery.decision = None
+                return
+        self._lose(delivery, reason)
+
+    def _leave_locked(self, deliveries: list[Delivery], why: Exception) -> None:
+        """Somebody keeps rows locked, such as those of customers for whom a large file is imported:
+        their orders wait elsewhere. What remains is written at the next beat."""
+        keys = [one.key for one in deliveries]
+        free, payable = leases.unlocked(keys), leases.unlocked(keys, customers=True)
+        for one in deliveries:
+            if one.key not in free:
+                self._lose(one, "somebody else keeps its row locked")
+            elif one.decision and one.decision.change.refund and one.key not in payable:
+                self._put_off(one, why)
+        self._readings = [row for row in self._readings if row["order"] in self.deliveries]
+
+    def _put_off(self, delivery: Delivery, why: Exception) -> None:
+        """What the database says of the order counts, not what we think."""
+        self._leave(delivery)
+        order, fence = delivery.order, delivery.order.fence
+        try:
+            order.refresh_from_db()
+            if order.fence != fence:
+                return
+            if is_locked(why):
+                logger.warning("order %s: put off, somebody keeps rows of it locked", order.oid)
+                decision = ending.decide_to_wait(delivery)
+            else:
+                decision = ending.decide_own_failure(delivery, self.now)
+            transitions.apply([(order, decision.change)], None)
+        except Exception as error:
+            if is_gone(error):
+                raise
+            # Its lease runs out, and the next round tries.
+            logger.exception("order %s: it could not be put off either", order.oid)
+
+    def _lose(self, delivery: Delivery, reason: str) -> None:
+        """Somebody else's now: nothing more may be sent or written."""
+        logger.warning("order %s: stopped, %s", delivery.order.oid, reason)
+        self._leave(delivery)
+
+    def _leave(self, delivery: Delivery) -> None:
+        self._close(delivery)
+        self.sessions.forget(delivery)
+        self.deliveries.pop(delivery.key, None)
+
+    def _close(self, delivery: Delivery) -> None:
+        """Let the channel forget the order; what is in flight is broken off."""
+        link = delivery.link
+        if delivery.channel is not None and delivery.channel is link.channel:
+            delivery.channel.drop(delivery.key)
+        link.outstanding -= delivery.drop_windows()
+        delivery.channel, delivery.reads_over, delivery.is_halted = None, None, False
