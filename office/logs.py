@@ -19,6 +19,9 @@ REMEMBERED = 1_000
 # "order 12-1764390000000: …"
 ORDER = re.compile(r"\border (\d[\w-]*)")
 
+# Hosts that are not ours, forged forms and their kind: a traceback finds no fault of our code.
+BY_STRANGERS = "django.security."
+
 
 def moment_of(record: logging.LogRecord) -> str:
     """In UTC, with its offset: hosts and people are in different zones."""
@@ -83,11 +86,17 @@ class RepeatFilter(logging.Filter):
         if count:
             record.msg = f"{record.getMessage()} ({count:.0f} more like this since)"
             record.args = ()
+        if record.name.startswith(BY_STRANGERS):
+            record.exc_info = None
         return True
 
 
 def cause_of(record: logging.LogRecord) -> str:
-    # Django's own line about each answer that says so: who logged why has said it.
-    if record.name == "django.request" and getattr(record, "status_code", 0) == 503:
-        return "503"
+    status = getattr(record, "status_code", 0)
+    # Django's own line about each answer that says so: who logged why has said it. What a stranger
+    # asks for wrongly is one cause, whatever the addresses and names in it.
+    if record.name == "django.request" and (status == 503 or 400 <= status < 500):
+        return str(status)
+    if record.name.startswith(BY_STRANGERS):
+        return BY_STRANGERS
     return str(getattr(record, "cause", "")) or record.getMessage()

@@ -89,6 +89,19 @@ def test_an_outage_that_shows_in_many_texts_is_one(clock):
     assert len(written(repeats, *answers)) == 3  # an error of ours is never one of many
 
 
+def test_strangers_do_not_fill_the_log(clock):
+    """By what they ask for, or by the name of another host; a traceback tells nothing of them."""
+    repeats = RepeatFilter()
+    for name, status in (("django.request", 404), ("django.security.DisallowedHost", 400)):
+        lines = [record("Wrong: %s", number, status_code=status) for number in range(50)]
+        for line in lines:
+            line.name, line.exc_info = name, (ValueError, ValueError(), None)
+        assert written(repeats, *lines) == ["Wrong: 0"]
+        assert bool(lines[0].exc_info) == (name == "django.request")
+        clock[0] += 61
+        assert written(repeats, lines[1]) == ["Wrong: 1 (49 more like this since)"]
+
+
 def test_what_is_remembered_is_bounded(clock, monkeypatch):
     monkeypatch.setattr(logs, "REMEMBERED", 3)
     repeats = RepeatFilter()
