@@ -110,7 +110,9 @@
       const row = refused && (refused.closest('.form-row') || refused.parentElement);
       const fields = (row && row.querySelector(TYPED) ? row : form).querySelectorAll(TYPED);
       const free = [...fields].filter(isTyped);
-      const first = (!refused && free.find(isMissing)) || free[0];
+      // A browser that is slow has not come to it yet, and would leave it where another has the focus.
+      const asked = form.querySelector('[autofocus]');
+      const first = asked || (!refused && free.find(isMissing)) || free[0];
       if (first) {
         first.focus();
       }
