@@ -21,7 +21,7 @@ from tests.wire_calibration import calibrated, findings
 COUNTERS = {
     "v1": ({}, FindingCode.COUNTS_ALL),
     "v2": ({"lost_update": 0.2}, FindingCode.LOSES_IN_PARALLEL),
-    "v3": ({"per_session": 600}, FindingCode.ONCE_PER_SESSION),
+    "v3": ({"per_session": 25}, FindingCode.ONCE_PER_SESSION),
     "v4": ({"double": True, "organic": 0.1, "seed": 1}, FindingCode.COUNTS_DOUBLE),
     "v5": ({"lag": 4}, FindingCode.LAGS),
     "v6": ({"counts_readings": True}, FindingCode.COUNTS_READINGS),

@@ -1,5 +1,6 @@
 """Calibrations over the wire, as booster/calibrating.py runs them, without an office."""
 
+import itertools
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -13,17 +14,21 @@ from booster.sites import SiteAdapter
 # Seconds; a site that answers later than this lags, and here it is the machine.
 SLOW_CALL = 1.0
 
+# A site that knows a play again by its key counts those of each calibration.
+_numbers = itertools.count(1)
+
 
 def calibrated(
     target: ProvedTarget, adapter: SiteAdapter, video: str, most_seconds: float
 ) -> Record | None:
     """None where this machine had no time for it: a call took too long, or all of them did."""
     began, record = time.monotonic(), Record()
+    name = f"calibration-{next(_numbers)}"
 
     def now() -> float:
         return time.monotonic() - began
 
-    with closing(Calls(target, adapter, video, "calibration-1", now)) as calls:
+    with closing(Calls(target, adapter, video, name, now)) as calls:
         while (step := next_step(record, now())).kind is not StepKind.END:
             called = now()
             match step.kind:
