@@ -144,11 +144,11 @@ def statements_an_order() -> float:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    from booster.delivery import Round
+    from tests.rounds import ShortRound, run_until_idle
 
     place_many(ROUND_ORDERS, PLAYS_EACH)
     with CaptureQueriesContext(connection) as queries:
-        Round("bench:1", lambda: False, hold_seconds=0).run_until_idle(LIMIT_SECONDS)
+        run_until_idle(ShortRound("bench:1", lambda: False), LIMIT_SECONDS)
     return len(queries) / ROUND_ORDERS
 
 
