@@ -1,6 +1,7 @@
 """Amounts and quantities in forms: understood as in files, and a large amount is said in words
 before it moves."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -44,12 +45,7 @@ class AmountField(forms.DecimalField):
     def to_python(self, value: Any) -> Any:
         if value in self.empty_values:
             return None
-        if isinstance(value, Decimal):
-            return value
-        try:
-            return money.parse_amount(str(value))
-        except money.AmountError as error:
-            raise ValidationError(translate_error(error), code="invalid") from None
+        return value if isinstance(value, Decimal) else read_typed(money.parse_amount, value)
 
 
 class WholeNumberInput(forms.TextInput):
@@ -67,12 +63,15 @@ class WholeNumberField(forms.IntegerField):
     def to_python(self, value: Any) -> Any:
         if value in self.empty_values:
             return None
-        if isinstance(value, int):
-            return value
-        try:
-            return money.parse_count(str(value))
-        except money.AmountError as error:
-            raise ValidationError(translate_error(error), code="invalid") from None
+        return value if isinstance(value, int) else read_typed(money.parse_count, value)
+
+
+def read_typed(parse: Callable[[str], Any], value: Any) -> Any:
+    """Raises ValidationError with what keeps this from being such a number."""
+    try:
+        return parse(str(value))
+    except money.AmountError as error:
+        raise ValidationError(translate_error(error), code="invalid") from None
 
 
 class AsksLargeAmounts(forms.Form):
