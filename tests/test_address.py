@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from booster.exceptions import AddressRefusedError, TemporaryError
 from booster.net import names as look_ups
-from booster.net.address import Origin, ProvedTarget, Target, is_public_platform, resolve
+from booster.net.address import Origin, ProvedTarget, Target, is_public_platform, resolve_all
 from booster.net.client import SiteClient
 from booster.ownership import own_addresses
 from core.reasons import Reason
@@ -38,6 +39,11 @@ def shown(target: Target) -> ProvedTarget:
     return ProvedTarget(target.origin, target.address)
 
 
+def resolve(origin: Origin, **options: Any) -> Target:
+    """The address that is tried first."""
+    return resolve_all(origin, **options)[0]
+
+
 def order_a_play(site: RawServer, url: str) -> int:
     """What delivery does with an order's address: read it, resolve the site once, call it."""
     allowed = (f"127.0.0.1:{site.port}",)
@@ -49,7 +55,7 @@ def order_a_play(site: RawServer, url: str) -> int:
 
 def add_a_site(url: str, getaddrinfo: object = socket.getaddrinfo) -> int:
     """What the office does with a new site's address, in a deployment without private sites."""
-    target = resolve(Origin.parse(url), allowed=(), getaddrinfo=getaddrinfo)  # type: ignore[arg-type]
+    target = resolve(Origin.parse(url), allowed=(), getaddrinfo=getaddrinfo)
     with SiteClient(shown(target), timeout=15) as client:
         return client.get("/").status
 

@@ -165,20 +165,6 @@ def check_proved(target: Target) -> None:
         raise TypeError(f"{target.origin} at {target.address} has not shown its token")
 
 
-def resolve(
-    origin: Origin,
-    *,
-    allowed: Iterable[str],
-    is_own: Callable[[IPAddress], bool] = lambda _address: False,
-    authority: str = "",
-    getaddrinfo: Lookup | None = None,
-) -> Target:
-    """The first of `resolve_all()`."""
-    return resolve_all(
-        origin, allowed=allowed, is_own=is_own, authority=authority, getaddrinfo=getaddrinfo
-    )[0]
-
-
 def resolve_all(
     origin: Origin,
     *,

@@ -37,11 +37,11 @@ BLOCK = 500
 
 
 def look_up(origin: Origin, authority: str = "") -> Target:
-    """The first of `look_up_all()`."""
-    return look_up_all(origin, authority)[0]
+    """The first of `targets_of()`."""
+    return targets_of(origin, authority)[0]
 
 
-def look_up_all(origin: Origin, authority: str = "") -> list[Target]:
+def targets_of(origin: Origin, authority: str = "") -> list[Target]:
     """Where this address leads now, as far as anything may be sent there. Raises
     AddressRefusedError, and TemporaryError when nobody can say."""
     allowed = settings.PRIVATE_SITES
@@ -84,11 +84,11 @@ def addresses_of(site: Site) -> tuple[str, str, str]:
 
 def _look_at(site: Site, origin: Origin, known: ProvedTarget | None, turn: Turn) -> ProvedTarget:
     if known is None or (known.origin, known.authority) != (origin, site.ca_certificate):
-        return _prove_one(site, look_up_all(origin, site.ca_certificate), turn)
+        return _prove_one(site, targets_of(origin, site.ca_certificate), turn)
     try:
         return _prove(site, known, turn)
     except SiteError as error:
-        targets = look_up_all(origin, site.ca_certificate)
+        targets = targets_of(origin, site.ca_certificate)
         addresses = [target.address for target in targets]
         if known.address in addresses and error.status in retry.NOT_NOW:
             raise
