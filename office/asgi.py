@@ -17,10 +17,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "office.settings")
 os.environ.setdefault("DATABASE_POOL", "on")
 django_pages: Any = get_asgi_application()
 
-# After that: they know models.
+# After that: they know models. The pages are loaded before anybody asks for one.
 from core.live.transports.consumers import PollConsumer, serve_socket  # noqa: E402
 from core.live.transports.gate import SocketGate  # noqa: E402
-from office import probes  # noqa: E402
+from office import probes, urls  # noqa: E402, F401
 from office.gate import PageGate  # noqa: E402
 from office.statics import StaticMemory  # noqa: E402
 

@@ -1,9 +1,12 @@
 """Addresses: the admin under /admin, the customers' pages under /portal."""
 
+from django.apps import apps
 from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
+
+apps.get_app_config("core").load_pages()  # type: ignore[attr-defined]
 
 urlpatterns = [
     path("admin/", admin.site.urls),

@@ -25,6 +25,7 @@ MOST_WORKERS = 100
 
 
 class Command(run_huey.Command):
+    requires_system_checks: list[str] = []  # they would load the desk
     help = "Deliver orders: workers with their rounds, until SIGTERM."
 
     def add_arguments(self, parser: CommandParser) -> None:
