@@ -47,7 +47,7 @@ def label_of(status: int) -> str:
 
 
 def onward_from(status: int) -> tuple[Status, ...]:
-    return FLOW[Status(status)] if status in Status.values else ()
+    return FLOW.get(status, ())  # type: ignore[call-overload]
 
 
 FINAL = tuple(status for status, onward in FLOW.items() if not onward)
