@@ -2,6 +2,7 @@
 
 import math
 import random
+import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -95,6 +96,20 @@ def test_orders_that_only_wait_for_their_counters_keep_no_other_from_being_sent(
         assert Order.objects.filter(status=Status.COMPLETED).count() == 1
     finally:
         round_.close()
+
+
+def test_orders_that_share_a_slow_site_are_each_sent_soon_after_their_first_reading(trial):
+    """From that on others' views may be taken for ours, and are looked out for as long."""
+    trial.use_site(rate=200)
+    trial.place_many(20, 100, wake=False)
+    round_ = Round("test:1", lambda: False)
+    try:
+        drive(round_, lambda: not Order.objects.filter(done__lt=100).exists())
+    finally:
+        round_.close()
+    watches = Order.objects.values_list("watch", flat=True)
+    exposed = [watch["played"] - watch["began"] for watch in watches]
+    assert statistics.median(exposed) < 3.0  # of ten that all of them take
 
 
 def test_an_order_at_which_we_fail_harms_no_other(trial):

@@ -20,7 +20,7 @@ from django.db.models import Q
 from booster.delivery import breaker, ending, looks
 from booster.delivery.links import Asked, SiteLink
 from booster.delivery.loop import LONGEST_BEAT
-from booster.delivery.order import Delivery
+from booster.delivery.order import FIRST_WINDOW, Delivery
 from booster.delivery.writing import Writer
 from booster.engine import Fetched, OrderStopped, WindowEnded
 from booster.exceptions import OwnershipError, PermanentError, SiteError, TemporaryError
@@ -83,7 +83,9 @@ class Round(Writer):
     def read(self) -> None:
         """Ask for tokens and counters, all at once; the answers are events of a later beat."""
         self.links.read_rows(self.now, self.deliveries.values())
-        awake = self._awake()
+        for link in self.links.values():
+            link.turns = link.plays_ahead()
+        awake = [one for one in self._by_turn() if self._is_near(one)]
         looks.note_looks(looks.about_to_begin(awake))
         for delivery in awake:
             self._attempt(delivery, self._read_counter)
@@ -93,7 +95,7 @@ class Round(Writer):
         statement is the heartbeat."""
         for link in self.links.values():
             link.room = link.plays_ahead() - link.outstanding
-        for delivery in sorted(self._awake(), key=attrgetter("served")):
+        for delivery in self._by_turn():
             self._attempt(delivery, self._reserve_window)
         news = [one for one in self.deliveries.values() if one.is_dirty or one.lease.is_worn]
         if news or self._readings:
@@ -201,6 +203,21 @@ class Round(Writer):
         stops = self.is_stopping
         return [one for one in self.deliveries.values() if stops or not one.sleeps(now)]
 
+    def _by_turn(self) -> list[Delivery]:
+        """Who was served longest ago comes first."""
+        return sorted(self._awake(), key=attrgetter("served"))
+
+    @staticmethod
+    def _is_near(delivery: Delivery) -> bool:
+        """Whether its first turn is near, or over. From its first reading on an order is exposed to
+        other people's views: it is read only when it is soon served."""
+        link, has_begun = delivery.link, delivery.order.reserved > 0
+        if has_begun or not (delivery.is_fast and delivery.is_sending and link.is_proved):
+            return True
+        is_near = link.turns > 0
+        link.turns -= min(delivery.order.count, FIRST_WINDOW)
+        return is_near
+
     def _read_counter(self, delivery: Delivery) -> None:
         link, is_wanted = delivery.link, delivery.wanted_reading(self.now)
         # One that was halted, as its site's proof ran out, waits for a new one.
@@ -238,7 +255,7 @@ class Round(Writer):
         wanted = delivery.wanted_plays(self.now)
         is_ready = wanted and self._in_session(delivery, self.sessions.is_ready)
         if is_ready and delivery.is_admitted():
-            delivery.reserve(min(wanted, link.room))
+            delivery.reserve(min(wanted, link.room), is_whole=wanted <= link.room)
             assert delivery.window is not None
             link.room -= delivery.window.count
 

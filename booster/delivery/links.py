@@ -142,6 +142,7 @@ class SiteLink:
         self.trouble: SiteError | None = None  # why it could not be proved when it was asked last
         self.outstanding = 0  # plays reserved and not ended, of all its orders
         self.room = 0  # plays that may be reserved besides, in this beat
+        self.turns = 0  # plays of orders that may be about to begin, in this beat
         # For how long nothing may be sent: in quiet hours until their end, 0 while people hold the
         # site back, as they may end that at any moment. None: it may be sent to.
         self.closed: float | None = None

@@ -53,7 +53,7 @@ class Delivery:
     def __init__(self, lease: Lease, link: SiteLink, hold_seconds: float) -> None:
         self.lease, self.order, self.link = lease, lease.order, link
         self.key: int = lease.order.pk
-        self.served = 0.0  # when it got its last window
+        self.served = 0.0  # when its last turn was over
         self.is_dirty = False  # the row in memory is ahead of the database's
         self.channel: Channel | None = None  # that knows the order
         self.is_halted = False  # no further play of it starts
@@ -202,9 +202,9 @@ class Delivery:
             wanted = min(wanted, self.plan.due(now.timestamp()) - order.reserved)
         return max(0, wanted)
 
-    def reserve(self, count: int) -> None:
+    def reserve(self, count: int, *, is_whole: bool = True) -> None:
         """Take so many plays; they are sent once the row is written. Those of unknown fate go under
-        their old numbers: the site knows them again."""
+        their old numbers: the site knows them again. `is_whole`: its turn is over with them."""
         order = self.order
         if self._inherited:
             count, self._inherited = self._inherited, 0
@@ -212,7 +212,7 @@ class Delivery:
             order.reserved += count
             order.sequence += count
         self.window = Window(order.sequence - count + 1, count, self.lease.expires)
-        self.served = time.monotonic()
+        self.served = time.monotonic() if is_whole else self.served
         self.is_dirty = True
 
     def taken_window(self) -> Window | None:
