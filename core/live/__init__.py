@@ -22,7 +22,8 @@ sources/customers.py only offers may come later).
 To show something live
 ----------------------
 1. A subclass of `Source`, registered by `register(MySource())` in a module that
-   CoreConfig.load_pages() imports. A subject is "<prefix>:<key>", or "<prefix>" alone where there is but one of it.
+   CoreConfig.load_pages() imports. A subject is "<prefix>:<key>", or "<prefix>" alone where there
+   is but one of it.
 
    - `prefix`     "order" for subjects such as "order:12"
    - `authorize(asked)`: who may see what, as staff or as customer; for all who ask, in a constant
