@@ -3,6 +3,7 @@
 import errno
 import ipaddress
 import os
+import re
 import secrets
 import stat
 import zoneinfo
@@ -111,7 +112,14 @@ def database_at(address: str, name: str) -> dict[str, Any]:
             config.setdefault("OPTIONS", {}).setdefault("target_session_attrs", "read-write")
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} cannot be read: {error}") from error
+    if config.get("ENGINE") == "django.db.backends.postgresql":
+        config["ENGINE"] = "core.db.postgresql"
     return config
+
+
+def named_options(options: str) -> set[str]:
+    """Of PostgreSQL, in `-c lock_timeout=1s --datestyle=ISO`, in small letters."""
+    return {word.lower() for word in re.findall(r"(?:-c\s*|--)([\w.]+)\s*=", options)}
 
 
 def redis(name: str) -> str:
