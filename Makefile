@@ -106,6 +106,6 @@ endef
 	fi; \
 	exit 1
 
-# What the tests run and no wheel carries: a browser, nginx, PHP. Where we may, we install it.
+# What the tests run and no wheel carries: a browser, nginx, PgBouncer, PHP. Where we may, we install it.
 programs: .venv/.dev
 	@$(PY) -m tests.programs

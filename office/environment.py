@@ -3,6 +3,7 @@
 import errno
 import ipaddress
 import os
+import re
 import secrets
 import stat
 import zoneinfo
@@ -16,6 +17,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off", ""}
+# Accounts up to here are no persons': their homes hold what one service keeps.
+LAST_SYSTEM_ACCOUNT = 999
 
 
 def text(name: str, default: str = "") -> str:
@@ -109,7 +112,14 @@ def database_at(address: str, name: str) -> dict[str, Any]:
             config.setdefault("OPTIONS", {}).setdefault("target_session_attrs", "read-write")
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} cannot be read: {error}") from error
+    if config.get("ENGINE") == "django.db.backends.postgresql":
+        config["ENGINE"] = "core.db.postgresql"
     return config
+
+
+def named_options(options: str) -> set[str]:
+    """Of PostgreSQL, in `-c lock_timeout=1s --datestyle=ISO`, in small letters."""
+    return {word.lower() for word in re.findall(r"(?:-c\s*|--)([\w.]+)\s*=", options)}
 
 
 def redis(name: str) -> str:
@@ -207,15 +217,17 @@ def require_writable(name: str, file: str) -> None:
 
 def is_one_persons(path: Path) -> bool:
     """Whether it may be closed to others: no folder of the system's, of everybody's or of more than
-    the office, and owned by who runs this."""
+    the office, and owned by who runs this. The home of a system's account holds nothing else."""
     found = path.stat()
-    shared = path in (Path("/"), Path.home()) or found.st_mode & stat.S_ISVTX
+    is_home = path == Path.home() and not 0 < os.geteuid() <= LAST_SYSTEM_ACCOUNT
+    shared = path == Path("/") or is_home or found.st_mode & stat.S_ISVTX
     return not shared and found.st_uid == os.geteuid()
 
 
 def close_to_others(path: Path) -> None:
-    """The folder and all in it; what its owner may not write stays so. Raises OSError where a file
-    system keeps no modes."""
+    """The folder and all in it; what its owner may not write stays so, and so does what somebody
+    else left here, such as root a backup: the folder keeps all but them from it. Raises OSError
+    where a file system keeps no modes."""
     for place, _folders, files in os.walk(path):
         for found in (Path(place), *(Path(place, file) for file in files)):
             _close(found)
@@ -225,8 +237,9 @@ def close_to_others(path: Path) -> None:
 
 def _close(path: Path) -> None:
     try:
-        mode = path.lstat().st_mode
-        if (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) and mode & 0o077:
+        found = path.lstat()
+        mode, is_ours = found.st_mode, found.st_uid == os.geteuid()
+        if (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) and is_ours and mode & 0o077:
             path.chmod(mode & 0o700)
     except FileNotFoundError:
         pass  # removed meanwhile, as a database's journal is

@@ -114,27 +114,26 @@ SQLITE_OPTIONS = {
 }
 # As many as a web process has threads, and some for the feed and probes.
 POSTGRESQL_POOL = {"min_size": 2, "max_size": WEB_THREADS + 4, "timeout": 5}
-# What a server, a database or a role may have set otherwise.
+# What a server, a database or a role may have set otherwise: core/db/postgresql says it to each.
 POSTGRESQL_SESSION = {
     # A host that is cut off in the middle of a transaction keeps rows locked until the server ends
     # it, and nobody could take its orders over.
     "idle_in_transaction_session_timeout": "20s",
     # Each change is conditional and sees what others committed; a snapshot would refuse it.
-    "default_transaction_isolation": "read\\ committed",
+    "default_transaction_isolation": "read committed",
     # Uploads and audits of large offices take minutes; where people wait, we set a limit.
     "statement_timeout": "0",
     "lock_timeout": "0",
     # As the driver reads and writes texts and times.
     "standard_conforming_strings": "on",
-    "DateStyle": "ISO",
+    "DateStyle": "ISO, MDY",
     "IntervalStyle": "postgres",
 }
 # A page waits no longer for rows that somebody else has locked: it is answered 503, and its place
 # is another's. Of consumers booster/worker.py says more.
-PAGES_WAIT_FOR_LOCKS = " -c lock_timeout=10s"
+PAGES_WAIT_FOR_LOCKS = {"lock_timeout": "10s"}
 # A host would wait for hours for an answer of a server that is gone.
 POSTGRESQL_OPTIONS = {
-    "options": " ".join(f"-c {name}={value}" for name, value in POSTGRESQL_SESSION.items()),
     "connect_timeout": 10,
     "tcp_user_timeout": 20_000,
     "keepalives_idle": 10,
@@ -160,10 +159,13 @@ def database() -> dict[str, Any]:
         )
         options.update(SQLITE_OPTIONS)
     elif engine.endswith("postgresql"):
-        # What DATABASE_URL says comes first: of what is said twice the last counts.
-        said = options.pop("options", "")
         config["OPTIONS"] = options = POSTGRESQL_OPTIONS | options
-        options["options"] += f"{PAGES_WAIT_FOR_LOCKS if pooled else ''} {said}".rstrip()
+        session = POSTGRESQL_SESSION | (PAGES_WAIT_FOR_LOCKS if pooled else {})
+        # What DATABASE_URL says comes first.
+        said = env.named_options(options.get("options", ""))
+        options["session"] = {
+            name: value for name, value in session.items() if name.lower() not in said
+        }
         if pooled:
             options["pool"] = POSTGRESQL_POOL
     else:

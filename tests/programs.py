@@ -1,5 +1,5 @@
-"""Programs that the tests run and that no wheel carries: a browser, nginx, PHP. They are found on
-PATH; `make test` (python -m tests.programs) installs what is missing where it may.
+"""Programs that the tests run and that no wheel carries: a browser, nginx, PgBouncer, PHP. They are
+found on PATH; `make test` (python -m tests.programs) installs what is missing where it may.
 
 Law: without its program a test is skipped, and under CI it fails.
 """
@@ -17,12 +17,13 @@ from tests.processes import ServiceError
 PACKAGES = {
     "chromium": "chromium fonts-noto-cjk",
     "nginx": "nginx",
+    "pgbouncer": "pgbouncer",
     "php": "php-cli php-sqlite3",
 }
 CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 INSTALL = Path(__file__).with_name("install_programs")
-# Debian keeps nginx where only root's PATH leads.
+# Debian keeps servers where only root's PATH leads.
 SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin")
 
 
@@ -36,8 +37,8 @@ def chromium_path() -> str | None:
     return next((path for name in BROWSERS if (path := shutil.which(name))), None)
 
 
-def nginx_path() -> str | None:
-    return shutil.which("nginx", path=os.pathsep.join([*os.get_exec_path(), *SYSTEM_FOLDERS]))
+def system_path(name: str) -> str | None:
+    return shutil.which(name, path=os.pathsep.join([*os.get_exec_path(), *SYSTEM_FOLDERS]))
 
 
 @functools.cache
@@ -51,7 +52,12 @@ def php_path() -> str | None:
     return path if subprocess.run(asked, capture_output=True, check=False).returncode == 0 else None
 
 
-FINDERS = {"chromium": chromium_path, "nginx": nginx_path, "php": php_path}
+FINDERS = {
+    "chromium": chromium_path,
+    "nginx": functools.partial(system_path, "nginx"),
+    "pgbouncer": functools.partial(system_path, "pgbouncer"),
+    "php": php_path,
+}
 
 
 def needed(name: str) -> str:

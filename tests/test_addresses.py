@@ -21,14 +21,17 @@ def test_several_hosts_of_postgresql_are_taken_and_the_one_that_takes_writes_is_
 
 
 @pytest.mark.parametrize(
-    "url",
-    ["postgresql://me:pw@h1:5433/office?sslmode=require", "sqlite:////tmp/a,b/office.sqlite3"],
+    ("url", "engine"),
+    [
+        ("postgresql://me:pw@h1:5433/office?sslmode=require", "core.db.postgresql"),
+        ("sqlite:////tmp/a,b/office.sqlite3", "django.db.backends.sqlite3"),
+    ],
 )
-def test_an_address_of_one_is_read_as_before(monkeypatch, url):
+def test_an_address_of_one_is_read_as_before(monkeypatch, url, engine):
     import dj_database_url
 
     monkeypatch.setenv("DATABASE_URL", url)
-    assert env.database("DATABASE_URL", "") == dict(dj_database_url.parse(url))
+    assert env.database("DATABASE_URL", "") == dict(dj_database_url.parse(url, engine=engine))
 
 
 def test_a_host_that_is_down_is_passed_over(postgres, monkeypatch, django_db_blocker):

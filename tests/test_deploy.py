@@ -97,6 +97,18 @@ def test_the_compose_file_starts_what_the_procfile_starts(compose):
     assert not any("ports" in services[name] for name in services if name != "web")
 
 
+def test_the_database_is_asked_where_the_office_asks_it(compose):
+    """While PostgreSQL's image makes the cluster, a server answers at its socket alone."""
+    asked = compose["services"]["postgres"]["healthcheck"]["test"][1].split()
+    assert asked[:3] == ["pg_isready", "-h", "127.0.0.1"]
+
+
+def test_as_many_files_may_be_open_in_a_container_as_in_a_unit(compose):
+    units = {unit.stem.rpartition("-")[2]: int(entries(unit)["LimitNOFILE"]) for unit in UNITS}
+    for name, number in units.items():
+        assert compose["services"][name]["ulimits"] == {"nofile": number}
+
+
 def test_every_setting_that_is_set_for_them_exists(compose):
     known = variables_read() | FOREIGN
     for service in ("setup", "web", "consumer"):
@@ -136,7 +148,11 @@ def test_what_the_image_copies_is_enough_to_set_up_and_to_start(tmp_path, monkey
                 shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("*.pyc"))
             else:
                 shutil.copy(source, tmp_path)
-    env = {"DATA_DIR": str(tmp_path / "data"), "DATABASE_URL": "", "SECRET_KEY": "k" * 50}
+    (line,) = [line for line in image() if line[:2] == ["RUN", "useradd"]]
+    home = line[line.index("--home-dir") + 1]
+    places = {"/data": str(tmp_path / "data"), "/office": str(tmp_path)}
+    env = {"DATA_DIR": places["/data"], "HOME": places[home], "SECRET_KEY": "k" * 50}
+    env["DATABASE_URL"] = ""
     subprocess.run(
         [sys.executable, "manage.py", "init_office"],
         cwd=tmp_path,

@@ -148,11 +148,13 @@ def test_a_transaction_that_the_server_ended_as_it_was_silent_is_the_databases(o
 @on_postgresql
 def test_a_host_and_its_database_do_not_wait_for_each_other_for_ever(office):
     """Neither with rows locked, nor for an answer over a network that carries nothing."""
-    with psycopg.connect(**settings_of(office)) as connected:
-        silence = said(connected, "idle_in_transaction_session_timeout")
-        with socket.socket(fileno=os.dup(connected.fileno())) as wire:
-            unheard = wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
-            idle = wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+    [silence] = told_of(office, "idle_in_transaction_session_timeout")
+    with (
+        psycopg.connect(**settings_of(office)) as connected,
+        socket.socket(fileno=os.dup(connected.fileno())) as wire,
+    ):
+        unheard = wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        idle = wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
     assert (silence, unheard, idle) == ("20s", 20_000, 10)
 
 
@@ -160,7 +162,7 @@ def test_a_host_and_its_database_do_not_wait_for_each_other_for_ever(office):
 def test_what_a_server_was_set_to_otherwise_changes_nothing(office):
     others = {
         "default_transaction_isolation": "serializable",
-        "statement_timeout": "1ms",
+        "statement_timeout": "1s",
         "lock_timeout": "1ms",
         "standard_conforming_strings": "off",
         "DateStyle": "German",
@@ -168,25 +170,28 @@ def test_what_a_server_was_set_to_otherwise_changes_nothing(office):
     }
     database = name_of(office)
     tell_server(office, *(f"ALTER DATABASE {database} SET {n} = '{v}'" for n, v in others.items()))
-    with psycopg.connect(**settings_of(office)) as connected:
-        found = [said(connected, name) for name in others]
+    found = told_of(office, *others)
     assert found == ["read committed", "0", "0", "on", "ISO, MDY", "postgres"]
-    office.env["DATABASE_URL"] += "?options=-c%20search_path%3Doffice"
-    with psycopg.connect(**settings_of(office, DATABASE_POOL="on")) as connected:
-        names = ("search_path", "lock_timeout", "statement_timeout")
-        assert [said(connected, name) for name in names] == ["office", "10s", "0"]
+    office.env["DATABASE_POOL"] = "on"
+    names = ("lock_timeout", "statement_timeout", "search_path")
+    assert told_of(office, *names) == ["10s", "0", '"$user", public']
+    said = "-c%20search_path%3Doffice%20-c%20Lock_Timeout%3D3s"
+    office.env["DATABASE_URL"] += f"?options={said}"
+    assert told_of(office, *names) == ["3s", "0", "office"]
 
 
-def said(connected, name: str) -> str:
-    [[value]] = connected.execute(f"SHOW {name}")
-    return value
+def told_of(office, *names: str) -> list[str]:
+    """What a connection of the office's own processes was told."""
+    program = "import json; from django.db import connection; c = connection.cursor()\n"
+    program += f"print(json.dumps([c.execute('SHOW ' + n).fetchone()[0] for n in {names}]))"
+    done = office.manage("shell", "--no-imports", "-c", program)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
-def settings_of(office, **env: str) -> dict:
+def settings_of(office) -> dict:
     """As the office's own processes connect."""
     program = "import json; from django.db import connection; "
     program += "print(json.dumps(connection.get_connection_params(), default=str))"
-    office.env.update(env)
     done = office.manage("shell", "--no-imports", "-c", program)
     found = json.loads(done.stdout.splitlines()[-1])
     return {name: found[name] for name in ("host", "port", "user", "dbname", *POSTGRESQL_OPTIONS)}

@@ -23,6 +23,7 @@ from core.theme.changelist import LookupRefusedError
 from tests.private_api import ROOMS, Use, private_names, uses
 
 ADMIN = "django.contrib.admin"
+POSTGRESQL = "django.db.backends.postgresql"
 # Name, its parameters (None: it is no function), who relies on it, for what.
 RELIED_ON = (
     (
@@ -121,6 +122,10 @@ RELIED_ON = (
     (
         *("django.db.models.sql.Query.get_compiler", "self using connection elide_empty"),
         *("core/db/streams.py", "the statement that COPY sends"),
+    ),
+    (
+        *(f"{POSTGRESQL}.base.DatabaseWrapper._configure_connection", "self connection"),
+        *("core/db/postgresql/base.py", "what each new connection is told, of pools too"),
     ),
     (
         *("urllib3.connection.HTTPConnection._new_conn", "self"),

@@ -1,8 +1,11 @@
 """A bad value of the environment stops the start with one line that names it."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 pytestmark = pytest.mark.slow  # each starts a program
 
 ROOT = Path(__file__).resolve().parent.parent
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root acts for others")
 
 
 def start(*program: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -115,6 +119,51 @@ def test_a_folder_of_somebody_elses_is_refused(tmp_path):
     told = start(DATA_DIR=str(tmp_path))
     assert told.returncode != 0
     assert "name one that belongs to its user" in told.stderr
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="home-"))
+    yield path
+    shutil.rmtree(path)
+
+
+def take(home: Path, account: int) -> subprocess.CompletedProcess[str]:
+    """As systemd has it: the account's home is the folder of the office. Its Python may be one that
+    root alone can start."""
+    os.chown(home, account, account)
+    program = "import os, sys; from office.environment import *; "
+    program += "os.setuid(int(sys.argv[1])); folder('DATA_DIR', Path())"
+    return subprocess.run(
+        [sys.executable, "-c", program, str(account)],
+        cwd=ROOT,
+        env={**os.environ, "HOME": str(home), "DATA_DIR": str(home)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+@only_root
+@pytest.mark.parametrize(("account", "is_taken"), [(998, True), (1998, False)])
+def test_a_home_is_taken_of_a_systems_account_alone(home, account, is_taken):
+    told = take(home, account)
+    assert (told.returncode == 0) is is_taken, told.stderr
+    assert is_taken or "is not a folder of this office alone" in told.stderr
+
+
+@only_root
+def test_what_root_left_in_the_folder_stops_no_start(home):
+    for name in ("backup.sqlite3", "office.sqlite3"):
+        (home / name).touch()
+        (home / name).chmod(0o644)
+    os.chown(home / "office.sqlite3", 998, 998)
+    assert take(home, 998).returncode == 0
+    assert modes(home) == {
+        str(home): 0o700,
+        str(home / "backup.sqlite3"): 0o644,
+        str(home / "office.sqlite3"): 0o600,
+    }
 
 
 def test_the_secret_key_is_made_once_and_for_its_owner_only(tmp_path):

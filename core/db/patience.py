@@ -20,8 +20,8 @@ def wait_for_locks(seconds: float) -> None:
         return
     connection.close()
     options = dict(connection.settings_dict["OPTIONS"])
-    said = options.get("options", "")
-    options["options"] = f"{said} -c lock_timeout={round(1000 * seconds)}".strip()
+    limit = {"lock_timeout": f"{round(1000 * seconds)}ms"}
+    options["session"] = options.get("session", {}) | limit
     # The thread's own copy: other threads were given the same one.
     connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
 

@@ -1,5 +1,5 @@
-"""Is this host fit for production? What `doctor --deploy` looks at: the clock, limits, permissions,
-what stands before the web, mail, and the age of keys.
+"""Is this host fit for production? What `doctor --deploy` looks at: the clock, the way to the
+database, limits, permissions, what stands before the web, mail, and the age of keys.
 
 Only looks, as doctor does; the mail server is greeted and sent nothing.
 """
@@ -16,10 +16,10 @@ from pathlib import Path
 from django.conf import settings
 from django.core import checks
 from django.core.mail import get_connection
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
-from core.db import clock
+from core.db import clock, poolers
 from core.ops.doctor import Finding, Level
 
 # Seconds that this host's clock may differ from the database's.
@@ -47,6 +47,16 @@ def host_clock() -> Finding:
         return _finding("clock", Level.OK, "as the database's", off)
     level = Level.CRITICAL if off > CLOCK_WRONG else Level.WARNING
     return _finding("clock", level, f"{off:.0f} s off the database's: let NTP set it", off)
+
+
+def pooler() -> Finding:
+    try:
+        is_lent = poolers.lends_sessions(connection)
+    except (DatabaseError, InterfaceError) as error:
+        return _finding("pooler", Level.CRITICAL, f"the database cannot be asked: {error}".strip())
+    if is_lent:
+        return _finding("pooler", Level.CRITICAL, poolers.REFUSED)
+    return _finding("pooler", Level.OK, "each session of the database is one connection's own")
 
 
 def open_files() -> Finding:
@@ -107,9 +117,9 @@ def mail() -> Finding:
     if not settings.EMAIL_HOST:
         return _finding("mail", Level.WARNING, "EMAIL_URL is not set: links are shown for copying")
     try:
-        connection = get_connection("django.core.mail.backends.smtp.EmailBackend")
-        connection.open()
-        connection.close()
+        server = get_connection("django.core.mail.backends.smtp.EmailBackend")
+        server.open()
+        server.close()
     except (OSError, smtplib.SMTPException) as error:
         text = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT} cannot be used: {error}"
         return _finding("mail", Level.WARNING, text)
@@ -152,7 +162,18 @@ def django_checks() -> Finding:
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
-    *(host_clock, open_files, disk, permissions, proxy, mail, keys, private_sites, django_checks),
+    *(
+        host_clock,
+        pooler,
+        open_files,
+        disk,
+        permissions,
+        proxy,
+        mail,
+        keys,
+        private_sites,
+        django_checks,
+    ),
 )
 
 

@@ -11,6 +11,7 @@ from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import OperationalError, connections
 
+from core.db import poolers
 from core.db.alone import alone
 from core.db.outages import is_locked
 from core.management.terminal import TerminalCommand
@@ -27,6 +28,8 @@ HAS_TABLES = "SELECT to_regclass('django_migrations') IS NOT NULL"
 class Command(TerminalCommand, migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]
+        if poolers.lends_sessions(connection):
+            raise CommandError(poolers.REFUSED)
         with alone(connection, self.tell_of_another):
             if connection.vendor == "postgresql":
                 self.refuse_encoding(connection)
@@ -36,6 +39,8 @@ class Command(TerminalCommand, migrate.Command):
 
     def migrate_patiently(self, connection: Any, *args: Any, **options: Any) -> None:
         with connection.cursor() as cursor:
+            cursor.execute("SHOW lock_timeout")
+            (before,) = cursor.fetchone()
             cursor.execute(f"SET lock_timeout = {LOCK_MS}")
         try:
             for _try in range(TRIES):
@@ -49,7 +54,7 @@ class Command(TerminalCommand, migrate.Command):
                 time.sleep(PAUSE_SECONDS)
         finally:
             with connection.cursor() as cursor:
-                cursor.execute("RESET lock_timeout")
+                cursor.execute("SELECT set_config('lock_timeout', %s, false)", [before])
         raise CommandError("A table was in use all the time: is there a transaction that hangs?")
 
     def tell_of_another(self) -> None:
