@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 
-from core.models import ChargeRecord, Site
+from core.models import BulkJob, ChargeRecord, Site
 from office import unavailable
 from tests.base import VIDEO, client_of
 
@@ -86,3 +86,8 @@ def test_columns_of_an_export_are_called_as_on_the_desk(super_desk):
         ]
         assert name in labels
         assert "Oid" not in labels
+
+
+def test_numbers_of_a_list_are_grouped(super_desk, alice):
+    BulkJob.objects.create(action=BulkJob.Action.TOP_UP, creator=alice, total=12_345)
+    assert ">12,345<" in text_of(super_desk.get("/admin/core/bulkjob/"))
