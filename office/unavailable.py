@@ -26,8 +26,10 @@ RETRY_SECONDS = 5
 # Numbers beyond a database's own, signs that it has no place for, filters that a list does not
 # have: they came with the request.
 BAD_INPUT = (DataError, OverflowError, LookupRefusedError)
-STYLE = """<!doctype html><meta charset="utf-8"><title>Try again</title>
-<style>body{font:16px/1.6 sans-serif;max-width:36em;margin:4em auto;padding:0 1em}</style>
+STYLE = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>Try again</title>
+<style>:root{color-scheme:light dark}
+body{font:16px/1.6 sans-serif;max-width:36em;margin:4em auto;padding:0 1em}</style>
 """
 PAGE = """<h1>{what}</h1>
 <p>Your request was not carried out. Go back and try again in a few seconds; a form that is sent

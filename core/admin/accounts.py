@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
 from django.db.models import Count, Exists, ForeignKey, Model, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
@@ -35,6 +36,25 @@ RIGHTS = ("is_staff", "is_superuser", "groups")
 admin.site.unregister((TOTPDevice, StaticDevice))
 
 
+class OnlyPasswords:
+    """Of Django's forms, whose help speaks of other ways to log in; here there are none."""
+
+    fields: dict[str, Any]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if field := self.fields.get("usable_password"):
+            field.help_text = _("Disabled: nobody logs in with this name until a password is set.")
+
+
+class NewLoginForm(OnlyPasswords, AdminUserCreationForm):
+    pass
+
+
+class NewPasswordForm(OnlyPasswords, AdminPasswordChangeForm):
+    pass
+
+
 @admin.register(User)
 class UserAdmin(DeskAdmin, DjangoUserAdmin):
     """Every login, staff or not."""
@@ -57,6 +77,7 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):
         (gettext_lazy("Permissions"), {"fields": ("is_active", *RIGHTS)}),
         (gettext_lazy("Dates"), {"fields": ("last_login", "date_joined")}),
     )
+    add_form, change_password_form = NewLoginForm, NewPasswordForm
     add_fieldsets = (
         (
             None,

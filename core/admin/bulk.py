@@ -23,7 +23,7 @@ from django.views.decorators.http import require_POST
 from core import money, tasks
 from core.admin.actions import BUTTONS
 from core.admin.base import Button, staff
-from core.admin.jobs import JobAdmin
+from core.admin.jobs import JobAdmin, counted
 from core.bulk import jobs
 from core.bulk.action import BulkAction
 from core.bulk.jobs import ACTIONS
@@ -68,9 +68,12 @@ class BulkJobAdmin(JobAdmin):
     panel_template = "desk/bulk_panel.html"
     object_actions = ("start", "stop")
     list_display = (
-        *("id", "shown_action", "state", "total", "changed", "refused"),
+        *("id", "shown_action", "state", "rows", "changed_rows", "refused_rows"),
         *("shown_amount", "creator", "create_date"),
     )
+    rows = counted("total", gettext_lazy("rows"))
+    changed_rows = counted("changed", gettext_lazy("changed"))
+    refused_rows = counted("refused", gettext_lazy("refused rows"))
     list_display_links = ("id", "shown_action")
     list_filter = ("action", "status")
     # The page shows its own panel; nothing of a job is typed.

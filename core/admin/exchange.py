@@ -15,18 +15,23 @@ from core.exporting.lists import columns_of, csv_chunks, workbook_chunks
 
 
 class ExportForm(SelectableFieldsExportForm):
-    """One click less: a CSV unless Excel is chosen."""
+    """One click less: a CSV unless Excel is chosen. Columns are called as on the desk."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, formats: Any, resources: Any, **kwargs: Any) -> None:
+        super().__init__(formats, resources, **kwargs)
         field = self.fields["format"]
         field.choices, field.initial = field.choices[1:], "0"
+        for resource in resources:
+            for name in resource.fields:
+                box = self.fields[self.create_boolean_field_name(resource, name)]
+                box.label = resource._meta.model._meta.get_field(name).verbose_name
 
 
 class ExportAdmin(ExportMixin):
     """Exports what the list shows now, filters and search included."""
 
     export_form_class = ExportForm
+    export_template_name = "desk/export.html"
     formats = (CSV, XLSX)
 
     def get_export_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -5,7 +5,7 @@ Everybody who may see imports sees what was done; the rows themselves, and the b
 whoever uploaded the file, and to super administrators.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin, messages
@@ -26,6 +26,7 @@ from django.views.decorators.http import require_POST
 
 from core import tasks
 from core.admin.base import Button, staff
+from core.admin.jobs import counted
 from core.admin.undoing import UndoingAdmin
 from core.exporting.downloads import file_answer
 from core.importing import jobs, signs, store
@@ -60,17 +61,6 @@ CHOICES: dict[str, dict[str, str | bool]] = {
     "repeated-again": {"repeated_rows": ImportJob.Repeated.AGAIN},
     **{f"encoding-{name}": {"chosen_encoding": name} for name in TEXT_ENCODINGS},
 }
-
-
-def counted(name: str, label: Any) -> Callable[..., str]:
-    """A column of the list with its digits grouped, and its title: that of the field `created`
-    would be in Chinese that of a date."""
-
-    @admin.display(description=label, ordering=name)
-    def shown(_admin: Any, job: ImportJob) -> str:
-        return display.number(getattr(job, name))
-
-    return shown
 
 
 @admin.register(ImportJob)

@@ -25,8 +25,8 @@ SECONDS = 5.0
 
 class OrderColumnsAdmin(ChosenColumnsAdmin):
     list_display = (
-        *("oid", "customer_link", "video_cell", "plays", "shown_price", "shown_refund"),
-        *("progress", "state", "talk", "create_date"),
+        *("oid", "customer_link", "video_cell", "progress", "state", "plays", "shown_price"),
+        *("shown_refund", "talk", "create_date"),
     )
     more_columns = (
         *("creator", "site_name", "pace", "shown_rate", "delivered"),

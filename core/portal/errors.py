@@ -7,9 +7,16 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy
 from django.views import csrf, defaults
 
 PORTAL = "/portal/"
+TITLES = {
+    400: gettext_lazy("Bad request"),
+    403: gettext_lazy("Not allowed"),
+    404: gettext_lazy("Page not found"),
+    500: gettext_lazy("Something went wrong"),
+}
 
 
 def is_portal(request: HttpRequest) -> bool:
@@ -43,7 +50,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """The form was open while its sender logged in or out."""
     if is_portal(request):
-        return page(request, 403, stale=True)
+        return page(request, 403, title=gettext_lazy("Form out of date"), stale=True)
     return csrf.csrf_failure(request, reason)
 
 
@@ -57,4 +64,5 @@ def locked_out(request: HttpRequest, seconds: float) -> HttpResponse:
 
 
 def page(request: HttpRequest, status: int, **context: Any) -> HttpResponse:
-    return render(request, "portal/error.html", {"status": status, **context}, status=status)
+    context = {"status": status, "title": TITLES[status], **context}
+    return render(request, "portal/error.html", context, status=status)

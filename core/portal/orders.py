@@ -168,6 +168,9 @@ def initial_of(request: HttpRequest, customer: Customer) -> dict[str, Any]:
 
 
 def new_page(request: HttpRequest, customer: Customer, form: CustomerOrderForm) -> HttpResponse:
+    """With the focus where to type: at what was refused, or at the beginning."""
+    first = next((field for field in form.visible_fields() if field.errors), form["url"])
+    first.field.widget.attrs["autofocus"] = True
     context = {
         "customer": customer,
         "form": form,

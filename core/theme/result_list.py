@@ -40,6 +40,7 @@ def result_list(cl: ChangeList) -> dict[str, Any]:
         "result_headers": headers,
         "num_sorted_fields": sum(bool(header.get("sorted")) for header in headers),
         "rows": rows_of(cl),
+        "is_filtered": not cl.result_list and cl.root_queryset.exists(),
     }
 
 

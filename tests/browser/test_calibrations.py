@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from booster.proof.calibration import judge, propose
-from core.models import Calibration, Site
+from core.models import Calibration, Customer, Site, User
 from tests.browser.conftest import PHONE, WIDE, Desk
 from tests.counting_site import CounterSettings, CountingSite
 
@@ -51,3 +51,24 @@ def test_what_was_found_is_read_on_any_screen(new_page, desk: Desk, screen, lang
             shot = Path(folder) / f"{name}-{screen['width']}-{language}.png"
             page.screenshot(path=shot, full_page=True)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), name
+
+
+def test_a_customer_reads_an_audit_on_a_phone(new_page, desk: Desk):
+    number = desk.do(ended)
+
+    def sell() -> None:
+        customer = Customer.objects.create(
+            username="auditor", user=User.objects.create(username="auditor")
+        )
+        Calibration.objects.filter(pk=number).update(customer=customer, price=25)
+
+    desk.do(sell)
+    page = new_page(PHONE)
+    desk.let_in(page.context, "auditor")
+    page.goto(f"{desk.url}/portal/audits/{number}/")
+    figure = page.locator("td.desk-number").first
+    assert figure.evaluate("cell => getComputedStyle(cell).textAlign") == "right"
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.emulate_media(media="print")
+    assert page.locator(".menu__name").is_visible()
+    assert not page.locator("nav").is_visible()

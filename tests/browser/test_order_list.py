@@ -43,6 +43,28 @@ def test_on_a_phone_a_row_is_a_card_and_nothing_scrolls_sideways(desk, new_page)
         assert (wide <= 0, inner <= 0) == (True, True), table
 
 
+# The longest that a customer may be called, and a video beside it.
+LONGEST = """() => {
+    document.querySelector('td.field-customer_link a').textContent = 'n'.repeat(32);
+    document.querySelector('td.field-video_cell a').textContent = 'n'.repeat(80);
+}"""
+
+
+def test_how_far_an_order_is_can_be_seen_without_scrolling(desk, staff):
+    staff.goto(f"{desk.url}/admin/core/order/")
+    staff.evaluate(LONGEST)
+    for column in ("progress", "state"):
+        box = staff.locator(f"thead .column-{column}").bounding_box()
+        assert box["x"] + box["width"] <= staff.viewport_size["width"], column
+
+
+def test_sentences_in_tables_keep_room_to_be_read_on_a_phone(desk, new_page):
+    page = new_page(PHONE)
+    desk.let_in(page.context)
+    page.goto(f"{desk.url}/admin/queue/")
+    assert page.locator(".desk-table .desk-words").first.bounding_box()["width"] >= 150
+
+
 def test_figures_stay_unfolded_while_the_order_moves(desk, staff):
     order = desk.do(lambda: Order.objects.get(video_id="1"))
     staff.goto(f"{desk.url}/admin/core/order/{order.pk}/change/")

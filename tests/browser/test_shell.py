@@ -128,6 +128,15 @@ def test_who_comes_to_add_something_can_type_at_once(staff: Page, desk: Desk):
     expect(staff.locator(".form-row.errors :focus").first).to_be_visible()
 
 
+def test_fields_and_buttons_show_the_focus_alike(staff: Page, desk: Desk):
+    mark = "getComputedStyle(document.activeElement).outlineColor"
+    staff.goto(f"{desk.url}/admin/core/customer/add/")
+    field = staff.evaluate(mark)
+    staff.keyboard.press("Shift+Tab")
+    assert staff.evaluate("document.activeElement.localName") == "a"
+    assert staff.evaluate(mark) == field
+
+
 @pytest.mark.parametrize("path", ["/admin/home/", "/admin/login/", "/portal/login/"])
 def test_pages_are_dark_where_the_system_is(new_page, desk: Desk, path: str):
     page = new_page()

@@ -102,6 +102,13 @@ OVER_THE_EDGE = """() => {
     });
     return out;
 }"""
+# Text that is cut at its right and whose whole stands in no title.
+CUT = """() => [...document.querySelectorAll('body *')].filter((element) => {
+    const has = [...element.childNodes].some((part) => part.nodeType === 3 && part.data.trim());
+    const style = getComputedStyle(element);
+    return has && style.overflowX === 'hidden' && element.clientWidth > 40 && !element.title
+        && style.visibility !== 'hidden' && element.scrollWidth > element.clientWidth + 1;
+}).map((element) => `cut: ${element.outerHTML.slice(0, 120)}`)"""
 
 
 def make_user(desk, username: str, *permissions: str) -> None:
@@ -123,9 +130,9 @@ def speak_chinese(desk, context) -> None:
 
 
 def faults_of(page) -> list[str]:
-    """What hangs over the edge of the screen, once the page is drawn at its size."""
+    """What hangs over the edge of the screen or is cut, once the page is drawn at its size."""
     page.evaluate("() => new Promise((go) => requestAnimationFrame(() => setTimeout(go)))")
-    return page.evaluate(OVER_THE_EDGE)
+    return page.evaluate(OVER_THE_EDGE) + page.evaluate(CUT)
 
 
 def pwned(page) -> bool:

@@ -1,0 +1,93 @@
+"""What pages say where there is nothing, where something went wrong, and of their times."""
+
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+
+from core.models import BulkJob, ChargeRecord, Site
+from office import unavailable
+from tests.base import VIDEO, client_of
+
+
+def text_of(response) -> str:
+    return response.content.decode()
+
+
+def test_an_empty_list_says_whether_there_is_nothing_or_nothing_that_matches(super_desk, frank):
+    nothing = text_of(super_desk.get("/admin/core/chargerecord/"))
+    assert "There is nothing here yet." in nothing
+    ChargeRecord.objects.create(customer=frank, amount=Decimal(5))
+    assert "There is nothing here yet." not in text_of(super_desk.get("/admin/core/chargerecord/"))
+    unmatched = text_of(super_desk.get("/admin/core/chargerecord/?q=nobody"))
+    assert "Nothing matches." in unmatched
+    assert "There is nothing here yet." not in unmatched
+
+
+def test_a_history_without_a_change_says_so(super_desk, frank):
+    history = text_of(super_desk.get(f"/admin/core/customer/{frank.pk}/history/"))
+    assert "Nobody has changed anything here yet." in history
+
+
+def test_no_login_is_promised_another_way_in(super_desk, bob):
+    bob.set_password("Harbour-lights-7")
+    bob.save(update_fields=["password"])
+    for path in ("add/", f"{bob.pk}/password/"):
+        form = text_of(super_desk.get(f"/admin/core/administrator/{path}"))
+        assert "until a password is set" in form
+        assert "LDAP" not in form
+
+
+@pytest.mark.parametrize("path", ["/portal/", "/portal/orders/new/", "/portal/balance/"])
+def test_a_page_says_on_whose_clock_its_times_are(owner, settings, path):
+    settings.TIME_ZONE = "Asia/Shanghai"
+    assert "Times are those of Asia/Shanghai." in text_of(client_of(owner.user).get(path))
+
+
+def test_the_desk_says_on_whose_clock_its_times_are(desk, settings):
+    settings.TIME_ZONE = "Asia/Shanghai"
+    assert "Times are those of Asia/Shanghai." in text_of(desk.get("/admin/core/order/"))
+
+
+def test_the_focus_of_a_customers_form_is_where_to_type(owner, policies, site, demo_site):
+    customer, new = client_of(owner.user), "/portal/orders/new/"
+    assert focused(customer.get(new)) == ["url"]
+    Site.objects.update(verified=True)  # for customers no other is asked
+    wrong = {"url": demo_site.address(VIDEO), "count": "many"}
+    assert focused(customer.post(new, wrong)) == ["count"]
+
+
+def focused(response) -> list[str]:
+    return [field.name for field in response.context["form"] if "autofocus" in field.as_widget()]
+
+
+def test_an_error_page_of_the_portal_is_called_by_words(owner):
+    page = text_of(client_of(owner.user).get("/portal/orders/none/"))
+    assert "<title>Page not found ·" in page
+    assert page.count("<h1>Page not found</h1>") == 1
+    strict = Client(enforce_csrf_checks=True)
+    assert "<title>Form out of date ·" in text_of(strict.post("/portal/login/"))
+
+
+def test_pages_without_templates_fit_a_phone_and_are_dark_where_the_system_is():
+    page = unavailable.busy_page()
+    assert '<html lang="en">' in page
+    assert 'content="width=device-width, initial-scale=1"' in page
+    assert "color-scheme:light dark" in page
+
+
+def test_columns_of_an_export_are_called_as_on_the_desk(super_desk):
+    for language, name in (("en", "views before"), ("zh-hans", "开始前播放量")):
+        super_desk.cookies["django_language"] = language
+        labels = [
+            str(field.label)
+            for field in super_desk.get("/admin/core/order/export/").context["form"]
+            if field.name.startswith("orderexport_")
+        ]
+        assert name in labels
+        assert "Oid" not in labels
+
+
+def test_numbers_of_a_list_are_grouped(super_desk, alice):
+    BulkJob.objects.create(action=BulkJob.Action.TOP_UP, creator=alice, total=12_345)
+    assert ">12,345<" in text_of(super_desk.get("/admin/core/bulkjob/"))
