@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from core import money, tasks
+from core.admin import cells
 from core.admin.actions import BUTTONS
 from core.admin.base import Button, staff
 from core.admin.jobs import JobAdmin
@@ -70,6 +71,9 @@ class BulkJobAdmin(JobAdmin):
     list_display = (
         *("id", "shown_action", "state", "total", "changed", "refused"),
         *("shown_amount", "creator", "create_date"),
+    )
+    shown_action = cells.shown(
+        gettext_lazy("action"), BulkJob.get_action_display, ordering="action"
     )
     list_display_links = ("id", "shown_action")
     list_filter = ("action", "status")
@@ -193,10 +197,6 @@ class BulkJobAdmin(JobAdmin):
             ("name", "code", "reason"), in_blocks(refused_rows(job, get_language()), BLOCK)
         )
         return csv_answer(request, f"bulk-action-{job.pk}-refused.csv", chunks)
-
-    @admin.display(description=gettext_lazy("action"), ordering="action")
-    def shown_action(self, job: BulkJob) -> str:
-        return job.get_action_display()
 
     @admin.display(description=gettext_lazy("amount"))
     def shown_amount(self, job: BulkJob) -> str:

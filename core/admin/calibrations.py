@@ -7,12 +7,12 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from booster.proof.calibration import FindingCode
 from core import ordering
+from core.admin import cells
 from core.admin.add_form import ADDED, AddFormAdmin
 from core.admin.base import Button, row_url, staff
 from core.models import Calibration
@@ -56,6 +56,7 @@ class CalibrationAdmin(AddFormAdmin):
     """Those without a customer begin on the page of their site; with one they are audits."""
 
     list_display = ("create_date", "site", "customer", "state", "shown_findings", "creator")
+    state = cells.shown(gettext_lazy("status"), audits.state_of, ordering="status")
     list_select_related = ("site", "customer", "creator")
     list_filter = ("status", "site")
     sortable_by = ("create_date",)
@@ -143,10 +144,6 @@ class CalibrationAdmin(AddFormAdmin):
             "proposed": proposals(obj),
             "advice": advice_on_lag(obj),
         }
-
-    @admin.display(description=gettext_lazy("status"), ordering="status")
-    def state(self, obj: Calibration) -> SafeString:
-        return audits.state_of(obj)
 
     @admin.display(description=gettext_lazy("findings"))
     def shown_findings(self, obj: Calibration) -> str:

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.admin import cells
 from core.admin.base import Button, DeskAdmin, row_url, staff
 from core.admin.decisions import DecisionAdmin
 from core.models import ChargeRecord, OrderError, TopUpCorrection
@@ -134,6 +135,9 @@ class TopUpCorrectionAdmin(DecisionAdmin):
         *("id", "customer_link", "charge_link", "shown_right", "shown_amount", "reason"),
         *("creator", "create_date", "status"),
     )
+    customer_link = cells.link(gettext_lazy("customer"), "charge.customer")
+    balance = cells.money(gettext_lazy("balance now"), "charge.customer.balance")
+    shown_right = cells.money(gettext_lazy("right amount"), "right_amount")
     list_select_related = ("charge__customer", "creator")
     fields = readonly_fields = (
         *("customer_link", "balance", "charge_link", "shown_right", "shown_amount", "reason"),
@@ -160,23 +164,10 @@ class TopUpCorrectionAdmin(DecisionAdmin):
         decline_correction(correction, staff(request))
         return _("Correction declined; the top-up stays as it is."), messages.SUCCESS
 
-    @admin.display(description=gettext_lazy("customer"))
-    def customer_link(self, correction: TopUpCorrection) -> SafeString:
-        customer = correction.charge.customer
-        return display.link(row_url("customer", customer.pk), customer)
-
     @admin.display(description=gettext_lazy("top-up"))
     def charge_link(self, correction: TopUpCorrection) -> SafeString:
         entered = display.money(correction.charge.amount)
         return display.link(row_url("chargerecord", correction.charge_id), entered)
-
-    @admin.display(description=gettext_lazy("balance now"))
-    def balance(self, correction: TopUpCorrection) -> str:
-        return display.money(correction.charge.customer.balance)
-
-    @admin.display(description=gettext_lazy("right amount"))
-    def shown_right(self, correction: TopUpCorrection) -> str:
-        return display.money(correction.right_amount)
 
     @admin.display(description=gettext_lazy("difference"))
     def shown_amount(self, correction: TopUpCorrection) -> str:

@@ -5,7 +5,7 @@ Everybody who may see imports sees what was done; the rows themselves, and the b
 whoever uploaded the file, and to super administrators.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin, messages
@@ -25,6 +25,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from core import tasks
+from core.admin import cells
 from core.admin.base import Button, staff
 from core.admin.undoing import UndoingAdmin
 from core.exporting.downloads import file_answer
@@ -62,17 +63,6 @@ CHOICES: dict[str, dict[str, str | bool]] = {
 }
 
 
-def counted(name: str, label: Any) -> Callable[..., str]:
-    """A column of the list with its digits grouped, and its title: that of the field `created`
-    would be in Chinese that of a date."""
-
-    @admin.display(description=label, ordering=name)
-    def shown(_admin: Any, job: ImportJob) -> str:
-        return display.number(getattr(job, name))
-
-    return shown
-
-
 @admin.register(ImportJob)
 class ImportJobAdmin(UndoingAdmin):
     """Who imported what and when; each job's page works on it."""
@@ -85,10 +75,10 @@ class ImportJobAdmin(UndoingAdmin):
         *("file_name", "kind", "state", "rows", "created_rows", "updated_rows"),
         *("refused_rows", "shown_amount", "creator", "create_date"),
     )
-    rows = counted("total", gettext_lazy("Rows"))
-    created_rows = counted("created", gettext_lazy("Created"))
-    updated_rows = counted("updated", gettext_lazy("Updated"))
-    refused_rows = counted("rejected", gettext_lazy("Refused rows"))
+    rows = cells.number(gettext_lazy("Rows"), "total", ordering="total")
+    created_rows = cells.number(gettext_lazy("Created"), "created", ordering="created")
+    updated_rows = cells.number(gettext_lazy("Updated"), "updated", ordering="updated")
+    refused_rows = cells.number(gettext_lazy("Refused rows"), "rejected", ordering="rejected")
     list_filter = ("kind", "status")
     search_fields = ("file_name",)
     # The page shows its own panel; nothing of a job is typed.

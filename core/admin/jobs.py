@@ -17,11 +17,11 @@ from django.urls import URLPattern
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
+from core.admin import cells
 from core.admin.base import DeskAdmin, staff
 from core.admin.listing import DeskChangeList
 from core.live import Audience
 from core.live.sources.jobs import JobSource
-from core.pages import display
 from core.permissions import made_by_user, may
 
 
@@ -41,6 +41,7 @@ class JobAdmin(DeskAdmin):
     panel_template: ClassVar[str]
     list_select_related = ("creator",)
     date_hierarchy = "create_date"
+    shown_amount = cells.money(gettext_lazy("amount"), "amount")
 
     class Media:
         js = ("office/own-part.js", "office/job-live.js")
@@ -98,7 +99,3 @@ class JobAdmin(DeskAdmin):
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def state(self, job: Any) -> SafeString:
         return self.source.state(job)
-
-    @admin.display(description=gettext_lazy("amount"))
-    def shown_amount(self, job: Any) -> str:
-        return display.money(job.amount)

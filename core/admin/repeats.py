@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core import ordering
+from core.admin import cells
 from core.admin.base import Button, DeskAdmin, ViewOnlyAdmin, list_url, row_url, staff
 from core.admin.listing import AttentionFilter
 from core.models import Occurrence, Order, OrderError, Repeat, User
@@ -106,6 +107,10 @@ class RepeatAdmin(ViewOnlyAdmin):
     object_actions = ("end", "seen")
     action_rights = {"end": Right.REPEAT_ORDER, "seen": Right.REPEAT_ORDER}
     list_display = ("number", "order_link", "customer", "when", "until", "state", "creator")
+    order_link = cells.link(gettext_lazy("order"), "order")
+    customer = cells.link(gettext_lazy("customer"), "order.customer")
+    video = cells.shown(gettext_lazy("video address"), lambda row: display.link_out(row.order.url))
+    plays = cells.number(gettext_lazy("plays"), "order.count")
     list_filter = (AttentionFilter,)
     sortable_by = ()
     fields = readonly_fields = (
@@ -149,23 +154,6 @@ class RepeatAdmin(ViewOnlyAdmin):
     @admin.display(description=gettext_lazy("number"))
     def number(self, repeat: Repeat) -> str:
         return f"#{repeat.pk}"
-
-    @admin.display(description=gettext_lazy("order"))
-    def order_link(self, repeat: Repeat) -> SafeString:
-        return display.link(row_url("order", repeat.order_id), repeat.order)
-
-    @admin.display(description=gettext_lazy("customer"))
-    def customer(self, repeat: Repeat) -> SafeString:
-        customer = repeat.order.customer
-        return display.link(row_url("customer", customer.pk), customer)
-
-    @admin.display(description=gettext_lazy("video address"))
-    def video(self, repeat: Repeat) -> SafeString:
-        return display.link_out(repeat.order.url)
-
-    @admin.display(description=gettext_lazy("plays"))
-    def plays(self, repeat: Repeat) -> str:
-        return display.number(repeat.order.count)
 
     @admin.display(description=gettext_lazy("when"))
     def when(self, repeat: Repeat) -> str:
