@@ -19,6 +19,7 @@ from django.http import (
     HttpResponseRedirect,
 )
 from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, get_script_prefix, path, reverse
 from django.views.decorators.http import require_POST
 
@@ -128,6 +129,13 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
         """A page of ours under the model's address, for staff who are logged in."""
         full_name = f"{self.opts.app_label}_{self.opts.model_name}_{name}"
         return path(route, self.admin_site.admin_view(view), name=full_name)
+
+    def own_page(
+        self, request: HttpRequest, template: str, title: str, **context: Any
+    ) -> TemplateResponse:
+        page = {"title": title, "opts": self.opts, "media": self.media, **context}
+        page = self.admin_site.each_context(request) | page
+        return TemplateResponse(request, template, page)
 
     def act(self, request: HttpRequest, pk: int, *, name: str) -> HttpResponse:
         """One button's POST. What came of it is told and kept in the object's history."""

@@ -7,7 +7,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.validators import MinValueValidator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -74,17 +73,11 @@ class CorrectingAdmin(DeskAdmin):
             else:
                 self.log_change(request, charge, told(correction))
                 return answer(request, correction)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Correct this top-up"),
-            "opts": self.opts,
-            "form": form,
-            "media": self.media,
-            "charge": charge,
-            "facts": facts_of(charge),
-            "back": self.change_url(charge),
-        }
-        return TemplateResponse(request, "desk/correct_top_up.html", context)
+        context = {"form": form, "charge": charge, "facts": facts_of(charge)}
+        context["back"] = self.change_url(charge)
+        return self.own_page(
+            request, "desk/correct_top_up.html", _("Correct this top-up"), **context
+        )
 
     @admin.display(description=gettext_lazy("corrections"))
     def corrected(self, charge: ChargeRecord) -> str | SafeString:

@@ -18,7 +18,6 @@ from django.http import (
 )
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -190,17 +189,13 @@ class ImportJobAdmin(UndoingAdmin):
         skip = (page - 1) * ERRORS_SHOWN
         found = store.first_errors(job, ERRORS_SHOWN + 1, skip=skip)
         context = {
-            **self.admin_site.each_context(request),
-            "title": _("Refused rows"),
-            "opts": self.opts,
             "job": job,
             "errors": found[:ERRORS_SHOWN],
             "page": page,
             "before": page - 1,
             "after": page + 1 if len(found) > ERRORS_SHOWN else 0,
-            "media": self.media,
         }
-        return TemplateResponse(request, "desk/import_errors.html", context)
+        return self.own_page(request, "desk/import_errors.html", _("Refused rows"), **context)
 
     def errors_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         return self.private_file(request, pk, store.ERRORS)

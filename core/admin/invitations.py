@@ -9,7 +9,6 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -52,10 +51,6 @@ class InvitingAdmin(DeskAdmin):
         sent = request.POST if request.method == "POST" else None
         form = InvitationForm(sent, initial={"email": known})
         context = {
-            **self.admin_site.each_context(request),
-            "media": self.media,
-            "opts": self.opts,
-            "title": _("Portal link"),
             "customer": customer,
             "form": form,
             "mails": bool(settings.EMAIL_HOST),
@@ -68,7 +63,7 @@ class InvitingAdmin(DeskAdmin):
             except InvitationError as error:
                 self.message_user(request, str(error), messages.ERROR)
                 return HttpResponseRedirect(self.change_url(customer))
-        return TemplateResponse(request, "desk/portal_link.html", context)
+        return self.own_page(request, "desk/portal_link.html", _("Portal link"), **context)
 
     def make_link(self, request: HttpRequest, customer: Customer, email: str) -> dict[str, Any]:
         """The link and whether it was sent; an entry in the customer's history either way."""

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, reverse
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
@@ -100,18 +99,11 @@ class RecipeWizardAdmin(AddFormAdmin):
         return self.add_page(request, form, action, extra)
 
     def _page(self, request: HttpRequest, **context: Any) -> HttpResponse:
-        found = {
-            **self.admin_site.each_context(request),
-            "title": _("New site by recipe"),
-            "opts": self.opts,
-            "media": self.media,
-            "shipped": [
-                (name, file.name, _(file.notes)) for name, file in files.all_shipped().items()
-            ],
-            "add_url": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_add"),
-            **context,
-        }
-        return TemplateResponse(request, "desk/site_wizard.html", found)
+        context["shipped"] = [
+            (name, file.name, _(file.notes)) for name, file in files.all_shipped().items()
+        ]
+        context["add_url"] = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_add")
+        return self.own_page(request, "desk/site_wizard.html", _("New site by recipe"), **context)
 
 
 class Proposal:

@@ -8,7 +8,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, reverse
 from django.utils.dates import WEEKDAYS
 from django.utils.formats import date_format, time_format
@@ -89,16 +88,8 @@ class RepeatingOrdersAdmin(DeskAdmin):
                 self.log_change(request, order, told)
                 messages.success(request, told)
                 return redirect(row_url("repeat", made.pk))
-        context = {
-            **self.admin_site.each_context(request),
-            "media": self.media,
-            "opts": self.opts,
-            "title": _("Repeat"),
-            "order": order,
-            "form": form,
-            "back": self.change_url(order),
-        }
-        return TemplateResponse(request, "desk/repeat_new.html", context)
+        context = {"order": order, "form": form, "back": self.change_url(order)}
+        return self.own_page(request, "desk/repeat_new.html", _("Repeat"), **context)
 
 
 @admin.register(Repeat)

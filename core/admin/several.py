@@ -9,7 +9,6 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -220,9 +219,6 @@ class SeveralOrdersAdmin(DeskAdmin):
         self, request: HttpRequest, form: SeveralForm, lines: list[Line]
     ) -> HttpResponse:
         context = {
-            **self.admin_site.each_context(request),
-            "title": _("Several orders at once"),
-            "opts": self.opts,
             "form": form,
             "media": self.media + form.media,
             "lines": [line.shown for line in lines],
@@ -233,7 +229,8 @@ class SeveralOrdersAdmin(DeskAdmin):
             "is_good": is_good(lines),
             "back": reverse("admin:core_order_add"),
         }
-        return TemplateResponse(request, "desk/several_orders.html", context)
+        title = _("Several orders at once")
+        return self.own_page(request, "desk/several_orders.html", title, **context)
 
 
 def sums_of(form: SeveralForm, lines: list[Line]) -> list[tuple[str, str]]:

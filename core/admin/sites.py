@@ -14,7 +14,6 @@ from django.http import (
     HttpResponseRedirect,
 )
 from django.http.response import HttpResponseBase
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -277,10 +276,6 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
             tried = _("Test play of %(url)s: %(verdict)s")
             self.log_change(request, site, tried % {"url": url, "verdict": verdict})
         context = {
-            **self.admin_site.each_context(request),
-            "title": title,
-            "opts": self.opts,
-            "media": self.media,
             "site_tried": site,
             "url": url,
             "trial": trial,
@@ -296,7 +291,7 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
                 self.try_button(site),
             ],
         }
-        return TemplateResponse(request, "desk/site_trial.html", context)
+        return self.own_page(request, "desk/site_trial.html", title, **context)
 
     def token_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The ownership file, to be put where the page says."""

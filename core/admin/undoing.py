@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, reverse
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
@@ -85,16 +84,12 @@ class UndoingAdmin(JobAdmin):
         undoer = undoer_of(job, staff(request))
         objections = undoer.objections() if job.changes <= MOST_ASKED else []
         context = {
-            **self.admin_site.each_context(request),
-            "title": _("Undo this import"),
-            "opts": self.opts,
-            "media": self.media,
             "job": job,
             "question": QUESTIONS[job.kind],
             "figures": [(label, shown(figure)) for label, figure in undoer.figures()],
             "objections": [translate(reason) for reason in objections],
         }
-        return TemplateResponse(request, "desk/undo_import.html", context)
+        return self.own_page(request, "desk/undo_import.html", _("Undo this import"), **context)
 
     def undo(self, request: HttpRequest, job: ImportJob) -> None:
         """What came of it is told and kept in the job's history."""
