@@ -31,13 +31,6 @@ SHIFT, CATCH_UP = "shift", "catch-up"
 ACTIONS = {SHIFT: "resume", CATCH_UP: "catch_up"}
 
 
-def pages(request: HttpRequest) -> list[dict[str, str]]:
-    """A line of the menu, for who may see what it shows."""
-    if not may(request.user, Right.SEE_SITES):
-        return []
-    return [{"name": _("Pauses"), "icon": "fas fa-pause-circle", "url": reverse("admin:pauses")}]
-
-
 def banner(request: HttpRequest) -> Callable[[], Pause | None]:
     """The pause of the whole office, looked up where a page asks for it; none for visitors."""
 

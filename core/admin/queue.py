@@ -23,13 +23,6 @@ from core.permissions import Right, may
 from core.reports.queue import Queue, SiteLine, WorkerLine, queue
 
 
-def pages(request: HttpRequest) -> list[dict[str, str]]:
-    """A line of the menu, for who may see what it shows."""
-    if not may(request.user, Right.SEE_ORDERS):
-        return []
-    return [{"name": _("Queue"), "icon": "fas fa-stream", "url": reverse("admin:queue")}]
-
-
 def queue_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     user = staff(request)
     if not may(user, Right.SEE_ORDERS):
