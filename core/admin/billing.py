@@ -7,11 +7,9 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.urls import URLPattern
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -25,6 +23,7 @@ from core.admin.exchange import ExportAdmin
 from core.admin.search import Beginning, Exact, IndexedSearch, Words
 from core.admin.top_ups import answer_waiting
 from core.admin.uploads import BulkImportAdmin
+from core.admin.views import address, require
 from core.exporting import resources
 from core.models import (
     BalanceTooLargeError,
@@ -139,13 +138,10 @@ class ChargeRecordAdmin(
         entry = LedgerEntry.objects.filter(reference=number).values("balance_after")[:1]
         return super().get_queryset(request).annotate(balance_after=Subquery(entry))
 
-    def get_urls(self) -> list[URLPattern]:
-        return [self.own_path("preview/", self.preview_view, "preview"), *super().get_urls()]
-
+    @address("preview/", "preview")
     def preview_view(self, request: HttpRequest) -> JsonResponse:
         """The balance of the customer who was chosen, now and with the amount that was typed."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
+        require(self.has_add_permission(request))
         form = PreviewForm(request.GET)
         form.is_valid()
         customer, amount = (form.cleaned_data.get(name) for name in ("customer", "amount"))
@@ -157,8 +153,7 @@ class ChargeRecordAdmin(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """A new top-up: the form, and what Save does."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
+        require(self.has_add_permission(request))
         form = self.add_form(request, ChargeForm)
         if form.is_valid() and form.placed is None:
             record: ChargeRecord = form.save(commit=False)
@@ -258,8 +253,7 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """A new adjustment: the form, and what Save does."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
+        require(self.has_add_permission(request))
         form = self.add_form(request, AdjustmentForm)
         form.actor = staff(request)
         if form.is_valid() and form.placed is None:

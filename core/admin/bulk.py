@@ -10,21 +10,20 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import URLPattern, reverse
+from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy, ngettext_lazy, override
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
 from core import money, tasks
 from core.admin import cells
 from core.admin.actions import BUTTONS
 from core.admin.base import Button, staff
 from core.admin.jobs import JobAdmin
+from core.admin.views import address, require
 from core.bulk import jobs
 from core.bulk.action import BulkAction
 from core.bulk.jobs import ACTIONS
@@ -80,13 +79,6 @@ class BulkJobAdmin(JobAdmin):
     # The page shows its own panel; nothing of a job is typed.
     fields = readonly_fields = ("action",)
 
-    def get_urls(self) -> list[URLPattern]:
-        return [
-            self.own_path("<int:pk>/fill/", require_POST(self.fill_view), "fill"),
-            self.own_path("<int:pk>/refused.csv", self.refused_view, "refused"),
-            *super().get_urls(),
-        ]
-
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Whose action it is. Without an object: whether there can be any."""
         user = staff(request)
@@ -111,6 +103,7 @@ class BulkJobAdmin(JobAdmin):
             found.append(Button(_("Back to the list"), url))
         return found
 
+    @address("<int:pk>/fill/", "fill", post=True)
     def fill_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Enter the amount for each row, before the confirmation."""
         self.fill(request, self.own_or_denied(request, pk))
@@ -159,8 +152,7 @@ class BulkJobAdmin(JobAdmin):
     def own_or_denied(self, request: HttpRequest, pk: int) -> BulkJob:
         """For whoever chose the rows: what is done is done in that name."""
         job: BulkJob = self.changed_or_404(request, pk)
-        if not may_start(staff(request), job):
-            raise PermissionDenied
+        require(may_start(staff(request), job))
         return job
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
@@ -191,6 +183,7 @@ class BulkJobAdmin(JobAdmin):
             "change_page": f"admin:core_{action.model._meta.model_name}_change",
         }
 
+    @address("<int:pk>/refused.csv", "refused")
     def refused_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         job = self.seen_or_404(request, pk)
         chunks = csv_of(

@@ -3,13 +3,13 @@
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from booster.proof.calibration import GRAVE
 from core import ordering
 from core.admin.base import Button, DeskAdmin, row_url, staff
+from core.admin.views import address, require
 from core.models import Calibration, OrderError, Site
 from core.permissions import Right, may
 from core.reasons import translate
@@ -35,10 +35,10 @@ class CalibratingSites(DeskAdmin):
         }
         return self.post_button(site, "waive", _("Sell uncalibrated"), **look)
 
+    @address("<int:pk>/calibrate/", "calibrate", post=True)
     def calibrate_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         site = self.seen_or_404(request, pk)
-        if not may(staff(request), Right.CALIBRATE_SITE):
-            raise PermissionDenied
+        require(may(staff(request), Right.CALIBRATE_SITE))
         try:
             calibration = ordering.calibrate(site, request.POST.get("url", ""), staff(request))
         except OrderError as error:

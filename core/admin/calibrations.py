@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -15,6 +14,7 @@ from core import ordering
 from core.admin import cells
 from core.admin.add_form import ADDED, AddFormAdmin
 from core.admin.base import Button, row_url, staff
+from core.admin.views import require
 from core.models import Calibration
 from core.models.calibrations import SETTINGS
 from core.pages import audits, display
@@ -81,8 +81,7 @@ class CalibrationAdmin(AddFormAdmin):
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """An audit for a customer: the form, and what Save does."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
+        require(self.has_add_permission(request))
         form = self.add_form(request, AuditForm)
         if form.is_valid() and form.placed is None:
             bought = {name: form.cleaned_data[name] for name in (*form.bought, "request_key")}

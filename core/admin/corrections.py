@@ -4,10 +4,9 @@ from decimal import Decimal
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.core.validators import MinValueValidator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, reverse
+from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -16,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from core.admin import cells
 from core.admin.base import Button, DeskAdmin, row_url, staff
 from core.admin.decisions import DecisionAdmin
+from core.admin.views import address, require
 from core.models import ChargeRecord, OrderError, TopUpCorrection
 from core.models.corrections import REASON_LENGTH, corrected_amount
 from core.ordering import approve_correction, correct_top_up, decline_correction
@@ -49,20 +49,16 @@ class CorrectionForm(AsksLargeAmounts):
 class CorrectingAdmin(DeskAdmin):
     """What the top-ups' admin has of corrections."""
 
-    def get_urls(self) -> list[URLPattern]:
-        own = [self.own_path("<int:pk>/correct/", self.correct_view, "correct")]
-        return own + super().get_urls()
-
     def buttons(self, request: HttpRequest, obj: ChargeRecord) -> list[Button]:
         if not may(staff(request), Right.CORRECT_TOP_UP):
             return []
         url = reverse("admin:core_chargerecord_correct", args=[obj.pk])
         return [Button(_("Correct this top-up"), url)]
 
+    @address("<int:pk>/correct/", "correct")
     def correct_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """What was really paid, and why it was entered otherwise."""
-        if not may(staff(request), Right.CORRECT_TOP_UP):
-            raise PermissionDenied
+        require(may(staff(request), Right.CORRECT_TOP_UP))
         charge = self.seen_or_404(request, pk)
         form = CorrectionForm(request.POST or None)
         if request.method == "POST" and form.is_valid():

@@ -9,13 +9,14 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core.admin.base import Button, DeskAdmin, staff
+from core.admin.views import address
 from core.models import Customer
 from core.pages import display, invitations
 from core.pages.invitations import InvitationError
@@ -36,15 +37,12 @@ class InvitationForm(forms.Form):
 class InvitingAdmin(DeskAdmin):
     """The admin of customers, with their portal links."""
 
-    def get_urls(self) -> list[URLPattern]:
-        own = self.own_path("<int:pk>/portal-link/", self.invite_view, "portal_link")
-        return [own, *super().get_urls()]
-
     def invite_button(self, customer: Customer) -> Button:
         return Button(
             _("Portal link"), reverse("admin:core_customer_portal_link", args=[customer.pk])
         )
 
+    @address("<int:pk>/portal-link/", "portal_link")
     def invite_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         customer: Customer = self.changed_or_404(request, pk)
         known = customer.user.email if customer.user else ""

@@ -8,18 +8,17 @@ from abc import abstractmethod
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, JsonResponse
 from django.template.defaultfilters import capfirst
 from django.template.loader import render_to_string
-from django.urls import URLPattern
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
 from core.admin import cells
 from core.admin.base import DeskAdmin, staff
 from core.admin.listing import DeskChangeList
+from core.admin.views import address, require
 from core.live import Audience
 from core.live.sources.jobs import JobSource
 from core.permissions import made_by_user, may
@@ -53,9 +52,6 @@ class JobAdmin(DeskAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[DeskChangeList]:
         return JobChangeList
 
-    def get_urls(self) -> list[URLPattern]:
-        return [self.own_path("<int:pk>/panel/", self.panel_view, "panel"), *super().get_urls()]
-
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -65,8 +61,7 @@ class JobAdmin(DeskAdmin):
 
     def seen_or_404(self, request: HttpRequest, pk: int) -> Any:
         job = self.object_or_404(request, pk)
-        if not self.has_view_permission(request, job):
-            raise PermissionDenied
+        require(self.has_view_permission(request, job))
         return job
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
@@ -79,6 +74,7 @@ class JobAdmin(DeskAdmin):
             "doing": self.source.doing(obj),
         }
 
+    @address("<int:pk>/panel/", "panel")
     def panel_view(self, request: HttpRequest, pk: int) -> JsonResponse:
         """What is known of the job and what this user may do with it; asked for when the feed says
         that it changed."""

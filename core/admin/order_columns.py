@@ -4,15 +4,14 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.urls import URLPattern
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core.admin import cells
 from core.admin.columns import ChosenColumnsAdmin
+from core.admin.views import address, require
 from core.db.patience import TooSlowError, at_most
 from core.live.sources.customers import NewestOrder, newest_order
 from core.models import Order
@@ -52,9 +51,6 @@ class OrderColumnsAdmin(ChosenColumnsAdmin):
         "refunded": (_("refunded"), display.money),
     }
 
-    def get_urls(self) -> list[URLPattern]:
-        return [self.own_path("sums/", self.sums_view, "sums"), *super().get_urls()]
-
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -67,10 +63,10 @@ class OrderColumnsAdmin(ChosenColumnsAdmin):
         named = (row for column, row in self.named_by.items() if column in shown)
         return ["customer", "conversation", *named]
 
+    @address("sums/", "sums")
     def sums_view(self, request: HttpRequest) -> JsonResponse:
         """What all rows add up to that the list's address means, however many they are."""
-        if not self.has_view_or_change_permission(request):
-            raise PermissionDenied
+        require(self.has_view_or_change_permission(request))
         try:
             found: Any = self.get_changelist_instance(request)
             with at_most(SECONDS):

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -21,6 +20,7 @@ from django.views.decorators.http import require_POST
 
 from core import ordering
 from core.admin.base import Button, DeskAdmin, staff
+from core.admin.views import require
 from core.models import Order, OrderError, Pause, Site, User
 from core.permissions import Right, may
 from core.reasons import TEXT_LENGTH
@@ -43,8 +43,7 @@ def banner(request: HttpRequest) -> Callable[[], Pause | None]:
 def pauses_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     """All pauses, those that hold something first."""
     user = staff(request)
-    if not may(user, Right.SEE_SITES):
-        raise PermissionDenied
+    require(may(user, Right.SEE_SITES))
     shown = Pause.objects.select_related("site", "creator", "ended_by")
     context |= {
         "title": _("Pauses"),
@@ -61,8 +60,7 @@ def pauses_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
 def office_view(request: HttpRequest, what: str) -> HttpResponse:
     """The office's buttons: pause it, or let it go on."""
     user = staff(request)
-    if not may(user, Right.PAUSE_OFFICE):
-        raise PermissionDenied
+    require(may(user, Right.PAUSE_OFFICE))
     if what not in ("pause", *ACTIONS):
         raise Http404
     try:

@@ -4,11 +4,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, reverse
+from django.urls import reverse
 from django.utils.dates import WEEKDAYS
 from django.utils.formats import date_format, time_format
 from django.utils.safestring import SafeString
@@ -20,6 +19,7 @@ from core import ordering
 from core.admin import cells
 from core.admin.base import Button, DeskAdmin, ViewOnlyAdmin, list_url, row_url, staff
 from core.admin.listing import AttentionFilter
+from core.admin.views import address, require
 from core.models import Occurrence, Order, OrderError, Repeat, User
 from core.pages import display
 from core.permissions import Right, may
@@ -60,10 +60,6 @@ class RepeatForm(forms.ModelForm):
 class RepeatingOrdersAdmin(DeskAdmin):
     """What the orders' admin has of repeats."""
 
-    def get_urls(self) -> list[URLPattern]:
-        own = self.own_path("<int:pk>/repeat/", self.repeat_view, "repeat")
-        return [own, *super().get_urls()]
-
     def repeat_button(self, order: Order, user: User) -> list[Button]:
         """To the repeat that there is, else to the form for a new one."""
         active = Repeat.objects.active().filter(order=order).first()
@@ -73,10 +69,10 @@ class RepeatingOrdersAdmin(DeskAdmin):
             return [Button(_("Repeat…"), reverse("admin:core_order_repeat", args=[order.pk]))]
         return []
 
+    @address("<int:pk>/repeat/", "repeat")
     def repeat_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         order: Order = self.seen_or_404(request, pk)
-        if not may(staff(request), Right.REPEAT_ORDER):
-            raise PermissionDenied
+        require(may(staff(request), Right.REPEAT_ORDER))
         form = RepeatForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
             try:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from functools import partial, wraps
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -18,6 +17,7 @@ from django.views.i18n import JavaScriptCatalog
 from core.admin import pauses, queue, second_factor, two_step
 from core.admin.base import staff
 from core.admin.menu import menu
+from core.admin.views import require
 from core.logins.forms import ChangePassword
 from core.models import ChargeRecord, Customer, Order
 from core.pages.dashboard import board, home
@@ -116,8 +116,7 @@ class DeskSite(DescribingSite):
         return TemplateResponse(request, "desk/home.html", self.each_context(request) | context)
 
     def board_view(self, request: HttpRequest) -> HttpResponse:
-        if not may(request.user, Right.SEE_ORDERS):
-            raise PermissionDenied
+        require(may(request.user, Right.SEE_ORDERS))
         context = {"title": _("Board"), "board": board.drawn()}
         page = self.each_context(request) | context
         return TemplateResponse(request, "dashboard/board.html", page)
