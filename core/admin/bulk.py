@@ -175,7 +175,7 @@ class BulkJobAdmin(JobAdmin):
                     group_label(action, group),
                     display.number(number),
                     display.money(Decimal(total)),
-                    action.applies_to(group),
+                    group in action.groups,
                 )
                 for group, number, total in job.summary
             ],
@@ -230,7 +230,7 @@ def confirmation_of(job: BulkJob) -> dict[str, Any]:
     """What a person confirms: the rows that can be changed, in numbers and money."""
     action = ACTIONS[job.action]
     taken = [
-        (number, Decimal(total)) for group, number, total in job.summary if action.applies_to(group)
+        (number, Decimal(total)) for group, number, total in job.summary if group in action.groups
     ]
     number = sum(number for number, _total in taken)
     each = job.each
