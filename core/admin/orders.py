@@ -43,7 +43,7 @@ from core.models import BulkJob, Customer, ImportJob, Order, User
 from core.ordering import placing
 from core.ordering.settling import settle_now
 from core.pages import display
-from core.pages.quotes import OrderForm, QuoteForm
+from core.pages.quotes import ADDRESS, OrderForm, QuoteForm
 from core.permissions import Right, may
 from core.reasons import TEXT_LENGTH, translate
 
@@ -58,16 +58,7 @@ class DeskOrderForm(OrderForm):
 
     class Meta:
         widgets = {
-            "url": forms.TextInput(
-                attrs={
-                    "class": "vTextField",
-                    "inputmode": "url",
-                    "autocapitalize": "off",
-                    "autocomplete": "off",
-                    "spellcheck": "false",
-                    "placeholder": "https://",
-                }
-            ),
+            "url": forms.TextInput({"class": "vTextField", **ADDRESS}),
             "count": PlaysWidget({"class": "vIntegerField"}),
         }
 
