@@ -17,16 +17,16 @@ from core.reasons import translate
 
 class CalibratingSites(DeskAdmin):
     def calibrate_button(self, site: Site) -> Button:
-        look = {
-            "confirm": _(
-                "Send at most 60 plays to this video, in stages, and find out how the site counts "
-                "them? Nobody pays for them. It takes a minute or two; hours where the counter "
-                "moves seldom. You can stop it."
-            ),
-            "ask": _("Video address"),
-            "field": "url",
-        }
-        return self.post_button(site, "calibrate", _("Calibrate"), **look)
+        question = _(
+            "Send at most 60 plays to this video, in stages, and find out how the site counts "
+            "them? Nobody pays for them. It takes a minute or two; hours where the counter "
+            "moves seldom. You can stop it."
+        )
+        return self.video_button(site, "calibrate", _("Calibrate"), question)
+
+    def video_button(self, site: Site, name: str, label: str, question: str) -> Button:
+        asked = {"ask": _("Video address"), "field": "url"}
+        return self.post_button(site, name, label, confirm=question, **asked)
 
     def waive_button(self, site: Site) -> Button:
         look = {

@@ -98,9 +98,6 @@ class CalibrationAdmin(AddFormAdmin):
         context = {"title": _("Sell an audit"), **(extra_context or {})}
         return self.add_page(request, form, form_url, context)
 
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
-
     def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """While it runs the page asks for itself again and again."""
         response = super().change_view(request, *args, **kwargs)

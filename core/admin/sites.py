@@ -226,20 +226,12 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         return _("The site is not on hold; there is nothing to try."), messages.WARNING
 
     def try_button(self, site: Site) -> Button:
-        look = {
-            "confirm": _("Send one play to this video and see whether its counter moves?"),
-            "ask": _("Video address"),
-            "field": "url",
-        }
-        return self.post_button(site, "try", _("Try it"), **look)
+        question = _("Send one play to this video and see whether its counter moves?")
+        return self.video_button(site, "try", _("Try it"), question)
 
     def read_button(self, site: Site) -> Button:
-        look = {
-            "confirm": _("Read this video's counter and show what the site answers?"),
-            "ask": _("Video address"),
-            "field": "url",
-        }
-        return self.post_button(site, "read", _("Read counter"), **look)
+        question = _("Read this video's counter and show what the site answers?")
+        return self.video_button(site, "read", _("Read counter"), question)
 
     @address("<int:pk>/try/", "try", post=True)
     def try_view(self, request: HttpRequest, pk: int) -> HttpResponse:
