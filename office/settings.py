@@ -97,6 +97,12 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            # Templates do not load them, but for those of fields, which Django draws by itself.
+            "builtins": [
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+                "core.templatetags.desk",
+            ],
             # simpleui's own tags write raw JSON into <script>; ours are in their place.
             "libraries": {"simpletags": "core.theme.simpletags"},
         },

@@ -13,7 +13,7 @@ from core.importing.detection import detect_file
 from core.importing.duplicates import DuplicateFinder
 from core.importing.uploads import new_job
 from core.models import Customer, FilePart, ImportJob, LedgerEntry, Order, PricePolicy
-from core.permissions import RIGHT_TO_BOOK, RULES
+from core.permissions import RIGHT_TO_BOOK
 from core.reasons import Code, Reason, reason_of
 from tests.base import client_of, messages_of, new_staff
 
@@ -256,8 +256,8 @@ def test_an_upload_books_nothing_that_its_uploader_may_not_book(kind, dave, erin
         ImportJob.Kind.CHARGES: "username,amount\nerin,5\n",
         ImportJob.Kind.ORDERS: f"username,url,count\nerin,{harbour.origin}/videos/a,10000\n",
     }[kind]
-    needed = RULES[RIGHT_TO_BOOK[importer.books.name]].permissions
-    codenames = {name.removeprefix("core.") for name in RULES[importer.right].permissions}
+    needed = RIGHT_TO_BOOK[importer.books.name].value.permissions
+    codenames = {name.removeprefix("core.") for name in importer.right.value.permissions}
     without = codenames - {name.removeprefix("core.") for name in needed}
     dave.user_permissions.set(Permission.objects.filter(codename__in=without))
     job = new_job(kind, "rows.csv", iter([text.encode()]), creator=dave)

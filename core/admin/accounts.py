@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from core.admin import groups, second_factor
+from core.admin import cells, groups, second_factor
 from core.admin.actions import BulkActionsAdmin
 from core.admin.base import Button, DeskAdmin, list_url, staff
 from core.admin.exchange import ExportAdmin
@@ -63,6 +63,7 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):
         *("username", "full_name", "mobile", "email"),
         *("is_staff", "active", "last_login"),
     )
+    full_name = cells.shown(gettext_lazy("name"), User.get_full_name, ordering="first_name")
     list_filter = ("is_staff", "is_superuser", "is_active")
     filter_horizontal = ("groups",)
     object_actions = ("two_step_off",)
@@ -87,10 +88,6 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):
             },
         ),
     )
-
-    @admin.display(description=gettext_lazy("name"), ordering="first_name")
-    def full_name(self, user: User) -> str:
-        return user.get_full_name()
 
     @admin.display(description=gettext_lazy("active"), boolean=True, ordering="is_active")
     def active(self, user: User) -> bool:

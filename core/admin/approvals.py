@@ -3,6 +3,7 @@
 Who decides is said in core/permissions.py.
 """
 
+from operator import attrgetter
 from typing import Any
 
 from django.contrib import admin, messages
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core import ordering
+from core.admin import cells
 from core.admin.base import Button, DeskAdmin, staff
 from core.live.sources.queues import state_of
 from core.models import ApprovalLimit, Order, Status, User
@@ -24,6 +26,11 @@ from core.reasons import TEXT_LENGTH
 @admin.register(ApprovalLimit)
 class ApprovalLimitAdmin(DeskAdmin):
     list_display = ("whose", "shown_amount", "shown_top_up_amount", "active")
+    whose = cells.shown(gettext_lazy("whose orders"), attrgetter("whose"), ordering="group__name")
+    shown_amount = cells.money(gettext_lazy("amount"), "amount", ordering="amount")
+    shown_top_up_amount = cells.money(
+        gettext_lazy("amount of a top-up"), "top_up_amount", ordering="top_up_amount"
+    )
     list_select_related = ("group",)
     list_filter = ("active",)
     fields = ("group", "amount", "top_up_amount", "active")
@@ -38,18 +45,6 @@ class ApprovalLimitAdmin(DeskAdmin):
             )
             self.message_user(request, text, messages.WARNING)
         return super().changelist_view(request, extra_context)
-
-    @admin.display(description=gettext_lazy("whose orders"), ordering="group__name")
-    def whose(self, limit: ApprovalLimit) -> str:
-        return limit.whose
-
-    @admin.display(description=gettext_lazy("amount"), ordering="amount")
-    def shown_amount(self, limit: ApprovalLimit) -> str:
-        return display.money(limit.amount)
-
-    @admin.display(description=gettext_lazy("amount of a top-up"), ordering="top_up_amount")
-    def shown_top_up_amount(self, limit: ApprovalLimit) -> str:
-        return "–" if limit.top_up_amount is None else display.money(limit.top_up_amount)
 
 
 class ApprovalAdmin(DeskAdmin):

@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import DecimalField, ForeignKey, IntegerField, Model, TextField
 from django.http import (
     Http404,
@@ -18,8 +17,8 @@ from django.http import (
     HttpResponse,
     HttpResponseRedirect,
 )
-from django.http.response import HttpResponseBase
-from django.urls import URLPattern, get_script_prefix, path, reverse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, get_script_prefix, reverse
 from django.views.decorators.http import require_POST
 
 from core.admin.history import HistoryAdmin
@@ -27,6 +26,7 @@ from core.admin.listing import DeskChangeList
 from core.admin.paging import CappedPaginator
 from core.admin.saved_filters import SavedFiltersAdmin
 from core.admin.shared_edits import SharedEditsAdmin, changed_columns
+from core.admin.views import require
 from core.db.keys import key_of
 from core.models import FieldChange, OrderError, User
 from core.models.history import SECRET
@@ -119,15 +119,17 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
 
     def get_urls(self) -> list[URLPattern]:
         own = [
-            self.own_path(f"<int:pk>/{name}/", require_POST(partial(self.act, name=name)), name)
+            self.own_path(f"<int:pk>/{name}/", name, require_POST(partial(self.act, name=name)))
             for name in self.object_actions
         ]
         return own + super().get_urls()
 
-    def own_path(self, route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
-        """A page of ours under the model's address, for staff who are logged in."""
-        full_name = f"{self.opts.app_label}_{self.opts.model_name}_{name}"
-        return path(route, self.admin_site.admin_view(view), name=full_name)
+    def own_page(
+        self, request: HttpRequest, template: str, title: str, **context: Any
+    ) -> TemplateResponse:
+        page = {"title": title, "opts": self.opts, "media": self.media, **context}
+        page = self.admin_site.each_context(request) | page
+        return TemplateResponse(request, template, page)
 
     def act(self, request: HttpRequest, pk: int, *, name: str) -> HttpResponse:
         """One button's POST. What came of it is told and kept in the object's history."""
@@ -147,8 +149,7 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
         right = self.action_rights.get(name)
         if right is None:
             return self.changed_or_404(request, pk)
-        if not may(staff(request), right):
-            raise PermissionDenied
+        require(may(staff(request), right))
         return self.seen_or_404(request, pk)
 
     def post_button(self, obj: Model, name: str, label: str, **look: Any) -> Button:
@@ -157,20 +158,16 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
 
     def seen_or_404(self, request: HttpRequest, pk: int) -> Any:
         """The object, for who may look at it."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+        require(self.has_view_permission(request))
         obj = self.object_or_404(request, pk)
-        if not self.has_view_permission(request, obj):
-            raise PermissionDenied
+        require(self.has_view_permission(request, obj))
         return obj
 
     def changed_or_404(self, request: HttpRequest, pk: int) -> Any:
         """The object, for who may change it."""
-        if not self.has_change_permission(request):
-            raise PermissionDenied
+        require(self.has_change_permission(request))
         obj = self.object_or_404(request, pk)
-        if not self.has_change_permission(request, obj):
-            raise PermissionDenied
+        require(self.has_change_permission(request, obj))
         return obj
 
     def object_or_404(self, request: HttpRequest, pk: int) -> Any:

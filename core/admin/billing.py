@@ -7,23 +7,23 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.urls import URLPattern
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from core import money
+from core.admin import cells
 from core.admin.add_form import ADDED, AddFormAdmin
-from core.admin.base import DeskAdmin, row_url, staff
+from core.admin.base import DeskAdmin, staff
 from core.admin.columns import ChosenColumnsAdmin
 from core.admin.corrections import CorrectingAdmin
 from core.admin.exchange import ExportAdmin
 from core.admin.search import Beginning, Exact, IndexedSearch, Words
 from core.admin.top_ups import answer_waiting
 from core.admin.uploads import BulkImportAdmin
+from core.admin.views import address, require
 from core.exporting import resources
 from core.models import (
     BalanceTooLargeError,
@@ -55,16 +55,10 @@ from core.reasons import translate
 @admin.register(PricePolicy)
 class PricePolicyAdmin(DeskAdmin):
     list_display = ("plays", "shown_price", "rate", "active")
+    plays = cells.number(_("plays"), "count", ordering="count")
+    shown_price = cells.money(_("price"), "price", ordering="price")
     list_filter = ("active",)
     fields = ("count", "price", "active")
-
-    @admin.display(description=_("plays"), ordering="count")
-    def plays(self, policy: PricePolicy) -> str:
-        return display.number(policy.count)
-
-    @admin.display(description=_("price"), ordering="price")
-    def shown_price(self, policy: PricePolicy) -> str:
-        return display.money(policy.price)
 
     @admin.display(description=_("price per play"))
     def rate(self, policy: PricePolicy) -> str:
@@ -76,14 +70,10 @@ class BookAdmin(ExportAdmin, AddFormAdmin):
 
     date_hierarchy = "create_date"
     autocomplete_fields = ("customer",)
+    customer_link = cells.link(_("customer"), "customer", ordering="customer__username")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-    @admin.display(description=_("customer"), ordering="customer__username")
-    def customer_link(self, row: Any) -> SafeString:
-        url = row_url("customer", row.customer_id)
-        return display.link(url, row.customer)
 
 
 class ChargeForm(LargeAmountForm):
@@ -121,6 +111,8 @@ class ChargeRecordAdmin(
         *("id", "customer_link", "shown_before", "shown_amount", "shown_balance", "method"),
         *("reference", "memo", "creator", "create_date"),
     )
+    shown_amount = cells.money(_("amount"), "amount", ordering="amount")
+    shown_balance = cells.money(_("balance after"), "balance_after")
     list_select_related = ("customer", "creator")
     search_fields = ("customer__username",)
     search_help_text = _("Part of a username")
@@ -146,13 +138,10 @@ class ChargeRecordAdmin(
         entry = LedgerEntry.objects.filter(reference=number).values("balance_after")[:1]
         return super().get_queryset(request).annotate(balance_after=Subquery(entry))
 
-    def get_urls(self) -> list[URLPattern]:
-        return [self.own_path("preview/", self.preview_view, "preview"), *super().get_urls()]
-
+    @address("preview/", "preview")
     def preview_view(self, request: HttpRequest) -> JsonResponse:
         """The balance of the customer who was chosen, now and with the amount that was typed."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
+        require(self.has_add_permission(request))
         form = PreviewForm(request.GET)
         form.is_valid()
         customer, amount = (form.cleaned_data.get(name) for name in ("customer", "amount"))
@@ -164,8 +153,7 @@ class ChargeRecordAdmin(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """A new top-up: the form, and what Save does."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
+        require(self.has_add_permission(request))
         form = self.add_form(request, ChargeForm)
         if form.is_valid() and form.placed is None:
             record: ChargeRecord = form.save(commit=False)
@@ -196,18 +184,10 @@ class ChargeRecordAdmin(
             return self.answer_saved_before(request, form.placed)
         return self.add_page(request, form, form_url, extra_context)
 
-    @admin.display(description=_("amount"), ordering="amount")
-    def shown_amount(self, record: ChargeRecord) -> str:
-        return display.money(record.amount)
-
     @admin.display(description=_("balance before"))
     def shown_before(self, record: Any) -> str:
         after = record.balance_after
         return display.money(None if after is None else after - record.amount)
-
-    @admin.display(description=_("balance after"))
-    def shown_balance(self, record: Any) -> str:
-        return display.money(record.balance_after)
 
 
 class AdjustmentForm(LargeAmountForm):
@@ -244,6 +224,8 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
         *("id", "create_date", "kind", "customer_link", "shown_amount", "shown_balance"),
         *("order_link", "creator", "note"),
     )
+    shown_balance = cells.money(_("balance after"), "balance_after")
+    order_link = cells.link(_("order"), "order")
     list_select_related = ("customer", "order", "creator")
     list_filter = ("kind",)
     search_fields = ("reference", "customer__username", "order__oid")
@@ -271,8 +253,7 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """A new adjustment: the form, and what Save does."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
+        require(self.has_add_permission(request))
         form = self.add_form(request, AdjustmentForm)
         form.actor = staff(request)
         if form.is_valid() and form.placed is None:
@@ -296,13 +277,3 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
     @admin.display(description=_("amount"), ordering="amount")
     def shown_amount(self, entry: LedgerEntry) -> SafeString:
         return display.tag(display.signed(entry.amount), "plus" if entry.amount > 0 else "minus")
-
-    @admin.display(description=_("balance after"))
-    def shown_balance(self, entry: LedgerEntry) -> str:
-        return display.money(entry.balance_after)
-
-    @admin.display(description=_("order"))
-    def order_link(self, entry: LedgerEntry) -> str | SafeString:
-        if entry.order is None:
-            return "–"
-        return display.link(row_url("order", entry.order.pk), entry.order)

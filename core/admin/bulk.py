@@ -10,20 +10,20 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import URLPattern, reverse
+from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy, ngettext_lazy, override
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
 from core import money, tasks
+from core.admin import cells
 from core.admin.actions import BUTTONS
 from core.admin.base import Button, staff
-from core.admin.jobs import JobAdmin, counted
+from core.admin.jobs import JobAdmin
+from core.admin.views import address, require
 from core.bulk import jobs
 from core.bulk.action import BulkAction
 from core.bulk.jobs import ACTIONS
@@ -71,20 +71,16 @@ class BulkJobAdmin(JobAdmin):
         *("id", "shown_action", "state", "rows", "changed_rows", "refused_rows"),
         *("shown_amount", "creator", "create_date"),
     )
-    rows = counted("total", gettext_lazy("rows"))
-    changed_rows = counted("changed", gettext_lazy("changed"))
-    refused_rows = counted("refused", gettext_lazy("refused rows"))
+    rows = cells.number(gettext_lazy("rows"), "total", "total")
+    changed_rows = cells.number(gettext_lazy("changed"), "changed", "changed")
+    refused_rows = cells.number(gettext_lazy("refused rows"), "refused", "refused")
+    shown_action = cells.shown(
+        gettext_lazy("action"), BulkJob.get_action_display, ordering="action"
+    )
     list_display_links = ("id", "shown_action")
     list_filter = ("action", "status")
     # The page shows its own panel; nothing of a job is typed.
     fields = readonly_fields = ("action",)
-
-    def get_urls(self) -> list[URLPattern]:
-        return [
-            self.own_path("<int:pk>/fill/", require_POST(self.fill_view), "fill"),
-            self.own_path("<int:pk>/refused.csv", self.refused_view, "refused"),
-            *super().get_urls(),
-        ]
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Whose action it is. Without an object: whether there can be any."""
@@ -110,6 +106,7 @@ class BulkJobAdmin(JobAdmin):
             found.append(Button(_("Back to the list"), url))
         return found
 
+    @address("<int:pk>/fill/", "fill", post=True)
     def fill_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Enter the amount for each row, before the confirmation."""
         self.fill(request, self.own_or_denied(request, pk))
@@ -158,8 +155,7 @@ class BulkJobAdmin(JobAdmin):
     def own_or_denied(self, request: HttpRequest, pk: int) -> BulkJob:
         """For whoever chose the rows: what is done is done in that name."""
         job: BulkJob = self.changed_or_404(request, pk)
-        if not may_start(staff(request), job):
-            raise PermissionDenied
+        require(may_start(staff(request), job))
         return job
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
@@ -182,7 +178,7 @@ class BulkJobAdmin(JobAdmin):
                     group_label(action, group),
                     display.number(number),
                     display.money(Decimal(total)),
-                    action.applies_to(group),
+                    group in action.groups,
                 )
                 for group, number, total in job.summary
             ],
@@ -190,16 +186,13 @@ class BulkJobAdmin(JobAdmin):
             "change_page": f"admin:core_{action.model._meta.model_name}_change",
         }
 
+    @address("<int:pk>/refused.csv", "refused")
     def refused_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         job = self.seen_or_404(request, pk)
         chunks = csv_of(
             ("name", "code", "reason"), in_blocks(refused_rows(job, get_language()), BLOCK)
         )
         return csv_answer(request, f"bulk-action-{job.pk}-refused.csv", chunks)
-
-    @admin.display(description=gettext_lazy("action"), ordering="action")
-    def shown_action(self, job: BulkJob) -> str:
-        return job.get_action_display()
 
     @admin.display(description=gettext_lazy("amount"))
     def shown_amount(self, job: BulkJob) -> str:
@@ -240,7 +233,7 @@ def confirmation_of(job: BulkJob) -> dict[str, Any]:
     """What a person confirms: the rows that can be changed, in numbers and money."""
     action = ACTIONS[job.action]
     taken = [
-        (number, Decimal(total)) for group, number, total in job.summary if action.applies_to(group)
+        (number, Decimal(total)) for group, number, total in job.summary if group in action.groups
     ]
     number = sum(number for number, _total in taken)
     each = job.each

@@ -3,13 +3,13 @@
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from booster.proof.calibration import GRAVE
 from core import ordering
 from core.admin.base import Button, DeskAdmin, row_url, staff
+from core.admin.views import address, require
 from core.models import Calibration, OrderError, Site
 from core.permissions import Right, may
 from core.reasons import translate
@@ -17,16 +17,16 @@ from core.reasons import translate
 
 class CalibratingSites(DeskAdmin):
     def calibrate_button(self, site: Site) -> Button:
-        look = {
-            "confirm": _(
-                "Send at most 60 plays to this video, in stages, and find out how the site counts "
-                "them? Nobody pays for them. It takes a minute or two; hours where the counter "
-                "moves seldom. You can stop it."
-            ),
-            "ask": _("Video address"),
-            "field": "url",
-        }
-        return self.post_button(site, "calibrate", _("Calibrate"), **look)
+        question = _(
+            "Send at most 60 plays to this video, in stages, and find out how the site counts "
+            "them? Nobody pays for them. It takes a minute or two; hours where the counter "
+            "moves seldom. You can stop it."
+        )
+        return self.video_button(site, "calibrate", _("Calibrate"), question)
+
+    def video_button(self, site: Site, name: str, label: str, question: str) -> Button:
+        asked = {"ask": _("Video address"), "field": "url"}
+        return self.post_button(site, name, label, confirm=question, **asked)
 
     def waive_button(self, site: Site) -> Button:
         look = {
@@ -35,10 +35,10 @@ class CalibratingSites(DeskAdmin):
         }
         return self.post_button(site, "waive", _("Sell uncalibrated"), **look)
 
+    @address("<int:pk>/calibrate/", "calibrate", post=True)
     def calibrate_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         site = self.seen_or_404(request, pk)
-        if not may(staff(request), Right.CALIBRATE_SITE):
-            raise PermissionDenied
+        require(may(staff(request), Right.CALIBRATE_SITE))
         try:
             calibration = ordering.calibrate(site, request.POST.get("url", ""), staff(request))
         except OrderError as error:

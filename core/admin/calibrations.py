@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from booster.proof.calibration import FindingCode
 from core import ordering
+from core.admin import cells
 from core.admin.add_form import ADDED, AddFormAdmin
 from core.admin.base import Button, row_url, staff
+from core.admin.views import require
 from core.models import Calibration
 from core.models.calibrations import SETTINGS
 from core.pages import audits, display
@@ -56,6 +56,7 @@ class CalibrationAdmin(AddFormAdmin):
     """Those without a customer begin on the page of their site; with one they are audits."""
 
     list_display = ("create_date", "site", "customer", "state", "shown_findings", "creator")
+    state = cells.shown(gettext_lazy("status"), audits.state_of, ordering="status")
     list_select_related = ("site", "customer", "creator")
     list_filter = ("status", "site")
     sortable_by = ("create_date",)
@@ -80,8 +81,7 @@ class CalibrationAdmin(AddFormAdmin):
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """An audit for a customer: the form, and what Save does."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
+        require(self.has_add_permission(request))
         form = self.add_form(request, AuditForm)
         if form.is_valid() and form.placed is None:
             bought = {name: form.cleaned_data[name] for name in (*form.bought, "request_key")}
@@ -97,9 +97,6 @@ class CalibrationAdmin(AddFormAdmin):
             return self.answer_saved_before(request, form.placed)
         context = {"title": _("Sell an audit"), **(extra_context or {})}
         return self.add_page(request, form, form_url, context)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
 
     def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """While it runs the page asks for itself again and again."""
@@ -143,10 +140,6 @@ class CalibrationAdmin(AddFormAdmin):
             "proposed": proposals(obj),
             "advice": advice_on_lag(obj),
         }
-
-    @admin.display(description=gettext_lazy("status"), ordering="status")
-    def state(self, obj: Calibration) -> SafeString:
-        return audits.state_of(obj)
 
     @admin.display(description=gettext_lazy("findings"))
     def shown_findings(self, obj: Calibration) -> str:

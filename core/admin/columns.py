@@ -2,18 +2,17 @@
 
 from typing import Any, ClassVar
 
-from django.core.exceptions import PermissionDenied
 from django.http import (
     HttpRequest,
     HttpResponse,
     HttpResponseRedirect,
     QueryDict,
 )
-from django.urls import URLPattern, reverse
-from django.views.decorators.http import require_POST
+from django.urls import reverse
 
 from core.admin.base import DeskAdmin, staff
 from core.admin.saved_filters import filters_of
+from core.admin.views import address, require
 from core.models import ListColumns
 from core.theme.result_list import title_of
 
@@ -23,12 +22,6 @@ class ChosenColumnsAdmin(DeskAdmin):
     there are; the first one leads to the row's page and stays."""
 
     more_columns: ClassVar[tuple[str, ...]] = ()
-
-    def get_urls(self) -> list[URLPattern]:
-        return [
-            self.own_path("columns/", require_POST(self.columns_view), "columns"),
-            *super().get_urls(),
-        ]
 
     @property
     def all_columns(self) -> tuple[str, ...]:
@@ -64,10 +57,10 @@ class ChosenColumnsAdmin(DeskAdmin):
         shown = self.get_list_display(request)
         return [(name, title_of(self, name), name in shown) for name in self.all_columns[1:]]
 
+    @address("columns/", "columns", post=True)
     def columns_view(self, request: HttpRequest) -> HttpResponse:
         """Keep a choice, or forget it; back to the list as it was filtered."""
-        if not self.has_view_or_change_permission(request):
-            raise PermissionDenied
+        require(self.has_view_or_change_permission(request))
         user, model = staff(request), self.opts.label_lower
         names = [name for name in self.all_columns if name in request.POST.getlist("column")]
         if request.POST.get("do") == "reset":

@@ -9,17 +9,17 @@ from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import truncatechars
-from django.urls import URLPattern, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.http import require_POST
 
 from core.admin.approvals import queue_context
 from core.admin.base import DeskAdmin, ViewOnlyAdmin, staff
 from core.admin.search import Exact, IndexedSearch
+from core.admin.views import address
 from core.db.keys import key_of
 from core.models import Conversation, Order, Side
 from core.pages import display
@@ -36,17 +36,12 @@ class ConversationOnOrder(DeskAdmin):
         css = {"all": ("office/conversation.css",)}
         js = ("office/drafts.js", "office/outbox.js", "office/conversation.js")
 
-    def get_urls(self) -> list[URLPattern]:
-        own = [
-            self.own_path("<int:pk>/message/", require_POST(self.message_view), "message"),
-            self.own_path("<int:pk>/read/", require_POST(self.read_view), "read"),
-        ]
-        return own + super().get_urls()
-
+    @address("<int:pk>/message/", "message", post=True)
     def message_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Say something, or that the customer's last word needs no answer."""
         return answer_to(request, self.seen_or_404(request, pk), conversation_url(pk))
 
+    @address("<int:pk>/read/", "read", post=True)
     def read_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         return note_reading(request, self.seen_or_404(request, pk))
 

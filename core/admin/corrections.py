@@ -4,18 +4,18 @@ from decimal import Decimal
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.core.validators import MinValueValidator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, reverse
+from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.admin import cells
 from core.admin.base import Button, DeskAdmin, row_url, staff
 from core.admin.decisions import DecisionAdmin
+from core.admin.views import address, require
 from core.models import ChargeRecord, OrderError, TopUpCorrection
 from core.models.corrections import REASON_LENGTH, corrected_amount
 from core.ordering import approve_correction, correct_top_up, decline_correction
@@ -49,20 +49,16 @@ class CorrectionForm(AsksLargeAmounts):
 class CorrectingAdmin(DeskAdmin):
     """What the top-ups' admin has of corrections."""
 
-    def get_urls(self) -> list[URLPattern]:
-        own = [self.own_path("<int:pk>/correct/", self.correct_view, "correct")]
-        return own + super().get_urls()
-
     def buttons(self, request: HttpRequest, obj: ChargeRecord) -> list[Button]:
         if not may(staff(request), Right.CORRECT_TOP_UP):
             return []
         url = reverse("admin:core_chargerecord_correct", args=[obj.pk])
         return [Button(_("Correct this top-up"), url)]
 
+    @address("<int:pk>/correct/", "correct")
     def correct_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """What was really paid, and why it was entered otherwise."""
-        if not may(staff(request), Right.CORRECT_TOP_UP):
-            raise PermissionDenied
+        require(may(staff(request), Right.CORRECT_TOP_UP))
         charge = self.seen_or_404(request, pk)
         form = CorrectionForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
@@ -73,17 +69,11 @@ class CorrectingAdmin(DeskAdmin):
             else:
                 self.log_change(request, charge, told(correction))
                 return answer(request, correction)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Correct this top-up"),
-            "opts": self.opts,
-            "form": form,
-            "media": self.media,
-            "charge": charge,
-            "facts": facts_of(charge),
-            "back": self.change_url(charge),
-        }
-        return TemplateResponse(request, "desk/correct_top_up.html", context)
+        context = {"form": form, "charge": charge, "facts": facts_of(charge)}
+        context["back"] = self.change_url(charge)
+        return self.own_page(
+            request, "desk/correct_top_up.html", _("Correct this top-up"), **context
+        )
 
     @admin.display(description=gettext_lazy("corrections"))
     def corrected(self, charge: ChargeRecord) -> str | SafeString:
@@ -134,6 +124,9 @@ class TopUpCorrectionAdmin(DecisionAdmin):
         *("id", "customer_link", "charge_link", "shown_right", "shown_amount", "reason"),
         *("creator", "create_date", "status"),
     )
+    customer_link = cells.link(gettext_lazy("customer"), "charge.customer")
+    balance = cells.money(gettext_lazy("balance now"), "charge.customer.balance")
+    shown_right = cells.money(gettext_lazy("right amount"), "right_amount")
     list_select_related = ("charge__customer", "creator")
     fields = readonly_fields = (
         *("customer_link", "balance", "charge_link", "shown_right", "shown_amount", "reason"),
@@ -160,23 +153,10 @@ class TopUpCorrectionAdmin(DecisionAdmin):
         decline_correction(correction, staff(request))
         return _("Correction declined; the top-up stays as it is."), messages.SUCCESS
 
-    @admin.display(description=gettext_lazy("customer"))
-    def customer_link(self, correction: TopUpCorrection) -> SafeString:
-        customer = correction.charge.customer
-        return display.link(row_url("customer", customer.pk), customer)
-
     @admin.display(description=gettext_lazy("top-up"))
     def charge_link(self, correction: TopUpCorrection) -> SafeString:
         entered = display.money(correction.charge.amount)
         return display.link(row_url("chargerecord", correction.charge_id), entered)
-
-    @admin.display(description=gettext_lazy("balance now"))
-    def balance(self, correction: TopUpCorrection) -> str:
-        return display.money(correction.charge.customer.balance)
-
-    @admin.display(description=gettext_lazy("right amount"))
-    def shown_right(self, correction: TopUpCorrection) -> str:
-        return display.money(correction.right_amount)
 
     @admin.display(description=gettext_lazy("difference"))
     def shown_amount(self, correction: TopUpCorrection) -> str:

@@ -20,9 +20,6 @@ class DecisionAdmin(ViewOnlyAdmin):
 
     row_keys = "a"
 
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return may(staff(request), Right.SEE_TOP_UPS)
-
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return may(staff(request), Right.SEE_TOP_UPS)
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.db import clock
 from core.db.keys import key_of
 from core.models import Customer, Order, User
 from core.theme.changelist import LookupRefusedError
@@ -72,10 +73,10 @@ class DatesFilter(TypedFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         first, last = self.days()
         if first:
-            queryset = queryset.filter(create_date__gte=midnight(first))
+            queryset = queryset.filter(create_date__gte=clock.midnight(first))
         if last:
             after = last + datetime.timedelta(days=1)
-            queryset = queryset.filter(create_date__lt=midnight(after))
+            queryset = queryset.filter(create_date__lt=clock.midnight(after))
         return queryset
 
     def days(self) -> tuple[datetime.date | None, datetime.date | None]:
@@ -95,10 +96,6 @@ class DatesFilter(TypedFilter):
             raise LookupRefusedError(error) from error
         # Of the last year there is, no day comes after the last one.
         return min(max(day, datetime.date(1970, 1, 1)), datetime.date(9990, 12, 31))
-
-
-def midnight(day: datetime.date) -> datetime.datetime:
-    return timezone.make_aware(datetime.datetime.combine(day, datetime.time()))
 
 
 class PickedFilter(TypedFilter):

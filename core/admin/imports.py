@@ -18,16 +18,15 @@ from django.http import (
 )
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST
 
 from core import tasks
+from core.admin import cells
 from core.admin.base import Button, staff
-from core.admin.jobs import counted
 from core.admin.undoing import UndoingAdmin
+from core.admin.views import address, require
 from core.exporting.downloads import file_answer
 from core.importing import jobs, signs, store
 from core.importing.encodings import NAMES as ENCODING_NAMES
@@ -75,23 +74,14 @@ class ImportJobAdmin(UndoingAdmin):
         *("file_name", "kind", "state", "rows", "created_rows", "updated_rows"),
         *("refused_rows", "shown_amount", "creator", "create_date"),
     )
-    rows = counted("total", gettext_lazy("Rows"))
-    created_rows = counted("created", gettext_lazy("Created"))
-    updated_rows = counted("updated", gettext_lazy("Updated"))
-    refused_rows = counted("rejected", gettext_lazy("Refused rows"))
+    rows = cells.number(gettext_lazy("Rows"), "total", ordering="total")
+    created_rows = cells.number(gettext_lazy("Created"), "created", ordering="created")
+    updated_rows = cells.number(gettext_lazy("Updated"), "updated", ordering="updated")
+    refused_rows = cells.number(gettext_lazy("Refused rows"), "rejected", ordering="rejected")
     list_filter = ("kind", "status")
     search_fields = ("file_name",)
     # The page shows its own panel; nothing of a job is typed.
     fields = readonly_fields = ("file_name",)
-
-    def get_urls(self) -> list[URLPattern]:
-        return [
-            self.own_path("<int:pk>/again/<str:choice>/", require_POST(self.again_view), "again"),
-            self.own_path("<int:pk>/errors/", self.all_errors_view, "all_errors"),
-            self.own_path("<int:pk>/errors.csv", self.errors_view, "errors"),
-            self.own_path("<int:pk>/refused.csv", self.refused_view, "refused"),
-            *super().get_urls(),
-        ]
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Whose rows these are. Without an object: whether there can be any."""
@@ -166,6 +156,7 @@ class ImportJobAdmin(UndoingAdmin):
             return _("Canceled. Rows already imported stay."), messages.SUCCESS
         return _("Stopping; this takes a moment."), messages.SUCCESS
 
+    @address("<int:pk>/again/<str:choice>/", "again", post=True)
     def again_view(self, request: HttpRequest, pk: int, choice: str) -> HttpResponse:
         """Check the file again, with what a person says of it."""
         job = self.changed_or_404(request, pk)
@@ -179,39 +170,36 @@ class ImportJobAdmin(UndoingAdmin):
             self.message_user(request, _("This import was already started."), messages.WARNING)
         return redirect("admin:core_importjob_change", pk)
 
+    @address("<int:pk>/errors/", "all_errors")
     def all_errors_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Every error of the file, a page at a time."""
         job = self.seen_or_404(request, pk)
-        if not may(staff(request), Right.OPEN_IMPORT, job):
-            raise PermissionDenied
+        require(may(staff(request), Right.OPEN_IMPORT, job))
         number = request.GET.get("page", "1")
         is_number = number.isascii() and number.isdigit() and len(number) < 20
         page = min(max(1, int(number)), MOST_PAGES) if is_number else 1
         skip = (page - 1) * ERRORS_SHOWN
         found = store.first_errors(job, ERRORS_SHOWN + 1, skip=skip)
         context = {
-            **self.admin_site.each_context(request),
-            "title": _("Refused rows"),
-            "opts": self.opts,
             "job": job,
             "errors": found[:ERRORS_SHOWN],
             "page": page,
             "before": page - 1,
             "after": page + 1 if len(found) > ERRORS_SHOWN else 0,
-            "media": self.media,
         }
-        return TemplateResponse(request, "desk/import_errors.html", context)
+        return self.own_page(request, "desk/import_errors.html", _("Refused rows"), **context)
 
+    @address("<int:pk>/errors.csv", "errors")
     def errors_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         return self.private_file(request, pk, store.ERRORS)
 
+    @address("<int:pk>/refused.csv", "refused")
     def refused_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         return self.private_file(request, pk, store.REFUSED)
 
     def private_file(self, request: HttpRequest, pk: int, name: str) -> HttpResponseBase:
         job = self.seen_or_404(request, pk)
-        if not may(staff(request), Right.OPEN_IMPORT, job):
-            raise PermissionDenied
+        require(may(staff(request), Right.OPEN_IMPORT, job))
         if not store.has(job, name):
             raise Http404
         chunks = store.parts(job, name)

@@ -9,14 +9,14 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core.admin.base import Button, DeskAdmin, staff
+from core.admin.views import address
 from core.models import Customer
 from core.pages import display, invitations
 from core.pages.invitations import InvitationError
@@ -37,25 +37,18 @@ class InvitationForm(forms.Form):
 class InvitingAdmin(DeskAdmin):
     """The admin of customers, with their portal links."""
 
-    def get_urls(self) -> list[URLPattern]:
-        own = self.own_path("<int:pk>/portal-link/", self.invite_view, "portal_link")
-        return [own, *super().get_urls()]
-
     def invite_button(self, customer: Customer) -> Button:
         return Button(
             _("Portal link"), reverse("admin:core_customer_portal_link", args=[customer.pk])
         )
 
+    @address("<int:pk>/portal-link/", "portal_link")
     def invite_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         customer: Customer = self.changed_or_404(request, pk)
         known = customer.user.email if customer.user else ""
         sent = request.POST if request.method == "POST" else None
         form = InvitationForm(sent, initial={"email": known})
         context = {
-            **self.admin_site.each_context(request),
-            "media": self.media,
-            "opts": self.opts,
-            "title": _("Portal link"),
             "customer": customer,
             "form": form,
             "mails": bool(settings.EMAIL_HOST),
@@ -68,7 +61,7 @@ class InvitingAdmin(DeskAdmin):
             except InvitationError as error:
                 self.message_user(request, str(error), messages.ERROR)
                 return HttpResponseRedirect(self.change_url(customer))
-        return TemplateResponse(request, "desk/portal_link.html", context)
+        return self.own_page(request, "desk/portal_link.html", _("Portal link"), **context)
 
     def make_link(self, request: HttpRequest, customer: Customer, email: str) -> dict[str, Any]:
         """The link and whether it was sent; an entry in the customer's history either way."""

@@ -5,36 +5,23 @@ one user's own, so the page asks for it where the feed says that it changed.
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, JsonResponse
 from django.template.defaultfilters import capfirst
 from django.template.loader import render_to_string
-from django.urls import URLPattern
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
+from core.admin import cells
 from core.admin.base import DeskAdmin, staff
 from core.admin.listing import DeskChangeList
+from core.admin.views import address, require
 from core.live import Audience
 from core.live.sources.jobs import JobSource
-from core.pages import display
 from core.permissions import made_by_user, may
-
-
-def counted(name: str, label: Any) -> Callable[..., str]:
-    """A column of the list with its digits grouped, and its title: that of the field `created`
-    would be in Chinese that of a date."""
-
-    @admin.display(description=label, ordering=name)
-    def shown(_admin: Any, job: Any) -> str:
-        return display.number(getattr(job, name))
-
-    return shown
 
 
 class JobChangeList(DeskChangeList):
@@ -53,6 +40,7 @@ class JobAdmin(DeskAdmin):
     panel_template: ClassVar[str]
     list_select_related = ("creator",)
     date_hierarchy = "create_date"
+    shown_amount = cells.money(gettext_lazy("amount"), "amount")
 
     class Media:
         js = ("office/own-part.js", "office/job-live.js")
@@ -64,9 +52,6 @@ class JobAdmin(DeskAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[DeskChangeList]:
         return JobChangeList
 
-    def get_urls(self) -> list[URLPattern]:
-        return [self.own_path("<int:pk>/panel/", self.panel_view, "panel"), *super().get_urls()]
-
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -76,8 +61,7 @@ class JobAdmin(DeskAdmin):
 
     def seen_or_404(self, request: HttpRequest, pk: int) -> Any:
         job = self.object_or_404(request, pk)
-        if not self.has_view_permission(request, job):
-            raise PermissionDenied
+        require(self.has_view_permission(request, job))
         return job
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
@@ -90,6 +74,7 @@ class JobAdmin(DeskAdmin):
             "doing": self.source.doing(obj),
         }
 
+    @address("<int:pk>/panel/", "panel")
     def panel_view(self, request: HttpRequest, pk: int) -> JsonResponse:
         """What is known of the job and what this user may do with it; asked for when the feed says
         that it changed."""
@@ -110,7 +95,3 @@ class JobAdmin(DeskAdmin):
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def state(self, job: Any) -> SafeString:
         return self.source.state(job)
-
-    @admin.display(description=gettext_lazy("amount"))
-    def shown_amount(self, job: Any) -> str:
-        return display.money(job.amount)

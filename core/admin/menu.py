@@ -13,16 +13,25 @@ from django.contrib.admin import AdminSite
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from core.admin import board, pauses, queue
+from core.permissions import Right, may
 from core.theme.links import address_of
 
 Line = dict[str, str]  # name, icon, url
+# The site's own pages: name, icon, address, and who may see them.
+PAGES = (
+    (gettext_lazy("Board"), "fas fa-project-diagram", "admin:board", Right.SEE_ORDERS),
+    (gettext_lazy("Queue"), "fas fa-stream", "admin:queue", Right.SEE_ORDERS),
+    (gettext_lazy("Pauses"), "fas fa-pause-circle", "admin:pauses", Right.SEE_SITES),
+)
 
 
 def menu(site: AdminSite, request: HttpRequest) -> Iterator[Line]:
     yield {"name": _("Home"), "icon": "fas fa-home", "url": address_of("admin:home")}
-    yield from (*board.pages(request), *queue.pages(request), *pauses.pages(request))
+    for label, icon, address, right in PAGES:
+        if may(request.user, right):
+            yield {"name": str(label), "icon": icon, "url": address_of(address)}
     for name, icon in settings.SIMPLEUI_ICON.items():
         model = models_by_name()[name]
         admin, options = site.get_model_admin(model), model._meta

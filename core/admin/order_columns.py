@@ -4,15 +4,14 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.urls import URLPattern
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from core.admin.base import row_url
+from core.admin import cells
 from core.admin.columns import ChosenColumnsAdmin
+from core.admin.views import address, require
 from core.db.patience import TooSlowError, at_most
 from core.live.sources.customers import NewestOrder, newest_order
 from core.models import Order
@@ -28,6 +27,13 @@ class OrderColumnsAdmin(ChosenColumnsAdmin):
         *("oid", "customer_link", "video_cell", "progress", "state", "plays", "shown_price"),
         *("shown_refund", "talk", "create_date"),
     )
+    customer_link = cells.link(_("customer"), "customer")
+    video_cell = cells.shown(_("video"), display.video)
+    plays = cells.number(_("plays"), "count")
+    shown_price = cells.money(_("price"), "price", ordering="price")
+    shown_rate = cells.shown(_("price per play"), lambda order: display.rate(order.unit_price))
+    pace = cells.shown(_("pace"), display.pace)
+    site_name = cells.link(_("site"), "site")
     more_columns = (
         *("creator", "site_name", "pace", "shown_rate", "delivered"),
         *("start_date", "end_date"),
@@ -45,9 +51,6 @@ class OrderColumnsAdmin(ChosenColumnsAdmin):
         "refunded": (_("refunded"), display.money),
     }
 
-    def get_urls(self) -> list[URLPattern]:
-        return [self.own_path("sums/", self.sums_view, "sums"), *super().get_urls()]
-
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -60,10 +63,10 @@ class OrderColumnsAdmin(ChosenColumnsAdmin):
         named = (row for column, row in self.named_by.items() if column in shown)
         return ["customer", "conversation", *named]
 
+    @address("sums/", "sums")
     def sums_view(self, request: HttpRequest) -> JsonResponse:
         """What all rows add up to that the list's address means, however many they are."""
-        if not self.has_view_or_change_permission(request):
-            raise PermissionDenied
+        require(self.has_view_or_change_permission(request))
         try:
             found: Any = self.get_changelist_instance(request)
             with at_most(SECONDS):
@@ -82,36 +85,6 @@ class OrderColumnsAdmin(ChosenColumnsAdmin):
     def state(self, order: Order) -> SafeString:
         return display.live(display.state(order), order, "state")
 
-    @admin.display(description=_("customer"))
-    def customer_link(self, order: Order) -> SafeString:
-        url = row_url("customer", order.customer_id)
-        return display.link(url, order.customer)
-
-    @admin.display(description=_("video"))
-    def video_cell(self, order: Order) -> SafeString:
-        return display.video(order)
-
     @admin.display(description=_("refunded"))
     def shown_refund(self, order: Order) -> SafeString:
         return display.live(display.refund(order), order, "refund")
-
-    @admin.display(description=_("plays"))
-    def plays(self, order: Order) -> str:
-        return display.number(order.count)
-
-    @admin.display(description=_("price"), ordering="price")
-    def shown_price(self, order: Order) -> str:
-        return display.money(order.price)
-
-    @admin.display(description=_("price per play"))
-    def shown_rate(self, order: Order) -> str:
-        return display.rate(order.unit_price)
-
-    @admin.display(description=_("pace"))
-    def pace(self, order: Order) -> str:
-        return display.pace(order)
-
-    @admin.display(description=_("site"))
-    def site_name(self, order: Order) -> SafeString:
-        url = row_url("site", order.site_id)
-        return display.link(url, order.site)

@@ -6,11 +6,10 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import SEARCH_VAR
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
-from django.urls import URLPattern, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -38,12 +37,13 @@ from core.admin.search import (
 )
 from core.admin.several import SeveralOrdersAdmin
 from core.admin.uploads import BulkImportAdmin
+from core.admin.views import address, require
 from core.exporting import resources
 from core.models import BulkJob, Customer, ImportJob, Order, User
 from core.ordering import placing
 from core.ordering.settling import settle_now
 from core.pages import display
-from core.pages.quotes import OrderForm, QuoteForm
+from core.pages.quotes import ADDRESS, OrderForm, QuoteForm
 from core.permissions import Right, may
 from core.reasons import TEXT_LENGTH, translate
 
@@ -58,16 +58,7 @@ class DeskOrderForm(OrderForm):
 
     class Meta:
         widgets = {
-            "url": forms.TextInput(
-                attrs={
-                    "class": "vTextField",
-                    "inputmode": "url",
-                    "autocapitalize": "off",
-                    "autocomplete": "off",
-                    "spellcheck": "false",
-                    "placeholder": "https://",
-                }
-            ),
+            "url": forms.TextInput({"class": "vTextField", **ADDRESS}),
             "count": PlaysWidget({"class": "vIntegerField"}),
         }
 
@@ -135,15 +126,6 @@ class OrderAdmin(
             *("office/own-part.js", "office/order-live.js"),
         )
 
-    def get_urls(self) -> list[URLPattern]:
-        own = [
-            self.own_path("find/", self.find_view, "find"),
-            self.own_path("quote/", self.quote_view, "quote"),
-            self.own_path("creators/", self.creators_view, "creators"),
-            self.own_path("<int:pk>/buttons/", self.buttons_view, "buttons"),
-        ]
-        return own + super().get_urls()
-
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             pace = ("hours", "by_day")
@@ -151,11 +133,11 @@ class OrderAdmin(
             return [(None, {"fields": fields})]
         return [(None, {"fields": ("memo",)})]
 
+    @address("find/", "find")
     def find_view(self, request: HttpRequest) -> HttpResponse:
         """From the field in the header to the order that is meant, or to the list of those that may
         be."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+        require(self.has_view_permission(request))
         words = request.GET.get("q", "").strip()
         if words:
             found, more = self.first_hits(self.get_queryset(request), words, few=False)
@@ -168,10 +150,10 @@ class OrderAdmin(
     ) -> HttpResponse:
         return super().changelist_view(request, {"media": LIST_MEDIA, **(extra_context or {})})
 
+    @address("creators/", "creators")
     def creators_view(self, request: HttpRequest) -> JsonResponse:
         """Who of the staff may be meant by what has been typed."""
-        if not self.has_view_or_change_permission(request):
-            raise PermissionDenied
+        require(self.has_view_or_change_permission(request))
         term = request.GET.get("term", "").strip()
         return JsonResponse({"results": creators_found(staff(request), term)})
 
@@ -182,8 +164,7 @@ class OrderAdmin(
     ) -> HttpResponse:
         """A new order: the form, and what Save does. Its site is asked while the form is checked,
         when no transaction is open: on SQLite that would hold the only write lock meanwhile."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
+        require(self.has_add_permission(request))
         form = self.add_form(request, DeskOrderForm)
         form.asker = staff(request)
         if form.is_valid() and form.placed is None:
@@ -215,10 +196,10 @@ class OrderAdmin(
         self.message_user(request, text % facts, messages.SUCCESS)
         return HttpResponseRedirect(next_url(obj))
 
+    @address("quote/", "quote")
     def quote_view(self, request: HttpRequest) -> JsonResponse:
         """The quote for what has been typed so far. Reads only; asks the site for its counter."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
+        require(self.has_add_permission(request))
         form = DeskQuoteForm(request.GET)
         form.is_valid()
         customer = form.cleaned_data.get("customer")
@@ -296,6 +277,7 @@ class OrderAdmin(
             context["page"] = order_page.page_of(obj)
         return context
 
+    @address("<int:pk>/buttons/", "buttons")
     def buttons_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """What this user may do with the order now; asked for when the feed says it changed."""
         buttons = self.buttons(request, self.seen_or_404(request, pk))

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -21,6 +20,7 @@ from django.views.decorators.http import require_POST
 
 from core import ordering
 from core.admin.base import Button, DeskAdmin, staff
+from core.admin.views import require
 from core.models import Order, OrderError, Pause, Site, User
 from core.permissions import Right, may
 from core.reasons import TEXT_LENGTH
@@ -29,13 +29,6 @@ PAUSES_SHOWN = 50
 SHIFT, CATCH_UP = "shift", "catch-up"
 # The actions of an object's page that do them.
 ACTIONS = {SHIFT: "resume", CATCH_UP: "catch_up"}
-
-
-def pages(request: HttpRequest) -> list[dict[str, str]]:
-    """A line of the menu, for who may see what it shows."""
-    if not may(request.user, Right.SEE_SITES):
-        return []
-    return [{"name": _("Pauses"), "icon": "fas fa-pause-circle", "url": reverse("admin:pauses")}]
 
 
 def banner(request: HttpRequest) -> Callable[[], Pause | None]:
@@ -50,8 +43,7 @@ def banner(request: HttpRequest) -> Callable[[], Pause | None]:
 def pauses_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     """All pauses, those that hold something first."""
     user = staff(request)
-    if not may(user, Right.SEE_SITES):
-        raise PermissionDenied
+    require(may(user, Right.SEE_SITES))
     shown = Pause.objects.select_related("site", "creator", "ended_by")
     context |= {
         "title": _("Pauses"),
@@ -68,8 +60,7 @@ def pauses_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
 def office_view(request: HttpRequest, what: str) -> HttpResponse:
     """The office's buttons: pause it, or let it go on."""
     user = staff(request)
-    if not may(user, Right.PAUSE_OFFICE):
-        raise PermissionDenied
+    require(may(user, Right.PAUSE_OFFICE))
     if what not in ("pause", *ACTIONS):
         raise Http404
     try:

@@ -6,7 +6,6 @@ the lists'.
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -17,23 +16,16 @@ from core.admin import pauses
 from core.admin.base import Button, list_url, row_url, staff
 from core.admin.breakers import hold_of, probe_buttons
 from core.admin.learned import limits_of, when_of
+from core.admin.views import require
 from core.models import Status, User
 from core.pages import display
 from core.permissions import Right, may
 from core.reports.queue import Queue, SiteLine, WorkerLine, queue
 
 
-def pages(request: HttpRequest) -> list[dict[str, str]]:
-    """A line of the menu, for who may see what it shows."""
-    if not may(request.user, Right.SEE_ORDERS):
-        return []
-    return [{"name": _("Queue"), "icon": "fas fa-stream", "url": reverse("admin:queue")}]
-
-
 def queue_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     user = staff(request)
-    if not may(user, Right.SEE_ORDERS):
-        raise PermissionDenied
+    require(may(user, Right.SEE_ORDERS))
     found = queue()
     context |= {
         "title": _("Queue"),

@@ -4,10 +4,8 @@ answer of the site, software that is known, or a file of another office. Nothing
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, reverse
+from django.urls import reverse
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
@@ -19,6 +17,7 @@ from booster.sites.recipe import RecipeError
 from booster.sites.recipes import RecipeFile
 from core.admin.add_form import AddFormAdmin
 from core.admin.recipes import PREFIX, fields_of, in_words
+from core.admin.views import address, require
 from core.reasons import translate_error
 
 # Whose answer is refused is asked for a shorter one.
@@ -26,13 +25,7 @@ TOO_LONG = sample.MAX_SAMPLE
 
 
 class RecipeWizardAdmin(AddFormAdmin):
-    def get_urls(self) -> list[URLPattern]:
-        own = [
-            self.own_path("wizard/", self.wizard_view, "wizard"),
-            self.own_path("<int:pk>/recipe.json", self.recipe_view, "recipe"),
-        ]
-        return own + super().get_urls()
-
+    @address("<int:pk>/recipe.json", "recipe")
     def recipe_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """A site's recipe as a file, without secrets."""
         site = self.seen_or_404(request, pk)
@@ -49,9 +42,9 @@ class RecipeWizardAdmin(AddFormAdmin):
             headers={"Content-Disposition": f'attachment; filename="{name}.json"'},
         )
 
+    @address("wizard/", "wizard")
     def wizard_view(self, request: HttpRequest) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied
+        require(self.has_add_permission(request))
         step = request.POST.get("step", "")
         if step == "shipped":
             file = files.all_shipped().get(request.POST.get("name", ""))
@@ -100,18 +93,11 @@ class RecipeWizardAdmin(AddFormAdmin):
         return self.add_page(request, form, action, extra)
 
     def _page(self, request: HttpRequest, **context: Any) -> HttpResponse:
-        found = {
-            **self.admin_site.each_context(request),
-            "title": _("New site by recipe"),
-            "opts": self.opts,
-            "media": self.media,
-            "shipped": [
-                (name, file.name, _(file.notes)) for name, file in files.all_shipped().items()
-            ],
-            "add_url": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_add"),
-            **context,
-        }
-        return TemplateResponse(request, "desk/site_wizard.html", found)
+        context["shipped"] = [
+            (name, file.name, _(file.notes)) for name, file in files.all_shipped().items()
+        ]
+        context["add_url"] = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_add")
+        return self.own_page(request, "desk/site_wizard.html", _("New site by recipe"), **context)
 
 
 class Proposal:

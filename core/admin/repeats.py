@@ -4,12 +4,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, reverse
+from django.urls import reverse
 from django.utils.dates import WEEKDAYS
 from django.utils.formats import date_format, time_format
 from django.utils.safestring import SafeString
@@ -18,8 +16,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core import ordering
+from core.admin import cells
 from core.admin.base import Button, DeskAdmin, ViewOnlyAdmin, list_url, row_url, staff
 from core.admin.listing import AttentionFilter
+from core.admin.views import address, require
 from core.models import Occurrence, Order, OrderError, Repeat, User
 from core.pages import display
 from core.permissions import Right, may
@@ -60,10 +60,6 @@ class RepeatForm(forms.ModelForm):
 class RepeatingOrdersAdmin(DeskAdmin):
     """What the orders' admin has of repeats."""
 
-    def get_urls(self) -> list[URLPattern]:
-        own = self.own_path("<int:pk>/repeat/", self.repeat_view, "repeat")
-        return [own, *super().get_urls()]
-
     def repeat_button(self, order: Order, user: User) -> list[Button]:
         """To the repeat that there is, else to the form for a new one."""
         active = Repeat.objects.active().filter(order=order).first()
@@ -73,10 +69,10 @@ class RepeatingOrdersAdmin(DeskAdmin):
             return [Button(_("Repeat…"), reverse("admin:core_order_repeat", args=[order.pk]))]
         return []
 
+    @address("<int:pk>/repeat/", "repeat")
     def repeat_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         order: Order = self.seen_or_404(request, pk)
-        if not may(staff(request), Right.REPEAT_ORDER):
-            raise PermissionDenied
+        require(may(staff(request), Right.REPEAT_ORDER))
         form = RepeatForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
             try:
@@ -88,16 +84,8 @@ class RepeatingOrdersAdmin(DeskAdmin):
                 self.log_change(request, order, told)
                 messages.success(request, told)
                 return redirect(row_url("repeat", made.pk))
-        context = {
-            **self.admin_site.each_context(request),
-            "media": self.media,
-            "opts": self.opts,
-            "title": _("Repeat"),
-            "order": order,
-            "form": form,
-            "back": self.change_url(order),
-        }
-        return TemplateResponse(request, "desk/repeat_new.html", context)
+        context = {"order": order, "form": form, "back": self.change_url(order)}
+        return self.own_page(request, "desk/repeat_new.html", _("Repeat"), **context)
 
 
 @admin.register(Repeat)
@@ -106,6 +94,10 @@ class RepeatAdmin(ViewOnlyAdmin):
     object_actions = ("end", "seen")
     action_rights = {"end": Right.REPEAT_ORDER, "seen": Right.REPEAT_ORDER}
     list_display = ("number", "order_link", "customer", "when", "until", "state", "creator")
+    order_link = cells.link(gettext_lazy("order"), "order")
+    customer = cells.link(gettext_lazy("customer"), "order.customer")
+    video = cells.shown(gettext_lazy("video address"), lambda row: display.link_out(row.order.url))
+    plays = cells.number(gettext_lazy("plays"), "order.count")
     list_filter = (AttentionFilter,)
     sortable_by = ()
     fields = readonly_fields = (
@@ -149,23 +141,6 @@ class RepeatAdmin(ViewOnlyAdmin):
     @admin.display(description=gettext_lazy("number"))
     def number(self, repeat: Repeat) -> str:
         return f"#{repeat.pk}"
-
-    @admin.display(description=gettext_lazy("order"))
-    def order_link(self, repeat: Repeat) -> SafeString:
-        return display.link(row_url("order", repeat.order_id), repeat.order)
-
-    @admin.display(description=gettext_lazy("customer"))
-    def customer(self, repeat: Repeat) -> SafeString:
-        customer = repeat.order.customer
-        return display.link(row_url("customer", customer.pk), customer)
-
-    @admin.display(description=gettext_lazy("video address"))
-    def video(self, repeat: Repeat) -> SafeString:
-        return display.link_out(repeat.order.url)
-
-    @admin.display(description=gettext_lazy("plays"))
-    def plays(self, repeat: Repeat) -> str:
-        return display.number(repeat.order.count)
 
     @admin.display(description=gettext_lazy("when"))
     def when(self, repeat: Repeat) -> str:

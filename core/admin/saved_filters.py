@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from copy import copy
 from typing import Any
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib import messages
 from django.db import IntegrityError, transaction
 from django.http import (
     Http404,
@@ -17,10 +16,10 @@ from django.http import (
     HttpResponseRedirect,
     QueryDict,
 )
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
+from core.admin.views import AddressedAdmin, address, require
 from core.db.keys import key_of
 from core.models import SavedFilter
 from core.pages.people import user_of
@@ -30,13 +29,8 @@ MOST = 30
 NO_FILTERS = ("p", "e", "all", "_popup", "_to_field", "_changelist_filters")
 
 
-class SavedFiltersAdmin(admin.ModelAdmin):
+class SavedFiltersAdmin(AddressedAdmin):
     """A list that remembers filters; `filters/` takes what its little forms send."""
-
-    def get_urls(self) -> list[URLPattern]:
-        name = f"{self.opts.app_label}_{self.opts.model_name}_filters"
-        view = self.admin_site.admin_view(require_POST(self.filters_view))
-        return [path("filters/", view, name=name), *super().get_urls()]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -71,10 +65,10 @@ class SavedFiltersAdmin(admin.ModelAdmin):
     def saved_filters(self, request: HttpRequest) -> Any:
         return SavedFilter.objects.filter(user=user_of(request), model=self.opts.label_lower)
 
+    @address("filters/", "filters", post=True)
     def filters_view(self, request: HttpRequest) -> HttpResponse:
         """Keep, rename or forget one; back to the list as it was filtered."""
-        if not self.has_view_or_change_permission(request):
-            raise PermissionDenied
+        require(self.has_view_or_change_permission(request))
         query = filters_of(QueryDict(request.POST.get("query", "")))
         name = request.POST.get("name", "").strip()[:60]
         match request.POST.get("do"):

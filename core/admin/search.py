@@ -5,11 +5,12 @@ row. Here a list names its `finders`, each of which leads from what was typed to
 what names a row exactly comes first, and only where nothing does the others are asked.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from django.db.models import Case, Q, QuerySet, When
 from django.http import HttpRequest
@@ -29,22 +30,25 @@ NAMESAKES = 50
 OFFERED = 200
 
 
-class Finder(Protocol):
-    exact: ClassVar[bool]
+class Finder(ABC):
+    exact: ClassVar[bool] = False
 
+    @abstractmethod
     def rows(self, model: Any, term: str, capped: bool) -> Q | None:
         """A condition that an index answers; None where the term cannot lead to rows. `capped`:
         it may leave some out where there are very many."""
 
     def is_capped(self, condition: Q) -> bool:
         """Whether this one of `rows(…, capped=True)` may leave some out."""
+        return False
 
+    @abstractmethod
     def plain(self, term: str) -> Q:
         """The same condition for a few rows that are at hand."""
 
 
 @dataclass(frozen=True)
-class Exact:
+class Exact(Finder):
     """The very value of a unique field, also of another table's row."""
 
     field: str
@@ -53,23 +57,19 @@ class Exact:
     def rows(self, model: Any, term: str, capped: bool) -> Q:
         return self.plain(term)
 
-    def is_capped(self, condition: Q) -> bool:
-        return False
-
     def plain(self, term: str) -> Q:
         return Q(**{self.field: term})
 
 
 @dataclass(frozen=True)
-class Named:
+class Named(Finder):
     """By a name of the row's own, or of another table's row that it leads to."""
 
     field: str
-    exact: ClassVar[bool] = False
 
+    @abstractmethod
     def indexed(self, field: str, term: str) -> Q | None:
         """What an index of these names answers; None where the term is too short for it."""
-        raise NotImplementedError
 
     def rows(self, model: Any, term: str, capped: bool) -> Q | None:
         relation = self.field.rpartition("__")[0]
@@ -140,32 +140,23 @@ class Words(Named):
 
 
 @dataclass(frozen=True)
-class LastDigits:
+class LastDigits(Finder):
     """How a number ends: what people read to each other."""
 
     field: str
-    exact: ClassVar[bool] = False
 
     def rows(self, model: Any, term: str, capped: bool) -> Q | None:
         is_number = term.isascii() and term.isdecimal() and len(term) >= LEAST_DIGITS
         return lookups.ends_with(self.field, term) if is_number else None
-
-    def is_capped(self, condition: Q) -> bool:
-        return False
 
     def plain(self, term: str) -> Q:
         return Q(**{f"{self.field}__endswith": term})
 
 
 @dataclass(frozen=True)
-class PartOfAddress:
-    exact: ClassVar[bool] = False
-
+class PartOfAddress(Finder):
     def rows(self, model: Any, term: str, capped: bool) -> Q | None:
         return lookups.contains("url", term) if len(term) >= LEAST_OF_ADDRESS else None
-
-    def is_capped(self, condition: Q) -> bool:
-        return False
 
     def plain(self, term: str) -> Q:
         return Q(url__icontains=term)

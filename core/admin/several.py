@@ -6,17 +6,16 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from core.admin.add_form import ADDED
 from core.admin.base import DeskAdmin, list_url, staff
 from core.admin.plays_widget import PlaysWidget
+from core.admin.views import address, require
 from core.importing.cells import counts
 from core.models import Customer, Order
 from core.models.orders import MAX_HOURS
@@ -138,13 +137,10 @@ def line_of(number: int, text: str, each: int) -> Line:
 class SeveralOrdersAdmin(DeskAdmin):
     """What the orders' admin has of it."""
 
-    def get_urls(self) -> list[URLPattern]:
-        return [self.own_path("several/", self.several_view, "several"), *super().get_urls()]
-
+    @address("several/", "several")
     def several_view(self, request: HttpRequest) -> HttpResponse:
         """The form; its quote; and the orders, where the quote that was seen still holds."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
+        require(self.has_add_permission(request))
         if request.method != "POST":
             initial = self.get_changeform_initial_data(request)
             return self.several_page(request, SeveralForm(initial=initial), [])
@@ -220,9 +216,6 @@ class SeveralOrdersAdmin(DeskAdmin):
         self, request: HttpRequest, form: SeveralForm, lines: list[Line]
     ) -> HttpResponse:
         context = {
-            **self.admin_site.each_context(request),
-            "title": _("Several orders at once"),
-            "opts": self.opts,
             "form": form,
             "media": self.media + form.media,
             "lines": [line.shown for line in lines],
@@ -233,7 +226,8 @@ class SeveralOrdersAdmin(DeskAdmin):
             "is_good": is_good(lines),
             "back": reverse("admin:core_order_add"),
         }
-        return TemplateResponse(request, "desk/several_orders.html", context)
+        title = _("Several orders at once")
+        return self.own_page(request, "desk/several_orders.html", title, **context)
 
 
 def sums_of(form: SeveralForm, lines: list[Line]) -> list[tuple[str, str]]:

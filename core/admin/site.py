@@ -9,16 +9,18 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_page
 from django.views.i18n import JavaScriptCatalog
 
-from core.admin import board, pauses, queue, second_factor, two_step
+from core.admin import pauses, queue, second_factor, two_step
 from core.admin.base import staff
 from core.admin.menu import menu
+from core.admin.views import require
 from core.logins.forms import ChangePassword
 from core.models import ChargeRecord, Customer, Order
-from core.pages.dashboard import home
+from core.pages.dashboard import board, home
 from core.permissions import Right, may
 from core.theme.autocomplete import DescribingSite
 
@@ -32,16 +34,6 @@ ADDING = (
 )
 # The texts of the admin's own scripts are the same for everybody: browsers keep them for so long.
 TEXTS_SECONDS = 600
-
-
-class Lazy:
-    """What it lists is found out when somebody looks."""
-
-    def __init__(self, find: Callable[[], list[Any]]) -> None:
-        self.find = find
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.find())
 
 
 script_texts = cache_page(TEXTS_SECONDS)(
@@ -60,17 +52,21 @@ class DeskSite(DescribingSite):
         return [
             path("home/", self.admin_view(self.home_view), name="home"),
             path("board/", self.admin_view(self.board_view), name="board"),
-            path("queue/", self.admin_view(self.queue_view), name="queue"),
-            path("pauses/", self.admin_view(self.pauses_view), name="pauses"),
+            path("queue/", self.own_page(queue.queue_view), name="queue"),
+            path("pauses/", self.own_page(pauses.pauses_view), name="pauses"),
             path(
                 "pauses/office/<slug:what>/",
                 self.admin_view(pauses.office_view),
                 name="pause_office",
             ),
-            path("two-step/", self.admin_view(self.two_step_view), name="two_step"),
+            path("two-step/", self.own_page(two_step.two_step_view), name="two_step"),
             path("jsi18n/", self.admin_view(script_texts, cacheable=True), name="jsi18n"),
             *super().get_urls(),
         ]
+
+    def own_page(self, view: Callable[[HttpRequest, dict[str, Any]], HttpResponse]) -> Any:
+        """A page of no model; it gets what every page of the desk shows."""
+        return self.admin_view(lambda request: view(request, self.each_context(request)))
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """A page of the desk, for who has done what has to be done before."""
@@ -119,34 +115,28 @@ class DeskSite(DescribingSite):
         }
         return TemplateResponse(request, "desk/home.html", self.each_context(request) | context)
 
+    def board_view(self, request: HttpRequest) -> HttpResponse:
+        require(may(request.user, Right.SEE_ORDERS))
+        context = {"title": _("Board"), "board": board.drawn()}
+        page = self.each_context(request) | context
+        return TemplateResponse(request, "dashboard/board.html", page)
+
     def adding(self, request: HttpRequest) -> Iterator[tuple[Any, str, str]]:
         """Buttons of the home page, for who may add what they say: label, address and key."""
         for model, label, key in ADDING:
             if self.get_model_admin(model).has_add_permission(request):
                 yield label, reverse(f"admin:core_{model._meta.model_name}_add"), key
 
-    def board_view(self, request: HttpRequest) -> HttpResponse:
-        return board.board_view(request, self.each_context(request))
-
-    def queue_view(self, request: HttpRequest) -> HttpResponse:
-        return queue.queue_view(request, self.each_context(request))
-
-    def pauses_view(self, request: HttpRequest) -> HttpResponse:
-        return pauses.pauses_view(request, self.each_context(request))
-
-    def two_step_view(self, request: HttpRequest) -> HttpResponse:
-        return two_step.two_step_view(request, self.each_context(request))
-
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
         """Django puts it into the context of every page; none of ours draws it."""
         if app_label is not None:
             return super().get_app_list(request, app_label)
-        return Lazy(partial(super().get_app_list, request))
+        return SimpleLazyObject(partial(super().get_app_list, request))
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return {
             **super().each_context(request),
-            "menu": Lazy(lambda: list(menu(self, request))),
+            "menu": SimpleLazyObject(lambda: list(menu(self, request))),
             "finds_orders": may(request.user, Right.SEE_ORDERS),
             "office_pause": pauses.banner(request),
         }

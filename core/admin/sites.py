@@ -5,7 +5,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import Prefetch, QuerySet
 from django.http import (
@@ -14,12 +13,10 @@ from django.http import (
     HttpResponseRedirect,
 )
 from django.http.response import HttpResponseBase
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, reverse
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST
 
 from booster import sites as kinds
 from booster.delivery import plan
@@ -42,6 +39,7 @@ from core.admin.recipe_wizard import RecipeWizardAdmin
 from core.admin.site_ownership import ownership_of
 from core.admin.site_trust import TRUST_FIELDS, TrustForm
 from core.admin.site_week import WEEK_FIELDS
+from core.admin.views import address, require
 from core.exporting.downloads import csv_answer
 from core.exporting.lists import register_of
 from core.models import OrderError, Pause, Site
@@ -110,16 +108,6 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         pauses = Pause.objects.active().select_related("creator")
         return super().get_queryset(request).prefetch_related(Prefetch("pauses", pauses))
 
-    def get_urls(self) -> list[URLPattern]:
-        own = [
-            self.own_path("<int:pk>/token/", self.token_view, "token"),
-            self.own_path("<int:pk>/try/", require_POST(self.try_view), "try"),
-            self.own_path("<int:pk>/read/", require_POST(self.read_view), "read"),
-            self.own_path("<int:pk>/calibrate/", require_POST(self.calibrate_view), "calibrate"),
-            self.own_path("<int:pk>/plays.csv", self.plays_view, "plays"),
-        ]
-        return own + super().get_urls()
-
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         typed = ("name", "origin", "adapter", *LIMITS, "exact_proof", "active", "memo")
         may_type = obj is None or self.has_change_permission(request, obj)
@@ -151,8 +139,7 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         """A new site: the form, and what Save does. Names are looked up while the form is checked
         and the site is asked when it is committed: on SQLite a transaction that is open meanwhile
         would hold the only write lock."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
+        require(self.has_add_permission(request))
         form = self.add_form(request, SiteForm)
         if form.is_valid():
             try:
@@ -206,11 +193,11 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
             found.append(Button(_("All checks"), list_url("sitecheck", site__id__exact=obj.pk)))
         return found
 
+    @address("<int:pk>/plays.csv", "plays")
     def plays_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """What the site's owner subtracts from the site's figures."""
         site = self.seen_or_404(request, pk)
-        if not may(staff(request), Right.SEE_ORDERS):
-            raise PermissionDenied
+        require(may(staff(request), Right.SEE_ORDERS))
         return csv_answer(request, f"plays-{site.pk}.csv", register_of(site.pk))
 
     def verify(self, request: HttpRequest, site: Site) -> tuple[str, int]:
@@ -239,25 +226,19 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         return _("The site is not on hold; there is nothing to try."), messages.WARNING
 
     def try_button(self, site: Site) -> Button:
-        look = {
-            "confirm": _("Send one play to this video and see whether its counter moves?"),
-            "ask": _("Video address"),
-            "field": "url",
-        }
-        return self.post_button(site, "try", _("Try it"), **look)
+        question = _("Send one play to this video and see whether its counter moves?")
+        return self.video_button(site, "try", _("Try it"), question)
 
     def read_button(self, site: Site) -> Button:
-        look = {
-            "confirm": _("Read this video's counter and show what the site answers?"),
-            "ask": _("Video address"),
-            "field": "url",
-        }
-        return self.post_button(site, "read", _("Read counter"), **look)
+        question = _("Read this video's counter and show what the site answers?")
+        return self.video_button(site, "read", _("Read counter"), question)
 
+    @address("<int:pk>/try/", "try", post=True)
     def try_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """One play, and all that was said over the wire."""
         return self._look_at_video(request, pk, ordering.try_site, _("Trial"))
 
+    @address("<int:pk>/read/", "read", post=True)
     def read_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The counter, and all that was said over the wire; no play is sent."""
         return self._look_at_video(request, pk, ordering.read_site, _("Reading"))
@@ -277,10 +258,6 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
             tried = _("Test play of %(url)s: %(verdict)s")
             self.log_change(request, site, tried % {"url": url, "verdict": verdict})
         context = {
-            **self.admin_site.each_context(request),
-            "title": title,
-            "opts": self.opts,
-            "media": self.media,
             "site_tried": site,
             "url": url,
             "trial": trial,
@@ -296,8 +273,9 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
                 self.try_button(site),
             ],
         }
-        return TemplateResponse(request, "desk/site_trial.html", context)
+        return self.own_page(request, "desk/site_trial.html", title, **context)
 
+    @address("<int:pk>/token/", "token")
     def token_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The ownership file, to be put where the page says."""
         site = self.seen_or_404(request, pk)

@@ -2,10 +2,10 @@
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.admin import cells
 from core.admin.base import row_url, staff
 from core.admin.decisions import DecisionAdmin
 from core.models import WaitingTopUp
@@ -19,6 +19,9 @@ class WaitingTopUpAdmin(DecisionAdmin):
         *("id", "customer_link", "shown_amount", "method", "reference", "memo"),
         *("creator", "create_date", "status"),
     )
+    customer_link = cells.link(gettext_lazy("customer"), "customer", ordering="customer__username")
+    balance = cells.money(gettext_lazy("balance now"), "customer.balance")
+    shown_amount = cells.money(gettext_lazy("amount"), "amount", ordering="amount")
     list_select_related = ("customer", "creator")
     fields = readonly_fields = (
         *("customer_link", "shown_amount", "balance", "method", "reference", "memo"),
@@ -41,18 +44,6 @@ class WaitingTopUpAdmin(DecisionAdmin):
     def decline(self, request: HttpRequest, top_up: WaitingTopUp) -> tuple[str, int]:
         decline_top_up(top_up, staff(request))
         return _("Top-up declined; nobody was credited."), messages.SUCCESS
-
-    @admin.display(description=gettext_lazy("customer"), ordering="customer__username")
-    def customer_link(self, top_up: WaitingTopUp) -> SafeString:
-        return display.link(row_url("customer", top_up.customer_id), top_up.customer)
-
-    @admin.display(description=gettext_lazy("balance now"))
-    def balance(self, top_up: WaitingTopUp) -> str:
-        return display.money(top_up.customer.balance)
-
-    @admin.display(description=gettext_lazy("amount"), ordering="amount")
-    def shown_amount(self, top_up: WaitingTopUp) -> str:
-        return display.money(top_up.amount)
 
 
 def answer_waiting(request: HttpRequest, top_up: WaitingTopUp) -> HttpResponse:

@@ -5,17 +5,16 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, reverse
+from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from core import tasks
 from core.admin.base import Button, staff
 from core.admin.jobs import JobAdmin
+from core.admin.views import address, require
 from core.importing import jobs
 from core.importing.undoing.run import may_undo, undoer_of
 from core.models import ImportJob
@@ -45,9 +44,6 @@ QUESTIONS: Mapping[int, Any] = {
 class UndoingAdmin(JobAdmin):
     """What the imports' admin has of undoing."""
 
-    def get_urls(self) -> list[URLPattern]:
-        return [self.own_path("<int:pk>/undo/", self.undo_view, "undo"), *super().get_urls()]
-
     def undo_buttons(self, request: HttpRequest, job: ImportJob) -> list[Button]:
         if not job.is_undoable or not may_undo(staff(request), job):
             return []
@@ -70,11 +66,11 @@ class UndoingAdmin(JobAdmin):
             job.knows_rows = undoer_of(job, staff(request)).knows_rows()
         return job.knows_rows
 
+    @address("<int:pk>/undo/", "undo")
     def undo_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """What would be taken back, and what speaks against it; with the yes it is."""
         job = self.seen_or_404(request, pk)
-        if not may_undo(staff(request), job):
-            raise PermissionDenied
+        require(may_undo(staff(request), job))
         if not job.is_undoable:
             text = _("There is nothing to undo, or somebody else undoes it.")
             self.message_user(request, text, messages.WARNING)
@@ -85,16 +81,12 @@ class UndoingAdmin(JobAdmin):
         undoer = undoer_of(job, staff(request))
         objections = undoer.objections() if job.changes <= MOST_ASKED else []
         context = {
-            **self.admin_site.each_context(request),
-            "title": _("Undo this import"),
-            "opts": self.opts,
-            "media": self.media,
             "job": job,
             "question": QUESTIONS[job.kind],
             "figures": [(label, shown(figure)) for label, figure in undoer.figures()],
             "objections": [translate(reason) for reason in objections],
         }
-        return TemplateResponse(request, "desk/undo_import.html", context)
+        return self.own_page(request, "desk/undo_import.html", _("Undo this import"), **context)
 
     def undo(self, request: HttpRequest, job: ImportJob) -> None:
         """What came of it is told and kept in the job's history."""

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -18,6 +17,7 @@ from import_export.admin import ImportMixin
 
 from core.admin.base import list_url, staff
 from core.admin.imports import may_import, start
+from core.admin.views import require
 from core.exporting import workbooks
 from core.exporting.downloads import csv_answer, file_answer
 from core.exporting.lists import csv_of
@@ -87,15 +87,14 @@ class BulkImportAdmin(ImportMixin):
     def get_urls(self) -> list[URLPattern]:
         unused = "{}_{}_process_import".format(*self.get_model_info())
         own = [
-            self.own_path(f"import/template.{kind}", partial(self.template_view, kind=kind), name)
+            self.own_path(f"import/template.{kind}", name, partial(self.template_view, kind=kind))
             for kind, name in (("csv", "template_csv"), ("xlsx", "template_xlsx"))
         ]
         return own + [url for url in super().get_urls() if url.name != unused]
 
     def template_view(self, request: HttpRequest, *, kind: str) -> HttpResponseBase:
         """An empty table with the titles that are known, in the language of the page."""
-        if not self.has_import_permission(request):
-            raise PermissionDenied
+        require(self.has_import_permission(request))
         importer = IMPORTERS[self.import_kind]
         titles = [title_of(name) for name in (*importer.required, *importer.optional)]
         name = f"{self.import_kind.name.lower()}.{kind}"
@@ -105,8 +104,7 @@ class BulkImportAdmin(ImportMixin):
         return file_answer(request, name, chunks, workbooks.CONTENT_TYPE)
 
     def import_action(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        if not self.has_import_permission(request):
-            raise PermissionDenied
+        require(self.has_import_permission(request))
         updates = may_import(staff(request), self.import_kind, update=True)
         is_sent = request.method == "POST"
         form = UploadForm(request.POST, request.FILES) if is_sent else UploadForm()

@@ -1,7 +1,7 @@
 """What every bulk action has in common: the right it takes, its rows, and what came of them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -31,21 +31,19 @@ class BulkAction(ABC):
     # The fields by which a selection is grouped and summed up.
     group: ClassVar[str]
     sum_of: ClassVar[str]
+    # Groups whose rows can be changed at all; each row is asked again in its turn.
+    groups: ClassVar[Collection[Any]]
+    # What the history of each changed row says, with the number of the job.
+    told: ClassVar[Any]
     # Whether a person first enters an amount for each row.
     asks_amount: ClassVar[bool] = False
 
     def __init__(self, job: BulkJob) -> None:
         self.job = job
 
-    @classmethod
-    @abstractmethod
-    def applies_to(cls, group: Any) -> bool:
-        """Whether rows of this group can be changed at all; each is asked again in its turn."""
-
     @abstractmethod
     def apply(self, ids: Sequence[int]) -> Outcome:
         """Change these rows, in the caller's transaction."""
 
-    @abstractmethod
     def history_text(self) -> str:
-        """What the history of each changed row says."""
+        return str(self.told) % {"number": self.job.pk}

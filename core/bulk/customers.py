@@ -3,9 +3,10 @@
 import uuid
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from core.bulk.action import BulkAction, Outcome
 from core.models import (
@@ -39,11 +40,8 @@ class CustomerAction(BulkAction):
 
 class TopUpCustomers(CustomerAction):
     right = Right.TOP_UP_CUSTOMER
+    groups = (True,)
     asks_amount = True
-
-    @classmethod
-    def applies_to(cls, group: Any) -> bool:
-        return bool(group)
 
     def apply(self, ids: Sequence[int]) -> Outcome:
         outcome = Outcome()
@@ -88,10 +86,6 @@ class TopUpCustomers(CustomerAction):
 class SwitchCustomers(CustomerAction):
     target_active: ClassVar[bool]
 
-    @classmethod
-    def applies_to(cls, group: Any) -> bool:
-        return bool(group) != cls.target_active
-
     def apply(self, ids: Sequence[int]) -> Outcome:
         outcome = Outcome()
         for customer in self.locked(ids):
@@ -111,16 +105,14 @@ class SwitchCustomers(CustomerAction):
         is_on = Code.CUSTOMER_ALREADY_ACTIVE
         return Reason.of(is_on if self.target_active else Code.CUSTOMER_ALREADY_INACTIVE)
 
-    def history_text(self) -> str:
-        number = {"number": self.job.pk}
-        if self.target_active:
-            return _("Switched on by bulk action %(number)s.") % number
-        return _("Switched off by bulk action %(number)s.") % number
-
 
 class ActivateCustomers(SwitchCustomers):
     target_active = True
+    groups = (False,)
+    told = gettext_lazy("Switched on by bulk action %(number)s.")
 
 
 class DeactivateCustomers(SwitchCustomers):
     target_active = False
+    groups = (True,)
+    told = gettext_lazy("Switched off by bulk action %(number)s.")

@@ -8,9 +8,9 @@ customer, other blocks and imports do as here, so they cannot deadlock.
 from abc import abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from core.bulk.action import BulkAction, Outcome
 from core.db import clock
@@ -60,10 +60,8 @@ class OrderAction(BulkAction):
 
 class CancelOrders(OrderAction):
     right = Right.CANCEL_ORDER
-
-    @classmethod
-    def applies_to(cls, group: Any) -> bool:
-        return group in CANCELABLE
+    groups = CANCELABLE
+    told = _("Canceled by bulk action %(number)s.")
 
     def transition(self, order: Order, now: datetime) -> Transition:
         # The job's note was written for the desk.
@@ -73,32 +71,22 @@ class CancelOrders(OrderAction):
             raise OrderError(Reason.of(Code.STOP_ALREADY_REQUESTED))
         return transition
 
-    def history_text(self) -> str:
-        return _("Canceled by bulk action %(number)s.") % {"number": self.job.pk}
-
 
 class PauseOrders(OrderAction):
     right = Right.PAUSE_ORDER
-
-    @classmethod
-    def applies_to(cls, group: Any) -> bool:
-        return group in (*PAUSABLE, Status.PAUSED)
+    groups = (*PAUSABLE, Status.PAUSED)
+    told = _("Paused by bulk action %(number)s.")
 
     def transition(self, order: Order, now: datetime) -> Transition:
         return transitions.pause(order, self.job.note)
 
-    def history_text(self) -> str:
-        return _("Paused by bulk action %(number)s.") % {"number": self.job.pk}
-
 
 class ResumeOrders(OrderAction):
     right = Right.RESUME_ORDER
+    groups = (*PAUSABLE, Status.PAUSED)
+    told = _("Resumed by bulk action %(number)s.")
     # Whether drip plans end so much later.
     shift: ClassVar[bool] = True
-
-    @classmethod
-    def applies_to(cls, group: Any) -> bool:
-        return group in (*PAUSABLE, Status.PAUSED)
 
     def apply(self, ids: Sequence[int]) -> Outcome:
         self.held = Pause.objects.held()
@@ -108,9 +96,6 @@ class ResumeOrders(OrderAction):
         since = self.held.since(order.site_id)
         return transitions.go_on(order, now, shift=self.shift, held_since=since)
 
-    def history_text(self) -> str:
-        return _("Resumed by bulk action %(number)s.") % {"number": self.job.pk}
-
 
 class CatchUpOrders(ResumeOrders):
     shift = False
@@ -118,25 +103,18 @@ class CatchUpOrders(ResumeOrders):
 
 class RetryOrders(OrderAction):
     right = Right.RETRY_ORDER
+    groups = RETRYABLE
+    told = _("Retried by bulk action %(number)s.")
     probe_sites = True
-
-    @classmethod
-    def applies_to(cls, group: Any) -> bool:
-        return group in RETRYABLE
 
     def transition(self, order: Order, now: datetime) -> Transition:
         return transitions.retry(order)
 
-    def history_text(self) -> str:
-        return _("Retried by bulk action %(number)s.") % {"number": self.job.pk}
-
 
 class ApproveOrders(OrderAction):
     right = Right.APPROVE_ORDER
-
-    @classmethod
-    def applies_to(cls, group: Any) -> bool:
-        return bool(group == Status.AWAITING)
+    groups = (Status.AWAITING,)
+    told = _("Approved by bulk action %(number)s.")
 
     def apply(self, ids: Sequence[int]) -> Outcome:
         assert self.job.creator is not None
@@ -147,9 +125,6 @@ class ApproveOrders(OrderAction):
     def transition(self, order: Order, now: datetime) -> Transition:
         assert self.job.creator is not None
         return transitions.approve(order, self.job.creator, self.close)
-
-    def history_text(self) -> str:
-        return _("Approved by bulk action %(number)s.") % {"number": self.job.pk}
 
 
 def locked(ids: Sequence[int]) -> list[Order]:

@@ -1,11 +1,13 @@
 """The database's clock: the one that all hosts share."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock_time
 from typing import Any
 
 from django.db import connection
 from django.db.models.functions import Now
+from django.utils import timezone
 
 SQLITE = "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"
 SQLITE_MOMENT = "REPLACE(STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW') || '000', '.000000', '')"
@@ -21,6 +23,11 @@ def now() -> datetime:
         cursor.execute(SQLITE if is_sqlite else POSTGRESQL)
         (moment,) = cursor.fetchone()
     return datetime.fromisoformat(moment) if is_sqlite else moment
+
+
+def midnight(day: date) -> datetime:
+    """When a day of the office begins."""
+    return timezone.make_aware(datetime.combine(day, clock_time.min))
 
 
 class Moment(Now):

@@ -1,12 +1,12 @@
 """Rows as they come, whatever their number, in the memory of a few."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 from django.db import connections
 from django.db.models import QuerySet
 
+from core.db.blocks import in_blocks
 from core.db.text import prepare
 
 ROWS = 2_000
@@ -15,9 +15,7 @@ ROWS = 2_000
 def blocks_of(rows: QuerySet[Any]) -> Iterator[Sequence[Sequence[Any]]]:
     """A `values_list()`, a block at a time, through a cursor that the server holds."""
     prepare(connections[rows.db])
-    found = rows.iterator(chunk_size=ROWS)
-    while block := list(islice(found, ROWS)):
-        yield block
+    yield from in_blocks(rows.iterator(chunk_size=ROWS), ROWS)
 
 
 def can_copy(rows: QuerySet[Any]) -> bool:

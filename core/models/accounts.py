@@ -52,6 +52,13 @@ class User(AbstractUser):
             raise ValidationError({"username": name_taken(twin)})
 
 
+def person_field(label: Any, **options: Any) -> "models.ForeignKey[User | None, User | None]":
+    """Which login did it, where that is known."""
+    return models.ForeignKey(
+        User, verbose_name=label, on_delete=models.PROTECT, null=True, related_name="+", **options
+    )
+
+
 def login_like(username: str, *, but: int | None = None) -> str:
     """A login whose name differs from this one in case or form alone; "" where there is none."""
     folded = {username.lower(), username.upper(), username.casefold(), username.capitalize()}

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.db import clock
 from core.db.clock import Moment
-from core.models.accounts import User
+from core.models.accounts import User, person_field
 from core.models.approvals import is_close_to
 from core.models.flow import OrderError
 from core.reasons import Code, Reason
@@ -31,9 +31,7 @@ class Decision(models.Model):
     status = models.PositiveSmallIntegerField(
         _("status"), choices=Status, default=Status.AWAITING, editable=False
     )
-    decider = models.ForeignKey(
-        User, verbose_name=_("decided by"), on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    decider = person_field(_("decided by"))
     decided_at = models.DateTimeField(_("decided"), null=True)
 
     class Meta:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.db.blocks import insert_block
 from core.db.clock import Moment
-from core.models.accounts import User
+from core.models.accounts import person_field
 from core.models.append_only import AppendOnlyModel
 from core.models.coded import code_field, params_field
 from core.models.flow import Status
@@ -25,9 +25,7 @@ class OrderEvent(AppendOnlyModel):
         "core.Order", verbose_name=_("order"), on_delete=models.PROTECT, related_name="events"
     )
     create_date = models.DateTimeField(_("when"), db_default=Moment(), editable=False)
-    creator = models.ForeignKey(
-        User, verbose_name=_("who"), on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    creator = person_field(_("who"))
     from_status = models.PositiveSmallIntegerField(_("from"), choices=Status, null=True)
     to_status = models.PositiveSmallIntegerField(_("to"), choices=Status)
     reason = models.CharField(_("why"), max_length=TEXT_LENGTH, blank=True)

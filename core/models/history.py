@@ -11,7 +11,7 @@ from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from core.db.clock import Moment
-from core.models.accounts import User
+from core.models.accounts import User, person_field
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
 
 # Never kept, whatever changes it.
@@ -90,9 +90,7 @@ class FieldChange(AppendOnlyModel):
     field = models.CharField(_("field"), max_length=64)
     before = models.TextField(_("before"), blank=True)
     after = models.TextField(_("after"), blank=True)
-    creator = models.ForeignKey(
-        User, verbose_name=_("who"), on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    creator = person_field(_("who"))
     # "" for a form of the desk; else the job that did it.
     source = models.CharField(_("by"), max_length=100, blank=True)
     create_date = models.DateTimeField(_("when"), db_default=Moment(), editable=False)

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from core.db.clock import Moment
-from core.models.accounts import User
+from core.models.accounts import User, person_field
 from core.models.coded import code_field, params_field
 from core.models.jobs import Job, JobQuerySet
 from core.reasons import Code, Reason
@@ -108,9 +108,7 @@ class ImportJob(Job):
 
     create_date = models.DateTimeField(_("uploaded"), db_default=Moment(), editable=False)
 
-    undoer = models.ForeignKey(
-        User, verbose_name=_("undone by"), on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    undoer = person_field(_("undone by"))
     undone_at = models.DateTimeField(_("undone"), null=True)
     # What it is again where it cannot be undone.
     status_before_undo = models.PositiveSmallIntegerField(choices=Status, null=True)

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from core.db.notifier import notify
-from core.models.accounts import User
+from core.models.accounts import person_field
 from core.models.leases import LeaseLostError
 
 JOB_LEASE = timedelta(seconds=60)
@@ -54,9 +54,7 @@ class Job(models.Model):
 
     status = models.PositiveSmallIntegerField()  # of the subclass, with its choices
 
-    creator = models.ForeignKey(
-        User, verbose_name=_("creator"), on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    creator = person_field(_("creator"))
     start_date = models.DateTimeField(_("started"), null=True)
     end_date = models.DateTimeField(_("ended"), null=True)
 

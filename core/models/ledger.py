@@ -20,7 +20,7 @@ from core import money
 from core.db import tables
 from core.db.blocks import BLOCK, in_blocks, update_by_id
 from core.db.clock import Moment
-from core.models.accounts import Customer, User
+from core.models.accounts import Customer, person_field
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
 from core.reasons import Code, Reason
 
@@ -284,14 +284,7 @@ class LedgerEntry(AppendOnlyModel):
         null=True,
         related_name="ledger",
     )
-    creator = models.ForeignKey(
-        User,
-        verbose_name=_("creator"),
-        on_delete=models.PROTECT,
-        null=True,
-        related_name="+",
-        db_index=False,
-    )
+    creator = person_field(_("creator"), db_index=False)
     reference = models.CharField(_("reference"), max_length=80, unique=True)
     note = models.CharField(_("note"), max_length=200, blank=True)
     create_date = models.DateTimeField(_("created"), db_default=Moment(), editable=False)

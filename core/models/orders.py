@@ -19,7 +19,7 @@ from core.db.blocks import is_expression
 from core.db.clock import Moment
 from core.db.lookups import Ending
 from core.models import transitions
-from core.models.accounts import Customer, User
+from core.models.accounts import Customer, User, person_field
 from core.models.coded import code_field, params_field
 from core.models.flow import (
     CANCELABLE,
@@ -97,15 +97,7 @@ class Order(models.Model):
     video_title = models.CharField(
         _("video title"), max_length=200, blank=True, default="", db_default="", editable=False
     )
-    creator = models.ForeignKey(
-        User,
-        verbose_name=_("creator"),
-        on_delete=models.PROTECT,
-        null=True,
-        related_name="+",
-        editable=False,
-        db_index=False,
-    )
+    creator = person_field(_("creator"), editable=False, db_index=False)
     request_key = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     create_date = models.DateTimeField(_("created"), db_default=Moment(), editable=False)
     start_date = models.DateTimeField(_("started"), null=True, editable=False)

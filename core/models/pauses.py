@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.db import clock
 from core.db.notifier import notify
-from core.models.accounts import User
+from core.models.accounts import User, person_field
 from core.models.flow import OPEN, OrderError
 from core.models.given_reasons import given_reason
 from core.models.sites import Site
@@ -81,14 +81,10 @@ class Pause(models.Model):
         db_index=False,
     )
     reason = models.CharField(_("reason"), max_length=TEXT_LENGTH)
-    creator = models.ForeignKey(
-        User, verbose_name=_("creator"), on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    creator = person_field(_("creator"))
     create_date = models.DateTimeField(_("paused"), db_default=Now(), editable=False)
     end_date = models.DateTimeField(_("ended"), null=True)
-    ended_by = models.ForeignKey(
-        User, verbose_name=_("ended by"), on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    ended_by = person_field(_("ended by"))
 
     objects = PauseQuerySet.as_manager()
 

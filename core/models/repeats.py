@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core.db import clock
-from core.models.accounts import User
+from core.models.accounts import User, person_field
 from core.models.coded import code_field, params_field
 from core.models.orders import Order
 from core.reasons import ReasonOrText, reason_columns, reason_of
@@ -63,21 +63,12 @@ class Repeat(models.Model):
         blank=True,
         help_text=_("Empty: until the customer's balance is too short."),
     )
-    creator = models.ForeignKey(
-        User, verbose_name=_("creator"), on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    creator = person_field(_("creator"))
     create_date = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     # None: it has ended, at `end_date`, for its reason.
     next_at = models.DateTimeField(_("next time"), null=True, editable=False)
     end_date = models.DateTimeField(_("ended"), null=True, editable=False)
-    ended_by = models.ForeignKey(
-        User,
-        verbose_name=_("ended by"),
-        on_delete=models.PROTECT,
-        null=True,
-        editable=False,
-        related_name="+",
-    )
+    ended_by = person_field(_("ended by"), editable=False)
     reason = models.CharField(_("reason"), max_length=300, blank=True, editable=False)
     reason_code = code_field()
     reason_params = params_field()

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.db import clock
 from core.db.clock import Moment
-from core.models.accounts import User, validate_name
+from core.models.accounts import User, person_field, validate_name
 from core.models.coded import code_field, params_field
 from core.models.flow import OPEN, OrderError
 from core.reasons import Code, Reason, ReasonOrText, reason_columns
@@ -299,9 +299,7 @@ class SiteCheck(models.Model):
     reason = models.CharField(_("reason"), max_length=300, blank=True)
     reason_code = code_field()
     reason_params = params_field()
-    creator = models.ForeignKey(
-        User, verbose_name=_("asked by"), on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    creator = person_field(_("asked by"))
 
     class Meta:
         verbose_name = _("site check")

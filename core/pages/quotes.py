@@ -19,6 +19,14 @@ from core.pages.kept import kept
 from core.reasons import translate
 
 MOST_PLAYS_TYPED = 2**31 - 1
+# What a field for a video's address is to the keyboard of a telephone.
+ADDRESS = {
+    "inputmode": "url",
+    "autocapitalize": "off",
+    "autocomplete": "off",
+    "spellcheck": "false",
+    "placeholder": "https://",
+}
 
 
 class TermsForm(forms.Form):

@@ -1,29 +1,21 @@
 """What customers fill in. Whose it is never stands in a form: the view says it."""
 
 import uuid
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.db import clock
 from core.logins.forms import CountedLoginForm
 from core.models import Customer, Order, Status
 from core.pages.amounts import WholeNumberField
-from core.pages.quotes import OrderForm, QuoteForm
+from core.pages.quotes import ADDRESS, OrderForm, QuoteForm
 from core.portal.access import customer_of
-
-ADDRESS = {
-    "inputmode": "url",
-    "autocapitalize": "off",
-    "autocomplete": "off",
-    "spellcheck": "false",
-    "placeholder": "https://",
-}
 
 
 class LoginForm(CountedLoginForm):
@@ -112,12 +104,8 @@ class OrderFilter(forms.Form):
         if data.get("status"):
             orders = orders.filter(status=data["status"])
         if data.get("since"):
-            orders = orders.filter(create_date__gte=midnight(data["since"]))
+            orders = orders.filter(create_date__gte=clock.midnight(data["since"]))
         if data.get("until"):
-            orders = orders.filter(create_date__lt=midnight(data["until"] + timedelta(days=1)))
+            following = data["until"] + timedelta(days=1)
+            orders = orders.filter(create_date__lt=clock.midnight(following))
         return orders
-
-
-def midnight(day: date) -> datetime:
-    """When a day begins where the office is."""
-    return timezone.make_aware(datetime.combine(day, time.min))

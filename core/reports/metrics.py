@@ -94,7 +94,7 @@ def orders(now: datetime.datetime) -> Iterator[Metric]:
 
 def today() -> Iterator[Metric]:
     """Since midnight in the office's time zone."""
-    midnight = rollups.midnight(timezone.localdate())
+    midnight = clock.midnight(timezone.localdate())
     sums: dict[tuple[int, int], tuple[int, Decimal]] = {}
 
     def add(source: int, key: int, count: int, amount: Decimal | None) -> None:

@@ -228,7 +228,7 @@ def days(source: Source, count: int) -> dict[datetime.date, Day]:
     kept = _kept_days(source, dates[0], today, zone, counted.until, counted.version)
     found = {date: dict(kept.get(date, {})) for date in dates}
     for date in dates:
-        start, end = midnight(date), midnight(date + datetime.timedelta(days=1))
+        start, end = clock.midnight(date), clock.midnight(date + datetime.timedelta(days=1))
         if end > counted.until:
             tail = recount(source, max(start, counted.until), end)
             for key, more in tail.items():
@@ -248,7 +248,7 @@ def _kept_days(
     """The closed quarters by the office's day; read again when their version is another."""
     found: dict[datetime.date, Day] = {}
     rows = QuarterHourTotal.objects.filter(
-        source=source, start__gte=midnight(first), start__lt=until
+        source=source, start__gte=clock.midnight(first), start__lt=until
     )
     local = ZoneInfo(zone)
     for start, key, count, amount in rows.values_list("start", "key", "rows", "amount"):
@@ -267,11 +267,6 @@ def _ready(source: Source) -> RollupCursor:
         if counted.until < now - FAR_BEHIND:
             raise NotCountedYetError(source.name)
     return counted
-
-
-def midnight(date: datetime.date) -> datetime.datetime:
-    """The beginning of a day of the office."""
-    return timezone.make_aware(datetime.datetime.combine(date, datetime.time()))
 
 
 def quarter_of(moment: datetime.datetime) -> datetime.datetime:

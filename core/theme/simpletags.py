@@ -49,11 +49,8 @@ def minutes(span: datetime.timedelta) -> int:
 
 @register.simple_tag(takes_context=True)
 def action_buttons(context: Context) -> list[dict[str, str]]:
-    """The list's actions as {name, label, icon, type, confirm}.
-
-    An action sets the last three as attributes of its function; `type` is one of element-ui's
-    (primary, success, warning, danger), `confirm` a question asked before it runs.
-    """
+    """The list's actions as {name, label, type}: the last is an attribute of the action's function,
+    one of element-ui's (primary, success, warning, danger)."""
     model_admin, request = context["cl"].model_admin, context["request"]
     opts = model_admin.opts
     names = {"verbose_name": opts.verbose_name, "verbose_name_plural": opts.verbose_name_plural}
@@ -61,9 +58,7 @@ def action_buttons(context: Context) -> list[dict[str, str]]:
         {
             "name": name,
             "label": description % names,
-            "icon": getattr(function, "icon", ""),
             "type": getattr(function, "type", "danger" if name == "delete_selected" else ""),
-            "confirm": getattr(function, "confirm", ""),
         }
         for function, name, description in model_admin.get_actions(request).values()
     ]

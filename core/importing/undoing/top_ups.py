@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
+from core.db.blocks import in_blocks
 from core.importing.undoing.undoer import BLOCK, Undoer, lock_customers
 from core.models import (
     ChargeRecord,
@@ -82,9 +83,8 @@ class UndoTopUps(Undoer):
 
     def _look_at_balances(self, credited: Counter[int]) -> None:
         """What was credited has to be there still."""
-        ids = sorted(credited)
-        for start in range(0, len(ids), BLOCK):
-            rows = Customer.objects.filter(pk__in=ids[start : start + BLOCK]).order_by("pk")
+        for ids in in_blocks(sorted(credited), BLOCK):
+            rows = Customer.objects.filter(pk__in=ids).order_by("pk")
             found = rows.values_list("pk", "username", "balance")
             spent = (name for pk, name, balance in found if balance < Decimal(credited[pk]))
             self.findings.add(UndoCode.TOP_UPS_SPENT, spent)

@@ -4,11 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator
 from decimal import Decimal
 from functools import cached_property
-from itertools import islice
 from typing import ClassVar
 
 from django.utils.translation import gettext as _
 
+from core.db.blocks import in_blocks
 from core.models import ApprovalLimit, Customer, ImportedRows, ImportJob, User
 from core.models.approvals import requires_approval
 from core.permissions import Right
@@ -90,8 +90,7 @@ class Undoer(ABC):
 
     def blocks(self, kind: ImportedRows.Kind) -> Iterator[list[int]]:
         """Ids of the job's rows."""
-        ids = ImportedRows.objects.ids(self.job, kind)
-        while block := list(islice(ids, BLOCK)):
+        for block in in_blocks(ImportedRows.objects.ids(self.job, kind), BLOCK):
             self.on_block()
             yield block
 
@@ -110,8 +109,7 @@ class Undoer(ABC):
 
 def lock_customers(ids: Collection[int]) -> None:
     """By rising id, as everybody does."""
-    rising = sorted(ids)
-    for start in range(0, len(rising), BLOCK):
-        rows = Customer.objects.filter(pk__in=rising[start : start + BLOCK]).order_by("pk")
+    for some in in_blocks(sorted(ids), BLOCK):
+        rows = Customer.objects.filter(pk__in=some).order_by("pk")
         # They are locked as they are read.
         list(rows.select_for_update().values_list("pk"))

@@ -45,9 +45,6 @@ class BoardSource(live.StaffSource):
     def __init__(self) -> None:
         self.cache = TimedCache()
 
-    def versions(self, keys: Sequence[str]) -> Mapping[str, Hashable | dict[str, Any]]:
-        return dict.fromkeys(keys, self._counts())
-
     def load(self, keys: Sequence[str]) -> Mapping[str, Any]:
         return dict.fromkeys(keys, self._counts())
 

@@ -2,6 +2,7 @@
 where somebody has to come now."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -31,13 +32,7 @@ class Command(TerminalCommand):
         worst = doctor.worst(findings)
         if options["json"]:
             checks = [
-                {
-                    "check": finding.check,
-                    "level": finding.level.name.lower(),
-                    "value": finding.value,
-                    "text": finding.text,
-                }
-                for finding in findings
+                asdict(finding) | {"level": finding.level.name.lower()} for finding in findings
             ]
             self.stdout.write(json.dumps({"status": worst.name.lower(), "checks": checks}))
         else:

@@ -1,10 +1,10 @@
 """manage.py import_customers FILE [--check] [--update] [--good-rows]: the desk's bulk upload."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+from django.core.files import File
 from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
@@ -14,7 +14,6 @@ from core.management.terminal import TerminalCommand
 from core.models import ImportJob, User
 from core.reasons import reason_of
 
-CHUNK = 1 << 20
 SHOWN = 20
 
 
@@ -65,7 +64,7 @@ class Command(TerminalCommand):
                 return new_job(
                     ImportJob.Kind.CUSTOMERS,
                     options["file"].name,
-                    chunks(file),
+                    File(file).chunks(),
                     creator=creator,
                     update=options["update"],
                 )
@@ -96,8 +95,3 @@ class Command(TerminalCommand):
             self.stderr.write(f"{where}: {reason}")
         if job.rejected > SHOWN:
             self.stderr.write(f"… and {job.rejected - SHOWN} more rows")
-
-
-def chunks(file: BinaryIO) -> Iterator[bytes]:
-    while chunk := file.read(CHUNK):
-        yield chunk

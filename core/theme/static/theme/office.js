@@ -15,13 +15,6 @@
     input.addEventListener('change', window.onSelectToggleChange);
   });
 
-  document.addEventListener('click', (event) => {
-    const button = event.target.closest('[data-confirm]');
-    if (button && !window.confirm(button.dataset.confirm)) {
-      event.preventDefault();
-    }
-  });
-
   // When the scripts of Django's fields are done, which jQuery may put off until after the load.
   const whenDrawn = (work) => {
     window.addEventListener('load', () => {

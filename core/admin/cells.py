@@ -1,0 +1,45 @@
+"""Columns of the desk's lists that show a value of the row in people's words: each is an attribute
+of a ModelAdmin, with its title, as a method under `admin.display` would be."""
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+
+from core.admin.base import row_url
+from core.pages import display
+
+Cell = Callable[..., Any]
+
+
+def shown(title: Any, show: Callable[[Any], Any], ordering: str | None = None) -> Cell:
+    @admin.display(description=title, ordering=ordering)
+    def cell(_admin: Any, row: Any) -> Any:
+        return show(row)
+
+    return cell
+
+
+def number(title: Any, name: str, ordering: str | None = None) -> Cell:
+    """A count, with its digits grouped; `name` may lead over other rows: "order.count"."""
+    value = attrgetter(name)
+    return shown(title, lambda row: display.number(value(row)), ordering)
+
+
+def money(title: Any, name: str, ordering: str | None = None) -> Cell:
+    value = attrgetter(name)
+    return shown(title, lambda row: display.money(value(row)), ordering)
+
+
+def link(title: Any, name: str, ordering: str | None = None) -> Cell:
+    """Another row of ours, which is a link to its page."""
+    value = attrgetter(name)
+    return shown(title, lambda row: linked(value(row)), ordering)
+
+
+def linked(row: Model | None) -> str:
+    if row is None:
+        return "–"
+    return display.link(row_url(str(row._meta.model_name), row.pk), row)

@@ -1,0 +1,47 @@
+"""Pages of the desk that are none of Django's: methods of a ModelAdmin that say their address."""
+
+from collections.abc import Callable
+from inspect import getmembers, isfunction
+from typing import Any, TypeVar
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_POST
+
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
+
+
+def address(route: str, name: str, *, post: bool = False) -> Callable[[View], View]:
+    """Where a method is found, under the model's own address. `post`: only what is sent there."""
+
+    def mark(view: Any) -> Any:
+        marked = method_decorator(require_POST)(view) if post else view
+        marked.address = (route, name)
+        return marked
+
+    return mark
+
+
+def require(is_allowed: bool) -> None:
+    """Raises PermissionDenied."""
+    if not is_allowed:
+        raise PermissionDenied
+
+
+class AddressedAdmin(admin.ModelAdmin):
+    """Each method under `@address` is a page, for staff who are logged in."""
+
+    def get_urls(self) -> list[URLPattern]:
+        own = []
+        for attribute, method in getmembers(type(self), isfunction):
+            if hasattr(method, "address"):
+                route, name = method.address
+                own.append(self.own_path(route, name, getattr(self, attribute)))
+        return own + super().get_urls()
+
+    def own_path(self, route: str, name: str, view: Callable[..., HttpResponseBase]) -> URLPattern:
+        full_name = f"{self.opts.app_label}_{self.opts.model_name}_{name}"
+        return path(route, self.admin_site.admin_view(view), name=full_name)
