@@ -350,6 +350,25 @@ def test_a_whole_answer_counts_whatever_its_shape(shape: str) -> None:
     assert site.plays == 60
 
 
+@pytest.mark.parametrize("connections", [1, 8])
+def test_a_site_that_hangs_up_unannounced_after_each_answer_loses_a_few_plays_only(
+    connections: int,
+) -> None:
+    limits = replace(QUICK, connections=connections)
+    with FaultySite(lambda number: "closes unannounced") as site:
+        report = send(site.port, 200, limits=limits)
+    assert report.stopped == "drained"
+    assert report.tally.uncertain <= 8  # in flight as it was seen
+    assert report.tally.counted == site.plays == 200 - report.tally.uncertain
+
+
+def test_connections_that_are_closed_now_and_then_are_used_again() -> None:
+    with FaultySite(lambda number: "closes unannounced" if number % 50 == 0 else "ok") as site:
+        report = send(site.port, 400)
+    assert report.stopped == "drained"
+    assert site.connections < 30
+
+
 def test_an_answer_that_comes_byte_by_byte_counts() -> None:
     def drip(connection: Connection) -> None:
         while connection.read_request():
