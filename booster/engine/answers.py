@@ -1,6 +1,6 @@
 """What a site's answer to a play means when it does not count the play. Pure.
 
-What surely was not counted (425, 429, 503) is worth sending again: with or without a Retry-After
+What surely was not counted (retry.NOT_NOW) is worth sending again: with or without a Retry-After
 the site asks for less, as proxies do where a limit is reached. Other refusals end the play, some
 of them the whole order. All else leaves open whether the play was counted.
 """
@@ -36,7 +36,7 @@ def read(status: int, head: bytes, now: float) -> Answer:
     """`now`: seconds since the epoch, for a Retry-After that is a date."""
     reason = SiteError(SiteCode.PLAY_ANSWERED, status=status)
     headers = AnswerHead(head).headers
-    retry_after = seconds_to_wait(headers.get("retry-after"), now=now)
+    retry_after = seconds_to_wait(status, headers, now=now)
     if status in NOT_NOW:
         return Answer(
             Outcome.REFUSED,
