@@ -68,8 +68,7 @@ class Pace:
         self._stretch: Stretch | None = None  # None: answers may still be about what was before
         self._fresh_after: float = 0  # so many answers, ...
         self._fresh_at = now  # ... or at this time
-        self._in_flight = 0
-        self._latency = 0.0
+        self._in_flight, self._latency = 0, 0.0
         self._refused = 0
         self.failures = 0  # plays and connections that came to nothing, since the last tick
         self._good_at_tick = 0
@@ -216,6 +215,7 @@ class Pace:
                 self._rate.refuse(given)
             elif given:
                 self._rate = Ceiling(given)
+            self._before_drought = Learned(rate=self._rate.known if self._rate else None)
             self._begin_anew(now, good)
 
     def tick(self, now: float, seconds: float, good: int, waits: list[float]) -> None:
