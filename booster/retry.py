@@ -30,8 +30,9 @@ sent again within a run (booster/engine/retries.py).
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 # Delays vary by this share either way, so that orders that failed together do not retry together.
@@ -41,9 +42,17 @@ MAX_DOUBLINGS = 32
 # The largest value that the column of an order's attempts holds.
 MAX_ATTEMPTS = 32_767
 MAX_RETRY_AFTER_SECONDS = 24 * 3600.0
+# A larger number of seconds is a moment: nobody asks for 31 years.
+FIRST_MOMENT = 1e9
+_NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{0,20})?")
+# When a limit begins anew: as draft-ietf-httpapi-ratelimit-headers has it from 7 on (reset=, later
+# t=), as it had it before, and as it was said before that.
+_RESET = re.compile(r"\b(?:reset|t)=([0-9]{1,12})")
+_RESETS = ("ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset")
 
-# "Not now": the site asks for less. Whatever was asked was surely not done.
-NOT_NOW = frozenset({425, 429, 503})
+# "Not now": the site asks for less. Whatever was asked was surely not done. 509 and 529 are said by
+# limits of bandwidth and by sites that are overloaded.
+NOT_NOW = frozenset({425, 429, 503, 509, 529})
 # A call is not asked again by whoever made it where the site wants a longer pause.
 LONGEST_PAUSE_SECONDS = 4.0
 
@@ -113,17 +122,32 @@ def pause_before_asking_again(
     return pause if pause <= LONGEST_PAUSE_SECONDS else None
 
 
-def seconds_to_wait(retry_after: str | None, *, now: float) -> float | None:
-    """Retry-After (RFC 9110, section 10.2.3: seconds, or a date) in seconds; None where it is
-    missing or invalid. `now`: seconds since the epoch."""
-    if retry_after is None:
-        return None
-    if re.fullmatch(r"[0-9]{1,9}", retry_after.strip()):
-        return min(float(retry_after), MAX_RETRY_AFTER_SECONDS)
-    try:
-        seconds = parsedate_to_datetime(retry_after).timestamp() - now
-    except (ValueError, OverflowError):
-        return None
+def seconds_to_wait(status: int, headers: Mapping[str, str], *, now: float) -> float | None:
+    """For how many seconds an answer asks to stay away, by its Retry-After (RFC 9110, section
+    10.2.3: seconds, or a date). A 429 without one means until its limit begins anew, where it says
+    when. None where nothing valid is said. `headers`: names in lower case, or in any. `now`:
+    seconds since the epoch."""
+    if (asked := headers.get("retry-after")) is not None or status != 429:
+        return _seconds_of(asked or "", now)
+    if found := _RESET.search(headers.get("ratelimit", "")):
+        return _seconds_of(found[1], now)
+    resets = (_seconds_of(headers.get(name, ""), now) for name in _RESETS)
+    return next((seconds for seconds in resets if seconds is not None), None)
+
+
+def _seconds_of(text: str, now: float) -> float | None:
+    """Of seconds, a date, or a moment in seconds since the epoch, as some say it."""
+    if _NUMBER.fullmatch(text.strip()):
+        seconds = float(text)
+        if seconds >= FIRST_MOMENT:
+            seconds -= now
+    else:
+        try:
+            moment = parsedate_to_datetime(text)
+        except (ValueError, OverflowError):
+            return None
+        # A date without a zone is none of ours: all of HTTP's are in Greenwich's.
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
 
 

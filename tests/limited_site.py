@@ -9,11 +9,12 @@ timers are. Latencies vary, and all chance is seeded.
 
 import heapq
 import random
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from math import floor
 
-from booster.engine.pace import Learned, Pace
+from booster.engine.limits import Learned
+from booster.engine.pace import Pace
 
 TICK_SECONDS = 0.1
 SHORTEST_TIMER = 0.002
@@ -88,6 +89,38 @@ class EachSecond(Limiter):
             return None
         self.taken += 1
         return 0.0
+
+
+@dataclass
+class EachWhile(Limiter):
+    """So many in `seconds`, which begin with the first of them; `counts_refused`: or in any such
+    time, of what is asked, refused or not."""
+
+    most: int = 100
+    seconds: float = 60.0
+    counts_refused: bool = False
+    asked: deque[float] = field(default_factory=deque, init=False)
+
+    def ask(self, now: float) -> float | None:
+        while self.asked and self.asked[0] <= now - self.seconds:
+            self.asked.popleft()
+            if not self.counts_refused:
+                self.asked.clear()
+        takes = len(self.asked) < self.most
+        if takes or self.counts_refused:
+            self.asked.append(now)
+        return 0.0 if takes else None
+
+
+@dataclass
+class OutOfOrder(Limiter):
+    """Refuses everything from one time to another."""
+
+    since: float = 0.0
+    until: float = 0.0
+
+    def ask(self, now: float) -> float | None:
+        return None if self.since <= now < self.until else 0.0
 
 
 @dataclass

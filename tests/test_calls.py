@@ -3,7 +3,8 @@
 import pytest
 
 from booster.engine.calls import PLAYS_BETWEEN, Calls, CallTurn
-from booster.engine.pace import Learned, Pace
+from booster.engine.limits import Learned
+from booster.engine.pace import Pace
 
 
 def calls_at(**learned) -> tuple[Calls, Pace]:

@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 
 import pytest
 
-from booster.engine import Channel, Events, Learned, Limits, Window, WindowEnded
+from booster.engine import Channel, Events, Learned, Limits, OrderStopped, Window, WindowEnded
 from booster.net.play import PlayRequest
 from tests.raw_server import Connection, RawServer, answer
 from tests.sites import DemoSite
@@ -66,6 +66,20 @@ def test_a_sites_rate_is_found_and_the_next_channel_starts_with_it(status: int) 
         )
         assert counted > 0.7 * 20 * 4
         assert refused < 0.25 * counted
+
+
+@pytest.mark.timing
+def test_a_site_that_refuses_for_good_what_comes_too_fast_gets_less_the_next_time() -> None:
+    with DemoSite(control=True) as site:
+        site.fault("plays", "status", status=403, over=20, burst=10)
+        with opened(site.port) as (channel, events):
+            channel.send(1, Window(1, 100, time.monotonic() + 60))
+            while not isinstance(stopped := events.get(timeout=20), OrderStopped):
+                pass
+            assert stopped.stopped == "refused"
+            time.sleep(1.5)
+            assert channel.learned.rate is not None
+            assert channel.learned.rate < 60
 
 
 class ParallelSite:

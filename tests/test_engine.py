@@ -30,6 +30,7 @@ from booster.net.address import Origin, ProvedTarget
 from booster.net.play import PlayRequest
 from tests.engine_runs import Report, deliver
 from tests.faulty_site import FAULTS, FaultySite
+from tests.limited_site import LimitReq
 from tests.raw_server import Connection, RawServer, Script, always, answer
 
 PLAY = PlayRequest(
@@ -348,6 +349,50 @@ def test_a_whole_answer_counts_whatever_its_shape(shape: str) -> None:
         report = send(site.port, 60)
     assert report.tally == Tally(counted=60, statuses={200: 60})
     assert site.plays == 60
+
+
+@pytest.mark.parametrize("connections", [1, 8])
+def test_a_site_that_hangs_up_unannounced_after_each_answer_loses_a_few_plays_only(
+    connections: int,
+) -> None:
+    limits = replace(QUICK, connections=connections)
+    with FaultySite(lambda number: "closes unannounced") as site:
+        report = send(site.port, 200, limits=limits)
+    assert report.stopped == "drained"
+    assert report.tally.uncertain <= 8  # in flight as it was seen
+    assert report.tally.counted == site.plays == 200 - report.tally.uncertain
+
+
+def test_connections_that_are_closed_now_and_then_are_used_again() -> None:
+    with FaultySite(lambda number: "closes unannounced" if number % 50 == 0 else "ok") as site:
+        report = send(site.port, 400)
+    assert report.stopped == "drained"
+    assert site.connections < 30
+
+
+@pytest.mark.slow
+@pytest.mark.timing
+def test_a_site_that_hangs_up_on_what_comes_too_fast_gets_plays_at_the_pace_it_takes() -> None:
+    """50 a second. Now and then so many are hung up on in a row that the order stops."""
+    reports: list[Report] = []
+    while len(reports) < 4 and not any(one.stopped == "drained" for one in reports[-1:]):
+        limit = LimitReq(rate=50, burst=10)
+        lock = threading.Lock()
+
+        def hang_up(
+            connection: Connection, limit: LimitReq = limit, lock: threading.Lock = lock
+        ) -> None:
+            while connection.read_request():
+                with lock:
+                    is_taken = limit.ask(time.monotonic()) is not None
+                if not is_taken:
+                    return
+                connection.send(answer())
+
+        with RawServer(hang_up) as server:
+            reports.append(send(server.port, 300))
+    assert reports[-1].stopped == "drained"
+    assert reports[-1].seconds < 20
 
 
 def test_an_answer_that_comes_byte_by_byte_counts() -> None:

@@ -66,6 +66,13 @@ def test_a_counter_that_loses_plays_again_is_back_at_one(trial):
     assert Site.objects.filter(counts_lost_at__gt=Now() - timedelta(minutes=5)).exists()
 
 
+def test_plays_that_the_site_failed_to_answer_say_nothing_of_its_counter(trial):
+    trial.use_site(keys=False)
+    trial.demo_site.fault("plays", "status", status=500, times=12, skip=20)
+    assert delivered(trial, 100).resent == 12
+    assert counted_at_once() is None
+
+
 def test_the_operators_own_limit_is_nothing_learned(trial):
     Site.objects.update(max_connections=1)
     delivered(trial, 100)

@@ -5,8 +5,18 @@ from collections.abc import Callable
 import pytest
 
 from booster.engine.ceiling import FIRST_HOLD, Ceiling, WholeCeiling
-from booster.engine.pace import Learned, Pace
-from tests.limited_site import EachSecond, LimitConn, Limiter, LimitReq, Run, Unsteady
+from booster.engine.limits import Learned
+from booster.engine.pace import Pace
+from tests.limited_site import (
+    EachSecond,
+    EachWhile,
+    LimitConn,
+    Limiter,
+    LimitReq,
+    OutOfOrder,
+    Run,
+    Unsteady,
+)
 
 FOUND = 30  # seconds that finding a limit may take
 LIMITS = (
@@ -88,6 +98,68 @@ def test_a_site_that_refuses_everything_is_asked_ever_more_seldom() -> None:
     run.go_on(30)
     assert len(run.starts) < 200
     assert sum(run.refused[second] for second in range(20, 30)) <= 6
+
+
+QUOTAS = ((100, 60), (20, 10), (200, 10), (50, 5))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("most", "seconds"), QUOTAS)
+def test_a_quota_is_known_for_what_it_gives_a_second_by_its_second_drought(
+    most: int, seconds: int, seed: int
+) -> None:
+    limit = most / seconds
+    run = Run(EachWhile(most=most, seconds=seconds), seed=seed)
+    run.go_on(6 * seconds)
+    assert run.a_second(0, 6 * seconds) >= 0.85 * limit
+    assert sum(run.refused[second] for second in range(4 * seconds, 6 * seconds)) < 60
+    assert run.pace.learned.rate == pytest.approx(limit, rel=0.2)
+
+    following = Run(EachWhile(most=most, seconds=seconds), seed=seed + 1, learned=run.pace.learned)
+    following.go_on(2 * seconds)
+    assert following.a_second(0, 2 * seconds) >= 0.8 * limit
+    assert sum(following.refused.values()) < 60
+
+
+@pytest.mark.parametrize(("most", "seconds"), [(200, 10), (1000, 60)])
+def test_a_quota_that_counts_what_it_refuses_is_not_used_up_by_refusals(
+    most: int, seconds: int
+) -> None:
+    run = Run(EachWhile(most=most, seconds=seconds, counts_refused=True))
+    run.go_on(12 * seconds)
+    assert run.a_second(4 * seconds, 12 * seconds) >= 0.75 * most / seconds
+
+
+def test_what_is_learned_while_everything_is_refused_is_what_was_known_before() -> None:
+    run = Run(EachWhile(most=1000, seconds=60))
+    run.go_on(50)
+    assert sum(run.good.values()) == 1000
+    assert run.pace.learned == Learned()
+
+
+def test_a_site_that_is_out_of_order_once_is_as_fast_as_before_soon_after() -> None:
+    run = Run(OutOfOrder(since=1010, until=1020))
+    run.go_on(40)
+    assert run.a_second(35, 40) > 0.9 * 64 / 0.011
+    assert run.pace.learned == Learned()
+    assert sum(run.refused.values()) < 300
+
+
+def test_who_is_sent_away_by_a_quota_knows_what_it_gives() -> None:
+    site = pace()
+    site.sent_away(110.0, good=100, seconds=50.0)
+    site.sent_away(110.1, good=100, seconds=49.9)  # one that was on its way
+    assert site.learned.rate == pytest.approx(0.95 * 100 / 60)
+    assert not site.limited
+
+
+def test_where_only_some_are_sent_away_nothing_is_learned_of_the_site() -> None:
+    site = pace()
+    site.sent_away(110.0, good=100, seconds=50.0)
+    for tick in range(20):
+        site.tick(110.1 + tick / 10, 0.1, good=120 + 20 * tick, waits=[0.01] * 4)
+    assert site.learned == Learned()
+    assert not site.limited
 
 
 def test_where_a_site_gives_more_than_before_that_is_noticed() -> None:

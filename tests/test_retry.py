@@ -82,21 +82,47 @@ def test_failures_are_counted_as_far_as_their_column_holds() -> None:
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
-        (None, None),
         ("0", 0.0),
         ("120", 120.0),
+        ("59.871", 59.871),
         ("999999999", 86400.0),
+        ("2000000090", 90.0),
         ("9" * 40, None),
         ("-5", None),
+        ("nan", None),
         ("soon", None),
         ("", None),
-        ("Thu, 01 Jan 1970 00:01:40 GMT", 90.0),
-        ("Thu, 01 Jan 1970 00:00:01 GMT", 0.0),
+        ("Wed, 18 May 2033 03:34:50 GMT", 90.0),
+        ("Wed, 18 May 2033 03:34:50 -0000", 90.0),
+        ("Wed May 18 03:34:50 2033", 90.0),
+        ("Wed, 18 May 2033 03:33:01 GMT", 0.0),
         ("Fri, 31 Dec 9999 23:59:59 GMT", 86400.0),
     ],
 )
-def test_retry_after_is_seconds_or_a_date(text: str | None, seconds: float | None) -> None:
-    assert seconds_to_wait(text, now=10.0) == seconds
+def test_retry_after_is_seconds_or_a_moment(text: str, seconds: float | None) -> None:
+    found = seconds_to_wait(503, {"retry-after": text}, now=2e9)
+    assert found == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"ratelimit": "limit=100, remaining=0, reset=42"}, 42.0),
+        ({"ratelimit": '"100-in-1min"; r=0; t=42'}, 42.0),
+        ({"ratelimit": "limit=100", "ratelimit-reset": "42"}, 42.0),
+        ({"x-ratelimit-reset": "2000000042"}, 42.0),
+        ({"x-ratelimit-reset": "soon", "x-rate-limit-reset": "7"}, 7.0),
+        ({"retry-after": "3", "ratelimit-reset": "42"}, 3.0),
+        ({"retry-after": "soon", "ratelimit-reset": "42"}, None),
+    ],
+)
+def test_a_429_without_retry_after_asks_to_wait_until_its_limit_begins_anew(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    assert seconds_to_wait(429, headers, now=2e9) == seconds
+    if "retry-after" not in headers:
+        assert seconds_to_wait(503, headers, now=2e9) is None
 
 
 @pytest.mark.parametrize(("seconds", "may_pass"), [(0, True), (1799, True), (1800, False)])

@@ -16,8 +16,8 @@ from django.test.utils import CaptureQueriesContext
 from booster.delivery import Round, breaker, ending, looks
 from booster.delivery.links import SiteLink
 from booster.delivery.order import Delivery
-from booster.engine import Tally
-from booster.exceptions import SiteError
+from booster.engine import Fetched, Tally
+from booster.exceptions import PermanentError, SiteCode, SiteError
 from core import ordering
 from core.db import clock
 from core.models import Breaker, Order, Pause, Site, SiteCheck, Status, leases, transitions
@@ -307,6 +307,27 @@ def test_an_order_that_is_stopped_while_its_counter_is_asked_is_read_again(trial
         assert not delivery.is_reading
         trial.demo_site.clear()
         drive(moving, lambda: order.refresh_from_db() or order.status == Status.COMPLETED)
+    finally:
+        moving.close()
+
+
+def test_a_reading_from_while_plays_were_sent_settles_no_order_that_is_to_be_tried_again(trial):
+    """The site refuses plays at the moment in which its counter answers."""
+    trial.use_site(rate=20)
+    trial.place(300, wake=False)
+    moving = Round("test:1", lambda: False)
+    try:
+        drive(moving, lambda: any(one.order.done for one in moving.deliveries.values()))
+        [delivery] = moving.deliveries.values()
+        delivery._watch_at = 0.0
+        drive(moving, lambda: delivery.is_reading)
+        event = None
+        while not isinstance(event, Fetched):
+            event = moving.events.get(timeout=20)
+        delivery.drop_windows()
+        delivery.fail(PermanentError(SiteCode.PLAY_ANSWERED, status=403))
+        moving.handle(event)
+        assert (delivery.reading, delivery.is_reading) == (None, False)
     finally:
         moving.close()
 

@@ -187,11 +187,12 @@ def _learn(one: Delivery, change: Transition) -> None:
 
 
 def _narrow_for(one: Delivery, change: Transition) -> None:
-    """Where more plays are sent again than a site may lose: they came together. Where an order's
-    plays were counted at once and all, the site may have more together."""
+    """Where more plays are sent again than a site may lose: they came together, but for those that
+    were lost on the way, as nobody answered them. Where an order's plays were counted at once and
+    all, the site may have more together."""
     order = one.order
-    resent = int(change.changes.get("resent", 0)) - order.resent
-    if resent > order.count * one.link.site.resend_percent // 100:
+    lost = int(change.changes.get("resent", 0)) - order.resent - order.uncertain
+    if lost > order.count * one.link.site.resend_percent // 100:
         one.link.narrow()
     elif change.path[-1] == Status.COMPLETED and not order.resent and _is_telling(order):
         one.link.widen()

@@ -346,8 +346,8 @@ class Delivery:
 
     @property
     def is_watching(self) -> bool:
-        """Whether the counter is read for those who watch, and not for a decision."""
-        has_begun = self.is_sending and self.order.old_view_count is not None
+        """Whether the counter is read for those who watch: before the last play, none decides."""
+        has_begun = self.order.old_view_count is not None and self.order.status == Status.RUNNING
         return (self.windows > 0 or has_begun) and not self.is_all_out
 
     @property

@@ -10,5 +10,4 @@ No Django, no model: plain values in, honest counts out. Law 3: a 2xx says "rece
 from booster.engine.batch import Tally, Window
 from booster.engine.channel import Channel
 from booster.engine.events import Event, Events, Fetched, OrderStopped, WindowEnded
-from booster.engine.limits import Limits
-from booster.engine.pace import Learned
+from booster.engine.limits import Learned, Limits

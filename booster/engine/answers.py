@@ -1,6 +1,6 @@
 """What a site's answer to a play means when it does not count the play. Pure.
 
-What surely was not counted (425, 429, 503) is worth sending again: with or without a Retry-After
+What surely was not counted (retry.NOT_NOW) is worth sending again: with or without a Retry-After
 the site asks for less, as proxies do where a limit is reached. Other refusals end the play, some
 of them the whole order. All else leaves open whether the play was counted.
 """
@@ -15,13 +15,18 @@ from booster.retry import NOT_NOW, seconds_to_wait
 
 # Answers that mean the whole order and not this play: no further play is sent.
 REFUSES_ALL = frozenset({400, 401, 403, 404, 405, 410, *range(300, 400)})
+# How some limits say that plays come too fast, where others were taken just before.
+BANS = frozenset({403})
+
+PATIENCE_SECONDS = 5.0  # a longer Retry-After is not waited for in a run
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`outcome`: of the play, unless it is sent `again`. `stopped`: what the run ends as when
     plays fare so in a row, or at once where the answer means `all` plays. `not_now`: the site asks
-    for less, and for a pause of `retry_after` seconds where it says so."""
+    for less, and for a pause of `retry_after` seconds where it says so; `is_used_up`: what it gives
+    in a while, so that none is taken until then."""
 
     outcome: Outcome
     stopped: str
@@ -30,13 +35,19 @@ class Answer:
     all: bool = False
     not_now: bool = False
     retry_after: float | None = None
+    is_used_up: bool = False
+
+    @property
+    def sends_away(self) -> bool:
+        """It asks for a longer pause than a run waits for."""
+        return self.retry_after is not None and self.retry_after > PATIENCE_SECONDS
 
 
 def read(status: int, head: bytes, now: float) -> Answer:
     """`now`: seconds since the epoch, for a Retry-After that is a date."""
     reason = SiteError(SiteCode.PLAY_ANSWERED, status=status)
     headers = AnswerHead(head).headers
-    retry_after = seconds_to_wait(headers.get("retry-after"), now=now)
+    retry_after = seconds_to_wait(status, headers, now=now)
     if status in NOT_NOW:
         return Answer(
             Outcome.REFUSED,
@@ -45,6 +56,7 @@ def read(status: int, head: bytes, now: float) -> Answer:
             again=True,
             not_now=True,
             retry_after=retry_after,
+            is_used_up=status == 429 and (retry_after or 0.0) > PATIENCE_SECONDS,
         )
     if 300 <= status < 400:
         location = headers.get("location", "")[:200]

@@ -45,6 +45,11 @@ class Ceiling:
         return 0.0 < self.borne < self.value
 
     @property
+    def is_guess(self) -> bool:
+        """Nothing was ever refused."""
+        return self._refused == inf
+
+    @property
     def gone(self) -> bool:
         """Whatever was tried above what was once refused was borne."""
         return self._step > LAST_STEP
@@ -78,7 +83,7 @@ class Ceiling:
         self._lose_sight()
         self.value = max(self.lowest, back)
 
-    def fall(self, taken: float) -> None:
+    def fall(self, taken: float, least: float = 0.0) -> None:
         """`value` was so much too much that it cannot be told how much. Where the site took
         nothing at all that may be for a moment (what is left of a window): what was borne before
         is tried again before long."""
@@ -91,7 +96,7 @@ class Ceiling:
             if not self.looking_up:
                 self._refused = min(self._refused, self.value)
                 self.borne *= FALSE
-        self.value = max(self.lowest, self.value * FALL)
+        self.value = max(self.lowest, min(self.value, max(least, self.value * FALL)))
 
     def _lose_sight(self) -> None:
         self.fallen = False

@@ -16,9 +16,8 @@ from booster.engine.calls import CallTurn
 from booster.engine.dispatch import Dispatch
 from booster.engine.events import Events
 from booster.engine.fetching import Fetcher
-from booster.engine.limits import Limits
+from booster.engine.limits import Learned, Limits
 from booster.engine.order import OrderPlays
-from booster.engine.pace import Learned
 from booster.engine.wire import Wire
 from booster.exceptions import SiteCode, SiteError
 from booster.net.address import Origin, ProvedTarget, proved_at

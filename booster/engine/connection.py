@@ -39,6 +39,7 @@ READ_BUFFER = memoryview(bytearray(64 * 1024))
 # which a busy round keeps for milliseconds.
 SILENT_SECONDS = 0.1
 
+ANSWERS_OF_KEPT = 2  # of a connection that the site does not close behind each
 NEVER = -1  # as `roomy`: no read is usual now
 
 
@@ -46,10 +47,12 @@ class Connection(asyncio.BufferedProtocol):
     """One connection with at most one play in flight (`batch` is not None)."""
 
     __slots__ = (
+        "answers",
         "batch",
         "dispatch",
         "due",
         "head",
+        "hung_up",
         "number",
         "on_message_begin",
         "opening",
@@ -81,6 +84,8 @@ class Connection(asyncio.BufferedProtocol):
         self.roomy = NEVER  # the largest read that is usual now
         self.status = 0  # of a whole answer; negative when the site closes the connection then
         self.head = bytearray()  # of an unusual answer
+        self.answers = 0  # whole ones, while they are looked at with care: the first two at least
+        self.hung_up = False  # by the site, just behind its first answer and without a word
 
     # --- the hot path
 
@@ -148,7 +153,8 @@ class Connection(asyncio.BufferedProtocol):
         self.sent = now
         self.status = self.received = 0
         self.due.append(None)
-        self.roomy = dispatch.roomy if play is None and order.small else NEVER
+        is_plain = play is None and order.small and self.answers >= ANSWERS_OF_KEPT
+        self.roomy = dispatch.roomy if is_plain else NEVER
         self.transport.write(order.message(number))
         if self.transport.is_closing():
             self.batch = self.play = None
@@ -184,6 +190,7 @@ class Connection(asyncio.BufferedProtocol):
         dispatch, head, status = cast("Dispatch", self.dispatch), bytes(self.head), abs(self.status)
         self.head.clear()
         self.status = self.received = 0
+        self.answers += 1
         dispatch.answered(self, status, head)
         if not keep:
             self.close()
@@ -251,6 +258,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         code = SiteCode.PLAY_CONNECTION_BROKEN if error else SiteCode.PLAY_CONNECTION_CLOSED
+        is_soon = monotonic() - self.sent < SILENT_SECONDS
+        self.hung_up = self.answers == 1 and not self.received and is_soon
         self._break_off(SiteError(code))
         self.parser = None  # it holds this object's methods: no cycle for the collector
 

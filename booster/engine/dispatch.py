@@ -9,19 +9,19 @@ sent again. A play that was once in doubt stays in doubt unless it is counted.
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import time
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from booster.engine import answers
+from booster.engine.alarm import Alarm
 from booster.engine.batch import NONE_YET, Batch, Outcome, Play
 from booster.engine.calls import Calls
 from booster.engine.connection import Connection
 from booster.engine.events import OrderStopped, WindowEnded
 from booster.engine.health import FEW_FAILURES, SiteHealth
-from booster.engine.pace import Learned, Pace
+from booster.engine.pace import Pace
 from booster.engine.pool import Pool
 from booster.engine.retries import Retries
 from booster.engine.turns import Turns
@@ -30,21 +30,19 @@ from booster.exceptions import SiteCode, SiteError
 
 if TYPE_CHECKING:
     from booster.engine.events import Events
-    from booster.engine.limits import Limits
+    from booster.engine.limits import Learned, Limits
     from booster.engine.order import OrderPlays
     from booster.net.address import ProvedTarget
 
-PATIENCE_SECONDS = 5.0  # a longer Retry-After is not waited for here
 GRACE_SECONDS = 2.0  # for plays in flight when their order stops
-SHORTEST_TIMER = 0.002
 
 
 class Dispatch:
     """The plays of a site's orders on their way. `events` gets what becomes of them."""
 
     __slots__ = (
-        *("_awake", "_bad", "_events", "_good_at_tick", "_health", "_pace", "_pool"),
-        *("_resent", "_retries", "_timer", "_wire", "calls", "limits", "roomy", "target", "turns"),
+        *("_alarm", "_awake", "_bad", "_events", "_good_at_tick", "_health", "_pace", "_pool"),
+        *("_resent", "_retries", "_wire", "calls", "limits", "roomy", "target", "turns"),
     )
 
     def __init__(
@@ -68,7 +66,7 @@ class Dispatch:
         self._health = SiteHealth(limits.first_byte_timeout, limits.busy_timeout, now)
         self._pace = Pace(limits.connections, limits.rate, limits.first_byte_timeout, now, learned)
         self.calls = Calls(self._pace, self._pump)
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(wire, self._pump)  # tokens are there
         self._awake = False  # the wire comes by ten times a second
         self._resent = 0  # plays put on the wire again
         self._bad = 0  # plays put on the wire that ended otherwise than counted
@@ -125,7 +123,7 @@ class Dispatch:
         self._fold()
         self.limits = limits
         self._pace.change(limits.connections, limits.rate, now)
-        self._cancel_timer()
+        self._alarm.cancel()
         self._pump(now)
 
     @property
@@ -136,7 +134,7 @@ class Dispatch:
     def close(self) -> None:
         """Leave the wire, at once: free connections rest, the others are broken off."""
         self._fold()
-        self._cancel_timer()
+        self._alarm.cancel()
         self._pool.leave()
         self.calls.leave()
 
@@ -149,7 +147,7 @@ class Dispatch:
     def refused(self, connection: Connection, error: OSError) -> None:
         """No connection came about. The next tick tries again, if there is hope."""
         connection.close()
-        self._pace.failed()
+        self._pace.failures += 1
         nobody_home = self._pool.failed(self.limits.connections)
         if nobody_home or isinstance(error, ssl.SSLCertVerificationError):
             site, seconds = str(self.target.origin), self.limits.connect_timeout
@@ -179,10 +177,13 @@ class Dispatch:
         answer = answers.read(status, head, time.time())
         # Whether the order stops is known before its last window ends.
         if answer.not_now:
-            self._push_back(order, answer.reason, answer.retry_after)
+            self._push_back(order, answer)
         elif answer.all:
+            if status in answers.BANS and order.good_plays:
+                self._pace.sent_away(monotonic(), self._taken + 1)
             self._stop(order, answer.stopped, answer.reason)
         else:
+            self._pace.failures += 1
             self._failed(order, answer.stopped, answer.reason)
         if answer.again:
             self._again(play, answer.outcome, later=answer.not_now)
@@ -190,9 +191,14 @@ class Dispatch:
             self._end(batch, Outcome.UNCERTAIN if play.doubt else answer.outcome)
 
     def lost(self, connection: Connection, reason: SiteError) -> None:
-        """No answer came, or none that can be believed."""
+        """No answer came, or none that can be believed. Some limits hang up on what comes too fast,
+        which proves nothing of the play."""
         play = self._take(connection)
         self._bad += 1
+        if reason.code == SiteCode.PLAY_CONNECTION_CLOSED and not connection.received:
+            self._refuse()
+        else:
+            self._pace.failures += 1
         self._failed(play.batch.order, "unavailable", reason)
         self._again(play, Outcome.UNCERTAIN)
 
@@ -203,7 +209,7 @@ class Dispatch:
         if connection is not None:
             self._pool.give_back(connection)
         # With a timer set, tokens are what is missing.
-        if self._timer is None and (self.turns.unsent or self._retries or self.calls.is_waiting):
+        if not self._alarm.is_set and (self.turns.unsent or self._retries or self.calls.is_waiting):
             self._pump(monotonic())
 
     def tick(self, now: float, seconds: float, late: bool) -> bool:
@@ -235,7 +241,7 @@ class Dispatch:
         self._fold()
         plays = self.turns.started + self._resent if self.turns.unsent or self._retries else None
         if (wait := self.calls.start(now, self._pool.busy, plays)) is not None:
-            self._set_timer(wait)
+            self._alarm.set(wait)
         width = self._pace.width(now, self._good) - self.calls.held(plays)
         if width <= 0:
             return
@@ -259,7 +265,7 @@ class Dispatch:
             self._stop(batch.order, "expired", SiteError(SiteCode.RESERVATION_EXPIRED))
             return True
         if not self._pace.take(now, 1):
-            self._set_timer(self._pace.wait(now))
+            self._alarm.set(self._pace.wait(now))
             return False
         if play is None:
             number = self.turns.step()
@@ -292,21 +298,6 @@ class Dispatch:
 
     def _fold(self) -> None:
         self._pace.give_back(self.turns.fold())
-
-    def _set_timer(self, wait: float) -> None:
-        """Come back when the next token is there: only tokens are wanted."""
-        if self._timer is None:
-            wait = max(SHORTEST_TIMER, wait)
-            self._timer = self._wire.loop.call_later(wait, self._tokens_are_there)
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _tokens_are_there(self) -> None:
-        self._timer = None
-        self._pump(monotonic())
 
     @property
     def _good(self) -> int:
@@ -345,25 +336,29 @@ class Dispatch:
 
     # --- how orders and their site fare
 
-    def _push_back(self, order: OrderPlays, reason: SiteError, retry_after: float | None) -> None:
-        now = monotonic()
-        too_long = retry_after is not None and retry_after > PATIENCE_SECONDS
+    def _push_back(self, order: OrderPlays, answer: answers.Answer) -> None:
+        now, reason, wait = monotonic(), answer.reason, answer.retry_after
         self._health.pushed_back()
-        # The connection that answered is busy still, and its play is among the bad ones already.
-        wait = None if too_long else retry_after
-        in_flight = self._pool.busy + self.calls.running
-        self._pace.pushed_back(now, self._taken + 1, in_flight, wait)
-        if retry_after is not None:
-            order.retry_after = retry_after
-            if too_long:
-                self._stop(order, "unavailable", answers.asked_to_wait(reason, retry_after))
+        if answer.is_used_up and wait is not None:
+            self._pace.sent_away(now, self._taken + 1, wait)
+        else:
+            self._refuse(None if answer.sends_away else wait)
+        if wait is not None:
+            order.retry_after = wait
+            if answer.sends_away:
+                self._stop(order, "unavailable", answers.asked_to_wait(reason, wait))
         if self._health.refuses_all(now):
             reason = answers.failed_in_a_row(reason, self._health.refusals)
             self._stop(order, "unavailable", reason)
 
+    def _refuse(self, wait: float | None = None) -> None:
+        """A play was too much for the site."""
+        # The connection that told is busy still, and its play is among the bad ones already.
+        in_flight = self._pool.busy + self.calls.running
+        self._pace.pushed_back(monotonic(), self._taken + 1, in_flight, wait)
+
     def _failed(self, order: OrderPlays, stopped: str, reason: SiteError) -> None:
         """A play of the order did."""
-        self._pace.failed()
         if order.stopped:
             return
         now, failures = monotonic(), order.failures

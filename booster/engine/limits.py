@@ -1,4 +1,4 @@
-"""What a site is asked to bear, and how long we wait for it."""
+"""What a site is asked to bear, how long we wait for it, and what it was found to bear."""
 
 from dataclasses import dataclass
 
@@ -23,3 +23,11 @@ class Limits:
             raise ValueError(f"not a number of connections: {self.connections}")
         if self.rate is not None and not self.rate > 0:
             raise ValueError(f"not a rate: {self.rate}")
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a site was found to bear; None: no limit was met."""
+
+    rate: float | None = None  # plays a second
+    connections: int | None = None  # plays at once

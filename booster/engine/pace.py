@@ -8,6 +8,7 @@ bear nor of what:
 - So many a second. Starts are spaced evenly at a rate that is searched (`Ceiling`): a limiter
   without a burst refuses whatever comes too early, however few there were before. How much it
   gives is best measured while it refuses: it is what was taken between two refusals.
+- So many for a while, and then none (`Quota`): what it gives in all that time is its rate.
 - So many at once. Spaced starts would have to crawl before no two of them met there. Where slowing
   down does not end the refusals, fewer at once are tried instead, without spacing. A play that is
   refused while it is alone disproves such a limit.
@@ -15,18 +16,18 @@ bear nor of what:
 Until something is refused nothing is limited but by how the site suffers (`SlowDown`).
 """
 
-from dataclasses import dataclass
 from math import ceil, inf
 
 from booster.engine.ceiling import MARGIN, Ceiling, WholeCeiling
-from booster.engine.rate import SlowDown, Spacing, TokenBucket
+from booster.engine.limits import Learned
+from booster.engine.quota import Quota
+from booster.engine.rate import SlowDown, Starts
 from booster.engine.stretch import Stretch
 
 LITTLE = 0.05  # of the answers refused, or of the time lost: no reason to change anything
 PLENTY = 0.2  # refused: enough to go back to what was borne
 MUCH = 0.8  # refused: so far beyond the limit that it does not show
-FEW_ANSWERS = 10  # tell something, ...
-SHORTEST_STRETCH = 0.5  # ... after so many seconds
+FEW_ANSWERS = 10  # tell something, once the stretch is long enough
 SURELY_REFUSED, SURELY_TAKEN, SURE_SECONDS = 4, 8, 0.1  # tell it sooner
 LONGEST_MEASURE = 5.0  # seconds for RUN plays to be taken while most are refused
 RUN = 5  # taken in a row: what refused everything is over
@@ -38,14 +39,7 @@ NARROWINGS = 3  # in vain, before that is given up
 AS_MUCH = 0.8  # of what spaced starts brought is what fewer at once must bring, ...
 HALF_AS_MUCH = 0.5  # ... and this from the beginning
 NARROW_AGAIN_SECONDS = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """What a site was found to bear; None: no limit was met."""
-
-    rate: float | None = None  # plays a second
-    connections: int | None = None  # plays at once
+BAN_SECONDS = 2.0  # at least, where a site does not say how long it lasts
 
 
 class Pace:
@@ -61,11 +55,11 @@ class Pace:
     ) -> None:
         self._most = connections
         self._slow_down = SlowDown(connections, first_byte_timeout)
-        self._allowed = TokenBucket(rate, now) if rate else None
-        self._spacing: Spacing | None = None
-        self._buckets: list[TokenBucket] = []  # these two, where they are
+        self._starts = Starts(rate, now)
         self._rate: Ceiling | None = None
         self._width: WholeCeiling | None = None  # when it is there, it rules
+        self._quota = Quota(now)
+        self._before_drought = Learned()
         if learned is not None and learned.rate:
             self._rate = Ceiling(learned.rate, learned.rate / MARGIN)
         if learned is not None and learned.connections:
@@ -74,10 +68,9 @@ class Pace:
         self._stretch: Stretch | None = None  # None: answers may still be about what was before
         self._fresh_after: float = 0  # so many answers, ...
         self._fresh_at = now  # ... or at this time
-        self._in_flight = 0
-        self._latency = 0.0
+        self._in_flight, self._latency = 0, 0.0
         self._refused = 0
-        self._failures = 0  # since the last tick
+        self.failures = 0  # plays and connections that came to nothing, since the last tick
         self._good_at_tick = 0
         self._paused_until = now
 
@@ -93,6 +86,8 @@ class Pace:
     @property
     def learned(self) -> Learned:
         """May be read in another thread."""
+        if self._quota.is_dry:
+            return self._before_drought  # what is tried meanwhile says nothing
         rate, width = self._rate, self._width
         if rate is not None:
             return Learned(rate=rate.known)
@@ -101,7 +96,7 @@ class Pace:
     @property
     def limited(self) -> bool:
         """Plays may have to wait for their time: `wait` says how long."""
-        return bool(self._buckets)
+        return self._starts.limited
 
     @property
     def ramping(self) -> bool:
@@ -125,20 +120,15 @@ class Pace:
 
     def take(self, now: float, wanted: int) -> int:
         """As many of the wanted plays as may start now."""
-        for bucket in self._buckets:
-            wanted = min(wanted, bucket.available(now))
-        for bucket in self._buckets:
-            bucket.take(now, wanted)
-        return wanted
+        return self._starts.take(now, wanted)
 
     def give_back(self, unused: int) -> None:
         """Of what was taken, these did not start after all."""
-        for bucket in self._buckets:
-            bucket.give_back(unused)
+        self._starts.give_back(unused)
 
     def wait(self, now: float) -> float:
         """Seconds until the next play may start."""
-        return max((bucket.wait(now) for bucket in self._buckets), default=0.0)
+        return self._starts.wait(now)
 
     def take_call(self, now: float, busy: int) -> bool:
         """Whether a call may go out besides so many plays and calls; it takes a play's turn. What
@@ -147,14 +137,15 @@ class Pace:
             return False
         if self._width is not None:
             return busy < self._width.value
-        return self._spacing is None or self._spacing.take(now, 1) == 1
+        spacing = self._starts.spacing
+        return spacing is None or spacing.take(now, 1) == 1
 
     def wait_for_call(self, now: float) -> float | None:
         """Seconds until one may go out; None: as soon as something has ended."""
         if now >= self._paused_until and self._width is not None:
             return None
-        spaced = self._spacing.wait(now) if self._spacing is not None else 0.0
-        return max(self._paused_until - now, spaced)
+        spacing = self._starts.spacing
+        return max(self._paused_until - now, 0.0 if spacing is None else spacing.wait(now))
 
     @property
     def is_narrow(self) -> bool:
@@ -170,28 +161,21 @@ class Pace:
 
     def call_ended(self, now: float) -> None:
         """It may have come to the site at any moment until now: nothing comes close behind it."""
-        if self._spacing is not None:
-            self._spacing.empty(now)
+        if self._quota.is_dry and self._stretch is not None:
+            self._stretch.discount()  # whatever was answered, it ends no drought of plays
+        if self._starts.spacing is not None:
+            self._starts.spacing.empty(now)
 
     def wake(self, now: float, good: int) -> None:
         """Nothing was to be sent until now, and nothing was learned from that."""
+        self._quota.wake(now, good, self._refused)
         self._begin_anew(now, good)
 
     def change(self, connections: int, rate: float | None, now: float) -> None:
         """The operator allows something else from now on."""
         self._most = connections
         self._slow_down.change(self._most)
-        if rate is None:
-            self._allowed = None
-        elif self._allowed is None:
-            self._allowed = TokenBucket(rate, now)
-        else:
-            self._allowed.change(rate, now)
-        self._space(now)
-
-    def failed(self) -> None:
-        """A play or a connection came to nothing."""
-        self._failures += 1
+        self._starts.allow(rate, now)
 
     def pushed_back(self, now: float, good: int, in_flight: int, retry_after: float | None) -> None:
         """The site refused a play for now. `in_flight`: this one included."""
@@ -201,18 +185,38 @@ class Pace:
         if now < self._paused_until:
             return  # it was on its way when the site asked for the pause
         self._paused_until = now + (retry_after or 0.0)
+        self._quota.seconds = max(self._quota.seconds, retry_after or 0.0)
         stretch = self._present(now, good)
         if stretch is None:
             return
         self._least = min(self._least, in_flight)
         stretch.refuse(now, good)
         stretch.paused += retry_after or 0.0
-        if self._ruler is not None and self._ruler.looking_up:
-            self._judge_attempt(self._ruler, stretch, now, good)
+        ruler = self._width or self._rate
+        if ruler is not None and ruler.looking_up:
+            # More than was borne was tried. Nothing needs to be measured to go back.
+            sure = ruler is self._width or ruler.found or stretch.paused > 0
+            if sure or stretch.share(good) > PLENTY:
+                self._lower(stretch, now, good)
         elif stretch.after_refusal:
             self._judge_refusal(stretch, now, good)
         else:
             self._stretch = stretch.since_refusal()
+
+    def sent_away(self, now: float, good: int, seconds: float | None = None) -> None:
+        """The site takes none for longer than is waited for here; None: it does not say so."""
+        self._refused += 1
+        given = self._quota.used_up(now, good, seconds or BAN_SECONDS)
+        if seconds is not None:
+            self._before_drought = Learned(rate=MARGIN * given) if given else self.learned
+            self._stretch = Stretch(now, good)
+        elif self._present(now, good) is not None:
+            if self._rate is not None:
+                self._rate.refuse(given)
+            elif given:
+                self._rate = Ceiling(given)
+            self._before_drought = Learned(rate=self._rate.known if self._rate else None)
+            self._begin_anew(now, good)
 
     def tick(self, now: float, seconds: float, good: int, waits: list[float]) -> None:
         """What the last `seconds` brought; `waits` is how long each play in flight has waited,
@@ -224,11 +228,11 @@ class Pace:
         pause = self._slow_down.tick(
             seconds=seconds,
             answers=good - self._good_at_tick,
-            failures=self._failures,
+            failures=self.failures,
             in_flight=len(waits),
             latency=latency,
         )
-        self._good_at_tick, self._failures = good, 0
+        self._good_at_tick, self.failures = good, 0
         self._paused_until = max(self._paused_until, now + pause)
         stretch = self._present(now, good)
         if stretch is not None:
@@ -236,21 +240,11 @@ class Pace:
 
     # --- what it means
 
-    @property
-    def _ruler(self) -> Ceiling | None:
-        return self._width or self._rate
-
-    def _judge_attempt(self, ruler: Ceiling, stretch: Stretch, now: float, good: int) -> None:
-        """More than was borne was tried, and refused. Nothing needs to be measured to go back."""
-        sure = ruler is self._width or ruler.found or stretch.paused > 0
-        if sure or stretch.share(good) > PLENTY:
-            self._lower(stretch, now, good)
-
     def _judge_refusal(self, stretch: Stretch, now: float, good: int) -> None:
         """One more was refused: is it enough to do something at once?"""
         refused, share = stretch.refused, stretch.share(good)
         # A site that has never taken anything is not asked more often than it must be.
-        enough = FEW_ANSWERS if good else RUN
+        enough = FEW_ANSWERS if good and not self._quota.probing(now) else RUN
         if refused >= enough and share > MUCH:
             self._fall(stretch, now, good)
         elif (
@@ -263,12 +257,15 @@ class Pace:
 
     def _judge_time(self, stretch: Stretch, now: float, good: int) -> None:
         rate = self._rate
+        if stretch.run(good) and self._quota.ends_drought(now):
+            self._end_drought(rate, stretch, now, good)
+            return
         if rate is not None and rate.fallen and stretch.after_refusal and stretch.run(good) >= RUN:
             rate.fallen = False
             stretch = self._stretch = stretch.since_refusal()
             stretch.after_refusal = False
         lasted = stretch.lasted(now)
-        if stretch.answers(good) < FEW_ANSWERS or lasted < SHORTEST_STRETCH:
+        if stretch.answers(good) < FEW_ANSWERS or lasted < self._quota.stretch:
             return
         measured = stretch.taken(good) >= RUN or lasted >= LONGEST_MEASURE
         if stretch.share(good) > PLENTY and not measured:
@@ -281,6 +278,17 @@ class Pace:
         elif not pausing:
             self._stretch = Stretch(now, good)
 
+    def _end_drought(self, rate: Ceiling | None, stretch: Stretch, now: float, good: int) -> None:
+        """Plays are taken again, after a while in which none was."""
+        given, asked = self._quota.run_again((stretch.began + now) / 2, good, self._refused)
+        if self._quota.seconds:
+            self._rate = Ceiling(MARGIN * given, max(given / MARGIN, asked))
+        elif rate is not None and (rate.borne or not given):
+            rate.fallen, rate.value = False, rate.known
+        elif given:
+            self._rate = Ceiling(given)
+        self._begin_anew(now, good)
+
     def _bear(self, stretch: Stretch, now: float, good: int) -> None:
         """Nothing was refused."""
         a_second = stretch.taken(good) / stretch.lasted(now)
@@ -292,10 +300,13 @@ class Pace:
                 self._width = None
             elif self._rate is not None:
                 self._compare(self._width, self._rate, a_second, now)
-        elif self._rate is not None and a_second >= USED * self._rate.value:
-            self._rate.bear(now)
-            if self._rate.gone:
+        elif self._rate is not None:
+            if a_second >= USED * self._rate.value:
+                self._rate.bear(now)
+            elif self._rate.is_guess and self._in_flight >= int(self._slow_down.width):
                 self._rate = None
+            if self._rate is not None and self._rate.gone:
+                self._rate, self._quota.seconds = None, 0.0
         # What is in flight was started before; a refusal, though, can only be of what is new.
         self._stretch = Stretch(now, good + self._in_flight)
         self._space(now)
@@ -313,11 +324,14 @@ class Pace:
         if self._width is not None:
             self._lower(stretch, now, good)
             return
+        self._before_drought = self.learned
         if self._rate is None:
             self._rate = Ceiling(stretch.answers(good) / stretch.lasted(now))
         # Answers of the first moments may be to plays that came before everything was refused.
-        known = stretch.lasted(now) > 2 * self._latency
-        self._rate.fall(stretch.taken(good) if known else 0)
+        taken = stretch.taken(good) if stretch.lasted(now) > 2 * self._latency else 0
+        if not taken:
+            self._quota.run_dry(stretch.began)
+        self._rate.fall(taken, self._quota.probing(now))
         self._begin_anew(now, good)
 
     def _lower(self, stretch: Stretch, now: float, good: int) -> None:
@@ -346,8 +360,8 @@ class Pace:
 
     def _may_be_width(self, rate: Ceiling, now: float) -> bool:
         """No play was refused while it was alone, or while more at once than that were taken."""
-        taken_at_once = rate.borne * self._latency
-        return self._least > max(1.0, taken_at_once) and now >= self._narrow_again_at
+        at_once = max(1.0, rate.borne * self._latency)
+        return self._least > at_once and now >= self._narrow_again_at
 
     def _lower_width(self, width: WholeCeiling, stretch: Stretch, now: float, good: int) -> None:
         if width.looking_up:
@@ -382,10 +396,5 @@ class Pace:
         self._space(now)
 
     def _space(self, now: float) -> None:
-        if self._rate is None or self._width is not None:
-            self._spacing = None
-        elif self._spacing is None:
-            self._spacing = Spacing(self._rate.value, now)
-        else:
-            self._spacing.change(self._rate.value, now)
-        self._buckets = [one for one in (self._allowed, self._spacing) if one is not None]
+        rate = self._rate if self._width is None else None
+        self._starts.space(rate.value if rate is not None else None, now)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from booster.engine.connection import SILENT_SECONDS, Connection, is_silent
+from booster.engine.connection import ANSWERS_OF_KEPT, SILENT_SECONDS, Connection, is_silent
 from booster.engine.retries import RETRY_SECONDS
 from booster.engine.wire import KEEP_SECONDS, Wire
 from booster.exceptions import SiteCode, SiteError
@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from booster.engine.order import OrderPlays
 
 FAILED_CONNECTIONS = 3
+# Connections that the site closed behind their first answer, without having said so, and none that
+# gave another one since: the next play on such a connection would be lost.
+HANG_UPS = 2
 
 
 class Pool:
     """Everything runs in the wire's thread."""
 
-    __slots__ = ("_connect_at", "_failed", "_free", "_open", "_opening", "_wire")
+    __slots__ = ("_connect_at", "_failed", "_free", "_hang_ups", "_open", "_opening", "_wire")
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -31,6 +34,7 @@ class Pool:
         self._opening: set[Connection] = set()
         self._failed = 0  # connections in a row that did not come about
         self._connect_at = 0.0
+        self._hang_ups = 0
 
     def __bool__(self) -> bool:
         return bool(self._open or self._opening)
@@ -56,6 +60,12 @@ class Pool:
         self._free.pop()
 
     def give_back(self, connection: Connection) -> None:
+        """It is free, or closed where the site would do so itself."""
+        if connection.answers >= ANSWERS_OF_KEPT:
+            self._hang_ups = 0
+        elif connection.answers and self._hang_ups >= HANG_UPS:
+            connection.close()
+            return
         connection.sent = monotonic()
         self._free.append(connection)
 
@@ -88,6 +98,8 @@ class Pool:
     def gone(self, connection: Connection) -> None:
         self._opening.discard(connection)
         self._open.discard(connection)
+        if connection.hung_up:
+            self._hang_ups += 1
         if connection in self._free:
             self._free.remove(connection)
 

@@ -102,6 +102,62 @@ class Spacing(TokenBucket):
         self._most = max(1.0, rate * self._burst)
 
 
+class Starts:
+    """When plays may start: at the operator's rate, and `spacing` at a rate that was found."""
+
+    __slots__ = ("_allowed", "_buckets", "spacing")
+
+    def __init__(self, rate: float | None, now: float) -> None:
+        self._allowed = TokenBucket(rate, now) if rate else None
+        self.spacing: Spacing | None = None
+        self._buckets: list[TokenBucket] = []  # these two, where they are
+        self._collect()
+
+    @property
+    def limited(self) -> bool:
+        return bool(self._buckets)
+
+    def allow(self, rate: float | None, now: float) -> None:
+        """The operator's rate from now on; None: any."""
+        if rate is None:
+            self._allowed = None
+        elif self._allowed is None:
+            self._allowed = TokenBucket(rate, now)
+        else:
+            self._allowed.change(rate, now)
+        self._collect()
+
+    def space(self, rate: float | None, now: float) -> None:
+        """What was found; None: nothing."""
+        if rate is None:
+            self.spacing = None
+        elif self.spacing is None:
+            self.spacing = Spacing(rate, now)
+        else:
+            self.spacing.change(rate, now)
+        self._collect()
+
+    def take(self, now: float, wanted: int) -> int:
+        """As many of the wanted plays as may start now."""
+        for bucket in self._buckets:
+            wanted = min(wanted, bucket.available(now))
+        for bucket in self._buckets:
+            bucket.take(now, wanted)
+        return wanted
+
+    def give_back(self, unused: int) -> None:
+        """Of what was taken, these did not start after all."""
+        for bucket in self._buckets:
+            bucket.give_back(unused)
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next play may start."""
+        return max((bucket.wait(now) for bucket in self._buckets), default=0.0)
+
+    def _collect(self) -> None:
+        self._buckets = [one for one in (self._allowed, self.spacing) if one is not None]
+
+
 class SlowDown:
     """How many plays at once (`width`): additive increase, multiplicative decrease.
 

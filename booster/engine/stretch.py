@@ -4,21 +4,26 @@
 class Stretch:
     """`now`: seconds, monotonic. `good`: the number of all plays counted so far."""
 
-    __slots__ = ("_began", "_good", "_run_began", "_run_good", "after_refusal", "paused", "refused")
+    __slots__ = ("_good", "_run_began", "_run_good", "after_refusal", "began", "paused", "refused")
 
     def __init__(self, now: float, good: int, *, after_refusal: bool = False) -> None:
         self.after_refusal = after_refusal  # what was taken since then is what the site gives
         self.refused = 0
         self.paused = 0.0  # seconds that the site asked for
-        self._began = self._run_began = now
+        self.began = self._run_began = now
         self._good = self._run_good = good
 
     def refuse(self, now: float, good: int) -> None:
         self.refused += 1
         self._run_began, self._run_good = now, good
 
+    def discount(self) -> None:
+        """One that was counted as taken tells nothing."""
+        self._good += 1
+        self._run_good += 1
+
     def lasted(self, now: float) -> float:
-        return max(0.001, now - self._began)
+        return max(0.001, now - self.began)
 
     def taken(self, good: int) -> int:
         return max(0, good - self._good)

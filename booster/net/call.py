@@ -153,7 +153,7 @@ def judge(
         phrase = phrase.strip()[:80] or responses.get(status, "–")
         told: dict[str, Any] = {"site": site, "status": status, "phrase": phrase}
         if status >= 500 or status in (408, 425, 429):
-            retry_after = seconds_to_wait(headers.get("Retry-After"), now=now)
+            retry_after = seconds_to_wait(status, headers, now=now)
             raise TemporaryError(SiteCode.CALL_ANSWERED, retry_after=retry_after, **told)
         raise PermanentError(SiteCode.CALL_ANSWERED, **told)
     if headers.get("Content-Encoding", "identity").lower() != "identity":
