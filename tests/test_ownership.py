@@ -18,6 +18,7 @@ import trustme
 from booster.engine import Channel, Limits
 from booster.exceptions import OwnershipError, TemporaryError
 from booster.net.address import Origin, Target
+from booster.net.call import Call
 from booster.net.client import SiteClient
 from booster.ownership.tokens import Proof, file_path, prove, record_name, text_records
 from core.models.sites import new_token
@@ -124,7 +125,7 @@ def test_an_address_that_has_not_shown_the_token_is_sent_nothing_but_the_questio
         with pytest.raises(TypeError, match="has not shown its token"):
             client.get("/api/videos/1")
         with pytest.raises(TypeError, match="has not shown its token"):
-            client.request("POST", "/plays")
+            client.fetch(Call("/plays", method="POST"))
         with pytest.raises(TypeError, match="has not shown its token"):
             Channel(client.target, Limits(), SimpleQueue())  # type: ignore[arg-type]
         assert server.connections == 0
