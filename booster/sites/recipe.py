@@ -142,6 +142,10 @@ class Recipe:
         """Where plays go; None: to the site's own address."""
         return self.second if self.play_at_second else None
 
+    def origin_of(self, step: Step) -> Origin | None:
+        """Where it is asked; None: at the site's own."""
+        return self.second if step.at_second else None
+
     def as_values(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
