@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import F, Q
 
 from booster import retry
-from booster.delivery.deadline import is_late
+from booster.delivery.plan import deadline_of
 from booster.ownership import verification
 from core.db import clock
 from core.db.blocks import in_blocks
@@ -55,8 +55,12 @@ def end_late_orders() -> list[int]:
     cutoff = retry.late_start_cutoff(now, settings.ORDER_DEADLINE_HOURS)
     paused = Order.objects.filter(status=Status.PAUSED, held_by_site=True, start_date__lt=cutoff)
     reason = Reason.of(Code.DEADLINE_REACHED)
-    late = [order for order in paused.select_related("site") if is_late(order, now)]
-    ended = list[int]()
+    late = []
+    for order in paused.select_related("site"):
+        deadline = deadline_of(order)
+        if deadline is not None and now >= deadline:
+            late.append(order)
+    ended: list[int] = []
     for some in in_blocks(late, verification.BLOCK):
         changes = [(order, transitions.resume(order, reason)) for order in some]
         # Of the others another host's sweep came first.

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from booster import sites
-from booster.delivery.deadline import deadline_of
+from booster.delivery.plan import deadline_of
 from booster.engine.answers import NOT_NOW
 from booster.exceptions import SiteError
 from core.admin.base import row_url
