@@ -35,7 +35,7 @@ def resume_sites() -> list[int]:
     resumed = []
     late = (held | silent) & Q(checked_at__lt=cutoff)
     due = Site.objects.filter(late | new).order_by(F("checked_at").asc(nulls_first=True))
-    for site, answer in verification.look_at_all(due[:AT_ONCE]):
+    for site, answer in verification.prove_all(due[:AT_ONCE]):
         try:
             verification.verify(site, answer=answer)
             if site.verified:

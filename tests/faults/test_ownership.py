@@ -215,7 +215,7 @@ def test_a_target_that_is_looked_up_anew_after_the_proof_reaches_strangers(
         before = machines[STRANGER].received.total()
         with suppress(SiteError):
             verification.proved_target(site)
-            target = verification.look_up(Origin.parse(site.origin))
+            target = verification.resolve(Origin.parse(site.origin))[0]
             with SiteClient(target) as client:
                 client.get("/api/videos/v1")
         reached += machines[STRANGER].received.total() > before
