@@ -315,9 +315,12 @@ class Delivery:
         since = now - time.monotonic()  # what the database's clock said when the other one began
         is_idle = not self.windows and not self.order.in_flight
         looks = self._looks_before if self.order.old_view_count is None else self.looks[0]
-        return self._take_views(
-            Reading(since + found.asked, since + found.answered, views, is_idle, looks)
-        )
+        reading = Reading(since + found.asked, since + found.answered, views, is_idle, looks)
+        if not self.is_watching and self.order.old_view_count is not None:
+            self.reading = reading
+            return True
+        self.is_dirty = True
+        return note_reading(self.order, self.watch, reading, self.lag)
 
     def note_asked(self, channel: Channel) -> None:
         """Its counter is about to be asked for."""
@@ -328,13 +331,6 @@ class Delivery:
     def counts_looks(self) -> bool:
         """Whether others' looks at the video are counted: not where they move nothing."""
         return self.counts_readings is not False and not self.watch.silent
-
-    def _take_views(self, reading: Reading) -> bool:
-        if not self.is_watching and self.order.old_view_count is not None:
-            self.reading = reading
-            return True
-        self.is_dirty = True
-        return note_reading(self.order, self.watch, reading, self.lag)
 
     @property
     def latest_views(self) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from html import escape
 
 from .catalogue import Catalogue, Video
@@ -244,25 +245,9 @@ def _hidden(hide: bool) -> str:
 
 
 def _language(request: Request) -> str:
-    """`?lang=` when it names one of ours, else the browser's first choice among them."""
-    asked = request.query("lang")
-    if asked in TEXTS:
-        return asked
-    choices: list[tuple[float, str]] = []
-    for part in request.header(b"accept-language").split(","):
-        name, _, parameter = part.strip().partition(";")
-        language = name.split("-")[0].lower()
-        if language in TEXTS:
-            choices.append((_quality(parameter), language))
-    best = max(choices, key=lambda choice: choice[0], default=(0.0, "en"))
-    return best[1] if best[0] > 0 else "en"
-
-
-def _quality(parameter: str) -> float:
-    name, _, value = parameter.strip().partition("=")
-    if name != "q":
-        return 1.0
-    try:
-        return float(value)
-    except ValueError:
-        return 0.0
+    """`?lang=` when it names one of ours, else the first of ours that the browser names: browsers
+    name the best first."""
+    asked = [request.query("lang")]
+    for part in request.header(b"accept-language").lower().split(","):
+        asked.append(re.split("[-;]", part.strip())[0])
+    return next((language for language in asked if language in TEXTS), "en")

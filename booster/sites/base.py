@@ -36,6 +36,7 @@ class SiteAdapter(ABC):
     slug: ClassVar[str]
     label: ClassVar[str]
     notes: ClassVar[str] = ""  # what the site's operator must know or set, for staff to read
+    counted: ClassVar[frozenset[int]]  # the statuses that mean "received"
     idempotent: ClassVar[bool]  # a play sent again is counted once, for as long as an order runs
     settle_seconds: ClassVar[float]  # how long the counter may lag behind the plays
     play_origin: ClassVar[Origin | None] = None  # where plays go; None: the site's own
@@ -75,10 +76,6 @@ class SiteAdapter(ABC):
     @abstractmethod
     def play(self, video_id: str, oid: str) -> PlayRequest:
         """What each play of order `oid` looks like. ValueError: an oid that cannot be sent."""
-
-    def counted(self, video_id: str, oid: str) -> frozenset[int]:
-        """The statuses that mean "received"."""
-        return self.play(video_id, oid).counted
 
     # Sites that want to be asked for a token or a login first; most do not.
 

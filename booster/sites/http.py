@@ -78,6 +78,10 @@ class HttpAdapter(SiteAdapter):
         return self.recipe.idempotent
 
     @property
+    def counted(self) -> frozenset[int]:  # type: ignore[override]
+        return frozenset(self.recipe.counted)
+
+    @property
     def settle_seconds(self) -> float:  # type: ignore[override]
         return float(self.recipe.settle_seconds)
 
@@ -151,14 +155,11 @@ class HttpAdapter(SiteAdapter):
             path=_path(recipe.play_path, values),
             headers=(*_headers(recipe.play_headers, values), (ORDER_HEADER, order)),
             body=_body(recipe.play_body, recipe.play_headers, values),
-            counted=frozenset(recipe.counted),
+            counted=self.counted,
             idempotent=recipe.idempotent,
             cookies=self._cookies_for(recipe.play_origin),
             origin=recipe.play_origin,
         )
-
-    def counted(self, video_id: str, oid: str) -> frozenset[int]:
-        return frozenset(self.recipe.counted)
 
     @property
     def play_origin(self) -> Origin | None:  # type: ignore[override]
