@@ -67,7 +67,7 @@ def try_site(site: Site, url: str) -> Trial:
 def read_site(site: Site, url: str) -> Trial:
     """Read the counter of a video of a site that proves to be ours. Raises OrderError."""
     target, adapter, path = _proved(site, url)
-    with looks.counted(site, adapter.video_id(path)):
+    with looks.count_reading(site, adapter.video_id(path)):
         return read_once(target, adapter, path)
 
 
