@@ -15,7 +15,7 @@ from booster.net.address import Origin
 from booster.net.call import Call, Response
 from booster.net.client import Exchange, SiteClient
 from booster.net.play import PlayRequest
-from booster.sites.reading import MAX_COUNT
+from booster.sites.extraction import MAX_COUNT
 from booster.sites.session import Preparing, Session
 
 _OID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

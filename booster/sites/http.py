@@ -18,8 +18,7 @@ from booster.net.play import PlayRequest
 from booster.sites import ids
 from booster.sites.base import SiteAdapter, check_oid, json_title, no_such_video, not_a_video
 from booster.sites.credentials import credentials_of
-from booster.sites.masking import Mask, without_cookies
-from booster.sites.reading import (
+from booster.sites.extraction import (
     JsonPath,
     filled_pattern,
     number_after,
@@ -28,6 +27,7 @@ from booster.sites.reading import (
     text_of,
     whole_number,
 )
+from booster.sites.masking import Mask, without_cookies
 from booster.sites.recipe import Recipe, Step
 from booster.sites.recipe_fields import ORDER_HEADER
 from booster.sites.session import NOTHING, STEP_BYTES, Preparing, Session

@@ -16,7 +16,7 @@ import regex
 from booster.exceptions import PermanentError, SiteCode
 from booster.net.address import Origin
 from booster.sites import recipe_fields as check
-from booster.sites.reading import JsonPath
+from booster.sites.extraction import JsonPath
 from booster.sites.recipe_fields import FieldError, _
 from booster.sites.session import Yield
 from booster.sites.templates import KEY, NUMBER, OF_PLAYS, OF_VIDEOS, PLAY_KEY, SECRET, Template

@@ -14,7 +14,7 @@ import regex
 from booster.exceptions import PermanentError, SiteCode, SiteError
 from booster.net.address import Origin
 from booster.net.call import Call, Response, cookie_header
-from booster.sites.reading import JsonPath, search, text_of
+from booster.sites.extraction import JsonPath, search, text_of
 from booster.sites.templates import Value
 
 if TYPE_CHECKING:
