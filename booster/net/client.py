@@ -22,7 +22,7 @@ from typing import Self
 
 from booster import retry
 from booster.exceptions import SiteError, TemporaryError
-from booster.net.address import Origin, Target, check_proved, proved_at
+from booster.net.address import Origin, Target, proved_at
 from booster.net.answer import AnswerReader
 from booster.net.call import (
     ANY_ANSWER,
@@ -103,9 +103,7 @@ class SiteClient:
 
     def fetch(self, call: Call) -> Response:
         """`call`, within this client's time-out, at its origin."""
-        client = self._at(call.origin)
-        check_proved(client.target)
-        return client._exchange(call)
+        return self._at(call.origin)._exchange(call)
 
     def get(
         self, path: str, *, max_bytes: int = MAX_BYTES, accept: Container[int] = SUCCESS
@@ -115,8 +113,6 @@ class SiteClient:
     def send(self, play: PlayRequest, *, is_patient: bool = True) -> Response:
         """One play; whatever is answered, apart from redirects that mean nothing there.
         `is_patient`: sent again where the site says "not now"."""
-        client = self._at(play.origin)
-        check_proved(client.target)
         call = Call(
             play.path,
             headers=dict(play.headers),
@@ -126,20 +122,18 @@ class SiteClient:
             body=play.body,
             cookies=play.cookies,
         )
-        return client._exchange(call, is_patient=is_patient)
+        return self._at(play.origin)._exchange(call, is_patient=is_patient)
 
     def _at(self, origin: Origin | None) -> Self:
         """The client of the target's second origin, where that is meant. TypeError: it has not
         shown the token."""
-        if origin is None or origin == self.target.origin:
+        target = proved_at(self.target, origin)
+        if target is self.target:
             return self
         if self._second is None:
-            second = proved_at(self.target, origin)
             self._second = type(self)(
-                second, timeout=self._timeout, exchanges=self._exchanges, turn=self._turn
+                target, timeout=self._timeout, exchanges=self._exchanges, turn=self._turn
             )
-        elif self._second.target.origin != origin:
-            raise TypeError(f"{origin} has not shown the token of {self.target.origin}")
         return self._second
 
     def _exchange(self, call: Call, *, is_patient: bool = True) -> Response:
