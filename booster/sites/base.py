@@ -36,10 +36,10 @@ class SiteAdapter(ABC):
     slug: ClassVar[str]
     label: ClassVar[str]
     notes: ClassVar[str] = ""  # what the site's operator must know or set, for staff to read
-    counted: ClassVar[frozenset[int]]  # the statuses that mean "received"
-    idempotent: ClassVar[bool]  # a play sent again is counted once, for as long as an order runs
-    settle_seconds: ClassVar[float]  # how long the counter may lag behind the plays
-    play_origin: ClassVar[Origin | None] = None  # where plays go; None: the site's own
+    counted: frozenset[int]  # the statuses that mean "received"
+    idempotent: bool  # a play sent again is counted once, for as long as an order runs
+    settle_seconds: float  # how long the counter may lag behind the plays
+    play_origin: Origin | None = None  # where plays go; None: the site's own
     # Whether a look at the counter moves it; None: that is the site's own, and found out there.
     counts_readings: ClassVar[bool | None] = None
 

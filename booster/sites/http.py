@@ -71,19 +71,10 @@ class HttpAdapter(SiteAdapter):
         self._secrets = dict(secrets or {})
         self._session = session
         self._video_pattern = regex.compile(recipe.video_pattern)
-
-    # What the other adapters are by their class this one is by its recipe.
-    @property
-    def idempotent(self) -> bool:  # type: ignore[override]
-        return self.recipe.idempotent
-
-    @property
-    def counted(self) -> frozenset[int]:  # type: ignore[override]
-        return frozenset(self.recipe.counted)
-
-    @property
-    def settle_seconds(self) -> float:  # type: ignore[override]
-        return float(self.recipe.settle_seconds)
+        self.counted = frozenset(recipe.counted)
+        self.idempotent = recipe.idempotent
+        self.settle_seconds = float(recipe.settle_seconds)
+        self.play_origin = recipe.play_origin
 
     def video_id(self, url_path: str) -> str:
         found = search(self._video_pattern, url_path, "video_pattern")
@@ -160,10 +151,6 @@ class HttpAdapter(SiteAdapter):
             cookies=self._cookies_for(recipe.play_origin),
             origin=recipe.play_origin,
         )
-
-    @property
-    def play_origin(self) -> Origin | None:  # type: ignore[override]
-        return self.recipe.play_origin
 
     # The session
 
