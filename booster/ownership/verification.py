@@ -201,10 +201,10 @@ def resume_paused_orders(site: Site, actor: User | None = None) -> list[int]:
     return resumed
 
 
-def views_of(site: Site, video_id: str, max_age: timedelta = timedelta(seconds=30)) -> int:
+def views_of(site: Site, video_id: str) -> int:
     """The counter of one video, read now at the address that shows the site's token now. Raises
-    SiteError. `max_age`: as of `proved_target()`."""
-    return read_video(site, proved_target(site, max_age), video_id).views
+    SiteError."""
+    return read_video(site, proved_target(site, timedelta(seconds=30)), video_id).views
 
 
 def read_video(site: Site, target: ProvedTarget, video_id: str) -> Seen:
