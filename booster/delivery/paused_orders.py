@@ -14,7 +14,7 @@ from booster.ownership import verification
 from core.db import clock
 from core.db.blocks import in_blocks
 from core.db.outages import is_gone
-from core.models import Order, Site, Status, transitions
+from core.models import Order, Site, Status, User, transitions
 from core.reasons import Code, Reason
 
 logger = logging.getLogger(__name__)
@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 # Sites that one sweep asks, all at the same time: it shall be over before its worker counts as
 # silent, also where no site answers.
 AT_ONCE = 50
+# Orders that go on by one transaction: it holds SQLite's only write lock.
+BLOCK = 500
 
 
 def resume_sites() -> list[int]:
@@ -39,11 +41,23 @@ def resume_sites() -> list[int]:
         try:
             verification.verify(site, answer=answer)
             if site.verified:
-                resumed += verification.resume_paused_orders(site)
+                resumed += resume_paused_orders(site)
         except Exception as error:
             if is_gone(error):
                 raise
             logger.exception("site %s: it could not be asked", site)  # others are
+    return resumed
+
+
+def resume_paused_orders(site: Site, actor: User | None = None) -> list[int]:
+    """Let the orders go on that waited for this site's token; their ids, for the wake-up."""
+    waiting = Order.objects.filter(site=site, status=Status.PAUSED, held_by_site=True)
+    reason, resumed = Reason.of(Code.TOKEN_SHOWN_AGAIN), list[int]()
+    for ids in in_blocks(list(waiting.order_by("pk").values_list("pk", flat=True)), BLOCK):
+        orders = waiting.filter(pk__in=ids).order_by("pk")
+        changes = [(order, transitions.resume(order, reason)) for order in orders]
+        # Of the others another host came first, or a person.
+        resumed += transitions.apply_unchanged(changes, actor)
     return resumed
 
 
@@ -61,7 +75,7 @@ def end_late_orders() -> list[int]:
         if deadline is not None and now >= deadline:
             late.append(order)
     ended: list[int] = []
-    for some in in_blocks(late, verification.BLOCK):
+    for some in in_blocks(late, BLOCK):
         changes = [(order, transitions.resume(order, reason)) for order in some]
         # Of the others another host's sweep came first.
         ended += transitions.apply_unchanged(changes, None)

@@ -26,14 +26,11 @@ from booster.ownership import tokens
 from booster.ownership.own_addresses import is_own
 from booster.sites.base import Seen
 from core.db import clock
-from core.db.blocks import in_blocks
-from core.models import Order, Site, SiteCheck, Status, User, transitions
-from core.reasons import Code, Reason
+from core.models import Site, SiteCheck, User
+from core.reasons import Reason
 
 # Sites that are asked at the same time.
 AT_ONCE = 100
-# Orders that go on by one transaction: it holds SQLite's only write lock.
-BLOCK = 500
 
 
 def resolve(origin: Origin, authority: str = "") -> list[Target]:
@@ -187,18 +184,6 @@ def ping(site: Site, known: ProvedTarget | None = None) -> None:
             target = target or resolve(Origin.parse(address), site.ca_certificate)[0]
             with suppress(PermanentError), SiteClient(target) as client:
                 client.ask_for_token(tokens.file_path(site.token))
-
-
-def resume_paused_orders(site: Site, actor: User | None = None) -> list[int]:
-    """Let the orders go on that waited for this site's token; their ids, for the wake-up."""
-    waiting = Order.objects.filter(site=site, status=Status.PAUSED, held_by_site=True)
-    reason, resumed = Reason.of(Code.TOKEN_SHOWN_AGAIN), list[int]()
-    for ids in in_blocks(list(waiting.order_by("pk").values_list("pk", flat=True)), BLOCK):
-        orders = waiting.filter(pk__in=ids).order_by("pk")
-        changes = [(order, transitions.resume(order, reason)) for order in orders]
-        # Of the others another host came first, or a person.
-        resumed += transitions.apply_unchanged(changes, actor)
-    return resumed
 
 
 def views_of(site: Site, video_id: str) -> int:

@@ -5,6 +5,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from booster import retry, sites, tasks
+from booster.delivery.paused_orders import resume_paused_orders
 from booster.exceptions import SiteError
 from booster.net.address import Origin, ProvedTarget
 from booster.ownership import verification
@@ -34,7 +35,7 @@ def verify(site: Site, actor: User | None) -> ReasonOrText:
     if breaker := breaker_of(site):
         breaker.probe_now()
     if site.verified:
-        tasks.wake_on_commit(verification.resume_paused_orders(site, actor))
+        tasks.wake_on_commit(resume_paused_orders(site, actor))
     return reason_of(check)
 
 
