@@ -62,10 +62,10 @@ def decide(one: Delivery, now: datetime, *, is_stopping: bool) -> None:
         _tell_site(one, decision.change)
 
 
-def written(decided: Iterable[Delivery]) -> Iterator[tuple[Delivery, float | None]]:
+def note_written(decided: Iterable[Delivery]) -> Iterator[tuple[Delivery, float | None]]:
     """What was decided of them stands in the database: in how many seconds each goes on."""
     found = [(one, one.decision) for one in decided if one.decision is not None]
-    breaker.look_again([one.order for one, decision in found if decision.waits_for_site])
+    breaker.wake_missed([one.order for one, decision in found if decision.waits_for_site])
     for one, decision in found:
         yield one, decision.stays
 

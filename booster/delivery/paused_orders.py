@@ -26,7 +26,7 @@ AT_ONCE = 50
 BLOCK = 500
 
 
-def resume_sites() -> list[int]:
+def ask_sites_again() -> list[int]:
     """Ask the sites that orders wait for, and those that did not answer last or were never asked:
     customers are sold nothing there meanwhile. Returns the ids of the orders that may go on."""
     paused = Order.objects.filter(status=Status.PAUSED, held_by_site=True)
