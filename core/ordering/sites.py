@@ -10,7 +10,7 @@ from booster.exceptions import SiteError
 from booster.net.address import Origin, ProvedTarget
 from booster.ownership import verification
 from booster.sites.base import SiteAdapter
-from booster.sites.trial import Trial, read_once, try_once
+from booster.sites.trial import Trial, try_once
 from core.models import (
     Order,
     OrderError,
@@ -69,7 +69,7 @@ def read_site(site: Site, url: str) -> Trial:
     """Read the counter of a video of a site that proves to be ours. Raises OrderError."""
     target, adapter, path = _proved(site, url)
     with looks.count_reading(site, adapter.video_id(path)):
-        return read_once(target, adapter, path)
+        return try_once(target, adapter, path, None)
 
 
 def _proved(site: Site, url: str) -> tuple[ProvedTarget, SiteAdapter, str]:
