@@ -23,21 +23,20 @@ from booster.net.call import (
     check_headers,
     check_path,
 )
-from booster.net.client import SiteClient
 from tests.raw_server import Connection, RawServer, Script, always, answer
 from tests.targets import proved
-from tests.wire_client import WireClient
+from tests.wire_client import ThreadClient, WireClient
 
 TIMEOUT = 0.6  # of the calls that run into it
 LEFT_BY = 5.0  # also on a busy machine; the servers would go on for 15 seconds and more
 
 
-Client = SiteClient | WireClient
+Client = ThreadClient | WireClient
 ClientOf = Callable[..., Client]
 Get = Callable[..., Response]
 
 
-@pytest.fixture(params=[SiteClient, WireClient], ids=["thread", "wire"])
+@pytest.fixture(params=[ThreadClient, WireClient], ids=["thread", "wire"])
 def client_of(request: pytest.FixtureRequest) -> ClientOf:
     """Makes calls to a server: from a thread of their own, or on the engine's wire."""
 

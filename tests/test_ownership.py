@@ -123,7 +123,7 @@ def test_a_file_under_well_known_that_cannot_be_asked_for_may_still_be_there() -
 def test_an_address_that_has_not_shown_the_token_is_sent_nothing_but_the_question_for_it() -> None:
     with RawServer() as server, client_of(server) as client:
         with pytest.raises(TypeError, match="has not shown its token"):
-            client.get("/api/videos/1")
+            client.fetch(Call("/api/videos/1"))
         with pytest.raises(TypeError, match="has not shown its token"):
             client.fetch(Call("/plays", method="POST"))
         with pytest.raises(TypeError, match="has not shown its token"):

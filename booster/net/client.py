@@ -105,11 +105,6 @@ class SiteClient:
         """`call`, within this client's time-out, at its origin."""
         return self._at(call.origin)._exchange(call)
 
-    def get(
-        self, path: str, *, max_bytes: int = MAX_BYTES, accept: Container[int] = SUCCESS
-    ) -> Response:
-        return self.fetch(Call(path, max_bytes=max_bytes, accept=accept))
-
     def send(self, play: PlayRequest, *, is_patient: bool = True) -> Response:
         """One play; whatever is answered, apart from redirects that mean nothing there.
         `is_patient`: sent again where the site says "not now"."""
