@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from booster.engine import answers
 from booster.engine.batch import NONE_YET, Batch, Outcome, Play
-from booster.engine.calls import Calls
+from booster.engine.calls import CallTurns
 from booster.engine.connection import Connection
 from booster.engine.events import OrderStopped, WindowEnded
 from booster.engine.health import FEW_FAILURES, SiteHealth
@@ -67,7 +67,7 @@ class Dispatch:
         self._pool = Pool(wire)
         self._health = SiteHealth(limits.first_byte_timeout, limits.busy_timeout, now)
         self._pace = Pace(limits.connections, limits.rate, limits.first_byte_timeout, now, learned)
-        self.calls = Calls(self._pace, self._pump)
+        self.calls = CallTurns(self._pace, self._pump)
         self._timer: asyncio.TimerHandle | None = None
         self._awake = False  # the wire comes by ten times a second
         self._resent = 0  # plays put on the wire again
@@ -176,18 +176,18 @@ class Dispatch:
             self._end(batch, Outcome.COUNTED)
             return
         self._bad += 1
-        answer = answers.read(status, head, time.time())
+        meaning = answers.interpret(status, head, time.time())
         # Whether the order stops is known before its last window ends.
-        if answer.not_now:
-            self._push_back(order, answer.reason, answer.retry_after)
-        elif answer.all:
-            self._stop(order, answer.stopped, answer.reason)
+        if meaning.not_now:
+            self._push_back(order, meaning.reason, meaning.retry_after)
+        elif meaning.all:
+            self._stop(order, meaning.stopped, meaning.reason)
         else:
-            self._failed(order, answer.stopped, answer.reason)
-        if answer.again:
-            self._again(play, answer.outcome, later=answer.not_now)
+            self._failed(order, meaning.stopped, meaning.reason)
+        if meaning.again:
+            self._again(play, meaning.outcome, later=meaning.not_now)
         else:
-            self._end(batch, Outcome.UNCERTAIN if play.doubt else answer.outcome)
+            self._end(batch, Outcome.UNCERTAIN if play.doubt else meaning.outcome)
 
     def lost(self, connection: Connection, reason: SiteError) -> None:
         """No answer came, or none that can be believed."""

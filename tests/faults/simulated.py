@@ -114,7 +114,7 @@ class Run:
         watch.note_play(ended)
         now = ended + self.latency
         while now < ended + most_seconds:
-            seen = proving.Look(
+            seen = proving.Observation(
                 self.look(now, idle=True), self.lag, self.counts_readings, is_narrow=True
             )
             until, evidence = proving.weigh(order, self.site, watch, seen)
