@@ -1,8 +1,8 @@
 """Uses of private or undocumented API, found in the source: `python -m tests.private_api`.
 
 A use is one name in one file. Private is what begins with an underscore and is not ours, and what
-the documentation of Django 5.2 (ref, topics, howto), huey, django-import-export and requests
-does not name: whole modules (MODULES), names of documented ones (NAMES), attributes of
+the documentation of Django 5.2 (ref, topics, howto), huey, django-import-export, urllib3 and
+requests does not name: whole modules (MODULES), names of documented ones (NAMES), attributes of
 their objects (ATTRIBUTES, and whatever stands behind `.query.` of a queryset), and methods that a
 class of ours overrides (METHODS).
 """
@@ -20,10 +20,10 @@ from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("core", "booster", "office")
-# The places that may: dialects and the ORM, the admin and its templates.
-ROOMS = ("core/db/", "core/theme/")
+# The places that may: dialects and the ORM, the admin and its templates, transport, the worker.
+ROOMS = ("core/db/", "core/theme/", "booster/net/")
 
-WATCHED = ("django", "huey", "import_export", "requests", "simpleui")
+WATCHED = ("django", "huey", "import_export", "requests", "simpleui", "urllib3")
 MODULES = (
     *("django.contrib.admin.forms", "django.contrib.admin.helpers", "django.contrib.admin.options"),
     *("django.contrib.admin.templatetags", "django.contrib.admin.utils"),

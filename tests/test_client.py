@@ -23,20 +23,25 @@ from booster.net.call import (
     check_headers,
     check_path,
 )
+from booster.net.client import SiteClient
 from tests.raw_server import Connection, RawServer, Script, always, answer
 from tests.targets import proved
-from tests.wire_client import ThreadClient, WireClient
+from tests.wire_client import WireClient
 
 TIMEOUT = 0.6  # of the calls that run into it
 LEFT_BY = 5.0  # also on a busy machine; the servers would go on for 15 seconds and more
 
 
-Client = ThreadClient | WireClient
+def target(server: RawServer) -> ProvedTarget:
+    return proved(server.url)
+
+
+Client = SiteClient | WireClient
 ClientOf = Callable[..., Client]
 Get = Callable[..., Response]
 
 
-@pytest.fixture(params=[ThreadClient, WireClient], ids=["thread", "wire"])
+@pytest.fixture(params=[SiteClient, WireClient], ids=["thread", "wire"])
 def client_of(request: pytest.FixtureRequest) -> ClientOf:
     """Makes calls to a server: from a thread of their own, or on the engine's wire."""
 
@@ -75,9 +80,9 @@ def test_a_call_says_who_it_is_and_adds_nothing_of_the_machine(client_of: Client
         ]
 
 
-def test_a_body_and_headers_arrive_as_given(client_of: ClientOf) -> None:
-    with RawServer() as server, client_of(server) as client:
-        client.fetch(Call("/plays", {"X-Play-Order": "7-1"}, method="POST", body=b'{"a": 1}'))
+def test_a_body_and_headers_arrive_as_given() -> None:
+    with RawServer() as server, SiteClient(target(server)) as client:
+        client.request("POST", "/plays", headers={"X-Play-Order": "7-1"}, body=b'{"a": 1}')
         head, _, body = server.requests[0].partition(b"\r\n\r\n")
     assert body == b'{"a": 1}'
     assert b"X-Play-Order: 7-1" in head

@@ -122,6 +122,21 @@ RELIED_ON = (
         *("django.db.models.sql.Query.get_compiler", "self using connection elide_empty"),
         *("core/db/streams.py", "the statement that COPY sends"),
     ),
+    (
+        *("urllib3.connection.HTTPConnection._new_conn", "self"),
+        *("booster/net/transport.py", "a connection to the address that was looked up, law 4"),
+    ),
+    *(
+        (
+            *(f"requests.adapters.HTTPAdapter.{name}", parameters),
+            *("booster/net/transport.py", "for subclasses, says its documentation"),
+        )
+        for name, parameters in (
+            ("get_connection_with_tls_context", "self request verify proxies cert"),
+            ("request_url", "self request proxies"),
+            ("cert_verify", "self conn url verify cert"),
+        )
+    ),
 )
 # Attributes that only an object has; each has a test below.
 OF_OBJECTS = {

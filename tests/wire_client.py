@@ -8,16 +8,8 @@ from booster.engine import Channel, Events, Fetched, Limits
 from booster.exceptions import SiteError
 from booster.net.address import ProvedTarget
 from booster.net.call import MAX_BYTES, SUCCESS, Call, Response
-from booster.net.client import SiteClient
 
 PATIENCE = 30.0  # longer than any call of a test lasts
-
-
-class ThreadClient(SiteClient):
-    def get(
-        self, path: str, *, max_bytes: int = MAX_BYTES, accept: Container[int] = SUCCESS
-    ) -> Response:
-        return self.fetch(Call(path, accept=accept, max_bytes=max_bytes))
 
 
 class WireClient:

@@ -11,33 +11,38 @@ that was surely not done, and a limiter lets it pass a moment later.
 """
 
 import random
-import select
-import socket
-import ssl
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, cast
+
+import requests
+from requests.structures import CaseInsensitiveDict
+from urllib3.exceptions import HTTPError
 
 from booster import retry
 from booster.exceptions import SiteError, TemporaryError
 from booster.net.address import Origin, Target, proved_at
-from booster.net.answer import AnswerReader
 from booster.net.call import (
     ANY_ANSWER,
     MAX_BYTES,
     SUCCESS,
     Call,
     Response,
+    check_headers,
+    check_path,
     connection_failed,
+    cookie_header,
+    judge,
+    own_headers,
     timed_out,
+    too_long,
 )
 from booster.net.play import MAX_ANSWER, PlayRequest
-from booster.net.tls import new_context
+from booster.net.transport import CallUnderWay, PinnedAdapter
 
 REFUSED_BYTES = 4096
-READ_BYTES = 64 * 1024
 
 # For a call to this origin: entered as it may begin, left as it has ended.
 Turn = Callable[[Origin], AbstractContextManager[object]]
@@ -58,12 +63,6 @@ class SiteClient:
 
     `timeout`: seconds a whole call may last. `exchanges`: a list that each call is written to.
     `turn`: what each call waits for and lasts as long as it; see Channel.turn().
-
-    What a call raises. TemporaryError: no connection, no certificate for the name, no whole answer
-    in time, 408, 425, 429, 5xx. AddressRefusedError: a redirect (never followed). PermanentError:
-    every other status that is not accepted, an answer that is too long or compressed. ValueError: a
-    path or header of the caller's that must not be sent. TypeError: a target that has not shown its
-    token.
     """
 
     def __init__(
@@ -74,13 +73,14 @@ class SiteClient:
         exchanges: list[Exchange] | None = None,
         turn: Turn = nullcontext,
     ) -> None:
-        self.target = target
-        self._timeout = timeout
         self._exchanges = exchanges
         self._turn = turn
         self._refused = ""
-        self._connection: socket.socket | None = None
-        self._ends = 0.0  # time.monotonic() when the call under way must have ended
+        self.target = target
+        self._timeout = timeout
+        self._call = CallUnderWay()
+        self._adapter = PinnedAdapter(target, self._call)
+        self._base = str(target.origin)
         self._second: Self | None = None
 
     def __enter__(self) -> Self:
@@ -90,7 +90,7 @@ class SiteClient:
         self.close()
 
     def close(self) -> None:
-        self._hang_up()
+        self._adapter.close()
         if self._second is not None:
             self._second.close()
 
@@ -98,26 +98,34 @@ class SiteClient:
         self, path: str, *, max_bytes: int = MAX_BYTES, accept: Container[int] = SUCCESS
     ) -> Response:
         """GET what has to show the token: the one call to an address that has not shown it yet. For
-        booster.ownership alone."""
-        return self._exchange(Call(path, max_bytes=max_bytes, accept=accept))
+        booster.ownership alone. Raises what `request()` raises."""
+        return self._exchange(self._prepared("GET", path, {}, None), max_bytes, accept)
 
     def fetch(self, call: Call) -> Response:
         """`call`, within this client's time-out, at its origin."""
-        return self._at(call.origin)._exchange(call)
+        return self._at(call.origin).request(
+            call.method,
+            call.path,
+            headers=call.headers,
+            body=call.body if call.body or call.method != "GET" else None,
+            cookies=call.cookies,
+            max_bytes=call.max_bytes,
+            accept=call.accept,
+        )
 
     def send(self, play: PlayRequest, *, is_patient: bool = True) -> Response:
         """One play; whatever is answered, apart from redirects that mean nothing there.
         `is_patient`: sent again where the site says "not now"."""
-        call = Call(
+        return self._at(play.origin).request(
+            play.method,
             play.path,
             headers=dict(play.headers),
-            accept=ANY_ANSWER | play.counted,
-            max_bytes=MAX_ANSWER,
-            method=play.method,
             body=play.body,
             cookies=play.cookies,
+            max_bytes=MAX_ANSWER,
+            accept=ANY_ANSWER | play.counted,
+            is_patient=is_patient,
         )
-        return self._at(play.origin)._exchange(call, is_patient=is_patient)
 
     def _at(self, origin: Origin | None) -> Self:
         """The client of the target's second origin, where that is meant. TypeError: it has not
@@ -131,12 +139,48 @@ class SiteClient:
             )
         return self._second
 
-    def _exchange(self, call: Call, *, is_patient: bool = True) -> Response:
-        message = call.message(self.target.origin)
+    def get(
+        self, path: str, *, max_bytes: int = MAX_BYTES, accept: Container[int] = SUCCESS
+    ) -> Response:
+        """`request("GET", path)`."""
+        return self.request("GET", path, max_bytes=max_bytes, accept=accept)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        cookies: str = "",
+        max_bytes: int = MAX_BYTES,
+        accept: Container[int] = SUCCESS,
+        is_patient: bool = True,
+    ) -> Response:
+        """One call, one whole answer with an accepted status, at a target that has shown its token.
+
+        TemporaryError: no connection, no certificate for the name, no whole answer in time, 408,
+        425, 429, 5xx. AddressRefusedError: a redirect (never followed). PermanentError: every other
+        status, an answer over `max_bytes` or compressed. ValueError: a path or header of the
+        caller's that must not be sent. TypeError: a target that has not shown its token.
+        """
+        proved_at(self.target, None)
+        request = self._prepared(method, path, headers or {}, body)
+        request.headers.update(cookie_header(cookies))
+        return self._exchange(request, max_bytes, accept, is_patient=is_patient)
+
+    def _exchange(
+        self,
+        request: requests.PreparedRequest,
+        max_bytes: int,
+        accept: Container[int],
+        *,
+        is_patient: bool = True,
+    ) -> Response:
         asked = 0
         while True:
             asked += 1
-            answer = self._exchange_once(call, message)
+            answer = self._exchange_once(request, max_bytes, accept)
             pause = retry.pause_before_asking_again(
                 answer.status,
                 asked,
@@ -150,103 +194,108 @@ class SiteClient:
             else:
                 return answer
 
-    def _exchange_once(self, call: Call, message: bytes) -> Response | SiteError:
-        reader = AnswerReader(call, self.target.origin)
+    def _exchange_once(
+        self, request: requests.PreparedRequest, max_bytes: int, accept: Container[int]
+    ) -> Response | SiteError:
+        self._refused = ""
         answer: Response | SiteError
         with self._turn(self.target.origin):
             try:
-                answer = self._ask(message, reader)
+                answer = self._send(request, max_bytes, accept)
             except SiteError as error:
                 answer = error
-        if self._exchanges is not None:
-            self._exchanges.append(_exchange_of(message, reader, answer, self._refused))
+        self._write_down(request, answer)
         return answer
 
-    def _ask(self, message: bytes, reader: AnswerReader) -> Response:
-        self._ends = time.monotonic() + self._timeout
-        self._refused = ""
-        is_kept = False
+    def _send(
+        self, request: requests.PreparedRequest, max_bytes: int, accept: Container[int]
+    ) -> Response:
+        self._call.start(self._timeout)
         try:
-            connection = self._connected()
-            connection.settimeout(self._remaining())
-            connection.sendall(message)
-            while (answer := reader.answer()) is None:
-                self._read(connection, reader)
-            is_kept = reader.keeps_alive
-            return answer
-        except SiteError:
-            self._look_at_refused(reader)
-            raise
-        except OSError as error:
-            site, is_tls = str(self.target.origin), isinstance(error, ssl.SSLError)
-            if time.monotonic() >= self._ends:
-                raise timed_out(site, self._timeout) from error
-            raise connection_failed(site, error, tls=is_tls) from error
-        finally:
-            if not is_kept:
-                self._hang_up()
+            answer = self._adapter.send(request, stream=True, timeout=self._timeout)
+            try:
+                self._check_whole_head()
+                status, phrase = answer.status_code, answer.reason or ""
+                content = bytearray()
+                try:
+                    judge(self._base, status, phrase, answer.headers, accept, time.time())
+                    _read(answer, max_bytes, content)
+                except SiteError:
+                    self._look_at_refused(answer, content)
+                    raise
+            except BaseException:
+                answer.close()
+                raise
+        # ValueError: of what urllib3 reads, such as a chunk of a negative size.
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+            raise self._trouble(error) from error
+        cookies = tuple(answer.raw.headers.getlist("Set-Cookie"))
+        return Response(answer.status_code, answer.headers, bytes(content), cookies)
 
-    def _look_at_refused(self, reader: AnswerReader) -> None:
+    def _look_at_refused(self, answer: requests.Response, content: bytearray) -> None:
         """For who reads the exchanges: its beginning often says what is wrong."""
-        connection = self._connection
-        if self._exchanges is None or connection is None:
+        if self._exchanges is None:
             return
-        with suppress(OSError):
-            while not reader.has_begun(REFUSED_BYTES):
-                self._read(connection, reader)
-        self._refused = reader.beginning(REFUSED_BYTES)
+        with suppress(requests.RequestException, HTTPError, OSError, ValueError):
+            content += answer.raw.read(REFUSED_BYTES, decode_content=False)
+        first = f"HTTP/1.1 {answer.status_code} {answer.reason or ''}".rstrip()
+        self._refused = _as_text(first, answer.headers, bytes(content[:REFUSED_BYTES]))
 
-    def _read(self, connection: socket.socket, reader: AnswerReader) -> None:
-        # A time-out of the socket's own would start again at every read, which a slow drip never
-        # lets run out.
-        connection.settimeout(self._remaining())
-        if data := connection.recv(READ_BYTES):
-            reader.take(data)
+    def _prepared(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
+    ) -> requests.PreparedRequest:
+        """A request as we mean it: Session.prepare_request() would add to it and mend it."""
+        check_path(path)
+        check_headers(headers)
+        request = requests.PreparedRequest()
+        request.method = method
+        request.url = self._base + path
+        request.headers = CaseInsensitiveDict({**own_headers(), **headers})
+        if body is not None:
+            request.headers["Content-Length"] = str(len(body))
+        request.body = body
+        return request
+
+    def _write_down(self, request: requests.PreparedRequest, answer: Response | SiteError) -> None:
+        if self._exchanges is None:
+            return
+        url = cast(str, request.url)
+        head = f"{request.method} {url[len(self._base) :]} HTTP/1.1"
+        headers = {"Host": self._base.partition("://")[2], **request.headers}
+        read: str | SiteError
+        if isinstance(answer, Response):
+            read = _as_text(f"HTTP/1.1 {answer.status}", answer.headers, answer.body)
         else:
-            reader.end()
+            read = answer
+        body = cast(bytes | None, request.body) or b""
+        self._exchanges.append(Exchange(_as_text(head, headers, body), read, self._refused))
 
-    def _connected(self) -> socket.socket:
-        """The connection, where it shows no sign of its end, or a new one to the target's numeric
-        address: no name is looked up."""
-        if self._connection is not None and not _is_silent(self._connection):
-            self._hang_up()
-        if self._connection is None:
-            origin, address = self.target.origin, self.target.address
-            family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            self._connection = connection = socket.socket(family, socket.SOCK_STREAM)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.settimeout(self._remaining())
-            connection.connect((address, origin.port))
-            if origin.scheme == "https":
-                context = new_context(self.target.authority)
-                connection.settimeout(self._remaining())
-                self._connection = context.wrap_socket(connection, server_hostname=origin.host)
-        return self._connection
+    def _check_whole_head(self) -> None:
+        """http.client takes the end of the connection for the end of the headers; it is none."""
+        if self._call.hung_up:
+            raise ConnectionError("the site hung up in the middle of its answer")
 
-    def _hang_up(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _remaining(self) -> float:
-        """Seconds that the call under way has left. TimeoutError: none."""
-        seconds = self._ends - time.monotonic()
-        if seconds <= 0:
-            raise TimeoutError("the time for the whole call is over")
-        return seconds
+    def _trouble(self, error: Exception) -> TemporaryError:
+        """What went wrong with the connection."""
+        if self._call.passed:
+            return timed_out(self._base, self._timeout)
+        tls = isinstance(error, requests.exceptions.SSLError)
+        return connection_failed(self._base, error, tls=tls)
 
 
-def _is_silent(connection: socket.socket) -> bool:
-    """With nothing to read while nothing was asked: an end would show."""
-    poll = select.poll()
-    poll.register(connection, select.POLLIN)
-    return not poll.poll(0)
+def _read(answer: requests.Response, max_bytes: int, content: bytearray) -> None:
+    """Into `content`; PermanentError where it is longer than allowed."""
+    # One byte more than allowed is asked for, so that too much shows; never more is held. Read on
+    # to the empty end: only there does urllib3 notice that less came than was announced.
+    while len(content) <= max_bytes:
+        part: bytes = answer.raw.read(max_bytes + 1 - len(content), decode_content=False)
+        if not part:
+            break
+        content += part
+    else:
+        raise too_long(answer.status_code, max_bytes)
 
 
-def _exchange_of(
-    message: bytes, reader: AnswerReader, answer: Response | SiteError, refused: str
-) -> Exchange:
-    head, _end, body = message.partition(b"\r\n\r\n")
-    asked = head.decode().replace("\r\n", "\n") + "\n\n" + body.decode("utf-8", "replace")
-    read = reader.beginning(len(answer.body)) if isinstance(answer, Response) else answer
-    return Exchange(asked, read, refused)
+def _as_text(first: str, headers: Mapping[str, str], body: bytes) -> str:
+    lines = [first, *(f"{name}: {value}" for name, value in headers.items())]
+    return "\n".join(lines) + "\n\n" + body.decode("utf-8", "replace")

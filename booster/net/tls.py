@@ -7,7 +7,6 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 import certifi
 
@@ -28,10 +27,8 @@ class Authority:
     expires: float  # seconds since the epoch
 
 
-@lru_cache(64)
 def new_context(authority: str = "") -> ssl.SSLContext:
     """A client's side of TLS. `authority`: PEM certificates to trust instead of the public ones.
-    Reading them takes ten milliseconds or more: once a process.
 
     No environment variable is looked at. ssl.SSLError for what is no certificate."""
     trusted = {"cadata": authority} if authority else {"cafile": certifi.where()}
