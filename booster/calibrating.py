@@ -38,7 +38,7 @@ from booster.proof.calibration import (
 from booster.sites import exact
 from booster.sites.base import SiteAdapter
 from core.db import clock
-from core.models import Calibration, LeaseLostError, Order, Pause, Site
+from core.models import Calibration, LeaseLostError, Order, Pause
 from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Line:
     play: PlayRequest
 
 
-class Calls:
+class StageCalls:
     """The calls of one calibration. `now`: seconds since it began."""
 
     def __init__(
@@ -177,129 +177,137 @@ def run(
     if calibration is None:
         return
     try:
-        _do_steps(calibration, should_stop, wake_later)
+        Run(calibration, should_stop, wake_later).begin()
     except LeaseLostError:
         logger.warning("calibration %s was taken over", calibration_id)
 
 
-def _do_steps(
-    calibration: Calibration, should_stop: Callable[[], bool], wake_later: WakeLater
-) -> None:
-    record = Record.from_json(calibration.figures)
-    passed = (clock.now() - calibration.create_date).total_seconds()
-    looked = time.monotonic()
-    site = calibration.site
+class Run:
+    """The steps of a claimed calibration, as far as this process goes with them."""
 
-    def now() -> float:
-        return passed + time.monotonic() - looked
+    def __init__(
+        self, calibration: Calibration, should_stop: Callable[[], bool], wake_later: WakeLater
+    ) -> None:
+        self._calibration = calibration
+        self._site = calibration.site
+        self._record = Record.from_json(calibration.figures)
+        self._should_stop = should_stop
+        self._wake_later = wake_later
+        passed = (clock.now() - calibration.create_date).total_seconds()
+        self._began = time.monotonic() - passed
 
-    if calibration.is_asked_to_stop:
-        _end(calibration, record, Calibration.Status.CANCELED)
-        return
-    if calibration.has_exhausted_attempts:
-        _end(calibration, record, Calibration.Status.FAILED, Reason.of(Code.FAILED_TOO_OFTEN))
-        return
-    if record.sending:
-        reason = Reason.of(Code.CALIBRATION_PLAYS_UNKNOWN, number=record.sending)
-        _end(calibration, record, Calibration.Status.FAILED, reason)
-        return
-    calls = None
-    adapter = sites.adapter(site.adapter, site.recipe, site.secrets)
-    try:
-        target = verification.proved_target(site, FRESH)
-        calls = Calls(target, adapter, calibration.video_id, calibration.oid, now)
-        _go(calibration, record, calls, now, should_stop, wake_later)
-    except SiteError as error:
-        reason = Reason.of_error(adapter.masked(error))
-        if isinstance(error, TemporaryError) and not retry.CALIBRATING.is_spent(
-            calibration.attempts
-        ):
-            record.sending = 0  # who fails for now has sent none
-            _ask_again(calibration, record, reason, error.retry_after, wake_later)
-        else:
-            _end(calibration, record, Calibration.Status.FAILED, reason)
-    finally:
-        if calls is not None:
-            calls.close()
-
-
-def _go(
-    calibration: Calibration,
-    record: Record,
-    calls: Calls,
-    now: Callable[[], float],
-    should_stop: Callable[[], bool],
-    wake_later: WakeLater,
-) -> None:
-    site = calibration.site
-    while True:
+    def begin(self) -> None:
+        calibration, record, site = self._calibration, self._record, self._site
         if calibration.is_asked_to_stop:
-            _end(calibration, record, Calibration.Status.CANCELED)
+            self._end(Calibration.Status.CANCELED)
             return
-        if Order.objects.open_on(site, calibration.video_id).exists():
-            reason = Reason.of(Code.VIDEO_BUSY)
-            _end(calibration, record, Calibration.Status.FAILED, reason)
+        if calibration.has_exhausted_attempts:
+            self._end(Calibration.Status.FAILED, Reason.of(Code.FAILED_TOO_OFTEN))
             return
-        step = next_step(record, now())
-        if step.kind is StepKind.END:
-            exact_proof = calls.counts_by_order(site.token)
-            _end(calibration, record, Calibration.Status.DONE, exact_proof=exact_proof)
+        if record.sending:
+            reason = Reason.of(Code.CALIBRATION_PLAYS_UNKNOWN, number=record.sending)
+            self._end(Calibration.Status.FAILED, reason)
             return
-        if should_stop():
-            calibration.release(next_at=None)
-            return
-        if step.kind is StepKind.WAIT and step.seconds > HELD_SECONDS:
-            _wait(calibration, step.stage, step.seconds, wake_later)
-            return
-        if step.kind is StepKind.WAIT:
-            time.sleep(step.seconds)
-            continue
-        if step.kind is StepKind.PLAY and (closed := _seconds_closed(site)):
-            _wait(calibration, step.stage, closed, wake_later)
-            return
-        if step.kind is StepKind.READ:
-            record.readings.append(_read(calls, step.stage))
-        else:
-            record.sending = step.plays
-            calibration.record(figures=record.as_json())
-            record.plays += calls.play(step, record)
-            record.sending = 0
-        done = {"stage": step.stage, "figures": record.as_json(), "attempts": 0}
-        calibration.record(**done, **reason_columns(""))
+        adapter = sites.adapter(site.adapter, site.recipe, site.secrets)
+        calls = None
+        try:
+            target = verification.proved_target(site, FRESH)
+            video_id, oid = calibration.video_id, calibration.oid
+            calls = StageCalls(target, adapter, video_id, oid, self._now)
+            self._go(calls)
+        except SiteError as error:
+            reason = Reason.of_error(adapter.masked(error))
+            is_spent = retry.CALIBRATING.is_spent(calibration.attempts)
+            if isinstance(error, TemporaryError) and not is_spent:
+                record.sending = 0  # who fails for now has sent none
+                self._ask_again(reason, error.retry_after)
+            else:
+                self._end(Calibration.Status.FAILED, reason)
+        finally:
+            if calls is not None:
+                calls.close()
+
+    def _now(self) -> float:
+        """Seconds since the calibration began."""
+        return time.monotonic() - self._began
+
+    def _go(self, calls: StageCalls) -> None:
+        calibration, record = self._calibration, self._record
+        while True:
+            if calibration.is_asked_to_stop:
+                self._end(Calibration.Status.CANCELED)
+                return
+            if Order.objects.open_on(self._site, calibration.video_id).exists():
+                self._end(Calibration.Status.FAILED, Reason.of(Code.VIDEO_BUSY))
+                return
+            step = next_step(record, self._now())
+            if step.kind is StepKind.END:
+                exact_proof = calls.counts_by_order(self._site.token)
+                self._end(Calibration.Status.DONE, exact_proof=exact_proof)
+                return
+            if self._should_stop():
+                calibration.release(next_at=None)
+                return
+            if step.kind is StepKind.WAIT and step.seconds > HELD_SECONDS:
+                self._wait(step.stage, step.seconds)
+                return
+            if step.kind is StepKind.WAIT:
+                time.sleep(step.seconds)
+                continue
+            if step.kind is StepKind.PLAY and (closed := self._seconds_closed()):
+                self._wait(step.stage, closed)
+                return
+            if step.kind is StepKind.READ:
+                record.readings.append(_read(calls, step.stage))
+            else:
+                record.sending = step.plays
+                calibration.record(figures=record.as_json())
+                record.plays += calls.play(step, record)
+                record.sending = 0
+            done = {"stage": step.stage, "figures": record.as_json(), "attempts": 0}
+            calibration.record(**done, **reason_columns(""))
+
+    def _wait(self, stage: Stage, seconds: float) -> None:
+        """It is nobody's until then."""
+        due = clock.now() + timedelta(seconds=seconds)
+        self._calibration.release(stage=stage, next_at=due, **reason_columns(""))
+        self._wake_later(self._calibration.pk, seconds)
+
+    def _ask_again(self, reason: Reason, retry_after: float | None) -> None:
+        """The site does not answer for now, and nothing is on its way: the same step comes
+        later."""
+        calibration, jitter = self._calibration, random.random()  # noqa: S311
+        delay = retry.CALIBRATING.delay(max(1, calibration.attempts), jitter, retry_after)
+        due, figures = clock.now() + timedelta(seconds=delay), self._record.as_json()
+        calibration.record(lease_until=None, next_at=due, figures=figures, **reason_columns(reason))
+        self._wake_later(calibration.pk, delay)
+
+    def _seconds_closed(self) -> float:
+        """For how long no play may go to the site: people hold it, or its quiet hours last."""
+        if Pause.objects.held().of(self._site.pk) is not None:
+            return PAUSE_SECONDS
+        now = clock.now().timestamp()
+        return plan.site_opens_at(self._site, now) - now
+
+    def _end(
+        self,
+        status: Calibration.Status,
+        reason: ReasonOrText = "",
+        *,
+        exact_proof: bool | None = None,
+    ) -> None:
+        """With what the figures show, however far they came."""
+        findings = judge(self._record)
+        told: dict[str, Any] = {
+            "figures": self._record.as_json(),
+            "findings": [{"code": str(row.code), "params": row.params} for row in findings],
+            "settings": propose(findings),
+            **reason_columns(reason),
+        }
+        self._calibration.end(status, exact_proof=exact_proof, **told)
 
 
-def _wait(calibration: Calibration, stage: Stage, seconds: float, wake_later: WakeLater) -> None:
-    """It is nobody's until then."""
-    due = clock.now() + timedelta(seconds=seconds)
-    calibration.release(stage=stage, next_at=due, **reason_columns(""))
-    wake_later(calibration.pk, seconds)
-
-
-def _ask_again(
-    calibration: Calibration,
-    record: Record,
-    reason: Reason,
-    retry_after: float | None,
-    wake_later: WakeLater,
-) -> None:
-    """The site does not answer for now, and nothing is on its way: the same step comes later."""
-    attempts, jitter = max(1, calibration.attempts), random.random()  # noqa: S311
-    delay = retry.CALIBRATING.delay(attempts, jitter, retry_after)
-    due = clock.now() + timedelta(seconds=delay)
-    figures = record.as_json()
-    calibration.record(lease_until=None, next_at=due, figures=figures, **reason_columns(reason))
-    wake_later(calibration.pk, delay)
-
-
-def _seconds_closed(site: Site) -> float:
-    """For how long no play may go to the site: people hold it, or its quiet hours last."""
-    if Pause.objects.held().of(site.pk) is not None:
-        return PAUSE_SECONDS
-    now = clock.now().timestamp()
-    return plan.site_opens_at(site, now) - now
-
-
-def _read(calls: Calls, stage: Stage) -> StageReading:
+def _read(calls: StageCalls, stage: Stage) -> StageReading:
     """A reading; one that fails for now is tried again. Raises SiteError."""
     failures = 0
     while True:
@@ -313,22 +321,3 @@ def _read(calls: Calls, stage: Stage) -> StageReading:
                 raise
             logger.info("a reading of a calibration failed and is tried again: %s", error)
             time.sleep(delay)
-
-
-def _end(
-    calibration: Calibration,
-    record: Record,
-    status: Calibration.Status,
-    reason: ReasonOrText = "",
-    *,
-    exact_proof: bool | None = None,
-) -> None:
-    """With what the figures show, however far they came."""
-    findings = judge(record)
-    told: dict[str, Any] = {
-        "figures": record.as_json(),
-        "findings": [{"code": str(row.code), "params": row.params} for row in findings],
-        "settings": propose(findings),
-        **reason_columns(reason),
-    }
-    calibration.end(status, exact_proof=exact_proof, **told)

@@ -171,15 +171,9 @@ class TemporaryError(SiteError):
     """Trying again later may help. `retry_after`: the seconds the site asked for, or None."""
 
     def __init__(
-        self,
-        code: SiteCode,
-        /,
-        *,
-        retry_after: float | None = None,
-        status: int | None = None,
-        **params: Any,
+        self, code: SiteCode, /, *, retry_after: float | None = None, **params: Any
     ) -> None:
-        super().__init__(code, status=status, **params)
+        super().__init__(code, **params)
         self.retry_after = retry_after
 
 

@@ -59,11 +59,3 @@ class DripPlan:
         begin, end = self._times[index - 1 : index + 1]
         low, high = self._shares[index - 1 : index + 1]
         return begin if high == low else begin + (end - begin) * (share - low) / (high - low)
-
-    def rate(self, now: float) -> float:
-        """Plays a second while the plan is at `now`; 0 before and after it."""
-        if not self._times[0] <= now < self.end:
-            return 0.0
-        index = bisect_right(self._times, now) - 1
-        seconds = self._times[index + 1] - self._times[index]
-        return self.count * (self._shares[index + 1] - self._shares[index]) / seconds

@@ -16,6 +16,17 @@ POLL_SECONDS = 0.05
 KEY = 1  # of the one order
 
 
+def add(total: Tally, tally: Tally) -> None:
+    """To the sum of windows so far."""
+    total.counted += tally.counted
+    total.refused += tally.refused
+    total.not_sent += tally.not_sent
+    total.uncertain += tally.uncertain
+    for status, answers in tally.statuses.items():
+        total.statuses[status] = total.statuses.get(status, 0) + answers
+    total.halted = total.halted or tally.halted
+
+
 class WindowStore(Protocol):
     """Where an order's windows are kept. Called in the caller's thread only, one call at a time,
     while the wire goes on. Whatever is raised (a lost lease) stops the wire at once and leaves
@@ -88,7 +99,7 @@ class _Run:
             oldest = self._outstanding.popleft()  # they are checkpointed in order
             tally = self._wait_for(oldest)
             tally.halted = tally.halted or bool(self._order.stopped)
-            total.add(tally)
+            add(total, tally)
             window = windows.checkpoint(oldest, tally)
         order = self._order
         seconds = time.monotonic() - self._began

@@ -340,7 +340,7 @@ def test_a_name_server_that_keeps_silent_is_waited_for_only_so_long(monkeypatch,
     # Nor for each of the office's own names.
     settings.ALLOWED_HOSTS = [f"{number}.example" for number in range(8)]
     monkeypatch.setattr(socket, "getaddrinfo", silent)
-    monkeypatch.setattr(own_addresses, "_remembered", None)
+    own_addresses._addresses_of.cache_clear()
     assert not own_addresses.is_own(ipaddress.ip_address("93.184.215.14"))
     assert time.monotonic() - began < 4
     awake.set()

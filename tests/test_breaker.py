@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from booster.delivery.deadline import deadline_of
+from booster.delivery.plan import deadline_of
 from booster.retry import PROBE_LEASE_SECONDS
 from core import ordering
 from core.models import Breaker, Order, Status

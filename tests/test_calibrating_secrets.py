@@ -3,7 +3,7 @@
 import pytest
 
 from booster import sites
-from booster.calibrating import Calls
+from booster.calibrating import StageCalls
 from booster.exceptions import SiteCode, SiteError
 from booster.proof.calibration import Record, Stage, Step, StepKind
 from tests.raw_server import Connection, RawServer, answer
@@ -44,7 +44,7 @@ def test_what_a_site_says_back_of_a_session_stands_in_no_error(step):
 
     with RawServer(speak) as site:
         adapter = sites.adapter("http", IN_SESSION)
-        calls = Calls(proved(site.url), adapter, "harbour", "calibration-1", lambda: 0.0)
+        calls = StageCalls(proved(site.url), adapter, "harbour", "calibration-1", lambda: 0.0)
         with pytest.raises(SiteError) as failed:
             calls.play(step, Record())
         calls.close()

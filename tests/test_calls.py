@@ -2,17 +2,17 @@
 
 import pytest
 
-from booster.engine.calls import PLAYS_BETWEEN, Calls, CallTurn
+from booster.engine.calls import PLAYS_BETWEEN, CallTurn, CallTurns
 from booster.engine.limits import Learned
 from booster.engine.pace import Pace
 
 
-def calls_at(**learned) -> tuple[Calls, Pace]:
+def calls_at(**learned) -> tuple[CallTurns, Pace]:
     pace = Pace(16, None, 10.0, 0.0, Learned(**learned))
-    return Calls(pace, lambda now: None), pace
+    return CallTurns(pace, lambda now: None), pace
 
 
-def added(calls: Calls, number: int = 1) -> list[CallTurn]:
+def added(calls: CallTurns, number: int = 1) -> list[CallTurn]:
     turns = [CallTurn(lambda: None) for _ in range(number)]
     for turn in turns:
         calls.add(turn)

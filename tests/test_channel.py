@@ -29,6 +29,7 @@ from booster.exceptions import SiteError, TemporaryError
 from booster.net.address import Origin
 from booster.net.call import Call, Response
 from booster.net.play import PlayRequest
+from tests.engine_runs import add
 from tests.faulty_site import FAULTS, FaultySite
 from tests.raw_server import Connection, RawServer, always, answer
 from tests.targets import proved
@@ -99,7 +100,7 @@ class Site:
     def tally(self, key: int) -> Tally:
         total = Tally()
         for _, tally in self.ended[key]:
-            total.add(tally)
+            add(total, tally)
         return total
 
     def expect_silence(self, seconds: float = 0.3) -> None:

@@ -280,13 +280,13 @@ def test_money_spent_between_quote_and_charge_is_told_at_the_field(
 
 def test_no_call_to_a_site_is_made_inside_a_transaction(office, demo_site, settings, monkeypatch):
     calls = []
-    request = SiteClient.request
+    fetch = SiteClient.fetch
 
     def spy(client, *args, **kwargs):
         calls.append(connection.in_atomic_block)
-        return request(client, *args, **kwargs)
+        return fetch(client, *args, **kwargs)
 
-    monkeypatch.setattr(SiteClient, "request", spy)
+    monkeypatch.setattr(SiteClient, "fetch", spy)
     with at_work(demo_site, settings) as (bob, _erin, form):
         client_of(bob).post(ADD, form)
     assert Order.objects.count() == 1

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from booster import sites
-from booster.calibrating import Calls
+from booster.calibrating import StageCalls
 from booster.delivery import links
 from booster.engine import Channel, Limits
 from booster.exceptions import OwnershipError, TemporaryError
@@ -100,7 +100,7 @@ def test_a_trial_plays_there_and_shows_both_sides(harbour, pages, api):
 def test_a_calibration_reads_and_plays_there(harbour, pages, api):
     target = verification.proved_target(harbour)
     adapter = sites.adapter("http", harbour.recipe)
-    calls = Calls(target, adapter, "dawn", "calibration-1", lambda: 0.0)
+    calls = StageCalls(target, adapter, "dawn", "calibration-1", lambda: 0.0)
     assert calls.read(Stage.QUIET).views == 1000
     calls.play(Step(Stage.PARALLEL, StepKind.PLAY, plays=3), Record())
     assert calls.counts_by_order(harbour.token) is False
@@ -286,13 +286,13 @@ def test_a_name_with_a_dead_address_is_proved_at_the_other(database, pages, sett
     )
     site = Site.objects.create(name="Harbour", origin=f"http://films.example:{port}")
     pages.token = site.token
-    known = verification.look(site)
+    known = verification.prove(site)
     assert known.address == "127.0.0.1"
-    assert verification.look(site, known) == known
+    assert verification.prove(site, known) == known
     addresses.reverse()
     pages.shows = False
     with pytest.raises(OwnershipError):  # who answers without it is believed
-        verification.look(site)
+        verification.prove(site)
 
 
 def test_a_site_is_down_where_one_of_its_addresses_is(harbour, pages, settings):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from booster import sites
-from booster.calibrating import Calls
+from booster.calibrating import StageCalls
 from tests.nginx import nginx
 from tests.processes import Process, free_port
 from tests.sites import ROOT
@@ -195,7 +195,7 @@ def test_the_brake_stops_the_next_play_and_no_visitor(site):
 def test_the_office_finds_out_that_the_site_counts_by_order(site):
     adapter = sites.adapter("http", RECIPE)
     target = proved(site.url)
-    calls = Calls(target, adapter, "v", "calibration-1", lambda: 0.0)
+    calls = StageCalls(target, adapter, "v", "calibration-1", lambda: 0.0)
     assert calls.counts_by_order(TOKEN) is True
     assert calls.counts_by_order("0" * 32) is False
 

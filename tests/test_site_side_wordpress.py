@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from booster import sites
-from booster.calibrating import Calls
+from booster.calibrating import StageCalls
 from core.models import Site, Status
 from tests.base import placed
 from tests.processes import folder
@@ -183,7 +183,7 @@ def test_what_the_database_does_not_say_is_not_said_to_be_nothing(wordpress):
 
 def test_the_office_finds_out_that_the_site_counts_by_order(wordpress):
     target = proved(wordpress.url)
-    calls = Calls(target, sites.adapter("http", RECIPE), "12", "calibration-1", lambda: 0.0)
+    calls = StageCalls(target, sites.adapter("http", RECIPE), "12", "calibration-1", lambda: 0.0)
     assert calls.counts_by_order(TOKEN) is True
     assert calls.counts_by_order("0" * 32) is False
 

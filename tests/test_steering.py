@@ -10,8 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from booster.delivery import paused_orders
-from booster.delivery.deadline import deadline_of
-from booster.delivery.plan import plan_of, site_opens_at
+from booster.delivery.plan import deadline_of, plan_of, site_opens_at
 from core import ordering
 from core.bulk import jobs, selection
 from core.live import Audience

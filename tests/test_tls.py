@@ -8,6 +8,7 @@ import pytest
 import trustme
 
 from booster.exceptions import PermanentError, TemporaryError
+from booster.net.call import Call
 from booster.net.client import SiteClient
 from booster.net.tls import new_context, read_authorities
 from core.reasons import Reason
@@ -99,18 +100,18 @@ def test_an_authority_is_trusted_at_its_own_site_only(client_of, authority, pem)
     ):
         there = f"https://videos.example:{one.port}"
         with client_of(proved(there, authority=pem)) as client:
-            assert client.get("/").body == b"one"
+            assert client.fetch(Call("/")).body == b"one"
         elsewhere = f"https://videos.example:{two.port}"
         with (
             client_of(proved(elsewhere, authority=pem)) as client,
             pytest.raises(TemporaryError, match="certificate_not_valid"),
         ):
-            client.get("/")
+            client.fetch(Call("/"))
         with (
             client_of(proved(there)) as client,
             pytest.raises(TemporaryError, match="certificate_not_valid"),
         ):
-            client.get("/")
+            client.fetch(Call("/"))
         assert two.requests == []
 
 
@@ -125,7 +126,7 @@ def test_tls_before_1_2_is_not_spoken(client_of, authority, pem) -> None:
     with RawServer(always(answer()), tls=old) as server:
         target = proved(f"https://videos.example:{server.port}", authority=pem)
         with client_of(target) as client, pytest.raises(TemporaryError, match="tls_failed"):
-            client.get("/")
+            client.fetch(Call("/"))
         assert server.requests == []
     assert new_context().minimum_version == ssl.TLSVersion.TLSv1_2
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 
-from booster.calibrating import Calls
+from booster.calibrating import StageCalls
 from booster.exceptions import TemporaryError
 from booster.net.address import ProvedTarget
 from booster.proof.calibration import Finding, FindingCode, Record, StepKind, judge, next_step
@@ -28,7 +28,7 @@ def calibrated(
     def now() -> float:
         return time.monotonic() - began
 
-    with closing(Calls(target, adapter, video, name, now)) as calls:
+    with closing(StageCalls(target, adapter, video, name, now)) as calls:
         while (step := next_step(record, now())).kind is not StepKind.END:
             called = now()
             match step.kind:

@@ -96,12 +96,12 @@ def report_success(site: Site) -> None:
     if breaker is None or breaker.is_clean:
         return
     waiting = Order.objects.waiting_for(site, retry.WAITING.upper_bound).filter(due__gt=Now())
-    if breaker.close():  # committed before others are woken: see look_again()
+    if breaker.close():  # committed before others are woken: see wake_missed()
         waiting.update(due=SOONEST)
         logger.info("site %s takes plays again", site)
 
 
-def look_again(orders: Collection[Order]) -> None:
+def wake_missed(orders: Collection[Order]) -> None:
     """These were just written to wait: where their site's breaker closed before that, whoever
     closed it did not find them."""
     if not orders:

@@ -62,10 +62,10 @@ def decide(one: Delivery, now: datetime, *, is_stopping: bool) -> None:
         _tell_site(one, decision.change)
 
 
-def written(decided: Iterable[Delivery]) -> Iterator[tuple[Delivery, float | None]]:
+def note_written(decided: Iterable[Delivery]) -> Iterator[tuple[Delivery, float | None]]:
     """What was decided of them stands in the database: in how many seconds each goes on."""
     found = [(one, one.decision) for one in decided if one.decision is not None]
-    breaker.look_again([one.order for one, decision in found if decision.waits_for_site])
+    breaker.wake_missed([one.order for one, decision in found if decision.waits_for_site])
     for one, decision in found:
         yield one, decision.stays
 
@@ -138,7 +138,7 @@ def _conclude(one: Delivery, now: datetime) -> Decision | None:
     if one.admission is Admission.PROBE:
         _report_success(one)
     one.watch.trouble = None
-    look = proving.Look(
+    seen = proving.Observation(
         one.reading,
         lag=one.lag,
         counts_readings=one.counts_readings,
@@ -146,15 +146,15 @@ def _conclude(one: Delivery, now: datetime) -> Decision | None:
         is_late=one.is_late(now),
         is_narrow=one.link.is_narrow,
     )
-    settling = proving.conclude(one.order, one.link.site, one.watch, look)
-    change = settling.change
-    if settling.seconds is None:
+    conclusion = proving.conclude(one.order, one.link.site, one.watch, seen)
+    change = conclusion.change
+    if conclusion.seconds is None:
         return Decision(change)
-    if settling.is_rest and settling.seconds <= REST_HOLD_SECONDS:
+    if conclusion.is_rest and conclusion.seconds <= REST_HOLD_SECONDS:
         # It ends before anybody could act on what would be written of it.
-        one.go_on(settling.seconds)
+        one.go_on(conclusion.seconds)
         return None
-    return _stay_or_leave(one, change, settling.seconds)
+    return _stay_or_leave(one, change, conclusion.seconds)
 
 
 def _tell_site(one: Delivery, change: Transition) -> None:

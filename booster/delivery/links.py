@@ -183,7 +183,7 @@ class SiteLink:
         if not self.is_asking and time.monotonic() - self._asked >= self._ask_seconds:
             self.is_asking = True
             turn: Turn = nullcontext if self.channel is None else self.channel.turn
-            self._askers.submit(self._ask, verification.look, self.site, self._target, turn)
+            self._askers.submit(self._ask, verification.prove, self.site, self._target, turn)
 
     def move(self) -> None:
         """To a new channel, as soon as nothing is on the way over the former one."""

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 from booster import retry, sites
 from booster.delivery import breaker
 from booster.delivery.breaker import Admission
-from booster.delivery.deadline import deadline_of
 from booster.delivery.links import SiteLink
-from booster.delivery.plan import plan_of
-from booster.delivery.reading import record, resume, seconds_between
+from booster.delivery.looks import note_reading, resume_watch, seconds_between
+from booster.delivery.plan import deadline_of, plan_of
 from booster.engine import Channel, Fetched, Tally, Window
 from booster.exceptions import SiteError, TemporaryError
 from booster.net.call import Call
@@ -87,7 +86,7 @@ class Delivery:
         self.plan = plan_of(order, site)
         self.deadline = deadline_of(order)
         claimed: datetime = order.read_at  # type: ignore[attr-defined]  # by the database's clock
-        self._watch_at = time.monotonic() + resume(order, self.watch, claimed.timestamp())
+        self._watch_at = time.monotonic() + resume_watch(order, self.watch, claimed.timestamp())
         # A round before this one died with these in flight.
         self._inherited = order.in_flight
         if self._inherited and not self.adapter.idempotent:
@@ -316,9 +315,12 @@ class Delivery:
         since = now - time.monotonic()  # what the database's clock said when the other one began
         is_idle = not self.windows and not self.order.in_flight
         looks = self._looks_before if self.order.old_view_count is None else self.looks[0]
-        return self._take_views(
-            Reading(since + found.asked, since + found.answered, views, is_idle, looks)
-        )
+        reading = Reading(since + found.asked, since + found.answered, views, is_idle, looks)
+        if not self.is_watching and self.order.old_view_count is not None:
+            self.reading = reading
+            return True
+        self.is_dirty = True
+        return note_reading(self.order, self.watch, reading, self.lag)
 
     def note_asked(self, channel: Channel) -> None:
         """Its counter is about to be asked for."""
@@ -329,13 +331,6 @@ class Delivery:
     def counts_looks(self) -> bool:
         """Whether others' looks at the video are counted: not where they move nothing."""
         return self.counts_readings is not False and not self.watch.silent
-
-    def _take_views(self, reading: Reading) -> bool:
-        if not self.is_watching and self.order.old_view_count is not None:
-            self.reading = reading
-            return True
-        self.is_dirty = True
-        return record(self.order, self.watch, reading, self.lag)
 
     @property
     def latest_views(self) -> int:

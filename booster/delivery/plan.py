@@ -1,12 +1,14 @@
-"""When an order's plays are due and when its site may be sent to: booster/pacing.py and
-booster/week.py for the rows of the database."""
+"""When an order's plays are due, when its site may be sent to, and when the order ends at the
+latest: booster/pacing.py, booster/week.py and booster/retry.py for the rows of the database."""
 
-from datetime import tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.utils import timezone
 
+from booster import retry
 from booster.pacing import DripPlan
 from booster.week import DAILY_LOAD_PROFILE, HOUR, Profile, Week
 from core.models import Order, Site
@@ -32,6 +34,24 @@ def planned_end(order: Order, site: Site) -> float:
 def planned_start(order: Order) -> float:
     assert order.start_date is not None
     return order.start_date.timestamp() + order.shift_seconds
+
+
+def deadline_of(order: Order) -> datetime | None:
+    """When it ends with what was delivered by then; None before it began. Neither the time for
+    which people paused it counts, nor, once it is no longer spread, quiet hours."""
+    if order.start_date is None:
+        return None
+    end_of_plan = datetime.fromtimestamp(planned_end(order, order.site), UTC)
+    # What was paused and is caught up is in no plan.
+    end_of_plan += timedelta(seconds=order.paused_seconds - order.shift_seconds)
+    end = retry.deadline(
+        end_of_plan,
+        count=order.count,
+        plays_per_second=order.site.max_rate,
+        grace_hours=settings.ORDER_DEADLINE_HOURS,
+    )
+    patience = (end - end_of_plan).total_seconds()
+    return datetime.fromtimestamp(week_of(order.site).after(end_of_plan.timestamp(), patience), UTC)
 
 
 def site_opens_at(site: Site, now: float) -> float:

@@ -32,7 +32,7 @@ SHORTEST_STEP, LONGEST_STEP = 1.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Settling:
+class Conclusion:
     """A change, and in how many seconds the order goes on; None where it has ended. `is_rest`: it
     only waits to see whether the counter moves by itself."""
 
@@ -42,7 +42,7 @@ class Settling:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Observation:
     """One look at the counter, after which no play is on its way. `lag`: how long it may take to
     show one, in seconds; `counts_readings`: None where nobody knows; `counted`: what the site says
     of this order; `is_narrow`: plays went out one at a time."""
@@ -55,36 +55,36 @@ class Look:
     is_narrow: bool = False
 
 
-def conclude(order: Order, site: Site, watch: Watch, look: Look) -> Settling:
+def conclude(order: Order, site: Site, watch: Watch, seen: Observation) -> Conclusion:
     """All is out that will go out: settle, wait or send again. The reading becomes part of
     `watch`."""
-    until, evidence = weigh(order, site, watch, look)
-    order.view_count = look.reading.views
+    until, evidence = weigh(order, site, watch, seen)
+    order.view_count = seen.reading.views
     verdict = judge(evidence)
     match verdict.action:
         case Action.SETTLE:
-            return Settling(settle(order, verdict, evidence))
+            return Conclusion(settle(order, verdict, evidence))
         case Action.RESEND:
-            return Settling(_send_again(order, verdict.plays), 0.0)
+            return Conclusion(_send_again(order, verdict.plays), 0.0)
     change = _wait(order, verdict, until)
     if verdict.seconds is None:
-        waited = look.reading.answered - (until - look.lag)
-        return Settling(change, retry.seconds_to_reading(waited))
+        waited = seen.reading.answered - (until - seen.lag)
+        return Conclusion(change, retry.seconds_to_reading(waited))
     # Of several readings it can be told whether others come in bursts.
-    return Settling(change, min(verdict.seconds, retry.LONGEST_READING_SECONDS), is_rest=True)
+    return Conclusion(change, min(verdict.seconds, retry.LONGEST_READING_SECONDS), is_rest=True)
 
 
-def weigh(order: Order, site: Site, watch: Watch, look: Look) -> tuple[float, Evidence]:
+def weigh(order: Order, site: Site, watch: Watch, seen: Observation) -> tuple[float, Evidence]:
     """Until when the counter may lag, and what is known by this reading. Waiting goes on beyond the
     lag for as long as the counter catches up, and no longer than ours can come late."""
-    reading, sent = look.reading, order.done + order.uncertain
-    until = (watch.played or reading.answered) + look.lag
+    reading, sent = seen.reading, order.done + order.uncertain
+    until = (watch.played or reading.answered) + seen.lag
     if order.verify_until is not None and order.status == Status.VERIFYING:
         until = max(until, order.verify_until.timestamp())
     catches_up = reading.answered >= until and is_catching_up(watch, reading, sent=sent)
     waited = reading.answered - (watch.catching_up or reading.answered)
-    if catches_up and waited < patience_of(watch, look.lag):
-        step = min(max(look.lag / 2, SHORTEST_STEP), LONGEST_STEP)
+    if catches_up and waited < patience_of(watch, seen.lag):
+        step = min(max(seen.lag / 2, SHORTEST_STEP), LONGEST_STEP)
         until = reading.answered + step
         watch.note_catching_up(reading)
     else:
@@ -95,25 +95,25 @@ def weigh(order: Order, site: Site, watch: Watch, look: Look) -> tuple[float, Ev
         sent=sent,
         may_lag=reading.answered < until and not catches_up,
         may_still_move=reading.answered < until + retry.TROUBLE_PATIENCE.total_seconds(),
-        allowance=_allowance(order, site, look, sent),
-        counts_readings=look.counts_readings,
-        lag=look.lag,
+        allowance=_allowance(order, site, seen, sent),
+        counts_readings=seen.counts_readings,
+        lag=seen.lag,
         is_catching_up=catches_up,
-        counted=look.counted,
+        counted=seen.counted,
     )
     return until, evidence
 
 
-def _allowance(order: Order, site: Site, look: Look, sent: int) -> int:
+def _allowance(order: Order, site: Site, seen: Observation, sent: int) -> int:
     """How many plays may be sent again. Where plays did not go out one at a time and the counter
     shows a good part of them, it may have lost those that came together: all that is missing."""
-    if order.reserved < order.count or look.is_late or order.cancel_requested:
+    if order.reserved < order.count or seen.is_late or order.cancel_requested:
         return 0
     allowance = order.count * site.resend_percent // 100 - order.resent
-    shown = look.reading.views - (order.old_view_count or 0)
-    if look.counted is not None:
-        shown = look.counted
-    if not look.is_narrow and shown >= GOOD_PART * sent:
+    shown = seen.reading.views - (order.old_view_count or 0)
+    if seen.counted is not None:
+        shown = seen.counted
+    if not seen.is_narrow and shown >= GOOD_PART * sent:
         allowance = max(allowance, sent - shown)
     return max(0, allowance)
 

@@ -102,7 +102,7 @@ class Writer(Loop, ABC):
                 raise
             self._answer_refusal(decided[0], str(error))
             return
-        for delivery, stays in ending.written(decided):
+        for delivery, stays in ending.note_written(decided):
             if stays is None:
                 self._leave(delivery)
             else:

@@ -8,10 +8,11 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .posters import SCENES
+
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z")
 MAX_VIEWS = 1 << 53  # beyond it JavaScript would show another number than we have
 RECENT_ORDERS = 8
-SCENES = ("sea", "hills", "city", "dunes", "peaks", "stars")
 
 
 class CatalogueError(ValueError):
@@ -71,7 +72,7 @@ def _video(row: object, where: str) -> Video:
         raise CatalogueError(f"{where}: no title")
     if not isinstance(views, int) or not 0 <= views <= MAX_VIEWS:
         raise CatalogueError(f"{where}: views must be a whole number")
-    scene = row.get("scene", SCENES[len(video_id) % len(SCENES)])
+    scene = row.get("scene", list(SCENES)[len(video_id) % len(SCENES)])
     if scene not in SCENES:
         raise CatalogueError(f"{where}: the scene must be one of {', '.join(SCENES)}")
     return Video(video_id, title, str(row.get("title_zh", title)), views, scene)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
@@ -14,15 +15,13 @@ HEAD = b"HTTP/1.1 %d %b\r\nDate: %b\r\nContent-Type: %b\r\nContent-Length: %d\r\
 REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 
+@dataclass(slots=True)
 class Request:
-    __slots__ = ("body", "headers", "keep_alive", "method", "target")
-
-    def __init__(self) -> None:
-        self.method = b""
-        self.target = b""
-        self.headers: dict[bytes, bytes] = {}  # names in lower case
-        self.body = b""
-        self.keep_alive = True
+    method: bytes = b""
+    target: bytes = b""
+    headers: dict[bytes, bytes] = field(default_factory=dict)  # names in lower case
+    body: bytes = b""
+    keep_alive: bool = True
 
     @property
     def segments(self) -> list[str]:
@@ -41,20 +40,12 @@ class Request:
         return urlsplit("/" + target.lstrip("/") if target.startswith("/") else target)
 
 
+@dataclass(slots=True)
 class Answer:
-    __slots__ = ("body", "content_type", "headers", "status")
-
-    def __init__(
-        self,
-        body: bytes,
-        content_type: bytes = JSON,
-        status: int = 200,
-        headers: bytes = b"",
-    ) -> None:
-        self.body = body
-        self.content_type = content_type
-        self.status = status
-        self.headers = headers  # further header lines, each with its line end
+    body: bytes
+    content_type: bytes = JSON
+    status: int = 200
+    headers: bytes = b""  # further header lines, each with its line end
 
     @classmethod
     def json(cls, value: object, status: int = 200, headers: bytes = b"") -> Answer:

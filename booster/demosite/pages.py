@@ -8,12 +8,45 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from html import escape
 
 from .catalogue import Catalogue, Video
 from .messages import HTML, Answer, Request
 from .posters import poster
-from .texts import TEXTS
+
+TEXTS: dict[str, dict[str, str]] = {
+    "en": {
+        "code": "en",
+        "other": "中文",
+        "site": "Lantern Video",
+        "shelf": "All videos",
+        "lead": "Short films from quiet places.",
+        "views": "views",
+        "play": "Play",
+        "orders": "Recent play orders",
+        "no orders": "None yet. Plays that name their order are listed here.",
+        "order": "Order",
+        "plays": "Plays",
+        "not found": "There is no such page",
+        "footer": "A demonstration site. Its counters are real, its films are drawn.",
+    },
+    "zh": {
+        "code": "zh-Hans",
+        "other": "English",
+        "site": "灯笼视频",
+        "shelf": "全部视频",
+        "lead": "来自安静之地的短片。",
+        "views": "次播放",
+        "play": "播放",
+        "orders": "最近的播放订单",
+        "no orders": "暂无。注明订单号的播放会显示在这里。",
+        "order": "订单",
+        "plays": "播放次数",
+        "not found": "没有这个页面",
+        "footer": "这是演示网站。计数是真实的。影片是绘制的。",
+    },
+}
 
 FAVICON = (
     b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" '
@@ -244,25 +277,9 @@ def _hidden(hide: bool) -> str:
 
 
 def _language(request: Request) -> str:
-    """`?lang=` when it names one of ours, else the browser's first choice among them."""
-    asked = request.query("lang")
-    if asked in TEXTS:
-        return asked
-    choices: list[tuple[float, str]] = []
-    for part in request.header(b"accept-language").split(","):
-        name, _, parameter = part.strip().partition(";")
-        language = name.split("-")[0].lower()
-        if language in TEXTS:
-            choices.append((_quality(parameter), language))
-    best = max(choices, key=lambda choice: choice[0], default=(0.0, "en"))
-    return best[1] if best[0] > 0 else "en"
-
-
-def _quality(parameter: str) -> float:
-    name, _, value = parameter.strip().partition("=")
-    if name != "q":
-        return 1.0
-    try:
-        return float(value)
-    except ValueError:
-        return 0.0
+    """`?lang=` when it names one of ours, else the first of ours that the browser names: browsers
+    name the best first."""
+    asked = [request.query("lang")]
+    for part in request.header(b"accept-language").lower().split(","):
+        asked.append(re.split("[-;]", part.strip())[0])
+    return next((language for language in asked if language in TEXTS), "en")

@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 5.0  # a longer Retry-After is not waited for in a run
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Meaning:
     """`outcome`: of the play, unless it is sent `again`. `stopped`: what the run ends as when
     plays fare so in a row, or at once where the answer means `all` plays. `not_now`: the site asks
     for less, and for a pause of `retry_after` seconds where it says so; `is_used_up`: what it gives
@@ -43,13 +43,13 @@ class Answer:
         return self.retry_after is not None and self.retry_after > PATIENCE_SECONDS
 
 
-def read(status: int, head: bytes, now: float) -> Answer:
+def interpret(status: int, head: bytes, now: float) -> Meaning:
     """`now`: seconds since the epoch, for a Retry-After that is a date."""
     reason = SiteError(SiteCode.PLAY_ANSWERED, status=status)
     headers = AnswerHead(head).headers
     retry_after = seconds_to_wait(status, headers, now=now)
     if status in NOT_NOW:
-        return Answer(
+        return Meaning(
             Outcome.REFUSED,
             "unavailable",
             reason,
@@ -62,8 +62,8 @@ def read(status: int, head: bytes, now: float) -> Answer:
         location = headers.get("location", "")[:200]
         reason = SiteError(SiteCode.PLAY_REDIRECTED, status=status, location=location)
     if 300 <= status < 500 and status != 408:
-        return Answer(Outcome.REFUSED, "refused", reason, all=status in REFUSES_ALL)
-    return Answer(Outcome.UNCERTAIN, "unavailable", reason, again=True)
+        return Meaning(Outcome.REFUSED, "refused", reason, all=status in REFUSES_ALL)
+    return Meaning(Outcome.UNCERTAIN, "unavailable", reason, again=True)
 
 
 def no_connection(site: str, error: OSError, connect_timeout: float) -> SiteError:

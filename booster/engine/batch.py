@@ -32,15 +32,6 @@ class Tally:
     statuses: dict[int, int] = field(default_factory=dict)  # of all answers, also to plays resent
     halted: bool = False  # the order has stopped: a window reserved now would come back unsent
 
-    def add(self, other: Tally) -> None:
-        self.counted += other.counted
-        self.refused += other.refused
-        self.not_sent += other.not_sent
-        self.uncertain += other.uncertain
-        for status, answers in other.statuses.items():
-            self.statuses[status] = self.statuses.get(status, 0) + answers
-        self.halted = self.halted or other.halted
-
     @property
     def ended(self) -> int:
         return self.counted + self.refused + self.not_sent + self.uncertain

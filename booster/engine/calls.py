@@ -24,7 +24,7 @@ class CallTurn:
         self.has_begun = False
 
 
-class Calls:
+class CallTurns:
     """Of one channel. `pump` is called where something may start. `plays`: how many have started so
     far; None while none waits to."""
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from booster.engine import answers
 from booster.engine.alarm import Alarm
 from booster.engine.batch import NONE_YET, Batch, Outcome, Play
-from booster.engine.calls import Calls
+from booster.engine.calls import CallTurns
 from booster.engine.connection import Connection
 from booster.engine.events import OrderStopped, WindowEnded
 from booster.engine.health import FEW_FAILURES, SiteHealth
@@ -65,7 +65,7 @@ class Dispatch:
         self._pool = Pool(wire)
         self._health = SiteHealth(limits.first_byte_timeout, limits.busy_timeout, now)
         self._pace = Pace(limits.connections, limits.rate, limits.first_byte_timeout, now, learned)
-        self.calls = Calls(self._pace, self._pump)
+        self.calls = CallTurns(self._pace, self._pump)
         self._alarm = Alarm(wire, self._pump)  # tokens are there
         self._awake = False  # the wire comes by ten times a second
         self._resent = 0  # plays put on the wire again
@@ -174,21 +174,21 @@ class Dispatch:
             self._end(batch, Outcome.COUNTED)
             return
         self._bad += 1
-        answer = answers.read(status, head, time.time())
+        meaning = answers.interpret(status, head, time.time())
         # Whether the order stops is known before its last window ends.
-        if answer.not_now:
-            self._push_back(order, answer)
-        elif answer.all:
+        if meaning.not_now:
+            self._push_back(order, meaning)
+        elif meaning.all:
             if status in answers.BANS and order.good_plays:
                 self._pace.sent_away(monotonic(), self._taken + 1)
-            self._stop(order, answer.stopped, answer.reason)
+            self._stop(order, meaning.stopped, meaning.reason)
         else:
             self._pace.failures += 1
-            self._failed(order, answer.stopped, answer.reason)
-        if answer.again:
-            self._again(play, answer.outcome, later=answer.not_now)
+            self._failed(order, meaning.stopped, meaning.reason)
+        if meaning.again:
+            self._again(play, meaning.outcome, later=meaning.not_now)
         else:
-            self._end(batch, Outcome.UNCERTAIN if play.doubt else answer.outcome)
+            self._end(batch, Outcome.UNCERTAIN if play.doubt else meaning.outcome)
 
     def lost(self, connection: Connection, reason: SiteError) -> None:
         """No answer came, or none that can be believed. Some limits hang up on what comes too fast,
@@ -336,16 +336,16 @@ class Dispatch:
 
     # --- how orders and their site fare
 
-    def _push_back(self, order: OrderPlays, answer: answers.Answer) -> None:
-        now, reason, wait = monotonic(), answer.reason, answer.retry_after
+    def _push_back(self, order: OrderPlays, meaning: answers.Meaning) -> None:
+        now, reason, wait = monotonic(), meaning.reason, meaning.retry_after
         self._health.pushed_back()
-        if answer.is_used_up and wait is not None:
+        if meaning.is_used_up and wait is not None:
             self._pace.sent_away(now, self._taken + 1, wait)
         else:
-            self._refuse(None if answer.sends_away else wait)
+            self._refuse(None if meaning.sends_away else wait)
         if wait is not None:
             order.retry_after = wait
-            if answer.sends_away:
+            if meaning.sends_away:
                 self._stop(order, "unavailable", answers.asked_to_wait(reason, wait))
         if self._health.refuses_all(now):
             reason = answers.failed_in_a_row(reason, self._health.refusals)

@@ -13,7 +13,6 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import cast
 
 import idna
 
@@ -146,23 +145,17 @@ class ProvedTarget(Target):
 
 
 def proved_at(target: Target, origin: Origin | None) -> ProvedTarget:
-    """Where what is meant for this origin goes; None: the target's own. TypeError: nothing has
-    shown the token there."""
+    """Where what is meant for this origin goes; None: the target's own. Law 4, for whoever sends
+    more than the question for the token: TypeError where nothing has shown it."""
     found = target
     if origin is not None and origin != target.origin:
         second = target.second if isinstance(target, ProvedTarget) else None
         if second is None or second.origin != origin:
             raise TypeError(f"{origin} has not shown the token of {target.origin}")
         found = second
-    check_proved(found)
-    return cast(ProvedTarget, found)
-
-
-def check_proved(target: Target) -> None:
-    """TypeError unless the target has shown its token: law 4, for whoever sends more than the
-    question for it."""
-    if not isinstance(target, ProvedTarget):
-        raise TypeError(f"{target.origin} at {target.address} has not shown its token")
+    if not isinstance(found, ProvedTarget):
+        raise TypeError(f"{found.origin} at {found.address} has not shown its token")
+    return found
 
 
 def resolve_all(
@@ -184,12 +177,12 @@ def resolve_all(
     """
     if is_public_platform(origin.host):
         raise AddressRefusedError(SiteCode.PUBLIC_PLATFORM, host=origin.host)
-    private = _private_sites(allowed)
+    private = list(allowed)
     found = _look_up(origin, getaddrinfo)
     taken = [
         Target(origin, str(address), authority)
         for address in found
-        if private.allow(origin, address) or (is_public(address) and not is_own(address))
+        if _is_allowed(private, origin, address) or (is_public(address) and not is_own(address))
     ]
     if taken:
         return taken[:MOST_ADDRESSES]
@@ -222,25 +215,14 @@ def is_public(address: IPAddress) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _PrivateSites:
-    names: frozenset[str]
-    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
-
-    def allow(self, origin: Origin, address: IPAddress) -> bool:
-        numeric = f"[{address}]" if address.version == 6 else str(address)
-        named = {f"{origin.host}:{origin.port}", f"{numeric}:{origin.port}"}
-        return bool(named & self.names) or any(address in network for network in self.networks)
-
-
-def _private_sites(allowed: Iterable[str]) -> _PrivateSites:
-    names, networks = set(), []
-    for entry in allowed:
-        if "/" in entry:
-            networks.append(ipaddress.ip_network(entry))
-        else:
-            names.add(entry.lower())
-    return _PrivateSites(frozenset(names), tuple(networks))
+def _is_allowed(allowed: Iterable[str], origin: Origin, address: IPAddress) -> bool:
+    """Whether the deployment names it, as resolve_all() describes."""
+    numeric = f"[{address}]" if address.version == 6 else str(address)
+    names = (f"{origin.host}:{origin.port}", f"{numeric}:{origin.port}")
+    return any(
+        address in ipaddress.ip_network(entry) if "/" in entry else entry.lower() in names
+        for entry in allowed
+    )
 
 
 def _split(url: str) -> tuple[Origin, str]:

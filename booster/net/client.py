@@ -23,7 +23,7 @@ from urllib3.exceptions import HTTPError
 
 from booster import retry
 from booster.exceptions import SiteError, TemporaryError
-from booster.net.address import Origin, Target, check_proved, proved_at
+from booster.net.address import Origin, Target, proved_at
 from booster.net.call import (
     ANY_ANSWER,
     MAX_BYTES,
@@ -130,15 +130,13 @@ class SiteClient:
     def _at(self, origin: Origin | None) -> Self:
         """The client of the target's second origin, where that is meant. TypeError: it has not
         shown the token."""
-        if origin is None or origin == self.target.origin:
+        target = proved_at(self.target, origin)
+        if target is self.target:
             return self
         if self._second is None:
-            second = proved_at(self.target, origin)
             self._second = type(self)(
-                second, timeout=self._timeout, exchanges=self._exchanges, turn=self._turn
+                target, timeout=self._timeout, exchanges=self._exchanges, turn=self._turn
             )
-        elif self._second.target.origin != origin:
-            raise TypeError(f"{origin} has not shown the token of {self.target.origin}")
         return self._second
 
     def get(
@@ -166,7 +164,7 @@ class SiteClient:
         status, an answer over `max_bytes` or compressed. ValueError: a path or header of the
         caller's that must not be sent. TypeError: a target that has not shown its token.
         """
-        check_proved(self.target)
+        proved_at(self.target, None)
         request = self._prepared(method, path, headers or {}, body)
         request.headers.update(cookie_header(cookies))
         return self._exchange(request, max_bytes, accept, is_patient=is_patient)

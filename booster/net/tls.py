@@ -34,6 +34,7 @@ def new_context(authority: str = "") -> ssl.SSLContext:
     trusted = {"cadata": authority} if authority else {"cafile": certifi.where()}
     context = ssl.create_default_context(**trusted)  # type: ignore[arg-type]
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
     return context
 
 

@@ -9,6 +9,7 @@ import ipaddress
 import socket
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import chain
 
 from django.conf import settings
@@ -16,13 +17,11 @@ from django.conf import settings
 from booster.net.address import IPAddress
 from booster.net.names import look_up_all
 
-# How long a look-up of the office's names is believed.
+# For so long at most a look-up of the office's names is believed.
 REMEMBER_SECONDS = 60.0
 
 # Nobody has these (RFC 5737, RFC 3849): whoever may use them as its own may use any.
 _NOBODYS = {4: "192.0.2.1", 6: "2001:db8::1"}
-
-_remembered: tuple[float, tuple[str, ...], frozenset[IPAddress]] | None = None
 
 
 def is_own(address: IPAddress) -> bool:
@@ -40,13 +39,15 @@ def is_of_this_host(address: IPAddress) -> bool:
 
 def addresses_of_names() -> frozenset[IPAddress]:
     """Where the names of ALLOWED_HOSTS lead; those that lead nowhere now are left out."""
-    global _remembered
-    names, now = tuple(settings.ALLOWED_HOSTS), time.monotonic()
-    if _remembered is None or _remembered[1] != names or now >= _remembered[0]:
-        answers = chain.from_iterable(look_up_all(_hosts(names)))
-        found = frozenset(ipaddress.ip_address(answer[4][0]) for answer in answers)
-        _remembered = (now + REMEMBER_SECONDS, names, found)
-    return _remembered[2]
+    period = int(time.monotonic() // REMEMBER_SECONDS)
+    return _addresses_of(tuple(settings.ALLOWED_HOSTS), period)
+
+
+@lru_cache(1)
+def _addresses_of(names: tuple[str, ...], period: int) -> frozenset[IPAddress]:
+    """`period`: each looks them up anew."""
+    answers = chain.from_iterable(look_up_all(_hosts(names)))
+    return frozenset(ipaddress.ip_address(answer[4][0]) for answer in answers)
 
 
 def _can_bind(address: str, version: int) -> bool:

@@ -22,33 +22,25 @@ from booster.exceptions import (
 )
 from booster.net.address import Origin, ProvedTarget, Target, resolve_all
 from booster.net.client import SiteClient, Turn
+from booster.ownership import tokens
 from booster.ownership.own_addresses import is_own
-from booster.ownership.tokens import file_path, prove
 from booster.sites.base import Seen
 from core.db import clock
-from core.db.blocks import in_blocks
-from core.models import Order, Site, SiteCheck, Status, User, transitions
-from core.reasons import Code, Reason
+from core.models import Site, SiteCheck, User
+from core.reasons import Reason
 
 # Sites that are asked at the same time.
 AT_ONCE = 100
-# Orders that go on by one transaction: it holds SQLite's only write lock.
-BLOCK = 500
 
 
-def look_up(origin: Origin, authority: str = "") -> Target:
-    """The first of `targets_of()`."""
-    return targets_of(origin, authority)[0]
-
-
-def targets_of(origin: Origin, authority: str = "") -> list[Target]:
+def resolve(origin: Origin, authority: str = "") -> list[Target]:
     """Where this address leads now, as far as anything may be sent there. Raises
     AddressRefusedError, and TemporaryError when nobody can say."""
     allowed = settings.PRIVATE_SITES
     return resolve_all(origin, allowed=allowed, is_own=is_own, authority=authority)
 
 
-def look(site: Site, known: ProvedTarget | None = None, turn: Turn = nullcontext) -> ProvedTarget:
+def prove(site: Site, known: ProvedTarget | None = None, turn: Turn = nullcontext) -> ProvedTarget:
     """Ask the site for its token: at the address that showed it before, else where its name leads
     now; and so at the second origin of its recipe. Returns what showed it. The network only, from
     any thread. `turn`: what each question waits for.
@@ -56,11 +48,11 @@ def look(site: Site, known: ProvedTarget | None = None, turn: Turn = nullcontext
     Raises OwnershipError when one of them does not show it or may not be asked, TemporaryError when
     it cannot be reached."""
     try:
-        target = _look_at(site, Origin.parse(site.origin), known, turn)
+        target = _prove_origin(site, Origin.parse(site.origin), known, turn)
         if site.second_origin:
             second = known.second if known else None
             origin = Origin.parse(site.second_origin)
-            target = target.with_second(_look_at(site, origin, second, turn))
+            target = target.with_second(_prove_origin(site, origin, second, turn))
         return target
     except PermanentError as error:
         raise OwnershipError.of(error) from error
@@ -82,33 +74,35 @@ def addresses_of(site: Site) -> tuple[str, str, str]:
     return site.origin, site.second_origin, site.ca_certificate
 
 
-def _look_at(site: Site, origin: Origin, known: ProvedTarget | None, turn: Turn) -> ProvedTarget:
+def _prove_origin(
+    site: Site, origin: Origin, known: ProvedTarget | None, turn: Turn
+) -> ProvedTarget:
     if known is None or (known.origin, known.authority) != (origin, site.ca_certificate):
-        return _prove_one(site, targets_of(origin, site.ca_certificate), turn)
+        return _prove_first(site, resolve(origin, site.ca_certificate), turn)
     try:
-        return _prove(site, known, turn)
+        return _prove_at(site, known, turn)
     except SiteError as error:
-        targets = targets_of(origin, site.ca_certificate)
+        targets = resolve(origin, site.ca_certificate)
         addresses = [target.address for target in targets]
         if known.address in addresses and error.status in retry.NOT_NOW:
             raise
-        return _prove_one(site, targets, turn)
+        return _prove_first(site, targets, turn)
 
 
-def _prove_one(site: Site, targets: list[Target], turn: Turn) -> ProvedTarget:
+def _prove_first(site: Site, targets: list[Target], turn: Turn) -> ProvedTarget:
     """The first of a name's addresses that answers: where one is dead, the site is not."""
     for target in targets[:-1]:
         try:
-            return _prove(site, target, turn)
+            return _prove_at(site, target, turn)
         except TemporaryError as error:
             if error.status is not None:
                 raise
-    return _prove(site, targets[-1], turn)
+    return _prove_at(site, targets[-1], turn)
 
 
-def _prove(site: Site, target: Target, turn: Turn) -> ProvedTarget:
+def _prove_at(site: Site, target: Target, turn: Turn) -> ProvedTarget:
     with SiteClient(target, turn=turn) as client:
-        return prove(client, site.token)
+        return tokens.prove(client, site.token)
 
 
 def record(
@@ -126,19 +120,19 @@ def verify(
     site: Site, actor: User | None = None, answer: Callable[[], ProvedTarget] | None = None
 ) -> SiteCheck:
     """Look for the token now and record what was found. Raises nothing of the site's. `answer`
-    returns or raises what a look found that was made before."""
+    returns or raises what came of asking before."""
     try:
-        target = answer() if answer else look(site)
+        target = answer() if answer else prove(site)
     except SiteError as error:
         return record(site, "", error, actor)
     return record(site, target.method, None, actor)
 
 
-def look_at_all(found: Collection[Site]) -> Iterator[tuple[Site, Callable[[], ProvedTarget]]]:
+def prove_all(found: Collection[Site]) -> Iterator[tuple[Site, Callable[[], ProvedTarget]]]:
     """Ask all of them at once: those that keep silent take no longer than one. Yields each as soon
     as it has answered, with its answer for `verify()`."""
     with ThreadPoolExecutor(min(max(1, len(found)), AT_ONCE)) as threads:
-        looks = {threads.submit(look, site): site for site in found}
+        looks = {threads.submit(prove, site): site for site in found}
         for looked in as_completed(looks):
             yield looks[looked], looked.result
 
@@ -149,7 +143,7 @@ def proved_target(site: Site, max_age: timedelta = timedelta(0)) -> ProvedTarget
 
     Raises OwnershipError when it does not show it, TemporaryError when it cannot be reached."""
     try:
-        target = look(site)
+        target = prove(site)
     except SiteError as error:
         record(site, "", error)
         raise
@@ -169,7 +163,7 @@ def confirm_all(found: Collection[Site], max_age: timedelta) -> dict[int, SiteEr
     next, take `proved_target()`: a proof is of an address."""
     failed = {}
     old = [site for site in found if not was_proved_within(site, max_age)]
-    for site, answer in look_at_all(old):
+    for site, answer in prove_all(old):
         try:
             target = answer()
         except SiteError as error:
@@ -187,27 +181,15 @@ def ping(site: Site, known: ProvedTarget | None = None) -> None:
     origins = [site.origin, site.second_origin]
     for address, target in zip(origins, targets, strict=True):
         if address:
-            target = target or look_up(Origin.parse(address), site.ca_certificate)
+            target = target or resolve(Origin.parse(address), site.ca_certificate)[0]
             with suppress(PermanentError), SiteClient(target) as client:
-                client.ask_for_token(file_path(site.token))
+                client.ask_for_token(tokens.file_path(site.token))
 
 
-def resume_paused_orders(site: Site, actor: User | None = None) -> list[int]:
-    """Let the orders go on that waited for this site's token; their ids, for the wake-up."""
-    waiting = Order.objects.filter(site=site, status=Status.PAUSED, held_by_site=True)
-    reason, resumed = Reason.of(Code.TOKEN_SHOWN_AGAIN), list[int]()
-    for ids in in_blocks(list(waiting.order_by("pk").values_list("pk", flat=True)), BLOCK):
-        orders = waiting.filter(pk__in=ids).order_by("pk")
-        changes = [(order, transitions.resume(order, reason)) for order in orders]
-        # Of the others another host came first, or a person.
-        resumed += transitions.apply_unchanged(changes, actor)
-    return resumed
-
-
-def views_of(site: Site, video_id: str, max_age: timedelta = timedelta(seconds=30)) -> int:
+def views_of(site: Site, video_id: str) -> int:
     """The counter of one video, read now at the address that shows the site's token now. Raises
-    SiteError. `max_age`: as of `proved_target()`."""
-    return read_video(site, proved_target(site, max_age), video_id).views
+    SiteError."""
+    return read_video(site, proved_target(site, timedelta(seconds=30)), video_id).views
 
 
 def read_video(site: Site, target: ProvedTarget, video_id: str) -> Seen:

@@ -5,15 +5,15 @@ from typing import Any
 
 from booster.exceptions import AddressRefusedError, PermanentError, SiteCode
 from booster.net.address import Origin
-from booster.sites.base import PlayRequest, SiteAdapter
+from booster.sites.base import SiteAdapter
 from booster.sites.demo import DemoAdapter
-from booster.sites.http import HttpAdapter, Recipe, RecipeError
+from booster.sites.http import HttpAdapter
 from booster.sites.peertube import PeerTubeAdapter
+from booster.sites.recipe import Recipe, RecipeError
 from booster.sites.recipes import shipped
 
 __all__ = [
     "CHOICES",
-    "PlayRequest",
     "Recipe",
     "RecipeError",
     "SiteAdapter",

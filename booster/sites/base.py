@@ -14,21 +14,9 @@ from booster.exceptions import PermanentError, SiteCode, SiteError
 from booster.net.address import Origin
 from booster.net.call import Call, Response
 from booster.net.client import Exchange, SiteClient
-from booster.net.play import SEQUENCE, PlayRequest
-from booster.sites.reading import MAX_COUNT
+from booster.net.play import PlayRequest
+from booster.sites.extraction import MAX_COUNT
 from booster.sites.session import Preparing, Session
-
-__all__ = [
-    "SEQUENCE",
-    "PlayRequest",
-    "Seen",
-    "SiteAdapter",
-    "check_oid",
-    "json_title",
-    "no_such_video",
-    "not_a_video",
-    "view_count",
-]
 
 _OID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MAX_TITLE = 200
@@ -48,9 +36,10 @@ class SiteAdapter(ABC):
     slug: ClassVar[str]
     label: ClassVar[str]
     notes: ClassVar[str] = ""  # what the site's operator must know or set, for staff to read
-    idempotent: ClassVar[bool]  # a play sent again is counted once, for as long as an order runs
-    settle_seconds: ClassVar[float]  # how long the counter may lag behind the plays
-    play_origin: ClassVar[Origin | None] = None  # where plays go; None: the site's own
+    counted: frozenset[int]  # the statuses that mean "received"
+    idempotent: bool  # a play sent again is counted once, for as long as an order runs
+    settle_seconds: float  # how long the counter may lag behind the plays
+    play_origin: Origin | None = None  # where plays go; None: the site's own
     # Whether a look at the counter moves it; None: that is the site's own, and found out there.
     counts_readings: ClassVar[bool | None] = None
 
@@ -73,30 +62,20 @@ class SiteAdapter(ABC):
 
     def read_count(self, client: SiteClient, video_id: str) -> int:
         """The views the site shows now. PermanentError: no such video; TemporaryError."""
-        _adapter, _answer, views = self._read(client, video_id)
-        return views
+        return self.read_video(client, video_id).views
 
     def read_video(self, client: SiteClient, video_id: str) -> Seen:
         """The same, and what the site calls the video."""
-        adapter, answer, views = self._read(client, video_id)
-        return Seen(views, adapter.title_of(answer))
-
-    def _read(self, client: SiteClient, video_id: str) -> tuple["SiteAdapter", Response, int]:
-        """Also the adapter of the session in which it was read."""
         adapter = self.prepared(client, video_id) if self.reads_in_session else self
         try:
             answer = client.fetch(adapter.count_call(video_id))
-            return adapter, answer, adapter.count_of(answer, video_id)
+            return Seen(adapter.count_of(answer, video_id), adapter.title_of(answer))
         except SiteError as error:
             raise adapter.masked(error) from None
 
     @abstractmethod
     def play(self, video_id: str, oid: str) -> PlayRequest:
         """What each play of order `oid` looks like. ValueError: an oid that cannot be sent."""
-
-    def counted(self, video_id: str, oid: str) -> frozenset[int]:
-        """The statuses that mean "received"."""
-        return self.play(video_id, oid).counted
 
     # Sites that want to be asked for a token or a login first; most do not.
 

@@ -4,6 +4,7 @@ then no page shows them either."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import chain, count
 from urllib.parse import unquote_plus
 
 import regex
@@ -96,8 +97,4 @@ class _Moved:
 
 def _names(header: str) -> Iterator[str]:
     plain = header.lower().replace("-", "_")
-    yield plain
-    number = 2
-    while True:
-        yield f"{plain}_{number}"
-        number += 1
+    return chain([plain], (f"{plain}_{number}" for number in count(2)))

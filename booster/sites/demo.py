@@ -21,8 +21,9 @@ class DemoAdapter(SiteAdapter):
     slug: ClassVar[str] = "demo"
     label: ClassVar[str] = "Demo video site"
     notes: ClassVar[str] = "Counts every play at once. Nothing needs to be set."
-    idempotent: ClassVar[bool] = True
-    settle_seconds: ClassVar[float] = 3.0
+    counted = frozenset({200, 201, 202, 204})
+    idempotent = True
+    settle_seconds = 3.0
     counts_readings: ClassVar[bool | None] = False
 
     def video_id(self, url_path: str) -> str:
@@ -49,6 +50,6 @@ class DemoAdapter(SiteAdapter):
             path=f"/api/videos/{video_id}/plays",
             headers=(("Idempotency-Key", f"{order}:{SEQUENCE}"), ("X-Play-Order", order)),
             body=b"",
-            counted=frozenset({200, 201, 202, 204}),
-            idempotent=True,
+            counted=self.counted,
+            idempotent=self.idempotent,
         )

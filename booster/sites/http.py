@@ -18,8 +18,7 @@ from booster.net.play import PlayRequest
 from booster.sites import ids
 from booster.sites.base import SiteAdapter, check_oid, json_title, no_such_video, not_a_video
 from booster.sites.credentials import credentials_of
-from booster.sites.masking import Mask, without_cookies
-from booster.sites.reading import (
+from booster.sites.extraction import (
     JsonPath,
     filled_pattern,
     number_after,
@@ -28,9 +27,10 @@ from booster.sites.reading import (
     text_of,
     whole_number,
 )
-from booster.sites.recipe import Recipe, RecipeError
-from booster.sites.recipe_fields import METHODS, ORDER_HEADER
-from booster.sites.session import NOTHING, STEP_BYTES, Preparing, Session, Yield
+from booster.sites.masking import Mask, without_cookies
+from booster.sites.recipe import Recipe, Step
+from booster.sites.recipe_fields import ORDER_HEADER
+from booster.sites.session import NOTHING, STEP_BYTES, Preparing, Session
 from booster.sites.templates import (
     KEY,
     ORDER,
@@ -43,8 +43,6 @@ from booster.sites.templates import (
     Value,
     place_of_body,
 )
-
-__all__ = ["METHODS", "HttpAdapter", "Recipe", "RecipeError"]
 
 SECRET_LENGTH = 8  # of what a site hands out
 COUNT_BYTES = 1 << 20  # of the page or answer that holds the count
@@ -73,15 +71,10 @@ class HttpAdapter(SiteAdapter):
         self._secrets = dict(secrets or {})
         self._session = session
         self._video_pattern = regex.compile(recipe.video_pattern)
-
-    # What the other adapters are by their class this one is by its recipe.
-    @property
-    def idempotent(self) -> bool:  # type: ignore[override]
-        return self.recipe.idempotent
-
-    @property
-    def settle_seconds(self) -> float:  # type: ignore[override]
-        return float(self.recipe.settle_seconds)
+        self.counted = frozenset(recipe.counted)
+        self.idempotent = recipe.idempotent
+        self.settle_seconds = float(recipe.settle_seconds)
+        self.play_origin = recipe.play_origin
 
     def video_id(self, url_path: str) -> str:
         found = search(self._video_pattern, url_path, "video_pattern")
@@ -153,25 +146,32 @@ class HttpAdapter(SiteAdapter):
             path=_path(recipe.play_path, values),
             headers=(*_headers(recipe.play_headers, values), (ORDER_HEADER, order)),
             body=_body(recipe.play_body, recipe.play_headers, values),
-            counted=frozenset(recipe.counted),
+            counted=self.counted,
             idempotent=recipe.idempotent,
             cookies=self._cookies_for(recipe.play_origin),
             origin=recipe.play_origin,
         )
-
-    def counted(self, video_id: str, oid: str) -> frozenset[int]:
-        return frozenset(self.recipe.counted)
-
-    @property
-    def play_origin(self) -> Origin | None:  # type: ignore[override]
-        return self.recipe.play_origin
 
     # The session
 
     def preparing(self, video_id: str) -> Preparing | None:
         if self._session is not None or not self.recipe.steps:
             return None
-        return Preparing(_RecipeSteps(self, video_id))
+        return Preparing(self, video_id)
+
+    def step_call(self, step: Step, video_id: str) -> Call:
+        """What asks one of the recipe's steps, in the session so far."""
+        values, origin = self._values(ids.values_of(video_id)), self.recipe.origin_of(step)
+        return Call(
+            _path(step.path, values),
+            headers=dict(_headers(step.headers, values)),
+            accept=step.accepted,
+            max_bytes=STEP_BYTES,
+            method=step.method,
+            body=_body(step.body, step.headers, values),
+            cookies=self._cookies_for(origin),
+            origin=origin,
+        )
 
     def session_key(self, video_id: str) -> object:
         """What orders that may share a session have in common."""
@@ -208,43 +208,6 @@ class HttpAdapter(SiteAdapter):
     def _values(self, own: Mapping[str, Value]) -> dict[str, Value]:
         secrets = {f"{SECRET}{name}": Value(text) for name, text in self._secrets.items()}
         return {**(self._session or NOTHING).values, **secrets, **own}
-
-
-class _RecipeSteps:
-    """The steps of a recipe for one video."""
-
-    def __init__(self, adapter: HttpAdapter, video_id: str) -> None:
-        self._adapter, self._video = adapter, ids.values_of(video_id)
-        self._steps = adapter.recipe.steps
-
-    def __len__(self) -> int:
-        return len(self._steps)
-
-    def call(self, index: int, session: Session) -> Call:
-        step = self._steps[index]
-        values = self._adapter.in_session(session)._values(self._video)
-        return Call(
-            _path(step.path, values),
-            headers=dict(_headers(step.headers, values)),
-            accept=step.accepted,
-            max_bytes=STEP_BYTES,
-            method=step.method,
-            body=_body(step.body, step.headers, values),
-            cookies=session.cookies_for(self.origin(index)),
-            origin=self.origin(index),
-        )
-
-    def origin(self, index: int) -> Origin | None:
-        return self._adapter.recipe.second if self._steps[index].at_second else None
-
-    def keeps(self, index: int) -> tuple[str, ...]:
-        return self._steps[index].cookies
-
-    def yields(self, index: int) -> tuple[Yield, ...]:
-        return self._steps[index].values
-
-    def masked(self, error: SiteError, session: Session) -> SiteError:
-        return self._adapter.in_session(session).masked(error)
 
 
 # Filling in

@@ -51,11 +51,12 @@ class PeerTubeAdapter(SiteAdapter):
         "without a lock, so give this site few connections. Only videos of the instance itself "
         "can be ordered, not those it follows."
     )
+    counted = frozenset({204})
     # A session sent again counts once, but only within view_expiration (an hour, or what the
     # operator set), and two at the same moment may both count: it is looked up, then written. A
     # play whose answer was lost is therefore not sent again; the counter tells.
-    idempotent: ClassVar[bool] = False
-    settle_seconds: ClassVar[float] = 2400.0  # the buffer's 30 minutes, and 10 to spare
+    idempotent = False
+    settle_seconds = 2400.0  # the buffer's 30 minutes, and 10 to spare
     counts_readings: ClassVar[bool | None] = False
 
     def video_id(self, url_path: str) -> str:
@@ -91,8 +92,8 @@ class PeerTubeAdapter(SiteAdapter):
             path=f"/api/v1/videos/{video_id}/views",
             headers=(("Content-Type", "application/json"), ("X-Play-Order", order)),
             body=json.dumps(body).encode(),
-            counted=frozenset({204}),
-            idempotent=False,
+            counted=self.counted,
+            idempotent=self.idempotent,
         )
 
 

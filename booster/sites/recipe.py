@@ -16,7 +16,7 @@ import regex
 from booster.exceptions import PermanentError, SiteCode
 from booster.net.address import Origin
 from booster.sites import recipe_fields as check
-from booster.sites.reading import JsonPath
+from booster.sites.extraction import JsonPath
 from booster.sites.recipe_fields import FieldError, _
 from booster.sites.session import Yield
 from booster.sites.templates import KEY, NUMBER, OF_PLAYS, OF_VIDEOS, PLAY_KEY, SECRET, Template
@@ -141,6 +141,10 @@ class Recipe:
     def play_origin(self) -> Origin | None:
         """Where plays go; None: to the site's own address."""
         return self.second if self.play_at_second else None
+
+    def origin_of(self, step: Step) -> Origin | None:
+        """Where it is asked; None: at the site's own."""
+        return self.second if step.at_second else None
 
     def as_values(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}

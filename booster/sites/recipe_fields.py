@@ -8,7 +8,7 @@ import regex
 from booster.exceptions import AddressRefusedError, SiteCode
 from booster.net.address import Origin, is_public_platform
 from booster.net.call import METHODS, check_headers, check_path
-from booster.sites.reading import JsonPath
+from booster.sites.extraction import JsonPath
 from booster.sites.session import Yield
 from booster.sites.templates import OF_PLAYS, OF_VIDEOS, SECRET, Template
 

@@ -12,7 +12,7 @@ import regex
 
 from booster.exceptions import PermanentError
 from booster.sites import ids, recipe_fields
-from booster.sites.reading import (
+from booster.sites.extraction import (
     JsonPath,
     filled_pattern,
     in_plain_digits,

@@ -4,17 +4,21 @@ A recipe's steps are taken in their order, once for all plays that share the ses
 yield are named values, placeholders of all that is sent later, and the site's own cookies.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import regex
 
 from booster.exceptions import PermanentError, SiteCode, SiteError
 from booster.net.address import Origin
 from booster.net.call import Call, Response, cookie_header
-from booster.sites.reading import JsonPath, search, text_of
+from booster.sites.extraction import JsonPath, search, text_of
 from booster.sites.templates import Value
+
+if TYPE_CHECKING:
+    from booster.sites.http import HttpAdapter
 
 # Of an answer that holds values, and of one value.
 STEP_BYTES, VALUE_LENGTH = 1 << 20, 4096
@@ -78,57 +82,40 @@ class Yield:
         return found
 
 
-class Steps(Protocol):
-    """A recipe's steps, as they are sent in a session."""
-
-    def __len__(self) -> int: ...
-
-    def call(self, index: int, session: Session) -> Call: ...
-
-    def origin(self, index: int) -> Origin | None:
-        """Where it is asked; None: at the site's own."""
-
-    def keeps(self, index: int) -> tuple[str, ...]:
-        """The names of the cookies to keep; empty for all."""
-
-    def yields(self, index: int) -> tuple[Yield, ...]: ...
-
-    def masked(self, error: SiteError, session: Session) -> SiteError:
-        """The error without secrets."""
-
-
 class Preparing:
-    """On its way through the steps: make `call`, hand its answer to take(), until it is None.
-    `session` is what came of it so far."""
+    """On its way through the steps of the adapter's recipe for one video: make `call`, hand its
+    answer to take(), until it is None. `session` is what came of it so far."""
 
-    def __init__(self, steps: Steps) -> None:
-        self._steps = steps
-        self._index = 0
+    def __init__(self, adapter: "HttpAdapter", video_id: str) -> None:
+        self._adapter = adapter
+        self._video_id = video_id
+        self._left = deque(adapter.recipe.steps)
         self.session = NOTHING
 
     @property
     def call(self) -> Call | None:
         """The next one. PermanentError: it cannot be sent."""
-        if self._index == len(self._steps):
+        if not self._left:
             return None
-        return self._steps.call(self._index, self.session)
+        return self._adapter.in_session(self.session).step_call(self._left[0], self._video_id)
 
     def take(self, response: Response) -> None:
         """The answer to `call`. PermanentError: it lacks what it should yield."""
-        kept, origin = self._steps.keeps(self._index), self._steps.origin(self._index)
+        step = self._left[0]
+        origin = self._adapter.recipe.origin_of(step)
         cookies = dict(self.session.cookies.get(origin, {}))
         for name, value in cookies_of(response):
             if value is None:
                 cookies.pop(name, None)
-            elif not kept or name in kept:
+            elif not step.cookies or name in step.cookies:
                 cookies[name] = value
         # A value may stand in a cookie that is not sent back.
         shown = cookies | {name: value for name, value in cookies_of(response) if value}
         values = dict(self.session.values)
-        for one in self._steps.yields(self._index):
+        for one in step.values:
             values[one.name] = Value(one.of(response, shown))
         self.session = Session(values, {**self.session.cookies, origin: cookies})
-        self._index += 1
+        self._left.popleft()
         try:
             cookie_header(self.session.cookies_for(origin))
         except ValueError:
@@ -136,7 +123,7 @@ class Preparing:
 
     def masked(self, error: SiteError) -> SiteError:
         """What went wrong on the way, without secrets."""
-        return self._steps.masked(error, self.session)
+        return self._adapter.in_session(self.session).masked(error)
 
 
 def cookies_of(response: Response) -> list[tuple[str, str | None]]:

@@ -37,54 +37,34 @@ class Trial:
 
 
 def try_once(
-    target: ProvedTarget, adapter: SiteAdapter, url_path: str, oid: str, *, wait: float = 5.0
+    target: ProvedTarget, adapter: SiteAdapter, url_path: str, oid: str | None, *, wait: float = 5.0
 ) -> Trial:
-    """One play of the video at `url_path`, under an order number of its own (`oid`).
+    """One play of the video at `url_path`, under an order number of its own (`oid`); None: its
+    counter is read as for an order, and no play is sent.
 
     The counter is given `wait` seconds, or less if the site's kind needs less, to show it. Raises
     nothing of the site's: the verdict says it.
     """
     exchanges: list[Exchange] = []
-    before: int | None = None
+    before = moved = None
     try:
         with SiteClient(target, exchanges=exchanges) as client:
             video = adapter.video_id(url_path)
-            adapter = adapter.prepared(client, video)
-            before = adapter.read_count(client, video)
-            status, received = _send_one(client, adapter, video, oid)
-            moved = _watch(client, adapter, video, before, min(wait, adapter.settle_seconds))
+            if oid is None:
+                before = adapter.read_count(client, video)
+                verdict = SiteError(SiteCode.TRIAL_READ, number=before)
+            else:
+                adapter = adapter.prepared(client, video)
+                before = adapter.read_count(client, video)
+                status = client.send(adapter.play(video, oid).numbered(1)).status
+                moved = _watch(client, adapter, video, before, min(wait, adapter.settle_seconds))
+                verdict = _verdict(moved, adapter.settle_seconds)
+                if status not in adapter.counted:
+                    verdict = SiteError(SiteCode.TRIAL_REFUSED, status=status)
     except SiteError as error:
-        return Trial(adapter.masked(error), before, None, _masked(exchanges, adapter))
-    if received:
-        verdict = _verdict(moved, adapter.settle_seconds)
-    else:
-        verdict = SiteError(SiteCode.TRIAL_REFUSED, status=status)
-    return Trial(verdict, before, moved, _masked(exchanges, adapter))
-
-
-def read_once(target: ProvedTarget, adapter: SiteAdapter, url_path: str) -> Trial:
-    """The counter as it is read for an order, without a play. Raises nothing of the site's."""
-    exchanges: list[Exchange] = []
-    try:
-        with SiteClient(target, exchanges=exchanges) as client:
-            video = adapter.video_id(url_path)
-            views = adapter.read_count(client, video)
-    except SiteError as error:
-        masked = _masked(exchanges, adapter)
-        return Trial(adapter.masked(error), None, None, masked, reads_only=True)
-    verdict = SiteError(SiteCode.TRIAL_READ, number=views)
-    return Trial(verdict, views, None, _masked(exchanges, adapter), reads_only=True)
-
-
-def _masked(exchanges: list[Exchange], adapter: SiteAdapter) -> tuple[Exchange, ...]:
-    return tuple(adapter.mask_exchange(exchange) for exchange in exchanges)
-
-
-def _send_one(client: SiteClient, adapter: SiteAdapter, video: str, oid: str) -> tuple[int, bool]:
-    """The status, and whether it is one that means "received"."""
-    play = adapter.play(video, oid).numbered(1)
-    status = client.send(play).status
-    return status, status in play.counted
+        verdict = adapter.masked(error)
+    masked = tuple(adapter.mask_exchange(exchange) for exchange in exchanges)
+    return Trial(verdict, before, moved, masked, reads_only=oid is None)
 
 
 def _watch(

@@ -1,6 +1,5 @@
 """Calibrations: how each site was found to count, and when; the page of one while it runs."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin, messages
@@ -41,14 +40,14 @@ class AuditForm(IdempotentForm):
         for name in ("customer", "price"):
             self.fields[name].required = True
 
-    def objections(self, cleaned: dict[str, Any]) -> Mapping[str, str]:
-        if self.errors:
-            return {}
-        try:
-            self.video = ordering.find_video(cleaned["url"])
-        except ordering.OrderRefusedError as error:
-            return error.errors
-        return {}
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.was_saved() and not self.errors:
+            try:
+                self.video = ordering.find_video(cleaned["url"])
+            except ordering.OrderRefusedError as error:
+                self.refuse(error.errors)
+        return cleaned
 
 
 @admin.register(Calibration)

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from booster import sites
-from booster.delivery.deadline import deadline_of
+from booster.delivery.plan import deadline_of
 from booster.engine.answers import NOT_NOW
 from booster.exceptions import SiteError
 from core.admin.base import row_url
@@ -172,8 +172,7 @@ def answers_of(order: Order) -> list[tuple[str, str, str]]:
 def counted_by(order: Order) -> frozenset[int]:
     """The answers by which its site says that it received a play."""
     try:
-        adapter = sites.adapter(order.site.adapter, order.site.recipe)
-        return adapter.counted(order.video_id, order.oid)
+        return sites.adapter(order.site.adapter, order.site.recipe).counted
     except (ValueError, SiteError):  # of a kind that is gone, or by a recipe that is wrong
         return frozenset(range(200, 300))
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from booster.exceptions import AddressRefusedError, PermanentError, SiteCode, TemporaryError
 from booster.net.address import Origin
 from booster.net.tls import read_authorities
-from booster.ownership.verification import look_up
+from booster.ownership.verification import resolve
 from booster.sites import Recipe, RecipeError
 from booster.sites.credentials import without_credentials
 from core.admin.recipes import PREFIX
@@ -65,7 +65,7 @@ class TrustForm(WeekForm):
         try:
             # A saved site's row is locked meanwhile: its check asks the name server, not its form.
             if self.instance.pk is None or Origin.parse(second).is_ip:
-                look_up(Origin.parse(second))
+                resolve(Origin.parse(second))
         except AddressRefusedError as error:
             return translate_error(error)
         except TemporaryError:

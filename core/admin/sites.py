@@ -24,7 +24,7 @@ from booster.exceptions import AddressRefusedError, TemporaryError
 from booster.net.address import Origin
 from booster.net.client import Exchange
 from booster.ownership.tokens import file_path
-from booster.ownership.verification import look_up
+from booster.ownership.verification import resolve
 from booster.sites.http import HttpAdapter
 from booster.sites.trial import Trial
 from core import ordering
@@ -74,7 +74,7 @@ class SiteForm(TrustForm):
         """Scheme, host and port, as every order's address is compared with them."""
         try:
             origin = Origin.parse(self.cleaned_data["origin"].strip())
-            look_up(origin)
+            resolve(origin)
         except AddressRefusedError as error:
             raise forms.ValidationError(translate_error(error)) from None
         except TemporaryError:

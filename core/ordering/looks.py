@@ -57,24 +57,24 @@ def video_of(site: Site, video_id: str, asker: User | None = None) -> Seen:
     others have the site busy."""
     given_up = time.monotonic() + WAIT_SECONDS
     is_counted = False
-    while (known := recalled(site, video_id)) is None:
+    while (known := recall(site, video_id)) is None:
         if not is_counted:
             count_look(asker)
             is_counted = True
         if SiteLook.objects.begin(site, LEASE):
             try:
                 # Somebody may have looked since it was asked for.
-                known = recalled(site, video_id)
-                return look_now(site, video_id) if known is None else finding_of(known)
+                known = recall(site, video_id)
+                return look_now(site, video_id) if known is None else answer_of(known)
             finally:
                 SiteLook.objects.end(site)
         if time.monotonic() >= given_up:
             raise LookRefusedError(Reason.of(Code.SITE_ASKED_NOW))
         time.sleep(POLL_SECONDS)
-    return finding_of(known)
+    return answer_of(known)
 
 
-def recalled(site: Site, video_id: str) -> SiteLook | None:
+def recall(site: Site, video_id: str) -> SiteLook | None:
     return SiteLook.objects.recall(site, video_id, found=FOUND, failed=FAILED)
 
 
@@ -92,7 +92,7 @@ def look_now(site: Site, video_id: str) -> Seen:
     try:
         target = verification.proved_target(site, FRESH)
         failed = video_id
-        with counted(site, video_id):
+        with count_reading(site, video_id):
             seen = verification.read_video(site, target, video_id)
     except SiteError as error:
         kind = type(error).__name__
@@ -102,14 +102,14 @@ def look_now(site: Site, video_id: str) -> Seen:
     return seen
 
 
-def counted(site: Site, video_id: str) -> AbstractContextManager[None]:
+def count_reading(site: Site, video_id: str) -> AbstractContextManager[None]:
     """While the counter of a video is read for people: where that may move it, its order is told
     how often."""
     known = sites.counts_readings(site.adapter, site.counts_readings)
     return nullcontext() if known is False else SiteLook.objects.counted(site, video_id)
 
 
-def finding_of(look: SiteLook) -> Seen:
+def answer_of(look: SiteLook) -> Seen:
     """What was found, or raised, a moment ago."""
     if look.views is not None:
         return Seen(look.views, look.title)

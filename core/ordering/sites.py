@@ -5,11 +5,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from booster import retry, sites, tasks
+from booster.delivery.paused_orders import resume_paused_orders
 from booster.exceptions import SiteError
 from booster.net.address import Origin, ProvedTarget
 from booster.ownership import verification
 from booster.sites.base import SiteAdapter
-from booster.sites.trial import Trial, read_once, try_once
+from booster.sites.trial import Trial, try_once
 from core.models import (
     Order,
     OrderError,
@@ -34,7 +35,7 @@ def verify(site: Site, actor: User | None) -> ReasonOrText:
     if breaker := breaker_of(site):
         breaker.probe_now()
     if site.verified:
-        tasks.wake_on_commit(verification.resume_paused_orders(site, actor))
+        tasks.wake_on_commit(resume_paused_orders(site, actor))
     return reason_of(check)
 
 
@@ -67,8 +68,8 @@ def try_site(site: Site, url: str) -> Trial:
 def read_site(site: Site, url: str) -> Trial:
     """Read the counter of a video of a site that proves to be ours. Raises OrderError."""
     target, adapter, path = _proved(site, url)
-    with looks.counted(site, adapter.video_id(path)):
-        return read_once(target, adapter, path)
+    with looks.count_reading(site, adapter.video_id(path)):
+        return try_once(target, adapter, path, None)
 
 
 def _proved(site: Site, url: str) -> tuple[ProvedTarget, SiteAdapter, str]:

@@ -97,6 +97,16 @@ class AsksLargeAmounts(forms.Form):
 class LargeAmountForm(AsksLargeAmounts, IdempotentForm):
     """Of a row with an `amount`."""
 
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.was_saved():
+            self.refuse(self.objections(cleaned))
+        return cleaned
+
+    def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
+        """What speaks against it now, by field."""
+        return {}
+
 
 def in_words(amount: Decimal) -> str:
     """The whole part in the words of the language in force, and the cents in digits."""

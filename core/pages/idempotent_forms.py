@@ -23,16 +23,6 @@ class IdempotentForm(forms.ModelForm):
     request_key = forms.UUIDField(required=False, widget=forms.HiddenInput, initial=uuid.uuid4)
     placed: Any = None
 
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if not self.was_saved():
-            self.refuse(self.objections(cleaned))
-        return cleaned
-
-    def objections(self, cleaned: dict[str, Any]) -> Mapping[str, str]:
-        """What speaks against it now, by field."""
-        return {}
-
     def refuse(self, errors: Mapping[str, str]) -> None:
         """Put what speaks against it at its fields; also for who meets it while writing. It may be
         the row itself, made in the meantime by the same form, that is in the way."""

@@ -76,20 +76,24 @@ class OrderForm(TermsForm, IdempotentForm):
         """Who buys."""
         return cleaned.get("customer")
 
-    def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
-        customer = self.customer_of(cleaned)
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.was_saved():
+            return cleaned
         self.quote = Quote.prepare(
-            customer,
+            self.customer_of(cleaned),
             cleaned.get("url", ""),
             cleaned.get("count"),
             for_customer=self.for_customer,
             asker=self.asker,
         )
+        errors = self.quote.errors
         if text := self.quote.price_objection(cleaned.get("quoted_price")):
             # Sent again as it is then, it is an order at the price that the text says.
             self.data = {**self.data, self.add_prefix("quoted_price"): str(self.quote.price)}
-            return {"__all__": text} | self.quote.errors
-        return self.quote.errors
+            errors = {"__all__": text} | errors
+        self.refuse(errors)
+        return cleaned
 
     @property
     def terms(self) -> dict[str, Any]:
@@ -119,13 +123,13 @@ class QuoteForm(forms.Form):
             asker=creator,
         )
         wrong = {name: " ".join(map(str, errors)) for name, errors in self.errors.items()}
-        answer = described(quote, data.get("hours") or 0)
+        answer = describe(quote, data.get("hours") or 0)
         if quote.site and not self.for_customer:  # customers are told nothing of a site's ways
             answer["counting"] = counting_note(quote.site)
         return answer | {"errors": quote.errors | wrong, "approval": approval_note(quote, creator)}
 
 
-def described(quote: Quote, hours: int) -> dict[str, Any]:
+def describe(quote: Quote, hours: int) -> dict[str, Any]:
     """A quote as the form shows it: texts ready to read, None for what is not known yet."""
     site, customer = quote.site, quote.customer
     seconds = None if quote.seconds is None else max(quote.seconds, hours * 3600)

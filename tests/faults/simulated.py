@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from booster import retry
-from booster.delivery import proving, reading
+from booster.delivery import looks, proving
 from booster.proof import Action, Reading, Verdict, Watch, judge
 from core.models import Order, Site, Status
 
@@ -97,24 +97,24 @@ class Run:
         """The verdict, and how many seconds after the last play it came."""
         counter, order, watch = self.counter, self.order, self.watch
         first = self.look(1.0, idle=True)
-        reading.record(order, watch, first, self.lag)
+        looks.note_reading(order, watch, first, self.lag)
         counter.began, counter.sent = 1.01, self.count
         ended = counter.began + self.count / counter.rate
         if self.stop_at is not None:
             ended = min(ended, counter.began + self.stop_at)
             counter.sent = counter.sent_by(ended)
             order.cancel_requested = True
-        now = 1.0 + reading.seconds_between(watch, 1.0)
+        now = 1.0 + looks.seconds_between(watch, 1.0)
         while now < ended:
             order.done = counter.sent_by(now)
             watch.note_play(now)
-            reading.record(order, watch, self.look(now, idle=False), self.lag)
-            now += reading.seconds_between(watch, now)
+            looks.note_reading(order, watch, self.look(now, idle=False), self.lag)
+            now += looks.seconds_between(watch, now)
         order.done = order.reserved = counter.sent
         watch.note_play(ended)
         now = ended + self.latency
         while now < ended + most_seconds:
-            seen = proving.Look(
+            seen = proving.Observation(
                 self.look(now, idle=True), self.lag, self.counts_readings, is_narrow=True
             )
             until, evidence = proving.weigh(order, self.site, watch, seen)

@@ -11,7 +11,7 @@ from typing import Any
 
 from booster.exceptions import PermanentError, SiteCode
 from booster.sites.credentials import without_credentials
-from booster.sites.recipe import Recipe, RecipeError
+from booster.sites.recipe import Recipe
 
 FOLDER = Path(__file__).parent
 FORMAT = "booster-recipe"
@@ -79,6 +79,3 @@ def all_shipped() -> Mapping[str, RecipeFile]:
 def shipped(name: str) -> RecipeFile:
     """KeyError: there is none of this name."""
     return all_shipped()[name]
-
-
-__all__ = ["RecipeError", "RecipeFile", "RecipeFileError", "all_shipped", "file_of", "read"]

@@ -34,7 +34,7 @@ NO_CHARSETS = frozenset(
     {"punycode", "idna", "unicode-escape", "raw-unicode-escape", "utf-7", "undefined"}
 )
 
-_STEP = regex.compile(
+_KEY = regex.compile(
     r"""(?:^|(?<=.)\.)(?P<plain>[^.\[\]]+)
     | \[ \s* (?:
         (?P<index>[0-9]{1,9})
@@ -78,7 +78,7 @@ _OTHER_DIGIT = regex.compile(r"(?V1)[\p{Nd}--[0-9]]")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class JsonKey:
     """A key, or the element of a list whose `field` is `key`. `{video_id}` may stand in it."""
 
     key: str
@@ -101,44 +101,44 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class JsonPath:
     text: str
-    steps: tuple[Step, ...]
+    keys: tuple[JsonKey, ...]
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """ValueError: no path, its text saying where it breaks off."""
-        steps: list[Step] = []
+        keys: list[JsonKey] = []
         end = 0
         while end < len(text):
-            found = _STEP.match(text, end)
-            if found is None or len(steps) == MAX_KEYS:
+            found = _KEY.match(text, end)
+            if found is None or len(keys) == MAX_KEYS:
                 raise ValueError(text[end : end + 40])
-            steps.append(_step(found))
+            keys.append(_json_key(found))
             end = found.end()
-        return cls(text, tuple(steps))
+        return cls(text, tuple(keys))
 
     @property
     def names(self) -> frozenset[str]:
         """The placeholders in it."""
-        keys = " ".join(step.key for step in self.steps)
+        keys = " ".join(one.key for one in self.keys)
         return frozenset(re.findall(r"\{([A-Za-z_]+)\}", keys))
 
     def value_in(self, answer: Any, values: Mapping[str, Value]) -> Any:
         """What stands there. PermanentError: nothing does."""
         value = answer
         try:
-            for step in self.steps:
-                value = step.into(value, values)
+            for key in self.keys:
+                value = key.into(value, values)
         except (KeyError, IndexError, StopIteration):
             raise PermanentError(SiteCode.NO_VIEW_COUNT, path=self.text) from None
         return value
 
 
-def _step(found: "regex.Match[str]") -> Step:
+def _json_key(found: "regex.Match[str]") -> JsonKey:
     if found["field"]:
-        return Step(_unquoted(found["wanted"]), found["field"])
+        return JsonKey(_unquoted(found["wanted"]), found["field"])
     if found["quoted"]:
-        return Step(_unquoted(found["quoted"]))
-    return Step(found["plain"] or found["index"] or found["placeholder"])
+        return JsonKey(_unquoted(found["quoted"]))
+    return JsonKey(found["plain"] or found["index"] or found["placeholder"])
 
 
 def _unquoted(text: str) -> str:
