@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from booster.exceptions import AddressRefusedError, TemporaryError
 from booster.net import names as look_ups
 from booster.net.address import Origin, ProvedTarget, Target, is_public_platform, resolve_all
+from booster.net.call import Call
 from booster.net.client import SiteClient
 from booster.ownership import own_addresses
 from core.reasons import Reason
@@ -50,14 +51,14 @@ def order_a_play(site: RawServer, url: str) -> int:
     origin = Origin.parse(site.url)
     path = origin.path_of(url)
     with SiteClient(shown(resolve(origin, allowed=allowed)), timeout=15) as client:
-        return client.get(path).status
+        return client.fetch(Call(path)).status
 
 
 def add_a_site(url: str, getaddrinfo: object = socket.getaddrinfo) -> int:
     """What the office does with a new site's address, in a deployment without private sites."""
     target = resolve(Origin.parse(url), allowed=(), getaddrinfo=getaddrinfo)
     with SiteClient(shown(target), timeout=15) as client:
-        return client.get("/").status
+        return client.fetch(Call("/")).status
 
 
 def test_a_play_on_the_verified_site_arrives(site: RawServer) -> None:
@@ -354,8 +355,8 @@ def test_a_name_that_changes_its_answer_later_changes_nothing(
     target = resolve(origin, allowed=(f"127.0.0.1:{site.port}",), getaddrinfo=names)
     names.addresses = ("127.0.0.2",)
     with SiteClient(shown(target), timeout=15) as client:
-        assert client.get("/").status == 200
-        assert client.get("/").status == 200
+        assert client.fetch(Call("/")).status == 200
+        assert client.fetch(Call("/")).status == 200
     assert names.lookups == 1
     assert f"Host: videos.example:{site.port}".encode() in site.requests[-1]
 

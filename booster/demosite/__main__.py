@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
 import ssl
 import sys
 from pathlib import Path
 from typing import NoReturn
-
-import uvloop
 
 from .catalogue import Catalogue, CatalogueError, built_in, read_catalogue
 from .plays import PlayBook
@@ -41,7 +40,7 @@ def main(server_class: type[Server] = Server, site_class: type[Site] = Site) -> 
         parser.error(f"argument --tls: {error}")
     site = site_class(book, PublicFiles(options.public))
     try:
-        uvloop.run(server_class(site, state).run(address))
+        _run(server_class(site, state), address)
     except OSError as error:
         sys.exit(f"demosite: cannot listen on {options.host}:{options.port}: {error.strerror}")
     except StateError as error:
@@ -59,6 +58,15 @@ def _parser() -> Parser:
         "--tls", type=Path, nargs=2, metavar=("CERT", "KEY"), help="serve https, PEM files"
     )
     return parser
+
+
+def _run(server: Server, address: Address) -> None:
+    try:
+        import uvloop
+    except ImportError:  # it is a matter of speed only
+        asyncio.run(server.run(address))
+    else:
+        uvloop.run(server.run(address))
 
 
 def _tls(files: list[Path] | None) -> ssl.SSLContext | None:
