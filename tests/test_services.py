@@ -256,3 +256,11 @@ def test_the_browser_named_in_the_environment_comes_first(monkeypatch):
     monkeypatch.setenv("BROWSER_PATH", "/no/such/browser")
     with pytest.raises(ServiceError, match="BROWSER_PATH"):
         programs.chromium_path()
+
+
+def test_a_browser_that_draws_no_windows_comes_before_one_that_does(bare_path, tmp_path):
+    for name in ("chromium", programs.WINDOWLESS):
+        path = tmp_path / name
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+        assert programs.chromium_path() == str(path)
