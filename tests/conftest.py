@@ -13,10 +13,10 @@ from django.utils import translation
 from xdist.scheduler import LoadFileScheduling
 
 from booster import retry
-from tests.services import PostgresServer, RedisServer
+from tests.services import RedisServer
 from tests.sites import DemoSite
 
-pytest_plugins = ["tests.base", "tests.office"]
+pytest_plugins = ["tests.base", "tests.office", "tests.templates"]
 
 # A busy machine takes its time, and is no fault of what is tested.
 hypothesis.settings.register_profile(
@@ -101,12 +101,6 @@ def the_offices_own_language():
 def impatient(monkeypatch):
     """A site that says "not now" to a call is asked once more, and at once."""
     monkeypatch.setattr(retry, "ASKING", retry.BackOff(0.0, 0.0, attempts=2))
-
-
-@pytest.fixture(scope="session")
-def postgres():
-    with PostgresServer(fsync=False, max_connections="300") as server:
-        yield server
 
 
 @pytest.fixture(scope="session")
