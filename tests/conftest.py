@@ -1,6 +1,7 @@
 """What every test finds: services, sites and whole offices."""
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from django.utils import translation
 from xdist.scheduler import LoadFileScheduling
 
 from booster import retry
-from tests.services import PostgresServer, RedisServer
+from tests.services import RedisServer
 from tests.sites import DemoSite
 
-pytest_plugins = ["tests.base", "tests.office"]
+pytest_plugins = ["tests.base", "tests.office", "tests.templates"]
 
 # A busy machine takes its time, and is no fault of what is tested.
 hypothesis.settings.register_profile(
@@ -33,14 +34,24 @@ LONG = ("browser", "faults", "services", "slow", "timing")
 LONG_SECONDS = 5
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make quick` leaves out by what it asks for, so that no test has to be named; and
-    begin with the files that take longest: of several processes none is left alone with one."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Marks are set before `-m` looks at them; in order is put what it left."""
+    mark_services(items)
+    yield
+    put_in_order(items)
+
+
+def mark_services(items: list[pytest.Item]) -> None:
+    """What `make quick` leaves out by what it asks for, so that no test has to be named."""
     for item in items:
         kinds = item.callspec.params.values() if hasattr(item, "callspec") else ()
         if SERVICES.intersection(item.fixturenames) or "postgresql" in kinds:
             item.add_marker("services")
+
+
+def put_in_order(items: list[pytest.Item]) -> None:
+    """The files that take longest first: of several processes none is left alone with one."""
     seconds = Counter[Path]()
     for item in items:
         if timeout := item.get_closest_marker("timeout"):
@@ -90,12 +101,6 @@ def the_offices_own_language():
 def impatient(monkeypatch):
     """A site that says "not now" to a call is asked once more, and at once."""
     monkeypatch.setattr(retry, "ASKING", retry.BackOff(0.0, 0.0, attempts=2))
-
-
-@pytest.fixture(scope="session")
-def postgres():
-    with PostgresServer(fsync=False, max_connections="300") as server:
-        yield server
 
 
 @pytest.fixture(scope="session")

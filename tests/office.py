@@ -137,23 +137,6 @@ def working_in(office: Office) -> Iterator[None]:
         HUEY.storage = own_storage
 
 
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory) -> Path:
-    """A migrated database, copied for each office."""
-    office = Office("sqlite", tmp_path_factory.mktemp("template"))
-    office.manage("init_office")
-    return office.data_dir / "office.sqlite3"
-
-
-@pytest.fixture(scope="session")
-def postgres_template(postgres, tmp_path_factory) -> str:
-    url = postgres.create_database("template_office")
-    Office("postgresql", tmp_path_factory.mktemp("template"), DATABASE_URL=url).manage(
-        "init_office"
-    )
-    return "template_office"
-
-
 @pytest.fixture
 def new_office(request, demo_site) -> Iterator[Callable[[str], Office]]:
     """Make an office of a kind, with nothing in it but the price policies and the admin."""

@@ -10,6 +10,7 @@ import importlib.util
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -81,7 +82,8 @@ class PostgresServer(Server):
     """A PostgreSQL cluster; one superuser `postgres` without a password.
 
     `fsync=False` is quicker, but only for tests that do not ask what a power cut leaves behind.
-    `options` are server settings: PostgresServer(max_connections="200").
+    `copy_of` is the data of a cluster that does not run. `options` are server settings:
+    PostgresServer(max_connections="200").
     """
 
     PORT = 5432
@@ -92,11 +94,18 @@ class PostgresServer(Server):
     }
 
     def __init__(
-        self, *, fsync: bool = True, machine: Machine | None = None, **options: str
+        self,
+        *,
+        fsync: bool = True,
+        machine: Machine | None = None,
+        copy_of: Path | None = None,
+        **options: str,
     ) -> None:
         super().__init__(machine)
         self.account = unprivileged_account()
         self.folder = folder("postgres", self.account)
+        self.data = self.folder / "data"
+        self.copy_of = copy_of
         self.binaries = self._make_cluster()
         settings = {
             "listen_addresses": self.address,
@@ -106,7 +115,7 @@ class PostgresServer(Server):
             **options,
         }
         self.process = Process(
-            [self.binaries / "postgres", "-D", self.folder / "data"]
+            [self.binaries / "postgres", "-D", self.data]
             + [part for item in settings.items() for part in ("-c", "=".join(item))],
             ready="database system is ready to accept",
             env={"LC_ALL": "C"},
@@ -135,12 +144,14 @@ class PostgresServer(Server):
 
     def _make_cluster(self) -> Path:
         """Make the cluster with the first binaries that can; return their folder."""
+        if self.copy_of:
+            return self._copy_cluster(self.copy_of)
         refused = []
         for binaries in postgres_binaries():
             done = run_as(
                 self.account,
                 [
-                    *(binaries / "initdb", "-D", self.folder / "data", "--username=postgres"),
+                    *(binaries / "initdb", "-D", self.data, "--username=postgres"),
                     *("--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"),
                 ],
                 cwd=self.folder,
@@ -149,12 +160,22 @@ class PostgresServer(Server):
                 self._let_in_other_machines()
                 return binaries
             refused.append(f"{binaries}: {done.stdout.strip()}")
-            shutil.rmtree(self.folder / "data", ignore_errors=True)
+            shutil.rmtree(self.data, ignore_errors=True)
         raise ServiceError("no PostgreSQL that works was found. " + "\n".join(refused))
+
+    def _copy_cluster(self, source: Path) -> Path:
+        """With its owner; return the folder of binaries that understand it."""
+        subprocess.run(["cp", "-a", source, self.data], check=True)
+        version = (source / "PG_VERSION").read_text().strip()
+        for binaries in postgres_binaries():
+            said = run_as(self.account, [binaries / "postgres", "--version"], cwd=self.folder)
+            if f" {version}" in said.stdout:
+                return binaries
+        raise ServiceError(f"no PostgreSQL {version} that works was found")
 
     def _let_in_other_machines(self) -> None:
         if self.inside:
-            with (self.folder / "data" / "pg_hba.conf").open("a") as rules:
+            with (self.data / "pg_hba.conf").open("a") as rules:
                 rules.write("host all all samenet trust\nhost replication all samenet trust\n")
 
 
@@ -176,7 +197,7 @@ class StandbyServer(PostgresServer):
         done = run_as(
             self.account,
             [
-                *(binaries / "pg_basebackup", "-D", self.folder / "data", source),
+                *(binaries / "pg_basebackup", "-D", self.data, source),
                 *("--write-recovery-conf", "--checkpoint=fast", "--no-sync"),
             ],
             cwd=self.folder,

@@ -14,6 +14,8 @@ from core.reasons import Code
 from tests.real_sites import behind_nginx
 from tests.real_sites.local import PlainSite
 
+pytestmark = pytest.mark.slow  # each waits for its turn
+
 ZONE = "limit_req_zone $binary_remote_addr zone=spaced:1m rate=2r/s;"
 
 

@@ -139,6 +139,7 @@ def test_the_image_has_two_stages_installs_by_hashes_and_runs_as_nobody_mighty()
     assert {f"!{name}" for name in copied} == {line for line in ignored if line[:1] == "!"}
 
 
+@pytest.mark.slow
 def test_what_the_image_copies_is_enough_to_set_up_and_to_start(tmp_path, monkeypatch):
     """Without Docker: its files in a folder of their own, and its command there."""
     for line in image():

@@ -866,6 +866,7 @@ def test_an_idle_wire_sleeps() -> None:
 MILD = [name for name in FAULTS if not name.startswith("hangs b") and name != "hangs after"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("idempotent", [False, True])
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(

@@ -256,3 +256,25 @@ def test_the_browser_named_in_the_environment_comes_first(monkeypatch):
     monkeypatch.setenv("BROWSER_PATH", "/no/such/browser")
     with pytest.raises(ServiceError, match="BROWSER_PATH"):
         programs.chromium_path()
+
+
+def test_a_browser_that_draws_no_windows_comes_before_one_that_does(bare_path, tmp_path):
+    for name in ("chromium", programs.WINDOWLESS):
+        path = tmp_path / name
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+        assert programs.chromium_path() == str(path)
+
+
+def test_what_starts_servers_is_left_out_by_its_mark():
+    """Set by tests/conftest.py before anything is chosen by it, as `make quick` does."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    chosen = subprocess.run(
+        [*command, "-m", "not services", __file__],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "test_ports_are_free_and_never_given_twice" in chosen
+    assert "test_it_answers_in_utf8_with_fsync_on_and_only_to_this_machine" not in chosen

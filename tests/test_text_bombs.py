@@ -58,6 +58,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_text_is_taken_in_little_memory_and_short_time(name, tmp_path):
     path = tmp_path / "bomb.csv"
