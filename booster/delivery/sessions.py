@@ -7,7 +7,7 @@ in ten minutes: a site that wants a new token for each play is told from one who
 
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from booster.delivery.order import Delivery
@@ -87,7 +87,8 @@ class Sessions:
             return False
         if delivery.key not in self._plays:
             order = delivery.order
-            self._plays[delivery.key] = adapter.play(order.video_id, order.oid)
+            play = adapter.play(order.video_id, order.oid)
+            self._plays[delivery.key] = replace(play, in_session=delivery.key in self._of_order)
         return True
 
     def play_of(self, delivery: Delivery) -> PlayRequest:

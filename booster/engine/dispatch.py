@@ -179,7 +179,7 @@ class Dispatch:
         if meaning.not_now:
             self._push_back(order, meaning)
         elif meaning.all:
-            if status in answers.BANS and order.good_plays:
+            if status in answers.BANS and order.good_plays and not order.in_session:
                 self._pace.sent_away(monotonic(), self._taken + 1)
             self._stop(order, meaning.stopped, meaning.reason)
         else:

@@ -23,8 +23,8 @@ class OrderPlays:
 
     __slots__ = (
         *("_ended", "_template", "batches", "counted", "data", "deadline", "digits", "failures"),
-        *("good", "idempotent", "key", "live", "starting", "parts", "queued", "reason"),
-        *("retry_after", "small", "stopped", "untold"),
+        *("good", "idempotent", "in_session", "key", "live", "starting", "parts", "queued"),
+        *("reason", "retry_after", "small", "stopped", "untold"),
     )
 
     def __init__(self, key: int, origin: Origin, play: PlayRequest) -> None:
@@ -33,6 +33,7 @@ class OrderPlays:
         self.key = key
         self.counted = play.counted
         self.idempotent = play.idempotent
+        self.in_session = play.in_session
         self._template = template
         self.data = template.constant or b""
         self.parts: tuple[bytes, ...] | None = None if template.constant is not None else ()

@@ -22,6 +22,7 @@ class PlayRequest:
     idempotent: bool  # the site knows a play sent again: resending one is harmless
     cookies: str = ""  # those that the site itself set, as a Cookie header holds them
     origin: Origin | None = None  # where it goes; None: the site's own
+    in_session: bool = False  # that it is refused may mean that its session has ended
 
     def numbered(self, sequence: int) -> "PlayRequest":
         """Play number `sequence` as it is sent; for single plays, the engine has its own way."""
