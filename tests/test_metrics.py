@@ -16,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
+from core.db import clock
 from core.models import (
     Breaker,
     ChargeRecord,
@@ -77,7 +78,7 @@ def test_orders_money_and_plays_are_told_from_the_rows_and_from_what_is_kept(db)
 
 def test_what_is_kept_and_what_came_since_add_up_to_the_day(db, erin):
     """Once counted by quarters, once not at all: the same sums."""
-    midnight = rollups.midnight(timezone.localdate())
+    midnight = clock.midnight(timezone.localdate())
     ChargeRecord.objects.create(customer=erin, amount=Decimal("12.34"))
     uncounted = figures()
     ours = rollups.recount(Source.LEDGER, midnight, timezone.now() + timedelta(minutes=1))
