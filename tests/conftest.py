@@ -12,6 +12,7 @@ from django.test import override_settings
 from django.utils import translation
 from xdist.scheduler import LoadFileScheduling
 
+import office.urls  # noqa: F401  # the process of the tests is a web process as well
 from booster import retry
 from tests.services import RedisServer
 from tests.sites import DemoSite

@@ -73,6 +73,7 @@ def main() -> int:
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "office.settings")
     django.setup()
+    importlib.import_module("office.urls")
     found = sorted(uses())
     for use in found:
         print(f"{' ' if is_allowed(use) else '!'} {use.file}: {use.name}")

@@ -9,7 +9,6 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
-from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_page
 from django.views.i18n import JavaScriptCatalog
@@ -39,6 +38,16 @@ TEXTS_SECONDS = 600
 script_texts = cache_page(TEXTS_SECONDS)(
     JavaScriptCatalog.as_view(packages=["django.contrib.admin"])
 )
+
+
+class Lazy:
+    """What it lists is found out when somebody looks."""
+
+    def __init__(self, find: Callable[[], list[Any]]) -> None:
+        self.find = find
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.find())
 
 
 class DeskSite(DescribingSite):
@@ -131,12 +140,12 @@ class DeskSite(DescribingSite):
         """Django puts it into the context of every page; none of ours draws it."""
         if app_label is not None:
             return super().get_app_list(request, app_label)
-        return SimpleLazyObject(partial(super().get_app_list, request))
+        return Lazy(partial(super().get_app_list, request))
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return {
             **super().each_context(request),
-            "menu": SimpleLazyObject(lambda: list(menu(self, request))),
+            "menu": Lazy(lambda: list(menu(self, request))),
             "finds_orders": may(request.user, Right.SEE_ORDERS),
             "office_pause": pauses.banner(request),
         }
