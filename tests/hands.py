@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page
 
+from tests.office import wait_for
+
 # Whether what has the focus is in sight, on top, and marked.
 SHOWS_FOCUS = """() => {
     const here = document.activeElement;
@@ -65,7 +67,8 @@ class Hands:
         for _time in range(most):
             self.press("Tab")
             if there.evaluate(HAS_FOCUS):
-                assert self.page.evaluate(SHOWS_FOCUS), f"no mark of the focus: {where}"
+                # As soon as it has come into sight.
+                wait_for(lambda: self.page.evaluate(SHOWS_FOCUS), 5, f"the focus' mark at {where}")
                 return
         here = self.page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
         raise AssertionError(f"{most} times Tab do not lead to {where}, but to {here}")
