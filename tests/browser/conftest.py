@@ -110,9 +110,10 @@ class Watch:
             self.complaints.append(f"asked {url}")
 
     def on_response(self, response: Response) -> None:
+        if response.status < 400:
+            return  # of a window that just opens the frame is not known yet
         request = response.request
-        whole_page = request.is_navigation_request() and request.frame.parent_frame is None
-        if whole_page and response.status >= 400:
+        if request.is_navigation_request() and request.frame.parent_frame is None:
             self.error_pages.add(response.url)
 
     def judge(self) -> None:
