@@ -27,7 +27,7 @@ run: .venv/.run
 	@exec $(PY) manage.py run_all
 
 test: .venv/.dev programs
-	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 quick: .venv/.dev
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "$(QUICK)" $(ARGS)
@@ -37,7 +37,7 @@ timing: .venv/.dev programs
 
 coverage: .venv/.dev programs
 	@$(PY) -m coverage erase
-	@$(PY) -m coverage run -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not faults" $(ARGS)
+	@$(PY) -m coverage run -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not faults" $(ARGS)
 	@$(PY) -m coverage combine -q
 	@$(PY) -m coverage report
 
