@@ -148,7 +148,7 @@ def test_a_counter_that_stands_still_for_good_ends_its_order():
         if second <= 1000:
             watch.note_play(float(second))
         now = Reading(second, second + 0.01, min(done, most), idle=second > 1000)
-        watch.add(now, settled=1003.0, sent=done, done=done)
+        watch.add(now, settled=1003.0, sent=done, done=done, reserved=done)
     evidence = evidence_of(
         watch,
         sent=1000,
@@ -161,6 +161,29 @@ def test_a_counter_that_stands_still_for_good_ends_its_order():
     assert (judge(evidence).action, judge(evidence).plays) == (Action.SETTLE, most)
 
 
+def test_a_counter_that_is_read_while_plays_are_on_their_way_does_not_stand_still():
+    """It shows some of them before their answers are here. Nothing goes out for a while then, as
+    the site's other orders have their turns."""
+    watch = Watch()
+    watch.begin(Reading(0.0, 0.01, 0, idle=True))
+    watch.note_play(1.0)
+    plays = [
+        (10.0, 50, 25),
+        *((at, 50, 50) for at in (20.0, 80.0, 140.0, 200.0)),
+        (205.0, 100, 100),
+    ]
+    for asked, views, done in plays:
+        idle = done == views
+        reading = Reading(asked, asked + 0.01, views, idle=idle)
+        watch.add(reading, settled=asked, sent=done, done=done, reserved=views)
+    assert watch.stood == 0.0
+    # One that shows none of what was received since does.
+    for asked, views, done in [(215.0, 100, 150), (225.0, 200, 200)]:
+        reading = Reading(asked, asked + 0.01, views, idle=False)
+        watch.add(reading, settled=asked, sent=done, done=done, reserved=done)
+    assert watch.stood == 10.0
+
+
 def test_a_small_order_waits_for_others_no_longer_than_its_plays_took():
     """And not until the counter's lag is over: what is read meanwhile does not prolong it."""
     watch, verdicts = Watch(), []
@@ -168,7 +191,7 @@ def test_a_small_order_waits_for_others_no_longer_than_its_plays_took():
     watch.note_play(1.0)
     for asked in (1.01, 1.5, 2.2):
         reading = Reading(asked, asked + 0.01, 100, idle=True)
-        watch.add(reading, settled=61.0, sent=100, done=100)
+        watch.add(reading, settled=61.0, sent=100, done=100, reserved=100)
         evidence = evidence_of(
             watch,
             sent=100,

@@ -45,7 +45,13 @@ def note_reading(order: Order, watch: Watch, reading: Reading, lag: float) -> bo
         watch.begin(reading)
     else:
         settled = (watch.played or reading.answered) + lag
-        watch.add(reading, settled=settled, sent=order.done + order.uncertain, done=order.done)
+        watch.add(
+            reading,
+            settled=settled,
+            sent=order.done + order.uncertain,
+            done=order.done,
+            reserved=order.reserved,
+        )
     order.view_count = reading.views
     since = reading.answered - (watch.began or reading.answered)
     is_kept = reading.answered - watch.noted >= since / KEPT_SHARE

@@ -89,7 +89,7 @@ def weigh(order: Order, site: Site, watch: Watch, seen: Observation) -> tuple[fl
         watch.note_catching_up(reading)
     else:
         catches_up = False
-    watch.add(reading, settled=until, sent=sent, done=order.done)
+    watch.add(reading, settled=until, sent=sent, done=order.done, reserved=order.reserved)
     evidence = evidence_of(
         watch,
         sent=sent,

@@ -71,8 +71,8 @@ class Watch:
     seconds after the last play.
 
     `stood`: for how long at most it stood still though plays were received meanwhile, until it
-    moved. `still_from`: since when it shows what it shows; `still_done`: how many were received by
-    then, and `stands`: some since.
+    moved. `still_from`: since when it shows what it shows; `still_done`: how many it may have
+    counted by then, as they were on their way at least, and `stands`: more were received since.
 
     `fall`: where it fell below what it showed before the first play.
 
@@ -118,9 +118,10 @@ class Watch:
         self.played = moment
         self.still_since = self.shown = self.after = self.prompt = self.catching_up = None
 
-    def add(self, reading: Reading, *, settled: float, sent: int, done: int) -> None:
+    def add(self, reading: Reading, *, settled: float, sent: int, done: int, reserved: int) -> None:
         """A further reading. `settled`: from when on all plays that ended so far are shown, if they
-        ever are; `sent`: plays received or of unknown fate, `done`: those received."""
+        ever are; `sent`: plays received or of unknown fate, `done`: those received; `reserved`:
+        all that may be on their way besides."""
         last, rise = self.last, reading.views - self.before
         looks = reading.looks_since(last) if last else reading.looks
         self.own += 1 + looks
@@ -128,7 +129,7 @@ class Watch:
         if reading.views < (self.fall.views if self.fall else self.before):
             self.fall = Fall(reading.asked, reading.views, done, self.own)
         if last is not None:
-            self._note_standing(last, reading, done)
+            self._note_standing(last, reading, done, reserved)
         if last is None or not reading.idle:
             return
         if reading.idle and rise == done > self.matched:
@@ -179,15 +180,15 @@ class Watch:
             return None
         return max(0.0, self.shown.answered - self.played)
 
-    def _note_standing(self, last: Reading, reading: Reading, done: int) -> None:
+    def _note_standing(self, last: Reading, reading: Reading, done: int, reserved: int) -> None:
         if self.still_from is None:  # a release that kept none began it
-            self.still_from, self.still_done = last.asked, done
+            self.still_from, self.still_done = last.asked, reserved
         if reading.views == last.views:
             self.stands = self.stands or done > self.still_done
             return
         if self.stands:
             self.stood = max(self.stood, last.asked - self.still_from)
-        self.still_from, self.still_done, self.stands = reading.asked, done, False
+        self.still_from, self.still_done, self.stands = reading.asked, reserved, False
 
     def _note_stillness(self, last: Reading, reading: Reading) -> None:
         is_still = last.idle and last.answered >= (self.played or 0.0)

@@ -45,6 +45,7 @@ def settle_now(order: Order, actor: User | None, why: str = "") -> None:
             settled=reading.answered,
             sent=order.done + order.uncertain,
             done=order.done,
+            reserved=order.reserved,
         )
         order.view_count = reading.views
         CounterReading.record_reading(order, reading.views)
