@@ -159,3 +159,19 @@ def test_the_command_looks_at_the_host_and_ends_with_its_worst(new_office):
     assert told["proxy"]["level"] == "warning"
     assert told["clock"]["level"] == "ok"
     assert done.returncode in (1, 2)
+
+
+DESK = "'core.admin.site' in sys.modules"
+
+
+@pytest.mark.parametrize(
+    ("program", "has_desk"),
+    [("import booster.tasks, core.tasks", False), ("import office.asgi", True)],
+    ids=["consumer", "web"],
+)
+def test_only_the_web_loads_the_desk(tmp_path, program, has_desk):
+    """And before its first page: a poll may come first, whose sources come with it."""
+    code = f"import django, sys; django.setup(); {program}; print({DESK})"
+    env = {"DJANGO_SETTINGS_MODULE": "office.settings", "DATA_DIR": str(tmp_path)}
+    told = start("-c", code, **env, **SQLITE)
+    assert (told.stderr, told.stdout.split()) == ("", [str(has_desk)])
