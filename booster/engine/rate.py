@@ -5,6 +5,7 @@ wire's own pace, tick by tick; when an order's plays are due at all is `booster.
 """
 
 from math import inf
+from typing import TypeVar
 
 BURST_SECONDS = 0.5  # what a late timer may catch up with; also the largest surprise to a site
 LATE_SECONDS = 0.01  # a timer may be: what spaced starts catch up with
@@ -102,6 +103,21 @@ class Spacing(TokenBucket):
         self._most = max(1.0, rate * self._burst)
 
 
+Bucket = TypeVar("Bucket", bound=TokenBucket)
+
+
+def _at_rate(
+    bucket: Bucket | None, kind: type[Bucket], rate: float | None, now: float
+) -> Bucket | None:
+    """What keeps to this rate from now on; None: nothing does."""
+    if rate is None:
+        return None
+    if bucket is None:
+        return kind(rate, now)
+    bucket.change(rate, now)
+    return bucket
+
+
 class Starts:
     """When plays may start: at the operator's rate, and `spacing` at a rate that was found."""
 
@@ -119,22 +135,12 @@ class Starts:
 
     def allow(self, rate: float | None, now: float) -> None:
         """The operator's rate from now on; None: any."""
-        if rate is None:
-            self._allowed = None
-        elif self._allowed is None:
-            self._allowed = TokenBucket(rate, now)
-        else:
-            self._allowed.change(rate, now)
+        self._allowed = _at_rate(self._allowed, TokenBucket, rate, now)
         self._collect()
 
     def space(self, rate: float | None, now: float) -> None:
         """What was found; None: nothing."""
-        if rate is None:
-            self.spacing = None
-        elif self.spacing is None:
-            self.spacing = Spacing(rate, now)
-        else:
-            self.spacing.change(rate, now)
+        self.spacing = _at_rate(self.spacing, Spacing, rate, now)
         self._collect()
 
     def take(self, now: float, wanted: int) -> int:
