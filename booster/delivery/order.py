@@ -211,7 +211,8 @@ class Delivery:
             order.reserved += count
             order.sequence += count
         self.window = Window(order.sequence - count + 1, count, self.lease.expires)
-        self.served = time.monotonic() if is_whole else self.served
+        if is_whole:
+            self.served = time.monotonic()
         self.is_dirty = True
 
     def taken_window(self) -> Window | None:

@@ -69,11 +69,8 @@ def end_late_orders() -> list[int]:
     cutoff = retry.late_start_cutoff(now, settings.ORDER_DEADLINE_HOURS)
     paused = Order.objects.filter(status=Status.PAUSED, held_by_site=True, start_date__lt=cutoff)
     reason = Reason.of(Code.DEADLINE_REACHED)
-    late = []
-    for order in paused.select_related("site"):
-        deadline = deadline_of(order)
-        if deadline is not None and now >= deadline:
-            late.append(order)
+    ends = ((order, deadline_of(order)) for order in paused.select_related("site"))
+    late = [order for order, end in ends if end is not None and now >= end]
     ended: list[int] = []
     for some in in_blocks(late, BLOCK):
         changes = [(order, transitions.resume(order, reason)) for order in some]

@@ -162,18 +162,8 @@ def django_checks() -> Finding:
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
-    *(
-        host_clock,
-        pooler,
-        open_files,
-        disk,
-        permissions,
-        proxy,
-        mail,
-        keys,
-        private_sites,
-        django_checks,
-    ),
+    *(host_clock, pooler, open_files, disk, permissions),
+    *(proxy, mail, keys, private_sites, django_checks),
 )
 
 
