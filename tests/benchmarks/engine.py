@@ -24,7 +24,8 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.benchmarks.clients import ORDER, PATH
+from tests.benchmarks import wrk
+from tests.benchmarks.clients import KEY, ORDER, PATH
 from tests.benchmarks.goals import Goal, tell
 
 CORES = sorted(os.sched_getaffinity(0))
@@ -39,6 +40,7 @@ PLAYS = {  # a run of one to two seconds each
     "seed's engine": 2_000,
 }
 NEEDS = {"Locust FastHttpUser": "locust", "aiohttp, tuned": "aiohttp", "seed's engine": "aiohttp"}
+WRK = {"wrk": (ORDER,), "wrk, distinct keys": (KEY, ORDER)}
 SECONDS = 2  # of wrk
 RATES = (1, 10, 100, 1_000, 10_000, 50_000)
 
@@ -93,7 +95,7 @@ def main() -> None:
     honest = True
     with server() as port:
         for _ in range(options.rounds):
-            for name in _present(["wrk", "h2load", *PLAYS]):
+            for name in _present([*WRK, "h2load", *PLAYS]):
                 honest &= measure(near, name, port, connections=64, quick=options.quick)
     with server(milliseconds=20) as port:
         for _ in range(options.rounds):
@@ -112,8 +114,8 @@ def main() -> None:
 def measure(results: Results, name: str, port: int, *, connections: int, quick: bool) -> bool:
     """One run, added to the results. Whether the server counted what the client says."""
     before = _count(port)
-    if name == "wrk":
-        run = _run_wrk(port, connections)
+    if name in WRK:
+        run = _run_wrk(port, connections, WRK[name])
     elif name == "h2load":
         run = _run_h2load(port, connections, 20_000 if quick else 200_000)
     else:
@@ -123,14 +125,10 @@ def measure(results: Results, name: str, port: int, *, connections: int, quick: 
     counted = _count(port) - before
     results.runs.setdefault(name, []).append(run)
     warm_up = (
-        0
-        if name in ("wrk", "h2load")
-        else connections // 10 * 10
-        if "seed" in name
-        else connections
+        0 if name in (*WRK, "h2load") else connections // 10 * 10 if "seed" in name else connections
     )
     # wrk leaves its last requests unanswered.
-    same = counted - warm_up - run.plays in range(connections + 1 if name == "wrk" else 1)
+    same = counted - warm_up - run.plays in range(connections + 1 if name in WRK else 1)
     if not same:
         print(f"{name}: {run.plays} answered, the server counted {counted - warm_up}")
     return same
@@ -157,17 +155,11 @@ def _run_client(
     return Run(**json.loads(output.splitlines()[-1]))
 
 
-def _run_wrk(port: int, connections: int) -> Run:
+def _run_wrk(port: int, connections: int, headers: Sequence[tuple[str, str]]) -> Run:
     with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder) / "play.lua"
-        script.write_text(f'wrk.method = "POST"\nwrk.headers["{ORDER[0]}"] = "{ORDER[1]}"\n')
-        url = f"http://127.0.0.1:{port}{PATH}"
-        output, cpu, megabytes = _execute(
-            ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}", "-s", str(script), url]
-        )
-    found = re.search(r"(\d+) requests in ([0-9.]+)s", output)
-    assert found, output
-    return Run(int(found[1]), float(found[2]), cpu, megabytes)
+        command = wrk.command(Path(folder), port, connections, SECONDS, *headers)
+        output, cpu, megabytes = _execute(command)
+    return Run(*wrk.read(output), cpu, megabytes)
 
 
 def _run_h2load(port: int, connections: int, plays: int) -> Run:
@@ -211,8 +203,8 @@ def _present(names: list[str]) -> list[str]:
 
 
 def _missing(name: str) -> str:
-    if name in ("wrk", "h2load"):
-        return "" if shutil.which(name) else f"{name} (the system's package)"
+    if name in (*WRK, "h2load"):
+        return "" if shutil.which(name.partition(",")[0]) else f"{name} (the system's package)"
     needed = NEEDS.get(name)
     return "" if needed is None or find_spec(needed) else f"{name} (pip: {needed})"
 
@@ -243,13 +235,15 @@ def _print_runs(title: str, results: Results) -> None:
 
 def _goals(near: Results, far: Results) -> list[Goal]:
     keys, many = "engine, distinct keys", "engine, orders of 100"
-    absent = [reason for name in ("wrk", "h2load", *PLAYS) if (reason := _missing(name))]
+    same = "wrk, distinct keys"
+    absent = [reason for name in (*WRK, "h2load", *PLAYS) if (reason := _missing(name))]
     if absent:
         print(f"\nNot installed, left out: {', '.join(absent)}.")
     peak = max(run.megabytes for run in near.runs["engine"])
     return [
         Goal("engine ÷ wrk, by CPU time", near.ratio("engine", "wrk"), 0.90),
         Goal("engine with distinct keys ÷ wrk, by CPU time", near.ratio(keys, "wrk"), 0.75),
+        Goal("the same ÷ wrk with distinct keys", near.ratio(keys, same)),
         Goal("engine with distinct keys ÷ engine, by CPU time", near.ratio(keys, "engine"), 0.90),
         Goal(
             "engine with 200 orders of 100 plays ÷ engine, plays/s",

@@ -7,9 +7,9 @@ Six scenes on each kind of database, one consumer process tree as `manage.py run
 
 - many: N orders of 100 plays on N videos, beside huey alone with N tasks that do nothing but the
   same number of commits; --beside another version of the office, checked out there, in turn;
-- one: a single order of a million plays, beside wrk sending as many requests to the same site, and
-  beside the engine alone sending the same plays: by the CPU time of all consumer processes after
-  their start;
+- one: a single order of a million plays, beside wrk sending the same message to the same site, and
+  a shorter one without the key that lets a play count once; and beside the engine alone sending
+  the same plays: by the CPU time of all consumer processes after their start;
 - idle: from Save to the first play that the site sees, where nothing else is to be done;
 - small: the same where an order of ten million plays runs on the same site;
 - statements: how many an order of 100 plays costs the database where a round drives 64;
@@ -70,8 +70,17 @@ def main() -> int:
 
 def measure(options: argparse.Namespace) -> dict:
     """All rounds on one kind of database, in this process, whose Django is that office's."""
-    found: dict = {"many": [], "each": [], "alone": [], "one": [], "wrk": [], "cpu": [], "busy": []}
-    found |= {"engine": [], "memory": [], "wrong": [], "idle": [], "slow": None, "small": []}
+    found: dict = {"many": [], "each": [], "alone": [], "one": [], "wrk": [], "short": []}
+    found |= {
+        "cpu": [],
+        "busy": [],
+        "engine": [],
+        "memory": [],
+        "wrong": [],
+        "idle": [],
+        "slow": None,
+        "small": [],
+    }
     found |= {"beside": [], "statements": []}
     videos = max(options.orders, options.slow, scenes.ROUND_ORDERS) + 1
     with ExitStack() as stack:
@@ -115,16 +124,21 @@ def _measure_many(found: dict, office: Office, site: DemoSite, options: argparse
 
 
 def _measure_one(found: dict, office: Office, site: DemoSite, options: argparse.Namespace) -> None:
-    before = scenes.wrk_rate(site)
+    before = _wrk_rates(site)
     run = scenes.one_order(office, site, options.plays, found["wrong"])
     plays = max(1, run.plays)
     found["one"].append(plays / run.seconds)
     found["cpu"].append(run.cpu / plays * 100_000)
     found["busy"].append((run.cpu - run.start_cpu) / plays * 100_000)
     found["memory"].append(run.megabytes)
-    if before:
-        found["wrk"].append((before + scenes.wrk_rate(site)) / 2)
+    for name, first, second in zip(("wrk", "short"), before, _wrk_rates(site), strict=True):
+        if first:
+            found[name].append((first + second) / 2)
     found["engine"].append(scenes.engine_alone(site, options.plays))
+
+
+def _wrk_rates(site: DemoSite) -> tuple[float, float]:
+    return scenes.wrk_rate(site, has_keys=True), scenes.wrk_rate(site, has_keys=False)
 
 
 @contextmanager
@@ -194,7 +208,8 @@ def _goals(kind: str, result: dict, slow: int) -> list[Goal]:
             at_most=True,
         ),
         Goal(f"{kind}: one large order, plays/s", median("one"), form=",.0f"),
-        Goal(f"{kind}: the same ÷ wrk", ratio("one", "wrk"), 0.85),
+        Goal(f"{kind}: the same ÷ wrk with the same message", ratio("one", "wrk"), 0.85),
+        Goal(f"{kind}: the same ÷ wrk without the key", ratio("one", "short")),
         Goal(f"{kind}: the same, CPU seconds per 100,000 plays", median("cpu")),
         Goal(
             f"{kind}: the same, CPU after the start ÷ the engine alone",

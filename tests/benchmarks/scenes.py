@@ -2,7 +2,6 @@
 than its limit; what is not reached by then counts as it stands, with a line about it."""
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from booster.net.play import SEQUENCE
+from tests.benchmarks import wrk
 from tests.office import Office
 from tests.sites import DemoSite
 
@@ -289,18 +290,19 @@ def other_version(folder: Path, kind: str, number: int) -> float:
     return float(json.loads(printed.splitlines()[-1])["many"][0])
 
 
-def wrk_rate(site: DemoSite, seconds: int = 3) -> float:
-    """Plays a second that wrk reaches with the same headers on the same site; 0 without wrk."""
+def wrk_rate(site: DemoSite, *, has_keys: bool, seconds: int = 3) -> float:
+    """Plays a second that wrk reaches on the same site, with the plays' own message or without the
+    key in it; 0 without wrk."""
     if not shutil.which("wrk"):
         return 0.0
-    script = Path(tempfile.mkdtemp(prefix="wrk-")) / "post.lua"
-    script.write_text('wrk.method = "POST"\nwrk.headers["X-Play-Order"] = "wrk"\n')
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script)]
-    command.append(f"{site.url}/api/videos/v1/plays")
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    found = re.search(r"Requests/sec:\s+([\d.]+)", printed)
-    assert found, printed
-    return float(found[1])
+    order = f"wrk-{time.monotonic_ns()}"
+    key = [("Idempotency-Key", f"{order}:{SEQUENCE}")] if has_keys else []
+    with tempfile.TemporaryDirectory(prefix="wrk-") as folder:
+        headers = (*key, ("X-Play-Order", order))
+        command = wrk.command(Path(folder), site.port, CONNECTIONS, seconds, *headers)
+        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    plays, lasted = wrk.read(printed)
+    return plays / lasted
 
 
 def differences() -> list[str]:
