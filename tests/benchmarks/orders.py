@@ -6,7 +6,8 @@
 Six scenes on each kind of database, one consumer process tree as `manage.py run_huey` starts it:
 
 - many: N orders of 100 plays on N videos, beside huey alone with N tasks that do nothing but the
-  same number of commits; --beside another version of the office, checked out there, in turn;
+  same number of commits, and beside wrk sending as many plays and no order; --beside another
+  version of the office, checked out there, in turn;
 - one: a single order of a million plays, beside wrk sending the same message to the same site, and
   a shorter one without the key that lets a play count once; and beside the engine alone sending
   the same plays: by the CPU time of all consumer processes after their start;
@@ -70,7 +71,15 @@ def main() -> int:
 
 def measure(options: argparse.Namespace) -> dict:
     """All rounds on one kind of database, in this process, whose Django is that office's."""
-    found: dict = {"many": [], "each": [], "alone": [], "one": [], "wrk": [], "short": []}
+    found: dict = {
+        "many": [],
+        "each": [],
+        "alone": [],
+        "floor": [],
+        "one": [],
+        "wrk": [],
+        "short": [],
+    }
     found |= {
         "cpu": [],
         "busy": [],
@@ -118,6 +127,8 @@ def _measure_many(found: dict, office: Office, site: DemoSite, options: argparse
     found["many"].append(run.orders / run.seconds)
     found["each"].append((run.cpu - run.start_cpu) / max(1, run.orders) * 1000)
     found["alone"].append(scenes.huey_alone(office, options.orders))
+    if rate := scenes.wrk_rate(site, has_keys=True):
+        found["floor"].append(rate / PLAYS_EACH)
     folder, kind = options.beside, options.kind
     if folder and (other := scenes.other_version(folder, kind, options.orders)):
         found["beside"].append(other)
@@ -200,6 +211,7 @@ def _goals(kind: str, result: dict, slow: int) -> list[Goal]:
     goals = [
         Goal(f"{kind}: orders of {PLAYS_EACH} plays a second", median("many"), 150, form=".0f"),
         Goal(f"{kind}: the same ÷ huey alone, {COMMITS} commits", ratio("many", "alone"), 0.9),
+        Goal(f"{kind}: the same ÷ wrk with the same plays", ratio("many", "floor")),
         Goal(f"{kind}: the same ÷ the version beside", ratio("many", "beside"), 4),
         Goal(f"{kind}: the same, CPU milliseconds of an order after the start", median("each")),
         Goal(
