@@ -49,6 +49,8 @@ from tests.sites import DemoSite
 KINDS = ("sqlite", "postgresql")
 SCENES = ("many", "one", "idle", "small", "statements", "slow")
 SCENE_SECONDS = 240.0
+FIGURES = ("many", "each", "alone", "floor", "beside", "one", "wrk", "short", "engine")
+FIGURES += ("cpu", "busy", "memory", "idle", "small", "statements", "wrong")
 
 
 def main() -> int:
@@ -71,26 +73,7 @@ def main() -> int:
 
 def measure(options: argparse.Namespace) -> dict:
     """All rounds on one kind of database, in this process, whose Django is that office's."""
-    found: dict = {
-        "many": [],
-        "each": [],
-        "alone": [],
-        "floor": [],
-        "one": [],
-        "wrk": [],
-        "short": [],
-    }
-    found |= {
-        "cpu": [],
-        "busy": [],
-        "engine": [],
-        "memory": [],
-        "wrong": [],
-        "idle": [],
-        "slow": None,
-        "small": [],
-    }
-    found |= {"beside": [], "statements": []}
+    found: dict = {name: [] for name in FIGURES} | {"slow": None}
     videos = max(options.orders, options.slow, scenes.ROUND_ORDERS) + 1
     with ExitStack() as stack:
         site = stack.enter_context(DemoSite(extra=videos))
