@@ -51,8 +51,7 @@ def test_a_block_of_rows_is_stored_as_each_alone_would_be(orders):
     CounterReading.record_block(
         [{"order": order.pk, "views": order.pk, "done": 3} for order in (two, one)]
     )
-    three.done = 3
-    CounterReading.record_reading(three, 9)
+    CounterReading.objects.create(order=three, views=9, done=3)
     rows = CounterReading.objects.order_by("pk")
     assert list(rows.values_list("order", "views", "done")) == [
         *((two.pk, two.pk, 3), (one.pk, one.pk, 3)),

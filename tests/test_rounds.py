@@ -13,7 +13,7 @@ from django.db import OperationalError, connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from booster.delivery import Round, breaker, ending, looks
+from booster.delivery import Round, breaker, ending
 from booster.delivery.links import SiteLink
 from booster.delivery.order import Delivery
 from booster.engine import Fetched, Tally
@@ -365,6 +365,6 @@ def test_looks_at_the_videos_of_many_orders_are_counted_together(trial):
     round_ = ShortRound("test:1", lambda: False)
     drive(round_, lambda: len(round_.deliveries) == 32)
     with CaptureQueriesContext(connection) as queries:
-        looks.note_looks(list(round_.deliveries.values()))
+        round_._note_looks(round_.deliveries.values())
     assert len(queries) == 1
     round_.close()

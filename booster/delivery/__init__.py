@@ -9,29 +9,45 @@ Law 3: a site's 2xx says "received"; only its counter ends an order as completed
 No transaction spans a call to a site.
 """
 
+import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from operator import attrgetter
+from queue import Empty
 from typing import Any, TypeVar
 
 from django.db.models import Q
 
-from booster.delivery import breaker, ending, looks
+from booster.delivery import breaker, ending
 from booster.delivery.links import Asked, SiteLink
-from booster.delivery.loop import LONGEST_BEAT
 from booster.delivery.order import FIRST_WINDOW, Delivery
 from booster.delivery.writing import Writer
 from booster.engine import Fetched, OrderStopped, WindowEnded
 from booster.exceptions import OwnershipError, PermanentError, SiteError, TemporaryError
+from booster.net.call import Call
+from booster.net.play import PlayRequest
+from booster.sites import exact
 from core.db.clock import DatabaseClock
-from core.models import leases
+from core.db.outages import DATABASE_ERRORS, drop_connections, is_down
+from core.models import SiteLook, leases
 from core.models.failpoints import failpoint
+
+logger = logging.getLogger(__name__)
 
 # Orders of a round: those that are sent as fast as their sites allow, and all with the drip-fed and
 # those that are all out. A beat claims a part, so that rounds that start together share the work.
 FAST_ORDERS, ALL_ORDERS, CLAIM = 256, 4000, 64
-FEW_ORDERS = 8
+# A beat comes as something ended, but not sooner after the last than the shorter time: what ends
+# together is written together. Of few orders nothing much does, and each beat brings one of them a
+# step on its way. Without orders the database is looked at more rarely.
+SHORTEST_BEAT, LONGEST_BEAT = 0.02, 0.25
+FEW_ORDERS, QUICK_BEAT = 8, 0.005
+IDLE_SECONDS = 1.0
+# How long what is in flight may take to end when the round stops.
+STOP_SECONDS = 5.0
 # How often orders that are not written are asked about: somebody may want them stopped.
 ASK_SECONDS = 0.5
 
@@ -39,16 +55,79 @@ T = TypeVar("T")
 
 
 class Round(Writer):
-    """The orders that one process drives. Used in one thread, `wake()` apart."""
+    """The orders that one process drives. Used in one thread, `wake()` apart. Others put into
+    `events` what happened meanwhile; None only wakes."""
 
     # An order that waits for longer is given back.
     hold_seconds = 30.0
 
     def __init__(self, holder: str, shall_stop: Callable[[], bool]) -> None:
-        super().__init__(shall_stop)
+        super().__init__()
         self.holder = holder
+        self.is_stopping = False  # as of this beat
+        self._shall_stop = shall_stop
+        self._is_cut_off = False  # from the database
+        self._arrived: deque[Any] = deque()  # events that are not handled yet
+        self._began = self._took = 0.0
         self._clock = DatabaseClock()
         self._claim_at = self._ask_at = 0.0
+
+    def wake(self) -> None:
+        """Beat soon: an order is due. From any thread."""
+        self.events.put(None)
+
+    def run(self) -> None:
+        """Beat until the process shall stop, and give everything back then."""
+        try:
+            while not self._shall_stop():
+                self._turn()
+                self._wait()
+            self._turn_while_busy(STOP_SECONDS)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Nothing more is sent."""
+        self.links.close()
+
+    def _turn_while_busy(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        self._turn()
+        while self.deliveries and time.monotonic() < deadline:
+            self._wait()
+            self._turn()
+
+    def _turn(self) -> None:
+        self._began = time.monotonic()
+        try:
+            self.is_stopping = self._shall_stop()
+            self._take_events()
+            self.beat()
+        except DATABASE_ERRORS as error:
+            if not is_down(error):
+                raise
+            # What was not written is written later, or never: leases tell.
+            if not self._is_cut_off:
+                logger.error("the database failed, the round goes on when it is back: %s", error)
+            self._is_cut_off = True
+            drop_connections()
+            time.sleep(LONGEST_BEAT)
+        else:
+            self._is_cut_off = False
+        self._took = time.monotonic() - self._began
+
+    def _wait(self) -> None:
+        """Until something ended, at most the longest beat; then a little more for what ends with
+        it: of many orders, beats take no more than half of the time."""
+        with suppress(Empty):
+            if not self._arrived:
+                longest = LONGEST_BEAT if self.deliveries else IDLE_SECONDS
+                self._arrived.append(self.events.get(timeout=longest))
+        is_crowded = len(self.deliveries) > FEW_ORDERS
+        least = max(SHORTEST_BEAT, self._took) if is_crowded else QUICK_BEAT
+        rest = self._began + self._took + least - time.monotonic()
+        if self.deliveries and rest > 0:
+            time.sleep(min(rest, LONGEST_BEAT))
 
     # --- the beat
 
@@ -82,11 +161,12 @@ class Round(Writer):
 
     def read(self) -> None:
         """Ask for tokens and counters, all at once; the answers are events of a later beat."""
-        self.links.read_rows(self.now, self.deliveries.values())
+        self.links.read_rows(self.now, (one.link for one in self.deliveries.values()))
         for link in self.links.values():
             link.turns = link.plays_ahead()
         awake = [one for one in self._by_turn() if self._is_near(one)]
-        looks.note_looks(looks.about_to_begin(awake))
+        unread = [one for one in awake if one.order.old_view_count is None]
+        self._note_looks(one for one in unread if one.link.is_proved and not one.is_reading)
         for delivery in awake:
             self._attempt(delivery, self._read_counter)
 
@@ -117,21 +197,28 @@ class Round(Writer):
 
     # --- what happened since the last beat
 
-    @property
-    def is_busy(self) -> bool:
-        return bool(self.deliveries)
+    def _take_events(self) -> None:
+        """An event leaves only once it was handled: where the database fails meanwhile, it comes
+        again. An order would wait for ever for a window whose end was lost."""
+        with suppress(Empty):
+            while True:
+                self._arrived.append(self.events.get_nowait())
+        found = [self.deliveries.get(one.key) for one in self._arrived if isinstance(one, Fetched)]
+        self._note_looks(one for one in found if one and one.is_reading)
+        while self._arrived:
+            self.handle(self._arrived[0])
+            self._arrived.popleft()
 
-    @property
-    def is_crowded(self) -> bool:
-        return len(self.deliveries) > FEW_ORDERS
-
-    def close(self) -> None:
-        self.links.close()
-
-    def prepare(self, events: Iterable[Any]) -> None:
-        looks.note_looks(looks.read_by(events, self.deliveries))
+    def _note_looks(self, read: Iterable[Delivery]) -> None:
+        """How many looks at these videos others had the office make, begun and ended by now, for
+        all at once: what they moved is not taken for plays."""
+        videos = {one: (one.link.site.pk, one.order.video_id) for one in read if one.counts_looks}
+        tallies = SiteLook.objects.tallies(set(videos.values())) if videos else {}
+        for delivery, video in videos.items():
+            delivery.looks = tallies.get(video, (0, 0))
 
     def handle(self, event: Any) -> None:
+        """What happened since the last beat; once more where the database failed meanwhile."""
         if event is None:
             self._claim_at = 0.0
         elif isinstance(event, Asked):
@@ -177,11 +264,11 @@ class Round(Writer):
             if in_session and self.sessions.renew(delivery, error):
                 delivery.reads_over = None  # and is asked for again
                 return
-        is_kept = delivery.take_reading(event, self._clock.now().timestamp())
+        views = delivery.take_reading(event, self._clock.now().timestamp())
         failpoint("after-verify")
-        if is_kept:
+        if views is not None:
             self.sessions.report_use(delivery)
-            order, views = delivery.order, delivery.latest_views
+            order = delivery.order
             self._readings.append({"order": order.pk, "views": views, "done": order.done})
 
     def _take_asked(self, asked: Asked) -> None:
@@ -230,19 +317,36 @@ class Round(Writer):
         link.ask_again()
         if link.is_proved and is_wanted:
             assert link.channel is not None
-            call = self._in_session(delivery, self.sessions.reading_of)
-            if call is None:
-                return
-            failpoint("before-verify")
-            delivery.note_asked(link.channel)
-            link.channel.fetch(delivery.key, call)
+            if call := self._unless_it_fails(delivery, self._reading_of):
+                failpoint("before-verify")
+                delivery.note_asked(link.channel)
+                link.channel.fetch(delivery.key, call)
         elif link.trouble and not link.is_proved and not link.is_asking:
             delivery.fail(link.trouble, is_outage=True)
 
-    def _in_session(self, delivery: Delivery, ask: Callable[[Delivery], T]) -> T | None:
-        """What the order's session says; None where it could not be prepared, too."""
+    def _reading_of(self, delivery: Delivery) -> Call | None:
+        """What asks for the counter, or the site itself what it counted of the order; None while
+        its session is prepared."""
+        adapter, order = delivery.adapter, delivery.order
+        if delivery.wants_exact:
+            return exact.exact_call(delivery.link.site.token, order.oid, adapter.play_origin)
+        ready = self.sessions.adapter_of(delivery) if adapter.reads_in_session else adapter
+        return None if ready is None else ready.count_call(order.video_id)
+
+    def _make_play(self, delivery: Delivery) -> PlayRequest | None:
+        """What each play of it looks like; None while its session is prepared."""
+        adapter, order = self.sessions.adapter_of(delivery), delivery.order
+        if adapter is None:
+            return None
+        if delivery.play is None or delivery.player is not adapter:
+            play = adapter.play(order.video_id, order.oid)
+            delivery.play = replace(play, in_session=adapter is not delivery.adapter)
+            delivery.player = adapter
+        return delivery.play
+
+    def _unless_it_fails(self, delivery: Delivery, make: Callable[[Delivery], T]) -> T | None:
         try:
-            return ask(delivery)
+            return make(delivery)
         except SiteError as error:
             delivery.fail(error)
             return None
@@ -253,11 +357,9 @@ class Round(Writer):
         if delivery.window or link.room <= 0 or not link.is_proved:
             return
         wanted = delivery.wanted_plays(self.now)
-        is_ready = wanted and self._in_session(delivery, self.sessions.is_ready)
-        if is_ready and delivery.is_admitted():
-            delivery.reserve(min(wanted, link.room), is_whole=wanted <= link.room)
-            assert delivery.window is not None
-            link.room -= delivery.window.count
+        play = self._unless_it_fails(delivery, self._make_play) if wanted else None
+        if play and delivery.is_admitted():
+            link.room -= delivery.reserve(min(wanted, link.room), is_whole=wanted <= link.room)
 
     def _send_window(self, delivery: Delivery) -> None:
         link, channel = delivery.link, delivery.link.channel
@@ -268,7 +370,8 @@ class Round(Writer):
             return
         if not delivery.is_dirty and (window := delivery.taken_window()):
             if delivery.channel is not channel:
-                channel.open(delivery.key, self.sessions.play_of(delivery))
+                assert delivery.play is not None  # made before the window was reserved
+                channel.open(delivery.key, delivery.play)
                 delivery.channel = channel
             channel.send(delivery.key, window)
             link.outstanding += window.count

@@ -8,7 +8,7 @@ import logging
 import random
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from booster import retry
 from booster.delivery import breaker, proving
 from booster.delivery.breaker import Admission
-from booster.delivery.order import Delivery
+from booster.delivery.order import Decision, Delivery
 from booster.exceptions import OwnershipError, SiteError, TemporaryError
 from core.models import Order, Site, Status, Transition, open_breaker_of
 from core.models.leases import release
@@ -33,16 +33,6 @@ REST_HOLD_SECONDS = 2.0
 LOCKED_SECONDS = 15.0
 # Of an order whose full count says that the site loses none.
 TELLING_PLAYS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A change of an order, and in how many seconds the round goes on with it; None: not at all.
-    `waits_for_site`: whoever finds the site taking plays wakes it."""
-
-    change: Transition
-    stays: float | None = None
-    waits_for_site: bool = False
 
 
 def decide(one: Delivery, now: datetime, *, is_stopping: bool) -> None:

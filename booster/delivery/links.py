@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
@@ -29,9 +29,6 @@ from booster.net.client import Turn
 from booster.ownership import verification
 from core.db.outages import is_gone, is_locked
 from core.models import Order, Pause, Site, SiteLook, Status
-
-if TYPE_CHECKING:
-    from booster.delivery.order import Delivery
 
 logger = logging.getLogger(__name__)
 
@@ -94,17 +91,17 @@ class Links(dict[int, "SiteLink"]):
                 self[site.pk] = SiteLink(site, self._events, self._askers)
                 self._read_at = 0.0
 
-    def read_rows(self, now: datetime, deliveries: Iterable["Delivery"]) -> None:
+    def read_rows(self, now: datetime, used: Iterable["SiteLink"]) -> None:
         """Sites, their breakers, what is paused and who else sends there, once a second; sites
-        without deliveries are forgotten after a while."""
+        that no order uses are forgotten after a while."""
         for link in self.values():
             link.attempt(SiteLink.move)
         moment = time.monotonic()
         if moment < self._read_at or not self:
             return
         self._read_at = moment + READ_SECONDS
-        for delivery in deliveries:
-            delivery.link.used = moment
+        for link in used:
+            link.used = moment
         for pk, link in list(self.items()):
             if moment - link.used > KEEP_SECONDS and not link.outstanding:
                 link.close()
@@ -195,7 +192,6 @@ class SiteLink:
             self._moves_to, self._proved, self._asked = None, float("-inf"), float("-inf")
 
     def ping(self) -> None:
-        """Ask whether the site is there at all."""
         if not self.is_pinging:
             self.is_pinging = True
             self._askers.submit(self._ask, verification.ping, self.site, self._target)
@@ -237,7 +233,6 @@ class SiteLink:
         self._apply_limits()
 
     def take_row(self, site: Site) -> None:
-        """The site as it is now."""
         is_forgotten = self.site.learned_at is not None and site.learned_at is None
         self.site = site
         if self._target is not None and not verification.is_of(site, self._target):

@@ -1,5 +1,5 @@
-"""One order of a round: how far it is and what it may do next; what follows when it cannot go on is
-decided in ending.py.
+"""One order of a round: how far it is and what it may do next. What follows when it can go no
+further (ending.py) stands in its `decision` until the round has written it.
 
 Its row is kept in memory as it shall be written; the round writes all rows of a beat at once.
 """
@@ -9,23 +9,18 @@ import time
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from booster import retry, sites
-from booster.delivery import breaker
+from booster.delivery import breaker, proving
 from booster.delivery.breaker import Admission
 from booster.delivery.links import SiteLink
-from booster.delivery.looks import note_reading, resume_watch, seconds_between
 from booster.delivery.plan import deadline_of, plan_of
 from booster.engine import Channel, Fetched, Tally, Window
 from booster.exceptions import SiteError, TemporaryError
-from booster.net.call import Call
+from booster.net.play import PlayRequest
 from booster.proof import Reading, Watch
-from booster.sites import exact
-from core.models import Lease, Status
-
-if TYPE_CHECKING:
-    from booster.delivery.ending import Decision
+from booster.sites import SiteAdapter, exact
+from core.models import Lease, Status, Transition
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +41,16 @@ class Flight:
     tally: Tally | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A change of an order, and in how many seconds the round goes on with it; None: not at all.
+    `waits_for_site`: whoever finds the site taking plays wakes it."""
+
+    change: Transition
+    stays: float | None = None
+    waits_for_site: bool = False
+
+
 class Delivery:
     """One order under its lease."""
 
@@ -56,6 +61,8 @@ class Delivery:
         self.is_dirty = False  # the row in memory is ahead of the database's
         self.channel: Channel | None = None  # that knows the order
         self.is_halted = False  # no further play of it starts
+        self.play: PlayRequest | None = None  # what each of its plays looks like, ...
+        self.player: SiteAdapter | None = None  # ... as this one made it
         self.window: Window | None = None  # reserved, and to be sent once that is written
         # Looks at the video that others had the office make: begun and ended, as it was last known,
         # and of those before the first play how many had ended when the counter was asked.
@@ -86,7 +93,8 @@ class Delivery:
         self.plan = plan_of(order, site)
         self.deadline = deadline_of(order)
         claimed: datetime = order.read_at  # type: ignore[attr-defined]  # by the database's clock
-        self._watch_at = time.monotonic() + resume_watch(order, self.watch, claimed.timestamp())
+        unread = proving.resume_watch(order, self.watch, claimed.timestamp())
+        self._watch_at = time.monotonic() + unread
         # A round before this one died with these in flight.
         self._inherited = order.in_flight
         if self._inherited and not self.adapter.idempotent:
@@ -104,7 +112,6 @@ class Delivery:
 
     @property
     def is_asked_to_stop(self) -> bool:
-        """Somebody wants what is being sent to end."""
         order = self.order
         return order.status == Status.RUNNING and (order.cancel_requested or order.pause_requested)
 
@@ -142,7 +149,6 @@ class Delivery:
         return self.error is None and self.reading is None and not self.is_asked_to_stop
 
     def must_stop(self, now: datetime) -> bool:
-        """Whether no further play of it shall start."""
         link = self.link
         may_go_on = self.may_send and link.is_proved and link.closed is None
         return not may_go_on or self.is_late(now)
@@ -159,7 +165,6 @@ class Delivery:
         return self.deadline is not None and now >= self.deadline
 
     def wanted_reading(self, now: datetime) -> bool:
-        """Whether the counter shall be read now."""
         order = self.order
         if self.is_reading or self.error is not None or self.decision is not None:
             return False
@@ -201,9 +206,9 @@ class Delivery:
             wanted = min(wanted, self.plan.due(now.timestamp()) - order.reserved)
         return max(0, wanted)
 
-    def reserve(self, count: int, *, is_whole: bool = True) -> None:
-        """Take so many plays; they are sent once the row is written. Those of unknown fate go under
-        their old numbers: the site knows them again. `is_whole`: its turn is over with them."""
+    def reserve(self, count: int, *, is_whole: bool = True) -> int:
+        """Take so many plays, which are sent once the row is written; returns how many. Lost ones
+        go under their old numbers, all at once. `is_whole`: its turn is over with them."""
         order = self.order
         if self._inherited:
             count, self._inherited = self._inherited, 0
@@ -214,6 +219,7 @@ class Delivery:
         if is_whole:
             self.served = time.monotonic()
         self.is_dirty = True
+        return count
 
     def taken_window(self) -> Window | None:
         """The reserved window, once, as it may be sent under the lease of now."""
@@ -278,10 +284,6 @@ class Delivery:
                 self.admission = Admission.GO  # the site takes plays: what comes now is no probe
         self.is_dirty = True
 
-    def exact_call(self) -> Call:
-        """What asks the site itself how many of the order's plays it counted."""
-        return exact.exact_call(self.link.site.token, self.order.oid, self.adapter.play_origin)
-
     @property
     def wants_exact(self) -> bool:
         """Whether the site itself is to be asked what it counted, beside its counter."""
@@ -290,19 +292,19 @@ class Delivery:
         unsaid = self.watch.unsaid
         return unsaid is None or retry.may_pass(unsaid, self.reading.answered)
 
-    def take_reading(self, found: Fetched, now: float) -> bool:
-        """What the counter, or the site itself, showed. Returns whether a reading is to be kept.
-        `now`: by the database's clock, in seconds since the epoch."""
+    def take_reading(self, found: Fetched, now: float) -> int | None:
+        """What the counter, or the site itself, showed. Returns the views where they are to be
+        kept. `now`: by the database's clock, in seconds since the epoch."""
         self.reads_over = None
         least = self.link.seconds_between_calls
-        self._watch_at = time.monotonic() + seconds_between(self.watch, now, least)
+        self._watch_at = time.monotonic() + self.watch.seconds_between_readings(now, least)
         try:
             if isinstance(found.result, SiteError):
                 raise found.result
             if self.wants_exact:
                 self.counted = exact.counted_of(found.result, self.order.oid)
                 self.watch.unsaid = None
-                return False
+                return None
             views = self.adapter.count_of(found.result, self.order.video_id)
         except SiteError as error:
             if self.wants_exact:
@@ -312,19 +314,19 @@ class Delivery:
                 logger.info("order %s: not read while sending: %s", self.order.oid, error)
             else:
                 self.fail(error)
-            return False
+            return None
         since = now - time.monotonic()  # what the database's clock said when the other one began
         is_idle = not self.windows and not self.order.in_flight
         looks = self._looks_before if self.order.old_view_count is None else self.looks[0]
         reading = Reading(since + found.asked, since + found.answered, views, is_idle, looks)
         if not self.is_watching and self.order.old_view_count is not None:
             self.reading = reading
-            return True
+            return views
         self.is_dirty = True
-        return note_reading(self.order, self.watch, reading, self.lag)
+        is_kept = proving.note_reading(self.order, self.watch, reading, self.lag)
+        return views if is_kept else None
 
     def note_asked(self, channel: Channel) -> None:
-        """Its counter is about to be asked for."""
         self.reads_over = channel
         self._looks_before = self.looks[1]
 
@@ -332,13 +334,6 @@ class Delivery:
     def counts_looks(self) -> bool:
         """Whether others' looks at the video are counted: not where they move nothing."""
         return self.counts_readings is not False and not self.watch.silent
-
-    @property
-    def latest_views(self) -> int:
-        """What the counter showed last."""
-        reading = self.reading or self.watch.last
-        assert reading is not None
-        return reading.views
 
     @property
     def is_watching(self) -> bool:

@@ -27,6 +27,9 @@ from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
 # Of a counter that loses plays which come together, and not one that counts once an address, say.
 GOOD_PART = 0.2
+# While plays are sent a reading is a row of its own where none was for so much of the time since
+# the first one.
+KEPT_SHARE = 200
 # A counter that catches up is waited for in steps of its lag, within these seconds.
 SHORTEST_STEP, LONGEST_STEP = 1.0, 60.0
 
@@ -53,6 +56,40 @@ class Observation:
     counted: int | None = None
     is_late: bool = False
     is_narrow: bool = False
+
+
+def resume_watch(order: Order, watch: Watch, claimed: float) -> float:
+    """Go on where the order was given back. Returns in how many seconds to read again."""
+    if order.old_view_count is not None and watch.began is None and order.start_date:
+        # A release that kept no watch began it.
+        watch.began, watch.before = order.start_date.timestamp(), order.old_view_count
+        watch.played = claimed
+    if order.in_flight:
+        watch.note_play(claimed)  # a round died with these on the wire
+    read = claimed if watch.last is None else watch.last.answered
+    return max(0.0, read + watch.seconds_between_readings(claimed) - claimed)
+
+
+def note_reading(order: Order, watch: Watch, reading: Reading, lag: float) -> bool:
+    """The reading before the first play, or one while plays are sent. Returns whether to keep it as
+    a row of its own."""
+    if order.old_view_count is None:
+        order.old_view_count = reading.views
+        watch.begin(reading)
+    else:
+        add_reading(order, watch, reading, (watch.played or reading.answered) + lag)
+    order.view_count = reading.views
+    since = reading.answered - (watch.began or reading.answered)
+    is_kept = reading.answered - watch.noted >= since / KEPT_SHARE
+    if is_kept:
+        watch.noted = reading.answered
+    return is_kept
+
+
+def add_reading(order: Order, watch: Watch, reading: Reading, settled: float) -> None:
+    """`settled`: from when on all plays that ended so far are shown, if they ever are."""
+    sent, done = order.done + order.uncertain, order.done
+    watch.add(reading, settled=settled, sent=sent, done=done, reserved=order.reserved)
 
 
 def conclude(order: Order, site: Site, watch: Watch, seen: Observation) -> Conclusion:
@@ -89,7 +126,7 @@ def weigh(order: Order, site: Site, watch: Watch, seen: Observation) -> tuple[fl
         watch.note_catching_up(reading)
     else:
         catches_up = False
-    watch.add(reading, settled=until, sent=sent, done=order.done, reserved=order.reserved)
+    add_reading(order, watch, reading, until)
     evidence = evidence_of(
         watch,
         sent=sent,
@@ -177,7 +214,6 @@ def begin_verifying(order: Order, reason: ReasonOrText, until: datetime) -> Tran
 
 
 def _wait(order: Order, verdict: Verdict, until: float) -> Transition:
-    """Read again."""
     changes: dict[str, Any] = {
         "view_count": order.view_count,
         "verify_until": datetime.fromtimestamp(until, UTC),

@@ -7,14 +7,12 @@ in ten minutes: a site that wants a new token for each play is told from one who
 
 import time
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 
 from booster.delivery.order import Delivery
 from booster.engine import Channel, Fetched
 from booster.exceptions import PermanentError, SiteCode, SiteError
-from booster.net.call import Call
-from booster.net.play import PlayRequest
 from booster.sites import SiteAdapter
 from booster.sites.session import Preparing, Session
 
@@ -48,10 +46,6 @@ class SiteSession:
         """Whether its failure is old enough to try again."""
         return self.error is not None and time.monotonic() - self.failed >= ERROR_SECONDS
 
-    def is_left(self, key: Key, channel: Channel) -> bool:
-        """Whether it belongs to a channel that the site has no more."""
-        return self.key[0] == key[0] and self.channel is not channel
-
     def may_be_renewed(self, now: float) -> bool:
         while self.renewals and now - self.renewals[0] > RENEWAL_SECONDS:
             self.renewals.popleft()
@@ -67,33 +61,26 @@ class Sessions:
         self._asked: dict[int, SiteSession] = {}  # by the keys of their calls, which are no order's
         self._of_order: dict[int, SiteSession] = {}
         self._adapters: dict[int, SiteAdapter] = {}  # of orders, in their session
-        self._plays: dict[int, PlayRequest] = {}
         self._numbers = count(-1, -1)
 
-    def reading_of(self, delivery: Delivery) -> Call | None:
-        """What asks for the order's counter, or the site itself what it counted of the order; None
-        while its session is prepared. SiteError."""
-        if delivery.wants_exact:
-            return delivery.exact_call()
-        adapter: SiteAdapter | None = delivery.adapter
-        if delivery.adapter.reads_in_session:
-            adapter = self._adapter_of(delivery)
-        return None if adapter is None else adapter.count_call(delivery.order.video_id)
-
-    def is_ready(self, delivery: Delivery) -> bool:
-        """Whether the order's plays may be sent, or its session is prepared still. SiteError."""
-        adapter = self._adapter_of(delivery)
-        if adapter is None:
-            return False
-        if delivery.key not in self._plays:
-            order = delivery.order
-            play = adapter.play(order.video_id, order.oid)
-            self._plays[delivery.key] = replace(play, in_session=delivery.key in self._of_order)
-        return True
-
-    def play_of(self, delivery: Delivery) -> PlayRequest:
-        """Each play of an order that was ready."""
-        return self._plays[delivery.key]
+    def adapter_of(self, delivery: Delivery) -> SiteAdapter | None:
+        """The order's adapter, in its session where the site wants one; None while that is
+        prepared. SiteError: that failed."""
+        video = delivery.order.video_id
+        if delivery.adapter.preparing(video) is None:
+            return delivery.adapter
+        key = (delivery.link.site.pk, delivery.adapter.session_key(video))
+        session = self._sessions.get(key)
+        if session is None or session.channel is not delivery.link.channel or session.is_over:
+            session = self._begin(delivery, key, deque())
+        if session.error is not None:
+            raise session.error
+        if session.session is None:
+            return None
+        if self._of_order.get(delivery.key) is not session:
+            self._of_order[delivery.key] = session
+            self._adapters[delivery.key] = delivery.adapter.in_session(session.session)
+        return self._adapters[delivery.key]
 
     def masked(self, delivery: Delivery, error: SiteError) -> SiteError:
         """What the site answered, without secrets."""
@@ -121,8 +108,8 @@ class Sessions:
 
     def forget(self, delivery: Delivery) -> None:
         """The order has left, or has to find its session anew."""
-        for known in (self._of_order, self._adapters, self._plays):
-            known.pop(delivery.key, None)
+        self._of_order.pop(delivery.key, None)
+        self._adapters.pop(delivery.key, None)
 
     def take(self, event: Fetched) -> bool:
         """An answer of the round; whether it was meant for a session."""
@@ -132,35 +119,15 @@ class Sessions:
             self._go_on(session, event.result)
         return True
 
-    def _adapter_of(self, delivery: Delivery) -> SiteAdapter | None:
-        """None while it is prepared. SiteError: that failed."""
-        video = delivery.order.video_id
-        if delivery.adapter.preparing(video) is None:
-            return delivery.adapter
-        key = (delivery.link.site.pk, delivery.adapter.session_key(video))
-        session = self._sessions.get(key)
-        if session is None or session.channel is not delivery.link.channel or session.is_over:
-            session = self._begin(delivery, key, deque())
-        if session.error is not None:
-            raise session.error
-        if session.session is None:
-            return None
-        if self._of_order.get(delivery.key) is not session:
-            self.forget(delivery)
-            self._of_order[delivery.key] = session
-            self._adapters[delivery.key] = delivery.adapter.in_session(session.session)
-        return self._adapters[delivery.key]
-
     def _begin(self, delivery: Delivery, key: Key, renewals: deque[float]) -> SiteSession:
-        preparing, channel = (
-            delivery.adapter.preparing(delivery.order.video_id),
-            delivery.link.channel,
-        )
+        preparing = delivery.adapter.preparing(delivery.order.video_id)
+        channel = delivery.link.channel
         assert preparing is not None
         assert channel is not None
-        left = [known for known, one in self._sessions.items() if one.is_left(key, channel)]
-        for known in left:
-            del self._sessions[known]
+        # Of channels that the site has no more.
+        for known, one in list(self._sessions.items()):
+            if known[0] == key[0] and one.channel is not channel:
+                del self._sessions[known]
         session = self._sessions[key] = SiteSession(key, channel, preparing, renewals)
         self._ask(session)
         return session

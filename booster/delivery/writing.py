@@ -7,15 +7,15 @@ database says of it counts.
 """
 
 import logging
-from abc import ABC
 from collections.abc import Callable
 from datetime import datetime
+from queue import SimpleQueue
+from typing import Any
 
 from django.db import DatabaseError, transaction
 
 from booster.delivery import ending
 from booster.delivery.links import Links
-from booster.delivery.loop import Loop
 from booster.delivery.order import Delivery
 from booster.delivery.sessions import Sessions
 from core.db.outages import is_gone, is_locked
@@ -25,13 +25,13 @@ from core.models.failpoints import failpoint
 logger = logging.getLogger(__name__)
 
 
-class Writer(Loop, ABC):
+class Writer:
     """Knows the orders that it drives by their keys."""
 
     now: datetime  # the database's clock, as of this beat
 
-    def __init__(self, shall_stop: Callable[[], bool]) -> None:
-        super().__init__(shall_stop)
+    def __init__(self) -> None:
+        self.events: SimpleQueue[Any] = SimpleQueue()
         self.deliveries: dict[int, Delivery] = {}
         self.links = Links(self.events)
         self.sessions = Sessions()

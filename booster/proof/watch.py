@@ -10,6 +10,10 @@ from typing import Any, Self
 
 from booster.proof.organic import Rest
 
+# While plays are sent the counter is read at a share of the time since the first reading, within
+# these seconds.
+WATCH_SECONDS, LONGEST_WATCH_SECONDS = 10.0, 180.0
+WATCH_SHARE = 50
 # Separate rests that are kept; the shortest neighbours are taken as one beyond that.
 MOST_RESTS = 24
 # One that is short beside the one before is taken with it: how long its two readings took blurs it.
@@ -112,6 +116,11 @@ class Watch:
         self.began, self.before = reading.asked, reading.views
         self.last = reading
         self.still_from = reading.asked
+
+    def seconds_between_readings(self, now: float, least: float = 0.0) -> float:
+        """While plays are sent. `least`: where the site has no room for more."""
+        since = now - (self.began or now)
+        return min(max(since / WATCH_SHARE, WATCH_SECONDS, least), LONGEST_WATCH_SECONDS)
 
     def note_play(self, moment: float) -> None:
         """Plays have ended at that moment, or may have."""

@@ -1,7 +1,6 @@
 """What is written down beside an order: its steps, and what the site's counter said meanwhile."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -13,9 +12,6 @@ from core.models.append_only import AppendOnlyModel
 from core.models.coded import code_field, params_field
 from core.models.flow import Status
 from core.reasons import TEXT_LENGTH
-
-if TYPE_CHECKING:
-    from core.models.orders import Order
 
 
 class OrderEvent(AppendOnlyModel):
@@ -60,11 +56,7 @@ class CounterReading(models.Model):
         return f"{self.order_id}: {self.views}"
 
     @staticmethod
-    def record_reading(order: "Order", views: int) -> None:
-        """Keep what the counter says now, beside how many plays were received by now."""
-        CounterReading.objects.create(order=order, views=views, done=order.done)
-
-    @staticmethod
     def record_block(readings: Sequence[Mapping[str, int]]) -> None:
-        """The same of many orders: `order` is an id, `views` and `done` as above."""
+        """Of each order, an id, the `views` that its counter says now beside how many plays were
+        received by now (`done`)."""
         insert_block(CounterReading, readings, stamped="create_date")

@@ -16,7 +16,7 @@ from core.db import clock
 from core.models import CounterReading, Order, OrderError, SiteLook, Status, User, transitions
 from core.models.given_reasons import given_reason
 from core.models.transitions import status_reason
-from core.reasons import Code, Reason
+from core.reasons import Code, Reason, reason_columns
 
 logger = logging.getLogger(__name__)
 
@@ -40,15 +40,10 @@ def settle_now(order: Order, actor: User | None, why: str = "") -> None:
             raise OrderError(Reason.of(Code.NOT_READ_NOW, reason=reason)) from error
         note = Reason.of(Code.SETTLED_BY_LAST_READING, views=watch.last.views, why=why)
     else:
-        watch.add(
-            reading,
-            settled=reading.answered,
-            sent=order.done + order.uncertain,
-            done=order.done,
-            reserved=order.reserved,
-        )
+        proving.add_reading(order, watch, reading, reading.answered)
         order.view_count = reading.views
-        CounterReading.record_reading(order, reading.views)
+        kept = {"order": order.pk, "views": reading.views, "done": order.done}
+        CounterReading.record_block([kept])
         note = Reason.of(Code.SETTLED_BY_HAND, views=reading.views)
     try:
         adapter = sites.adapter(order.site.adapter, order.site.recipe)
@@ -69,8 +64,7 @@ def settle_now(order: Order, actor: User | None, why: str = "") -> None:
         evidence = replace(evidence, is_quiet=True)
     end = proving.settle(order, Verdict(Action.SETTLE, evidence.proved, note=note), evidence)
     changes = {**end.changes, "watch": watch.as_json(), "fence": order.fence + 1}
-    # Nobody has to look at what a person decided.
-    changes |= {"attention": "", "attention_code": "", "attention_params": None}
+    changes |= reason_columns("", "attention")  # nobody has to look at what a person decided
     transitions.apply([(order, replace(end, changes=changes))], actor)
 
 

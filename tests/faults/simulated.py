@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from booster import retry
-from booster.delivery import looks, proving
+from booster.delivery import proving
 from booster.proof import Action, Reading, Verdict, Watch, judge
 from core.models import Order, Site, Status
 
@@ -97,19 +97,19 @@ class Run:
         """The verdict, and how many seconds after the last play it came."""
         counter, order, watch = self.counter, self.order, self.watch
         first = self.look(1.0, idle=True)
-        looks.note_reading(order, watch, first, self.lag)
+        proving.note_reading(order, watch, first, self.lag)
         counter.began, counter.sent = 1.01, self.count
         ended = counter.began + self.count / counter.rate
         if self.stop_at is not None:
             ended = min(ended, counter.began + self.stop_at)
             counter.sent = counter.sent_by(ended)
             order.cancel_requested = True
-        now = 1.0 + looks.seconds_between(watch, 1.0)
+        now = 1.0 + watch.seconds_between_readings(1.0)
         while now < ended:
             order.done = counter.sent_by(now)
             watch.note_play(now)
-            looks.note_reading(order, watch, self.look(now, idle=False), self.lag)
-            now += looks.seconds_between(watch, now)
+            proving.note_reading(order, watch, self.look(now, idle=False), self.lag)
+            now += watch.seconds_between_readings(now)
         order.done = order.reserved = counter.sent
         watch.note_play(ended)
         now = ended + self.latency
