@@ -14,6 +14,11 @@ The counter cannot be read, or     READING; a person is told after TROUBLE_PATIE
 verifying fails by our own error   settled but by a reading that succeeded, or by a person
 A call is answered "not now"       ASKING: the same call again by whoever made it, after pauses
                                    that grow; then it has failed, and another of these follows
+A play is answered "not now"       PLAY_LATER: the same play again
+A play is lost: no answer came,    PLAY, where may_send_again(): the same play again; else it is
+or none that can be believed       uncertain, and the counter decides
+A round dies with plays in         the next one sends them under their old numbers, where
+flight: they may be lost           may_send_again(); else they are uncertain, as above
 The counter can be read and lags   read again after a tenth of the wait, until its site's lag has
                                    passed; one that never moved, for TROUBLE_PATIENCE more
 The site lost its token            asked again every TOKEN_INTERVAL; the order is paused
@@ -25,8 +30,7 @@ Any of these                       the order ends at its deadline
 
 A site's Retry-After replaces the delay, up to MAX_RETRY_AFTER_SECONDS.
 
-Not decided here: what counts as a failure (booster/engine/answers.py), and how often one play is
-sent again within a run (booster/engine/retries.py).
+Not decided here: what an answer to a play means (booster/engine/answers.py).
 """
 
 import re
@@ -37,6 +41,7 @@ from email.utils import parsedate_to_datetime
 
 # Delays vary by this share either way, so that orders that failed together do not retry together.
 JITTER_SHARE = 0.2
+NO_JITTER = 0.5
 # Further doublings would overflow a float; every delay has reached its longest by then.
 MAX_DOUBLINGS = 32
 # The largest value that the column of an order's attempts holds.
@@ -94,6 +99,8 @@ class BackOff:
         return self.longest * (1 + JITTER_SHARE)
 
 
+PLAY = BackOff(0.1, 0.8, attempts=5)
+PLAY_LATER = BackOff(0.1, 1.6, attempts=30)
 ASKING = BackOff(0.1, 3.2, attempts=7)
 SENDING = BackOff(2.0, 300.0, attempts=10)
 READING = BackOff(2.0, 300.0)
@@ -149,6 +156,12 @@ def _seconds_of(text: str, now: float) -> float | None:
         # A date without a zone is none of ours: all of HTTP's are in Greenwich's.
         seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+def may_send_again(*, in_doubt: bool, idempotent: bool) -> bool:
+    """Whether a play may be sent again: not one that may have been counted (`in_doubt`), except
+    where the site counts it once however often it comes."""
+    return idempotent or not in_doubt
 
 
 def may_pass(since: float, now: float) -> bool:

@@ -96,11 +96,11 @@ class Delivery:
         unread = proving.resume_watch(order, self.watch, claimed.timestamp())
         self._watch_at = time.monotonic() + unread
         # A round before this one died with these in flight.
-        self._inherited = order.in_flight
-        if self._inherited and not self.adapter.idempotent:
-            # Only the counter knows what became of them.
-            order.uncertain += self._inherited
-            self._inherited = 0
+        lost = order.in_flight
+        if retry.may_send_again(in_doubt=True, idempotent=self.adapter.idempotent):
+            self._inherited = lost
+        elif lost:
+            order.uncertain += lost
             self.is_dirty = True
 
     # --- what it may do

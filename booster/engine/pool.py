@@ -7,7 +7,6 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from booster.engine.connection import ANSWERS_OF_KEPT, SILENT_SECONDS, Connection, is_silent
-from booster.engine.retries import RETRY_SECONDS
 from booster.engine.wire import KEEP_SECONDS, Wire
 from booster.exceptions import SiteCode, SiteError
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from booster.engine.order import OrderPlays
 
 FAILED_CONNECTIONS = 3
+RETRY_SECONDS = 0.1  # doubled with each failure, four times
 # Connections that the site closed behind their first answer, without having said so, and none that
 # gave another one since: the next play on such a connection would be lost.
 HANG_UPS = 2

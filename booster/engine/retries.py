@@ -1,16 +1,11 @@
-"""Plays that are sent again: which, how often, when."""
+"""Plays that are sent again, by the rules of booster/retry.py."""
 
 import heapq
 import itertools
 
+from booster import retry
 from booster.engine.batch import Outcome, Play
 from booster.engine.order import OrderPlays
-
-TRIES = 5
-RETRY_SECONDS = 0.1  # doubled with each try
-# "Not now" is no fault of the play's, and its pace is for others to mend.
-TRIES_LATER = 30
-DOUBLINGS_LATER = 4
 
 
 class Retries:
@@ -27,20 +22,19 @@ class Retries:
 
     def add(self, play: Play, outcome: Outcome, now: float, *, later: bool) -> bool:
         """The play ended so: send it again, if that is harmless and may help. False: it has ended
-        for good. `later`: the site said "not now"."""
-        play.outcome = outcome
-        play.doubt = play.doubt or outcome is Outcome.UNCERTAIN
+        for good. `later`: the site said "not now", which is no fault of the play's."""
+        order, in_doubt = play.batch.order, outcome is Outcome.UNCERTAIN
+        play.outcome, play.doubt = outcome, play.doubt or in_doubt
         if later:
             play.put_off += 1
-            hopeful, doublings = play.put_off < TRIES_LATER, min(play.put_off - 1, DOUBLINGS_LATER)
+            rule, failures = retry.PLAY_LATER, play.put_off
         else:
             play.tries += 1
-            hopeful, doublings = play.tries < TRIES, play.tries - 1
-        order = play.batch.order
-        harmless = outcome is not Outcome.UNCERTAIN or order.idempotent
-        if not hopeful or not harmless or order.stopped:
+            rule, failures = retry.PLAY, play.tries
+        may_go = retry.may_send_again(in_doubt=in_doubt, idempotent=order.idempotent)
+        if order.stopped or not may_go or rule.is_spent(failures):
             return False
-        self.push(play, now + RETRY_SECONDS * 2**doublings)
+        self.push(play, now + rule.delay(failures, retry.NO_JITTER))
         return True
 
     def push(self, play: Play, due: float) -> None:
