@@ -205,9 +205,11 @@ class Run:
             self._send()
         if len(self._in_flight) <= width and self.demand is None:
             self._granted = self.pace.take(self.now, width if self.pace.ramping else 10_000)
-        if self.pace.limited and not self._timer and len(self._in_flight) < width:
+        seconds = self.pace.wait(self.now)
+        is_waiting = seconds or self.demand is not None
+        if is_waiting and not self._timer and len(self._in_flight) < width:
             self._timer = True
-            wait = max(SHORTEST_TIMER, round(self.pace.wait(self.now), 3))
+            wait = max(SHORTEST_TIMER, round(seconds, 3))
             self._push(wait + self._dice.expovariate(1 / TIMER_LATE_SECONDS), "timer")
 
     def _has_more(self) -> bool:

@@ -83,7 +83,7 @@ def test_a_site_without_a_limit_is_not_held_back() -> None:
     run.go_on(10)
     assert run.a_second(1, 10) > 0.95 * 64 / 0.011
     assert run.pace.learned == Learned()
-    assert not run.pace.limited
+    assert run.pace.take(run.now, 1000) == 1000
 
 
 def test_one_refusal_in_a_hundred_changes_nothing() -> None:
@@ -150,7 +150,7 @@ def test_who_is_sent_away_by_a_quota_knows_what_it_gives() -> None:
     site.sent_away(110.0, good=100, seconds=50.0)
     site.sent_away(110.1, good=100, seconds=49.9)  # one that was on its way
     assert site.learned.rate == pytest.approx(0.95 * 100 / 60)
-    assert not site.limited
+    assert site.take(200.0, 1000) == 1000
 
 
 def test_where_only_some_are_sent_away_nothing_is_learned_of_the_site() -> None:
@@ -159,7 +159,7 @@ def test_where_only_some_are_sent_away_nothing_is_learned_of_the_site() -> None:
     for tick in range(20):
         site.tick(110.1 + tick / 10, 0.1, good=120 + 20 * tick, waits=[0.01] * 4)
     assert site.learned == Learned()
-    assert not site.limited
+    assert site.take(200.0, 1000) == 1000
 
 
 def test_where_a_site_gives_more_than_before_that_is_noticed() -> None:
@@ -251,7 +251,7 @@ def test_one_refusal_narrows_nothing() -> None:
     for tick in range(20):
         site.tick(100.1 + tick / 10, 0.1, good=0, waits=[0.01] * 4)
     assert site.width(102.2, good=0) == 4
-    assert not site.limited
+    assert site.take(200.0, 1000) == 1000
 
 
 def test_what_was_learned_is_known_at_once_and_is_still_known_at_the_end() -> None:

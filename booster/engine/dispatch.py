@@ -118,7 +118,6 @@ class Dispatch:
             connection.close()
 
     def change(self, limits: Limits) -> None:
-        """Other ceilings from now on."""
         now = monotonic()
         self._fold()
         self.limits = limits
@@ -147,7 +146,7 @@ class Dispatch:
     def refused(self, connection: Connection, error: OSError) -> None:
         """No connection came about. The next tick tries again, if there is hope."""
         connection.close()
-        self._pace.failures += 1
+        self._pace.fail()
         nobody_home = self._pool.failed(self.limits.connections)
         if nobody_home or isinstance(error, ssl.SSLCertVerificationError):
             site, seconds = str(self.target.origin), self.limits.connect_timeout
@@ -183,7 +182,7 @@ class Dispatch:
                 self._pace.sent_away(monotonic(), self._taken + 1)
             self._stop(order, meaning.stopped, meaning.reason)
         else:
-            self._pace.failures += 1
+            self._pace.fail()
             self._failed(order, meaning.stopped, meaning.reason)
         if meaning.again:
             self._again(play, meaning.outcome, later=meaning.not_now)
@@ -198,7 +197,7 @@ class Dispatch:
         if reason.code == SiteCode.PLAY_CONNECTION_CLOSED and not connection.received:
             self._refuse()
         else:
-            self._pace.failures += 1
+            self._pace.fail()
         self._failed(play.batch.order, "unavailable", reason)
         self._again(play, Outcome.UNCERTAIN)
 
@@ -358,7 +357,6 @@ class Dispatch:
         self._pace.pushed_back(monotonic(), self._taken + 1, in_flight, wait)
 
     def _failed(self, order: OrderPlays, stopped: str, reason: SiteError) -> None:
-        """A play of the order did."""
         if order.stopped:
             return
         now, failures = monotonic(), order.failures

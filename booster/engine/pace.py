@@ -70,7 +70,7 @@ class Pace:
         self._fresh_at = now  # ... or at this time
         self._in_flight, self._latency = 0, 0.0
         self._refused = 0
-        self.failures = 0  # plays and connections that came to nothing, since the last tick
+        self._failures = 0  # since the last tick
         self._good_at_tick = 0
         self._paused_until = now
 
@@ -92,11 +92,6 @@ class Pace:
         if rate is not None:
             return Learned(rate=rate.known)
         return Learned(connections=int(width.known) if width is not None else None)
-
-    @property
-    def limited(self) -> bool:
-        """Plays may have to wait for their time: `wait` says how long."""
-        return self._starts.limited
 
     @property
     def ramping(self) -> bool:
@@ -177,6 +172,10 @@ class Pace:
         self._slow_down.change(self._most)
         self._starts.allow(rate, now)
 
+    def fail(self) -> None:
+        """A play, or a connection, came to nothing."""
+        self._failures += 1
+
     def pushed_back(self, now: float, good: int, in_flight: int, retry_after: float | None) -> None:
         """The site refused a play for now. `in_flight`: this one included."""
         self._refused += 1
@@ -228,11 +227,11 @@ class Pace:
         pause = self._slow_down.tick(
             seconds=seconds,
             answers=good - self._good_at_tick,
-            failures=self.failures,
+            failures=self._failures,
             in_flight=len(waits),
             latency=latency,
         )
-        self._good_at_tick, self.failures = good, 0
+        self._good_at_tick, self._failures = good, 0
         self._paused_until = max(self._paused_until, now + pause)
         stretch = self._present(now, good)
         if stretch is not None:

@@ -55,11 +55,9 @@ class TokenBucket:
         self._tokens = min(self._tokens, self._most)
 
     def give_back(self, unused: int) -> None:
-        """Tokens taken for plays that did not start after all."""
         self._tokens += unused
 
     def wait(self, now: float) -> float:
-        """Seconds until a whole token is there."""
         self._fill(now)
         return max(0.0, (1.0 - self._tokens) / self._rate)
 
@@ -129,10 +127,6 @@ class Starts:
         self._buckets: list[TokenBucket] = []  # these two, where they are
         self._collect()
 
-    @property
-    def limited(self) -> bool:
-        return bool(self._buckets)
-
     def allow(self, rate: float | None, now: float) -> None:
         """The operator's rate from now on; None: any."""
         self._allowed = _at_rate(self._allowed, TokenBucket, rate, now)
@@ -152,12 +146,10 @@ class Starts:
         return wanted
 
     def give_back(self, unused: int) -> None:
-        """Of what was taken, these did not start after all."""
         for bucket in self._buckets:
             bucket.give_back(unused)
 
     def wait(self, now: float) -> float:
-        """Seconds until the next play may start."""
         return max((bucket.wait(now) for bucket in self._buckets), default=0.0)
 
     def _collect(self) -> None:
