@@ -30,7 +30,7 @@ from booster.sites.extraction import (
 from booster.sites.masking import Mask, without_cookies
 from booster.sites.recipe import Recipe, Step
 from booster.sites.recipe_fields import ORDER_HEADER
-from booster.sites.session import NOTHING, STEP_BYTES, Preparing, Session
+from booster.sites.session import NOTHING, STEP_BYTES, Preparing, PreparingStep, Session
 from booster.sites.templates import (
     KEY,
     ORDER,
@@ -157,9 +157,21 @@ class HttpAdapter(SiteAdapter):
     def preparing(self, video_id: str) -> Preparing | None:
         if self._session is not None or not self.recipe.steps:
             return None
-        return Preparing(self, video_id)
 
-    def step_call(self, step: Step, video_id: str) -> Call:
+        def prepared(step: Step) -> PreparingStep:
+            return PreparingStep(
+                lambda session: self.in_session(session)._step_call(step, video_id),
+                self.recipe.origin_of(step),
+                step.cookies,
+                step.values,
+            )
+
+        def mask(session: Session, error: SiteError) -> SiteError:
+            return self.in_session(session).masked(error)
+
+        return Preparing(map(prepared, self.recipe.steps), mask)
+
+    def _step_call(self, step: Step, video_id: str) -> Call:
         """What asks one of the recipe's steps, in the session so far."""
         values, origin = self._values(ids.values_of(video_id)), self.recipe.origin_of(step)
         return Call(

@@ -5,9 +5,8 @@ yield are named values, placeholders of all that is sent later, and the site's o
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import regex
 
@@ -16,9 +15,6 @@ from booster.net.address import Origin
 from booster.net.call import Call, Response, cookie_header
 from booster.sites.extraction import JsonPath, search, text_of
 from booster.sites.templates import Value
-
-if TYPE_CHECKING:
-    from booster.sites.http import HttpAdapter
 
 # Of an answer that holds values, and of one value.
 STEP_BYTES, VALUE_LENGTH = 1 << 20, 4096
@@ -82,27 +78,36 @@ class Yield:
         return found
 
 
-class Preparing:
-    """On its way through the steps of the adapter's recipe for one video: make `call`, hand its
-    answer to take(), until it is None. `session` is what came of it so far."""
+@dataclass(frozen=True, slots=True)
+class PreparingStep:
+    """`call` makes it, in the session so far, `origin` says where. `cookies`: names of those to
+    send on; empty: all that its answer sets."""
 
-    def __init__(self, adapter: "HttpAdapter", video_id: str) -> None:
-        self._adapter = adapter
-        self._video_id = video_id
-        self._left = deque(adapter.recipe.steps)
+    call: Callable[[Session], Call]
+    origin: Origin | None
+    cookies: tuple[str, ...]
+    values: tuple[Yield, ...]
+
+
+class Preparing:
+    """On its way through these steps for one video: make `call`, hand its answer to take(), until
+    it is None. `session` is what came of it so far; `mask` takes its secrets out of an error."""
+
+    def __init__(
+        self, steps: Iterable[PreparingStep], mask: Callable[[Session, SiteError], SiteError]
+    ) -> None:
+        self._left = deque(steps)
+        self._mask = mask
         self.session = NOTHING
 
     @property
     def call(self) -> Call | None:
         """The next one. PermanentError: it cannot be sent."""
-        if not self._left:
-            return None
-        return self._adapter.in_session(self.session).step_call(self._left[0], self._video_id)
+        return self._left[0].call(self.session) if self._left else None
 
     def take(self, response: Response) -> None:
         """The answer to `call`. PermanentError: it lacks what it should yield."""
-        step = self._left[0]
-        origin = self._adapter.recipe.origin_of(step)
+        step, origin = self._left[0], self._left[0].origin
         cookies = dict(self.session.cookies.get(origin, {}))
         for name, value in cookies_of(response):
             if value is None:
@@ -123,7 +128,7 @@ class Preparing:
 
     def masked(self, error: SiteError) -> SiteError:
         """What went wrong on the way, without secrets."""
-        return self._adapter.in_session(self.session).masked(error)
+        return self._mask(self.session, error)
 
 
 def cookies_of(response: Response) -> list[tuple[str, str | None]]:
