@@ -61,7 +61,7 @@ def get(client_of: ClientOf) -> Get:
 
     def get(script: Script, *, timeout: float = 5.0, max_bytes: int = 1000) -> Response:
         with RawServer(script) as server, client_of(server, timeout=timeout) as client:
-            return client.get("/", max_bytes=max_bytes)
+            return client.fetch(Call("/", max_bytes=max_bytes))
 
     return get
 
@@ -71,7 +71,7 @@ def get(client_of: ClientOf) -> Get:
 
 def test_a_call_says_who_it_is_and_adds_nothing_of_the_machine(client_of: ClientOf) -> None:
     with RawServer() as server, client_of(server) as client:
-        client.get("/api/videos/a?b=c")
+        client.fetch(Call("/api/videos/a?b=c"))
         assert server.requests[0].decode().splitlines() == [
             "GET /api/videos/a?b=c HTTP/1.1",
             f"Host: 127.0.0.1:{server.port}",
@@ -83,7 +83,8 @@ def test_a_call_says_who_it_is_and_adds_nothing_of_the_machine(client_of: Client
 
 def test_a_body_and_headers_arrive_as_given() -> None:
     with RawServer() as server, SiteClient(target(server)) as client:
-        client.request("POST", "/plays", headers={"X-Play-Order": "7-1"}, body=b'{"a": 1}')
+        call = Call("/plays", {"X-Play-Order": "7-1"}, method="POST", body=b'{"a": 1}')
+        client.fetch(call)
         head, _, body = server.requests[0].partition(b"\r\n\r\n")
     assert body == b'{"a": 1}'
     assert b"X-Play-Order: 7-1" in head
@@ -93,14 +94,14 @@ def test_a_body_and_headers_arrive_as_given() -> None:
 def test_the_host_header_names_the_site_and_not_the_address(client_of: ClientOf) -> None:
     with RawServer() as server:
         with client_of(proved(f"http://videos.example:{server.port}")) as client:
-            client.get("/")
+            client.fetch(Call("/"))
         assert f"Host: videos.example:{server.port}\r\n".encode() in server.requests[0]
 
 
 def test_calls_share_one_connection(client_of: ClientOf) -> None:
     with RawServer() as server, client_of(server) as client:
         for _ in range(5):
-            client.get("/")
+            client.fetch(Call("/"))
         assert len(server.requests) == 5
         assert server.connections == 1
 
@@ -112,7 +113,7 @@ def test_a_connection_that_the_site_closed_while_idle_is_opened_again(client_of:
 
     with RawServer(one_answer) as server, client_of(server) as client:
         for _ in range(3):
-            assert client.get("/").body == b"once"
+            assert client.fetch(Call("/")).body == b"once"
             time.sleep(0.05)  # the site's closing arrives
         assert server.connections == 3
 
@@ -123,7 +124,7 @@ def test_a_connection_that_the_site_closed_while_idle_is_opened_again(client_of:
 def test_a_path_that_must_not_be_sent_is_refused(client_of: ClientOf, path: str) -> None:
     with RawServer() as server, client_of(server) as client:
         with pytest.raises(ValueError, match="not a path"):
-            client.get(path)
+            client.fetch(Call(path))
         assert server.connections == 0
 
 
@@ -158,7 +159,7 @@ def test_the_environment_changes_nothing(
         netrc = tmp_path / "netrc"
         netrc.write_text("machine 127.0.0.1 login a password b\n")
         monkeypatch.setenv("NETRC", str(netrc))
-        assert client.get("/").status == 200
+        assert client.fetch(Call("/")).status == 200
         assert proxy.connections == 0
         assert b"authorization" not in server.requests[0].lower()
 
@@ -166,8 +167,8 @@ def test_the_environment_changes_nothing(
 def test_a_cookie_is_not_kept(client_of: ClientOf) -> None:
     setting = answer(headers=("Set-Cookie: a=b; Path=/",))
     with RawServer(always(setting)) as server, client_of(server) as client:
-        client.get("/")
-        client.get("/")
+        client.fetch(Call("/"))
+        client.fetch(Call("/"))
         assert b"cookie" not in server.requests[1].lower()
 
 
@@ -184,9 +185,9 @@ def test_a_redirect_is_refused_by_name_and_not_followed(
         redirect = answer(status=status, headers=(f"Location: {location}",))
         with RawServer(always(redirect)) as server, client_of(server) as client:
             with pytest.raises(AddressRefusedError) as refused:
-                client.get("/")
+                client.fetch(Call("/"))
             with pytest.raises(AddressRefusedError):
-                client.get("/", accept=ANY_ANSWER)
+                client.fetch(Call("/", accept=ANY_ANSWER))
             assert location in str(refused.value)
             assert refused.value.status == int(status[:3])
             assert len(server.requests) == 2
@@ -200,8 +201,8 @@ def test_refresh_and_alternative_services_are_not_followed(client_of: ClientOf) 
             RawServer(always(answer(b"ok", headers=headers))) as server,
             client_of(server) as client,
         ):
-            assert client.get("/").body == b"ok"
-            assert client.get("/").body == b"ok"
+            assert client.fetch(Call("/")).body == b"ok"
+            assert client.fetch(Call("/")).body == b"ok"
         assert elsewhere.connections == 0
 
 
@@ -230,14 +231,14 @@ def test_a_call_that_comes_too_early_is_made_again(client_of: ClientOf, status: 
             connection.send(next(answers))
 
     with RawServer(script) as server, client_of(server) as client:
-        assert client.get("/").body == b"here"
+        assert client.fetch(Call("/")).body == b"here"
         assert len(server.requests) == 4
 
 
 def test_other_trouble_is_told_at_once(client_of: ClientOf) -> None:
     with RawServer(always(answer(status="500 Oh"))) as server, client_of(server) as client:
         with pytest.raises(TemporaryError, match="500"):
-            client.get("/")
+            client.fetch(Call("/"))
         assert len(server.requests) == 1
 
 
@@ -252,8 +253,8 @@ def test_a_caller_may_accept_a_status(client_of: ClientOf) -> None:
         RawServer(always(answer(b"none", status="404 Not Found"))) as server,
         client_of(server) as client,
     ):
-        assert client.get("/", accept=(404,)).body == b"none"
-        assert client.get("/", accept=ANY_ANSWER).status == 404
+        assert client.fetch(Call("/", accept=(404,))).body == b"none"
+        assert client.fetch(Call("/", accept=ANY_ANSWER)).status == 404
 
 
 def test_an_answer_without_a_body_is_whole(client_of: ClientOf) -> None:
@@ -261,8 +262,8 @@ def test_an_answer_without_a_body_is_whole(client_of: ClientOf) -> None:
         RawServer(always(b"HTTP/1.1 204 No Content\r\n\r\n")) as server,
         client_of(server) as client,
     ):
-        assert client.get("/").body == b""
-        assert client.get("/").status == 204
+        assert client.fetch(Call("/")).body == b""
+        assert client.fetch(Call("/")).status == 204
         assert server.connections == 1
 
 
@@ -271,15 +272,15 @@ def test_chunks_are_put_together(client_of: ClientOf) -> None:
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
     )
     with RawServer(always(chunks)) as server, client_of(server) as client:
-        assert client.get("/").body == b"abcde"
-        assert client.get("/").body == b"abcde"
+        assert client.fetch(Call("/")).body == b"abcde"
+        assert client.fetch(Call("/")).body == b"abcde"
         assert server.connections == 1
 
 
 def test_hints_before_an_answer_are_passed_over(client_of: ClientOf) -> None:
     hints = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\nX: y\r\n\r\n"
     with RawServer(always(hints + answer(b"abc"))) as server, client_of(server) as client:
-        assert [client.get("/").body for _time in range(2)] == [b"abc", b"abc"]
+        assert [client.fetch(Call("/")).body for _time in range(2)] == [b"abc", b"abc"]
         assert server.connections == 1
 
 
@@ -351,7 +352,7 @@ def test_the_time_starts_again_with_each_call(client_of: ClientOf) -> None:
 
     with RawServer(slowly) as server, client_of(server, timeout=TIMEOUT) as client:
         for _ in range(3):
-            assert client.get("/").body == b"late"
+            assert client.fetch(Call("/")).body == b"late"
         assert server.connections == 1
 
 
@@ -429,7 +430,7 @@ def test_nobody_listening_is_temporary(client_of: ClientOf) -> None:
     with RawServer() as server:
         pass
     with client_of(server) as client, pytest.raises(TemporaryError, match="connection_refused"):
-        client.get("/")
+        client.fetch(Call("/"))
 
 
 @settings(
@@ -486,8 +487,8 @@ def test_tls_asks_for_and_verifies_the_name_at_the_pinned_address(
     asked: list[str | None] = []
     with RawServer(tls=tls("videos.example", asked=asked)) as server:
         with client_of(https(server, pem=pem)) as client:
-            assert client.get("/").status == 200
-            assert client.get("/").status == 200
+            assert client.fetch(Call("/")).status == 200
+            assert client.fetch(Call("/")).status == 200
         assert asked == ["videos.example"]
         assert server.connections == 1
         assert f"Host: videos.example:{server.port}\r\n".encode() in server.requests[0]
@@ -500,7 +501,7 @@ def test_tls_verifies_an_ip_address_too(
         RawServer(tls=tls("127.0.0.1")) as server,
         client_of(https(server, "127.0.0.1", pem=pem)) as client,
     ):
-        assert client.get("/").status == 200
+        assert client.fetch(Call("/")).status == 200
 
 
 def test_a_certificate_for_another_name_is_refused_before_a_request(
@@ -511,7 +512,7 @@ def test_a_certificate_for_another_name_is_refused_before_a_request(
             client_of(https(server, pem=pem)) as client,
             pytest.raises(TemporaryError, match="certificate_not_valid"),
         ):
-            client.get("/")
+            client.fetch(Call("/"))
         assert server.requests == []
 
 
@@ -531,7 +532,7 @@ def test_an_unknown_authority_is_refused_whatever_the_environment_says(
             client_of(https(server)) as client,
             pytest.raises(TemporaryError, match="certificate_not_valid"),
         ):
-            client.get("/")
+            client.fetch(Call("/"))
         assert server.requests == []
 
 
@@ -546,7 +547,7 @@ def test_a_slow_tls_server_is_left_in_time(
     ):
         begun = time.monotonic()
         with pytest.raises(TemporaryError, match="call_timed_out"):
-            client.get("/")
+            client.fetch(Call("/"))
         assert time.monotonic() - begun < LEFT_BY
 
 
@@ -559,7 +560,7 @@ def test_a_handshake_that_never_ends_is_left_in_time(client_of: ClientOf, script
     ):
         begun = time.monotonic()
         with pytest.raises(TemporaryError):
-            client.get("/")
+            client.fetch(Call("/"))
         assert time.monotonic() - begun < LEFT_BY
 
 
@@ -573,13 +574,13 @@ def test_plain_http_on_a_tls_port_is_a_temporary_error(client_of: ClientOf) -> N
         client_of(https(server), timeout=30) as client,
         pytest.raises(TemporaryError, match="tls_failed"),
     ):
-        client.get("/")
+        client.fetch(Call("/"))
 
 
 def test_an_open_client_leaves_no_connection_behind(client_of: ClientOf) -> None:
     def make_a_call() -> None:
         with RawServer() as server, client_of(server) as client:
-            client.get("/")
+            client.fetch(Call("/"))
 
     def open_files() -> int:
         return len(list(Path("/proc/self/fd").iterdir()))

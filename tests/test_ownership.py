@@ -18,6 +18,7 @@ import trustme
 from booster.engine import Channel, Limits
 from booster.exceptions import OwnershipError, TemporaryError
 from booster.net.address import Origin, Target
+from booster.net.call import Call
 from booster.net.client import SiteClient
 from booster.ownership.tokens import Proof, file_path, prove, record_name, text_records
 from core.models.sites import new_token
@@ -122,9 +123,9 @@ def test_a_file_under_well_known_that_cannot_be_asked_for_may_still_be_there() -
 def test_an_address_that_has_not_shown_the_token_is_sent_nothing_but_the_question_for_it() -> None:
     with RawServer() as server, client_of(server) as client:
         with pytest.raises(TypeError, match="has not shown its token"):
-            client.get("/api/videos/1")
+            client.fetch(Call("/api/videos/1"))
         with pytest.raises(TypeError, match="has not shown its token"):
-            client.request("POST", "/plays")
+            client.fetch(Call("/plays", method="POST"))
         with pytest.raises(TypeError, match="has not shown its token"):
             Channel(client.target, Limits(), SimpleQueue())  # type: ignore[arg-type]
         assert server.connections == 0

@@ -3,6 +3,7 @@ when a session ends. Real software and small sites on loopback."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -262,10 +263,9 @@ def test_a_session_of_its_own_makes_django_hitcount_count_once(hitcount) -> None
         ready = adapter.prepared(client, "dawn")
         play = ready.play("dawn", "7-1")
         before = ready.read_count(client, "dawn")
-        sent = {"headers": dict(play.headers), "body": play.body}
-        first = client.request("POST", play.path, cookies=play.cookies, **sent)
+        first = client.send(play)
         [session] = [one.partition(";")[0] for one in first.set_cookies if "sessionid" in one]
-        client.request("POST", play.path, cookies=f"{play.cookies}; {session}", **sent)
+        client.send(replace(play, cookies=f"{play.cookies}; {session}"))
         assert ready.read_count(client, "dawn") == before + 1
 
 
@@ -291,8 +291,7 @@ def test_in_parallel_wp_postviews_loses_plays() -> None:
 
         def send(number: int) -> int:
             with SiteClient(target_of(site.url)) as client:
-                sent = {"headers": dict(play.headers), "body": play.body}
-                return client.request("POST", play.path, **sent).status
+                return client.send(play).status
 
         with ThreadPoolExecutor(8) as threads:
             assert set(threads.map(send, range(80))) == {200}

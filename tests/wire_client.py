@@ -1,13 +1,13 @@
 """A channel's calls, one at a time, as SiteClient makes them: for tests that hold for both."""
 
-from collections.abc import Container
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import Self
 
 from booster.engine import Channel, Events, Fetched, Limits
 from booster.exceptions import SiteError
 from booster.net.address import ProvedTarget
-from booster.net.call import MAX_BYTES, SUCCESS, Call, Response
+from booster.net.call import Call, Response
 
 PATIENCE = 30.0  # longer than any call of a test lasts
 
@@ -26,7 +26,7 @@ class WireClient:
         assert self._events.empty()
 
     def fetch(self, call: Call) -> Response:
-        self.channel.fetch(7, call)
+        self.channel.fetch(7, replace(call, timeout=self._timeout))
         event = self._events.get(timeout=PATIENCE)
         if isinstance(event, BaseException):
             raise event
@@ -35,8 +35,3 @@ class WireClient:
         if isinstance(event.result, SiteError):
             raise event.result
         return event.result
-
-    def get(
-        self, path: str, *, max_bytes: int = MAX_BYTES, accept: Container[int] = SUCCESS
-    ) -> Response:
-        return self.fetch(Call(path, accept=accept, max_bytes=max_bytes, timeout=self._timeout))

@@ -98,34 +98,33 @@ class SiteClient:
         self, path: str, *, max_bytes: int = MAX_BYTES, accept: Container[int] = SUCCESS
     ) -> Response:
         """GET what has to show the token: the one call to an address that has not shown it yet. For
-        booster.ownership alone. Raises what `request()` raises."""
-        return self._exchange(self._prepared("GET", path, {}, None), max_bytes, accept)
+        booster.ownership alone. Raises what `fetch()` raises, TypeError apart."""
+        return self._exchange(Call(path, max_bytes=max_bytes, accept=accept))
 
     def fetch(self, call: Call) -> Response:
-        """`call`, within this client's time-out, at its origin."""
-        return self._at(call.origin).request(
-            call.method,
-            call.path,
-            headers=call.headers,
-            body=call.body if call.body or call.method != "GET" else None,
-            cookies=call.cookies,
-            max_bytes=call.max_bytes,
-            accept=call.accept,
-        )
+        """One call, one whole answer with an accepted status, within this client's time-out, at a
+        target that has shown its token.
+
+        TemporaryError: no connection, no certificate for the name, no whole answer in time, 408,
+        425, 429, 5xx. AddressRefusedError: a redirect (never followed). PermanentError: every other
+        status, an answer over `max_bytes` or compressed. ValueError: a path or header of the
+        caller's that must not be sent. TypeError: a target that has not shown its token.
+        """
+        return self._at(call.origin)._exchange(call)
 
     def send(self, play: PlayRequest, *, is_patient: bool = True) -> Response:
         """One play; whatever is answered, apart from redirects that mean nothing there.
         `is_patient`: sent again where the site says "not now"."""
-        return self._at(play.origin).request(
-            play.method,
+        call = Call(
             play.path,
             headers=dict(play.headers),
+            accept=ANY_ANSWER | play.counted,
+            max_bytes=MAX_ANSWER,
+            method=play.method,
             body=play.body,
             cookies=play.cookies,
-            max_bytes=MAX_ANSWER,
-            accept=ANY_ANSWER | play.counted,
-            is_patient=is_patient,
         )
+        return self._at(play.origin)._exchange(call, is_patient=is_patient)
 
     def _at(self, origin: Origin | None) -> Self:
         """The client of the target's second origin, where that is meant. TypeError: it has not
@@ -139,48 +138,12 @@ class SiteClient:
             )
         return self._second
 
-    def get(
-        self, path: str, *, max_bytes: int = MAX_BYTES, accept: Container[int] = SUCCESS
-    ) -> Response:
-        """`request("GET", path)`."""
-        return self.request("GET", path, max_bytes=max_bytes, accept=accept)
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        cookies: str = "",
-        max_bytes: int = MAX_BYTES,
-        accept: Container[int] = SUCCESS,
-        is_patient: bool = True,
-    ) -> Response:
-        """One call, one whole answer with an accepted status, at a target that has shown its token.
-
-        TemporaryError: no connection, no certificate for the name, no whole answer in time, 408,
-        425, 429, 5xx. AddressRefusedError: a redirect (never followed). PermanentError: every other
-        status, an answer over `max_bytes` or compressed. ValueError: a path or header of the
-        caller's that must not be sent. TypeError: a target that has not shown its token.
-        """
-        proved_at(self.target, None)
-        request = self._prepared(method, path, headers or {}, body)
-        request.headers.update(cookie_header(cookies))
-        return self._exchange(request, max_bytes, accept, is_patient=is_patient)
-
-    def _exchange(
-        self,
-        request: requests.PreparedRequest,
-        max_bytes: int,
-        accept: Container[int],
-        *,
-        is_patient: bool = True,
-    ) -> Response:
+    def _exchange(self, call: Call, *, is_patient: bool = True) -> Response:
+        request = self._prepared(call)
         asked = 0
         while True:
             asked += 1
-            answer = self._exchange_once(request, max_bytes, accept)
+            answer = self._exchange_once(request, call)
             pause = retry.pause_before_asking_again(
                 answer.status,
                 asked,
@@ -194,22 +157,18 @@ class SiteClient:
             else:
                 return answer
 
-    def _exchange_once(
-        self, request: requests.PreparedRequest, max_bytes: int, accept: Container[int]
-    ) -> Response | SiteError:
+    def _exchange_once(self, request: requests.PreparedRequest, call: Call) -> Response | SiteError:
         self._refused = ""
         answer: Response | SiteError
         with self._turn(self.target.origin):
             try:
-                answer = self._send(request, max_bytes, accept)
+                answer = self._send(request, call)
             except SiteError as error:
                 answer = error
         self._write_down(request, answer)
         return answer
 
-    def _send(
-        self, request: requests.PreparedRequest, max_bytes: int, accept: Container[int]
-    ) -> Response:
+    def _send(self, request: requests.PreparedRequest, call: Call) -> Response:
         self._call.start(self._timeout)
         try:
             answer = self._adapter.send(request, stream=True, timeout=self._timeout)
@@ -218,8 +177,8 @@ class SiteClient:
                 status, phrase = answer.status_code, answer.reason or ""
                 content = bytearray()
                 try:
-                    judge(self._base, status, phrase, answer.headers, accept, time.time())
-                    _read(answer, max_bytes, content)
+                    judge(self._base, status, phrase, answer.headers, call.accept, time.time())
+                    _read(answer, call.max_bytes, content)
                 except SiteError:
                     self._look_at_refused(answer, content)
                     raise
@@ -241,19 +200,18 @@ class SiteClient:
         first = f"HTTP/1.1 {answer.status_code} {answer.reason or ''}".rstrip()
         self._refused = _as_text(first, answer.headers, bytes(content[:REFUSED_BYTES]))
 
-    def _prepared(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
-    ) -> requests.PreparedRequest:
+    def _prepared(self, call: Call) -> requests.PreparedRequest:
         """A request as we mean it: Session.prepare_request() would add to it and mend it."""
-        check_path(path)
-        check_headers(headers)
+        check_path(call.path)
+        check_headers(call.headers)
         request = requests.PreparedRequest()
-        request.method = method
-        request.url = self._base + path
-        request.headers = CaseInsensitiveDict({**own_headers(), **headers})
-        if body is not None:
-            request.headers["Content-Length"] = str(len(body))
-        request.body = body
+        request.method = call.method
+        request.url = self._base + call.path
+        request.headers = CaseInsensitiveDict({**own_headers(), **call.headers})
+        if call.body or call.method != "GET":
+            request.headers["Content-Length"] = str(len(call.body))
+            request.body = call.body
+        request.headers.update(cookie_header(call.cookies))
         return request
 
     def _write_down(self, request: requests.PreparedRequest, answer: Response | SiteError) -> None:

@@ -23,6 +23,7 @@ from django.utils import timezone
 from booster.delivery import links
 from booster.exceptions import SiteError
 from booster.net.address import Origin
+from booster.net.call import Call
 from booster.net.client import SiteClient
 from booster.ownership import verification
 from booster.ownership.tokens import record_name
@@ -217,7 +218,7 @@ def test_a_target_that_is_looked_up_anew_after_the_proof_reaches_strangers(
             verification.proved_target(site)
             target = verification.resolve(Origin.parse(site.origin))[0]
             with SiteClient(target) as client:
-                client.get("/api/videos/v1")
+                client.fetch(Call("/api/videos/v1"))
         reached += machines[STRANGER].received.total() > before
     control("proof of an address", f"a stranger reached in {reached} of {SCHEDULES} schedules")
     assert reached > 0
