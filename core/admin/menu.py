@@ -1,7 +1,8 @@
 """The menu of the desk: home, the site's own pages, and the models of SIMPLEUI_ICON, each for who
 may see it.
 
-Only these models are asked, and not all that the admin knows: every page draws the menu.
+Only these models are asked, and not all that the admin knows: every page draws the menu. A page of
+the site's own is open to those who find it here.
 """
 
 from collections.abc import Iterator
@@ -19,19 +20,19 @@ from core.permissions import Right, may
 from core.theme.links import address_of
 
 Line = dict[str, str]  # name, icon, url
-# The site's own pages: name, icon, address, and who may see them.
-PAGES = (
-    (gettext_lazy("Board"), "fas fa-project-diagram", "admin:board", Right.SEE_ORDERS),
-    (gettext_lazy("Queue"), "fas fa-stream", "admin:queue", Right.SEE_ORDERS),
-    (gettext_lazy("Pauses"), "fas fa-pause-circle", "admin:pauses", Right.SEE_SITES),
-)
+# The site's own pages by the names of their addresses: label, icon, and who may see them.
+PAGES = {
+    "board": (gettext_lazy("Board"), "fas fa-project-diagram", Right.SEE_ORDERS),
+    "queue": (gettext_lazy("Queue"), "fas fa-stream", Right.SEE_ORDERS),
+    "pauses": (gettext_lazy("Pauses"), "fas fa-pause-circle", Right.SEE_SITES),
+}
 
 
 def menu(site: AdminSite, request: HttpRequest) -> Iterator[Line]:
     yield {"name": _("Home"), "icon": "fas fa-home", "url": address_of("admin:home")}
-    for label, icon, address, right in PAGES:
+    for page, (label, icon, right) in PAGES.items():
         if may(request.user, right):
-            yield {"name": str(label), "icon": icon, "url": address_of(address)}
+            yield {"name": str(label), "icon": icon, "url": address_of(f"admin:{page}")}
     for name, icon in settings.SIMPLEUI_ICON.items():
         model = models_by_name()[name]
         admin, options = site.get_model_admin(model), model._meta

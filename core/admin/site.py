@@ -15,7 +15,7 @@ from django.views.i18n import JavaScriptCatalog
 
 from core.admin import pauses, queue, second_factor, two_step
 from core.admin.base import staff
-from core.admin.menu import menu
+from core.admin.menu import PAGES, menu
 from core.admin.views import require
 from core.logins.forms import ChangePassword
 from core.models import ChargeRecord, Customer, Order
@@ -23,6 +23,7 @@ from core.pages.dashboard import board, home
 from core.permissions import Right, may
 from core.theme.autocomplete import DescribingSite
 
+PageView = Callable[[HttpRequest, dict[str, Any]], HttpResponse]
 # What is open to who still has to turn two-step login on.
 BEFORE_TWO_STEPS = ("two_step", "logout", "password_change", "password_change_done", "jsi18n")
 # What is added most, a click or a key from the home page.
@@ -38,6 +39,11 @@ TEXTS_SECONDS = 600
 script_texts = cache_page(TEXTS_SECONDS)(
     JavaScriptCatalog.as_view(packages=["django.contrib.admin"])
 )
+
+
+def board_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    context |= {"title": _("Board"), "board": board.drawn()}
+    return TemplateResponse(request, "dashboard/board.html", context)
 
 
 class Lazy:
@@ -60,9 +66,9 @@ class DeskSite(DescribingSite):
     def get_urls(self) -> list[URLResolver | URLPattern]:
         return [
             path("home/", self.admin_view(self.home_view), name="home"),
-            path("board/", self.admin_view(self.board_view), name="board"),
-            path("queue/", self.own_page(queue.queue_view), name="queue"),
-            path("pauses/", self.own_page(pauses.pauses_view), name="pauses"),
+            self.menu_page("board", board_view),
+            self.menu_page("queue", queue.queue_view),
+            self.menu_page("pauses", pauses.pauses_view),
             path(
                 "pauses/office/<slug:what>/",
                 self.admin_view(pauses.office_view),
@@ -73,7 +79,17 @@ class DeskSite(DescribingSite):
             *super().get_urls(),
         ]
 
-    def own_page(self, view: Callable[[HttpRequest, dict[str, Any]], HttpResponse]) -> Any:
+    def menu_page(self, name: str, view: PageView) -> URLPattern:
+        """One that stands in the menu, for those who find it there."""
+        *_line, right = PAGES[name]
+
+        def for_those(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+            require(may(request.user, right))
+            return view(request, context)
+
+        return path(f"{name}/", self.own_page(for_those), name=name)
+
+    def own_page(self, view: PageView) -> Any:
         """A page of no model; it gets what every page of the desk shows."""
         return self.admin_view(lambda request: view(request, self.each_context(request)))
 
@@ -123,12 +139,6 @@ class DeskSite(DescribingSite):
             "adding": list(self.adding(request)),
         }
         return TemplateResponse(request, "desk/home.html", self.each_context(request) | context)
-
-    def board_view(self, request: HttpRequest) -> HttpResponse:
-        require(may(request.user, Right.SEE_ORDERS))
-        context = {"title": _("Board"), "board": board.drawn()}
-        page = self.each_context(request) | context
-        return TemplateResponse(request, "dashboard/board.html", page)
 
     def adding(self, request: HttpRequest) -> Iterator[tuple[Any, str, str]]:
         """Buttons of the home page, for who may add what they say: label, address and key."""
