@@ -4,9 +4,10 @@ Each stage begins with a reading, sends its plays, and reads until they show or 
 Most counters are through in two minutes; one that moves every half hour takes a few of its moves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import partial
 from itertools import accumulate, pairwise
 from math import sqrt
 
@@ -63,7 +64,7 @@ def next_step(record: Record, now: float) -> Step:
     """`now`: seconds since the calibration began."""
     stage = record.stage or Stage.QUIET
     while True:
-        step = STAGES[stage](record, now)
+        step = STAGES[stage](record, stage, now)
         if step is not None:
             return step
         following = _stage_after(record, stage)
@@ -91,75 +92,43 @@ def _stage_after(record: Record, stage: Stage) -> Stage | None:
 # --- the stages: a step, or None where the stage is through
 
 
-def _quiet(record: Record, now: float) -> Step | None:
-    return _read_at(QUIET_TIMES, Stage.QUIET, record.readings_of(Stage.QUIET), now)
-
-
-def _one(record: Record, now: float) -> Step | None:
-    return _group(record, Stage.ONE, now, plays=1)
-
-
-def _ten(record: Record, now: float) -> Step | None:
-    return _group(record, Stage.TEN, now)
-
-
-def _parallel(record: Record, now: float) -> Step | None:
-    return _group(record, Stage.PARALLEL, now, at_once=GROUP, fresh=True)
-
-
-def _fresh(record: Record, now: float) -> Step | None:
+def _fresh(record: Record, stage: Stage, now: float) -> Step | None:
     delay = delay_of(record)
     is_late = delay > PAUSE_LEAST
-    if is_late and not record.plays_of(Stage.FRESH):
+    if is_late and not record.plays_of(stage):
         # Nobody looks meanwhile, nor before the plays: a page that is kept for a while is stale by
         # then, and shows them at once.
         until = record.end + min(PAUSE * delay, LONG_PATIENCE)
-        if now < until:
-            return Step(Stage.FRESH, StepKind.WAIT, seconds=until - now)
-    return _group(record, Stage.FRESH, now, fresh=True, reads_before=not is_late)
+        if wait := _wait(stage, until, now):
+            return wait
+    return _group(record, stage, now, fresh=True, reads_before=not is_late)
 
 
-def _limit(record: Record, now: float) -> Step | None:
-    plays = record.plays_of(Stage.LIMIT)
-    if not record.readings_of(Stage.LIMIT):
-        return _wait(Stage.LIMIT, record.plays[-1].ended + LIMIT_WAIT, now) or _read(Stage.LIMIT)
+def _limit(record: Record, stage: Stage, now: float) -> Step | None:
+    plays = record.plays_of(stage)
+    if not record.readings_of(stage):
+        return _wait(stage, record.plays[-1].ended + LIMIT_WAIT, now) or _read(stage)
     if len(plays) < len(LIMIT_GAPS) and len(record.plays) < MAX_PLAYS:
         due = plays[-1].began + LIMIT_GAPS[len(plays)] if plays else now
-        return _wait(Stage.LIMIT, due, now) or Step(Stage.LIMIT, StepKind.PLAY, plays=1)
-    return _poll(record, Stage.LIMIT, now)
+        return _wait(stage, due, now) or Step(stage, StepKind.PLAY, plays=1)
+    return _poll(record, stage, now)
 
 
-def _window(record: Record, now: float) -> Step | None:
-    plays = record.plays_of(Stage.WINDOW)
+def _window(record: Record, stage: Stage, now: float) -> Step | None:
+    plays = record.plays_of(stage)
     if plays:
         # One reading decides, as soon as a play may show: others have moved little until then.
         due = plays[-1].ended + _least_delay(record)
         if record.readings[-1].at < due:
-            return _wait(Stage.WINDOW, due, now) or _read(Stage.WINDOW)
-        if _shows_at(record, Stage.WINDOW) is not None or len(record.plays) >= MAX_PLAYS:
+            return _wait(stage, due, now) or _read(stage)
+        if _shows_at(record, stage) is not None or len(record.plays) >= MAX_PLAYS:
             return None
     probe = _next_probe(record)
     if probe is None:
         return None
     if record.readings[-1].at < probe:
-        return _wait(Stage.WINDOW, probe, now) or _read(Stage.WINDOW)
-    return Step(Stage.WINDOW, StepKind.PLAY, plays=1, fresh=True)
-
-
-def _after(record: Record, now: float) -> Step | None:
-    return _read_at(AFTER_TIMES, Stage.AFTER, record.readings_of(Stage.AFTER), now)
-
-
-STAGES = {
-    Stage.QUIET: _quiet,
-    Stage.ONE: _one,
-    Stage.TEN: _ten,
-    Stage.PARALLEL: _parallel,
-    Stage.FRESH: _fresh,
-    Stage.LIMIT: _limit,
-    Stage.WINDOW: _window,
-    Stage.AFTER: _after,
-}
+        return _wait(stage, probe, now) or _read(stage)
+    return Step(stage, StepKind.PLAY, plays=1, fresh=True)
 
 
 def _group(
@@ -194,13 +163,24 @@ def _poll(record: Record, stage: Stage, now: float) -> Step | None:
     return _wait(stage, last.ended + POLL_TIMES[len(readings)], now) or _read(stage)
 
 
-def _read_at(
-    times: Sequence[float], stage: Stage, readings: list[StageReading], now: float
-) -> Step | None:
+def _read_at(record: Record, stage: Stage, now: float, *, times: Sequence[float]) -> Step | None:
+    readings = record.readings_of(stage)
     if len(readings) == len(times):
         return None
     began = readings[0].at if readings else now
     return _wait(stage, began + times[len(readings)], now) or _read(stage)
+
+
+STAGES: dict[Stage, Callable[[Record, Stage, float], Step | None]] = {
+    Stage.QUIET: partial(_read_at, times=QUIET_TIMES),
+    Stage.ONE: partial(_group, plays=1),
+    Stage.TEN: _group,
+    Stage.PARALLEL: partial(_group, at_once=GROUP, fresh=True),
+    Stage.FRESH: _fresh,
+    Stage.LIMIT: _limit,
+    Stage.WINDOW: _window,
+    Stage.AFTER: partial(_read_at, times=AFTER_TIMES),
+}
 
 
 def _read(stage: Stage) -> Step:
