@@ -47,8 +47,7 @@ for_an_active_customer = where("active")
 
 
 def awaiting_somebody_elses_decision(user: Person, row: Any) -> bool:
-    """Four eyes: nobody decides on an order that they placed or that is theirs, nor on one that a
-    customer of their own making placed; nor on a top-up that they entered."""
+    """Four eyes: nobody decides on their own (core/models/approvals.py)."""
     return bool(row.awaits_decision_of(user))
 
 

@@ -127,7 +127,7 @@ def test_an_order_begins_in_one_place_and_goes_on_in_another():
 def test_nobody_else_writes_an_orders_status():
     other_rows = {
         *("core/models/bulk.py", "core/models/imports.py", "core/models/jobs.py"),
-        "core/models/decisions.py",
+        "core/models/approvals.py",
     }
     found = {path for path in places(writes_field, "status") if path.startswith("core/")}
     assert found == other_rows

@@ -21,8 +21,8 @@ from django.db.models.functions import Now
 from booster import retry
 from booster.exceptions import TemporaryError
 from core.db.outages import is_locked
-from core.models import Breaker, Order, Site, breaker_of
-from core.models.order_queries import SOONEST
+from core.models import Breaker, Order, Site, breaker_of, probe_now
+from core.models.transitions import SOONEST
 from core.reasons import Code, Reason
 
 logger = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ def wake_missed(orders: Collection[Order]) -> None:
 def pass_on_probe(site: Site) -> None:
     """The order that was let through goes without having tried: another one may, at once."""
     if breaker := breaker_of(site):
-        breaker.probe_now()
+        probe_now({site.pk})
         _wake_one(breaker)
 
 
@@ -154,5 +154,4 @@ def _row(site: Site) -> Breaker:
 
 
 def _probe_delay(failures: int, retry_after: float | None) -> float:
-    """Seconds until the next probe, after `failures` in a row."""
     return retry.PROBING.delay(failures, random.random(), retry_after)  # noqa: S311

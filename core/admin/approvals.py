@@ -1,6 +1,6 @@
 """Four eyes on the desk: the limits, and what a second person sees of the orders that wait.
 
-Who decides is said in core/permissions.py.
+Who decides is said in core/models/approvals.py.
 """
 
 from operator import attrgetter

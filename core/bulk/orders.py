@@ -118,8 +118,7 @@ class ApproveOrders(OrderAction):
 
     def apply(self, ids: Sequence[int]) -> Outcome:
         assert self.job.creator is not None
-        close = Order.objects.filter(pk__in=ids).concerning_closely(self.job.creator)
-        self.close = set(close.order_by().values_list("pk", flat=True))
+        self.close = Order.objects.closely_concerning(self.job.creator, ids)
         return super().apply(ids)
 
     def transition(self, order: Order, now: datetime) -> Transition:

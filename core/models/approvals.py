@@ -1,4 +1,5 @@
-"""Four eyes: how much somebody may order without asking a second person.
+"""Four eyes: how much somebody may order or pay in without asking a second person, and who may
+approve or decline what is above that.
 
 Whose limit holds
 - staff: the largest limit of their groups, as rights of groups add up; in no group that has one,
@@ -7,13 +8,17 @@ Whose limit holds
 - nobody, for orders that a command places: who has a shell on the host has the database as well.
 An upload's rows are its uploader's orders. Each order counts alone; one at the limit passes.
 
-Who decides: somebody else. An order of the portal, and what is credited above a limit, is also the
-own one of whoever lately made that customer, paid in for them or opened their login: one person
-could be all of these. An audit is charged at once: nobody sells one above their limit.
+Who decides: who has the right (APPROVE_ORDER, DECLINE_ORDER and APPROVE_TOP_UP, which asks
+`awaits_decision_of()` here) and is somebody else. An order of the portal, and what is credited
+above a limit, is also the own one of whoever lately made that customer, paid in for them or opened
+their login: one person could be all of these. An audit is charged at once: nobody sells one above
+their limit.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
@@ -25,14 +30,36 @@ from django.db.models import CharField, DateTimeField, Exists, ExpressionWrapper
 from django.db.models.functions import Cast, Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from core.models.accounts import Administrator, Customer, User
+from core.db import clock
+from core.db.clock import Moment
+from core.models.accounts import Administrator, Customer, User, person_field
+from core.models.flow import OrderError, Status, status_reason
 from core.models.history import FieldChange
 from core.models.ledger import LedgerEntry
+from core.reasons import Code, Reason
+
+if TYPE_CHECKING:
+    from core.models.orders import Order
 
 
 def requires_approval(price: Decimal, limit: Decimal | None) -> bool:
     """Whether an order at this price waits for somebody else, under this limit or None."""
     return limit is not None and price > limit
+
+
+def undecidable(order: "Order", actor: User, close: Collection[int] | None = None) -> Reason | None:
+    """Why `actor` may not approve or decline the order. None where they may. `close`: which orders
+    concern them closely, by id; None: it is asked for this one."""
+    if order.status != Status.AWAITING:
+        return Reason.of(Code.AWAITS_NO_APPROVAL, status=status_reason(order.status))
+    own = getattr(actor, "customer", None)  # asked for once a user, however many orders
+    if actor.pk == order.creator_id or (own is not None and own.pk == order.customer_id):
+        return Reason.of(Code.APPROVAL_OF_OWN_ORDER)
+    if close is None:
+        close = type(order).objects.closely_concerning(actor, [order.pk])
+    if order.pk in close:
+        return Reason.of(Code.APPROVAL_OF_OWN_CUSTOMER, days=settings.FOUR_EYES_DAYS)
+    return None
 
 
 def is_close_to(user_id: int, customer: str = "customer") -> Q:
@@ -95,10 +122,6 @@ class ApprovalLimitQuerySet(models.QuerySet["ApprovalLimit"]):
         limits = set(self.filter(active=True).values_list("group", flat=True))
         return bool(limits) and None not in limits
 
-    def requires_approval(self, price: Decimal, user: User | None) -> bool:
-        """Whether an order of this user at this price waits for somebody else."""
-        return requires_approval(price, self.of(user))
-
 
 class ApprovalLimit(models.Model):
     """Orders of a group's administrators above `amount` await approval; without a group, those
@@ -160,3 +183,70 @@ class ApprovalLimit(models.Model):
     @property
     def whose(self) -> str:
         return self.group.name if self.group else str(_("customers"))
+
+
+class Decision(models.Model):
+    """What moves money above a limit: one person enters it, and a second one decides on it."""
+
+    class Status(models.IntegerChoices):
+        AWAITING = 1, _("awaiting approval")
+        APPROVED = 2, _("approved")
+        DECLINED = 3, _("declined")
+
+    creator = models.ForeignKey(
+        User, verbose_name=_("creator"), on_delete=models.PROTECT, related_name="+"
+    )
+    create_date = models.DateTimeField(
+        _("created"), db_default=Moment(), editable=False, db_index=True
+    )
+    status = models.PositiveSmallIntegerField(
+        _("status"), choices=Status, default=Status.AWAITING, editable=False
+    )
+    decider = person_field(_("decided by"))
+    decided_at = models.DateTimeField(_("decided"), null=True)
+
+    class Meta:
+        abstract = True
+
+    # The path to whose money it is, and why its creator does not decide on it, nor that customer.
+    customer_path: ClassVar[str] = "customer"
+    own: ClassVar[Code] = Code.APPROVAL_OF_OWN_TOP_UP
+
+    @property
+    def awaits_approval(self) -> bool:
+        return self.status == self.Status.AWAITING
+
+    def undecidable(self, user: User) -> Reason | None:
+        """Why `user` may not decide on it. None where they may."""
+        if not self.awaits_approval:
+            return Reason.of(Code.TOP_UP_DECIDED)
+        if user.pk == self.creator_id:
+            return Reason.of(self.own)
+        row = type(self)._default_manager.filter(pk=self.pk)
+        if row.filter(**{f"{self.customer_path}__user": user.pk}).exists():
+            return Reason.of(self.own)
+        # What takes money away from a customer is of no use to who has one of their own making.
+        if row.filter(Q(amount__gt=0) & is_close_to(user.pk, self.customer_path)).exists():
+            days = settings.FOUR_EYES_DAYS
+            return Reason.of(Code.APPROVAL_OF_OWN_CUSTOMERS_MONEY, days=days)
+        return None
+
+    def awaits_decision_of(self, user: User) -> bool:
+        return self.undecidable(user) is None
+
+    def decide(self, status: "Decision.Status", actor: User) -> None:
+        """One decision, of somebody else. Raises OrderError where it is not theirs to make, or was
+        made. What it moves is booked in the same transaction: see core/ordering."""
+        if reason := self.undecidable(actor):
+            raise OrderError(reason)
+        decided = clock.now()
+        waiting = type(self)._default_manager.filter(pk=self.pk, status=self.Status.AWAITING)
+        if waiting.update(status=status, decider=actor, decided_at=decided) != 1:
+            raise OrderError(Reason.of(Code.TOP_UP_DECIDED))
+        self.status, self.decider, self.decided_at = status, actor, decided
+
+    @classmethod
+    def withdraw(cls, ids: Collection[int], actor: User) -> None:
+        """Decline those of these that still wait, whoever entered them: an import is undone."""
+        waiting = cls._default_manager.filter(pk__in=ids, status=cls.Status.AWAITING)
+        waiting.update(status=cls.Status.DECLINED, decider=actor, decided_at=clock.now())

@@ -8,8 +8,8 @@ from django.db import models
 from django.db.models import Q, Sum
 from django.utils.translation import gettext_lazy as _
 
+from core.models.approvals import Decision
 from core.models.billing import ChargeRecord
-from core.models.decisions import Decision
 from core.models.ledger import LedgerEntry
 from core.reasons import Code
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from core.reasons import Reason, translate
+from core.reasons import Reason, ReasonOrText, translate
 
 
 class Status(models.IntegerChoices):
@@ -44,6 +44,13 @@ FLOW: dict[Status, tuple[Status, ...]] = {
 
 def label_of(status: int) -> str:
     return str(Status(status).label) if status in Status.values else str(status)
+
+
+def status_reason(status: int) -> ReasonOrText:
+    """A status as another reason quotes it."""
+    if status not in Status.values:
+        return label_of(status)
+    return Reason.of(f"status_{Status(status).name.lower()}")
 
 
 def onward_from(status: int) -> tuple[Status, ...]:

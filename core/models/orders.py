@@ -5,7 +5,8 @@ core/models/transitions.py.
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -17,9 +18,9 @@ from django.utils.translation import gettext_lazy as _
 
 from core.db.blocks import is_expression
 from core.db.clock import Moment
-from core.db.lookups import Ending
-from core.models import transitions
+from core.db.lookups import Ending, InArray, InStatuses
 from core.models.accounts import Customer, User, person_field
+from core.models.approvals import came_by_portal, is_close_to, undecidable
 from core.models.coded import code_field, params_field
 from core.models.flow import (
     CANCELABLE,
@@ -31,13 +32,82 @@ from core.models.flow import (
     OrderError,
     Status,
 )
-from core.models.order_queries import OrderQuerySet
+from core.models.pauses import Pause
 from core.models.sites import Site
 from core.reasons import ReasonOrText, reason_columns, reason_of
 
 # The longest time that the plays of an order are spread over, and how far off its start may be.
 MAX_HOURS = 24 * 90
 MAX_DAYS_AHEAD = 90
+# Each has an index of its own.
+REMARKED = Q(attention__gt="") | Q(attention_code__gt="")
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    def with_names(self) -> "OrderQuerySet":
+        """What a listing shows of other tables, in one query."""
+        return self.select_related("customer", "site", "creator")
+
+    def open(self) -> "OrderQuerySet":
+        return self.filter(InStatuses(F("status"), OPEN))
+
+    def open_on(self, site: Site | int, video_id: str) -> "OrderQuerySet":
+        """The order that holds a video, if one does: the ground for refusing another."""
+        return self.open().filter(site=site, video_id=video_id).order_by().only("pk")
+
+    def videos_held(self, videos: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
+        """Which of these, each a site's id and a video of it, an open order holds."""
+        if not videos:
+            return set()
+        sites, names = map(sorted, map(set, zip(*videos, strict=True)))
+        held = self.open().filter(InArray(F("video_id"), names), site__in=sites)
+        return set(held.order_by().values_list("site_id", "video_id")) & set(videos)
+
+    def needing_a_person(self) -> "OrderQuerySet":
+        """With a remark nobody has marked as seen, ended or not; or waiting for approval. Their
+        ids first, on indexes alone: SQLite would walk all orders in the order of the list."""
+        waiting = self.model.objects.filter(REMARKED | Q(status=Status.AWAITING))
+        return self.filter(pk__in=waiting.values("pk"))
+
+    def remarked(self) -> "OrderQuerySet":
+        return self.filter(REMARKED)
+
+    def with_remark(self, remark: ReasonOrText) -> "OrderQuerySet":
+        """Those that have this very remark."""
+        kept = reason_columns(remark, "attention")
+        params = kept.pop("attention_params")
+        # To Django, None in a filter is JSON's own null.
+        same = {"attention_params": params} if params else {"attention_params__isnull": True}
+        return self.filter(**kept, **same)
+
+    def free_to_claim(self) -> "OrderQuerySet":
+        """Due, and leased to nobody. The database's clock decides: hosts' clocks differ."""
+        return self.filter(
+            InStatuses(F("status"), WORKABLE),
+            Q(lease_until__isnull=True) | Q(lease_until__lt=Now()),
+            due__lte=Now(),
+        )
+
+    def not_held(self) -> "OrderQuerySet":
+        """Without those whose site, or the whole office, people paused; what is only proved goes
+        on there."""
+        return self.filter(~Q(Pause.objects.of_site("site")) | Q(status=Status.VERIFYING))
+
+    def waiting_for(self, site: Site, longest: float) -> "OrderQuerySet":
+        """Those that wait because the site is down, of which none waits for more than `longest`
+        seconds; what does waits for something else."""
+        return self.filter(
+            site=site,
+            status__in=(Status.PENDING, Status.RUNNING),
+            lease_until__isnull=True,
+            due__lte=Now() + timedelta(seconds=longest),
+        )
+
+    def closely_concerning(self, user: User, ids: Collection[int]) -> set[int]:
+        """Which of these came by the portal for customers whom this user made, paid in for or let
+        in not long before."""
+        found = self.filter(came_by_portal(), is_close_to(user.pk), pk__in=ids)
+        return set(found.order_by().values_list("pk", flat=True))
 
 
 class Order(models.Model):
@@ -268,20 +338,8 @@ class Order(models.Model):
         last = self.events.order_by("-id").first()
         return reason_of(last) if last else ""
 
-    def concerns(self, user: User) -> bool:
-        """Whether this user placed the order, or it was placed for them."""
-        own = getattr(user, "customer", None)  # asked for once a user, however many orders
-        return user.pk == self.creator_id or (own is not None and own.pk == self.customer_id)
-
-    def concerns_closely(self, user: User) -> bool:
-        """Whether it came by the portal for a customer whom this user made, paid in for or let in
-        not long before."""
-        return Order.objects.filter(pk=self.pk).concerning_closely(user).exists()
-
     def awaits_decision_of(self, user: User) -> bool:
-        """Whether this user may approve or decline it: nobody does with an order that they placed
-        or that is theirs."""
-        return transitions.undecidable(self, user) is None
+        return undecidable(self, user) is None
 
     @property
     def cancel_reason_is_for_customer(self) -> bool:

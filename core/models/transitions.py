@@ -12,14 +12,15 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models.functions import Now
+from django.db.models import F
+from django.db.models.functions import Coalesce, Greatest, Now
 from django.utils.translation import gettext as _
 
 from core import money
 from core.db.blocks import insert_block, values_by_id
 from core.db.notifier import notify
+from core.models.approvals import undecidable
 from core.models.events import OrderEvent
 from core.models.failpoints import failpoint
 from core.models.flow import (
@@ -29,12 +30,11 @@ from core.models.flow import (
     OrderError,
     Status,
     TransitionError,
-    label_of,
     onward_from,
+    status_reason,
 )
 from core.models.given_reasons import given_reason
 from core.models.ledger import LedgerEntry, Posting, refund_reference
-from core.models.order_queries import SOONEST
 from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 
 NOW = Now()
+# When an order may go on: at once, but never before the start that was planned for it.
+SOONEST = Greatest(Now(), Coalesce(F("planned_start"), Now()))
 # What a row says that people paused, and the events by which they asked for it.
 PAUSED = {"paused_at": Now(), "held_by_site": False, "pause_requested": False, "lease_until": None}
 PAUSE_REQUESTS = (Code.PAUSE_REQUESTED, Code.PAUSE_REQUESTED_BECAUSE)
@@ -66,7 +68,6 @@ class Transition:
 
     @property
     def is_final(self) -> bool:
-        """Whether it ends the order."""
         return self.path[-1] in FINAL
 
     @property
@@ -270,20 +271,6 @@ def decline(order: "Order", actor: "User", reason: str) -> Transition:
     return end_with(order, checked_path(order, Status.CANCELED), 0, reason=reason)
 
 
-def undecidable(
-    order: "Order", actor: "User", close: Collection[int] | None = None
-) -> Reason | None:
-    """Four eyes: why `actor` may not approve or decline the order. None where they may. `close`:
-    which orders concern them closely, by id; None: it is asked for this one."""
-    if order.status != Status.AWAITING:
-        return Reason.of(Code.AWAITS_NO_APPROVAL, status=status_reason(order.status))
-    if order.concerns(actor):
-        return Reason.of(Code.APPROVAL_OF_OWN_ORDER)
-    if order.concerns_closely(actor) if close is None else order.pk in close:
-        return Reason.of(Code.APPROVAL_OF_OWN_CUSTOMER, days=settings.FOUR_EYES_DAYS)
-    return None
-
-
 def _check_decision(order: "Order", actor: "User", close: Collection[int] | None = None) -> None:
     if reason := undecidable(order, actor, close):
         raise OrderError(reason) if order.awaits_approval else TransitionError(reason)
@@ -291,13 +278,6 @@ def _check_decision(order: "Order", actor: "User", close: Collection[int] | None
 
 def already_ended(order: "Order") -> Reason:
     return Reason.of(Code.ALREADY_ENDED, status=status_reason(order.status))
-
-
-def status_reason(status: int) -> ReasonOrText:
-    """A status as another reason quotes it."""
-    if status not in Status.values:
-        return label_of(status)
-    return Reason.of(f"status_{Status(status).name.lower()}")
 
 
 # --- writing

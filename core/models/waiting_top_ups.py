@@ -5,8 +5,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from core.models.accounts import Customer
+from core.models.approvals import Decision
 from core.models.billing import REFERENCE_LENGTH, ChargeRecord, PaymentMethod
-from core.models.decisions import Decision
 
 
 class WaitingTopUp(Decision):

@@ -32,6 +32,7 @@ from core.models import (
     Site,
     User,
 )
+from core.models.approvals import requires_approval
 from core.models.orders import MAX_DAYS_AHEAD
 from core.ordering import looks
 from core.ordering.looks import FRESH, LookRefusedError
@@ -96,9 +97,9 @@ class Quote:
 
     def needs_approval(self, creator: User | None) -> bool:
         """Whether the order, placed by this user, would wait for a second person."""
-        return self.price is not None and ApprovalLimit.objects.requires_approval(
-            self.price, creator
-        )
+        if self.price is None:
+            return False
+        return requires_approval(self.price, ApprovalLimit.objects.of(creator))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from core.models import (
     SiteLook,
     User,
     VideoBusyError,
-    breaker_of,
     open_breaker_of,
+    probe_now,
 )
-from core.models.order_queries import SOONEST
+from core.models.transitions import SOONEST
 from core.ordering import looks
 from core.ordering.quote import VIDEO_BUSY
 from core.reasons import Reason, ReasonOrText, reason_of
@@ -32,8 +32,7 @@ def verify(site: Site, actor: User | None) -> ReasonOrText:
     "" where it is."""
     check = verification.verify(site, actor)
     SiteLook.objects.forget_failures(site)
-    if breaker := breaker_of(site):
-        breaker.probe_now()
+    probe_now({site.pk})
     if site.verified:
         tasks.wake_on_commit(resume_paused_orders(site, actor))
     return reason_of(check)
@@ -42,10 +41,9 @@ def verify(site: Site, actor: User | None) -> ReasonOrText:
 def probe_site(site: Site) -> bool:
     """Let one order try now whether a site that seemed down takes plays; if it does, all go on.
     Returns False where the site does not seem down."""
-    breaker = open_breaker_of(site)
-    if breaker is None:
+    if open_breaker_of(site) is None:
         return False
-    breaker.probe_now()
+    probe_now({site.pk})
     waiting = Order.objects.waiting_for(site, retry.WAITING.upper_bound)
     first = waiting.order_by("due").values_list("pk", flat=True).first()
     if first is not None and waiting.filter(pk=first).update(due=SOONEST):

@@ -39,9 +39,9 @@ def database_clock() -> None:
     """Compare leases with this host's own clock."""
     from django.utils import timezone
 
-    from core.models import order_queries
+    from core.models import orders
 
-    order_queries.Now = timezone.now  # type: ignore[assignment, misc]
+    orders.Now = timezone.now  # type: ignore[assignment, misc]
 
 
 def look() -> None:
