@@ -8,7 +8,7 @@ from django.utils import timezone
 from booster.delivery.plan import deadline_of
 from booster.retry import PROBE_LEASE_SECONDS
 from core import ordering
-from core.models import Breaker, Order, Status
+from core.models import Breaker, Order, Status, probe_now
 from core.ops import doctor
 from core.ops.doctor import Level
 from tests.steps import move
@@ -83,7 +83,7 @@ def test_whoever_says_late_that_a_site_is_down_changes_nothing(breaker):
 
 
 def test_a_probe_that_died_with_its_process_is_followed_by_another(breaker):
-    breaker.probe_now()
+    probe_now({breaker.pk})
     assert breaker.take_probe(PROBE_LEASE_SECONDS)
     assert not breaker.take_probe(PROBE_LEASE_SECONDS)
     Breaker.objects.update(probe_at=timezone.now() - timedelta(seconds=1))

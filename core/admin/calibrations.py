@@ -123,7 +123,7 @@ class CalibrationAdmin(AddFormAdmin):
         return _("The calibration has already ended."), messages.WARNING
 
     def take(self, request: HttpRequest, obj: Calibration) -> tuple[str, int]:
-        changed = ordering.take_settings(obj, staff(request))
+        changed = obj.take_settings(staff(request))
         if not changed:
             return _("The site has these settings already."), messages.SUCCESS
         told = ", ".join(f"{LABELS[name]} {shown(value)}" for name, value in changed.items())

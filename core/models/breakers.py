@@ -86,10 +86,6 @@ class Breaker(models.Model):
         self._row().update(suspect=order_id)
         self.refresh_from_db()
 
-    def probe_now(self) -> None:
-        """A person wants it tried at once."""
-        probe_now({self.pk})
-
     def _row(self) -> "models.QuerySet[Breaker]":
         return Breaker.objects.filter(pk=self.pk)
 

@@ -27,7 +27,6 @@ from core.ordering.calibrations import (
     find_video,
     sell_audit,
     stop_calibration,
-    take_settings,
 )
 from core.ordering.correcting import (
     approve_correction,

@@ -100,11 +100,6 @@ def stop_calibration(calibration: Calibration) -> bool:
     return stopped
 
 
-def take_settings(calibration: Calibration, actor: User | None) -> dict[str, Any]:
-    """What of the site's settings changed to what was proposed. Raises OrderError."""
-    return calibration.take_settings(actor)
-
-
 def counting_of(site: Site) -> list[Reason]:
     """What whoever sells here has to know of how the site counts, worst first."""
     if site.calibrated_at is None:

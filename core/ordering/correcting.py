@@ -58,7 +58,7 @@ def correct_top_up(
             status=status,
         )
         if not waits:
-            book(correction)
+            book([correction])
     return correction
 
 
@@ -66,7 +66,7 @@ def approve_correction(correction: TopUpCorrection, actor: User) -> None:
     """Book it, in the name of who found it. Raises OrderError."""
     with transaction.atomic():
         correction.decide(TopUpCorrection.Status.APPROVED, actor)
-        book(correction)
+        book([correction])
 
 
 def decline_correction(correction: TopUpCorrection, actor: User) -> None:
@@ -88,16 +88,12 @@ def take_back(charges: Sequence[ChargeRecord], reason: str, actor: User) -> None
         )
         for charge in charges
     )
-    book_many(corrections)
+    book(corrections)
 
 
-def book(correction: TopUpCorrection) -> None:
-    """Raises OrderError where the balance does not cover it, or would be too large."""
-    book_many([correction])
-
-
-def book_many(corrections: Sequence[TopUpCorrection]) -> None:
-    """All of them or, where it raises, none once that is rolled back. Raises OrderError."""
+def book(corrections: Sequence[TopUpCorrection]) -> None:
+    """All of them or, where it raises, none once that is rolled back. Raises OrderError where a
+    balance does not cover it, or would be too large."""
     try:
         entries = LedgerEntry.objects.post_many(
             [

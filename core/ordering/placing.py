@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -73,23 +74,16 @@ class Placement:
 
 
 def place(
-    quote: Quote,
-    creator: User | None,
-    *,
-    memo: str = "",
-    hours: int = 0,
-    by_day: bool = False,
-    planned_start: datetime | None = None,
-    request_key: uuid.UUID | None = None,
+    quote: Quote, creator: User | None, *, request_key: uuid.UUID | None = None, **terms: Any
 ) -> Order:
-    """Charge the customer and create the order. Above its creator's limit it awaits approval; it is
-    charged and holds its video all the same.
+    """Charge the customer and create the order; `terms` are the other fields of its `Placement`.
+    Above its creator's limit it awaits approval; it is charged and holds its video all the same.
 
     Raises OrderRefusedError where something speaks against it, also when the balance or the video
     was taken since it was quoted; AlreadyPlacedError where `request_key` made an order before; and
     IntegrityError where NUMBER_TRIES numbers in a row were taken.
     """
-    placement = Placement(quote, memo, hours, by_day, planned_start, request_key or uuid.uuid4())
+    placement = Placement(quote, request_key=request_key or uuid.uuid4(), **terms)
     return place_together([placement], creator)[0]
 
 

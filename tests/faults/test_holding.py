@@ -12,7 +12,7 @@ from booster import worker
 from booster.delivery import ending
 from booster.retry import PROBE_LEASE_SECONDS, PROBING, SENDING, WAITING
 from core import ordering
-from core.models import Breaker, Order, Site, Status, Transition
+from core.models import Breaker, Order, Site, Status, Transition, probe_now
 from core.reasons import Code
 from tests.faults.guards import take_away
 from tests.faults.oracle import reason
@@ -123,7 +123,7 @@ def test_one_run_at_a_time_tries_whether_the_site_is_back(own_trial, own_site):
     assert 0.8 * PROBING.first <= wait <= 1.2 * PROBING.first
     breaker = Breaker.objects.get()
     assert not breaker.take_probe(PROBE_LEASE_SECONDS)
-    breaker.probe_now()
+    probe_now({breaker.pk})
     assert [breaker.take_probe(PROBE_LEASE_SECONDS), breaker.take_probe(PROBE_LEASE_SECONDS)] == [
         True,
         False,
