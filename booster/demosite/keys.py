@@ -44,7 +44,6 @@ class SeenKeys:
         return self._add_other(key)
 
     def dump(self) -> dict[str, Any]:
-        """Everything remembered, as JSON values."""
         return {
             "numbers": {
                 order.decode("latin-1"): {

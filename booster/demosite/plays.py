@@ -94,7 +94,6 @@ class PlayBook:
         return self._orders.get(name.encode("utf-8"), OrderRecord())
 
     def dump(self) -> dict[str, Any]:
-        """The whole book as JSON values."""
         return {
             "videos": self.catalogue.counts(),
             "orders": {name.decode("ascii"): asdict(row) for name, row in self._orders.items()},

@@ -81,7 +81,6 @@ class Batch:
         self.statuses[status] = self.statuses.get(status, 0) + plays
 
     def tally(self) -> Tally:
-        """How it has ended."""
         self.leave_hot_path()
         return Tally(
             counted=self.other[Outcome.COUNTED],

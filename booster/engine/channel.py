@@ -109,7 +109,6 @@ class Channel:
             self._wire.call(self._dispatch.calls.end, turn)
 
     def change(self, *, connections: int, rate: float | None) -> None:
-        """Other ceilings from now on."""
         self._limits = replace(self._limits, connections=connections, rate=rate)
         self._wire.call(self._dispatch.change, self._limits)
 

@@ -30,8 +30,6 @@ class OrderStopped:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What came of a call."""
-
     key: int
     result: Response | SiteError
     asked: float  # time.monotonic() before the first byte of the call left ...

@@ -34,7 +34,6 @@ class SiteHealth:
         self._good_at_tick = good
 
     def pushed_back(self) -> None:
-        """The site said "not now"."""
         self.refusals += 1
 
     def patience(self, now: float) -> float:

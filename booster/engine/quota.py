@@ -29,7 +29,6 @@ class Quota:
 
     @property
     def is_dry(self) -> bool:
-        """Whether everything is refused."""
         return self._dry is not None
 
     @property

@@ -98,11 +98,9 @@ class Wire:
     # --- dispatches and their connections
 
     def open(self, events: Events) -> None:
-        """For a new channel."""
         self._reported.append(events)
 
     def close(self, dispatch: Dispatch, events: Events) -> None:
-        """The channel is over."""
         self._reported.remove(events)
         self._awake.discard(dispatch)
 

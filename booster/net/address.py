@@ -107,7 +107,6 @@ class Origin:
 
     @property
     def is_ip(self) -> bool:
-        """The host is an IP address and no name."""
         return _literal(self.host) is not None
 
     def path_of(self, url: str) -> str:

@@ -129,7 +129,6 @@ class Calibration(Job):
 
     @property
     def reasons(self) -> list[Reason]:
-        """The findings, to be said."""
         return [Reason(row["code"], row["params"]) for row in self.findings]
 
     def ask_to_stop(self) -> bool:

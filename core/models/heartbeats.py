@@ -23,7 +23,6 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
         self.filter(seen__lt=Now() - KEPT).delete()
 
     def alive(self) -> "HeartbeatQuerySet":
-        """Workers that were not silent for too long."""
         return self.seen_within(SILENT)
 
     def seen_within(self, seconds: float) -> "HeartbeatQuerySet":

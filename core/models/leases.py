@@ -50,7 +50,6 @@ class Lease:
 
     @property
     def is_worn(self) -> bool:
-        """Whether it is time to renew it."""
         return self.expires - time.monotonic() < RENEW_SHARE * LEASE.total_seconds()
 
 
