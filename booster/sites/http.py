@@ -158,7 +158,7 @@ class HttpAdapter(SiteAdapter):
         if self._session is not None or not self.recipe.steps:
             return None
 
-        def prepared(step: Step) -> PreparingStep:
+        def as_step(step: Step) -> PreparingStep:
             return PreparingStep(
                 lambda session: self.in_session(session)._step_call(step, video_id),
                 self.recipe.origin_of(step),
@@ -169,7 +169,7 @@ class HttpAdapter(SiteAdapter):
         def mask(session: Session, error: SiteError) -> SiteError:
             return self.in_session(session).masked(error)
 
-        return Preparing(map(prepared, self.recipe.steps), mask)
+        return Preparing(map(as_step, self.recipe.steps), mask)
 
     def _step_call(self, step: Step, video_id: str) -> Call:
         """What asks one of the recipe's steps, in the session so far."""
