@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ def build(
             retry=Retry(NoBackoff(), 0),
             health_check_interval=30,
         )
-    except ValueError as error:
+        pool.connection_class(**pool.connection_kwargs)  # knows which options there are
+    except (TypeError, ValueError) as error:
         raise ImproperlyConfigured(f"REDIS_URL is not a Redis address: {error}") from error
     options = {"connection_pool": pool, "read_timeout": REDIS_POP}
     return WakeUps(NAME, storage_class=QueueServer, **options, **common)
@@ -168,6 +170,7 @@ class WakeUps(Huey):
         """The task of a message; None where it cannot be read and was dropped."""
         try:
             task = self.deserialize_task(data)
+            self.ready_to_run(task)  # its time may be none
             called = task.signature.bind(*task.args, **task.kwargs)
             if not all(type(value) is int for value in called.arguments.values()):
                 raise TypeError(f"{task.name} is called with an id")
@@ -186,7 +189,11 @@ class WakeUps(Huey):
             return None
         # A counter is read by adding nothing to it.
         count = self.storage.incr(DROPPED, 0)
-        return Unreadable(count, max(0.0, time.time() - float(bytes(moment))))
+        try:
+            age = max(0.0, time.time() - float(moment))
+        except (TypeError, ValueError):
+            age = inf  # somebody else wrote there
+        return Unreadable(count, age)
 
     def _count(self) -> None:
         try:

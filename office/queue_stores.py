@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ UNFIT = DAMAGED | {
     *(sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH),
     *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_SCHEMA, sqlite3.SQLITE_FORMAT),
 }
+# Names of what SQLite keeps beside a file.
+BESIDE = ("-wal", "-shm", "-journal")
 # Nothing is wrong with the file.
 HARMLESS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CONSTRAINT}
 
@@ -57,9 +59,11 @@ class QueueFile(SqliteStorage):
     """Opens its file when it is first needed, and anew when another stands at its path: one that
     was removed, replaced or set aside by another process is not written on."""
 
-    def __init__(self, name: str, filename: str, **options: Any) -> None:
-        super().__init__(name, filename=filename, create_tables=False, **options)
+    def __init__(self, name: str, filename: str, *, timeout: float = 1.0, **options: Any) -> None:
+        settings = {"timeout": timeout, "create_tables": False, **options}
+        super().__init__(name, filename=filename, **settings)
         self.path = Path(filename)
+        self.patience = timeout
         # Taken once more by what is called while it is held.
         self.lock = threading.RLock()
         # Which file is open, or was tried last; whether it passed the trial.
@@ -71,7 +75,7 @@ class QueueFile(SqliteStorage):
     def db(self, commit: bool = False, close: bool = False) -> Iterator[sqlite3.Cursor]:
         """Raises sqlite3.Error or OSError; a damaged file is set aside, and the next call has a
         new one."""
-        with self.lock:
+        with self._alone():
             if not self._is_good or self._opened != identity(self.path):
                 self._make_good()
             try:
@@ -83,6 +87,16 @@ class QueueFile(SqliteStorage):
                 elif code(error) not in HARMLESS:
                     self._forget()
                 raise
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Of many threads that find the file locked none waits for all the others."""
+        if not self.lock.acquire(timeout=self.patience):
+            raise OSError("others of this process wait for it")
+        try:
+            yield
+        finally:
+            self.lock.release()
 
     def dequeue_more(self, most: int) -> list[bytes]:
         """Up to so many of the next messages, at once and in turn."""
@@ -97,7 +111,7 @@ class QueueFile(SqliteStorage):
     def _make_good(self) -> None:
         self._forget()
         self._opened = identity(self.path)
-        if self._opened and not self.path.is_file():
+        if self.path.exists() and not self.path.is_file():
             self._set_aside(IsADirectoryError("it is no file"))
         try:
             self._try()
@@ -131,7 +145,7 @@ class QueueFile(SqliteStorage):
             return
         aside = self.path.with_name(f"{self.path.name}.unusable-{time.time_ns() // 1_000_000}")
         try:
-            for suffix in ("-wal", "-shm"):
+            for suffix in BESIDE:
                 if (beside := Path(f"{self.path}{suffix}")).exists():
                     beside.rename(f"{aside}{suffix}")
             self.path.rename(aside)
@@ -144,9 +158,13 @@ class QueueFile(SqliteStorage):
         logger.warning("the queue's file could not be used (%s): it is now %s", why, aside)
 
     def _is_closed_to_us(self, error: sqlite3.Error) -> bool:
-        """There is one that may not be read or written, not by this user."""
-        cannot_open = code(error) == sqlite3.SQLITE_CANTOPEN
-        return cannot_open and self.path.exists() and not os.access(self.path, os.R_OK | os.W_OK)
+        """It, or what SQLite keeps beside it, may not be read or written by this user, is a folder
+        or a link to where no file can be."""
+        if code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR):
+            return False
+        paths = [Path(f"{self.path}{suffix}") for suffix in ("", *BESIDE)]
+        there = [path for path in paths if os.path.lexists(path)]
+        return not all(path.is_file() and os.access(path, os.R_OK | os.W_OK) for path in there)
 
     def _forget(self) -> None:
         self.close()
@@ -181,9 +199,9 @@ def code(error: sqlite3.Error) -> int:
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Of the file at this path now."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+    """Of the file at this path now; of a link that leads to none, its own."""
+    for look in (path.stat, path.lstat):
+        with suppress(OSError):
+            found = look()
+            return found.st_dev, found.st_ino
+    return None

@@ -6,6 +6,7 @@ from pathlib import Path
 import redis
 
 from core.models import Order
+from office.queue_stores import BESIDE
 from tests.base import VIDEO
 from tests.services import RedisServer
 
@@ -32,7 +33,7 @@ def garbage(file: Path) -> None:
 
 def set_aside(folder: Path) -> list[Path]:
     found = folder.glob(f"{FILE}.unusable-*")
-    return [path for path in found if not path.name.endswith(("-wal", "-shm"))]
+    return [path for path in found if not path.name.endswith(BESIDE)]
 
 
 def replica(server: RedisServer) -> str:

@@ -7,10 +7,12 @@ import pickle
 import socket
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import redis as redis_client
+from django.core.exceptions import ImproperlyConfigured
 from huey.contrib.djhuey import HUEY
 from huey.registry import Message
 
@@ -84,6 +86,7 @@ UNREADABLE = {
     "too many arguments": called("deliver", 7, 8),
     "no id": called("deliver", "seven"),
     "a signed half": called("deliver", 7)[:-9],
+    "no time": signed(Message("1", "tests.test_queue.deliver", "tomorrow", args=(7,), kwargs={})),
 }
 
 
@@ -160,6 +163,29 @@ def test_a_row_that_another_program_put_into_the_file_is_dropped(tmp_path):
     assert wake_ups.unreadable().count == 1
 
 
+@pytest.mark.parametrize("left", [b"garbage", b"", b"\xff\x00", b"nan", b"1e999"])
+def test_what_others_left_where_the_last_drop_is_noted_fails_no_look(wake_ups, left):
+    wake_ups.storage.enqueue(b"garbage")
+    assert wake_ups.dequeue() is None
+    wake_ups.storage.put_data(queue.DROPPED, left)
+    assert wake_ups.unreadable().count == 1
+
+
+@pytest.mark.parametrize("left", [7, "a text", 10**12, None])
+def test_what_others_left_of_another_type_fails_no_look_either(tmp_path, left):
+    wake_ups = with_a_task(queue.build("", tmp_path, KEY))
+    wake_ups.storage.enqueue(b"garbage")
+    assert wake_ups.dequeue() is None
+    with sqlite3.connect(tmp_path / FILE) as file:
+        file.execute("update or ignore kv set value = ?", (left,))
+        file.execute("update counter set value = 'many'")
+    file.close()
+    assert wake_ups.unreadable() is not None
+    wake_ups.storage.enqueue(b"garbage")
+    assert wake_ups.dequeue() is None
+    assert wake_ups.unreadable().age < 60
+
+
 def test_what_others_left_where_huey_keeps_revocations_stops_no_task(wake_ups):
     put(wake_ups, 1)
     task = wake_ups.dequeue()
@@ -227,7 +253,37 @@ def cut_short(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:5000])
 
 
-USELESS = [garbage, a_folder, another_schema, a_needed_column_more, a_view, cut_short]
+def a_link_to_nowhere(file: Path) -> None:
+    file.symlink_to(file.parent / "no folder" / "queue")
+
+
+def a_link_to_itself(file: Path) -> None:
+    file.symlink_to(file)
+
+
+def a_folder_beside_it(file: Path, suffix: str = "-wal") -> None:
+    store = QueueFile("q", str(file))
+    store.queue_size()
+    store.close()
+    file.with_name(f"{file.name}{suffix}").mkdir()
+
+
+def a_folder_for_its_journal(file: Path) -> None:
+    a_folder_beside_it(file, "-journal")
+
+
+USELESS = [
+    *(garbage, a_folder, another_schema, a_needed_column_more, a_view, cut_short),
+    *(a_link_to_nowhere, a_link_to_itself, a_folder_beside_it, a_folder_for_its_journal),
+]
+
+
+def test_a_link_to_where_a_file_can_be_is_followed(tmp_path):
+    (tmp_path / FILE).symlink_to(tmp_path / "elsewhere")
+    wake_ups = with_a_task(queue.build("", tmp_path, KEY))
+    put(wake_ups, 1)
+    assert with_a_task(queue.build("", tmp_path, KEY)).dequeue().args == (1,)
+    assert (set_aside(tmp_path), (tmp_path / "elsewhere").is_file()) == ([], True)
 
 
 @pytest.mark.parametrize("spoil", USELESS)
@@ -305,6 +361,24 @@ def test_a_file_that_is_locked_is_left_where_it_is(tmp_path):
     assert set_aside(tmp_path) == []
 
 
+def test_threads_that_find_it_locked_do_not_wait_for_each_other_in_turn(tmp_path):
+    wake_ups = with_a_task(queue.build("", tmp_path, KEY))
+    put(wake_ups, 1)
+    holder = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+    holder.execute("begin exclusive")
+
+    def wait(number: int) -> float:
+        began = time.monotonic()
+        with pytest.raises(wake_ups.down):
+            put(wake_ups, number)
+        return time.monotonic() - began
+
+    with ThreadPoolExecutor(8) as threads:
+        assert max(threads.map(wait, range(8))) < 4.0
+    holder.close()
+    put(wake_ups, 2)
+
+
 class FullFile(QueueFile):
     """On a disk that has no room for one page more."""
 
@@ -371,6 +445,31 @@ def trouble(wake_ups: WakeUps) -> str:
     except wake_ups.down as error:
         return wake_ups.describe(error)
     return ""
+
+
+@pytest.mark.parametrize("key", ["counter_key", "result_key"])
+def test_a_key_beside_the_messages_that_holds_something_else_is_told(
+    own_redis, db, tmp_path, monkeypatch, key
+):
+    wake_ups = with_a_task(queue.build(own_redis.url, tmp_path, KEY))
+    monkeypatch.setattr(HUEY, "storage", wake_ups.storage)
+    wake_ups.storage.enqueue(b"garbage")
+    assert wake_ups.dequeue() is None
+    with redis_client.Redis.from_url(own_redis.url) as client:
+        client.set(getattr(wake_ups.storage, key), "something else")
+    wake_ups.storage.enqueue(b"garbage")
+    put(wake_ups, 1)
+    assert wake_ups.dequeue().args == (1,)
+    assert "holds something else" in doctor.messages().text
+    assert (doctor.queue().level, doctor.messages().level) == (Level.OK, Level.WARNING)
+
+
+def test_an_option_that_redis_does_not_have_ends_the_start_with_one_line(tmp_path):
+    for url in ("redis://localhost/0?colour=red", "redis://localhost/0?socket_timeout=soon"):
+        with pytest.raises(ImproperlyConfigured, match="REDIS_URL"):
+            queue.build(url, tmp_path, KEY)
+    for url in ("unix:///run/redis.sock", "rediss://user:word@localhost/1?ssl_cert_reqs=none"):
+        queue.build(url, tmp_path, KEY)
 
 
 def test_after_a_failover_the_queue_is_asked_over_new_connections(own_redis, tmp_path):

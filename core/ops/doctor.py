@@ -81,8 +81,11 @@ def messages() -> Finding:
     """Messages in the queue that no consumer could read: their orders were found without them."""
     try:
         unreadable = HUEY.unreadable()
-    except HUEY.down:
-        return Finding("messages", Level.OK, None, "see queue")
+    except HUEY.down as error:
+        if queue().value is None:
+            return Finding("messages", Level.OK, None, "see queue")
+        text = f"their number cannot be read: {HUEY.describe(error)}"
+        return Finding("messages", Level.WARNING, None, text)
     if unreadable is None:
         return Finding("messages", Level.OK, 0, "all could be read")
     text = f"{unreadable.count} could not be read and were dropped"
