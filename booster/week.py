@@ -12,8 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from itertools import groupby
+from typing import TypeVar
 
 from booster.exceptions import PermanentError, SiteCode
+
+T = TypeVar("T")
 
 HOUR = 3600.0
 DAY_MINUTES = 24 * 60
@@ -170,10 +173,7 @@ def load_profile(text: str) -> list[list[float]]:
     """A daily load profile as it is kept: 7 days of 24 numbers. It is read from one line or column
     of 24 numbers (every day alike), 7 lines of 24 (days), 24 lines of 7 (hours), or lines of
     weekday, hour and plays, which are added up. Raises PermanentError."""
-    rows = [re.split(r"[,;\s]+", plain(line).strip(",; ")) for line in text.splitlines()]
-    rows = [row for row in rows if row != [""]]
-    if rows and not any(sign.isdigit() for cell in rows[0] for sign in cell):
-        rows = rows[1:]  # a header
+    rows = table_of(text)
     shape = len(rows), {len(row) for row in rows}
     match shape:
         case (1, widths) if widths == {24}:
@@ -194,16 +194,65 @@ def load_profile(text: str) -> list[list[float]]:
     return [list(day) for day in profile]
 
 
+def table_of(text: str) -> list[list[str]]:
+    """Its cells. Where lines and columns are named after days and hours, the names are left out,
+    and the days come from Monday on."""
+    rows = [cells_of(plain(line)) for line in text.splitlines()]
+    rows = [row for row in rows if row != [""]]
+    header: list[str] = []
+    lines = [row[0] for row in rows[-7:] if len(row) == 25]
+    if rows and (is_header(rows[0]) or len(rows) - 1 == len(lines) == 7):
+        header, *rows = rows
+    if len(rows) == 7 and is_week(lines):
+        rows = [row[1:] for row in in_order(rows, lines)]
+    elif len(rows) == 24 and [hour_of(row[0]) for row in rows if len(row) == 8] == [*range(24)]:
+        rows = [row[1:] for row in rows]
+    if len(rows) == 24 and {len(row) for row in rows} == {7} and is_week(header[-7:]):
+        rows = [in_order(row, header[-7:]) for row in rows]
+    return rows
+
+
+def cells_of(line: str) -> list[str]:
+    """Where something else parts them, commas are decimal ones, unless thousands may be meant."""
+    parts = r"[,;\s]+"
+    if ";" in line or "\t" in line:
+        parts = r"[;\s]+"
+        line = re.sub(r"\b0,(?=[0-9])", "0.", line)
+        line = re.sub(r"(?<=[0-9]),(?=([0-9]{1,2}|[0-9]{4,})(?![0-9]))", ".", line)
+    return [cell.strip("\"'").rstrip("%") for cell in re.split(parts, line.strip(",; \t"))]
+
+
+def is_header(row: Sequence[str]) -> bool:
+    return not any(sign.isdigit() for cell in row for sign in cell)
+
+
+def is_week(names: Sequence[str]) -> bool:
+    """Whether each day is named once."""
+    return len(names) == 7 and {day_named(name) for name in names} == set(range(7))
+
+
+def in_order(of_days: Sequence[T], names: Sequence[str]) -> list[T]:
+    """From Monday on."""
+    days = [day_named(name) for name in names]
+    return [of_days[days.index(day)] for day in range(7)]
+
+
+def hour_of(text: str) -> int | None:
+    found = re.fullmatch(r"([0-9]{1,2})(:00)?", text)
+    return int(found[1]) if found and int(found[1]) < 24 else None
+
+
 def summed(rows: Sequence[Sequence[str]]) -> list[list[float]]:
     """Plays by weekday and hour, of any number of lines."""
     profile: list[list[float]] = [[0] * 24 for _day in DAYS]
     for line, (day, hour, plays) in enumerate(rows, 1):
-        if not re.fullmatch(r"[0-9]{1,2}", hour) or int(hour) > 23:
+        at = hour_of(hour)
+        if at is None:
             raise PermanentError(SiteCode.PROFILE_HOUR_UNKNOWN, line=line, value=hour)
         number = int(day) - 1 if re.fullmatch("[1-7]", day) else day_named(day)
         if number is None:
             raise PermanentError(SiteCode.PROFILE_DAY_UNKNOWN, line=line, value=day)
-        profile[number][int(hour)] += numbers_of([plays], line)[0]
+        profile[number][at] += numbers_of([plays], line)[0]
     return profile
 
 
@@ -254,9 +303,9 @@ def runs_of(days: Sequence[int]) -> Iterator[str]:
 
 
 def plain(line: str) -> str:
-    """Without what does not matter: width, case, and how dashes are written. Raises PermanentError
-    for a line that is too long."""
+    """Without what does not matter: width, case, a mark of a file's beginning, and how dashes are
+    written. Raises PermanentError for a line that is too long."""
     if len(line) > LONGEST_LINE:
         raise PermanentError(SiteCode.WEEK_LINE_TOO_LONG, most=LONGEST_LINE)
-    text = unicodedata.normalize("NFKC", line).casefold().strip()
+    text = unicodedata.normalize("NFKC", line).casefold().replace("\ufeff", "").strip()
     return re.sub(r"\s*[–—~〜至到−]\s*|\s+-\s+|\s+to\s+", "-", text)

@@ -144,10 +144,31 @@ SAME_EACH_DAY = [list(range(24))] * 7
         "weekday,hour,plays\n"
         + "\n".join(f"{day},{hour},{hour}" for day in range(1, 8) for hour in HOURS),
         "\n".join(f"{day}, {hour}, {int(hour) / 2}" for day in 2 * DAYS for hour in HOURS),
+        # As programs write tables: a mark before all, quotes, decimal commas, shares, names.
+        "\ufeff" + ",".join(HOURS),
+        ",".join(f'"{hour}"' for hour in HOURS),
+        ";".join(f"{hour},0" for hour in HOURS),
+        " ".join(f"{hour}%" for hour in HOURS),
+        "\n".join(f"{day};{int(hour):02}:00;{hour},00" for day in DAYS for hour in HOURS),
+        "\n".join(",".join([day, *HOURS]) for day in reversed(DAYS)),
+        ",".join(["", *HOURS]) + "\n" + "\n".join(",".join([day, *HOURS]) for day in DAYS),
+        "hour,mon,tue,wed,thu,fri,sat,sun\n"
+        + "\n".join(",".join([hour, *([hour] * 7)]) for hour in HOURS),
     ],
 )
 def test_a_load_profile_is_read_in_each_of_its_shapes(typed):
     assert load_profile(typed) == SAME_EACH_DAY
+
+
+def test_days_are_those_that_a_table_names_whichever_comes_first():
+    hours = "\n".join(f"{hour}:00;7,5;1;2;3;4;5;6" for hour in HOURS)
+    by_hour = load_profile(f"Hour;Sun;Mon;Tue;Wed;Thu;Fri;Sat\n{hours}")
+    assert by_hour == [[day] * 24 for day in (1, 2, 3, 4, 5, 6, 7.5)]
+    by_day = "\n".join(
+        f"{name}," + ",".join([str(day)] * 24)
+        for day, name in enumerate(("sunday", "monday", "tuesday", "wed", "thu", "fri", "sat"))
+    )
+    assert load_profile(by_day) == [[day] * 24 for day in (1, 2, 3, 4, 5, 6, 0)]
 
 
 def test_lines_of_weekday_and_hour_may_leave_hours_out():
@@ -168,6 +189,9 @@ def test_lines_of_weekday_and_hour_may_leave_hours_out():
         ("Mon,23,nan", SiteCode.PROFILE_NUMBER_UNREADABLE),
         ("Mon,23,9999999999999", SiteCode.PROFILE_NUMBER_UNREADABLE),
         (" ".join(["0"] * 24), SiteCode.PROFILE_EMPTY),
+        ("\n".join(" ".join(["mon", *HOURS]) for _day in DAYS), SiteCode.PROFILE_OF_ODD_SHAPE),
+        (";".join(["1,200"] * 24), SiteCode.PROFILE_NUMBER_UNREADABLE),
+        ("\n".join(HOURS[1:]), SiteCode.PROFILE_OF_ODD_SHAPE),
     ],
 )
 def test_a_load_profile_that_cannot_be_read_is_refused_with_what_is_wrong(typed, code):

@@ -2,6 +2,7 @@
 daily load profile as it is pasted from the operator's own figures.
 """
 
+from decimal import Decimal
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -90,4 +91,9 @@ def in_words(line: str) -> str:
 
 def as_text(profile: list[list[float]] | None) -> str:
     """7 lines of 24."""
-    return "\n".join(" ".join(f"{number:g}" for number in day) for day in profile or ())
+    return "\n".join(" ".join(map(in_digits, day)) for day in profile or ())
+
+
+def in_digits(number: float) -> str:
+    """As it is read back: without an exponent, and what is no digit of a sum."""
+    return f"{Decimal(f'{number:.15g}'):f}"
