@@ -216,6 +216,21 @@ def test_nothing_is_sent_while_people_hold_the_site_back(trial):
     assert order.status == Status.COMPLETED
 
 
+def test_an_order_is_canceled_or_paused_though_its_site_is_held_back(trial, alice):
+    stopped, held, going_on = trial.place_many(3, 100, wake=False)
+    Order.objects.update(status=Status.RUNNING, start_date=Now())
+    Pause.objects.begin(trial.site, None, "maintenance")
+    for order in Order.objects.filter(pk=stopped.pk):
+        ordering.cancel(order, alice)
+    for order in Order.objects.filter(pk=held.pk):
+        ordering.pause(order, alice)
+    deliver()
+    found = dict(Order.objects.values_list("pk", "status"))
+    expected = {stopped: Status.CANCELED, held: Status.PAUSED, going_on: Status.RUNNING}
+    assert found == {order.pk: status for order, status in expected.items()}
+    assert not Order.objects.filter(reserved__gt=0).exists()
+
+
 def test_in_quiet_hours_an_order_waits_for_their_end(trial):
     order = trial.place(100, wake=False)
     hours = [f"{day} 00:00-24:00" for day in ("Mon-Sat", "Sun")]

@@ -21,7 +21,7 @@ from core.db.notifier import notify
 from core.models import transitions
 from core.models.failpoints import failpoint
 from core.models.flow import Status
-from core.models.orders import Order
+from core.models.orders import ASKED_TO_STOP, Order
 from core.models.transitions import Transition
 
 LEASE = timedelta(seconds=30)
@@ -29,8 +29,6 @@ LEASE = timedelta(seconds=30)
 MARGIN_SECONDS = 2.0
 # A lease with no more than this share of it to go is renewed.
 RENEW_SHARE = 0.6
-# Of a running order, what people want that is done by who delivers it.
-ASKED_TO_STOP = Q(status=Status.RUNNING) & (Q(cancel_requested=True) | Q(pause_requested=True))
 
 
 class LeaseLostError(Exception):

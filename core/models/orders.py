@@ -39,6 +39,8 @@ from core.reasons import ReasonOrText, reason_columns, reason_of
 # The longest time that the plays of an order are spread over, and how far off its start may be.
 MAX_HOURS = 24 * 90
 MAX_DAYS_AHEAD = 90
+# Of a running order, what people want that is done by who delivers it.
+ASKED_TO_STOP = Q(status=Status.RUNNING) & (Q(cancel_requested=True) | Q(pause_requested=True))
 # Each has an index of its own.
 REMARKED = Q(attention__gt="") | Q(attention_code__gt="")
 
@@ -90,8 +92,9 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
     def not_held(self) -> "OrderQuerySet":
         """Without those whose site, or the whole office, people paused; what is only proved goes
-        on there."""
-        return self.filter(~Q(Pause.objects.of_site("site")) | Q(status=Status.VERIFYING))
+        on there, and so does what people want stopped: somebody has to do it."""
+        goes_on = Q(status=Status.VERIFYING) | ASKED_TO_STOP
+        return self.filter(~Q(Pause.objects.of_site("site")) | goes_on)
 
     def waiting_for(self, site: Site, longest: float) -> "OrderQuerySet":
         """Those that wait because the site is down, of which none waits for more than `longest`
