@@ -246,6 +246,44 @@ def test_in_quiet_hours_an_order_waits_for_their_end(trial):
     assert Order.objects.filter(pk=order.pk, due__gt=Now() + timedelta(minutes=1)).exists()
 
 
+def test_an_order_goes_on_as_soon_as_quiet_hours_are_taken_back(trial):
+    order = trial.place(100, wake=False)
+    now = clock.now()
+    hours = f"{(now - timedelta(hours=1)):%H}:00-{(now + timedelta(hours=2)):%H}:00"
+    Site.objects.update(time_zone="UTC", quiet_hours=[hours])
+    round_ = Round("test:1", lambda: False)
+    later = Order.objects.filter(pk=order.pk, due__gt=Now() + timedelta(minutes=30))
+    try:
+        drive(round_, later.exists)
+        Site.objects.update(quiet_hours=None)
+        ordering.follow_week(Site.objects.get())
+        drive(round_, lambda: statuses() == {Status.COMPLETED})
+    finally:
+        round_.close()
+    assert trial.verdict().broken == []
+
+
+def test_a_plan_under_way_follows_its_sites_week_as_it_is_changed(trial):
+    order = trial.place(7200, wake=False)
+    Order.objects.update(hours=2)
+    round_ = Round("test:1", lambda: False)
+
+    def plan():
+        held = round_.deliveries.get(order.pk)
+        return held and held.plan
+
+    try:
+        drive(round_, lambda: Order.objects.get().done > 0)
+        former, soon = plan(), (clock.now() + timedelta(hours=1)).timestamp()
+        begin, end = (clock.now() + timedelta(minutes=minutes) for minutes in (70, 100))
+        Site.objects.update(time_zone="UTC", quiet_hours=[f"{begin:%H:%M}-{end:%H:%M}"])
+        drive(round_, lambda: plan() and plan().due(soon) > former.due(soon))
+    finally:
+        round_.close()
+    order.refresh_from_db()
+    assert (order.status, order.attempts) == (Status.RUNNING, 0)
+
+
 def test_windows_that_end_out_of_turn_are_written_down_in_turn(trial):
     """Whoever takes over believes that the last numbers are those of unknown fate."""
     order = trial.place(300, wake=False)

@@ -1,15 +1,16 @@
 """A site's week on its page: its clock, quiet hours and load profile, as staff type them."""
 
 import re
+from datetime import timedelta
 
 import pytest
-from django.utils import translation
+from django.utils import timezone, translation
 
 from booster.week import DAILY_LOAD_PROFILE, quiet_lines
 from core.admin.site_week import in_words, zones
-from core.models import FieldChange, Site
+from core.models import FieldChange, Order, Site, Status
 from core.pages import week_drawing
-from tests.base import client_of
+from tests.base import client_of, placed
 
 pytestmark = pytest.mark.django_db
 
@@ -47,11 +48,38 @@ def test_the_week_is_kept_as_it_was_meant(desk, harbour, form, page):
     }
 
 
+def test_a_profile_of_any_numbers_is_read_back_as_it_was(desk, harbour, form, page):
+    typed = "mon,8,1234567\nmon,9,999999999999\ntue,1,0.1\ntue,1,0.2\nwed,2,0.000001"
+    assert desk.post(page, form | {"load_profile": typed}).status_code == 302
+    shown = desk.get(page).context["adminform"].form["load_profile"].value()
+    answer = desk.post(page, form | {"load_profile": shown})
+    assert answer.status_code == 302, answer.context["adminform"].form.errors
+    harbour.refresh_from_db()
+    assert harbour.load_profile[0][8:10] == [1234567, 999999999999]
+    few = (harbour.load_profile[1][1], harbour.load_profile[2][2])
+    assert few == pytest.approx((0.3, 0.000001))
+
+
 def test_an_empty_week_is_none(desk, harbour, form, page):
     desk.post(page, form | WEEK)
     desk.post(page, form | dict.fromkeys(WEEK, ""))
     harbour.refresh_from_db()
     assert (harbour.time_zone, harbour.quiet_hours, harbour.load_profile) == ("", None, None)
+
+
+def test_what_waits_by_the_former_week_looks_again(desk, erin, harbour, form, page):
+    names = ("quiet", "failed", "planned", "held")
+    quiet, failed, planned, held = (placed(erin, harbour, name, price=1) for name in names)
+    later = timezone.now() + timedelta(hours=6)
+    Order.objects.update(due=later, status=Status.RUNNING)
+    Order.objects.filter(pk=failed.pk).update(attempts=2)
+    Order.objects.filter(pk=planned.pk).update(status=Status.PENDING, planned_start=later)
+    Order.objects.filter(pk=held.pk).update(lease_until=later)
+    desk.post(page, form | {"description": "the same week"})
+    assert not Order.objects.free_to_claim().exists()
+    desk.post(page, form | {"quiet_hours": "22:00-06:00"})
+    assert list(Order.objects.free_to_claim()) == [quiet]
+    assert Order.objects.get(pk=planned.pk).due == later
 
 
 def test_what_it_was_before_is_in_its_history(desk, harbour, form, page):

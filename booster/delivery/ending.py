@@ -85,6 +85,8 @@ def _decide(one: Delivery, now: datetime) -> Decision | None:
         return _give_back(one, one.link.closed)
     if one.admission is Admission.WAIT:
         return _wait_for_site(one, breaker.waiting_seconds())
+    if one.plan is not None and one.weeks != one.link.weeks:
+        return _give_back(one, 0.0)
     if one.is_reading:
         return None
     wait = 0.0 if one.is_all_out else one.seconds_to_next(now)

@@ -21,7 +21,7 @@ from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 
 from booster import sites
-from booster.delivery.plan import site_opens_at
+from booster.delivery.plan import site_opens_at, week_columns
 from booster.engine import Channel, Learned, Limits
 from booster.exceptions import SiteError, TemporaryError
 from booster.net.address import Origin, ProvedTarget
@@ -86,6 +86,8 @@ class Links(dict[int, "SiteLink"]):
         have changed before."""
         for site in Site.objects.select_related("breaker").filter(pk__in=ids):
             if link := self.get(site.pk):
+                if week_columns(link.site) != week_columns(site):
+                    self._read_at = 0.0  # it may be open by now
                 link.attempt(SiteLink.take_row, site)
             else:
                 self[site.pk] = SiteLink(site, self._events, self._askers)
@@ -143,6 +145,7 @@ class SiteLink:
         # For how long nothing may be sent: in quiet hours until their end, 0 while people hold the
         # site back, as they may end that at any moment. None: it may be sent to.
         self.closed: float | None = None
+        self.weeks = 0  # that it had before: plans of then are of no use
         self._ahead = FIRST_AHEAD
         self._ended, self._measured = 0, time.monotonic()
         self._moves_to: ProvedTarget | None = None  # the site proved itself at another address
@@ -234,6 +237,7 @@ class SiteLink:
 
     def take_row(self, site: Site) -> None:
         is_forgotten = self.site.learned_at is not None and site.learned_at is None
+        self.weeks += week_columns(self.site) != week_columns(site)
         self.site = site
         if self._target is not None and not verification.is_of(site, self._target):
             self._proved = self._asked = float("-inf")

@@ -90,7 +90,7 @@ class Delivery:
         order, site = self.order, self.link.site
         order.site = site
         self.adapter = sites.adapter(site.adapter, site.recipe, site.secrets)
-        self.plan = plan_of(order, site)
+        self.plan, self.weeks = plan_of(order, site), self.link.weeks
         self.deadline = deadline_of(order)
         claimed: datetime = order.read_at  # type: ignore[attr-defined]  # by the database's clock
         unread = proving.resume_watch(order, self.watch, claimed.timestamp())

@@ -65,6 +65,11 @@ def week_of(site: Site, *, by_day: bool = False) -> Week:
     return _week(zone_of(site), tuple(site.quiet_hours or ()), profile)
 
 
+def week_columns(site: Site) -> tuple[object, ...]:
+    """All that its week is made of: where they differ, so do its orders' plans."""
+    return site.time_zone, site.quiet_hours, site.load_profile
+
+
 def zone_of(site: Site) -> tzinfo:
     """The site's time zone; the office's where it has none of its own."""
     return ZoneInfo(site.time_zone) if site.time_zone else timezone.get_default_timezone()

@@ -157,6 +157,8 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
+        if change and not set(WEEK_FIELDS).isdisjoint(form.changed_data):
+            ordering.follow_week(obj)
         if change and "ca_certificate" in form.changed_data:
             text = _("Another authority is trusted now: verify the site, or nothing is sold there.")
             self.message_user(request, text, messages.WARNING)

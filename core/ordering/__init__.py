@@ -43,7 +43,7 @@ from core.ordering.placing import (
 )
 from core.ordering.quote import Quote, Quoter, StartTooFarError, balance_short, start_to_come
 from core.ordering.repeats import end_repeat, place_due, repeat
-from core.ordering.sites import probe_site, read_site, try_site, verify
+from core.ordering.sites import follow_week, probe_site, read_site, try_site, verify
 from core.ordering.topping_up import (
     approve_top_up,
     credit_objection,

@@ -1,6 +1,7 @@
 """What staff do with a site: verify it now, let an order probe it, and try it with one play that
 nobody bought."""
 
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -16,6 +17,7 @@ from core.models import (
     OrderError,
     Site,
     SiteLook,
+    Status,
     User,
     VideoBusyError,
     open_breaker_of,
@@ -49,6 +51,13 @@ def probe_site(site: Site) -> bool:
     if first is not None and waiting.filter(pk=first).update(due=SOONEST):
         tasks.wake_on_commit([first])
     return True
+
+
+def follow_week(site: Site) -> None:
+    """Its quiet hours, its clock or its load profile are others now: what waits by the former ones
+    looks again. What failed waits for its time."""
+    waiting = Order.objects.filter(site=site, status__in=(Status.PENDING, Status.RUNNING))
+    waiting.filter(lease_until=None, attempts=0, due__gt=Now()).update(due=SOONEST)
 
 
 def try_site(site: Site, url: str) -> Trial:
