@@ -4,6 +4,7 @@ notices, without it sessions and links end, and nothing else."""
 import pytest
 from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.sessions.models import Session
+from django.test import Client
 
 from core.db.sessions import find_users
 from core.pages import invitations
@@ -32,6 +33,19 @@ def test_who_is_logged_in_stays_so_while_the_former_key_is_kept(alice, exchange,
     settings.SECRET_KEY_FALLBACKS = []
     # The first page signed the session anew.
     assert client.get("/admin/").status_code == (200 if kept else 302)
+
+
+def test_other_pages_of_a_browser_stay_logged_in_whichever_page_is_signed_anew(alice, settings):
+    first, second = client_of(alice), Client()
+    second.cookies = first.cookies.copy()
+    key = first.session.session_key
+    keys = [settings.SECRET_KEY, NEW]
+    # Processes of which some are restarted already answer in turn.
+    for _turn in range(3):
+        keys.reverse()
+        settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = keys[0], keys[1:]
+        assert [page.get("/admin/").status_code for page in (first, second)] == [200, 200]
+        assert list(find_users([key])) == [key]
 
 
 def test_live_pages_know_who_is_behind_a_session_of_the_former_key(alice, exchange):
