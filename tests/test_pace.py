@@ -192,6 +192,19 @@ def test_where_a_site_gives_less_than_before_that_is_kept_to() -> None:
     assert run.share_refused(40, 60) < 0.1
 
 
+@pytest.mark.parametrize("burst", [0, 5])
+def test_where_a_site_gives_far_less_than_before_that_is_found_as_soon_as_from_nothing(
+    burst: int,
+) -> None:
+    limiter = LimitReq(rate=1000, burst=20)
+    run = Run(limiter)
+    run.go_on(10)
+    limiter.rate, limiter.burst = 5, burst
+    run.go_on(10 + FOUND + 30)
+    assert run.a_second(10 + FOUND, 10 + FOUND + 30) >= 0.8 * 5
+    assert run.share_refused(10 + FOUND, 10 + FOUND + 30) < 0.1
+
+
 def test_where_more_at_once_are_let_in_than_before_that_is_noticed() -> None:
     limiter = LimitConn(most=4, seconds=0.05)
     run = Run(limiter)

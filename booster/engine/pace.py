@@ -347,8 +347,7 @@ class Pace:
         self._vain += 1
         sent = stretch.answers(good) / lasted
         if self._rate is None:
-            refused = inf if stretch.paused else sent
-            self._rate = Ceiling(MARGIN * taken / lasted, refused)
+            self._rate = Ceiling(MARGIN * taken / lasted, inf if stretch.paused else sent)
         elif self._vain >= SLOWINGS and self._may_be_width(self._rate, now):
             self._width = WholeCeiling(self._least - 1)
             self._vain, self._least = 0, inf
@@ -359,8 +358,7 @@ class Pace:
 
     def _may_be_width(self, rate: Ceiling, now: float) -> bool:
         """No play was refused while it was alone, or while more at once than that were taken."""
-        at_once = max(1.0, rate.borne * self._latency)
-        return self._least > at_once and now >= self._narrow_again_at
+        return self._least > max(1.0, rate.borne * self._latency) and now >= self._narrow_again_at
 
     def _lower_width(self, width: WholeCeiling, stretch: Stretch, now: float, good: int) -> None:
         if width.looking_up:
@@ -370,7 +368,9 @@ class Pace:
             width.refuse(self._least)
         else:
             self._give_up_width(now)
-            if self._rate is None:
+            if not stretch.taken(good):
+                self._fall(stretch, now, good)
+            elif self._rate is None:
                 self._rate = Ceiling(MARGIN * stretch.taken(good) / stretch.lasted(now))
         self._least = inf
 
