@@ -5,7 +5,7 @@ import random
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
 
 import pytest
@@ -244,6 +244,19 @@ def test_in_quiet_hours_an_order_waits_for_their_end(trial):
         order.refresh_from_db()
     assert (order.status, order.reserved) == (Status.RUNNING, 0)
     assert Order.objects.filter(pk=order.pk, due__gt=Now() + timedelta(minutes=1)).exists()
+
+
+def test_sending_ends_before_quiet_hours_begin(trial):
+    site = trial.site
+    site.time_zone, site.quiet_hours = "UTC", ["22:00-06:00"]
+    link = SiteLink(site, SimpleQueue(), ThreadPoolExecutor(1))
+    evening = datetime(2026, 11, 30, 22, tzinfo=UTC)
+    closed = {}
+    for seconds in (-5, -1, 0, 8 * 3600 - 1, 8 * 3600):
+        link.read_row(site, 1, evening + timedelta(seconds=seconds), is_paused=False)
+        closed[seconds] = link.closed
+    near = pytest.approx(8 * 3600, abs=2)
+    assert closed == {-5: None, -1: near, 0: 8 * 3600, 8 * 3600 - 1: 1, 8 * 3600: None}
 
 
 def test_an_order_goes_on_as_soon_as_quiet_hours_are_taken_back(trial):

@@ -21,7 +21,7 @@ from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 
 from booster import sites
-from booster.delivery.plan import site_opens_at, week_columns
+from booster.delivery.plan import quiet_seconds, week_columns
 from booster.engine import Channel, Learned, Limits
 from booster.exceptions import SiteError, TemporaryError
 from booster.net.address import Origin, ProvedTarget
@@ -231,7 +231,7 @@ class SiteLink:
     def read_row(self, site: Site, rounds: int, now: datetime, is_paused: bool) -> None:
         self.rounds = max(1, rounds)
         self.take_row(site)
-        quiet = site_opens_at(site, now.timestamp()) - now.timestamp()
+        quiet = quiet_seconds(site, now.timestamp())
         self.closed = 0.0 if is_paused else quiet if quiet > 0 else None
         self._apply_limits()
 

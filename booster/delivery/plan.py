@@ -14,6 +14,8 @@ from booster.week import DAILY_LOAD_PROFILE, HOUR, Profile, Week
 from core.models import Order, Site
 
 REMEMBERED = 1000
+# Before quiet hours begin, nothing more is started.
+CLOSING_SECONDS = 1.5
 
 
 def plan_of(order: Order, site: Site) -> DripPlan | None:
@@ -57,6 +59,13 @@ def deadline_of(order: Order) -> datetime | None:
 def site_opens_at(site: Site, now: float) -> float:
     """When the site may be sent to: `now`, or at the end of its quiet hours."""
     return week_of(site).opens_at(now)
+
+
+def quiet_seconds(site: Site, now: float) -> float:
+    """For how long nothing may go to the site; 0 where something may. It ends in time: what is on
+    its way is looked after once a second."""
+    moments = (now, now + CLOSING_SECONDS)
+    return max(site_opens_at(site, moment) - moment for moment in moments)
 
 
 def week_of(site: Site, *, by_day: bool = False) -> Week:
