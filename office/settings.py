@@ -235,10 +235,7 @@ LOGIN_TRIES_PER_ADDRESS = env.number("LOGIN_TRIES_PER_ADDRESS", 30)
 LOGIN_LOCK_MINUTES = env.number("LOGIN_LOCK_MINUTES", 15)
 # Of one web process.
 PASSWORD_HASHES_AT_ONCE = env.number("PASSWORD_HASHES_AT_ONCE", 2)
-PASSWORD_HASHERS = [
-    "core.logins.hashing.BoundedHasher",
-    *global_settings.PASSWORD_HASHERS[1:],
-]
+PASSWORD_HASHERS = ["core.logins.hashing.BoundedHasher", *global_settings.PASSWORD_HASHERS[1:]]
 # django-axes keeps the record of who logged in and who failed; it locks nobody.
 AXES_LOCK_OUT_AT_FAILURE = False
 AXES_RESET_ON_SUCCESS = False

@@ -39,13 +39,7 @@ from core.models import (
 )
 from core.models.billing import plain_reference
 from core.models.ledger import adjustment_reference, charge_reference_of
-from core.ordering import (
-    adjust,
-    balance_short,
-    credit_objection,
-    payment_objection,
-    top_up_many,
-)
+from core.ordering import adjust, balance_short, credit_objection, payment_objection, top_up_many
 from core.pages import display
 from core.pages.amounts import AmountField, LargeAmountForm
 from core.permissions import Right, may

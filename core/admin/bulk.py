@@ -47,10 +47,7 @@ SMALL = 200
 
 class FillForm(forms.ModelForm):
     each = AmountField(
-        label=gettext_lazy("Amount for each"),
-        min_value=money.CENT,
-        max_digits=10,
-        decimal_places=2,
+        label=gettext_lazy("Amount for each"), min_value=money.CENT, max_digits=10, decimal_places=2
     )
     note = forms.CharField(label=gettext_lazy("Memo"), max_length=200, required=False)
 

@@ -2,12 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.http import (
-    HttpRequest,
-    HttpResponse,
-    HttpResponseRedirect,
-    QueryDict,
-)
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 
 from core.admin.base import DeskAdmin, staff

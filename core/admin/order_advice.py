@@ -39,10 +39,7 @@ def why_paused(order: Order) -> str:
         return ""
     why = translate(reason_of(event)) or "–"
     if order.held_by_site:
-        return _("Paused since %(when)s: %(why)s") % {
-            "when": moment(event.create_date),
-            "why": why,
-        }
+        return _("Paused since %(when)s: %(why)s") % {"when": moment(event.create_date), "why": why}
     text = _("Paused since %(when)s by %(who)s: %(why)s")
     return text % {"when": moment(event.create_date), "who": event.creator or "–", "why": why}
 

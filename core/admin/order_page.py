@@ -16,14 +16,7 @@ from core.admin.breakers import why_it_waits
 from core.admin.conversations import talk_link
 from core.admin.order_advice import why_and_what
 from core.live import Audience
-from core.live.sources.orders import (
-    Watched,
-    WholeOrder,
-    curve,
-    rows,
-    seconds_left,
-    whole_order,
-)
+from core.live.sources.orders import Watched, WholeOrder, curve, rows, seconds_left, whole_order
 from core.live.sources.sections import Section, Sections
 from core.models import Order, Status
 from core.pages import display

@@ -27,14 +27,7 @@ from core.admin.order_columns import OrderColumnsAdmin
 from core.admin.pauses import PausingOrdersAdmin
 from core.admin.plays_widget import PlaysWidget
 from core.admin.repeats import RepeatingOrdersAdmin
-from core.admin.search import (
-    Beginning,
-    Exact,
-    IndexedSearch,
-    LastDigits,
-    PartOfAddress,
-    Words,
-)
+from core.admin.search import Beginning, Exact, IndexedSearch, LastDigits, PartOfAddress, Words
 from core.admin.several import SeveralOrdersAdmin
 from core.admin.uploads import BulkImportAdmin
 from core.admin.views import address, require

@@ -20,13 +20,7 @@ from core.importing.cells import counts
 from core.models import Customer, Order
 from core.models.orders import MAX_HOURS
 from core.ordering import OrderRefusedError, Quote
-from core.ordering.several import (
-    keys_of,
-    place_several,
-    placed_before,
-    quote_several,
-    total_of,
-)
+from core.ordering.several import keys_of, place_several, placed_before, quote_several, total_of
 from core.pages import display
 from core.pages.amounts import WholeNumberField, WholeNumberInput
 from core.pages.quotes import MOST_PLAYS_TYPED, TermsForm, approval_note

@@ -7,11 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db import IntegrityError, transaction
 from django.db.models import Prefetch, QuerySet
-from django.http import (
-    HttpRequest,
-    HttpResponse,
-    HttpResponseRedirect,
-)
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -284,9 +280,7 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         name = file_path(site.token).lstrip("/")
         disposition = f'attachment; filename="{name}"'
         return HttpResponse(
-            site.token,
-            content_type="text/plain",
-            headers={"Content-Disposition": disposition},
+            site.token, content_type="text/plain", headers={"Content-Disposition": disposition}
         )
 
     def page_context(self, request: HttpRequest, obj: Site | None) -> dict[str, Any]:

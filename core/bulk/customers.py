@@ -9,13 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core.bulk.action import BulkAction, Outcome
-from core.models import (
-    ApprovalLimit,
-    BalanceTooLargeError,
-    ChargeRecord,
-    Customer,
-    FieldChange,
-)
+from core.models import ApprovalLimit, BalanceTooLargeError, ChargeRecord, Customer, FieldChange
 from core.models.approvals import requires_approval
 from core.models.history import Difference
 from core.models.ledger import MAX_BALANCE

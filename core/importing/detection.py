@@ -71,11 +71,7 @@ class DetectedFile:
 
 
 def detect_file(
-    path: Path,
-    *,
-    max_bytes: int,
-    chosen: str = "",
-    familiar: Collection[str] = (),
+    path: Path, *, max_bytes: int, chosen: str = "", familiar: Collection[str] = ()
 ) -> DetectedFile:
     """Raises FileError where the file cannot be taken at all. `chosen` is the encoding a person
     says it has; `familiar` are words that tell the encoding of a file that has them."""

@@ -30,12 +30,7 @@ from core.importing.columns import KNOWN, layout_of
 from core.importing.customers import CustomerRows
 from core.importing.detection import FileError, detect_file, digest_of
 from core.importing.duplicates import DuplicateFinder
-from core.importing.notes import (
-    REPEATS_SHOWN,
-    note_on_encoding,
-    note_on_repeats,
-    notes_on_cells,
-)
+from core.importing.notes import REPEATS_SHOWN, note_on_encoding, note_on_repeats, notes_on_cells
 from core.importing.orders import OrderRows
 from core.importing.preview import write_preview
 from core.importing.row_importer import RowImporter
@@ -352,10 +347,7 @@ class ImportRun:
         self.reported = now
         total = max(done, self.job.total)
         self.progress.write(
-            done=done,
-            total=total,
-            rows=done - self.rows_at_start,
-            seconds=now - self.started,
+            done=done, total=total, rows=done - self.rows_at_start, seconds=now - self.started
         )
         self.on_progress(done, total)
 

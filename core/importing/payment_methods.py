@@ -12,13 +12,7 @@ from core.models import PaymentMethod
 NAMES: dict[PaymentMethod, tuple[str, ...]] = {
     PaymentMethod.CASH: ("cash", "现金"),
     PaymentMethod.TRANSFER: (
-        "bank transfer",
-        "transfer",
-        "wire",
-        "bank",
-        "银行转账",
-        "转账",
-        "汇款",
+        *("bank transfer", "transfer", "wire", "bank", "银行转账", "转账", "汇款"),
     ),
     PaymentMethod.CARD: ("card", "credit card", "debit card", "银行卡", "信用卡", "刷卡"),
     PaymentMethod.ALIPAY: ("alipay", "支付宝"),

@@ -28,24 +28,8 @@ CHINESE = re.compile(
 # What all of these hold, to pass over whom they are not about.
 LIKELY = (
     *("tota", "t o t", "sum", "average", "gesamt", "overall", "ergebnis", "somme", "razem"),
-    *(
-        "celkem",
-        "合",
-        "总",
-        "小",
-        "共",
-        "汇",
-        "累",
-        "平",
-        "總",
-        "集",
-        "総",
-        "합",
-        "총",
-        "소",
-        "σ",
-        "∑",
-    ),
+    *("celkem", "合", "总", "小", "共", "汇", "累", "平", "總", "集", "総"),
+    *("합", "총", "소", "σ", "∑"),
     *map(skeleton, ("итого", "всего")),
 )
 MARKS = " :.*=#-\u2013\u2014()[]"

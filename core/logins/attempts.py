@@ -10,13 +10,7 @@ from django.http import HttpRequest
 from core.db import clock
 from core.logins.addresses import network_of
 from core.logins.hashing import HashingBusyError
-from core.models.login_counts import (
-    NAME_LENGTH,
-    LoginAttempt,
-    LoginCount,
-    LoginLimits,
-    forget_old,
-)
+from core.models.login_counts import NAME_LENGTH, LoginAttempt, LoginCount, LoginLimits, forget_old
 
 
 def take(request: HttpRequest | None, name: str) -> LoginAttempt:

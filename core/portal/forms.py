@@ -40,9 +40,7 @@ class CustomerOrderForm(OrderForm):
     class Meta:
         model = Order
         fields = ("url", "count", "hours", "by_day", "planned_start")
-        widgets = {
-            "url": forms.TextInput(attrs=ADDRESS),
-        }
+        widgets = {"url": forms.TextInput(attrs=ADDRESS)}
         field_classes = {"count": WholeNumberField, "hours": WholeNumberField}
 
     def __init__(self, customer: Customer, *args: Any, **kwargs: Any) -> None:

@@ -13,14 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from core import ordering
 from core.exporting.downloads import csv_answer
-from core.exporting.lists import (
-    Column,
-    csv_chunks,
-    escaped,
-    labelled,
-    local_time,
-    plain,
-)
+from core.exporting.lists import Column, csv_chunks, escaped, labelled, local_time, plain
 from core.live.sources.customers import newest_order
 from core.models import Customer, Order, OrderError, Status
 from core.ordering import placing
