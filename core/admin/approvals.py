@@ -54,6 +54,7 @@ class ApprovalAdmin(DeskAdmin):
         *("oid", "customer_link", "video_cell", "plays", "shown_price", "asked_by", "waits"),
         *("state", "site_name"),
     )
+    asked_by = cells.shown(gettext_lazy("asked by"), lambda order: str(order.creator or "–"))
 
     class Media:
         js = ("office/queue.js",)
@@ -106,10 +107,6 @@ class ApprovalAdmin(DeskAdmin):
         if only_waiting(request):
             return self.waiting_display
         return super().get_list_display(request)
-
-    @admin.display(description=gettext_lazy("asked by"))
-    def asked_by(self, order: Order) -> str:
-        return str(order.creator or "–")
 
     @admin.display(description=gettext_lazy("waiting time"), ordering="create_date")
     def waits(self, order: Order) -> str | SafeString:

@@ -51,12 +51,11 @@ class PricePolicyAdmin(DeskAdmin):
     list_display = ("plays", "shown_price", "rate", "active")
     plays = cells.number(_("plays"), "count", ordering="count")
     shown_price = cells.money(_("price"), "price", ordering="price")
+    rate = cells.shown(
+        _("price per play"), lambda row: display.rate(money.rate_of(row.price, row.count))
+    )
     list_filter = ("active",)
     fields = ("count", "price", "active")
-
-    @admin.display(description=_("price per play"))
-    def rate(self, policy: PricePolicy) -> str:
-        return display.rate(money.rate_of(policy.price, policy.count))
 
 
 class BookAdmin(ExportAdmin, AddFormAdmin):

@@ -56,6 +56,9 @@ class CalibrationAdmin(AddFormAdmin):
 
     list_display = ("create_date", "site", "customer", "state", "shown_findings", "creator")
     state = cells.shown(gettext_lazy("status"), audits.state_of, ordering="status")
+    shown_findings = cells.shown(
+        gettext_lazy("findings"), lambda row: " ".join(map(translate, row.reasons))
+    )
     list_select_related = ("site", "customer", "creator")
     list_filter = ("status", "site")
     sortable_by = ("create_date",)
@@ -139,10 +142,6 @@ class CalibrationAdmin(AddFormAdmin):
             "proposed": proposals(obj),
             "advice": advice_on_lag(obj),
         }
-
-    @admin.display(description=gettext_lazy("findings"))
-    def shown_findings(self, obj: Calibration) -> str:
-        return " ".join(translate(row) for row in obj.reasons)
 
 
 def proposals(obj: Calibration) -> list[tuple[str, str, str]]:

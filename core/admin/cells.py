@@ -10,6 +10,7 @@ from django.db.models import Model
 
 from core.admin.base import row_url
 from core.pages import display
+from core.reasons import reason_of, translate
 
 Cell = Callable[..., Any]
 
@@ -37,6 +38,15 @@ def link(title: Any, name: str, ordering: str | None = None) -> Cell:
     """Another row of ours, which is a link to its page."""
     value = attrgetter(name)
     return shown(title, lambda row: linked(value(row)), ordering)
+
+
+def live(title: Any, show: Callable[[Any], str], name: str, ordering: str | None = None) -> Cell:
+    """Of an order, kept fresh by order-live.js under this name."""
+    return shown(title, lambda order: display.live(show(order), order, name), ordering)
+
+
+def reason(title: Any) -> Cell:
+    return shown(title, lambda row: translate(reason_of(row)))
 
 
 def linked(row: Model | None) -> str:

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from core.admin import cells
 from core.admin.approvals import queue_context
 from core.admin.base import DeskAdmin, ViewOnlyAdmin, staff
 from core.admin.search import Exact, IndexedSearch
@@ -29,8 +30,33 @@ from core.permissions import Right, may
 EXCERPT = 90
 
 
+def conversation_url(order_id: int) -> str:
+    return reverse("admin:core_order_change", args=[order_id]) + "#conversation"
+
+
+def talk_order(talk: Conversation) -> SafeString:
+    return display.link(conversation_url(talk.pk), talk.order)
+
+
+def talk_link(order: Order) -> str | SafeString:
+    """What the desk has not read; whoever lists orders has joined the row that knows."""
+    talk = getattr(order, "conversation", None)
+    return "" if talk is None else display.link(conversation_url(order.pk), unread_tag(talk))
+
+
+def unread_tag(talk: Conversation) -> str | SafeString:
+    """New ones in colour; else how many there were."""
+    new = talk.unread_from(Side.DESK)
+    if new:
+        text = ngettext("%(number)s new", "%(number)s new", new) % {"number": display.number(new)}
+        return display.tag(text, "busy")
+    return display.number(talk.said_by_customer + talk.said_by_desk)
+
+
 class ConversationOnOrder(DeskAdmin):
     """What the orders' admin has of conversations."""
+
+    talk = cells.live(gettext_lazy("messages"), talk_link, "talk")
 
     class Media:
         css = {"all": ("office/conversation.css",)}
@@ -55,10 +81,6 @@ class ConversationOnOrder(DeskAdmin):
             context["unread"] = thread.talk.unread_from(Side.DESK) if thread.talk else 0
             context["conversation"] = section_of(request, obj, *urls, thread=thread)
         return context
-
-    @admin.display(description=gettext_lazy("messages"))
-    def talk(self, order: Order) -> SafeString:
-        return display.live(talk_link(order), order, "talk")
 
 
 class AnsweredFilter(admin.SimpleListFilter):
@@ -91,6 +113,9 @@ class ConversationAdmin(IndexedSearch, ViewOnlyAdmin):
     """Customers that wait for an answer, the longest wait first."""
 
     list_display = ("order_link", "customer", "unread", "waits", "said")
+    order_link = cells.shown(gettext_lazy("order"), talk_order, ordering="order_id")
+    customer = cells.shown(gettext_lazy("customer"), lambda talk: str(talk.order.customer))
+    unread = cells.shown(gettext_lazy("messages"), unread_tag)
     list_display_links = None
     list_select_related = ("order__customer", "last__author")
     list_filter = (AnsweredFilter,)
@@ -126,14 +151,6 @@ class ConversationAdmin(IndexedSearch, ViewOnlyAdmin):
         """It is its own history."""
         return self.change_view(request, object_id)
 
-    @admin.display(description=gettext_lazy("order"), ordering="order_id")
-    def order_link(self, talk: Conversation) -> SafeString:
-        return display.link(conversation_url(talk.pk), talk.order)
-
-    @admin.display(description=gettext_lazy("customer"))
-    def customer(self, talk: Conversation) -> str:
-        return str(talk.order.customer)
-
     @admin.display(description=gettext_lazy("last message"))
     def said(self, talk: Conversation) -> str | SafeString:
         if talk.last is None:
@@ -142,31 +159,8 @@ class ConversationAdmin(IndexedSearch, ViewOnlyAdmin):
         text = truncatechars(" ".join(talk.last.text.split()), EXCERPT)
         return format_html('<span class="talk-excerpt">{}: {}</span>', who, text)
 
-    @admin.display(description=gettext_lazy("messages"))
-    def unread(self, talk: Conversation) -> str | SafeString:
-        return unread_tag(talk)
-
     @admin.display(description=gettext_lazy("waiting time"), ordering="waiting_since")
     def waits(self, talk: Conversation) -> str:
         if talk.waiting_since is None:
             return "–"
         return display.duration((timezone.now() - talk.waiting_since).total_seconds())
-
-
-def conversation_url(order_id: int) -> str:
-    return reverse("admin:core_order_change", args=[order_id]) + "#conversation"
-
-
-def talk_link(order: Order) -> str | SafeString:
-    """What the desk has not read; whoever lists orders has joined the row that knows."""
-    talk = getattr(order, "conversation", None)
-    return "" if talk is None else display.link(conversation_url(order.pk), unread_tag(talk))
-
-
-def unread_tag(talk: Conversation) -> str | SafeString:
-    """New ones in colour; else how many there were."""
-    new = talk.unread_from(Side.DESK)
-    if new:
-        text = ngettext("%(number)s new", "%(number)s new", new) % {"number": display.number(new)}
-        return display.tag(text, "busy")
-    return display.number(talk.said_by_customer + talk.said_by_desk)

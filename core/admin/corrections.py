@@ -127,6 +127,7 @@ class TopUpCorrectionAdmin(DecisionAdmin):
     customer_link = cells.link(gettext_lazy("customer"), "charge.customer")
     balance = cells.money(gettext_lazy("balance now"), "charge.customer.balance")
     shown_right = cells.money(gettext_lazy("right amount"), "right_amount")
+    shown_amount = cells.shown(gettext_lazy("difference"), lambda row: display.signed(row.amount))
     list_select_related = ("charge__customer", "creator")
     fields = readonly_fields = (
         *("customer_link", "balance", "charge_link", "shown_right", "shown_amount", "reason"),
@@ -157,7 +158,3 @@ class TopUpCorrectionAdmin(DecisionAdmin):
     def charge_link(self, correction: TopUpCorrection) -> SafeString:
         entered = display.money(correction.charge.amount)
         return display.link(row_url("chargerecord", correction.charge_id), entered)
-
-    @admin.display(description=gettext_lazy("difference"))
-    def shown_amount(self, correction: TopUpCorrection) -> str:
-        return display.signed(correction.amount)

@@ -8,7 +8,6 @@ from core.admin.base import ViewOnlyAdmin
 from core.admin.search import Exact, IndexedSearch
 from core.models import CounterReading, OrderEvent
 from core.pages import display
-from core.reasons import reason_of, translate
 
 
 @admin.register(OrderEvent)
@@ -16,6 +15,7 @@ class OrderEventAdmin(IndexedSearch, ViewOnlyAdmin):
     list_display = ("create_date", "order_link", "change", "creator", "shown_reason")
     order_link = cells.link(gettext_lazy("order"), "order")
     change = cells.shown(gettext_lazy("status"), display.step)
+    shown_reason = cells.reason(gettext_lazy("why"))
     list_select_related = ("order", "creator")
     search_fields = ("order__oid",)
     search_help_text = gettext_lazy("Order number")
@@ -23,10 +23,6 @@ class OrderEventAdmin(IndexedSearch, ViewOnlyAdmin):
     sortable_by = ()
     ordering = ("-id",)
     fields = ("order_link", "create_date", "change", "creator", "shown_reason")
-
-    @admin.display(description=gettext_lazy("why"))
-    def shown_reason(self, event: OrderEvent) -> str:
-        return translate(reason_of(event))
 
 
 @admin.register(CounterReading)

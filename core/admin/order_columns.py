@@ -3,9 +3,7 @@
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -14,7 +12,6 @@ from core.admin.columns import ChosenColumnsAdmin
 from core.admin.views import address, require
 from core.db.patience import TooSlowError, at_most
 from core.live.sources.customers import NewestOrder, newest_order
-from core.models import Order
 from core.pages import display
 from core.theme.changelist import LookupRefusedError
 
@@ -29,8 +26,11 @@ class OrderColumnsAdmin(ChosenColumnsAdmin):
     )
     customer_link = cells.link(_("customer"), "customer")
     video_cell = cells.shown(_("video"), display.video)
+    progress = cells.live(_("progress"), display.progress_bar, "progress")
+    state = cells.live(_("status"), display.state, "state", ordering="status")
     plays = cells.number(_("plays"), "count")
     shown_price = cells.money(_("price"), "price", ordering="price")
+    shown_refund = cells.live(_("refunded"), display.refund, "refund")
     shown_rate = cells.shown(_("price per play"), lambda order: display.rate(order.unit_price))
     pace = cells.shown(_("pace"), display.pace)
     site_name = cells.link(_("site"), "site")
@@ -76,15 +76,3 @@ class OrderColumnsAdmin(ChosenColumnsAdmin):
         except TooSlowError:
             return JsonResponse({"text": gettext("Too many to add up now; narrow the filters.")})
         return JsonResponse({"text": " · ".join(f"{label} {sum}" for label, sum in sums)})
-
-    @admin.display(description=_("progress"))
-    def progress(self, order: Order) -> SafeString:
-        return display.live(display.progress_bar(order), order, "progress")
-
-    @admin.display(description=_("status"), ordering="status")
-    def state(self, order: Order) -> SafeString:
-        return display.live(display.state(order), order, "state")
-
-    @admin.display(description=_("refunded"))
-    def shown_refund(self, order: Order) -> SafeString:
-        return display.live(display.refund(order), order, "refund")

@@ -28,6 +28,16 @@ from core.reasons import reason_of, translate
 TIMES_SHOWN = 100
 
 
+def rhythm(repeat: Repeat) -> str:
+    """How often and when, in words."""
+    if repeat.every not in Repeat.Every.values:  # of a later release beside this one
+        return repeat.get_every_display()
+    at = time_format(repeat.at, "H:i")
+    if repeat.weekday is None:
+        return _("every day at %(time)s") % {"time": at}
+    return _("every %(day)s at %(time)s") % {"day": WEEKDAYS[repeat.weekday], "time": at}
+
+
 class RepeatForm(forms.ModelForm):
     """How often and when. A weekly one without a weekday is on that of today."""
 
@@ -94,10 +104,12 @@ class RepeatAdmin(ViewOnlyAdmin):
     object_actions = ("end", "seen")
     action_rights = {"end": Right.REPEAT_ORDER, "seen": Right.REPEAT_ORDER}
     list_display = ("number", "order_link", "customer", "when", "until", "state", "creator")
+    number = cells.shown(gettext_lazy("number"), lambda repeat: f"#{repeat.pk}")
     order_link = cells.link(gettext_lazy("order"), "order")
     customer = cells.link(gettext_lazy("customer"), "order.customer")
     video = cells.shown(gettext_lazy("video address"), lambda row: display.link_out(row.order.url))
     plays = cells.number(gettext_lazy("plays"), "order.count")
+    when = cells.shown(gettext_lazy("when"), rhythm)
     list_filter = (AttentionFilter,)
     sortable_by = ()
     fields = readonly_fields = (
@@ -138,14 +150,6 @@ class RepeatAdmin(ViewOnlyAdmin):
             context["times"] = [(one, outcome_of(one)) for one in times]
         return context
 
-    @admin.display(description=gettext_lazy("number"))
-    def number(self, repeat: Repeat) -> str:
-        return f"#{repeat.pk}"
-
-    @admin.display(description=gettext_lazy("when"))
-    def when(self, repeat: Repeat) -> str:
-        return rhythm(repeat)
-
     @admin.display(description=gettext_lazy("status"))
     def state(self, repeat: Repeat) -> SafeString:
         if repeat.occurrences.needing_a_person().exists():
@@ -156,16 +160,6 @@ class RepeatAdmin(ViewOnlyAdmin):
             return display.tag(ended, "off")
         following = date_format(localtime(repeat.next_at), "Y-m-d H:i")
         return display.tag(_("next: %(when)s") % {"when": following}, "good")
-
-
-def rhythm(repeat: Repeat) -> str:
-    """How often and when, in words."""
-    if repeat.every not in Repeat.Every.values:  # of a later release beside this one
-        return repeat.get_every_display()
-    at = time_format(repeat.at, "H:i")
-    if repeat.weekday is None:
-        return _("every day at %(time)s") % {"time": at}
-    return _("every %(day)s at %(time)s") % {"day": WEEKDAYS[repeat.weekday], "time": at}
 
 
 def outcome_of(one: Occurrence) -> SafeString:

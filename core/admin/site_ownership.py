@@ -9,33 +9,32 @@ from django.utils.translation import gettext_lazy
 
 from booster.net.address import Origin
 from booster.ownership.tokens import file_path, record_of, well_known_path
+from core.admin import cells
 from core.admin.base import ViewOnlyAdmin
 from core.admin.site_trust import authorities_of
 from core.admin.token_snippets import snippets_of
 from core.models import Site, SiteCheck
 from core.pages import display
-from core.reasons import reason_of, translate
 
 CHECKS_SHOWN = 10
+
+
+def outcome_tag(check: SiteCheck) -> SafeString:
+    tone = display.OUTCOME_TONES.get(check.outcome, display.UNKNOWN)
+    return display.tag(check.get_outcome_display(), tone)
 
 
 @admin.register(SiteCheck)
 class SiteCheckAdmin(ViewOnlyAdmin):
     list_display = ("create_date", "site", "shown_outcome", "method", "shown_reason", "creator")
+    shown_outcome = cells.shown(gettext_lazy("outcome"), outcome_tag)
+    shown_reason = cells.reason(gettext_lazy("reason"))
     list_select_related = ("site", "creator")
     list_filter = ("outcome", "site")
     # Every run of an order looks: there are as many as orders.
     sortable_by = ("create_date",)
     date_hierarchy = "create_date"
     fields = ("site", "create_date", "outcome", "method", "shown_reason", "creator")
-
-    @admin.display(description=gettext_lazy("outcome"))
-    def shown_outcome(self, check: SiteCheck) -> SafeString:
-        return outcome_tag(check)
-
-    @admin.display(description=gettext_lazy("reason"))
-    def shown_reason(self, check: SiteCheck) -> str:
-        return translate(reason_of(check))
 
 
 def ownership_of(site: Site) -> dict[str, Any]:
@@ -59,8 +58,3 @@ def place_of(site: Site, address: str) -> dict[str, str]:
         "well_known": f"{origin}{well_known_path(site.token)}",
         "record": record_of(origin),
     }
-
-
-def outcome_tag(check: SiteCheck) -> SafeString:
-    tone = display.OUTCOME_TONES.get(check.outcome, display.UNKNOWN)
-    return display.tag(check.get_outcome_display(), tone)

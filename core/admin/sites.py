@@ -24,7 +24,7 @@ from booster.ownership.verification import resolve
 from booster.sites.http import HttpAdapter
 from booster.sites.trial import Trial
 from core import ordering
-from core.admin import recipes
+from core.admin import cells, recipes
 from core.admin.add_form import ADDED
 from core.admin.base import Button, list_url, staff
 from core.admin.breakers import probe_buttons, sending_state
@@ -78,6 +78,10 @@ class SiteForm(TrustForm):
         return str(origin)
 
 
+def kind_of(site: Site) -> str:
+    return str(dict(KINDS).get(site.adapter, site.adapter))
+
+
 @admin.register(Site)
 class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
     form = SiteForm
@@ -92,6 +96,9 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         *("name", "origin", "kind", "proof", "verified_at", "sending"),
         *("max_connections", "max_rate", "active"),
     )
+    kind = cells.shown(gettext_lazy("kind of site"), kind_of, ordering="adapter")
+    shown_recipe = cells.shown(gettext_lazy("recipe"), lambda site: recipes.shown(site.recipe))
+    sending = cells.shown(gettext_lazy("accepts plays"), sending_state)
     list_filter = ("verified", "active")
     search_fields = ("name", "origin")
     list_select_related = ("breaker",)
@@ -295,23 +302,11 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
             context["counting"] = counting_on(obj)
         return context
 
-    @admin.display(description=gettext_lazy("kind of site"), ordering="adapter")
-    def kind(self, site: Site) -> str:
-        return str(dict(KINDS).get(site.adapter, site.adapter))
-
     @admin.display(description=gettext_lazy("ownership"), ordering="verified")
     def proof(self, site: Site) -> SafeString:
         if site.verified:
             return display.tag(_("verified"), "good")
         return display.tag(_("not verified"), "bad")
-
-    @admin.display(description=gettext_lazy("recipe"))
-    def shown_recipe(self, site: Site) -> str:
-        return recipes.shown(site.recipe)
-
-    @admin.display(description=gettext_lazy("accepts plays"))
-    def sending(self, site: Site) -> SafeString:
-        return sending_state(site)
 
 
 def week_of(site: Site) -> dict[str, Any]:
