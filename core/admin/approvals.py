@@ -20,7 +20,6 @@ from core.live.sources.queues import state_of
 from core.models import ApprovalLimit, Order, Status, User
 from core.pages import display
 from core.permissions import Right, may
-from core.reasons import TEXT_LENGTH
 
 
 @admin.register(ApprovalLimit)
@@ -75,7 +74,6 @@ class ApprovalAdmin(DeskAdmin):
                 "confirm": f"{declining}\n{summary_of(order)}",
                 "ask": _("Reason; the customer reads it"),
                 "needed": True,
-                "most": TEXT_LENGTH,
             }
             found.append(self.post_button(order, "decline", _("Decline"), **look))
         return found

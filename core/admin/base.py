@@ -27,6 +27,7 @@ from core.models import FieldChange, OrderError, User
 from core.models.history import SECRET
 from core.pages.amounts import AmountField, WholeNumberField, WholeNumberInput
 from core.permissions import Right, may
+from core.reasons import TEXT_LENGTH
 from core.theme.autocomplete import PickedSelect
 from core.theme.model_admin import SteppedModelAdmin
 
@@ -50,7 +51,7 @@ class Button:
     ask: str = ""
     field: str = "reason"
     needed: bool = False
-    most: int = 500
+    most: int = TEXT_LENGTH
     key: str = ""
 
 

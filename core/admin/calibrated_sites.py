@@ -25,7 +25,7 @@ class CalibratingSites(DeskAdmin):
         return self.video_button(site, "calibrate", _("Calibrate"), question)
 
     def video_button(self, site: Site, name: str, label: str, question: str) -> Button:
-        asked = {"ask": _("Video address"), "field": "url"}
+        asked = {"ask": _("Video address"), "field": "url", "most": 500}
         return self.post_button(site, name, label, confirm=question, **asked)
 
     def waive_button(self, site: Site) -> Button:

@@ -38,7 +38,7 @@ from core.ordering.settling import settle_now
 from core.pages import display
 from core.pages.quotes import ADDRESS, OrderForm, QuoteForm
 from core.permissions import Right, may
-from core.reasons import TEXT_LENGTH, translate
+from core.reasons import translate
 
 # Of the list alone: what an order's page needs is half as much again.
 LIST_MEDIA = forms.Media(DeskAdmin.Media) + forms.Media(
@@ -218,7 +218,6 @@ class OrderAdmin(
                 "tone": "danger",
                 "confirm": _("Cancel this order and refund what was not delivered?"),
                 "ask": cancel_reason_label(order),
-                "most": TEXT_LENGTH,
             }
             found.append(self.post_button(order, "cancel", _("Cancel order"), **look))
         if may(user, Right.SETTLE_ORDER, order):
@@ -226,7 +225,6 @@ class OrderAdmin(
                 "tone": "warning",
                 "confirm": _("Settle this order now, by what its counter proves?"),
                 "ask": _("Reason, where the counter cannot be read"),
-                "most": TEXT_LENGTH,
             }
             found.append(self.post_button(order, "settle", _("Settle by the counter now"), **look))
         found += self.pause_buttons(order, user)

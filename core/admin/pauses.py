@@ -23,7 +23,6 @@ from core.admin.base import Button, DeskAdmin, staff
 from core.admin.views import require
 from core.models import Order, OrderError, Pause, Site, User
 from core.permissions import Right, may
-from core.reasons import TEXT_LENGTH
 
 PAUSES_SHOWN = 50
 SHIFT, CATCH_UP = "shift", "catch-up"
@@ -119,7 +118,6 @@ def site_buttons(site: Site, is_paused: bool) -> list[Button]:
 REASON_ASKED: dict[str, Any] = {
     "ask": gettext_lazy("Reason; your colleagues read it"),
     "needed": True,
-    "most": TEXT_LENGTH,
 }
 
 
@@ -172,7 +170,6 @@ class PausingOrdersAdmin(DeskAdmin):
                 "tone": "warning",
                 "confirm": _("Pause this order until somebody resumes it?"),
                 "ask": _("Reason"),
-                "most": TEXT_LENGTH,
             }
             found.append(self.post_button(order, "pause", _("Pause"), **look))
         if may(user, Right.RESUME_ORDER, order):
