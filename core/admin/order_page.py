@@ -17,7 +17,7 @@ from core.admin.conversations import talk_link
 from core.admin.order_advice import why_and_what
 from core.live import Audience
 from core.live.sources.orders import Watched, WholeOrder, curve, rows, seconds_left, whole_order
-from core.live.sources.sections import Section, Sections
+from core.live.sources.sections import Section, Sections, newest_readings
 from core.models import Order, Status
 from core.pages import display
 
@@ -97,15 +97,6 @@ def events(watched: Watched) -> dict[str, Any]:
     return {
         "order": order,
         "events": [(event, display.step(event)) for event in order.events.all()],
-    }
-
-
-def readings(watched: Watched) -> dict[str, Any]:
-    newest = watched.readings[: -READINGS_SHOWN - 1 : -1]
-    return {
-        "readings": [
-            (when, display.number(views), display.number(done)) for when, views, done in newest
-        ]
     }
 
 
@@ -207,7 +198,7 @@ sections = Sections(
     Section("delivery", "desk/order/delivery.html", delivery),
     Section("figures", "desk/order/figures.html", figures),
     Section("events", "desk/order/events.html", events, steps_taken),
-    Section("readings", "desk/order/readings.html", readings, lambda one: len(one.readings)),
+    newest_readings("desk/order/readings.html", most=READINGS_SHOWN),
     Section("ledger", "desk/order/ledger.html", ledger, lambda one: len(one.order.ledger.all())),
 )
 whole_order.also_render(Audience.STAFF, live_part)

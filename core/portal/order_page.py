@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from core.live import Audience
 from core.live.sources.orders import Watched, WholeOrder, curve, rows, whole_order
-from core.live.sources.sections import Section, Sections
+from core.live.sources.sections import Section, Sections, newest_readings
 from core.models import Order
 from core.pages import display
 from core.portal.conversation import unread
@@ -61,10 +61,6 @@ def breakable(address: str) -> SafeString:
     return format_html_join(mark_safe("/<wbr>"), "{}", ((part,) for part in address.split("/")))
 
 
-def heading(watched: Watched) -> dict[str, Any]:
-    return {"row": row_of(watched.order)}
-
-
 def state(watched: Watched) -> dict[str, Any]:
     order = watched.order
     return {
@@ -75,27 +71,10 @@ def state(watched: Watched) -> dict[str, Any]:
     }
 
 
-def way(watched: Watched) -> dict[str, Any]:
-    return {"order": watched.order}
-
-
 def receipt(watched: Watched) -> dict[str, Any]:
     # While plays are sent the counter is noted beside the order, not in it.
     newest = watched.readings[-1][1] if watched.readings else None
     return {"receipt": receipt_of(watched.order, newest)}
-
-
-def steps(watched: Watched) -> dict[str, Any]:
-    return {"steps": steps_of(watched.order)}
-
-
-def readings(watched: Watched) -> dict[str, Any]:
-    newest = watched.readings[: -READINGS_SHOWN - 1 : -1]
-    return {
-        "readings": [
-            (when, display.number(views), display.number(done)) for when, views, done in newest
-        ]
-    }
 
 
 def stage(watched: Watched) -> Any:
@@ -105,12 +84,12 @@ def stage(watched: Watched) -> Any:
 
 
 sections = Sections(
-    Section("heading", "portal/order_heading.html", heading, stage),
+    Section("heading", "portal/order_heading.html", lambda one: {"row": row_of(one.order)}, stage),
     Section("state", "portal/order_state.html", state, stage),
-    Section("way", "portal/order_way.html", way, stage),
+    Section("way", "portal/order_way.html", lambda one: {"order": one.order}, stage),
     Section("receipt", "portal/order_receipt.html", receipt),
-    Section("steps", "portal/order_steps.html", steps, stage),
-    Section("readings", "portal/order_readings.html", readings, lambda seen: len(seen.readings)),
+    Section("steps", "portal/order_steps.html", lambda one: {"steps": steps_of(one.order)}, stage),
+    newest_readings("portal/order_readings.html", most=READINGS_SHOWN),
 )
 whole_order.also_render(Audience.CUSTOMER, sections.render)
 rows.also_render(Audience.CUSTOMER, moving_texts)

@@ -8,6 +8,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import get_language
 
 from core.live.sources.orders import Watched
+from core.pages import display
 
 MAX_CACHED = 4000
 
@@ -20,6 +21,16 @@ class Section:
     template: str
     context: Callable[[Watched], dict[str, Any]]
     version: Callable[[Watched], Hashable] | None = None
+
+
+def newest_readings(template: str, most: int) -> Section:
+    """What the site's counter said last, the newest first."""
+
+    def context(watched: Watched) -> dict[str, Any]:
+        newest, shown = watched.readings[: -most - 1 : -1], display.number
+        return {"readings": [(when, shown(views), shown(done)) for when, views, done in newest]}
+
+    return Section("readings", template, context, lambda watched: len(watched.readings))
 
 
 class Sections:
