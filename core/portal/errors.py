@@ -2,6 +2,7 @@
 what went wrong must not need the database, which may be what went wrong.
 """
 
+from collections.abc import Callable
 from math import ceil
 from typing import Any
 
@@ -23,28 +24,19 @@ def is_portal(request: HttpRequest) -> bool:
     return request.path.startswith(PORTAL)
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if is_portal(request):
-        return page(request, 400)
-    return defaults.bad_request(request, exception)
+def answered(status: int, desk: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """By a page of the portal's, or at the desk as Django does."""
+
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return page(request, status) if is_portal(request) else desk(request, *args, **kwargs)
+
+    return answer
 
 
-def not_allowed(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if is_portal(request):
-        return page(request, 403)
-    return defaults.permission_denied(request, exception)
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if is_portal(request):
-        return page(request, 404)
-    return defaults.page_not_found(request, exception)
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    if is_portal(request):
-        return page(request, 500)
-    return defaults.server_error(request)
+bad_request = answered(400, defaults.bad_request)
+not_allowed = answered(403, defaults.permission_denied)
+not_found = answered(404, defaults.page_not_found)
+server_error = answered(500, defaults.server_error)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
