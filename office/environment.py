@@ -66,25 +66,16 @@ def words(name: str, default: str = "") -> tuple[str, ...]:
     return tuple(word.strip() for word in value.split(",") if word.strip())
 
 
-def networks_and_hosts(name: str, default: str) -> tuple[str, ...]:
-    """A list of networks such as 10.1.0.0/16 and of host:port."""
+def networks(name: str, default: str, *, or_ports: bool = False) -> tuple[str, ...]:
+    """A list of addresses and networks such as 10.1.0.0/16, or with `or_ports` of networks and of
+    host:port. `*` is none: who believes everybody believes what anybody writes."""
     for word in (found := words(name, default)):
+        host, _, port = word.rpartition(":")
         try:
-            if "/" in word:
+            if "/" in word or not or_ports:
                 ipaddress.ip_network(word)
-            elif not word.rpartition(":")[2].isdigit() or not word.rpartition(":")[0]:
+            elif not host or not port.isdigit():
                 raise ValueError("neither a network nor host:port")
-        except ValueError as error:
-            raise ImproperlyConfigured(f"{name}: {word!r} cannot be used: {error}") from error
-    return found
-
-
-def networks(name: str, default: str) -> tuple[str, ...]:
-    """A list of addresses and networks such as 10.1.0.0/16. `*` is none: who believes everybody
-    believes what anybody writes."""
-    for word in (found := words(name, default)):
-        try:
-            ipaddress.ip_network(word)
         except ValueError as error:
             raise ImproperlyConfigured(f"{name}: {word!r} cannot be used: {error}") from error
     return found

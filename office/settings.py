@@ -34,7 +34,7 @@ WEB_QUEUE = env.number("WEB_QUEUE", 200)
 # Who shows it may read /metrics; without one nobody may.
 METRICS_TOKEN = env.text("METRICS_TOKEN")
 # Addresses in private networks that plays may go to: "host:port" or a network.
-PRIVATE_SITES = env.networks_and_hosts("PRIVATE_SITES", f"127.0.0.1:{DEMO_SITE_PORT}")
+PRIVATE_SITES = env.networks("PRIVATE_SITES", f"127.0.0.1:{DEMO_SITE_PORT}", or_ports=True)
 
 INSTALLED_APPS = [
     "simpleui",
