@@ -1,6 +1,7 @@
 """Corrections of top-ups: the page where one is entered, and the second person's two buttons."""
 
 from decimal import Decimal
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -103,6 +104,11 @@ def told(correction: TopUpCorrection) -> str:
     }
 
 
+def change_of(correction: TopUpCorrection) -> dict[str, Any]:
+    """Whose balance changes, and by how much."""
+    return {"customer": correction.charge.customer, "difference": display.signed(correction.amount)}
+
+
 def answer(request: HttpRequest, correction: TopUpCorrection) -> HttpResponse:
     """On to the top-up; or to a correction that waits."""
     if correction.awaits_approval:
@@ -110,11 +116,7 @@ def answer(request: HttpRequest, correction: TopUpCorrection) -> HttpResponse:
         messages.warning(request, text)
         return HttpResponseRedirect(row_url("topupcorrection", correction.pk))
     text = _("The top-up was corrected; %(customer)s's balance changed by %(difference)s.")
-    facts = {
-        "customer": correction.charge.customer,
-        "difference": display.signed(correction.amount),
-    }
-    messages.success(request, text % facts)
+    messages.success(request, text % change_of(correction))
     return HttpResponseRedirect(row_url("chargerecord", correction.charge_id))
 
 
@@ -135,20 +137,15 @@ class TopUpCorrectionAdmin(DecisionAdmin):
     )
 
     def questions(self, obj: TopUpCorrection) -> tuple[str, str]:
-        facts = {"customer": obj.charge.customer, "difference": display.signed(obj.amount)}
         return (
-            _("Change %(customer)s's balance by %(difference)s?") % facts,
+            _("Change %(customer)s's balance by %(difference)s?") % change_of(obj),
             _("Decline this correction? The top-up stays as it is."),
         )
 
     def approve(self, request: HttpRequest, correction: TopUpCorrection) -> tuple[str, int]:
         approve_correction(correction, staff(request))
         text = _("Correction approved; %(customer)s's balance changed by %(difference)s.")
-        facts = {
-            "customer": correction.charge.customer,
-            "difference": display.signed(correction.amount),
-        }
-        return text % facts, messages.SUCCESS
+        return text % change_of(correction), messages.SUCCESS
 
     def decline(self, request: HttpRequest, correction: TopUpCorrection) -> tuple[str, int]:
         decline_correction(correction, staff(request))
