@@ -177,11 +177,10 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
     readonly_fields = ("shown_balance", "creator", "create_date", "invited")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(open_orders_count=Coalesce(Subquery(open_orders_of(OuterRef("pk"))), 0))
-        )
+        orders = Order.objects.open().filter(customer=OuterRef("pk")).order_by()
+        number = orders.values("customer").annotate(number=Count("pk")).values("number")
+        rows = super().get_queryset(request)
+        return rows.annotate(open_orders_count=Coalesce(Subquery(number), 0))
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         typed = ("username", "mobile", "active", "user", "memo")
@@ -224,7 +223,8 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
             url = reverse("admin:core_order_add")
             found.append(Button(_("New order"), f"{url}?customer={obj.pk}"))
         if may(user, Right.INVITE_CUSTOMER, obj):
-            found.append(self.invite_button(obj))
+            url = reverse("admin:core_customer_portal_link", args=[obj.pk])
+            found.append(Button(_("Portal link"), url))
         for right, model, label in (
             (Right.SEE_ORDERS, "order", _("Orders")),
             (Right.SEE_TOP_UPS, "chargerecord", _("Top-ups")),
@@ -248,9 +248,3 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
             return "0"
         url = list_url("order", customer__id__exact=customer.pk)
         return display.link(url, display.number(customer.open_orders_count))
-
-
-def open_orders_of(customer: Any) -> QuerySet[Any]:
-    """How many orders of one customer run or wait, as a subquery."""
-    orders = Order.objects.open().filter(customer=customer).order_by()
-    return orders.values("customer").annotate(number=Count("pk")).values("number")

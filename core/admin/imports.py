@@ -206,9 +206,10 @@ class ImportJobAdmin(UndoingAdmin):
         is_open = may(user, Right.OPEN_IMPORT, job)
         is_mine = is_open and may_import(user, job.kind)
         is_checked = job.status == ImportJob.Status.CHECKED
+        goes_on = may_import(user, job.kind) and job.is_final
         return {
             "nothing": is_checked and not job.changes,
-            "again": may_import(user, job.kind) and job.is_final and import_page(job.kind),
+            "again": goes_on and reverse(f"admin:core_{MODELS[job.kind]}_import"),
             "before": ImportJob.objects.imported_before(job) if is_checked else None,
             "notes": list(map(translate, job.file_notes)) if is_open else [],
             "undo_refusal": translate(job.undo_refusal or ""),
@@ -235,10 +236,6 @@ def start(job: ImportJob) -> None:
 def may_import(user: User, kind: int, *, update: bool = False) -> bool:
     """What a later release imports, it offers."""
     return kind in IMPORTERS and may(user, jobs.right_to_import(kind, update=update))
-
-
-def import_page(kind: int) -> str:
-    return reverse(f"admin:core_{MODELS[kind]}_import")
 
 
 def money_text(job: ImportJob) -> str:

@@ -9,13 +9,12 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core.admin.base import Button, DeskAdmin, staff
+from core.admin.base import DeskAdmin, staff
 from core.admin.views import address
 from core.models import Customer
 from core.pages import display, invitations
@@ -36,11 +35,6 @@ class InvitationForm(forms.Form):
 
 class InvitingAdmin(DeskAdmin):
     """The admin of customers, with their portal links."""
-
-    def invite_button(self, customer: Customer) -> Button:
-        return Button(
-            _("Portal link"), reverse("admin:core_customer_portal_link", args=[customer.pk])
-        )
 
     @address("<int:pk>/portal-link/", "portal_link")
     def invite_view(self, request: HttpRequest, pk: int) -> HttpResponse:

@@ -187,7 +187,7 @@ class OrderAdmin(
             "price": display.money(obj.price),
         }
         self.message_user(request, text % facts, messages.SUCCESS)
-        return HttpResponseRedirect(next_url(obj))
+        return HttpResponseRedirect(another_url(obj, next=1))
 
     @address("quote/", "quote")
     def quote_view(self, request: HttpRequest) -> JsonResponse:
@@ -205,7 +205,7 @@ class OrderAdmin(
         found = self.approval_buttons(obj, user) + self.changing_buttons(obj, user)
         found += self.repeat_button(obj, user)
         if may(user, Right.ORDER_AGAIN, obj):
-            found.append(Button(_("Order again"), again_url(obj), tone="primary"))
+            found.append(Button(_("Order again"), another_url(obj, url=obj.url), tone="primary"))
         return found
 
     def changing_buttons(self, order: Order, user: User) -> list[Button]:
@@ -214,10 +214,11 @@ class OrderAdmin(
         if may(user, Right.MARK_REMARK_SEEN, order):
             found.append(self.post_button(order, "seen", _("Mark as seen"), tone="primary"))
         if may(user, Right.CANCEL_ORDER, order):
+            is_told = order.cancel_reason_is_for_customer
             look: dict[str, Any] = {
                 "tone": "danger",
                 "confirm": _("Cancel this order and refund what was not delivered?"),
-                "ask": cancel_reason_label(order),
+                "ask": _("Reason; the customer reads it") if is_told else _("Reason"),
             }
             found.append(self.post_button(order, "cancel", _("Cancel order"), **look))
         if may(user, Right.SETTLE_ORDER, order):
@@ -275,27 +276,9 @@ class OrderAdmin(
         return render(request, "desk/buttons.html", {"buttons": buttons})
 
 
-def cancel_reason_label(order: Order) -> str:
-    if order.cancel_reason_is_for_customer:
-        return _("Reason; the customer reads it")
-    return _("Reason")
-
-
-def again_url(order: Order) -> str:
-    return add_url(url=order.url, **kept_of(order))
-
-
-def next_url(order: Order) -> str:
-    return add_url(next=1, **kept_of(order))
-
-
-def kept_of(order: Order) -> dict[str, Any]:
-    """What a form for another order begins with."""
-    kept: dict[str, Any] = {"customer": order.customer_id, "count": order.count}
+def another_url(order: Order, **fields: Any) -> str:
+    """The form for another order, which begins with these fields and with what this one has."""
+    fields |= {"customer": order.customer_id, "count": order.count}
     if order.hours:
-        kept |= {"hours": order.hours, "by_day": "on" if order.by_day else ""}
-    return kept
-
-
-def add_url(**fields: Any) -> str:
+        fields |= {"hours": order.hours, "by_day": "on" if order.by_day else ""}
     return f"{reverse('admin:core_order_add')}?{urlencode(fields)}"

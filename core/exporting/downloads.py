@@ -31,9 +31,6 @@ def streamed(
 
 
 async def one_by_one(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while (chunk := await sync_to_async(next_of)(chunks)) is not None:
+    take = sync_to_async(lambda: next(chunks, None))
+    while (chunk := await take()) is not None:
         yield chunk
-
-
-def next_of(chunks: Iterator[bytes]) -> bytes | None:
-    return next(chunks, None)

@@ -214,10 +214,6 @@ def references(length: int) -> Parser:
     return parse
 
 
-def memos(cells: Sequence[str]) -> Parsed:
-    return up_to(MEMO_LENGTH)(cells)
-
-
 def up_to(length: int) -> Parser:
     """Any text of at most so many characters, without outer blanks, as forms keep it."""
 
@@ -241,6 +237,9 @@ def up_to(length: int) -> Parser:
         return read_each(found, read)
 
     return parse
+
+
+memos = up_to(MEMO_LENGTH)
 
 
 def switches(cells: Sequence[str]) -> Parsed:

@@ -181,7 +181,8 @@ def dressing_of(start: str) -> Dressing:
 def header_place(rows: Sequence[Row]) -> tuple[int, int]:
     """How many titles of the likeliest header are known, and how many rows stand above it. Only a
     row with fewer cells can stand above a header: others are data that have none."""
-    best, widest = (0, -first_filled(rows)), 0
+    first_filled = next((place for place, row in enumerate(rows) if not is_blank(row)), 0)
+    best, widest = (0, -first_filled), 0
     for place, row in enumerate(rows):
         if row and row[0].lstrip().startswith("#") and not is_known(row[0]):
             continue  # what a program says of the file
@@ -190,10 +191,6 @@ def header_place(rows: Sequence[Row]) -> tuple[int, int]:
             best = max(best, (sum(map(is_known, row)), -place))
             widest = filled
     return best[0], -best[1]
-
-
-def first_filled(rows: Sequence[Row]) -> int:
-    return next((place for place, row in enumerate(rows) if not is_blank(row)), 0)
 
 
 def is_blank(row: Row) -> bool:

@@ -42,7 +42,7 @@ def size() -> int:
 
 def differences(progress: Progress = lambda rows: None) -> Iterator[str]:
     """Every broken rule in plain words; nothing when the ledger is consistent."""
-    yield from _top_ups()
+    yield from _both("top-ups", ChargeRecord.objects.all(), LedgerEntry.Kind.CHARGE)
     yield from _corrections()
     yield from _audits()
     sums = _sums(progress)
@@ -91,10 +91,6 @@ def _balances(customers: QuerySet[Any]) -> Iterator[str]:
             yield f"customer {name}: balance {balance}, sum of entries {sum_:.2f}"
         if balance != last:
             yield f"customer {name}: balance {balance}, the newest entry says {last:.2f}"
-
-
-def _top_ups() -> Iterator[str]:
-    yield from _both("top-ups", ChargeRecord.objects.all(), LedgerEntry.Kind.CHARGE)
 
 
 def _both(name: str, rows: QuerySet[Any], kind: LedgerEntry.Kind) -> Iterator[str]:

@@ -77,18 +77,12 @@ def disk() -> Finding:
 def permissions() -> Finding:
     """What the office itself keeps closed may have been opened since, or be run by too mighty a
     user."""
-    wrong = [
-        f"others may read {path}"
-        for path in (settings.DATA_DIR, *_files_of(settings.DATA_DIR))
-        if _is_open(path)
-    ]
+    files = ("office.sqlite3", "queue.sqlite3", "secret_key", "imports")
+    paths = [settings.DATA_DIR, *(settings.DATA_DIR / name for name in files)]
+    wrong = [f"others may read {path}" for path in paths if _is_open(path)]
     if os.geteuid() == 0:
         wrong.append("the office runs as root: give it a user of its own")
     return _listed("permissions", wrong, "DATA_DIR is its owner's alone")
-
-
-def _files_of(folder: Path) -> list[Path]:
-    return [folder / name for name in ("office.sqlite3", "queue.sqlite3", "secret_key", "imports")]
 
 
 def _is_open(path: Path) -> bool:

@@ -108,14 +108,10 @@ def tag(text: object, tone: str) -> SafeString:
     return format_html('<span class="desk-tag desk-tag--{}">{}</span>', tone, text)
 
 
-def status_tag(order: Order) -> SafeString:
-    return _status_tag(order.status, get_language())
-
-
 def state(order: Order) -> SafeString:
     """The status, and what keeps the order in it, where people wanted it so."""
     note = _("canceled, being settled") if order.is_being_settled else start(order)
-    tag = status_tag(order)
+    tag = _status_tag(order.status, get_language())
     return format_html('{} <span class="desk-note">{}</span>', tag, note) if note else tag
 
 

@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core.models import ApprovalLimit, Customer, PricePolicy, Site, User
+from core.models import ApprovalLimit, Customer, PricePolicy, User
 from core.models.orders import MAX_HOURS
 from core.ordering import Quote, StartTooFarError, counting_of, start_to_come
 from core.pages import display
@@ -125,7 +125,7 @@ class QuoteForm(forms.Form):
         wrong = {name: " ".join(map(str, errors)) for name, errors in self.errors.items()}
         answer = describe(quote, data.get("hours") or 0)
         if quote.site and not self.for_customer:  # customers are told nothing of a site's ways
-            answer["counting"] = counting_note(quote.site)
+            answer["counting"] = " ".join(map(translate, counting_of(quote.site)))
         return answer | {"errors": quote.errors | wrong, "approval": approval_note(quote, creator)}
 
 
@@ -147,11 +147,6 @@ def describe(quote: Quote, hours: int) -> dict[str, Any]:
         "seconds": seconds,
         "duration": None if seconds is None else display.duration(seconds),
     }
-
-
-def counting_note(site: Site) -> str:
-    """How the site counts, as the latest calibration found it."""
-    return " ".join(translate(reason) for reason in counting_of(site))
 
 
 def approval_note(quote: Quote, creator: User | None) -> str:

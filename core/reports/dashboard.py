@@ -29,6 +29,7 @@ from core.models import (
     Status,
     TopUpCorrection,
     WaitingTopUp,
+    open_breaker_of,
 )
 from core.models.rollups import Source
 from core.reasons import ReasonOrText
@@ -284,7 +285,7 @@ def sites() -> Sites:
             name=site.name,
             origin=site.origin,
             verified=site.verified,
-            down_since=_down_since(site),
+            down_since=breaker.opened_at if (breaker := open_breaker_of(site)) else None,
             checked=site.checked_at,
             orders=counted.get(site.pk, 0),
         )
@@ -292,8 +293,3 @@ def sites() -> Sites:
     ]
     lines.sort(key=lambda line: (line.verified, line.down_since is None))
     return Sites(tuple(lines[:SHOWN]), len(lines) > SHOWN)
-
-
-def _down_since(site: Site) -> datetime.datetime | None:
-    breaker = getattr(site, "breaker", None)
-    return breaker.opened_at if breaker else None

@@ -6,7 +6,6 @@ asked. All ages by the database's clock.
 """
 
 import datetime
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db.models import Count, F, Min, Q, Sum
@@ -136,7 +135,8 @@ def due(now: datetime.datetime) -> Due:
 
 
 def site_lines(held: Held) -> list[SiteLine]:
-    counted = _by_site()
+    orders = Order.objects.filter(status__in=WORKABLE).order_by().values_list("site", "status")
+    counted = {(site, status): number for site, status, number in orders.annotate(Count("pk"))}
     at_work = {site for site, _status in counted}
     rows = Site.objects.filter(Q(active=True) | Q(pk__in=at_work)).select_related("breaker")
     lines = [
@@ -149,12 +149,6 @@ def site_lines(held: Held) -> list[SiteLine]:
     ]
     lines.sort(key=lambda line: (not line.is_troubled, -_orders(line), line.site.name))
     return lines
-
-
-def _by_site() -> Mapping[tuple[int, int], int]:
-    """How many orders of each site stand at each status that workers work on."""
-    rows = Order.objects.filter(status__in=WORKABLE).order_by().values_list("site", "status")
-    return {(site, status): number for site, status, number in rows.annotate(Count("pk"))}
 
 
 def _orders(line: SiteLine) -> int:

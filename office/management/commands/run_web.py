@@ -36,14 +36,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         host, port, processes = options["host"], options["port"], options["processes"]
         refuse_used_port("PORT", port, host)
+        program = [sys.executable, "-m", "uvicorn", "office.asgi:application"]
+        where = ["--host", host, "--port", str(port), "--workers", str(processes)]
         # In its place, so that signals need nobody to pass them on.
-        os.execv(sys.executable, server_command(host, port, processes))  # noqa: S606
-
-
-def server_command(host: str, port: int, processes: int) -> list[str]:
-    program = [sys.executable, "-m", "uvicorn", "office.asgi:application"]
-    where = ["--host", host, "--port", str(port), "--workers", str(processes)]
-    return [*program, *where, *OPTIONS]
+        os.execv(sys.executable, [*program, *where, *OPTIONS])  # noqa: S606
 
 
 def refuse_used_port(name: str, port: int, host: str = "127.0.0.1") -> None:
