@@ -232,7 +232,6 @@ def _row_url(model: str, _prefix: str) -> tuple[str, str]:
 
 
 def list_url(model: str, **filters: object) -> str:
-    """The list of a model of ours, filtered."""
     return f"{reverse(f'admin:core_{model}_changelist')}?{urlencode(filters)}"
 
 

@@ -145,7 +145,6 @@ class ChargeRecordAdmin(
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """A new top-up: the form, and what Save does."""
         require(self.has_add_permission(request))
         form = self.add_form(request, ChargeForm)
         if form.is_valid() and form.placed is None:
@@ -245,7 +244,6 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """A new adjustment: the form, and what Save does."""
         require(self.has_add_permission(request))
         form = self.add_form(request, AdjustmentForm)
         form.actor = staff(request)

@@ -249,7 +249,6 @@ def confirmation_of(job: BulkJob) -> dict[str, Any]:
 
 
 def question_of(job: BulkJob, number: int, total: Decimal) -> str:
-    """The action in a sentence, with its number of rows and its sum."""
     text = QUESTIONS[job.action]
     each = ""
     if job.action == Action.TOP_UP and job.each is None:

@@ -82,7 +82,6 @@ class CalibrationAdmin(AddFormAdmin):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """An audit for a customer: the form, and what Save does."""
         require(self.has_add_permission(request))
         form = self.add_form(request, AuditForm)
         if form.is_valid() and form.placed is None:

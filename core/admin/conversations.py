@@ -54,8 +54,6 @@ def unread_tag(talk: Conversation) -> str | SafeString:
 
 
 class ConversationOnOrder(DeskAdmin):
-    """What the orders' admin has of conversations."""
-
     talk = cells.live(gettext_lazy("messages"), talk_link, "talk")
 
     class Media:

@@ -48,8 +48,6 @@ class CorrectionForm(AsksLargeAmounts):
 
 
 class CorrectingAdmin(DeskAdmin):
-    """What the top-ups' admin has of corrections."""
-
     def buttons(self, request: HttpRequest, obj: ChargeRecord) -> list[Button]:
         if not may(staff(request), Right.CORRECT_TOP_UP):
             return []

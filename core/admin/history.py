@@ -27,7 +27,6 @@ class HistoryAdmin(admin.ModelAdmin):
 
 
 def described(model: type[models.Model], change: FieldChange) -> dict[str, Any]:
-    """A change in the words of the reader."""
     try:
         field = model._meta.get_field(change.field)
     except FieldDoesNotExist:

@@ -239,7 +239,6 @@ def may_import(user: User, kind: int, *, update: bool = False) -> bool:
 
 
 def money_text(job: ImportJob) -> str:
-    """The money that a confirmed import moves."""
     if not job.amount:
         return ""
     values = {"amount": display.money(job.amount), "number": display.number(job.created)}

@@ -34,8 +34,6 @@ class InvitationForm(forms.Form):
 
 
 class InvitingAdmin(DeskAdmin):
-    """The admin of customers, with their portal links."""
-
     @address("<int:pk>/portal-link/", "portal_link")
     def invite_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         customer: Customer = self.changed_or_404(request, pk)

@@ -41,7 +41,6 @@ def learned_of(site: Site) -> dict[str, str]:
 
 
 def when_of(site: Site) -> str:
-    """When it was found last."""
     if site.learned_at is None:
         return "–"
     return date_format(timezone.localtime(site.learned_at), _("j M, H:i"))

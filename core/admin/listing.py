@@ -116,7 +116,6 @@ class DeskChangeList(SteppedChangeList):
         return [(str(label), show(found[name])) for name, (label, show) in summed.items()]
 
     def newest_hits(self) -> QuerySet[Any]:
-        """The newest rows that are meant."""
         rows = self.unsearched
         some = rows.order_by().values("pk")[: paging.CAP + 1]
         few = is_filtered(rows) and some.count() <= paging.CAP

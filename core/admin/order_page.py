@@ -25,7 +25,6 @@ READINGS_SHOWN = 20
 
 
 def page_of(order: Order) -> dict[str, Any]:
-    """What the page opens with: the sections, and the curve that the chart is drawn from."""
     watched = WholeOrder().load([str(order.pk)])[str(order.pk)]
     return {
         "sections": sections.render(watched),

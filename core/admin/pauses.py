@@ -138,8 +138,6 @@ def resuming() -> list[tuple[str, str, str]]:
 
 
 class PausingSitesAdmin(DeskAdmin):
-    """What the sites' admin has of pauses: `object_actions` names the methods."""
-
     def pause_buttons(self, site: Site) -> list[Button]:
         return site_buttons(site, Pause.objects.active().filter(site=site).exists())
 
@@ -161,8 +159,6 @@ class PausingSitesAdmin(DeskAdmin):
 
 
 class PausingOrdersAdmin(DeskAdmin):
-    """What the orders' admin has of pauses: `object_actions` names the methods."""
-
     def pause_buttons(self, order: Order, user: User) -> list[Button]:
         found = []
         if may(user, Right.PAUSE_ORDER, order):

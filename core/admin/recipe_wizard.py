@@ -162,7 +162,6 @@ class Proposal:
         return [(labels[name], text) for name, text in self.picked.where.items()]
 
     def fields(self) -> dict[str, Any]:
-        """For the site's form."""
         where = self.picked.where if self.picked else {}
         found: dict[str, Any] = {"video_pattern": self.video.pattern, "count_path": self.count_path}
         found |= where
@@ -182,7 +181,6 @@ def chosen(text: str, among: int) -> int | None:
 
 
 def of_file(file: RecipeFile) -> dict[str, Any]:
-    """A recipe's file as the fields of the site's form."""
     found = fields_of(dict(file.recipe)) | {"name": file.name, "memo": file.notes[:2000]}
     if file.max_connections:
         found["max_connections"] = file.max_connections

@@ -296,7 +296,6 @@ SECOND_FIELDS = ("recipe_second_origin", "recipe_count_at_second", "recipe_play_
 
 
 def fieldsets() -> list[tuple[Any, dict[str, Any]]]:
-    """The recipe's part of the site's form."""
     found: list[tuple[Any, dict[str, Any]]] = [
         (
             _("Recipe: the counter"),

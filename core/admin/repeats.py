@@ -29,7 +29,6 @@ TIMES_SHOWN = 100
 
 
 def rhythm(repeat: Repeat) -> str:
-    """How often and when, in words."""
     if repeat.every not in Repeat.Every.values:  # of a later release beside this one
         return repeat.get_every_display()
     at = time_format(repeat.at, "H:i")
@@ -68,8 +67,6 @@ class RepeatForm(forms.ModelForm):
 
 
 class RepeatingOrdersAdmin(DeskAdmin):
-    """What the orders' admin has of repeats."""
-
     def repeat_button(self, order: Order, user: User) -> list[Button]:
         """To the repeat that there is, else to the form for a new one."""
         active = Repeat.objects.active().filter(order=order).first()

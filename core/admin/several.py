@@ -129,8 +129,6 @@ def line_of(number: int, text: str, each: int) -> Line:
 
 
 class SeveralOrdersAdmin(DeskAdmin):
-    """What the orders' admin has of it."""
-
     @address("several/", "several")
     def several_view(self, request: HttpRequest) -> HttpResponse:
         """The form; its quote; and the orders, where the quote that was seen still holds."""

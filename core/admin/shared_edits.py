@@ -184,7 +184,6 @@ def tidy(text: str) -> str:
 
 
 def in_words(field: Any, value: Any) -> str:
-    """A value in the words of the reader."""
     if field is None:
         return truncatechars(as_text(value), QUOTED) or "–"
     if field.many_to_many:

@@ -51,7 +51,6 @@ def ownership_of(site: Site) -> dict[str, Any]:
 
 
 def place_of(site: Site, address: str) -> dict[str, str]:
-    """Where one of its addresses shows the token."""
     origin = Origin.parse(address)
     return {
         "url": f"{origin}{file_path(site.token)}",

@@ -42,8 +42,6 @@ QUESTIONS: Mapping[int, Any] = {
 
 
 class UndoingAdmin(JobAdmin):
-    """What the imports' admin has of undoing."""
-
     def undo_buttons(self, request: HttpRequest, job: ImportJob) -> list[Button]:
         if not job.is_undoable or not may_undo(staff(request), job):
             return []

@@ -24,8 +24,6 @@ class Outcome:
 
 
 class BulkAction(ABC):
-    """One action, for one job."""
-
     model: ClassVar[type[Model]]
     right: ClassVar[Right]
     # The fields by which a selection is grouped and summed up.

@@ -36,7 +36,6 @@ class Column:
 
 
 def columns_of(resource: Any, names: Sequence[str]) -> list[Column]:
-    """The columns of a resource by the names of its fields."""
     return [column_of(resource._meta.model, resource.fields[name]) for name in names]
 
 

@@ -55,8 +55,6 @@ class Known:
 
 
 class CustomerRows(RowImporter):
-    """Blocks of a file of customers against the database."""
-
     right = Right.IMPORT_CUSTOMERS
     books = LedgerEntry.Kind.ADJUSTMENT
     updates: ClassVar[bool] = True

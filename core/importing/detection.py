@@ -52,8 +52,6 @@ SURELY_UTF8 = re.compile("[\u0800-\uffff]")
 
 
 class FileError(Exception):
-    """The file cannot be taken at all."""
-
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
         self.reason = reason

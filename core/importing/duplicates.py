@@ -26,7 +26,6 @@ class DuplicateFinder:
         self._blocks.append(array("q", sorted(map(hash, names))))
 
     def repeated_hashes(self) -> frozenset[int]:
-        """Hashes that were added more than once."""
         twice: set[int] = set()
         for part in range(PARTS):
             low = LOWEST + part * STEP

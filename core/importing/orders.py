@@ -32,8 +32,6 @@ COLUMNS = {"customer": "username", "url": "url", "count": "count"}
 
 
 class OrderRows(RowImporter):
-    """Blocks of a file of orders against the database."""
-
     right = Right.IMPORT_ORDERS
     books = LedgerEntry.Kind.ORDER
     required: ClassVar[tuple[str, ...]] = ("username", "url", "count")

@@ -126,7 +126,6 @@ def workspace(job: ImportJob) -> Iterator[Path]:
 
 
 def copy(job: ImportJob, name: str, path: Path) -> None:
-    """To a file on this host."""
     path.touch(mode=0o600)
     with path.open("wb") as file:
         file.writelines(parts(job, name))
@@ -219,8 +218,6 @@ def is_text(job: ImportJob) -> bool:
 
 
 class Parts(io.BufferedIOBase):
-    """Parts of a file as a file."""
-
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self.chunks = chunks
         self.rest = b""

@@ -48,8 +48,6 @@ Numbered = dict[tuple[int, str], tuple[Decimal, datetime]]
 
 
 class TopUpRows(RowImporter):
-    """Blocks of a file of top-ups against the database."""
-
     right = Right.IMPORT_TOP_UPS
     books = LedgerEntry.Kind.CHARGE
     required: ClassVar[tuple[str, ...]] = ("username", "amount")

@@ -75,7 +75,6 @@ def registered_sources() -> Mapping[str, Source]:
 
 
 def ids_of(keys: Iterable[str]) -> list[int]:
-    """The keys that are ids, as integers."""
     return [int(key) for key in keys if is_id(key)]
 
 

@@ -137,7 +137,6 @@ class WatchedSubjects:
             subject.version = versions[subject.key]
 
     def forget_unwatched(self) -> None:
-        """Forget what nobody has come back to."""
         now = time.monotonic()
         sources: set[Source] = set()
         for subject in list(self._subjects.values()):

@@ -156,6 +156,5 @@ def _orders(orders: QuerySet[Any]) -> Iterator[str]:
 
 
 def _total(kind: LedgerEntry.Kind) -> Coalesce:
-    """Sum of an order's ledger entries of one kind."""
     amounts = Sum("ledger__amount", filter=Q(ledger__kind=kind))
     return Coalesce(Round(amounts, precision=2), ZERO)

@@ -58,7 +58,6 @@ def report_of(calibration: Calibration) -> dict[str, Any]:
 
 
 def stages_of(obj: Calibration, record: Record) -> list[dict[str, Any]]:
-    """Every stage that was begun."""
     found = []
     before = None
     for stage, text in STAGES.items():

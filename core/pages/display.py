@@ -188,7 +188,6 @@ def live(content: str, order: Order, cell: str) -> SafeString:
 
 
 def step(event: OrderEvent) -> SafeString:
-    """From where to where."""
     after = tag(event.get_to_status_display(), tone_of(event.to_status))
     if event.from_status is None or event.from_status == event.to_status:
         return after

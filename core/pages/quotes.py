@@ -73,7 +73,6 @@ class OrderForm(TermsForm, IdempotentForm):
         self.fields["hours"].required = False
 
     def customer_of(self, cleaned: dict[str, Any]) -> Customer | None:
-        """Who buys."""
         return cleaned.get("customer")
 
     def clean(self) -> dict[str, Any]:
@@ -161,7 +160,6 @@ def approval_note(quote: Quote, creator: User | None) -> str:
 
 
 def bundles_on_sale() -> list[dict[str, Any]]:
-    """The bundles, to be picked by a click."""
     bundles: list[dict[str, Any]] = kept({"bundles": _bundles})["bundles"]
     return bundles
 

@@ -27,7 +27,6 @@ def read(request: HttpRequest, customer: Customer, oid: str) -> HttpResponse:
 
 
 def section(request: HttpRequest, order: Order) -> Any:
-    """For the order's page."""
     urls = [reverse(f"portal:order-{name}", args=[order.oid]) for name in ("message", "read")]
     return section_of(request, order, *urls)
 

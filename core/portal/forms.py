@@ -31,8 +31,6 @@ class LoginForm(CountedLoginForm):
 
 
 class CustomerOrderForm(OrderForm):
-    """An order that customers place themselves."""
-
     again = ("url", "count", "hours", "by_day")
     bought = (*again, "planned_start")
     for_customer = True

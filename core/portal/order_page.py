@@ -24,7 +24,6 @@ READINGS_SHOWN = 12
 
 
 def page_of(order: Order) -> dict[str, Any]:
-    """What the page opens with: the sections, and the curve that the chart is drawn from."""
     watched = WholeOrder().load([str(order.pk)])[str(order.pk)]
     return {
         "row": row_of(watched.order),
@@ -34,7 +33,6 @@ def page_of(order: Order) -> dict[str, Any]:
 
 
 def row_of(order: Order) -> dict[str, Any]:
-    """An order in a line, as texts ready to read."""
     return {
         "order": order,
         "address": breakable(order.url.partition("://")[2]),

@@ -31,7 +31,6 @@ form_page = require_http_methods(["GET", "HEAD", "POST"])
 
 
 def filtered(request: HttpRequest, customer: Customer) -> tuple[OrderFilter, QuerySet[Order]]:
-    """The customer's orders that the address asks for."""
     form = OrderFilter(request.GET)
     form.is_valid()
     return form, form.apply(Order.objects.filter(customer=customer))
@@ -176,7 +175,6 @@ def new_page(request: HttpRequest, customer: Customer, form: CustomerOrderForm) 
 @customer_page
 @require_safe
 def quoted(request: HttpRequest, customer: Customer) -> JsonResponse:
-    """The quote for what has been typed so far."""
     form = CustomerQuoteForm(request.GET)
     form.is_valid()
     return JsonResponse(form.answer_for(customer, creator=user_of(request)))

@@ -122,7 +122,6 @@ def orders_by_status() -> tuple[StatusCount, ...]:
 
 
 def open_orders() -> dict[int, int]:
-    """How many orders stand at each open status that has any."""
     rows = Order.objects.filter(status__in=OPEN).order_by().values_list("status")
     return dict(rows.annotate(Count("pk")))
 

@@ -58,7 +58,6 @@ class Undoer(ABC):
 
     @classmethod
     def rights_for(cls, job: ImportJob) -> tuple[Right, ...]:
-        """What this job's undoing takes beside the right to undo."""
         return cls.rights
 
     def knows_rows(self) -> bool:

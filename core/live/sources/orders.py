@@ -58,7 +58,6 @@ class OrderSource(live.Source):
         self._parts[audience].append(part)
 
     def parts(self, loaded: Any, audience: Audience) -> dict[str, Any]:
-        """What was added."""
         return {
             name: value for part in self._parts[audience] for name, value in part(loaded).items()
         }
@@ -136,8 +135,6 @@ class WholeOrder(OrderSource):
 
 
 class OrderRow(OrderSource):
-    """A line of a list."""
-
     prefix = "row"
 
     def versions(self, keys: Sequence[str]) -> Mapping[str, Hashable]:

@@ -38,5 +38,4 @@ class Paces:
         return float(f"{max(0, done - before) / (now - began):.2g}")
 
     def retain(self, ids: set[int]) -> None:
-        """Forget all others."""
         self._samples = {pk: samples for pk, samples in self._samples.items() if pk in ids}

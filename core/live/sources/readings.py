@@ -42,7 +42,6 @@ class Readings:
         return self._known.get(order_id, [])
 
     def retain(self, ids: set[int]) -> None:
-        """Forget all others."""
         self._known = {pk: found for pk, found in self._known.items() if pk in ids}
         self._last = {pk: last for pk, last in self._last.items() if pk in ids}
 
