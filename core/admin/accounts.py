@@ -31,6 +31,8 @@ from core.pages import display
 from core.permissions import Right, may
 
 RIGHTS = ("is_staff", "is_superuser", "groups")
+PERSONAL = ("first_name", "last_name", "mobile", "email")
+NEW = ("username", "mobile", "usable_password", "password1", "password2")
 
 # The secrets of two-step logins are nobody's to look at.
 admin.site.unregister((TOTPDevice, StaticDevice))
@@ -67,27 +69,16 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):
     list_filter = ("is_staff", "is_superuser", "is_active")
     filter_horizontal = ("groups",)
     object_actions = ("two_step_off",)
-    search_fields = ("username", "first_name", "last_name", "mobile", "email")
+    search_fields = ("username", *PERSONAL)
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("username", "password")}),
-        (
-            gettext_lazy("Personal details"),
-            {"fields": ("first_name", "last_name", "mobile", "email")},
-        ),
+        (gettext_lazy("Personal details"), {"fields": PERSONAL}),
         (gettext_lazy("Permissions"), {"fields": ("is_active", *RIGHTS)}),
         (gettext_lazy("Dates"), {"fields": ("last_login", "date_joined")}),
     )
     add_form, change_password_form = NewLoginForm, NewPasswordForm
-    add_fieldsets = (
-        (
-            None,
-            {
-                "classes": ("wide",),
-                "fields": ("username", "mobile", "usable_password", "password1", "password2"),
-            },
-        ),
-    )
+    add_fieldsets = ((None, {"classes": ("wide",), "fields": NEW}),)
 
     @admin.display(description=gettext_lazy("active"), boolean=True, ordering="is_active")
     def active(self, user: User) -> bool:

@@ -86,19 +86,11 @@ def office_buttons(pause: Pause | None) -> list[Button]:
     def url(what: str) -> str:
         return reverse("admin:pause_office", args=[what])
 
-    if pause is None:
-        confirm = _(
-            "Pause the whole office? Nothing is sent to any site until somebody resumes it."
-        )
-        return [
-            Button(
-                *(_("Pause the whole office"), url("pause"), "danger", True, confirm),
-                **REASON_ASKED,
-            )
-        ]
-    return [
-        Button(label, url(what), "success", True, confirm) for what, label, confirm in resuming()
-    ]
+    if pause:
+        return resume_buttons(url)
+    label = _("Pause the whole office")
+    confirm = _("Pause the whole office? Nothing is sent to any site until somebody resumes it.")
+    return [Button(label, url("pause"), "danger", True, confirm, **REASON_ASKED)]
 
 
 def site_buttons(site: Site, is_paused: bool) -> list[Button]:
@@ -106,12 +98,15 @@ def site_buttons(site: Site, is_paused: bool) -> list[Button]:
         return reverse(f"admin:core_site_{action}", args=[site.pk])
 
     if is_paused:
-        return [
-            Button(label, url(ACTIONS[what]), "success", True, confirm)
-            for what, label, confirm in resuming()
-        ]
+        return resume_buttons(lambda what: url(ACTIONS[what]))
     confirm = _("Pause this site? Nothing is sent to it until somebody resumes it.")
     return [Button(_("Pause"), url("pause"), "warning", True, confirm, **REASON_ASKED)]
+
+
+def resume_buttons(url: Callable[[str], str]) -> list[Button]:
+    return [
+        Button(label, url(what), "success", True, confirm) for what, label, confirm in resuming()
+    ]
 
 
 # Of each pause of more than one order.

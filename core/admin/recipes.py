@@ -296,28 +296,21 @@ SECOND_FIELDS = ("recipe_second_origin", "recipe_count_at_second", "recipe_play_
 
 
 def fieldsets() -> list[tuple[Any, dict[str, Any]]]:
-    found: list[tuple[Any, dict[str, Any]]] = [
-        (
+    found = [
+        part(
             _("Recipe: the counter"),
-            {
-                "fields": COUNT_FIELDS,
-                "classes": ("desk-recipe",),
-                "description": _(
-                    "How the counter is read. Fill in one of the three ways to find the number."
-                ),
-            },
+            COUNT_FIELDS,
+            _("How the counter is read. Fill in one of the three ways to find the number."),
         ),
-        (_("Recipe: a play"), {"fields": PLAY_FIELDS, "classes": ("desk-recipe",)}),
-        (
+        part(_("Recipe: a play"), PLAY_FIELDS),
+        part(
             _("Recipe: a second address"),
-            {
-                "fields": SECOND_FIELDS,
-                "classes": ("desk-recipe", "collapse"),
-                "description": _(
-                    "Where the counter or the plays belong to another host or port than the "
-                    "videos. Addresses of videos stay at the first."
-                ),
-            },
+            SECOND_FIELDS,
+            _(
+                "Where the counter or the plays belong to another host or port than the "
+                "videos. Addresses of videos stay at the first."
+            ),
+            "collapse",
         ),
     ]
     titles = (
@@ -325,18 +318,23 @@ def fieldsets() -> list[tuple[Any, dict[str, Any]]]:
         _("Recipe: second step before the plays"),
         _("Recipe: third step before the plays"),
     )
+    about = _(
+        "A page or a login that the site wants first, for a token or cookies. It is asked "
+        "for once for all plays, and again when the site answers 401 or 403."
+    )
     for index, title in enumerate(titles):
         names = tuple(f"{PREFIX}steps_{index}_{name}" for name in STEP_FIELDS)
-        options: dict[str, Any] = {"fields": names, "classes": ("desk-recipe", "collapse")}
         if index == 0:
-            options["fields"] = (*names, "recipe_count_in_session")
-            options["description"] = _(
-                "A page or a login that the site wants first, for a token or cookies. It is asked "
-                "for once for all plays, and again when the site answers 401 or 403."
-            )
-        found.append((title, options))
-    secrets = {"fields": (SECRETS,), "classes": ("desk-recipe",)}
-    return [*found, (_("Recipe: secrets"), secrets)]
+            names += ("recipe_count_in_session",)
+        found.append(part(title, names, "" if index else about, "collapse"))
+    return [*found, part(_("Recipe: secrets"), (SECRETS,))]
+
+
+def part(
+    title: Any, fields: tuple[str, ...], description: Any = "", *classes: str
+) -> tuple[Any, dict[str, Any]]:
+    classes = ("desk-recipe", *classes)
+    return title, {"fields": fields, "classes": classes, "description": description}
 
 
 def data_of(cleaned: dict[str, Any]) -> dict[str, Any]:
