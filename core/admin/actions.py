@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -77,6 +76,4 @@ def export_selected(
     if request.POST.get("select_across") != "1":
         query.clear()
         query["id__in"] = ",".join(request.POST.getlist(SELECTED))
-    opts = model_admin.opts
-    url = reverse(f"admin:{opts.app_label}_{opts.model_name}_export")
-    return redirect(f"{url}?{query.urlencode()}")
+    return redirect(f"{model_admin.url_of('export')}?{query.urlencode()}")

@@ -149,8 +149,7 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
         return self.seen_or_404(request, pk)
 
     def post_button(self, obj: Model, name: str, label: str, **look: Any) -> Button:
-        url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=[obj.pk])
-        return Button(label, url, post=True, **look)
+        return Button(label, self.url_of(name, obj.pk), post=True, **look)
 
     def seen_or_404(self, request: HttpRequest, pk: int) -> Any:
         """The object, for who may look at it."""
@@ -173,7 +172,7 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
         return obj
 
     def change_url(self, obj: Model) -> str:
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[obj.pk])
+        return self.url_of("change", obj.pk)
 
     def page_of(self, request: HttpRequest, obj: Model) -> str:
         """The object's page, from which Back leads to the list as it was filtered."""

@@ -2,8 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse, QueryDict
 
 from core.admin.base import DeskAdmin, staff
 from core.admin.saved_filters import filters_of
@@ -43,7 +42,7 @@ class ChosenColumnsAdmin(DeskAdmin):
     ) -> HttpResponse:
         context = {
             "columns": self.offered_columns(request),
-            "columns_url": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_columns"),
+            "columns_url": self.url_of("columns"),
         }
         return super().changelist_view(request, context | (extra_context or {}))
 
@@ -62,13 +61,7 @@ class ChosenColumnsAdmin(DeskAdmin):
             ListColumns.objects.filter(user=user, model=model).delete()
         else:
             ListColumns.objects.update_or_create(user=user, model=model, defaults={"names": names})
-        url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
-        query = self.kept_query(request)
-        return HttpResponseRedirect(f"{url}?{query}" if query else url)
-
-    def kept_query(self, request: HttpRequest) -> str:
-        """Without an order: it is by the places of columns."""
         given = filters_of(QueryDict(request.POST.get("query", "")))
         kept = QueryDict(given, mutable=True)
-        kept.pop("o", None)
-        return kept.urlencode()
+        kept.pop("o", None)  # an order is by the places of columns
+        return self.to_list(kept.urlencode())

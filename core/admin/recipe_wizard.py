@@ -5,7 +5,6 @@ answer of the site, software that is known, or a file of another office. Nothing
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
@@ -88,15 +87,14 @@ class RecipeWizardAdmin(AddFormAdmin):
     def _filled(self, request: HttpRequest, fields: dict[str, Any]) -> HttpResponse:
         """The form of a new site, with these fields filled in."""
         form = self.get_form(request, form=self.form)(initial={"adapter": "http", **fields})
-        action = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_add")
         extra = {"show_save_and_continue": True, "filled_in": True}
-        return self.add_page(request, form, action, extra)
+        return self.add_page(request, form, self.url_of("add"), extra)
 
     def _page(self, request: HttpRequest, **context: Any) -> HttpResponse:
         context["shipped"] = [
             (name, file.name, _(file.notes)) for name, file in files.all_shipped().items()
         ]
-        context["add_url"] = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_add")
+        context["add_url"] = self.url_of("add")
         return self.own_page(request, "desk/site_wizard.html", _("New site by recipe"), **context)
 
 

@@ -9,8 +9,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import IntegrityError, transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.utils.translation import gettext as _
 
 from core.admin.views import AddressedAdmin, address, require
@@ -39,9 +38,7 @@ class SavedFiltersAdmin(AddressedAdmin):
             "saved_filters": saved,
             "saved_filters_query": query,
             "saved_filters_is_new": bool(query) and all(one.address != query for one in saved),
-            "saved_filters_url": reverse(
-                f"admin:{self.opts.app_label}_{self.opts.model_name}_filters"
-            ),
+            "saved_filters_url": self.url_of("filters"),
         }
         return super().changelist_view(request, context | (extra_context or {}))
 
@@ -74,9 +71,7 @@ class SavedFiltersAdmin(AddressedAdmin):
                 self.one_filter(request).delete()
             case _:
                 raise Http404
-        opts = self.opts
-        url = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
-        return HttpResponseRedirect(f"{url}?{query}" if query else url)
+        return self.to_list(query)
 
     def save_filter(self, request: HttpRequest, name: str, query: str) -> None:
         """Its order by the names of columns, as places change when people choose other columns."""

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http.response import HttpResponseBase
-from django.urls import URLPattern, path
+from django.http.response import HttpResponseBase, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
@@ -41,6 +41,14 @@ class AddressedAdmin(admin.ModelAdmin):
                 route, name = method.address
                 own.append(self.own_path(route, name, getattr(self, attribute)))
         return own + super().get_urls()
+
+    def url_of(self, name: str, *args: Any) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=args)
+
+    def to_list(self, query: str) -> HttpResponseRedirect:
+        """Back to the list as it was filtered."""
+        url = self.url_of("changelist")
+        return HttpResponseRedirect(f"{url}?{query}" if query else url)
 
     def own_path(self, route: str, name: str, view: Callable[..., HttpResponseBase]) -> URLPattern:
         full_name = f"{self.opts.app_label}_{self.opts.model_name}_{name}"
