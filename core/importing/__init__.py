@@ -4,9 +4,8 @@ uploads.py       from a file to a job
 detection.py     what kind of file is this, read once as bytes
 encodings.py     which encoding a text has that is not UTF-8
 workbooks.py     the rows of a sheet of an Excel workbook
-sheets.py        which of its sheets
 parts.py         its parts, parsed within limits
-workbook_process.py  in a process of its own, with little memory
+workbook_process.py  which of its sheets, in a process of its own, with little memory
 number_formats.py  its numbers as the sheet shows them
 rows.py          a file's rows as text, in blocks
 columns.py       the header: which column is which

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
+from typing import TextIO
 
 from core.importing.columns import is_known
 from core.importing.detection import FileError
 from core.importing.parts import OnChunk
-from core.importing.text_rows import rows_of
 from core.importing.workbook_process import read_apart
 from core.reasons import Code, Reason
 
@@ -20,6 +20,12 @@ BLOCK = 20_000
 # A block of long or wide rows has fewer of them; looked at each few.
 BLOCK_SIGNS, BLOCK_CELLS, FEW = 1 << 22, 1 << 18, 10
 MAX_COLUMNS = 100
+# Signs of a row, with all lines it goes over: a memo is 2,000 of them.
+MOST_ROW = 1 << 18
+# A spreadsheet has 16,384 columns, and writes those that once held something as empty ones.
+MOST_CELLS = 1 << 14
+# How often `on_chunk` is called.
+CHUNK_SIGNS = 1 << 20
 DELIMITERS = ",;\t|，；"
 SEP_LINE = re.compile(r'"?sep=([^\r\n])"?[ ,;\t]*(?:\r\n|\r|\n)', re.IGNORECASE)
 # A header that stands lower is none.
@@ -144,6 +150,37 @@ def open_table(path: Path, encoding: str, on_chunk: OnChunk = lambda: None) -> I
             table = table_of(rows, dressing.header_place, line)
             table.delimiter = dressing.delimiter
             yield table
+
+
+def rows_of(text: TextIO, delimiter: str, line: int, on_chunk: OnChunk) -> Iterator[Row]:
+    """From where the text is, which is this line, as the csv module has them, with limits that hold
+    before it takes memory: a line without an end, a quotation mark that makes one row of a whole
+    file, a row of a million cells. Raises FileError and csv.Error."""
+    row = read = unsaid = 0
+    read_line = text.readline
+
+    def lines() -> Iterator[str]:
+        nonlocal row, read, unsaid
+        while found := read_line(MOST_ROW + 1):
+            row += len(found)
+            unsaid += len(found)
+            if row > MOST_ROW:
+                raise FileError(
+                    Reason.of(Code.LINE_TOO_LONG, line=line + read, most=MOST_ROW >> 10)
+                )
+            if unsaid > CHUNK_SIGNS:
+                unsaid = 0
+                on_chunk()
+            yield found
+
+    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+    for cells in reader:
+        if len(cells) > MOST_CELLS:
+            raise FileError(
+                Reason.of(Code.TOO_MANY_COLUMNS, number=f"{len(cells):,}", most=MOST_CELLS)
+            )
+        row, read = 0, reader.line_num
+        yield cells
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,19 +12,23 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
+from core.importing.columns import KNOWN, plain
 from core.importing.detection import FileError, check_workbook
 from core.importing.parts import DAMAGED, OnChunk
-from core.importing.sheets import notes_on, sheet_to_read
-from core.importing.workbooks import open_book, sheet_rows
+from core.importing.workbooks import Book, Sheet, open_book, sheet_rows
 from core.reasons import Code, Reason
 
+NOTE_LENGTH = 200
+LOOK_AHEAD = 20  # rows of a sheet
+MOST_SHEETS = 50
 FEW = 50  # rows; none has more than MOST_ROW signs
 
 
@@ -121,6 +125,32 @@ def read(path: Path, most_columns: int, most_unpacked: int) -> dict[str, Any]:
     except DAMAGED:
         return Reason.of(Code.WORKBOOK_DAMAGED).as_json()
     return {}
+
+
+def sheet_to_read(book: Book, most_columns: int) -> Sheet:
+    """The first that is shown and has the title of our tables' first column: before it may stand
+    instructions, or what a program says of its export. Where none has titles, the first that is
+    shown. Raises FileError where there is none."""
+    shown = [sheet for sheet in book.sheets if not sheet.is_hidden]
+    if not shown:
+        raise FileError(Reason.of(Code.WORKBOOK_WITHOUT_SHEET))
+    if len(shown) > 1:
+        for sheet in shown[:MOST_SHEETS]:
+            if any(map(names_customers, islice(sheet_rows(book, sheet, most_columns), LOOK_AHEAD))):
+                return sheet
+    return shown[0]
+
+
+def names_customers(row: Sequence[str]) -> bool:
+    """Whether it may be a header. One whose other titles are wrong is not passed over."""
+    return any(KNOWN.get(plain(cell)) == "username" for cell in row)
+
+
+def notes_on(book: Book, read: Sheet) -> list[Reason]:
+    others = [sheet.name for sheet in book.sheets if sheet is not read]
+    if not others:
+        return []
+    return [Reason.of(Code.SHEET_READ, sheet=read.name, others=", ".join(others)[:NOTE_LENGTH])]
 
 
 def limit_memory(most: int) -> None:
