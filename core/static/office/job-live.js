@@ -21,11 +21,6 @@ document.addEventListener("DOMContentLoaded", () => {
       refresh();
       return;
     }
-    page.querySelectorAll("[data-section]").forEach((section) => {
-      const name = section.dataset.section;
-      if (changed.has(name)) {
-        window.replaceMarkup(section, job[name]);
-      }
-    });
+    window.replaceSections(page, job, changed);
   });
 });

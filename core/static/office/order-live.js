@@ -16,12 +16,7 @@ document.addEventListener("DOMContentLoaded", () => {
     });
 
     window.Live.watch("order:" + page.dataset.order, (order, changed) => {
-      page.querySelectorAll("[data-section]").forEach((section) => {
-        const name = section.dataset.section;
-        if (changed.has(name)) {
-          window.replaceMarkup(section, order[name]);
-        }
-      });
+      window.replaceSections(page, order, changed);
       chart.draw(order.curve, order.now);
       if (doing !== order.doing) {
         doing = order.doing;

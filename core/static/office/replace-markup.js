@@ -19,3 +19,14 @@ window.replaceMarkup = window.replaceMarkup || ((element, html) => {
     }
   });
 });
+
+/* replaceSections(page, data, changed): each [data-section] of a page whose markup is another one now. */
+window.replaceSections = window.replaceSections || ((page, data, changed) => {
+  page.querySelectorAll("[data-section]").forEach((section) => {
+    const html = data[section.dataset.section];
+    if (changed.has(section.dataset.section) && section.markup !== html) {
+      window.replaceMarkup(section, html);
+      section.markup = html;
+    }
+  });
+});

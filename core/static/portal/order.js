@@ -21,20 +21,13 @@
   };
 
   if (page) {
-    const shown = new Map();
     const chart = window.OrderChart(page.querySelector("[data-chart]"));
     chart.draw(JSON.parse(document.getElementById("order-curve").textContent), null);
     window.Live.watch("order:" + page.dataset.watchOrder, (data, changed) => {
       page.querySelectorAll(".progress").forEach((box) => move(box, data));
       page.querySelector("[data-done]").textContent = data.done_text;
       speed(data);
-      page.querySelectorAll("[data-section]").forEach((place) => {
-        const name = place.dataset.section;
-        if (changed.has(name) && shown.get(name) !== data[name]) {
-          window.replaceMarkup(place, data[name]);
-          shown.set(name, data[name]);
-        }
-      });
+      window.replaceSections(page, data, changed);
       page.querySelector("[data-readings]").hidden = !data.readings.trim();
       chart.draw(data.curve, data.now);
     });
