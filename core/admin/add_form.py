@@ -27,11 +27,11 @@ class AddFormAdmin(DeskAdmin):
         return model_form(initial=self.get_changeform_initial_data(request))
 
     def add_page(
-        self, request: HttpRequest, form: Any, form_url: str, extra_context: dict[str, Any] | None
+        self, request: HttpRequest, form: Any, form_url: str = "", **context: Any
     ) -> HttpResponse:
         """The form with what is wrong at its fields. Saving leads to the page of what was made:
         a button to continue editing would do no more."""
-        context = {"show_save_and_continue": False, **(extra_context or {})}
+        context = {"show_save_and_continue": False, **context}
         context = add_page_context(self, request, form) | context
         return self.render_change_form(request, context, add=True, form_url=form_url)
 

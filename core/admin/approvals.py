@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 from django.contrib import admin, messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -34,16 +34,14 @@ class ApprovalLimitAdmin(DeskAdmin):
     list_filter = ("active",)
     fields = ("group", "amount", "top_up_amount", "active")
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def list_context(self, request: HttpRequest) -> dict[str, Any]:
         if request.method == "GET" and ApprovalLimit.objects.leave_portal_open():
             text = _(
                 "Customers have no limit: whoever can log in as one orders on the portal without a "
                 "second person, whatever the limit of their group. Add a limit without a group."
             )
             self.message_user(request, text, messages.WARNING)
-        return super().changelist_view(request, extra_context)
+        return super().list_context(request)
 
 
 class ApprovalAdmin(DeskAdmin):
@@ -93,13 +91,9 @@ class ApprovalAdmin(DeskAdmin):
 
     # --- the list of those that wait
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        watched: dict[str, Any] = {}
-        if only_waiting(request):
-            watched = {"columns": (), **queue_context("approvals")}
-        return super().changelist_view(request, {**(extra_context or {}), **watched})
+    def list_context(self, request: HttpRequest) -> dict[str, Any]:
+        watched = {"columns": (), **queue_context("approvals")} if only_waiting(request) else {}
+        return super().list_context(request) | watched
 
     def get_list_display(self, request: HttpRequest) -> Any:
         if only_waiting(request):

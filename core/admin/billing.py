@@ -142,9 +142,7 @@ class ChargeRecordAdmin(
         shown = {"balance": customer and customer.balance, "balance_after": after}
         return JsonResponse({name: display.money(value) for name, value in shown.items()})
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         require(self.has_add_permission(request))
         form = self.add_form(request, ChargeForm)
         if form.is_valid() and form.placed is None:
@@ -174,7 +172,7 @@ class ChargeRecordAdmin(
             return answer_waiting(request, form.placed)
         if form.placed is not None:
             return self.answer_saved_before(request, form.placed)
-        return self.add_page(request, form, form_url, extra_context)
+        return self.add_page(request, form)
 
     @admin.display(description=_("balance before"))
     def shown_before(self, record: Any) -> str:
@@ -241,9 +239,7 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
         )
         return [(None, {"fields": shown})]
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         require(self.has_add_permission(request))
         form = self.add_form(request, AdjustmentForm)
         form.actor = staff(request)
@@ -263,7 +259,7 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
                 return self.response_add(request, entry)
         if form.placed is not None:
             return self.answer_saved_before(request, form.placed)
-        return self.add_page(request, form, form_url, extra_context)
+        return self.add_page(request, form)
 
     @admin.display(description=_("amount"), ordering="amount")
     def shown_amount(self, entry: LedgerEntry) -> SafeString:

@@ -79,9 +79,7 @@ class CalibrationAdmin(AddFormAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return [(None, {"fields": ("customer", "url", "price")})] if obj is None else []
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         require(self.has_add_permission(request))
         form = self.add_form(request, AuditForm)
         if form.is_valid() and form.placed is None:
@@ -96,8 +94,7 @@ class CalibrationAdmin(AddFormAdmin):
                 return self.response_add(request, audit)
         if form.placed is not None:
             return self.answer_saved_before(request, form.placed)
-        context = {"title": _("Sell an audit"), **(extra_context or {})}
-        return self.add_page(request, form, form_url, context)
+        return self.add_page(request, form, title=_("Sell an audit"))
 
     def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """While it runs the page asks for itself again and again."""

@@ -37,14 +37,12 @@ class ChosenColumnsAdmin(DeskAdmin):
         found: list[str] | None = request.chosen_columns  # type: ignore[attr-defined]
         return found
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        context = {
+    def list_context(self, request: HttpRequest) -> dict[str, Any]:
+        columns = {
             "columns": self.offered_columns(request),
             "columns_url": self.url_of("columns"),
         }
-        return super().changelist_view(request, context | (extra_context or {}))
+        return super().list_context(request) | columns
 
     def offered_columns(self, request: HttpRequest) -> list[tuple[str, str, bool]]:
         """Each but the first one: its name, what it is called, whether it is shown."""

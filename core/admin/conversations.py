@@ -126,11 +126,9 @@ class ConversationAdmin(IndexedSearch, ViewOnlyAdmin):
         css = {"all": ("office/conversation.css",)}
         js = ("office/queue.js",)
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def list_context(self, request: HttpRequest) -> dict[str, Any]:
         watched = {} if request.GET else queue_context("conversations")
-        return super().changelist_view(request, {**(extra_context or {}), **watched})
+        return super().list_context(request) | watched
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return may(staff(request), Right.READ_MESSAGES)

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, JsonResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -51,12 +51,10 @@ class OrderColumnsAdmin(ChosenColumnsAdmin):
         "refunded": (_("refunded"), display.money),
     }
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def list_context(self, request: HttpRequest) -> dict[str, Any]:
         # Before the rows: what comes in between is offered.
         newer = {"newer": NewestOrder.prefix, "newest": newest_order()}
-        return super().changelist_view(request, newer | (extra_context or {}))
+        return super().list_context(request) | newer
 
     def get_list_select_related(self, request: HttpRequest) -> list[str]:
         shown = self.get_list_display(request)

@@ -138,10 +138,8 @@ class OrderAdmin(
                 return HttpResponseRedirect(row_url("order", found[0]))
         return HttpResponseRedirect(list_url("order", **{SEARCH_VAR: words}))
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        return super().changelist_view(request, {"media": LIST_MEDIA, **(extra_context or {})})
+    def list_context(self, request: HttpRequest) -> dict[str, Any]:
+        return super().list_context(request) | {"media": LIST_MEDIA}
 
     @address("creators/", "creators")
     def creators_view(self, request: HttpRequest) -> JsonResponse:
@@ -152,9 +150,7 @@ class OrderAdmin(
 
     # --- placing an order
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """A new order: the form, and what Save does. Its site is asked while the form is checked,
         when no transaction is open: on SQLite that would hold the only write lock meanwhile."""
         require(self.has_add_permission(request))
@@ -171,7 +167,7 @@ class OrderAdmin(
                 return self.response_add(request, order)
         if form.placed is not None:
             return self.answer_saved_before(request, form.placed)
-        return self.add_page(request, form, form_url, extra_context)
+        return self.add_page(request, form)
 
     def response_add(
         self, request: HttpRequest, obj: Order, post_url_continue: str | None = None

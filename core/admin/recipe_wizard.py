@@ -88,7 +88,7 @@ class RecipeWizardAdmin(AddFormAdmin):
         """The form of a new site, with these fields filled in."""
         form = self.get_form(request, form=self.form)(initial={"adapter": "http", **fields})
         extra = {"show_save_and_continue": True, "filled_in": True}
-        return self.add_page(request, form, self.url_of("add"), extra)
+        return self.add_page(request, form, self.url_of("add"), **extra)
 
     def _page(self, request: HttpRequest, **context: Any) -> HttpResponse:
         context["shipped"] = [

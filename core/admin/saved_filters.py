@@ -25,22 +25,20 @@ NO_FILTERS = ("p", "e", "all", "_popup", "_to_field", "_changelist_filters")
 class SavedFiltersAdmin(AddressedAdmin):
     """A list that remembers filters; `filters/` takes what its little forms send."""
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def list_context(self, request: HttpRequest) -> dict[str, Any]:
+        context = super().list_context(request)
         if request.method != "GET":
-            return super().changelist_view(request, extra_context)
+            return context
         query = filters_of(request.GET)
         saved = list(self.saved_filters(request))
         for one in saved:
             one.address = with_order(one.query, self.places_of_columns(request, one.query))
-        context = {
+        return context | {
             "saved_filters": saved,
             "saved_filters_query": query,
             "saved_filters_is_new": bool(query) and all(one.address != query for one in saved),
             "saved_filters_url": self.url_of("filters"),
         }
-        return super().changelist_view(request, context | (extra_context or {}))
 
     def places_of_columns(self, request: HttpRequest, query: str) -> dict[str, str]:
         """By the names of the columns that this person sees at an address their places, by which

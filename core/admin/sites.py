@@ -136,9 +136,7 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         fields = super().get_readonly_fields(request, obj)
         return fields if obj is None else (*fields, "origin")
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """A new site: the form, and what Save does. Names are looked up while the form is checked
         and the site is asked when it is committed: on SQLite a transaction that is open meanwhile
         would hold the only write lock."""
@@ -155,8 +153,7 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
             else:
                 self.message_user(request, *self.verify(request, site))
                 return self.response_add(request, site)
-        context = {"show_save_and_continue": True, **(extra_context or {})}
-        return self.add_page(request, form, form_url, context)
+        return self.add_page(request, form, show_save_and_continue=True)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http.response import HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
@@ -33,6 +34,14 @@ def require(is_allowed: bool) -> None:
 
 class AddressedAdmin(admin.ModelAdmin):
     """Each method under `@address` is a page, for staff who are logged in."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        context = self.list_context(request) | (extra_context or {})
+        return super().changelist_view(request, context)
+
+    def list_context(self, request: HttpRequest) -> dict[str, Any]:
+        """For the template of the list."""
+        return {}
 
     def get_urls(self) -> list[URLPattern]:
         own = []
