@@ -4,6 +4,8 @@ the reason at its field when it is wrong. Secrets are written here and never sho
 
 import json
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -30,8 +32,7 @@ CREDENTIAL = re.compile(
     r"""(["'])(?!(?:\w+ )?\{)(?:\\.|(?!\2).)*\2""",
     re.IGNORECASE,
 )
-STEP_FIELDS = ("method", "path", "at_second", "headers", "body", "accepted", "cookies", "values")
-# Of these, what alone makes no step.
+# Of a step's fields, what alone makes none.
 NO_STEP = ("method", "at_second")
 TEXTAREA = {"class": "vLargeTextField", "rows": 3, "spellcheck": "false"}
 
@@ -60,16 +61,25 @@ def method(label: Any, usual: str) -> forms.ChoiceField:
     return forms.ChoiceField(label=label, required=False, choices=choices, initial=usual)
 
 
+def flag(label: Any, help_text: Any = "") -> forms.BooleanField:
+    return forms.BooleanField(label=label, help_text=help_text, required=False)
+
+
 HEADERS_HELP = _("One per line: Name: value")
-STEP_LABELS: dict[str, tuple[Any, Any]] = {
-    "method": (_("Method"), ""),
-    "path": (_("Path"), _("Such as /login/ or /videos/{video_id}. Empty: there is no such step.")),
-    "at_second": (_("At the second address"), ""),
-    "headers": (_("Headers"), HEADERS_HELP),
-    "body": (_("Body"), _("Such as log=editor&pwd={secret:password}")),
-    "accepted": (_("Accepted statuses"), _("Empty: 200, 201, 202, 204, 302, 303")),
-    "cookies": (_("Cookies to keep"), _("Their names. Empty: all that the site sets.")),
-    "values": (
+STEP: dict[str, Callable[[], forms.Field]] = {
+    "method": partial(method, _("Method"), "GET"),
+    "path": partial(
+        line, _("Path"), _("Such as /login/ or /videos/{video_id}. Empty: there is no such step.")
+    ),
+    "at_second": partial(flag, _("At the second address")),
+    "headers": partial(lines, _("Headers"), HEADERS_HELP),
+    "body": partial(lines, _("Body"), _("Such as log=editor&pwd={secret:password}")),
+    "accepted": partial(line, _("Accepted statuses"), _("Empty: 200, 201, 202, 204, 302, 303")),
+    "cookies": partial(
+        line, _("Cookies to keep"), _("Their names. Empty: all that the site sets.")
+    ),
+    "values": partial(
+        lines,
         _("Values"),
         _(
             "One per line, for use as {token}: token: json data.token, or token: pattern "
@@ -80,20 +90,8 @@ STEP_LABELS: dict[str, tuple[Any, Any]] = {
 
 
 def step_fields() -> dict[str, forms.Field]:
-    found: dict[str, forms.Field] = {}
-    for index in range(MAX_STEPS):
-        for name in STEP_FIELDS:
-            label, text = STEP_LABELS[name]
-            key = f"{PREFIX}steps_{index}_{name}"
-            if name == "method":
-                found[key] = method(label, "GET")
-            elif name == "at_second":
-                found[key] = forms.BooleanField(label=label, required=False)
-            elif name in ("headers", "body", "values"):
-                found[key] = lines(label, text)
-            else:
-                found[key] = line(label, text)
-    return found
+    steps = range(MAX_STEPS)
+    return {f"{PREFIX}steps_{at}_{name}": make() for at in steps for name, make in STEP.items()}
 
 
 class RecipeFields(forms.ModelForm):
@@ -104,10 +102,9 @@ class RecipeFields(forms.ModelForm):
             "Where the site asks for a second part, name the groups video_id and key."
         ),
     )
-    recipe_ignores_case = forms.BooleanField(
-        label=_("Capitals make no difference"),
-        required=False,
-        help_text=_(
+    recipe_ignores_case = flag(
+        _("Capitals make no difference"),
+        _(
             "Where /watch/ABC and /watch/abc are one video, as with most sites on MySQL: else two "
             "orders could run on one counter."
         ),
@@ -134,9 +131,7 @@ class RecipeFields(forms.ModelForm):
         max_value=86_400,
         help_text=_("Empty: 60. Orders wait so long, while other people's views come in."),
     )
-    recipe_count_in_session = forms.BooleanField(
-        label=_("The counter, too, is read after these steps"), required=False
-    )
+    recipe_count_in_session = flag(_("The counter, too, is read after these steps"))
     recipe_play_method = method(_("Method of a play"), "POST")
     recipe_play_path = line(
         _("Path of a play"),
@@ -156,10 +151,9 @@ class RecipeFields(forms.ModelForm):
             "(301); it is not followed."
         ),
     )
-    recipe_idempotent = forms.BooleanField(
-        label=_("Counts a resent play only once"),
-        required=False,
-        help_text=_(
+    recipe_idempotent = flag(
+        _("Counts a resent play only once"),
+        _(
             "The site knows a play by {play_key} or {sequence}; plays of unknown "
             "fate are then resent."
         ),
@@ -171,10 +165,8 @@ class RecipeFields(forms.ModelForm):
             "show the site's token as well, or nothing is sent anywhere."
         ),
     )
-    recipe_count_at_second = forms.BooleanField(
-        label=_("The counter is read there"), required=False
-    )
-    recipe_play_at_second = forms.BooleanField(label=_("Plays go there"), required=False)
+    recipe_count_at_second = flag(_("The counter is read there"))
+    recipe_play_at_second = flag(_("Plays go there"))
     new_secrets = forms.CharField(
         label=_("Secrets"),
         required=False,
@@ -323,7 +315,7 @@ def fieldsets() -> list[tuple[Any, dict[str, Any]]]:
         "for once for all plays, and again when the site answers 401 or 403."
     )
     for index, title in enumerate(titles):
-        names = tuple(f"{PREFIX}steps_{index}_{name}" for name in STEP_FIELDS)
+        names = tuple(f"{PREFIX}steps_{index}_{name}" for name in STEP)
         if index == 0:
             names += ("recipe_count_in_session",)
         found.append(part(title, names, "" if index else about, "collapse"))
@@ -346,7 +338,7 @@ def data_of(cleaned: dict[str, Any]) -> dict[str, Any]:
     }
     steps: list[dict[str, Any]] = []
     for index in range(MAX_STEPS):
-        step = {name: cleaned.get(f"{PREFIX}steps_{index}_{name}") for name in STEP_FIELDS}
+        step = {name: cleaned.get(f"{PREFIX}steps_{index}_{name}") for name in STEP}
         if any(value for name, value in step.items() if name not in NO_STEP):
             steps.append(step)
     return data | {"steps": steps}
