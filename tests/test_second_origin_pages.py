@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from booster.sites import recipes
 from booster.sites.recipe import Recipe, RecipeError
-from core.admin.token_snippets import snippets_of
+from core.admin.site_ownership import snippets_of
 from core.models import Site
 from tests.base import client_of, messages_of
 from tests.raw_server import RawServer

@@ -5,7 +5,7 @@ from django.test import RequestFactory
 from django.urls import URLPattern
 
 from booster.ownership.tokens import file_path, record_name
-from core.admin.token_snippets import snippets_of
+from core.admin.site_ownership import snippets_of
 from core.models import Site
 from tests.base import client_of
 

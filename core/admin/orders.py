@@ -25,7 +25,6 @@ from core.admin.filters import CreatorFilter, CustomerFilter, DatesFilter, creat
 from core.admin.listing import AttentionFilter
 from core.admin.order_columns import OrderColumnsAdmin
 from core.admin.pauses import PausingOrdersAdmin
-from core.admin.plays_widget import PlaysWidget
 from core.admin.repeats import RepeatingOrdersAdmin
 from core.admin.search import Beginning, Exact, IndexedSearch, LastDigits, PartOfAddress, Words
 from core.admin.several import SeveralOrdersAdmin
@@ -36,7 +35,7 @@ from core.models import BulkJob, Customer, ImportJob, Order, User
 from core.ordering import placing
 from core.ordering.settling import settle_now
 from core.pages import display
-from core.pages.quotes import ADDRESS, OrderForm, QuoteForm
+from core.pages.quotes import ADDRESS, OrderForm, PlaysWidget, QuoteForm
 from core.permissions import Right, may
 from core.reasons import translate
 

@@ -14,7 +14,6 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from core.admin.add_form import ADDED
 from core.admin.base import DeskAdmin, list_url, staff
-from core.admin.plays_widget import PlaysWidget
 from core.admin.views import address, require
 from core.importing.cells import counts
 from core.models import Customer, Order
@@ -23,7 +22,7 @@ from core.ordering import OrderRefusedError, Quote
 from core.ordering.several import keys_of, place_several, placed_before, quote_several, total_of
 from core.pages import display
 from core.pages.amounts import WholeNumberField, WholeNumberInput
-from core.pages.quotes import MOST_PLAYS_TYPED, TermsForm, approval_note
+from core.pages.quotes import MOST_PLAYS_TYPED, PlaysWidget, TermsForm, approval_note
 from core.theme.autocomplete import pick_by_typing
 
 MOST_LINES = 200

@@ -28,7 +28,7 @@ from core.admin import cells, recipes
 from core.admin.add_form import ADDED
 from core.admin.base import Button, list_url, staff
 from core.admin.breakers import probe_buttons, sending_state
-from core.admin.calibrated_sites import CalibratingSites, counting_on
+from core.admin.calibrations import CalibratingSites, counting_on
 from core.admin.learned import learned_of
 from core.admin.pauses import PausingSitesAdmin
 from core.admin.recipe_wizard import RecipeWizardAdmin

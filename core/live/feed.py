@@ -7,11 +7,13 @@ It alone owns subscriptions and subjects; viewers live in their event loops and 
 import functools
 import logging
 import secrets
+import signal
 import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping
 from queue import Empty, SimpleQueue
+from types import FrameType
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
@@ -260,3 +262,33 @@ class Feed:
 def _run_all(callbacks: list[Callable[[], None]]) -> None:
     for callback in callbacks:
         callback()
+
+
+@functools.cache
+def process_feed() -> Feed:
+    """The one of this process: it starts with its first viewer and ends with the server."""
+    feed = Feed().start()
+    stop_with_server(feed)
+    return feed
+
+
+def stop_with_server(feed: Feed) -> None:
+    """End viewers as soon as the server is told to stop. It would wait until all polls are
+    answered, without telling them. It has set its signal handlers by the time it serves: ours run
+    first and call them."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGINT):
+        handler = signal.getsignal(number)
+        if callable(handler):
+            signal.signal(number, functools.partial(_stop, feed, handler))
+
+
+def _stop(
+    feed: Feed,
+    handler: Callable[[int, FrameType | None], object],
+    number: int,
+    frame: FrameType | None,
+) -> None:
+    feed.stopping = True  # seen at the next step; a signal handler may take no lock
+    handler(number, frame)

@@ -13,7 +13,7 @@ from core.models import ApprovalLimit, Customer, PricePolicy, User
 from core.models.orders import MAX_HOURS
 from core.ordering import Quote, StartTooFarError, counting_of, start_to_come
 from core.pages import display
-from core.pages.amounts import WholeNumberField
+from core.pages.amounts import WholeNumberField, WholeNumberInput
 from core.pages.idempotent_forms import IdempotentForm
 from core.pages.kept import kept
 from core.reasons import translate
@@ -173,3 +173,14 @@ def _bundles() -> list[dict[str, Any]]:
         }
         for bundle in PricePolicy.bundles()
     ]
+
+
+class PlaysWidget(WholeNumberInput):
+    """Any number, or one of the bundles on sale by a click."""
+
+    template_name = "desk/plays_widget.html"
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(name, value, attrs)
+        context["bundles"] = bundles_on_sale()
+        return context

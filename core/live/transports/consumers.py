@@ -9,7 +9,7 @@ from channels.exceptions import StopConsumer
 from channels.generic.http import AsyncHttpConsumer
 from django.conf import settings
 
-from core.live.transports.process import process_feed
+from core.live.feed import process_feed
 from core.live.transports.requests import (
     MAX_BYTES,
     NotUnderstoodError,
