@@ -6,7 +6,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from core.db.lookups import InArray
-from core.importing.batch import Batch, RowError
+from core.importing.batch import Batch
 from core.models import Customer
 from core.models.names import name_keys
 from core.ordering.quote import CUSTOMER_INACTIVE
@@ -22,7 +22,7 @@ def customers_of(names: Sequence[str], *, lock: bool) -> dict[str, Customer]:
 
 
 def drop_unknown(batch: Batch, customers: Mapping[str, Customer]) -> None:
-    faults = {}
+    reasons = {}
     unknown = {name for name in batch.values["username"] if name not in customers}
     twins = twins_of(sorted(unknown)) if unknown else {}
     for index, name in enumerate(batch.values["username"]):
@@ -31,13 +31,10 @@ def drop_unknown(batch: Batch, customers: Mapping[str, Customer]) -> None:
             continue
         reason = _("There is no customer with this username.")
         if name in twins:
-            reason = _("There is no customer with this username; is it “%(name)s”?") % {
-                "name": twins[name]
-            }
-        if customer is not None:
-            reason = translate(CUSTOMER_INACTIVE)
-        faults[index] = [RowError(batch.lines[index], "username", name, reason)]
-    batch.drop(faults)
+            text = _("There is no customer with this username; is it “%(name)s”?")
+            reason = text % {"name": twins[name]}
+        reasons[index] = reason if customer is None else translate(CUSTOMER_INACTIVE)
+    batch.refuse("username", reasons)
 
 
 def twins_of(names: Sequence[str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """A block on its way: its columns as values, and the rows that fell out with what is wrong."""
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -43,6 +44,10 @@ class RowError:
     reason: str
 
 
+# By the index of a row.
+Faults = defaultdict[int, list[RowError]]
+
+
 @dataclass(slots=True)
 class Understood:
     """Cells of a column that were not taken as they stand: how many, and how some were taken."""
@@ -74,7 +79,7 @@ class Batch:
         if set(map(len, batch.rows)) - {layout.width}:
             batch.drop_ragged()
         batch.drop_titles()
-        faults: dict[int, list[RowError]] = {}
+        faults: Faults = defaultdict(list)
         for name, parse in parsers.items():
             cells = layout.cells(batch.rows, name)
             if cells is None:
@@ -84,8 +89,7 @@ class Batch:
             if values != cells and (understood := rewritten(cells, values, wrong)).number:
                 batch.understood[name] = understood
             for index, reason in wrong.items():
-                error = RowError(batch.lines[index], name, cells[index][:SHOWN], reason)
-                faults.setdefault(index, []).append(error)
+                faults[index].append(batch.error(index, name, cells[index], reason))
         batch.find_nameless(faults)
         if block.delimiter == ",":
             batch.find_cut_amounts(faults)
@@ -94,7 +98,10 @@ class Batch:
         batch.drop(faults)
         return batch
 
-    def find_nameless(self, faults: dict[int, list[RowError]]) -> None:
+    def error(self, index: int, column: str, value: str, reason: str) -> RowError:
+        return RowError(self.lines[index], column, value[:SHOWN], reason)
+
+    def find_nameless(self, faults: Faults) -> None:
         """What stands in a column without a title must not be lost in silence; of a row the first
         is told, since there may be a hundred of them."""
         if not self.layout.nameless:
@@ -103,17 +110,14 @@ class Batch:
         for index, row in enumerate(self.rows):
             cells = (row[place] for place in self.layout.nameless)
             if found := next(filter(str.strip, cells), ""):
-                error = RowError(self.lines[index], "", found[:SHOWN], reason)
-                faults.setdefault(index, []).append(error)
+                faults[index].append(self.error(index, "", found, reason))
 
     def drop_ragged(self) -> None:
         width = self.layout.width
         text = _("%(number)s cells where the header has %(width)s.")
         self.drop(
             {
-                index: [
-                    RowError(self.lines[index], "", "", text % {"number": len(row), "width": width})
-                ]
+                index: [self.error(index, "", "", text % {"number": len(row), "width": width})]
                 for index, row in enumerate(self.rows)
                 if len(row) != width
             }
@@ -134,12 +138,12 @@ class Batch:
             if names[index] not in titles:
                 continue
             if self.layout.is_header(row):
-                faults[index] = [RowError(self.lines[index], "", row[place][:SHOWN], reason)]
+                faults[index] = [self.error(index, "", row[place], reason)]
             elif is_any_header(row):
                 raise FileError(Reason.of(Code.HEADER_CHANGES, line=self.lines[index]))
         self.drop(faults)
 
-    def find_rows_in_cells(self, delimiter: str, faults: dict[int, list[RowError]]) -> None:
+    def find_rows_in_cells(self, delimiter: str, faults: Faults) -> None:
         """A memo that begins with a quotation mark, as of inches, and takes all rows up to the next
         one into its cell. After the commas of a sentence stands a blank."""
         reason = _("Whole rows stand in this cell: a quotation mark may be missing.")
@@ -153,10 +157,9 @@ class Batch:
                     for line in lines
                 ):
                     name = self.layout.name_at(place)
-                    error = RowError(self.lines[index], name, cell[:SHOWN], reason)
-                    faults.setdefault(index, []).append(error)
+                    faults[index].append(self.error(index, name, cell, reason))
 
-    def find_cut_amounts(self, faults: dict[int, list[RowError]]) -> None:
+    def find_cut_amounts(self, faults: Faults) -> None:
         """`12,50` or `1,000.50` without quotation marks where commas divide the cells: 12, and a
         memo that says 50."""
         reason = _("%(amount)s may have been cut in two: put it in quotation marks.")
@@ -170,8 +173,15 @@ class Batch:
                     amount = f"{row[place].strip()},{row[place + 1].strip()}"
                     if SHORT_DIGITS.fullmatch(row[place].strip()):
                         told = reason % {"amount": amount}
-                        error = RowError(self.lines[index], name, amount[:SHOWN], told)
-                        faults.setdefault(index, []).append(error)
+                        faults[index].append(self.error(index, name, amount, told))
+
+    def refuse(self, column: str, reasons: Mapping[int, str]) -> None:
+        """Remove the rows at these indexes, for what is wrong with their cells of this column."""
+        faults = {}
+        for index, reason in reasons.items():
+            value = str(self.values[column][index])
+            faults[index] = [RowError(self.lines[index], column, value, reason)]
+        self.drop(faults)
 
     def drop(self, faults: Mapping[int, list[RowError]]) -> None:
         """Remove the rows at these indexes and keep refused rows in file order."""

@@ -74,8 +74,8 @@ class CustomerRows(RowImporter):
     def plan(self, batch: Batch, first_lines: Mapping[str, int]) -> Plan:
         self.drop_repeated(batch, "username", first_lines)
         known = known_customers(batch.values["username"], lock=not self.checks)
-        batch.drop(totals(batch, known))
-        batch.drop(taken(batch, known))
+        batch.refuse("username", totals(batch, known))
+        batch.refuse("username", taken(batch, known))
         self._drop_forbidden_openings(batch, known)
         if not known:
             return self._all_new(batch)
@@ -99,13 +99,13 @@ class CustomerRows(RowImporter):
         if "balance" not in batch.values or (self._books and self._limit is None):
             return
         names, balances = batch.values["username"], batch.values["balance"]
-        faults = {}
+        reasons = {}
         for index, balance in enumerate(balances):
             customer = known.get(names[index])
             is_new = customer is None or customer.undone
             if Decimal(balance) and is_new and (reason := self._opening_objection(balance)):
-                faults[index] = [RowError(batch.lines[index], "balance", balance, reason)]
-        batch.drop(faults)
+                reasons[index] = reason
+        batch.refuse("balance", reasons)
 
     def _opening_objection(self, balance: str) -> str:
         if not self._books:
@@ -267,7 +267,7 @@ class CustomerRows(RowImporter):
         return keep(Customer, differences, actor=self.job.creator, source=source)
 
 
-def totals(batch: Batch, known: Mapping[str, Known]) -> dict[int, list[RowError]]:
+def totals(batch: Batch, known: Mapping[str, Known]) -> dict[int, str]:
     """By index, rows in which a sheet adds up the others, or notes on them: no customer is called
     so."""
     names = batch.values["username"]
@@ -275,25 +275,17 @@ def totals(batch: Batch, known: Mapping[str, Known]) -> dict[int, list[RowError]
     note = _("This is a note on the table; if a customer is called so, add them by hand.")
     keys = skeletons(names)
     reasons = dict.fromkeys(notes_among(keys), note) | dict.fromkeys(totals_among(keys), total)
-    return {
-        index: [RowError(batch.lines[index], "username", names[index], reason)]
-        for index, reason in reasons.items()
-        if names[index] not in known
-    }
+    return {index: reason for index, reason in reasons.items() if names[index] not in known}
 
 
-def taken(batch: Batch, known: Mapping[str, Known]) -> dict[int, list[RowError]]:
+def taken(batch: Batch, known: Mapping[str, Known]) -> dict[int, str]:
     """By index, new names that are a customer's but for case or form."""
     names = batch.values["username"]
     new = {index: name for index, name in enumerate(names) if name not in known}
     keys = dict(zip(new, name_keys(list(new.values())), strict=True))
     rows = Customer.objects.filter(InArray(F("name_key"), list(keys.values()))).order_by()
     twins = dict(rows.values_list("name_key", "username"))
-    return {
-        index: [RowError(batch.lines[index], "username", names[index], name_taken(twins[key]))]
-        for index, key in keys.items()
-        if key in twins
-    }
+    return {index: name_taken(twins[key]) for index, key in keys.items() if key in twins}
 
 
 def known_customers(names: Any, *, lock: bool) -> dict[str, Known]:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from core.db import tables
 from core.importing import cells
-from core.importing.batch import Batch, Plan, RowError
+from core.importing.batch import Batch, Plan
 from core.importing.columns import Layout
 from core.importing.rows import Block, Row
 from core.models import ChargeRecord, ImportedRows, ImportJob, LedgerEntry, Order, WaitingTopUp
@@ -86,14 +86,12 @@ class RowImporter(ABC):
     def drop_repeated(self, batch: Batch, column: str, first_lines: Mapping[str, int]) -> None:
         if not first_lines:
             return
-        faults = {}
+        reasons = {}
         for index, key in enumerate(self.keys(batch.rows)):
-            line, first = batch.lines[index], first_lines.get(key)
-            if first is not None and first != line:
-                value = str(batch.values[column][index])
-                reason = _("Already in this file, in line %(line)s.") % {"line": first}
-                faults[index] = [RowError(line, column, value, reason)]
-        batch.drop(faults)
+            first = first_lines.get(key)
+            if first is not None and first != batch.lines[index]:
+                reasons[index] = _("Already in this file, in line %(line)s.") % {"line": first}
+        batch.refuse(column, reasons)
 
     def may_book(self) -> bool:
         """Whether whoever uploaded the file may book what its rows book. Nobody did where a command

@@ -19,7 +19,7 @@ from core.db import clock
 from core.db.lookups import InArray
 from core.importing import cells, store
 from core.importing.accounts import customers_of, drop_unknown
-from core.importing.batch import Batch, Plan, RowError
+from core.importing.batch import Batch, Plan
 from core.importing.columns import Layout
 from core.importing.payment_methods import methods
 from core.importing.row_importer import RECENT_DAYS, RowImporter
@@ -86,13 +86,13 @@ class TopUpRows(RowImporter):
         customers = customers_of(batch.values["username"], lock=not self.checks)
         drop_unknown(batch, customers)
         booked = numbered(batch, customers)
-        batch.drop(contradicted(batch, customers, booked))
+        batch.refuse("amount", contradicted(batch, customers, booked))
         keys, credited = self.keys_and_written(batch, Kind.TOP_UPS, Kind.WAITING_TOP_UPS)
         batch.values["request_key"] = keys
         is_new, repeats = self._new_rows(batch, customers, booked, credited)
-        if faults := too_large(batch, customers, is_new):
-            is_new = [new for index, new in enumerate(is_new) if index not in faults]
-            batch.drop(faults)
+        if reasons := too_large(batch, customers, is_new):
+            is_new = [new for index, new in enumerate(is_new) if index not in reasons]
+            batch.refuse("amount", reasons)
         new = {name: list(compress(column, is_new)) for name, column in batch.values.items()}
         new["customer"] = [customers[name] for name in new["username"]]
         amount = sum(map(Decimal, new["amount"]), Decimal(0))
@@ -216,33 +216,31 @@ def numbered(batch: Batch, customers: Mapping[str, Customer]) -> Numbered:
 
 def contradicted(
     batch: Batch, customers: Mapping[str, Customer], booked: Numbered
-) -> dict[int, list[RowError]]:
+) -> dict[int, str]:
     """By index, rows that say another amount of a payment than was booked."""
-    faults = {}
+    reasons = {}
     for index, number in enumerate(numbers_of(batch, customers)):
         amount, date = booked.get(number, (None, None))
         text = batch.values["amount"][index]
         if amount is not None and date is not None and amount != Decimal(text):
-            reason = already_booked(amount, date)
-            faults[index] = [RowError(batch.lines[index], "amount", text, reason)]
-    return faults
+            reasons[index] = already_booked(amount, date)
+    return reasons
 
 
 def too_large(
     batch: Batch, customers: Mapping[str, Customer], is_new: Sequence[bool]
-) -> dict[int, list[RowError]]:
+) -> dict[int, str]:
     """By index, new rows that would make a balance larger than its column holds."""
     names, amounts = batch.values["username"], batch.values["amount"]
     balances = {name: customer.balance for name, customer in customers.items()}
     highest = max(balances.values(), default=Decimal(0))
     if highest + sum(map(Decimal, amounts), Decimal(0)) <= MAX_BALANCE:
         return {}
-    faults = {}
+    reasons = {}
     for index in compress(range(len(batch)), is_new):
         balance = balances[names[index]] + Decimal(amounts[index])
         if balance > MAX_BALANCE:
-            reason = translate(BalanceTooLargeError(balance).reason)
-            faults[index] = [RowError(batch.lines[index], "amount", amounts[index], reason)]
+            reasons[index] = translate(BalanceTooLargeError(balance).reason)
         else:
             balances[names[index]] = balance
-    return faults
+    return reasons
