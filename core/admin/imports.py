@@ -109,22 +109,11 @@ class ImportJobAdmin(UndoingAdmin):
 
     def repeat_buttons(self, job: ImportJob) -> list[Button]:
         """The rows that the note names: are they payments that were booked before?"""
-        address = "admin:core_importjob_again"
-        again = _("Credit these customers again? Only if they paid twice.")
+        skip, again = (self.url_of("again", job.pk, f"repeated-{do}") for do in ("skip", "again"))
+        ask = _("Credit these customers again? Only if they paid twice.")
         return [
-            Button(
-                _("Same payments: leave these rows out"),
-                reverse(address, args=[job.pk, "repeated-skip"]),
-                tone="primary",
-                post=True,
-            ),
-            Button(
-                _("New payments: credit them again"),
-                reverse(address, args=[job.pk, "repeated-again"]),
-                tone="warning",
-                post=True,
-                confirm=again,
-            ),
+            Button(_("Same payments: leave these rows out"), skip, "primary", post=True),
+            Button(_("New payments: credit them again"), again, "warning", post=True, confirm=ask),
         ]
 
     def load(self, request: HttpRequest, job: ImportJob) -> tuple[str, int]:
@@ -269,16 +258,11 @@ def choices_of(job: ImportJob, user: User) -> list[tuple[str, list[tuple[str, st
     is_update = IMPORTERS[job.kind].updates and not job.update
     if job.rejected and is_update and may_import(user, job.kind, update=True):
         found.append((_("Rows of customers who are there"), [("update", _("update them"))]))
-    return [
-        (
-            question,
-            [
-                (reverse("admin:core_importjob_again", args=(job.pk, name)), label)
-                for name, label in answers
-            ],
-        )
-        for question, answers in found
-    ]
+
+    def sent_to(name: str) -> str:
+        return reverse("admin:core_importjob_again", args=(job.pk, name))
+
+    return [(asked, [(sent_to(name), label) for name, label in told]) for asked, told in found]
 
 
 def limit_of(job: ImportJob) -> str:
