@@ -28,7 +28,7 @@ from core.models import (
     mark_read,
 )
 from core.ordering import decline
-from core.pages.conversation import linked, section_of, threads_of
+from core.pages.conversation import linked, section_of, thread_of, threads_of
 from tests.base import client_of, messages_of, new_staff
 from tests.test_approvals import limit, placed
 
@@ -83,7 +83,7 @@ def test_the_sender_is_the_sessions_user_whatever_the_form_says(order, alice, bo
 def test_an_internal_note_is_in_nothing_that_a_customer_gets(talk, order, erin, bob, rf):
     request = rf.get("/")
     request.user = erin.user
-    section = section_of(request, order, "/post/", "/read/")
+    section = section_of(request, order, thread_of(request, order), "/post/", "/read/")
     assert QUESTION in section
     assert ANSWER in section
     assert NOTE not in section
@@ -104,7 +104,7 @@ def test_a_customer_can_neither_write_notes_nor_talk_about_the_orders_of_others(
     request = rf.get("/")
     request.user = frank.user
     with pytest.raises(PermissionDenied):
-        section_of(request, order, "/post/", "/read/")
+        section_of(request, order, thread_of(request, order), "/post/", "/read/")
     with pytest.raises(PermissionDenied):
         mark_read(order, frank.user, 1)
     assert not Message.objects.exists()
@@ -202,7 +202,9 @@ def test_each_side_has_unread_what_the_other_said_since_it_read(talk, order, eri
 def test_looking_at_the_page_is_reading_and_the_desk_sees_who_read(talk, order, erin, bob, rf):
     request = rf.get("/")
     request.user = erin.user
-    assert "Read by" not in section_of(request, order, "/post/", "/read/")
+    assert "Read by" not in section_of(
+        request, order, thread_of(request, order), "/post/", "/read/"
+    )
     desk = client_of(bob)
     assert "Read by erin" in " ".join(desk.get(page_of(order)).content.decode().split())
     talk.refresh_from_db()

@@ -77,7 +77,7 @@ class ConversationOnOrder(DeskAdmin):
             ]
             thread = thread_of(request, obj)
             context["unread"] = thread.talk.unread_from(Side.DESK) if thread.talk else 0
-            context["conversation"] = section_of(request, obj, *urls, thread=thread)
+            context["conversation"] = section_of(request, obj, thread, *urls)
         return context
 
 

@@ -152,18 +152,11 @@ def thread_of(request: HttpRequest, order: Order) -> Thread:
 
 
 def section_of(
-    request: HttpRequest,
-    order: Order,
-    post_url: str,
-    read_url: str,
-    *,
-    thread: Thread | None = None,
+    request: HttpRequest, order: Order, thread: Thread, post_url: str, read_url: str
 ) -> SafeString:
-    """The conversation for the page of an order; `thread`: what was read of it already. Looking at
-    it is reading it."""
+    """The conversation for the page of an order. Looking at it is reading it."""
     user = user_of(request)
     side = side_of(order, user)
-    thread = thread or thread_of(request, order)
     seen = thread.seen_from(side)
     if request.method == "GET":
         mark_read(order, user, seen["last_id"])

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from core.models import Customer, Order, Side
-from core.pages.conversation import answer_to, note_reading, section_of
+from core.pages.conversation import answer_to, note_reading, section_of, thread_of
 from core.portal.access import customer_page, own_or_404
 
 
@@ -28,7 +28,7 @@ def read(request: HttpRequest, customer: Customer, oid: str) -> HttpResponse:
 
 def section(request: HttpRequest, order: Order) -> Any:
     urls = [reverse(f"portal:order-{name}", args=[order.oid]) for name in ("message", "read")]
-    return section_of(request, order, *urls)
+    return section_of(request, order, thread_of(request, order), *urls)
 
 
 def unread(order: Order) -> int:
