@@ -30,3 +30,8 @@ class TerminalCommand(BaseCommand):
         styled = self.stderr.style_func
         self.stderr = Printed(stderr or sys.stderr)
         self.stderr.style_func = styled
+
+    def tell(self, text: str) -> None:
+        """At once, while it goes on."""
+        self.stdout.write(text)
+        self.stdout.flush()

@@ -14,11 +14,13 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
+from django.views.decorators.http import require_http_methods
 
 from core.models import Customer, Order, User
 from core.permissions import may_use_portal
 
 Page = Callable[..., HttpResponseBase]
+form_page = require_http_methods(["GET", "HEAD", "POST"])
 
 # Unlike the admin's, these pages need no script but the files of the office itself.
 STRICT = {"script-src": ["'self'"]}

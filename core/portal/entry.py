@@ -11,16 +11,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST
 
 from core.logins.forms import ChangePassword
 from core.models import Customer, User
 from core.pages import invitations
-from core.portal.access import customer_page, own_page
+from core.portal.access import customer_page, form_page, own_page
 from core.portal.forms import LoginForm
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
-form_page = require_http_methods(["GET", "HEAD", "POST"])
 
 
 class Login(views.LoginView):

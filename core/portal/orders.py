@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from core import ordering
 from core.exporting.downloads import csv_answer
@@ -22,12 +22,10 @@ from core.pages.people import user_of
 from core.pages.quotes import bundles_on_sale
 from core.permissions import may_cancel_own
 from core.portal import conversation
-from core.portal.access import customer_page, own_or_404
+from core.portal.access import customer_page, form_page, own_or_404
 from core.portal.forms import CustomerOrderForm, CustomerQuoteForm, OrderFilter
 from core.portal.order_page import moving_texts, page_of, row_of
 from core.portal.paging import window
-
-form_page = require_http_methods(["GET", "HEAD", "POST"])
 
 
 def filtered(request: HttpRequest, customer: Customer) -> tuple[OrderFilter, QuerySet[Order]]:

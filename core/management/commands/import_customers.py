@@ -35,13 +35,11 @@ class Command(TerminalCommand):
         if job.status == ImportJob.Status.REFUSED:
             raise CommandError(str(reason_of(job)))
         self.report(job)
-        if options["check"]:
+        if options["check"] or (job.rejected and not options["good_rows"]):
             job.cancel()
             store.remove_upload(job)
-            raise SystemExit(1 if job.rejected else 0)
-        if job.rejected and not options["good_rows"]:
-            job.cancel()
-            store.remove_upload(job)
+            if options["check"]:
+                raise SystemExit(1 if job.rejected else 0)
             raise CommandError("Nothing was imported. --good-rows takes the others.")
         job.start_import(partial=options["good_rows"])
         self.run(job, "import")

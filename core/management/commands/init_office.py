@@ -29,34 +29,25 @@ class Command(TerminalCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with alone(connection, self.tell_of_another):
-            self.make_ready(**options)
+            call_command("migrate", verbosity=0, interactive=False)
+            if not PricePolicy.objects.exists():
+                call_command("loaddata", "price_policies", verbosity=0)
+            if not User.objects.filter(is_superuser=True).exists():
+                self.create_admin(settings.ADMIN_PASSWORD)
+            if options["demo"]:
+                call_command("demo_data", stdout=self.stdout)
 
     def tell_of_another(self) -> None:
-        self.stdout.write("Another init_office or migrate is at work; waiting for its end.")
-        self.stdout.flush()
+        self.tell("Another init_office or migrate is at work; waiting for its end.")
 
-    def make_ready(self, **options: Any) -> None:
-        password = settings.ADMIN_PASSWORD
-        call_command("migrate", verbosity=0, interactive=False)
-        if not PricePolicy.objects.exists():
-            call_command("loaddata", "price_policies", verbosity=0)
-        if not User.objects.filter(is_superuser=True).exists():
-            self.create_admin(password)
-        if options["demo"]:
-            call_command("demo_data", stdout=self.stdout)
-
-    def warn_of_weak(self, password: str) -> None:
+    def create_admin(self, given: str) -> None:
+        password = given or secrets.token_urlsafe(12)
         try:
             validate_password(password, User(username=ADMIN))
         except ValidationError as error:
             self.stderr.write(f"ADMIN_PASSWORD is weak: {' '.join(error.messages)}")
-
-    def create_admin(self, password: str) -> None:
-        printed = not password
-        password = password or secrets.token_urlsafe(12)
-        self.warn_of_weak(password)
         User.objects.create_superuser(ADMIN, password=password)
-        if printed:
+        if not given:
             self.stdout.write(f"Super administrator: {ADMIN}   password: {password}")
             self.stdout.write(
                 "It is shown this once; `manage.py changepassword admin` sets another."

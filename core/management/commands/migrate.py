@@ -60,10 +60,6 @@ class Command(TerminalCommand, migrate.Command):
     def tell_of_another(self) -> None:
         self.tell("Another migrate is at work; waiting for its end.")
 
-    def tell(self, text: str) -> None:
-        self.stdout.write(text)
-        self.stdout.flush()
-
     def refuse_encoding(self, connection: Any) -> None:
         """Before there is anything in it: an office that works in another one goes on."""
         with connection.cursor() as cursor:
