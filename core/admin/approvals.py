@@ -59,21 +59,15 @@ class ApprovalAdmin(DeskAdmin):
     def approval_buttons(self, order: Order, user: User) -> list[Button]:
         found = []
         if may(user, Right.APPROVE_ORDER, order):
-            look: dict[str, Any] = {
-                "tone": "primary",
-                "confirm": f"{_('Approve this order for delivery?')}\n{summary_of(order)}",
-                "key": "a",
-            }
-            found.append(self.post_button(order, "approve", _("Approve"), **look))
+            confirm = f"{_('Approve this order for delivery?')}\n{summary_of(order)}"
+            found.append(
+                self.post_button(order, "approve", _("Approve"), "primary", confirm, key="a")
+            )
         if may(user, Right.DECLINE_ORDER, order):
             declining = _("Decline this order? The customer gets the whole price back.")
-            look = {
-                "tone": "danger",
-                "confirm": f"{declining}\n{summary_of(order)}",
-                "ask": _("Reason; the customer reads it"),
-                "needed": True,
-            }
-            found.append(self.post_button(order, "decline", _("Decline"), **look))
+            confirm = f"{declining}\n{summary_of(order)}"
+            ask: dict[str, Any] = {"ask": _("Reason; the customer reads it"), "needed": True}
+            found.append(self.post_button(order, "decline", _("Decline"), "danger", confirm, **ask))
         return found
 
     def approve(self, request: HttpRequest, order: Order) -> tuple[str, int]:

@@ -148,8 +148,10 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
         require(may(staff(request), right))
         return self.seen_or_404(request, pk)
 
-    def post_button(self, obj: Model, name: str, label: str, **look: Any) -> Button:
-        return Button(label, self.url_of(name, obj.pk), post=True, **look)
+    def post_button(
+        self, obj: Model, name: str, label: str, tone: str = "", confirm: str = "", **look: Any
+    ) -> Button:
+        return Button(label, self.url_of(name, obj.pk), tone, True, confirm, **look)
 
     def seen_or_404(self, request: HttpRequest, pk: int) -> Any:
         """The object, for who may look at it."""

@@ -92,11 +92,8 @@ class BulkJobAdmin(JobAdmin):
             if obj.status == BulkJob.Status.WAITING:
                 found.append(self.post_button(obj, "stop", _("Discard")))
             elif not obj.stop_requested:
-                look = {
-                    "tone": "warning",
-                    "confirm": _("Stop this action? Rows already changed stay changed."),
-                }
-                found.append(self.post_button(obj, "stop", _("Stop"), **look))
+                confirm = _("Stop this action? Rows already changed stay changed.")
+                found.append(self.post_button(obj, "stop", _("Stop"), "warning", confirm))
         if action := action_of(obj):
             model = action.model._meta.model_name
             url = f"{reverse(f'admin:core_{model}_changelist')}?{obj.query}"

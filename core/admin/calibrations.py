@@ -110,8 +110,8 @@ class CalibrationAdmin(AddFormAdmin):
         if not may(staff(request), Right.CALIBRATE_SITE):
             return found
         if not obj.is_final:
-            look = {"tone": "danger", "confirm": _("Stop after the present step?")}
-            found.append(self.post_button(obj, "stop", _("Stop"), **look))
+            ask = _("Stop after the present step?")
+            found.append(self.post_button(obj, "stop", _("Stop"), "danger", ask))
         elif obj.status == Calibration.Status.DONE and not obj.taken_at and proposals(obj):
             take = _("Take these settings")
             found.append(self.post_button(obj, "take", take, tone="primary"))
@@ -181,15 +181,12 @@ class CalibratingSites(DeskAdmin):
         return self.video_button(site, "calibrate", _("Calibrate"), question)
 
     def video_button(self, site: Site, name: str, label: str, question: str) -> Button:
-        asked = {"ask": _("Video address"), "field": "url", "most": 500}
+        asked: dict[str, Any] = {"ask": _("Video address"), "field": "url", "most": 500}
         return self.post_button(site, name, label, confirm=question, **asked)
 
     def waive_button(self, site: Site) -> Button:
-        look = {
-            "tone": "warning",
-            "confirm": _("Sell on this site without knowing what it will count of an order?"),
-        }
-        return self.post_button(site, "waive", _("Sell uncalibrated"), **look)
+        confirm = _("Sell on this site without knowing what it will count of an order?")
+        return self.post_button(site, "waive", _("Sell uncalibrated"), "warning", confirm)
 
     @address("<int:pk>/calibrate/", "calibrate", post=True)
     def calibrate_view(self, request: HttpRequest, pk: int) -> HttpResponse:

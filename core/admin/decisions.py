@@ -32,8 +32,6 @@ class DecisionAdmin(ViewOnlyAdmin):
             return []
         approve, decline = self.questions(obj)
         return [
-            self.post_button(
-                obj, "approve", _("Approve"), tone="primary", confirm=approve, key="a"
-            ),
-            self.post_button(obj, "decline", _("Decline"), tone="danger", confirm=decline),
+            self.post_button(obj, "approve", _("Approve"), "primary", approve, key="a"),
+            self.post_button(obj, "decline", _("Decline"), "danger", decline),
         ]

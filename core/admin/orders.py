@@ -210,12 +210,11 @@ class OrderAdmin(
             found.append(self.post_button(order, "seen", _("Mark as seen"), tone="primary"))
         if may(user, Right.CANCEL_ORDER, order):
             is_told = order.cancel_reason_is_for_customer
-            look: dict[str, Any] = {
-                "tone": "danger",
+            look = {
                 "confirm": _("Cancel this order and refund what was not delivered?"),
                 "ask": _("Reason; the customer reads it") if is_told else _("Reason"),
             }
-            found.append(self.post_button(order, "cancel", _("Cancel order"), **look))
+            found.append(self.post_button(order, "cancel", _("Cancel order"), "danger", **look))
         if may(user, Right.SETTLE_ORDER, order):
             look = {
                 "tone": "warning",

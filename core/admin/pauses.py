@@ -157,18 +157,13 @@ class PausingOrdersAdmin(DeskAdmin):
     def pause_buttons(self, order: Order, user: User) -> list[Button]:
         found = []
         if may(user, Right.PAUSE_ORDER, order):
-            look: dict[str, Any] = {
-                "tone": "warning",
-                "confirm": _("Pause this order until somebody resumes it?"),
-                "ask": _("Reason"),
-            }
-            found.append(self.post_button(order, "pause", _("Pause"), **look))
+            confirm, ask = _("Pause this order until somebody resumes it?"), _("Reason")
+            found.append(self.post_button(order, "pause", _("Pause"), "warning", confirm, ask=ask))
         if may(user, Right.RESUME_ORDER, order):
             # Only a plan that began can be late.
             is_late = bool(order.hours and order.start_date and order.is_paused_by_people)
             for what, label, confirm in resuming() if is_late else [(SHIFT, _("Resume"), "")]:
-                look = {"tone": "success", "confirm": confirm}
-                found.append(self.post_button(order, ACTIONS[what], label, **look))
+                found.append(self.post_button(order, ACTIONS[what], label, "success", confirm))
         return found
 
     def pause(self, request: HttpRequest, order: Order) -> tuple[str, int]:

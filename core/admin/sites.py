@@ -171,8 +171,7 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         if self.has_change_permission(request, obj):
             found.append(self.post_button(obj, "verify", _("Verify now"), tone="primary"))
             if obj.verified:
-                found += [self.read_button(obj), self.try_button(obj)]
-                found.append(self.calibrate_button(obj))
+                found += [self.read_button(obj), self.try_button(obj), self.calibrate_button(obj)]
             if obj.has_learned:
                 ask = _("Forget it? Orders find out anew what the site takes.")
                 label = _("Forget what the site was found to take")
