@@ -62,11 +62,8 @@ class TopUpCustomers(CustomerAction):
             amount=amount,
             memo=self.job.note,
             creator_id=self.job.creator_id,
-            request_key=self.key_of(customer_id),
+            request_key=uuid.uuid5(TOP_UP_KEY_NAMESPACE, f"{self.job.pk}:{customer_id}"),
         )
-
-    def key_of(self, customer_id: int) -> uuid.UUID:
-        return uuid.uuid5(TOP_UP_KEY_NAMESPACE, f"{self.job.pk}:{customer_id}")
 
     def history_text(self) -> str:
         each = self.job.each
@@ -82,9 +79,11 @@ class SwitchCustomers(CustomerAction):
 
     def apply(self, ids: Sequence[int]) -> Outcome:
         outcome = Outcome()
+        is_on, is_off = Code.CUSTOMER_ALREADY_ACTIVE, Code.CUSTOMER_ALREADY_INACTIVE
+        reason = Reason.of(is_on if self.target_active else is_off)
         for customer in self.locked(ids):
             if customer.active == self.target_active:
-                outcome.refused.append((customer.pk, customer.username, self.already_so_reason()))
+                outcome.refused.append((customer.pk, customer.username, reason))
             else:
                 outcome.changed.append((customer.pk, customer.username))
         changed = [pk for pk, _name in outcome.changed]
@@ -94,10 +93,6 @@ class SwitchCustomers(CustomerAction):
         source = str(self.job)
         FieldChange.objects.keep(Customer, differences, actor=self.job.creator, source=source)
         return outcome
-
-    def already_so_reason(self) -> Reason:
-        is_on = Code.CUSTOMER_ALREADY_ACTIVE
-        return Reason.of(is_on if self.target_active else Code.CUSTOMER_ALREADY_INACTIVE)
 
 
 class ActivateCustomers(SwitchCustomers):

@@ -15,7 +15,7 @@ from core.importing.columns import Layout
 from core.importing.rows import Block, Row
 from core.models import ChargeRecord, ImportedRows, ImportJob, LedgerEntry, Order, WaitingTopUp
 from core.money import Bundle
-from core.permissions import RIGHT_TO_BOOK, Right, may
+from core.permissions import Right
 
 # Rows that equal what was booked in the last days may be of a file that was mended.
 RECENT_DAYS = 7
@@ -92,12 +92,6 @@ class RowImporter(ABC):
             if first is not None and first != batch.lines[index]:
                 reasons[index] = _("Already in this file, in line %(line)s.") % {"line": first}
         batch.refuse(column, reasons)
-
-    def may_book(self) -> bool:
-        """Whether whoever uploaded the file may book what its rows book. Nobody did where a command
-        of the host reads it without a name."""
-        user = self.job.creator
-        return user is None or may(user, RIGHT_TO_BOOK[self.books.name])
 
     def keys_and_written(
         self, batch: Batch, *kinds: ImportedRows.Kind

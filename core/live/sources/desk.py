@@ -46,22 +46,18 @@ class BoardSource(live.StaffSource):
         self.cache = TimedCache()
 
     def load(self, keys: Sequence[str]) -> Mapping[str, Any]:
-        return dict.fromkeys(keys, self._counts())
-
-    def _counts(self) -> tuple[StatusCount, ...]:
-        """Empty until they are counted."""
-
-        def read() -> tuple[StatusCount, ...]:
-            try:
-                return dashboard.orders_by_status()
-            except rollups.NotCountedYetError:
-                return ()
-
-        counts: tuple[StatusCount, ...] = self.cache.get("board", read)
-        return counts
+        return dict.fromkeys(keys, self.cache.get("board", counts))
 
     def render(self, loaded: Any, audience: Audience) -> dict[str, Any]:
         return {str(count.status.value): board.describe(count) for count in loaded}
+
+
+def counts() -> tuple[StatusCount, ...]:
+    """Empty until they are counted."""
+    try:
+        return dashboard.orders_by_status()
+    except rollups.NotCountedYetError:
+        return ()
 
 
 class DashboardSource(live.Source):
