@@ -33,7 +33,6 @@ class Drawing:
     hours: list[tuple[int, str]]
     width: int = WIDTH
     height: int = HEIGHT
-    size: int = CELL
 
 
 def draw(profile: Sequence[Sequence[float]], quiet: Iterable[str]) -> Drawing:
