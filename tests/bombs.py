@@ -3,8 +3,6 @@
 import io
 import json
 import os
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 
 from xlsxwriter import Workbook as XlsxWriter
 
+from tests.warm import run_to_the_end
 from tests.workbooks import SHEET, with_part, workbook
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -152,14 +151,8 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 
 def taken_by(program: str, path: Path) -> dict[str, Any]:
     """What a process of its own, which reads this file, says last about what that took."""
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(path)],
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "office.settings"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    env = {"DJANGO_SETTINGS_MODULE": "office.settings"}
+    done = run_to_the_end(["-c", program, str(path)], env, timeout=300)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     print(found)

@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import connections
 
 from tests.processes import Process, free_port
+from tests.warm import run_to_the_end
 
 ROOT = Path(__file__).resolve().parent.parent
 KINDS = ("sqlite", "postgresql")
@@ -42,15 +43,7 @@ class Office:
 
     def run(self, *args: str) -> subprocess.CompletedProcess[str]:
         """Run Python with these arguments to its end."""
-        return subprocess.run(
-            [sys.executable, *args],
-            env={**os.environ, **self.env},
-            cwd=ROOT,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        return run_to_the_end(args, self.env)
 
     def consumer(self, *args: str, module: str = "", **env: str) -> Process:
         """A real `manage.py run_huey`, ready for work; or a module that calls it."""
@@ -97,7 +90,12 @@ class Office:
 
     def _process(self, args: list[str], *, ready: str | int, env: dict[str, str]) -> Process:
         process = Process(
-            [sys.executable, *args], ready=ready, env={**self.env, **env}, cwd=ROOT, name=args[0]
+            [sys.executable, *args],
+            ready=ready,
+            env={**self.env, **env},
+            cwd=ROOT,
+            name=args[0],
+            warm=True,
         )
         process.start()
         self.processes.append(process)
