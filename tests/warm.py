@@ -147,7 +147,9 @@ class Starter:
                 if pid == 0:
                     self._become(files, env, cwd)
                     return args
-                os.setpgid(pid, pid)
+                # Both do it, whoever comes first: its group is there as soon as its number is told.
+                with suppress(OSError):
+                    os.setpgid(pid, pid)
                 *outputs, told = files
                 for output in outputs:
                     os.close(output)
@@ -165,8 +167,7 @@ class Starter:
                 os.close(told)
 
     def _become(self, files: list[int], env: dict[str, str], cwd: str) -> None:
-        with suppress(PermissionError):
-            os.setpgid(0, 0)
+        os.setpgid(0, 0)
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
