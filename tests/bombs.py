@@ -3,8 +3,6 @@
 import io
 import json
 import os
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 
 from xlsxwriter import Workbook as XlsxWriter
 
+from tests.warm import run_to_the_end
 from tests.workbooks import SHEET, with_part, workbook
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -61,13 +60,9 @@ def many_parts() -> bytes:
 
 
 def shared_strings(piece: Callable[[int], str]) -> bytes:
-    text, number = [f'<sst xmlns="{MAIN}">'], 0
-    size = 0
-    while size < UNPACKED:
-        text.append(piece(number))
-        size += len(text[-1])
-        number += 1
-    return padded(with_part(STRINGS, "".join(text).encode(), with_shared_strings()))
+    """Of a thousand, again and again."""
+    text = f'<sst xmlns="{MAIN}">' + filled("".join(map(piece, range(1_000))))
+    return padded(with_part(STRINGS, text.encode(), with_shared_strings()))
 
 
 def with_shared_strings() -> bytes:
@@ -130,7 +125,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "equal shared strings": lambda: shared_strings(lambda _number: "<si><t>lol</t></si>"),
     # Told apart, but alike within what a packer looks back at.
     "short shared strings": lambda: shared_strings(
-        lambda number: f"<si><t>{number % 1_000 + 0x1000:x}</t></si>"
+        lambda number: f"<si><t>{number + 0x1000:x}</t></si>"
     ),
     "empty shared strings": lambda: shared_strings(lambda _number: "<si/>"),
     "a long shared string in many cells": lambda: long_string(100),
@@ -152,14 +147,8 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 
 def taken_by(program: str, path: Path) -> dict[str, Any]:
     """What a process of its own, which reads this file, says last about what that took."""
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(path)],
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "office.settings"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    env = {"DJANGO_SETTINGS_MODULE": "office.settings"}
+    done = run_to_the_end(["-c", program, str(path)], env, timeout=300)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     print(found)

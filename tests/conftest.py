@@ -25,14 +25,37 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("patient")
 
-BROWSER = Path(__file__).parent / "browser"
+TESTS = Path(__file__).parent
+BROWSER = TESTS / "browser"
 # Who asks for one of these starts a database server, a queue's, a consumer or a web server.
 SERVICES = {
     *("postgres", "redis", "own_redis", "redis_server", "office", "new_office", "large", "lan"),
+    *("hitcount", "wordpress"),
 }
-# The marks of tests that take seconds each; those with a timeout of their own take more.
+# The marks of tests that take seconds each.
 LONG = ("browser", "faults", "services", "slow", "timing")
-LONG_SECONDS = 5
+LONG_SECONDS = 4
+# What takes long all the same, or far longer: seconds on two cores, those of a browser apart.
+LONGEST = {
+    "test_queue_offices": 190,
+    "test_proving": 180,
+    "faults/test_rounds": 170,
+    "test_journey": 150,
+    "faults/test_sites": 120,
+    "faults/test_kills": 110,
+    "test_rounds": 100,
+    "test_behind_nginx": 100,
+    "test_bombs": 100,
+    "test_calibrating": 80,
+    "test_calibrating_real": 80,
+    "test_fuzz": 60,
+    "test_hostile_forms": 60,
+}
+# Those of a browser that open offices of their own, so that another process may have them.
+APART = {
+    f"test_{name}.py"
+    for name in ("conversation", "drafts", "keyboard", "live", "order_journey", "portal")
+}
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -55,20 +78,26 @@ def put_in_order(items: list[pytest.Item]) -> None:
     """The files that take longest first: of several processes none is left alone with one."""
     seconds = Counter[Path]()
     for item in items:
-        if timeout := item.get_closest_marker("timeout"):
-            seconds[item.path] += timeout.args[0]
-        elif any(map(item.get_closest_marker, LONG)):
+        if any(map(item.get_closest_marker, LONG)):
             seconds[item.path] += LONG_SECONDS
-    items.sort(key=lambda item: (BROWSER not in item.path.parents, -seconds[item.path], item.path))
+    for name, known in LONGEST.items():
+        seconds[TESTS / f"{name}.py"] = known
+    items.sort(key=lambda item: (group(item.path), -seconds[item.path], item.path))
+
+
+def group(path: Path) -> str:
+    """What goes to one process: a file, or files that drive a browser, whose office and browser are
+    opened once. Sorted, those come first."""
+    if path.parent != BROWSER:
+        return "files"
+    return "apart" if path.name in APART else "browser"
 
 
 class ByFile(LoadFileScheduling):
-    """To each process a file, and all that drives a browser to one of them: its office and its
-    browser are opened once."""
-
     def _split_scope(self, nodeid: str) -> str:
-        scope = Path(super()._split_scope(nodeid))
-        return str(scope.parent if scope.parent.name == BROWSER.name else scope)
+        scope = super()._split_scope(nodeid)
+        name = group(TESTS.parent / scope)
+        return scope if name == "files" else name
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -71,10 +71,10 @@ def routes(resolver: URLResolver | None = None, before: str = "") -> Iterator[st
             yield from routes(entry, route)
 
 
-def requests(seed: int, number: int, known: dict[str, list[str]]) -> Iterator[Asked]:
+def requests(seed: int, numbers: range, known: dict[str, list[str]]) -> Iterator[Asked]:
     """`known`: for the places of addresses by their names, values that are somebody's."""
     addresses = sorted(set(routes()))
-    for index in range(number):
+    for index in numbers:
         dice = random.Random(f"{seed}:{index}")
         yield one(dice, index, addresses[index % len(addresses)], known)
 

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from tests.trees import tree_of
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("core", "booster", "office")
 # The places that may: dialects and the ORM, the admin and its templates, transport, the worker.
@@ -86,7 +88,7 @@ def main() -> int:
 
 @functools.cache
 def uses() -> set[Use]:
-    trees = {path: ast.parse(path.read_text()) for path in sources()}
+    trees = {path: tree_of(path) for path in sources()}
     own = {name for tree in trees.values() for name in own_names(tree)}
     return {
         Use(str(path.relative_to(ROOT)), name)
@@ -140,6 +142,7 @@ def own_names(tree: ast.AST) -> Iterator[str]:
 
 
 def private_names(tree: ast.AST, own: set[str], inherited: set[str]) -> Iterator[str]:
+    ours = own - inherited
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names = [alias.name for alias in node.names]
@@ -149,7 +152,7 @@ def private_names(tree: ast.AST, own: set[str], inherited: set[str]) -> Iterator
         elif isinstance(node, ast.Attribute):
             if is_behind_query(node):
                 yield f"query.{node.attr}"
-            elif node.attr in ATTRIBUTES or is_private(node.attr, own - inherited):
+            elif node.attr in ATTRIBUTES or is_private(node.attr, ours):
                 yield node.attr
         elif isinstance(node, ast.ClassDef):
             yield from (name for name in defined_in(node) if name in METHODS | inherited)
@@ -158,7 +161,7 @@ def private_names(tree: ast.AST, own: set[str], inherited: set[str]) -> Iterator
 
 
 def is_private(name: str, own: set[str] | frozenset[str] = frozenset()) -> bool:
-    return name.startswith("_") and not name.startswith("__") and name not in own | DOCUMENTED
+    return name[:1] == "_" and name[:2] != "__" and name not in own and name not in DOCUMENTED
 
 
 def is_private_import(module: str, name: str) -> bool:

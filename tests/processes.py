@@ -19,10 +19,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 import psutil
 import pytest
+
+from tests.warm import WarmProcess
 
 # Below the ports that systems hand to outgoing connections (Linux: from 32768): while a server is
 # down nobody else gets its port, and no client can connect to itself by chance.
@@ -43,7 +45,8 @@ class Process:
 
     `ready` says when start() returns: as soon as that port accepts connections (int) or that text
     stands in the log (str); None: at once. `env` is added to the test's own environment. `inside`
-    stands before the command, and leads it into another machine (tests/machines.py).
+    stands before the command, and leads it into another machine (tests/machines.py). `warm`: it is
+    Python with the office's libraries, and starts as tests/warm.py has it.
     Linux ends the program with the thread that started it, so start programs that outlive a test
     in the main thread.
     """
@@ -59,6 +62,7 @@ class Process:
         cwd: Path | None = None,
         account: pwd.struct_passwd | None = None,
         inside: Sequence[str] = (),
+        warm: bool = False,
     ) -> None:
         self.args = [str(arg) for arg in args]
         self.name = name or Path(self.args[0]).name
@@ -71,8 +75,9 @@ class Process:
         self.env = {"PYTHONUNBUFFERED": "1", **(env or {})}
         self.cwd = cwd
         self.account = account
+        self.warm = warm and not inside
         self.log_file = folder(self.name) / "log"
-        self.popen: subprocess.Popen[bytes] | None = None
+        self.popen: subprocess.Popen[bytes] | WarmProcess | None = None
         self.seen = 0  # length of the log when this start began
 
     def start(self) -> Self:
@@ -80,21 +85,8 @@ class Process:
             raise ServiceError(f"{self.name} is already running")
         self.log_file.touch()
         self.seen = self.log_file.stat().st_size
-        account = self.account
         with self.log_file.open("ab") as log:
-            self.popen = subprocess.Popen(
-                self.args,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **self.env},
-                cwd=self.cwd,
-                process_group=0,
-                user=account.pw_uid if account else None,
-                group=account.pw_gid if account else None,
-                extra_groups=[] if account else None,
-                preexec_fn=die_with_parent,
-            )
+            self.popen = self._popen(log)
         if self not in started:
             started.append(self)
         if isinstance(self.ready, int):
@@ -102,6 +94,24 @@ class Process:
         elif self.ready is not None:
             self.wait_for_line(self.ready)
         return self
+
+    def _popen(self, log: BinaryIO) -> subprocess.Popen[bytes] | WarmProcess:
+        account, env = self.account, {**os.environ, **self.env}
+        if self.warm:
+            return WarmProcess(self.args[1:], stdout=log, stderr=log, env=env, cwd=self.cwd)
+        return subprocess.Popen(
+            self.args,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=env,
+            cwd=self.cwd,
+            process_group=0,
+            user=account.pw_uid if account else None,
+            group=account.pw_gid if account else None,
+            extra_groups=[] if account else None,
+            preexec_fn=die_with_parent,
+        )
 
     @property
     def running(self) -> bool:

@@ -517,6 +517,7 @@ def test_the_path_keeps_its_query_and_loses_its_fragment() -> None:
     assert origin.path_of("https://videos.example") == "/"
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60))
 def test_no_text_whatever_breaks_the_reader(text: str) -> None:
     for url in (text, "http://" + text, "https://" + text + "/videos/1"):

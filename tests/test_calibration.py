@@ -13,25 +13,8 @@ from booster.proof.calibration import (
     next_step,
     propose,
 )
-from tests.counting_site import CountingSite, Limit, trial
+from tests.counting_site import CountingSite, Limit
 from tests.faulty_demosite.counters import CounterSettings
-
-RUNS = range(200, 400)
-
-
-@pytest.fixture(scope="module")
-def trials():
-    return [trial(seed) for seed in RUNS]
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_it_is_right_in_95_of_100_and_its_false_alarms_are_at_most_one(trials):
-    wrong = [run for run in trials if not run.is_right]
-    alarms = [run for run in trials if run.false_alarms]
-    print(f"right: {len(trials) - len(wrong)} of {len(trials)}, false alarms: {len(alarms)}")
-    assert len(wrong) <= 0.05 * len(trials), wrong
-    assert len(alarms) <= 0.01 * len(trials), alarms
 
 
 def found_of(site: CountingSite) -> dict[FindingCode, dict]:

@@ -164,6 +164,7 @@ def test_the_command_looks_at_the_host_and_ends_with_its_worst(new_office):
 DESK = "'core.admin.site' in sys.modules"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "has_desk"),
     [("import booster.tasks, core.tasks", False), ("import office.asgi", True)],

@@ -11,6 +11,7 @@ from core.models import Customer, Order, User
 from core.ordering import Quote, place
 from tests.base import VIDEO, client_of, lost_wake_ups, new_staff
 from tests.fuzzing import answer, is_fault, requests
+from tests.office import Office
 
 SEED = 14
 REQUESTS = int(os.environ.get("FUZZ", "1500"))
@@ -29,12 +30,12 @@ def visitors(erin: Customer) -> dict[str, Client]:
     return found
 
 
-def faults_of(number: int, erin: Customer, order: Order) -> list[str]:
+def faults_of(numbers: range, erin: Customer, order: Order) -> list[str]:
     """Each request by each kind of visitor in turn, and nothing is left of what it wrote."""
     people = list(visitors(erin).items())
     known = {"rows": [str(order.pk), order.oid, str(erin.pk), "1", "orders", "customer"]}
     found = []
-    for asked in requests(SEED, number, known):
+    for asked in requests(SEED, numbers, known):
         who, client = people[(asked.number // 3) % len(people)]
         with transaction.atomic():
             response = answer(client, asked)
@@ -50,7 +51,15 @@ def faults_of(number: int, erin: Customer, order: Order) -> list[str]:
 def test_no_request_makes_the_office_fail(office, erin, site, demo_site, policies):
     with lost_wake_ups():
         order = place(Quote.prepare(erin, demo_site.address(VIDEO), 10_000), None)
-        assert faults_of(REQUESTS, erin, order) == []
+        assert faults_of(share_of(office), erin, order) == []
+
+
+def share_of(office: Office) -> range:
+    """In the short form each kind of database has one half, and every address in it."""
+    if "FUZZ" in os.environ:
+        return range(REQUESTS)
+    half = REQUESTS // 2
+    return range(half) if office.kind == "sqlite" else range(half, REQUESTS)
 
 
 @pytest.fixture

@@ -339,6 +339,7 @@ def test_with_a_hundred_clerks_at_once_few_wait_long_and_polls_are_answered_at_o
     assert server.log().count("are answered 503") == 1  # not a line each
 
 
+@pytest.mark.slow
 def test_the_collector_leaves_alone_what_a_web_process_has_loaded(tmp_path):
     """A full collection of it holds every page for longer than a page takes."""
     count = "import gc, office.asgi; print(gc.get_freeze_count(), len(gc.get_objects()))"

@@ -113,6 +113,7 @@ def test_a_file_that_is_no_table_of_ours_is_refused_in_one_sentence(data, messag
     assert_refused(data, message)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_a_zip_bomb_is_refused_in_one_sentence():
     """Made here and not above: that takes seconds, which nobody else shall wait for."""

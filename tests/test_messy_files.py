@@ -15,6 +15,8 @@ from tests.strange_workbooks import strange_workbooks
 
 MADE = list(messy_files())
 FILES = [*MADE, *strange_files(), *strange_workbooks(), *libreoffice_files()]
+TEXTS = [file for file in FILES if not file.data.startswith(b"PK")]
+WORKBOOKS = [file for file in FILES if file.data.startswith(b"PK")]
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +56,14 @@ def test_there_are_120_files():
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("file", FILES, ids=[file.kind for file in FILES])
+@pytest.mark.parametrize(
+    "file",
+    [
+        *(pytest.param(file, id=file.kind) for file in TEXTS),
+        # Each is read by a process of its own.
+        *(pytest.param(file, id=file.kind, marks=pytest.mark.slow) for file in WORKBOOKS),
+    ],
+)
 def test_a_messy_file_is_understood_or_refused_in_one_clear_sentence(file: MessyFile):
     job = imported(file.data)
     if file.sentence:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.trees import nodes_of, tree_of
+
 ROOT = Path(__file__).resolve().parent.parent
 WRITES = {
     "create",
@@ -27,7 +29,7 @@ def modules() -> Iterator[tuple[str, ast.Module]]:
     for room in ("core", "booster", "office"):
         for path in sorted((ROOT / room).rglob("*.py")):
             if "migrations" not in path.parts:
-                yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text())
+                yield path.relative_to(ROOT).as_posix(), tree_of(path)
 
 
 def name_of(node: ast.expr) -> str:
@@ -46,7 +48,7 @@ def models_named_in(node: ast.expr) -> set[str]:
 def adds_rows_of(model: str, tree: ast.AST) -> list[int]:
     """Lines that make rows: Model(…), Model.objects.create(…), insert(Model, …)."""
     found = []
-    for call in ast.walk(tree):
+    for call in nodes_of(tree):
         if not isinstance(call, ast.Call):
             continue
         name = name_of(call.func)
@@ -66,7 +68,7 @@ def adds_rows_of(model: str, tree: ast.AST) -> list[int]:
 
 def calls_of(method: str, tree: ast.AST) -> list[int]:
     """Lines that call a method of this name, whatever it is of."""
-    calls = (one for one in ast.walk(tree) if isinstance(one, ast.Call))
+    calls = (one for one in nodes_of(tree) if isinstance(one, ast.Call))
     return [call.lineno for call in calls if name_of(call.func) == method]
 
 
@@ -82,7 +84,7 @@ def test_an_address_is_proved_in_one_place():
 def writes_field(field: str, tree: ast.AST) -> list[int]:
     """Lines that set a column: update(field=…), update_columns(("field",), …), obj.field = …"""
     found = []
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         match node:
             case ast.Call(func=func, args=args, keywords=keywords) if name_of(func) in UPDATES:
                 named = any(keyword.arg == field for keyword in keywords)

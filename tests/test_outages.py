@@ -25,7 +25,7 @@ from core.db.outages import is_down, is_read_only
 from core.models import Customer, Order, User
 from office.settings import POSTGRESQL_OPTIONS
 from tests.desk import Desk
-from tests.queues import press_save, saved
+from tests.queues import FEW, press_save, saved, sell_few
 
 
 @pytest.fixture
@@ -259,7 +259,8 @@ def test_a_command_says_in_one_line_that_the_database_is_down(office):
 def test_a_consumer_of_a_database_that_only_read_goes_on_when_it_may_write(
     office, site, desk, erin, demo_site
 ):
-    order = saved(desk, erin, demo_site)
+    sell_few()
+    order = saved(desk, erin, demo_site, FEW)
     let_it_only_read(office)
     consumer = office.consumer()
     time.sleep(3)

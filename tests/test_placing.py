@@ -29,6 +29,7 @@ from core.models import (
 from core.ops.auditing import differences
 from core.ordering import Placement, Quote, Quoter, place_many
 from tests.base import VIDEO, client_of, quoted
+from tests.trees import nodes_of, tree_of
 
 ROOT = Path(__file__).resolve().parents[1]
 ADD = "/admin/core/order/add/"
@@ -61,7 +62,7 @@ def test_nothing_but_placing_creates_orders():
         for room in ("core", "booster")
         for path in (ROOT / room).rglob("*.py")
         if "migrations" not in path.parts
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes_of(tree_of(path))
         if creates_orders(node)
     }
     assert found == {"core/ordering/placing.py"}

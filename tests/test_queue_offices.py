@@ -20,7 +20,7 @@ from office.queue_stores import QueueFile
 from tests.base import VIDEO, new_staff
 from tests.desk import Desk
 from tests.office import Office, wait_for, working_in
-from tests.queues import FILE, KEY, garbage, replica, saved, set_aside
+from tests.queues import FEW, FILE, KEY, garbage, replica, saved, sell_few, set_aside
 from tests.services import RedisServer
 
 
@@ -36,6 +36,7 @@ def workers_of(consumer) -> set[int]:
 @pytest.fixture
 def database(office):
     """The people and the site are the office's."""
+    sell_few()
 
 
 def test_messages_that_nobody_can_read_stop_no_worker_and_no_order(office, site, erin, demo_site):
@@ -47,7 +48,7 @@ def test_messages_that_nobody_can_read_stop_no_worker_and_no_order(office, site,
     consumer = office.consumer()
     wait_for(lambda: len(workers_of(consumer)) == 3, what="two workers and the scheduler")
     workers = workers_of(consumer)
-    order = ordering.place(Quote.prepare(erin, demo_site.address(VIDEO), 10_000), None)
+    order = ordering.place(Quote.prepare(erin, demo_site.address(VIDEO), FEW), None)
     wait_for(lambda: is_final(order), 40, "the end of the order")
     assert order.status == Status.COMPLETED
     wait_for(lambda: HUEY.unreadable().count == 42 + 3, what="the last of the messages")
@@ -62,7 +63,7 @@ def test_messages_that_nobody_can_read_stop_no_worker_and_no_order(office, site,
 
 def test_another_secret_key_without_the_former_one_stops_no_delivery(office, site, erin, demo_site):
     orders = [
-        ordering.place(Quote.prepare(erin, demo_site.address(video), 10_000), None)
+        ordering.place(Quote.prepare(erin, demo_site.address(video), FEW), None)
         for video in (VIDEO, "v1")
     ]
     assert HUEY.pending_count() == 2
@@ -90,7 +91,7 @@ def commands_work(office: Office, *program: str) -> str:
 
 def saved_at_the_desk(office: Office, user, customer, demo_site, module: str = "") -> Order:
     """By a real web server that was started now."""
-    return saved(Desk(office.web(module=module).url, user), customer, demo_site)
+    return saved(Desk(office.web(module=module).url, user), customer, demo_site, FEW)
 
 
 @pytest.mark.parametrize("office", ["sqlite"], indirect=True)
@@ -165,6 +166,7 @@ def test_an_office_whose_folder_may_not_be_written_works(
         ChargeRecord.objects.create(customer=erin, amount=Decimal("20.00"))
         site = Site.objects.create(name="Harbour", origin=demo_site.url, max_rate=5000)
         demo_site.token(site.token)
+        sell_few()
         alice = new_staff("alice", is_superuser=True)
         order = saved_at_the_desk(office, alice, erin, demo_site, module="tests.unprivileged")
         delivered(office.consumer("manage.py", "run_huey", module="tests.unprivileged"), order)
@@ -221,7 +223,7 @@ def test_with_a_redis_that_is_of_no_use_orders_are_saved_and_delivered_and_docto
 ):
     office.env["REDIS_URL"] = harm(own_redis)
     HUEY.storage = queue.build(office.env["REDIS_URL"], office.data_dir, KEY).storage
-    order = saved(desk, erin, demo_site)
+    order = saved(desk, erin, demo_site, FEW)
     assert REDIS_HARMS[harm] in doctor.queue().text
     delivered(office.consumer(), order)
 

@@ -23,6 +23,7 @@ from core.permissions import (
     rights_given_by,
 )
 from tests.base import new_staff, placed
+from tests.trees import nodes_of, tree_of
 
 ROOT = Path(__file__).parent.parent
 TABLE = ROOT / "core/permissions.py"
@@ -57,7 +58,7 @@ def order(erin, site) -> Order:
 
 def asked_elsewhere(tree: ast.Module) -> Iterator[str]:
     """Permissions spelled out and questions put to Django past the table."""
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             # Also the beginning of an f-string.
             if PERMISSION.match(node.value):
@@ -92,10 +93,7 @@ def test_a_permission_beside_the_table_would_be_found(line):
 
 def test_no_permission_is_named_or_asked_for_beside_the_table():
     assert len(SOURCES) > 200
-    found = {
-        str(path.relative_to(ROOT)): list(asked_elsewhere(ast.parse(path.read_text())))
-        for path in SOURCES
-    }
+    found = {str(path.relative_to(ROOT)): list(asked_elsewhere(tree_of(path))) for path in SOURCES}
     assert {path: lines for path, lines in found.items() if lines} == {}
 
 
@@ -110,8 +108,7 @@ def test_no_template_asks_for_a_permission():
 
 def test_nobody_else_decides_by_the_flag_of_super_administrators():
     found = {
-        str(path.relative_to(ROOT)): sorted(set(flags_read(ast.parse(path.read_text()))))
-        for path in SOURCES
+        str(path.relative_to(ROOT)): sorted(set(flags_read(tree_of(path)))) for path in SOURCES
     }
     assert {path: names for path, names in found.items() if names} == FLAG_SHOWN
 
@@ -120,7 +117,7 @@ def test_every_right_has_a_rule_and_somebody_who_asks_for_it():
     used = {
         node.attr
         for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes_of(tree_of(path))
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
         and node.value.id == "Right"

@@ -266,6 +266,7 @@ def test_a_browser_that_draws_no_windows_comes_before_one_that_does(bare_path, t
         assert programs.chromium_path() == str(path)
 
 
+@pytest.mark.slow
 def test_what_starts_servers_is_left_out_by_its_mark():
     """Set by tests/conftest.py before anything is chosen by it, as `make quick` does."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]

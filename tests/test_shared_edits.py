@@ -90,6 +90,7 @@ def test_the_same_change_twice_is_no_question(alice, bob, frank):
     assert FieldChange.objects.of(frank).count() == 1
 
 
+@pytest.mark.slow
 def test_prices_and_orders_and_sites_and_groups_are_no_different(alice, bob, erin, site, policies):
     policy = PricePolicy.objects.get(count=10_000)
     order = placed(erin, site, "1")

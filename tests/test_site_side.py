@@ -18,6 +18,8 @@ from tests.processes import Process, free_port
 from tests.sites import ROOT
 from tests.targets import proved
 
+pytestmark = pytest.mark.services  # a web server of the operator's
+
 SITE_SIDE = ROOT / "booster" / "site_side"
 TOKEN = "0123456789abcdef" * 2
 FOLDER = f"/.well-known/booster-office-{TOKEN}"

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 from typing import Any
 
+import pytest
 from django.core.asgi import get_asgi_application
 
 from office.statics import StaticMemory
@@ -116,6 +117,7 @@ def test_what_there_is_not_is_not_kept(db):
     assert (django.asked, memory.known) == (2, {})
 
 
+@pytest.mark.slow
 def test_a_style_is_answered_while_a_page_is_at_work(tmp_path):
     done = Office("sqlite", tmp_path).run("-c", BEHIND_A_PAGE)
     assert done.stdout.strip() == "200", done.stderr

@@ -41,6 +41,7 @@ def large() -> bytes:
     return with_part(STRINGS, text.encode(), with_shared_strings())
 
 
+@pytest.mark.slow
 def test_a_workbook_has_only_so_much_memory(tmp_path, settings):
     path = saved(tmp_path, large())
     with open_table(path, "xlsx") as table:

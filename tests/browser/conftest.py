@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -194,13 +195,19 @@ def page(new_page) -> Page:
     return new_page()
 
 
-@pytest.fixture(scope="package")
-def staff_profile(chromium, desk) -> Iterator[tuple[BrowserContext, Watch]]:
-    """The super administrator's browser, logged in once, its cache warm."""
+@contextmanager
+def warm_profile(chromium: Browser, desk: Desk) -> Iterator[tuple[BrowserContext, Watch]]:
     context = chromium.new_context(viewport=WIDE, locale="en-US")
     desk.let_in(context)
     yield context, Watch(context)
     context.close()
+
+
+@pytest.fixture(scope="package")
+def staff_profile(chromium, desk) -> Iterator[tuple[BrowserContext, Watch]]:
+    """The super administrator's browser, logged in once, its cache warm."""
+    with warm_profile(chromium, desk) as profile:
+        yield profile
 
 
 @pytest.fixture

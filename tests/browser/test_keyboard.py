@@ -4,10 +4,11 @@ Where the focus is moved by the page it is asserted to be there; where Tab moves
 that it shows.
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, expect
 
 from core.models import (
     ApprovalLimit,
@@ -21,7 +22,7 @@ from core.models import (
     User,
 )
 from tests.base import new_staff, placed
-from tests.browser.conftest import Desk
+from tests.browser.conftest import Desk, Watch, warm_profile
 from tests.hands import SHOWS_FOCUS, Hands
 
 pytestmark = pytest.mark.browser
@@ -40,15 +41,25 @@ def shop(open_desk, demo_site_process) -> Desk:
     return desk
 
 
+@pytest.fixture(scope="module")
+def profile(chromium, shop) -> Iterator[tuple[BrowserContext, Watch]]:
+    """The super administrator's browser, logged in once, its cache warm."""
+    with warm_profile(chromium, shop) as profile:
+        yield profile
+
+
 @pytest.fixture
-def hands(shop, new_page) -> Hands:
+def hands(shop, profile) -> Iterator[Hands]:
     """On the home page of the super administrator, without a mouse."""
-    page: Page = new_page()
-    shop.let_in(page.context)
+    context, watch = profile
+    page = context.new_page()
     page.goto(f"{shop.url}/admin/home/")
     hands = Hands(page)
     yield hands
     assert hands.clicks == 0
+    page.evaluate("window.localStorage.clear()")
+    page.close()
+    watch.judge()
 
 
 def customer(shop: Desk, username: str, balance: str = "50.00") -> Customer:

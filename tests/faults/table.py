@@ -57,7 +57,7 @@ PARTS = {
     "hosts": ("machines", "hosts"),
     "queue": ("queue", "stops"),
     "sites": ("sites",),
-    "proof": ("proof", "blips"),
+    "proof": ("proof", "blips", "calibration"),
     "people": ("money", "staff", "holding", "addresses", "ownership", "parts"),
 }
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}

@@ -128,6 +128,7 @@ class Trial:
             env={**self.office.env, **bent, **env},
             cwd=ROOT,
             inside=inside,
+            warm=True,
         )
         self.office.processes.append(process)
         return process.start()
