@@ -52,7 +52,7 @@ lent_sessions = pytest.mark.parametrize("bouncer", ["transaction"], indirect=Tru
 def test_an_order_is_delivered_and_pages_are_answered(office, site, erin, demo_site):
     office.manage("migrate")
     office.consumer("-w", "4")
-    order = ended(place(erin, demo_site.address(VIDEO)))
+    order = ended(place(erin, demo_site.address(VIDEO), 10_000))
     assert (order.status, order.delivered) == (Status.COMPLETED, 10_000)
     assert list(differences()) == []
     web = office.run_web("--processes", "1")
