@@ -15,6 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.auth.models import Permission
+from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -77,6 +78,18 @@ def end_sessions(user_pk: int, *, but: str | None) -> None:
     for some in in_blocks(keys, BLOCK):
         theirs = Session.objects.filter(session_key__in=some)
         theirs.exclude(session_key=but).delete()
+
+
+def sign_anew(session: SessionBase) -> None:
+    """A session that a former secret key signed, by the present one. One of the present key, of
+    nobody's and of nobody stays as it is."""
+    pk, given = session.get(SESSION_KEY, ""), session.get(HASH_SESSION_KEY, "")
+    user = get_user_model().objects.filter(pk=pk).first() if pk and given else None
+    if user is None:
+        return
+    present, former = user.get_session_auth_hash(), user.get_session_auth_fallback_hash()
+    if given != present and any(compare_digest(given, one) for one in former):
+        session[HASH_SESSION_KEY] = present
 
 
 def without_second_step(users: Collection[Any]) -> set[int]:
