@@ -228,6 +228,7 @@ class Run:
                 calls.close()
 
     def _now(self) -> float:
+        """Seconds since the calibration began."""
         return time.monotonic() - self._began
 
     def _go(self, calls: StageCalls) -> None:

@@ -154,4 +154,5 @@ def _row(site: Site) -> Breaker:
 
 
 def _probe_delay(failures: int, retry_after: float | None) -> float:
+    """Seconds until the next probe, after `failures` in a row."""
     return retry.PROBING.delay(failures, random.random(), retry_after)  # noqa: S311

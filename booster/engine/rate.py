@@ -58,6 +58,7 @@ class TokenBucket:
         self._tokens += unused
 
     def wait(self, now: float) -> float:
+        """Seconds until a whole token is there."""
         self._fill(now)
         return max(0.0, (1.0 - self._tokens) / self._rate)
 
@@ -150,6 +151,7 @@ class Starts:
             bucket.give_back(unused)
 
     def wait(self, now: float) -> float:
+        """Seconds until the next play may start."""
         return max((bucket.wait(now) for bucket in self._buckets), default=0.0)
 
     def _collect(self) -> None:
