@@ -234,16 +234,14 @@ def test_the_waiting_list_says_who_asked_how_long_it_waits_and_what_it_costs(
     Order.objects.update(create_date=timezone.now() - timedelta(hours=5))
     desk = client_of(grace)
     desk.get(WAITING)
-    with CaptureQueriesContext(
-        connection,
-    ) as one:
+    with CaptureQueriesContext(connection) as one:
         page = desk.get(WAITING).content.decode()
     for text in ("asked by", "waiting time", ">bob<", "5 hours", ">5.00<"):
         assert text.lower() in page.lower(), text
     placed(erin, harbour, "dusk", creator=bob)
     with CaptureQueriesContext(connection) as two:
         desk.get(WAITING)
-    assert len(two) == len(one)
+    assert len(two) <= len(one)
 
 
 def test_a_group_has_one_limit_and_customers_have_one(alice):
