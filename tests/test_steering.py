@@ -16,8 +16,10 @@ from core.bulk import jobs, selection
 from core.live import Audience
 from core.live.sources.orders import whole_order
 from core.models import (
+    Breaker,
     BulkJob,
     ChargeRecord,
+    CounterReading,
     Customer,
     Lease,
     Order,
@@ -500,3 +502,37 @@ def test_an_open_page_hears_of_a_pause_of_its_site(order, harbour, bob):
     assert source.load([key])[key].pause == pause
     assert "disk full" in str(source.render(source.load([key])[key], Audience.STAFF))
     assert "disk full" not in str(source.render(source.load([key])[key], Audience.CUSTOMER))
+
+
+def test_an_open_page_hears_what_its_site_waits_for(order, harbour):
+    key = str(order.pk)
+    seen = [whole_order.versions([key])]
+
+    def news() -> str:
+        version = whole_order.versions([key])
+        assert version != seen[-1]
+        seen.append(version)
+        return str(whole_order.render(whole_order.load([key])[key], Audience.STAFF))
+
+    breaker = Breaker.objects.create(site=harbour)
+    breaker.open("It is full.", 60)
+    assert "It is full." in news()
+    breaker.stay_open("It is still full.", 120)
+    assert "It is still full." in news()
+    breaker.close()
+    assert "full" not in news()
+    today = datetime.now(UTC)
+    quiet = f"{today:%a} 00:00-24:00"
+    Site.objects.filter(pk=harbour.pk).update(time_zone="UTC", quiet_hours=[quiet])
+    assert "quiet hours until" in news()
+    assert whole_order.versions([key]) == seen[-1]
+
+
+def test_open_pages_show_the_newest_count_though_not_every_reading_is_kept(order):
+    kept = {"order": order.pk, "views": 120, "done": 20}
+    CounterReading.record_block([kept])
+    news = {"status": Status.RUNNING, "old_view_count": 100, "view_count": 1_153, "done": 60}
+    Order.objects.filter(pk=order.pk).update(**news, reserved=60)
+    loaded = whole_order.load([str(order.pk)])[str(order.pk)]
+    for audience in Audience:
+        assert "1,153" in str(whole_order.render(loaded, audience)), audience

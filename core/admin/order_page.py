@@ -88,7 +88,7 @@ def delivery(watched: Watched) -> dict[str, Any]:
 
 
 def figures(watched: Watched) -> dict[str, Any]:
-    return {"figures": figures_of(watched), "answers": answers_of(watched.order)}
+    return {"figures": figures_of(watched.order), "answers": answers_of(watched.order)}
 
 
 def events(watched: Watched) -> dict[str, Any]:
@@ -118,12 +118,8 @@ def pace_of(watched: Watched) -> list[tuple[str, str]]:
     ]
 
 
-def figures_of(watched: Watched) -> list[tuple[str, str]]:
-    order = watched.order
+def figures_of(order: Order) -> list[tuple[str, str]]:
     before, views = order.old_view_count, order.view_count
-    if watched.readings and order.status == Status.RUNNING:
-        # While plays are sent the counter is noted beside the order, not in it.
-        views = watched.readings[-1][1]
     rise = None if before is None or views is None else views - before
     return [
         (_("Views before"), display.number(before)),

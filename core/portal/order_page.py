@@ -70,9 +70,7 @@ def state(watched: Watched) -> dict[str, Any]:
 
 
 def receipt(watched: Watched) -> dict[str, Any]:
-    # While plays are sent the counter is noted beside the order, not in it.
-    newest = watched.readings[-1][1] if watched.readings else None
-    return {"receipt": receipt_of(watched.order, newest)}
+    return {"receipt": receipt_of(watched.order)}
 
 
 def stage(watched: Watched) -> Any:

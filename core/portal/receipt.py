@@ -28,14 +28,11 @@ class Receipt:
     money: list[Line]
 
 
-def receipt_of(order: Order, counted: int | None = None) -> Receipt:
-    """`counted`: what the site's counter said last, which a running order does not know itself."""
-    if order.is_final or counted is None:
-        counted = order.view_count
-    return Receipt(plays_of(order, counted), money_of(order))
+def receipt_of(order: Order) -> Receipt:
+    return Receipt(plays_of(order), money_of(order))
 
 
-def plays_of(order: Order, counted: int | None) -> list[Line]:
+def plays_of(order: Order) -> list[Line]:
     lines = [
         Line(_("Ordered"), display.number(order.count)),
         Line(_("Sent and answered by the site"), display.number(order.done)),
@@ -48,10 +45,11 @@ def plays_of(order: Order, counted: int | None) -> list[Line]:
         exactly = display.number(order.proof_params["number"])
         how = _("of this order, as the site itself says")
         lines.append(Line(_("Counted by the site"), exactly, how))
-    elif order.old_view_count is not None and counted is not None:
-        views = {"before": display.number(order.old_view_count), "now": display.number(counted)}
+    elif order.old_view_count is not None and order.view_count is not None:
+        before, now = order.old_view_count, order.view_count
+        views = {"before": display.number(before), "now": display.number(now)}
         how = _("its counter went from %(before)s to %(now)s") % views
-        rise = counted - order.old_view_count
+        rise = now - before
         if order.delivered is not None and order.delivered > rise:
             # Orders of before ended without a reading, or by one that came too early.
             how = _("read too early: %(how)s") % {"how": how}

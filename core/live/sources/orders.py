@@ -14,12 +14,12 @@ from typing import Any
 from django.db.models import Case, Count, OuterRef, Prefetch, Subquery, When
 from django.utils import timezone
 
-from booster.delivery.plan import planned_end
+from booster.delivery.plan import planned_end, site_opens_at
 from core import live
 from core.live.source import Asked, Audience, Authorized, authorized, ids_of
 from core.live.sources.pace import Paces
 from core.live.sources.readings import ReadingPoint, Readings
-from core.models import LedgerEntry, Order, OrderEvent, Pause, Status
+from core.models import LedgerEntry, Order, OrderEvent, Pause, Site, Status
 from core.pages import display
 from core.pages.flow.timeline import STEPS
 from core.permissions import Right
@@ -41,6 +41,9 @@ ROW = (
     *("held_by_site", "attention", "attention_code", "verify_until", "pause_requested"),
 )
 COMPUTED = ("events_seen", "is_held")
+# What its page says of its site while it waits for it.
+BREAKER = ("site__breaker__opened_at", "site__breaker__probe_at")
+WEEK = ("site__time_zone", "site__quiet_hours")
 Part = Callable[[Any], dict[str, Any]]
 
 
@@ -92,10 +95,12 @@ class WholeOrder(OrderSource):
         rows = Order.objects.filter(pk__in=ids_of(keys)).annotate(
             events_seen=Subquery(EVENTS), is_held=Pause.objects.of_site("site")
         )
-        found = {}
-        for pk, status, count, done, *rest in rows.order_by().values_list(*ROW, *COMPUTED):
+        found, now = {}, time.time()
+        columns = (*WEEK, *ROW, *COMPUTED, *BREAKER)
+        for zone, quiet, pk, status, count, done, *rest in rows.order_by().values_list(*columns):
             speed = self.paces.measure(pk, done if status in MOVING else None)
-            found[str(pk)] = (status, count, done, *rest, speed)
+            opens = site_opens_at(Site(time_zone=zone, quiet_hours=quiet), now)
+            found[str(pk)] = (status, count, done, *rest, speed, opens if opens > now else None)
         return found
 
     def retain(self, keys: set[str]) -> None:
