@@ -8,8 +8,8 @@ Failure                            Rule
 The site is down for everybody     its orders wait (WAITING) and no attempt is counted; one run
                                    at a time probes (PROBING), for at most PROBE_LEASE_SECONDS
 An order fails, its site answers   SENDING: retried until its attempts are used up
-An order meets 401, 403, 404,      TROUBLE: no answer is final at once, a deploy gives such as
-410, a redirect, no JSON           well. Until TROUBLE_PATIENCE has passed; then no more is sent
+An order meets 400, 401, 403,      TROUBLE: no answer is final at once, a deploy gives such as
+404, 405, 410, a redirect, no JSON well. Until TROUBLE_PATIENCE has passed; then no more is sent
 The counter cannot be read, or     READING; a person is told after TROUBLE_PATIENCE. Nothing is
 verifying fails by our own error   settled but by a reading that succeeded, or by a person
 A call is answered "not now"       ASKING: the same call again by whoever made it, after pauses
@@ -26,7 +26,8 @@ A reading of a calibration fails   CALIBRATION_READING: by whoever made it, abou
                                    then the calibration's rule, which follows
 A calibration's site does not      CALIBRATING: its next step is tried again until its attempts
 answer                             are used up; each step that is done begins them anew
-Any of these                       the order ends at its deadline
+Any of these but a counter that    the order sends no more after its deadline
+cannot be read
 
 A site's Retry-After replaces the delay, up to MAX_RETRY_AFTER_SECONDS.
 
