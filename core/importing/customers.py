@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from core.db import tables
 from core.db.lookups import InArray
 from core.importing import cells
+from core.importing.accounts import twins_of
 from core.importing.batch import Batch, Plan, RowError
 from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
@@ -283,12 +284,9 @@ def totals(batch: Batch, known: Mapping[str, Known]) -> dict[int, str]:
 
 def taken(batch: Batch, known: Mapping[str, Known]) -> dict[int, str]:
     """By index, new names that are a customer's but for case or form."""
-    names = batch.values["username"]
-    new = {index: name for index, name in enumerate(names) if name not in known}
-    keys = dict(zip(new, name_keys(list(new.values())), strict=True))
-    rows = Customer.objects.filter(InArray(F("name_key"), list(keys.values()))).order_by()
-    twins = dict(rows.values_list("name_key", "username"))
-    return {index: name_taken(twins[key]) for index, key in keys.items() if key in twins}
+    new = {index: name for index, name in enumerate(batch.values["username"]) if name not in known}
+    twins = twins_of(list(new.values()))
+    return {index: name_taken(twins[name]) for index, name in new.items() if name in twins}
 
 
 def known_customers(names: Any, *, lock: bool) -> dict[str, Known]:
