@@ -79,13 +79,9 @@ def equal_parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
 def parts(job: ImportJob, name: str) -> Iterator[bytes]:
     """A file's bytes, of which there are none where there is no file."""
     rows = FilePart.objects.filter(folder=job.folder, name=name)
-    at, is_left = 0, True
-    while is_left:
-        found = rows.filter(start=at).values_list("data", flat=True)[:1]
-        data = b"".join(map(bytes, found))
-        is_left = bool(data)
-        if data:
-            yield data
+    at = 0
+    while data := bytes(rows.filter(start=at).values_list("data", flat=True).first() or b""):
+        yield data
         at += len(data)
 
 
