@@ -243,13 +243,13 @@ class Plan:
     # Rows that equal what was booked lately, in words.
     repeats: Sequence[tuple[int, str]] = ()
 
-
-def totals_with(counts: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
-    """Of a job, with what this plan adds to them."""
-    return {
-        "created": counts["created"] + plan.created,
-        "updated": counts["updated"] + plan.updated,
-        "unchanged": counts["unchanged"] + plan.unchanged,
-        "rejected": counts["rejected"] + len(plan.batch.refused),
-        "amount": counts["amount"] + plan.amount,
-    }
+    @property
+    def counts(self) -> dict[str, Any]:
+        """By the names that a job has for them: ImportJob.COUNTS."""
+        return {
+            "created": self.created,
+            "updated": self.updated,
+            "unchanged": self.unchanged,
+            "rejected": len(self.batch.refused),
+            "amount": self.amount,
+        }
