@@ -15,7 +15,7 @@ from django.template.defaultfilters import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from core.db.clock import Moment
-from core.models.coded import code_field, params_field
+from core.models.coded import reason_fields
 from core.models.jobs import Job, JobQuerySet
 from core.reasons import reason_of
 
@@ -66,9 +66,7 @@ class BulkJob(Job):
     amount = models.DecimalField(_("amount"), max_digits=20, decimal_places=2, default=0)
     blocks_done = models.PositiveIntegerField(default=0)
     stop_requested = models.BooleanField(default=False)
-    reason = models.CharField(_("reason"), max_length=500, blank=True)
-    reason_code = code_field()
-    reason_params = params_field()
+    reason, reason_code, reason_params = reason_fields(_("reason"), most=500)
 
     create_date = models.DateTimeField(_("created"), db_default=Moment(), editable=False)
 
@@ -129,9 +127,7 @@ class BulkRefusal(models.Model):
     job = models.ForeignKey(BulkJob, on_delete=models.CASCADE, related_name="refusals")
     object_id = models.BigIntegerField()
     name = models.CharField(_("name"), max_length=64)
-    reason = models.CharField(_("why"), max_length=300, blank=True)
-    reason_code = code_field()
-    reason_params = params_field()
+    reason, reason_code, reason_params = reason_fields(_("why"))
 
     class Meta:
         ordering = ("id",)

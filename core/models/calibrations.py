@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from core.db import clock
 from core.db.clock import Moment
 from core.models.accounts import Customer, User
-from core.models.coded import code_field, params_field
+from core.models.coded import reason_fields
 from core.models.flow import OrderError
 from core.models.history import FieldChange
 from core.models.jobs import Job, JobQuerySet
@@ -99,9 +99,7 @@ class Calibration(Job):
     )
     request_key = models.UUIDField(null=True, unique=True, editable=False)
     taken_at = models.DateTimeField(_("settings taken"), null=True)
-    reason = models.CharField(_("reason"), max_length=300, blank=True)
-    reason_code = code_field()
-    reason_params = params_field()
+    reason, reason_code, reason_params = reason_fields(_("reason"))
     create_date = models.DateTimeField(_("started"), db_default=Moment(), editable=False)
 
     objects = CalibrationQuerySet.as_manager()  # type: ignore[misc]

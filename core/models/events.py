@@ -9,9 +9,8 @@ from core.db.blocks import insert_block
 from core.db.clock import Moment
 from core.models.accounts import person_field
 from core.models.append_only import AppendOnlyModel
-from core.models.coded import code_field, params_field
+from core.models.coded import reason_fields
 from core.models.flow import Status
-from core.reasons import TEXT_LENGTH
 
 
 class OrderEvent(AppendOnlyModel):
@@ -24,9 +23,7 @@ class OrderEvent(AppendOnlyModel):
     creator = person_field(_("who"))
     from_status = models.PositiveSmallIntegerField(_("from"), choices=Status, null=True)
     to_status = models.PositiveSmallIntegerField(_("to"), choices=Status)
-    reason = models.CharField(_("why"), max_length=TEXT_LENGTH, blank=True)
-    reason_code = code_field()
-    reason_params = params_field()
+    reason, reason_code, reason_params = reason_fields(_("why"))
 
     class Meta:
         verbose_name = _("order event")

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.db.clock import Moment
 from core.models.accounts import User, person_field
-from core.models.coded import code_field, params_field
+from core.models.coded import reason_fields
 from core.models.jobs import Job, JobQuerySet
 from core.reasons import Code, Reason
 from core.sentences.undoing import UndoCode
@@ -102,9 +102,7 @@ class ImportJob(Job):
     repeats = models.BooleanField(default=False)
     # How long the file of refused rows is.
     refused_bytes = models.PositiveBigIntegerField(default=0)
-    reason = models.CharField(_("reason"), max_length=500, blank=True)
-    reason_code = code_field()
-    reason_params = params_field()
+    reason, reason_code, reason_params = reason_fields(_("reason"), most=500)
 
     create_date = models.DateTimeField(_("uploaded"), db_default=Moment(), editable=False)
 

@@ -21,7 +21,7 @@ from core.db.clock import Moment
 from core.db.lookups import Ending, InArray, InStatuses
 from core.models.accounts import Customer, User, person_field
 from core.models.approvals import came_by_portal, is_close_to, undecidable
-from core.models.coded import code_field, params_field
+from core.models.coded import reason_fields
 from core.models.flow import (
     CANCELABLE,
     FINAL,
@@ -183,9 +183,7 @@ class Order(models.Model):
     # What its readings tell of other people's views: booster/proof/watch.py.
     watch = models.JSONField(null=True, editable=False)
     # By what its end was proved, and how surely.
-    proof = models.CharField(max_length=300, blank=True, default="", db_default="", editable=False)
-    proof_code = code_field()
-    proof_params = params_field()
+    proof, proof_code, proof_params = reason_fields(None, default="", db_default="", editable=False)
     # Both are decided once, when the order ends; None while it is open.
     delivered = models.PositiveIntegerField(_("delivered"), null=True, editable=False)
     refunded = models.DecimalField(
@@ -226,9 +224,9 @@ class Order(models.Model):
     held_by_site = models.BooleanField(
         _("waits for the site's token"), default=False, editable=False
     )
-    attention = models.CharField(_("needs attention"), max_length=300, blank=True, editable=False)
-    attention_code = code_field()
-    attention_params = params_field()
+    attention, attention_code, attention_params = reason_fields(
+        _("needs attention"), editable=False
+    )
 
     objects = OrderQuerySet.as_manager()
 
