@@ -35,6 +35,7 @@ from core.db.clock import Moment
 from core.models.accounts import Administrator, Customer, User, person_field
 from core.models.flow import OrderError, Status, status_reason
 from core.models.history import FieldChange
+from core.models.keys import protected_key
 from core.models.ledger import LedgerEntry
 from core.reasons import Code, Reason
 
@@ -128,10 +129,9 @@ class ApprovalLimit(models.Model):
     that customers place themselves. Changing it moves no order that was placed before."""
 
     # A group that goes would let its people order without limit.
-    group = models.ForeignKey(
+    group = protected_key(
         Group,
-        verbose_name=_("group"),
-        on_delete=models.PROTECT,
+        _("group"),
         null=True,
         blank=True,
         related_name="+",
@@ -193,9 +193,7 @@ class Decision(models.Model):
         APPROVED = 2, _("approved")
         DECLINED = 3, _("declined")
 
-    creator = models.ForeignKey(
-        User, verbose_name=_("creator"), on_delete=models.PROTECT, related_name="+"
-    )
+    creator = protected_key(User, _("creator"), related_name="+")
     create_date = models.DateTimeField(
         _("created"), db_default=Moment(), editable=False, db_index=True
     )

@@ -22,6 +22,7 @@ from core.db.lookups import InArray
 from core.models.accounts import Administrator, Customer
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
 from core.models.imported_rows import ImportedRows
+from core.models.keys import protected_key
 from core.models.ledger import LedgerEntry, Posting, charge_reference
 from core.reasons import Code, Reason, translate
 
@@ -122,19 +123,12 @@ class ChargeRecord(AppendOnlyModel):
     """A top-up that a customer paid: saving it credits the balance. Never edited or deleted;
     a mistake is corrected by an entry of its own: core/models/corrections.py."""
 
-    customer = models.ForeignKey(
-        Customer, verbose_name=_("customer"), on_delete=models.PROTECT, related_name="charges"
-    )
+    customer = protected_key(Customer, _("customer"), related_name="charges")
     amount = models.DecimalField(
         _("amount"), max_digits=10, decimal_places=2, validators=[MinValueValidator(money.CENT)]
     )
-    creator = models.ForeignKey(
-        Administrator,
-        verbose_name=_("creator"),
-        on_delete=models.PROTECT,
-        null=True,
-        editable=False,
-        related_name="+",
+    creator = protected_key(
+        Administrator, _("creator"), null=True, editable=False, related_name="+"
     )
     create_date = models.DateTimeField(
         _("created"), db_default=Moment(), editable=False, db_index=True

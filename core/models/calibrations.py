@@ -22,6 +22,7 @@ from core.models.coded import reason_fields
 from core.models.flow import OrderError
 from core.models.history import FieldChange
 from core.models.jobs import Job, JobQuerySet
+from core.models.keys import protected_key
 from core.models.ledger import LedgerEntry, audit_reference, audit_refund_reference
 from core.models.orders import Order
 from core.models.sites import Site, SiteLockedError
@@ -69,9 +70,7 @@ class Calibration(Job):
     FINAL = (Status.DONE, Status.CANCELED, Status.FAILED)
     CANCELED = Status.CANCELED
 
-    site = models.ForeignKey(
-        Site, verbose_name=_("site"), on_delete=models.PROTECT, related_name="calibrations"
-    )
+    site = protected_key(Site, _("site"), related_name="calibrations")
     url = models.CharField(_("video address"), max_length=500)
     video_id = models.CharField(max_length=128)
     status = models.PositiveSmallIntegerField(_("status"), choices=Status, default=Status.RUNNING)
@@ -83,13 +82,7 @@ class Calibration(Job):
     settings: "models.JSONField[Any, Any]" = models.JSONField(default=dict)
     exact_proof = models.BooleanField(null=True)
     # An audit is a calibration that a customer buys.
-    customer = models.ForeignKey(
-        Customer,
-        verbose_name=_("customer"),
-        on_delete=models.PROTECT,
-        null=True,
-        related_name="audits",
-    )
+    customer = protected_key(Customer, _("customer"), null=True, related_name="audits")
     price = models.DecimalField(
         _("price"),
         max_digits=10,

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.models.approvals import Decision
 from core.models.billing import ChargeRecord
+from core.models.keys import protected_key
 from core.models.ledger import LedgerEntry
 from core.reasons import Code
 
@@ -20,12 +21,7 @@ class TopUpCorrection(Decision):
     """`amount` is the difference that `right_amount` makes to what stood there; `entry`, where it
     was booked: at once, or above its creator's limit when a second person approved it."""
 
-    charge = models.ForeignKey(
-        ChargeRecord,
-        verbose_name=_("top-up"),
-        on_delete=models.PROTECT,
-        related_name="corrections",
-    )
+    charge = protected_key(ChargeRecord, _("top-up"), related_name="corrections")
     right_amount = models.DecimalField(
         _("right amount"),
         max_digits=10,

@@ -11,14 +11,13 @@ from core.models.accounts import person_field
 from core.models.append_only import AppendOnlyModel
 from core.models.coded import reason_fields
 from core.models.flow import Status
+from core.models.keys import protected_key
 
 
 class OrderEvent(AppendOnlyModel):
     """One step of an order: who, when, from where to where, and why."""
 
-    order = models.ForeignKey(
-        "core.Order", verbose_name=_("order"), on_delete=models.PROTECT, related_name="events"
-    )
+    order = protected_key("core.Order", _("order"), related_name="events")
     create_date = models.DateTimeField(_("when"), db_default=Moment(), editable=False)
     creator = person_field(_("who"))
     from_status = models.PositiveSmallIntegerField(_("from"), choices=Status, null=True)

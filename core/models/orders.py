@@ -32,6 +32,7 @@ from core.models.flow import (
     OrderError,
     Status,
 )
+from core.models.keys import protected_key
 from core.models.pauses import Pause
 from core.models.sites import Site
 from core.reasons import ReasonOrText, reason_columns, reason_of
@@ -124,13 +125,7 @@ class Order(models.Model):
     status = models.PositiveSmallIntegerField(
         _("status"), choices=Status, default=Status.PENDING, editable=False
     )
-    customer = models.ForeignKey(
-        Customer,
-        verbose_name=_("customer"),
-        on_delete=models.PROTECT,
-        related_name="orders",
-        db_index=False,
-    )
+    customer = protected_key(Customer, _("customer"), related_name="orders", db_index=False)
     url = models.CharField(_("video address"), max_length=500)
     count = models.PositiveIntegerField(_("plays"), validators=[MinValueValidator(1)])
     price = models.DecimalField(_("price"), max_digits=12, decimal_places=2, editable=False)
@@ -157,14 +152,7 @@ class Order(models.Model):
         _("start"), null=True, blank=True, help_text=_("Empty: at once.")
     )
     memo = models.TextField(_("memo"), blank=True, max_length=2000)
-    site = models.ForeignKey(
-        Site,
-        verbose_name=_("site"),
-        on_delete=models.PROTECT,
-        related_name="orders",
-        editable=False,
-        db_index=False,
-    )
+    site = protected_key(Site, _("site"), related_name="orders", editable=False, db_index=False)
     video_id = models.CharField(_("video"), max_length=200, editable=False)
     # What its site calls the video; "" where it did not say, or was not asked.
     video_title = models.CharField(

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from core.db import clock
 from core.models.accounts import User, person_field
 from core.models.coded import reason_fields
+from core.models.keys import protected_key
 from core.models.orders import Order
 from core.reasons import ReasonOrText, reason_columns, reason_of
 
@@ -46,13 +47,7 @@ class Repeat(models.Model):
         DAY = 1, _("every day")
         WEEK = 7, _("every week")
 
-    order = models.ForeignKey(
-        Order,
-        verbose_name=_("order"),
-        on_delete=models.PROTECT,
-        related_name="repeats",
-        db_index=False,
-    )
+    order = protected_key(Order, _("order"), related_name="repeats", db_index=False)
     every = models.PositiveSmallIntegerField(_("how often"), choices=Every, default=Every.DAY)
     # Of a weekly one: 0 is Monday.
     weekday = models.PositiveSmallIntegerField(_("weekday"), null=True, blank=True)

@@ -15,6 +15,7 @@ from core.db.clock import Moment
 from core.models.accounts import User, person_field, validate_name
 from core.models.coded import reason_fields
 from core.models.flow import OPEN, OrderError
+from core.models.keys import protected_key
 from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
 # What the proof of an order's plays rests on: who answers, how the counter is read and a play is
@@ -286,13 +287,7 @@ class SiteCheck(models.Model):
         LOST = 2, _("not proved")
         UNREACHABLE = 3, _("not reachable")
 
-    site = models.ForeignKey(
-        Site,
-        verbose_name=_("site"),
-        on_delete=models.PROTECT,
-        related_name="checks",
-        db_index=False,
-    )
+    site = protected_key(Site, _("site"), related_name="checks", db_index=False)
     create_date = models.DateTimeField(_("checked"), db_default=Moment(), editable=False)
     outcome = models.PositiveSmallIntegerField(_("outcome"), choices=Outcome)
     method = models.CharField(_("proved by"), max_length=16, blank=True)
