@@ -25,6 +25,7 @@ from core.sentences.undoing import UNDO_SENTENCES
 UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
+PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 # Of what a person typed; longer texts are cut.
 TEXT_LENGTH = 300
 # From here on a number is shown as 10,000.
@@ -132,8 +133,7 @@ def reason_columns(reason: ReasonOrText, name: str = "reason") -> dict[str, Any]
 @cache
 def parameters_of(sentence: str) -> frozenset[str]:
     """The names of a sentence's placeholders."""
-    names = _Names()
-    return frozenset(names) if sentence % names else frozenset()
+    return frozenset(PLACEHOLDER.findall(sentence))
 
 
 def _plain(value: Any) -> Any:
@@ -149,14 +149,6 @@ def printable(text: str) -> str:
     """The text with what nobody sees, and what moves a cursor, written out: `\\x1b`. Lines and tabs
     stay."""
     return UNPRINTABLE.sub(lambda found: ascii(found.group())[1:-1], text)
-
-
-class _Names(dict[str, str]):
-    """Whatever is asked for."""
-
-    def __missing__(self, name: str) -> str:
-        self[name] = ""
-        return ""
 
 
 def _worded(reason: ReasonOrText, translated: Callable[[str], str]) -> str:
