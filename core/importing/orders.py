@@ -22,7 +22,6 @@ from core.importing.row_importer import RECENT_DAYS, RowImporter
 from core.importing.rows import Row
 from core.importing.starts import starts
 from core.models import ImportedRows, ImportJob, LedgerEntry, Order, PricePolicy, Status
-from core.money import Bundle
 from core.ordering import Placement, Quote, Quoter, place_many
 from core.permissions import Right
 
@@ -48,13 +47,9 @@ class OrderRows(RowImporter):
         super().__init__(job, layout)
         self.quoter = Quoter(asks_sites=self.checks, reads_views=False)
 
-    @classmethod
-    def prices_by(cls, bundles: Sequence[Bundle]) -> str:
-        return PricePolicy.digest(bundles)
-
     @property
     def prices(self) -> str:
-        return self.prices_by(self.quoter.bundles)
+        return PricePolicy.digest(self.quoter.bundles)
 
     def keys(self, rows: list[Row]) -> list[str]:
         index = self.layout.places["url"]
