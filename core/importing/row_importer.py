@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from functools import partial
 from typing import ClassVar
 
+from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from core.db import tables
@@ -13,14 +14,25 @@ from core.importing import cells
 from core.importing.batch import Batch, Plan
 from core.importing.columns import Layout
 from core.importing.rows import Block, Row
-from core.models import ChargeRecord, ImportedRows, ImportJob, LedgerEntry, Order, WaitingTopUp
+from core.models import (
+    ChargeRecord,
+    Customer,
+    FieldChange,
+    ImportedRows,
+    ImportJob,
+    LedgerEntry,
+    Order,
+    WaitingTopUp,
+)
 from core.permissions import Right
 
 # Rows that equal what was booked in the last days may be of a file that was mended.
 RECENT_DAYS = 7
 AMOUNTS = {"amount", "balance"}
-# Whose rows have a `request_key`.
-KEYED = {
+# Those of a file without names of their own have a `request_key`.
+MODELS: dict[ImportedRows.Kind, type[Model]] = {
+    ImportedRows.Kind.CUSTOMERS: Customer,
+    ImportedRows.Kind.FIELD_CHANGES: FieldChange,
     ImportedRows.Kind.TOP_UPS: ChargeRecord,
     ImportedRows.Kind.WAITING_TOP_UPS: WaitingTopUp,
     ImportedRows.Kind.ORDERS: Order,
@@ -100,7 +112,7 @@ class RowImporter(ABC):
         while asked:
             undone: set[uuid.UUID] = set()
             for kind in kinds:
-                found = tables.request_keys(KEYED[kind], asked)
+                found = tables.request_keys(MODELS[kind], asked)
                 gone = ImportedRows.objects.undone_among(kind, found.values())
                 undone |= {key for key, pk in found.items() if pk in gone}
                 written |= {key for key, pk in found.items() if pk not in gone}
