@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from core.db import tables
 from core.db.clock import Moment
 from core.db.lookups import InArray
-from core.models.keys import protected_key
+from core.models.fields import amount_field, protected_key
 from core.models.names import KEY_LENGTH, name_key, name_keys, validate_name
 
 validate_mobile = RegexValidator(
@@ -149,9 +149,7 @@ class Customer(models.Model):
     mobile = models.CharField(
         _("mobile"), max_length=16, blank=True, db_index=True, validators=[validate_mobile]
     )
-    balance = models.DecimalField(
-        _("balance"), max_digits=12, decimal_places=2, default=0, editable=False
-    )
+    balance = amount_field(_("balance"), digits=12, default=0, editable=False)
     user = models.OneToOneField(
         User,
         verbose_name=_("portal login"),

@@ -33,9 +33,9 @@ from django.utils.translation import gettext_lazy as _
 from core.db import clock
 from core.db.clock import Moment
 from core.models.accounts import Administrator, Customer, User, person_field
+from core.models.fields import amount_field, protected_key
 from core.models.flow import OrderError, Status, status_reason
 from core.models.history import FieldChange
-from core.models.keys import protected_key
 from core.models.ledger import LedgerEntry
 from core.reasons import Code, Reason
 
@@ -137,19 +137,15 @@ class ApprovalLimit(models.Model):
         related_name="+",
         help_text=_("Empty: customers, for orders that they place themselves."),
     )
-    amount = models.DecimalField(
+    amount = amount_field(
         _("amount"),
-        max_digits=10,
-        decimal_places=2,
         validators=[MinValueValidator(Decimal(0))],
         help_text=_(
             "Orders above this amount need a second person's approval. 0: every order does."
         ),
     )
-    top_up_amount = models.DecimalField(
+    top_up_amount = amount_field(
         _("amount of a top-up"),
-        max_digits=10,
-        decimal_places=2,
         null=True,
         blank=True,
         validators=[MinValueValidator(Decimal(0))],

@@ -21,8 +21,8 @@ from core.db.clock import Moment
 from core.db.lookups import InArray
 from core.models.accounts import Administrator, Customer
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
+from core.models.fields import amount_field, protected_key
 from core.models.imported_rows import ImportedRows
-from core.models.keys import protected_key
 from core.models.ledger import LedgerEntry, Posting, charge_reference
 from core.reasons import Code, Reason, translate
 
@@ -33,9 +33,7 @@ class PricePolicy(models.Model):
     """A bundle on sale: `count` plays for `price`."""
 
     count = models.PositiveIntegerField(_("plays"), unique=True, validators=[MinValueValidator(1)])
-    price = models.DecimalField(
-        _("price"), max_digits=10, decimal_places=2, validators=[MinValueValidator(money.CENT)]
-    )
+    price = amount_field(_("price"), validators=[MinValueValidator(money.CENT)])
     active = models.BooleanField(_("active"), default=True)
 
     class Meta:
@@ -124,9 +122,7 @@ class ChargeRecord(AppendOnlyModel):
     a mistake is corrected by an entry of its own: core/models/corrections.py."""
 
     customer = protected_key(Customer, _("customer"), related_name="charges")
-    amount = models.DecimalField(
-        _("amount"), max_digits=10, decimal_places=2, validators=[MinValueValidator(money.CENT)]
-    )
+    amount = amount_field(_("amount"), validators=[MinValueValidator(money.CENT)])
     creator = protected_key(
         Administrator, _("creator"), null=True, editable=False, related_name="+"
     )

@@ -14,7 +14,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from core.models.coded import reason_fields
+from core.models.fields import reason_fields
 from core.models.sites import Site
 from core.reasons import ReasonOrText, reason_columns
 

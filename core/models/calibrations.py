@@ -18,11 +18,10 @@ from django.utils.translation import gettext_lazy as _
 from core.db import clock
 from core.db.clock import Moment
 from core.models.accounts import Customer, User
-from core.models.coded import reason_fields
+from core.models.fields import amount_field, protected_key, reason_fields
 from core.models.flow import OrderError
 from core.models.history import FieldChange
 from core.models.jobs import Job, JobQuerySet
-from core.models.keys import protected_key
 from core.models.ledger import LedgerEntry, audit_reference, audit_refund_reference
 from core.models.orders import Order
 from core.models.sites import Site, SiteLockedError
@@ -83,13 +82,7 @@ class Calibration(Job):
     exact_proof = models.BooleanField(null=True)
     # An audit is a calibration that a customer buys.
     customer = protected_key(Customer, _("customer"), null=True, related_name="audits")
-    price = models.DecimalField(
-        _("price"),
-        max_digits=10,
-        decimal_places=2,
-        null=True,
-        validators=[MinValueValidator(Decimal("0.01"))],
-    )
+    price = amount_field(_("price"), null=True, validators=[MinValueValidator(Decimal("0.01"))])
     request_key = models.UUIDField(null=True, unique=True, editable=False)
     taken_at = models.DateTimeField(_("settings taken"), null=True)
     reason, reason_code, reason_params = reason_fields(_("reason"))

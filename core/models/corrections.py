@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.models.approvals import Decision
 from core.models.billing import ChargeRecord
-from core.models.keys import protected_key
+from core.models.fields import amount_field, protected_key
 from core.models.ledger import LedgerEntry
 from core.reasons import Code
 
@@ -22,13 +22,8 @@ class TopUpCorrection(Decision):
     was booked: at once, or above its creator's limit when a second person approved it."""
 
     charge = protected_key(ChargeRecord, _("top-up"), related_name="corrections")
-    right_amount = models.DecimalField(
-        _("right amount"),
-        max_digits=10,
-        decimal_places=2,
-        validators=[MinValueValidator(Decimal(0))],
-    )
-    amount = models.DecimalField(_("difference"), max_digits=12, decimal_places=2)
+    right_amount = amount_field(_("right amount"), validators=[MinValueValidator(Decimal(0))])
+    amount = amount_field(_("difference"), digits=12)
     reason = models.CharField(_("reason"), max_length=REASON_LENGTH)
     entry = models.OneToOneField(
         LedgerEntry, verbose_name=_("ledger entry"), on_delete=models.PROTECT, null=True

@@ -9,9 +9,8 @@ from core.db.blocks import insert_block
 from core.db.clock import Moment
 from core.models.accounts import person_field
 from core.models.append_only import AppendOnlyModel
-from core.models.coded import reason_fields
+from core.models.fields import protected_key, reason_fields
 from core.models.flow import Status
-from core.models.keys import protected_key
 
 
 class OrderEvent(AppendOnlyModel):

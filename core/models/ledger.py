@@ -22,7 +22,7 @@ from core.db.blocks import BLOCK, in_blocks, update_by_id
 from core.db.clock import Moment
 from core.models.accounts import Customer, person_field
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
-from core.models.keys import protected_key
+from core.models.fields import amount_field, protected_key
 from core.reasons import Code, Reason
 
 if TYPE_CHECKING:
@@ -270,8 +270,8 @@ class LedgerEntry(AppendOnlyModel):
 
     kind = models.PositiveSmallIntegerField(_("kind"), choices=Kind)
     customer = protected_key(Customer, _("customer"), related_name="ledger", db_index=False)
-    amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2)
-    balance_after = models.DecimalField(_("balance after"), max_digits=12, decimal_places=2)
+    amount = amount_field(_("amount"), digits=12)
+    balance_after = amount_field(_("balance after"), digits=12)
     order = protected_key("core.Order", _("order"), null=True, related_name="ledger")
     creator = person_field(_("creator"), db_index=False)
     reference = models.CharField(_("reference"), max_length=80, unique=True)

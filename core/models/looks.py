@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 
 from core.db import clock
 from core.models.accounts import User
-from core.models.coded import reason_fields
+from core.models.fields import reason_fields
 from core.models.orders import Order
 from core.models.sites import Site
 from core.reasons import ReasonOrText, reason_columns

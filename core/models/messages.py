@@ -27,7 +27,7 @@ from core.db.clock import Moment
 from core.db.notifier import notify
 from core.models.accounts import User
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
-from core.models.keys import protected_key
+from core.models.fields import protected_key
 from core.models.orders import Order
 from core.permissions import Right
 

@@ -21,7 +21,7 @@ from core.db.clock import Moment
 from core.db.lookups import Ending, InArray, InStatuses
 from core.models.accounts import Customer, User, person_field
 from core.models.approvals import came_by_portal, is_close_to, undecidable
-from core.models.coded import reason_fields
+from core.models.fields import amount_field, protected_key, reason_fields
 from core.models.flow import (
     CANCELABLE,
     FINAL,
@@ -32,7 +32,6 @@ from core.models.flow import (
     OrderError,
     Status,
 )
-from core.models.keys import protected_key
 from core.models.pauses import Pause
 from core.models.sites import Site
 from core.reasons import ReasonOrText, reason_columns, reason_of
@@ -128,15 +127,13 @@ class Order(models.Model):
     customer = protected_key(Customer, _("customer"), related_name="orders", db_index=False)
     url = models.CharField(_("video address"), max_length=500)
     count = models.PositiveIntegerField(_("plays"), validators=[MinValueValidator(1)])
-    price = models.DecimalField(_("price"), max_digits=12, decimal_places=2, editable=False)
+    price = amount_field(_("price"), digits=12, editable=False)
     unit_price = models.DecimalField(
         _("price a play"), max_digits=14, decimal_places=8, editable=False
     )
     # The bundle whose rate, or whose whole, made the price; orders from before have none.
     bundle_count = models.PositiveIntegerField(_("plays of the bundle"), null=True, editable=False)
-    bundle_price = models.DecimalField(
-        _("price of the bundle"), max_digits=10, decimal_places=2, null=True, editable=False
-    )
+    bundle_price = amount_field(_("price of the bundle"), null=True, editable=False)
     hours = models.PositiveSmallIntegerField(
         _("spread over hours"),
         default=0,
@@ -174,9 +171,7 @@ class Order(models.Model):
     proof, proof_code, proof_params = reason_fields(None, default="", db_default="", editable=False)
     # Both are decided once, when the order ends; None while it is open.
     delivered = models.PositiveIntegerField(_("delivered"), null=True, editable=False)
-    refunded = models.DecimalField(
-        _("refunded"), max_digits=12, decimal_places=2, null=True, editable=False
-    )
+    refunded = amount_field(_("refunded"), digits=12, null=True, editable=False)
 
     # The plays: 0 <= done + uncertain <= reserved <= count.
     sequence = models.PositiveIntegerField(_("plays numbered"), default=0, editable=False)

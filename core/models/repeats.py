@@ -17,8 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.db import clock
 from core.models.accounts import User, person_field
-from core.models.coded import reason_fields
-from core.models.keys import protected_key
+from core.models.fields import protected_key, reason_fields
 from core.models.orders import Order
 from core.reasons import ReasonOrText, reason_columns, reason_of
 

@@ -13,9 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from core.db import clock
 from core.db.clock import Moment
 from core.models.accounts import User, person_field, validate_name
-from core.models.coded import reason_fields
+from core.models.fields import protected_key, reason_fields
 from core.models.flow import OPEN, OrderError
-from core.models.keys import protected_key
 from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
 # What the proof of an order's plays rests on: who answers, how the counter is read and a play is
