@@ -147,22 +147,21 @@ class CustomerRows(RowImporter):
             is_new.append(customer is None)
             if customer is None:
                 continue
-            before = (customer.mobile, customer.active, customer.memo)
             after = self._after(batch, index, customer)
             if customer.undone:
                 opening = Decimal(batch.values["balance"][index]) if openings_told else Decimal(0)
                 revived.append((customer, after, opening))
                 continue
             errors = self._money_errors(batch, index, customer, openings.get(customer.pk))
-            if before != after and not self.job.update:
-                errors.append(self._exists(batch, index, before, after))
+            different = differences_of(customer, after)
+            if different and not self.job.update:
+                errors.append(self._exists(batch, index, different))
             if errors:
                 faults[index] = errors
-            elif before == after:
+            elif not different:
                 unchanged += 1
             else:
                 changed.append((*after, customer.pk))
-                different = differences_of(customer, after)
                 differences += different
                 shown += [(name, one.field, str(one.before), str(one.after)) for one in different]
         new = {name: list(compress(column, is_new)) for name, column in batch.values.items()}
@@ -201,15 +200,9 @@ class CustomerRows(RowImporter):
             }
         return [RowError(batch.lines[index], "balance", text, reason)]
 
-    def _exists(
-        self, batch: Batch, index: int, before: tuple[Any, ...], after: tuple[Any, ...]
-    ) -> RowError:
-        different = [
-            name for name, old, new in zip(FIELDS, before, after, strict=True) if old != new
-        ]
-        reason = _("A customer with this username already exists with a different %(columns)s.") % {
-            "columns": ", ".join(different)
-        }
+    def _exists(self, batch: Batch, index: int, different: list[Difference]) -> RowError:
+        text = _("A customer with this username already exists with a different %(columns)s.")
+        reason = text % {"columns": ", ".join(one.field for one in different)}
         return RowError(batch.lines[index], "username", batch.values["username"][index], reason)
 
     def _insert(self, new: Mapping[str, Any]) -> None:
@@ -327,6 +320,8 @@ def opening_balances(ids: Sequence[int]) -> dict[int, Decimal]:
 
 def differences_of(customer: Known, after: tuple[Any, ...]) -> list[Difference]:
     before = (customer.mobile, customer.active, customer.memo)
+    if before == after:  # as a rule: a file that was uploaded before
+        return []
     return [
         Difference(customer.pk, field, old, new)
         for field, old, new in zip(FIELDS, before, after, strict=True)
