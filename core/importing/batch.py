@@ -177,11 +177,11 @@ class Batch:
 
     def refuse(self, column: str, reasons: Mapping[int, str]) -> None:
         """Remove the rows at these indexes, for what is wrong with their cells of this column."""
-        faults = {}
-        for index, reason in reasons.items():
-            value = str(self.values[column][index])
-            faults[index] = [RowError(self.lines[index], column, value, reason)]
-        self.drop(faults)
+        self.drop({index: [self.fault(index, column, reason)] for index, reason in reasons.items()})
+
+    def fault(self, index: int, column: str, reason: str) -> RowError:
+        """What is wrong with a cell that could be read."""
+        return RowError(self.lines[index], column, str(self.values[column][index]), reason)
 
     def drop(self, faults: Mapping[int, list[RowError]]) -> None:
         """Remove the rows at these indexes and keep refused rows in file order."""

@@ -198,12 +198,12 @@ class CustomerRows(RowImporter):
             reason = _("The opening balance was %(opening)s; correct it by an adjustment.") % {
                 "opening": quantize(opening)
             }
-        return [RowError(batch.lines[index], "balance", text, reason)]
+        return [batch.fault(index, "balance", reason)]
 
     def _exists(self, batch: Batch, index: int, different: list[Difference]) -> RowError:
         text = _("A customer with this username already exists with a different %(columns)s.")
         reason = text % {"columns": ", ".join(one.field for one in different)}
-        return RowError(batch.lines[index], "username", batch.values["username"][index], reason)
+        return batch.fault(index, "username", reason)
 
     def _insert(self, new: Mapping[str, Any]) -> None:
         names, active, creator_id = new["username"], new.get("active"), self.job.creator_id

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -152,25 +153,20 @@ def finish(job: ImportJob, status: ImportJob.Status, reason: ReasonOrText = "") 
     store.remove_upload(job)
 
 
+@dataclass
 class ImportRun:
     """One pass or more over the file of a job that this process holds; `folder` has the file."""
 
-    def __init__(
-        self,
-        job: ImportJob,
-        folder: Path,
-        progress: signs.ProgressWriter,
-        should_stop: Callable[[], bool],
-        on_progress: OnProgress,
-    ) -> None:
-        self.job = job
-        self.folder = folder
-        self.upload = folder / store.UPLOAD
-        self.progress = progress
-        self.should_stop = should_stop
-        self.on_progress = on_progress
+    job: ImportJob
+    folder: Path
+    progress: signs.ProgressWriter
+    should_stop: Callable[[], bool]
+    on_progress: OnProgress
+
+    def __post_init__(self) -> None:
+        self.upload = self.folder / store.UPLOAD
         self.started = self.reported = self.asked = time.monotonic()
-        self.rows_at_start = job.done
+        self.rows_at_start = self.job.done
 
     def check(self) -> None:
         """Hold the whole file against the rules and the database; write the report of errors."""

@@ -16,7 +16,7 @@ from django.utils import timezone
 from core.db import clock
 from core.importing import cells
 from core.importing.accounts import customers_of, drop_unknown
-from core.importing.batch import Batch, Plan, RowError
+from core.importing.batch import Batch, Plan
 from core.importing.columns import Layout
 from core.importing.row_importer import RECENT_DAYS, RowImporter
 from core.importing.rows import Row
@@ -80,7 +80,10 @@ class OrderRows(RowImporter):
         placements, quoted, faults = [], list[tuple[int, Quote]](), {}
         for index, quote in zip(new, quotes, strict=True):
             if quote.reasons:
-                faults[index] = row_errors(batch, index, quote)
+                faults[index] = [
+                    batch.fault(index, COLUMNS[field], reason)
+                    for field, reason in quote.errors.items()
+                ]
             else:
                 quoted.append((batch.lines[index], quote))
                 start, key = starts[index], keys[index]
@@ -117,12 +120,3 @@ def repeats_among(quoted: Sequence[tuple[int, Quote]]) -> list[tuple[int, str]]:
             day = timezone.localtime(date).date().isoformat()
             repeats.append((line, f"{name} {quote.url} ({day})"))
     return repeats
-
-
-def row_errors(batch: Batch, index: int, quote: Quote) -> list[RowError]:
-    return [
-        RowError(
-            batch.lines[index], COLUMNS[field], str(batch.values[COLUMNS[field]][index]), reason
-        )
-        for field, reason in quote.errors.items()
-    ]
