@@ -18,8 +18,8 @@ os.environ.setdefault("DATABASE_POOL", "on")
 django_pages: Any = get_asgi_application()
 
 # After that: they know models. The pages are loaded before anybody asks for one.
+from core.live.transports.consumers import serve_poll, serve_socket  # noqa: E402
 from core.live.transports.gate import SocketGate  # noqa: E402
-from core.live.transports.serving import serve_poll, serve_socket  # noqa: E402
 from office import probes, urls  # noqa: E402, F401
 from office.gate import PageGate  # noqa: E402
 from office.statics import StaticMemory  # noqa: E402

@@ -16,8 +16,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from websockets.exceptions import InvalidStatus
 
+from core.live.transports.consumers import HEARTBEAT_SECONDS
 from core.live.transports.gate import Arrivals
-from core.live.transports.serving import HEARTBEAT_SECONDS
 from core.models import ChargeRecord, Customer, Order, OrderEvent, Site, Status, User
 from tests.base import client_of, new_staff, placed
 from tests.benchmarks.live import GROWTH, place_orders, sessions, watched_by

@@ -23,8 +23,8 @@ from core.live.sources.jobs import imports
 from core.live.sources.orders import WholeOrder
 from core.live.sources.readings import NEWEST, POINTS
 from core.live.subjects import CHANGES_KEPT, RenderedSubject
-from core.live.transports import serving
-from core.live.transports.serving import serve_socket
+from core.live.transports import consumers
+from core.live.transports.consumers import serve_socket
 from core.live.viewers import Viewer
 from core.models import (
     BulkJob,
@@ -203,8 +203,8 @@ def test_an_order_with_many_readings_gives_a_curve_of_a_few(orders):
 
 
 def test_a_reader_that_takes_nothing_is_let_go(feed, alice, settings, monkeypatch):
-    monkeypatch.setattr(serving, "process_feed", lambda: feed)
-    monkeypatch.setattr(serving, "STALL_SECONDS", 0.05)
+    monkeypatch.setattr(consumers, "process_feed", lambda: feed)
+    monkeypatch.setattr(consumers, "STALL_SECONDS", 0.05)
     headers = [(b"host", b"localhost"), (b"origin", b"http://localhost")]
     cookies = {settings.SESSION_COOKIE_NAME: session_of(alice)}
     scope = {"type": "websocket", "headers": headers, "cookies": cookies}
