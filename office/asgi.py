@@ -18,7 +18,7 @@ os.environ.setdefault("DATABASE_POOL", "on")
 django_pages: Any = get_asgi_application()
 
 # After that: they know models. The pages are loaded before anybody asks for one.
-from core.live.transports.consumers import serve_poll, serve_socket  # noqa: E402
+from core.live.transports.consumers import PollConsumer, serve_socket  # noqa: E402
 from core.live.transports.gate import SocketGate  # noqa: E402
 from office import probes, urls  # noqa: E402, F401
 from office.gate import PageGate  # noqa: E402
@@ -28,7 +28,7 @@ pages: Any = PageGate(django_pages, settings.WEB_THREADS, settings.WEB_QUEUE)
 # While somebody works on them, files are read anew each time.
 statics: Any = pages if settings.DEBUG else StaticMemory(pages)
 viewers = probes.Viewers()
-polls = viewers.counted(CookieMiddleware(serve_poll))
+polls = viewers.counted(CookieMiddleware(PollConsumer.as_asgi()))
 sockets = viewers.counted(CookieMiddleware(SocketGate(serve_socket)))
 
 application = ProtocolTypeRouter(

@@ -1,11 +1,12 @@
-"""The ASGI applications of the feed: a socket, and a poll. Plain ones: a consumer of the channels
-library takes a thread for each event, to look after database connections that there are none of.
-"""
+"""The ASGI applications of the feed: a socket, and a poll, which is a consumer of the channels
+library. (Elsewhere in the code a consumer is Huey's.)"""
 
 import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from channels.exceptions import StopConsumer
+from channels.generic.http import AsyncHttpConsumer
 from django.conf import settings
 
 from core.live.feed import process_feed
@@ -50,7 +51,8 @@ HEADERS = (
 
 
 async def serve_socket(scope: Any, receive: Any, send: Any) -> None:
-    """One socket, which SocketGate has let in."""
+    """One socket, which SocketGate has let in. Plain ASGI: a consumer of channels takes a thread
+    for each event, to look after database connections that there are none of here."""
     await receive()
     viewer = new_viewer(session_key(scope))
     process_feed().watch(viewer, (), settings.LANGUAGE_CODE)
@@ -109,49 +111,55 @@ async def send_changes(viewer: Viewer, send: Any) -> None:
         await send({"type": "websocket.close", "code": int(code)})
 
 
-async def serve_poll(scope: Any, receive: Any, send: Any) -> None:
+class PollConsumer(AsyncHttpConsumer):
     """One request and its answer: at once, or when something changed."""
-    status, text = await answer(scope, receive)
-    body = text.encode()
-    headers = [*HEADERS, (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.receive = receive
+        await super().__call__(scope, receive, send)
 
-async def answer(scope: Any, receive: Any) -> tuple[int, str]:
-    """The status and what is new."""
-    if scope["method"] != "POST":
-        return 405, ""
-    if not is_same_origin(scope):
-        return 403, ""
-    body, is_more = b"", True
-    while is_more:
-        message = await receive()
-        body += message.get("body", b"")
-        is_more = message.get("more_body", False)
-        if len(body) > MAX_BYTES:
-            return 413, ""
-    try:
-        request = WatchRequest.parse(body, process_feed().name)
-    except NotUnderstoodError:
-        return STATUSES[CloseCode.NOT_UNDERSTOOD], ""
-    if not (key := session_key(scope)):
-        return STATUSES[CloseCode.SIGNED_OUT], ""
-    viewer = new_viewer(key)
-    hanging_up = asyncio.create_task(end_with_client(viewer, receive))
-    try:
-        messages = await first_messages(viewer, request)
-    finally:
-        hanging_up.cancel()
-        process_feed().leave(viewer)
-    if viewer.ended is not None:
-        return STATUSES[viewer.ended], ""
-    return 200, frame(messages)
+    async def http_request(self, message: dict[str, Any]) -> None:
+        if sum(map(len, self.body)) + len(message.get("body", b"")) > MAX_BYTES:
+            await self.respond(413)
+            raise StopConsumer
+        await super().http_request(message)
 
+    async def handle(self, body: bytes) -> None:
+        if self.scope["method"] != "POST":
+            await self.respond(405)
+        elif not is_same_origin(self.scope):
+            await self.respond(403)
+        else:
+            await self.respond(*await self.answer(body))
 
-async def end_with_client(viewer: Viewer, receive: Any) -> None:
-    await receive()
-    viewer.end(CloseCode.GONE)
+    async def answer(self, body: bytes) -> tuple[int, str]:
+        """The status and what is new."""
+        try:
+            request = WatchRequest.parse(body, process_feed().name)
+        except NotUnderstoodError:
+            return STATUSES[CloseCode.NOT_UNDERSTOOD], ""
+        if not (key := session_key(self.scope)):
+            return STATUSES[CloseCode.SIGNED_OUT], ""
+        viewer = new_viewer(key)
+        hanging_up = asyncio.create_task(self.end_with_client(viewer))
+        try:
+            messages = await first_messages(viewer, request)
+        finally:
+            hanging_up.cancel()
+            process_feed().leave(viewer)
+        if viewer.ended is not None:
+            return STATUSES[viewer.ended], ""
+        return 200, frame(messages)
+
+    async def end_with_client(self, viewer: Viewer) -> None:
+        """channels itself looks for a client that hangs up only once it is answered."""
+        await self.receive()
+        viewer.end(CloseCode.GONE)
+
+    async def respond(self, status: int, text: str = "") -> None:
+        body = text.encode()
+        length = (b"content-length", str(len(body)).encode())
+        await self.send_response(status, body, headers=[*HEADERS, length])
 
 
 def new_viewer(session: str) -> Viewer:
