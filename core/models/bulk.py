@@ -118,6 +118,9 @@ class BulkBlock(models.Model):
             models.UniqueConstraint(fields=["job", "number"], name="bulk_block_number"),
         ]
 
+    def __str__(self) -> str:
+        return f"{self.job_id}/{self.number}"
+
 
 class BulkRefusal(models.Model):
     """A row that the action was not done on, and why."""

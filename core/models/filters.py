@@ -43,3 +43,6 @@ class ListColumns(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["user", "model"], name="list_columns_once"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.model}"

@@ -44,3 +44,6 @@ class WebProcess(models.Model):
     class Meta:
         default_permissions = ()
         ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
