@@ -8,10 +8,10 @@ may be broken.
 
 import logging
 import sys
-from collections.abc import Callable
 
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse
+from django.utils.deprecation import MiddlewareMixin
 
 from core.db.outages import drop_connections, is_down, is_out_of_room, is_read_only
 from core.logins import hashing
@@ -49,14 +49,10 @@ def busy_page() -> str:
     return STYLE + PAGE.format(what="The office is busy", what_zh="办公系统繁忙")
 
 
-class UnavailableMiddleware:
+class UnavailableMiddleware(MiddlewareMixin):
     """For what a view raises."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+    async_capable = False  # as those around it: office/compression.py
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, TooManyLoginsError):

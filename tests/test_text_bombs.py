@@ -21,7 +21,7 @@ from core.importing.columns import layout_of
 from core.importing.detection import FileError, detect_file
 from core.importing.duplicates import DuplicateFinder
 from core.importing.jobs import FOREIGN_TITLES
-from core.importing.rows import open_table, rows_of_header_width
+from core.importing.rows import open_table
 from core.importing.similar_names import SimilarNames
 from core.models import ImportJob
 def resident(what):
@@ -41,7 +41,7 @@ try:
         importer = CustomerRows(job, layout)
         for block in table.blocks():
             on_chunk()
-            duplicates.add(importer.keys(rows_of_header_width(block.rows, table)))
+            duplicates.add(importer.keys(block.whole(len(table.header))[0]))
             batch = importer.read(block)
             similar.add(batch.values["username"])
             rows += len(block.rows)

@@ -12,7 +12,6 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from core.importing import jobs, rows, signs
-from core.importing.undoing import run as undo_run
 from core.importing.undoing.customers import UndoCustomers
 from core.importing.undoing.top_ups import UndoTopUps
 from core.importing.uploads import new_job
@@ -511,7 +510,7 @@ def test_nobody_waits_for_a_job_that_another_undoes_in_one_transaction(
 
 
 def test_a_long_look_before_the_undoing_keeps_the_lease(alice, zoe, monkeypatch):
-    monkeypatch.setattr(undo_run, "RENEWAL_SECONDS", 0)
+    monkeypatch.setattr(job_leases, "RENEWAL_SECONDS", 0)
     job = imported(CUSTOMERS, NEW, alice)
     look, looked = UndoCustomers.look, []
 

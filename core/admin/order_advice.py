@@ -59,7 +59,7 @@ def why_ended(order: Order) -> str:
 
 
 def what_when_ended(order: Order) -> str:
-    """The remark of an order that ended short says what to change; see core/sentences/orders.py."""
+    """The remark of an order that ended short says what to change; see core/sentences/office.py."""
     missing = order.count - (order.delivered or 0)
     text = _(
         "%(missing)s plays were not delivered; %(refund)s was refunded. Mend the cause, then place "

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import CharField, F, Func, IntegerField, Lookup, Q, UUIDField, Value
 from django.db.models.functions import StrIndex, Upper
-from django.db.models.lookups import GreaterThan
+from django.db.models.lookups import Exact, GreaterThan
 
 LAST_CHARACTER = "\U0010ffff"
 # A trigram index goes through the lists of all pieces it is given; the end of an address says most.
@@ -64,17 +64,9 @@ class Ending(Func):
         return super().as_sql(compiler, connection, template=template, **context)
 
 
-class EndingIs(Lookup):
-    """`filter(EndingIs(Ending("oid"), "4711"))`."""
-
-    def as_sql(self, compiler: Any, connection: Any) -> Any:
-        ending, parameters = self.process_lhs(compiler, connection)
-        return f"{ending} = %s", [*parameters, self.rhs]
-
-
 def ends_with(field: str, end: str) -> Q:
     """How a field ends, by at least ENDING signs: an index finds those with the same last ones."""
-    return Q(EndingIs(Ending(F(field)), end[-ENDING:])) & Q(**{f"{field}__endswith": end})
+    return Q(Exact(Ending(F(field)), end[-ENDING:])) & Q(**{f"{field}__endswith": end})
 
 
 def starts_with(field: str, beginning: str) -> Q:

@@ -7,11 +7,13 @@ it was broken off. tests/migrating.py says which changes need one of them.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, cast
 
 from django.db import NotSupportedError, migrations, transaction
 from django.db.models import CheckConstraint, UniqueConstraint
+
+from core.db.patience import lock_timeout
 
 LEFT_BROKEN = """
     SELECT 1 FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
@@ -89,7 +91,7 @@ def make_index(schema_editor: Any, statement: Any, name: str) -> None:
     if schema_editor.connection.vendor == "sqlite":
         schema_editor.execute(str(statement).replace(" INDEX ", " INDEX IF NOT EXISTS ", 1), None)
         return
-    with patience(schema_editor):
+    with unhurried(schema_editor):
         if finds(schema_editor, LEFT_BROKEN, name):
             schema_editor.execute(f"DROP INDEX CONCURRENTLY {schema_editor.quote_name(name)}")
         beside = " INDEX CONCURRENTLY IF NOT EXISTS "
@@ -107,21 +109,13 @@ def check_rows(schema_editor: Any, model: Any, constraint: Any) -> None:
     if not finds(schema_editor, HAS_CONSTRAINT, constraint.name, table):
         schema_editor.execute(f"{constraint.create_sql(model, schema_editor)} NOT VALID", None)
     table, name = map(schema_editor.quote_name, (table, constraint.name))
-    with patience(schema_editor):
+    with unhurried(schema_editor):
         schema_editor.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
 
 
-@contextmanager
-def patience(schema_editor: Any) -> Iterator[None]:
+def unhurried(schema_editor: Any) -> AbstractContextManager[None]:
     """What stops nobody may wait for long transactions, whatever `migrate` allows others."""
-    with schema_editor.connection.cursor() as cursor:
-        cursor.execute("SHOW lock_timeout")
-        (before,) = cursor.fetchone()
-        cursor.execute("SET lock_timeout = 0")
-        try:
-            yield
-        finally:
-            cursor.execute("SELECT set_config('lock_timeout', %s, false)", [before])
+    return lock_timeout(schema_editor.connection, 0)
 
 
 def finds(schema_editor: Any, query: str, *values: str) -> bool:

@@ -3,6 +3,7 @@ lock that somebody else keeps. What SQLite is promised for takes less."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import OperationalError, connection, transaction
 
@@ -24,6 +25,20 @@ def wait_for_locks(seconds: float) -> None:
     options["session"] = options.get("session", {}) | limit
     # The thread's own copy: other threads were given the same one.
     connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
+
+
+@contextmanager
+def lock_timeout(connection: Any, milliseconds: int) -> Iterator[None]:
+    """How long PostgreSQL waits for a lock meanwhile; 0: for ever."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        (before,) = cursor.fetchone()
+        cursor.execute(f"SET lock_timeout = {milliseconds}")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, false)", [before])
 
 
 @contextmanager

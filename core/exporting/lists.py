@@ -15,13 +15,14 @@ from typing import Any
 from django.db.models import BooleanField, DateTimeField, IntegerField, Q, QuerySet
 from django.db.models import DecimalField as Decimals
 
+from core.db.blocks import in_blocks
 from core.db.streams import blocks_of, can_copy, copied_lines
 from core.db.text import escaped, labelled, local_time, plain, text_of
 from core.exporting import workbooks
 from core.models import Order
 
-# COPY sends a row at a time.
-PIECE = 64_000
+# COPY sends a row at a time; some tens of kilobytes are sent on at once.
+LINES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +112,7 @@ def workbook_chunks(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[
 
 def copied(rows: QuerySet[Any]) -> Iterator[bytes]:
     """PostgreSQL ends its lines as Unix does; everywhere else a CSV's end as RFC 4180 says."""
-    lines, size = [], 0
-    for line in copied_lines(rows):
-        lines.append(line)
-        size += len(line)
-        if size > PIECE:
-            yield b"\r\n".join(lines) + b"\r\n"
-            lines, size = [], 0
-    if lines:
+    for lines in in_blocks(copied_lines(rows), LINES):
         yield b"\r\n".join(lines) + b"\r\n"
 
 

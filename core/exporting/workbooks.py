@@ -12,7 +12,10 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain, islice
 from typing import Any
+
+from core.db.blocks import in_blocks
 
 TEXT, NUMBER, MOMENT, YES_NO = "text", "number", "moment", "yes or no"
 
@@ -21,6 +24,7 @@ SHEET_ROWS = 1_048_576
 # Beyond 2 GB a zip needs an extension that not every Excel reads.
 SHEET_BYTES = 1_900_000_000
 PACKED_BYTES = 64_000
+FEW = 2_000  # rows
 
 SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 # Characters that XML has no place for are written as _x0007_, and so is what only looks like that.
@@ -94,17 +98,19 @@ def workbook_chunks(
         archive.writestr("[Content_Types].xml", TYPES)
         archive.writestr("_rels/.rels", relations({"rId1": ("officeDocument", "xl/workbook.xml")}))
         archive.writestr("xl/styles.xml", STYLES)
-        rows = Rows(blocks)
-        while rows.has_more or not names:
+        rows = chain.from_iterable(blocks)
+        first = list(islice(rows, 1))
+        while first or not names:
             names.append(f"Sheet{len(names) + 1}")
             with archive.open(f"xl/worksheets/{names[-1].lower()}.xml", "w") as file:
                 written = file.write(opening(len(titles), f"<row>{header}</row>"))
-                left = SHEET_ROWS - 1
-                while left and written < SHEET_BYTES and (block := rows.take(left)):
-                    written += file.write(rows_xml(block, writers))
-                    left -= len(block)
+                for some in in_blocks(islice(chain(first, rows), SHEET_ROWS - 1), FEW):
+                    written += file.write(rows_xml(some, writers))
                     if sink.size > PACKED_BYTES:
                         yield sink.take()
+                    if written > SHEET_BYTES:
+                        break
+                first = list(islice(rows, 1))  # of the next sheet
                 file.write(b"</sheetData></worksheet>")
         archive.writestr("xl/workbook.xml", workbook_xml(names))
         sheets = {
@@ -113,29 +119,6 @@ def workbook_chunks(
         }
         archive.writestr("xl/_rels/workbook.xml.rels", relations({"rId1": STYLES_PART, **sheets}))
     yield sink.take()
-
-
-class Rows:
-    """Blocks of rows, of which a sheet takes no more than it has place for."""
-
-    def __init__(self, blocks: Iterable[Sequence[Sequence[Any]]]) -> None:
-        self.blocks = iter(blocks)
-        self.waiting: Sequence[Sequence[Any]] = ()
-
-    @property
-    def has_more(self) -> bool:
-        while not self.waiting:
-            found = next(self.blocks, None)
-            if found is None:
-                return False
-            self.waiting = found
-        return True
-
-    def take(self, most: int) -> Sequence[Sequence[Any]]:
-        if not self.has_more:
-            return ()
-        taken, self.waiting = self.waiting[:most], self.waiting[most:]
-        return taken
 
 
 def rows_xml(rows: Sequence[Sequence[Any]], writers: Sequence[Callable[..., list[str]]]) -> bytes:

@@ -177,11 +177,11 @@ class Batch:
 
     def refuse(self, column: str, reasons: Mapping[int, str]) -> None:
         """Remove the rows at these indexes, for what is wrong with their cells of this column."""
-        faults = {}
-        for index, reason in reasons.items():
-            value = str(self.values[column][index])
-            faults[index] = [RowError(self.lines[index], column, value, reason)]
-        self.drop(faults)
+        self.drop({index: [self.fault(index, column, reason)] for index, reason in reasons.items()})
+
+    def fault(self, index: int, column: str, reason: str) -> RowError:
+        """What is wrong with a cell that could be read."""
+        return RowError(self.lines[index], column, str(self.values[column][index]), reason)
 
     def drop(self, faults: Mapping[int, list[RowError]]) -> None:
         """Remove the rows at these indexes and keep refused rows in file order."""
@@ -243,13 +243,13 @@ class Plan:
     # Rows that equal what was booked lately, in words.
     repeats: Sequence[tuple[int, str]] = ()
 
-
-def totals_with(counts: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
-    """Of a job, with what this plan adds to them."""
-    return {
-        "created": counts["created"] + plan.created,
-        "updated": counts["updated"] + plan.updated,
-        "unchanged": counts["unchanged"] + plan.unchanged,
-        "rejected": counts["rejected"] + len(plan.batch.refused),
-        "amount": counts["amount"] + plan.amount,
-    }
+    @property
+    def counts(self) -> dict[str, Any]:
+        """By the names that a job has for them: ImportJob.COUNTS."""
+        return {
+            "created": self.created,
+            "updated": self.updated,
+            "unchanged": self.unchanged,
+            "rejected": len(self.batch.refused),
+            "amount": self.amount,
+        }

@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from core.db import tables
 from core.db.lookups import InArray
 from core.importing import cells
+from core.importing.accounts import twins_of
 from core.importing.batch import Batch, Plan, RowError
 from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
@@ -146,22 +147,21 @@ class CustomerRows(RowImporter):
             is_new.append(customer is None)
             if customer is None:
                 continue
-            before = (customer.mobile, customer.active, customer.memo)
             after = self._after(batch, index, customer)
             if customer.undone:
                 opening = Decimal(batch.values["balance"][index]) if openings_told else Decimal(0)
                 revived.append((customer, after, opening))
                 continue
             errors = self._money_errors(batch, index, customer, openings.get(customer.pk))
-            if before != after and not self.job.update:
-                errors.append(self._exists(batch, index, before, after))
+            different = differences_of(customer, after)
+            if different and not self.job.update:
+                errors.append(self._exists(batch, index, different))
             if errors:
                 faults[index] = errors
-            elif before == after:
+            elif not different:
                 unchanged += 1
             else:
                 changed.append((*after, customer.pk))
-                different = differences_of(customer, after)
                 differences += different
                 shown += [(name, one.field, str(one.before), str(one.after)) for one in different]
         new = {name: list(compress(column, is_new)) for name, column in batch.values.items()}
@@ -198,18 +198,12 @@ class CustomerRows(RowImporter):
             reason = _("The opening balance was %(opening)s; correct it by an adjustment.") % {
                 "opening": quantize(opening)
             }
-        return [RowError(batch.lines[index], "balance", text, reason)]
+        return [batch.fault(index, "balance", reason)]
 
-    def _exists(
-        self, batch: Batch, index: int, before: tuple[Any, ...], after: tuple[Any, ...]
-    ) -> RowError:
-        different = [
-            name for name, old, new in zip(FIELDS, before, after, strict=True) if old != new
-        ]
-        reason = _("A customer with this username already exists with a different %(columns)s.") % {
-            "columns": ", ".join(different)
-        }
-        return RowError(batch.lines[index], "username", batch.values["username"][index], reason)
+    def _exists(self, batch: Batch, index: int, different: list[Difference]) -> RowError:
+        text = _("A customer with this username already exists with a different %(columns)s.")
+        reason = text % {"columns": ", ".join(one.field for one in different)}
+        return batch.fault(index, "username", reason)
 
     def _insert(self, new: Mapping[str, Any]) -> None:
         names, active, creator_id = new["username"], new.get("active"), self.job.creator_id
@@ -283,12 +277,9 @@ def totals(batch: Batch, known: Mapping[str, Known]) -> dict[int, str]:
 
 def taken(batch: Batch, known: Mapping[str, Known]) -> dict[int, str]:
     """By index, new names that are a customer's but for case or form."""
-    names = batch.values["username"]
-    new = {index: name for index, name in enumerate(names) if name not in known}
-    keys = dict(zip(new, name_keys(list(new.values())), strict=True))
-    rows = Customer.objects.filter(InArray(F("name_key"), list(keys.values()))).order_by()
-    twins = dict(rows.values_list("name_key", "username"))
-    return {index: name_taken(twins[key]) for index, key in keys.items() if key in twins}
+    new = {index: name for index, name in enumerate(batch.values["username"]) if name not in known}
+    twins = twins_of(list(new.values()))
+    return {index: name_taken(twins[name]) for index, name in new.items() if name in twins}
 
 
 def known_customers(names: Any, *, lock: bool) -> dict[str, Known]:
@@ -329,6 +320,8 @@ def opening_balances(ids: Sequence[int]) -> dict[int, Decimal]:
 
 def differences_of(customer: Known, after: tuple[Any, ...]) -> list[Difference]:
     before = (customer.mobile, customer.active, customer.memo)
+    if before == after:  # as a rule: a file that was uploaded before
+        return []
     return [
         Difference(customer.pk, field, old, new)
         for field, old, new in zip(FIELDS, before, after, strict=True)

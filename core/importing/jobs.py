@@ -10,9 +10,10 @@ import csv
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
-from decimal import Decimal
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from django.utils.translation import override
 from core.db import tables
 from core.db.outages import is_out_of_room
 from core.importing import signs, store
-from core.importing.batch import RowError, Understood, totals_with
+from core.importing.batch import RowError, Understood
 from core.importing.columns import KNOWN, layout_of
 from core.importing.customers import CustomerRows
 from core.importing.detection import FileError, detect_file, digest_of
@@ -34,7 +35,7 @@ from core.importing.notes import REPEATS_SHOWN, note_on_encoding, note_on_repeat
 from core.importing.orders import OrderRows
 from core.importing.preview import write_preview
 from core.importing.row_importer import RowImporter
-from core.importing.rows import Block, Table, open_table, rows_of_header_width
+from core.importing.rows import Block, Row, Table, open_table
 from core.importing.similar_names import SimilarNames, skeletons
 from core.importing.top_ups import TopUpRows
 from core.importing.totals import LastRow
@@ -57,7 +58,6 @@ FOREIGN_TITLES = frozenset(title for title in KNOWN if not title.isascii())
 TRIES = 3
 MOST_ALIKE = 10_000
 PROGRESS_SECONDS = 0.2
-RENEWAL_SECONDS = 10
 
 OnProgress = Callable[[int, int], None]
 
@@ -141,8 +141,7 @@ def refusal(job: ImportJob) -> Reason | None:
 
 def have_prices_changed(job: ImportJob) -> bool:
     """Whether the rows cost something else than the check said."""
-    importer = IMPORTERS[job.kind]
-    return job.prices != importer.prices_by(PricePolicy.bundles())
+    return job.kind == ImportJob.Kind.ORDERS and job.prices != PricePolicy.digest()
 
 
 def right_to_import(kind: int, *, update: bool = False) -> Right:
@@ -154,25 +153,20 @@ def finish(job: ImportJob, status: ImportJob.Status, reason: ReasonOrText = "") 
     store.remove_upload(job)
 
 
+@dataclass
 class ImportRun:
     """One pass or more over the file of a job that this process holds; `folder` has the file."""
 
-    def __init__(
-        self,
-        job: ImportJob,
-        folder: Path,
-        progress: signs.ProgressWriter,
-        should_stop: Callable[[], bool],
-        on_progress: OnProgress,
-    ) -> None:
-        self.job = job
-        self.folder = folder
-        self.upload = folder / store.UPLOAD
-        self.progress = progress
-        self.should_stop = should_stop
-        self.on_progress = on_progress
-        self.started = self.reported = self.renewed = self.asked = time.monotonic()
-        self.rows_at_start = job.done
+    job: ImportJob
+    folder: Path
+    progress: signs.ProgressWriter
+    should_stop: Callable[[], bool]
+    on_progress: OnProgress
+
+    def __post_init__(self) -> None:
+        self.upload = self.folder / store.UPLOAD
+        self.started = self.reported = self.asked = time.monotonic()
+        self.rows_at_start = self.job.done
 
     def check(self) -> None:
         """Hold the whole file against the rules and the database; write the report of errors."""
@@ -205,9 +199,8 @@ class ImportRun:
         first_lines: dict[str, int] = {}
         if self.job.repeats:
             duplicates = DuplicateFinder()
-            with self._table() as (table, importer):
-                for block in table.blocks():
-                    duplicates.add(importer.keys(rows_of_header_width(block.rows, table)))
+            for importer, rows, _lines in self._whole_rows():
+                duplicates.add(importer.keys(rows))
             first_lines = self._first_lines(duplicates.repeated_hashes())
         with tables.roomy_cache():
             if self.job.partial:
@@ -220,7 +213,8 @@ class ImportRun:
         self, first_lines: Mapping[str, int], duplicates: DuplicateFinder | None
     ) -> tuple[dict[str, Any], list[Reason]]:
         """Counts, by which prices, and what was made of the file."""
-        counts, total = new_counts(), 0
+        counts: Counter[str] = Counter()
+        total = 0
         understood: dict[str, Understood] = {}
         similar, repeats, examples = SimilarNames(), list[int](), list[str]()
         last = LastRow()
@@ -236,7 +230,7 @@ class ImportRun:
                     path = self.folder / store.PREVIEW
                     write_preview(path, table, importer.layout, block.rows)
                 if duplicates is not None:
-                    duplicates.add(importer.keys(rows_of_header_width(block.rows, table)))
+                    duplicates.add(importer.keys(block.whole(len(table.header))[0]))
                 plan = importer.plan(importer.read(block), first_lines)
                 for column, cells in plan.batch.understood.items():
                     understood.setdefault(column, Understood()).add(cells)
@@ -247,14 +241,15 @@ class ImportRun:
                     last.add(plan.batch.lines, values["username"], values.get("balance", ()))
                 repeats += [line for line, _text in plan.repeats]
                 examples += [text for _line, text in plan.repeats[: REPEATS_SHOWN - len(examples)]]
-                counts, total = totals_with(counts, plan), total + len(block.rows)
+                counts.update(plan.counts)
+                total += len(block.rows)
                 if total > settings.IMPORT_MAX_ROWS:
                     raise FileError(
                         Reason.of(Code.TOO_MANY_ROWS, most=f"{settings.IMPORT_MAX_ROWS:,}")
                     )
                 errors.writerows(store.rows_of_errors(importer.layout, plan.batch.errors))
                 self._report_progress(total)
-                self._renew_lease()
+                self.job.keep_lease()
             notes = [*table.notes, *notes_on_cells(understood, importer.layout)]
             notes += last.notes + similar.notes(self._alike_names)
             (self.folder / store.REPEATED).write_text(json.dumps(repeats))
@@ -264,32 +259,31 @@ class ImportRun:
     def _first_lines(self, repeated: frozenset[int]) -> dict[str, int]:
         """The line on which each key of these hashes appears first."""
         found: dict[str, int] = {}
-        with self._table() as (table, importer):
-            for block in table.blocks():
-                whole = [
-                    (row, line)
-                    for row, line in zip(block.rows, block.lines, strict=True)
-                    if len(row) == len(table.header)
-                ]
-                keys = importer.keys([row for row, _line in whole])
-                for key, (_row, line) in zip(keys, whole, strict=True):
-                    if hash(key) in repeated:
-                        found.setdefault(key, line)
+        for importer, rows, lines in self._whole_rows():
+            for key, line in zip(importer.keys(rows), lines, strict=True):
+                if hash(key) in repeated:
+                    found.setdefault(key, line)
         return found
 
     def _alike_names(self, repeated: frozenset[int]) -> list[list[str]]:
         """Names of the file that differ and share one of these hashes of their skeletons."""
         groups: dict[str, dict[str, None]] = {}
-        with self._table() as (table, importer):
-            for block in table.blocks():
-                names = importer.names(rows_of_header_width(block.rows, table))
-                for key, name in zip(skeletons(names), names, strict=True):
-                    if name and hash(key) in repeated and len(groups) < MOST_ALIKE:
-                        groups.setdefault(key, {})[name] = None
+        for importer, rows, _lines in self._whole_rows():
+            names = importer.names(rows)
+            for key, name in zip(skeletons(names), names, strict=True):
+                if name and hash(key) in repeated and len(groups) < MOST_ALIKE:
+                    groups.setdefault(key, {})[name] = None
         return [list(group) for group in groups.values() if len(group) > 1]
 
+    def _whole_rows(self) -> Iterator[tuple[RowImporter, list[Row], Sequence[int]]]:
+        """Of each block, the rows that have as many cells as the header, and their lines."""
+        with self._table() as (table, importer):
+            for block in table.blocks():
+                yield importer, *block.whole(len(table.header))
+
     def _import_as_one(self, first_lines: Mapping[str, int]) -> None:
-        counts, done = new_counts(), 0
+        counts: Counter[str] = Counter()
+        done = 0
         with transaction.atomic(), self._table() as (table, importer):
             # The job's row is ours until commit: nobody takes the job over meanwhile.
             self.job.record()
@@ -298,7 +292,8 @@ class ImportRun:
                 if plan.batch.errors:
                     raise RowsRefusedError(plan.batch.errors[0])
                 importer.write(plan)
-                counts, done = totals_with(counts, plan), done + block.read
+                counts.update(plan.counts)
+                done += block.read
                 failpoint("after-block")
                 self._report_progress(done)
             self.job.release(status=ImportJob.Status.DONE, end_date=Now(), done=done, **counts)
@@ -321,7 +316,7 @@ class ImportRun:
             plan = importer.plan(importer.read(block), first_lines)
             importer.write(plan)
             refused_bytes = store.append_refused(job, importer.layout, plan.batch.refused)
-            counts = totals_with({name: getattr(job, name) for name in job.COUNTS}, plan)
+            counts = {name: getattr(job, name) + more for name, more in plan.counts.items()}
             failpoint("before-block")
             job.record(
                 done=job.done + block.read, refused_bytes=refused_bytes, attempts=0, **counts
@@ -354,7 +349,7 @@ class ImportRun:
     def _go_on_reading(self) -> None:
         """Called as the file is read, whether rows come of it or not: keeps the lease, and ends
         what takes too long. Raises StoppedError and FileError."""
-        self._renew_lease()
+        self.job.keep_lease()
         now = time.monotonic()
         if now > self.asked + PROGRESS_SECONDS:
             self.asked = now
@@ -368,13 +363,6 @@ class ImportRun:
         if self.should_stop() or signs.is_asked_to_stop(self.job):
             raise StoppedError
 
-    def _renew_lease(self) -> None:
-        """Keep the lease while nothing else writes to the job."""
-        now = time.monotonic()
-        if now > self.renewed + RENEWAL_SECONDS:
-            self.renewed = now
-            self.job.record()
-
 
 def with_retries(step: Callable[[], None]) -> None:
     """Somebody else may create a name between our look and our write; the next look sees it."""
@@ -384,7 +372,3 @@ def with_retries(step: Callable[[], None]) -> None:
         except IntegrityError:
             continue
     return step()
-
-
-def new_counts() -> dict[str, Any]:
-    return {**dict.fromkeys(ImportJob.COUNTS, 0), "amount": Decimal(0)}

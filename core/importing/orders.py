@@ -16,13 +16,12 @@ from django.utils import timezone
 from core.db import clock
 from core.importing import cells
 from core.importing.accounts import customers_of, drop_unknown
-from core.importing.batch import Batch, Plan, RowError
+from core.importing.batch import Batch, Plan
 from core.importing.columns import Layout
 from core.importing.row_importer import RECENT_DAYS, RowImporter
 from core.importing.rows import Row
 from core.importing.starts import starts
 from core.models import ImportedRows, ImportJob, LedgerEntry, Order, PricePolicy, Status
-from core.money import Bundle
 from core.ordering import Placement, Quote, Quoter, place_many
 from core.permissions import Right
 
@@ -48,13 +47,9 @@ class OrderRows(RowImporter):
         super().__init__(job, layout)
         self.quoter = Quoter(asks_sites=self.checks, reads_views=False)
 
-    @classmethod
-    def prices_by(cls, bundles: Sequence[Bundle]) -> str:
-        return PricePolicy.digest(bundles)
-
     @property
     def prices(self) -> str:
-        return self.prices_by(self.quoter.bundles)
+        return PricePolicy.digest(self.quoter.bundles)
 
     def keys(self, rows: list[Row]) -> list[str]:
         index = self.layout.places["url"]
@@ -85,7 +80,10 @@ class OrderRows(RowImporter):
         placements, quoted, faults = [], list[tuple[int, Quote]](), {}
         for index, quote in zip(new, quotes, strict=True):
             if quote.reasons:
-                faults[index] = row_errors(batch, index, quote)
+                faults[index] = [
+                    batch.fault(index, COLUMNS[field], reason)
+                    for field, reason in quote.errors.items()
+                ]
             else:
                 quoted.append((batch.lines[index], quote))
                 start, key = starts[index], keys[index]
@@ -122,12 +120,3 @@ def repeats_among(quoted: Sequence[tuple[int, Quote]]) -> list[tuple[int, str]]:
             day = timezone.localtime(date).date().isoformat()
             repeats.append((line, f"{name} {quote.url} ({day})"))
     return repeats
-
-
-def row_errors(batch: Batch, index: int, quote: Quote) -> list[RowError]:
-    return [
-        RowError(
-            batch.lines[index], COLUMNS[field], str(batch.values[COLUMNS[field]][index]), reason
-        )
-        for field, reason in quote.errors.items()
-    ]

@@ -2,10 +2,11 @@
 
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import ClassVar
 
+from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from core.db import tables
@@ -13,15 +14,25 @@ from core.importing import cells
 from core.importing.batch import Batch, Plan
 from core.importing.columns import Layout
 from core.importing.rows import Block, Row
-from core.models import ChargeRecord, ImportedRows, ImportJob, LedgerEntry, Order, WaitingTopUp
-from core.money import Bundle
+from core.models import (
+    ChargeRecord,
+    Customer,
+    FieldChange,
+    ImportedRows,
+    ImportJob,
+    LedgerEntry,
+    Order,
+    WaitingTopUp,
+)
 from core.permissions import Right
 
 # Rows that equal what was booked in the last days may be of a file that was mended.
 RECENT_DAYS = 7
 AMOUNTS = {"amount", "balance"}
-# Whose rows have a `request_key`.
-KEYED = {
+# Those of a file without names of their own have a `request_key`.
+MODELS: dict[ImportedRows.Kind, type[Model]] = {
+    ImportedRows.Kind.CUSTOMERS: Customer,
+    ImportedRows.Kind.FIELD_CHANGES: FieldChange,
     ImportedRows.Kind.TOP_UPS: ChargeRecord,
     ImportedRows.Kind.WAITING_TOP_UPS: WaitingTopUp,
     ImportedRows.Kind.ORDERS: Order,
@@ -48,15 +59,10 @@ class RowImporter(ABC):
         # A check writes nothing and locks nothing.
         self.checks = job.status == ImportJob.Status.CHECKING
 
-    @classmethod
-    def prices_by(cls, bundles: Sequence[Bundle]) -> str:
-        """What rows of its kind cost by these bundles: PricePolicy's digest; "" where nothing."""
-        return ""
-
     @property
     def prices(self) -> str:
-        """The same, by the bundles that its rows are charged by."""
-        return self.prices_by(())
+        """By which its rows are charged: PricePolicy's digest; "" where they cost nothing."""
+        return ""
 
     def keys(self, rows: list[Row]) -> list[str]:
         """What a file may name only once, one per row. Returns [] where everything may repeat."""
@@ -98,12 +104,15 @@ class RowImporter(ABC):
     ) -> tuple[list[uuid.UUID], set[uuid.UUID]]:
         """The key of each row, and the keys of the rows that were written before. A row whose
         import was undone has another key than before, and was not."""
-        keys, written = self.row_keys(batch), set[uuid.UUID]()
+        # The same row of the very same file has the same key, whenever it is uploaded.
+        sha256, lines = self.job.sha256, batch.lines
+        keys = [uuid.uuid5(ROW_KEY_NAMESPACE, f"{sha256}:{line}") for line in lines]
+        written = set[uuid.UUID]()
         asked: Collection[uuid.UUID] = keys
         while asked:
             undone: set[uuid.UUID] = set()
             for kind in kinds:
-                found = tables.request_keys(KEYED[kind], asked)
+                found = tables.request_keys(MODELS[kind], asked)
                 gone = ImportedRows.objects.undone_among(kind, found.values())
                 undone |= {key for key, pk in found.items() if pk in gone}
                 written |= {key for key, pk in found.items() if pk not in gone}
@@ -115,7 +124,3 @@ class RowImporter(ABC):
     def keep_written(self, kind: ImportedRows.Kind, ids: Collection[int]) -> None:
         """So that they can be undone; in the transaction that wrote them."""
         ImportedRows.objects.keep(self.job, kind, ids)
-
-    def row_keys(self, batch: Batch) -> list[uuid.UUID]:
-        """The same row of the very same file has the same key, whenever it is uploaded."""
-        return [uuid.uuid5(ROW_KEY_NAMESPACE, f"{self.job.sha256}:{line}") for line in batch.lines]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import accumulate, chain, compress, islice
 from pathlib import Path
 from typing import TextIO
 
@@ -47,6 +47,13 @@ class Block:
     read: int
     delimiter: str = ""  # of the cells of a text
     is_tall: bool = False  # some cells go over several lines, in a text
+
+    def whole(self, width: int) -> tuple[list[Row], Sequence[int]]:
+        """The rows that have so many cells, and their lines."""
+        if set(map(len, self.rows)) <= {width}:
+            return self.rows, self.lines
+        is_whole = [len(row) == width for row in self.rows]
+        return list(compress(self.rows, is_whole)), list(compress(self.lines, is_whole))
 
 
 @dataclass(slots=True)
@@ -92,34 +99,21 @@ class Table:
     def _block(self, rows: list[Row]) -> Block:
         first, read = self.line, len(rows)
         lines: Sequence[int] = range(first, first + read)
+        self.line += read
         text = "".join(chain.from_iterable(rows))
-        if "\0" in text:
-            self._refuse_nul(rows)
         has_tall = is_tall(text)
         if has_tall:
-            lines, line = [], first
-            for row in rows:
-                lines.append(line)
-                line += height(row)
-            self.line = line
-        else:
-            self.line = first + read
+            *lines, self.line = accumulate(map(height, rows), initial=first)
+        if "\0" in text:
+            nul = next(n for row, n in zip(rows, lines, strict=True) if "\0" in "".join(row))
+            raise FileError(Reason.of(Code.LINE_WITH_NUL, line=nul))
         if not all(map(str.strip, map("".join, rows))):
-            filled = [
-                (row, line) for row, line in zip(rows, lines, strict=True) if not is_blank(row)
-            ]
-            rows, lines = [row for row, _line in filled], [line for _row, line in filled]
+            is_filled = [not is_blank(row) for row in rows]
+            rows, lines = list(compress(rows, is_filled)), list(compress(lines, is_filled))
         width = len(self.header)
         if any(len(row) > width for row in rows):
             rows = [row[:width] if is_blank(row[width:]) else row for row in rows]
         return Block(rows, lines, read, self.delimiter, has_tall and bool(self.delimiter))
-
-    def _refuse_nul(self, rows: list[Row]) -> None:
-        line = self.line
-        for row in rows:
-            if "\0" in "".join(row):
-                raise FileError(Reason.of(Code.LINE_WITH_NUL, line=line))
-            line += height(row)
 
 
 @contextmanager
@@ -261,13 +255,6 @@ def table_of(rows: Iterator[Row], header_place: int, line: int = 1) -> Table:
     except csv.Error as error:
         raise FileError(csv_reason(error, line)) from None
     raise FileError(Reason.of(Code.FILE_OF_EMPTY_LINES))
-
-
-def rows_of_header_width(rows: list[Row], table: Table) -> list[Row]:
-    width = len(table.header)
-    if set(map(len, rows)) <= {width}:
-        return rows
-    return [row for row in rows if len(row) == width]
 
 
 def trimmed(row: Row) -> Row:

@@ -14,9 +14,10 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, Any
 
 from django.conf import settings
 from django.db import transaction
@@ -54,38 +55,22 @@ def save_upload(name: str, chunks: Iterable[bytes]) -> int:
 
 
 def append(folder: str, name: str, chunks: Iterable[bytes], start: int = 0) -> int:
-    """Write a file from this byte on, a part after the other. Returns where it ends."""
+    """Write a file from this byte on, a part after the other, one of nothing where it is empty.
+    Returns where it ends."""
+    read_part = partial(as_file(chunks).read, PART_BYTES)
     at = start
-    for data in equal_parts(chunks):
+    for data in chain([read_part()], iter(read_part, b"")):
         FilePart.objects.create(folder=folder, name=name, start=at, data=data)
         at += len(data)
     return at
 
 
-def equal_parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in parts of one length but for the last; one empty part where there are
-    none."""
-    rest, is_first = bytearray(), True
-    for chunk in chunks:
-        rest += chunk
-        while len(rest) >= PART_BYTES:
-            yield bytes(rest[:PART_BYTES])
-            del rest[:PART_BYTES]
-            is_first = False
-    if rest or is_first:
-        yield bytes(rest)
-
-
 def parts(job: ImportJob, name: str) -> Iterator[bytes]:
     """A file's bytes, of which there are none where there is no file."""
     rows = FilePart.objects.filter(folder=job.folder, name=name)
-    at, is_left = 0, True
-    while is_left:
-        found = rows.filter(start=at).values_list("data", flat=True)[:1]
-        data = b"".join(map(bytes, found))
-        is_left = bool(data)
-        if data:
-            yield data
+    at = 0
+    while data := bytes(rows.filter(start=at).values_list("data", flat=True).first() or b""):
+        yield data
         at += len(data)
 
 
@@ -202,7 +187,7 @@ def first_changes(job: ImportJob, number: int) -> list[list[str]]:
 
 def rows_of(job: ImportJob, name: str) -> Iterator[list[str]]:
     """Of a CSV of ours, read as far as rows are asked for."""
-    file = cast(BinaryIO, Parts(parts(job, name)))
+    file = as_file(parts(job, name))
     return csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""))
 
 
@@ -217,16 +202,22 @@ def is_text(job: ImportJob) -> bool:
     return next(parts(job, UPLOAD), b"")[:4] not in (ZIP, OLE)
 
 
-class Parts(io.BufferedIOBase):
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self.chunks = chunks
-        self.rest = b""
+def as_file(chunks: Iterable[bytes]) -> io.BufferedReader:
+    return io.BufferedReader(Chunks(chunks))
+
+
+class Chunks(io.RawIOBase):
+    """Bytes that come in pieces of any length, to be read as a file."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self.chunks = filter(None, chunks)
+        self.rest = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
-    def read1(self, size: int | None = -1, /) -> bytes:
-        self.rest = self.rest or next(self.chunks, b"")
-        size = len(self.rest) if size is None or size < 0 else size
-        data, self.rest = self.rest[:size], self.rest[size:]
-        return data
+    def readinto(self, buffer: Any, /) -> int:
+        self.rest = self.rest or memoryview(next(self.chunks, b""))
+        size = min(len(buffer), len(self.rest))
+        buffer[:size], self.rest = self.rest[:size], self.rest[size:]
+        return size

@@ -109,14 +109,10 @@ def read(path: Path, most_columns: int, most_unpacked: int) -> dict[str, Any]:
         with open_book(path, still_reading) as book:
             sheet = sheet_to_read(book, most_columns)
             say([note.as_json() for note in notes_on(book, sheet)])
-            few: list[list[str]] = []
             later: list[Reason] = []
-            for row in sheet_rows(book, sheet, most_columns, later):
-                few.append(row)
-                if len(few) == FEW:
-                    say(few)
-                    few = []
-            say(few)
+            rows = sheet_rows(book, sheet, most_columns, later)
+            while few := list(islice(rows, FEW)):
+                say(few)
             say([note.as_json() for note in later])
     except BrokenPipeError:
         raise

@@ -1,13 +1,19 @@
 """What can be watched: the sources that pages register, and who may see what of them."""
 
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, ClassVar
+
+from django.db import DatabaseError, InterfaceError
 
 from core.db.keys import key_of
 from core.db.sessions import SessionUser
 from core.permissions import Right, may
+
+logger = logging.getLogger(__name__)
 
 
 class Audience(StrEnum):
@@ -59,6 +65,18 @@ class StaffSource(Source):
 
     def is_for(self, user: SessionUser) -> bool:
         return may(user, self.right)
+
+
+@contextmanager
+def logged(source: Source) -> Iterator[None]:
+    """Around what a source is asked: where it fails, others go on. Raises DatabaseError and
+    InterfaceError."""
+    try:
+        yield
+    except (DatabaseError, InterfaceError):
+        raise
+    except Exception:
+        logger.exception("the source %r failed", source.prefix)
 
 
 _sources: dict[str, Source] = {}

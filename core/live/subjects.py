@@ -2,20 +2,16 @@
 alone works here; what it hands to viewers never changes."""
 
 import json
-import logging
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError
 from django.utils import translation
 
-from core.live.source import Audience, Source
+from core.live.source import Audience, Source, logged
 from core.live.state import State, differences
 from core.live.viewers import Viewer
-
-logger = logging.getLogger(__name__)
 
 # Changes kept of each rendered subject, for viewers that come back.
 CHANGES_KEPT = 32
@@ -104,12 +100,8 @@ class WatchedSubjects:
             subject = self._subjects[name]
             by_source[subject.source].append(subject)
         for source, subjects in by_source.items():
-            try:
+            with logged(source):
                 yield from self._refresh_source(source, subjects)
-            except (DatabaseError, InterfaceError):
-                raise
-            except Exception:
-                logger.exception("the source %r failed", source.prefix)
 
     def _refresh_source(self, source: Source, subjects: list[Subject]) -> Iterator[RenderedSubject]:
         versions = source.versions([subject.key for subject in subjects])

@@ -1,16 +1,11 @@
 """Who watches what, and as whom they may: asked of the sources for all who watch at once."""
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from django.db import DatabaseError, InterfaceError
-
 from core.db.sessions import SessionUser
-from core.live.source import Asked, Audience, Authorized, Source
+from core.live.source import Audience, Authorized, Source, logged
 from core.live.subjects import RenderedSubject
-
-logger = logging.getLogger(__name__)
 
 
 class Subscription:
@@ -43,17 +38,8 @@ def authorize(subscriptions: Iterable[Subscription], sources: Mapping[str, Sourc
     for prefix, users in asked.items():
         if source := sources.get(prefix):
             pairs = [(user, key) for (_, key), user in users.items()]
-            for (pk, key), audience in _ask(source, pairs).items():
-                found[pk, f"{prefix}:{key}" if key else prefix] = audience
+            # Whom it fails to answer for may not see it.
+            with logged(source):
+                for (pk, key), audience in source.authorize(pairs).items():
+                    found[pk, f"{prefix}:{key}" if key else prefix] = audience
     return found
-
-
-def _ask(source: Source, pairs: Asked) -> Authorized:
-    """Whom a source fails to answer for may not see it."""
-    try:
-        return source.authorize(pairs)
-    except (DatabaseError, InterfaceError):
-        raise
-    except Exception:
-        logger.exception("the source %r failed", source.prefix)
-        return {}

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from core.db import tables
 from core.db.clock import Moment
 from core.db.lookups import InArray
+from core.models.fields import amount_field, protected_key
 from core.models.names import KEY_LENGTH, name_key, name_keys, validate_name
 
 validate_mobile = RegexValidator(
@@ -54,9 +55,7 @@ class User(AbstractUser):
 
 def person_field(label: Any, **options: Any) -> "models.ForeignKey[User | None, User | None]":
     """Which login did it, where that is known."""
-    return models.ForeignKey(
-        User, verbose_name=label, on_delete=models.PROTECT, null=True, related_name="+", **options
-    )
+    return protected_key(User, label, null=True, related_name="+", **options)
 
 
 def login_like(username: str, *, but: int | None = None) -> str:
@@ -150,9 +149,7 @@ class Customer(models.Model):
     mobile = models.CharField(
         _("mobile"), max_length=16, blank=True, db_index=True, validators=[validate_mobile]
     )
-    balance = models.DecimalField(
-        _("balance"), max_digits=12, decimal_places=2, default=0, editable=False
-    )
+    balance = amount_field(_("balance"), digits=12, default=0, editable=False)
     user = models.OneToOneField(
         User,
         verbose_name=_("portal login"),
@@ -162,13 +159,8 @@ class Customer(models.Model):
         related_name="customer",
         help_text=_("Only customers who use the portal need one."),
     )
-    creator = models.ForeignKey(
-        Administrator,
-        verbose_name=_("creator"),
-        on_delete=models.PROTECT,
-        null=True,
-        editable=False,
-        related_name="+",
+    creator = protected_key(
+        Administrator, _("creator"), null=True, editable=False, related_name="+"
     )
     create_date = models.DateTimeField(
         _("created"), db_default=Moment(), editable=False, db_index=True

@@ -33,6 +33,7 @@ from django.utils.translation import gettext_lazy as _
 from core.db import clock
 from core.db.clock import Moment
 from core.models.accounts import Administrator, Customer, User, person_field
+from core.models.fields import amount_field, protected_key
 from core.models.flow import OrderError, Status, status_reason
 from core.models.history import FieldChange
 from core.models.ledger import LedgerEntry
@@ -128,28 +129,23 @@ class ApprovalLimit(models.Model):
     that customers place themselves. Changing it moves no order that was placed before."""
 
     # A group that goes would let its people order without limit.
-    group = models.ForeignKey(
+    group = protected_key(
         Group,
-        verbose_name=_("group"),
-        on_delete=models.PROTECT,
+        _("group"),
         null=True,
         blank=True,
         related_name="+",
         help_text=_("Empty: customers, for orders that they place themselves."),
     )
-    amount = models.DecimalField(
+    amount = amount_field(
         _("amount"),
-        max_digits=10,
-        decimal_places=2,
         validators=[MinValueValidator(Decimal(0))],
         help_text=_(
             "Orders above this amount need a second person's approval. 0: every order does."
         ),
     )
-    top_up_amount = models.DecimalField(
+    top_up_amount = amount_field(
         _("amount of a top-up"),
-        max_digits=10,
-        decimal_places=2,
         null=True,
         blank=True,
         validators=[MinValueValidator(Decimal(0))],
@@ -193,9 +189,7 @@ class Decision(models.Model):
         APPROVED = 2, _("approved")
         DECLINED = 3, _("declined")
 
-    creator = models.ForeignKey(
-        User, verbose_name=_("creator"), on_delete=models.PROTECT, related_name="+"
-    )
+    creator = protected_key(User, _("creator"), related_name="+")
     create_date = models.DateTimeField(
         _("created"), db_default=Moment(), editable=False, db_index=True
     )

@@ -21,6 +21,7 @@ from core.db.clock import Moment
 from core.db.lookups import InArray
 from core.models.accounts import Administrator, Customer
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
+from core.models.fields import amount_field, protected_key
 from core.models.imported_rows import ImportedRows
 from core.models.ledger import LedgerEntry, Posting, charge_reference
 from core.reasons import Code, Reason, translate
@@ -32,9 +33,7 @@ class PricePolicy(models.Model):
     """A bundle on sale: `count` plays for `price`."""
 
     count = models.PositiveIntegerField(_("plays"), unique=True, validators=[MinValueValidator(1)])
-    price = models.DecimalField(
-        _("price"), max_digits=10, decimal_places=2, validators=[MinValueValidator(money.CENT)]
-    )
+    price = amount_field(_("price"), validators=[MinValueValidator(money.CENT)])
     active = models.BooleanField(_("active"), default=True)
 
     class Meta:
@@ -122,19 +121,10 @@ class ChargeRecord(AppendOnlyModel):
     """A top-up that a customer paid: saving it credits the balance. Never edited or deleted;
     a mistake is corrected by an entry of its own: core/models/corrections.py."""
 
-    customer = models.ForeignKey(
-        Customer, verbose_name=_("customer"), on_delete=models.PROTECT, related_name="charges"
-    )
-    amount = models.DecimalField(
-        _("amount"), max_digits=10, decimal_places=2, validators=[MinValueValidator(money.CENT)]
-    )
-    creator = models.ForeignKey(
-        Administrator,
-        verbose_name=_("creator"),
-        on_delete=models.PROTECT,
-        null=True,
-        editable=False,
-        related_name="+",
+    customer = protected_key(Customer, _("customer"), related_name="charges")
+    amount = amount_field(_("amount"), validators=[MinValueValidator(money.CENT)])
+    creator = protected_key(
+        Administrator, _("creator"), null=True, editable=False, related_name="+"
     )
     create_date = models.DateTimeField(
         _("created"), db_default=Moment(), editable=False, db_index=True

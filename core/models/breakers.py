@@ -14,7 +14,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from core.models.coded import code_field, params_field
+from core.models.fields import reason_fields
 from core.models.sites import Site
 from core.reasons import ReasonOrText, reason_columns
 
@@ -26,9 +26,7 @@ class Breaker(models.Model):
     opened_at = models.DateTimeField(_("not answering since"), null=True)
     probe_at = models.DateTimeField(_("next attempt at"), null=True)
     probes = models.PositiveIntegerField(_("failed probes"), default=0)
-    reason = models.CharField(_("reason"), max_length=300, blank=True)
-    reason_code = code_field()
-    reason_params = params_field()
+    reason, reason_code, reason_params = reason_fields(_("reason"))
     # The order that failed last, alone, while the site answered. A hint, not a relation.
     suspect = models.PositiveBigIntegerField(null=True)
 

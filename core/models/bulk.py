@@ -15,7 +15,7 @@ from django.template.defaultfilters import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from core.db.clock import Moment
-from core.models.coded import code_field, params_field
+from core.models.fields import amount_field, reason_fields
 from core.models.jobs import Job, JobQuerySet
 from core.reasons import reason_of
 
@@ -53,9 +53,7 @@ class BulkJob(Job):
     # Of the list that the rows were chosen from, and whether all of it was meant.
     query = models.CharField(_("filters"), max_length=2000, blank=True)
     language = models.CharField(max_length=16, blank=True)
-    each = models.DecimalField(
-        _("amount for each"), max_digits=10, decimal_places=2, null=True, blank=True
-    )
+    each = amount_field(_("amount for each"), null=True, blank=True)
     note = models.CharField(_("note"), max_length=200, blank=True)
     summary: "models.JSONField[Any, Any]" = models.JSONField(default=list)
 
@@ -63,12 +61,10 @@ class BulkJob(Job):
     done = models.PositiveIntegerField(_("rows done"), default=0)
     changed = models.PositiveIntegerField(_("changed"), default=0)
     refused = models.PositiveIntegerField(_("refused rows"), default=0)
-    amount = models.DecimalField(_("amount"), max_digits=20, decimal_places=2, default=0)
+    amount = amount_field(_("amount"), digits=20, default=0)
     blocks_done = models.PositiveIntegerField(default=0)
     stop_requested = models.BooleanField(default=False)
-    reason = models.CharField(_("reason"), max_length=500, blank=True)
-    reason_code = code_field()
-    reason_params = params_field()
+    reason, reason_code, reason_params = reason_fields(_("reason"), most=500)
 
     create_date = models.DateTimeField(_("created"), db_default=Moment(), editable=False)
 
@@ -132,9 +128,7 @@ class BulkRefusal(models.Model):
     job = models.ForeignKey(BulkJob, on_delete=models.CASCADE, related_name="refusals")
     object_id = models.BigIntegerField()
     name = models.CharField(_("name"), max_length=64)
-    reason = models.CharField(_("why"), max_length=300, blank=True)
-    reason_code = code_field()
-    reason_params = params_field()
+    reason, reason_code, reason_params = reason_fields(_("why"))
 
     class Meta:
         ordering = ("id",)

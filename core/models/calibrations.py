@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from core.db import clock
 from core.db.clock import Moment
 from core.models.accounts import Customer, User
-from core.models.coded import code_field, params_field
+from core.models.fields import amount_field, protected_key, reason_fields
 from core.models.flow import OrderError
 from core.models.history import FieldChange
 from core.models.jobs import Job, JobQuerySet
@@ -69,9 +69,7 @@ class Calibration(Job):
     FINAL = (Status.DONE, Status.CANCELED, Status.FAILED)
     CANCELED = Status.CANCELED
 
-    site = models.ForeignKey(
-        Site, verbose_name=_("site"), on_delete=models.PROTECT, related_name="calibrations"
-    )
+    site = protected_key(Site, _("site"), related_name="calibrations")
     url = models.CharField(_("video address"), max_length=500)
     video_id = models.CharField(max_length=128)
     status = models.PositiveSmallIntegerField(_("status"), choices=Status, default=Status.RUNNING)
@@ -83,25 +81,11 @@ class Calibration(Job):
     settings: "models.JSONField[Any, Any]" = models.JSONField(default=dict)
     exact_proof = models.BooleanField(null=True)
     # An audit is a calibration that a customer buys.
-    customer = models.ForeignKey(
-        Customer,
-        verbose_name=_("customer"),
-        on_delete=models.PROTECT,
-        null=True,
-        related_name="audits",
-    )
-    price = models.DecimalField(
-        _("price"),
-        max_digits=10,
-        decimal_places=2,
-        null=True,
-        validators=[MinValueValidator(Decimal("0.01"))],
-    )
+    customer = protected_key(Customer, _("customer"), null=True, related_name="audits")
+    price = amount_field(_("price"), null=True, validators=[MinValueValidator(Decimal("0.01"))])
     request_key = models.UUIDField(null=True, unique=True, editable=False)
     taken_at = models.DateTimeField(_("settings taken"), null=True)
-    reason = models.CharField(_("reason"), max_length=300, blank=True)
-    reason_code = code_field()
-    reason_params = params_field()
+    reason, reason_code, reason_params = reason_fields(_("reason"))
     create_date = models.DateTimeField(_("started"), db_default=Moment(), editable=False)
 
     objects = CalibrationQuerySet.as_manager()  # type: ignore[misc]

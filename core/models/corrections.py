@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.models.approvals import Decision
 from core.models.billing import ChargeRecord
+from core.models.fields import amount_field, protected_key
 from core.models.ledger import LedgerEntry
 from core.reasons import Code
 
@@ -20,19 +21,9 @@ class TopUpCorrection(Decision):
     """`amount` is the difference that `right_amount` makes to what stood there; `entry`, where it
     was booked: at once, or above its creator's limit when a second person approved it."""
 
-    charge = models.ForeignKey(
-        ChargeRecord,
-        verbose_name=_("top-up"),
-        on_delete=models.PROTECT,
-        related_name="corrections",
-    )
-    right_amount = models.DecimalField(
-        _("right amount"),
-        max_digits=10,
-        decimal_places=2,
-        validators=[MinValueValidator(Decimal(0))],
-    )
-    amount = models.DecimalField(_("difference"), max_digits=12, decimal_places=2)
+    charge = protected_key(ChargeRecord, _("top-up"), related_name="corrections")
+    right_amount = amount_field(_("right amount"), validators=[MinValueValidator(Decimal(0))])
+    amount = amount_field(_("difference"), digits=12)
     reason = models.CharField(_("reason"), max_length=REASON_LENGTH)
     entry = models.OneToOneField(
         LedgerEntry, verbose_name=_("ledger entry"), on_delete=models.PROTECT, null=True

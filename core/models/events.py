@@ -9,24 +9,19 @@ from core.db.blocks import insert_block
 from core.db.clock import Moment
 from core.models.accounts import person_field
 from core.models.append_only import AppendOnlyModel
-from core.models.coded import code_field, params_field
+from core.models.fields import protected_key, reason_fields
 from core.models.flow import Status
-from core.reasons import TEXT_LENGTH
 
 
 class OrderEvent(AppendOnlyModel):
     """One step of an order: who, when, from where to where, and why."""
 
-    order = models.ForeignKey(
-        "core.Order", verbose_name=_("order"), on_delete=models.PROTECT, related_name="events"
-    )
+    order = protected_key("core.Order", _("order"), related_name="events")
     create_date = models.DateTimeField(_("when"), db_default=Moment(), editable=False)
     creator = person_field(_("who"))
     from_status = models.PositiveSmallIntegerField(_("from"), choices=Status, null=True)
     to_status = models.PositiveSmallIntegerField(_("to"), choices=Status)
-    reason = models.CharField(_("why"), max_length=TEXT_LENGTH, blank=True)
-    reason_code = code_field()
-    reason_params = params_field()
+    reason, reason_code, reason_params = reason_fields(_("why"))
 
     class Meta:
         verbose_name = _("order event")

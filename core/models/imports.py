@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.db.clock import Moment
 from core.models.accounts import User, person_field
-from core.models.coded import code_field, params_field
+from core.models.fields import amount_field, reason_fields
 from core.models.jobs import Job, JobQuerySet
 from core.reasons import Code, Reason
 from core.sentences.undoing import UndoCode
@@ -97,14 +97,12 @@ class ImportJob(Job):
     updated = models.PositiveIntegerField(_("updated"), default=0)
     unchanged = models.PositiveIntegerField(_("unchanged"), default=0)
     rejected = models.PositiveIntegerField(_("refused rows"), default=0)
-    amount = models.DecimalField(_("amount"), max_digits=20, decimal_places=2, default=0)
+    amount = amount_field(_("amount"), digits=20, default=0)
     # Keys appear twice in the file, so that an import has to know which and where.
     repeats = models.BooleanField(default=False)
     # How long the file of refused rows is.
     refused_bytes = models.PositiveBigIntegerField(default=0)
-    reason = models.CharField(_("reason"), max_length=500, blank=True)
-    reason_code = code_field()
-    reason_params = params_field()
+    reason, reason_code, reason_params = reason_fields(_("reason"), most=500)
 
     create_date = models.DateTimeField(_("uploaded"), db_default=Moment(), editable=False)
 

@@ -5,6 +5,7 @@ down in the transaction of the rows it counts. So a killed consumer loses at mos
 committed, and nobody does a row twice.
 """
 
+import time
 from datetime import timedelta
 from typing import Any, ClassVar, Self
 
@@ -18,6 +19,7 @@ from core.models.accounts import person_field
 from core.models.leases import LeaseLostError
 
 JOB_LEASE = timedelta(seconds=60)
+RENEWAL_SECONDS = 10
 MAX_ATTEMPTS = 5
 
 
@@ -62,6 +64,9 @@ class Job(models.Model):
     lease_until = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
 
+    # When its holder wrote last, by the monotonic clock.
+    _recorded = 0.0
+
     objects = JobQuerySet.as_manager()
 
     class Meta:
@@ -85,7 +90,9 @@ class Job(models.Model):
             changes = {"lease_until": Now() + JOB_LEASE, "attempts": F("attempts") + 1}
             if due.update(fence=F("fence") + 1, **changes) != 1:
                 return None
-            return cls._base_manager.select_related("creator").get(pk=pk)
+            job = cls._base_manager.select_related("creator").get(pk=pk)
+            job._recorded = time.monotonic()
+            return job
 
     @property
     def has_exhausted_attempts(self) -> bool:
@@ -101,7 +108,13 @@ class Job(models.Model):
         mine = rows.filter(pk=self.pk, fence=self.fence, status__in=self.WORKABLE)
         if mine.update(**changes) != 1:
             raise LeaseLostError(f"{self._meta.verbose_name} {self.pk} is held by another process")
+        self._recorded = time.monotonic()
         notify()
+
+    def keep_lease(self) -> None:
+        """Renew it, where this holder has written nothing for a while."""
+        if time.monotonic() > self._recorded + RENEWAL_SECONDS:
+            self.record()
 
     def release(self, **changes: Any) -> None:
         """Write the last of this holder's and let the job go. Raises LeaseLostError."""

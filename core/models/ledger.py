@@ -22,6 +22,7 @@ from core.db.blocks import BLOCK, in_blocks, update_by_id
 from core.db.clock import Moment
 from core.models.accounts import Customer, person_field
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
+from core.models.fields import amount_field, protected_key
 from core.reasons import Code, Reason
 
 if TYPE_CHECKING:
@@ -268,22 +269,10 @@ class LedgerEntry(AppendOnlyModel):
     ACTIVE_ONLY: ClassVar[tuple[Kind, ...]] = (Kind.CHARGE, Kind.ORDER)
 
     kind = models.PositiveSmallIntegerField(_("kind"), choices=Kind)
-    customer = models.ForeignKey(
-        Customer,
-        verbose_name=_("customer"),
-        on_delete=models.PROTECT,
-        related_name="ledger",
-        db_index=False,
-    )
-    amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2)
-    balance_after = models.DecimalField(_("balance after"), max_digits=12, decimal_places=2)
-    order = models.ForeignKey(
-        "core.Order",
-        verbose_name=_("order"),
-        on_delete=models.PROTECT,
-        null=True,
-        related_name="ledger",
-    )
+    customer = protected_key(Customer, _("customer"), related_name="ledger", db_index=False)
+    amount = amount_field(_("amount"), digits=12)
+    balance_after = amount_field(_("balance after"), digits=12)
+    order = protected_key("core.Order", _("order"), null=True, related_name="ledger")
     creator = person_field(_("creator"), db_index=False)
     reference = models.CharField(_("reference"), max_length=80, unique=True)
     note = models.CharField(_("note"), max_length=200, blank=True)

@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 
 from core.db import clock
 from core.models.accounts import User
-from core.models.coded import code_field, params_field
+from core.models.fields import reason_fields
 from core.models.orders import Order
 from core.models.sites import Site
 from core.reasons import ReasonOrText, reason_columns
@@ -129,9 +129,7 @@ class SiteLook(models.Model):
     views = models.PositiveBigIntegerField(null=True)
     title = models.CharField(max_length=200, blank=True, default="", db_default="")
     error_kind = models.CharField(max_length=32, blank=True, default="", db_default="")
-    reason = models.CharField(max_length=300, blank=True, default="", db_default="")
-    reason_code = code_field()
-    reason_params = params_field()
+    reason, reason_code, reason_params = reason_fields(None, default="", db_default="")
     looking_until = models.DateTimeField(null=True)
     # Readings of its counter, for as long as the row is kept.
     begun = models.PositiveIntegerField(default=0, db_default=0)

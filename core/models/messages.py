@@ -27,6 +27,7 @@ from core.db.clock import Moment
 from core.db.notifier import notify
 from core.models.accounts import User
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
+from core.models.fields import protected_key
 from core.models.orders import Order
 from core.permissions import Right
 
@@ -134,20 +135,8 @@ class MessageQuerySet(AppendOnlyQuerySet):
 class Message(AppendOnlyModel):
     """One thing said. `side` is the author's when it was said."""
 
-    order = models.ForeignKey(
-        Order,
-        verbose_name=_("order"),
-        on_delete=models.PROTECT,
-        related_name="messages",
-        db_index=False,
-    )
-    author = models.ForeignKey(
-        User,
-        verbose_name=_("author"),
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_index=False,
-    )
+    order = protected_key(Order, _("order"), related_name="messages", db_index=False)
+    author = protected_key(User, _("author"), related_name="+", db_index=False)
     side = models.PositiveSmallIntegerField(_("side"), choices=Side)
     text = models.TextField(_("text"))
     internal = models.BooleanField(_("internal note"), default=False)
@@ -196,14 +185,7 @@ class Conversation(models.Model):
         primary_key=True,
         related_name="conversation",
     )
-    last = models.ForeignKey(
-        Message,
-        verbose_name=_("last message"),
-        on_delete=models.PROTECT,
-        null=True,
-        related_name="+",
-        db_index=False,
-    )
+    last = protected_key(Message, _("last message"), null=True, related_name="+", db_index=False)
     said_by_customer = models.PositiveIntegerField(default=0)
     said_by_desk = models.PositiveIntegerField(default=0)
     read_by_customer = models.PositiveIntegerField(default=0)

@@ -21,7 +21,7 @@ from core.db.clock import Moment
 from core.db.lookups import Ending, InArray, InStatuses
 from core.models.accounts import Customer, User, person_field
 from core.models.approvals import came_by_portal, is_close_to, undecidable
-from core.models.coded import code_field, params_field
+from core.models.fields import amount_field, protected_key, reason_fields
 from core.models.flow import (
     CANCELABLE,
     FINAL,
@@ -124,24 +124,16 @@ class Order(models.Model):
     status = models.PositiveSmallIntegerField(
         _("status"), choices=Status, default=Status.PENDING, editable=False
     )
-    customer = models.ForeignKey(
-        Customer,
-        verbose_name=_("customer"),
-        on_delete=models.PROTECT,
-        related_name="orders",
-        db_index=False,
-    )
+    customer = protected_key(Customer, _("customer"), related_name="orders", db_index=False)
     url = models.CharField(_("video address"), max_length=500)
     count = models.PositiveIntegerField(_("plays"), validators=[MinValueValidator(1)])
-    price = models.DecimalField(_("price"), max_digits=12, decimal_places=2, editable=False)
+    price = amount_field(_("price"), digits=12, editable=False)
     unit_price = models.DecimalField(
         _("price a play"), max_digits=14, decimal_places=8, editable=False
     )
     # The bundle whose rate, or whose whole, made the price; orders from before have none.
     bundle_count = models.PositiveIntegerField(_("plays of the bundle"), null=True, editable=False)
-    bundle_price = models.DecimalField(
-        _("price of the bundle"), max_digits=10, decimal_places=2, null=True, editable=False
-    )
+    bundle_price = amount_field(_("price of the bundle"), null=True, editable=False)
     hours = models.PositiveSmallIntegerField(
         _("spread over hours"),
         default=0,
@@ -157,14 +149,7 @@ class Order(models.Model):
         _("start"), null=True, blank=True, help_text=_("Empty: at once.")
     )
     memo = models.TextField(_("memo"), blank=True, max_length=2000)
-    site = models.ForeignKey(
-        Site,
-        verbose_name=_("site"),
-        on_delete=models.PROTECT,
-        related_name="orders",
-        editable=False,
-        db_index=False,
-    )
+    site = protected_key(Site, _("site"), related_name="orders", editable=False, db_index=False)
     video_id = models.CharField(_("video"), max_length=200, editable=False)
     # What its site calls the video; "" where it did not say, or was not asked.
     video_title = models.CharField(
@@ -183,14 +168,10 @@ class Order(models.Model):
     # What its readings tell of other people's views: booster/proof/watch.py.
     watch = models.JSONField(null=True, editable=False)
     # By what its end was proved, and how surely.
-    proof = models.CharField(max_length=300, blank=True, default="", db_default="", editable=False)
-    proof_code = code_field()
-    proof_params = params_field()
+    proof, proof_code, proof_params = reason_fields(None, default="", db_default="", editable=False)
     # Both are decided once, when the order ends; None while it is open.
     delivered = models.PositiveIntegerField(_("delivered"), null=True, editable=False)
-    refunded = models.DecimalField(
-        _("refunded"), max_digits=12, decimal_places=2, null=True, editable=False
-    )
+    refunded = amount_field(_("refunded"), digits=12, null=True, editable=False)
 
     # The plays: 0 <= done + uncertain <= reserved <= count.
     sequence = models.PositiveIntegerField(_("plays numbered"), default=0, editable=False)
@@ -226,9 +207,9 @@ class Order(models.Model):
     held_by_site = models.BooleanField(
         _("waits for the site's token"), default=False, editable=False
     )
-    attention = models.CharField(_("needs attention"), max_length=300, blank=True, editable=False)
-    attention_code = code_field()
-    attention_params = params_field()
+    attention, attention_code, attention_params = reason_fields(
+        _("needs attention"), editable=False
+    )
 
     objects = OrderQuerySet.as_manager()
 

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from core.db import clock
 from core.db.notifier import notify
 from core.models.accounts import User, person_field
+from core.models.fields import protected_key
 from core.models.flow import OPEN, OrderError
 from core.models.given_reasons import given_reason
 from core.models.sites import Site
@@ -72,14 +73,7 @@ class PauseQuerySet(models.QuerySet["Pause"]):
 class Pause(models.Model):
     """Nothing is sent to `site` (None: to any site) until `end_date`."""
 
-    site = models.ForeignKey(
-        Site,
-        verbose_name=_("site"),
-        on_delete=models.PROTECT,
-        null=True,
-        related_name="pauses",
-        db_index=False,
-    )
+    site = protected_key(Site, _("site"), null=True, related_name="pauses", db_index=False)
     reason = models.CharField(_("reason"), max_length=TEXT_LENGTH)
     creator = person_field(_("creator"))
     create_date = models.DateTimeField(_("paused"), db_default=Now(), editable=False)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.db import clock
 from core.models.accounts import User, person_field
-from core.models.coded import code_field, params_field
+from core.models.fields import protected_key, reason_fields
 from core.models.orders import Order
 from core.reasons import ReasonOrText, reason_columns, reason_of
 
@@ -46,13 +46,7 @@ class Repeat(models.Model):
         DAY = 1, _("every day")
         WEEK = 7, _("every week")
 
-    order = models.ForeignKey(
-        Order,
-        verbose_name=_("order"),
-        on_delete=models.PROTECT,
-        related_name="repeats",
-        db_index=False,
-    )
+    order = protected_key(Order, _("order"), related_name="repeats", db_index=False)
     every = models.PositiveSmallIntegerField(_("how often"), choices=Every, default=Every.DAY)
     # Of a weekly one: 0 is Monday.
     weekday = models.PositiveSmallIntegerField(_("weekday"), null=True, blank=True)
@@ -69,9 +63,7 @@ class Repeat(models.Model):
     next_at = models.DateTimeField(_("next time"), null=True, editable=False)
     end_date = models.DateTimeField(_("ended"), null=True, editable=False)
     ended_by = person_field(_("ended by"), editable=False)
-    reason = models.CharField(_("reason"), max_length=300, blank=True, editable=False)
-    reason_code = code_field()
-    reason_params = params_field()
+    reason, reason_code, reason_params = reason_fields(_("reason"), editable=False)
 
     objects = RepeatQuerySet.as_manager()
 
@@ -161,9 +153,7 @@ class Occurrence(models.Model):
         related_name="occurrence",
     )
     missed = models.PositiveIntegerField(_("missed before"), default=0)
-    reason = models.CharField(_("reason"), max_length=300, blank=True)
-    reason_code = code_field()
-    reason_params = params_field()
+    reason, reason_code, reason_params = reason_fields(_("reason"))
     needs_attention = models.BooleanField(_("needs attention"), default=False)
 
     objects = OccurrenceQuerySet.as_manager()

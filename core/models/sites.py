@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from core.db import clock
 from core.db.clock import Moment
 from core.models.accounts import User, person_field, validate_name
-from core.models.coded import code_field, params_field
+from core.models.fields import protected_key, reason_fields
 from core.models.flow import OPEN, OrderError
 from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
@@ -286,19 +286,11 @@ class SiteCheck(models.Model):
         LOST = 2, _("not proved")
         UNREACHABLE = 3, _("not reachable")
 
-    site = models.ForeignKey(
-        Site,
-        verbose_name=_("site"),
-        on_delete=models.PROTECT,
-        related_name="checks",
-        db_index=False,
-    )
+    site = protected_key(Site, _("site"), related_name="checks", db_index=False)
     create_date = models.DateTimeField(_("checked"), db_default=Moment(), editable=False)
     outcome = models.PositiveSmallIntegerField(_("outcome"), choices=Outcome)
     method = models.CharField(_("proved by"), max_length=16, blank=True)
-    reason = models.CharField(_("reason"), max_length=300, blank=True)
-    reason_code = code_field()
-    reason_params = params_field()
+    reason, reason_code, reason_params = reason_fields(_("reason"))
     creator = person_field(_("asked by"))
 
     class Meta:

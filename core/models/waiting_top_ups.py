@@ -7,15 +7,14 @@ from django.utils.translation import gettext_lazy as _
 from core.models.accounts import Customer
 from core.models.approvals import Decision
 from core.models.billing import REFERENCE_LENGTH, ChargeRecord, PaymentMethod
+from core.models.fields import amount_field, protected_key
 
 
 class WaitingTopUp(Decision):
     """What a top-up would be. Approved, it is one: `charge`."""
 
-    customer = models.ForeignKey(
-        Customer, verbose_name=_("customer"), on_delete=models.PROTECT, related_name="+"
-    )
-    amount = models.DecimalField(_("amount"), max_digits=10, decimal_places=2)
+    customer = protected_key(Customer, _("customer"), related_name="+")
+    amount = amount_field(_("amount"))
     method = models.PositiveSmallIntegerField(
         _("paid by"), choices=PaymentMethod, null=True, blank=True
     )

@@ -180,12 +180,10 @@ def workers() -> Iterator[Metric]:
 
 
 def due(now: datetime.datetime) -> Iterator[Metric]:
-    free = Order.objects.free_to_claim().not_held().order_by("due")[: queue.MOST_DUE]
-    found = free.aggregate(number=Count("pk"), oldest=Min("due"))
-    yield gauge("due_orders", f"Due and free, at most {queue.MOST_DUE}.", found["number"])
-    yield gauge(
-        "due_oldest_seconds", "Since when the first is due.", seconds_since(found["oldest"], now)
-    )
+    found = queue.due(now)
+    yield gauge("due_orders", f"Due and free, at most {queue.MOST_DUE}.", found.orders)
+    seconds = found.oldest.total_seconds() if found.oldest else 0.0
+    yield gauge("due_oldest_seconds", "Since when the first is due.", seconds)
 
 
 def messages() -> Iterator[Metric]:

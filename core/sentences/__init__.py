@@ -1,4 +1,4 @@
-"""What core/reasons.py says, where many codes are of a kind. Plain words: imports nothing."""
+"""What core/reasons.py says, where many codes are of a kind. Plain words: knows no Django."""
 
 
 def _(sentence: str) -> str:

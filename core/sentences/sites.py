@@ -148,21 +148,6 @@ SITE_SENTENCES: dict[str, str] = {
     "profile_hour_unknown": _("Line %(line)s: '%(value)s' is no hour from 0 to 23."),
     "profile_number_unreadable": _("Line %(line)s: '%(value)s' is no number of plays."),
     "profile_empty": _("At least one hour must have plays."),
-    # What the desk says of sites
-    "quotes_too_many": _(
-        "Too many videos were looked up in a minute; try again in %(seconds)s seconds."
-    ),
-    "site_asked_now": _(
-        "The site is being asked about other videos just now; try again in a moment."
-    ),
-    "site_locked": _(
-        "Orders are open on this site (%(orders)s), and what is proved of their plays rests on "
-        "this. Change it once they have ended."
-    ),
-    "ceiling_locked": _(
-        "While orders are open on this site (%(orders)s) this may only be lowered: its counter may "
-        "lose plays that come faster than they were calibrated for."
-    ),
     # Trials
     "trial_read": _("The counter was read: %(number)s views."),
     "trial_refused": _(
@@ -213,10 +198,6 @@ SITE_SENTENCES: dict[str, str] = {
     "counter_rounds": _(
         "The site shows its count in steps of %(number)s; plays are proved by the whole number "
         "only. Read it where the site tells it exactly."
-    ),
-    "calibration_plays_unknown": _(
-        "A consumer stopped or the database failed while %(number)s of its plays were on their "
-        "way. They may have been counted and are not sent again: calibrate anew."
     ),
     "counting_unclear": _(
         "It is unclear how the site counts: %(sent)s plays were received while the counter moved "

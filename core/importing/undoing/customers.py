@@ -57,23 +57,19 @@ class UndoCustomers(Undoer):
 
     def lock(self) -> None:
         ids = {pk for block in self.blocks(Kind.CUSTOMERS) for pk in block}
-        for block in self.blocks(Kind.FIELD_CHANGES):
-            ids.update(changes_of(block).values_list("object_id", flat=True))
+        for changes in self.rows(Kind.FIELD_CHANGES):
+            ids.update(changes.values_list("object_id", flat=True))
         lock_customers(ids)
 
     def look(self) -> None:
-        for ids in self.blocks(Kind.CUSTOMERS):
-            self._look_at_new(Customer.objects.filter(pk__in=ids).order_by("pk"))
-            above = {
-                pk: amount
-                for pk, amount in opening_balances(ids).items()
-                if self.is_above_limit(amount)
-            }
-            names = Customer.objects.filter(pk__in=above).order_by("pk")
-            found = names.values_list("pk", "username")
-            self.findings.add(UndoCode.ABOVE_LIMIT, (f"{name} {above[pk]}" for pk, name in found))
-        for ids in self.blocks(Kind.FIELD_CHANGES):
-            self._look_at_changed(list(changes_of(ids)))
+        for customers in self.rows(Kind.CUSTOMERS):
+            self._look_at_new(customers)
+            names = dict(customers.values_list("pk", "username"))
+            for pk, amount in sorted(opening_balances(list(names)).items()):
+                if self.is_above_limit(amount):
+                    self.findings.add(UndoCode.ABOVE_LIMIT, [f"{names[pk]} {amount}"])
+        for changes in self.rows(Kind.FIELD_CHANGES):
+            self._look_at_changed(list(changes))
 
     def _look_at_new(self, customers: QuerySet[Customer]) -> None:
         own = {"customer": OuterRef("pk")}
@@ -108,8 +104,8 @@ class UndoCustomers(Undoer):
             switched = list(active.values_list("pk", flat=True))
             active.update(active=False)
             self._keep(Difference(pk, "active", before=True, after=False) for pk in switched)
-        for ids in self.blocks(Kind.FIELD_CHANGES):
-            self._restore(list(changes_of(ids)))
+        for changes in self.rows(Kind.FIELD_CHANGES):
+            self._restore(list(changes))
 
     def _take_back_openings(self, ids: Sequence[int]) -> None:
         undone = ImportedRows.objects.times_undone(Kind.CUSTOMERS, ids)
@@ -135,10 +131,6 @@ class UndoCustomers(Undoer):
 
     def _keep(self, differences: Iterable[Difference]) -> None:
         FieldChange.objects.keep(Customer, differences, actor=self.actor, source=self.note)
-
-
-def changes_of(ids: Sequence[int]) -> QuerySet[FieldChange]:
-    return FieldChange.objects.filter(pk__in=ids).order_by("pk")
 
 
 def values_of(ids: Iterable[int]) -> dict[int, dict[str, Any]]:

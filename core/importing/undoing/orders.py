@@ -3,11 +3,11 @@
 from decimal import Decimal
 from typing import ClassVar
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from core.importing.undoing.undoer import Undoer, lock_customers
-from core.models import FINAL, ImportedRows, LedgerEntry, Order, Repeat, transitions
+from core.models import FINAL, ImportedRows, LedgerEntry, Repeat, transitions
 from core.ordering import actions
 from core.permissions import RIGHT_TO_BOOK, Right
 from core.reasons import Reason
@@ -24,24 +24,23 @@ class UndoOrders(Undoer):
 
     def figures(self) -> list[tuple[str, int | Decimal]]:
         number, price = 0, Decimal(0)
-        for ids in self.blocks(Kind.ORDERS):
-            prices = orders_of(ids).exclude(GIVEN_BACK).values_list("price", flat=True)
+        for orders in self.rows(Kind.ORDERS):
+            prices = orders.exclude(GIVEN_BACK).values_list("price", flat=True)
             number, price = number + len(prices), price + sum(prices, Decimal(0))
         return [(_("Orders to cancel"), number), (_("To refund"), price)]
 
     def lock(self) -> None:
         """Orders before customers, as everybody does."""
         customers: set[int] = set()
-        for ids in self.blocks(Kind.ORDERS):
-            rows = orders_of(ids).select_for_update()
-            customers.update(rows.values_list("customer_id", flat=True))
+        for orders in self.rows(Kind.ORDERS):
+            customers.update(orders.select_for_update().values_list("customer_id", flat=True))
         lock_customers(customers)
 
     def look(self) -> None:
         repeats = Repeat.objects.filter(order=OuterRef("pk"), next_at__isnull=False)
-        for ids in self.blocks(Kind.ORDERS):
-            begun = orders_of(ids).filter(start_date__isnull=False).exclude(GIVEN_BACK)
-            repeated = orders_of(ids).filter(Exists(repeats))
+        for orders in self.rows(Kind.ORDERS):
+            begun = orders.filter(start_date__isnull=False).exclude(GIVEN_BACK)
+            repeated = orders.filter(Exists(repeats))
             for code, found in (
                 (UndoCode.ORDERS_BEGUN, begun),
                 (UndoCode.ORDERS_REPEATED, repeated),
@@ -50,14 +49,10 @@ class UndoOrders(Undoer):
 
     def undo(self) -> None:
         reason = Reason.of(UndoCode.IMPORT_UNDONE, number=self.job.pk)
-        for ids in self.blocks(Kind.ORDERS):
+        for orders in self.rows(Kind.ORDERS):
             chosen = [
                 (order, transition)
-                for order in orders_of(ids).exclude(GIVEN_BACK)
+                for order in orders.exclude(GIVEN_BACK)
                 if (transition := transitions.cancel(order, reason))
             ]
             actions.apply_transitions(chosen, self.actor)
-
-
-def orders_of(ids: list[int]) -> QuerySet[Order]:
-    return Order.objects.filter(pk__in=ids).order_by("pk")

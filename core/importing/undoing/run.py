@@ -1,7 +1,6 @@
 """A job's run that undoes it: all of it in one transaction, with its rows locked, or nothing."""
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 
 from django.db import DatabaseError, transaction
@@ -17,8 +16,6 @@ from core.permissions import Right, may
 from core.reasons import Code, Reason
 
 logger = logging.getLogger(__name__)
-
-RENEWAL_SECONDS = 10
 
 UNDOERS: Mapping[int, type[Undoer]] = {
     ImportJob.Kind.CUSTOMERS: UndoCustomers,
@@ -38,19 +35,11 @@ class UndoRefusedError(Exception):
 def run(job: ImportJob) -> None:
     """Undo a job that this process holds; where it cannot be, the job is as before, with the
     reason. Raises LeaseLostError."""
-    renewed = time.monotonic()
-
-    def keep_lease() -> None:
-        nonlocal renewed
-        if time.monotonic() > renewed + RENEWAL_SECONDS:
-            renewed = time.monotonic()
-            job.record()
-
     try:
         if job.has_exhausted_attempts:
             raise UndoRefusedError(Reason.of(Code.FAILED_TOO_OFTEN))
         # Without a lock first: what cannot be undone keeps nobody waiting.
-        refuse_where_hindered(permitted(job, keep_lease))
+        refuse_where_hindered(permitted(job, job.keep_lease))
         with transaction.atomic():
             # The job's row is ours until commit: nobody takes the job over meanwhile.
             job.record()

@@ -2,15 +2,14 @@
 
 from collections import Counter
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from core.db.blocks import in_blocks
 from core.importing.undoing.undoer import BLOCK, Undoer, lock_customers
 from core.models import (
-    ChargeRecord,
     Customer,
     ImportedRows,
     LedgerEntry,
@@ -30,9 +29,8 @@ class UndoTopUps(Undoer):
 
     def figures(self) -> list[tuple[str, int | Decimal]]:
         wait = Decimal(0)
-        for ids in self.blocks(Kind.WAITING_TOP_UPS):
-            amounts = WaitingTopUp.objects.filter(pk__in=ids).order_by()
-            wait += sum(amounts.values_list("amount", flat=True), Decimal(0))
+        for waiting in self.rows(Kind.WAITING_TOP_UPS):
+            wait += sum(waiting.values_list("amount", flat=True), Decimal(0))
         return [
             (_("Top-ups to take back"), ImportedRows.objects.count_of(self.job, Kind.TOP_UPS)),
             (_("Amount to take back"), self.job.amount - wait),
@@ -45,41 +43,33 @@ class UndoTopUps(Undoer):
     def lock(self) -> None:
         """Whoever corrects a top-up locks its customer first; whoever approves one, its row."""
         customers: set[int] = set()
-        for ids in self.blocks(Kind.TOP_UPS):
-            rows = ChargeRecord.objects.filter(pk__in=ids).order_by("pk")
-            customers.update(rows.values_list("customer_id", flat=True))
-        for ids in self.blocks(Kind.WAITING_TOP_UPS):
-            waiting = WaitingTopUp.objects.filter(pk__in=ids).order_by("pk")
+        for charges in self.rows(Kind.TOP_UPS):
+            customers.update(charges.values_list("customer_id", flat=True))
+        for waiting in self.rows(Kind.WAITING_TOP_UPS):
             list(waiting.select_for_update().values_list("pk"))
         lock_customers(customers)
 
     def look(self) -> None:
         credited: Counter[int] = Counter()
-        for ids in self.blocks(Kind.TOP_UPS):
-            self._look_at(ids)
-            rows = ChargeRecord.objects.filter(pk__in=ids).order_by("pk")
-            for customer_id, amount, name in rows.values_list(
-                "customer_id", "amount", "customer__username"
-            ):
+        columns = ("customer_id", "amount", "customer__username")
+        for charges in self.rows(Kind.TOP_UPS):
+            self._look_at(charges)
+            for customer_id, amount, name in charges.values_list(*columns):
                 credited[customer_id] += amount
                 if self.is_above_limit(amount):
                     self.findings.add(UndoCode.ABOVE_LIMIT, [f"{name} {amount}"])
         self._look_at_balances(credited)
-        for ids in self.blocks(Kind.WAITING_TOP_UPS):
-            approved = WaitingTopUp.objects.filter(pk__in=ids, charge__isnull=False).order_by("pk")
-            self.findings.add(
-                UndoCode.TOP_UPS_APPROVED, map(str, approved.select_related("customer"))
-            )
+        for waiting in self.rows(Kind.WAITING_TOP_UPS):
+            approved = waiting.filter(charge__isnull=False).select_related("customer")
+            self.findings.add(UndoCode.TOP_UPS_APPROVED, map(str, approved))
 
-    def _look_at(self, ids: list[int]) -> None:
+    def _look_at(self, charges: QuerySet[Any]) -> None:
         corrections = TopUpCorrection.objects.filter(
             Q(entry__isnull=False) | Q(status=TopUpCorrection.Status.AWAITING),
             charge=OuterRef("pk"),
         )
-        corrected = ChargeRecord.objects.filter(Exists(corrections), pk__in=ids).order_by("pk")
-        self.findings.add(
-            UndoCode.TOP_UPS_CORRECTED, map(str, corrected.select_related("customer"))
-        )
+        corrected = charges.filter(Exists(corrections)).select_related("customer")
+        self.findings.add(UndoCode.TOP_UPS_CORRECTED, map(str, corrected))
 
     def _look_at_balances(self, credited: Counter[int]) -> None:
         """What was credited has to be there still."""
@@ -90,8 +80,7 @@ class UndoTopUps(Undoer):
             self.findings.add(UndoCode.TOP_UPS_SPENT, spent)
 
     def undo(self) -> None:
-        for ids in self.blocks(Kind.TOP_UPS):
-            charges = ChargeRecord.objects.filter(pk__in=ids).order_by("pk")
+        for charges in self.rows(Kind.TOP_UPS):
             take_back(list(charges), self.note, self.actor)
         for ids in self.blocks(Kind.WAITING_TOP_UPS):
             WaitingTopUp.withdraw(ids, self.actor)

@@ -4,11 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator
 from decimal import Decimal
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from core.db.blocks import in_blocks
+from core.importing.row_importer import MODELS
 from core.models import ApprovalLimit, Customer, ImportedRows, ImportJob, User
 from core.models.approvals import requires_approval
 from core.permissions import Right
@@ -92,6 +94,11 @@ class Undoer(ABC):
         for block in in_blocks(ImportedRows.objects.ids(self.job, kind), BLOCK):
             self.on_block()
             yield block
+
+    def rows(self, kind: ImportedRows.Kind) -> Iterator[QuerySet[Any]]:
+        """The same as rows, by rising id."""
+        for ids in self.blocks(kind):
+            yield MODELS[kind]._default_manager.filter(pk__in=ids).order_by("pk")
 
     @cached_property
     def limit(self) -> Decimal | None:

@@ -3,7 +3,7 @@
 A list that shows one of them carries the `mark` it was drawn with; another mark is another list.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Count, QuerySet, Sum
@@ -17,9 +17,17 @@ from core.permissions import Right
 CAP = 1000
 
 
+# Those who wait, and what is added up of them: it differs when the list does.
+QUEUES: dict[str, tuple[QuerySet[Any], str]] = {
+    "approvals": (Order.objects.filter(status=Status.AWAITING).order_by("-pk"), "pk"),
+    "conversations": (Conversation.objects.unanswered(), "revision"),
+}
+
+
 class Queues(live.StaffSource):
     prefix = "queue"
     right = Right.SEE_ORDERS
+    keys = frozenset(QUEUES)
 
     def load(self, keys: Sequence[str]) -> Mapping[str, dict[str, Any]]:
         return {key: state_of(key) for key in keys}
@@ -30,22 +38,9 @@ class Queues(live.StaffSource):
 
 def state_of(queue: str) -> dict[str, Any]:
     """How many wait, and a mark that differs when the list does."""
-    rows, moves = QUEUES[queue]()
+    rows, moves = QUEUES[queue]
     found = rows[:CAP].aggregate(number=Count("pk"), total=Sum(moves))
     return {"number": found["number"], "mark": f"{found['number']}-{found['total'] or 0}"}
 
 
-def approvals() -> tuple[QuerySet[Any], str]:
-    return Order.objects.filter(status=Status.AWAITING).order_by("-pk"), "pk"
-
-
-def conversations() -> tuple[QuerySet[Any], str]:
-    return Conversation.objects.unanswered(), "revision"
-
-
-QUEUES: dict[str, Callable[[], tuple[QuerySet[Any], str]]] = {
-    "approvals": approvals,
-    "conversations": conversations,
-}
-Queues.keys = frozenset(QUEUES)
 live.register(Queues())

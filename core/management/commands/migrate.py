@@ -14,6 +14,7 @@ from django.db import OperationalError, connections
 from core.db import poolers
 from core.db.alone import alone
 from core.db.outages import is_locked
+from core.db.patience import lock_timeout
 from core.management.terminal import TerminalCommand
 
 # A migration changes three tables at most (tests/migrating.py), each after such a wait.
@@ -38,11 +39,7 @@ class Command(TerminalCommand, migrate.Command):
                 super().handle(*args, **options)
 
     def migrate_patiently(self, connection: Any, *args: Any, **options: Any) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SHOW lock_timeout")
-            (before,) = cursor.fetchone()
-            cursor.execute(f"SET lock_timeout = {LOCK_MS}")
-        try:
+        with lock_timeout(connection, LOCK_MS):
             for _try in range(TRIES):
                 try:
                     super().handle(*args, **options)
@@ -52,9 +49,6 @@ class Command(TerminalCommand, migrate.Command):
                         raise
                 self.tell("A table is in use; trying again.")
                 time.sleep(PAUSE_SECONDS)
-        finally:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT set_config('lock_timeout', %s, false)", [before])
         raise CommandError("A table was in use all the time: is there a transaction that hangs?")
 
     def tell_of_another(self) -> None:
