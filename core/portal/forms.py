@@ -100,8 +100,9 @@ class OrderFilter(forms.Form):
         if data.get("status"):
             orders = orders.filter(status=data["status"])
         if data.get("since"):
-            orders = orders.filter(create_date__gte=clock.midnight(data["since"]))
+            first = clock.possible(data["since"])
+            orders = orders.filter(create_date__gte=clock.midnight(first))
         if data.get("until"):
-            following = data["until"] + timedelta(days=1)
+            following = clock.possible(data["until"]) + timedelta(days=1)
             orders = orders.filter(create_date__lt=clock.midnight(following))
         return orders
