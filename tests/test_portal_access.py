@@ -196,6 +196,16 @@ def test_who_sends_something_after_the_session_ended_goes_on_at_its_page(
     assert client_of(user).get(address).status_code == METHOD
 
 
+def test_the_answer_to_a_form_leads_to_its_page_in_the_other_language(owner, harbour):
+    page = f"/portal/orders/{placed(owner, harbour).oid}/"
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(owner.user, backend=BACKEND)
+    came_from = {"Referer": f"http://testserver{page}"}
+    refused = client.post(f"{page}message/", {"text": "late"}, headers=came_from)
+    assert refused.status_code == NO
+    assert f'name="next" value="{page}"' in refused.content.decode()
+
+
 def test_customers_read_nothing_of_the_desks_own(order, alice):
     """No memo, remark, note or name of the staff, and nothing of how consumers work."""
     order.customer.memo = "pays late"

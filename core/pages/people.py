@@ -1,4 +1,4 @@
-"""Who asks for a page, and where they go on once they have logged in."""
+"""Who asks for a page, and where they go on once they have logged in, or in another language."""
 
 from urllib.parse import urlsplit, urlunsplit
 
