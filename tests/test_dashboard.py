@@ -188,6 +188,17 @@ def test_figures_are_read_once_for_many_viewers(shop, django_assert_max_num_quer
             source.load([""])
 
 
+def test_a_day_that_gave_back_more_than_it_took_has_its_bar_within_the_chart():
+    points = (charts.Point("11-01", 10.0), charts.Point("11-02", -15.0))
+    for drawing in ElementTree.fromstring(f"<p>{charts.bars(points, display.number)}</p>"):
+        boxes: dict[str, list[float]] = {"background": [], "rect": []}
+        for box in drawing.iter("rect"):
+            name = box.get("class", "").split()[0]
+            boxes[name].append(float(box.get("y", 0)) + float(box.get("height", 0)))
+        assert len(boxes["rect"]) == 2
+        assert max(boxes["rect"]) <= min(boxes["background"])
+
+
 def test_charts_bring_no_script_and_no_style_and_say_what_each_bar_is():
     points = tuple(
         charts.Point(f"11-{day:02}", float(day), f"day {day}: <{day}>") for day in range(1, 31)

@@ -43,6 +43,24 @@ def test_nobody_guesses_the_hash_of_a_password(page, alice):
     assert answer.status_code == 400
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *("create_date__year=9999", "create_date__year=9999&create_date__month=12"),
+        *("end_date__year=0", "end_date__iso_year=10000", "price__range=1"),
+        *("end_date__year__range=2025,2026", "end_date__lt=0001-01-01T00:00%2B14"),
+    ],
+)
+def test_what_no_lookup_can_be_asked_for_makes_no_list_fail(asked, desk):
+    answer = desk.get(f"{ORDERS}?{asked}")
+    assert (answer.status_code, answer.url) == (302, f"{ORDERS}?e=1")
+
+
+@pytest.mark.parametrize("asked", ["id__in=1,2", "memo__contains=100%25", "price__gt=1"])
+def test_what_a_lookup_can_be_asked_for_is_shown(asked, desk):
+    assert desk.get(f"{ORDERS}?{asked}").status_code == 200
+
+
 @pytest.mark.parametrize("lookup", ["regex", "iregex"])
 def test_an_expression_that_takes_a_day_is_not_looked_for(lookup, bob):
     Customer.objects.create(username="a" * 24 + "!", creator_id=bob.pk)

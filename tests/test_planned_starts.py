@@ -4,8 +4,10 @@ whatever else happens to the order, and shown where the order is."""
 from datetime import datetime, timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
+from django.forms import DateTimeField
 from django.utils import timezone, translation
 
 from booster.delivery import breaker as breakers
@@ -13,6 +15,7 @@ from core import ordering
 from core.bulk import jobs, selection
 from core.importing import jobs as imports
 from core.importing import store
+from core.importing.starts import starts as starts_of
 from core.importing.uploads import new_job
 from core.models import Breaker, BulkJob, ImportJob, LedgerEntry, Order, Site, Status, transitions
 from core.ordering import OrderRefusedError
@@ -143,6 +146,15 @@ def test_a_row_with_a_bad_start_is_refused_for_it(uploaded, start):
     job = uploaded(start)
     assert [column for _line, column, _value, _reason in store.first_errors(job, 9)] == ["start"]
     assert not Order.objects.exists()
+
+
+@pytest.mark.parametrize("start", ["2050-03-27 02:30", "2050-10-30T02:30"])
+def test_a_time_that_the_clock_skips_or_shows_twice_is_refused_as_in_a_form(start, settings):
+    settings.TIME_ZONE = "Europe/Berlin"
+    _moments, wrong = starts_of([start])
+    with pytest.raises(ValidationError) as refused:
+        DateTimeField().clean(start)
+    assert wrong == {0: refused.value.messages[0]}
 
 
 # Nothing lets it start earlier

@@ -318,6 +318,29 @@ def test_a_list_is_filtered_by_status_address_number_and_date(portal, owner, sit
         assert rows_of(portal.get(f"/portal/{query}")) == [order.oid for order in found], query
 
 
+def test_a_number_is_looked_for_in_addresses_too(portal, owner, site):
+    order = sold(owner, site, url="https://videos.example.com/watch/98765?list=100%25_a")
+    sold(owner, site, url="https://videos.example.com/watch/1")
+    for text in ("98765", "watch/9876", "100%25_A", order.oid, order.oid[:9]):
+        found = rows_of(portal.get("/portal/", {"q": text}))
+        assert order.oid in found and (len(found) == 1 or order.oid.startswith(text)), text
+    for text in ("98764", "1005", "%%%"):
+        assert rows_of(portal.get("/portal/", {"q": text})) == []
+
+
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/New_York"])
+@pytest.mark.parametrize(
+    "query", ["since=0001-01-01", "until=9999-12-31", "since=0001-01-01&until=9999-12-31"]
+)
+def test_the_first_and_the_last_day_there_are_leave_nothing_out(
+    portal, owner, site, settings, zone, query
+):
+    settings.TIME_ZONE = zone
+    order = sold(owner, site)
+    assert rows_of(portal.get(f"/portal/?{query}")) == [order.oid]
+    assert order.oid in b"".join(portal.get(f"/portal/orders.csv?{query}")).decode()
+
+
 def test_pages_go_there_and_back_and_miss_nothing(portal, owner, site):
     orders = [sold(owner, site, status=Status.COMPLETED).oid for _ in range(60)][::-1]
     first = portal.get("/portal/?status=3")

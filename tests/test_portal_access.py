@@ -3,6 +3,7 @@ customer, staff and a visitor. Nobody but the owner reads or changes anything of
 """
 
 from decimal import Decimal
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.test import Client, RequestFactory
@@ -25,7 +26,7 @@ from core.models import (
 )
 from core.ordering import Quote
 from core.portal import errors
-from tests.base import BACKEND, VIDEO, client_of
+from tests.base import BACKEND, VIDEO, client_of, placed
 
 OK, DONE, GO, NO, GONE, METHOD, VOID = 200, 204, 302, 403, 404, 405, 410
 # What the owner, another customer, staff and a visitor get.
@@ -167,6 +168,42 @@ def test_a_customer_who_opens_the_desk_is_brought_home_and_staff_are_told(owner,
     page = client_of(bob).get("/portal/")
     assert page.status_code == NO
     assert "who works at the desk" in page.content.decode()
+
+
+@pytest.mark.parametrize("where", ["desk", "portal"])
+def test_who_sends_something_after_the_session_ended_goes_on_at_its_page(
+    owner, harbour, where, bob
+):
+    """Many an address that takes a button's press shows nothing."""
+    order = placed(owner, harbour)
+    page, button, login, user = {
+        "desk": (f"/admin/core/order/{order.pk}/change/?a=%26", "pause", "/admin/login/", bob),
+        "portal": (f"/portal/orders/{order.oid}/", "message", "/portal/login/", owner.user),
+    }[where]
+    address = f"{page.partition('change')[0]}{button}/"
+    came_from = {
+        f"http://testserver{page}#conversation": page,
+        "https://elsewhere.example/x": address,
+        "//elsewhere.example/x": address,
+        "": address,
+    }
+    for referer, expected in came_from.items():
+        answer = Client().post(address, headers={"Referer": referer})
+        there = urlsplit(answer.url)
+        assert (there.netloc, there.path) == ("", login)
+        assert parse_qs(there.query)["next"] == [expected]
+    assert client_of(user).get(page).status_code == OK
+    assert client_of(user).get(address).status_code == METHOD
+
+
+def test_the_answer_to_a_form_leads_to_its_page_in_the_other_language(owner, harbour):
+    page = f"/portal/orders/{placed(owner, harbour).oid}/"
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(owner.user, backend=BACKEND)
+    came_from = {"Referer": f"http://testserver{page}"}
+    refused = client.post(f"{page}message/", {"text": "late"}, headers=came_from)
+    assert refused.status_code == NO
+    assert f'name="next" value="{page}"' in refused.content.decode()
 
 
 def test_customers_read_nothing_of_the_desks_own(order, alice):

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -236,6 +237,22 @@ def test_an_answer_is_shown_as_text(desk):
     page = desk.post(WIZARD, typed).content.decode()
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)" in page
+
+
+def test_half_a_character_of_an_answer_or_a_file_is_written_out(desk):
+    """A site that cuts a title in the middle of an emoji answers so."""
+    typed = {"url": "https://a.example/v/x", "answer": r'{"title": "Dawn \ud83c", "views": 7}'}
+    page = desk.post(WIZARD, typed | {"step": "look"})
+    assert r"Dawn \ud83c" in page.content.decode()
+    recipe = {"video_pattern": "/(.+)", "count_path": "/{video_id}", "count_json": "n"}
+    file = {
+        "name": "Dawn \ud83c",
+        "notes": "\ud83c",
+        "recipe": recipe | {"play_path": "/{video_id}"},
+    }
+    upload = SimpleUploadedFile("recipe.json", json.dumps(file).encode())
+    form = desk.post(WIZARD, {"step": "import", "file": upload})
+    assert r"Dawn \ud83c" in form.content.decode()
 
 
 def test_the_counter_is_read_without_a_play(desk, carol, site, demo_site):

@@ -1,12 +1,13 @@
 """Two people on one row: neither wipes what the other wrote."""
 
+import json
 import re
 from html import unescape
 
 import pytest
 from django.contrib.auth.models import Group, Permission
 
-from core.models import Customer, FieldChange, PricePolicy, Site
+from core.models import Customer, FieldChange, PricePolicy, Site, User
 from tests.base import client_of, placed
 
 SHOWN = re.compile(r'name="shown_values" value="([^"]*)"')
@@ -143,7 +144,7 @@ def test_rights_that_two_people_change_are_asked_about(alice):
     assert list(group.permissions.all()) == [one]
 
 
-@pytest.mark.parametrize("damaged", ["{", "[]", "1", "[" * 100_000])
+@pytest.mark.parametrize("damaged", ["{", "[]", "1", "[" * 100_000, r'{"memo": "\ud800"}'])
 def test_a_damaged_page_saves_nothing(alice, frank, damaged):
     desk, address = client_of(alice), customer_page(frank)
     answer = desk.post(address, opened(desk, address) | {"memo": "x", "shown_values": damaged})
@@ -162,3 +163,23 @@ def test_a_login_is_saved_with_its_groups(alice, dave):
     assert told(desk.post(page, data | {"groups": [group.pk], "first_name": "Dave"})) == ""
     dave.refresh_from_db()
     assert (dave.first_name, list(dave.groups.all())) == ("Dave", [group])
+
+
+@pytest.mark.parametrize("damaged", ["x", ["x"], [[1]], 5, {"1": 1}, 10**30])
+@pytest.mark.parametrize("name", ["user", "groups"])
+def test_a_page_that_showed_what_no_row_can_be_is_asked_about(alice, frank, dave, name, damaged):
+    logins = [User.objects.create(username=name) for name in ("first", "second")]
+    frank.user = logins[0]
+    frank.save(update_fields=["user"])
+    dave.groups.add(Group.objects.create(name="Night clerks"))
+    group = Group.objects.create(name="Day clerks")
+    page, typed = customer_page(frank), {"user": logins[1].pk}
+    if name == "groups":
+        page, typed = f"/admin/core/user/{dave.pk}/change/", {"groups": [group.pk]}
+    desk = client_of(alice)
+    sent = opened(desk, page)
+    sent["shown_values"] = json.dumps(json.loads(sent["shown_values"]) | {name: damaged})
+    assert "Changed meanwhile" in told(desk.post(page, sent | typed))
+    frank.refresh_from_db()
+    assert frank.user == logins[0]
+    assert list(dave.groups.values_list("name", flat=True)) == ["Night clerks"]

@@ -91,11 +91,9 @@ class DatesFilter(TypedFilter):
         if value in (TODAY, MONTH):
             return today if value == TODAY else today.replace(day=1)
         try:
-            day = datetime.date.fromisoformat(value)
+            return clock.possible(datetime.date.fromisoformat(value))
         except ValueError as error:
             raise LookupRefusedError(error) from error
-        # Of the last year there is, no day comes after the last one.
-        return min(max(day, datetime.date(1970, 1, 1)), datetime.date(9990, 12, 31))
 
 
 class PickedFilter(TypedFilter):

@@ -10,6 +10,7 @@ from django.template.defaultfilters import capfirst
 from django.utils.translation import gettext as _
 
 from core.admin.recipes import without_credentials_in
+from core.db.keys import key_of
 from core.models import FieldChange
 from core.models.history import SHOWN
 
@@ -51,7 +52,7 @@ def said(field: Any, text: str) -> str:
     if text == "":
         return "–"
     if isinstance(field, models.ForeignKey):
-        found = field.related_model._base_manager.filter(pk=text).first()
+        found = field.related_model._base_manager.filter(pk=key_of(text)).first()
         return str(found or text)
     if isinstance(field, models.BooleanField):
         return _("Yes") if text == "True" else _("No")

@@ -17,7 +17,7 @@ from booster.sites.recipes import RecipeFile
 from core.admin.add_form import AddFormAdmin
 from core.admin.recipes import PREFIX, fields_of, in_words
 from core.admin.views import address, require
-from core.reasons import translate_error
+from core.reasons import printable, translate_error
 
 # Whose answer is refused is asked for a shorter one.
 TOO_LONG = sample.MAX_SAMPLE
@@ -137,7 +137,7 @@ class Proposal:
         """The answer as it is shown: text, and the number of what can be clicked."""
         found, number = [], 0
         for piece in self.sample.pieces:
-            found.append((piece.text, number if piece.where else None))
+            found.append((printable(piece.text), number if piece.where else None))
             number += bool(piece.where)
         return found
 
@@ -179,7 +179,8 @@ def chosen(text: str, among: int) -> int | None:
 
 
 def of_file(file: RecipeFile) -> dict[str, Any]:
-    found = fields_of(dict(file.recipe)) | {"name": file.name, "memo": file.notes[:2000]}
+    told = {"name": printable(file.name), "memo": printable(file.notes[:2000])}
+    found = fields_of(dict(file.recipe)) | told
     if file.max_connections:
         found["max_connections"] = file.max_connections
     return found

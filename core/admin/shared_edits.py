@@ -21,6 +21,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from core.admin.history import said
+from core.db.keys import key_of
 from core.models import FieldChange
 from core.models.history import as_text
 
@@ -142,9 +143,10 @@ class SharedEditForm(forms.ModelForm):
 
 
 def page_values(data: Any) -> dict[str, Any] | None:
-    """By the page that was sent; None for what no page of ours sends."""
+    """By the page that was sent; None for what no page of ours sends, nor could show again."""
     try:
         values = json.loads(data.get(SHOWN, "{}"))
+        json.dumps(values, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
     return values if isinstance(values, dict) else None
@@ -187,6 +189,7 @@ def in_words(field: Any, value: Any) -> str:
     if field is None:
         return truncatechars(as_text(value), QUOTED) or "–"
     if field.many_to_many:
-        found = field.related_model._base_manager.filter(pk__in=value or ())
+        keys = map(key_of, value if isinstance(value, list) else ())
+        found = field.related_model._base_manager.filter(pk__in=[*filter(None, keys)])
         return truncatechars(", ".join(map(str, found)), QUOTED) or "–"
     return truncatechars(said(field, as_text(value)), QUOTED)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import partial, wraps
 from typing import Any
 
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -20,6 +21,7 @@ from core.admin.views import require
 from core.logins.forms import ChangePassword
 from core.models import ChargeRecord, Customer, Order
 from core.pages.dashboard import board, home
+from core.pages.people import page_to_go_on_at
 from core.permissions import Right, may
 from core.theme.autocomplete import DescribingSite
 
@@ -107,7 +109,15 @@ class DeskSite(DescribingSite):
                 return redirect("admin:two_step")
             return view(request, *args, **kwargs)
 
-        return super().admin_view(guarded, cacheable)
+        inside = super().admin_view(guarded, cacheable)
+
+        @wraps(view)
+        def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.method == "POST" and not self.has_permission(request):
+                return redirect_to_login(page_to_go_on_at(request), reverse("admin:login"))
+            return inside(request, *args, **kwargs)
+
+        return entered
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Customers who come to the desk are brought to their own pages."""

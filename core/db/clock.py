@@ -14,6 +14,8 @@ SQLITE_MOMENT = "REPLACE(STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW') || '000', '.
 POSTGRESQL_MOMENT = "STATEMENT_TIMESTAMP()"
 POSTGRESQL = f"SELECT {POSTGRESQL_MOMENT}"
 LOOK_SECONDS = 10.0
+# No row is older or younger; the midnights of these days, and of the next ones, are in every zone.
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9990, 12, 31)
 
 
 def now() -> datetime:
@@ -23,6 +25,11 @@ def now() -> datetime:
         cursor.execute(SQLITE if is_sqlite else POSTGRESQL)
         (moment,) = cursor.fetchone()
     return datetime.fromisoformat(moment) if is_sqlite else moment
+
+
+def possible(day: date) -> date:
+    """The day that was asked for, or the nearest one that there are moments of."""
+    return min(max(day, FIRST_DAY), LAST_DAY)
 
 
 def midnight(day: date) -> datetime:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
+from django.forms import DateTimeField
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 from django.utils.translation import gettext as _
@@ -17,6 +18,8 @@ START = re.compile(
     r"(?P<year>20[0-9]{2})(?P<mark>[-/.年])(?P<month>[0-9]{1,2})(?:(?P=mark)|月)"
     r"(?P<day>[0-9]{1,2})日?(?:[ T]*(?P<time>[0-9]{1,2}:.*))?"
 )
+
+AS_TYPED = DateTimeField()
 
 
 def starts(cells: Sequence[str]) -> Parsed:
@@ -37,7 +40,8 @@ def starts(cells: Sequence[str]) -> Parsed:
 
 def moment_of(text: str) -> datetime | None:
     """None for what is no moment, or may be two: 3/12 is a day of March or of December. A day alone
-    begins at midnight."""
+    begins at midnight. Raises ValidationError, as forms do, for a time that the clock skips that
+    day, or shows twice."""
     parts = START.fullmatch(text)
     if parts is None:
         return None
@@ -50,4 +54,4 @@ def moment_of(text: str) -> datetime | None:
         return None
     if moment is None or not is_naive(moment):
         return moment
-    return make_aware(moment)
+    return AS_TYPED.clean(moment) if parts["time"] else make_aware(moment)

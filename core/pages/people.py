@@ -1,7 +1,10 @@
-"""Who asks for a page."""
+"""Who asks for a page, and where they go on once they have logged in, or in another language."""
+
+from urllib.parse import urlsplit, urlunsplit
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from core.models import User
 
@@ -11,3 +14,14 @@ def user_of(request: HttpRequest) -> User:
     if not isinstance(request.user, User):
         raise PermissionDenied
     return request.user
+
+
+def page_to_go_on_at(request: HttpRequest) -> str:
+    """The page that was asked for; of what was sent, the page that it was sent from: many an
+    address that takes a button's press is no page."""
+    came_from = request.headers.get("Referer", "")
+    is_ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()})
+    if request.method != "POST" or not is_ours:
+        return request.get_full_path()
+    there = urlsplit(came_from)
+    return urlunsplit(("", "", there.path, there.query, ""))

@@ -17,6 +17,7 @@ from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_http_methods
 
 from core.models import Customer, Order, User
+from core.pages.people import page_to_go_on_at
 from core.permissions import may_use_portal
 
 Page = Callable[..., HttpResponseBase]
@@ -46,7 +47,7 @@ def customer_page(view: Page) -> Page:
     def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         user = request.user
         if not isinstance(user, User):
-            return redirect_to_login(request.get_full_path(), reverse("portal:login"))
+            return redirect_to_login(page_to_go_on_at(request), reverse("portal:login"))
         if user.is_staff:
             return render(request, "portal/for_customers.html", status=403)
         customer = customer_of(user)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -94,14 +94,14 @@ class OrderFilter(forms.Form):
     def apply(self, orders: QuerySet[Order]) -> QuerySet[Order]:
         data = self.cleaned_data
         if text := data.get("q", "").strip():
-            # An order number begins with the customer's own, and no address does.
-            by_number = text.replace("-", "").isdigit()
-            orders = orders.filter(**{"oid__startswith" if by_number else "url__icontains": text})
+            # A number may be the order's, or a video's in its address.
+            orders = orders.filter(Q(oid__startswith=text) | Q(url__icontains=text))
         if data.get("status"):
             orders = orders.filter(status=data["status"])
         if data.get("since"):
-            orders = orders.filter(create_date__gte=clock.midnight(data["since"]))
+            first = clock.possible(data["since"])
+            orders = orders.filter(create_date__gte=clock.midnight(first))
         if data.get("until"):
-            following = data["until"] + timedelta(days=1)
+            following = clock.possible(data["until"]) + timedelta(days=1)
             orders = orders.filter(create_date__lt=clock.midnight(following))
         return orders

@@ -1,15 +1,19 @@
 """Django's list of a model with names of ours for those of its steps that its documentation leaves
 out."""
 
+from contextlib import suppress
 from typing import Any
 
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import EmptyResultSet
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 # What a list raises where its address asks for filters that it does not have.
 LookupRefusedError = IncorrectLookupParameters
+# As which Django and the databases' drivers say that a query has no words.
+UNSAYABLE = (IndexError, NotImplementedError, OverflowError, TypeError, ValueError)
 
 
 class SteppedChangeList(ChangeList):
@@ -22,6 +26,27 @@ class SteppedChangeList(ChangeList):
     def columns_to_read(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """A page's rows with what is read of them."""
         return rows
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        """Django's own fails on dates of the last year that there is, which no year follows."""
+        try:
+            found = super().get_filters(request)
+        except (ValueError, OverflowError) as error:
+            raise LookupRefusedError(error) from error
+        self.asked_besides = found[2]
+        return found
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        """What an address asks beside the filters that the list offers is said as SQL before it is
+        asked: there Django finds out that a lookup cannot have this value."""
+        found = super().get_queryset(request, exclude_parameters)
+        if self.asked_besides:
+            try:
+                with suppress(EmptyResultSet):
+                    str(found.query)
+            except UNSAYABLE as error:
+                raise LookupRefusedError(error) from error
+        return found
 
     def get_results(self, request: HttpRequest) -> None:
         everything = self.queryset

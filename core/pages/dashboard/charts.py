@@ -68,8 +68,10 @@ def _drawn(kind: str, points: Points, format_value: FormatValue, language: str) 
     """Both shapes. `language` is for the cache: numbers are not written alike in all."""
     drawings = []
     for shape, (width, height, labels) in SHAPES.items():
-        chart = _chart(kind, [point.value for point in points], width, height)
-        chart.range = (0, max([4, *(point.value for point in points)]))
+        values = [point.value for point in points]
+        chart = _chart(kind, values, width, height)
+        # A day may have given back more than it took.
+        chart.range = (min([0, *values]), max([4, *values]))
         chart.x_labels = [point.label for point in points]
         step = next(step for step in STEPS if step * labels >= len(points))
         chart.x_labels_major = chart.x_labels[::-1][::step]
