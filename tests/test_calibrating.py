@@ -3,11 +3,13 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.db import DatabaseError, connection, transaction
 
 from booster import calibrating, retry, sites, tasks
 from booster.proof.calibration import FindingCode, Record, Stage, plan
+from booster.sites.ids import MAX_ID
 from core import ordering
 from core.models import Calibration, OrderError, Site
 from core.ops.auditing import differences
@@ -473,3 +475,15 @@ def test_the_customer_reads_the_report_and_finds_it_from_the_balance(
 def test_who_may_only_look_sells_no_audit(carol, verified, demo_site, erin):
     assert sold(client_of(carol), erin, demo_site).status_code == 403
     assert balance(erin) == 20
+
+
+def test_every_row_of_a_video_takes_the_longest_id_there_is():
+    fields = {model.__name__: model._meta.fields for model in apps.get_models()}
+    lengths = {
+        name: field.max_length
+        for name, own in fields.items()
+        for field in own
+        if field.name == "video_id"
+    }
+    assert {"Order", "Calibration", "SiteLook"} <= set(lengths)
+    assert set(lengths.values()) == {MAX_ID}

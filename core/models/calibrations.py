@@ -71,7 +71,7 @@ class Calibration(Job):
 
     site = protected_key(Site, _("site"), related_name="calibrations")
     url = models.CharField(_("video address"), max_length=500)
-    video_id = models.CharField(max_length=128)
+    video_id = models.CharField(max_length=200)
     status = models.PositiveSmallIntegerField(_("status"), choices=Status, default=Status.RUNNING)
     stage = models.CharField(_("stage"), max_length=16, blank=True)
     next_at = models.DateTimeField(null=True)
