@@ -20,7 +20,7 @@ from core.admin.base import DeskAdmin, staff
 from core.admin.columns import ChosenColumnsAdmin
 from core.admin.corrections import CorrectingAdmin
 from core.admin.exchange import ExportAdmin
-from core.admin.search import Beginning, Exact, IndexedSearch, Words
+from core.admin.search import Beginning, IndexedSearch, Words
 from core.admin.top_ups import answer_waiting
 from core.admin.uploads import BulkImportAdmin
 from core.admin.views import address, require
@@ -220,10 +220,8 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
     list_filter = ("kind",)
     search_fields = ("reference", "customer__username", "order__oid")
     search_help_text = _("Order number, reference, or part of a username")
-    finders = (
-        *(Exact("reference"), Exact("order__oid")),
-        *(Beginning("customer__username"), Words("customer__username")),
-    )
+    exact_fields = ("reference", "order__oid")
+    finders = (Beginning("customer__username"), Words("customer__username"))
     ordering = ("-create_date", "-id")
     sortable_by = ("create_date", "kind")
 
