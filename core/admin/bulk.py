@@ -61,7 +61,6 @@ class BulkJobAdmin(JobAdmin):
     """Who did what to how many rows; each job's page asks, shows the progress and the refusals."""
 
     source = feed.bulk
-    change_form_template = "desk/bulk_job.html"
     panel_template = "desk/bulk_panel.html"
     object_actions = ("start", "stop")
     list_display = (

@@ -38,6 +38,7 @@ class JobAdmin(DeskAdmin):
 
     source: ClassVar[JobSource[Any]]
     panel_template: ClassVar[str]
+    change_form_template = "desk/job.html"
     list_select_related = ("creator",)
     date_hierarchy = "create_date"
     shown_amount = cells.money(gettext_lazy("amount"), "amount")
