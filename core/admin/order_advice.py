@@ -6,7 +6,6 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from core.admin.breakers import moment
 from core.models import Order, OrderEvent, Status
 from core.pages import display
 from core.reasons import reason_of, translate
@@ -23,7 +22,7 @@ def why_and_what(order: Order) -> tuple[str, str]:
         return why_ended(order), what_when_ended(order)
     if order.attempts and not order.is_final and order.due > timezone.now():
         text = _("The last attempt failed. The next one is at %(when)s.")
-        return text % {"when": moment(order.due)}, _("“Retry now” does not wait for it.")
+        return text % {"when": display.moment(order.due)}, _("“Retry now” does not wait for it.")
     return "", ""
 
 
@@ -37,11 +36,14 @@ def why_paused(order: Order) -> str:
     event = last_step(order)
     if event is None:
         return ""
-    why = translate(reason_of(event)) or "–"
+    facts = {
+        "when": display.moment(event.create_date),
+        "who": event.creator or "–",
+        "why": translate(reason_of(event)) or "–",
+    }
     if order.held_by_site:
-        return _("Paused since %(when)s: %(why)s") % {"when": moment(event.create_date), "why": why}
-    text = _("Paused since %(when)s by %(who)s: %(why)s")
-    return text % {"when": moment(event.create_date), "who": event.creator or "–", "why": why}
+        return _("Paused since %(when)s: %(why)s") % facts
+    return _("Paused since %(when)s by %(who)s: %(why)s") % facts
 
 
 def what_when_paused(order: Order) -> str:
