@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import partial, wraps
 from typing import Any
 
+from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -14,7 +15,7 @@ from django.views.decorators.cache import cache_page
 from django.views.i18n import JavaScriptCatalog
 
 from core.admin import pauses, queue, second_factor, two_step
-from core.admin.base import staff
+from core.admin.base import DeskAdmin, staff
 from core.admin.menu import PAGES, menu
 from core.admin.views import require
 from core.logins.forms import ChangePassword
@@ -44,16 +45,6 @@ script_texts = cache_page(TEXTS_SECONDS)(
 def board_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     context |= {"title": _("Board"), "board": board.drawn()}
     return TemplateResponse(request, "dashboard/board.html", context)
-
-
-class Lazy:
-    """What it lists is found out when somebody looks."""
-
-    def __init__(self, find: Callable[[], list[Any]]) -> None:
-        self.find = find
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.find())
 
 
 class DeskSite(DescribingSite):
@@ -91,7 +82,10 @@ class DeskSite(DescribingSite):
 
     def own_page(self, view: PageView) -> Any:
         """A page of no model; it gets what every page of the desk shows."""
-        return self.admin_view(lambda request: view(request, self.each_context(request)))
+        media = forms.Media(DeskAdmin.Media)
+        return self.admin_view(
+            lambda request: view(request, {**self.each_context(request), "media": media})
+        )
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """A page of the desk, for who has done what has to be done before."""
@@ -148,14 +142,13 @@ class DeskSite(DescribingSite):
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
         """Django puts it into the context of every page; none of ours draws it."""
-        if app_label is not None:
-            return super().get_app_list(request, app_label)
-        return Lazy(partial(super().get_app_list, request))
+        return []
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Menu and pause are asked for where a template draws them."""
         return {
             **super().each_context(request),
-            "menu": Lazy(lambda: list(menu(self, request))),
+            "menu": partial(menu, self, request),
             "finds_orders": may(request.user, Right.SEE_ORDERS),
-            "office_pause": pauses.banner(request),
+            "office_pause": partial(pauses.banner, request),
         }
