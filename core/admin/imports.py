@@ -23,6 +23,7 @@ from core.admin import cells
 from core.admin.base import Button, staff
 from core.admin.undoing import UndoingAdmin
 from core.admin.views import address, require
+from core.db.keys import key_of
 from core.exporting.downloads import file_answer
 from core.importing import jobs, signs, store
 from core.importing.encodings import NAMES as ENCODING_NAMES
@@ -63,7 +64,6 @@ class ImportJobAdmin(UndoingAdmin):
     """Who imported what and when; each job's page works on it."""
 
     source = feed.imports
-    change_form_template = "desk/import_job.html"
     panel_template = "desk/import_panel.html"
     object_actions = ("load", "stop")
     list_display = (
@@ -160,9 +160,7 @@ class ImportJobAdmin(UndoingAdmin):
         """Every error of the file, a page at a time."""
         job = self.seen_or_404(request, pk)
         require(may(staff(request), Right.OPEN_IMPORT, job))
-        number = request.GET.get("page", "1")
-        is_number = number.isascii() and number.isdigit() and len(number) < 20
-        page = min(max(1, int(number)), MOST_PAGES) if is_number else 1
+        page = min(key_of(request.GET.get("page", "")) or 1, MOST_PAGES)
         skip = (page - 1) * ERRORS_SHOWN
         found = store.first_errors(job, ERRORS_SHOWN + 1, skip=skip)
         context = {
@@ -174,18 +172,13 @@ class ImportJobAdmin(UndoingAdmin):
         }
         return self.own_page(request, "desk/import_errors.html", _("Refused rows"), **context)
 
-    @address("<int:pk>/errors.csv", "errors")
-    def errors_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        return self.private_file(request, pk, store.ERRORS)
-
-    @address("<int:pk>/refused.csv", "refused")
-    def refused_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        return self.private_file(request, pk, store.REFUSED)
-
-    def private_file(self, request: HttpRequest, pk: int, name: str) -> HttpResponseBase:
+    @address("<int:pk>/<str:name>.csv", "file")
+    def file_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponseBase:
+        """What is wrong with which row, or the refused rows as they were uploaded."""
         job = self.seen_or_404(request, pk)
         require(may(staff(request), Right.OPEN_IMPORT, job))
-        if not store.has(job, name):
+        name = f"{name}.csv"
+        if name not in (store.ERRORS, store.REFUSED) or not store.has(job, name):
             raise Http404
         chunks = store.parts(job, name)
         return file_answer(request, f"{job.pk}-{name}", chunks, "text/csv; charset=utf-8")
