@@ -69,11 +69,7 @@ def delivery(watched: Watched) -> dict[str, Any]:
         "video": display.link_out(order.url, display.video_name(order)),
         "customer": display.link(row_url("customer", order.customer_id), order.customer),
         "site": display.link(row_url("site", order.site_id), order.site),
-        "plays": display.number(order.count),
-        "price": display.money(order.price),
-        "rate": display.rate(order.unit_price),
         "plan": display.pace(order),
-        "refunded": display.money(order.refunded) if order.refunded else "",
         "why": why,
         "what": what,
         "waits": why_it_waits(order, watched.pause),
@@ -91,21 +87,8 @@ def figures(watched: Watched) -> dict[str, Any]:
     return {"figures": figures_of(watched), "answers": answers_of(watched.order)}
 
 
-def events(watched: Watched) -> dict[str, Any]:
-    order = watched.order
-    return {
-        "order": order,
-        "events": [(event, display.step(event)) for event in order.events.all()],
-    }
-
-
-def ledger(watched: Watched) -> dict[str, Any]:
-    return {
-        "ledger": [
-            (entry, display.signed(entry.amount), display.money(entry.balance_after))
-            for entry in watched.order.ledger.all()
-        ]
-    }
+def order_alone(watched: Watched) -> dict[str, Any]:
+    return {"order": watched.order}
 
 
 def pace_of(watched: Watched) -> list[tuple[str, str]]:
@@ -189,6 +172,10 @@ def refund_of(order: Order) -> str:
     }
 
 
+def entries_written(watched: Watched) -> int:
+    return len(watched.order.ledger.all())
+
+
 def steps_taken(watched: Watched) -> tuple[int, int]:
     return watched.order.status, len(watched.order.events.all())
 
@@ -196,9 +183,9 @@ def steps_taken(watched: Watched) -> tuple[int, int]:
 sections = Sections(
     Section("delivery", "desk/order/delivery.html", delivery),
     Section("figures", "desk/order/figures.html", figures),
-    Section("events", "desk/order/events.html", events, steps_taken),
+    Section("events", "desk/order/events.html", order_alone, steps_taken),
     newest_readings("desk/order/readings.html", most=READINGS_SHOWN),
-    Section("ledger", "desk/order/ledger.html", ledger, lambda one: len(one.order.ledger.all())),
+    Section("ledger", "desk/order/ledger.html", order_alone, entries_written),
 )
 whole_order.also_render(Audience.STAFF, live_part)
 rows.also_render(Audience.STAFF, live_cells)

@@ -6,7 +6,7 @@ from django import template
 
 from core import reasons
 from core.models import Order, label_of
-from core.pages.display import tone_of
+from core.pages import display
 from core.pages.flow.timeline import CUSTOMER, timeline_of
 
 register = template.Library()
@@ -15,7 +15,13 @@ register.filter("reason", reasons.reason_of)
 register.filter("words", reasons.translate)
 # A status by its number, in the reader's language; and its colour, as the style sheets call it.
 register.filter("status_label", label_of)
-register.filter("status_tone", tone_of)
+register.filter("status_tone", display.tone_of)
+# Figures, and a step of an order, as every page writes them.
+register.filter("number", display.number)
+register.filter("money", display.money)
+register.filter("signed", display.signed)
+register.filter("rate", display.rate)
+register.filter("step", display.step)
 
 
 @register.simple_tag
