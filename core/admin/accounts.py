@@ -63,7 +63,7 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):
 
     list_display = (
         *("username", "full_name", "mobile", "email"),
-        *("is_staff", "active", "last_login"),
+        *("is_staff", "is_active", "last_login"),
     )
     full_name = cells.shown(gettext_lazy("name"), User.get_full_name, ordering="first_name")
     list_filter = ("is_staff", "is_superuser", "is_active")
@@ -79,10 +79,6 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):
     )
     add_form, change_password_form = NewLoginForm, NewPasswordForm
     add_fieldsets = ((None, {"classes": ("wide",), "fields": NEW}),)
-
-    @admin.display(description=gettext_lazy("active"), boolean=True, ordering="is_active")
-    def active(self, user: User) -> bool:
-        return user.is_active
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return may(staff(request), Right.CHANGE_LOGIN) and super().has_change_permission(
@@ -117,7 +113,7 @@ class AdministratorAdmin(UserAdmin):
 
     list_display = (
         *("username", "full_name", "mobile", "rights"),
-        *("two_step", "active", "last_login"),
+        *("two_step", "is_active", "last_login"),
     )
     list_filter = ("is_superuser", "is_active")  # type: ignore[assignment]
 
@@ -214,8 +210,7 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
             url = reverse("admin:core_order_add")
             found.append(Button(_("New order"), f"{url}?customer={obj.pk}"))
         if may(user, Right.INVITE_CUSTOMER, obj):
-            url = reverse("admin:core_customer_portal_link", args=[obj.pk])
-            found.append(Button(_("Portal link"), url))
+            found.append(Button(_("Portal link"), self.url_of("portal_link", obj.pk)))
         for right, model, label in (
             (Right.SEE_ORDERS, "order", _("Orders")),
             (Right.SEE_TOP_UPS, "chargerecord", _("Top-ups")),

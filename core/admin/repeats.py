@@ -7,7 +7,6 @@ from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.dates import WEEKDAYS
 from django.utils.formats import date_format, time_format
 from django.utils.safestring import SafeString
@@ -73,7 +72,7 @@ class RepeatingOrdersAdmin(DeskAdmin):
         if active is not None:
             return [Button(_("Repeat"), row_url("repeat", active.pk))]
         if may(user, Right.REPEAT_ORDER):
-            return [Button(_("Repeat…"), reverse("admin:core_order_repeat", args=[order.pk]))]
+            return [Button(_("Repeat…"), self.url_of("repeat", order.pk))]
         return []
 
     @address("<int:pk>/repeat/", "repeat")

@@ -7,7 +7,6 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
@@ -47,8 +46,7 @@ class UndoingAdmin(JobAdmin):
             return []
         if not self.knows_rows(request, job):
             return []
-        url = reverse("admin:core_importjob_undo", args=[job.pk])
-        return [Button(_("Undo this import"), url, tone="danger")]
+        return [Button(_("Undo this import"), self.url_of("undo", job.pk), tone="danger")]
 
     def undo_note(self, request: HttpRequest, job: ImportJob) -> str:
         """Why there is no button, for who would have one."""
