@@ -87,4 +87,7 @@ def row_of(entry: LedgerEntry) -> dict[str, object]:
         "entry": entry,
         "what": WHAT.get(entry.kind, entry.get_kind_display()),
         "audit": audit_of(entry),
+        "amount": display.signed(entry.amount),
+        "is_credit": entry.amount > 0,
+        "after": display.money(entry.balance_after),
     }
