@@ -33,6 +33,8 @@ from core.permissions import Right, may
 RIGHTS = ("is_staff", "is_superuser", "groups")
 PERSONAL = ("first_name", "last_name", "mobile", "email")
 NEW = ("username", "mobile", "usable_password", "password1", "password2")
+# Of a customer.
+TYPED = ("username", "mobile", "active", "user", "memo")
 
 # The secrets of two-step logins are nobody's to look at.
 admin.site.unregister((TOTPDevice, StaticDevice))
@@ -68,7 +70,7 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):
     full_name = cells.shown(gettext_lazy("name"), User.get_full_name, ordering="first_name")
     list_filter = ("is_staff", "is_superuser", "is_active")
     filter_horizontal = ("groups",)
-    object_actions = ("two_step_off",)
+    object_actions = {"two_step_off": None}
     search_fields = ("username", *PERSONAL)
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
@@ -81,9 +83,7 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):
     add_fieldsets = ((None, {"classes": ("wide",), "fields": NEW}),)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return may(staff(request), Right.CHANGE_LOGIN) and super().has_change_permission(
-            request, obj
-        )
+        return may(staff(request), Right.CHANGE_LOGIN)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
@@ -133,7 +133,7 @@ class AdministratorAdmin(UserAdmin):
         return ", ".join(group.name for group in user.groups.all())
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return may(staff(request), Right.ADD_STAFF) and super().has_add_permission(request)
+        return may(staff(request), Right.ADD_STAFF)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:
@@ -162,21 +162,17 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
     date_hierarchy = "create_date"
     autocomplete_fields = ("user",)
     readonly_fields = ("shown_balance", "creator", "create_date", "invited")
+    add_fieldsets = ((None, {"fields": TYPED}),)
+    fieldsets = (
+        (None, {"fields": ("shown_balance", *TYPED)}),
+        (gettext_lazy("Dates"), {"fields": ("creator", "create_date", "invited")}),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         orders = Order.objects.open().filter(customer=OuterRef("pk")).order_by()
         number = orders.values("customer").annotate(number=Count("pk")).values("number")
         rows = super().get_queryset(request)
         return rows.annotate(open_orders_count=Coalesce(Subquery(number), 0))
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        typed = ("username", "mobile", "active", "user", "memo")
-        if obj is None:
-            return [(None, {"fields": typed})]
-        return [
-            (None, {"fields": ("shown_balance", *typed)}),
-            (_("Dates"), {"fields": ("creator", "create_date", "invited")}),
-        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Who may not see logins cannot hand one to a customer."""

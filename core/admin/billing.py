@@ -111,19 +111,14 @@ class ChargeRecordAdmin(
     search_help_text = _("Part of a username")
     finders = (Beginning("customer__username"), Words("customer__username"))
     sortable_by = ("id", "shown_amount", "create_date")
+    add_fieldsets = ((None, {"fields": ("customer", "amount", "method", "reference", "memo")}),)
+    fields = (
+        *("customer_link", ("shown_before", "shown_amount", "shown_balance"), "corrected"),
+        *("method", "reference", "memo", "creator", "create_date"),
+    )
 
     class Media:
         js = ("office/asking.js", "office/top-up.js")
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        if obj is None:
-            typed = ("customer", "amount", "method", "reference", "memo")
-            return [(None, {"fields": typed})]
-        shown = (
-            *("customer_link", ("shown_before", "shown_amount", "shown_balance"), "corrected"),
-            *("method", "reference", "memo", "creator", "create_date"),
-        )
-        return [(None, {"fields": shown})]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """With what the balance was afterwards, by the entry of the book."""
@@ -224,18 +219,14 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
     finders = (Beginning("customer__username"), Words("customer__username"))
     ordering = ("-create_date", "-id")
     sortable_by = ("create_date", "kind")
+    add_fieldsets = ((_("Adjustment"), {"fields": ("customer", "amount", "note")}),)
+    fields = (
+        *("kind", "customer_link", "shown_amount", "shown_balance", "order_link"),
+        *("creator", "create_date", "note", "reference"),
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return may(staff(request), Right.ADJUST_BALANCES)
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        if obj is None:
-            return [(_("Adjustment"), {"fields": ("customer", "amount", "note")})]
-        shown = (
-            *("kind", "customer_link", "shown_amount", "shown_balance", "order_link"),
-            *("creator", "create_date", "note", "reference"),
-        )
-        return [(None, {"fields": shown})]
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         require(self.has_add_permission(request))

@@ -62,7 +62,7 @@ class BulkJobAdmin(JobAdmin):
 
     source = feed.bulk
     panel_template = "desk/bulk_panel.html"
-    object_actions = ("start", "stop")
+    object_actions = dict.fromkeys(("start", "stop"))
     list_display = (
         *("id", "shown_action", "state", "rows", "changed_rows", "refused_rows"),
         *("shown_amount", "creator", "create_date"),

@@ -6,7 +6,6 @@ Who reads and who answers is said in core/permissions.py.
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import truncatechars
 from django.utils import timezone
@@ -118,6 +117,7 @@ class ConversationAdmin(IndexedSearch, ViewOnlyAdmin):
     search_help_text = gettext_lazy("Order number or username")
     exact_fields = ("order__oid", "order__customer__username")
     ordering = ("waiting_since",)
+    view_right = Right.READ_MESSAGES
 
     class Media:
         css = {"all": ("office/conversation.css",)}
@@ -126,9 +126,6 @@ class ConversationAdmin(IndexedSearch, ViewOnlyAdmin):
     def list_context(self, request: HttpRequest) -> dict[str, Any]:
         watched = {} if request.GET else queue_context("conversations")
         return super().list_context(request) | watched
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return may(staff(request), Right.READ_MESSAGES)
 
     def get_ordering(self, request: HttpRequest) -> Any:
         return ("-order_id",) if request.GET.get("answered") == "any" else self.ordering

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
@@ -13,15 +12,11 @@ from core.permissions import Right, may
 class DecisionAdmin(ViewOnlyAdmin):
     """Who sees top-ups sees them."""
 
-    object_actions = ("approve", "decline")
-    action_rights = {"approve": Right.APPROVE_TOP_UP, "decline": Right.APPROVE_TOP_UP}
+    object_actions = dict.fromkeys(("approve", "decline"), Right.APPROVE_TOP_UP)
+    view_right = Right.SEE_TOP_UPS
     list_filter = ("status",)
     date_hierarchy = "create_date"
-
     row_keys = "a"
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return may(staff(request), Right.SEE_TOP_UPS)
 
     def questions(self, obj: Any) -> tuple[str, str]:
         """What is asked before it is approved, and before it is declined."""

@@ -65,7 +65,7 @@ class ImportJobAdmin(UndoingAdmin):
 
     source = feed.imports
     panel_template = "desk/import_panel.html"
-    object_actions = ("load", "stop")
+    object_actions = dict.fromkeys(("load", "stop"))
     list_display = (
         *("file_name", "kind", "state", "rows", "created_rows", "updated_rows"),
         *("refused_rows", "shown_amount", "creator", "create_date"),

@@ -43,6 +43,7 @@ from core.reasons import translate
 LIST_MEDIA = forms.Media(DeskAdmin.Media) + forms.Media(
     js=("admin/js/actions.js", "office/order-live.js", "office/queue.js")
 )
+TYPED = ("customer", "url", "count", ("hours", "by_day"), "planned_start", "memo")
 
 
 class DeskOrderForm(OrderForm):
@@ -81,10 +82,7 @@ class OrderAdmin(
     import_kind = ImportJob.Kind.ORDERS
     resource_classes = (resources.OrderExport,)
     change_form_template = "desk/order_form.html"
-    object_actions = (
-        *("approve", "decline", "seen", "cancel", "pause", "resume", "catch_up", "retry", "settle"),
-    )
-    action_rights = {
+    object_actions = {
         "approve": Right.APPROVE_ORDER,
         "decline": Right.DECLINE_ORDER,
         "seen": Right.MARK_REMARK_SEEN,
@@ -111,6 +109,8 @@ class OrderAdmin(
     sortable_by = ("create_date", "state", "shown_price")
     date_hierarchy = "create_date"
     autocomplete_fields = ("customer",)
+    add_fieldsets = ((None, {"fields": TYPED}),)
+    fields = ("memo",)
 
     class Media:
         css = {"all": ("office/flow.css", "office/order-chart.css")}
@@ -118,13 +118,6 @@ class OrderAdmin(
             *("office/asking.js", "office/quote.js", "office/order-chart.js"),
             *("office/own-part.js", "office/order-live.js"),
         )
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        if obj is None:
-            pace = ("hours", "by_day")
-            fields = ("customer", "url", "count", pace, "planned_start", "memo")
-            return [(None, {"fields": fields})]
-        return [(None, {"fields": ("memo",)})]
 
     @address("find/", "find")
     def find_view(self, request: HttpRequest) -> HttpResponse:

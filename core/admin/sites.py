@@ -85,8 +85,8 @@ def kind_of(site: Site) -> str:
 class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
     form = SiteForm
     change_form_template = "desk/site_form.html"
-    object_actions = ("verify", "forget", "probe", "waive", "pause", "resume", "catch_up")
-    action_rights = {
+    object_actions = {
+        **dict.fromkeys(("verify", "forget")),
         **dict.fromkeys(("pause", "resume", "catch_up"), Right.PAUSE_SITE),
         "probe": Right.PROBE_SITE,
         "waive": Right.WAIVE_CALIBRATION,
