@@ -87,16 +87,8 @@ class AnsweredFilter(admin.SimpleListFilter):
         return [("any", _("All"))]
 
     def choices(self, changelist: Any) -> Any:
-        yield {
-            "selected": self.value() is None,
-            "query_string": changelist.get_query_string(remove=[self.parameter_name]),
-            "display": _("Unanswered"),
-        }
-        yield {
-            "selected": self.value() == "any",
-            "query_string": changelist.get_query_string({self.parameter_name: "any"}),
-            "display": _("All"),
-        }
+        unfiltered, everything = super().choices(changelist)
+        return [{**unfiltered, "display": _("Unanswered")}, everything]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset if self.value() == "any" else queryset.unanswered()

@@ -68,7 +68,6 @@ class JobAdmin(DeskAdmin):
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         return {
             **super().page_context(request, obj),
-            **dict.fromkeys(("show_save", "show_save_and_continue", "show_save_and_add_another")),
             "title": capfirst(str(self.opts.verbose_name)),
             "panel": self.panel_of(request, obj),
             "subject": f"{self.source.prefix}:{obj.pk}",
