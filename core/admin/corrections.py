@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from core.admin import cells
 from core.admin.base import Button, DeskAdmin, row_url, staff
-from core.admin.decisions import DecisionAdmin
+from core.admin.top_ups import DecisionAdmin
 from core.admin.views import address, require
 from core.models import ChargeRecord, OrderError, TopUpCorrection
 from core.models.corrections import REASON_LENGTH, corrected_amount
