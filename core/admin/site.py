@@ -1,29 +1,40 @@
-"""The admin site of the office, with its home page (core/pages/dashboard/home.py) and its board."""
+"""The admin site of the office, with its menu, its home page (core/pages/dashboard/home.py) and its
+board."""
 
 from collections.abc import Callable, Iterator
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from typing import Any
 
 from django import forms
+from django.apps import apps
+from django.conf import settings
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_page
 from django.views.i18n import JavaScriptCatalog
 
 from core.admin import pauses, queue, second_factor, two_step
 from core.admin.base import DeskAdmin, staff
-from core.admin.menu import PAGES, menu
 from core.admin.views import require
 from core.logins.forms import ChangePassword
 from core.models import ChargeRecord, Customer, Order
 from core.pages.dashboard import board, home
 from core.permissions import Right, may
 from core.theme.autocomplete import DescribingSite
+from core.theme.links import address_of
 
+# The site's own pages by the names of their addresses: label, icon, and who may see them.
+PAGES = {
+    "board": (_("Board"), "fas fa-project-diagram", Right.SEE_ORDERS),
+    "queue": (_("Queue"), "fas fa-stream", Right.SEE_ORDERS),
+    "pauses": (_("Pauses"), "fas fa-pause-circle", Right.SEE_SITES),
+}
 PageView = Callable[[HttpRequest, dict[str, Any]], HttpResponse]
 # What is open to who still has to turn two-step login on.
 BEFORE_TWO_STEPS = ("two_step", "logout", "password_change", "password_change_done", "jsi18n")
@@ -45,6 +56,11 @@ script_texts = cache_page(TEXTS_SECONDS)(
 def board_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     context |= {"title": _("Board"), "board": board.drawn()}
     return TemplateResponse(request, "dashboard/board.html", context)
+
+
+@cache
+def models_by_name() -> dict[str, type[Model]]:
+    return {model.__name__: model for model in apps.get_models()}
 
 
 class DeskSite(DescribingSite):
@@ -69,6 +85,26 @@ class DeskSite(DescribingSite):
             path("jsi18n/", self.admin_view(script_texts, cacheable=True), name="jsi18n"),
             *super().get_urls(),
         ]
+
+    def menu(self, request: HttpRequest) -> Iterator[dict[str, str]]:
+        """Name, icon and url: home, the site's own pages, and the models of SIMPLEUI_ICON, each for
+        who may see it. Only these models are asked, and not all that the admin knows: every page
+        draws the menu."""
+        yield {"name": gettext("Home"), "icon": "fas fa-home", "url": address_of("admin:home")}
+        for page, (label, icon, right) in PAGES.items():
+            if may(request.user, right):
+                yield {"name": str(label), "icon": icon, "url": address_of(f"admin:{page}")}
+        for name, icon in settings.SIMPLEUI_ICON.items():
+            model = models_by_name()[name]
+            admin, options = self.get_model_admin(model), model._meta
+            if admin.has_view_permission(request):
+                page = "changelist"
+            elif admin.has_add_permission(request):
+                page = "add"
+            else:
+                continue
+            url = address_of(f"admin:{options.app_label}_{options.model_name}_{page}")
+            yield {"name": str(options.verbose_name_plural), "icon": icon, "url": url}
 
     def menu_page(self, name: str, view: PageView) -> URLPattern:
         """One that stands in the menu, for those who find it there."""
@@ -148,7 +184,7 @@ class DeskSite(DescribingSite):
         """Menu and pause are asked for where a template draws them."""
         return {
             **super().each_context(request),
-            "menu": partial(menu, self, request),
+            "menu": partial(self.menu, request),
             "finds_orders": may(request.user, Right.SEE_ORDERS),
             "office_pause": partial(pauses.banner, request),
         }
