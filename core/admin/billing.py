@@ -79,8 +79,7 @@ class ChargeForm(LargeAmountForm):
         customer, reference = cleaned.get("customer"), cleaned.get("reference")
         if customer and reference and (text := payment_objection(customer.pk, reference)):
             return {"reference": text}
-        question = self.large_amount_question(cleaned.get("amount"))
-        return {"amount": question} if question else {}
+        return super().objections(cleaned)
 
     def placed_with(self, key: uuid.UUID) -> Any:
         """The top-up, or what waits to be one."""
@@ -198,8 +197,7 @@ class AdjustmentForm(LargeAmountForm):
             return {"amount": translate(balance_short(-customer.balance - amount))}
         if amount and (text := credit_objection(amount, self.actor)):
             return {"amount": text}
-        question = self.large_amount_question(amount)
-        return {"amount": question} if question else {}
+        return super().objections(cleaned)
 
 
 @admin.register(LedgerEntry)

@@ -104,8 +104,9 @@ class LargeAmountForm(AsksLargeAmounts, IdempotentForm):
         return cleaned
 
     def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
-        """What speaks against it now, by field."""
-        return {}
+        """What speaks against it now, by field; at last, that the amount is large."""
+        question = self.large_amount_question(cleaned.get("amount"))
+        return {"amount": question} if question else {}
 
 
 def in_words(amount: Decimal) -> str:
