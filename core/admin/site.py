@@ -64,15 +64,11 @@ def models_by_name() -> dict[str, type[Model]]:
 
 
 class DeskSite(DescribingSite):
-    site_header = _("Booster Office")
-    site_title = _("Booster Office")
-    index_title = _("Desk")
-    enable_nav_sidebar = False
     login_form = two_step.LoginForm
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         return [
-            path("home/", self.admin_view(self.home_view), name="home"),
+            path("home/", self.admin_view(self.index), name="home"),
             self.menu_page("board", board_view),
             self.menu_page("queue", queue.queue_view),
             self.menu_page("pauses", pauses.pauses_view),
@@ -154,20 +150,14 @@ class DeskSite(DescribingSite):
         )
         return view(request)
 
-    def index(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        return self.home_view(request)
-
     def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> Any:
         """What Django lists here is in the menu."""
         return redirect("admin:home")
 
-    def home_view(self, request: HttpRequest) -> HttpResponse:
-        """Each part for who may see what it sums up."""
-        context = {
-            "title": _("Desk"),
-            "parts": home.parts_for(staff(request)),
-            "adding": list(self.adding(request)),
-        }
+    def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
+        """The home page: each part for who may see what it sums up."""
+        parts = home.parts_for(staff(request))
+        context = {"parts": parts, "adding": list(self.adding(request))}
         return TemplateResponse(request, "desk/home.html", self.each_context(request) | context)
 
     def adding(self, request: HttpRequest) -> Iterator[tuple[Any, str, str]]:
