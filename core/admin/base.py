@@ -225,11 +225,10 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
 class ViewOnlyAdmin(DeskAdmin):
     """Records that the office itself writes: looked at, never touched."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+    has_change_permission = has_add_permission
 
 
 def row_url(model: str, pk: int) -> str:

@@ -50,14 +50,10 @@ class GroupAdmin(SharedEditsAdmin, DjangoGroupAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
         return super().get_queryset(request).prefetch_related("permissions__content_type")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         return may(staff(request), Right.GRANT_RIGHTS)
 
-    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        return may(staff(request), Right.GRANT_RIGHTS)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        return may(staff(request), Right.GRANT_RIGHTS)
+    has_change_permission = has_delete_permission = has_add_permission
 
     @admin.display(description=gettext_lazy("can"))
     def can_do(self, group: Group) -> str:

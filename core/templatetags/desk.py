@@ -1,13 +1,11 @@
 """What templates ask for, without loading it: office/settings.py names it as built in."""
 
-from typing import Any
-
 from django import template
 
 from core import reasons
-from core.models import Order, label_of
+from core.models import label_of
 from core.pages import display
-from core.pages.flow.timeline import CUSTOMER, timeline_of
+from core.pages.flow.timeline import timeline_of
 
 register = template.Library()
 # Why, in the reader's language: `{{ event|reason|words }}`.
@@ -22,9 +20,5 @@ register.filter("money", display.money)
 register.filter("signed", display.signed)
 register.filter("rate", display.rate)
 register.filter("step", display.step)
-
-
-@register.simple_tag
-def order_timeline(order: Order, audience: str = "") -> dict[str, Any]:
-    """The order's way. Whoever does not say for whom the page is writes for a customer."""
-    return timeline_of(order, audience or CUSTOMER)
+# The order's way. Whoever does not say for whom the page is writes for a customer.
+register.simple_tag(timeline_of, name="order_timeline")
