@@ -193,13 +193,18 @@ class ImportJobAdmin(JobAdmin):
         }
         return self.own_page(request, "desk/import_errors.html", _("Refused rows"), **context)
 
-    @address("<int:pk>/<str:name>.csv", "file")
-    def file_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponseBase:
-        """What is wrong with which row, or the refused rows as they were uploaded."""
+    @address("<int:pk>/errors.csv", "errors")
+    def errors_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        return self.private_file(request, pk, store.ERRORS)
+
+    @address("<int:pk>/refused.csv", "refused")
+    def refused_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        return self.private_file(request, pk, store.REFUSED)
+
+    def private_file(self, request: HttpRequest, pk: int, name: str) -> HttpResponseBase:
         job = self.seen_or_404(request, pk)
         require(may(staff(request), Right.OPEN_IMPORT, job))
-        name = f"{name}.csv"
-        if name not in (store.ERRORS, store.REFUSED) or not store.has(job, name):
+        if not store.has(job, name):
             raise Http404
         chunks = store.parts(job, name)
         return file_answer(request, f"{job.pk}-{name}", chunks, "text/csv; charset=utf-8")

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -87,12 +87,17 @@ class BulkImportAdmin(ImportMixin):
         unused = "{}_{}_process_import".format(*self.get_model_info())
         return [url for url in super().get_urls() if url.name != unused]
 
-    @address("import/template.<str:kind>", "template")
-    def template_view(self, request: HttpRequest, kind: str) -> HttpResponseBase:
+    @address("import/template.csv", "template_csv")
+    def csv_template_view(self, request: HttpRequest) -> HttpResponseBase:
+        return self.template(request, "csv")
+
+    @address("import/template.xlsx", "template_xlsx")
+    def workbook_template_view(self, request: HttpRequest) -> HttpResponseBase:
+        return self.template(request, "xlsx")
+
+    def template(self, request: HttpRequest, kind: str) -> HttpResponseBase:
         """An empty table with the titles that are known, in the language of the page."""
         require(self.has_import_permission(request))
-        if kind not in ("csv", "xlsx"):
-            raise Http404
         importer = IMPORTERS[self.import_kind]
         titles = [title_of(name) for name in (*importer.required, *importer.optional)]
         name = f"{self.import_kind.name.lower()}.{kind}"
