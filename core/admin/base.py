@@ -167,16 +167,16 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
 
     def seen_or_404(self, request: HttpRequest, pk: int) -> Any:
         """The object, for who may look at it."""
-        require(self.has_view_permission(request))
-        obj = self.object_or_404(request, pk)
-        require(self.has_view_permission(request, obj))
-        return obj
+        return self.allowed_or_404(request, pk, self.has_view_permission)
 
     def changed_or_404(self, request: HttpRequest, pk: int) -> Any:
         """The object, for who may change it."""
-        require(self.has_change_permission(request))
+        return self.allowed_or_404(request, pk, self.has_change_permission)
+
+    def allowed_or_404(self, request: HttpRequest, pk: int, is_allowed: Callable[..., bool]) -> Any:
+        require(is_allowed(request))
         obj = self.object_or_404(request, pk)
-        require(self.has_change_permission(request, obj))
+        require(is_allowed(request, obj))
         return obj
 
     def object_or_404(self, request: HttpRequest, pk: int) -> Any:
