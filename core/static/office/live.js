@@ -35,13 +35,8 @@ window.Live = window.Live || (() => {
   const wanted = () => subjects.size > 0 && !over && !asleep;
 
   const sign = (state) => {
-    let shown = state;
-    if (over) {
-      shown = "off";
-    } else if (refusals && !subjects.size) {
-      shown = "refused";
-    }
-    window.LiveSign.show(shown, subjects.size > 0);
+    const shown = refusals && !subjects.size ? "refused" : state;
+    window.LiveSign.show(over ? "off" : shown, subjects.size > 0);
   };
 
   const pause = (ms) => ms * (0.75 + Math.random() / 2);
