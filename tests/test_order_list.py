@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from core import ordering
-from core.admin import order_columns, paging
+from core.admin import paging
 from core.admin.orders import OrderAdmin
 from core.db.patience import TooSlowError
 from core.models import Customer, ListColumns, Order, Status, User
@@ -154,7 +154,7 @@ def test_a_database_that_gives_up_says_so(desk, orders, monkeypatch):
     def give_up(seconds: float) -> None:
         raise TooSlowError
 
-    monkeypatch.setattr(order_columns, "at_most", give_up)
+    monkeypatch.setattr("core.admin.orders.at_most", give_up)
     assert "narrow the filters" in desk.get(f"{LIST}sums/").json()["text"]
 
 

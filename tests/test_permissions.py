@@ -52,7 +52,7 @@ PAGES = {
     "/admin/queue/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/pauses/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/pauses/office/pause/": ((METHOD,) * 4, (GO, GO, NO, NO)),
-    "/admin/pauses/office/shift/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/pauses/office/resume/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/two-step/": ((OK,) * 4, (OK,) * 4),
     "/admin/core/order/": ((OK, OK, OK, NO), (OK, OK, OK, NO)),
     "/admin/core/order/add/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),

@@ -113,7 +113,7 @@ RELIED_ON = (
     ),
     (
         *("simpleui.templatetags.simpletags", None),
-        *("core/theme/simpletags.py", "its harmless tags; the others are replaced"),
+        *("core/theme/simpletags.py", "the one tag that a template of its own still asks for"),
     ),
     (
         *("django.db.models.sql.Query.clear_where", "self"),

@@ -457,12 +457,12 @@ def test_every_page_of_the_desk_says_that_the_office_is_paused(desk, carol, orde
     for page in ("/admin/home/", "/admin/core/order/", f"/admin/core/order/{order.pk}/change/"):
         for browser in (desk, client_of(carol)):
             assert "fire drill" in browser.get(page).content.decode()
-    desk.post("/admin/pauses/office/shift/")
+    desk.post("/admin/pauses/office/resume/")
     assert "fire drill" not in desk.get("/admin/home/").content.decode()
     assert Pause.objects.get().end_date
 
 
-@pytest.mark.parametrize("what", ["pause", "shift", "catch-up"])
+@pytest.mark.parametrize("what", ["pause", "resume", "catch_up"])
 def test_who_may_not_pause_the_office_does_not(carol, what, bob):
     if what != "pause":
         Pause.objects.begin(None, bob, "a")
@@ -473,7 +473,7 @@ def test_who_may_not_pause_the_office_does_not(carol, what, bob):
 
 def test_an_address_that_nobody_made_does_not_let_the_office_go_on(desk, bob):
     Pause.objects.begin(None, bob, "a")
-    assert desk.post("/admin/pauses/office/resume/").status_code == 404
+    assert desk.post("/admin/pauses/office/stop/").status_code == 404
     assert Pause.objects.active().exists()
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Permission
 
 from core import tasks
-from core.admin import undoing
+from core.admin import imports
 from core.importing import jobs
 from core.importing.uploads import new_job
 from core.models import BulkJob, ChargeRecord, Customer, ImportedRows, ImportJob, User
@@ -111,7 +111,7 @@ def test_the_permission_gives_no_right_to_book_what_undoing_writes(bob, carol, c
 
 def test_many_rows_are_left_to_the_consumers(super_desk, customers, monkeypatch):
     woken: list[int] = []
-    monkeypatch.setattr(undoing, "MOST_AT_ONCE", 1)
+    monkeypatch.setattr(imports, "UNDONE_AT_ONCE", 1)
     monkeypatch.setattr(tasks, "wake_import", woken.append)
     page = super_desk.post(page_of(customers, "undo/"), follow=True)
     assert messages_of(page) == ["Undoing started; this page shows when it is done."]

@@ -2,15 +2,20 @@
 no super administrator changes no login and no right at all.
 """
 
+from datetime import timedelta
 from typing import Any
 
+from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
 from django.db.models import Count, Exists, ForeignKey, Model, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -22,17 +27,20 @@ from core.admin import cells, groups, second_factor
 from core.admin.actions import BulkActionsAdmin
 from core.admin.base import Button, DeskAdmin, list_url, staff
 from core.admin.exchange import ExportAdmin
-from core.admin.invitations import InvitingAdmin
 from core.admin.search import Beginning, IndexedSearch, Words
 from core.admin.uploads import BulkImportAdmin
+from core.admin.views import address
 from core.exporting import resources
 from core.models import Administrator, BulkJob, Customer, ImportJob, Order, User
-from core.pages import display
+from core.pages import display, invitations
+from core.pages.invitations import InvitationError
 from core.permissions import Right, may
 
 RIGHTS = ("is_staff", "is_superuser", "groups")
 PERSONAL = ("first_name", "last_name", "mobile", "email")
 NEW = ("username", "mobile", "usable_password", "password1", "password2")
+# Of a customer.
+TYPED = ("username", "mobile", "active", "user", "memo")
 
 # The secrets of two-step logins are nobody's to look at.
 admin.site.unregister((TOTPDevice, StaticDevice))
@@ -63,12 +71,12 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):
 
     list_display = (
         *("username", "full_name", "mobile", "email"),
-        *("is_staff", "active", "last_login"),
+        *("is_staff", "is_active", "last_login"),
     )
     full_name = cells.shown(gettext_lazy("name"), User.get_full_name, ordering="first_name")
     list_filter = ("is_staff", "is_superuser", "is_active")
     filter_horizontal = ("groups",)
-    object_actions = ("two_step_off",)
+    object_actions = {"two_step_off": None}
     search_fields = ("username", *PERSONAL)
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
@@ -80,14 +88,8 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):
     add_form, change_password_form = NewLoginForm, NewPasswordForm
     add_fieldsets = ((None, {"classes": ("wide",), "fields": NEW}),)
 
-    @admin.display(description=gettext_lazy("active"), boolean=True, ordering="is_active")
-    def active(self, user: User) -> bool:
-        return user.is_active
-
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return may(staff(request), Right.CHANGE_LOGIN) and super().has_change_permission(
-            request, obj
-        )
+        return may(staff(request), Right.CHANGE_LOGIN)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
@@ -117,7 +119,7 @@ class AdministratorAdmin(UserAdmin):
 
     list_display = (
         *("username", "full_name", "mobile", "rights"),
-        *("two_step", "active", "last_login"),
+        *("two_step", "is_active", "last_login"),
     )
     list_filter = ("is_superuser", "is_active")  # type: ignore[assignment]
 
@@ -137,7 +139,7 @@ class AdministratorAdmin(UserAdmin):
         return ", ".join(group.name for group in user.groups.all())
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return may(staff(request), Right.ADD_STAFF) and super().has_add_permission(request)
+        return may(staff(request), Right.ADD_STAFF)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:
@@ -145,8 +147,20 @@ class AdministratorAdmin(UserAdmin):
         super().save_model(request, obj, form, change)
 
 
+class InvitationForm(forms.Form):
+    email = forms.EmailField(
+        required=False,
+        max_length=254,
+        label=gettext_lazy("Send to"),
+        widget=forms.EmailInput(attrs={"class": "vTextField", "autocomplete": "off"}),
+        help_text=gettext_lazy(
+            "Leave empty to show the link only here. The address is stored with the login."
+        ),
+    )
+
+
 @admin.register(Customer)
-class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmin, InvitingAdmin):
+class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmin):
     bulk_actions = (BulkJob.Action.TOP_UP, BulkJob.Action.ACTIVATE, BulkJob.Action.DEACTIVATE)
     row_keys = "t"
     import_kind = ImportJob.Kind.CUSTOMERS
@@ -166,21 +180,17 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
     date_hierarchy = "create_date"
     autocomplete_fields = ("user",)
     readonly_fields = ("shown_balance", "creator", "create_date", "invited")
+    add_fieldsets = ((None, {"fields": TYPED}),)
+    fieldsets = (
+        (None, {"fields": ("shown_balance", *TYPED)}),
+        (gettext_lazy("Dates"), {"fields": ("creator", "create_date", "invited")}),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         orders = Order.objects.open().filter(customer=OuterRef("pk")).order_by()
         number = orders.values("customer").annotate(number=Count("pk")).values("number")
         rows = super().get_queryset(request)
         return rows.annotate(open_orders_count=Coalesce(Subquery(number), 0))
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        typed = ("username", "mobile", "active", "user", "memo")
-        if obj is None:
-            return [(None, {"fields": typed})]
-        return [
-            (None, {"fields": ("shown_balance", *typed)}),
-            (_("Dates"), {"fields": ("creator", "create_date", "invited")}),
-        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Who may not see logins cannot hand one to a customer."""
@@ -214,8 +224,7 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
             url = reverse("admin:core_order_add")
             found.append(Button(_("New order"), f"{url}?customer={obj.pk}"))
         if may(user, Right.INVITE_CUSTOMER, obj):
-            url = reverse("admin:core_customer_portal_link", args=[obj.pk])
-            found.append(Button(_("Portal link"), url))
+            found.append(Button(_("Portal link"), self.url_of("portal_link", obj.pk)))
         for right, model, label in (
             (Right.SEE_ORDERS, "order", _("Orders")),
             (Right.SEE_TOP_UPS, "chargerecord", _("Top-ups")),
@@ -224,6 +233,46 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
             if may(user, right):
                 found.append(Button(label, list_url(model, customer__id__exact=obj.pk)))
         return found
+
+    # --- the one-time link: sent by e-mail where that is set up, and shown for copying once, in the
+    # answer to the very form that made it
+
+    @address("<int:pk>/portal-link/", "portal_link")
+    def invite_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        customer: Customer = self.changed_or_404(request, pk)
+        known = customer.user.email if customer.user else ""
+        sent = request.POST if request.method == "POST" else None
+        form = InvitationForm(sent, initial={"email": known})
+        context = {
+            "customer": customer,
+            "form": form,
+            "mails": bool(settings.EMAIL_HOST),
+            "hours": display.duration(settings.PASSWORD_RESET_TIMEOUT),
+            "back": self.change_url(customer),
+        }
+        if form.is_valid():
+            try:
+                context |= self.make_link(request, customer, form.cleaned_data["email"])
+            except InvitationError as error:
+                self.message_user(request, str(error), messages.ERROR)
+                return HttpResponseRedirect(self.change_url(customer))
+        return self.own_page(request, "desk/portal_link.html", _("Portal link"), **context)
+
+    def make_link(self, request: HttpRequest, customer: Customer, email: str) -> dict[str, Any]:
+        """The link and whether it was sent; an entry in the customer's history either way."""
+        path = invitations.invite(customer, email, actor=staff(request))
+        link = request.build_absolute_uri(path)
+        until = timezone.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+        sent = bool(email and settings.EMAIL_HOST) and invitations.send(email, link, until)
+        assert customer.user
+        told = _("Portal link created for the login %(name)s, valid until %(until)s.") % {
+            "name": customer.user.username,
+            "until": date_format(timezone.localtime(until), "Y-m-d H:i"),
+        }
+        if sent:
+            told += " " + _("Sent to %(email)s.") % {"email": email}
+        self.log_change(request, customer, told)
+        return {"link": link, "told": told, "failed": email if email and not sent else ""}
 
     @admin.display(description=gettext_lazy("balance"), ordering="balance")
     def shown_balance(self, customer: Customer) -> SafeString:

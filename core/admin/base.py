@@ -58,7 +58,6 @@ class Button:
 class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelAdmin):
     """Accounts, money and orders name each other for ever: switched off, never deleted."""
 
-    list_per_page = 100
     list_max_show_all = 100
     show_full_result_count = False
     empty_value_display = "–"
@@ -86,10 +85,13 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
     }
     # Letters of buttons of a row's page that may be pressed on the list (keys.js).
     row_keys = ""
-    # Methods (request, object) -> (text for the staff, its level), each at <id>/<name>/ for POST.
-    object_actions: ClassVar[tuple[str, ...]] = ()
-    # The rights that they take; without one, whoever may change the object may press the button.
-    action_rights: ClassVar[Mapping[str, Right]] = {}
+    # Methods (request, object) -> (text for the staff, its level), each at <id>/<name>/ for POST,
+    # and the right that each takes; None: whoever may change the object may press the button.
+    object_actions: ClassVar[Mapping[str, Right | None]] = {}
+    # The right to look at the rows, where that is another one than the model's own.
+    view_right: ClassVar[Right | None] = None
+    # What is asked of a new row, where the page of one that is there shows something else.
+    add_fieldsets: Any = ()
 
     class Media:
         css = {"all": ("office/desk.css",)}
@@ -98,8 +100,18 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[DeskChangeList]:
         return DeskChangeList
 
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        if self.view_right is None:
+            return super().has_view_permission(request, obj)
+        return may(staff(request), self.view_right)
+
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None and self.add_fieldsets:
+            return self.add_fieldsets
+        return super().get_fieldsets(request, obj)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """What nobody is shown, nobody guesses letter by letter by the filters of an address; and
@@ -142,7 +154,7 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
     def acted_on_or_404(self, request: HttpRequest, pk: int, name: str) -> Any:
         """The object, for who may press this button at all; whether it can be done is the model's
         to say."""
-        right = self.action_rights.get(name)
+        right = self.object_actions[name]
         if right is None:
             return self.changed_or_404(request, pk)
         require(may(staff(request), right))
@@ -155,16 +167,16 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
 
     def seen_or_404(self, request: HttpRequest, pk: int) -> Any:
         """The object, for who may look at it."""
-        require(self.has_view_permission(request))
-        obj = self.object_or_404(request, pk)
-        require(self.has_view_permission(request, obj))
-        return obj
+        return self.allowed_or_404(request, pk, self.has_view_permission)
 
     def changed_or_404(self, request: HttpRequest, pk: int) -> Any:
         """The object, for who may change it."""
-        require(self.has_change_permission(request))
+        return self.allowed_or_404(request, pk, self.has_change_permission)
+
+    def allowed_or_404(self, request: HttpRequest, pk: int, is_allowed: Callable[..., bool]) -> Any:
+        require(is_allowed(request))
         obj = self.object_or_404(request, pk)
-        require(self.has_change_permission(request, obj))
+        require(is_allowed(request, obj))
         return obj
 
     def object_or_404(self, request: HttpRequest, pk: int) -> Any:
@@ -213,11 +225,10 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
 class ViewOnlyAdmin(DeskAdmin):
     """Records that the office itself writes: looked at, never touched."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+    has_change_permission = has_add_permission
 
 
 def row_url(model: str, pk: int) -> str:

@@ -20,7 +20,7 @@ from core.admin.base import DeskAdmin, staff
 from core.admin.columns import ChosenColumnsAdmin
 from core.admin.corrections import CorrectingAdmin
 from core.admin.exchange import ExportAdmin
-from core.admin.search import Beginning, Exact, IndexedSearch, Words
+from core.admin.search import Beginning, IndexedSearch, Words
 from core.admin.top_ups import answer_waiting
 from core.admin.uploads import BulkImportAdmin
 from core.admin.views import address, require
@@ -79,8 +79,7 @@ class ChargeForm(LargeAmountForm):
         customer, reference = cleaned.get("customer"), cleaned.get("reference")
         if customer and reference and (text := payment_objection(customer.pk, reference)):
             return {"reference": text}
-        question = self.large_amount_question(cleaned.get("amount"))
-        return {"amount": question} if question else {}
+        return super().objections(cleaned)
 
     def placed_with(self, key: uuid.UUID) -> Any:
         """The top-up, or what waits to be one."""
@@ -111,19 +110,14 @@ class ChargeRecordAdmin(
     search_help_text = _("Part of a username")
     finders = (Beginning("customer__username"), Words("customer__username"))
     sortable_by = ("id", "shown_amount", "create_date")
+    add_fieldsets = ((None, {"fields": ("customer", "amount", "method", "reference", "memo")}),)
+    fields = (
+        *("customer_link", ("shown_before", "shown_amount", "shown_balance"), "corrected"),
+        *("method", "reference", "memo", "creator", "create_date"),
+    )
 
     class Media:
         js = ("office/asking.js", "office/top-up.js")
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        if obj is None:
-            typed = ("customer", "amount", "method", "reference", "memo")
-            return [(None, {"fields": typed})]
-        shown = (
-            *("customer_link", ("shown_before", "shown_amount", "shown_balance"), "corrected"),
-            *("method", "reference", "memo", "creator", "create_date"),
-        )
-        return [(None, {"fields": shown})]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """With what the balance was afterwards, by the entry of the book."""
@@ -203,8 +197,7 @@ class AdjustmentForm(LargeAmountForm):
             return {"amount": translate(balance_short(-customer.balance - amount))}
         if amount and (text := credit_objection(amount, self.actor)):
             return {"amount": text}
-        question = self.large_amount_question(amount)
-        return {"amount": question} if question else {}
+        return super().objections(cleaned)
 
 
 @admin.register(LedgerEntry)
@@ -220,24 +213,18 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
     list_filter = ("kind",)
     search_fields = ("reference", "customer__username", "order__oid")
     search_help_text = _("Order number, reference, or part of a username")
-    finders = (
-        *(Exact("reference"), Exact("order__oid")),
-        *(Beginning("customer__username"), Words("customer__username")),
-    )
+    exact_fields = ("reference", "order__oid")
+    finders = (Beginning("customer__username"), Words("customer__username"))
     ordering = ("-create_date", "-id")
     sortable_by = ("create_date", "kind")
+    add_fieldsets = ((_("Adjustment"), {"fields": ("customer", "amount", "note")}),)
+    fields = (
+        *("kind", "customer_link", "shown_amount", "shown_balance", "order_link"),
+        *("creator", "create_date", "note", "reference"),
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return may(staff(request), Right.ADJUST_BALANCES)
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        if obj is None:
-            return [(_("Adjustment"), {"fields": ("customer", "amount", "note")})]
-        shown = (
-            *("kind", "customer_link", "shown_amount", "shown_balance", "order_link"),
-            *("creator", "create_date", "note", "reference"),
-        )
-        return [(None, {"fields": shown})]
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         require(self.has_add_permission(request))

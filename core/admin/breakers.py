@@ -5,8 +5,6 @@ import time
 from datetime import UTC, datetime
 
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -79,16 +77,12 @@ def why_it_waits(order: Order, pause: Pause | None) -> str:
 
 def told(breaker: Breaker) -> str:
     return _("It has not accepted plays since %(since)s: %(reason)s Next attempt at %(next)s.") % {
-        "since": moment(breaker.opened_at),
+        "since": display.moment(breaker.opened_at),
         "reason": translate(reason_of(breaker)),
-        "next": moment(breaker.probe_at),
+        "next": display.moment(breaker.probe_at),
     }
 
 
 def moment_of(seconds: float) -> str:
     """Of seconds since the epoch."""
-    return moment(datetime.fromtimestamp(seconds, UTC))
-
-
-def moment(when: object) -> str:
-    return date_format(timezone.localtime(when), "Y-m-d H:i:s")  # type: ignore[arg-type]
+    return display.moment(datetime.fromtimestamp(seconds, UTC))

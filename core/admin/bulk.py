@@ -61,9 +61,8 @@ class BulkJobAdmin(JobAdmin):
     """Who did what to how many rows; each job's page asks, shows the progress and the refusals."""
 
     source = feed.bulk
-    change_form_template = "desk/bulk_job.html"
     panel_template = "desk/bulk_panel.html"
-    object_actions = ("start", "stop")
+    object_actions = dict.fromkeys(("start", "stop"))
     list_display = (
         *("id", "shown_action", "state", "rows", "changed_rows", "refused_rows"),
         *("shown_amount", "creator", "create_date"),
@@ -103,7 +102,9 @@ class BulkJobAdmin(JobAdmin):
     @address("<int:pk>/fill/", "fill", post=True)
     def fill_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Enter the amount for each row, before the confirmation."""
-        self.fill(request, self.own_or_denied(request, pk))
+        job = self.changed_or_404(request, pk)
+        require(may_start(staff(request), job))
+        self.fill(request, job)
         return redirect("admin:core_bulkjob_change", pk)
 
     def fill(self, request: HttpRequest, job: BulkJob) -> bool:
@@ -122,7 +123,7 @@ class BulkJobAdmin(JobAdmin):
     def start(self, request: HttpRequest, job: BulkJob) -> tuple[str, int]:
         """Confirm what the page showed. Once, however often it is pressed. What stands in the
         fields is what is done: where it is not what the question named, that is asked anew."""
-        self.own_or_denied(request, job.pk)
+        require(may_start(staff(request), job))
         asked, note = job.each, request.POST.get("note", "").strip()
         if ACTIONS[job.action].asks_amount:
             if not job.is_started and not self.fill(request, job):
@@ -136,7 +137,9 @@ class BulkJobAdmin(JobAdmin):
             return _("Started."), messages.SUCCESS
         jobs.run(job.pk)
         job.refresh_from_db()
-        return outcome_text(job), messages.WARNING if job.refused else messages.SUCCESS
+        done, refused = display.number(job.changed), display.number(job.refused)
+        text = _("%(changed)s done, %(refused)s refused.") % {"changed": done, "refused": refused}
+        return text, messages.WARNING if job.refused else messages.SUCCESS
 
     def stop(self, request: HttpRequest, job: BulkJob) -> tuple[str, int]:
         if not job.is_stoppable:
@@ -145,12 +148,6 @@ class BulkJobAdmin(JobAdmin):
             return _("Stopped. Rows already changed stay changed."), messages.SUCCESS
         job.ask_to_stop()
         return _("Stopping; this takes a moment."), messages.SUCCESS
-
-    def own_or_denied(self, request: HttpRequest, pk: int) -> BulkJob:
-        """For whoever chose the rows: what is done is done in that name."""
-        job: BulkJob = self.changed_or_404(request, pk)
-        require(may_start(staff(request), job))
-        return job
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         job: BulkJob = obj
@@ -207,14 +204,10 @@ def action_of(job: BulkJob) -> type[BulkAction] | None:
 
 
 def may_start(user: User, job: BulkJob) -> bool:
+    """Whoever chose the rows: what is done is done in that name."""
     action = action_of(job)
     is_own = may(user, Right.START_BULK_ACTION, job)
     return is_own and action is not None and may(user, action.right)
-
-
-def outcome_text(job: BulkJob) -> str:
-    text = _("%(changed)s done, %(refused)s refused.")
-    return text % {"changed": display.number(job.changed), "refused": display.number(job.refused)}
 
 
 def group_label(action: type[BulkAction], group: Any) -> str:

@@ -65,11 +65,8 @@ class CalibrationAdmin(AddFormAdmin):
     sortable_by = ("create_date",)
     autocomplete_fields = ("customer",)
     change_form_template = "desk/calibration.html"
-    object_actions = ("stop", "take")
-    action_rights = dict.fromkeys(("stop", "take"), Right.CALIBRATE_SITE)
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return may(staff(request), Right.SEE_SITES)
+    object_actions = dict.fromkeys(("stop", "take"), Right.CALIBRATE_SITE)
+    view_right = Right.SEE_SITES
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return may(staff(request), Right.SELL_AUDIT)

@@ -38,16 +38,10 @@ class ChosenColumnsAdmin(DeskAdmin):
         return found
 
     def list_context(self, request: HttpRequest) -> dict[str, Any]:
-        columns = {
-            "columns": self.offered_columns(request),
-            "columns_url": self.url_of("columns"),
-        }
-        return super().list_context(request) | columns
-
-    def offered_columns(self, request: HttpRequest) -> list[tuple[str, str, bool]]:
-        """Each but the first one: its name, what it is called, whether it is shown."""
         shown = self.get_list_display(request)
-        return [(name, title_of(self, name), name in shown) for name in self.all_columns[1:]]
+        offered = [(name, title_of(self, name), name in shown) for name in self.all_columns[1:]]
+        columns = {"columns": offered, "columns_url": self.url_of("columns")}
+        return super().list_context(request) | columns
 
     @address("columns/", "columns", post=True)
     def columns_view(self, request: HttpRequest) -> HttpResponse:

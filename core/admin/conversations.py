@@ -6,10 +6,8 @@ Who reads and who answers is said in core/permissions.py.
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import truncatechars
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,8 +16,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from core.admin import cells
 from core.admin.approvals import queue_context
-from core.admin.base import DeskAdmin, ViewOnlyAdmin, staff
-from core.admin.search import Exact, IndexedSearch
+from core.admin.base import DeskAdmin, ViewOnlyAdmin, row_url, staff
+from core.admin.search import IndexedSearch
 from core.admin.views import address
 from core.db.keys import key_of
 from core.models import Conversation, Order, Side
@@ -31,7 +29,7 @@ EXCERPT = 90
 
 
 def conversation_url(order_id: int) -> str:
-    return reverse("admin:core_order_change", args=[order_id]) + "#conversation"
+    return row_url("order", order_id) + "#conversation"
 
 
 def talk_order(talk: Conversation) -> SafeString:
@@ -72,9 +70,7 @@ class ConversationOnOrder(DeskAdmin):
     def page_context(self, request: HttpRequest, obj: Order | None) -> dict[str, Any]:
         context = super().page_context(request, obj)
         if obj is not None and may(staff(request), Right.READ_MESSAGES):
-            urls = [
-                reverse(f"admin:core_order_{name}", args=[obj.pk]) for name in ("message", "read")
-            ]
+            urls = [self.url_of(name, obj.pk) for name in ("message", "read")]
             thread = thread_of(request, obj)
             context["unread"] = thread.talk.unread_from(Side.DESK) if thread.talk else 0
             context["conversation"] = section_of(request, obj, thread, *urls)
@@ -91,16 +87,8 @@ class AnsweredFilter(admin.SimpleListFilter):
         return [("any", _("All"))]
 
     def choices(self, changelist: Any) -> Any:
-        yield {
-            "selected": self.value() is None,
-            "query_string": changelist.get_query_string(remove=[self.parameter_name]),
-            "display": _("Unanswered"),
-        }
-        yield {
-            "selected": self.value() == "any",
-            "query_string": changelist.get_query_string({self.parameter_name: "any"}),
-            "display": _("All"),
-        }
+        unfiltered, everything = super().choices(changelist)
+        return [{**unfiltered, "display": _("Unanswered")}, everything]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset if self.value() == "any" else queryset.unanswered()
@@ -119,8 +107,9 @@ class ConversationAdmin(IndexedSearch, ViewOnlyAdmin):
     list_filter = (AnsweredFilter,)
     search_fields = ("order__oid", "order__customer__username")
     search_help_text = gettext_lazy("Order number or username")
-    finders = (Exact("order__oid"), Exact("order__customer__username"))
+    exact_fields = ("order__oid", "order__customer__username")
     ordering = ("waiting_since",)
+    view_right = Right.READ_MESSAGES
 
     class Media:
         css = {"all": ("office/conversation.css",)}
@@ -129,9 +118,6 @@ class ConversationAdmin(IndexedSearch, ViewOnlyAdmin):
     def list_context(self, request: HttpRequest) -> dict[str, Any]:
         watched = {} if request.GET else queue_context("conversations")
         return super().list_context(request) | watched
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return may(staff(request), Right.READ_MESSAGES)
 
     def get_ordering(self, request: HttpRequest) -> Any:
         return ("-order_id",) if request.GET.get("answered") == "any" else self.ordering

@@ -7,7 +7,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.validators import MinValueValidator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -15,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from core.admin import cells
 from core.admin.base import Button, DeskAdmin, row_url, staff
-from core.admin.decisions import DecisionAdmin
+from core.admin.top_ups import DecisionAdmin
 from core.admin.views import address, require
 from core.models import ChargeRecord, OrderError, TopUpCorrection
 from core.models.corrections import REASON_LENGTH, corrected_amount
@@ -51,8 +50,7 @@ class CorrectingAdmin(DeskAdmin):
     def buttons(self, request: HttpRequest, obj: ChargeRecord) -> list[Button]:
         if not may(staff(request), Right.CORRECT_TOP_UP):
             return []
-        url = reverse("admin:core_chargerecord_correct", args=[obj.pk])
-        return [Button(_("Correct this top-up"), url)]
+        return [Button(_("Correct this top-up"), self.url_of("correct", obj.pk))]
 
     @address("<int:pk>/correct/", "correct")
     def correct_view(self, request: HttpRequest, pk: int) -> HttpResponse:

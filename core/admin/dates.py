@@ -68,15 +68,11 @@ def between(first: Period, last: Period, depth: int) -> list[Period]:
         months = range(first[0] * 12 + first[1] - 1, last[0] * 12 + last[1])
         return [(month // 12, month % 12 + 1) for month in months]
     begin, end = (datetime.date(*day).toordinal() for day in (first, last))
-    return [day_of(datetime.date.fromordinal(number)) for number in range(begin, end + 1)]
+    return [datetime.date.fromordinal(one).timetuple()[:3] for one in range(begin, end + 1)]
 
 
 def local_day(moment: datetime.datetime) -> Period:
-    return day_of(timezone.localtime(moment))
-
-
-def day_of(day: datetime.date) -> Period:
-    return (day.year, day.month, day.day)
+    return timezone.localtime(moment).timetuple()[:3]
 
 
 def link(cl: DeskChangeList, name: str, period: Period) -> dict[str, Any]:

@@ -5,36 +5,33 @@ from django.utils.translation import gettext_lazy
 
 from core.admin import cells
 from core.admin.base import ViewOnlyAdmin
-from core.admin.search import Exact, IndexedSearch
+from core.admin.search import IndexedSearch
 from core.models import CounterReading, OrderEvent
 from core.pages import display
 
 
-@admin.register(OrderEvent)
-class OrderEventAdmin(IndexedSearch, ViewOnlyAdmin):
-    list_display = ("create_date", "order_link", "change", "creator", "shown_reason")
+class BesideOrdersAdmin(IndexedSearch, ViewOnlyAdmin):
     order_link = cells.link(gettext_lazy("order"), "order")
+    search_fields = ("order__oid",)
+    search_help_text = gettext_lazy("Order number")
+    exact_fields = ("order__oid",)
+    sortable_by = ()
+    ordering = ("-id",)
+
+
+@admin.register(OrderEvent)
+class OrderEventAdmin(BesideOrdersAdmin):
+    list_display = ("create_date", "order_link", "change", "creator", "shown_reason")
     change = cells.shown(gettext_lazy("status"), display.step)
     shown_reason = cells.reason(gettext_lazy("why"))
     list_select_related = ("order", "creator")
-    search_fields = ("order__oid",)
-    search_help_text = gettext_lazy("Order number")
-    finders = (Exact("order__oid"),)
-    sortable_by = ()
-    ordering = ("-id",)
     fields = ("order_link", "create_date", "change", "creator", "shown_reason")
 
 
 @admin.register(CounterReading)
-class CounterReadingAdmin(IndexedSearch, ViewOnlyAdmin):
+class CounterReadingAdmin(BesideOrdersAdmin):
     list_display = ("create_date", "order_link", "shown_views", "shown_done")
-    order_link = cells.link(gettext_lazy("order"), "order")
     shown_views = cells.number(gettext_lazy("views"), "views")
     shown_done = cells.number(gettext_lazy("received"), "done")
     list_select_related = ("order",)
-    search_fields = ("order__oid",)
-    search_help_text = gettext_lazy("Order number")
-    finders = (Exact("order__oid"),)
-    sortable_by = ()
-    ordering = ("-id",)
     fields = ("order_link", "create_date", "shown_views", "shown_done")

@@ -50,16 +50,10 @@ class GroupAdmin(SharedEditsAdmin, DjangoGroupAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
         return super().get_queryset(request).prefetch_related("permissions__content_type")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return may(staff(request), Right.GRANT_RIGHTS) and super().has_add_permission(request)
+    def has_add_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return may(staff(request), Right.GRANT_RIGHTS)
 
-    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        allowed = may(staff(request), Right.GRANT_RIGHTS)
-        return allowed and super().has_change_permission(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        allowed = may(staff(request), Right.GRANT_RIGHTS)
-        return allowed and super().has_delete_permission(request, obj)
+    has_change_permission = has_delete_permission = has_add_permission
 
     @admin.display(description=gettext_lazy("can"))
     def can_do(self, group: Group) -> str:

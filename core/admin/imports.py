@@ -1,11 +1,12 @@
 """Bulk uploads on the desk: each job's own page, with what the check found,
-the import with its progress, and what was refused.
+the import with its progress, what was refused, and the question before it is undone.
 
 Everybody who may see imports sees what was done; the rows themselves, and the buttons, belong to
 whoever uploaded the file, and to super administrators.
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin, messages
@@ -15,25 +16,28 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from core import tasks
 from core.admin import cells
 from core.admin.base import Button, staff
-from core.admin.undoing import UndoingAdmin
+from core.admin.jobs import JobAdmin
 from core.admin.views import address, require
+from core.db.keys import key_of
 from core.exporting.downloads import file_answer
 from core.importing import jobs, signs, store
 from core.importing.encodings import NAMES as ENCODING_NAMES
 from core.importing.encodings import TEXT_ENCODINGS
 from core.importing.jobs import IMPORTERS
 from core.importing.preview import preview
+from core.importing.undoing.run import may_undo, undoer_of
 from core.live.sources import jobs as feed
 from core.models import ApprovalLimit, ImportJob, User
 from core.pages import display
 from core.permissions import Right, may
-from core.reasons import translate
+from core.reasons import Reason, translate
+from core.sentences.undoing import UndoCode
 
 # Done before the page is back; larger files are for the consumers.
 SMALL_BYTES = 50_000
@@ -44,6 +48,24 @@ MODELS: Mapping[int, str] = {
     ImportJob.Kind.CUSTOMERS: "customer",
     ImportJob.Kind.CHARGES: "chargerecord",
     ImportJob.Kind.ORDERS: "order",
+}
+
+# Rows that are undone before the page is back; more are for the consumers.
+UNDONE_AT_ONCE = 1_000
+# Of more rows the page does not ask beforehand what depends on them; the run does.
+MOST_ASKED = 10_000
+UNDO_QUESTIONS: Mapping[int, Any] = {
+    ImportJob.Kind.CUSTOMERS: gettext_lazy(
+        "The customers that this import made are switched off, and their opening balances taken "
+        "back by a new entry each. Customers that it changed say again what they said before."
+    ),
+    ImportJob.Kind.CHARGES: gettext_lazy(
+        "Each top-up of this import is corrected to 0, so that takings no longer count it; those "
+        "that still wait for approval are declined."
+    ),
+    ImportJob.Kind.ORDERS: gettext_lazy(
+        "Each order of this import is canceled and refunded in full."
+    ),
 }
 
 
@@ -59,13 +81,12 @@ CHOICES: dict[str, dict[str, str | bool]] = {
 
 
 @admin.register(ImportJob)
-class ImportJobAdmin(UndoingAdmin):
+class ImportJobAdmin(JobAdmin):
     """Who imported what and when; each job's page works on it."""
 
     source = feed.imports
-    change_form_template = "desk/import_job.html"
     panel_template = "desk/import_panel.html"
-    object_actions = ("load", "stop")
+    object_actions = dict.fromkeys(("load", "stop"))
     list_display = (
         *("file_name", "kind", "state", "rows", "created_rows", "updated_rows"),
         *("refused_rows", "shown_amount", "creator", "create_date"),
@@ -160,9 +181,7 @@ class ImportJobAdmin(UndoingAdmin):
         """Every error of the file, a page at a time."""
         job = self.seen_or_404(request, pk)
         require(may(staff(request), Right.OPEN_IMPORT, job))
-        number = request.GET.get("page", "1")
-        is_number = number.isascii() and number.isdigit() and len(number) < 20
-        page = min(max(1, int(number)), MOST_PAGES) if is_number else 1
+        page = min(key_of(request.GET.get("page", "")) or 1, MOST_PAGES)
         skip = (page - 1) * ERRORS_SHOWN
         found = store.first_errors(job, ERRORS_SHOWN + 1, skip=skip)
         context = {
@@ -211,6 +230,66 @@ class ImportJobAdmin(UndoingAdmin):
             "limit": limit_of(job) if is_checked else "",
             "undo_note": self.undo_note(request, job),
         }
+
+    # --- undoing
+
+    def undo_buttons(self, request: HttpRequest, job: ImportJob) -> list[Button]:
+        if not job.is_undoable or not may_undo(staff(request), job):
+            return []
+        if not self.knows_rows(request, job):
+            return []
+        return [Button(_("Undo this import"), self.url_of("undo", job.pk), tone="danger")]
+
+    def undo_note(self, request: HttpRequest, job: ImportJob) -> str:
+        """Why there is no button, for who would have one."""
+        if job.status != ImportJob.Status.DONE or not job.changes:
+            return ""
+        if not may_undo(staff(request), job) or self.knows_rows(request, job):
+            return ""
+        return translate(Reason.of(UndoCode.ROWS_UNKNOWN))
+
+    def knows_rows(self, request: HttpRequest, job: ImportJob) -> bool:
+        """Asked once a page: it counts."""
+        if job.knows_rows is None:
+            job.knows_rows = undoer_of(job, staff(request)).knows_rows()
+        return job.knows_rows
+
+    @address("<int:pk>/undo/", "undo")
+    def undo_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What would be taken back, and what speaks against it; with the yes it is."""
+        job = self.seen_or_404(request, pk)
+        require(may_undo(staff(request), job))
+        if not job.is_undoable:
+            text = _("There is nothing to undo, or somebody else undoes it.")
+            self.message_user(request, text, messages.WARNING)
+            return redirect("admin:core_importjob_change", pk)
+        if request.method == "POST":
+            self.undo(request, job)
+            return redirect("admin:core_importjob_change", pk)
+        undoer = undoer_of(job, staff(request))
+        objections = undoer.objections() if job.changes <= MOST_ASKED else []
+        context = {
+            "job": job,
+            "question": UNDO_QUESTIONS[job.kind],
+            "figures": [(label, shown(figure)) for label, figure in undoer.figures()],
+            "objections": [translate(reason) for reason in objections],
+        }
+        return self.own_page(request, "desk/undo_import.html", _("Undo this import"), **context)
+
+    def undo(self, request: HttpRequest, job: ImportJob) -> None:
+        """What came of it is told and kept in the job's history."""
+        if not job.start_undo(staff(request), get_language() or ""):
+            text = _("Somebody else began to undo it first.")
+            self.message_user(request, text, messages.WARNING)
+            return
+        if job.changes <= UNDONE_AT_ONCE:
+            jobs.run(job.pk)
+        else:
+            tasks.wake_import(job.pk)
+        job.refresh_from_db()
+        text, level = undo_outcome(job)
+        self.log_change(request, job, text)
+        self.message_user(request, text, level)
 
 
 def start(job: ImportJob) -> None:
@@ -273,3 +352,15 @@ def limit_of(job: ImportJob) -> str:
     elif job.kind == ImportJob.Kind.CHARGES:
         limit = ApprovalLimit.objects.of_top_ups(job.creator)
     return "" if limit is None else display.money(limit)
+
+
+def undo_outcome(job: ImportJob) -> tuple[str, int]:
+    if job.status == ImportJob.Status.UNDONE:
+        return _("This import was undone."), messages.SUCCESS
+    if job.status == ImportJob.Status.UNDOING:
+        return _("Undoing started; this page shows when it is done."), messages.SUCCESS
+    return translate(job.undo_refusal or ""), messages.ERROR
+
+
+def shown(figure: Any) -> str:
+    return display.money(figure) if isinstance(figure, Decimal) else display.number(figure)

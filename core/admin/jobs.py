@@ -38,6 +38,7 @@ class JobAdmin(DeskAdmin):
 
     source: ClassVar[JobSource[Any]]
     panel_template: ClassVar[str]
+    change_form_template = "desk/job.html"
     list_select_related = ("creator",)
     date_hierarchy = "create_date"
     shown_amount = cells.money(gettext_lazy("amount"), "amount")
@@ -67,7 +68,6 @@ class JobAdmin(DeskAdmin):
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         return {
             **super().page_context(request, obj),
-            **dict.fromkeys(("show_save", "show_save_and_continue", "show_save_and_add_another")),
             "title": capfirst(str(self.opts.verbose_name)),
             "panel": self.panel_of(request, obj),
             "subject": f"{self.source.prefix}:{obj.pk}",

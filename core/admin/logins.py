@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core.admin.base import ViewOnlyAdmin, staff
-from core.admin.search import Exact, IndexedSearch
+from core.admin.search import IndexedSearch
 from core.db import clock
 from core.logins import attempts
 from core.models import LoginCount
@@ -22,7 +22,7 @@ class LoginCountAdmin(IndexedSearch, ViewOnlyAdmin):
     list_display = ("who", "address", "tries", "locked", "end_date", "known_until")
     search_fields = ("name", "address")
     search_help_text = gettext_lazy("Username or address, in full")
-    finders = (Exact("name"), Exact("address"))
+    exact_fields = ("name", "address")
     fields = ("name", "address", "tries", "end_date", "known_until")
 
     @admin.display(description=gettext_lazy("username"), ordering="name", empty_value="")

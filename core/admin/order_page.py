@@ -4,7 +4,9 @@ change the feed brings. Only page_of() asks the database."""
 from http import HTTPStatus
 from typing import Any
 
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from booster import sites
@@ -14,14 +16,16 @@ from booster.exceptions import SiteError
 from core.admin.base import row_url
 from core.admin.breakers import why_it_waits
 from core.admin.conversations import talk_link
-from core.admin.order_advice import why_and_what
 from core.live import Audience
 from core.live.sources.orders import Watched, WholeOrder, curve, rows, seconds_left, whole_order
 from core.live.sources.sections import Section, Sections, newest_readings
-from core.models import Order, Status
+from core.models import Order, OrderEvent, Status
 from core.pages import display
+from core.reasons import reason_of, translate
 
 READINGS_SHOWN = 20
+# What nobody has to wait for any more, and what was not all delivered.
+SHORT = (Status.FAILED, Status.PARTIAL)
 
 
 def page_of(order: Order) -> dict[str, Any]:
@@ -69,11 +73,7 @@ def delivery(watched: Watched) -> dict[str, Any]:
         "video": display.link_out(order.url, display.video_name(order)),
         "customer": display.link(row_url("customer", order.customer_id), order.customer),
         "site": display.link(row_url("site", order.site_id), order.site),
-        "plays": display.number(order.count),
-        "price": display.money(order.price),
-        "rate": display.rate(order.unit_price),
         "plan": display.pace(order),
-        "refunded": display.money(order.refunded) if order.refunded else "",
         "why": why,
         "what": what,
         "waits": why_it_waits(order, watched.pause),
@@ -87,25 +87,76 @@ def delivery(watched: Watched) -> dict[str, Any]:
     }
 
 
+# --- why it stands still or ended short, and what a person can do about it. No queries: its events
+# and the names are in memory.
+
+
+def why_and_what(order: Order) -> tuple[str, str]:
+    """A sentence each; "" where there is nothing to say."""
+    if order.status == Status.PAUSED:
+        return why_paused(order), what_when_paused(order)
+    if order.status in SHORT:
+        return why_ended(order), what_when_ended(order)
+    if order.attempts and not order.is_final and order.due > timezone.now():
+        text = _("The last attempt failed. The next one is at %(when)s.")
+        return text % {"when": display.moment(order.due)}, _("“Retry now” does not wait for it.")
+    return "", ""
+
+
+def last_step(order: Order) -> OrderEvent | None:
+    """That which brought it where it is."""
+    steps = [event for event in order.events.all() if event.to_status == order.status]
+    return steps[-1] if steps else None
+
+
+def why_paused(order: Order) -> str:
+    event = last_step(order)
+    if event is None:
+        return ""
+    facts = {
+        "when": display.moment(event.create_date),
+        "who": event.creator or "–",
+        "why": translate(reason_of(event)) or "–",
+    }
+    if order.held_by_site:
+        return _("Paused since %(when)s: %(why)s") % facts
+    return _("Paused since %(when)s by %(who)s: %(why)s") % facts
+
+
+def what_when_paused(order: Order) -> str:
+    if not order.held_by_site:
+        return _("“Resume” lets it go on; “Cancel order” refunds what was not delivered.")
+    site = reverse("admin:core_site_change", args=[order.site_id])
+    text = _("Put the token back on {site}; the order goes on by itself as soon as it is found.")
+    link = format_html('<a href="{}">{}</a>', site, order.site)
+    return format_html(text, site=link)
+
+
+def why_ended(order: Order) -> str:
+    event = last_step(order)
+    return translate(reason_of(event)) if event else ""
+
+
+def what_when_ended(order: Order) -> str:
+    """The remark of an order that ended short says what to change; see core/sentences/office.py."""
+    missing = order.count - (order.delivered or 0)
+    text = _(
+        "%(missing)s plays were not delivered; %(refund)s was refunded. Mend the cause, then place "
+        "the rest by “Order again”."
+    )
+    facts = {"missing": display.number(missing), "refund": display.money(order.refunded)}
+    return text % facts
+
+
+# --- the other sections
+
+
 def figures(watched: Watched) -> dict[str, Any]:
     return {"figures": figures_of(watched.order), "answers": answers_of(watched.order)}
 
 
-def events(watched: Watched) -> dict[str, Any]:
-    order = watched.order
-    return {
-        "order": order,
-        "events": [(event, display.step(event)) for event in order.events.all()],
-    }
-
-
-def ledger(watched: Watched) -> dict[str, Any]:
-    return {
-        "ledger": [
-            (entry, display.signed(entry.amount), display.money(entry.balance_after))
-            for entry in watched.order.ledger.all()
-        ]
-    }
+def order_alone(watched: Watched) -> dict[str, Any]:
+    return {"order": watched.order}
 
 
 def pace_of(watched: Watched) -> list[tuple[str, str]]:
@@ -185,6 +236,10 @@ def refund_of(order: Order) -> str:
     }
 
 
+def entries_written(watched: Watched) -> int:
+    return len(watched.order.ledger.all())
+
+
 def steps_taken(watched: Watched) -> tuple[int, int]:
     return watched.order.status, len(watched.order.events.all())
 
@@ -192,9 +247,9 @@ def steps_taken(watched: Watched) -> tuple[int, int]:
 sections = Sections(
     Section("delivery", "desk/order/delivery.html", delivery),
     Section("figures", "desk/order/figures.html", figures),
-    Section("events", "desk/order/events.html", events, steps_taken),
+    Section("events", "desk/order/events.html", order_alone, steps_taken),
     newest_readings("desk/order/readings.html", most=READINGS_SHOWN),
-    Section("ledger", "desk/order/ledger.html", ledger, lambda one: len(one.order.ledger.all())),
+    Section("ledger", "desk/order/ledger.html", order_alone, entries_written),
 )
 whole_order.also_render(Audience.STAFF, live_part)
 rows.also_render(Audience.STAFF, live_cells)

@@ -1,6 +1,7 @@
 """Orders: the list, and the page where staff place one and watch its delivery."""
 
-from typing import Any
+from http import HTTPStatus
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django import forms
@@ -14,23 +15,25 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core import ordering
-from core.admin import order_page
+from core.admin import cells, order_page
 from core.admin.actions import BulkActionsAdmin
 from core.admin.add_form import ADDED, AddFormAdmin
 from core.admin.approvals import ApprovalAdmin
 from core.admin.base import Button, DeskAdmin, list_url, row_url, staff
+from core.admin.columns import ChosenColumnsAdmin
 from core.admin.conversations import ConversationOnOrder
 from core.admin.exchange import ExportAdmin
 from core.admin.filters import CreatorFilter, CustomerFilter, DatesFilter, creators_found
 from core.admin.listing import AttentionFilter
-from core.admin.order_columns import OrderColumnsAdmin
 from core.admin.pauses import PausingOrdersAdmin
 from core.admin.repeats import RepeatingOrdersAdmin
-from core.admin.search import Beginning, Exact, IndexedSearch, LastDigits, PartOfAddress, Words
+from core.admin.search import Beginning, IndexedSearch, LastDigits, PartOfAddress, Words
 from core.admin.several import SeveralOrdersAdmin
 from core.admin.uploads import BulkImportAdmin
 from core.admin.views import address, require
+from core.db.patience import TooSlowError, at_most
 from core.exporting import resources
+from core.live.sources.customers import NewestOrder, newest_order
 from core.models import BulkJob, Customer, ImportJob, Order, User
 from core.ordering import placing
 from core.ordering.settling import settle_now
@@ -38,11 +41,15 @@ from core.pages import display
 from core.pages.quotes import ADDRESS, OrderForm, PlaysWidget, QuoteForm
 from core.permissions import Right, may
 from core.reasons import translate
+from core.theme.changelist import LookupRefusedError
 
+# Nobody waits longer for the sums of millions of orders.
+SECONDS = 5.0
 # Of the list alone: what an order's page needs is half as much again.
 LIST_MEDIA = forms.Media(DeskAdmin.Media) + forms.Media(
     js=("admin/js/actions.js", "office/order-live.js", "office/queue.js")
 )
+TYPED = ("customer", "url", "count", ("hours", "by_day"), "planned_start", "memo")
 
 
 class DeskOrderForm(OrderForm):
@@ -63,7 +70,7 @@ class DeskQuoteForm(QuoteForm):
 class OrderAdmin(
     IndexedSearch,
     ApprovalAdmin,
-    OrderColumnsAdmin,
+    ChosenColumnsAdmin,
     PausingOrdersAdmin,
     RepeatingOrdersAdmin,
     SeveralOrdersAdmin,
@@ -81,10 +88,7 @@ class OrderAdmin(
     import_kind = ImportJob.Kind.ORDERS
     resource_classes = (resources.OrderExport,)
     change_form_template = "desk/order_form.html"
-    object_actions = (
-        *("approve", "decline", "seen", "cancel", "pause", "resume", "catch_up", "retry", "settle"),
-    )
-    action_rights = {
+    object_actions = {
         "approve": Right.APPROVE_ORDER,
         "decline": Right.DECLINE_ORDER,
         "seen": Right.MARK_REMARK_SEEN,
@@ -95,14 +99,47 @@ class OrderAdmin(
         "retry": Right.RETRY_ORDER,
         "settle": Right.SETTLE_ORDER,
     }
+    list_display = (
+        *("oid", "customer_link", "video_cell", "progress", "state", "plays", "shown_price"),
+        *("shown_refund", "talk", "create_date"),
+    )
+    customer_link = cells.link(gettext_lazy("customer"), "customer")
+    video_cell = cells.shown(gettext_lazy("video"), display.video)
+    progress = cells.live(gettext_lazy("progress"), display.progress_bar, "progress")
+    state = cells.live(gettext_lazy("status"), display.state, "state", ordering="status")
+    plays = cells.number(gettext_lazy("plays"), "count")
+    shown_price = cells.money(gettext_lazy("price"), "price", ordering="price")
+    shown_refund = cells.live(gettext_lazy("refunded"), display.refund, "refund")
+    shown_rate = cells.shown(
+        gettext_lazy("price per play"), lambda order: display.rate(order.unit_price)
+    )
+    pace = cells.shown(gettext_lazy("pace"), display.pace)
+    site_name = cells.link(gettext_lazy("site"), "site")
+    more_columns = (
+        *("creator", "site_name", "pace", "shown_rate", "delivered"),
+        *("start_date", "end_date"),
+    )
+    # What they read of an order, half of what it has, and the rows that they name besides.
+    list_reads: ClassVar = (
+        *("oid", "status", "customer", "url", "count", "price", "unit_price", "hours", "by_day"),
+        *("planned_start", "site", "video_id", "video_title", "creator", "create_date"),
+        *("start_date", "end_date", "delivered", "refunded", "done", "cancel_requested"),
+    )
+    named_by: ClassVar = {"site_name": "site", "creator": "creator", "asked_by": "creator"}
+    summed: ClassVar = {
+        "count": (gettext_lazy("plays"), display.number),
+        "price": (gettext_lazy("price"), display.money),
+        "refunded": (gettext_lazy("refunded"), display.money),
+    }
     list_filter = ("status", AttentionFilter, "site", CustomerFilter, CreatorFilter, DatesFilter)
     search_fields = ("oid", "customer__username", "url")
     search_help_text = gettext_lazy(
         "Order number or its last digits, part of a customer's name, or part of an address"
     )
+    exact_fields = ("oid",)
     finders = (
-        *(Exact("oid"), LastDigits("oid")),
-        *(Beginning("customer__username"), Words("customer__username"), PartOfAddress()),
+        *(LastDigits("oid"), Beginning("customer__username"), Words("customer__username")),
+        PartOfAddress(),
     )
     # Those that an index answers, whatever is filtered besides. More plays never cost less: by
     # price they are sorted by plays, too.
@@ -110,6 +147,8 @@ class OrderAdmin(
     sortable_by = ("create_date", "state", "shown_price")
     date_hierarchy = "create_date"
     autocomplete_fields = ("customer",)
+    add_fieldsets = ((None, {"fields": TYPED}),)
+    fields = ("memo",)
 
     class Media:
         css = {"all": ("office/flow.css", "office/order-chart.css")}
@@ -117,13 +156,6 @@ class OrderAdmin(
             *("office/asking.js", "office/quote.js", "office/order-chart.js"),
             *("office/own-part.js", "office/order-live.js"),
         )
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        if obj is None:
-            pace = ("hours", "by_day")
-            fields = ("customer", "url", "count", pace, "planned_start", "memo")
-            return [(None, {"fields": fields})]
-        return [(None, {"fields": ("memo",)})]
 
     @address("find/", "find")
     def find_view(self, request: HttpRequest) -> HttpResponse:
@@ -138,7 +170,28 @@ class OrderAdmin(
         return HttpResponseRedirect(list_url("order", **{SEARCH_VAR: words}))
 
     def list_context(self, request: HttpRequest) -> dict[str, Any]:
-        return super().list_context(request) | {"media": LIST_MEDIA}
+        # Before the rows: what comes in between is offered.
+        newer = {"newer": NewestOrder.prefix, "newest": newest_order()}
+        return super().list_context(request) | newer | {"media": LIST_MEDIA}
+
+    def get_list_select_related(self, request: HttpRequest) -> list[str]:
+        shown = self.get_list_display(request)
+        named = (row for column, row in self.named_by.items() if column in shown)
+        return ["customer", "conversation", *named]
+
+    @address("sums/", "sums")
+    def sums_view(self, request: HttpRequest) -> JsonResponse:
+        """What all rows add up to that the list's address means, however many they are."""
+        require(self.has_view_or_change_permission(request))
+        try:
+            found: Any = self.get_changelist_instance(request)
+            with at_most(SECONDS):
+                sums = found.sums_of(found.queryset)
+        except LookupRefusedError:
+            return JsonResponse({}, status=HTTPStatus.BAD_REQUEST)
+        except TooSlowError:
+            return JsonResponse({"text": _("Too many to add up now; narrow the filters.")})
+        return JsonResponse({"text": " · ".join(f"{label} {sum}" for label, sum in sums)})
 
     @address("creators/", "creators")
     def creators_view(self, request: HttpRequest) -> JsonResponse:

@@ -5,6 +5,7 @@ An order's own pause has its buttons on the order's page.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -12,31 +13,22 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from core import ordering
 from core.admin.base import Button, DeskAdmin, staff
 from core.admin.views import require
 from core.models import Order, OrderError, Pause, Site, User
+from core.pages import display
 from core.permissions import Right, may
 
 PAUSES_SHOWN = 50
-SHIFT, CATCH_UP = "shift", "catch-up"
-# The actions of an object's page that do them.
-ACTIONS = {SHIFT: "resume", CATCH_UP: "catch_up"}
 
 
-def banner(request: HttpRequest) -> Callable[[], Pause | None]:
-    """The pause of the whole office, looked up where a page asks for it; none for visitors."""
-
-    def find() -> Pause | None:
-        return Pause.objects.held().office if request.user.is_staff else None
-
-    return find
+def banner(request: HttpRequest) -> Pause | None:
+    """The pause of the whole office; none for visitors."""
+    return Pause.objects.held().office if request.user.is_staff else None
 
 
 def pauses_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
@@ -59,14 +51,14 @@ def office_view(request: HttpRequest, what: str) -> HttpResponse:
     """The office's buttons: pause it, or let it go on."""
     user = staff(request)
     require(may(user, Right.PAUSE_OFFICE))
-    if what not in ("pause", *ACTIONS):
+    if what not in ("pause", "resume", "catch_up"):
         raise Http404
     try:
         if what == "pause":
             Pause.objects.begin(None, user, request.POST.get("reason", ""))
             text = _("The whole office is paused: nothing is sent until somebody resumes it.")
         else:
-            end(Pause.objects.held().office, request, shift=what == SHIFT)
+            end(Pause.objects.held().office, request, shift=what == "resume")
             text = _("The office has resumed.")
     except OrderError as error:
         messages.error(request, str(error))
@@ -86,46 +78,39 @@ def office_buttons(pause: Pause | None) -> list[Button]:
     def url(what: str) -> str:
         return reverse("admin:pause_office", args=[what])
 
-    if pause:
-        return resume_buttons(url)
-    label = _("Pause the whole office")
     confirm = _("Pause the whole office? Nothing is sent to any site until somebody resumes it.")
-    return [Button(label, url("pause"), "danger", True, confirm, **REASON_ASKED)]
+    pausing = Button(_("Pause the whole office"), url("pause"), "danger", True, confirm)
+    return pause_or_resume(url, pausing, is_paused=pause is not None)
 
 
 def site_buttons(site: Site, is_paused: bool) -> list[Button]:
-    def url(action: str) -> str:
-        return reverse(f"admin:core_site_{action}", args=[site.pk])
+    def url(what: str) -> str:
+        return reverse(f"admin:core_site_{what}", args=[site.pk])
 
-    if is_paused:
-        return resume_buttons(lambda what: url(ACTIONS[what]))
     confirm = _("Pause this site? Nothing is sent to it until somebody resumes it.")
-    return [Button(_("Pause"), url("pause"), "warning", True, confirm, **REASON_ASKED)]
+    pausing = Button(_("Pause"), url("pause"), "warning", True, confirm)
+    return pause_or_resume(url, pausing, is_paused=is_paused)
 
 
-def resume_buttons(url: Callable[[str], str]) -> list[Button]:
+def pause_or_resume(url: Callable[[str], str], pausing: Button, *, is_paused: bool) -> list[Button]:
+    """Of what holds more than one order: to pause it, or both ways to go on."""
+    if not is_paused:
+        return [replace(pausing, ask=_("Reason; your colleagues read it"), needed=True)]
     return [
         Button(label, url(what), "success", True, confirm) for what, label, confirm in resuming()
     ]
 
 
-# Of each pause of more than one order.
-REASON_ASKED: dict[str, Any] = {
-    "ask": gettext_lazy("Reason; your colleagues read it"),
-    "needed": True,
-}
-
-
 def resuming() -> list[tuple[str, str, str]]:
-    """Both ways to go on: a name, what the button says, what it asks."""
+    """Both ways to go on: the action's name, what the button says, what it asks."""
     return [
         (
-            SHIFT,
+            "resume",
             _("Resume"),
             _("Resume? Orders that are spread over hours end later by the time of the pause."),
         ),
         (
-            CATCH_UP,
+            "catch_up",
             _("Resume and catch up"),
             _("Resume? Orders that are spread over hours catch up at once with what they missed."),
         ),
@@ -162,8 +147,8 @@ class PausingOrdersAdmin(DeskAdmin):
         if may(user, Right.RESUME_ORDER, order):
             # Only a plan that began can be late.
             is_late = bool(order.hours and order.start_date and order.is_paused_by_people)
-            for what, label, confirm in resuming() if is_late else [(SHIFT, _("Resume"), "")]:
-                found.append(self.post_button(order, ACTIONS[what], label, "success", confirm))
+            for what, label, confirm in resuming() if is_late else [("resume", _("Resume"), "")]:
+                found.append(self.post_button(order, what, label, "success", confirm))
         return found
 
     def pause(self, request: HttpRequest, order: Order) -> tuple[str, int]:
@@ -186,5 +171,5 @@ def told(pause: Pause) -> str:
     text = _("The site is paused since %(since)s by %(who)s: %(why)s")
     if pause.site_id is None:
         text = _("The whole office is paused since %(since)s by %(who)s: %(why)s")
-    since = date_format(localtime(pause.create_date), "Y-m-d H:i:s")
-    return text % {"since": since, "who": pause.creator or "–", "why": pause.reason}
+    facts = {"who": pause.creator or "–", "why": pause.reason}
+    return text % {"since": display.moment(pause.create_date), **facts}

@@ -4,10 +4,9 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.dates import WEEKDAYS
 from django.utils.formats import date_format, time_format
 from django.utils.safestring import SafeString
@@ -73,7 +72,7 @@ class RepeatingOrdersAdmin(DeskAdmin):
         if active is not None:
             return [Button(_("Repeat"), row_url("repeat", active.pk))]
         if may(user, Right.REPEAT_ORDER):
-            return [Button(_("Repeat…"), reverse("admin:core_order_repeat", args=[order.pk]))]
+            return [Button(_("Repeat…"), self.url_of("repeat", order.pk))]
         return []
 
     @address("<int:pk>/repeat/", "repeat")
@@ -98,8 +97,8 @@ class RepeatingOrdersAdmin(DeskAdmin):
 @admin.register(Repeat)
 class RepeatAdmin(ViewOnlyAdmin):
     change_form_template = "desk/repeat.html"
-    object_actions = ("end", "seen")
-    action_rights = {"end": Right.REPEAT_ORDER, "seen": Right.REPEAT_ORDER}
+    object_actions = dict.fromkeys(("end", "seen"), Right.REPEAT_ORDER)
+    view_right = Right.SEE_ORDERS
     list_display = ("number", "order_link", "customer", "when", "until", "state", "creator")
     number = cells.shown(gettext_lazy("number"), lambda repeat: f"#{repeat.pk}")
     order_link = cells.link(gettext_lazy("order"), "order")
@@ -113,9 +112,6 @@ class RepeatAdmin(ViewOnlyAdmin):
         *("order_link", "customer", "video", "plays", "when", "until", "state"),
         *("creator", "create_date"),
     )
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return may(staff(request), Right.SEE_ORDERS)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Repeat]:
         rows = super().get_queryset(request)

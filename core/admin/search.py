@@ -1,8 +1,8 @@
 """Search that is answered by indexes, with 5,000,000 rows as with 5,000.
 
 Django's own takes a word apart and looks for it anywhere in any of the fields, which reads every
-row. Here a list names its `finders`, each of which leads from what was typed to rows by an index:
-what names a row exactly comes first, and only where nothing does the others are asked.
+row. Here a list names its `exact_fields`, and only where no row is named exactly by one of them its
+`finders` are asked, each of which leads from what was typed to rows by an index.
 """
 
 from abc import ABC, abstractmethod
@@ -31,8 +31,6 @@ OFFERED = 200
 
 
 class Finder(ABC):
-    exact: ClassVar[bool] = False
-
     @abstractmethod
     def rows(self, model: Any, term: str, capped: bool) -> Q | None:
         """A condition that an index answers; None where the term cannot lead to rows. `capped`:
@@ -45,20 +43,6 @@ class Finder(ABC):
     @abstractmethod
     def plain(self, term: str) -> Q:
         """The same condition for a few rows that are at hand."""
-
-
-@dataclass(frozen=True)
-class Exact(Finder):
-    """The very value of a unique field, also of another table's row."""
-
-    field: str
-    exact: ClassVar[bool] = True
-
-    def rows(self, model: Any, term: str, capped: bool) -> Q:
-        return self.plain(term)
-
-    def plain(self, term: str) -> Q:
-        return Q(**{self.field: term})
 
 
 @dataclass(frozen=True)
@@ -165,6 +149,8 @@ class PartOfAddress(Finder):
 class IndexedSearch:
     """For an admin class. `search_fields` then only says that there is a search box."""
 
+    # Unique ones, also of another table's row.
+    exact_fields: ClassVar[tuple[str, ...]] = ()
     finders: ClassVar[tuple[Finder, ...]] = ()
     # A field that completes what is typed offers the first names in this order.
     autocomplete_ordering: ClassVar[tuple[str, ...]] = ()
@@ -183,7 +169,7 @@ class IndexedSearch:
         if found := self.exact_hits(queryset, term):
             return queryset.filter(pk__in=found), False
         everything = self.model._default_manager.order_by()
-        conditions = (way.rows(self.model, term, False) for way in self.finders if not way.exact)
+        conditions = (way.rows(self.model, term, False) for way in self.finders)
         ways = [everything.filter(q).values("pk") for q in conditions if q is not None]
         if not ways:
             return queryset.none(), False
@@ -231,11 +217,7 @@ class IndexedSearch:
         """Conditions of those who have something to ask, and whether each may leave some out; of
         those alone by which all rows are looked through too, or a list would show other rows than
         an action on all that were found takes."""
-        ways = [
-            way
-            for way in self.finders
-            if not way.exact and way.rows(self.model, term, False) is not None
-        ]
+        ways = [way for way in self.finders if way.rows(self.model, term, False) is not None]
         if few and ways:
             yield reduce(or_, (way.plain(term) for way in ways)), False
             return
@@ -245,8 +227,5 @@ class IndexedSearch:
                 yield condition, way.is_capped(condition)
 
     def exact_hits(self, queryset: QuerySet[Any], term: str) -> list[int]:
-        exact = [way.plain(term) for way in self.finders if way.exact]
-        if not exact:
-            return []
-        ways = [queryset.order_by().filter(q).values_list("pk", flat=True) for q in exact]
-        return [pk for way in ways for pk in way[:HITS]]
+        named = [queryset.order_by().filter(**{name: term}) for name in self.exact_fields]
+        return [pk for rows in named for pk in rows.values_list("pk", flat=True)[:HITS]]

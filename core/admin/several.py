@@ -17,7 +17,6 @@ from core.admin.base import DeskAdmin, list_url, staff
 from core.admin.views import address, require
 from core.importing.cells import counts
 from core.models import Customer, Order
-from core.models.orders import MAX_HOURS
 from core.ordering import OrderRefusedError, Quote
 from core.ordering.several import keys_of, place_several, placed_before, quote_several, total_of
 from core.pages import display
@@ -59,8 +58,7 @@ class Line:
         }
 
 
-class SeveralForm(TermsForm):
-    customer = forms.ModelChoiceField(Customer.objects.all(), label=gettext_lazy("Customer"))
+class SeveralForm(TermsForm, forms.ModelForm):
     addresses = forms.CharField(
         label=gettext_lazy("Video addresses"),
         help_text=gettext_lazy(
@@ -78,26 +76,21 @@ class SeveralForm(TermsForm):
         max_value=MOST_PLAYS_TYPED,
         widget=PlaysWidget({"class": "vIntegerField"}),
     )
-    hours = WholeNumberField(
-        label=gettext_lazy("Spread over hours"),
-        min_value=0,
-        max_value=MAX_HOURS,
-        required=False,
-        help_text=gettext_lazy("0: as fast as the site allows."),
-        widget=WholeNumberInput({"class": "vIntegerField"}),
-    )
-    by_day = forms.BooleanField(label=gettext_lazy("By daily load profile"), required=False)
-    memo = forms.CharField(
-        label=gettext_lazy("Memo"),
-        max_length=2000,
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}),
-    )
     field_order = ("customer", "addresses", "count", "hours", "by_day", "planned_start", "memo")
     request_key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
 
+    class Meta:
+        model = Order
+        fields = ("customer", "hours", "by_day", "memo")
+        field_classes = {"hours": WholeNumberField}
+        widgets = {
+            "hours": WholeNumberInput({"class": "vIntegerField"}),
+            "memo": forms.Textarea({"rows": 2, "class": "vLargeTextField"}),
+        }
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["hours"].required = False
         field: Any = self.fields["customer"]
         pick_by_typing(field, Order._meta.get_field("customer"), admin.site)
 

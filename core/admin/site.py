@@ -1,22 +1,27 @@
-"""The admin site of the office, with its home page (core/pages/dashboard/home.py) and its board."""
+"""The admin site of the office, with its menu, its home page (core/pages/dashboard/home.py) and its
+board."""
 
 from collections.abc import Callable, Iterator
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from typing import Any
 
+from django import forms
+from django.apps import apps
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_page
 from django.views.i18n import JavaScriptCatalog
 
 from core.admin import pauses, queue, second_factor, two_step
-from core.admin.base import staff
-from core.admin.menu import PAGES, menu
+from core.admin.base import DeskAdmin, staff
 from core.admin.views import require
 from core.logins.forms import ChangePassword
 from core.models import ChargeRecord, Customer, Order
@@ -24,7 +29,14 @@ from core.pages.dashboard import board, home
 from core.pages.people import page_to_go_on_at
 from core.permissions import Right, may
 from core.theme.autocomplete import DescribingSite
+from core.theme.links import address_of
 
+# The site's own pages by the names of their addresses: label, icon, and who may see them.
+PAGES = {
+    "board": (_("Board"), "fas fa-project-diagram", Right.SEE_ORDERS),
+    "queue": (_("Queue"), "fas fa-stream", Right.SEE_ORDERS),
+    "pauses": (_("Pauses"), "fas fa-pause-circle", Right.SEE_SITES),
+}
 PageView = Callable[[HttpRequest, dict[str, Any]], HttpResponse]
 # What is open to who still has to turn two-step login on.
 BEFORE_TWO_STEPS = ("two_step", "logout", "password_change", "password_change_done", "jsi18n")
@@ -48,26 +60,17 @@ def board_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     return TemplateResponse(request, "dashboard/board.html", context)
 
 
-class Lazy:
-    """What it lists is found out when somebody looks."""
-
-    def __init__(self, find: Callable[[], list[Any]]) -> None:
-        self.find = find
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.find())
+@cache
+def models_by_name() -> dict[str, type[Model]]:
+    return {model.__name__: model for model in apps.get_models()}
 
 
 class DeskSite(DescribingSite):
-    site_header = _("Booster Office")
-    site_title = _("Booster Office")
-    index_title = _("Desk")
-    enable_nav_sidebar = False
     login_form = two_step.LoginForm
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         return [
-            path("home/", self.admin_view(self.home_view), name="home"),
+            path("home/", self.admin_view(self.index), name="home"),
             self.menu_page("board", board_view),
             self.menu_page("queue", queue.queue_view),
             self.menu_page("pauses", pauses.pauses_view),
@@ -81,6 +84,26 @@ class DeskSite(DescribingSite):
             *super().get_urls(),
         ]
 
+    def menu(self, request: HttpRequest) -> Iterator[dict[str, str]]:
+        """Name, icon and url: home, the site's own pages, and the models of SIMPLEUI_ICON, each for
+        who may see it. Only these models are asked, and not all that the admin knows: every page
+        draws the menu."""
+        yield {"name": gettext("Home"), "icon": "fas fa-home", "url": address_of("admin:home")}
+        for page, (label, icon, right) in PAGES.items():
+            if may(request.user, right):
+                yield {"name": str(label), "icon": icon, "url": address_of(f"admin:{page}")}
+        for name, icon in settings.SIMPLEUI_ICON.items():
+            model = models_by_name()[name]
+            admin, options = self.get_model_admin(model), model._meta
+            if admin.has_view_permission(request):
+                page = "changelist"
+            elif admin.has_add_permission(request):
+                page = "add"
+            else:
+                continue
+            url = address_of(f"admin:{options.app_label}_{options.model_name}_{page}")
+            yield {"name": str(options.verbose_name_plural), "icon": icon, "url": url}
+
     def menu_page(self, name: str, view: PageView) -> URLPattern:
         """One that stands in the menu, for those who find it there."""
         *_line, right = PAGES[name]
@@ -93,7 +116,10 @@ class DeskSite(DescribingSite):
 
     def own_page(self, view: PageView) -> Any:
         """A page of no model; it gets what every page of the desk shows."""
-        return self.admin_view(lambda request: view(request, self.each_context(request)))
+        media = forms.Media(DeskAdmin.Media)
+        return self.admin_view(
+            lambda request: view(request, {**self.each_context(request), "media": media})
+        )
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """A page of the desk, for who has done what has to be done before."""
@@ -134,20 +160,14 @@ class DeskSite(DescribingSite):
         )
         return view(request)
 
-    def index(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        return self.home_view(request)
-
     def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> Any:
         """What Django lists here is in the menu."""
         return redirect("admin:home")
 
-    def home_view(self, request: HttpRequest) -> HttpResponse:
-        """Each part for who may see what it sums up."""
-        context = {
-            "title": _("Desk"),
-            "parts": home.parts_for(staff(request)),
-            "adding": list(self.adding(request)),
-        }
+    def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
+        """The home page: each part for who may see what it sums up."""
+        parts = home.parts_for(staff(request))
+        context = {"parts": parts, "adding": list(self.adding(request))}
         return TemplateResponse(request, "desk/home.html", self.each_context(request) | context)
 
     def adding(self, request: HttpRequest) -> Iterator[tuple[Any, str, str]]:
@@ -158,14 +178,13 @@ class DeskSite(DescribingSite):
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
         """Django puts it into the context of every page; none of ours draws it."""
-        if app_label is not None:
-            return super().get_app_list(request, app_label)
-        return Lazy(partial(super().get_app_list, request))
+        return []
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Menu and pause are asked for where a template draws them."""
         return {
             **super().each_context(request),
-            "menu": Lazy(lambda: list(menu(self, request))),
+            "menu": partial(self.menu, request),
             "finds_orders": may(request.user, Right.SEE_ORDERS),
-            "office_pause": pauses.banner(request),
+            "office_pause": partial(pauses.banner, request),
         }

@@ -9,7 +9,6 @@ from django.db import IntegrityError, transaction
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -86,8 +85,8 @@ def kind_of(site: Site) -> str:
 class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
     form = SiteForm
     change_form_template = "desk/site_form.html"
-    object_actions = ("verify", "forget", "probe", "waive", "pause", "resume", "catch_up")
-    action_rights = {
+    object_actions = {
+        **dict.fromkeys(("verify", "forget")),
         **dict.fromkeys(("pause", "resume", "catch_up"), Right.PAUSE_SITE),
         "probe": Right.PROBE_SITE,
         "waive": Right.WAIVE_CALIBRATION,
@@ -177,8 +176,7 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
                 label = _("Forget what the site was found to take")
                 found.append(self.post_button(obj, "forget", label, confirm=ask))
         if obj.recipe is not None:
-            file = reverse("admin:core_site_recipe", args=[obj.pk])
-            found.append(Button(_("Recipe as a file"), file))
+            found.append(Button(_("Recipe as a file"), self.url_of("recipe", obj.pk)))
         user = staff(request)
         if may(user, Right.WAIVE_CALIBRATION, obj):
             found.append(self.waive_button(obj))
@@ -188,7 +186,7 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
             found += self.pause_buttons(obj)
         if may(user, Right.SEE_ORDERS):
             found.append(Button(_("Orders"), list_url("order", site__id__exact=obj.pk)))
-            register = reverse("admin:core_site_plays", args=[obj.pk])
+            register = self.url_of("plays", obj.pk)
             found.append(Button(_("Register of plays sent (CSV)"), register))
         if may(user, Right.SEE_SITE_CHECKS):
             found.append(Button(_("All checks"), list_url("sitecheck", site__id__exact=obj.pk)))

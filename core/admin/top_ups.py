@@ -1,16 +1,41 @@
 """Top-ups above their creator's limit, and the second person's decision."""
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core.admin import cells
-from core.admin.base import row_url, staff
-from core.admin.decisions import DecisionAdmin
+from core.admin.base import Button, ViewOnlyAdmin, row_url, staff
 from core.models import WaitingTopUp
 from core.ordering import approve_top_up, decline_top_up
 from core.pages import display
+from core.permissions import Right, may
+
+
+class DecisionAdmin(ViewOnlyAdmin):
+    """What waits for a second person's decision on money. Who sees top-ups sees it."""
+
+    object_actions = dict.fromkeys(("approve", "decline"), Right.APPROVE_TOP_UP)
+    view_right = Right.SEE_TOP_UPS
+    list_filter = ("status",)
+    date_hierarchy = "create_date"
+    row_keys = "a"
+
+    def questions(self, obj: Any) -> tuple[str, str]:
+        """What is asked before it is approved, and before it is declined."""
+        raise NotImplementedError
+
+    def buttons(self, request: HttpRequest, obj: Any) -> list[Button]:
+        if not may(staff(request), Right.APPROVE_TOP_UP, obj):
+            return []
+        approve, decline = self.questions(obj)
+        return [
+            self.post_button(obj, "approve", _("Approve"), "primary", approve, key="a"),
+            self.post_button(obj, "decline", _("Decline"), "danger", decline),
+        ]
 
 
 @admin.register(WaitingTopUp)

@@ -1,7 +1,6 @@
 """The page behind Import: a file or a pasted table, and an empty table to begin with."""
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
@@ -17,7 +16,7 @@ from import_export.admin import ImportMixin
 
 from core.admin.base import list_url, staff
 from core.admin.imports import may_import, start
-from core.admin.views import require
+from core.admin.views import address, require
 from core.exporting import workbooks
 from core.exporting.downloads import csv_answer, file_answer
 from core.exporting.lists import csv_of
@@ -86,13 +85,17 @@ class BulkImportAdmin(ImportMixin):
 
     def get_urls(self) -> list[URLPattern]:
         unused = "{}_{}_process_import".format(*self.get_model_info())
-        own = [
-            self.own_path(f"import/template.{kind}", name, partial(self.template_view, kind=kind))
-            for kind, name in (("csv", "template_csv"), ("xlsx", "template_xlsx"))
-        ]
-        return own + [url for url in super().get_urls() if url.name != unused]
+        return [url for url in super().get_urls() if url.name != unused]
 
-    def template_view(self, request: HttpRequest, *, kind: str) -> HttpResponseBase:
+    @address("import/template.csv", "template_csv")
+    def csv_template_view(self, request: HttpRequest) -> HttpResponseBase:
+        return self.template(request, "csv")
+
+    @address("import/template.xlsx", "template_xlsx")
+    def workbook_template_view(self, request: HttpRequest) -> HttpResponseBase:
+        return self.template(request, "xlsx")
+
+    def template(self, request: HttpRequest, kind: str) -> HttpResponseBase:
         """An empty table with the titles that are known, in the language of the page."""
         require(self.has_import_permission(request))
         importer = IMPORTERS[self.import_kind]

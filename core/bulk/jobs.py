@@ -11,16 +11,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import translation
 
+from core.bulk import customers, orders
 from core.bulk.action import BulkAction, Outcome
-from core.bulk.customers import ActivateCustomers, DeactivateCustomers, TopUpCustomers
-from core.bulk.orders import (
-    ApproveOrders,
-    CancelOrders,
-    CatchUpOrders,
-    PauseOrders,
-    ResumeOrders,
-    RetryOrders,
-)
 from core.models import BulkBlock, BulkJob, BulkRefusal, LeaseLostError
 from core.models.failpoints import failpoint
 from core.permissions import may
@@ -29,15 +21,15 @@ from core.reasons import Code, Reason, ReasonOrText, reason_columns
 logger = logging.getLogger(__name__)
 
 ACTIONS: Mapping[int, type[BulkAction]] = {
-    BulkJob.Action.CANCEL: CancelOrders,
-    BulkJob.Action.RETRY: RetryOrders,
-    BulkJob.Action.APPROVE: ApproveOrders,
-    BulkJob.Action.PAUSE: PauseOrders,
-    BulkJob.Action.RESUME: ResumeOrders,
-    BulkJob.Action.CATCH_UP: CatchUpOrders,
-    BulkJob.Action.TOP_UP: TopUpCustomers,
-    BulkJob.Action.ACTIVATE: ActivateCustomers,
-    BulkJob.Action.DEACTIVATE: DeactivateCustomers,
+    BulkJob.Action.CANCEL: orders.CancelOrders,
+    BulkJob.Action.RETRY: orders.RetryOrders,
+    BulkJob.Action.APPROVE: orders.ApproveOrders,
+    BulkJob.Action.PAUSE: orders.PauseOrders,
+    BulkJob.Action.RESUME: orders.ResumeOrders,
+    BulkJob.Action.CATCH_UP: orders.CatchUpOrders,
+    BulkJob.Action.TOP_UP: customers.TopUpCustomers,
+    BulkJob.Action.ACTIVATE: customers.ActivateCustomers,
+    BulkJob.Action.DEACTIVATE: customers.DeactivateCustomers,
 }
 
 

@@ -273,7 +273,7 @@ class Quoter:
         return None
 
     def _said(self, error: SiteError) -> Reason:
-        return of_site_for_customers(error) if self.for_customer else of_site(error)
+        return of_site(error, for_customer=self.for_customer)
 
 
 # What refuses an order; reasons used once are written where they are used.
@@ -292,26 +292,19 @@ def balance_short(missing: Decimal) -> Reason:
     return Reason.of(Code.BALANCE_SHORT, missing=str(missing))
 
 
-def of_site(error: SiteError) -> Reason:
+def of_site(error: SiteError, *, for_customer: bool = False) -> Reason:
+    """Customers learn of what is the desk's to put right only that it is: the reason names the
+    site's token."""
     reason = Reason.of_error(error)
-    if isinstance(error, OwnershipError):
-        return Reason.of(Code.SITE_NOT_PROVED, reason=reason)
-    if error.status in NOT_NOW:
+    if error.status in NOT_NOW and not isinstance(error, OwnershipError):
         return Reason.of(Code.SITE_TAKES_NO_MORE, status=error.status)
-    if isinstance(error, TemporaryError):
-        return Reason.of(Code.SITE_NOT_REACHED, reason=reason)
-    return reason
-
-
-def of_site_for_customers(error: SiteError) -> Reason:
-    """Of what is the desk's to put right, only that it is: the reason names the site's token."""
     if isinstance(error, OwnershipError):
-        return Reason.of(Code.SITE_NOT_VERIFIED)
-    if error.status in NOT_NOW:
-        return Reason.of(Code.SITE_TAKES_NO_MORE, status=error.status)
-    if isinstance(error, TemporaryError):
-        return Reason.of(Code.SITE_UNREACHABLE)
-    return Reason.of_error(error)
+        code, for_customers = Code.SITE_NOT_PROVED, Code.SITE_NOT_VERIFIED
+    elif isinstance(error, TemporaryError):
+        code, for_customers = Code.SITE_NOT_REACHED, Code.SITE_UNREACHABLE
+    else:
+        return reason
+    return Reason.of(for_customers) if for_customer else Reason.of(code, reason=reason)
 
 
 def start_to_come(start: datetime | None) -> datetime | None:

@@ -1,7 +1,7 @@
 """Amounts and quantities in forms: understood as in files, and a large amount is said in words
 before it moves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -104,8 +104,9 @@ class LargeAmountForm(AsksLargeAmounts, IdempotentForm):
         return cleaned
 
     def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
-        """What speaks against it now, by field."""
-        return {}
+        """What speaks against it now, by field; at last, that the amount is large."""
+        question = self.large_amount_question(cleaned.get("amount"))
+        return {"amount": question} if question else {}
 
 
 def in_words(amount: Decimal) -> str:
@@ -138,26 +139,22 @@ def hundreds(number: int) -> str:
 
 
 def chinese_words(number: int) -> str:
-    text, is_gap = "", False
-    for place in reversed(range(len(MYRIADS))):
-        group = number // 10_000**place % 10_000
-        if not group:
-            is_gap = bool(text)
-            continue
-        if text and (is_gap or group < 1000):
-            text += DIGITS[0]
-        text += thousands(group) + MYRIADS[place]
-        is_gap = False
+    text = spelled(
+        number, 10_000, MYRIADS, lambda group: spelled(group, 10, PLACES, DIGITS.__getitem__)
+    )
     return text.removeprefix("一") if text.startswith("一十") else text or DIGITS[0]
 
 
-def thousands(number: int) -> str:
+def spelled(number: int, base: int, places: Sequence[str], say: Callable[[int], str]) -> str:
+    """What stands at each place of a number, by `say`; one zero where some are left out."""
     text, is_gap = "", False
-    for place in reversed(range(len(PLACES))):
-        digit = number // 10**place % 10
-        if not digit:
+    for place in reversed(range(len(places))):
+        group = number // base**place % base
+        if not group:
             is_gap = bool(text)
             continue
-        text += (DIGITS[0] if is_gap else "") + DIGITS[digit] + PLACES[place]
+        if text and (is_gap or group < base // 10):
+            text += DIGITS[0]
+        text += say(group) + places[place]
         is_gap = False
     return text

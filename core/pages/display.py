@@ -1,5 +1,6 @@
 """How figures, times and states look on every page, the desk's and the customers'."""
 
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -94,6 +95,11 @@ def pace(order: Order) -> str:
     spread = ngettext("over %(hours)s hour", "over %(hours)s hours", order.hours)
     spread %= {"hours": number(order.hours)}
     return _("%(spread)s, by daily load profile") % {"spread": spread} if order.by_day else spread
+
+
+def moment(when: datetime | None) -> str:
+    """To the second, on the reader's clock."""
+    return "–" if when is None else date_format(timezone.localtime(when), "Y-m-d H:i:s")
 
 
 def start(order: Order) -> str:

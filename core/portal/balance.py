@@ -1,7 +1,8 @@
-"""The customer's balance: every entry of the ledger, with what it left."""
+"""The customer's balance: every entry of the ledger, with what it left; and the audits that they
+bought."""
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -10,12 +11,14 @@ from django.views.decorators.http import require_safe
 
 from core.exporting.downloads import csv_answer
 from core.exporting.lists import Column, csv_chunks, escaped, labelled, local_time, plain
-from core.models import Customer, LedgerEntry
+from core.models import Calibration, Customer, LedgerEntry
 from core.models.ledger import AUDIT, AUDIT_REFUND
 from core.pages import display
+from core.pages.audits import report_of
 from core.portal.access import customer_page
 from core.portal.paging import window
 
+AUDIT_REFRESH_SECONDS = "5"
 # As the address names them. The note of an entry is the desk's and is not shown.
 KINDS: dict[str, tuple[LedgerEntry.Kind, ...]] = {
     "top-ups": (LedgerEntry.Kind.CHARGE, LedgerEntry.Kind.CORRECTION),
@@ -74,6 +77,19 @@ def exported(request: HttpRequest, customer: Customer) -> HttpResponseBase:
         Column(_("balance after"), ("balance_after",), plain),
     ]
     return csv_answer(request, "balance.csv", csv_chunks(entries.order_by("-pk"), columns))
+
+
+@customer_page
+@require_safe
+def audit_shown(request: HttpRequest, customer: Customer, pk: int) -> HttpResponse:
+    """What a site's counter does with plays, with its figures."""
+    audit = Calibration.objects.filter(customer=customer, pk=pk).first()
+    if audit is None:
+        raise Http404
+    response = render(request, "portal/audit.html", {"customer": customer, **report_of(audit)})
+    if not audit.is_final:
+        response["Refresh"] = AUDIT_REFRESH_SECONDS
+    return response
 
 
 def audit_of(entry: LedgerEntry) -> int | None:

@@ -9,14 +9,37 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy
-from django.views import csrf, defaults
 
 PORTAL = "/portal/"
-TITLES = {
-    400: gettext_lazy("Bad request"),
-    403: gettext_lazy("Not allowed"),
-    404: gettext_lazy("Page not found"),
-    500: gettext_lazy("Something went wrong"),
+# By status: the title, and what is said at the desk and on the portal.
+TOLD: dict[int, tuple[Any, Any, Any]] = {
+    400: (
+        gettext_lazy("Bad request"),
+        gettext_lazy("The office could not make sense of this request. Check the address."),
+        gettext_lazy("We could not make sense of this request. Check the address."),
+    ),
+    403: (
+        gettext_lazy("Not allowed"),
+        gettext_lazy("Your account may not do this. Ask a super administrator for permission."),
+        gettext_lazy("Your account may not do this."),
+    ),
+    404: (
+        gettext_lazy("Page not found"),
+        gettext_lazy(
+            "There is nothing at this address. The link may be old, or something may have been "
+            "taken away."
+        ),
+        gettext_lazy("There is nothing at this address, or it is not yours. Nothing was changed."),
+    ),
+    500: (
+        gettext_lazy("Something went wrong"),
+        gettext_lazy(
+            "The office could not answer. The error is in its log; try again in a minute."
+        ),
+        gettext_lazy(
+            "That was our fault. Try again in a minute; a form that is sent twice is saved once."
+        ),
+    ),
 }
 
 
@@ -24,26 +47,34 @@ def is_portal(request: HttpRequest) -> bool:
     return request.path.startswith(PORTAL)
 
 
-def answered(status: int, desk: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """By a page of the portal's, or at the desk as Django does."""
+def page(request: HttpRequest, status: int, **said: Any) -> HttpResponse:
+    title, at_desk, on_portal = TOLD[status]
+    template, text = "theme/error.html", at_desk
+    if is_portal(request):
+        template, text = "portal/error.html", on_portal
+    return render(request, template, {"title": title, "text": text, **said}, status=status)
 
-    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return page(request, status) if is_portal(request) else desk(request, *args, **kwargs)
+
+def answered(status: int) -> Callable[..., HttpResponse]:
+    def answer(request: HttpRequest, *_error: Any, **_named: Any) -> HttpResponse:
+        return page(request, status)
 
     return answer
 
 
-bad_request = answered(400, defaults.bad_request)
-not_allowed = answered(403, defaults.permission_denied)
-not_found = answered(404, defaults.page_not_found)
-server_error = answered(500, defaults.server_error)
+bad_request = answered(400)
+not_allowed = answered(403)
+not_found = answered(404)
+server_error = answered(500)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """The form was open while its sender logged in or out."""
-    if is_portal(request):
-        return page(request, 403, title=gettext_lazy("Form out of date"), stale=True)
-    return csrf.csrf_failure(request, reason)
+    text = gettext_lazy(
+        "You logged in or out since this form was opened. Go back, reload the page and send it "
+        "again."
+    )
+    return page(request, 403, title=gettext_lazy("Form out of date"), text=text)
 
 
 def locked_out(request: HttpRequest, seconds: float) -> HttpResponse:
@@ -53,8 +84,3 @@ def locked_out(request: HttpRequest, seconds: float) -> HttpResponse:
     response = render(request, template, context, status=429)
     response.headers["Retry-After"] = str(ceil(seconds))
     return response
-
-
-def page(request: HttpRequest, status: int, **context: Any) -> HttpResponse:
-    context = {"status": status, "title": TITLES[status], **context}
-    return render(request, "portal/error.html", context, status=status)

@@ -14,9 +14,8 @@ from django.utils.translation import ngettext
 from core.live import Audience
 from core.live.sources.orders import Watched, WholeOrder, curve, rows, whole_order
 from core.live.sources.sections import Section, Sections, newest_readings
-from core.models import Order
+from core.models import Order, Side
 from core.pages import display
-from core.portal.conversation import unread
 from core.portal.receipt import receipt_of
 from core.portal.words import state_text, steps_of
 
@@ -48,7 +47,9 @@ def row_of(order: Order) -> dict[str, Any]:
 
 def moving_texts(order: Order) -> dict[str, str]:
     """What else of a line of the list moves, "" for nothing."""
-    refund, number = order.refunded, unread(order)
+    # What the desk said since the customer read; the list has joined the row that knows.
+    talk = getattr(order, "conversation", None)
+    refund, number = order.refunded, talk.unread_from(Side.CUSTOMER) if talk else 0
     new = ngettext("%(number)s new", "%(number)s new", number) % {"number": number}
     back = _("−%(refund)s refunded") % {"refund": display.money(refund or Decimal(0))}
     return {"refund": back if refund else "", "unread": new if number else ""}

@@ -1,4 +1,6 @@
-"""The customer's orders: the list, one order, a new one, and the end of one."""
+"""The customer's orders: the list, one order and what is said about it, a new one, and the end of
+one.
+"""
 
 from typing import Any
 
@@ -9,7 +11,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from core import ordering
 from core.exporting.downloads import csv_answer
@@ -18,10 +20,10 @@ from core.live.sources.customers import newest_order
 from core.models import Customer, Order, OrderError, Status
 from core.ordering import placing
 from core.pages import display
+from core.pages.conversation import answer_to, note_reading, section_of, thread_of
 from core.pages.people import user_of
 from core.pages.quotes import bundles_on_sale
 from core.permissions import may_cancel_own
-from core.portal import conversation
 from core.portal.access import customer_page, form_page, own_or_404
 from core.portal.forms import CustomerOrderForm, CustomerQuoteForm, OrderFilter
 from core.portal.order_page import moving_texts, page_of, row_of
@@ -79,13 +81,27 @@ def exported(request: HttpRequest, customer: Customer) -> HttpResponseBase:
 @require_safe
 def shown(request: HttpRequest, customer: Customer, oid: str) -> HttpResponse:
     order = own_or_404(customer, oid)
+    urls = [reverse(f"portal:order-{name}", args=[oid]) for name in ("message", "read")]
     context = {
         "customer": customer,
         "order": order,
         "page": page_of(order),
-        "talk": conversation.section(request, order),
+        "talk": section_of(request, order, thread_of(request, order), *urls),
     }
     return render(request, "portal/order.html", context)
+
+
+@customer_page
+@require_POST
+def said(request: HttpRequest, customer: Customer, oid: str) -> HttpResponse:
+    order = own_or_404(customer, oid)
+    return answer_to(request, order, reverse("portal:order", args=[oid]) + "#conversation")
+
+
+@customer_page
+@require_POST
+def read(request: HttpRequest, customer: Customer, oid: str) -> HttpResponse:
+    return note_reading(request, own_or_404(customer, oid))
 
 
 @customer_page

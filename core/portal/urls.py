@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from core.portal import audits, balance, conversation, entry, orders
+from core.portal import balance, entry, orders
 
 app_name = "portal"
 urlpatterns = [
@@ -12,9 +12,9 @@ urlpatterns = [
     path("orders/quote/", orders.quoted, name="quote"),
     path("orders/<slug:oid>/", orders.shown, name="order"),
     path("orders/<slug:oid>/cancel/", orders.canceled, name="order-cancel"),
-    path("orders/<slug:oid>/message/", conversation.said, name="order-message"),
-    path("orders/<slug:oid>/read/", conversation.read, name="order-read"),
-    path("audits/<int:pk>/", audits.shown, name="audit"),
+    path("orders/<slug:oid>/message/", orders.said, name="order-message"),
+    path("orders/<slug:oid>/read/", orders.read, name="order-read"),
+    path("audits/<int:pk>/", balance.audit_shown, name="audit"),
     path("balance/", balance.listed, name="balance"),
     path("balance.csv", balance.exported, name="balance-csv"),
     path("password/", entry.changed_password, name="password"),

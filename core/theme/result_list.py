@@ -150,12 +150,17 @@ def field_text(field: Any, empty: str) -> Cell:
         if field.choices:
             label = getattr(row, f"get_{name}_display")()
             return empty if label is None else label
-        value = getattr(row, name)
-        if isinstance(value, str):
-            return value if value.strip() else empty
-        return display_for_value(value, empty, boolean)
+        return text_of(getattr(row, name), empty, boolean)
 
     return show
+
+
+def text_of(value: Any, empty: str, boolean: bool) -> Any:
+    if isinstance(value, SafeString):
+        return value
+    if isinstance(value, str):
+        return value if value.strip() else empty
+    return display_for_value(value, empty, boolean)
 
 
 def date_text(name: str, empty: str) -> Cell:
@@ -190,11 +195,7 @@ def computed_column(cl: ChangeList, name: Any) -> tuple[Cell, str]:
         else:
             value = getattr(row, name)
             value = value() if callable(value) else value
-        if isinstance(value, SafeString):
-            return value
-        if isinstance(value, str):
-            return value if value.strip() else empty
-        return display_for_value(value, empty, boolean)
+        return text_of(value, empty, boolean)
 
     # Django asks each value whether it is a date; a column's first one tells of all.
     sample = next(iter(cl.result_list), None)

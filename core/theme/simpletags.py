@@ -1,7 +1,7 @@
 """simpleui's tag library, loaded in its place: `OPTIONS["libraries"]` maps `simpletags` to here.
 
 Law: nothing that a user typed reaches a page as markup or as script. simpleui writes raw JSON into
-<script>; each of those tags is taken away.
+<script>: of its tags there is only what the templates ask that ours have not replaced.
 """
 
 import datetime
@@ -13,24 +13,15 @@ from simpleui.templatetags import simpletags
 
 from core.theme.links import address_of
 
-# Tags that write into scripts of templates that ours replace.
-DANGEROUS = (
-    *("context_test", "context_to_json", "custom_button", "load_dates", "search_placeholder"),
-    *("get_model_url", "get_previous_url", "get_verbose_name_plural", "load_message", "menus"),
-)
-
 register = template.Library()
-register.tags.update(
-    {name: tag for name, tag in simpletags.register.tags.items() if name not in DANGEROUS}
-)
-register.filters.update(simpletags.register.filters)
+register.filter("get_config", simpletags.get_config)
 
 
 @register.simple_tag(takes_context=True)
 def menu_lines(context: Context) -> list[dict[str, str]]:
     """The lines of `menu` with `current`, for aria-current: "page" on a line's own page, "true"
     on a page below it."""
-    lines = [{**line, "current": ""} for line in context.get("menu") or ()]
+    lines = [{**line, "current": ""} for line in context["menu"]()]
     path = context["request"].path
     if path == address_of("admin:index"):
         path = address_of("admin:home")

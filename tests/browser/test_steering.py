@@ -21,7 +21,7 @@ def test_the_office_is_paused_for_a_reason_and_every_page_says_so(desk, staff):
     staff.goto(f"{desk.url}/admin/core/order/")
     expect(banner).to_contain_text("paused since")
     staff.goto(f"{desk.url}/admin/pauses/")
-    staff.click("[data-post$='/pauses/office/shift/']")
+    staff.click("[data-post$='/pauses/office/resume/']")
     staff.click("[data-dialog-do]")
     expect(banner).to_have_count(0)
     assert desk.do(Pause.objects.active().count) == 0

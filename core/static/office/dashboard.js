@@ -39,11 +39,9 @@
     window.Live.watch("board", (data, changed) => {
       changed.forEach((status) => {
         const at = '[data-node="' + CSS.escape(status) + '"]';
-        board.querySelectorAll(".flow-drawing--wide " + at).forEach((node) => {
-          show(node, data[status], data[status].wide);
-        });
-        board.querySelectorAll(".flow-drawing--narrow " + at).forEach((node) => {
-          show(node, data[status], data[status].narrow);
+        ["wide", "narrow"].forEach((shape) => {
+          const nodes = board.querySelectorAll(`.flow-drawing--${shape} ${at}`);
+          nodes.forEach((node) => show(node, data[status], data[status][shape]));
         });
         const item = '.flow-list [data-status="' + CSS.escape(status) + '"]';
         say(board.querySelector(item), data[status].title);

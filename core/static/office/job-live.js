@@ -6,21 +6,16 @@ document.addEventListener("DOMContentLoaded", () => {
     return;
   }
   const tools = document.querySelector("[data-desk-tools]");
-  let doing = page.dataset.doing;
-
   /* With an upload's rows. */
-  const refresh = window.OwnPart(page.dataset.panel, (text) => {
+  const isDrawnAnew = window.OwnPart(page, page.dataset.panel, (text) => {
     const { panel, buttons } = JSON.parse(text);
     window.replaceMarkup(page, panel);
     window.replaceMarkup(tools, buttons);
   });
 
   window.Live.watch(page.dataset.job, (job, changed) => {
-    if (doing !== job.doing) {
-      doing = job.doing;
-      refresh();
-      return;
+    if (!isDrawnAnew(job.doing)) {
+      window.replaceSections(page, job, changed);
     }
-    window.replaceSections(page, job, changed);
   });
 });

@@ -35,13 +35,8 @@ window.Live = window.Live || (() => {
   const wanted = () => subjects.size > 0 && !over && !asleep;
 
   const sign = (state) => {
-    let shown = state;
-    if (over) {
-      shown = "off";
-    } else if (refusals && !subjects.size) {
-      shown = "refused";
-    }
-    window.LiveSign.show(shown, subjects.size > 0);
+    const shown = refusals && !subjects.size ? "refused" : state;
+    window.LiveSign.show(over ? "off" : shown, subjects.size > 0);
   };
 
   const pause = (ms) => ms * (0.75 + Math.random() / 2);
@@ -82,7 +77,6 @@ window.Live = window.Live || (() => {
     if (message.kind === "refused") {
       subjects.delete(message.subject);
       refusals += 1;
-      subject.refused.forEach((callback) => callback());
       if (!subjects.size) {
         say();
       }
@@ -162,10 +156,8 @@ window.Live = window.Live || (() => {
   const stopPolling = () => {
     window.clearTimeout(timer);
     window.clearTimeout(climbTimer);
-    if (request) {
-      request.abort();
-      request = null;
-    }
+    request?.abort();
+    request = null;
   };
 
   const ask = async (wait) => {
@@ -288,10 +280,8 @@ window.Live = window.Live || (() => {
 
   const rest = () => {
     stopPolling();
-    if (socket) {
-      socket.leave();
-      socket = null;
-    }
+    socket?.leave();
+    socket = null;
   };
 
   /* What is watched has changed: say so, by whatever way is in use. */
@@ -356,18 +346,14 @@ window.Live = window.Live || (() => {
   return {
     /* Call back with (data, changed) now and at each change, until the function returned is called.
        `data` belongs to Live: read it, do not change it. */
-    watch(name, callback, { refused } = {}) {
+    watch(name, callback) {
       const subject = subjects.get(name) || {
         callbacks: new Set(),
-        refused: new Set(),
         data: {},
         seq: null,
       };
       subjects.set(name, subject);
       subject.callbacks.add(callback);
-      if (refused) {
-        subject.refused.add(refused);
-      }
       if (subject.seq !== null) {
         callback(subject.data, new Set(Object.keys(subject.data)));
       }

@@ -8,20 +8,16 @@ document.addEventListener("DOMContentLoaded", () => {
     const json = (id) => JSON.parse(document.getElementById(id).textContent);
     const tools = document.querySelector("[data-desk-tools]");
     const chart = window.OrderChart(page.querySelector("[data-chart]"));
-    let doing = page.dataset.doing;
     chart.draw(json("order-curve"), null);
 
-    const refreshButtons = window.OwnPart(page.dataset.buttons, (buttons) => {
+    const refreshButtons = window.OwnPart(page, page.dataset.buttons, (buttons) => {
       window.replaceMarkup(tools, buttons);
     });
 
     window.Live.watch("order:" + page.dataset.order, (order, changed) => {
       window.replaceSections(page, order, changed);
       chart.draw(order.curve, order.now);
-      if (doing !== order.doing) {
-        doing = order.doing;
-        refreshButtons();
-      }
+      refreshButtons(order.doing);
     });
   }
 

@@ -1,9 +1,11 @@
-/* A part of a page that is each user's own, and therefore none of the feed's: OwnPart(address, show)
-   returns a function that asks for it again. show(text) is called with the newest answer only; where
-   none came it is asked again. */
+/* A part of a page that is each user's own, and therefore none of the feed's: OwnPart(page, address, show)
+   returns a function that asks for it again where the feed says something else is being done than
+   `page` was drawn with, and says whether it did. show(text) is called with the newest answer only;
+   where none came it is asked again. */
 "use strict";
-window.OwnPart = (address, show) => {
+window.OwnPart = (page, address, show) => {
   const RETRY_MS = 5000;
+  let drawn = page.dataset.doing;
   let asked = 0;
 
   const ask = async () => {
@@ -27,5 +29,12 @@ window.OwnPart = (address, show) => {
       show(text);
     }
   };
-  return ask;
+  return (doing) => {
+    const isNew = doing !== drawn;
+    drawn = doing;
+    if (isNew) {
+      ask();
+    }
+    return isNew;
+  };
 };

@@ -25,14 +25,10 @@ document.addEventListener("DOMContentLoaded", () => {
     /* What is shown is what is agreed to: the office asks where it has changed. */
     form.elements.quoted_price.value = quote.quoted_price ?? "";
     showSite(quote.site);
-    const note = panel.querySelector("[data-quote-approval]");
-    note.textContent = quote.approval;
-    note.hidden = !quote.approval;
-    const counting = panel.querySelector("[data-quote-counting]");
-    if (counting) {
-      counting.textContent = quote.counting;
-      counting.hidden = !quote.counting;
-    }
+    panel.querySelectorAll("[data-quote-note]").forEach((note) => {
+      note.textContent = quote[note.dataset.quoteNote] ?? "";
+      note.hidden = !note.textContent;
+    });
     const short = quote.balance_after !== null && Boolean(quote.errors.customer);
     panel.querySelector("[data-quote-of=balance_after]").classList.toggle(style + "short", short);
     NEEDED.forEach((name) => showError(name, quote.errors[name]));
@@ -42,10 +38,8 @@ document.addEventListener("DOMContentLoaded", () => {
     const cell = panel.querySelector("[data-quote-of=site]");
     cell.textContent = site ? site.name + " " : "–";
     if (site) {
-      const tag = document.createElement("span");
-      const tone = site.verified ? "good" : "bad";
-      tag.className = `${style}tag ${style}tag--${tone}`;
-      tag.textContent = site.verified ? panel.dataset.verified : panel.dataset.unverified;
+      const tag = element("span", site.verified ? panel.dataset.verified : panel.dataset.unverified);
+      tag.className = `${style}tag ${style}tag--${site.verified ? "good" : "bad"}`;
       cell.append(tag);
     }
   };

@@ -22,6 +22,12 @@
 
   const current = () => document.activeElement.closest('#result_list tbody tr');
 
+  /* Whether there was something to click. */
+  const click = (element) => {
+    element?.click();
+    return Boolean(element);
+  };
+
   /* Each says whether it did something. */
   const keys = {
     '/': () => {
@@ -32,28 +38,13 @@
       }
       return Boolean(search);
     },
-    n: () => {
-      const add = document.querySelector('a[data-add]');
-      if (add) {
-        add.click();
-      }
-      return Boolean(add);
-    },
+    n: () => click(document.querySelector('a[data-add]')),
     j: () => move(1),
     k: () => move(-1),
-    x: () => {
-      const box = current() && current().querySelector('input.action-select');
-      if (box) {
-        box.click();
-      }
-      return Boolean(box);
-    },
+    x: () => click(current()?.querySelector('input.action-select')),
     Enter: () => {
-      const link = document.activeElement === current() && current().querySelector('th a[href], td a[href]');
-      if (link) {
-        link.click();
-      }
-      return Boolean(link);
+      const row = document.activeElement === current() ? current() : null;
+      return click(row?.querySelector('th a[href], td a[href]'));
     },
     '?': () => {
       if (help() && !help().open) {
@@ -67,10 +58,7 @@
   const pressOn = (key) => {
     const what = [...document.querySelectorAll('[data-key]')].find((one) => one.dataset.key === key);
     const asks = what && (what.matches('a[href]') || what.dataset.confirm);
-    if (asks) {
-      what.click();
-    }
-    return Boolean(asks);
+    return click(asks ? what : null);
   };
 
   const openRow = (key) => {

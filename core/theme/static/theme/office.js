@@ -106,9 +106,7 @@
       // A browser that is slow has not come to it yet, and would leave it where another has the focus.
       const asked = form.querySelector('[autofocus]');
       const first = asked || (!refused && free.find(isMissing)) || free[0];
-      if (first) {
-        first.focus();
-      }
+      first?.focus();
     }
   });
 })();

@@ -34,10 +34,7 @@
         show(false);
       }
     });
-    const here = menu.querySelector('[aria-current]');
-    if (here) {
-      here.scrollIntoView({block: 'nearest'});
-    }
+    menu.querySelector('[aria-current]')?.scrollIntoView({block: 'nearest'});
   }
 
   document.addEventListener('keydown', (event) => {

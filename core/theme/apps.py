@@ -1,6 +1,0 @@
-from django.apps import AppConfig
-
-
-class ThemeConfig(AppConfig):
-    name = "core.theme"
-    label = "theme"
