@@ -104,6 +104,16 @@ def test_an_export_can_be_changed_and_come_back_whole(desk, erin, file_format):
     assert Customer.objects.get(username="grace").mobile == "138000"
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r", "\r\n"])
+def test_a_spreadsheets_line_ends_change_no_memo(desk, line_end):
+    """A form ends lines by CR and LF, Excel those within a cell by LF alone."""
+    Customer.objects.create(username="grace", memo="one\r\ntwo")
+    text = f'username,memo\r\ngrace,"one{line_end}two"\r\n'
+    desk.post(IMPORT, {"file": csv_file(text), "update": "on"})
+    job = ImportJob.objects.get()
+    assert (job.updated, job.unchanged, job.rejected) == (0, 1, 0)
+
+
 @pytest.mark.parametrize(
     "resource", ["CustomerExport", "OrderExport", "ChargeExport", "LedgerExport"]
 )

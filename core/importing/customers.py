@@ -178,6 +178,8 @@ class CustomerRows(RowImporter):
         values = batch.values
         mobile = values["mobile"][index] if "mobile" in values else customer.mobile
         memo = values["memo"][index] if "memo" in values else customer.memo
+        if memo.splitlines() == customer.memo.splitlines():
+            memo = customer.memo  # forms and spreadsheets end lines differently
         active = values["active"][index] if "active" in values else None
         before = customer.active or customer.undone
         return mobile, before if active is None else active, memo
