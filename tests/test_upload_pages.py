@@ -33,6 +33,27 @@ def test_a_wrong_guess_of_the_encoding_is_put_right_by_a_click(desk):
     assert "Line 2 cannot be read as UTF-8." in again(desk, "encoding-utf-8").content.decode()
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("erin;€ 5,00;", "cp1252"),
+        ("erin;5,00€;", "cp1252"),
+        ("erin;£5.00;", "cp1252"),
+        ("erin;￥5.00;", "gb18030"),
+        ("erin;5;it’s 10 °C – “ok”", "cp1252"),
+        ("erin;5;10 °C", "cp1252"),
+        ("erin;5;–", "cp1252"),
+    ],
+)
+def test_a_file_whose_foreign_signs_are_no_letters_is_read_as_it_was_written(
+    super_desk, text, encoding
+):
+    upload(super_desk, f"username;balance;memo\n{text}\n".encode(encoding))
+    load(super_desk)
+    erin = Customer.objects.get()
+    assert (erin.balance, erin.memo) == (5, text.split(";")[2])
+
+
 def test_the_encoding_can_be_said_with_the_file(desk):
     page = upload(desk, "username\n陳嘉豪\n".encode("big5"), encoding="big5")
     assert "<td>陳嘉豪</td>" in page.content.decode()
