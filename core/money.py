@@ -260,8 +260,11 @@ def decimal_sign_of(texts: Iterable[str]) -> str:
         if not point or not cents.isdigit():
             continue
         other = "," if point == "." else "."
-        if point in whole:
-            signs.add(other)  # 1,000,000: the comma groups
-        elif other in whole or any(mark in whole for mark in GROUPING) or len(cents) != 3:
+        if point in whole or other in whole:
+            mark, grouped = (point, digits) if point in whole else (other, whole)
+            # 1,000,000: the comma groups. 2026.12.03 is no amount.
+            if is_grouped(grouped, mark) or GROUPED_BY_TWO.fullmatch(digits):
+                signs.add("." if mark == "," else ",")
+        elif any(mark in whole for mark in GROUPING) or len(cents) != 3:
             signs.add(point)
     return signs.pop() if len(signs) == 1 else ""

@@ -64,9 +64,10 @@ def test_cells_that_a_spreadsheet_would_run_go_out_as_text(desk, file_format):
         assert row[mobile] == "'+861380000"
 
 
+@pytest.mark.parametrize("memo", ["=1+1", "'=1+1", "''-", "'", "'quoted'"])
 @pytest.mark.parametrize("file_format", [CSV, XLSX])
-def test_what_went_out_comes_in_again_as_it_was(desk, file_format):
-    Customer.objects.create(username="grace", mobile="+861380000", memo="=1+1")
+def test_what_went_out_comes_in_again_as_it_was(desk, file_format, memo):
+    Customer.objects.create(username="grace", mobile="+861380000", memo=memo)
     header, row = export(desk, "customer", file_format)
     columns = ("username", "mobile", "active", "memo")
     text = io.StringIO()
@@ -75,7 +76,7 @@ def test_what_went_out_comes_in_again_as_it_was(desk, file_format):
     page = desk.post(IMPORT, {"file": csv_file(text.getvalue()), "update": "on"}, follow=True)
     desk.post(page.request["PATH_INFO"].replace("change", "load"))
     grace = Customer.objects.get()
-    assert (grace.mobile, grace.memo, grace.active) == ("+861380000", "=1+1", True)
+    assert (grace.mobile, grace.memo, grace.active) == ("+861380000", memo, True)
 
 
 @pytest.mark.parametrize("file_format", [CSV, XLSX])
@@ -102,6 +103,16 @@ def test_an_export_can_be_changed_and_come_back_whole(desk, erin, file_format):
     job.refresh_from_db()
     assert (job.created, job.updated, job.unchanged, job.rejected) == (0, 1, 1, 0)
     assert Customer.objects.get(username="grace").mobile == "138000"
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r", "\r\n"])
+def test_a_spreadsheets_line_ends_change_no_memo(desk, line_end):
+    """A form ends lines by CR and LF, Excel those within a cell by LF alone."""
+    Customer.objects.create(username="grace", memo="one\r\ntwo")
+    text = f'username,memo\r\ngrace,"one{line_end}two"\r\n'
+    desk.post(IMPORT, {"file": csv_file(text), "update": "on"})
+    job = ImportJob.objects.get()
+    assert (job.updated, job.unchanged, job.rejected) == (0, 1, 0)
 
 
 @pytest.mark.parametrize(

@@ -193,6 +193,20 @@ def test_rows_of_orders_that_were_delivered_lately_are_named_before_they_are_pla
     assert not checked(ORDERS, orders_of(site, "2", "1")).notes
 
 
+@pytest.mark.parametrize("partial", [False, True])
+def test_what_was_delivered_after_the_check_is_not_ordered_again_unasked(erin, site, partial):
+    """Two clerks have the same list, each in a file of their own."""
+    theirs = checked(ORDERS, orders_of(site, "2", "1"))
+    imported(ORDERS, orders_of(site, "1"))
+    Order.objects.update(status=Status.COMPLETED)
+    theirs.start_import(partial=partial)
+    jobs.run(theirs.pk)
+    theirs.refresh_from_db()
+    told = str(reason_of(theirs)) + store.read(theirs, store.REFUSED).decode()
+    assert "The same order was delivered after the check" in told
+    assert (Order.objects.count(), balance(erin)) == ((2, 10) if partial else (1, 15))
+
+
 def test_orders_that_the_form_would_refuse_are_refused(erin, frank, site, demo_site):
     imported(ORDERS, orders_of(site, "extra-9"))
     text = orders_of(site, "extra-9", "extra-1", "extra-1")

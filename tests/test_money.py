@@ -193,6 +193,16 @@ def test_hands_that_differ_decide_nothing():
     assert decimal_sign_of(("12,50", "12.50")) == ""
 
 
+@pytest.mark.parametrize("text", ["2026.12.03", "03.12.2026", "1.2.3", "12.34,5"])
+def test_what_is_no_amount_decides_nothing(text):
+    """Below a table, the day when it was printed."""
+    assert decimal_sign_of((text, "1.000")) == ""
+
+
+def test_amounts_grouped_as_in_india_decide():
+    assert decimal_sign_of(("1,23,456.00",)) == decimal_sign_of(("12,34,567",)) == "."
+
+
 @given(st.decimals(0, 10**8, places=2), st.sampled_from(("{:.2f}", "{:,.2f}", "¥ {:,.2f}")))
 def test_amounts_as_programs_write_them_come_back(amount, form):
     assert parse_amount(form.format(amount)) == amount

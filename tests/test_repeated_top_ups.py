@@ -8,7 +8,7 @@ import xlsxwriter
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, transaction
 
-from core.importing import jobs, store
+from core.importing import jobs, rows, store
 from core.models import (
     ApprovalLimit,
     ChargeRecord,
@@ -19,7 +19,7 @@ from core.models import (
     WaitingTopUp,
 )
 from core.ordering import approve_top_up
-from core.reasons import Reason
+from core.reasons import Reason, reason_of
 from tests.base import balance, client_of, messages_of
 
 UNNUMBERED = ("-", "n/a", "无", "nan", "NULL", "None", "/", "")
@@ -137,6 +137,49 @@ def test_a_payment_is_known_again_whatever_blanks_stand_around_its_memo(desk, fr
     assert "Rows that repeat recent top-ups: 1" in " ".join(
         str(Reason(**note)) for note in job.notes
     )
+
+
+@pytest.mark.parametrize("others", ["", "nobody,7.00,May\n"], ids=["whole", "valid rows"])
+def test_what_was_booked_after_the_check_is_not_booked_again_unasked(desk, frank, others):
+    """Two clerks have the same list, each in a file of their own."""
+    first, second = "username,amount,memo\nfrank,5.00,May\n", "username;amount;memo\n"
+    mine = upload(desk, first)
+    theirs = upload(desk, second + "frank;5.00;June\nfrank;5.00;May\n" + others.replace(",", ";"))
+    press(desk, mine, "load")
+    press(desk, theirs, "load")
+    told = str(reason_of(theirs)) + store.read(theirs, store.REFUSED).decode()
+    assert "An equal top-up was booked after the check: frank 5.00" in told
+    assert balance(frank) == (10 if others else 5)
+
+
+def test_rows_that_were_said_to_be_new_are_credited_once_each(desk, frank):
+    press(desk, upload(desk, "username,amount\nfrank,5.00\n"), "load")
+    again = upload(desk, "username,amount\n" + "frank,5.00\n" * 3)
+    press(desk, again, "again/repeated-again")
+    press(desk, again, "load")
+    assert balance(frank) == 20
+
+
+def test_two_alike_of_one_file_are_two_also_where_it_is_imported_by_blocks(
+    desk, frank, monkeypatch
+):
+    monkeypatch.setattr(rows.Table.blocks, "__kwdefaults__", {"skip": 0, "size": 1})
+    job = upload(desk, "username,amount\nfrank,5.00\nnobody,1.00\nfrank,5.00\n")
+    press(desk, job, "load")
+    assert balance(frank) == 10
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "asked"),
+    [("", "T-1", True), ("T-1", "", True), ("00123", "123", True), ("T-1", "T-2", False)],
+)
+def test_a_number_that_was_not_said_or_lost_its_zeros_may_be_the_same(
+    desk, frank, before, after, asked
+):
+    """Entered by hand first, then from the bank's list; and a list that a spreadsheet saved."""
+    press(desk, upload(desk, f"username,amount,reference\nfrank,5.00,{before}\n"), "load")
+    job = upload(desk, f"username,amount,reference\nfrank,5.00,{after}\n")
+    assert job.awaits_word_on_repeats == asked
 
 
 def test_another_amount_under_the_same_number_is_refused(desk, frank):

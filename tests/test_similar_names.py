@@ -44,6 +44,14 @@ def test_names_that_look_alike_are_shown(desk):
     assert f"look like customers who are there: erin / {other}." in page.content.decode()
 
 
+@pytest.mark.parametrize("other", ["grace", "李雷"])
+def test_a_number_that_lost_its_zeros_looks_like_its_customer(super_desk, other):
+    """An export that a spreadsheet saved would make them anew, with their money."""
+    Customer.objects.create(username="00123")
+    page = upload(super_desk, f"username,balance\n123,500.00\n{other},\n", update="on")
+    assert "look like customers who are there: 123 / 00123." in page.content.decode()
+
+
 @pytest.mark.parametrize("other", ["ERIN", "Erin", "ｅｒｉｎ"])
 def test_names_that_differ_in_case_or_form_alone_are_one(desk, other):
     page = upload(desk, f"username\nerin\n{other}\n")

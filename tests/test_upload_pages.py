@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from core.importing import store
 from core.models import Customer, ImportJob
-from tests.test_import_pages import IMPORT, own_folder, page_of, upload  # noqa: F401
+from tests.test_import_pages import IMPORT, load, own_folder, page_of, upload  # noqa: F401
 
 
 def again(client, choice: str):
@@ -31,6 +31,27 @@ def test_a_wrong_guess_of_the_encoding_is_put_right_by_a_click(desk):
     assert "<td>陳嘉豪</td>" in again(desk, "encoding-big5").content.decode()
     assert ImportJob.objects.get().encoding == "big5"
     assert "Line 2 cannot be read as UTF-8." in again(desk, "encoding-utf-8").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("erin;€ 5,00;", "cp1252"),
+        ("erin;5,00€;", "cp1252"),
+        ("erin;£5.00;", "cp1252"),
+        ("erin;￥5.00;", "gb18030"),
+        ("erin;5;it’s 10 °C – “ok”", "cp1252"),
+        ("erin;5;10 °C", "cp1252"),
+        ("erin;5;–", "cp1252"),
+    ],
+)
+def test_a_file_whose_foreign_signs_are_no_letters_is_read_as_it_was_written(
+    super_desk, text, encoding
+):
+    upload(super_desk, f"username;balance;memo\n{text}\n".encode(encoding))
+    load(super_desk)
+    erin = Customer.objects.get()
+    assert (erin.balance, erin.memo) == (5, text.split(";")[2])
 
 
 def test_the_encoding_can_be_said_with_the_file(desk):
@@ -56,6 +77,32 @@ def test_customers_who_are_there_are_updated_by_a_click_that_shows_before_and_af
     text = again(desk, "update").content.decode().replace(' class="desk-words"', "")
     assert "<td>erin</td><td>mobile</td><td>138</td><td>139</td>" in text
     assert Customer.objects.get().mobile == "138"
+
+
+@pytest.mark.parametrize("others", ["", "<b>,\n"], ids=["whole", "valid rows"])
+@pytest.mark.parametrize("file_says", ["138", "139"], ids=["as it was", "another number"])
+def test_what_a_colleague_changed_after_the_check_is_not_changed_back_unseen(
+    desk, file_says, others
+):
+    """The file may say what the customer said before: then nobody was shown a change at all."""
+    for name in ("erin", "frank"):
+        Customer.objects.create(username=name, mobile="138")
+    rows = f"username,mobile\nerin,{file_says}\nfrank,137\n{others}"
+    upload(desk, rows, update="on")
+    Customer.objects.filter(username="erin").update(mobile="1")
+    text = load(desk).content.decode()
+    job = ImportJob.objects.get()
+    assert "changed after the check" in text + store.read(job, store.REFUSED).decode()
+    mobiles = dict(Customer.objects.values_list("username", "mobile"))
+    assert mobiles == {"erin": "1", "frank": "137" if others else "138"}
+
+
+def test_what_a_colleague_changed_elsewhere_keeps_no_row_from_being_updated(desk):
+    erin = Customer.objects.create(username="erin", mobile="138", memo="old")
+    upload(desk, "username,mobile\nerin,139\n", update="on")
+    Customer.objects.filter(pk=erin.pk).update(memo="new")
+    load(desk)
+    assert Customer.objects.values_list("mobile", "memo").get() == ("139", "new")
 
 
 def test_another_users_file_is_not_read_again_and_an_unknown_choice_is_none(desk, carol, client):

@@ -9,8 +9,13 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 
 
 def escape_formula(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    return f"'{text}" if is_formula(text) else text
 
 
 def unescape_formula(text: str) -> str:
-    return text[1:] if text[:1] == "'" and text[1:].startswith(FORMULA_STARTS) else text
+    return text[1:] if text[:1] == "'" and is_formula(text) else text
+
+
+def is_formula(text: str) -> bool:
+    """Also behind apostrophes that are the text's own: ours has to be told from them."""
+    return text.lstrip("'").startswith(FORMULA_STARTS)

@@ -36,7 +36,7 @@ class Escaped(Func):
 
     output_field = TextField()
     template = (
-        f"CASE WHEN %(first_sign)s(%(expressions)s) IN ({FORMULAS}) "
+        f"CASE WHEN %(first_sign)s(ltrim(%(expressions)s, '''')) IN ({FORMULAS}) "
         "THEN '''' || %(expressions)s ELSE NULLIF(%(expressions)s, '') END"
     )
 

@@ -7,6 +7,8 @@ already gets no money by a file, unless the import that made them was undone: th
 them anew.
 """
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -20,7 +22,7 @@ from django.utils.translation import gettext as _
 
 from core.db import tables
 from core.db.lookups import InArray
-from core.importing import cells
+from core.importing import cells, store
 from core.importing.accounts import twins_of
 from core.importing.batch import Batch, Plan, RowError
 from core.importing.row_importer import RowImporter
@@ -156,6 +158,10 @@ class CustomerRows(RowImporter):
             different = differences_of(customer, after)
             if different and not self.job.update:
                 errors.append(self._exists(batch, index, different))
+            told = [(name, one.field, str(one.before), str(one.after)) for one in different]
+            if self.job.update and not (self.checks or all(map(self._was_shown, told))):
+                reason = _("This customer was changed after the check: look at the row again.")
+                errors.append(batch.fault(index, "username", reason))
             if errors:
                 faults[index] = errors
             elif not different:
@@ -163,7 +169,7 @@ class CustomerRows(RowImporter):
             else:
                 changed.append((*after, customer.pk))
                 differences += different
-                shown += [(name, one.field, str(one.before), str(one.after)) for one in different]
+                shown += told
         new = {name: list(compress(column, is_new)) for name, column in batch.values.items()}
         batch.drop(faults)
         amount = sum(map(Decimal, new.get("balance", ())), Decimal(0))
@@ -178,6 +184,8 @@ class CustomerRows(RowImporter):
         values = batch.values
         mobile = values["mobile"][index] if "mobile" in values else customer.mobile
         memo = values["memo"][index] if "memo" in values else customer.memo
+        if memo.splitlines() == customer.memo.splitlines():
+            memo = customer.memo  # forms and spreadsheets end lines differently
         active = values["active"][index] if "active" in values else None
         before = customer.active or customer.undone
         return mobile, before if active is None else active, memo
@@ -199,6 +207,16 @@ class CustomerRows(RowImporter):
                 "opening": quantize(opening)
             }
         return [batch.fault(index, "balance", reason)]
+
+    def _was_shown(self, change: tuple[str, ...]) -> bool:
+        """Whether the check told somebody of this change."""
+        place = bisect_left(self._shown, hash(change))
+        return self._shown[place : place + 1] == array("q", [hash(change)])
+
+    @cached_property
+    def _shown(self) -> "array[int]":
+        """Of each change that the check told, eight bytes."""
+        return array("q", sorted(map(hash, map(tuple, store.rows_of(self.job, store.CHANGES)))))
 
     def _exists(self, batch: Batch, index: int, different: list[Difference]) -> RowError:
         text = _("A customer with this username already exists with a different %(columns)s.")

@@ -61,6 +61,12 @@ KOREAN = frozenset(
     "부산대객테스트가다라바아카타파보내무역점행광리안학교님"
 )
 FEW_SYLLABLES, MOST_COMMON, KNOWN_AS = 3, 0.75, 0.5
+# Sure in whatever encoding they come about: an amount, and words as word processors write them.
+TYPED = re.compile(
+    "[0-9]*[€£¥￥][0-9]*|“?(?:[A-Za-z]’)?[A-Za-z0-9]+(?:’(?:s|t|d|m|ll|re|ve))?”?", re.IGNORECASE
+)
+QUOTES = frozenset("’‘“”")
+DEGREES = (b"\xb0C", b"\xb0F")  # as one sign
 DASHES = frozenset("’‘“”–—…«»„·•€£¥©®°№")
 
 
@@ -153,6 +159,8 @@ def is_cyrillic(text: str, encoding: str, score: float) -> bool:
 
 
 def word_score(word: str, encoding: str) -> float:
+    if TYPED.fullmatch(word):
+        return 1
     foreign = [mark for mark in word if not mark.isascii()]
     score = sum(mark_score(mark, encoding) for mark in foreign) / len(foreign)
     scripts = {script_of(mark) for mark in word if mark.isalpha()}
@@ -164,8 +172,10 @@ def word_score(word: str, encoding: str) -> float:
             score *= 0.2
         elif "LATIN" in scripts and len(foreign) * 2 > len(letters) > 1:
             score *= 0.3
-        elif len(word) == 1:
+        elif is_stray(word.strip("0123456789"), word):
             score *= 0.4
+    elif len(word) == 1 and word.encode(encoding) in DEGREES:
+        score *= 0.7
     return score
 
 
@@ -176,6 +186,13 @@ def is_mixture(word: str, scripts: set[str]) -> bool:
     if "CJK" in scripts or "HANGUL" in scripts or "KATAKANA" in scripts:
         return not re.search(r"[a-z][^\x00-\x7f]|[^\x00-\x7f][a-z]", word)
     return False
+
+
+def is_stray(letters: str, word: str) -> bool:
+    """A letter or a quotation mark alone, or two letters beside digits, as a currency's sign reads
+    in another encoding."""
+    is_short = len(letters) <= (1 if letters == word else 2)
+    return is_short and (letters.isalpha() or letters in QUOTES)
 
 
 def is_cased(word: str) -> bool:

@@ -3,7 +3,7 @@
 The check asks each site of the file for its token; the import, which holds rows locked, asks no
 network: every delivery asks the site again before its first play. Whether a video exists is asked
 there too, and an order for one that does not is refunded. A row above its uploader's limit awaits
-approval.
+approval; one of which the like was delivered after the check is refused, since nobody was told.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,10 @@ from decimal import Decimal
 from typing import ClassVar
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from core.db import clock
-from core.importing import cells
+from core.importing import cells, store
 from core.importing.accounts import customers_of, drop_unknown
 from core.importing.batch import Batch, Plan
 from core.importing.columns import Layout
@@ -77,21 +78,28 @@ class OrderRows(RowImporter):
         )
         memos = batch.values.get("memo") or [""] * len(batch)
         starts = batch.values.get("start") or [None] * len(batch)
-        placements, quoted, faults = [], list[tuple[int, Quote]](), {}
-        for index, quote in zip(new, quotes, strict=True):
+        quoted = list(zip(new, quotes, strict=True))
+        repeats = repeats_among(
+            [(batch.lines[index], quote) for index, quote in quoted if not quote.reasons]
+        )
+        unseen = set() if self.checks else dict(repeats).keys() - store.repeated_lines(self.job)
+        placements, faults = [], {}
+        for index, quote in quoted:
+            line = batch.lines[index]
             if quote.reasons:
                 faults[index] = [
                     batch.fault(index, COLUMNS[field], reason)
                     for field, reason in quote.errors.items()
                 ]
+            elif line in unseen:
+                reason = _("The same order was delivered after the check: upload the row again.")
+                faults[index] = [batch.fault(index, "url", reason)]
             else:
-                quoted.append((batch.lines[index], quote))
                 start, key = starts[index], keys[index]
                 placements.append(
                     Placement(quote, memos[index], planned_start=start, request_key=key)
                 )
         batch.drop(faults)
-        repeats = repeats_among(quoted) if self.checks else ()
         prices = (one.quote.price for one in placements if one.quote.price is not None)
         created = len(placements)
         counts = (created, 0, len(batch) - created)

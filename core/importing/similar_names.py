@@ -18,6 +18,8 @@ LOOK_ALIKES = str.maketrans(
 )
 ENTITY = re.compile(r"&(?:amp|lt|gt|quot|nbsp|#[0-9]{1,6}|#x[0-9a-fA-F]{1,5});")
 TWICE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u2122]")
+# What spreadsheets take from the front of a number.
+ZEROS = re.compile("^0+(?=[0-9]+$)", re.MULTILINE)
 SHOWN = 20
 MOST_CUSTOMERS = 200_000
 
@@ -26,14 +28,14 @@ def skeletons(names: Sequence[str]) -> list[str]:
     """Of each name what names that look like it have in common."""
     joined = "\n".join(names)
     if joined.isascii():
-        return joined.lower().split("\n") if names else []
+        return ZEROS.sub("", joined.lower()).split("\n") if names else []
     return list(map(skeleton, names))
 
 
 def skeleton(name: str) -> str:
     text = unicodedata.normalize("NFKC", name).casefold()
     seen = "".join(mark for mark in text if unicodedata.category(mark) not in ("Cf", "Mn"))
-    return " ".join(seen.translate(LOOK_ALIKES).split())
+    return ZEROS.sub("", " ".join(seen.translate(LOOK_ALIKES).split()))
 
 
 def alike_in_office(names: Sequence[str]) -> dict[str, list[str]]:

@@ -2,18 +2,20 @@
 What was booked before is known again: by its `reference`, the payment's own number with the
 customer, which nobody is ever credited twice; by file and line, of which the `request_key` is made;
 else by customer, amount and memo within some days, and then a person says whether it is the same
-payment. A row above its uploader's limit waits for a second person."""
+payment; where it was booked after they were asked, the row is refused. A row above its uploader's
+limit waits for a second person."""
 
 import uuid
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import compress, count, repeat
+from itertools import compress, count, islice, repeat
 from typing import ClassVar
 
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from core.db import clock
 from core.db.lookups import InArray
@@ -43,6 +45,8 @@ Kind = ImportedRows.Kind
 
 # Customer, amount and memo.
 Payment = tuple[int, Decimal, str]
+# Of equal ones by their own numbers: kind and id of what was booked, and when.
+Booked = dict[str, deque[tuple[tuple[Kind, int], datetime]]]
 # By customer and number, what was booked and when.
 Numbered = dict[tuple[int, str], tuple[Decimal, datetime]]
 
@@ -63,10 +67,10 @@ class TopUpRows(RowImporter):
     def __init__(self, job: ImportJob, layout: Layout) -> None:
         super().__init__(job, layout)
         self.leaves_out = job.repeated_rows == ImportJob.Repeated.SKIP
-        # Of a check: how often each booked payment was found in the file so far.
-        self.found: Counter[Payment] = Counter()
+        # The line of the row that may be a booked payment, by the payment's kind and id.
+        self.explained: dict[tuple[Kind, int], int] = {}
         # Of an import: the lines that the check showed.
-        self.left_out = frozenset() if self.checks else frozenset(store.repeated_lines(job))
+        self.shown = frozenset() if self.checks else frozenset(store.repeated_lines(job))
         self.unnamed = count()
 
     def keys(self, rows: list[Row]) -> list[str]:
@@ -89,39 +93,27 @@ class TopUpRows(RowImporter):
         batch.refuse("amount", contradicted(batch, customers, booked))
         keys, credited = self.keys_and_written(batch, Kind.TOP_UPS, Kind.WAITING_TOP_UPS)
         batch.values["request_key"] = keys
-        is_new, repeats = self._new_rows(batch, customers, booked, credited)
-        if reasons := too_large(batch, customers, is_new):
+        numbers = numbers_of(batch, customers)
+        is_new = [
+            key not in credited and number not in booked
+            for key, number in zip(keys, numbers, strict=True)
+        ]
+        repeats = self._repeated(batch, customers, is_new, credited)
+        told = [(batch.lines[index], text) for index, text in repeats.items()]
+        reasons = {} if self.checks else self._booked_since(batch, repeats)
+        if self.leaves_out:
+            shown = {line for line, _text in told} if self.checks else self.shown
+            is_new = [
+                new and line not in shown for new, line in zip(is_new, batch.lines, strict=True)
+            ]
+        if reasons := reasons | too_large(batch, customers, is_new):
             is_new = [new for index, new in enumerate(is_new) if index not in reasons]
             batch.refuse("amount", reasons)
         new = {name: list(compress(column, is_new)) for name, column in batch.values.items()}
         new["customer"] = [customers[name] for name in new["username"]]
         amount = sum(map(Decimal, new["amount"]), Decimal(0))
         created = len(new["request_key"])
-        return Plan(batch, created, 0, len(batch) - created, amount, new, repeats=repeats)
-
-    def _new_rows(
-        self,
-        batch: Batch,
-        customers: Mapping[str, Customer],
-        booked: Numbered,
-        credited: set[uuid.UUID],
-    ) -> tuple[list[bool], list[tuple[int, str]]]:
-        """Which rows would be credited; and of a check those that may have been before, by line."""
-        numbers = numbers_of(batch, customers)
-        is_new = [
-            key not in credited and number not in booked
-            for key, number in zip(batch.values["request_key"], numbers, strict=True)
-        ]
-        if not self.checks:
-            lines = self.left_out if self.leaves_out else frozenset()
-            return [
-                new and line not in lines for new, line in zip(is_new, batch.lines, strict=True)
-            ], []
-        repeats = self._repeated(batch, customers, is_new, credited)
-        if self.leaves_out:
-            for index in repeats:
-                is_new[index] = False
-        return is_new, [(batch.lines[index], text) for index, text in repeats.items()]
+        return Plan(batch, created, 0, len(batch) - created, amount, new, repeats=told)
 
     def _repeated(
         self,
@@ -130,22 +122,34 @@ class TopUpRows(RowImporter):
         is_new: Sequence[bool],
         credited: set[uuid.UUID],
     ) -> dict[int, str]:
-        """By index, in words, new rows without a number that equal a top-up of the last days,
-        credited or waiting, each of which explains one row: the file may be the mended one of which
-        the good rows were taken before."""
-        booked = booked_lately({customer.pk for customer in customers.values()}, credited)
+        """By index, in words, new rows that equal a top-up of the last days, credited or waiting,
+        each of which explains one row: the file may be the mended one of which the good rows were
+        taken before. Under another number it is another payment."""
+        # A block may be tried again.
+        first = min(batch.lines, default=0)
+        before = {key for key, line in self.explained.items() if line < first}
+        booked = booked_lately(self.job, {one.pk for one in customers.values()}, credited | before)
         memos = batch.values.get("memo") or [""] * len(batch)
         numbers = batch.values.get("reference") or [""] * len(batch)
         found = {}
         for index, name in enumerate(batch.values["username"]):
             customer, amount = customers[name], batch.values["amount"][index]
-            payment = (customer.pk, Decimal(amount), memos[index])
-            dates = booked.get(payment, ())
-            if is_new[index] and not numbers[index] and self.found[payment] < len(dates):
-                day = timezone.localtime(dates[self.found[payment]]).date().isoformat()
-                self.found[payment] += 1
+            equal = booked.get((customer.pk, Decimal(amount), memos[index]), {})
+            if is_new[index] and (one := take_one(equal, numbers[index])):
+                key, date = one
+                self.explained[key] = batch.lines[index]
+                day = timezone.localtime(date).date().isoformat()
                 found[index] = f"{customer.username} {amount} ({day})"
         return found
+
+    def _booked_since(self, batch: Batch, repeats: Mapping[int, str]) -> dict[int, str]:
+        """By index, rows of which the check showed nobody that they may have been booked."""
+        reason = _("An equal top-up was booked after the check: %(payment)s. Upload the row again.")
+        return {
+            index: reason % {"payment": text}
+            for index, text in repeats.items()
+            if batch.lines[index] not in self.shown
+        }
 
     def write(self, plan: Plan) -> None:
         if not plan.created:
@@ -177,20 +181,43 @@ class TopUpRows(RowImporter):
         self.keep_written(Kind.WAITING_TOP_UPS, [one.pk for one in waiting])
 
 
-def booked_lately(customers: set[int], but: set[uuid.UUID]) -> dict[Payment, list[datetime]]:
-    """When, of each payment, it was booked or entered for approval in the last days."""
+def booked_lately(
+    job: ImportJob, customers: set[int], but: Container[uuid.UUID | tuple[Kind, int]]
+) -> dict[Payment, Booked]:
+    """What was booked or entered for approval in the last days, by others than this job."""
     since = clock.now() - timedelta(days=RECENT_DAYS)
     waiting = WaitingTopUp.objects.filter(status=WaitingTopUp.Status.AWAITING)
-    found: dict[Payment, list[datetime]] = {}
+    found: dict[Payment, Booked] = {}
     for kind, rows in ((Kind.WAITING_TOP_UPS, waiting), (Kind.TOP_UPS, ChargeRecord.objects)):
-        lately = rows.filter(create_date__gte=since, customer__in=customers).order_by("pk")
-        columns = ("pk", "customer", "amount", "memo", "create_date", "request_key")
-        payments = list(lately.values_list(*columns))
+        own = ImportedRows.objects.filter(
+            job=job, kind=kind, first_id__lte=OuterRef("pk"), last_id__gte=OuterRef("pk")
+        )
+        lately = rows.filter(~Exists(own), create_date__gte=since, customer__in=customers)
+        columns = ("pk", "customer", "amount", "memo", "create_date", "request_key", "reference")
+        payments = list(lately.order_by("pk").values_list(*columns))
         undone = ImportedRows.objects.undone_among(kind, [pk for pk, *_payment in payments])
-        for pk, customer, amount, memo, date, key in payments:
-            if key not in but and pk not in undone:
-                found.setdefault((customer, amount, memo), []).append(date)
+        for pk, customer, amount, memo, date, key, number in payments:
+            if not (key in but or (kind, pk) in but or pk in undone):
+                equal = found.setdefault((customer, amount, memo), {})
+                equal.setdefault(bare(number or ""), deque()).append(((kind, pk), date))
     return found
+
+
+def take_one(booked: Booked, number: str) -> tuple[tuple[Kind, int], datetime] | None:
+    """Out of equal payments one that a row with this number may be: under the same number, or where
+    one of both has none."""
+    for name in (bare(number), "") if number else ("", *islice(booked, 1)):
+        if name in booked:
+            found = booked[name].popleft()
+            if not booked[name]:
+                del booked[name]
+            return found
+    return None
+
+
+def bare(number: str) -> str:
+    """A spreadsheet takes the zeros from the front of a payment's number."""
+    return number.lstrip("0")
 
 
 def numbers_of(batch: Batch, customers: Mapping[str, Customer]) -> list[tuple[int, str]]:
