@@ -8,11 +8,9 @@ from itertools import takewhile
 from huey import crontab
 from huey.contrib.djhuey import db_periodic_task, db_task
 
-from booster import tasks as delivery_tasks
-from booster import worker
+from booster import tasks as delivery_tasks, worker
 from core import ordering
-from core.bulk import jobs as bulk_jobs
-from core.bulk import selection
+from core.bulk import jobs as bulk_jobs, selection
 from core.importing import jobs, store
 from core.logins import attempts
 from core.models import BulkJob, Customer, ImportJob

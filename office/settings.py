@@ -9,8 +9,7 @@ from csp.constants import NONCE
 from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
 
-from office import environment as env
-from office import queue
+from office import environment as env, queue
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.folder("DATA_DIR", BASE_DIR / "var")

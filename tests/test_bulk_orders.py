@@ -14,8 +14,7 @@ from django.utils import timezone
 
 from booster import tasks
 from core import ordering
-from core.bulk import jobs, selection
-from core.bulk import orders as bulk_orders
+from core.bulk import jobs, orders as bulk_orders, selection
 from core.models import (
     Breaker,
     BulkJob,

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from booster.engine import (
     Channel,

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 import trustme
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from booster import USER_AGENT
 from booster.exceptions import AddressRefusedError, PermanentError, SiteError, TemporaryError

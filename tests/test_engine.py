@@ -20,8 +20,7 @@ from typing import ClassVar
 
 import pytest
 import trustme
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from booster import USER_AGENT
 from booster.engine import Limits, Tally, Window

@@ -5,8 +5,7 @@ import re
 import pytest
 from django.db import DatabaseError, connection
 
-from core.bulk import jobs as bulk_jobs
-from core.bulk import selection
+from core.bulk import jobs as bulk_jobs, selection
 from core.importing import jobs
 from core.importing.uploads import new_job
 from core.models import (

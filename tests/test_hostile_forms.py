@@ -16,8 +16,7 @@ from core.admin import site_week
 from core.models import Customer, User
 from core.ordering import Quote, place
 from tests.base import VIDEO, client_of, lost_wake_ups, new_staff
-from tests.fuzzing import Asked as Request
-from tests.fuzzing import answer, is_fault, routes
+from tests.fuzzing import Asked as Request, answer, is_fault, routes
 
 NUL = "a\x00b"
 VALUES = (

@@ -15,8 +15,7 @@ from core.db.notifier import ChangeListener, Notifier, notify
 from core.db.sessions import find_users
 from core.importing import signs
 from core.importing.uploads import new_job
-from core.live import feed as feeds
-from core.live import subjects
+from core.live import feed as feeds, subjects
 from core.live.feed import Feed
 from core.live.source import Audience
 from core.live.sources.jobs import imports

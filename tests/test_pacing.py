@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from booster.pacing import DripPlan
 from booster.week import DAILY_LOAD, DAILY_LOAD_PROFILE, HOUR, Week

@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from booster.exceptions import PermanentError, SiteCode
 from booster.week import DAYS, HOUR, Week, load_profile, quiet_lines

@@ -13,8 +13,7 @@ from django.utils import timezone, translation
 from booster.delivery import breaker as breakers
 from core import ordering
 from core.bulk import jobs, selection
-from core.importing import jobs as imports
-from core.importing import store
+from core.importing import jobs as imports, store
 from core.importing.starts import starts as starts_of
 from core.importing.uploads import new_job
 from core.models import Breaker, BulkJob, ImportJob, LedgerEntry, Order, Site, Status, transitions

@@ -4,8 +4,7 @@ import dataclasses
 import random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from booster.proof import Action, Evidence, Reading, Watch, evidence_of, judge
 from core.reasons import Code, Reason

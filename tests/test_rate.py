@@ -1,8 +1,7 @@
 """The ceiling on plays a second, and the slow-down, as pure arithmetic."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from booster.engine.rate import BURST_SECONDS, SlowDown, Spacing, TokenBucket
 

@@ -31,9 +31,9 @@ from core.models import (
     TopUpCorrection,
     User,
     WaitingTopUp,
+    jobs as job_leases,
+    leases as order_leases,
 )
-from core.models import jobs as job_leases
-from core.models import leases as order_leases
 from core.models.corrections import corrected_amount
 from core.models.imported_rows import runs_of
 from core.ops.auditing import differences

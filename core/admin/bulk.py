@@ -15,8 +15,13 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.translation import get_language, gettext_lazy, ngettext_lazy, override
-from django.utils.translation import gettext as _
+from django.utils.translation import (
+    get_language,
+    gettext as _,
+    gettext_lazy,
+    ngettext_lazy,
+    override,
+)
 
 from core import money, tasks
 from core.admin import cells

@@ -16,8 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.translation import get_language, gettext_lazy
-from django.utils.translation import gettext as _
+from django.utils.translation import get_language, gettext as _, gettext_lazy
 
 from core import tasks
 from core.admin import cells
@@ -27,8 +26,7 @@ from core.admin.views import address, require
 from core.db.keys import key_of
 from core.exporting.downloads import file_answer
 from core.importing import jobs, signs, store
-from core.importing.encodings import NAMES as ENCODING_NAMES
-from core.importing.encodings import TEXT_ENCODINGS
+from core.importing.encodings import NAMES as ENCODING_NAMES, TEXT_ENCODINGS
 from core.importing.jobs import IMPORTERS
 from core.importing.preview import preview
 from core.importing.undoing.run import may_undo, undoer_of

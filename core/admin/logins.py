@@ -3,8 +3,7 @@
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from core.admin.base import ViewOnlyAdmin, staff
 from core.admin.search import IndexedSearch

@@ -10,8 +10,7 @@ from django.utils.translation import gettext as _
 
 from booster.exceptions import PermanentError, SiteError
 from booster.net.address import Origin
-from booster.sites import recipes as files
-from booster.sites import sample
+from booster.sites import recipes as files, sample
 from booster.sites.recipe import RecipeError
 from booster.sites.recipes import RecipeFile
 from core.admin.add_form import AddFormAdmin

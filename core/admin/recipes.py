@@ -9,8 +9,7 @@ from functools import partial
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _
 
 from booster.exceptions import SiteError
 from booster.sites import Recipe, RecipeError, needs_recipe

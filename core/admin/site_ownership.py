@@ -5,8 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.urls import reverse
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from booster.net.address import Origin
 from booster.ownership.tokens import file_path, record_of, well_known_path

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _
 
 from booster.exceptions import AddressRefusedError, PermanentError, SiteCode, TemporaryError
 from booster.net.address import Origin

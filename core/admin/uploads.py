@@ -10,8 +10,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern
-from django.utils.translation import get_language, gettext_lazy
-from django.utils.translation import gettext as _
+from django.utils.translation import get_language, gettext as _, gettext_lazy
 from import_export.admin import ImportMixin
 
 from core.admin.base import list_url, staff
@@ -21,8 +20,7 @@ from core.exporting import workbooks
 from core.exporting.downloads import csv_answer, file_answer
 from core.exporting.lists import csv_of
 from core.importing.columns import ALIASES, HOLDS
-from core.importing.encodings import NAMES as ENCODING_NAMES
-from core.importing.encodings import TEXT_ENCODINGS
+from core.importing.encodings import NAMES as ENCODING_NAMES, TEXT_ENCODINGS
 from core.importing.jobs import IMPORTERS
 from core.importing.row_importer import RowImporter
 from core.importing.uploads import new_job

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import ClassVar
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from core.bulk.action import BulkAction, Outcome
 from core.models import ApprovalLimit, BalanceTooLargeError, ChargeRecord, Customer, FieldChange

@@ -1,8 +1,7 @@
 """The database's clock: the one that all hosts share."""
 
 import time
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as clock_time
+from datetime import UTC, date, datetime, time as clock_time, timedelta
 from typing import Any
 
 from django.db import connection

@@ -12,8 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import BooleanField, DateTimeField, IntegerField, Q, QuerySet
-from django.db.models import DecimalField as Decimals
+from django.db.models import (
+    BooleanField,
+    DateTimeField,
+    DecimalField as Decimals,
+    IntegerField,
+    Q,
+    QuerySet,
+)
 
 from core.db.blocks import in_blocks
 from core.db.streams import blocks_of, can_copy, copied_lines

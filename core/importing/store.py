@@ -25,8 +25,7 @@ from django.db import transaction
 from core.db.formulas import escape_formula
 from core.importing.batch import RowError
 from core.importing.columns import REMARKS, Layout
-from core.importing.detection import OLE, ZIP
-from core.importing.detection import chunks as chunks_of
+from core.importing.detection import OLE, ZIP, chunks as chunks_of
 from core.models.imports import FilePart, ImportJob
 
 logger = logging.getLogger(__name__)

@@ -4,8 +4,7 @@ the same as the customers' page."""
 from typing import Any
 
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from booster.proof.calibration import GRAVE, MAX_PLAYS, Record, Stage
 from core.models import Calibration

@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from core.models import ApprovalLimit, Customer, PricePolicy, User
 from core.models.orders import MAX_HOURS

@@ -8,8 +8,7 @@ from typing import Any
 
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _, ngettext
 
 from core.live import Audience
 from core.live.sources.orders import Watched, WholeOrder, curve, rows, whole_order

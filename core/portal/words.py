@@ -5,8 +5,7 @@ or who works there.
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, gettext_noop
+from django.utils.translation import gettext as _, gettext_lazy, gettext_noop
 
 from core.models import Order, OrderEvent, Status
 from core.pages import display

@@ -1,8 +1,7 @@
 """The tasks' benchmark: an office whose admin is Django's own, without a theme."""
 
 from office.settings import *  # noqa: F403
-from office.settings import INSTALLED_APPS as OURS
-from office.settings import TEMPLATES as OUR_TEMPLATES
+from office.settings import INSTALLED_APPS as OURS, TEMPLATES as OUR_TEMPLATES
 
 INSTALLED_APPS = [
     "django.contrib.admin",

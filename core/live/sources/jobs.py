@@ -13,8 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from core import live
 from core.importing.signs import Signs, signs_of
