@@ -190,6 +190,18 @@ def test_a_killed_import_goes_on_with_the_rows_that_were_said_to_be_new(desk, fr
     assert balance(frank) == 15
 
 
+def test_what_was_approved_after_the_check_is_the_payment_that_the_check_showed(
+    desk, alice, bob, frank
+):
+    ApprovalLimit.objects.create(group=bob.groups.get(), amount=50, top_up_amount=50)
+    desk.post(ADD, {"customer": frank.pk, "amount": "80"})
+    twice = upload(desk, "username,amount\nfrank,80.00\nfrank,80.00\n")
+    press(desk, twice, "again/repeated-skip")
+    approve_top_up(WaitingTopUp.objects.get(), alice)
+    press(desk, twice, "load")
+    assert (twice.status, twice.created, twice.unchanged) == (ImportJob.Status.DONE, 1, 1)
+
+
 @pytest.mark.parametrize(
     ("before", "after", "asked"),
     [("", "T-1", True), ("T-1", "", True), ("00123", "123", True), ("T-1", "T-2", False)],

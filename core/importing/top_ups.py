@@ -7,7 +7,7 @@ limit waits for a second person."""
 
 import uuid
 from collections import deque
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import compress, count, islice, repeat
@@ -70,7 +70,7 @@ class TopUpRows(RowImporter):
         # Of an import: the lines that the check showed; what they may be is explained already.
         self.shown = frozenset() if self.checks else frozenset(store.repeated_lines(job))
         if not self.checks:
-            self.explained = {(Kind(kind), pk): 0 for kind, pk in store.explained(job)}
+            self.explained = dict.fromkeys(explained_by_check(job), 0)
         self.unnamed = count()
 
     def keys(self, rows: list[Row]) -> list[str]:
@@ -172,6 +172,16 @@ class TopUpRows(RowImporter):
         credited = [record.pk for record in records if record.pk is not None]
         self.keep_written(Kind.TOP_UPS, credited)
         self.keep_written(Kind.WAITING_TOP_UPS, [one.pk for one in waiting])
+
+
+def explained_by_check(job: ImportJob) -> Iterator[tuple[Kind, int]]:
+    """What the check found for the lines that it showed. What was approved since is another row."""
+    found = [(Kind(kind), pk) for kind, pk in store.explained(job)]
+    yield from found
+    waiting = [pk for kind, pk in found if kind == Kind.WAITING_TOP_UPS]
+    approved = WaitingTopUp.objects.filter(InArray(F("pk"), waiting), charge__isnull=False)
+    for pk in approved.order_by().values_list("charge", flat=True):
+        yield Kind.TOP_UPS, pk
 
 
 def booked_lately(
