@@ -196,6 +196,16 @@ def test_who_sends_something_after_the_session_ended_goes_on_at_its_page(
     assert client_of(user).get(address).status_code == METHOD
 
 
+@pytest.mark.parametrize("send", ["get", "post"])
+@pytest.mark.parametrize("path", ["/portal/", "/admin/home/", "/nothing/"])
+def test_a_name_that_is_not_the_offices_is_answered_by_a_page(send, path, settings):
+    settings.ALLOWED_HOSTS = ["office.example"]
+    visitor = Client(headers={"host": "other.example", "referer": "http://other.example/"})
+    answer = getattr(visitor, send)(path)
+    assert answer.status_code == 400
+    assert "Check the address." in answer.content.decode()
+
+
 def test_the_answer_to_a_form_leads_to_its_page_in_the_other_language(owner, harbour):
     page = f"/portal/orders/{placed(owner, harbour).oid}/"
     client = Client(enforce_csrf_checks=True)

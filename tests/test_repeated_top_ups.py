@@ -169,6 +169,39 @@ def test_two_alike_of_one_file_are_two_also_where_it_is_imported_by_blocks(
     assert balance(frank) == 10
 
 
+def test_a_killed_import_goes_on_with_the_rows_that_were_said_to_be_new(desk, frank, monkeypatch):
+    monkeypatch.setattr(rows.Table.blocks, "__kwdefaults__", {"skip": 0, "size": 1})
+    press(desk, upload(desk, "username,amount\nfrank,5.00\n"), "load")
+    again = upload(desk, "username,amount\nfrank,5.00\nnobody,1.00\nfrank,5.00\n")
+    press(desk, again, "again/repeated-again")
+    again.start_import(partial=True)
+
+    def crash(name: str) -> None:
+        if name == "after-block":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(jobs, "failpoint", crash)
+        jobs.run(again.pk)
+    ImportJob.objects.filter(pk=again.pk).update(lease_until=None)
+    jobs.run(again.pk)
+    again.refresh_from_db()
+    assert (again.status, again.created, again.rejected) == (ImportJob.Status.DONE, 2, 1)
+    assert balance(frank) == 15
+
+
+def test_what_was_approved_after_the_check_is_the_payment_that_the_check_showed(
+    desk, alice, bob, frank
+):
+    ApprovalLimit.objects.create(group=bob.groups.get(), amount=50, top_up_amount=50)
+    desk.post(ADD, {"customer": frank.pk, "amount": "80"})
+    twice = upload(desk, "username,amount\nfrank,80.00\nfrank,80.00\n")
+    press(desk, twice, "again/repeated-skip")
+    approve_top_up(WaitingTopUp.objects.get(), alice)
+    press(desk, twice, "load")
+    assert (twice.status, twice.created, twice.unchanged) == (ImportJob.Status.DONE, 1, 1)
+
+
 @pytest.mark.parametrize(
     ("before", "after", "asked"),
     [("", "T-1", True), ("T-1", "", True), ("00123", "123", True), ("T-1", "T-2", False)],

@@ -14,6 +14,7 @@ from booster.delivery.plan import deadline_of, plan_of, site_opens_at
 from core import ordering
 from core.bulk import jobs, selection
 from core.live import Audience
+from core.live.sources import orders
 from core.live.sources.orders import whole_order
 from core.models import (
     Breaker,
@@ -526,6 +527,16 @@ def test_an_open_page_hears_what_its_site_waits_for(order, harbour):
     Site.objects.filter(pk=harbour.pk).update(time_zone="UTC", quiet_hours=[quiet])
     assert "quiet hours until" in news()
     assert whole_order.versions([key]) == seen[-1]
+
+
+def test_the_hours_of_a_site_are_asked_once_for_all_pages_that_are_open(
+    order, erin, harbour, monkeypatch
+):
+    asked = []
+    monkeypatch.setattr(orders, "end_of_quiet", lambda *hours: asked.append(hours))
+    another = placed(erin, harbour, "another")
+    assert len(whole_order.versions([str(order.pk), str(another.pk)])) == 2
+    assert len(asked) == 1
 
 
 def test_open_pages_show_the_newest_count_though_not_every_reading_is_kept(order):

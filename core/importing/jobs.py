@@ -253,6 +253,7 @@ class ImportRun:
             notes = [*table.notes, *notes_on_cells(understood, importer.layout)]
             notes += last.notes + similar.notes(self._alike_names)
             (self.folder / store.REPEATED).write_text(json.dumps(repeats))
+            (self.folder / store.EXPLAINED).write_text(json.dumps([*importer.explained]))
             notes += note_on_repeats(self.job, len(repeats), examples)
         return {**counts, "total": total, "prices": importer.prices}, notes
 

@@ -58,6 +58,8 @@ class RowImporter(ABC):
         self.layout = layout
         # A check writes nothing and locks nothing.
         self.checks = job.status == ImportJob.Status.CHECKING
+        # By kind and id of what was booked before, the line of the row that may be the same.
+        self.explained: dict[tuple[ImportedRows.Kind, int], int] = {}
 
     @property
     def prices(self) -> str:

@@ -32,11 +32,11 @@ logger = logging.getLogger(__name__)
 
 UPLOAD, ERRORS, REFUSED = "upload", "errors.csv", "refused.csv"
 CHANGES = "changes.csv"
-REPEATED = "repeated.json"
+REPEATED, EXPLAINED = "repeated.json", "explained.json"
 PREVIEW = "preview.json"
 PROGRESS, STOP = SIGNS = ("progress", "stop")
 # What the check leaves for whoever is to confirm it.
-REPORT = (ERRORS, CHANGES, REPEATED, PREVIEW)
+REPORT = (ERRORS, CHANGES, REPEATED, EXPLAINED, PREVIEW)
 PART_BYTES = 1 << 19
 DAY = 24 * 3600
 
@@ -129,6 +129,11 @@ def keep_report(job: ImportJob, path: Path) -> None:
 def repeated_lines(job: ImportJob) -> list[int]:
     """On which lines the check found what may have been booked before."""
     return json.loads(read(job, REPEATED) or "[]")
+
+
+def explained(job: ImportJob) -> list[tuple[int, int]]:
+    """What had been booked by then for these lines: kind and id."""
+    return json.loads(read(job, EXPLAINED) or "[]")
 
 
 def remove_old() -> None:

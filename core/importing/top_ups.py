@@ -7,7 +7,7 @@ limit waits for a second person."""
 
 import uuid
 from collections import deque
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import compress, count, islice, repeat
@@ -67,10 +67,10 @@ class TopUpRows(RowImporter):
     def __init__(self, job: ImportJob, layout: Layout) -> None:
         super().__init__(job, layout)
         self.leaves_out = job.repeated_rows == ImportJob.Repeated.SKIP
-        # The line of the row that may be a booked payment, by the payment's kind and id.
-        self.explained: dict[tuple[Kind, int], int] = {}
-        # Of an import: the lines that the check showed.
+        # Of an import: the lines that the check showed; what they may be is explained already.
         self.shown = frozenset() if self.checks else frozenset(store.repeated_lines(job))
+        if not self.checks:
+            self.explained = dict.fromkeys(explained_by_check(job), 0)
         self.unnamed = count()
 
     def keys(self, rows: list[Row]) -> list[str]:
@@ -100,7 +100,7 @@ class TopUpRows(RowImporter):
         ]
         repeats = self._repeated(batch, customers, is_new, credited)
         told = [(batch.lines[index], text) for index, text in repeats.items()]
-        reasons = {} if self.checks else self._booked_since(batch, repeats)
+        reasons = {} if self.checks else booked_since(repeats)
         if self.leaves_out:
             shown = {line for line, _text in told} if self.checks else self.shown
             is_new = [
@@ -124,7 +124,8 @@ class TopUpRows(RowImporter):
     ) -> dict[int, str]:
         """By index, in words, new rows that equal a top-up of the last days, credited or waiting,
         each of which explains one row: the file may be the mended one of which the good rows were
-        taken before. Under another number it is another payment."""
+        taken before. Under another number it is another payment. Of an import: what was booked
+        after its check."""
         # A block may be tried again.
         first = min(batch.lines, default=0)
         before = {key for key, line in self.explained.items() if line < first}
@@ -135,21 +136,13 @@ class TopUpRows(RowImporter):
         for index, name in enumerate(batch.values["username"]):
             customer, amount = customers[name], batch.values["amount"][index]
             equal = booked.get((customer.pk, Decimal(amount), memos[index]), {})
-            if is_new[index] and (one := take_one(equal, numbers[index])):
+            asked = is_new[index] and batch.lines[index] not in self.shown
+            if asked and (one := take_one(equal, numbers[index])):
                 key, date = one
                 self.explained[key] = batch.lines[index]
                 day = timezone.localtime(date).date().isoformat()
                 found[index] = f"{customer.username} {amount} ({day})"
         return found
-
-    def _booked_since(self, batch: Batch, repeats: Mapping[int, str]) -> dict[int, str]:
-        """By index, rows of which the check showed nobody that they may have been booked."""
-        reason = _("An equal top-up was booked after the check: %(payment)s. Upload the row again.")
-        return {
-            index: reason % {"payment": text}
-            for index, text in repeats.items()
-            if batch.lines[index] not in self.shown
-        }
 
     def write(self, plan: Plan) -> None:
         if not plan.created:
@@ -181,6 +174,16 @@ class TopUpRows(RowImporter):
         self.keep_written(Kind.WAITING_TOP_UPS, [one.pk for one in waiting])
 
 
+def explained_by_check(job: ImportJob) -> Iterator[tuple[Kind, int]]:
+    """What the check found for the lines that it showed. What was approved since is another row."""
+    found = [(Kind(kind), pk) for kind, pk in store.explained(job)]
+    yield from found
+    waiting = [pk for kind, pk in found if kind == Kind.WAITING_TOP_UPS]
+    approved = WaitingTopUp.objects.filter(InArray(F("pk"), waiting), charge__isnull=False)
+    for pk in approved.order_by().values_list("charge", flat=True):
+        yield Kind.TOP_UPS, pk
+
+
 def booked_lately(
     job: ImportJob, customers: set[int], but: Container[uuid.UUID | tuple[Kind, int]]
 ) -> dict[Payment, Booked]:
@@ -201,6 +204,12 @@ def booked_lately(
                 equal = found.setdefault((customer, amount, memo), {})
                 equal.setdefault(bare(number or ""), deque()).append(((kind, pk), date))
     return found
+
+
+def booked_since(repeats: Mapping[int, str]) -> dict[int, str]:
+    """By index, why rows are refused of which the check showed nobody that they may be booked."""
+    reason = _("An equal top-up was booked after the check: %(payment)s. Upload the row again.")
+    return {index: reason % {"payment": text} for index, text in repeats.items()}
 
 
 def take_one(booked: Booked, number: str) -> tuple[tuple[Kind, int], datetime] | None:

@@ -47,8 +47,7 @@ To show something live
        Live.watch("order:12", (data, changed) => { … });
 
    `data` is the subject's whole state, `changed` the names that differ since the last call (all of
-   them at first and after a snapshot). Live.watch() returns a function that ends it. A third
-   argument {refused: () => …} is called where the viewer may not see the subject.
+   them at first and after a snapshot). Live.watch() returns a function that ends it.
 
 Messages
 --------

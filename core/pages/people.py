@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit, urlunsplit
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import DisallowedHost, PermissionDenied
 from django.http import HttpRequest
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -20,8 +20,14 @@ def page_to_go_on_at(request: HttpRequest) -> str:
     """The page that was asked for; of what was sent, the page that it was sent from: many an
     address that takes a button's press is no page."""
     came_from = request.headers.get("Referer", "")
-    is_ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()})
-    if request.method != "POST" or not is_ours:
+    if request.method != "POST" or not is_ours(request, came_from):
         return request.get_full_path()
     there = urlsplit(came_from)
     return urlunsplit(("", "", there.path, there.query, ""))
+
+
+def is_ours(request: HttpRequest, address: str) -> bool:
+    try:
+        return url_has_allowed_host_and_scheme(address, {request.get_host()})
+    except DisallowedHost:  # that page says so
+        return False

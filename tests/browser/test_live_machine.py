@@ -67,13 +67,11 @@ SCRIPTED_SERVER = """
     polls.push(poll);
   });
   window.seen = [];
-  window.refused = [];
   window.stops = {};
   window.watch = (name) => {
     stops[name] = Live.watch(
       name,
       (data, changed) => seen.push([name, { ...data }, [...changed].sort()]),
-      { refused: () => refused.push(name) },
     );
   };
   window.setHidden = (hidden) => {
@@ -414,10 +412,9 @@ def test_the_socket_is_closed_when_nothing_is_watched_any_more(connected):
     assert connected.page.locator("[data-live-sign]").is_hidden()
 
 
-def test_a_refused_subject_is_told_and_not_asked_for_again(connected):
+def test_a_refused_subject_is_not_asked_for_again(connected):
     connected.watch("order:2")
     connected.receive({"subject": "order:2", "kind": "refused"})
-    assert connected.do("return refused") == ["order:2"]
     connected.close()
     connected.run(0.4)
     connected.receive()

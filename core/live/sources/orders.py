@@ -9,6 +9,7 @@ A page or a list adds what only it shows by `also_render()`.
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 from django.db.models import Case, Count, OuterRef, Prefetch, Subquery, When
@@ -95,12 +96,13 @@ class WholeOrder(OrderSource):
         rows = Order.objects.filter(pk__in=ids_of(keys)).annotate(
             events_seen=Subquery(EVENTS), is_held=Pause.objects.of_site("site")
         )
-        found, now = {}, time.time()
+        # Asked once a site, however many orders are watched.
+        found, quiet_until = {}, cache(partial(end_of_quiet, time.time()))
         columns = (*WEEK, *ROW, *COMPUTED, *BREAKER)
         for zone, quiet, pk, status, count, done, *rest in rows.order_by().values_list(*columns):
             speed = self.paces.measure(pk, done if status in MOVING else None)
-            opens = site_opens_at(Site(time_zone=zone, quiet_hours=quiet), now)
-            found[str(pk)] = (status, count, done, *rest, speed, opens if opens > now else None)
+            until = quiet_until(zone, tuple(quiet or ()))
+            found[str(pk)] = (status, count, done, *rest, speed, until)
         return found
 
     def retain(self, keys: set[str]) -> None:
@@ -171,6 +173,12 @@ def facts(order: Order) -> dict[str, Any]:
         "done_text": display.number(shown),
         "percent": display.percent(order),
     }
+
+
+def end_of_quiet(now: float, zone: str, quiet: tuple[str, ...]) -> float | None:
+    """Of the quiet hours in which a site is; None where it is in none."""
+    opens = site_opens_at(Site(time_zone=zone, quiet_hours=quiet), now)
+    return opens if opens > now else None
 
 
 def seconds_left(watched: Watched) -> float | None:
