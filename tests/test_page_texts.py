@@ -1,5 +1,6 @@
 """What pages say where there is nothing, where something went wrong, and of their times."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -7,7 +8,7 @@ from django.test import Client
 
 from core.models import BulkJob, ChargeRecord, Site
 from office import unavailable
-from tests.base import VIDEO, client_of
+from tests.base import VIDEO, client_of, placed
 
 
 def text_of(response) -> str:
@@ -91,3 +92,21 @@ def test_columns_of_an_export_are_called_as_on_the_desk(super_desk):
 def test_numbers_of_a_list_are_grouped(super_desk, alice):
     BulkJob.objects.create(action=BulkJob.Action.TOP_UP, creator=alice, total=12_345)
     assert ">12,345<" in text_of(super_desk.get("/admin/core/bulkjob/"))
+
+
+def test_each_help_text_of_the_desks_own_forms_is_found_by_its_field(
+    erin, harbour, alice, settings
+):
+    settings.EMAIL_HOST = "localhost"
+    charge, order = ChargeRecord.objects.get(customer=erin), placed(erin, harbour)
+    desk = client_of(alice)
+    for page in (
+        f"chargerecord/{charge.pk}/correct/",
+        f"order/{order.pk}/repeat/",
+        f"customer/{erin.pk}/portal-link/",
+        "customer/import/",
+    ):
+        text = desk.get(f"/admin/core/{page}").content.decode()
+        named = re.findall(r'aria-describedby="([^"]+)"', text)
+        assert named, page
+        assert all(f'id="{name}"' in text for name in named), page
