@@ -22,7 +22,7 @@ from core.models.accounts import Administrator, Customer
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
 from core.models.fields import amount_field, protected_key
 from core.models.imported_rows import ImportedRows
-from core.models.ledger import LedgerEntry, Posting, charge_reference
+from core.models.ledger import Fact, LedgerEntry, Posting
 from core.reasons import Code, Reason, translate
 
 REFERENCE_LENGTH = 64
@@ -88,7 +88,7 @@ class ChargeRecordQuerySet(AppendOnlyQuerySet):
                         kind=LedgerEntry.Kind.CHARGE,
                         customer_id=record.customer_id,
                         amount=record.amount,
-                        reference=charge_reference(record.pk),
+                        reference=Fact.CHARGE.of(record.pk),
                         creator_id=record.creator_id,
                         note=record.memo,
                     )

@@ -22,7 +22,7 @@ from core.models.fields import amount_field, protected_key, reason_fields
 from core.models.flow import OrderError
 from core.models.history import FieldChange
 from core.models.jobs import Job, JobQuerySet
-from core.models.ledger import LedgerEntry, audit_reference, audit_refund_reference
+from core.models.ledger import Fact, LedgerEntry
 from core.models.orders import Order
 from core.models.sites import Site, SiteLockedError
 from core.reasons import Code, Reason
@@ -143,7 +143,7 @@ class Calibration(Job):
                     kind=LedgerEntry.Kind.REFUND,
                     customer_id=self.customer_id,
                     amount=self.price,
-                    reference=audit_refund_reference(self.pk),
+                    reference=Fact.AUDIT_REFUND.of(self.pk),
                     note=str(self),
                 )
 
@@ -218,7 +218,7 @@ def start(
                 kind=LedgerEntry.Kind.ORDER,
                 customer_id=customer.pk,
                 amount=-price,
-                reference=audit_reference(calibration.pk),
+                reference=Fact.AUDIT.of(calibration.pk),
                 creator_id=creator.pk,
                 note=str(calibration),
             )

@@ -7,8 +7,8 @@ The ledger is append-only, also for a database client: triggers refuse UPDATE an
 from collections.abc import Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
-from uuid import UUID
 
 from django.db import models, transaction
 from django.db.models import Q, Value
@@ -56,6 +56,31 @@ class InsufficientBalanceError(Exception):
     def __init__(self, missing: Decimal) -> None:
         super().__init__(missing)
         self.missing = missing
+
+
+class Fact(StrEnum):
+    """What an entry pays for. Its reference is the fact and the key of the row that tells it, and
+    exists once."""
+
+    CHARGE = "charge"
+    ORDER = "order"
+    REFUND = "refund"
+    ADJUSTMENT = "adjustment"
+    CORRECTION = "correction"
+    AUDIT = "audit"
+    AUDIT_REFUND = "audit-refund"
+    OPENING = "opening"
+    OPENING_UNDONE = "opening-undone"
+
+    def of(self, key: object, undone: int = 0) -> str:
+        """`undone`: how many opening balances of this customer were undone before."""
+        return f"{self}:{key}:{undone}" if undone else f"{self}:{key}"
+
+    def of_column(self, keys: Any) -> Concat:
+        return Concat(Value(f"{self}:"), Cast(keys, models.CharField()))
+
+
+refund_reference = Fact.REFUND.of
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +145,7 @@ class LedgerQuerySet(AppendOnlyQuerySet):
             customer=ids,
             amount=amounts,
             balance_after=amounts,
-            reference=[opening_reference(pk) for pk in ids],
+            reference=[Fact.OPENING.of(pk) for pk in ids],
             creator=tables.Constant(creator_id),
             note=tables.Constant(note),
         )
@@ -192,65 +217,6 @@ def _entry(posting: Posting, balances: dict[int, Decimal]) -> "LedgerEntry":
         creator_id=posting.creator_id,
         note=posting.note,
     )
-
-
-# The facts that entries pay for, each by a name that exists once.
-
-
-CHARGE = "charge:"
-
-
-def charge_reference(charge_id: int) -> str:
-    return f"{CHARGE}{charge_id}"
-
-
-def charge_reference_of(charge: Any) -> Concat:
-    """The same, of a column of their ids."""
-    return Concat(Value(CHARGE), Cast(charge, models.CharField()))
-
-
-def order_reference(oid: str) -> str:
-    return f"order:{oid}"
-
-
-def refund_reference(oid: str) -> str:
-    return f"refund:{oid}"
-
-
-def adjustment_reference(request_key: UUID) -> str:
-    return f"adjustment:{request_key}"
-
-
-def correction_reference(correction_id: int) -> str:
-    return f"correction:{correction_id}"
-
-
-AUDIT, AUDIT_REFUND = "audit", "audit-refund"
-
-
-def audit_reference(calibration_id: int) -> str:
-    return f"{AUDIT}:{calibration_id}"
-
-
-def audit_refund_reference(calibration_id: int) -> str:
-    return f"{AUDIT_REFUND}:{calibration_id}"
-
-
-OPENING, OPENING_UNDONE = "opening:", "opening-undone:"
-
-
-def opening_reference(customer_id: int, undone: int = 0) -> str:
-    """`undone`: how many opening balances of this customer were undone before."""
-    return f"{OPENING}{customer_id}{_again(undone)}"
-
-
-def undone_opening_reference(customer_id: int, undone: int = 0) -> str:
-    """Of the entry that takes back the opening balance with the same `undone`."""
-    return f"{OPENING_UNDONE}{customer_id}{_again(undone)}"
-
-
-def _again(times: int) -> str:
-    return f":{times}" if times else ""
 
 
 class LedgerEntry(AppendOnlyModel):

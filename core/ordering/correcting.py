@@ -23,7 +23,7 @@ from core.models import (
 from core.models.approvals import requires_approval
 from core.models.corrections import REASON_LENGTH, corrected_amount
 from core.models.given_reasons import given_reason
-from core.models.ledger import correction_reference
+from core.models.ledger import Fact
 from core.ordering.quote import balance_short
 from core.reasons import Code, Reason
 from core.sentences.undoing import UndoCode
@@ -101,7 +101,7 @@ def book(corrections: Sequence[TopUpCorrection]) -> None:
                     kind=LedgerEntry.Kind.CORRECTION,
                     customer_id=correction.charge.customer_id,
                     amount=correction.amount,
-                    reference=correction_reference(correction.pk),
+                    reference=Fact.CORRECTION.of(correction.pk),
                     creator_id=correction.creator_id,
                     note=correction.reason,
                 )
