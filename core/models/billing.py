@@ -16,11 +16,10 @@ from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy as _
 
 from core import money
-from core.db.clock import Moment
 from core.db.lookups import InArray
 from core.models.accounts import Administrator, Customer
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
-from core.models.fields import amount_field, protected_key
+from core.models.fields import amount_field, created_field, protected_key
 from core.models.imported_rows import ImportedRows
 from core.models.ledger import Fact, LedgerEntry, Posting
 from core.reasons import Code, Reason, translate
@@ -125,9 +124,7 @@ class ChargeRecord(AppendOnlyModel):
     creator = protected_key(
         Administrator, _("creator"), null=True, editable=False, related_name="+"
     )
-    create_date = models.DateTimeField(
-        _("created"), db_default=Moment(), editable=False, db_index=True
-    )
+    create_date = created_field(_("created"), db_index=True)
     # None: nobody said.
     method = models.PositiveSmallIntegerField(
         _("paid by"), choices=PaymentMethod, null=True, blank=True

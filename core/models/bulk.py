@@ -14,8 +14,7 @@ from django.db.models.functions import Now
 from django.template.defaultfilters import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from core.db.clock import Moment
-from core.models.fields import amount_field, reason_fields
+from core.models.fields import amount_field, created_field, reason_fields
 from core.models.jobs import Job, JobQuerySet
 from core.reasons import reason_of
 
@@ -66,7 +65,7 @@ class BulkJob(Job):
     stop_requested = models.BooleanField(default=False)
     reason, reason_code, reason_params = reason_fields(_("reason"), most=500)
 
-    create_date = models.DateTimeField(_("created"), db_default=Moment(), editable=False)
+    create_date = created_field(_("created"))
 
     objects = JobQuerySet.as_manager()  # type: ignore[misc]
 

@@ -16,9 +16,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from core.db import clock
-from core.db.clock import Moment
 from core.models.accounts import Customer, User
-from core.models.fields import amount_field, protected_key, reason_fields
+from core.models.fields import amount_field, created_field, protected_key, reason_fields
 from core.models.flow import OrderError
 from core.models.history import FieldChange
 from core.models.jobs import Job, JobQuerySet
@@ -86,7 +85,7 @@ class Calibration(Job):
     request_key = models.UUIDField(null=True, unique=True, editable=False)
     taken_at = models.DateTimeField(_("settings taken"), null=True)
     reason, reason_code, reason_params = reason_fields(_("reason"))
-    create_date = models.DateTimeField(_("started"), db_default=Moment(), editable=False)
+    create_date = created_field(_("started"))
 
     objects = CalibrationQuerySet.as_manager()  # type: ignore[misc]
 

@@ -7,9 +7,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from core.db.clock import Moment
 from core.models.accounts import User, person_field
-from core.models.fields import amount_field, reason_fields
+from core.models.fields import amount_field, created_field, reason_fields
 from core.models.jobs import Job, JobQuerySet
 from core.reasons import Code, Reason
 from core.sentences.undoing import UndoCode
@@ -104,7 +103,7 @@ class ImportJob(Job):
     refused_bytes = models.PositiveBigIntegerField(default=0)
     reason, reason_code, reason_params = reason_fields(_("reason"), most=500)
 
-    create_date = models.DateTimeField(_("uploaded"), db_default=Moment(), editable=False)
+    create_date = created_field(_("uploaded"))
 
     undoer = person_field(_("undone by"))
     undone_at = models.DateTimeField(_("undone"), null=True)
@@ -202,7 +201,7 @@ class FilePart(models.Model):
     name = models.CharField(max_length=16)
     start = models.PositiveBigIntegerField()
     data = models.BinaryField()
-    create_date = models.DateTimeField(db_default=Moment(), editable=False)
+    create_date = created_field()
 
     class Meta:
         default_permissions = ()

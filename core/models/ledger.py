@@ -18,10 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from core import money
 from core.db import tables
 from core.db.blocks import BLOCK, in_blocks, update_by_id
-from core.db.clock import Moment
 from core.models.accounts import Customer, person_field
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
-from core.models.fields import amount_field, protected_key
+from core.models.fields import amount_field, created_field, protected_key
 from core.reasons import Code, Reason
 
 if TYPE_CHECKING:
@@ -241,7 +240,7 @@ class LedgerEntry(AppendOnlyModel):
     creator = person_field(_("creator"), db_index=False)
     reference = models.CharField(_("reference"), max_length=80, unique=True)
     note = models.CharField(_("note"), max_length=200, blank=True)
-    create_date = models.DateTimeField(_("created"), db_default=Moment(), editable=False)
+    create_date = created_field(_("created"))
 
     objects = LedgerQuerySet.as_manager()  # type: ignore[misc]
 
