@@ -261,18 +261,16 @@ class CustomerRows(RowImporter):
             for difference in differences_of(customer, after)
         )
         LedgerEntry.objects.post_many(
-            [
-                Posting(
-                    kind=LedgerEntry.Kind.ADJUSTMENT,
-                    customer_id=customer.pk,
-                    amount=opening,
-                    reference=Fact.OPENING.of(customer.pk, undone[customer.pk]),
-                    creator_id=self.job.creator_id,
-                    note=self._note,
-                )
-                for customer, _after, opening in revived
-                if opening
-            ]
+            Posting(
+                kind=LedgerEntry.Kind.ADJUSTMENT,
+                customer_id=customer.pk,
+                amount=opening,
+                reference=Fact.OPENING.of(customer.pk, undone[customer.pk]),
+                creator_id=self.job.creator_id,
+                note=self._note,
+            )
+            for customer, _after, opening in revived
+            if opening
         )
         self.keep_written(Kind.CUSTOMERS, ids)
 

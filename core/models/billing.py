@@ -82,17 +82,15 @@ class ChargeRecordQuerySet(AppendOnlyQuerySet):
             self._count_undone(records)
             self.bulk_create(records)
             LedgerEntry.objects.post_many(
-                [
-                    Posting(
-                        kind=LedgerEntry.Kind.CHARGE,
-                        customer_id=record.customer_id,
-                        amount=record.amount,
-                        reference=Fact.CHARGE.of(record.pk),
-                        creator_id=record.creator_id,
-                        note=record.memo,
-                    )
-                    for record in records
-                ]
+                Posting(
+                    kind=LedgerEntry.Kind.CHARGE,
+                    customer_id=record.customer_id,
+                    amount=record.amount,
+                    reference=Fact.CHARGE.of(record.pk),
+                    creator_id=record.creator_id,
+                    note=record.memo,
+                )
+                for record in records
             )
 
     def numbered(self, references: Sequence[str]) -> "list[tuple[ChargeRecord, bool]]":

@@ -4,7 +4,7 @@ module changes a balance or adds an entry, each in the transaction of the fact i
 The ledger is append-only, also for a database client: triggers refuse UPDATE and DELETE.
 """
 
-from collections.abc import Mapping, Sequence, Set as AbstractSet
+from collections.abc import Iterable, Mapping, Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -101,7 +101,7 @@ class LedgerQuerySet(AppendOnlyQuerySet):
         """One posting, given by the fields of `Posting`; otherwise as `post_many()`."""
         return self.post_many([Posting(**posting)])[0]
 
-    def post_many(self, postings: Sequence[Posting]) -> list["LedgerEntry"]:
+    def post_many(self, postings: Iterable[Posting]) -> list["LedgerEntry"]:
         """Change balances and write their entries, one after the other, in the caller's
         transaction; all of them or, where it raises, none once that is rolled back.
 
@@ -114,6 +114,7 @@ class LedgerQuerySet(AppendOnlyQuerySet):
             raise transaction.TransactionManagementError(
                 "a ledger entry is written in the transaction of the fact it pays for"
             )
+        postings = list(postings)
         active = {one.customer_id for one in postings if one.kind in LedgerEntry.ACTIVE_ONLY}
         balances = _locked_balances({posting.customer_id for posting in postings}, active)
         entries = [_entry(posting, balances) for posting in postings]

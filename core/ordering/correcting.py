@@ -96,17 +96,15 @@ def book(corrections: Sequence[TopUpCorrection]) -> None:
     balance does not cover it, or would be too large."""
     try:
         entries = LedgerEntry.objects.post_many(
-            [
-                Posting(
-                    kind=LedgerEntry.Kind.CORRECTION,
-                    customer_id=correction.charge.customer_id,
-                    amount=correction.amount,
-                    reference=Fact.CORRECTION.of(correction.pk),
-                    creator_id=correction.creator_id,
-                    note=correction.reason,
-                )
-                for correction in corrections
-            ]
+            Posting(
+                kind=LedgerEntry.Kind.CORRECTION,
+                customer_id=correction.charge.customer_id,
+                amount=correction.amount,
+                reference=Fact.CORRECTION.of(correction.pk),
+                creator_id=correction.creator_id,
+                note=correction.reason,
+            )
+            for correction in corrections
         )
     except InsufficientBalanceError as error:
         raise OrderError(balance_short(error.missing)) from None

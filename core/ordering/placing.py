@@ -120,17 +120,15 @@ def place_many(placements: Sequence[Placement], creator: User | None) -> list[Or
         Order.objects.bulk_create(orders)
         failpoint("before-debit")
         LedgerEntry.objects.post_many(
-            [
-                Posting(
-                    kind=LedgerEntry.Kind.ORDER,
-                    customer_id=order.customer_id,
-                    amount=-order.price,
-                    reference=Fact.ORDER.of(order.oid),
-                    order=order,
-                    creator_id=order.creator_id,
-                )
-                for order in orders
-            ]
+            Posting(
+                kind=LedgerEntry.Kind.ORDER,
+                customer_id=order.customer_id,
+                amount=-order.price,
+                reference=Fact.ORDER.of(order.oid),
+                order=order,
+                creator_id=order.creator_id,
+            )
+            for order in orders
         )
         failpoint("after-debit")
         OrderEvent.objects.bulk_create(
