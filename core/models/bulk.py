@@ -88,13 +88,11 @@ class BulkJob(Job):
     def start(self, note: str = "", *, each: Decimal | None = None) -> bool:
         """Confirm it, with the amount that was asked about. Returns False where somebody did
         before, or changed the amount meanwhile: a double click is one action."""
-        waiting = BulkJob.objects.filter(pk=self.pk, status=self.Status.WAITING)
+        waiting = BulkJob.objects.filter(status=self.Status.WAITING)
         if each is not None:
             waiting = waiting.filter(each=each)
         changes = {"note": note[:200]} if note else {}
-        changed = waiting.update(status=self.Status.RUNNING, start_date=Now(), **changes)
-        self.refresh_from_db()
-        return changed == 1
+        return self.move(waiting, status=self.Status.RUNNING, start_date=Now(), **changes)
 
     def ask_to_stop(self) -> None:
         """Whoever works on it stops before the next block."""

@@ -160,36 +160,27 @@ class ImportJob(Job):
     def check_again(self, **choices: str | bool) -> bool:
         """What the report says is no longer so, or a person chose otherwise after it. Returns False
         where it is no longer open."""
-        checked = ImportJob.objects.filter(pk=self.pk, status=self.Status.CHECKED)
-        changed = checked.update(status=self.Status.CHECKING, attempts=0, notes=[], **choices)
-        self.refresh_from_db()
-        return changed == 1
+        checked = ImportJob.objects.filter(status=self.Status.CHECKED)
+        return self.move(checked, status=self.Status.CHECKING, attempts=0, notes=[], **choices)
 
     def start_import(self, *, partial: bool) -> bool:
         """A person confirmed the check's report. Returns False where somebody did before."""
-        waiting = ImportJob.objects.filter(pk=self.pk, status=self.Status.CHECKED)
-        changed = waiting.update(
-            status=self.Status.IMPORTING,
-            partial=partial,
-            start_date=Now(),
-            **dict.fromkeys(("done", *self.COUNTS), 0),
-        )
-        self.refresh_from_db()
-        return changed == 1
+        waiting = ImportJob.objects.filter(status=self.Status.CHECKED)
+        anew = dict.fromkeys(("done", *self.COUNTS), 0)
+        importing = self.Status.IMPORTING
+        return self.move(waiting, status=importing, partial=partial, start_date=Now(), **anew)
 
     def start_undo(self, actor: User, language: str = "") -> bool:
         """A person confirmed that all of it shall be undone. Returns False where somebody did
         before, or it is not over."""
-        over = ImportJob.objects.free().filter(pk=self.pk, status__in=self.UNDOABLE)
-        changed = over.update(
+        return self.move(
+            ImportJob.objects.free().filter(status__in=self.UNDOABLE),
             status_before_undo=F("status"),
             status=self.Status.UNDOING,
             undoer=actor,
             language=language,
             attempts=0,
         )
-        self.refresh_from_db()
-        return changed == 1
 
 
 class FilePart(models.Model):
