@@ -26,7 +26,6 @@ from core.models.given_reasons import given_reason
 from core.models.ledger import Fact
 from core.ordering.quote import balance_short
 from core.reasons import Code, Reason
-from core.sentences.undoing import UndoCode
 
 
 def correct_top_up(
@@ -41,7 +40,7 @@ def correct_top_up(
         Customer.objects.select_for_update().get(pk=charge.customer_id)
         # It may be booked anew, by its number too: corrected as well, it would be credited twice.
         if ImportedRows.objects.undone_among(ImportedRows.Kind.TOP_UPS, [charge.pk]):
-            raise OrderError(Reason.of(UndoCode.TOP_UP_UNDONE))
+            raise OrderError(Reason.of(Code.TOP_UP_UNDONE))
         if charge.corrections.filter(status=TopUpCorrection.Status.AWAITING).exists():
             raise OrderError(Reason.of(Code.CORRECTION_WAITS))
         difference = right_amount - corrected_amount(charge)
