@@ -18,7 +18,7 @@ from django.utils.translation import gettext
 from core.sentences import _
 from core.sentences.office import Code
 from core.sentences.sites import SITE_SENTENCES
-from core.sentences.undoing import UNDO_SENTENCES
+from core.sentences.undoing import UndoCode
 
 # Control characters, half characters, and the marks that turn the direction of a line; not the
 # joiners that scripts and emoji are written with.
@@ -33,9 +33,8 @@ GROUPED_FROM = 10_000
 CODE_LENGTH = 64
 
 SENTENCES: dict[str, str] = {
-    **{code: code.sentence for code in Code},
+    **{code: code.sentence for code in (*Code, *UndoCode)},
     **SITE_SENTENCES,
-    **UNDO_SENTENCES,
     # Why a text is no amount or no quantity (core/money.py)
     "amount_missing": _("An amount is missing."),
     "amount_unclear": _("Not an amount: write it in plain digits, such as 1200.50."),

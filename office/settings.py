@@ -318,27 +318,24 @@ IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
 # The library's own escaping knows "=" only and writes numbers as text; core/exporting does it.
 IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = False
 
-SIMPLEUI_ANALYSIS = False
-SIMPLEUI_HOME_INFO = False
-SIMPLEUI_STATIC_OFFLINE = True
 # The menu: these models in this order, with their icons. Others are reached from these.
-SIMPLEUI_ICON = {
-    "Order": "fas fa-play-circle",
-    "Repeat": "fas fa-redo",
-    "Conversation": "fas fa-comments",
-    "Customer": "fas fa-users",
-    "ChargeRecord": "fas fa-wallet",
-    "WaitingTopUp": "fas fa-hourglass-half",
-    "TopUpCorrection": "fas fa-eraser",
-    "LedgerEntry": "fas fa-book",
-    "ImportJob": "fas fa-file-import",
-    "BulkJob": "fas fa-layer-group",
-    "PricePolicy": "fas fa-tags",
-    "ApprovalLimit": "fas fa-user-check",
-    "Site": "fas fa-server",
-    "Administrator": "fas fa-user-tie",
-    "Group": "fas fa-user-shield",
-    "LoginCount": "fas fa-lock",  # deleting one lets somebody who is locked out try again
+MENU = {
+    "core.Order": "fas fa-play-circle",
+    "core.Repeat": "fas fa-redo",
+    "core.Conversation": "fas fa-comments",
+    "core.Customer": "fas fa-users",
+    "core.ChargeRecord": "fas fa-wallet",
+    "core.WaitingTopUp": "fas fa-hourglass-half",
+    "core.TopUpCorrection": "fas fa-eraser",
+    "core.LedgerEntry": "fas fa-book",
+    "core.ImportJob": "fas fa-file-import",
+    "core.BulkJob": "fas fa-layer-group",
+    "core.PricePolicy": "fas fa-tags",
+    "core.ApprovalLimit": "fas fa-user-check",
+    "core.Site": "fas fa-server",
+    "core.Administrator": "fas fa-user-tie",
+    "auth.Group": "fas fa-user-shield",
+    "core.LoginCount": "fas fa-lock",  # deleting one lets somebody who is locked out try again
 }
 SILENCED_SYSTEM_CHECKS = [
     "templates.W003",  # core.theme.simpletags stands in front of simpleui's library on purpose

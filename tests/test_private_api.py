@@ -112,10 +112,6 @@ RELIED_ON = (
         *("core/theme/autocomplete.py", "ours in place of Django's"),
     ),
     (
-        *("simpleui.templatetags.simpletags", None),
-        *("core/theme/simpletags.py", "the one tag that a template of its own still asks for"),
-    ),
-    (
         *("django.db.models.sql.Query.clear_where", "self"),
         *("core/db/querysets.py", "rows by their ids, and by nothing else"),
     ),

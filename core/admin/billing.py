@@ -38,7 +38,7 @@ from core.models import (
     WaitingTopUp,
 )
 from core.models.billing import plain_reference
-from core.models.ledger import adjustment_reference, charge_reference_of
+from core.models.ledger import Fact
 from core.ordering import adjust, balance_short, credit_objection, payment_objection, top_up_many
 from core.pages import display
 from core.pages.amounts import AmountField, LargeAmountForm
@@ -121,7 +121,7 @@ class ChargeRecordAdmin(
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """With what the balance was afterwards, by the entry of the book."""
-        number = charge_reference_of(OuterRef("pk"))
+        number = Fact.CHARGE.of_column(OuterRef("pk"))
         entry = LedgerEntry.objects.filter(reference=number).values("balance_after")[:1]
         return super().get_queryset(request).annotate(balance_after=Subquery(entry))
 
@@ -187,7 +187,7 @@ class AdjustmentForm(LargeAmountForm):
         self.fields["amount"].help_text = _("Negative to debit the balance.")
 
     def placed_with(self, key: uuid.UUID) -> LedgerEntry | None:
-        return LedgerEntry.objects.filter(reference=adjustment_reference(key)).first()
+        return LedgerEntry.objects.filter(reference=Fact.ADJUSTMENT.of(key)).first()
 
     def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
         customer, amount = cleaned.get("customer"), cleaned.get("amount")

@@ -35,13 +35,12 @@ def pauses_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     """All pauses, those that hold something first."""
     user = staff(request)
     shown = Pause.objects.select_related("site", "creator", "ended_by")
+    may_pause = may(user, Right.PAUSE_OFFICE)
     context |= {
         "title": _("Pauses"),
         "active": shown.active(),
         "ended": shown.exclude(end_date=None)[:PAUSES_SHOWN],
-        "buttons": office_buttons(Pause.objects.held().office)
-        if may(user, Right.PAUSE_OFFICE)
-        else [],
+        "buttons": office_buttons(Pause.objects.held().office) if may_pause else [],
     }
     return TemplateResponse(request, "desk/pauses.html", context)
 
@@ -129,9 +128,8 @@ class PausingSitesAdmin(DeskAdmin):
 
     def resume(self, request: HttpRequest, site: Site) -> tuple[str, int]:
         end(Pause.objects.active().filter(site=site).first(), request, shift=True)
-        return _(
-            "The site has resumed; plans end later by the time of the pause."
-        ), messages.SUCCESS
+        text = _("The site has resumed; plans end later by the time of the pause.")
+        return text, messages.SUCCESS
 
     def catch_up(self, request: HttpRequest, site: Site) -> tuple[str, int]:
         end(Pause.objects.active().filter(site=site).first(), request, shift=False)

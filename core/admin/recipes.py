@@ -50,8 +50,9 @@ def line(label: Any, help_text: Any = "", **options: Any) -> forms.CharField:
     )
 
 
-def lines(label: Any, help_text: Any = "") -> forms.CharField:
-    widget = forms.Textarea(attrs=TEXTAREA)
+def lines(label: Any, help_text: Any = "", **look: Any) -> forms.CharField:
+    """`look`: attributes of the text area."""
+    widget = forms.Textarea(attrs=TEXTAREA | look)
     return forms.CharField(label=label, help_text=help_text, required=False, widget=widget)
 
 

@@ -2,14 +2,13 @@
 board."""
 
 from collections.abc import Callable, Iterator
-from functools import cache, partial, wraps
+from functools import partial, wraps
 from typing import Any
 
 from django import forms
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -59,11 +58,6 @@ def board_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     return TemplateResponse(request, "dashboard/board.html", context)
 
 
-@cache
-def models_by_name() -> dict[str, type[Model]]:
-    return {model.__name__: model for model in apps.get_models()}
-
-
 class DeskSite(DescribingSite):
     login_form = two_step.LoginForm
 
@@ -84,15 +78,15 @@ class DeskSite(DescribingSite):
         ]
 
     def menu(self, request: HttpRequest) -> Iterator[dict[str, str]]:
-        """Name, icon and url: home, the site's own pages, and the models of SIMPLEUI_ICON, each for
-        who may see it. Only these models are asked, and not all that the admin knows: every page
-        draws the menu."""
+        """Name, icon and url: home, the site's own pages, and the models of MENU, each for who may
+        see it. Only these models are asked, and not all that the admin knows: every page draws the
+        menu."""
         yield {"name": gettext("Home"), "icon": "fas fa-home", "url": address_of("admin:home")}
         for page, (label, icon, right) in PAGES.items():
             if may(request.user, right):
                 yield {"name": str(label), "icon": icon, "url": address_of(f"admin:{page}")}
-        for name, icon in settings.SIMPLEUI_ICON.items():
-            model = models_by_name()[name]
+        for name, icon in settings.MENU.items():
+            model = apps.get_model(name)
             admin, options = self.get_model_admin(model), model._meta
             if admin.has_view_permission(request):
                 page = "changelist"

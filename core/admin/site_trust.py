@@ -16,8 +16,8 @@ from booster.net.tls import read_authorities
 from booster.ownership.verification import resolve
 from booster.sites import Recipe, RecipeError
 from booster.sites.credentials import without_credentials
-from core.admin.recipes import PREFIX
-from core.admin.site_week import WeekForm, text_area
+from core.admin.recipes import PREFIX, lines
+from core.admin.site_week import WeekForm
 from core.models import Site
 from core.models.sites import CEILINGS, PROOF_FIELDS
 from core.reasons import Reason, translate, translate_error
@@ -26,11 +26,11 @@ TRUST_FIELDS = ("ca_certificate",)
 
 
 class TrustForm(WeekForm):
-    ca_certificate = forms.CharField(
-        label=_("CA certificate"),
-        required=False,
-        widget=text_area(4, "-----BEGIN CERTIFICATE-----"),
-        help_text=Site._meta.get_field("ca_certificate").help_text,
+    ca_certificate = lines(
+        _("CA certificate"),
+        Site._meta.get_field("ca_certificate").help_text,
+        rows=4,
+        placeholder="-----BEGIN CERTIFICATE-----",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -13,38 +13,32 @@ from django.utils.translation import gettext as _, gettext_lazy
 
 from booster.exceptions import PermanentError
 from booster.week import DAYS, load_profile, quiet_lines
-from core.admin.recipes import RecipeForm
+from core.admin.recipes import RecipeForm, lines
 from core.reasons import translate_error
 
 WEEK_FIELDS = ("time_zone", "quiet_hours", "load_profile")
 
 
-def text_area(rows: int, placeholder: str) -> forms.Textarea:
-    attrs = {"class": "vLargeTextField", "rows": rows, "spellcheck": "false"}
-    return forms.Textarea(attrs | {"placeholder": placeholder})
-
-
 class WeekForm(RecipeForm):
     time_zone = forms.ChoiceField(label=gettext_lazy("Time zone"), required=False)
-    quiet_hours = forms.CharField(
-        label=gettext_lazy("Quiet hours"),
-        required=False,
-        widget=text_area(3, "Mon-Fri 22:00-06:00"),
-        help_text=gettext_lazy(
+    quiet_hours = lines(
+        gettext_lazy("Quiet hours"),
+        gettext_lazy(
             "Nothing is sent in these hours of the site's time zone. One line for each: Mon-Fri "
             "22:00-06:00, or Sat,Sun 00:00-24:00. Plays of orders that are spread over hours move "
             "to the other hours; the other orders wait."
         ),
+        placeholder="Mon-Fri 22:00-06:00",
     )
-    load_profile = forms.CharField(
-        label=gettext_lazy("Daily load profile"),
-        required=False,
-        widget=text_area(7, "weekday,hour,plays"),
-        help_text=gettext_lazy(
+    load_profile = lines(
+        gettext_lazy("Daily load profile"),
+        gettext_lazy(
             "From your own traffic, for orders that are spread by daily load profile. Paste 24 "
             "numbers, 7 lines of 24 (Monday first), 24 lines of 7, or lines of weekday, hour, "
             "plays. Only the proportions matter. Empty: the built-in profile."
         ),
+        rows=7,
+        placeholder="weekday,hour,plays",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

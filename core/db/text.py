@@ -1,7 +1,7 @@
 """Values as the text of an export, written by the database itself: a Python object a cell is what
 an export spends its time on. SQLite and PostgreSQL say the same, down to the last zero.
 
-Each is made of the paths of its columns: `escaped("customer__username")`.
+Each is made of the path of its column: `Escaped("customer__username")`.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,6 @@ from django.db.models import (
     CharField,
     DateTimeField,
     DecimalField,
-    F,
     Func,
     TextField,
     Value,
@@ -84,18 +83,6 @@ class Plain(Func):
         return self.as_sql(compiler, connection, **context)
 
 
-def plain(path: str) -> Plain:
-    return Plain(F(path))
-
-
-def escaped(path: str) -> Escaped:
-    return Escaped(F(path))
-
-
-def local_time(path: str) -> LocalTime:
-    return LocalTime(F(path))
-
-
 def labelled(choices: Mapping[Any, Any]) -> Callable[[str], Case]:
     """The words of a field with choices; they are the office's own and need no escaping. A value of
     a later release beside this one stands as it is."""
@@ -110,10 +97,10 @@ def labelled(choices: Mapping[Any, Any]) -> Callable[[str], Case]:
 def text_of(field: Any) -> Callable[[str], Any]:
     """How a field of a model is said."""
     if isinstance(field, DateTimeField):
-        return local_time
+        return LocalTime
     if isinstance(field, CharField | TextField):
-        return escaped
-    return plain
+        return Escaped
+    return Plain
 
 
 def prepare(connection: Any) -> None:

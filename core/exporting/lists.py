@@ -23,7 +23,7 @@ from django.db.models import (
 
 from core.db.blocks import in_blocks
 from core.db.streams import blocks_of, can_copy, copied_lines
-from core.db.text import escaped, labelled, local_time, plain, text_of
+from core.db.text import Escaped, LocalTime, Plain, labelled, text_of
 from core.exporting import workbooks
 from core.models import Order
 
@@ -33,12 +33,12 @@ LINES = 500
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A title, the values it is made of (paths of the ORM), and how the database says them. `kind`
-    is what a workbook takes the text for."""
+    """A title, the path of its values, and how the database says them. `kind` is what a workbook
+    takes the text for."""
 
     title: str
-    paths: Sequence[str]
-    text: Callable[..., Any]
+    path: str
+    text: Callable[[str], Any]
     kind: str = workbooks.TEXT
 
 
@@ -50,9 +50,9 @@ def column_of(model: Any, field: Any) -> Column:
     path, title = field.attribute, field.column_name
     if path.startswith("get_") and path.endswith("_display"):
         path = path.removeprefix("get_").removesuffix("_display")
-        return Column(title, (path,), labelled(dict(model._meta.get_field(path).choices)))
+        return Column(title, path, labelled(dict(model._meta.get_field(path).choices)))
     column = field_at(model, path)
-    return Column(title, (path,), text_of(column), kind_of(column))
+    return Column(title, path, text_of(column), kind_of(column))
 
 
 def field_at(model: Any, path: str) -> Any:
@@ -75,14 +75,14 @@ def register_of(site_id: int) -> Iterator[bytes]:
     any. `received` were answered as received, `uncertain` may have been."""
     rows = Order.objects.filter(site=site_id).filter(Q(done__gt=0) | Q(uncertain__gt=0))
     columns = [
-        Column("site", ("site__origin",), escaped),
-        Column("video", ("video_id",), escaped),
-        Column("address", ("url",), escaped),
-        Column("order", ("oid",), escaped),
-        Column("first play", ("start_date",), local_time),
-        Column("ended", ("end_date",), local_time),
-        Column("received", ("done",), plain),
-        Column("uncertain", ("uncertain",), plain),
+        Column("site", "site__origin", Escaped),
+        Column("video", "video_id", Escaped),
+        Column("address", "url", Escaped),
+        Column("order", "oid", Escaped),
+        Column("first play", "start_date", LocalTime),
+        Column("ended", "end_date", LocalTime),
+        Column("received", "done", Plain),
+        Column("uncertain", "uncertain", Plain),
     ]
     return csv_chunks(rows.order_by("pk"), columns)
 
@@ -123,7 +123,7 @@ def copied(rows: QuerySet[Any]) -> Iterator[bytes]:
 
 
 def as_text(rows: QuerySet[Any], columns: Sequence[Column]) -> QuerySet[Any]:
-    return rows.values_list(*(column.text(*column.paths) for column in columns))
+    return rows.values_list(*(column.text(column.path) for column in columns))
 
 
 def taken(buffer: io.StringIO) -> bytes:

@@ -16,7 +16,7 @@ from core.importing.cells import Parser
 from core.importing.columns import KNOWN, Layout, is_any_header
 from core.importing.detection import FileError
 from core.importing.rows import Block, Row, is_tall
-from core.reasons import Code, Reason
+from core.reasons import Code
 
 SHOWN = 200
 EXAMPLES = 3
@@ -140,7 +140,7 @@ class Batch:
             if self.layout.is_header(row):
                 faults[index] = [self.error(index, "", row[place], reason)]
             elif is_any_header(row):
-                raise FileError(Reason.of(Code.HEADER_CHANGES, line=self.lines[index]))
+                raise FileError.of(Code.HEADER_CHANGES, line=self.lines[index])
         self.drop(faults)
 
     def find_rows_in_cells(self, delimiter: str, faults: Faults) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_lazy
 
 from core.importing.detection import FileError
-from core.reasons import Code, Reason
+from core.reasons import Code
 
 # What our own export says beside; an import leaves it out, so that an export can be changed and
 # come back.
@@ -143,7 +143,7 @@ def layout_of(header: Sequence[str], required: Sequence[str], optional: Sequence
     for index, title in enumerate(header):
         name = KNOWN.get(plain(title), "")
         if name == "password":
-            raise FileError(Reason.of(Code.PASSWORDS_IN_FILE))
+            raise FileError.of(Code.PASSWORDS_IN_FILE)
         if plain(title) in EXPORTED:
             continue
         if not plain(title):
@@ -155,17 +155,15 @@ def layout_of(header: Sequence[str], required: Sequence[str], optional: Sequence
         else:
             places[name] = index
     if unknown:
-        raise FileError(
-            Reason.of(
-                Code.COLUMNS_UNKNOWN,
-                columns=", ".join(unknown),
-                known=", ".join((*required, *optional)),
-            )
+        raise FileError.of(
+            Code.COLUMNS_UNKNOWN,
+            columns=", ".join(unknown),
+            known=", ".join((*required, *optional)),
         )
     if twice:
-        raise FileError(Reason.of(Code.COLUMNS_REPEATED, columns=", ".join(twice)))
+        raise FileError.of(Code.COLUMNS_REPEATED, columns=", ".join(twice))
     if missing := [name for name in required if name not in places]:
-        raise FileError(Reason.of(Code.COLUMNS_MISSING, columns=", ".join(missing)))
+        raise FileError.of(Code.COLUMNS_MISSING, columns=", ".join(missing))
     remarks = frozenset(places.pop(name) for name in REMARKS if name in places)
     return Layout(list(header), places, remarks, nameless)
 

@@ -33,7 +33,7 @@ from core.models import ApprovalLimit, Customer, FieldChange, ImportedRows, Ledg
 from core.models.accounts import name_taken
 from core.models.approvals import requires_approval
 from core.models.history import Difference
-from core.models.ledger import opening_reference
+from core.models.ledger import Fact
 from core.models.names import name_keys
 from core.money import quantize
 from core.ordering.topping_up import limit_error
@@ -261,18 +261,16 @@ class CustomerRows(RowImporter):
             for difference in differences_of(customer, after)
         )
         LedgerEntry.objects.post_many(
-            [
-                Posting(
-                    kind=LedgerEntry.Kind.ADJUSTMENT,
-                    customer_id=customer.pk,
-                    amount=opening,
-                    reference=opening_reference(customer.pk, undone[customer.pk]),
-                    creator_id=self.job.creator_id,
-                    note=self._note,
-                )
-                for customer, _after, opening in revived
-                if opening
-            ]
+            Posting(
+                kind=LedgerEntry.Kind.ADJUSTMENT,
+                customer_id=customer.pk,
+                amount=opening,
+                reference=Fact.OPENING.of(customer.pk, undone[customer.pk]),
+                creator_id=self.job.creator_id,
+                note=self._note,
+            )
+            for customer, _after, opening in revived
+            if opening
         )
         self.keep_written(Kind.CUSTOMERS, ids)
 
@@ -331,7 +329,7 @@ def switched_off_by_hand(undone: set[int]) -> set[int]:
 def opening_balances(ids: Sequence[int]) -> dict[int, Decimal]:
     """By id, those of these customers that stand."""
     undone = ImportedRows.objects.times_undone(Kind.CUSTOMERS, ids)
-    references = [opening_reference(pk, undone[pk]) for pk in ids]
+    references = [Fact.OPENING.of(pk, undone[pk]) for pk in ids]
     entries = LedgerEntry.objects.filter(InArray(F("reference"), references)).order_by()
     return dict(entries.values_list("customer_id", "amount"))
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Self
 
 from core.importing.encodings import NAMES, Guess, guess_encoding
 from core.reasons import Code, Reason
@@ -57,6 +57,10 @@ class FileError(Exception):
         super().__init__(reason)
         self.reason = reason
 
+    @classmethod
+    def of(cls, code: Code, **params: Any) -> Self:
+        return cls(Reason.of(code, **params))
+
 
 @dataclass(frozen=True, slots=True)
 class DetectedFile:
@@ -77,11 +81,11 @@ def detect_file(
     try:
         size = path.stat().st_size
     except FileNotFoundError:
-        raise FileError(Reason.of(Code.FILE_GONE)) from None
+        raise FileError.of(Code.FILE_GONE) from None
     if size == 0:
-        raise FileError(Reason.of(Code.FILE_EMPTY))
+        raise FileError.of(Code.FILE_EMPTY)
     if size > max_bytes:
-        raise FileError(Reason.of(Code.FILE_TOO_LARGE, most=max_bytes >> 20))
+        raise FileError.of(Code.FILE_TOO_LARGE, most=max_bytes >> 20)
     with path.open("rb") as file:
         start = file.read(CHUNK)
         file.seek(0)
@@ -89,7 +93,7 @@ def detect_file(
             # Opened where it is read only: core/importing/workbook_process.py.
             return DetectedFile("xlsx", digest_of(path), 0)
         if start[:4] in UTF32 or start[:12].count(0) == 9:
-            raise FileError(Reason.of(Code.FILE_OF_OTHER_KIND, kind="UTF-32"))
+            raise FileError.of(Code.FILE_OF_OTHER_KIND, kind="UTF-32")
         refuse_other_kinds(file, start)
         if encoding := wide_encoding(start):
             return DetectedFile(encoding, digest_of(path), wide_lines(file, encoding))
@@ -107,14 +111,14 @@ def refuse_other_kinds(file: BinaryIO, start: bytes) -> None:
         with mmap(file.fileno(), 0, access=ACCESS_READ) as whole:
             is_encrypted = whole.find(ENCRYPTED) >= 0
         code = Code.WORKBOOK_WITH_PASSWORD if is_encrypted else Code.FILE_OF_OLD_EXCEL
-        raise FileError(Reason.of(code))
+        raise FileError.of(code)
     for beginning, kind in OTHER_KINDS:
         if start.startswith(beginning):
-            raise FileError(Reason.of(Code.FILE_OF_OTHER_KIND, kind=kind))
+            raise FileError.of(Code.FILE_OF_OTHER_KIND, kind=kind)
     if MARKUP.match(start.removeprefix(BOM)):
         is_xml = start.removeprefix(BOM).lstrip().startswith(b"<?xml")
         kind = "XML" if is_xml and b"<html" not in start.lower() else "HTML"
-        raise FileError(Reason.of(Code.FILE_OF_OTHER_KIND, kind=kind))
+        raise FileError.of(Code.FILE_OF_OTHER_KIND, kind=kind)
 
 
 def wide_encoding(start: bytes) -> str:
@@ -142,7 +146,7 @@ def digest_of(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
-        raise FileError(Reason.of(Code.FILE_GONE)) from None
+        raise FileError.of(Code.FILE_GONE) from None
 
 
 def measure_text(file: BinaryIO) -> tuple[str, int]:
@@ -153,13 +157,13 @@ def measure_text(file: BinaryIO) -> tuple[str, int]:
         digest.update(chunk)
         if (nul := chunk.find(b"\0")) >= 0:
             line = lines + chunk.count(b"\n", 0, nul) + 1
-            raise FileError(Reason.of(Code.LINE_WITH_NUL, line=line))
+            raise FileError.of(Code.LINE_WITH_NUL, line=line)
         last = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
         since_line_end = len(chunk) - last if last >= 0 else since_line_end + len(chunk)
         if since_line_end > MAX_LINE_BYTES:
             line = lines + chunk.count(b"\n") + 1
             most = MAX_LINE_BYTES >> 10
-            raise FileError(Reason.of(Code.LINE_TOO_LONG, line=line, most=most))
+            raise FileError.of(Code.LINE_TOO_LONG, line=line, most=most)
         # Files of old Macs end lines by CR alone.
         lines += chunk.count(b"\n") or chunk.count(b"\r")
     return digest.hexdigest(), lines
@@ -180,7 +184,7 @@ def encoding_of(file: BinaryIO, familiar: Collection[str]) -> tuple[str, Guess |
         )
         if found is not None:
             return found.encoding, found
-    raise FileError(Reason.of(Code.LINE_IN_NO_ENCODING, line=line))
+    raise FileError.of(Code.LINE_IN_NO_ENCODING, line=line)
 
 
 def foreign_lines(file: BinaryIO) -> list[bytes]:
@@ -220,7 +224,7 @@ def beginning(line: bytes, most: int) -> bytes:
 def refuse_undecodable(file: BinaryIO, encoding: str) -> None:
     if bad_line := first_undecodable(file, encoding):
         name = NAMES.get(encoding, encoding.upper())
-        raise FileError(Reason.of(Code.LINE_NOT_IN_ENCODING, line=bad_line[0], encoding=name))
+        raise FileError.of(Code.LINE_NOT_IN_ENCODING, line=bad_line[0], encoding=name)
 
 
 def first_undecodable(file: BinaryIO, encoding: str) -> tuple[int, bool] | None:
@@ -256,11 +260,11 @@ def check_workbook(path: Path, max_unpacked: int) -> None:
             # No more than these sizes is ever unpacked: zipfile stops where they say.
             unpacked = sum(member.file_size for member in members)
             if unpacked > max_unpacked:
-                raise FileError(Reason.of(Code.WORKBOOK_TOO_LARGE, most=max_unpacked >> 20))
+                raise FileError.of(Code.WORKBOOK_TOO_LARGE, most=max_unpacked >> 20)
             if unpacked > MOST_UNPACKED + MOST_RATIO * path.stat().st_size or len(members) > PARTS:
-                raise FileError(Reason.of(Code.WORKBOOK_IS_BOMB))
+                raise FileError.of(Code.WORKBOOK_IS_BOMB)
             for member in members:
                 if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                     raise zipfile.BadZipFile("packed in a way that no spreadsheet knows")
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError):
-        raise FileError(Reason.of(Code.WORKBOOK_DAMAGED)) from None
+        raise FileError.of(Code.WORKBOOK_DAMAGED) from None

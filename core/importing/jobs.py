@@ -183,7 +183,7 @@ class ImportRun:
         if repeated := duplicates.repeated_hashes():
             counts, notes = self._check_pass(self._first_lines(repeated), None)
         if not counts["total"]:
-            raise FileError(Reason.of(Code.FILE_WITHOUT_ROWS))
+            raise FileError.of(Code.FILE_WITHOUT_ROWS)
         if found.guess is not None and found.guess.words:
             notes = [note_on_encoding(found.guess), *notes]
         with transaction.atomic():
@@ -195,7 +195,7 @@ class ImportRun:
     def import_rows(self) -> None:
         """Import, from where the last run got."""
         if digest_of(self.upload) != self.job.sha256:
-            raise FileError(Reason.of(Code.FILE_CHANGED))
+            raise FileError.of(Code.FILE_CHANGED)
         first_lines: dict[str, int] = {}
         if self.job.repeats:
             duplicates = DuplicateFinder()
@@ -244,9 +244,7 @@ class ImportRun:
                 counts.update(plan.counts)
                 total += len(block.rows)
                 if total > settings.IMPORT_MAX_ROWS:
-                    raise FileError(
-                        Reason.of(Code.TOO_MANY_ROWS, most=f"{settings.IMPORT_MAX_ROWS:,}")
-                    )
+                    raise FileError.of(Code.TOO_MANY_ROWS, most=f"{settings.IMPORT_MAX_ROWS:,}")
                 errors.writerows(store.rows_of_errors(importer.layout, plan.batch.errors))
                 self._report_progress(total)
                 self.job.keep_lease()
@@ -331,7 +329,7 @@ class ImportRun:
             layout = layout_of(table.header, importer.required, importer.optional)
             made = importer(self.job, layout)
             if not made.checks and made.prices != self.job.prices:
-                raise FileError(Reason.of(Code.PRICES_CHANGED))
+                raise FileError.of(Code.PRICES_CHANGED)
             yield table, made
 
     def _report_progress(self, done: int) -> None:
@@ -356,9 +354,7 @@ class ImportRun:
             self.asked = now
             self._stop_if_asked()
         if now > self.started + settings.IMPORT_MAX_MINUTES * 60:
-            raise FileError(
-                Reason.of(Code.FILE_TAKES_TOO_LONG, minutes=settings.IMPORT_MAX_MINUTES)
-            )
+            raise FileError.of(Code.FILE_TAKES_TOO_LONG, minutes=settings.IMPORT_MAX_MINUTES)
 
     def _stop_if_asked(self) -> None:
         if self.should_stop() or signs.is_asked_to_stop(self.job):

@@ -13,7 +13,7 @@ from typing import Any
 from xml.parsers import expat
 
 from core.importing.detection import FileError
-from core.reasons import Code, Reason
+from core.reasons import Code
 
 CHUNK = 1 << 16
 # What zipfile, zlib, expat and our own reading let out of a workbook that is not what it says.
@@ -99,7 +99,7 @@ def within_cell(length: int) -> int:
 
 
 def bomb() -> FileError:
-    return FileError(Reason.of(Code.WORKBOOK_IS_BOMB))
+    return FileError.of(Code.WORKBOOK_IS_BOMB)
 
 
 def new_parser(
@@ -128,7 +128,7 @@ def new_parser(
         end(local(name))
 
     def refuse_doctype(*_declared: object) -> None:
-        raise FileError(Reason.of(Code.WORKBOOK_WITH_DOCTYPE))
+        raise FileError.of(Code.WORKBOOK_WITH_DOCTYPE)
 
     parser.StartElementHandler = plain_start
     parser.EndElementHandler = plain_end

@@ -106,7 +106,7 @@ class Table:
             *lines, self.line = accumulate(map(height, rows), initial=first)
         if "\0" in text:
             nul = next(n for row, n in zip(rows, lines, strict=True) if "\0" in "".join(row))
-            raise FileError(Reason.of(Code.LINE_WITH_NUL, line=nul))
+            raise FileError.of(Code.LINE_WITH_NUL, line=nul)
         if not all(map(str.strip, map("".join, rows))):
             is_filled = [not is_blank(row) for row in rows]
             rows, lines = list(compress(rows, is_filled)), list(compress(lines, is_filled))
@@ -159,9 +159,7 @@ def rows_of(text: TextIO, delimiter: str, line: int, on_chunk: OnChunk) -> Itera
             row += len(found)
             unsaid += len(found)
             if row > MOST_ROW:
-                raise FileError(
-                    Reason.of(Code.LINE_TOO_LONG, line=line + read, most=MOST_ROW >> 10)
-                )
+                raise FileError.of(Code.LINE_TOO_LONG, line=line + read, most=MOST_ROW >> 10)
             if unsaid > CHUNK_SIGNS:
                 unsaid = 0
                 on_chunk()
@@ -170,9 +168,7 @@ def rows_of(text: TextIO, delimiter: str, line: int, on_chunk: OnChunk) -> Itera
     reader = csv.reader(lines(), delimiter=delimiter, strict=True)
     for cells in reader:
         if len(cells) > MOST_CELLS:
-            raise FileError(
-                Reason.of(Code.TOO_MANY_COLUMNS, number=f"{len(cells):,}", most=MOST_CELLS)
-            )
+            raise FileError.of(Code.TOO_MANY_COLUMNS, number=f"{len(cells):,}", most=MOST_CELLS)
         row, read = 0, reader.line_num
         yield cells
 
@@ -241,10 +237,8 @@ def table_of(rows: Iterator[Row], header_place: int, line: int = 1) -> Table:
             else:
                 header = trimmed(list(row))
                 if len(header) > MAX_COLUMNS:
-                    raise FileError(
-                        Reason.of(
-                            Code.TOO_MANY_COLUMNS, number=f"{len(header):,}", most=MAX_COLUMNS
-                        )
+                    raise FileError.of(
+                        Code.TOO_MANY_COLUMNS, number=f"{len(header):,}", most=MAX_COLUMNS
                     )
                 table = Table(header, rows, after)
                 if above:
@@ -254,7 +248,7 @@ def table_of(rows: Iterator[Row], header_place: int, line: int = 1) -> Table:
             line = after
     except csv.Error as error:
         raise FileError(csv_reason(error, line)) from None
-    raise FileError(Reason.of(Code.FILE_OF_EMPTY_LINES))
+    raise FileError.of(Code.FILE_OF_EMPTY_LINES)
 
 
 def trimmed(row: Row) -> Row:

@@ -129,7 +129,7 @@ def sheet_to_read(book: Book, most_columns: int) -> Sheet:
     shown. Raises FileError where there is none."""
     shown = [sheet for sheet in book.sheets if not sheet.is_hidden]
     if not shown:
-        raise FileError(Reason.of(Code.WORKBOOK_WITHOUT_SHEET))
+        raise FileError.of(Code.WORKBOOK_WITHOUT_SHEET)
     if len(shown) > 1:
         for sheet in shown[:MOST_SHEETS]:
             if any(map(names_customers, islice(sheet_rows(book, sheet, most_columns), LOOK_AHEAD))):

@@ -100,7 +100,7 @@ def refuse_other_kinds(archive: zipfile.ZipFile) -> None:
     if not kind and not name_in(archive, "[Content_Types].xml"):
         kind = "ZIP"
     if kind:
-        raise FileError(Reason.of(Code.FILE_OF_OTHER_KIND, kind=kind))
+        raise FileError.of(Code.FILE_OF_OTHER_KIND, kind=kind)
 
 
 def book_of(archive: zipfile.ZipFile, size: int, on_chunk: OnChunk) -> Book:
@@ -283,7 +283,7 @@ class SheetReader:
             self.hidden += self.is_hidden and bool(self.row)
             self.number += 1
             if self.number > MOST_ROWS:
-                raise FileError(Reason.of(Code.TOO_MANY_ROWS, most=f"{MOST_ROWS:,}"))
+                raise FileError.of(Code.TOO_MANY_ROWS, most=f"{MOST_ROWS:,}")
         else:
             self.text.end(name)
 

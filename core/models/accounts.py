@@ -15,9 +15,8 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from core.db import tables
-from core.db.clock import Moment
 from core.db.lookups import InArray
-from core.models.fields import amount_field, protected_key
+from core.models.fields import amount_field, created_field, protected_key
 from core.models.names import KEY_LENGTH, name_key, name_keys, validate_name
 
 validate_mobile = RegexValidator(
@@ -162,9 +161,7 @@ class Customer(models.Model):
     creator = protected_key(
         Administrator, _("creator"), null=True, editable=False, related_name="+"
     )
-    create_date = models.DateTimeField(
-        _("created"), db_default=Moment(), editable=False, db_index=True
-    )
+    create_date = created_field(_("created"), db_index=True)
     active = models.BooleanField(
         _("active"), default=True, help_text=_("Switch off instead of deleting; orders are kept.")
     )

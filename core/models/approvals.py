@@ -31,9 +31,8 @@ from django.db.models.functions import Cast, Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from core.db import clock
-from core.db.clock import Moment
 from core.models.accounts import Administrator, Customer, User, person_field
-from core.models.fields import amount_field, protected_key
+from core.models.fields import amount_field, created_field, protected_key
 from core.models.flow import OrderError, Status, status_reason
 from core.models.history import FieldChange
 from core.models.ledger import LedgerEntry
@@ -190,9 +189,7 @@ class Decision(models.Model):
         DECLINED = 3, _("declined")
 
     creator = protected_key(User, _("creator"), related_name="+")
-    create_date = models.DateTimeField(
-        _("created"), db_default=Moment(), editable=False, db_index=True
-    )
+    create_date = created_field(_("created"), db_index=True)
     status = models.PositiveSmallIntegerField(
         _("status"), choices=Status, default=Status.AWAITING, editable=False
     )

@@ -16,13 +16,12 @@ from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy as _
 
 from core import money
-from core.db.clock import Moment
 from core.db.lookups import InArray
 from core.models.accounts import Administrator, Customer
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
-from core.models.fields import amount_field, protected_key
+from core.models.fields import amount_field, created_field, protected_key
 from core.models.imported_rows import ImportedRows
-from core.models.ledger import LedgerEntry, Posting, charge_reference
+from core.models.ledger import Fact, LedgerEntry, Posting
 from core.reasons import Code, Reason, translate
 
 REFERENCE_LENGTH = 64
@@ -83,17 +82,15 @@ class ChargeRecordQuerySet(AppendOnlyQuerySet):
             self._count_undone(records)
             self.bulk_create(records)
             LedgerEntry.objects.post_many(
-                [
-                    Posting(
-                        kind=LedgerEntry.Kind.CHARGE,
-                        customer_id=record.customer_id,
-                        amount=record.amount,
-                        reference=charge_reference(record.pk),
-                        creator_id=record.creator_id,
-                        note=record.memo,
-                    )
-                    for record in records
-                ]
+                Posting(
+                    kind=LedgerEntry.Kind.CHARGE,
+                    customer_id=record.customer_id,
+                    amount=record.amount,
+                    reference=Fact.CHARGE.of(record.pk),
+                    creator_id=record.creator_id,
+                    note=record.memo,
+                )
+                for record in records
             )
 
     def numbered(self, references: Sequence[str]) -> "list[tuple[ChargeRecord, bool]]":
@@ -125,9 +122,7 @@ class ChargeRecord(AppendOnlyModel):
     creator = protected_key(
         Administrator, _("creator"), null=True, editable=False, related_name="+"
     )
-    create_date = models.DateTimeField(
-        _("created"), db_default=Moment(), editable=False, db_index=True
-    )
+    create_date = created_field(_("created"), db_index=True)
     # None: nobody said.
     method = models.PositiveSmallIntegerField(
         _("paid by"), choices=PaymentMethod, null=True, blank=True

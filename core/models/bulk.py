@@ -14,8 +14,7 @@ from django.db.models.functions import Now
 from django.template.defaultfilters import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from core.db.clock import Moment
-from core.models.fields import amount_field, reason_fields
+from core.models.fields import amount_field, created_field, reason_fields
 from core.models.jobs import Job, JobQuerySet
 from core.reasons import reason_of
 
@@ -66,7 +65,7 @@ class BulkJob(Job):
     stop_requested = models.BooleanField(default=False)
     reason, reason_code, reason_params = reason_fields(_("reason"), most=500)
 
-    create_date = models.DateTimeField(_("created"), db_default=Moment(), editable=False)
+    create_date = created_field(_("created"))
 
     objects = JobQuerySet.as_manager()  # type: ignore[misc]
 
@@ -89,13 +88,11 @@ class BulkJob(Job):
     def start(self, note: str = "", *, each: Decimal | None = None) -> bool:
         """Confirm it, with the amount that was asked about. Returns False where somebody did
         before, or changed the amount meanwhile: a double click is one action."""
-        waiting = BulkJob.objects.filter(pk=self.pk, status=self.Status.WAITING)
+        waiting = BulkJob.objects.filter(status=self.Status.WAITING)
         if each is not None:
             waiting = waiting.filter(each=each)
         changes = {"note": note[:200]} if note else {}
-        changed = waiting.update(status=self.Status.RUNNING, start_date=Now(), **changes)
-        self.refresh_from_db()
-        return changed == 1
+        return self.move(waiting, status=self.Status.RUNNING, start_date=Now(), **changes)
 
     def ask_to_stop(self) -> None:
         """Whoever works on it stops before the next block."""

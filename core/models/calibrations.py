@@ -16,13 +16,12 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from core.db import clock
-from core.db.clock import Moment
 from core.models.accounts import Customer, User
-from core.models.fields import amount_field, protected_key, reason_fields
+from core.models.fields import amount_field, created_field, protected_key, reason_fields
 from core.models.flow import OrderError
 from core.models.history import FieldChange
 from core.models.jobs import Job, JobQuerySet
-from core.models.ledger import LedgerEntry, audit_reference, audit_refund_reference
+from core.models.ledger import Fact, LedgerEntry
 from core.models.orders import Order
 from core.models.sites import Site, SiteLockedError
 from core.reasons import Code, Reason
@@ -86,7 +85,7 @@ class Calibration(Job):
     request_key = models.UUIDField(null=True, unique=True, editable=False)
     taken_at = models.DateTimeField(_("settings taken"), null=True)
     reason, reason_code, reason_params = reason_fields(_("reason"))
-    create_date = models.DateTimeField(_("started"), db_default=Moment(), editable=False)
+    create_date = created_field(_("started"))
 
     objects = CalibrationQuerySet.as_manager()  # type: ignore[misc]
 
@@ -143,7 +142,7 @@ class Calibration(Job):
                     kind=LedgerEntry.Kind.REFUND,
                     customer_id=self.customer_id,
                     amount=self.price,
-                    reference=audit_refund_reference(self.pk),
+                    reference=Fact.AUDIT_REFUND.of(self.pk),
                     note=str(self),
                 )
 
@@ -218,7 +217,7 @@ def start(
                 kind=LedgerEntry.Kind.ORDER,
                 customer_id=customer.pk,
                 amount=-price,
-                reference=audit_reference(calibration.pk),
+                reference=Fact.AUDIT.of(calibration.pk),
                 creator_id=creator.pk,
                 note=str(calibration),
             )

@@ -6,10 +6,9 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from core.db.blocks import insert_block
-from core.db.clock import Moment
 from core.models.accounts import person_field
 from core.models.append_only import AppendOnlyModel
-from core.models.fields import protected_key, reason_fields
+from core.models.fields import created_field, protected_key, reason_fields
 from core.models.flow import Status
 
 
@@ -17,7 +16,7 @@ class OrderEvent(AppendOnlyModel):
     """One step of an order: who, when, from where to where, and why."""
 
     order = protected_key("core.Order", _("order"), related_name="events")
-    create_date = models.DateTimeField(_("when"), db_default=Moment(), editable=False)
+    create_date = created_field(_("when"))
     creator = person_field(_("who"))
     from_status = models.PositiveSmallIntegerField(_("from"), choices=Status, null=True)
     to_status = models.PositiveSmallIntegerField(_("to"), choices=Status)
@@ -38,7 +37,7 @@ class CounterReading(models.Model):
     order = models.ForeignKey(
         "core.Order", verbose_name=_("order"), on_delete=models.CASCADE, related_name="readings"
     )
-    create_date = models.DateTimeField(_("when"), db_default=Moment(), editable=False)
+    create_date = created_field(_("when"))
     views = models.PositiveBigIntegerField(_("views"))
     done = models.PositiveIntegerField(_("received"))
 

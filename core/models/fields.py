@@ -1,10 +1,12 @@
-"""Columns that many tables have: of rows of other tables, of amounts, of reasons."""
+"""Columns that many tables have: of rows of other tables, of amounts, of moments, of reasons."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, TypeVar, overload
 
 from django.db import models
 
+from core.db.clock import Moment
 from core.reasons import CODE_LENGTH, TEXT_LENGTH
 
 Row = TypeVar("Row", bound=models.Model)
@@ -45,6 +47,11 @@ def amount_field(
 def amount_field(label: Any, digits: int = 10, **options: Any) -> Any:
     """Of the office's one currency, to the cent."""
     return models.DecimalField(label, max_digits=digits, decimal_places=2, **options)
+
+
+def created_field(label: Any = None, **options: Any) -> "models.DateTimeField[Any, datetime]":
+    """When the row was written, by the database's clock."""
+    return models.DateTimeField(label, db_default=Moment(), editable=False, **options)
 
 
 def reason_fields(

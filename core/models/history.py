@@ -10,9 +10,9 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
-from core.db.clock import Moment
 from core.models.accounts import User, person_field
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
+from core.models.fields import created_field
 
 # Never kept, whatever changes it.
 SECRET = ("password", "secrets")
@@ -93,7 +93,7 @@ class FieldChange(AppendOnlyModel):
     creator = person_field(_("who"))
     # "" for a form of the desk; else the job that did it.
     source = models.CharField(_("by"), max_length=100, blank=True)
-    create_date = models.DateTimeField(_("when"), db_default=Moment(), editable=False)
+    create_date = created_field(_("when"))
 
     objects = FieldChangeQuerySet.as_manager()  # type: ignore[misc]
 

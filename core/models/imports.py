@@ -7,9 +7,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from core.db.clock import Moment
 from core.models.accounts import User, person_field
-from core.models.fields import amount_field, reason_fields
+from core.models.fields import amount_field, created_field, reason_fields
 from core.models.jobs import Job, JobQuerySet
 from core.reasons import Code, Reason
 from core.sentences.undoing import UndoCode
@@ -104,7 +103,7 @@ class ImportJob(Job):
     refused_bytes = models.PositiveBigIntegerField(default=0)
     reason, reason_code, reason_params = reason_fields(_("reason"), most=500)
 
-    create_date = models.DateTimeField(_("uploaded"), db_default=Moment(), editable=False)
+    create_date = created_field(_("uploaded"))
 
     undoer = person_field(_("undone by"))
     undone_at = models.DateTimeField(_("undone"), null=True)
@@ -161,36 +160,27 @@ class ImportJob(Job):
     def check_again(self, **choices: str | bool) -> bool:
         """What the report says is no longer so, or a person chose otherwise after it. Returns False
         where it is no longer open."""
-        checked = ImportJob.objects.filter(pk=self.pk, status=self.Status.CHECKED)
-        changed = checked.update(status=self.Status.CHECKING, attempts=0, notes=[], **choices)
-        self.refresh_from_db()
-        return changed == 1
+        checked = ImportJob.objects.filter(status=self.Status.CHECKED)
+        return self.move(checked, status=self.Status.CHECKING, attempts=0, notes=[], **choices)
 
     def start_import(self, *, partial: bool) -> bool:
         """A person confirmed the check's report. Returns False where somebody did before."""
-        waiting = ImportJob.objects.filter(pk=self.pk, status=self.Status.CHECKED)
-        changed = waiting.update(
-            status=self.Status.IMPORTING,
-            partial=partial,
-            start_date=Now(),
-            **dict.fromkeys(("done", *self.COUNTS), 0),
-        )
-        self.refresh_from_db()
-        return changed == 1
+        waiting = ImportJob.objects.filter(status=self.Status.CHECKED)
+        anew = dict.fromkeys(("done", *self.COUNTS), 0)
+        importing = self.Status.IMPORTING
+        return self.move(waiting, status=importing, partial=partial, start_date=Now(), **anew)
 
     def start_undo(self, actor: User, language: str = "") -> bool:
         """A person confirmed that all of it shall be undone. Returns False where somebody did
         before, or it is not over."""
-        over = ImportJob.objects.free().filter(pk=self.pk, status__in=self.UNDOABLE)
-        changed = over.update(
+        return self.move(
+            ImportJob.objects.free().filter(status__in=self.UNDOABLE),
             status_before_undo=F("status"),
             status=self.Status.UNDOING,
             undoer=actor,
             language=language,
             attempts=0,
         )
-        self.refresh_from_db()
-        return changed == 1
 
 
 class FilePart(models.Model):
@@ -202,7 +192,7 @@ class FilePart(models.Model):
     name = models.CharField(max_length=16)
     start = models.PositiveBigIntegerField()
     data = models.BinaryField()
-    create_date = models.DateTimeField(db_default=Moment(), editable=False)
+    create_date = created_field()
 
     class Meta:
         default_permissions = ()

@@ -120,13 +120,16 @@ class Job(models.Model):
         """Write the last of this holder's and let the job go. Raises LeaseLostError."""
         self.record(lease_until=None, attempts=0, **changes)
 
+    def move(self, rows: "models.QuerySet[Any]", **changes: Any) -> bool:
+        """By a person, where it is still among these rows. Returns False where it is not."""
+        changed = rows.filter(pk=self.pk).update(**changes)
+        self.refresh_from_db()
+        return changed == 1
+
     def cancel(self) -> bool:
         """End a job that nobody works on. Returns False for one that is held or has ended."""
         idle = type(self).objects.free().filter(status__in=self.STOPPABLE)
         with transaction.atomic():
-            taken = idle.taken(pk=self.pk)
-            changed = idle.filter(pk__in=taken).update(
-                status=self.CANCELED, fence=F("fence") + 1, lease_until=None, end_date=Now()
-            )
-        self.refresh_from_db()
-        return changed == 1
+            mine = idle.filter(pk__in=idle.taken(pk=self.pk))
+            end = {"status": self.CANCELED, "lease_until": None, "end_date": Now()}
+            return self.move(mine, fence=F("fence") + 1, **end)

@@ -4,11 +4,11 @@ module changes a balance or adds an entry, each in the transaction of the fact i
 The ledger is append-only, also for a database client: triggers refuse UPDATE and DELETE.
 """
 
-from collections.abc import Mapping, Sequence, Set as AbstractSet
+from collections.abc import Iterable, Mapping, Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
-from uuid import UUID
 
 from django.db import models, transaction
 from django.db.models import Q, Value
@@ -18,10 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from core import money
 from core.db import tables
 from core.db.blocks import BLOCK, in_blocks, update_by_id
-from core.db.clock import Moment
 from core.models.accounts import Customer, person_field
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
-from core.models.fields import amount_field, protected_key
+from core.models.fields import amount_field, created_field, protected_key
 from core.reasons import Code, Reason
 
 if TYPE_CHECKING:
@@ -58,6 +57,31 @@ class InsufficientBalanceError(Exception):
         self.missing = missing
 
 
+class Fact(StrEnum):
+    """What an entry pays for. Its reference is the fact and the key of the row that tells it, and
+    exists once."""
+
+    CHARGE = "charge"
+    ORDER = "order"
+    REFUND = "refund"
+    ADJUSTMENT = "adjustment"
+    CORRECTION = "correction"
+    AUDIT = "audit"
+    AUDIT_REFUND = "audit-refund"
+    OPENING = "opening"
+    OPENING_UNDONE = "opening-undone"
+
+    def of(self, key: object, undone: int = 0) -> str:
+        """`undone`: how many opening balances of this customer were undone before."""
+        return f"{self}:{key}:{undone}" if undone else f"{self}:{key}"
+
+    def of_column(self, keys: Any) -> Concat:
+        return Concat(Value(f"{self}:"), Cast(keys, models.CharField()))
+
+
+refund_reference = Fact.REFUND.of
+
+
 @dataclass(frozen=True, slots=True)
 class Posting:
     """One change of one balance to be: `amount` is positive for a credit, negative for a debit, and
@@ -77,7 +101,7 @@ class LedgerQuerySet(AppendOnlyQuerySet):
         """One posting, given by the fields of `Posting`; otherwise as `post_many()`."""
         return self.post_many([Posting(**posting)])[0]
 
-    def post_many(self, postings: Sequence[Posting]) -> list["LedgerEntry"]:
+    def post_many(self, postings: Iterable[Posting]) -> list["LedgerEntry"]:
         """Change balances and write their entries, one after the other, in the caller's
         transaction; all of them or, where it raises, none once that is rolled back.
 
@@ -90,6 +114,7 @@ class LedgerQuerySet(AppendOnlyQuerySet):
             raise transaction.TransactionManagementError(
                 "a ledger entry is written in the transaction of the fact it pays for"
             )
+        postings = list(postings)
         active = {one.customer_id for one in postings if one.kind in LedgerEntry.ACTIVE_ONLY}
         balances = _locked_balances({posting.customer_id for posting in postings}, active)
         entries = [_entry(posting, balances) for posting in postings]
@@ -120,7 +145,7 @@ class LedgerQuerySet(AppendOnlyQuerySet):
             customer=ids,
             amount=amounts,
             balance_after=amounts,
-            reference=[opening_reference(pk) for pk in ids],
+            reference=[Fact.OPENING.of(pk) for pk in ids],
             creator=tables.Constant(creator_id),
             note=tables.Constant(note),
         )
@@ -194,65 +219,6 @@ def _entry(posting: Posting, balances: dict[int, Decimal]) -> "LedgerEntry":
     )
 
 
-# The facts that entries pay for, each by a name that exists once.
-
-
-CHARGE = "charge:"
-
-
-def charge_reference(charge_id: int) -> str:
-    return f"{CHARGE}{charge_id}"
-
-
-def charge_reference_of(charge: Any) -> Concat:
-    """The same, of a column of their ids."""
-    return Concat(Value(CHARGE), Cast(charge, models.CharField()))
-
-
-def order_reference(oid: str) -> str:
-    return f"order:{oid}"
-
-
-def refund_reference(oid: str) -> str:
-    return f"refund:{oid}"
-
-
-def adjustment_reference(request_key: UUID) -> str:
-    return f"adjustment:{request_key}"
-
-
-def correction_reference(correction_id: int) -> str:
-    return f"correction:{correction_id}"
-
-
-AUDIT, AUDIT_REFUND = "audit", "audit-refund"
-
-
-def audit_reference(calibration_id: int) -> str:
-    return f"{AUDIT}:{calibration_id}"
-
-
-def audit_refund_reference(calibration_id: int) -> str:
-    return f"{AUDIT_REFUND}:{calibration_id}"
-
-
-OPENING, OPENING_UNDONE = "opening:", "opening-undone:"
-
-
-def opening_reference(customer_id: int, undone: int = 0) -> str:
-    """`undone`: how many opening balances of this customer were undone before."""
-    return f"{OPENING}{customer_id}{_again(undone)}"
-
-
-def undone_opening_reference(customer_id: int, undone: int = 0) -> str:
-    """Of the entry that takes back the opening balance with the same `undone`."""
-    return f"{OPENING_UNDONE}{customer_id}{_again(undone)}"
-
-
-def _again(times: int) -> str:
-    return f":{times}" if times else ""
-
-
 class LedgerEntry(AppendOnlyModel):
     """One change of one balance. `reference` names the fact it pays for and is unique, so an
     order is charged once and refunded at most once."""
@@ -275,7 +241,7 @@ class LedgerEntry(AppendOnlyModel):
     creator = person_field(_("creator"), db_index=False)
     reference = models.CharField(_("reference"), max_length=80, unique=True)
     note = models.CharField(_("note"), max_length=200, blank=True)
-    create_date = models.DateTimeField(_("created"), db_default=Moment(), editable=False)
+    create_date = created_field(_("created"))
 
     objects = LedgerQuerySet.as_manager()  # type: ignore[misc]
 

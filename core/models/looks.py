@@ -9,7 +9,7 @@ for longer. Of videos under delivery the rows also count these looks for their o
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
@@ -65,12 +65,8 @@ class SiteLookQuerySet(models.QuerySet["SiteLook"]):
         self, videos: Collection[tuple[int, str]]
     ) -> dict[tuple[int, str], tuple[int, int]]:
         """The same of these, each a site's id and a video of it; of others it may know as well."""
-        sites, names = {site for site, _name in videos}, {name for _site, name in videos}
-        rows = self.filter(site__in=sites, video_id__in=names)
-        return {
-            (site, name): (begun, ended)
-            for site, name, begun, ended in rows.values_list("site", "video_id", "begun", "ended")
-        }
+        rows = self._of(videos).values_list("site", "video_id", "begun", "ended")
+        return {(site, name): (begun, ended) for site, name, begun, ended in rows}
 
     def remember(
         self,
@@ -101,12 +97,13 @@ class SiteLookQuerySet(models.QuerySet["SiteLook"]):
 
     def titles(self, videos: Collection[tuple[int, str]]) -> dict[tuple[int, str], str]:
         """What these videos, by site and id, were called when they were last looked at."""
+        rows = self._of(videos).exclude(title="").values_list("site", "video_id", "title")
+        return {(site, name): title for site, name, title in rows}
+
+    def _of(self, videos: Collection[tuple[int, str]]) -> Self:
+        """Of these, and of others of their sites."""
         sites, names = {site for site, _name in videos}, {name for _site, name in videos}
-        rows = self.filter(site__in=sites, video_id__in=names).exclude(title="")
-        return {
-            (site, name): title
-            for site, name, title in rows.values_list("site", "video_id", "title")
-        }
+        return self.filter(site__in=sites, video_id__in=names)
 
     def forget_failures(self, site: Site) -> None:
         """Somebody mended the site: whoever asks next finds out."""

@@ -23,11 +23,10 @@ from django.db.models.functions import Now, RowNumber
 from django.utils.translation import gettext_lazy as _
 
 from core import permissions
-from core.db.clock import Moment
 from core.db.notifier import notify
 from core.models.accounts import User
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
-from core.models.fields import protected_key
+from core.models.fields import created_field, protected_key
 from core.models.orders import Order
 from core.permissions import Right
 
@@ -140,7 +139,7 @@ class Message(AppendOnlyModel):
     side = models.PositiveSmallIntegerField(_("side"), choices=Side)
     text = models.TextField(_("text"))
     internal = models.BooleanField(_("internal note"), default=False)
-    create_date = models.DateTimeField(_("when"), db_default=Moment(), editable=False)
+    create_date = created_field(_("when"))
     request_key = models.UUIDField(unique=True, default=uuid.uuid4)
 
     objects = MessageQuerySet.as_manager()  # type: ignore[misc]

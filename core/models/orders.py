@@ -17,11 +17,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core.db.blocks import is_expression
-from core.db.clock import Moment
 from core.db.lookups import Ending, InArray, InStatuses
 from core.models.accounts import Customer, User, person_field
 from core.models.approvals import came_by_portal, is_close_to, undecidable
-from core.models.fields import amount_field, protected_key, reason_fields
+from core.models.fields import amount_field, created_field, protected_key, reason_fields
 from core.models.flow import (
     CANCELABLE,
     FINAL,
@@ -157,7 +156,7 @@ class Order(models.Model):
     )
     creator = person_field(_("creator"), editable=False, db_index=False)
     request_key = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    create_date = models.DateTimeField(_("created"), db_default=Moment(), editable=False)
+    create_date = created_field(_("created"))
     start_date = models.DateTimeField(_("started"), null=True, editable=False)
     end_date = models.DateTimeField(_("ended"), null=True, editable=False)
 

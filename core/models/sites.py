@@ -11,9 +11,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from core.db import clock
-from core.db.clock import Moment
 from core.models.accounts import User, person_field, validate_name
-from core.models.fields import protected_key, reason_fields
+from core.models.fields import created_field, protected_key, reason_fields
 from core.models.flow import OPEN, OrderError
 from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
@@ -287,7 +286,7 @@ class SiteCheck(models.Model):
         UNREACHABLE = 3, _("not reachable")
 
     site = protected_key(Site, _("site"), related_name="checks", db_index=False)
-    create_date = models.DateTimeField(_("checked"), db_default=Moment(), editable=False)
+    create_date = created_field(_("checked"))
     outcome = models.PositiveSmallIntegerField(_("outcome"), choices=Outcome)
     method = models.CharField(_("proved by"), max_length=16, blank=True)
     reason, reason_code, reason_params = reason_fields(_("reason"))

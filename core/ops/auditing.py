@@ -22,7 +22,7 @@ from core.models import (
     Order,
     TopUpCorrection,
 )
-from core.models.ledger import audit_reference, audit_refund_reference
+from core.models.ledger import Fact
 
 # Rows a statement.
 ENTRIES, CUSTOMERS, ORDERS = 200_000, 5_000, 20_000
@@ -120,7 +120,7 @@ def _corrections() -> Iterator[str]:
 def _audits() -> Iterator[str]:
     """Charged its price, once; given back where it found nothing out."""
     for audit in Calibration.objects.filter(customer__isnull=False).order_by("pk").iterator():
-        references = (audit_reference(audit.pk), audit_refund_reference(audit.pk))
+        references = [fact.of(audit.pk) for fact in (Fact.AUDIT, Fact.AUDIT_REFUND)]
         entries = LedgerEntry.objects.filter(reference__in=references).values_list("amount")
         kept = -sum((amount for (amount,) in entries), Decimal(0))
         due = audit.price if audit.is_owed else Decimal(0)

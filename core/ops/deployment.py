@@ -42,36 +42,36 @@ def host_clock() -> Finding:
         before = timezone.now()
         off = abs((clock.now() - before).total_seconds())
     except (DatabaseError, InterfaceError) as error:
-        return _finding("clock", Level.CRITICAL, f"the database cannot be asked: {error}".strip())
+        return Finding("clock", Level.CRITICAL, f"the database cannot be asked: {error}".strip())
     if off < CLOCK_OFF:
-        return _finding("clock", Level.OK, "as the database's", off)
+        return Finding("clock", Level.OK, "as the database's", off)
     level = Level.CRITICAL if off > CLOCK_WRONG else Level.WARNING
-    return _finding("clock", level, f"{off:.0f} s off the database's: let NTP set it", off)
+    return Finding("clock", level, f"{off:.0f} s off the database's: let NTP set it", off)
 
 
 def pooler() -> Finding:
     try:
         is_lent = poolers.lends_sessions(connection)
     except (DatabaseError, InterfaceError) as error:
-        return _finding("pooler", Level.CRITICAL, f"the database cannot be asked: {error}".strip())
+        return Finding("pooler", Level.CRITICAL, f"the database cannot be asked: {error}".strip())
     if is_lent:
-        return _finding("pooler", Level.CRITICAL, poolers.REFUSED)
-    return _finding("pooler", Level.OK, "each session of the database is one connection's own")
+        return Finding("pooler", Level.CRITICAL, poolers.REFUSED)
+    return Finding("pooler", Level.OK, "each session of the database is one connection's own")
 
 
 def open_files() -> Finding:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= FILES_NEEDED:
-        return _finding("files", Level.OK, f"{soft} may be open", soft)
+        return Finding("files", Level.OK, f"{soft} may be open", soft)
     text = f"{soft} may be open, {FILES_NEEDED} are needed: ulimit -n, or LimitNOFILE="
-    return _finding("files", Level.WARNING, text, soft)
+    return Finding("files", Level.WARNING, text, soft)
 
 
 def disk() -> Finding:
     free = shutil.disk_usage(settings.DATA_DIR).free
     text = f"{free >> 20} MB are free for {settings.DATA_DIR}"
     level = Level.CRITICAL if free < DISK_EMPTY else Level.WARNING if free < DISK_LOW else Level.OK
-    return _finding("disk", level, text, free)
+    return Finding("disk", level, text, free)
 
 
 def permissions() -> Finding:
@@ -109,19 +109,17 @@ def proxy() -> Finding:
 def mail() -> Finding:
     """Greets the server, and logs in where a name is set."""
     if not settings.EMAIL_HOST:
-        return _finding("mail", Level.WARNING, "EMAIL_URL is not set: links are shown for copying")
+        return Finding("mail", Level.WARNING, "EMAIL_URL is not set: links are shown for copying")
     try:
         server = get_connection("django.core.mail.backends.smtp.EmailBackend")
         server.open()
         server.close()
     except (OSError, smtplib.SMTPException) as error:
         text = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT} cannot be used: {error}"
-        return _finding("mail", Level.WARNING, text)
+        return Finding("mail", Level.WARNING, text)
     if settings.DEFAULT_FROM_EMAIL.endswith("@localhost"):
-        return _finding(
-            "mail", Level.WARNING, "EMAIL_FROM is not set: who answers writes to nobody"
-        )
-    return _finding("mail", Level.OK, f"{settings.EMAIL_HOST} answers")
+        return Finding("mail", Level.WARNING, "EMAIL_FROM is not set: who answers writes to nobody")
+    return Finding("mail", Level.OK, f"{settings.EMAIL_HOST} answers")
 
 
 def keys() -> Finding:
@@ -161,11 +159,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
 )
 
 
-def _finding(check: str, level: Level, text: str, value: float | None = None) -> Finding:
-    return Finding(check, level, value, text)
-
-
 def _listed(check: str, wrong: list[str], right: str, value: float | None = None) -> Finding:
     if wrong:
-        return Finding(check, Level.WARNING, value, "; ".join(wrong))
-    return Finding(check, Level.OK, value, right)
+        return Finding(check, Level.WARNING, "; ".join(wrong), value)
+    return Finding(check, Level.OK, right, value)

@@ -37,8 +37,8 @@ class Level(IntEnum):
 class Finding:
     check: str
     level: Level
-    value: float | None
     text: str
+    value: float | None = None
 
 
 def examine() -> list[Finding]:
@@ -51,18 +51,18 @@ def _ask(check: Callable[[], Finding]) -> Finding:
         return check()
     except (DatabaseError, InterfaceError) as error:
         text = f"the database cannot be read: {error}".strip()
-        return Finding(check.__name__, Level.CRITICAL, None, text)
+        return Finding(check.__name__, Level.CRITICAL, text)
 
 
 def consumers() -> Finding:
     alive = Heartbeat.objects.alive()
     count = alive.count()
     if not count:
-        return Finding("consumers", Level.CRITICAL, 0, "none is running: start manage.py run_huey")
+        return Finding("consumers", Level.CRITICAL, "none is running: start manage.py run_huey", 0)
     died = Heartbeat.objects.seen_within(DIED_LATELY).exclude(pk__in=alive)
     if names := ", ".join(died.values_list("consumer", flat=True)):
-        return Finding("consumers", Level.WARNING, count, f"{count} workers running; died: {names}")
-    return Finding("consumers", Level.OK, count, f"{count} workers running")
+        return Finding("consumers", Level.WARNING, f"{count} workers running; died: {names}", count)
+    return Finding("consumers", Level.OK, f"{count} workers running", count)
 
 
 def queue() -> Finding:
@@ -70,11 +70,11 @@ def queue() -> Finding:
         depth = HUEY.pending_count()
     except HUEY.down as error:
         text = f"{HUEY.describe(error)}; consumers take their work from the database"
-        return Finding("queue", Level.WARNING, None, text)
+        return Finding("queue", Level.WARNING, text)
     if not all(Heartbeat.objects.alive().values_list("queue_is_up", flat=True)):
-        return Finding("queue", Level.WARNING, depth, "a consumer cannot reach it")
+        return Finding("queue", Level.WARNING, "a consumer cannot reach it", depth)
     level = Level.WARNING if depth > QUEUE_LONG else Level.OK
-    return Finding("queue", level, depth, f"{depth} tasks wait")
+    return Finding("queue", level, f"{depth} tasks wait", depth)
 
 
 def messages() -> Finding:
@@ -83,16 +83,16 @@ def messages() -> Finding:
         unreadable = HUEY.unreadable()
     except HUEY.down as error:
         if queue().value is None:
-            return Finding("messages", Level.OK, None, "see queue")
+            return Finding("messages", Level.OK, "see queue")
         text = f"their number cannot be read: {HUEY.describe(error)}"
-        return Finding("messages", Level.WARNING, None, text)
+        return Finding("messages", Level.WARNING, text)
     if unreadable is None:
-        return Finding("messages", Level.OK, 0, "all could be read")
+        return Finding("messages", Level.OK, "all could be read", 0)
     text = f"{unreadable.count} could not be read and were dropped"
     if unreadable.age > DROPPED_LATELY:
-        return Finding("messages", Level.OK, unreadable.count, f"{text}, none lately")
+        return Finding("messages", Level.OK, f"{text}, none lately", unreadable.count)
     text = f"{text}, one {unreadable.age:.0f} s ago: another SECRET_KEY, or another version?"
-    return Finding("messages", Level.WARNING, unreadable.count, text)
+    return Finding("messages", Level.WARNING, text, unreadable.count)
 
 
 def leases() -> Finding:
@@ -102,20 +102,20 @@ def leases() -> Finding:
     )
     found = expired.aggregate(oldest=Min("lease_until"))["oldest"]
     if found is None:
-        return Finding("leases", Level.OK, 0, "none ran out unnoticed")
+        return Finding("leases", Level.OK, "none ran out unnoticed", 0)
     age, count = _age(found), expired.count()
     level = Level.CRITICAL if age > LEASE_LOST else Level.WARNING
-    return Finding("leases", level, count, f"{count} ran out and nobody took over for {age:.0f} s")
+    return Finding("leases", level, f"{count} ran out and nobody took over for {age:.0f} s", count)
 
 
 def due() -> Finding:
     oldest = Order.objects.free_to_claim().not_held().aggregate(oldest=Min("due"))["oldest"]
     age = 0.0 if oldest is None else _age(oldest)
     if age < DUE_LATE:
-        return Finding("due", Level.OK, round(age, 1), "no order waits for long")
+        return Finding("due", Level.OK, "no order waits for long", round(age, 1))
     level = Level.CRITICAL if age > DUE_LOST else Level.WARNING
     return Finding(
-        "due", level, round(age, 1), f"an order has been due for {age:.0f} s: too few workers?"
+        "due", level, f"an order has been due for {age:.0f} s: too few workers?", round(age, 1)
     )
 
 
@@ -128,17 +128,17 @@ def uncertain() -> Finding:
     )
     if count := late.count():
         text = f"{count} orders wait for their counters for more than an hour"
-        return Finding("uncertain", Level.WARNING, total, text)
-    return Finding("uncertain", Level.OK, total, f"{total} plays, to be settled by the counters")
+        return Finding("uncertain", Level.WARNING, text, total)
+    return Finding("uncertain", Level.OK, f"{total} plays, to be settled by the counters", total)
 
 
 def held() -> Finding:
     waiting = Order.objects.filter(status=Status.PAUSED, held_by_site=True)
     names = sorted(set(waiting.values_list("site__name", flat=True)))
     if not names:
-        return Finding("held", Level.OK, 0, "no order waits for a site")
+        return Finding("held", Level.OK, "no order waits for a site", 0)
     text = f"orders wait for {', '.join(names)}: its token is missing"
-    return Finding("held", Level.WARNING, waiting.count(), text)
+    return Finding("held", Level.WARNING, text, waiting.count())
 
 
 def paused() -> Finding:
@@ -146,10 +146,10 @@ def paused() -> Finding:
     pauses = Pause.objects.active().select_related("site", "creator").order_by("create_date")
     told = [f"{pause.site or 'the whole office'} by {pause.creator}" for pause in pauses]
     if not told:
-        return Finding("paused", Level.OK, 0, "no site is")
+        return Finding("paused", Level.OK, "no site is", 0)
     age = _age(pauses[0].create_date)
     text = f"people paused {', '.join(told)}; the oldest for {age:.0f} s"
-    return Finding("paused", Level.WARNING, len(told), text)
+    return Finding("paused", Level.WARNING, text, len(told))
 
 
 def sites() -> Finding:
@@ -161,19 +161,19 @@ def sites() -> Finding:
         for breaker in down.select_related("site").order_by("opened_at")
     ]
     if not told:
-        return Finding("sites", Level.OK, 0, "all take plays")
-    return Finding("sites", Level.WARNING, len(told), f"orders wait for {'; '.join(told)}")
+        return Finding("sites", Level.OK, "all take plays", 0)
+    return Finding("sites", Level.WARNING, f"orders wait for {'; '.join(told)}", len(told))
 
 
 def attention() -> Finding:
     needing = Order.objects.needing_a_person()
     count = needing.count()
     if not count:
-        return Finding("attention", Level.OK, 0, "no order needs a person")
+        return Finding("attention", Level.OK, "no order needs a person", 0)
     newest = needing.aggregate(newest=Max("pk"))["newest"]
     oid = Order.objects.values_list("oid", flat=True).get(pk=newest)
     return Finding(
-        "attention", Level.WARNING, count, f"{count} orders need a person, such as {oid}"
+        "attention", Level.WARNING, f"{count} orders need a person, such as {oid}", count
     )
 
 
@@ -182,25 +182,25 @@ def repeating() -> Finding:
     failing = Order.objects.filter(status__in=WORKABLE, attempts__gte=3, due__gt=F("create_date"))
     count = failing.count()
     level = Level.WARNING if count else Level.OK
-    return Finding("repeating", level, count, f"{count} orders failed three times or more in a row")
+    return Finding("repeating", level, f"{count} orders failed three times or more in a row", count)
 
 
 def limits() -> Finding:
     """A limit of the staff's is none where the portal has none: they can make a customer."""
     if ApprovalLimit.objects.leave_portal_open():
         text = "groups have an approval limit and customers have none: add one without a group"
-        return Finding("limits", Level.WARNING, None, text)
-    return Finding("limits", Level.OK, None, "no way around them by the portal")
+        return Finding("limits", Level.WARNING, text)
+    return Finding("limits", Level.OK, "no way around them by the portal")
 
 
 def names() -> Finding:
     """Customers from before names were told apart without regard to case and form."""
     alike = Customer.objects.filter(name_key=None).order_by("pk")
     if not (count := alike.count()):
-        return Finding("names", Level.OK, 0, "no two customers are called alike")
+        return Finding("names", Level.OK, "no two customers are called alike", 0)
     first = ", ".join(alike.values_list("username", flat=True)[:NAMES_SHOWN])
     text = f"{count} are called like another but for case or form; give them other names: {first}"
-    return Finding("names", Level.WARNING, count, text)
+    return Finding("names", Level.WARNING, text, count)
 
 
 CHECKS = (

@@ -22,7 +22,7 @@ from core.models import (
     probe_now,
     transitions,
 )
-from core.models.ledger import adjustment_reference
+from core.models.ledger import Fact
 from core.models.transitions import Transition
 
 
@@ -91,7 +91,7 @@ def adjust(
             kind=LedgerEntry.Kind.ADJUSTMENT,
             customer_id=customer.pk,
             amount=amount,
-            reference=adjustment_reference(request_key or uuid.uuid4()),
+            reference=Fact.ADJUSTMENT.of(request_key or uuid.uuid4()),
             creator_id=actor and actor.pk,
             note=note,
         )

@@ -23,10 +23,9 @@ from core.models import (
 from core.models.approvals import requires_approval
 from core.models.corrections import REASON_LENGTH, corrected_amount
 from core.models.given_reasons import given_reason
-from core.models.ledger import correction_reference
+from core.models.ledger import Fact
 from core.ordering.quote import balance_short
 from core.reasons import Code, Reason
-from core.sentences.undoing import UndoCode
 
 
 def correct_top_up(
@@ -41,7 +40,7 @@ def correct_top_up(
         Customer.objects.select_for_update().get(pk=charge.customer_id)
         # It may be booked anew, by its number too: corrected as well, it would be credited twice.
         if ImportedRows.objects.undone_among(ImportedRows.Kind.TOP_UPS, [charge.pk]):
-            raise OrderError(Reason.of(UndoCode.TOP_UP_UNDONE))
+            raise OrderError(Reason.of(Code.TOP_UP_UNDONE))
         if charge.corrections.filter(status=TopUpCorrection.Status.AWAITING).exists():
             raise OrderError(Reason.of(Code.CORRECTION_WAITS))
         difference = right_amount - corrected_amount(charge)
@@ -96,17 +95,15 @@ def book(corrections: Sequence[TopUpCorrection]) -> None:
     balance does not cover it, or would be too large."""
     try:
         entries = LedgerEntry.objects.post_many(
-            [
-                Posting(
-                    kind=LedgerEntry.Kind.CORRECTION,
-                    customer_id=correction.charge.customer_id,
-                    amount=correction.amount,
-                    reference=correction_reference(correction.pk),
-                    creator_id=correction.creator_id,
-                    note=correction.reason,
-                )
-                for correction in corrections
-            ]
+            Posting(
+                kind=LedgerEntry.Kind.CORRECTION,
+                customer_id=correction.charge.customer_id,
+                amount=correction.amount,
+                reference=Fact.CORRECTION.of(correction.pk),
+                creator_id=correction.creator_id,
+                note=correction.reason,
+            )
+            for correction in corrections
         )
     except InsufficientBalanceError as error:
         raise OrderError(balance_short(error.missing)) from None

@@ -31,7 +31,7 @@ from core.models import (
 )
 from core.models.approvals import requires_approval
 from core.models.failpoints import failpoint
-from core.models.ledger import order_reference
+from core.models.ledger import Fact
 from core.ordering.quote import VIDEO_BUSY, Quote, StartTooFarError, balance_short, start_to_come
 from core.reasons import Code, Reason, ReasonOrText, translate
 
@@ -120,17 +120,15 @@ def place_many(placements: Sequence[Placement], creator: User | None) -> list[Or
         Order.objects.bulk_create(orders)
         failpoint("before-debit")
         LedgerEntry.objects.post_many(
-            [
-                Posting(
-                    kind=LedgerEntry.Kind.ORDER,
-                    customer_id=order.customer_id,
-                    amount=-order.price,
-                    reference=order_reference(order.oid),
-                    order=order,
-                    creator_id=order.creator_id,
-                )
-                for order in orders
-            ]
+            Posting(
+                kind=LedgerEntry.Kind.ORDER,
+                customer_id=order.customer_id,
+                amount=-order.price,
+                reference=Fact.ORDER.of(order.oid),
+                order=order,
+                creator_id=order.creator_id,
+            )
+            for order in orders
         )
         failpoint("after-debit")
         OrderEvent.objects.bulk_create(

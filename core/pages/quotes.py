@@ -2,6 +2,7 @@
 answer as texts ready to read. Law: what they refuse, the quote refuses.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -129,21 +130,23 @@ class QuoteForm(forms.Form):
 
 def describe(quote: Quote, hours: int) -> dict[str, Any]:
     """A quote as the form shows it: texts ready to read, None for what is not known yet."""
+
+    def told(value: Any, say: Callable[[Any], str]) -> str | None:
+        return None if value is None else say(value)
+
     site, customer = quote.site, quote.customer
     seconds = None if quote.seconds is None else max(quote.seconds, hours * 3600)
     return {
         "balance": display.money(customer.balance) if customer else None,
-        "price": None if quote.price is None else display.money(quote.price),
-        "quoted_price": None if quote.price is None else str(quote.price),
-        "unit_price": None if quote.unit_price is None else display.rate(quote.unit_price),
-        "balance_after": (
-            None if quote.balance_after is None else display.money(quote.balance_after)
-        ),
+        "price": told(quote.price, display.money),
+        "quoted_price": told(quote.price, str),
+        "unit_price": told(quote.unit_price, display.rate),
+        "balance_after": told(quote.balance_after, display.money),
         "site": {"name": site.name, "verified": site.verified} if site else None,
         "video": quote.video_title or None,
-        "views": None if quote.views is None else display.number(quote.views),
+        "views": told(quote.views, display.number),
         "seconds": seconds,
-        "duration": None if seconds is None else display.duration(seconds),
+        "duration": told(seconds, display.duration),
     }
 
 

@@ -8,10 +8,11 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_safe
 
+from core.db.text import Escaped, LocalTime, Plain, labelled
 from core.exporting.downloads import csv_answer
-from core.exporting.lists import Column, csv_chunks, escaped, labelled, local_time, plain
+from core.exporting.lists import Column, csv_chunks
 from core.models import Calibration, Customer, LedgerEntry
-from core.models.ledger import AUDIT, AUDIT_REFUND
+from core.models.ledger import Fact
 from core.pages import display
 from core.pages.audits import report_of
 from core.portal.access import customer_page
@@ -69,11 +70,11 @@ def exported(request: HttpRequest, customer: Customer) -> HttpResponseBase:
     _kind, entries = filtered(request, customer)
     kinds = {kind: str(words) for kind, words in WHAT.items()}
     columns = [
-        Column(_("created"), ("create_date",), local_time),
-        Column(_("kind"), ("kind",), labelled(kinds)),
-        Column(_("order number"), ("order__oid",), escaped),
-        Column(_("amount"), ("amount",), plain),
-        Column(_("balance after"), ("balance_after",), plain),
+        Column(_("created"), "create_date", LocalTime),
+        Column(_("kind"), "kind", labelled(kinds)),
+        Column(_("order number"), "order__oid", Escaped),
+        Column(_("amount"), "amount", Plain),
+        Column(_("balance after"), "balance_after", Plain),
     ]
     return csv_answer(request, "balance.csv", csv_chunks(entries.order_by("-pk"), columns))
 
@@ -94,7 +95,7 @@ def audit_shown(request: HttpRequest, customer: Customer, pk: int) -> HttpRespon
 def audit_of(entry: LedgerEntry) -> int | None:
     """The audit that the entry pays for, or gives the price of back."""
     fact, _colon, number = entry.reference.partition(":")
-    return int(number) if fact in (AUDIT, AUDIT_REFUND) else None
+    return int(number) if fact in (Fact.AUDIT, Fact.AUDIT_REFUND) else None
 
 
 def row_of(entry: LedgerEntry) -> dict[str, object]:

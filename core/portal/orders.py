@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from core import ordering
+from core.db.text import Escaped, LocalTime, Plain, labelled
 from core.exporting.downloads import csv_answer
-from core.exporting.lists import Column, csv_chunks, escaped, labelled, local_time, plain
+from core.exporting.lists import Column, csv_chunks
 from core.live.sources.customers import newest_order
 from core.models import Customer, Order, OrderError, Status
 from core.ordering import placing
@@ -61,18 +62,18 @@ def exported(request: HttpRequest, customer: Customer) -> HttpResponseBase:
     _form, orders = filtered(request, customer)
     labels = {status.value: str(status.label) for status in Status}
     columns = [
-        Column(_("order number"), ("oid",), escaped),
-        Column(_("created"), ("create_date",), local_time),
-        Column(_("status"), ("status",), labelled(labels)),
-        Column(_("video address"), ("url",), escaped),
-        Column(_("plays"), ("count",), plain),
-        Column(_("price"), ("price",), plain),
-        Column(_("delivered"), ("delivered",), plain),
-        Column(_("refunded"), ("refunded",), plain),
-        Column(_("views before"), ("old_view_count",), plain),
-        Column(_("views now"), ("view_count",), plain),
-        Column(_("started"), ("start_date",), local_time),
-        Column(_("ended"), ("end_date",), local_time),
+        Column(_("order number"), "oid", Escaped),
+        Column(_("created"), "create_date", LocalTime),
+        Column(_("status"), "status", labelled(labels)),
+        Column(_("video address"), "url", Escaped),
+        Column(_("plays"), "count", Plain),
+        Column(_("price"), "price", Plain),
+        Column(_("delivered"), "delivered", Plain),
+        Column(_("refunded"), "refunded", Plain),
+        Column(_("views before"), "old_view_count", Plain),
+        Column(_("views now"), "view_count", Plain),
+        Column(_("started"), "start_date", LocalTime),
+        Column(_("ended"), "end_date", LocalTime),
     ]
     return csv_answer(request, "orders.csv", csv_chunks(orders.order_by("-pk"), columns))
 

@@ -110,7 +110,7 @@ class StatusCount:
 def orders_by_status() -> tuple[StatusCount, ...]:
     """One for each status, in the order of FLOW."""
     ended = list(rollups.days(Source.ENDED, WEEK).values())
-    still_open = open_orders()
+    still_open = open_orders_by("status")
     counts = []
     for status in FLOW:
         if status in FINAL:
@@ -121,8 +121,8 @@ def orders_by_status() -> tuple[StatusCount, ...]:
     return tuple(counts)
 
 
-def open_orders() -> dict[int, int]:
-    rows = Order.objects.filter(status__in=OPEN).order_by().values_list("status")
+def open_orders_by(column: str) -> dict[int, int]:
+    rows = Order.objects.filter(status__in=OPEN).order_by().values_list(column)
     return dict(rows.annotate(Count("pk")))
 
 
@@ -274,9 +274,7 @@ class Sites:
 
 
 def sites() -> Sites:
-    counted = dict(
-        Order.objects.filter(status__in=OPEN).order_by().values_list("site").annotate(Count("pk"))
-    )
+    counted = open_orders_by("site")
     rows = Site.objects.filter(active=True).select_related("breaker").order_by("verified", "name")
     lines = [
         SiteState(

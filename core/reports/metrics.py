@@ -155,13 +155,11 @@ def plays() -> Iterator[Metric]:
 
 
 def workers() -> Iterator[Metric]:
+    is_alive = Q(seen__gte=Now() - datetime.timedelta(seconds=SILENT))
     beats = Heartbeat.objects.aggregate(
-        alive=Count("pk", filter=Q(seen__gte=Now() - datetime.timedelta(seconds=SILENT))),
+        alive=Count("pk", filter=is_alive),
         lately=Count("pk", filter=Q(seen__gte=Now() - DIED_LATELY)),
-        cut_off=Count(
-            "pk",
-            filter=Q(seen__gte=Now() - datetime.timedelta(seconds=SILENT), queue_is_up=False),
-        ),
+        cut_off=Count("pk", filter=is_alive & Q(queue_is_up=False)),
     )
     yield gauge("workers", "Workers that gave a sign of life.", beats["alive"])
     yield gauge(

@@ -3,7 +3,7 @@ Beside it stand those of sites and addresses, and of undoing.
 """
 
 from enum import StrEnum, auto
-from typing import Any
+from typing import Any, Self
 
 
 def _(sentence: str) -> tuple[Any, str]:
@@ -11,16 +11,20 @@ def _(sentence: str) -> tuple[Any, str]:
     return auto(), sentence
 
 
-class Code(StrEnum):
-    """They are kept in rows: they never change."""
+class SentenceCode(StrEnum):
+    """A code with what it says. Codes are kept in rows: they never change."""
 
     sentence: str
 
-    def __new__(cls, code: str, sentence: str = "") -> "Code":
+    def __new__(cls, code: str, sentence: str = "") -> Self:
         member = str.__new__(cls, code)
         member._value_ = code
         member.sentence = sentence
         return member
+
+
+class Code(SentenceCode):
+    """The office's own, but for why an import is not undone."""
 
     # An order on its way
     CANCEL_REQUESTED = _("cancellation requested")
@@ -246,3 +250,8 @@ class Code(StrEnum):
     COLUMNS_REPEATED = _("Duplicate columns: %(columns)s.")
     HEADER_CHANGES = _("Line %(line)s has other titles than the header: make two files of it.")
     COLUMNS_MISSING = _("Missing columns: %(columns)s.")
+    # What was undone
+    IMPORT_UNDONE = _("Import %(number)s was undone.")
+    TOP_UP_UNDONE = _(
+        "This top-up was taken back with its import; if it was paid after all, top the customer up."
+    )

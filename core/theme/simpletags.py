@@ -1,7 +1,7 @@
 """simpleui's tag library, loaded in its place: `OPTIONS["libraries"]` maps `simpletags` to here.
 
 Law: nothing that a user typed reaches a page as markup or as script. simpleui writes raw JSON into
-<script>: of its tags there is only what the templates ask that ours have not replaced.
+<script>: of its tags there is none; these are what templates of ours ask.
 """
 
 import datetime
@@ -9,12 +9,10 @@ import math
 
 from django import template
 from django.template import Context
-from simpleui.templatetags import simpletags
 
 from core.theme.links import address_of
 
 register = template.Library()
-register.filter("get_config", simpletags.get_config)
 
 
 @register.simple_tag(takes_context=True)

@@ -31,7 +31,7 @@ from core.models import (
     Status,
     TransitionError,
 )
-from core.models.ledger import order_reference
+from core.models.ledger import Fact
 from core.ops.auditing import differences
 from core.ordering import OrderRefusedError, adjust
 from core.reasons import reason_of
@@ -164,7 +164,7 @@ class Desk(RuleBasedStateMachine):
                     kind=LedgerEntry.Kind.ORDER,
                     customer_id=row.customer_id,
                     amount=-row.price,
-                    reference=order_reference(row.oid),
+                    reference=Fact.ORDER.of(row.oid),
                     order=row,
                 )
         except (IntegrityError, InsufficientBalanceError):

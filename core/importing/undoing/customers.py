@@ -20,7 +20,7 @@ from core.models import (
     WaitingTopUp,
 )
 from core.models.history import Difference, as_text
-from core.models.ledger import OPENING, OPENING_UNDONE, undone_opening_reference
+from core.models.ledger import Fact
 from core.permissions import RIGHT_TO_BOOK, Right
 from core.sentences.undoing import UndoCode
 
@@ -74,13 +74,12 @@ class UndoCustomers(Undoer):
     def _look_at_new(self, customers: QuerySet[Customer]) -> None:
         own = {"customer": OuterRef("pk")}
         entries = LedgerEntry.objects.filter(**own, order__isnull=True)
-        later = entries.exclude(
-            Q(reference__startswith=OPENING) | Q(reference__startswith=OPENING_UNDONE)
-        )
+        for fact in (Fact.OPENING, Fact.OPENING_UNDONE):
+            entries = entries.exclude(reference__startswith=fact.of(""))
         waiting = WaitingTopUp.objects.filter(**own, status=WaitingTopUp.Status.AWAITING)
         depending = {
             UndoCode.CUSTOMERS_ORDERED: Exists(Order.objects.filter(**own)),
-            UndoCode.CUSTOMERS_BOOKED: Exists(later),
+            UndoCode.CUSTOMERS_BOOKED: Exists(entries),
             UndoCode.CUSTOMERS_LET_IN: Q(user__isnull=False) | Q(invited__isnull=False),
             UndoCode.CUSTOMERS_TO_CREDIT: Exists(waiting),
         }
@@ -110,7 +109,7 @@ class UndoCustomers(Undoer):
     def _take_back_openings(self, ids: Sequence[int]) -> None:
         undone = ImportedRows.objects.times_undone(Kind.CUSTOMERS, ids)
         back = {
-            pk: (amount, undone_opening_reference(pk, undone[pk]))
+            pk: (amount, Fact.OPENING_UNDONE.of(pk, undone[pk]))
             for pk, amount in opening_balances(ids).items()
         }
         LedgerEntry.objects.close_accounts(back, creator_id=self.actor.pk, note=self.note)

@@ -10,7 +10,7 @@ from core.importing.undoing.undoer import Undoer, lock_customers
 from core.models import FINAL, ImportedRows, LedgerEntry, Repeat, transitions
 from core.ordering import actions
 from core.permissions import RIGHT_TO_BOOK, Right
-from core.reasons import Reason
+from core.reasons import Code, Reason
 from core.sentences.undoing import UndoCode
 
 Kind = ImportedRows.Kind
@@ -48,7 +48,7 @@ class UndoOrders(Undoer):
                 self.findings.add(code, found.values_list("oid", flat=True).iterator())
 
     def undo(self) -> None:
-        reason = Reason.of(UndoCode.IMPORT_UNDONE, number=self.job.pk)
+        reason = Reason.of(Code.IMPORT_UNDONE, number=self.job.pk)
         for orders in self.rows(Kind.ORDERS):
             chosen = [
                 (order, transition)
