@@ -133,6 +133,8 @@ class WholeOrder(OrderSource):
             "speed": loaded.speed,
             "left": left,
             "left_text": display.duration(left),
+            "views_before": order.old_view_count,
+            "views": order.view_count,
             "curve": curve(loaded),
             "now": point_now(order),
             **self.parts(loaded, audience),
