@@ -133,6 +133,7 @@ class WholeOrder(OrderSource):
             "speed": loaded.speed,
             "left": left,
             "left_text": display.duration(left),
+            # Of the feed's contract, for programs that follow an order.
             "views_before": order.old_view_count,
             "views": order.view_count,
             "curve": curve(loaded),
