@@ -141,7 +141,9 @@ def graceful_stop() -> None:
 
 
 def row_keys() -> None:
-    """Know no row of a file again, and forget how far an import got."""
+    """Know no row of a file again, neither by its key nor by what it booked, and forget how far an
+    import got."""
+    from core.importing import top_ups
     from core.importing.row_importer import RowImporter
     from core.models import ImportJob
 
@@ -150,8 +152,12 @@ def row_keys() -> None:
     def record_less(self: ImportJob, **changes: Any) -> None:
         record(self, **{name: value for name, value in changes.items() if name != "done"})
 
-    RowImporter.row_keys = lambda self, batch: [uuid.uuid4() for _ in batch.lines]  # type: ignore[method-assign]
+    def know_none(self: RowImporter, batch: Any, *kinds: Any) -> tuple[list[uuid.UUID], set[Any]]:
+        return [uuid.uuid4() for _ in batch.lines], set()
+
+    RowImporter.keys_and_written = know_none  # type: ignore[method-assign]
     ImportJob.record = record_less  # type: ignore[method-assign]
+    top_ups.booked_since = lambda repeats: {}
 
 
 def breaker() -> None:
