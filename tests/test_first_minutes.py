@@ -175,4 +175,6 @@ def test_only_the_web_loads_the_desk(tmp_path, program, has_desk):
     code = f"import django, sys; django.setup(); {program}; print({DESK})"
     env = {"DJANGO_SETTINGS_MODULE": "office.settings", "DATA_DIR": str(tmp_path)}
     told = start("-c", code, **env, **SQLITE)
-    assert (told.stderr, told.stdout.split()) == ("", [str(has_desk)])
+    # Where that takes long, it begins to tell its figures meanwhile, and there is no database.
+    said = [line for line in told.stderr.splitlines() if "no such table" not in line]
+    assert (said, told.stdout.split()) == ([], [str(has_desk)])
