@@ -17,7 +17,8 @@ class Proxy:
         self.port: int = self._listener.getsockname()[1]
         self._flows = threading.Event()
         self._flows.set()
-        self._stops_before = b""
+        self._stops_before = self._after = b""
+        self._told: set[socket.socket] = set()
         self._ends = False
         self._peers: dict[socket.socket, socket.socket] = {}
         self._waiting: dict[socket.socket, bytes] = {}
@@ -40,9 +41,9 @@ class Proxy:
     def cut(self) -> None:
         self._flows.clear()
 
-    def cut_before(self, text: bytes) -> None:
-        """Cut as a client says this next; it is not carried any more."""
-        self._stops_before = text
+    def cut_before(self, text: bytes, *, after: bytes) -> None:
+        """Cut as a client that said `after` says this next; it is not carried any more."""
+        self._stops_before, self._after = text, after
 
     def heal(self) -> None:
         """What waited is carried now."""
@@ -83,7 +84,9 @@ class Proxy:
             data = one.recv(1 << 16)
         except OSError:
             data = b""
-        if data and self._stops_before and self._stops_before in data:
+        if self._stops_before and self._after in data:
+            self._told.add(one)
+        if one in self._told and self._stops_before and self._stops_before in data:
             self._stops_before = b""
             self._waiting[one] = data
             self.cut()

@@ -122,7 +122,7 @@ def test_what_a_consumer_locked_as_it_was_cut_off_is_taken_over(trial, network, 
     consumer = cut_off_consumer(trial, network)
     orders = trial.place_many(3, 400)
     wait_for_plays(trial, orders, 50)
-    network.cut_before(b"COMMIT")
+    network.cut_before(b"COMMIT", after=b'UPDATE "core_order"')
     wait_for(lambda: network.is_cut, 60, "a commit")
     began = time.monotonic()
     trial.consumer(lease=LEASE)
