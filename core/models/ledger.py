@@ -79,9 +79,6 @@ class Fact(StrEnum):
         return Concat(Value(f"{self}:"), Cast(keys, models.CharField()))
 
 
-refund_reference = Fact.REFUND.of
-
-
 @dataclass(frozen=True, slots=True)
 class Posting:
     """One change of one balance to be: `amount` is positive for a credit, negative for a debit, and

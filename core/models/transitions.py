@@ -34,7 +34,7 @@ from core.models.flow import (
     status_reason,
 )
 from core.models.given_reasons import given_reason
-from core.models.ledger import LedgerEntry, Posting, refund_reference
+from core.models.ledger import Fact, LedgerEntry, Posting
 from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
 if TYPE_CHECKING:
@@ -365,7 +365,7 @@ def _pay_refunds(chosen: Chosen, actor: "User | None") -> None:
             kind=LedgerEntry.Kind.REFUND,
             customer_id=order.customer_id,
             amount=transition.refund,
-            reference=refund_reference(order.oid),
+            reference=Fact.REFUND.of(order.oid),
             order=order,
             creator_id=actor.pk if actor else None,
         )
