@@ -85,7 +85,7 @@ class JobSource(live.StaffSource, Generic[OneJob]):
         figures = {"figures": self.figures(loaded)}
         return {
             "state": render_to_string("desk/job_state.html", state),
-            "figures": render_to_string("desk/job_figures.html", figures),
+            "figures": render_to_string("desk/figures.html", figures),
             "doing": self.doing(loaded),
         }
 
