@@ -11,11 +11,13 @@ from django.db.models.functions import Now
 
 from booster import worker
 from booster.delivery import Round, paused_orders
+from booster.delivery.deliveries import Deliveries
 from booster.delivery.links import Asked
 from booster.exceptions import SiteCode, TemporaryError
 from booster.pacing import DripPlan
 from booster.retry import PROBE_LEASE_SECONDS, PROBING
 from core import ordering
+from core.db.clock import DatabaseClock
 from core.models import Breaker, Order, Pause, Site, Status
 from tests.faults.trial import Trial
 from tests.processes import free_port
@@ -29,24 +31,29 @@ def trial(office, demo_site) -> Trial:
     return Trial(office, demo_site, random.Random(1))
 
 
-class CutOff(ShortRound):
+class CutOff(Deliveries):
     """The database fails as often as decisions are to be written."""
 
-    def __init__(self, failures: int) -> None:
-        super().__init__("test:1", lambda: False)
-        self.failures = failures
+    failures = 0
 
-    def _write_decisions(self, decided) -> None:
+    def write_decisions(self, decided) -> None:
         if self.failures:
             self.failures -= 1
             raise OperationalError("the database is gone")
-        super()._write_decisions(decided)
+        super().write_decisions(decided)
+
+
+def cut_off_round(failures: int) -> tuple[ShortRound, CutOff]:
+    driving = ShortRound("test:1", lambda: False)
+    driving.deliveries = deliveries = CutOff(DatabaseClock(), driving.sessions)
+    deliveries.failures = failures
+    return driving, deliveries
 
 
 def deliver_cut_off(failures: int = 2) -> None:
-    driving = CutOff(failures)
+    driving, deliveries = cut_off_round(failures)
     run_until_idle(driving)
-    assert driving.failures == 0
+    assert deliveries.failures == 0
 
 
 def take_down(settings) -> None:
@@ -115,18 +122,18 @@ def test_nothing_is_sent_of_an_order_while_it_is_being_given_back(trial):
     """Its time comes before the database does."""
     order = trial.place(100, wake=False)
     Order.objects.update(hours=1)
-    driving = CutOff(20)
+    driving, deliveries = cut_off_round(20)
 
     def let_time_pass() -> bool:
-        for one in driving.deliveries.values():
-            if one.decision is not None and driving.failures == 15:
+        for one in deliveries.values():
+            if one.decision is not None and deliveries.failures == 15:
                 one.plan = DripPlan(100, time.time() - 1800, 1)
         return False
 
     driving._shall_stop = let_time_pass
     run_until_idle(driving)
     order.refresh_from_db()
-    assert driving.failures == 0
+    assert deliveries.failures == 0
     assert (order.status, order.reserved, order.lease_until) == (Status.RUNNING, 0, None)
 
 

@@ -14,12 +14,14 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from booster.delivery import Round, breaker, ending
+from booster.delivery.deliveries import Deliveries
 from booster.delivery.links import SiteLink
 from booster.delivery.order import Delivery
 from booster.engine import Fetched, Tally
 from booster.exceptions import PermanentError, SiteCode, SiteError
 from core import ordering
 from core.db import clock
+from core.db.clock import DatabaseClock
 from core.models import Breaker, Order, Pause, Site, SiteCheck, Status, leases, transitions
 from tests.faults.trial import Trial
 from tests.rounds import ShortRound, deliver, run_until_idle
@@ -66,18 +68,20 @@ def test_a_short_look_out_for_others_is_not_written_down(trial, monkeypatch):
     assert order.verify_until is None
 
 
-class OvertakenRound(ShortRound):
+class Overtaken(Deliveries):
     """Another host finds the site taking plays, just before this one writes who waits for it."""
 
-    def _write_decisions(self, decided):
+    def write_decisions(self, decided):
         breaker.report_success(Site.objects.select_related("breaker").get())
-        super()._write_decisions(decided)
+        super().write_decisions(decided)
 
 
 def test_an_order_that_begins_to_wait_as_its_site_comes_back_waits_no_longer(trial):
     order = trial.place(100, wake=False)
     Breaker.objects.create(site=order.site).open("The site refused the connection.", 60)
-    run_until_idle(OvertakenRound("test:1", lambda: False))
+    round_ = ShortRound("test:1", lambda: False)
+    round_.deliveries = Overtaken(DatabaseClock(), round_.sessions)
+    run_until_idle(round_)
     deliver()  # what is due
     order.refresh_from_db()
     assert order.status == Status.COMPLETED
@@ -369,7 +373,7 @@ def test_an_order_that_is_stopped_while_its_counter_is_asked_is_read_again(trial
     try:
         drive(moving, lambda: any(one.is_reading for one in moving.deliveries.values()))
         [delivery] = moving.deliveries.values()
-        moving._close(delivery)
+        moving.deliveries.detach(delivery)
         assert not delivery.is_reading
         trial.demo_site.clear()
         drive(moving, lambda: order.refresh_from_db() or order.status == Status.COMPLETED)

@@ -16,15 +16,16 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from operator import attrgetter
-from queue import Empty
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from django.db.models import Q
 
 from booster.delivery import breaker, ending
-from booster.delivery.links import Asked, SiteLink
+from booster.delivery.deliveries import Deliveries
+from booster.delivery.links import Asked, Links, SiteLink
 from booster.delivery.order import FIRST_WINDOW, Delivery
-from booster.delivery.writing import Writer
+from booster.delivery.sessions import Sessions
 from booster.engine import Fetched, OrderStopped, WindowEnded
 from booster.exceptions import OwnershipError, PermanentError, SiteError, TemporaryError
 from booster.net.call import Call
@@ -48,13 +49,11 @@ FEW_ORDERS, QUICK_BEAT = 8, 0.005
 IDLE_SECONDS = 1.0
 # How long what is in flight may take to end when the round stops.
 STOP_SECONDS = 5.0
-# How often orders that are not written are asked about: somebody may want them stopped.
-ASK_SECONDS = 0.5
 
 T = TypeVar("T")
 
 
-class Round(Writer):
+class Round:
     """The orders that one process drives. Used in one thread, `wake()` apart. Others put into
     `events` what happened meanwhile; None only wakes."""
 
@@ -62,15 +61,18 @@ class Round(Writer):
     hold_seconds = 30.0
 
     def __init__(self, holder: str, shall_stop: Callable[[], bool]) -> None:
-        super().__init__()
         self.holder = holder
+        self.events: SimpleQueue[Any] = SimpleQueue()
+        self.links = Links(self.events)
+        self.sessions = Sessions()
+        self._clock = DatabaseClock()
+        self.deliveries = Deliveries(self._clock, self.sessions)
         self.is_stopping = False  # as of this beat
         self._shall_stop = shall_stop
         self._is_cut_off = False  # from the database
         self._arrived: deque[Any] = deque()  # events that are not handled yet
         self._began = self._took = 0.0
-        self._clock = DatabaseClock()
-        self._claim_at = self._ask_at = 0.0
+        self._claim_at = 0.0
 
     def wake(self) -> None:
         """Beat soon: an order is due. From any thread."""
@@ -154,21 +156,21 @@ class Round(Writer):
         for lease in claimed:
             if former := self.deliveries.get(lease.order.pk):
                 # Cut off for longer than a lease, and the first to come back.
-                self._lose(former, "its lease ran out")
+                self.deliveries.lose(former, "its lease ran out")
             delivery = Delivery(lease, self.links[lease.order.site_id], self.hold_seconds)
             self.deliveries[delivery.key] = delivery
-            self._attempt(delivery, Delivery.begin)
+            self.deliveries.attempt(delivery, Delivery.begin)
 
     def read(self) -> None:
         """Ask for tokens and counters, all at once; the answers are events of a later beat."""
         self.links.read_rows(self.now, (one.link for one in self.deliveries.values()))
         for link in self.links.values():
             link.turns = link.plays_ahead()
-        awake = [one for one in self._by_turn() if self._is_near(one)]
+        awake = [one for one in self._by_turn() if self._take_turn(one)]
         unread = [one for one in awake if one.order.old_view_count is None]
         self._note_looks(one for one in unread if one.link.is_proved and not one.is_reading)
         for delivery in awake:
-            self._attempt(delivery, self._read_counter)
+            self.deliveries.attempt(delivery, self._read_counter)
 
     def reserve(self) -> None:
         """Reserve windows and write down how others ended, of all orders in one statement. The same
@@ -176,24 +178,24 @@ class Round(Writer):
         for link in self.links.values():
             link.room = link.plays_ahead() - link.outstanding
         for delivery in self._by_turn():
-            self._attempt(delivery, self._reserve_window)
+            self.deliveries.attempt(delivery, self._reserve_window)
         news = [one for one in self.deliveries.values() if one.is_dirty or one.lease.is_worn]
-        if news or self._readings:
-            self._write_news(news)
+        if news or self.deliveries.readings:
+            self.deliveries.write_progress(news)
 
     def send(self) -> None:
         """Hand over what is reserved, and hold back what shall not go out any more."""
         failpoint("on-the-wire")
-        self._ask_for_stops()
+        self.deliveries.ask_for_stops()
         for delivery in self._awake():
-            self._attempt(delivery, self._send_window)
+            self.deliveries.attempt(delivery, self._send_window)
 
     def settle(self) -> None:
         """End, put off or give back what can go no further, in one transaction."""
         for delivery in self._awake():
-            self._attempt(delivery, self._decide)
+            self.deliveries.attempt(delivery, self._decide)
         if decided := [one for one in self.deliveries.values() if one.decision is not None]:
-            self._write_decisions(decided)
+            self.deliveries.write_decisions(decided)
 
     # --- what happened since the last beat
 
@@ -228,7 +230,7 @@ class Round(Writer):
         elif isinstance(event, Fetched) and self.sessions.take(event):
             pass
         elif delivery := self.deliveries.get(event.key):
-            self._attempt(delivery, lambda one: self._take(one, event))
+            self.deliveries.attempt(delivery, lambda one: self._take(one, event))
 
     def _take(self, delivery: Delivery, event: WindowEnded | OrderStopped | Fetched) -> None:
         link = delivery.link
@@ -243,7 +245,7 @@ class Round(Writer):
             case OrderStopped() if delivery.channel is None:
                 pass  # of a channel that was left before
             case OrderStopped(stopped="expired"):
-                self._lose(delivery, "its lease ran out")
+                self.deliveries.lose(delivery, "its lease ran out")
             case OrderStopped(stopped="refused", reason=reason):
                 delivery.is_halted = True
                 if not self.sessions.renew(delivery, reason):
@@ -269,7 +271,7 @@ class Round(Writer):
         if views is not None:
             self.sessions.report_use(delivery)
             order = delivery.order
-            self._readings.append({"order": order.pk, "views": views, "done": order.done})
+            self.deliveries.readings.append({"order": order.pk, "views": views, "done": order.done})
 
     def _take_asked(self, asked: Asked) -> None:
         link = self.links.get(asked.site.pk)
@@ -295,7 +297,7 @@ class Round(Writer):
         return sorted(self._awake(), key=attrgetter("served"))
 
     @staticmethod
-    def _is_near(delivery: Delivery) -> bool:
+    def _take_turn(delivery: Delivery) -> bool:
         """Whether its first turn is near, or over. From its first reading on an order is exposed to
         other people's views: it is read only when it is soon served."""
         link, has_begun = delivery.link, delivery.order.reserved > 0
@@ -312,7 +314,7 @@ class Round(Writer):
         has_plays = delivery.windows or is_halted or delivery.wanted_plays(self.now)
         if not (is_wanted or has_plays):
             return
-        if not delivery.is_admitted():
+        if not delivery.ask_admission():
             return
         link.ask_again()
         if link.is_proved and is_wanted:
@@ -358,13 +360,13 @@ class Round(Writer):
             return
         wanted = delivery.wanted_plays(self.now)
         play = self._unless_it_fails(delivery, self._make_play) if wanted else None
-        if play and delivery.is_admitted():
+        if play and delivery.ask_admission():
             link.room -= delivery.reserve(min(wanted, link.room), is_whole=wanted <= link.room)
 
     def _send_window(self, delivery: Delivery) -> None:
         link, channel = delivery.link, delivery.link.channel
         if time.monotonic() >= delivery.lease.expires:
-            self._lose(delivery, "its lease ran out")
+            self.deliveries.lose(delivery, "its lease ran out")
             return
         if channel is None:
             return
@@ -375,26 +377,16 @@ class Round(Writer):
                 delivery.channel = channel
             channel.send(delivery.key, window)
             link.outstanding += window.count
-        elif delivery.needs_renewal():
+        elif delivery.take_renewal():
             channel.renew(delivery.key, delivery.lease.expires)
         if delivery.must_stop(self.now) or self.is_stopping:
             if delivery.windows and not delivery.is_halted:
                 delivery.is_halted = True
                 channel.halt(delivery.key)
         elif delivery.is_halted and not delivery.windows:
-            self._close(delivery)  # and begin anew
+            self.deliveries.detach(delivery)  # and begin anew
 
     def _decide(self, delivery: Delivery) -> None:
         ending.decide(delivery, self.now, is_stopping=self.is_stopping)
         if delivery.decision is None and delivery.needs_ping and not delivery.windows:
             delivery.link.ping()
-
-    def _ask_for_stops(self) -> None:
-        """Whether somebody wants an order stopped that was not written lately."""
-        now = time.monotonic()
-        if now < self._ask_at or not self.deliveries:
-            return
-        self._ask_at = now + ASK_SECONDS
-        for pk, cancel, pause in leases.asked_to_stop(self.deliveries):
-            order = self.deliveries[pk].order
-            order.cancel_requested, order.pause_requested = cancel, pause

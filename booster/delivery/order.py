@@ -153,7 +153,7 @@ class Delivery:
         may_go_on = self.may_send and link.is_proved and link.closed is None
         return not may_go_on or self.is_late(now)
 
-    def is_admitted(self) -> bool:
+    def ask_admission(self) -> bool:
         """Whether the site's breaker lets it pass; asked once, before anything is sent."""
         if not self.may_send or self.is_all_out:
             return True
@@ -231,7 +231,7 @@ class Delivery:
         self._told = self.lease.expires
         return window
 
-    def needs_renewal(self) -> bool:
+    def take_renewal(self) -> bool:
         """Whether its windows may go out for longer by now than the channel was told."""
         if not self._flights or self.lease.expires == self._told:
             return False

@@ -7,37 +7,36 @@ database says of it counts.
 """
 
 import logging
+import time
 from collections.abc import Callable
-from datetime import datetime
-from queue import SimpleQueue
-from typing import Any
 
 from django.db import DatabaseError, transaction
 
 from booster.delivery import ending
-from booster.delivery.links import Links
 from booster.delivery.order import Delivery
 from booster.delivery.sessions import Sessions
+from core.db.clock import DatabaseClock
 from core.db.outages import is_gone, is_locked
 from core.models import CounterReading, TransitionError, leases, transitions
 from core.models.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
 
+# How often orders that are not written are asked about: somebody may want them stopped.
+ASK_SECONDS = 0.5
 
-class Writer:
-    """Knows the orders that it drives by their keys."""
 
-    now: datetime  # the database's clock, as of this beat
+class Deliveries(dict[int, Delivery]):
+    """By the orders' keys. Used in the round's thread."""
 
-    def __init__(self) -> None:
-        self.events: SimpleQueue[Any] = SimpleQueue()
-        self.deliveries: dict[int, Delivery] = {}
-        self.links = Links(self.events)
-        self.sessions = Sessions()
-        self._readings: list[dict[str, int]] = []
+    def __init__(self, clock: DatabaseClock, sessions: Sessions) -> None:
+        super().__init__()
+        self.readings: list[dict[str, int]] = []  # of their counters, to be kept
+        self._clock = clock
+        self._sessions = sessions
+        self._ask_at = 0.0
 
-    def _attempt(self, delivery: Delivery, step: Callable[[Delivery], object]) -> None:
+    def attempt(self, delivery: Delivery, step: Callable[[Delivery], object]) -> None:
         """An order at which we fail ourselves is put off and harms no other."""
         try:
             step(delivery)
@@ -48,14 +47,15 @@ class Writer:
                 logger.exception("order %s: the round failed", delivery.order.oid)
             self._put_off(delivery, error)
 
-    def _write_news(self, news: list[Delivery]) -> None:
+    def write_progress(self, news: list[Delivery]) -> None:
+        """Of all of them in one statement; whose row does not come back has a new owner."""
         failpoint("before-reserve")
         failpoint("before-checkpoint")
         for delivery in news:
             delivery.order.watch = delivery.watch.as_json()
         try:
             with transaction.atomic():
-                CounterReading.record_block(self._readings)
+                CounterReading.record_block(self.readings)
                 kept = leases.write_progress([delivery.lease for delivery in news])
         except DatabaseError as error:
             if is_gone(error):
@@ -64,13 +64,13 @@ class Writer:
                 self._leave_locked(news, error)
                 return
             logger.exception("%d orders cannot be written together", len(news))
-            self._readings = []
+            self.readings = []
             for delivery in news:
-                self._attempt(delivery, self._write_alone)
+                self.attempt(delivery, self._write_alone)
             return
         failpoint("after-reserve")
         failpoint("after-checkpoint")
-        self._readings = []
+        self.readings = []
         for delivery in news:
             self._take_written(delivery, kept)
 
@@ -82,9 +82,20 @@ class Writer:
             delivery.is_dirty = False
             delivery.order.cancel_requested, delivery.order.pause_requested = kept[delivery.key]
         else:
-            self._lose(delivery, "it was taken over")
+            self.lose(delivery, "it was taken over")
 
-    def _write_decisions(self, decided: list[Delivery]) -> None:
+    def ask_for_stops(self) -> None:
+        """Whether somebody wants an order stopped that was not written lately."""
+        now = time.monotonic()
+        if now < self._ask_at or not self:
+            return
+        self._ask_at = now + ASK_SECONDS
+        for pk, cancel, pause in leases.asked_to_stop(self):
+            order = self[pk].order
+            order.cancel_requested, order.pause_requested = cancel, pause
+
+    def write_decisions(self, decided: list[Delivery]) -> None:
+        """Of all of them in one transaction, or one by one where that fails."""
         try:
             changes = [(one.order, one.decision.change) for one in decided if one.decision]
             transitions.apply(changes, None)
@@ -96,7 +107,7 @@ class Writer:
                 return
             if len(decided) > 1:
                 for delivery in decided:
-                    self._attempt(delivery, lambda one: self._write_decisions([one]))
+                    self.attempt(delivery, lambda one: self.write_decisions([one]))
                 return
             if isinstance(error, DatabaseError):
                 raise
@@ -104,10 +115,10 @@ class Writer:
             return
         for delivery, stays in ending.note_written(decided):
             if stays is None:
-                self._leave(delivery)
+                self.remove(delivery)
             else:
                 if delivery.is_halted:
-                    self._close(delivery)
+                    self.detach(delivery)
                 delivery.go_on(stays)
 
     def _answer_refusal(self, delivery: Delivery, reason: str) -> None:
@@ -117,7 +128,7 @@ class Writer:
             if not delivery.order.pause_requested:
                 delivery.decision = None
                 return
-        self._lose(delivery, reason)
+        self.lose(delivery, reason)
 
     def _leave_locked(self, deliveries: list[Delivery], why: Exception) -> None:
         """Somebody keeps rows locked, such as those of customers for whom a large file is imported:
@@ -126,14 +137,14 @@ class Writer:
         free, payable = leases.unlocked(keys), leases.unlocked(keys, customers=True)
         for one in deliveries:
             if one.key not in free:
-                self._lose(one, "somebody else keeps its row locked")
+                self.lose(one, "somebody else keeps its row locked")
             elif one.decision and one.decision.change.refund and one.key not in payable:
                 self._put_off(one, why)
-        self._readings = [row for row in self._readings if row["order"] in self.deliveries]
+        self.readings = [row for row in self.readings if row["order"] in self]
 
     def _put_off(self, delivery: Delivery, why: Exception) -> None:
         """What the database says of the order counts, not what we think."""
-        self._leave(delivery)
+        self.remove(delivery)
         order, fence = delivery.order, delivery.order.fence
         try:
             order.refresh_from_db()
@@ -143,7 +154,7 @@ class Writer:
                 logger.warning("order %s: put off, somebody keeps rows of it locked", order.oid)
                 decision = ending.decide_to_wait(delivery)
             else:
-                decision = ending.decide_own_failure(delivery, self.now)
+                decision = ending.decide_own_failure(delivery, self._clock.now())
             transitions.apply([(order, decision.change)], None)
         except Exception as error:
             if is_gone(error):
@@ -151,17 +162,17 @@ class Writer:
             # Its lease runs out, and the next round tries.
             logger.exception("order %s: it could not be put off either", order.oid)
 
-    def _lose(self, delivery: Delivery, reason: str) -> None:
+    def lose(self, delivery: Delivery, reason: str) -> None:
         """Somebody else's now: nothing more may be sent or written."""
         logger.warning("order %s: stopped, %s", delivery.order.oid, reason)
-        self._leave(delivery)
+        self.remove(delivery)
 
-    def _leave(self, delivery: Delivery) -> None:
-        self._close(delivery)
-        self.sessions.forget(delivery)
-        self.deliveries.pop(delivery.key, None)
+    def remove(self, delivery: Delivery) -> None:
+        self.detach(delivery)
+        self._sessions.forget(delivery)
+        self.pop(delivery.key, None)
 
-    def _close(self, delivery: Delivery) -> None:
+    def detach(self, delivery: Delivery) -> None:
         """Let the channel forget the order; what is in flight is broken off."""
         link = delivery.link
         if delivery.channel is not None and delivery.channel is link.channel:
