@@ -181,7 +181,7 @@ def evidence_of(
     """What a watch says by now. `lag`: of the site's counter, in seconds. `counts_readings`: None
     where nobody knows; the lower bound takes that for yes until it was seen to stand still."""
     is_silent = counts_readings is False or (
-        counts_readings is None and (watch.is_read_silently(lag) or watch.matches >= MATCHES)
+        counts_readings is None and (watch.note_silence(lag) or watch.matches >= MATCHES)
     )
     rests = watch.rests
     if counts_readings:  # each rest ends with a reading that moved it, and other looks did, too

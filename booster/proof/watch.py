@@ -141,7 +141,7 @@ class Watch:
             self._note_standing(last, reading, done, reserved)
         if last is None or not reading.idle:
             return
-        if reading.idle and rise == done > self.matched:
+        if rise == done > self.matched:
             self.matches, self.matched = self.matches + 1, done
         self._note_stillness(last, reading)
         if self.shown is None and rise >= sent:
@@ -206,9 +206,9 @@ class Watch:
         elif self.still_since is None:
             self.still_since = last.answered
 
-    def is_read_silently(self, lag: float) -> bool:
-        """Whether it was seen that readings do not move it: it stood still after one for as long as
-        it takes to show a play."""
+    def note_silence(self, lag: float) -> bool:
+        """Whether readings were seen not to move it, by now or before: it stood still after one for
+        as long as it takes to show a play."""
         if self.still_since is not None and self.last is not None:
             soonest = self.seconds_to_show
             needed = lag if soonest is None else min(lag, soonest)

@@ -19,6 +19,7 @@ __all__ = [
     "SiteAdapter",
     "adapter",
     "counts_readings",
+    "lag_of",
     "needs_recipe",
     "play_origin",
     "shipped",

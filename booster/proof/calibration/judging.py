@@ -65,10 +65,6 @@ class Finding:
     code: FindingCode
     params: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def is_grave(self) -> bool:
-        return self.code in GRAVE
-
 
 def judge(record: Record) -> list[Finding]:
     """What the record shows; [] where it holds too little to say anything."""
