@@ -15,6 +15,9 @@ verifying fails by our own error   settled but by a reading that succeeded, or b
 A call is answered "not now"       ASKING: the same call again by whoever made it, after pauses
                                    that grow; then it has failed, and another of these follows
 A play is answered "not now"       PLAY_LATER: the same play again
+Plays of an order fail one after   FAILURES in a row, or FEW_FAILURES while nothing good comes of
+the other                          the site, end its run; then the order has failed, as above
+No connection comes about          CONNECTING; where none is left the site is down, as above
 A play is lost: no answer came,    PLAY, where may_send_again(): the same play again; else it is
 or none that can be believed       uncertain, and the counter decides
 A round dies with plays in         the next one sends them under their old numbers, where
@@ -62,6 +65,13 @@ NOT_NOW = frozenset({425, 429, 503, 509, 529})
 # A call is not asked again by whoever made it where the site wants a longer pause.
 LONGEST_PAUSE_SECONDS = 4.0
 
+# So many plays that fail in a row end an order's run, beyond those that were in flight when the
+# first failed; few do where nothing good came for about as long as an answer may take.
+FAILURES, FEW_FAILURES = 10, 3
+# Of answers "not now" fewer prove nothing, however long nothing good came.
+FEW_REFUSALS = 10
+# A longer Retry-After is not waited for in a run.
+RUN_PATIENCE_SECONDS = 5.0
 # A run that has held a site's probe for longer than this is taken for dead.
 PROBE_LEASE_SECONDS = 30.0
 # A counter is read again after a tenth of the time waited so far, within these bounds.
@@ -100,6 +110,7 @@ class BackOff:
         return self.longest * (1 + JITTER_SHARE)
 
 
+CONNECTING = BackOff(0.2, 1.6, attempts=3)
 PLAY = BackOff(0.1, 0.8, attempts=5)
 PLAY_LATER = BackOff(0.1, 1.6, attempts=30)
 ASKING = BackOff(0.1, 3.2, attempts=7)

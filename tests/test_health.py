@@ -1,6 +1,7 @@
 """When a site is left alone and when an order is, as pure arithmetic."""
 
-from booster.engine.health import FAILURES, FEW_FAILURES, FEW_REFUSALS, Failures, SiteHealth
+from booster.engine.health import Failures, SiteHealth
+from booster.retry import FAILURES, FEW_FAILURES, FEW_REFUSALS
 
 
 def health() -> SiteHealth:

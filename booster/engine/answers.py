@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from booster.engine.batch import Outcome
 from booster.engine.message import AnswerHead
 from booster.exceptions import SiteCode, SiteError
-from booster.retry import NOT_NOW, seconds_to_wait
+from booster.retry import NOT_NOW, RUN_PATIENCE_SECONDS, seconds_to_wait
 
 # Answers that mean the whole order and not this play: no further play is sent.
 REFUSES_ALL = frozenset({400, 401, 403, 404, 405, 410, *range(300, 400)})
 # How some limits say that plays come too fast, where others were taken just before.
 BANS = frozenset({403})
-
-PATIENCE_SECONDS = 5.0  # a longer Retry-After is not waited for in a run
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class Meaning:
     @property
     def sends_away(self) -> bool:
         """It asks for a longer pause than a run waits for."""
-        return self.retry_after is not None and self.retry_after > PATIENCE_SECONDS
+        return self.retry_after is not None and self.retry_after > RUN_PATIENCE_SECONDS
 
 
 def interpret(status: int, head: bytes, now: float) -> Meaning:
@@ -56,7 +54,7 @@ def interpret(status: int, head: bytes, now: float) -> Meaning:
             again=True,
             not_now=True,
             retry_after=retry_after,
-            is_used_up=status == 429 and (retry_after or 0.0) > PATIENCE_SECONDS,
+            is_used_up=status == 429 and (retry_after or 0.0) > RUN_PATIENCE_SECONDS,
         )
     if 300 <= status < 400:
         location = headers.get("location", "")[:200]

@@ -20,13 +20,14 @@ from booster.engine.batch import NONE_YET, Batch, Outcome, Play
 from booster.engine.calls import CallTurns
 from booster.engine.connection import Connection
 from booster.engine.events import OrderStopped, WindowEnded
-from booster.engine.health import FEW_FAILURES, SiteHealth
+from booster.engine.health import SiteHealth
 from booster.engine.pace import Pace
 from booster.engine.pool import Pool
 from booster.engine.retries import Retries
 from booster.engine.turns import Turns
 from booster.engine.wire import Wire
 from booster.exceptions import SiteCode, SiteError
+from booster.retry import FEW_FAILURES
 
 if TYPE_CHECKING:
     from booster.engine.events import Events

@@ -1,14 +1,13 @@
 """How a site bears plays, and how the plays of one order fare.
 
 Pure: takes `now` (seconds, monotonic) and counts. What concerns the site (silence, "not now"
-to everything) is shared by all its orders; failures in a row are an order's own.
+to everything) is shared by all its orders; failures in a row are an order's own. How many are too
+many says booster/retry.py.
 """
 
 from collections.abc import Callable
 
-FAILURES = 10  # in a row, beyond those that were in flight when the first came
-FEW_FAILURES = 3  # when nothing good came for about as long as an answer may take
-FEW_REFUSALS = 10  # "not now": fewer prove nothing, however long nothing good came
+from booster.retry import FAILURES, FEW_FAILURES, FEW_REFUSALS
 
 
 class SiteHealth:

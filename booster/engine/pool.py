@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from booster import retry
 from booster.engine.connection import ANSWERS_OF_KEPT, SILENT_SECONDS, Connection, is_silent
 from booster.engine.wire import KEEP_SECONDS, Wire
 from booster.exceptions import SiteCode, SiteError
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from booster.engine.limits import Limits
     from booster.engine.order import OrderPlays
 
-FAILED_CONNECTIONS = 3
-RETRY_SECONDS = 0.1  # doubled with each failure, four times
 # Connections that the site closed behind their first answer, without having said so, and none that
 # gave another one since: the next play on such a connection would be lost.
 HANG_UPS = 2
@@ -92,8 +91,8 @@ class Pool:
     def failed(self, most: int) -> bool:
         """One did not come about, where there may be so `most`. Whether nobody is home."""
         self._failed += 1
-        self._connect_at = monotonic() + RETRY_SECONDS * 2 ** min(4, self._failed)
-        return not self._open and self._failed >= min(FAILED_CONNECTIONS, most)
+        self._connect_at = monotonic() + retry.CONNECTING.delay(self._failed, retry.NO_JITTER)
+        return not self._open and (self._failed >= most or retry.CONNECTING.is_spent(self._failed))
 
     def gone(self, connection: Connection) -> None:
         self._opening.discard(connection)
