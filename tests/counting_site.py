@@ -28,6 +28,7 @@ class Limit:
 
     rate: float
     burst: int
+    status: int = 429
     excess: float = 0.0
     taken_at: float = float("-inf")
 
@@ -97,7 +98,7 @@ class CountingSite:
         if self.status != 200:
             return self.status
         if self.limit is not None and not self.limit.takes(moment):
-            return 429
+            return self.limit.status
         if not self.counter.play(moment, "office", str(connection)):
             self.lost[stage] = self.lost.get(stage, 0) + 1
         return 200

@@ -13,6 +13,7 @@ from booster.proof.calibration import (
     next_step,
     propose,
 )
+from booster.retry import NOT_NOW
 from tests.counting_site import CountingSite, Limit
 from tests.faulty_demosite.counters import CounterSettings
 
@@ -73,6 +74,12 @@ def test_a_limit_is_told_within_a_half(rate, burst):
     found = found_of(site)
     assert found.keys() == {FindingCode.COUNTS_ALL, FindingCode.LIMITS}
     assert rate / 1.5 <= found[FindingCode.LIMITS]["rate"] <= rate * 1.5
+
+
+@pytest.mark.parametrize("status", sorted(NOT_NOW))
+def test_a_limit_is_told_whatever_it_calls_itself(status):
+    site = CountingSite(CounterSettings(), limit=Limit(2, 0, status), seed=3)
+    assert found_of(site).keys() == {FindingCode.COUNTS_ALL, FindingCode.LIMITS}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
-LIMITING = (429, 503)
+from booster.retry import NOT_NOW
 
 
 class Stage(StrEnum):
@@ -48,7 +48,7 @@ class StagePlay:
 
     @property
     def is_limited(self) -> bool:
-        return not self.received and self.status in LIMITING
+        return not self.received and self.status in NOT_NOW
 
 
 @dataclass(slots=True)
