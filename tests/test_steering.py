@@ -87,7 +87,7 @@ def test_an_order_that_waits_is_paused_at_once_and_resumed(order, bob):
     event = last_event(order)
     assert (event.creator, event.reason) == (bob, "the customer asked")
     assert not Order.objects.free_to_claim().exists()
-    assert paused_orders.end_late_orders() == []
+    assert paused_orders.resume_late_orders() == []
 
     ordering.resume(order, bob, shift=True)
     order = again(order)
@@ -196,14 +196,14 @@ def test_a_paused_order_is_canceled_and_refunded(order, bob):
 def test_an_order_that_people_paused_outlives_its_deadline(drip, bob):
     long_ago = timezone.now() - 30 * DAY
     order = changed(drip, status=Status.PAUSED, start_date=long_ago, paused_at=long_ago + HOUR)
-    assert paused_orders.end_late_orders() == []
+    assert paused_orders.resume_late_orders() == []
     ordering.resume(order, bob, shift=False)
     deadline = deadline_of(again(order))
     assert deadline is not None
     assert deadline > timezone.now() + DAY
 
     held = changed(order, status=Status.PAUSED, held_by_site=True, paused_seconds=0)
-    assert paused_orders.end_late_orders() == [held.pk]
+    assert paused_orders.resume_late_orders() == [held.pk]
 
 
 # Plans and deadlines

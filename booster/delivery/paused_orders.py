@@ -61,7 +61,7 @@ def resume_paused_orders(site: Site, actor: User | None = None) -> list[int]:
     return resumed
 
 
-def end_late_orders() -> list[int]:
+def resume_late_orders() -> list[int]:
     """Resume orders that wait for a token and are past their deadline. Returns their ids. Their
     next run sends nothing: it has the counter read and settles. Those that people paused have all
     the time that they want."""

@@ -23,17 +23,17 @@ def plan_of(order: Order, site: Site) -> DripPlan | None:
     paused and shall not catch up goes on as if it had begun so much later."""
     if not order.hours or order.start_date is None:
         return None
-    start = planned_start(order)
+    start = begins_at(order)
     return DripPlan(order.count, start, order.hours, week_of(site, by_day=order.by_day))
 
 
 def planned_end(order: Order, site: Site) -> float:
     """When the plan of an order that began ends; its beginning where it is not spread."""
-    start = planned_start(order)
+    start = begins_at(order)
     return week_of(site).opens_at(start) + order.hours * HOUR if order.hours else start
 
 
-def planned_start(order: Order) -> float:
+def begins_at(order: Order) -> float:
     assert order.start_date is not None
     return order.start_date.timestamp() + order.shift_seconds
 
