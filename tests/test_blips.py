@@ -75,6 +75,23 @@ def test_a_trouble_that_lasts_half_an_hour_ends_the_sending_and_is_proved(trial)
     assert order.attention_code == Code.SHORT_NOT_SENT
 
 
+def test_answers_that_a_site_is_forgiven_are_none_of_an_orders_ten_attempts(trial):
+    order = half_sent(trial)
+    trial.demo_site.fault("plays", "status", status=404, video=order.video_id, counts=False)
+    for _ in range(12):
+        make_due()
+        deliver()
+    trial.demo_site.clear()
+    trial.demo_site.fault("plays", "status", status=500, video=order.video_id, counts=False)
+    for _ in range(9):
+        make_due()
+        deliver()
+    assert again(order).status == Status.RUNNING
+    make_due()
+    deliver()
+    assert again(order).last_reason().code == Code.ATTEMPTS_USED_UP
+
+
 def test_a_counter_that_cannot_be_read_for_long_is_told_and_not_guessed(trial):
     order = trial.place(300, wake=False)
     trial.demo_site.fault("plays", "lost_increment", video=order.video_id, times=100)

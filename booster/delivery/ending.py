@@ -26,8 +26,8 @@ from core.reasons import Code, Reason, reason_columns, reason_of
 
 logger = logging.getLogger(__name__)
 
-# A rest that is no longer is waited for in the round in any case: to be given back and claimed
-# again costs more.
+# A rest that is no longer than this is waited for in the round in any case: to be given back and
+# claimed again costs more.
 REST_HOLD_SECONDS = 2.0
 # How long an order waits that cannot be written, as somebody else keeps rows of it locked.
 LOCKED_SECONDS = 15.0
@@ -114,7 +114,7 @@ def _answer_own_failure(one: Delivery, now: datetime) -> Decision:
     order, own_error = one.order, Reason.of(Code.OWN_ERROR)
     if order.status == Status.VERIFYING:
         return _read_later(one, own_error, now)
-    if not retry.SENDING.is_spent(order.attempts + 1):
+    if not retry.SENDING.is_spent(_failures(one)):
         return _back_off(one, own_error, retry.SENDING)
     reason, told = _out_of_attempts(own_error), reason_columns(own_error, "attention")
     if order.status == Status.RUNNING and order.reserved:
@@ -213,9 +213,10 @@ def _wait_out(one: Delivery, reason: Reason, now: datetime) -> Decision:
     watch = one.watch
     if watch.trouble is None:
         watch.trouble = now.timestamp()
-    if retry.may_pass(watch.trouble, now.timestamp()):
-        return _back_off(one, reason, retry.TROUBLE)
-    return _give_up(one, reason, now)
+    if not retry.may_pass(watch.trouble, now.timestamp()):
+        return _give_up(one, reason, now)
+    watch.forgiven = retry.next_attempt(one.order.attempts)
+    return _back_off(one, reason, retry.TROUBLE)
 
 
 def _read_later(
@@ -285,7 +286,7 @@ def _try_later(one: Delivery, error: TemporaryError, now: datetime) -> Decision:
         wait = breaker.report_failure(one.link.site, order, error)
     if wait is not None:
         return _wait_for_site(one, wait)
-    if retry.SENDING.is_spent(order.attempts + 1):
+    if retry.SENDING.is_spent(_failures(one)):
         return _give_up(one, _out_of_attempts(reason), now)
     return _back_off(one, reason, retry.SENDING, error.retry_after)
 
@@ -308,6 +309,12 @@ def _too_late(one: Delivery) -> Reason:
     if not trouble:
         return Reason.of(Code.DEADLINE_REACHED)
     return Reason.of(Code.DEADLINE_REACHED_IN_TROUBLE, reason=trouble)
+
+
+def _failures(one: Delivery) -> int:
+    """Of its runs in a row, with this one, but for those that its site is forgiven."""
+    attempts = one.order.attempts
+    return attempts - min(one.watch.forgiven, attempts) + 1
 
 
 def _back_off(

@@ -81,6 +81,7 @@ class Watch:
     `fall`: where it fell below what it showed before the first play.
 
     `trouble`: since when the site answers in a way that would end the order; None: it does not.
+    `forgiven`: that so many of the order's failed attempts, the first ones, were such answers.
     `unsaid`: since when it does not say by the order's number what it counted. `noted`: when a
     reading was kept as a row of its own.
     """
@@ -110,6 +111,7 @@ class Watch:
     noted: float = 0.0
     unsaid: float | None = None
     prompt: Exposure | None = None
+    forgiven: int = 0
 
     def begin(self, reading: Reading) -> None:
         """The reading before the first play."""
