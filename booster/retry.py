@@ -7,9 +7,13 @@ Failure                            Rule
 ---------------------------------  ------------------------------------------------------------
 The site is down for everybody     its orders wait (WAITING) and no attempt is counted; one run
                                    at a time probes (PROBING), for at most PROBE_LEASE_SECONDS
-An order fails, its site answers   SENDING: retried until its attempts are used up
+An order fails, its site answers   SENDING: retried until its attempts are used up; a play that is
+                                   received begins them anew
+Two orders of a site fail, one     the site is down for everybody, as above
+after the other
 An order meets 400, 401, 403,      TROUBLE: no answer is final at once, a deploy gives such as
-404, 405, 410, a redirect, no JSON well. Until TROUBLE_PATIENCE has passed; then no more is sent
+404, 405, 410, a redirect, no JSON well. Until TROUBLE_PATIENCE has passed; then no more is sent.
+                                   None of these is one of SENDING's attempts
 The counter cannot be read, or     READING; a person is told after TROUBLE_PATIENCE. Nothing is
 verifying fails by our own error   settled but by a reading that succeeded, or by a person
 A call is answered "not now"       ASKING: the same call again by whoever made it, after pauses
@@ -17,6 +21,8 @@ A call is answered "not now"       ASKING: the same call again by whoever made i
 A play is answered "not now"       PLAY_LATER: the same play again
 Plays of an order fail one after   FAILURES in a row, or FEW_FAILURES while nothing good comes of
 the other                          the site, end its run; then the order has failed, as above
+All plays are answered "not now"   FEW_REFUSALS and nothing good for BUSY_SECONDS end the runs, and
+                                   so does a Retry-After above RUN_PATIENCE_SECONDS, at once
 No connection comes about          CONNECTING; where none is left the site is down, as above
 A play is lost: no answer came,    PLAY, where may_send_again(): the same play again; else it is
 or none that can be believed       uncertain, and the counter decides
@@ -34,7 +40,8 @@ cannot be read
 
 A site's Retry-After replaces the delay, up to MAX_RETRY_AFTER_SECONDS.
 
-Not decided here: what an answer to a play means (booster/engine/answers.py).
+Not decided here: what an answer to a play means (booster/engine/answers.py), and how many plays are
+sent again that a counter lacks when it had its time (booster/proof, by the site's resend_percent).
 """
 
 import re
@@ -69,7 +76,7 @@ LONGEST_PAUSE_SECONDS = 4.0
 # first failed; few do where nothing good came for about as long as an answer may take.
 FAILURES, FEW_FAILURES = 10, 3
 # Of answers "not now" fewer prove nothing, however long nothing good came.
-FEW_REFUSALS = 10
+FEW_REFUSALS, BUSY_SECONDS = 10, 30.0
 # A longer Retry-After is not waited for in a run.
 RUN_PATIENCE_SECONDS = 5.0
 # A run that has held a site's probe for longer than this is taken for dead.

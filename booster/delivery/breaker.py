@@ -2,7 +2,7 @@
 
 Law 1: its state is a row that all hosts read. When an order fails without progress the site itself
 is asked. No answer: the site is down for everybody, and its orders wait without an attempt counted.
-An answer: the trouble is the order's own, unless another order failed in the same way and none made
+An answer: the trouble is the order's own, unless another order failed before it and none made
 progress between them. One order at a time is let through as a probe; the first play that is
 received lets all go on. Whoever met the fault comes back to probe; the many others look rarely, and
 one of them is woken where that order is gone.

@@ -26,7 +26,7 @@ class Tally:
     """How the plays of one window or of a run ended: each in exactly one of the four counts."""
 
     counted: int = 0  # answered with a counted status
-    refused: int = 0  # answered, surely not counted (4xx, 429, 503, redirect)
+    refused: int = 0  # answered, surely not counted (4xx, "not now", redirect)
     not_sent: int = 0  # no byte of it left
     uncertain: int = 0  # bytes left, no full answer; or an answer that proves nothing (5xx)
     statuses: dict[int, int] = field(default_factory=dict)  # of all answers, also to plays resent

@@ -2,7 +2,7 @@
 the plays. What an answer means is booster.net.call's to say, as for a call from a thread.
 
 A call is a task of its own: a site gets few, and they are not what has to be fast. It takes a turn
-among the plays that go to the same place; where the site says "not now" (429, 503), it is made
+among the plays that go to the same place; where the site says "not now", it is made
 again after pauses that grow (retry.ASKING).
 """
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from booster.net.play import MAX_ANSWER
+from booster.retry import BUSY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,7 @@ class Limits:
     connect_timeout: float = 5.0
     first_byte_timeout: float = 10.0
     answer_timeout: float = 30.0
-    busy_timeout: float = 30.0  # how long a site may answer "not now" to everything
+    busy_timeout: float = BUSY_SECONDS  # how long a site may answer "not now" to everything
     max_header_bytes: int = 16384
     max_body_bytes: int = MAX_ANSWER
 

@@ -6,8 +6,8 @@ the site's token gets the question for it and not a byte more. No proxies, no en
 no cookies, no redirects. A call has one deadline from connecting to the last byte, and a size cap,
 so that no server can hold a worker by answering slowly or for ever.
 
-Where a site says "not now" (429, 503) a call is made again after pauses that grow (retry.ASKING):
-that was surely not done, and a limiter lets it pass a moment later.
+Where a site says "not now" (retry.NOT_NOW) a call is made again after pauses that grow
+(retry.ASKING): that was surely not done, and a limiter lets it pass a moment later.
 """
 
 import random
