@@ -133,6 +133,17 @@ class Delivery:
         return order.status == Status.RUNNING and not order.hours and not self.is_all_out
 
     @property
+    def is_all_out(self) -> bool:
+        """Whether every play has been sent and has ended."""
+        order = self.order
+        return (
+            order.status == Status.RUNNING
+            and order.reserved == order.count
+            and not order.in_flight
+            and not self._inherited
+        )
+
+    @property
     def windows(self) -> int:
         """Windows of it on the wire, or ended before one that was reserved earlier."""
         return len(self._flights)
@@ -378,14 +389,3 @@ class Delivery:
         self.reading = self.error = self.outage = self.counted = self.decision = None
         self.is_outage_known = self.is_halted = False
         self._received = self.order.done
-
-    @property
-    def is_all_out(self) -> bool:
-        """Whether every play has been sent and has ended."""
-        order = self.order
-        return (
-            order.status == Status.RUNNING
-            and order.reserved == order.count
-            and not order.in_flight
-            and not self._inherited
-        )
