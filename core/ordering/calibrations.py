@@ -47,7 +47,7 @@ def calibrate(site: Site, url: str, actor: User) -> Calibration:
 def find_video(url: str) -> Video:
     """Where an audit would go, at a site that shows our token now. Raises OrderRefusedError. Asks
     the site: no transaction is open meanwhile."""
-    video = Quoter(reads_views=False).video_of(url.strip())
+    video = Quoter(reads_views=False).video_at(url.strip())
     if video.site is None or video.error:
         raise OrderRefusedError({"url": video.error or Reason.of(Code.SITE_NOT_VERIFIED)})
     try:

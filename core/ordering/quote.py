@@ -136,7 +136,7 @@ class Quoter:
         self.asks_sites = asks_sites
         self.reads_views = reads_views and asks_sites
         self.spent: defaultdict[int, Decimal] = defaultdict(Decimal)
-        self.video_of = lru_cache(REMEMBERED)(self._video_of)
+        self.video_at = lru_cache(REMEMBERED)(self._new_video_at)
         self._price_of = lru_cache(REMEMBERED)(self._new_price_of)
         self._adapter_at = lru_cache(None)(self._new_adapter_at)
         self._site_errors: dict[int, Reason | None] = {}
@@ -174,7 +174,7 @@ class Quoter:
 
     def _find_site(self, quote: Quote) -> None:
         if quote.url:
-            video = self.video_of(quote.url)
+            video = self.video_at(quote.url)
             quote.site, quote.video_id = video.site, video.video_id
             if video.error:
                 quote.reasons["url"] = video.error
@@ -235,7 +235,7 @@ class Quoter:
         price = money.price_by(bundle, count)
         return bundle, price, money.rate_of(price, count)
 
-    def _video_of(self, url: str) -> Video:
+    def _new_video_at(self, url: str) -> Video:
         site = None
         try:
             origin, path = Origin.split(url)
