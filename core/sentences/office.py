@@ -94,6 +94,7 @@ class Code(SentenceCode):
     ALREADY_PAUSED = _("It is already paused.")
     NOT_PAUSED = _("Nobody paused it.")
     PAUSED_BY_PEOPLE = _("Somebody paused it; resume it instead.")
+    STARTS_LATER = _("It waits for its planned start.")
     PAUSE_REASON_MISSING = _("Enter a reason; your colleagues read it.")
     PAUSE_ENDED = _("This pause has already ended.")
     AWAITS_APPROVAL = _("It is awaiting approval.")
