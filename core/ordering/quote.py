@@ -33,6 +33,7 @@ from core.models import (
     User,
 )
 from core.models.approvals import requires_approval
+from core.models.billing import play_too_dear
 from core.models.orders import MAX_DAYS_AHEAD
 from core.ordering import looks
 from core.ordering.looks import FRESH, LookRefusedError
@@ -171,6 +172,9 @@ class Quoter:
                 quote.bundle, quote.price, quote.unit_price = self._price_of(quote.count)
             except money.QuantityTooSmallError as error:
                 quote.reasons["count"] = too_small(error.minimum)
+            else:  # by a policy from before there was a limit
+                if quote.unit_price >= money.TOO_DEAR:
+                    quote.reasons["count"] = play_too_dear()
 
     def _find_site(self, quote: Quote) -> None:
         if quote.url:

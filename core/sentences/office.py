@@ -131,6 +131,7 @@ class Code(SentenceCode):
     TOO_MANY_PLAYS = _("At most %(most)s plays.")
     QUANTITY_TOO_SMALL = _("The smallest order is %(minimum)s plays.")
     NOTHING_ON_SALE = _("No price policy is active; nothing can be sold.")
+    PLAY_TOO_DEAR = _("A play has to cost less than %(most)s.")
     BALANCE_SHORT = _("The balance is short by %(missing)s.")
     VIDEO_BUSY = _("Another order already runs on this video.")
     NOT_OUR_SITE = _("%(origin)s is not one of our sites.")
