@@ -120,15 +120,19 @@ class ChargeRecordAdmin(
         js = ("office/asking.js", "office/top-up.js")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With what the balance was afterwards, by the entry of the book."""
+        """With what the balance was afterwards, by the entry of the book, for who may see that."""
         number = Fact.CHARGE.of_column(OuterRef("pk"))
-        entry = LedgerEntry.objects.filter(reference=number).values("balance_after")[:1]
-        return super().get_queryset(request).annotate(balance_after=Subquery(entry))
+        entries = LedgerEntry.objects.filter(reference=number)
+        if not may(staff(request), Right.SEE_LEDGER):
+            entries = entries.none()
+        entry = Subquery(entries.values("balance_after")[:1])
+        return super().get_queryset(request).annotate(balance_after=entry)
 
     @address("preview/", "preview")
     def preview_view(self, request: HttpRequest) -> JsonResponse:
         """The balance of the customer who was chosen, now and with the amount that was typed."""
         require(self.has_add_permission(request))
+        require(may(staff(request), Right.SEE_CUSTOMERS))
         form = PreviewForm(request.GET)
         form.is_valid()
         customer, amount = (form.cleaned_data.get(name) for name in ("customer", "amount"))

@@ -15,12 +15,13 @@ from core.admin.add_form import ADDED
 from core.admin.base import DeskAdmin, list_url, staff
 from core.admin.views import address, require
 from core.importing.cells import counts
-from core.models import Customer, Order
+from core.models import Customer, Order, User
 from core.ordering import OrderRefusedError, Quote
 from core.ordering.several import keys_of, place_several, placed_before, quote_several, total_of
 from core.pages import display
 from core.pages.amounts import WholeNumberField, WholeNumberInput
 from core.pages.quotes import MOST_PLAYS_TYPED, PlaysWidget, TermsForm, approval_note
+from core.permissions import Right, may
 from core.theme.autocomplete import pick_by_typing
 
 MOST_LINES = 200
@@ -202,7 +203,7 @@ class SeveralOrdersAdmin(DeskAdmin):
             "form": form,
             "media": self.media + form.media,
             "lines": [line.shown for line in lines],
-            "sums": sums_of(form, lines) if lines else [],
+            "sums": sums_of(form, lines, staff(request)) if lines else [],
             # Only what may be bought has a mark.
             "quoted": mark_of(form, lines) if is_good(lines) else "",
             "notes": notes_of(request, lines),
@@ -213,17 +214,21 @@ class SeveralOrdersAdmin(DeskAdmin):
         return self.own_page(request, "desk/several_orders.html", title, **context)
 
 
-def sums_of(form: SeveralForm, lines: list[Line]) -> list[tuple[str, str]]:
+def sums_of(form: SeveralForm, lines: list[Line], reader: User) -> list[tuple[str, str]]:
     customer = form.cleaned_data["customer"]
     total = total_of([line.quote for line in lines if line.quote])
     plays = sum(line.count or 0 for line in lines)
-    return [
+    sums = [
         (_("Orders"), display.number(len(lines))),
         (_("Plays"), display.number(plays)),
         (_("Price of all"), display.money(total)),
-        (_("Balance"), display.money(customer.balance)),
-        (_("Balance after"), display.money(customer.balance - total)),
     ]
+    if may(reader, Right.SEE_CUSTOMERS):
+        sums += [
+            (_("Balance"), display.money(customer.balance)),
+            (_("Balance after"), display.money(customer.balance - total)),
+        ]
+    return sums
 
 
 def notes_of(request: HttpRequest, lines: list[Line]) -> list[str]:
