@@ -93,6 +93,7 @@ class TopUpRows(RowImporter):
         batch.refuse("amount", contradicted(batch, customers, booked))
         keys, credited = self.keys_and_written(batch, Kind.TOP_UPS, Kind.WAITING_TOP_UPS)
         batch.values["request_key"] = keys
+        declined = self._declined(batch, keys, credited) if self.checks else ()
         numbers = numbers_of(batch, customers)
         is_new = [
             key not in credited and number not in booked
@@ -113,7 +114,23 @@ class TopUpRows(RowImporter):
         new["customer"] = [customers[name] for name in new["username"]]
         amount = sum(map(Decimal, new["amount"]), Decimal(0))
         created = len(new["request_key"])
-        return Plan(batch, created, 0, len(batch) - created, amount, new, repeats=told)
+        return Plan(
+            batch, created, 0, len(batch) - created, amount, new, repeats=told, declined=declined
+        )
+
+    def _declined(
+        self, batch: Batch, keys: Sequence[uuid.UUID], entered: set[uuid.UUID]
+    ) -> list[str]:
+        """In words, rows that were entered before for a second person, who declined them."""
+        named = InArray(F("request_key"), [key.hex for key in entered])
+        rows = WaitingTopUp.objects.filter(named, status=WaitingTopUp.Status.DECLINED).order_by()
+        declined = set(rows.values_list("request_key", flat=True)) if entered else set()
+        names, amounts = batch.values["username"], batch.values["amount"]
+        return [
+            f"{name} {amount}"
+            for key, name, amount in zip(keys, names, amounts, strict=True)
+            if key in declined
+        ]
 
     def _repeated(
         self,

@@ -240,6 +240,10 @@ class Code(SentenceCode):
     NAMES_LIKE_CUSTOMERS = _("Names that look like customers who are there: %(names)s.")
     TOP_UPS_REPEATED = _("Rows that repeat recent top-ups: %(number)s: %(examples)s.")
     TOP_UPS_LEFT_OUT = _("Left out as booked before: %(number)s: %(examples)s.")
+    TOP_UPS_DECLINED = _(
+        "Left out as a second person declined them: %(number)s: %(examples)s. If one was paid "
+        "after all, top the customer up by hand."
+    )
     ORDERS_REPEATED = _(
         "Rows that repeat orders of the last days: %(number)s: %(examples)s. Imported, they are "
         "delivered and charged once more."
