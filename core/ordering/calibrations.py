@@ -16,16 +16,15 @@ from core.models import (
     ApprovalLimit,
     Calibration,
     Customer,
-    CustomerInactiveError,
-    InsufficientBalanceError,
     OrderError,
     Site,
     User,
 )
 from core.models.approvals import requires_approval
 from core.models.calibrations import start
+from core.models.ledger import PostingRefusedError
 from core.ordering.placing import OrderRefusedError
-from core.ordering.quote import CUSTOMER_INACTIVE, Quoter, Video, balance_short
+from core.ordering.quote import CUSTOMER_INACTIVE, Quoter, Video
 from core.reasons import Code, Reason
 
 
@@ -82,9 +81,7 @@ def sell_audit(
     }
     try:
         calibration = start(video.site, url.strip(), video.video_id, actor, **bought)
-    except InsufficientBalanceError as error:
-        raise OrderRefusedError({"customer": balance_short(error.missing)}) from None
-    except CustomerInactiveError as error:
+    except PostingRefusedError as error:
         raise OrderRefusedError({"customer": error.reason}) from None
     except OrderError as error:
         raise OrderRefusedError({"url": str(error)}) from None

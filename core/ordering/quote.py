@@ -26,6 +26,7 @@ from core.models import (
     ApprovalLimit,
     Calibration,
     Customer,
+    InsufficientBalanceError,
     Order,
     OrderError,
     PricePolicy,
@@ -220,7 +221,7 @@ class Quoter:
         elif quote.price is not None:
             quote.balance_after = customer.balance - self.spent[customer.pk] - quote.price
             if quote.balance_after < 0:
-                quote.reasons["customer"] = balance_short(-quote.balance_after)
+                quote.reasons["customer"] = InsufficientBalanceError(-quote.balance_after).reason
             elif not quote.reasons:
                 self.spent[customer.pk] += quote.price
 
@@ -290,10 +291,6 @@ def too_small(minimum: int | None) -> Reason:
     if minimum is None:
         return Reason.of(Code.NOTHING_ON_SALE)
     return Reason.of(Code.QUANTITY_TOO_SMALL, minimum=f"{minimum:,}")
-
-
-def balance_short(missing: Decimal) -> Reason:
-    return Reason.of(Code.BALANCE_SHORT, missing=str(missing))
 
 
 def of_site(error: SiteError, *, for_customer: bool = False) -> Reason:
