@@ -119,7 +119,7 @@ def test_a_file_tells_of_rows_that_were_declined(limited, bob, grace, frank):
     again.refresh_from_db()
     assert (again.created, again.unchanged) == (0, 1)
     (note,) = again.file_notes
-    assert note == Reason.of(Code.TOP_UPS_DECLINED, number="1", examples="frank 80")
+    assert note == Reason.of(Code.TOP_UPS_DECLINED, number="1", examples="frank +80.00")
     assert WaitingTopUp.objects.count() == 1
 
 
