@@ -94,12 +94,6 @@ class SeveralForm(TermsForm, forms.ModelForm):
         field: Any = self.fields["customer"]
         pick_by_typing(field, Order._meta.get_field("customer"), admin.site)
 
-    def keys_of(self, lines: list[Line]) -> list[uuid.UUID]:
-        data = self.cleaned_data
-        return keys_of(
-            data["request_key"], data["customer"], [(line.url, line.count) for line in lines]
-        )
-
     def lines(self) -> list[Line]:
         """What was pasted, line by line; an empty one is none."""
         text, each = self.cleaned_data["addresses"], self.cleaned_data["count"]
@@ -136,7 +130,8 @@ class SeveralOrdersAdmin(DeskAdmin):
             text = _("At most %(most)s addresses at once.") % {"most": MOST_LINES}
             form.add_error("addresses", text)
             return self.several_page(request, form, [])
-        keys = form.keys_of(lines)
+        bought = [(line.url, line.count) for line in lines]
+        keys = keys_of(form.cleaned_data["request_key"], form.cleaned_data["customer"], bought)
         if placed_before(keys):
             return self.was_placed(request, form)
         if "_save" in request.POST:
