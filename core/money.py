@@ -15,6 +15,8 @@ from typing import Any
 CENT = Decimal("0.01")
 # A price per play has more digits than a cent: 5.00 for 10,000 plays is 0.0005 per play.
 RATE = Decimal("0.00000001")
+# Below this it fits its column.
+TOO_DEAR = Decimal(1_000_000)
 
 CURRENCIES = (
     "CNY|RMB|USD|EUR|GBP|HKD|TWD|JPY|KRW|INR|AUD|CAD|SGD|CHF|SEK|NOK|DKK|PLN|CZK|RUB|TRY|BRL|MYR|"

@@ -7,8 +7,11 @@ from decimal import Decimal
 import pytest
 from django.utils import translation
 
-from core.models import PricePolicy
+from core.models import Customer, Order, PricePolicy, Site
+from core.ordering import OrderRefusedError, place
+from core.ordering.quote import Quoter
 from core.pages.amounts import in_words
+from core.reasons import Code
 from tests.base import balance
 from tests.test_admin import ADD_CHARGE, ADJUST, errors_of
 
@@ -45,6 +48,41 @@ def test_the_number_of_plays_of_a_bundle_is_never_a_thousandth_of_what_was_typed
     assert not PricePolicy.objects.exists()
     super_desk.post(add, {"count": "10,000", "price": "5", "active": "on"})
     assert PricePolicy.objects.get().count == 10_000
+
+
+def test_a_play_that_costs_more_than_a_price_a_play_holds_is_not_offered(super_desk):
+    add = "/admin/core/pricepolicy/add/"
+    answer = super_desk.post(add, {"count": "3", "price": "3,000,000.00", "active": "on"})
+    assert errors_of(answer)["price"] == ["A play has to cost less than 1,000,000."]
+    assert not PricePolicy.objects.exists()
+    super_desk.post(add, {"count": "3", "price": "2,999,999.99", "active": "on"})
+    assert PricePolicy.objects.get().count == 3
+
+
+@pytest.mark.parametrize(
+    ("price", "plays", "is_sold"),
+    [
+        ("1000000", 1, False),
+        ("99999999.99", 7, False),
+        ("999999.99", 1, True),
+        ("999999.99", 7, True),
+    ],
+)
+def test_an_order_by_a_policy_from_before_is_refused_where_a_play_is_too_dear(
+    erin, harbour, price, plays, is_sold
+):
+    PricePolicy.objects.create(count=1, price=price)
+    Customer.objects.update(balance="9999999999.99")
+    erin.refresh_from_db()
+    Site.objects.update(verified=True)
+    quote = Quoter(asks_sites=False).prepare_many([(erin, f"{harbour.origin}/videos/1", plays)])[0]
+    if is_sold:
+        assert place(quote, None).unit_price == Decimal(price)
+    else:
+        assert quote.reasons["count"].code == Code.PLAY_TOO_DEAR
+        with pytest.raises(OrderRefusedError):
+            place(quote, None)
+    assert Order.objects.exists() == is_sold
 
 
 def test_a_large_amount_is_said_in_words_before_it_is_booked(desk, frank):

@@ -190,7 +190,7 @@ def test_figures_are_read_once_for_many_viewers(shop, django_assert_max_num_quer
 
 def test_a_day_that_gave_back_more_than_it_took_has_its_bar_within_the_chart():
     points = (charts.Point("11-01", 10.0), charts.Point("11-02", -15.0))
-    for drawing in ElementTree.fromstring(f"<p>{charts.bars(points, display.number)}</p>"):
+    for drawing in ElementTree.fromstring(f"<p>{charts.draw('bars', points, display.number)}</p>"):
         boxes: dict[str, list[float]] = {"background": [], "rect": []}
         for box in drawing.iter("rect"):
             name = box.get("class", "").split()[0]
@@ -203,14 +203,16 @@ def test_charts_bring_no_script_and_no_style_and_say_what_each_bar_is():
     points = tuple(
         charts.Point(f"11-{day:02}", float(day), f"day {day}: <{day}>") for day in range(1, 31)
     )
-    for draw in (charts.bars, charts.line):
-        drawn = draw(points, display.number)
+    for kind in ("bars", "line"):
+        drawn = charts.draw(kind, points, display.number)
         assert not re.search(r"<script|<style|style=|\son\w+=|http://www.w3.org/1999/xlink", drawn)
         root = ElementTree.fromstring(f"<div>{drawn}</div>")
         assert [svg.get("class").split()[1] for svg in root] == ["chart--wide", "chart--narrow"]
     titles = [
         title.text
-        for title in ElementTree.fromstring(f"<p>{charts.bars(points, display.number)}</p>").iter()
+        for title in ElementTree.fromstring(
+            f"<p>{charts.draw('bars', points, display.number)}</p>"
+        ).iter()
         if title.tag.endswith("title")
     ]
     assert titles == 2 * [f"day {day}: <{day}>" for day in range(1, 31)]

@@ -98,11 +98,11 @@ def test_make_without_a_network_says_so_in_one_line(tmp_path):
 
 
 def test_a_clock_that_is_off_the_databases_is_told(db, monkeypatch):
-    assert deployment.host_clock().level == Level.OK
+    assert deployment.clock().level == Level.OK
     right = clock.now
     for off, level in ((5, Level.WARNING), (3600, Level.CRITICAL)):
         monkeypatch.setattr(clock, "now", lambda off=off: right() + timedelta(seconds=off))
-        assert deployment.host_clock().level == level
+        assert deployment.clock().level == level
 
 
 def test_too_few_open_files_are_told(monkeypatch):

@@ -69,7 +69,7 @@ def test_nothing_is_remembered_of_an_address_that_is_none():
     layout = columns.Layout(["username", "url"], {"username": 0, "url": 1})
     rows = OrderRows(ImportJob(status=ImportJob.Status.CHECKING), layout)
     rows.keys([["erin", f"https://{number}.example/{'y' * 100_000}"] for number in range(3)])
-    assert rows.quoter.video_of.cache_info().currsize == 1
+    assert rows.quoter.video_at.cache_info().currsize == 1
 
 
 def test_a_number_of_a_payment_that_is_none_is_not_remembered():

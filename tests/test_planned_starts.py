@@ -16,9 +16,20 @@ from core.bulk import jobs, selection
 from core.importing import jobs as imports, store
 from core.importing.starts import starts as starts_of
 from core.importing.uploads import new_job
-from core.models import Breaker, BulkJob, ImportJob, LedgerEntry, Order, Site, Status, transitions
+from core.models import (
+    Breaker,
+    BulkJob,
+    ImportJob,
+    LedgerEntry,
+    Order,
+    Site,
+    Status,
+    TransitionError,
+    transitions,
+)
 from core.ordering import OrderRefusedError
 from core.pages import display
+from core.reasons import Code
 from tests.base import VIDEO, client_of, placed
 
 pytestmark = pytest.mark.django_db
@@ -167,12 +178,14 @@ def test_approval_does_not_start_it_earlier(later, bob):
     assert is_due_as_planned()
 
 
-def test_retry_does_not_start_it_earlier(later, bob):
-    ordering.retry(later, bob)
-    assert is_due_as_planned()
+def test_what_waits_for_its_start_is_not_retried_whichever_way(later, desk, bob):
+    assert f"/{later.pk}/retry/" not in desk.get(f"/admin/core/order/{later.pk}/change/").text
+    with pytest.raises(TransitionError, match="planned start"):
+        ordering.retry(later, bob)
     job = selection.new_job(BulkJob.Action.RETRY, Order.objects.all(), creator=bob)
     job.start()
     jobs.run(job.pk)
+    assert job.refusals.get().reason_code == Code.STARTS_LATER
     assert is_due_as_planned()
 
 

@@ -176,24 +176,31 @@ def test_who_sends_something_after_the_session_ended_goes_on_at_its_page(
 ):
     """Many an address that takes a button's press shows nothing."""
     order = placed(owner, harbour)
-    page, button, login, user = {
-        "desk": (f"/admin/core/order/{order.pk}/change/?a=%26", "pause", "/admin/login/", bob),
-        "portal": (f"/portal/orders/{order.oid}/", "message", "/portal/login/", owner.user),
+    page, button, home, user = {
+        "desk": (f"/admin/core/order/{order.pk}/change/?a=%26", "pause", "/admin/", bob),
+        "portal": (f"/portal/orders/{order.oid}/", "message", "/portal/", owner.user),
     }[where]
     address = f"{page.partition('change')[0]}{button}/"
     came_from = {
         f"http://testserver{page}#conversation": page,
-        "https://elsewhere.example/x": address,
-        "//elsewhere.example/x": address,
-        "": address,
+        "https://elsewhere.example/x": home,
+        "//elsewhere.example/x": home,
+        "": home,
     }
     for referer, expected in came_from.items():
         answer = Client().post(address, headers={"Referer": referer})
         there = urlsplit(answer.url)
-        assert (there.netloc, there.path) == ("", login)
+        assert (there.netloc, there.path) == ("", f"{home}login/")
         assert parse_qs(there.query)["next"] == [expected]
     assert client_of(user).get(page).status_code == OK
     assert client_of(user).get(address).status_code == METHOD
+
+
+def test_who_logs_out_after_the_session_ended_can_log_in_again(bob):
+    answer = Client().post("/admin/logout/", follow=True)
+    assert answer.redirect_chain[-1][0].startswith("/admin/login/")
+    sent_on = parse_qs(urlsplit(answer.redirect_chain[-1][0]).query)["next"][0]
+    assert client_of(bob).get(sent_on).status_code == OK
 
 
 @pytest.mark.parametrize("send", ["get", "post"])

@@ -25,7 +25,7 @@ from core.models import (
 )
 from core.ops.auditing import differences
 from core.ordering import approve_top_up, decline_top_up
-from core.reasons import Code
+from core.reasons import Code, Reason
 from tests.base import balance, client_of, messages_of, new_staff
 
 ADD = "/admin/core/chargerecord/add/"
@@ -106,6 +106,20 @@ def test_a_file_uploaded_twice_is_filed_once(limited, bob, frank):
     jobs.run(again.pk)
     again.refresh_from_db()
     assert (again.created, again.unchanged) == (0, 1)
+    assert WaitingTopUp.objects.count() == 1
+
+
+def test_a_file_tells_of_rows_that_were_declined(limited, bob, grace, frank):
+    by_upload(bob, frank, "80")
+    decline_top_up(WaitingTopUp.objects.get(), grace)
+    again = new_job(
+        ImportJob.Kind.CHARGES, "b.csv", iter([b"username,amount\nfrank,80\n"]), creator=bob
+    )
+    jobs.run(again.pk)
+    again.refresh_from_db()
+    assert (again.created, again.unchanged) == (0, 1)
+    (note,) = again.file_notes
+    assert note == Reason.of(Code.TOP_UPS_DECLINED, number="1", examples="frank +80.00")
     assert WaitingTopUp.objects.count() == 1
 
 

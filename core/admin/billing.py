@@ -38,8 +38,8 @@ from core.models import (
     WaitingTopUp,
 )
 from core.models.billing import plain_reference
-from core.models.ledger import Fact
-from core.ordering import adjust, balance_short, credit_objection, payment_objection, top_up_many
+from core.models.ledger import Fact, PostingRefusedError
+from core.ordering import adjust, credit_objection, payment_objection, top_up_many
 from core.pages import display
 from core.pages.amounts import AmountField, LargeAmountForm
 from core.permissions import Right, may
@@ -120,15 +120,19 @@ class ChargeRecordAdmin(
         js = ("office/asking.js", "office/top-up.js")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With what the balance was afterwards, by the entry of the book."""
+        """With what the balance was afterwards, by the entry of the book, for who may see that."""
         number = Fact.CHARGE.of_column(OuterRef("pk"))
-        entry = LedgerEntry.objects.filter(reference=number).values("balance_after")[:1]
-        return super().get_queryset(request).annotate(balance_after=Subquery(entry))
+        entries = LedgerEntry.objects.filter(reference=number)
+        if not may(staff(request), Right.SEE_LEDGER):
+            entries = entries.none()
+        entry = Subquery(entries.values("balance_after")[:1])
+        return super().get_queryset(request).annotate(balance_after=entry)
 
     @address("preview/", "preview")
     def preview_view(self, request: HttpRequest) -> JsonResponse:
         """The balance of the customer who was chosen, now and with the amount that was typed."""
         require(self.has_add_permission(request))
+        require(may(staff(request), Right.SEE_CUSTOMERS))
         form = PreviewForm(request.GET)
         form.is_valid()
         customer, amount = (form.cleaned_data.get(name) for name in ("customer", "amount"))
@@ -194,7 +198,8 @@ class AdjustmentForm(LargeAmountForm):
         if amount == 0:
             return {"amount": str(_("The amount must not be zero."))}
         if customer and amount and customer.balance + amount < 0:
-            return {"amount": translate(balance_short(-customer.balance - amount))}
+            short = InsufficientBalanceError(-customer.balance - amount)
+            return {"amount": translate(short.reason)}
         if amount and (text := credit_objection(amount, self.actor)):
             return {"amount": text}
         return super().objections(cleaned)
@@ -235,9 +240,7 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
                 with transaction.atomic():
                     entry = adjust(actor=staff(request), **form.cleaned_data)
                     self.log_addition(request, entry, ADDED)
-            except InsufficientBalanceError as error:
-                form.refuse({"amount": translate(balance_short(error.missing))})
-            except BalanceTooLargeError as error:
+            except PostingRefusedError as error:
                 form.refuse({"amount": translate(error.reason)})
             except IntegrityError:
                 if not form.was_saved():

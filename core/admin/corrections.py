@@ -15,7 +15,7 @@ from core.admin import cells
 from core.admin.base import Button, DeskAdmin, row_url, staff
 from core.admin.top_ups import DecisionAdmin
 from core.admin.views import address, require
-from core.models import ChargeRecord, OrderError, TopUpCorrection
+from core.models import ChargeRecord, OrderError, TopUpCorrection, User
 from core.models.corrections import REASON_LENGTH, corrected_amount
 from core.ordering import approve_correction, correct_top_up, decline_correction
 from core.pages import display
@@ -65,7 +65,7 @@ class CorrectingAdmin(DeskAdmin):
             else:
                 self.log_change(request, charge, told(correction))
                 return answer(request, correction)
-        context = {"form": form, "charge": charge, "facts": facts_of(charge)}
+        context = {"form": form, "charge": charge, "facts": facts_of(charge, staff(request))}
         context["back"] = self.change_url(charge)
         return self.own_page(
             request, "desk/correct_top_up.html", _("Correct this top-up"), **context
@@ -81,13 +81,15 @@ class CorrectingAdmin(DeskAdmin):
         return format_html_join("", '<div><a href="{}">{}</a> · {} · {}</div>', lines) or "–"
 
 
-def facts_of(charge: ChargeRecord) -> list[tuple[str, str]]:
-    return [
+def facts_of(charge: ChargeRecord, reader: User) -> list[tuple[str, str]]:
+    facts = [
         (_("Customer"), str(charge.customer)),
         (_("Entered"), display.money(charge.amount)),
         (_("Amounts to now"), display.money(corrected_amount(charge))),
-        (_("Balance now"), display.money(charge.customer.balance)),
     ]
+    if may(reader, Right.SEE_CUSTOMERS):
+        facts.append((_("Balance now"), display.money(charge.customer.balance)))
+    return facts
 
 
 def told(correction: TopUpCorrection) -> str:
@@ -126,7 +128,7 @@ class TopUpCorrectionAdmin(DecisionAdmin):
     shown_right = cells.money(gettext_lazy("right amount"), "right_amount")
     shown_amount = cells.shown(gettext_lazy("difference"), lambda row: display.signed(row.amount))
     list_select_related = ("charge__customer", "creator")
-    fields = readonly_fields = (
+    readonly_fields = (
         *("customer_link", "balance", "charge_link", "shown_right", "shown_amount", "reason"),
         *("creator", "create_date", "status", "decider", "decided_at"),
     )

@@ -77,7 +77,6 @@ def delivery(watched: Watched) -> dict[str, Any]:
         "why": why,
         "what": what,
         "waits": why_it_waits(order, watched.pause),
-        "awaits_approval": order.status == Status.AWAITING,
         "progress": display.progress_bar(order),
         "state": display.state(order),
         "pace": pace_of(watched),
@@ -96,7 +95,8 @@ def why_and_what(order: Order) -> tuple[str, str]:
     if order.status == Status.PAUSED:
         return why_paused(order), what_when_paused(order)
     if order.status in SHORT:
-        return why_ended(order), what_when_ended(order)
+        event = last_step(order)
+        return translate(reason_of(event)) if event else "", what_when_ended(order)
     if order.attempts and not order.is_final and order.due > timezone.now():
         text = _("The last attempt failed. The next one is at %(when)s.")
         return text % {"when": display.moment(order.due)}, _("“Retry now” does not wait for it.")
@@ -132,11 +132,6 @@ def what_when_paused(order: Order) -> str:
     return format_html(text, site=link)
 
 
-def why_ended(order: Order) -> str:
-    event = last_step(order)
-    return translate(reason_of(event)) if event else ""
-
-
 def what_when_ended(order: Order) -> str:
     """The remark of an order that ended short says what to change; see core/sentences/office.py."""
     missing = order.count - (order.delivered or 0)
@@ -170,12 +165,10 @@ def pace_of(watched: Watched) -> list[tuple[str, str]]:
 
 
 def figures_of(order: Order) -> list[tuple[str, str]]:
-    before, views = order.old_view_count, order.view_count
-    rise = None if before is None or views is None else views - before
     return [
-        (_("Views before"), display.number(before)),
-        (_("Views now"), display.number(views)),
-        (_("Rise"), display.number(rise)),
+        (_("Views before"), display.number(order.old_view_count)),
+        (_("Views now"), display.number(order.view_count)),
+        (_("Rise"), display.number(order.rise)),
         (_("Received"), display.number(order.done)),
         (_("Refused"), display.number(order.failed)),
         (_("Resent"), display.number(order.resent)),

@@ -242,8 +242,11 @@ class OrderAdmin(
         require(self.has_add_permission(request))
         form = DeskQuoteForm(request.GET)
         form.is_valid()
-        customer = form.cleaned_data.get("customer")
-        return JsonResponse(form.answer_for(customer, creator=staff(request)))
+        user = staff(request)
+        answer = form.answer_for(form.cleaned_data.get("customer"), creator=user)
+        if not may(user, Right.SEE_CUSTOMERS):
+            answer |= dict.fromkeys(("balance", "balance_after"))
+        return JsonResponse(answer)
 
     # --- watching one
 

@@ -226,6 +226,7 @@ class RecipeForm(RecipeFields):
     def _typed_secrets(self, text: str) -> dict[str, str]:
         """What is stored, with what was typed over it."""
         secrets = dict(self.stored_secrets)
+        least, most = SECRET_LENGTH
         for number, typed in enumerate(text.splitlines(), 1):
             if not typed.strip():
                 continue
@@ -235,21 +236,15 @@ class RecipeForm(RecipeFields):
                 self.add_error(SECRETS, where % {"number": number})
             elif not found[2]:
                 secrets.pop(found[1], None)
-            elif not is_secret(found[2]):
+            elif not (least <= len(found[2]) <= most and found[2].isprintable()):
                 where = gettext(
                     "Line %(number)s: a secret has %(least)s to %(most)s characters, none of them "
                     "a control character."
                 )
-                least, most = SECRET_LENGTH
                 self.add_error(SECRETS, where % {"number": number, "least": least, "most": most})
             else:
                 secrets[found[1]] = found[2]
         return secrets
-
-
-def is_secret(text: str) -> bool:
-    least, most = SECRET_LENGTH
-    return least <= len(text) <= most and text.isprintable()
 
 
 def secrets_help(stored: dict[str, str]) -> str:

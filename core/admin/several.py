@@ -15,12 +15,13 @@ from core.admin.add_form import ADDED
 from core.admin.base import DeskAdmin, list_url, staff
 from core.admin.views import address, require
 from core.importing.cells import counts
-from core.models import Customer, Order
+from core.models import Customer, Order, User
 from core.ordering import OrderRefusedError, Quote
 from core.ordering.several import keys_of, place_several, placed_before, quote_several, total_of
 from core.pages import display
 from core.pages.amounts import WholeNumberField, WholeNumberInput
 from core.pages.quotes import MOST_PLAYS_TYPED, PlaysWidget, TermsForm, approval_note
+from core.permissions import Right, may
 from core.theme.autocomplete import pick_by_typing
 
 MOST_LINES = 200
@@ -93,12 +94,6 @@ class SeveralForm(TermsForm, forms.ModelForm):
         field: Any = self.fields["customer"]
         pick_by_typing(field, Order._meta.get_field("customer"), admin.site)
 
-    def keys_of(self, lines: list[Line]) -> list[uuid.UUID]:
-        data = self.cleaned_data
-        return keys_of(
-            data["request_key"], data["customer"], [(line.url, line.count) for line in lines]
-        )
-
     def lines(self) -> list[Line]:
         """What was pasted, line by line; an empty one is none."""
         text, each = self.cleaned_data["addresses"], self.cleaned_data["count"]
@@ -135,7 +130,8 @@ class SeveralOrdersAdmin(DeskAdmin):
             text = _("At most %(most)s addresses at once.") % {"most": MOST_LINES}
             form.add_error("addresses", text)
             return self.several_page(request, form, [])
-        keys = form.keys_of(lines)
+        bought = [(line.url, line.count) for line in lines]
+        keys = keys_of(form.cleaned_data["request_key"], form.cleaned_data["customer"], bought)
         if placed_before(keys):
             return self.was_placed(request, form)
         if "_save" in request.POST:
@@ -202,7 +198,7 @@ class SeveralOrdersAdmin(DeskAdmin):
             "form": form,
             "media": self.media + form.media,
             "lines": [line.shown for line in lines],
-            "sums": sums_of(form, lines) if lines else [],
+            "sums": sums_of(form, lines, staff(request)) if lines else [],
             # Only what may be bought has a mark.
             "quoted": mark_of(form, lines) if is_good(lines) else "",
             "notes": notes_of(request, lines),
@@ -213,17 +209,21 @@ class SeveralOrdersAdmin(DeskAdmin):
         return self.own_page(request, "desk/several_orders.html", title, **context)
 
 
-def sums_of(form: SeveralForm, lines: list[Line]) -> list[tuple[str, str]]:
+def sums_of(form: SeveralForm, lines: list[Line], reader: User) -> list[tuple[str, str]]:
     customer = form.cleaned_data["customer"]
     total = total_of([line.quote for line in lines if line.quote])
     plays = sum(line.count or 0 for line in lines)
-    return [
+    sums = [
         (_("Orders"), display.number(len(lines))),
         (_("Plays"), display.number(plays)),
         (_("Price of all"), display.money(total)),
-        (_("Balance"), display.money(customer.balance)),
-        (_("Balance after"), display.money(customer.balance - total)),
     ]
+    if may(reader, Right.SEE_CUSTOMERS):
+        sums += [
+            (_("Balance"), display.money(customer.balance)),
+            (_("Balance after"), display.money(customer.balance - total)),
+        ]
+    return sums
 
 
 def notes_of(request: HttpRequest, lines: list[Line]) -> list[str]:

@@ -133,7 +133,8 @@ class DeskSite(DescribingSite):
         @wraps(view)
         def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if request.method == "POST" and not self.has_permission(request):
-                return redirect_to_login(page_to_go_on_at(request), reverse("admin:login"))
+                page = page_to_go_on_at(request, reverse("admin:index"))
+                return redirect_to_login(page, reverse("admin:login"))
             return inside(request, *args, **kwargs)
 
         return entered

@@ -23,6 +23,10 @@ class DecisionAdmin(ViewOnlyAdmin):
     date_hierarchy = "create_date"
     row_keys = "a"
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        sees = may(staff(request), Right.SEE_CUSTOMERS)
+        return [name for name in self.readonly_fields if sees or name != "balance"]
+
     def questions(self, obj: Any) -> tuple[str, str]:
         """What is asked before it is approved, and before it is declined."""
         raise NotImplementedError
@@ -47,7 +51,7 @@ class WaitingTopUpAdmin(DecisionAdmin):
     balance = cells.money(gettext_lazy("balance now"), "customer.balance")
     shown_amount = cells.money(gettext_lazy("amount"), "amount", ordering="amount")
     list_select_related = ("customer", "creator")
-    fields = readonly_fields = (
+    readonly_fields = (
         *("customer_link", "shown_amount", "balance", "method", "reference", "memo"),
         *("creator", "create_date", "status", "decider", "decided_at"),
     )

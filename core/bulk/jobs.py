@@ -80,7 +80,10 @@ def do_block(action: BulkAction, block: BulkBlock) -> None:
         # The job's row is ours until commit: nobody takes the job over meanwhile.
         job.record()
         outcome = action.apply(block.ids)
-        keep_refused(job, outcome)
+        BulkRefusal.objects.bulk_create(
+            BulkRefusal(job=job, object_id=pk, name=name, **reason_columns(reason))
+            for pk, name, reason in outcome.refused
+        )
         log(action, outcome)
         failpoint("before-block")
         job.record(
@@ -91,13 +94,6 @@ def do_block(action: BulkAction, block: BulkBlock) -> None:
             amount=job.amount + outcome.amount,
             attempts=0,
         )
-
-
-def keep_refused(job: BulkJob, outcome: Outcome) -> None:
-    BulkRefusal.objects.bulk_create(
-        BulkRefusal(job=job, object_id=pk, name=name, **reason_columns(reason))
-        for pk, name, reason in outcome.refused
-    )
 
 
 def log(action: BulkAction, outcome: Outcome) -> None:

@@ -242,6 +242,8 @@ class Plan:
     shown_changes: Sequence[tuple[str, str, str, str]] = ()
     # Rows that equal what was booked lately, in words.
     repeats: Sequence[tuple[int, str]] = ()
+    # Rows that a second person declined before, in words.
+    declined: Sequence[str] = ()
 
     @property
     def counts(self) -> dict[str, Any]:

@@ -81,7 +81,8 @@ class CustomerRows(RowImporter):
         batch.refuse("username", taken(batch, known))
         self._drop_forbidden_openings(batch, known)
         if not known:
-            return self._all_new(batch)
+            amount = sum(map(Decimal, batch.values.get("balance", ())), Decimal(0))
+            return Plan(batch, created=len(batch), amount=amount, new=batch.values)
         openings = {}
         if "balance" in batch.values:
             openings = opening_balances([customer.pk for customer in known.values()])
@@ -127,10 +128,6 @@ class CustomerRows(RowImporter):
     @cached_property
     def _limit(self) -> Decimal | None:
         return ApprovalLimit.objects.of_top_ups(self.job.creator)
-
-    def _all_new(self, batch: Batch) -> Plan:
-        amount = sum(map(Decimal, batch.values.get("balance", ())), Decimal(0))
-        return Plan(batch, created=len(batch), amount=amount, new=batch.values)
 
     def _compared(
         self, batch: Batch, known: Mapping[str, Known], openings: Mapping[int, Decimal]

@@ -31,7 +31,13 @@ from core.importing.columns import KNOWN, layout_of
 from core.importing.customers import CustomerRows
 from core.importing.detection import FileError, detect_file, digest_of
 from core.importing.duplicates import DuplicateFinder
-from core.importing.notes import REPEATS_SHOWN, note_on_encoding, note_on_repeats, notes_on_cells
+from core.importing.notes import (
+    REPEATS_SHOWN,
+    note_on_encoding,
+    note_on_repeats,
+    note_on_some,
+    notes_on_cells,
+)
 from core.importing.orders import OrderRows
 from core.importing.preview import write_preview
 from core.importing.row_importer import RowImporter
@@ -216,7 +222,7 @@ class ImportRun:
         counts: Counter[str] = Counter()
         total = 0
         understood: dict[str, Understood] = {}
-        similar, repeats, examples = SimilarNames(), list[int](), list[str]()
+        similar, repeats, examples, declined = SimilarNames(), list[int](), list[str](), list[str]()
         last = LastRow()
         with (
             store.csv_file(self.folder / store.ERRORS) as file,
@@ -241,6 +247,7 @@ class ImportRun:
                     last.add(plan.batch.lines, values["username"], values.get("balance", ()))
                 repeats += [line for line, _text in plan.repeats]
                 examples += [text for _line, text in plan.repeats[: REPEATS_SHOWN - len(examples)]]
+                declined += plan.declined
                 counts.update(plan.counts)
                 total += len(block.rows)
                 if total > settings.IMPORT_MAX_ROWS:
@@ -253,6 +260,7 @@ class ImportRun:
             (self.folder / store.REPEATED).write_text(json.dumps(repeats))
             (self.folder / store.EXPLAINED).write_text(json.dumps([*importer.explained]))
             notes += note_on_repeats(self.job, len(repeats), examples)
+            notes += note_on_some(Code.TOP_UPS_DECLINED, len(declined), declined)
         return {**counts, "total": total, "prices": importer.prices}, notes
 
     def _first_lines(self, repeated: frozenset[int]) -> dict[str, int]:

@@ -12,14 +12,19 @@ REPEATS_SHOWN = 5
 
 
 def note_on_repeats(job: ImportJob, number: int, examples: list[str]) -> list[Reason]:
-    if not number:
-        return []
-    more = ["…"] if number > len(examples) else []
     is_left_out = job.repeated_rows == ImportJob.Repeated.SKIP
     code = Code.TOP_UPS_LEFT_OUT if is_left_out else Code.TOP_UPS_REPEATED
     if job.kind == ImportJob.Kind.ORDERS:
         code = Code.ORDERS_REPEATED
-    return [Reason.of(code, number=f"{number:,}", examples=", ".join([*examples, *more]))]
+    return note_on_some(code, number, examples)
+
+
+def note_on_some(code: Code, number: int, examples: list[str]) -> list[Reason]:
+    """Some of so many rows, where there are any."""
+    shown = examples[:REPEATS_SHOWN]
+    more = ["…"] if number > len(shown) else []
+    some = ", ".join([*shown, *more])
+    return [Reason.of(code, number=f"{number:,}", examples=some)] if number else []
 
 
 def note_on_encoding(guess: Guess) -> Reason:

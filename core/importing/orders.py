@@ -56,7 +56,7 @@ class OrderRows(RowImporter):
         index = self.layout.places["url"]
         # Of what is no address nothing is remembered.
         urls = (row[index].strip() for row in rows)
-        videos = (self.quoter.video_of(url if len(url) <= URL_LENGTH else "") for url in urls)
+        videos = (self.quoter.video_at(url if len(url) <= URL_LENGTH else "") for url in urls)
         return [
             f"{video.site.pk}:{video.video_id}" if video.site and video.video_id else ""
             for video in videos

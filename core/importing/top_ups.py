@@ -7,7 +7,7 @@ limit waits for a second person."""
 
 import uuid
 from collections import deque
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import compress, count, islice, repeat
@@ -93,6 +93,7 @@ class TopUpRows(RowImporter):
         batch.refuse("amount", contradicted(batch, customers, booked))
         keys, credited = self.keys_and_written(batch, Kind.TOP_UPS, Kind.WAITING_TOP_UPS)
         batch.values["request_key"] = keys
+        declined = declined_among(credited) if self.checks and credited else []
         numbers = numbers_of(batch, customers)
         is_new = [
             key not in credited and number not in booked
@@ -113,7 +114,9 @@ class TopUpRows(RowImporter):
         new["customer"] = [customers[name] for name in new["username"]]
         amount = sum(map(Decimal, new["amount"]), Decimal(0))
         created = len(new["request_key"])
-        return Plan(batch, created, 0, len(batch) - created, amount, new, repeats=told)
+        return Plan(
+            batch, created, 0, len(batch) - created, amount, new, repeats=told, declined=declined
+        )
 
     def _repeated(
         self,
@@ -172,6 +175,13 @@ class TopUpRows(RowImporter):
         credited = [record.pk for record in records if record.pk is not None]
         self.keep_written(Kind.TOP_UPS, credited)
         self.keep_written(Kind.WAITING_TOP_UPS, [one.pk for one in waiting])
+
+
+def declined_among(keys: Collection[uuid.UUID]) -> list[str]:
+    """In words, rows that were entered before for a second person, who declined them."""
+    those = InArray(F("request_key"), [key.hex for key in keys])
+    rows = WaitingTopUp.objects.filter(those, status=WaitingTopUp.Status.DECLINED)
+    return list(map(str, rows.select_related("customer").order_by("pk")))
 
 
 def explained_by_check(job: ImportJob) -> Iterator[tuple[Kind, int]]:

@@ -47,6 +47,10 @@ class PricePolicy(models.Model):
     def __str__(self) -> str:
         return f"{self.count:,} → {self.price}"
 
+    def clean(self) -> None:
+        if self.count and self.price and self.price >= self.count * money.TOO_DEAR:
+            raise ValidationError({"price": translate(play_too_dear())})
+
     @classmethod
     def bundles(cls) -> list[money.Bundle]:
         """What is on sale now, smallest first."""
@@ -60,6 +64,10 @@ class PricePolicy(models.Model):
         found = cls.bundles() if bundles is None else bundles
         on_sale = ";".join(f"{bundle.count}:{bundle.price}" for bundle in found)
         return sha256(on_sale.encode()).hexdigest()
+
+
+def play_too_dear() -> Reason:
+    return Reason.of(Code.PLAY_TOO_DEAR, most=f"{money.TOO_DEAR:,}")
 
 
 class PaymentMethod(models.IntegerChoices):

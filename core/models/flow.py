@@ -5,7 +5,7 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from core.reasons import Reason, ReasonOrText, translate
+from core.reasons import Code, Reason, ReasonOrText, translate
 
 
 class Status(models.IntegerChoices):
@@ -51,6 +51,10 @@ def status_reason(status: int) -> ReasonOrText:
     if status not in Status.values:
         return label_of(status)
     return Reason.of(f"status_{Status(status).name.lower()}")
+
+
+def already_ended(status: int) -> Reason:
+    return Reason.of(Code.ALREADY_ENDED, status=status_reason(status))
 
 
 def onward_from(status: int) -> tuple[Status, ...]:

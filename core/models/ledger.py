@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 MAX_BALANCE = Decimal("9999999999.99")
 
 
-class BalanceTooLargeError(Exception):
+class PostingRefusedError(Exception):
+    """A balance does not change so; `reason` is fit for people."""
+
+    reason: Reason
+
+
+class BalanceTooLargeError(PostingRefusedError):
     """A credit would make the customer's balance, `balance`, larger than its column holds."""
 
     def __init__(self, balance: Decimal) -> None:
@@ -40,7 +46,7 @@ class BalanceTooLargeError(Exception):
         self.reason = Reason.of(Code.BALANCE_TOO_LARGE, most=str(MAX_BALANCE))
 
 
-class CustomerInactiveError(Exception):
+class CustomerInactiveError(PostingRefusedError):
     """A switched-off customer would pay in or buy."""
 
     reason = Reason.of(Code.CUSTOMER_INACTIVE)
@@ -49,12 +55,13 @@ class CustomerInactiveError(Exception):
         super().__init__(f"customer {customer_id} is switched off")
 
 
-class InsufficientBalanceError(Exception):
+class InsufficientBalanceError(PostingRefusedError):
     """The customer's balance does not cover a debit; `missing` says by how much."""
 
     def __init__(self, missing: Decimal) -> None:
         super().__init__(missing)
         self.missing = missing
+        self.reason = Reason.of(Code.BALANCE_SHORT, missing=str(missing))
 
 
 class Fact(StrEnum):

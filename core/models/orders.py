@@ -30,10 +30,11 @@ from core.models.flow import (
     WORKABLE,
     OrderError,
     Status,
+    already_ended,
 )
 from core.models.pauses import Pause
 from core.models.sites import Site
-from core.reasons import ReasonOrText, reason_columns, reason_of
+from core.reasons import Code, Reason, ReasonOrText, reason_columns, reason_of
 
 # The longest time that the plays of an order are spread over, and how far off its start may be.
 MAX_HOURS = 24 * 90
@@ -273,9 +274,18 @@ class Order(models.Model):
 
     @property
     def is_retryable(self) -> bool:
-        """It goes on by itself or when its site is back: it has not ended, awaits no approval, and
-        nobody wanted it to wait."""
-        return self.status in RETRYABLE and not self.starts_later and not self.is_paused_by_people
+        return self.why_not_retried() is None
+
+    def why_not_retried(self) -> Reason | None:
+        """None where it goes on by itself or when its site is back, so that a person may ask for
+        that to be now."""
+        if self.is_final:
+            return already_ended(self.status)
+        if self.status not in RETRYABLE:
+            return Reason.of(Code.AWAITS_APPROVAL)
+        if self.is_paused_by_people:
+            return Reason.of(Code.PAUSED_BY_PEOPLE)
+        return Reason.of(Code.STARTS_LATER) if self.starts_later else None
 
     @property
     def is_paused_by_people(self) -> bool:

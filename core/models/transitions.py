@@ -25,11 +25,11 @@ from core.models.events import OrderEvent
 from core.models.failpoints import failpoint
 from core.models.flow import (
     FINAL,
-    RETRYABLE,
     WORKABLE,
     OrderError,
     Status,
     TransitionError,
+    already_ended,
     onward_from,
     status_reason,
 )
@@ -130,7 +130,7 @@ def cancel(order: "Order", reason: ReasonOrText) -> Transition | None:
         reason = reason or Reason.of(Code.CANCEL_REQUESTED)
         return Transition(here, asked, reason, expected={"cancel_requested": False})
     if order.is_final:
-        raise TransitionError(already_ended(order))
+        raise TransitionError(already_ended(order.status))
     if order.status == Status.VERIFYING:
         step = {"before": status_reason(order.status), "to": status_reason(Status.CANCELED)}
         raise TransitionError(Reason.of(Code.NO_SUCH_STEP, **step))
@@ -167,7 +167,7 @@ def pause(order: "Order", why: str = "") -> Transition:
     if order.pause_requested:
         raise OrderError(Reason.of(Code.PAUSE_ALREADY_REQUESTED))
     if order.is_final:
-        raise TransitionError(already_ended(order))
+        raise TransitionError(already_ended(order.status))
     if order.status == Status.RUNNING:
         here = (Status.RUNNING, Status.RUNNING)
         reason = Reason.of(Code.PAUSE_REQUESTED)
@@ -225,7 +225,9 @@ def go_on(
         withdrawn = {"pause_requested": False}
         reason = Reason.of(Code.PAUSE_WITHDRAWN)
         return Transition(here, withdrawn, reason, expected={"pause_requested": True})
-    raise TransitionError(already_ended(order) if order.is_final else Reason.of(Code.NOT_PAUSED))
+    raise TransitionError(
+        already_ended(order.status) if order.is_final else Reason.of(Code.NOT_PAUSED)
+    )
 
 
 def paused_seconds(order: "Order", now: datetime) -> int:
@@ -242,15 +244,11 @@ def resume(order: "Order", reason: ReasonOrText = "") -> Transition:
 
 
 def retry(order: "Order") -> Transition:
-    """Go on now instead of at the next due time, yet not before its planned start. Raises
-    TransitionError where it has ended or awaits approval."""
-    if order.is_paused_by_people:
-        raise OrderError(Reason.of(Code.PAUSED_BY_PEOPLE))
+    """Go on now instead of at the next due time. Raises TransitionError where it does not."""
+    if reason := order.why_not_retried():
+        raise TransitionError(reason)
     if order.status == Status.PAUSED:
         return resume(order)
-    if order.status not in RETRYABLE:
-        awaits = Reason.of(Code.AWAITS_APPROVAL)
-        raise TransitionError(already_ended(order) if order.is_final else awaits)
     # It does not matter how far its delivery came meanwhile.
     anywhere = {"status__in": WORKABLE}
     return Transition((order.status,), {"due": SOONEST, "attempts": 0}, expected=anywhere)
@@ -274,10 +272,6 @@ def decline(order: "Order", actor: "User", reason: str) -> Transition:
 def _check_decision(order: "Order", actor: "User", close: Collection[int] | None = None) -> None:
     if reason := undecidable(order, actor, close):
         raise OrderError(reason) if order.awaits_approval else TransitionError(reason)
-
-
-def already_ended(order: "Order") -> Reason:
-    return Reason.of(Code.ALREADY_ENDED, status=status_reason(order.status))
 
 
 # --- writing

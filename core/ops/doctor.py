@@ -43,10 +43,10 @@ class Finding:
 
 def examine() -> list[Finding]:
     """All findings, one a check; a database that cannot be read is a finding as well."""
-    return [_ask(check) for check in CHECKS]
+    return [ask(check) for check in CHECKS]
 
 
-def _ask(check: Callable[[], Finding]) -> Finding:
+def ask(check: Callable[[], Finding]) -> Finding:
     try:
         return check()
     except (DatabaseError, InterfaceError) as error:

@@ -12,15 +12,7 @@ calibrations.py  how a site counts, before it is sold
 sites.py    verify a site, let an order probe it, try it with one play
 """
 
-from core.ordering.actions import (
-    adjust,
-    approve,
-    cancel,
-    decline,
-    pause,
-    resume,
-    retry,
-)
+from core.ordering.actions import adjust, approve, cancel, decline, pause, resume, retry
 from core.ordering.calibrations import (
     calibrate,
     counting_of,
@@ -41,7 +33,7 @@ from core.ordering.placing import (
     place,
     place_many,
 )
-from core.ordering.quote import Quote, Quoter, StartTooFarError, balance_short, start_to_come
+from core.ordering.quote import Quote, Quoter, StartTooFarError, start_to_come
 from core.ordering.repeats import end_repeat, place_due, repeat
 from core.ordering.sites import follow_week, probe_site, read_site, try_site, verify
 from core.ordering.topping_up import (

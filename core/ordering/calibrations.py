@@ -16,16 +16,15 @@ from core.models import (
     ApprovalLimit,
     Calibration,
     Customer,
-    CustomerInactiveError,
-    InsufficientBalanceError,
     OrderError,
     Site,
     User,
 )
 from core.models.approvals import requires_approval
 from core.models.calibrations import start
+from core.models.ledger import PostingRefusedError
 from core.ordering.placing import OrderRefusedError
-from core.ordering.quote import CUSTOMER_INACTIVE, Quoter, Video, balance_short
+from core.ordering.quote import CUSTOMER_INACTIVE, Quoter, Video
 from core.reasons import Code, Reason
 
 
@@ -47,7 +46,7 @@ def calibrate(site: Site, url: str, actor: User) -> Calibration:
 def find_video(url: str) -> Video:
     """Where an audit would go, at a site that shows our token now. Raises OrderRefusedError. Asks
     the site: no transaction is open meanwhile."""
-    video = Quoter(reads_views=False).video_of(url.strip())
+    video = Quoter(reads_views=False).video_at(url.strip())
     if video.site is None or video.error:
         raise OrderRefusedError({"url": video.error or Reason.of(Code.SITE_NOT_VERIFIED)})
     try:
@@ -82,9 +81,7 @@ def sell_audit(
     }
     try:
         calibration = start(video.site, url.strip(), video.video_id, actor, **bought)
-    except InsufficientBalanceError as error:
-        raise OrderRefusedError({"customer": balance_short(error.missing)}) from None
-    except CustomerInactiveError as error:
+    except PostingRefusedError as error:
         raise OrderRefusedError({"customer": error.reason}) from None
     except OrderError as error:
         raise OrderRefusedError({"url": str(error)}) from None

@@ -9,11 +9,9 @@ from django.db import transaction
 from core.db.blocks import update_by_id
 from core.models import (
     ApprovalLimit,
-    BalanceTooLargeError,
     ChargeRecord,
     Customer,
     ImportedRows,
-    InsufficientBalanceError,
     LedgerEntry,
     OrderError,
     Posting,
@@ -23,8 +21,7 @@ from core.models import (
 from core.models.approvals import requires_approval
 from core.models.corrections import REASON_LENGTH, corrected_amount
 from core.models.given_reasons import given_reason
-from core.models.ledger import Fact
-from core.ordering.quote import balance_short
+from core.models.ledger import Fact, PostingRefusedError
 from core.reasons import Code, Reason
 
 
@@ -105,9 +102,7 @@ def book(corrections: Sequence[TopUpCorrection]) -> None:
             )
             for correction in corrections
         )
-    except InsufficientBalanceError as error:
-        raise OrderError(balance_short(error.missing)) from None
-    except BalanceTooLargeError as error:
+    except PostingRefusedError as error:
         raise OrderError(error.reason) from None
     booked = {}
     for correction, entry in zip(corrections, entries, strict=True):

@@ -20,8 +20,6 @@ from core.db import clock
 from core.db.notifier import notify
 from core.models import (
     ApprovalLimit,
-    CustomerInactiveError,
-    InsufficientBalanceError,
     LedgerEntry,
     Order,
     OrderEvent,
@@ -31,8 +29,8 @@ from core.models import (
 )
 from core.models.approvals import requires_approval
 from core.models.failpoints import failpoint
-from core.models.ledger import Fact
-from core.ordering.quote import VIDEO_BUSY, Quote, StartTooFarError, balance_short, start_to_come
+from core.models.ledger import Fact, PostingRefusedError
+from core.ordering.quote import VIDEO_BUSY, Quote, StartTooFarError, start_to_come
 from core.reasons import Code, Reason, ReasonOrText, translate
 
 # A number is taken where a customer orders twice in one microsecond.
@@ -92,9 +90,7 @@ def place_together(placements: Sequence[Placement], creator: User | None) -> lis
     for tries in range(1, NUMBER_TRIES + 1):
         try:
             return place_many(placements, creator)
-        except InsufficientBalanceError as error:
-            raise OrderRefusedError({"customer": balance_short(error.missing)}) from None
-        except CustomerInactiveError as error:
+        except PostingRefusedError as error:
             raise OrderRefusedError({"customer": error.reason}) from None
         except IntegrityError:
             refuse_taken(placements)

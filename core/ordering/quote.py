@@ -26,6 +26,7 @@ from core.models import (
     ApprovalLimit,
     Calibration,
     Customer,
+    InsufficientBalanceError,
     Order,
     OrderError,
     PricePolicy,
@@ -33,6 +34,7 @@ from core.models import (
     User,
 )
 from core.models.approvals import requires_approval
+from core.models.billing import play_too_dear
 from core.models.orders import MAX_DAYS_AHEAD
 from core.ordering import looks
 from core.ordering.looks import FRESH, LookRefusedError
@@ -136,7 +138,7 @@ class Quoter:
         self.asks_sites = asks_sites
         self.reads_views = reads_views and asks_sites
         self.spent: defaultdict[int, Decimal] = defaultdict(Decimal)
-        self.video_of = lru_cache(REMEMBERED)(self._video_of)
+        self.video_at = lru_cache(REMEMBERED)(self._new_video_at)
         self._price_of = lru_cache(REMEMBERED)(self._new_price_of)
         self._adapter_at = lru_cache(None)(self._new_adapter_at)
         self._site_errors: dict[int, Reason | None] = {}
@@ -171,10 +173,13 @@ class Quoter:
                 quote.bundle, quote.price, quote.unit_price = self._price_of(quote.count)
             except money.QuantityTooSmallError as error:
                 quote.reasons["count"] = too_small(error.minimum)
+            else:  # by a policy from before there was a limit
+                if quote.unit_price >= money.TOO_DEAR:
+                    quote.reasons["count"] = play_too_dear()
 
     def _find_site(self, quote: Quote) -> None:
         if quote.url:
-            video = self.video_of(quote.url)
+            video = self.video_at(quote.url)
             quote.site, quote.video_id = video.site, video.video_id
             if video.error:
                 quote.reasons["url"] = video.error
@@ -216,7 +221,7 @@ class Quoter:
         elif quote.price is not None:
             quote.balance_after = customer.balance - self.spent[customer.pk] - quote.price
             if quote.balance_after < 0:
-                quote.reasons["customer"] = balance_short(-quote.balance_after)
+                quote.reasons["customer"] = InsufficientBalanceError(-quote.balance_after).reason
             elif not quote.reasons:
                 self.spent[customer.pk] += quote.price
 
@@ -235,7 +240,7 @@ class Quoter:
         price = money.price_by(bundle, count)
         return bundle, price, money.rate_of(price, count)
 
-    def _video_of(self, url: str) -> Video:
+    def _new_video_at(self, url: str) -> Video:
         site = None
         try:
             origin, path = Origin.split(url)
@@ -286,10 +291,6 @@ def too_small(minimum: int | None) -> Reason:
     if minimum is None:
         return Reason.of(Code.NOTHING_ON_SALE)
     return Reason.of(Code.QUANTITY_TOO_SMALL, minimum=f"{minimum:,}")
-
-
-def balance_short(missing: Decimal) -> Reason:
-    return Reason.of(Code.BALANCE_SHORT, missing=str(missing))
 
 
 def of_site(error: SiteError, *, for_customer: bool = False) -> Reason:

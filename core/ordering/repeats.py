@@ -92,7 +92,9 @@ def place_again(due: Repeat) -> bool:
             needs_attention=order is None,
             **reason_columns(refusal or ""),
         )
-        if is_end_of_balance(due, refusal):
+        # Without a last day, a balance that is too short is the end.
+        is_short = isinstance(refusal, Reason) and refusal.code == Code.BALANCE_SHORT
+        if is_short and due.until is None and due.next_at is not None:
             due.end(None, refusal or "")
     return True
 
@@ -110,12 +112,6 @@ def refusal_of(due: Repeat) -> Reason | None:
     if due.creator is None or not may(due.creator, Right.PLACE_ORDER):
         return Reason.of(Code.RIGHT_LOST, who=str(due.creator or "–"))
     return None
-
-
-def is_end_of_balance(due: Repeat, refusal: ReasonOrText | None) -> bool:
-    """Without a last day, a balance that is too short is the end."""
-    is_short = isinstance(refusal, Reason) and refusal.code == Code.BALANCE_SHORT
-    return is_short and due.until is None and due.next_at is not None
 
 
 def times_between(due: Repeat, planned: datetime) -> int:

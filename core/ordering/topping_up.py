@@ -10,18 +10,10 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from core.models import (
-    ApprovalLimit,
-    BalanceTooLargeError,
-    ChargeRecord,
-    CustomerInactiveError,
-    OrderError,
-    User,
-    WaitingTopUp,
-)
+from core.models import ApprovalLimit, ChargeRecord, OrderError, User, WaitingTopUp
 from core.models.approvals import requires_approval
 from core.models.billing import already_booked
-from core.models.ledger import refuse_inactive
+from core.models.ledger import PostingRefusedError, refuse_inactive
 from core.reasons import Code, Reason
 
 
@@ -66,7 +58,7 @@ def approve_top_up(top_up: WaitingTopUp, actor: User) -> None:
                 creator_id=top_up.creator_id, **entered(top_up)
             )
             top_up.save(update_fields=["charge"])
-    except (BalanceTooLargeError, CustomerInactiveError) as error:
+    except PostingRefusedError as error:
         raise OrderError(error.reason) from None
     except IntegrityError:  # somebody booked the same payment at the same moment
         raise OrderError(Reason.of(Code.TOP_UP_BOOKED)) from None

@@ -110,15 +110,11 @@ class LargeAmountForm(AsksLargeAmounts, IdempotentForm):
 
 def in_words(amount: Decimal) -> str:
     """The whole part in the words of the language in force, and the cents in digits."""
-    whole, cents = divmod(abs(amount), 1)
-    is_chinese = (get_language() or "").startswith("zh")
-    words = chinese_words(int(whole)) if is_chinese else english_words(int(whole))
-    cents_text = f"{int(cents * 100):02d}"
-    if is_chinese:
-        return (
-            ("负" if amount < 0 else "") + words + (f"点{cents_text}" if int(cents * 100) else "")
-        )
-    return ("minus " if amount < 0 else "") + f"{words} and {cents_text}/100"
+    whole, cents = divmod(int(abs(amount) * 100), 100)
+    if (get_language() or "").startswith("zh"):
+        sign = "负" if amount < 0 else ""
+        return sign + chinese_words(whole) + (f"点{cents:02}" if cents else "")
+    return ("minus " if amount < 0 else "") + f"{english_words(whole)} and {cents:02}/100"
 
 
 def english_words(number: int) -> str:

@@ -106,12 +106,11 @@ class Thread:
         ]
         if side == Side.DESK:
             self._add_readers(lines)
-        is_waiting = side == Side.DESK and self.talk is not None
         return {
             "thread": lines,
             "has_more": self.most is not None and len(seen) > self.most,
             "last_id": lines[-1].message.pk if lines else 0,
-            "waiting_since": self.talk.waiting_since if is_waiting and self.talk else None,
+            "waiting_since": self.talk.waiting_since if self.talk and side == Side.DESK else None,
         }
 
     def _name(self, message: Message, side: Side) -> str:

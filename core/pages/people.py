@@ -16,12 +16,14 @@ def user_of(request: HttpRequest) -> User:
     return request.user
 
 
-def page_to_go_on_at(request: HttpRequest) -> str:
-    """The page that was asked for; of what was sent, the page that it was sent from: many an
-    address that takes a button's press is no page."""
-    came_from = request.headers.get("Referer", "")
-    if request.method != "POST" or not is_ours(request, came_from):
+def page_to_go_on_at(request: HttpRequest, home: str = "") -> str:
+    """The page that was asked for; of what was sent, the page that it was sent from, or `home`
+    where nothing says which: many an address that takes a button's press is no page."""
+    if request.method != "POST":
         return request.get_full_path()
+    came_from = request.headers.get("Referer", "")
+    if not is_ours(request, came_from):
+        return home or request.get_full_path()
     there = urlsplit(came_from)
     return urlunsplit(("", "", there.path, there.query, ""))
 

@@ -47,7 +47,8 @@ def customer_page(view: Page) -> Page:
     def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         user = request.user
         if not isinstance(user, User):
-            return redirect_to_login(page_to_go_on_at(request), reverse("portal:login"))
+            goes_on_at = page_to_go_on_at(request, reverse("portal:orders"))
+            return redirect_to_login(goes_on_at, reverse("portal:login"))
         if user.is_staff:
             return render(request, "portal/for_customers.html", status=403)
         customer = customer_of(user)

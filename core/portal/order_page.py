@@ -82,7 +82,7 @@ def stage(watched: Watched) -> Any:
 sections = Sections(
     Section("heading", "portal/order_heading.html", lambda one: {"row": row_of(one.order)}, stage),
     Section("state", "portal/order_state.html", state, stage),
-    Section("way", "portal/order_way.html", lambda one: {"order": one.order}, stage),
+    Section("way", "flow/order.html", lambda one: {"order": one.order}, stage),
     Section("receipt", "portal/order_receipt.html", receipt),
     Section("steps", "portal/order_steps.html", lambda one: {"steps": steps_of(one.order)}, stage),
     newest_readings("portal/order_readings.html", most=READINGS_SHOWN),

@@ -45,15 +45,13 @@ def plays_of(order: Order) -> list[Line]:
         exactly = display.number(order.proof_params["number"])
         how = _("of this order, as the site itself says")
         lines.append(Line(_("Counted by the site"), exactly, how))
-    elif order.old_view_count is not None and order.view_count is not None:
-        before, now = order.old_view_count, order.view_count
-        views = {"before": display.number(before), "now": display.number(now)}
-        how = _("its counter went from %(before)s to %(now)s") % views
-        rise = now - before
-        if order.delivered is not None and order.delivered > rise:
+    elif order.rise is not None:
+        before, now = display.number(order.old_view_count), display.number(order.view_count)
+        how = _("its counter went from %(before)s to %(now)s") % {"before": before, "now": now}
+        if order.delivered is not None and order.delivered > order.rise:
             # Orders of before ended without a reading, or by one that came too early.
             how = _("read too early: %(how)s") % {"how": how}
-        lines.append(Line(_("Counted by the site"), display.number(rise), how))
+        lines.append(Line(_("Counted by the site"), display.number(order.rise), how))
     if order.delivered is not None:
         lines.append(Line(_("Delivered"), display.number(order.delivered), delivered(order), True))
     return lines

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _, gettext_lazy, gettext_noop
 
 from core.models import Order, OrderEvent, Status
 from core.pages import display
+from core.pages.flow.timeline import told_who
 from core.reasons import Code
 
 # By where an order went, and from where: None stands for anywhere else.
@@ -101,7 +102,7 @@ def steps_of(order: Order) -> list[Step]:
         Step(
             event.create_date,
             text_of(event, is_own),
-            who(event, is_own),
+            told_who(event, order.customer.user_id),
             display.tone_of(event.to_status),
             event.reason if is_declined(event) and not is_own else "",
         )
@@ -129,10 +130,3 @@ def text_of(event: OrderEvent, is_own: bool) -> str:
     if is_own and is_declined(event):
         before = None  # nobody declined it
     return _(words.get(before, words[None]))
-
-
-def who(event: OrderEvent, is_own: bool) -> str:
-    """The desk is one to its customers, whoever works there."""
-    if event.creator_id is None:
-        return ""
-    return _("you") if is_own else _("the desk")

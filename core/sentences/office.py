@@ -94,6 +94,7 @@ class Code(SentenceCode):
     ALREADY_PAUSED = _("It is already paused.")
     NOT_PAUSED = _("Nobody paused it.")
     PAUSED_BY_PEOPLE = _("Somebody paused it; resume it instead.")
+    STARTS_LATER = _("It waits for its planned start.")
     PAUSE_REASON_MISSING = _("Enter a reason; your colleagues read it.")
     PAUSE_ENDED = _("This pause has already ended.")
     AWAITS_APPROVAL = _("It is awaiting approval.")
@@ -130,6 +131,7 @@ class Code(SentenceCode):
     TOO_MANY_PLAYS = _("At most %(most)s plays.")
     QUANTITY_TOO_SMALL = _("The smallest order is %(minimum)s plays.")
     NOTHING_ON_SALE = _("No price policy is active; nothing can be sold.")
+    PLAY_TOO_DEAR = _("A play has to cost less than %(most)s.")
     BALANCE_SHORT = _("The balance is short by %(missing)s.")
     VIDEO_BUSY = _("Another order already runs on this video.")
     NOT_OUR_SITE = _("%(origin)s is not one of our sites.")
@@ -238,6 +240,10 @@ class Code(SentenceCode):
     NAMES_LIKE_CUSTOMERS = _("Names that look like customers who are there: %(names)s.")
     TOP_UPS_REPEATED = _("Rows that repeat recent top-ups: %(number)s: %(examples)s.")
     TOP_UPS_LEFT_OUT = _("Left out as booked before: %(number)s: %(examples)s.")
+    TOP_UPS_DECLINED = _(
+        "Left out as a second person declined them: %(number)s: %(examples)s. If one was paid "
+        "after all, top the customer up by hand."
+    )
     ORDERS_REPEATED = _(
         "Rows that repeat orders of the last days: %(number)s: %(examples)s. Imported, they are "
         "delivered and charged once more."

@@ -39,13 +39,10 @@ class UndoOrders(Undoer):
     def look(self) -> None:
         repeats = Repeat.objects.filter(order=OuterRef("pk"), next_at__isnull=False)
         for orders in self.rows(Kind.ORDERS):
-            begun = orders.filter(start_date__isnull=False).exclude(GIVEN_BACK)
-            repeated = orders.filter(Exists(repeats))
-            for code, found in (
-                (UndoCode.ORDERS_BEGUN, begun),
-                (UndoCode.ORDERS_REPEATED, repeated),
-            ):
-                self.findings.add(code, found.values_list("oid", flat=True).iterator())
+            oids = orders.values_list("oid", flat=True)
+            begun = oids.filter(start_date__isnull=False).exclude(GIVEN_BACK)
+            self.findings.add(UndoCode.ORDERS_BEGUN, begun.iterator())
+            self.findings.add(UndoCode.ORDERS_REPEATED, oids.filter(Exists(repeats)).iterator())
 
     def undo(self) -> None:
         reason = Reason.of(Code.IMPORT_UNDONE, number=self.job.pk)

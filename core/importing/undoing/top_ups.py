@@ -31,13 +31,11 @@ class UndoTopUps(Undoer):
         wait = Decimal(0)
         for waiting in self.rows(Kind.WAITING_TOP_UPS):
             wait += sum(waiting.values_list("amount", flat=True), Decimal(0))
+        booked, entered = (ImportedRows.objects.count_of(self.job, kind) for kind in self.kinds)
         return [
-            (_("Top-ups to take back"), ImportedRows.objects.count_of(self.job, Kind.TOP_UPS)),
+            (_("Top-ups to take back"), booked),
             (_("Amount to take back"), self.job.amount - wait),
-            (
-                _("Entered for approval"),
-                ImportedRows.objects.count_of(self.job, Kind.WAITING_TOP_UPS),
-            ),
+            (_("Entered for approval"), entered),
         ]
 
     def lock(self) -> None:

@@ -53,14 +53,10 @@ Points = tuple[Point, ...]
 FormatValue = Callable[[float], str]
 
 
-def bars(points: Points, format_value: FormatValue) -> SafeString:
-    """A bar for each point; `format_value` writes the scale."""
-    return _drawn("bars", points, format_value, get_language() or "")
-
-
-def line(points: Points, format_value: FormatValue) -> SafeString:
-    """A line through the points, filled below."""
-    return _drawn("line", points, format_value, get_language() or "")
+def draw(kind: str, points: Points, format_value: FormatValue) -> SafeString:
+    """As "bars", one for each point, or as a "line" through them, filled below; `format_value`
+    writes the scale."""
+    return _drawn(kind, points, format_value, get_language() or "")
 
 
 @lru_cache(maxsize=32)

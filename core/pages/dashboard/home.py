@@ -66,7 +66,7 @@ def money_chart(money: dashboard.Money) -> SafeString:
         )
         for day in money.days
     )
-    return charts.bars(points, _whole)
+    return charts.draw("bars", points, _whole)
 
 
 def plays_chart(plays: dashboard.Plays) -> SafeString:
@@ -74,7 +74,7 @@ def plays_chart(plays: dashboard.Plays) -> SafeString:
         charts.Point(label=str(index), value=float(value))
         for index, value in enumerate(plays.minutes, 1 - len(plays.minutes))
     )
-    return charts.line(points, _whole)
+    return charts.draw("line", points, _whole)
 
 
 def _whole(value: float) -> str:

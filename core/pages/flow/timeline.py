@@ -74,7 +74,7 @@ def entries_of(order: Order, audience: str) -> list[TimelineEntry]:
             number,
             event.from_status,
             event.to_status,
-            _who(event, audience, own_login),
+            str(event.creator or "") if audience == DESK else told_who(event, own_login),
             event.create_date,
             translate(reason_of(event)) if audience == DESK else "",
         )
@@ -82,12 +82,11 @@ def entries_of(order: Order, audience: str) -> list[TimelineEntry]:
     ]
 
 
-def _who(event: OrderEvent, audience: str, own_login: int | None) -> str:
-    """ "" is the office itself: its consumers deliver without being told."""
+def told_who(event: OrderEvent, own_login: int | None) -> str:
+    """For a customer, to whom the desk is one, whoever works there. "" is the office itself: its
+    consumers deliver without being told."""
     if event.creator_id is None:
         return ""
-    if audience == DESK:
-        return str(event.creator)
     return _("you") if event.creator_id == own_login else _("the desk")
 
 

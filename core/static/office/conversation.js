@@ -55,20 +55,6 @@ document.addEventListener("DOMContentLoaded", () => {
   }).observe(list);
   document.addEventListener("visibilitychange", noteReading);
 
-  const ready = () => {
-    toEnd();
-    /* Who came for the conversation types the answer; on a phone the keyboard would cover it. */
-    if (form && window.location.hash === "#conversation" && window.matchMedia("(pointer: fine)").matches) {
-      form.elements.text.focus();
-    }
-    if (form) {
-      prepare();
-    }
-    if (window.Live) {
-      window.Live.watch("messages:" + talk.dataset.talk, show);
-    }
-  };
-
   /* What is typed outlives sending, another language, a session and a reload: one draft an order and user. */
   const prepare = () => {
     const text = form.elements.text;
@@ -165,5 +151,15 @@ document.addEventListener("DOMContentLoaded", () => {
     markNote();
   };
 
-  ready();
+  toEnd();
+  /* Who came for the conversation types the answer; on a phone the keyboard would cover it. */
+  if (form && window.location.hash === "#conversation" && window.matchMedia("(pointer: fine)").matches) {
+    form.elements.text.focus();
+  }
+  if (form) {
+    prepare();
+  }
+  if (window.Live) {
+    window.Live.watch("messages:" + talk.dataset.talk, show);
+  }
 });

@@ -7,8 +7,6 @@ window.Drafts = window.Drafts || (() => {
   /* Where the browser keeps nothing (storage switched off or full), the page does while it is open. */
   const memory = new Map();
 
-  const stored = window.withStorage;
-
   const parsed = (json) => {
     try {
       return JSON.parse(json);
@@ -18,18 +16,18 @@ window.Drafts = window.Drafts || (() => {
   };
 
   const entry = (name) => {
-    const kept = memory.get(name) || stored((storage) => parsed(storage.getItem(PREFIX + name)));
+    const kept = memory.get(name) || window.withStorage((storage) => parsed(storage.getItem(PREFIX + name)));
     return kept && Date.now() - kept.at < WEEK_MS ? kept : null;
   };
 
   const drop = (name) => {
     memory.delete(name);
-    stored((storage) => storage.removeItem(PREFIX + name));
+    window.withStorage((storage) => storage.removeItem(PREFIX + name));
   };
 
   const write = (name, value) => {
     const kept = { at: Date.now(), value };
-    const done = stored((storage) => {
+    const done = window.withStorage((storage) => {
       storage.setItem(PREFIX + name, JSON.stringify(kept));
       return true;
     });
@@ -41,7 +39,7 @@ window.Drafts = window.Drafts || (() => {
   };
 
   const names = (start) => {
-    const there = stored((storage) => Object.keys(storage)) || [];
+    const there = window.withStorage((storage) => Object.keys(storage)) || [];
     const own = there.filter((key) => key.startsWith(PREFIX)).map((key) => key.slice(PREFIX.length));
     return [...new Set([...own, ...memory.keys()])].filter((name) => name.startsWith(start));
   };
