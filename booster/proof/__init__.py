@@ -11,8 +11,6 @@ from booster.proof.organic import CONFIDENCE, Rest, expected, most
 from booster.proof.watch import Exposure, Reading, Watch
 from core.reasons import Code, Reason, ReasonOrText
 
-__all__ = ["Action", "Evidence", "Reading", "Rest", "Verdict", "Watch", "evidence_of", "judge"]
-
 # Others' views are looked out for as long as we take to send so many plays: whoever has a tenth of
 # our rate is missed once in 20,000 times then, and whoever has less makes less of a difference.
 PLAYS_OF_REST = 100

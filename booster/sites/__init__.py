@@ -12,19 +12,6 @@ from booster.sites.peertube import PeerTubeAdapter
 from booster.sites.recipe import Recipe, RecipeError
 from booster.sites.recipes import shipped
 
-__all__ = [
-    "CHOICES",
-    "Recipe",
-    "RecipeError",
-    "SiteAdapter",
-    "adapter",
-    "counts_readings",
-    "lag_of",
-    "needs_recipe",
-    "play_origin",
-    "shipped",
-]
-
 _ADAPTERS: dict[str, SiteAdapter] = {kind.slug: kind for kind in (DemoAdapter(), PeerTubeAdapter())}
 
 CHOICES: list[tuple[str, str]] = [
