@@ -10,19 +10,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.db import connections
 
-from tests.processes import Process, free_port
+from tests.processes import Process, folder_in_memory, free_port
 from tests.warm import run_to_the_end
 
 ROOT = Path(__file__).resolve().parent.parent
 KINDS = ("sqlite", "postgresql")
-MEMORY, PLENTY = Path("/dev/shm"), 1 << 30
 numbers = itertools.count(1)
 
 
@@ -136,19 +135,11 @@ def working_in(office: Office) -> Iterator[None]:
         HUEY.storage = own_storage
 
 
-def folder_in_memory() -> Path | None:
-    """Where a commit waits for no disk; None where there is little memory for files. Whatever kills
-    programs leaves it as it is, and no test pulls a plug."""
-    with suppress(OSError):
-        if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > PLENTY:
-            return MEMORY
-    return None
-
-
 @pytest.fixture
 def new_office(request, demo_site) -> Iterator[Callable[[str], Office]]:
     """Make an office of a kind, with nothing in it but the price policies and the admin."""
     made: list[Office] = []
+    databases: list[str] = []
 
     def make(kind: str) -> Office:
         data_dir = Path(tempfile.mkdtemp(prefix="office-", dir=folder_in_memory()))
@@ -159,8 +150,8 @@ def new_office(request, demo_site) -> Iterator[Callable[[str], Office]]:
         else:
             postgres = request.getfixturevalue("postgres")
             template = request.getfixturevalue("postgres_template")
-            number = next(numbers)
-            env["DATABASE_URL"] = postgres.create_database(f"office_{number}", template=template)
+            databases.append(f"office_{next(numbers)}")
+            env["DATABASE_URL"] = postgres.create_database(databases[-1], template=template)
             redis = request.getfixturevalue("redis")
             redis.flush()
             env["REDIS_URL"] = redis.url
@@ -172,6 +163,8 @@ def new_office(request, demo_site) -> Iterator[Callable[[str], Office]]:
     for office in made:
         office.close()
         shutil.rmtree(office.data_dir, ignore_errors=True)
+    for name in databases:
+        request.getfixturevalue("postgres").drop_database(name)
 
 
 @pytest.fixture(params=KINDS)

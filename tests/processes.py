@@ -31,6 +31,7 @@ from tests.warm import WarmProcess
 PORTS = range(20000, 32000)
 # PostgreSQL refuses to run as root; then one of these users runs it.
 UNPRIVILEGED = ("nobody", "postgres")
+MEMORY, PLENTY = Path("/dev/shm"), 1 << 30
 POLL = 0.02
 TAIL_LINES = 40
 PR_SET_PDEATHSIG = 1
@@ -301,9 +302,20 @@ def run_folder() -> Path:
     return path
 
 
-def folder(name: str, owner: pwd.struct_passwd | None = None) -> Path:
-    """A new empty folder in the run's own."""
-    path = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=run_folder()))
+def folder_in_memory(plenty: int = PLENTY) -> Path | None:
+    """Where a commit waits for no disk; None where there is little memory for files. Whatever kills
+    programs leaves it as it is, and no test pulls a plug."""
+    with suppress(OSError):
+        if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > plenty:
+            return MEMORY
+    return None
+
+
+def folder(
+    name: str, owner: pwd.struct_passwd | None = None, *, within: Path | None = None
+) -> Path:
+    """A new empty folder in the run's own, or in another, where whoever asks for it removes it."""
+    path = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=within or run_folder()))
     if owner:
         os.chown(path, owner.pw_uid, owner.pw_gid)
     else:

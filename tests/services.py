@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -82,8 +83,8 @@ class PostgresServer(Server):
     """A PostgreSQL cluster; one superuser `postgres` without a password.
 
     `fsync=False` is quicker, but only for tests that do not ask what a power cut leaves behind.
-    `copy_of` is the data of a cluster that does not run. `options` are server settings:
-    PostgresServer(max_connections="200").
+    `copy_of` is the data of a cluster that does not run. `within` is another folder than the run's
+    own, to keep its files in. `options` are server settings: PostgresServer(max_connections="200").
     """
 
     PORT = 5432
@@ -99,11 +100,12 @@ class PostgresServer(Server):
         fsync: bool = True,
         machine: Machine | None = None,
         copy_of: Path | None = None,
+        within: Path | None = None,
         **options: str,
     ) -> None:
         super().__init__(machine)
         self.account = unprivileged_account()
-        self.folder = folder("postgres", self.account)
+        self.folder = folder("postgres", self.account, within=within)
         self.data = self.folder / "data"
         self.copy_of = copy_of
         self.binaries = self._make_cluster()
@@ -134,6 +136,15 @@ class PostgresServer(Server):
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(command.format(sql.Identifier(name), sql.Identifier(template)))
         return self._url(name)
+
+    def drop_database(self, name: str) -> None:
+        """Whoever is connected to it is cut off; of a server that does not answer it stays."""
+        command = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        with (
+            suppress(psycopg.OperationalError),
+            psycopg.connect(self.url, autocommit=True, connect_timeout=10) as connection,
+        ):
+            connection.execute(command)
 
     def stop(self, mode: str = "fast") -> None:
         """fast rolls open transactions back; immediate leaves the recovery to the next start."""

@@ -6,19 +6,24 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, connections
 
 from tests.office import Office
+from tests.processes import folder_in_memory
 from tests.services import PostgresServer
 
 DATABASE = "office.sqlite3"
 TEMPLATE = "template_office"
 # Of a PostgresServer.
-SETTINGS = {"max_connections": "300"}
+SETTINGS = {"max_connections": "300", "max_wal_size": "256MB"}
+# What servers of several processes may come to.
+PLENTY = 4 << 30
 
 MadeOnce = Callable[[str, Callable[[Path], None]], Path]
 
@@ -106,8 +111,23 @@ def postgres_cluster(made_once) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres(postgres_cluster):
-    with PostgresServer(fsync=False, copy_of=postgres_cluster, **SETTINGS) as server:
-        yield server
+    memory = folder_in_memory(PLENTY)
+    if memory:
+        remove_what_killed_runs_left(memory)
+    server = PostgresServer(fsync=False, copy_of=postgres_cluster, within=memory, **SETTINGS)
+    try:
+        with server:
+            yield server
+    finally:
+        shutil.rmtree(server.folder, ignore_errors=True)
+
+
+def remove_what_killed_runs_left(memory: Path) -> None:
+    """A server that is killed leaves its number behind."""
+    for kept in memory.glob("postgres-*/data/postmaster.pid"):
+        with suppress(OSError, ValueError):
+            if not psutil.pid_exists(int(kept.read_text().split()[0])):
+                shutil.rmtree(kept.parent.parent, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.warm import run_to_the_end
+
 pytestmark = pytest.mark.slow  # each starts a program
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,15 +20,7 @@ only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root acts for oth
 
 
 def start(*program: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *program, "manage.py", "check"],
-        cwd=ROOT,
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return run_to_the_end([*program, "manage.py", "check"], env, timeout=60)
 
 
 # Starts from where the modules are loaded and no setting is read, one after the other: loading them
