@@ -19,6 +19,14 @@ TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off", ""}
 # Accounts up to here are no persons': their homes hold what one service keeps.
 LAST_SYSTEM_ACCOUNT = 999
+# A hundred years: what is added to today or taken from it stays a date.
+MOST_DAYS = 36_500
+MOST_HOURS = 24 * MOST_DAYS
+YEAR_HOURS = 8_760
+MOST_PORT = 65_535
+# Of what is counted, and of one process's or host's memory and files.
+MILLION = 1_000_000
+MOST_MB = 1 << 20
 
 
 def text(name: str, default: str = "") -> str:
@@ -32,17 +40,14 @@ def boolean(name: str, default: bool = False) -> bool:
     return value in TRUE
 
 
-def port(name: str, default: int) -> int:
+def number(name: str, default: int, most: int, least: int = 1) -> int:
+    """`most`: what all that uses it bears; tests/test_number_settings.py tries it."""
     value = text(name, str(default))
-    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 65535:
-        raise ImproperlyConfigured(f"{name}={value!r} is not a port from 1 to 65535")
-    return int(value)
-
-
-def number(name: str, default: int, least: int = 1) -> int:
-    value = text(name, str(default))
-    if not value.isascii() or not value.isdigit() or int(value) < least:
-        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number above {least - 1}")
+    if not re.fullmatch("[0-9]{1,12}", value) or not least <= int(value) <= most:
+        shown = value if len(value) < 40 else f"{value[:40]}…"
+        raise ImproperlyConfigured(
+            f"{name}={shown!r} is not a whole number from {least:,} to {most:,}"
+        )
     return int(value)
 
 
