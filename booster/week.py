@@ -115,8 +115,8 @@ class Week:
         return now
 
     def after(self, start: float, seconds: float) -> float:
-        """When, from `start` on, it has been open for so many seconds. What a hundred years were not
-        enough for is over soon after them."""
+        """When, from `start` on, it has been open for so many seconds; quiet hours of more than a
+        hundred years count no longer."""
         end = start + CENTURY
         while self.has_quiet_hours and start < end:
             until, _weight, is_quiet = self._span_at(start)

@@ -10,7 +10,7 @@ import zoneinfo
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -19,6 +19,14 @@ TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off", ""}
 # Accounts up to here are no persons': their homes hold what one service keeps.
 LAST_SYSTEM_ACCOUNT = 999
+# Behind the ? of an address of PostgreSQL: what Django takes for itself, and what is a number.
+OF_DJANGO = {"assume_role", "server_side_binding"}
+WHOLE_NUMBERS = {
+    *("connect_timeout", "tcp_user_timeout", "keepalives", "keepalives_idle"),
+    *("keepalives_interval", "keepalives_count"),
+}
+# Of Redis: what its driver takes for something else, or not before it connects.
+REDIS_NUMBERS = ("db", "socket_timeout", "socket_connect_timeout", "health_check_interval")
 # A hundred years: what is added to today or taken from it stays a date.
 MOST_DAYS = 36_500
 MOST_HOURS = 24 * MOST_DAYS
@@ -79,11 +87,15 @@ def networks(name: str, default: str, *, or_ports: bool = False) -> tuple[str, .
         try:
             if "/" in word or not or_ports:
                 ipaddress.ip_network(word)
-            elif not host or not port.isdigit():
+            elif not host or not is_port(port):
                 raise ValueError("neither a network nor host:port")
         except ValueError as error:
             raise ImproperlyConfigured(f"{name}: {word!r} cannot be used: {error}") from error
     return found
+
+
+def is_port(value: str) -> bool:
+    return bool(re.fullmatch("[0-9]{1,5}", value)) and 1 <= int(value) <= MOST_PORT
 
 
 def database(name: str, default: str) -> dict[str, Any]:
@@ -108,9 +120,51 @@ def database_at(address: str, name: str) -> dict[str, Any]:
             config.setdefault("OPTIONS", {}).setdefault("target_session_attrs", "read-write")
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} cannot be read: {error}") from error
-    if config.get("ENGINE") == "django.db.backends.postgresql":
+    if config["ENGINE"] == "django.db.backends.postgresql":
         config["ENGINE"] = "core.db.postgresql"
+        refuse_unusable_postgresql(name, config)
+    elif config["ENGINE"] == "django.db.backends.sqlite3":
+        refuse_unusable_sqlite(name, config)
     return config
+
+
+def sqlite_at(file: Path) -> str:
+    """As an address."""
+    return f"sqlite:///{quote(str(file))}"
+
+
+def refuse_unusable_sqlite(name: str, config: dict[str, Any]) -> None:
+    """Of a file in the folder that each program is started in, or in its memory, every one of them
+    would have its own."""
+    if not config["NAME"].startswith("/") or "\0" in config["NAME"]:
+        raise ImproperlyConfigured(
+            f"{name} names no file by its whole path, as sqlite:////folder/office.sqlite3 does "
+            "(four strokes)"
+        )
+    if config.get("OPTIONS"):
+        raise ImproperlyConfigured(f"{name}: sqlite:/// takes nothing behind a question mark")
+
+
+def refuse_unusable_postgresql(name: str, config: dict[str, Any]) -> None:
+    """What the driver would find at the first connection only. Of values it judges itself."""
+    from psycopg import ProgrammingError, conninfo  # offices on SQLite do without
+
+    options = config.get("OPTIONS", {})
+    if not config["NAME"] and "service" not in options:
+        raise ImproperlyConfigured(
+            f"{name} names no database, as postgresql://user@host/office does"
+        )
+    try:
+        conninfo.make_conninfo(
+            **{option: value for option, value in options.items() if option not in OF_DJANGO}
+        )
+    except ProgrammingError as error:
+        raise ImproperlyConfigured(f"{name}: {str(error).strip()}") from error
+    for option in WHOLE_NUMBERS & options.keys():
+        if type(options[option]) is not int:
+            raise ImproperlyConfigured(
+                f"{name}: {option}={options[option]!r} is not a whole number"
+            )
 
 
 def named_options(options: str) -> set[str]:
@@ -130,6 +184,17 @@ def redis(name: str) -> str:
             )
     if "," in rest.rpartition("@")[2].partition("/")[0]:
         raise ImproperlyConfigured(f"{name} names several hosts: name one Redis")
+    path, _, query = rest.rpartition("@")[2].partition("?")
+    place = path.partition("/")[2]
+    if scheme in ("redis", "rediss") and not re.fullmatch("[0-9]{0,9}", place):
+        raise ImproperlyConfigured(
+            f"{name}: {place!r} is no number of a database: redis://host:6379/0"
+        )
+    if scheme == "unix" and not place:
+        raise ImproperlyConfigured(f"{name} names no socket: unix:///run/redis/redis.sock")
+    for option, said in parse_qsl(query):
+        if option in REDIS_NUMBERS and not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", said):
+            raise ImproperlyConfigured(f"{name}: {option}={said!r} is not a number from 0 up")
     return value
 
 
@@ -201,8 +266,6 @@ def folder(name: str, default: Path) -> Path:
 
 def require_writable(name: str, file: str) -> None:
     """That of SQLite, which writes beside it as well. A folder that is not there is left to it."""
-    if file in ("", ":memory:"):
-        return
     path = Path(file)
     for place in (path.parent, path):
         if place.exists() and not os.access(place, os.W_OK):

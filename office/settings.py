@@ -150,7 +150,7 @@ POSTGRESQL_OPTIONS = {
 
 def database() -> dict[str, Any]:
     """The web pools its PostgreSQL connections; consumers fork and must not (see run_huey)."""
-    config = env.database("DATABASE_URL", f"sqlite:///{DATA_DIR / 'office.sqlite3'}")
+    config = env.database("DATABASE_URL", env.sqlite_at(DATA_DIR / "office.sqlite3"))
     engine = config.get("ENGINE", "")
     options = config.setdefault("OPTIONS", {})
     pooled = env.boolean("DATABASE_POOL")
