@@ -32,6 +32,7 @@ MOST_DAYS = 36_500
 MOST_HOURS = 24 * MOST_DAYS
 YEAR_HOURS = 8_760
 MOST_PORT = 65_535
+MOST_PROCESSES = 100
 # Of what is counted, and of one process's or host's memory and files.
 MILLION = 1_000_000
 MOST_MB = 1 << 20

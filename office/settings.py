@@ -27,7 +27,7 @@ HTTPS = env.boolean("HTTPS")
 # Proxies whose X-Forwarded-For is believed. uvicorn reads the variable itself; here it is checked.
 FORWARDED_ALLOW_IPS = env.networks("FORWARDED_ALLOW_IPS", "127.0.0.1")
 # Web processes; pages that each works on at once, and requests that may wait: office/gate.py.
-WEB_CONCURRENCY = env.number("WEB_CONCURRENCY", min(2, env.cores()), 100)
+WEB_CONCURRENCY = env.number("WEB_CONCURRENCY", min(2, env.cores()), env.MOST_PROCESSES)
 WEB_THREADS = env.number("WEB_THREADS", 8, 1_000)
 WEB_QUEUE = env.number("WEB_QUEUE", 200, 100_000)
 # Who shows it may read /metrics; without one nobody may.
