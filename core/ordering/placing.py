@@ -37,7 +37,10 @@ from core.reasons import Code, Reason, ReasonOrText, translate
 
 # A number is taken where a customer orders twice in one microsecond.
 NUMBER_TRIES = 3
-MOST_SIGNS = {name: Order._meta.get_field(name).max_length or 0 for name in ("memo", "url")}
+MOST_SIGNS = {
+    "memo": Order._meta.get_field("memo").max_length or 0,
+    "url": Order._meta.get_field("url").max_length or 0,
+}
 
 
 class OrderRefusedError(Exception):
