@@ -39,7 +39,17 @@ MOST_MB = 1 << 20
 
 
 def text(name: str, default: str = "") -> str:
-    return os.environ.get(name, "").strip() or default
+    return raw(name).strip() or default
+
+
+def raw(name: str, default: str = "") -> str:
+    """As it stands there. Bytes that are no text could be shown and kept nowhere."""
+    value = os.environ.get(name, default)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ImproperlyConfigured(f"{name} is no text in UTF-8") from None
+    return value
 
 
 def boolean(name: str, default: bool = False) -> bool:
@@ -76,7 +86,7 @@ def cores() -> int:
 
 def words(name: str, default: str = "") -> tuple[str, ...]:
     """A comma separated list. Set but empty means an empty list, not the default."""
-    value = os.environ.get(name, default)
+    value = raw(name, default)
     return tuple(word.strip() for word in value.split(",") if word.strip())
 
 

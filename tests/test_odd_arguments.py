@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command, load_command_class
 
 from core.management.terminal import TerminalCommand
-from core.models import ImportJob, Order
+from core.models import ImportJob, Order, Site
 
 NO_TEXT = os.fsdecode(b"er\xff")
 VIDEO = "https://videos.example.com/videos/1"
@@ -94,3 +94,10 @@ def test_an_import_by_nobody_in_particular_is_refused_and_not_the_offices_own(db
         "--by: there is no administrator ''"
     )
     assert not ImportJob.objects.exists()
+
+
+def test_a_folder_that_the_demo_site_cannot_have_is_told_in_one_line(db, tmp_path, settings):
+    settings.DATA_DIR = tmp_path
+    (tmp_path / "demosite").touch()
+    assert told("demo_data") == f"{tmp_path}/demosite/public: Not a directory"
+    assert not Site.objects.exists()

@@ -14,6 +14,7 @@ import pytest
 pytestmark = pytest.mark.slow  # each starts a program
 
 ROOT = Path(__file__).resolve().parent.parent
+NO_TEXT = os.fsdecode(b"x\xff")
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root acts for others")
 
 
@@ -101,6 +102,9 @@ def start_with() -> Iterator[Callable[..., Started]]:
         ("WEB_QUEUE", "0"),
         ("READING_DAYS", "-1"),
         ("READING_DAYS", "36501"),
+        ("ADMIN_PASSWORD", NO_TEXT),
+        ("SECRET_KEY", NO_TEXT),
+        ("ALLOWED_HOSTS", NO_TEXT),
         ("EMAIL_URL", "mail.example.com"),
         ("EMAIL_URL", "smtp://mail.example.com:port"),
     ],
