@@ -19,6 +19,7 @@ from booster.exceptions import PermanentError, SiteCode
 T = TypeVar("T")
 
 HOUR = 3600.0
+CENTURY = 876_600 * HOUR
 DAY_MINUTES = 24 * 60
 WEEK_MINUTES = 7 * DAY_MINUTES
 # Of a load, what is larger than this is a slip of the pen.
@@ -114,8 +115,10 @@ class Week:
         return now
 
     def after(self, start: float, seconds: float) -> float:
-        """When, from `start` on, it has been open for so many seconds."""
-        while self.has_quiet_hours:
+        """When, from `start` on, it has been open for so many seconds; quiet hours of more than a
+        hundred years count no longer."""
+        end = start + CENTURY
+        while self.has_quiet_hours and start < end:
             until, _weight, is_quiet = self._span_at(start)
             if not is_quiet:
                 if until - start >= seconds:

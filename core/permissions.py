@@ -234,3 +234,13 @@ GROUPS: Mapping[str, frozenset[str]] = {
     # They see everything, logins and staff too, and change nothing.
     "Auditors": SEEN | {"core.view_user", "core.view_administrator"},
 }
+
+# What a group may be given: all that is asked for, here or by a list of its own accord. Django has
+# permissions for all that could be done with any table.
+GRANTABLE = SEEN.union(
+    *(right.value.permissions for right in Right if not right.value.super_administrators),
+    *GROUPS.values(),
+    ("core.add_pricepolicy", "core.change_pricepolicy"),
+    ("core.add_approvallimit", "core.change_approvallimit"),
+    ("core.view_logincount", "auth.view_group"),
+)

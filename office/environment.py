@@ -10,7 +10,7 @@ import zoneinfo
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -19,10 +19,37 @@ TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off", ""}
 # Accounts up to here are no persons': their homes hold what one service keeps.
 LAST_SYSTEM_ACCOUNT = 999
+# Behind the ? of an address of PostgreSQL: what Django takes for itself, and what is a number.
+OF_DJANGO = {"assume_role", "server_side_binding"}
+WHOLE_NUMBERS = {
+    *("connect_timeout", "tcp_user_timeout", "keepalives", "keepalives_idle"),
+    *("keepalives_interval", "keepalives_count"),
+}
+# Of Redis: what its driver takes for something else, or not before it connects.
+REDIS_NUMBERS = ("db", "socket_timeout", "socket_connect_timeout", "health_check_interval")
+# A hundred years: what is added to today or taken from it stays a date.
+MOST_DAYS = 36_500
+MOST_HOURS = 24 * MOST_DAYS
+YEAR_HOURS = 8_760
+MOST_PORT = 65_535
+MOST_PROCESSES = 100
+# Of what is counted, and of one process's or host's memory and files.
+MILLION = 1_000_000
+MOST_MB = 1 << 20
 
 
 def text(name: str, default: str = "") -> str:
-    return os.environ.get(name, "").strip() or default
+    return raw(name).strip() or default
+
+
+def raw(name: str, default: str = "") -> str:
+    """As it stands there. Bytes that are no text could be shown and kept nowhere."""
+    value = os.environ.get(name, default)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ImproperlyConfigured(f"{name} is no text in UTF-8") from None
+    return value
 
 
 def boolean(name: str, default: bool = False) -> bool:
@@ -32,17 +59,14 @@ def boolean(name: str, default: bool = False) -> bool:
     return value in TRUE
 
 
-def port(name: str, default: int) -> int:
+def number(name: str, default: int, most: int, least: int = 1) -> int:
+    """`most`: what all that uses it bears; tests/test_number_settings.py tries it."""
     value = text(name, str(default))
-    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 65535:
-        raise ImproperlyConfigured(f"{name}={value!r} is not a port from 1 to 65535")
-    return int(value)
-
-
-def number(name: str, default: int, least: int = 1) -> int:
-    value = text(name, str(default))
-    if not value.isascii() or not value.isdigit() or int(value) < least:
-        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number above {least - 1}")
+    if not re.fullmatch("[0-9]{1,12}", value) or not least <= int(value) <= most:
+        shown = value if len(value) < 40 else f"{value[:40]}…"
+        raise ImproperlyConfigured(
+            f"{name}={shown!r} is not a whole number from {least:,} to {most:,}"
+        )
     return int(value)
 
 
@@ -62,7 +86,7 @@ def cores() -> int:
 
 def words(name: str, default: str = "") -> tuple[str, ...]:
     """A comma separated list. Set but empty means an empty list, not the default."""
-    value = os.environ.get(name, default)
+    value = raw(name, default)
     return tuple(word.strip() for word in value.split(",") if word.strip())
 
 
@@ -74,11 +98,15 @@ def networks(name: str, default: str, *, or_ports: bool = False) -> tuple[str, .
         try:
             if "/" in word or not or_ports:
                 ipaddress.ip_network(word)
-            elif not host or not port.isdigit():
+            elif not host or not is_port(port):
                 raise ValueError("neither a network nor host:port")
         except ValueError as error:
             raise ImproperlyConfigured(f"{name}: {word!r} cannot be used: {error}") from error
     return found
+
+
+def is_port(value: str) -> bool:
+    return bool(re.fullmatch("[0-9]{1,5}", value)) and 1 <= int(value) <= MOST_PORT
 
 
 def database(name: str, default: str) -> dict[str, Any]:
@@ -103,9 +131,51 @@ def database_at(address: str, name: str) -> dict[str, Any]:
             config.setdefault("OPTIONS", {}).setdefault("target_session_attrs", "read-write")
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} cannot be read: {error}") from error
-    if config.get("ENGINE") == "django.db.backends.postgresql":
+    if config["ENGINE"] == "django.db.backends.postgresql":
         config["ENGINE"] = "core.db.postgresql"
+        refuse_unusable_postgresql(name, config)
+    elif config["ENGINE"] == "django.db.backends.sqlite3":
+        refuse_unusable_sqlite(name, config)
     return config
+
+
+def sqlite_at(file: Path) -> str:
+    """As an address."""
+    return f"sqlite:///{quote(str(file))}"
+
+
+def refuse_unusable_sqlite(name: str, config: dict[str, Any]) -> None:
+    """Of a file in the folder that each program is started in, or in its memory, every one of them
+    would have its own."""
+    if not config["NAME"].startswith("/") or "\0" in config["NAME"]:
+        raise ImproperlyConfigured(
+            f"{name} names no file by its whole path, as sqlite:////folder/office.sqlite3 does "
+            "(four strokes)"
+        )
+    if config.get("OPTIONS"):
+        raise ImproperlyConfigured(f"{name}: sqlite:/// takes nothing behind a question mark")
+
+
+def refuse_unusable_postgresql(name: str, config: dict[str, Any]) -> None:
+    """What the driver would find at the first connection only. Of values it judges itself."""
+    from psycopg import ProgrammingError, conninfo  # offices on SQLite do without
+
+    options = config.get("OPTIONS", {})
+    if not config["NAME"] and "service" not in options:
+        raise ImproperlyConfigured(
+            f"{name} names no database, as postgresql://user@host/office does"
+        )
+    try:
+        conninfo.make_conninfo(
+            **{option: value for option, value in options.items() if option not in OF_DJANGO}
+        )
+    except ProgrammingError as error:
+        raise ImproperlyConfigured(f"{name}: {str(error).strip()}") from error
+    for option in WHOLE_NUMBERS & options.keys():
+        if type(options[option]) is not int:
+            raise ImproperlyConfigured(
+                f"{name}: {option}={options[option]!r} is not a whole number"
+            )
 
 
 def named_options(options: str) -> set[str]:
@@ -125,6 +195,17 @@ def redis(name: str) -> str:
             )
     if "," in rest.rpartition("@")[2].partition("/")[0]:
         raise ImproperlyConfigured(f"{name} names several hosts: name one Redis")
+    path, _, query = rest.rpartition("@")[2].partition("?")
+    place = path.partition("/")[2]
+    if scheme in ("redis", "rediss") and not re.fullmatch("[0-9]{0,9}", place):
+        raise ImproperlyConfigured(
+            f"{name}: {place!r} is no number of a database: redis://host:6379/0"
+        )
+    if scheme == "unix" and not place:
+        raise ImproperlyConfigured(f"{name} names no socket: unix:///run/redis/redis.sock")
+    for option, said in parse_qsl(query):
+        if option in REDIS_NUMBERS and not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", said):
+            raise ImproperlyConfigured(f"{name}: {option}={said!r} is not a number from 0 up")
     return value
 
 
@@ -196,8 +277,6 @@ def folder(name: str, default: Path) -> Path:
 
 def require_writable(name: str, file: str) -> None:
     """That of SQLite, which writes beside it as well. A folder that is not there is left to it."""
-    if file in ("", ":memory:"):
-        return
     path = Path(file)
     for place in (path.parent, path):
         if place.exists() and not os.access(place, os.W_OK):

@@ -23,7 +23,7 @@ from huey.api import Task, TaskWrapper
 from huey.constants import EmptyData
 from huey.serializer import Serializer, SignedSerializer
 from huey.utils import utcnow
-from redis import ConnectionPool
+from redis import ConnectionPool, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -64,7 +64,7 @@ def build(
             health_check_interval=30,
         )
         pool.connection_class(**pool.connection_kwargs)  # knows which options there are
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RedisError) as error:
         raise ImproperlyConfigured(f"REDIS_URL is not a Redis address: {error}") from error
     options = {"connection_pool": pool, "read_timeout": REDIS_POP}
     return WakeUps(NAME, storage_class=QueueServer, **options, **common)

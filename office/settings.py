@@ -1,6 +1,5 @@
 """Every setting, read from the environment alone; docs/operations.md describes each variable."""
 
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,18 @@ DEBUG = env.boolean("DEBUG")
 SECRET_KEY = env.secret("SECRET_KEY", DATA_DIR / "secret_key")
 # Former keys: what they signed is still good, and nothing new is signed with them.
 SECRET_KEY_FALLBACKS = list(env.words("SECRET_KEY_FALLBACKS"))
-PORT = env.port("PORT", 8000)
-DEMO_SITE_PORT = env.port("DEMO_SITE_PORT", 8001)
-ADMIN_PASSWORD = os.environ.get("ADMIN_PASSWORD", "")
+PORT = env.number("PORT", 8000, env.MOST_PORT)
+DEMO_SITE_PORT = env.number("DEMO_SITE_PORT", 8001, env.MOST_PORT)
+ADMIN_PASSWORD = env.raw("ADMIN_PASSWORD")
 ALLOWED_HOSTS = list(env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"))
 # Behind TLS (HTTPS=on) cookies travel encrypted only and browsers are told to stay on https.
 HTTPS = env.boolean("HTTPS")
 # Proxies whose X-Forwarded-For is believed. uvicorn reads the variable itself; here it is checked.
 FORWARDED_ALLOW_IPS = env.networks("FORWARDED_ALLOW_IPS", "127.0.0.1")
 # Web processes; pages that each works on at once, and requests that may wait: office/gate.py.
-WEB_CONCURRENCY = env.number("WEB_CONCURRENCY", min(2, env.cores()))
-WEB_THREADS = env.number("WEB_THREADS", 8)
-WEB_QUEUE = env.number("WEB_QUEUE", 200)
+WEB_CONCURRENCY = env.number("WEB_CONCURRENCY", min(2, env.cores()), env.MOST_PROCESSES)
+WEB_THREADS = env.number("WEB_THREADS", 8, 1_000)
+WEB_QUEUE = env.number("WEB_QUEUE", 200, 100_000)
 # Who shows it may read /metrics; without one nobody may.
 METRICS_TOKEN = env.text("METRICS_TOKEN")
 # Addresses in private networks that plays may go to: "host:port" or a network.
@@ -150,7 +149,7 @@ POSTGRESQL_OPTIONS = {
 
 def database() -> dict[str, Any]:
     """The web pools its PostgreSQL connections; consumers fork and must not (see run_huey)."""
-    config = env.database("DATABASE_URL", f"sqlite:///{DATA_DIR / 'office.sqlite3'}")
+    config = env.database("DATABASE_URL", env.sqlite_at(DATA_DIR / "office.sqlite3"))
     engine = config.get("ENGINE", "")
     options = config.setdefault("OPTIONS", {})
     pooled = env.boolean("DATABASE_POOL")
@@ -211,7 +210,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 # A customer's one-time link to set a password, the only kind of link there is.
-PASSWORD_RESET_TIMEOUT = env.number("PORTAL_LINK_HOURS", 48) * 3600
+PASSWORD_RESET_TIMEOUT = env.number("PORTAL_LINK_HOURS", 48, env.MOST_HOURS) * 3600
 CSRF_FAILURE_VIEW = "core.portal.errors.csrf_failure"
 # Without a mail server links are shown for copying only.
 MAIL_SERVER = env.mail_server("EMAIL_URL")
@@ -229,12 +228,12 @@ if ALERT_EMAILS and not EMAIL_HOST:
     raise ImproperlyConfigured("ALERT_EMAILS needs EMAIL_URL: there is no server to send them by")
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "office@localhost")
 # Tries to log in within so many minutes; right ones are given back. core/logins counts them.
-LOGIN_TRIES = env.number("LOGIN_TRIES", 5)
-LOGIN_TRIES_PER_NAME = env.number("LOGIN_TRIES_PER_NAME", 30)
-LOGIN_TRIES_PER_ADDRESS = env.number("LOGIN_TRIES_PER_ADDRESS", 30)
-LOGIN_LOCK_MINUTES = env.number("LOGIN_LOCK_MINUTES", 15)
+LOGIN_TRIES = env.number("LOGIN_TRIES", 5, env.MILLION)
+LOGIN_TRIES_PER_NAME = env.number("LOGIN_TRIES_PER_NAME", 30, env.MILLION)
+LOGIN_TRIES_PER_ADDRESS = env.number("LOGIN_TRIES_PER_ADDRESS", 30, env.MILLION)
+LOGIN_LOCK_MINUTES = env.number("LOGIN_LOCK_MINUTES", 15, 60 * env.YEAR_HOURS)
 # Of one web process.
-PASSWORD_HASHES_AT_ONCE = env.number("PASSWORD_HASHES_AT_ONCE", 2)
+PASSWORD_HASHES_AT_ONCE = env.number("PASSWORD_HASHES_AT_ONCE", 2, 100)
 PASSWORD_HASHERS = ["core.logins.hashing.BoundedHasher", *global_settings.PASSWORD_HASHERS[1:]]
 # django-axes keeps the record of who logged in and who failed; it locks nobody.
 AXES_LOCK_OUT_AT_FAILURE = False
@@ -282,35 +281,35 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # How long after its start, and beyond its own pace, an order ends with what was delivered.
-ORDER_DEADLINE_HOURS = env.number("ORDER_DEADLINE_HOURS", 72)
+ORDER_DEADLINE_HOURS = env.number("ORDER_DEADLINE_HOURS", 72, env.YEAR_HOURS)
 
 # How long a customer whom somebody made, paid in for or let in counts as their own.
-FOUR_EYES_DAYS = env.number("FOUR_EYES_DAYS", 90)
+FOUR_EYES_DAYS = env.number("FOUR_EYES_DAYS", 90, env.MOST_DAYS)
 
 # Videos that one person may have looked up in a minute, to be told price and views.
-QUOTES_PER_MINUTE = env.number("QUOTES_PER_MINUTE", 60)
+QUOTES_PER_MINUTE = env.number("QUOTES_PER_MINUTE", 60, env.MILLION)
 
 # Uploads of many rows: the file, its rows, and what a workbook may unpack to.
-IMPORT_MAX_BYTES = env.number("IMPORT_MAX_MB", 256) << 20
-IMPORT_MAX_XLSX_BYTES = env.number("IMPORT_MAX_XLSX_MB", 256) << 20
+IMPORT_MAX_BYTES = env.number("IMPORT_MAX_MB", 256, env.MOST_MB) << 20
+IMPORT_MAX_XLSX_BYTES = env.number("IMPORT_MAX_XLSX_MB", 256, env.MOST_MB) << 20
 # Of the process that reads a workbook; Python itself takes a part of it.
-IMPORT_MAX_MEMORY_BYTES = env.number("IMPORT_MAX_MEMORY_MB", 1024, least=128) << 20
-IMPORT_MAX_MINUTES = env.number("IMPORT_MAX_MINUTES", 60)
-IMPORT_MAX_ROWS = env.number("IMPORT_MAX_ROWS", 2_000_000)
+IMPORT_MAX_MEMORY_BYTES = env.number("IMPORT_MAX_MEMORY_MB", 1024, env.MOST_MB, least=128) << 20
+IMPORT_MAX_MINUTES = env.number("IMPORT_MAX_MINUTES", 60, 60 * env.YEAR_HOURS)
+IMPORT_MAX_ROWS = env.number("IMPORT_MAX_ROWS", 2_000_000, 100 * env.MILLION)
 
 # For how many days what is not kept for ever is kept: core/ops/retention.py and importing/store.py.
-LOGIN_ATTEMPT_DAYS = env.number("LOGIN_ATTEMPT_DAYS", 90)
-SITE_CHECK_DAYS = env.number("SITE_CHECK_DAYS", 30)
-READING_DAYS = env.number("READING_DAYS", 30)
-READ_RECEIPT_DAYS = env.number("READ_RECEIPT_DAYS", 365)
-JOB_FILE_DAYS = env.number("JOB_FILE_DAYS", 7)
+LOGIN_ATTEMPT_DAYS = env.number("LOGIN_ATTEMPT_DAYS", 90, env.MOST_DAYS)
+SITE_CHECK_DAYS = env.number("SITE_CHECK_DAYS", 30, env.MOST_DAYS)
+READING_DAYS = env.number("READING_DAYS", 30, env.MOST_DAYS)
+READ_RECEIPT_DAYS = env.number("READ_RECEIPT_DAYS", 365, env.MOST_DAYS)
+JOB_FILE_DAYS = env.number("JOB_FILE_DAYS", 7, env.MOST_DAYS)
 # Live pages of one process: of one user, sockets and polls together, and of one address.
-LIVE_VIEWERS_PER_USER = env.number("LIVE_VIEWERS_PER_USER", 40)
-LIVE_SOCKETS_PER_ADDRESS = env.number("LIVE_SOCKETS_PER_ADDRESS", 300)
+LIVE_VIEWERS_PER_USER = env.number("LIVE_VIEWERS_PER_USER", 40, env.MILLION)
+LIVE_SOCKETS_PER_ADDRESS = env.number("LIVE_SOCKETS_PER_ADDRESS", 300, env.MILLION)
 
 # Of an order's conversation, for each author.
-MESSAGES_PER_MINUTE = env.number("MESSAGES_PER_MINUTE", 10)
-MESSAGE_MAX_LENGTH = env.number("MESSAGE_MAX_LENGTH", 4000)
+MESSAGES_PER_MINUTE = env.number("MESSAGES_PER_MINUTE", 10, env.MILLION)
+MESSAGE_MAX_LENGTH = env.number("MESSAGE_MAX_LENGTH", 4000, 100_000)
 
 # Import and export follow the model's permissions; without these two lines any staff could.
 IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "add"

@@ -5,7 +5,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
-from office import environment as env
+from office import environment as env, queue
 from tests.processes import free_port
 
 
@@ -62,3 +62,91 @@ def test_what_follows_a_primary_from_host_to_host_is_refused_by_its_name(monkeyp
     monkeypatch.setenv("REDIS_URL", url)
     with pytest.raises(ImproperlyConfigured, match=name):
         env.redis("REDIS_URL")
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("sqlite://", "sqlite:////"),
+        ("sqlite:///", "sqlite:////"),
+        ("sqlite://:memory:", "sqlite:////"),
+        ("sqlite:///:memory:", "sqlite:////"),
+        ("sqlite:///tmp/office.sqlite3", "sqlite:////"),
+        ("sqlite:////tmp/office%00.sqlite3", "sqlite:////"),
+        ("sqlite:////tmp/office.sqlite3?mode=ro", "takes nothing behind"),
+        ("postgresql://", "names no database"),
+        ("postgresql://h", "names no database"),
+        ("postgresql://h/", "names no database"),
+        ("postgresql://h1,h2", "names no database"),
+        ("postgresql://h/office?nonsense=1", "nonsense"),
+        ("postgresql://h/office?pool=1", "pool"),
+        ("postgresql://h/office?connect_timeout=abc", "connect_timeout"),
+        ("postgresql://h/office?keepalives_idle=1.5", "keepalives_idle"),
+    ],
+)
+def test_an_address_of_a_database_that_cannot_work_is_refused_with_what_is_expected(
+    monkeypatch, url, told
+):
+    """SQLite's file is one, wherever web, consumers and commands are started."""
+    monkeypatch.setenv("DATABASE_URL", url)
+    with pytest.raises(ImproperlyConfigured) as refused:
+        env.database("DATABASE_URL", "")
+    assert str(refused.value).startswith("DATABASE_URL") and told in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:///office",
+        "postgresql:///office?host=/run/postgresql",
+        "postgresql://h/?service=office",
+        "postgresql://h/office?connect_timeout=2&options=-c%20work_mem%3D64MB&sslmode=require",
+        "postgresql://h/office?assume_role=office&currentSchema=office",
+    ],
+)
+def test_addresses_that_the_driver_takes_are_taken(monkeypatch, url):
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert env.database("DATABASE_URL", "")["ENGINE"] == "core.db.postgresql"
+
+
+def test_the_offices_own_file_is_found_whatever_its_folder_is_called(monkeypatch, tmp_path):
+    folder = tmp_path / "50%20 #1?"
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    assert env.database("DATABASE_URL", env.sqlite_at(folder / "x"))["NAME"] == str(folder / "x")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "redis://h/abc",
+            "redis://h/-1",
+            "redis://h/1/2",
+            "rediss://h/0x1",
+            "redis://h/9999999999",
+        ),
+        *("redis://h?db=-1", "redis://h?socket_timeout=-1", "redis://h?socket_timeout=nan"),
+        *("redis://h?protocol=9", "unix://", "redis://h:99999/0"),
+    ],
+)
+def test_an_address_of_redis_that_cannot_work_is_refused(monkeypatch, tmp_path, url):
+    """Its driver takes what is no number for database 0, which may be another program's."""
+    monkeypatch.setenv("REDIS_URL", url)
+    with pytest.raises(ImproperlyConfigured, match="REDIS_URL"):
+        queue.build(env.redis("REDIS_URL"), tmp_path, "k" * 50)
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://h", "redis://h/", "redis:///1", "redis://:a-b@h:1/15?db=3", "unix:///r?db=1"]
+)
+def test_an_address_of_redis_that_works_is_taken(monkeypatch, tmp_path, url):
+    monkeypatch.setenv("REDIS_URL", url)
+    queue.build(env.redis("REDIS_URL"), tmp_path, "k" * 50)
+
+
+@pytest.mark.parametrize("word", ["h:99999", "h:0", "h:²"])
+def test_a_private_site_has_a_port_that_there_is(monkeypatch, word):
+    monkeypatch.setenv("PRIVATE_SITES", word)
+    with pytest.raises(ImproperlyConfigured, match="PRIVATE_SITES"):
+        env.networks("PRIVATE_SITES", "", or_ports=True)

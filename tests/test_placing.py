@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -27,7 +28,7 @@ from core.models import (
     User,
 )
 from core.ops.auditing import differences
-from core.ordering import Placement, Quote, Quoter, place_many
+from core.ordering import OrderRefusedError, Placement, Quote, Quoter, place, place_many
 from tests.base import VIDEO, client_of, quoted
 from tests.trees import nodes_of, tree_of
 
@@ -98,6 +99,31 @@ def test_of_many_orders_all_are_placed_or_none(erin, site):
     assert nothing_was_written()
     erin.refresh_from_db()
     assert erin.balance == Decimal("20.00")
+
+
+def test_texts_longer_than_the_forms_take_are_refused_in_their_words_and_nothing_is_charged(
+    erin, site, bob
+):
+    """As a command could hand them in; no form could change such a memo any more."""
+    told = "Ensure this value has at most {} characters (it has {})."
+    for video, memo, errors in (
+        ("dawn", "m" * 2_001, {"memo": told.format(2000, 2001)}),
+        ("d" * 500, "", {"url": told.format(500, len(f"{site.origin}/videos/") + 500)}),
+    ):
+        with pytest.raises(OrderRefusedError) as refused:
+            place(quoted(erin, site, video), bob, memo=memo)
+        assert refused.value.errors == errors
+    assert nothing_was_written()
+    assert place(quoted(erin, site), bob, memo="m" * 2_000).memo == "m" * 2_000
+
+
+def test_the_command_takes_no_longer_memo_either(erin, site, demo_site, policies):
+    words = ("place_order", "erin", demo_site.address(VIDEO), "10000")
+    with pytest.raises(CommandError, match="memo: Ensure this value has at most 2000 characters"):
+        call_command(*words, memo="m" * 5_000)
+    assert nothing_was_written()
+    call_command(*words, memo=" spring ")
+    assert Order.objects.get().memo == "spring"
 
 
 def test_the_desks_log_stands_and_falls_with_the_order(erin, site, bob, policies, monkeypatch):

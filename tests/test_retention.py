@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from axes.models import AccessAttempt, AccessLog
 from django.contrib.sessions.models import Session
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -154,6 +154,25 @@ def test_nothing_about_money_is_touched_and_many_rows_go_by_batches(order, now, 
     assert retention.tidy()
     assert SiteCheck.objects.count() == 0
     assert [model.objects.count() for model in kept] == before
+
+
+def test_a_kind_that_fails_keeps_no_other_from_being_tidied(order, now, monkeypatch, caplog):
+    kinds = {"failing": lambda now: now - timedelta(days=999_999), **retention.KINDS}
+    monkeypatch.setattr(retention, "KINDS", kinds)
+    SiteCheck.objects.create(site=order.site, outcome=Outcome.PROVED)
+    SiteCheck.objects.update(create_date=now - LONG_AGO)
+    assert retention.tidy()
+    assert not SiteCheck.objects.exists()
+    assert "failing could not be tidied" in caplog.text
+
+
+def test_a_database_that_is_gone_ends_the_tidying(db, monkeypatch):
+    def fail(now):
+        raise OperationalError("connection lost")
+
+    monkeypatch.setattr(retention, "KINDS", {"failing": fail})
+    with pytest.raises(OperationalError):
+        retention.tidy()
 
 
 def test_the_sweep_tidies_now_and_then_and_again_at_once_where_more_is_left(

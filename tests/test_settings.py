@@ -16,6 +16,7 @@ from tests.warm import run_to_the_end
 pytestmark = pytest.mark.slow  # each starts a program
 
 ROOT = Path(__file__).resolve().parent.parent
+NO_TEXT = os.fsdecode(b"x\xff")
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root acts for others")
 
 
@@ -80,6 +81,11 @@ def start_with() -> Iterator[Callable[..., Started]]:
         ("REDIS_URL", "redis-cluster://r1:6379"),
         ("REDIS_URL", "redis://r1:6379,r2:6379/0"),
         ("DATABASE_URL", "postgresql://office@h1:x,h2/office"),
+        ("DATABASE_URL", "sqlite:///office.sqlite3"),
+        ("DATABASE_URL", "postgresql://"),
+        ("DATABASE_URL", "postgresql://h/office?nonsense=1"),
+        ("REDIS_URL", "redis://h/abc"),
+        ("REDIS_URL", "redis://h?protocol=9"),
         ("DATA_DIR", "/proc/office"),
         ("PRIVATE_SITES", "10.0.0.0/99"),
         ("PRIVATE_SITES", "localhost"),
@@ -89,6 +95,10 @@ def start_with() -> Iterator[Callable[..., Started]]:
         ("ALERT_WEBHOOK", "ops@example.com"),
         ("WEB_QUEUE", "0"),
         ("READING_DAYS", "-1"),
+        ("READING_DAYS", "36501"),
+        ("ADMIN_PASSWORD", NO_TEXT),
+        ("SECRET_KEY", NO_TEXT),
+        ("ALLOWED_HOSTS", NO_TEXT),
         ("EMAIL_URL", "mail.example.com"),
         ("EMAIL_URL", "smtp://mail.example.com:port"),
     ],

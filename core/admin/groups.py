@@ -6,8 +6,9 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
-from django.contrib.auth.models import Group
-from django.db.models import QuerySet
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Concat
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -15,7 +16,7 @@ from django.utils.translation import gettext as _, gettext_lazy
 
 from core.admin.base import staff
 from core.admin.shared_edits import SharedEditsAdmin
-from core.permissions import Right, may, rights_given_by
+from core.permissions import GRANTABLE, Right, may, rights_given_by
 
 # Rights that go with another one of these are not said.
 WORDS: Mapping[Right, Any] = {
@@ -37,13 +38,26 @@ WORDS: Mapping[Right, Any] = {
     Right.UNDO_IMPORT: gettext_lazy("undo imports of what they may book"),
 }
 
+# What is done with the rows of a table.
+ACTIONS = {
+    "view": gettext_lazy("see"),
+    "add": gettext_lazy("add"),
+    "change": gettext_lazy("change"),
+    "delete": gettext_lazy("delete"),
+}
+# Permissions that are none of those four.
+OTHERS = {
+    "approve_order": gettext_lazy("orders: approve and decline"),
+    "pause_office": gettext_lazy("the whole office: pause"),
+    "undo_import": gettext_lazy("imports: undo"),
+}
+
 admin.site.unregister(Group)
 
 
 @admin.register(Group)
 class GroupAdmin(SharedEditsAdmin, DjangoGroupAdmin):
     list_display = ("name", "can_do")
-    fields = ("name", "can_do", "permissions")
     readonly_fields = ("can_do",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
@@ -54,9 +68,48 @@ class GroupAdmin(SharedEditsAdmin, DjangoGroupAdmin):
 
     has_change_permission = has_delete_permission = has_add_permission
 
+    def get_fields(self, request: HttpRequest, obj: Group | None = None) -> tuple[str, ...]:
+        """Who may only look reads what it comes to."""
+        fields = ("name", "can_do", "permissions")
+        return fields if self.has_change_permission(request) else fields[:2]
+
+    def get_form(
+        self, request: HttpRequest, obj: Group | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if field := form.base_fields.get("permissions"):
+            field.queryset = grantable_to(obj)
+            field.label_from_instance = permission_label
+        return form
+
     @admin.display(description=gettext_lazy("can"))
     def can_do(self, group: Group) -> str:
         return described(group) if group.pk else "–"
+
+
+def grantable_to(group: Group | None) -> QuerySet[Permission]:
+    """What it holds besides it keeps until somebody takes it away."""
+    name = Concat("content_type__app_label", Value("."), "codename")
+    offered = Q(name_in_full__in=GRANTABLE)
+    if group is not None:
+        offered |= Q(pk__in=group.permissions.values("pk"))
+    permissions = Permission.objects.alias(name_in_full=name).filter(offered)
+    return permissions.select_related("content_type")
+
+
+def permission_label(permission: Permission) -> str:
+    """In the reader's language; Django's own names are English. What is no table's any more keeps
+    the name that it had."""
+    if permission.codename in OTHERS:
+        return str(OTHERS[permission.codename])
+    action, _underscore, _table = permission.codename.partition("_")
+    model = permission.content_type.model_class()
+    if model is None or action not in ACTIONS:
+        return permission.name
+    return _("%(rows)s: %(action)s") % {
+        "rows": model._meta.verbose_name_plural,
+        "action": ACTIONS[action],
+    }
 
 
 def described(group: Group) -> str:

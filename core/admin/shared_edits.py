@@ -127,12 +127,13 @@ class SharedEditForm(forms.ModelForm):
     def question(self, name: str, before: Any) -> str:
         field = model_field(self.instance, name)
         last = FieldChange.objects.of(self.instance).filter(field=name).first()
+        label = getattr(self.fields[name], "label_from_instance", str)
         who = f"{last.creator}, {localize(localtime(last.create_date))}" if last else _("somebody")
         facts = {
             "who": who,
-            "before": in_words(field, before),
-            "now": in_words(field, self.now[name]),
-            "yours": in_words(field, plain(self.cleaned_data[name])),
+            "before": in_words(field, before, label),
+            "now": in_words(field, self.now[name], label),
+            "yours": in_words(field, plain(self.cleaned_data[name]), label),
         }
         text = _(
             "Changed meanwhile (%(who)s): it was “%(before)s” and is now “%(now)s”. You entered "
@@ -185,11 +186,12 @@ def tidy(text: str) -> str:
     return "\n".join(text.splitlines()).strip()
 
 
-def in_words(field: Any, value: Any) -> str:
+def in_words(field: Any, value: Any, label: Callable[[Any], str]) -> str:
+    """`label`: how the form calls what one chooses from."""
     if field is None:
         return truncatechars(as_text(value), QUOTED) or "–"
     if field.many_to_many:
         keys = map(key_of, value if isinstance(value, list) else ())
         found = field.related_model._base_manager.filter(pk__in=[*filter(None, keys)])
-        return truncatechars(", ".join(map(str, found)), QUOTED) or "–"
+        return truncatechars(", ".join(map(label, found)), QUOTED) or "–"
     return truncatechars(said(field, as_text(value)), QUOTED)

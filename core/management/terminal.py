@@ -1,10 +1,12 @@
-"""Commands that print what people and sites wrote, to a terminal that obeys control characters."""
+"""Commands: what they print was written by people and sites, and a terminal obeys control
+characters; what they are told may be no text."""
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TextIO
 
-from django.core.management.base import BaseCommand, OutputWrapper
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 
 from core.reasons import printable
 
@@ -20,7 +22,7 @@ class Printed(OutputWrapper):
 
 
 class TerminalCommand(BaseCommand):
-    """What it writes is text, whatever was quoted in it."""
+    """What it writes is text, whatever was quoted in it, and so is what it is told."""
 
     def __init__(
         self, stdout: TextIO | None = None, stderr: TextIO | None = None, **options: Any
@@ -31,7 +33,22 @@ class TerminalCommand(BaseCommand):
         self.stderr = Printed(stderr or sys.stderr)
         self.stderr.style_func = styled
 
+    def execute(self, *args: Any, **options: Any) -> Any:
+        for name, value in options.items():
+            if isinstance(value, str | Path) and not is_text(str(value)):
+                raise CommandError(f"{name}: this is no text in UTF-8")
+        return super().execute(*args, **options)
+
     def tell(self, text: str) -> None:
         """At once, while it goes on."""
         self.stdout.write(text)
         self.stdout.flush()
+
+
+def is_text(word: str) -> bool:
+    """Not where a terminal handed on bytes that are no UTF-8: no database keeps them."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

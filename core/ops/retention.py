@@ -21,6 +21,7 @@ from django.db.models import Exists, Max, Min, OuterRef, QuerySet
 from django.db.models.functions import Coalesce
 
 from core.db import clock
+from core.db.outages import is_gone
 from core.models import CounterReading, FilePart, Order, ReadMarker, RetentionCursor, SiteCheck
 
 logger = logging.getLogger(__name__)
@@ -54,12 +55,23 @@ def tidy(budget: float = BUDGET_SECONDS) -> bool:
     for name, tidy_batch in KINDS.items():
         removed, left = 0, True
         while left and time.monotonic() < deadline:
-            count, left = tidy_batch(now)
+            count, left = _tried(name, tidy_batch, now)
             removed += count
         if removed:
             logger.info("removed %d rows: %s", removed, name)
         done = done and not left
     return done
+
+
+def _tried(name: str, tidy_batch: "Batch", now: datetime.datetime) -> tuple[int, bool]:
+    """One that fails keeps no other kind from being tidied; it is tried again with all of them."""
+    try:
+        return tidy_batch(now)
+    except Exception as error:
+        if is_gone(error):
+            raise
+        logger.exception("%s could not be tidied", name)
+        return 0, False
 
 
 Batch = Callable[[datetime.datetime], tuple[int, bool]]

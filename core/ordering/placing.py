@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
@@ -35,6 +37,10 @@ from core.reasons import Code, Reason, ReasonOrText, translate
 
 # A number is taken where a customer orders twice in one microsecond.
 NUMBER_TRIES = 3
+MOST_SIGNS = {
+    "memo": Order._meta.get_field("memo").max_length or 0,
+    "url": Order._meta.get_field("url").max_length or 0,
+}
 
 
 class OrderRefusedError(Exception):
@@ -145,6 +151,7 @@ def new_order(placement: Placement, oid: str, creator: User | None, limit: Decim
         raise OrderRefusedError(quote.reasons or {"__all__": Reason.of(Code.ORDER_INCOMPLETE)})
     assert quote.customer and quote.site and quote.count and quote.unit_price is not None
     assert quote.price is not None
+    refuse_long_texts(memo=placement.memo, url=quote.url)
     try:
         start = start_to_come(placement.planned_start)
     except StartTooFarError as error:
@@ -171,6 +178,17 @@ def new_order(placement: Placement, oid: str, creator: User | None, limit: Decim
         **({"due": start} if start else {}),
         request_key=placement.request_key,
     )
+
+
+def refuse_long_texts(**texts: str) -> None:
+    """As forms do, by the limits of the order's fields."""
+    for name, text in texts.items():
+        most = MOST_SIGNS[name]
+        if len(text) > most:
+            try:
+                MaxLengthValidator(most)(text)
+            except ValidationError as error:
+                raise OrderRefusedError({name: error.messages[0]}) from None
 
 
 def refuse_taken(placements: Sequence[Placement]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import connections
+from huey.consumer_options import ConsumerConfig
 from huey.contrib.djhuey import HUEY
 from huey.contrib.djhuey.management.commands import run_huey
 
@@ -22,6 +23,14 @@ DEFAULTS = {
 }
 # Each is a process: a slip of the finger shall not take the whole host.
 MOST_WORKERS = 100
+# What Huey would take for something else.
+NOT_BELOW_0 = {
+    "initial_delay": "--delay",
+    "max_delay": "--max-delay",
+    "health_check_interval": "--health-check-interval",
+    "max_tasks": "--max-tasks",
+    "shutdown_timeout": "--shutdown-timeout",
+}
 
 
 class Command(run_huey.Command):
@@ -37,6 +46,15 @@ class Command(run_huey.Command):
             raise CommandError(
                 f"--workers: from 1 to {MOST_WORKERS} processes, not {options['workers']}"
             )
+        for name, option in NOT_BELOW_0.items():
+            value = options[name]
+            if value is not None and not value >= 0:  # or no number: nan
+                raise CommandError(f"{option}: not below 0, and not {value}")
+        given = {name: value for name, value in options.items() if value is not None}
+        try:
+            ConsumerConfig(**given).validate()
+        except ValueError as error:
+            raise CommandError(str(error)) from None
         create = HUEY.create_consumer
 
         def create_consumer(**values: Any) -> Any:

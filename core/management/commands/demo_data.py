@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.core.management.base import CommandError
 from django.db import transaction
 
 from booster.ownership.tokens import file_path
@@ -31,6 +32,11 @@ class Command(TerminalCommand):
 
     def add_site(self) -> None:
         """The site, and its ownership file where the demo site's owner would put it."""
+        public = settings.DATA_DIR / "demosite" / "public"
+        try:
+            public.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CommandError(f"{public}: {error.strerror}") from error
         site, _created = Site.objects.get_or_create(
             origin=f"http://127.0.0.1:{settings.DEMO_SITE_PORT}",
             defaults={
@@ -40,8 +46,6 @@ class Command(TerminalCommand):
                 "max_rate": 5000,
             },
         )
-        public = settings.DATA_DIR / "demosite" / "public"
-        public.mkdir(parents=True, exist_ok=True)
         (public / file_path(site.token).lstrip("/")).write_text(site.token)
 
     def add_customers(self) -> int:

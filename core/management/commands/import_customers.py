@@ -53,7 +53,7 @@ class Command(TerminalCommand):
 
     def upload(self, options: dict[str, Any]) -> ImportJob:
         creator = None
-        if options["by"]:
+        if options["by"] is not None:
             creator = User.objects.filter(username=options["by"], is_staff=True).first()
             if creator is None:
                 raise CommandError(f"--by: there is no administrator {options['by']!r}")

@@ -34,7 +34,7 @@ class Command(TerminalCommand):
             raise CommandError(f"start: {wrong[0]}")
         quote = Quote.prepare(customer, options["url"], options["count"])
         try:
-            order = place(quote, None, memo=options["memo"], planned_start=starts[0])
+            order = place(quote, None, memo=options["memo"].strip(), planned_start=starts[0])
         except OrderRefusedError as error:
             lines = (f"{field}: {reason}" for field, reason in error.errors.items())
             raise CommandError("\n".join(lines)) from None

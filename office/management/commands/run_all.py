@@ -8,13 +8,14 @@ import time
 from pathlib import Path
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from core.management.terminal import TerminalCommand
 from office.management.commands.run_web import refuse_used_port
 from office.programs import Programs, read_procfile
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = "Run the Procfile: web, consumer and demo site. One that ends stops the others."
     requires_system_checks = []  # each program makes its own
 

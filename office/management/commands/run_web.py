@@ -7,7 +7,10 @@ import sys
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
+
+from core.management.terminal import TerminalCommand
+from office.environment import MOST_PORT, MOST_PROCESSES
 
 OPTIONS = (
     *("--lifespan", "off"),
@@ -22,7 +25,7 @@ OPTIONS = (
 )
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = "Serve pages and live changes by WEB_CONCURRENCY processes, until SIGTERM."
     requires_system_checks = []  # the server's own processes load the office anew
 
@@ -35,6 +38,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         host, port, processes = options["host"], options["port"], options["processes"]
+        for name, most in (("port", MOST_PORT), ("processes", MOST_PROCESSES)):
+            if not 1 <= options[name] <= most:
+                raise CommandError(f"--{name}: from 1 to {most}, not {options[name]}")
         refuse_used_port("PORT", port, host)
         program = [sys.executable, "-m", "uvicorn", "office.asgi:application"]
         where = ["--host", host, "--port", str(port), "--workers", str(processes)]
@@ -51,6 +57,8 @@ def refuse_used_port(name: str, port: int, host: str = "127.0.0.1") -> None:
             # What a server that has just ended left in TIME_WAIT does not count.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
+    except UnicodeError as error:  # of the rules for names of hosts
+        raise CommandError("--host: there is no such address") from error
     except OSError as error:
         where = f"{name}={port}" if host == "127.0.0.1" else f"{host}, {name}={port},"
         raise CommandError(f"{where} cannot be used ({error.strerror}): choose another") from error
