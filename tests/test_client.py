@@ -287,7 +287,10 @@ def test_headers_are_found_in_any_case(get: Get) -> None:
     assert get(always(answer(headers=("X-Views: 7",)))).headers["x-views"] == "7"
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"{", b"\xff", b"[" * 900])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b"{", b"\xff", b"[" * 900, b'{"views": 3, "x": 1e99999999999999999999}'],
+)
 def test_an_answer_that_is_not_json_is_a_permanent_error(get: Get, body: bytes) -> None:
     answered = get(always(answer(body)))
     with pytest.raises(PermanentError, match="answer_not_json"):

@@ -17,6 +17,17 @@ def reading(**more) -> Evidence:
     return dataclasses.replace(SENT_1000, **more)
 
 
+@pytest.mark.parametrize(("asked", "is_missed"), [(60.0, False), (600.0, True)])
+def test_how_long_a_counter_took_is_known_only_where_it_was_read_meanwhile(asked, is_missed):
+    watch = Watch()
+    watch.begin(Reading(0.0, 0.01, 0, idle=True))
+    watch.note_play(10.0)
+    watch.add(Reading(asked, asked, 100, idle=True), settled=11, sent=100, done=100, reserved=100)
+    assert (watch.missed, watch.seconds_to_show) == (is_missed, asked - 10)
+    watch.note_play(asked)
+    assert not watch.missed
+
+
 def test_a_counter_that_shows_all_settles_at_once_also_while_it_may_lag():
     for may_lag in (True, False):
         verdict = judge(reading(may_lag=may_lag))

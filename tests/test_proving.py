@@ -12,7 +12,9 @@ import pytest
 from django.db.models import F
 from django.db.models.functions import Now
 
+from booster.proof import Reading, Watch
 from core import ordering
+from core.db import clock
 from core.models import CounterReading, Order, OrderError, Site, Status
 from core.ordering import looks
 from core.ordering.settling import settle_now
@@ -295,6 +297,16 @@ def test_what_a_counter_showed_late_is_known_to_the_next_order(trial):
     assert 3 < trial.site.learned_lag < 8
 
 
+def test_what_a_site_that_did_not_answer_showed_late_is_no_lag_of_its_counter(trial):
+    trial.use_site(keys=False, rate=2000, settle_seconds=1)
+    order = trial.place(300, wake=False)
+    trial.demo_site.fault("count", "status", status=500, video=order.video_id, skip=1, times=2)
+    deliver_to_the_end(30)
+    assert (again(order).status, order.delivered) == (Status.COMPLETED, 300)
+    trial.site.refresh_from_db()
+    assert trial.site.learned_lag is None
+
+
 def waits_for_its_counter(trial: Trial) -> Order:
     order = trial.place(300, wake=False)
     trial.demo_site.fault("plays", "lost_increment", video=order.video_id, times=100)
@@ -312,6 +324,22 @@ def test_a_person_settles_by_the_counter_now(trial):
     with pytest.raises(OrderError, match="not being verified"):
         settle_now(order, None)
     assert trial.verdict(all_completed=False).charged_twice == 0
+
+
+def test_a_person_settles_by_what_was_counted_since_the_counter_began_anew(trial):
+    order = waits_for_its_counter(trial)
+    moment = clock.now().timestamp() - 3600
+    watch = Watch()
+    watch.begin(Reading(moment, moment, 5000, True))
+    for after, views, done in ((10, 5100, 100), (11, 0, 100), (21, 200, 300), (1800, 200, 300)):
+        watch.note_play(moment + min(after, 20))
+        reading = Reading(moment + after, moment + after, views, after > 20)
+        watch.add(reading, settled=moment, sent=done, done=done, reserved=done)
+    rows = Order.objects.filter(pk=order.pk)
+    rows.update(watch=watch.as_json(), old_view_count=5000, view_count=200, done=300, uncertain=0)
+    trial.demo_site.fault("count", "status", status=500, video=order.video_id)
+    settle_now(again(order), None, "its table was emptied")
+    assert (again(order).status, order.delivered) == (Status.PARTIAL, 200)
 
 
 def test_without_a_reading_a_person_needs_a_reason_to_settle(trial):

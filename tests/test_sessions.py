@@ -14,6 +14,7 @@ from booster import retry, sites
 from booster.delivery import sessions
 from booster.net.address import Origin, ProvedTarget
 from booster.net.client import SiteClient
+from booster.sites.session import Preparing
 from booster.sites.trial import Trial, try_once
 from core.models import ChargeRecord, Customer, Order, Site, Status
 from tests.base import placed
@@ -223,6 +224,20 @@ def test_a_recipe_without_its_secret_says_so(sell, impatient) -> None:
         [order] = sell(site.url, GRAPHQL, "harbour", secrets=None)
         assert site.views["harbour"] == 41
     assert order.events.order_by("-pk").first().reason_code == "secret_missing"
+
+
+def test_a_site_at_whose_session_we_fail_ourselves_keeps_no_other_from_being_played(
+    sell, settings, monkeypatch
+) -> None:
+    def fail(preparing: Preparing, response: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Preparing, "take", fail)
+    with MembersSite() as members, GraphQLSite() as site:
+        [order] = sell(members.url, MEMBERS, "harbour")
+        assert order.done == 0
+        [other] = sell(site.url, GRAPHQL, "harbour", count=100, name="Other")
+        assert other.status == Status.COMPLETED
 
 
 def test_graphql_counts_by_a_mutation(sell) -> None:

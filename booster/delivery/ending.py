@@ -169,7 +169,7 @@ def _report_success(one: Delivery) -> None:
 def _learn(one: Delivery, change: Transition) -> None:
     """What an order showed of its site's counter, for the next one."""
     site, learned = one.link.site, {}
-    late = one.watch.seconds_to_show
+    late = None if one.watch.missed else one.watch.seconds_to_show
     if change.is_final and late is not None and late > one.lag:
         learned["learned_lag"] = site.learned_lag = round(late, 1)
     if one.counts_readings is None and one.watch.silent:

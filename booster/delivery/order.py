@@ -366,6 +366,7 @@ class Delivery:
     def fail(self, error: SiteError, *, is_outage: bool = False) -> None:
         """It cannot go on. `is_outage`: the site itself did not answer."""
         self.error = error
+        self.watch.missed = True
         if is_outage and isinstance(error, TemporaryError):
             self.outage, self.is_outage_known = error, True
 

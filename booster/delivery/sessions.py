@@ -38,7 +38,7 @@ class SiteSession:
     began: float = field(default_factory=time.monotonic)
     session: Session | None = None  # once it may be used
     was_of_use: bool = False
-    error: SiteError | None = None
+    error: Exception | None = None
     failed: float = 0.0
 
     @property
@@ -65,7 +65,7 @@ class Sessions:
 
     def adapter_of(self, delivery: Delivery) -> SiteAdapter | None:
         """The order's adapter, in its session where the site wants one; None while that is
-        prepared. SiteError: that failed."""
+        prepared. Raises why that failed: a SiteError, or what we did wrong."""
         video = delivery.order.video_id
         if delivery.adapter.preparing(video) is None:
             return delivery.adapter
@@ -137,7 +137,7 @@ class Sessions:
             if isinstance(result, SiteError):
                 raise result
             session.preparing.take(result)  # type: ignore[arg-type]
-        except SiteError as error:
+        except Exception as error:
             self._fail(session, error)
         else:
             self._ask(session)
@@ -151,13 +151,15 @@ class Sessions:
             number = next(self._numbers)
             session.channel.fetch(number, call)
             self._asked[number] = session
-        except SiteError as error:
-            self._fail(session, error)
         except ValueError:
             self._fail(session, PermanentError(SiteCode.VALUE_NOT_SENDABLE, name="path"))
+        except Exception as error:
+            self._fail(session, error)
 
-    def _fail(self, session: SiteSession, error: SiteError) -> None:
-        session.error, session.failed = session.preparing.masked(error), time.monotonic()
+    def _fail(self, session: SiteSession, error: Exception) -> None:
+        """Its orders are told; where we fail ourselves, each as if that were its own."""
+        masked = session.preparing.masked(error) if isinstance(error, SiteError) else error
+        session.error, session.failed = masked, time.monotonic()
 
 
 def status_of(reason: SiteError) -> int | None:

@@ -90,7 +90,7 @@ class Response:
         when it is none."""
         try:
             return json.loads(self.body, parse_float=Decimal)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError, ArithmeticError):  # a number of too many digits
             raise PermanentError(SiteCode.ANSWER_NOT_JSON, status=self.status) from None
 
 

@@ -18,6 +18,8 @@ WATCH_SHARE = 50
 MOST_RESTS = 24
 # One that is short beside the one before is taken with it: how long its two readings took blurs it.
 SHORT_SHARE = 0.1
+# A counter that was not read for longer, though plays had ended, was not watched.
+LONGEST_UNREAD = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,9 @@ class Watch:
     `still_since`: since when it has not moved, while no play was on its way. `silent`: it stood
     still though it was read. `shown`: when it first showed all that was sent, and `after` that
     moved by so many views in so many seconds; `at_once`: before that it showed nothing.
-    `catching_up`: since when the counter caught up beyond the site's lag; `late`: last, so many
-    seconds after the last play.
+    `missed`: since the last play the counter could not be read for a while, so that nobody knows
+    how long it took. `catching_up`: since when the counter caught up beyond the site's lag; `late`:
+    last, so many seconds after the last play.
 
     `stood`: for how long at most it stood still though plays were received meanwhile, until it
     moved. `still_from`: since when it shows what it shows; `still_done`: how many it may have
@@ -112,6 +115,7 @@ class Watch:
     unsaid: float | None = None
     prompt: Exposure | None = None
     forgiven: int = 0
+    missed: bool = False
 
     def begin(self, reading: Reading) -> None:
         """The reading before the first play."""
@@ -128,6 +132,7 @@ class Watch:
         """Plays have ended at that moment, or may have."""
         self.played = moment
         self.still_since = self.shown = self.after = self.prompt = self.catching_up = None
+        self.missed = False
 
     def add(self, reading: Reading, *, settled: float, sent: int, done: int, reserved: int) -> None:
         """A further reading. `settled`: from when on all plays that ended so far are shown, if they
@@ -143,6 +148,8 @@ class Watch:
             self._note_standing(last, reading, done, reserved)
         if last is None or not reading.idle:
             return
+        if reading.asked - max(last.answered, self.played or 0.0) > LONGEST_UNREAD:
+            self.missed = True
         if rise == done > self.matched:
             self.matches, self.matched = self.matches + 1, done
         self._note_stillness(last, reading)

@@ -10,7 +10,7 @@ from booster.delivery import proving
 from booster.exceptions import SiteError
 from booster.net.client import SiteClient
 from booster.ownership import verification
-from booster.proof import Action, Reading, Verdict, Watch, evidence_of
+from booster.proof import Reading, Watch, evidence_of, judge
 from booster.sites import exact
 from core.db import clock
 from core.models import CounterReading, Order, OrderError, SiteLook, Status, User, transitions
@@ -62,7 +62,8 @@ def settle_now(order: Order, actor: User | None, why: str = "") -> None:
     if not evidence.rests:
         # The person does not want to wait until it is known whether others watch.
         evidence = replace(evidence, is_quiet=True)
-    end = proving.settle(order, Verdict(Action.SETTLE, evidence.proved, note=note), evidence)
+    verdict = judge(replace(evidence, rest_left=0.0))
+    end = proving.settle(order, replace(verdict, note=note), evidence)
     changes = {**end.changes, "watch": watch.as_json(), "fence": order.fence + 1}
     changes |= reason_columns("", "attention")  # nobody has to look at what a person decided
     transitions.apply([(order, replace(end, changes=changes))], actor)
