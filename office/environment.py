@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off", ""}
+PROJECT = Path(__file__).resolve().parent.parent
 # Accounts up to here are no persons': their homes hold what one service keeps.
 LAST_SYSTEM_ACCOUNT = 999
 # Behind the ? of an address of PostgreSQL: what Django takes for itself, and what is a number.
@@ -135,7 +136,7 @@ def database_at(address: str, name: str) -> dict[str, Any]:
         config["ENGINE"] = "core.db.postgresql"
         refuse_unusable_postgresql(name, config)
     elif config["ENGINE"] == "django.db.backends.sqlite3":
-        refuse_unusable_sqlite(name, config)
+        name_file_of_sqlite(name, config)
     return config
 
 
@@ -144,14 +145,13 @@ def sqlite_at(file: Path) -> str:
     return f"sqlite:///{quote(str(file))}"
 
 
-def refuse_unusable_sqlite(name: str, config: dict[str, Any]) -> None:
-    """Of a file in the folder that each program is started in, or in its memory, every one of them
-    would have its own."""
-    if not config["NAME"].startswith("/") or "\0" in config["NAME"]:
-        raise ImproperlyConfigured(
-            f"{name} names no file by its whole path, as sqlite:////folder/office.sqlite3 does "
-            "(four strokes)"
-        )
+def name_file_of_sqlite(name: str, config: dict[str, Any]) -> None:
+    """In memory, or in the folder that each program is started in, every one of them would have its
+    own: a path that is not whole begins at the project's folder."""
+    file = config["NAME"]
+    if file in ("", "/", ":memory:") or file.startswith("file:") or "\0" in file:
+        raise ImproperlyConfigured(f"{name} names no file: sqlite:////folder/office.sqlite3")
+    config["NAME"] = str(PROJECT / file)
     if config.get("OPTIONS"):
         raise ImproperlyConfigured(f"{name}: sqlite:/// takes nothing behind a question mark")
 

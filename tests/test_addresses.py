@@ -71,7 +71,6 @@ def test_what_follows_a_primary_from_host_to_host_is_refused_by_its_name(monkeyp
         ("sqlite:///", "sqlite:////"),
         ("sqlite://:memory:", "sqlite:////"),
         ("sqlite:///:memory:", "sqlite:////"),
-        ("sqlite:///tmp/office.sqlite3", "sqlite:////"),
         ("sqlite:////tmp/office%00.sqlite3", "sqlite:////"),
         ("sqlite:////tmp/office.sqlite3?mode=ro", "takes nothing behind"),
         ("postgresql://", "names no database"),
@@ -93,6 +92,12 @@ def test_an_address_of_a_database_that_cannot_work_is_refused_with_what_is_expec
         env.database("DATABASE_URL", "")
     assert str(refused.value).startswith("DATABASE_URL") and told in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_file_of_sqlite_is_the_same_wherever_a_program_is_started(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///var/office.sqlite3")
+    assert env.database("DATABASE_URL", "")["NAME"] == str(env.PROJECT / "var/office.sqlite3")
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def start_with() -> Iterator[Callable[..., Started]]:
         ("REDIS_URL", "redis-cluster://r1:6379"),
         ("REDIS_URL", "redis://r1:6379,r2:6379/0"),
         ("DATABASE_URL", "postgresql://office@h1:x,h2/office"),
-        ("DATABASE_URL", "sqlite:///office.sqlite3"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
         ("DATABASE_URL", "postgresql://"),
         ("DATABASE_URL", "postgresql://h/office?nonsense=1"),
         ("REDIS_URL", "redis://h/abc"),
