@@ -40,6 +40,7 @@ from core.models import (
 from core.models.billing import plain_reference
 from core.models.ledger import Fact, PostingRefusedError
 from core.ordering import adjust, credit_objection, payment_objection, top_up_many
+from core.ordering.equal_top_ups import equal_top_up, told
 from core.pages import display
 from core.pages.amounts import AmountField, LargeAmountForm
 from core.permissions import Right, may
@@ -79,7 +80,17 @@ class ChargeForm(LargeAmountForm):
         customer, reference = cleaned.get("customer"), cleaned.get("reference")
         if customer and reference and (text := payment_objection(customer.pk, reference)):
             return {"reference": text}
-        return super().objections(cleaned)
+        questions = super().objections(cleaned)
+        if customer and (amount := cleaned.get("amount")):
+            question = self.equal_question(equal_top_up(customer.pk, amount, reference))
+            questions["amount"] = " ".join(filter(None, (questions.get("amount"), question)))
+        return {field: question for field, question in questions.items() if question}
+
+    def equal_question(self, equal: ChargeRecord | WaitingTopUp | None) -> str:
+        """ "" where there is none, or it was answered."""
+        if equal is None or self.was_confirmed(f"{equal._meta.model_name}:{equal.pk}"):
+            return ""
+        return f"{told(equal)} {_('If this is another payment, save again.')}"
 
     def placed_with(self, key: uuid.UUID) -> Any:
         """The top-up, or what waits to be one."""

@@ -26,8 +26,6 @@ from core.models import (
 )
 from core.permissions import Right
 
-# Rows that equal what was booked in the last days may be of a file that was mended.
-RECENT_DAYS = 7
 AMOUNTS = {"amount", "balance"}
 # Those of a file without names of their own have a `request_key`.
 MODELS: dict[ImportedRows.Kind, type[Model]] = {

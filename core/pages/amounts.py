@@ -73,8 +73,9 @@ def read_typed(parse: Callable[[str], Any], value: Any) -> Any:
         raise ValidationError(translate_error(error), code="invalid") from None
 
 
-class AsksLargeAmounts(forms.Form):
-    """A large amount is said in words, and taken when the same one comes again."""
+class AsksAgain(forms.Form):
+    """What looks like a slip is asked about, and taken when it comes again. `confirmed` names what
+    was answered so."""
 
     confirmed = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -83,17 +84,24 @@ class AsksLargeAmounts(forms.Form):
         cleaned.pop("confirmed", None)
         return cleaned
 
-    def large_amount_question(self, amount: Decimal | None) -> str:
-        """ "" where there is none to ask, or it was answered."""
+    def was_confirmed(self, what: str) -> bool:
+        """Whether this was asked before; from now on it was."""
         name = self.add_prefix("confirmed")
-        if amount is None or abs(amount) < LARGE or self.data.get(name) == str(amount):
+        answered = self.data.get(name, "").split()
+        if what in answered:
+            return True
+        self.data = {**self.data, name: " ".join((*answered, what))}
+        return False
+
+    def large_amount_question(self, amount: Decimal | None) -> str:
+        """In words; "" where there is none to ask, or it was answered."""
+        if amount is None or abs(amount) < LARGE or self.was_confirmed(str(amount)):
             return ""
-        self.data = {**self.data, name: str(amount)}
         text = _("%(amount)s: %(words)s. If that is meant, save again.")
         return text % {"amount": display.money(amount), "words": in_words(amount)}
 
 
-class LargeAmountForm(AsksLargeAmounts, IdempotentForm):
+class LargeAmountForm(AsksAgain, IdempotentForm):
     """Of a row with an `amount`."""
 
     def clean(self) -> dict[str, Any]:
