@@ -34,7 +34,7 @@ from core.ordering.placing import (
     place,
     place_many,
 )
-from core.ordering.quote import Quote, Quoter, StartTooFarError, start_to_come
+from core.ordering.quote import Quote, Quoter, StartRefusedError, start_to_come
 from core.ordering.repeats import end_repeat, place_due, repeat
 from core.ordering.sites import follow_week, probe_site, read_site, try_site, verify
 from core.ordering.topping_up import (
