@@ -34,14 +34,12 @@ from core.models import (
     User,
 )
 from core.models.approvals import requires_approval
-from core.models.billing import play_too_dear
+from core.models.billing import play_too_dear, too_many_plays
 from core.models.orders import MAX_DAYS_AHEAD
 from core.ordering import looks
 from core.ordering.looks import FRESH, LookRefusedError
 from core.reasons import Code, Reason, translate
 
-# What one order may buy; its figures must fit their columns.
-MAX_COUNT = 1_000_000_000
 # Addresses, and quantities, that one quoter remembers: a file asks for each twice or more.
 REMEMBERED = 20_000
 # A start that passed so lately did so while it was typed and sent.
@@ -168,8 +166,8 @@ class Quoter:
             return
         if quote.count < 1:
             quote.reasons["count"] = Reason.of(Code.TOO_FEW_PLAYS)
-        elif quote.count > MAX_COUNT:
-            quote.reasons["count"] = Reason.of(Code.TOO_MANY_PLAYS, most=f"{MAX_COUNT:,}")
+        elif quote.count > money.MAX_COUNT:
+            quote.reasons["count"] = too_many_plays()
         else:
             try:
                 quote.bundle, quote.price, quote.unit_price = self._price_of(quote.count)

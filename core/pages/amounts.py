@@ -73,11 +73,19 @@ def read_typed(parse: Callable[[str], Any], value: Any) -> Any:
         raise ValidationError(translate_error(error), code="invalid") from None
 
 
-class AsksAgain(forms.Form):
-    """What looks like a slip is asked about, and taken when it comes again. `confirmed` names what
-    was answered so."""
+class AnswersField(forms.CharField):
+    """What was asked about and answered by saving again; of the row it is no part."""
 
-    confirmed = forms.CharField(required=False, widget=forms.HiddenInput)
+    widget = forms.HiddenInput
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return False
+
+
+class AsksAgain(forms.Form):
+    """What looks like a slip is asked about, and taken when it comes again."""
+
+    confirmed = AnswersField(required=False)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
