@@ -32,7 +32,7 @@ def starts(cells: Sequence[str], asked: datetime | None = None) -> Parsed:
         moment = moment_of(text)
         if moment is None and text and text.lower() not in UNSAID:
             raise ValidationError(_("Not a date and time: write it as 2026-12-03 09:00."))
-        if ":" not in text and moment == clock.midnight(localdate()):
+        if moment and ":" not in text and moment == clock.midnight(localdate()):
             return None
         try:
             return start_to_come(moment, asked)
