@@ -17,6 +17,8 @@ CENT = Decimal("0.01")
 RATE = Decimal("0.00000001")
 # Below this it fits its column.
 TOO_DEAR = Decimal(1_000_000)
+# What one order may buy; its figures must fit their columns.
+MAX_COUNT = 1_000_000_000
 
 CURRENCIES = (
     "CNY|RMB|USD|EUR|GBP|HKD|TWD|JPY|KRW|INR|AUD|CAD|SGD|CHF|SEK|NOK|DKK|PLN|CZK|RUB|TRY|BRL|MYR|"
@@ -102,6 +104,18 @@ def bundle_for(count: int, bundles: Iterable[Bundle]) -> Bundle:
     base = max(fitting, key=lambda bundle: (bundle.count, -bundle.price))
     larger = [bundle for bundle in offered if bundle.count > count]
     return min([base, *larger], key=lambda bundle: price_by(bundle, count))
+
+
+def undercut(bundles: Iterable[Bundle]) -> dict[Bundle, list[Bundle]]:
+    """Of those on sale, the ones that cost as much as a larger one or more, by the cheapest larger
+    one, whose price is paid for them."""
+    offered = sorted(bundles)
+    found: dict[Bundle, list[Bundle]] = {}
+    for place, bundle in enumerate(offered):
+        larger = min(offered[place + 1 :], key=lambda one: one.price, default=bundle)
+        if larger is not bundle and larger.price <= bundle.price:
+            found.setdefault(larger, []).append(bundle)
+    return found
 
 
 def price_by(bundle: Bundle, count: int) -> Decimal:

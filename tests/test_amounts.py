@@ -127,3 +127,77 @@ def test_amounts_in_words(amount, english, chinese):
         assert in_words(Decimal(amount)) == english
     with translation.override("zh-hans"):
         assert in_words(Decimal(amount)) == chinese
+
+
+# Prices: a slip in one of them
+
+
+POLICY = "/admin/core/pricepolicy/add/"
+
+
+def saved_again(client, page: str, form: dict, asked):
+    confirmed = re.search(r'name="confirmed" value="([^"]*)"', asked.text).group(1)
+    return client.post(page, form | {"confirmed": confirmed})
+
+
+def test_a_price_that_undercuts_smaller_bundles_is_asked_about(super_desk, policies):
+    form = {"count": "100,000", "price": "4.20", "active": "on"}
+    asked = super_desk.post(POLICY, form)
+    assert errors_of(asked)["price"] == [
+        "With this, 10,000, 20,000, 30,000 plays cost as much as 100,000: 4.20. If that is meant, "
+        "save again."
+    ]
+    assert PricePolicy.objects.count() == 3
+    other = saved_again(super_desk, POLICY, form | {"price": "4.30"}, asked)
+    assert "4.30" in str(errors_of(other)["price"])
+    saved_again(super_desk, POLICY, form, asked)
+    assert PricePolicy.objects.get(count=100_000).price == Decimal("4.20")
+
+
+def test_a_price_that_undercuts_nothing_is_not_asked_about(super_desk, policies):
+    super_desk.post(POLICY, {"count": "100,000", "price": "42.00", "active": "on"})
+    assert PricePolicy.objects.filter(count=100_000).exists()
+
+
+def test_an_edited_price_is_asked_about_whichever_side_it_undercuts(super_desk, policies):
+    ten, thirty = PricePolicy.objects.get(count=10_000), PricePolicy.objects.get(count=30_000)
+    for policy, price, told in (
+        (thirty, "9.00", "20,000 plays cost as much as 30,000: 9.00"),
+        (ten, "50.00", "10,000 plays cost as much as 20,000: 9.00"),
+    ):
+        page = f"/admin/core/pricepolicy/{policy.pk}/change/"
+        form = {"count": policy.count, "price": price, "active": "on"}
+        asked = super_desk.post(page, form)
+        assert told in str(errors_of(asked)["price"])
+        before = PricePolicy.objects.get(pk=policy.pk).price
+        assert before == policy.price
+        saved_again(super_desk, page, form, asked)
+        assert PricePolicy.objects.get(pk=policy.pk).price == Decimal(price)
+        assert "onfirmed" not in super_desk.get(page.replace("change", "history")).text
+        PricePolicy.objects.filter(pk=policy.pk).update(price=before)
+
+
+def test_a_price_that_is_switched_on_is_asked_about_and_one_that_is_off_is_not(
+    super_desk, policies
+):
+    super_desk.post(POLICY, {"count": "100,000", "price": "4.20"})
+    policy = PricePolicy.objects.get(count=100_000)
+    page = f"/admin/core/pricepolicy/{policy.pk}/change/"
+    form = {"count": "100,000", "price": "4.20", "active": "on"}
+    asked = super_desk.post(page, form)
+    assert "save again" in str(errors_of(asked)["price"])
+    assert not PricePolicy.objects.get(count=100_000).active
+    saved_again(super_desk, page, form, asked)
+    assert PricePolicy.objects.get(count=100_000).active
+    assert super_desk.post(page, form).status_code == 302  # nothing was changed
+
+
+def test_a_bundle_larger_than_the_largest_order_is_refused(super_desk):
+    form = {"count": "1000000001", "price": "5000000", "active": "on"}
+    answer = super_desk.post(POLICY, form)
+    assert errors_of(answer)["count"] == ["At most 1,000,000,000 plays."]
+    assert not PricePolicy.objects.exists()
+    old = PricePolicy.objects.create(count=1_000_000_001, price=5)
+    page = f"/admin/core/pricepolicy/{old.pk}/change/"
+    super_desk.post(page, {"count": old.count, "price": "5"})
+    assert not PricePolicy.objects.get().active

@@ -27,9 +27,9 @@ from core.models import (
     TransitionError,
     transitions,
 )
-from core.ordering import OrderRefusedError
+from core.ordering import OrderRefusedError, quote
 from core.pages import display
-from core.reasons import Code
+from core.reasons import Code, reason_of, translate
 from tests.base import VIDEO, client_of, placed
 
 pytestmark = pytest.mark.django_db
@@ -76,11 +76,39 @@ def test_the_portals_form_keeps_the_start(owner, form):
     assert is_due_as_planned()
 
 
-def test_a_start_that_has_passed_is_now(desk, erin, form):
-    desk.post(ADD, form | {"customer": erin.pk, "planned_start": "0001-01-01T00:00"})
+PASSED = "This moment has passed; leave it empty to start at once."
+
+
+@pytest.mark.parametrize("start", ["0001-01-01T00:00", "last year", "six minutes ago"])
+def test_a_start_that_has_passed_is_refused_at_its_field(desk, erin, form, start):
+    passed = {"last year": in_days(-365), "six minutes ago": in_days(-6 / 1440)}
+    start = typed(passed[start]) if start in passed else start
+    answer = desk.post(ADD, form | {"customer": erin.pk, "planned_start": start})
+    assert answer.context["adminform"].form.errors == {"planned_start": [PASSED]}
+    assert not Order.objects.exists()
+
+
+def test_a_start_that_passed_while_the_form_was_filled_in_is_now(desk, erin, form):
+    start = typed(in_days(-2 / 1440))
+    desk.post(ADD, form | {"customer": erin.pk, "planned_start": start})
     order = Order.objects.get()
     assert order.planned_start is None
     assert order.due <= timezone.now()
+
+
+def test_the_portal_and_several_orders_refuse_a_start_that_has_passed(desk, owner, form):
+    form |= {"hours": 0, "planned_start": typed(in_days(-1))}
+    answer = client_of(owner.user).post(PORTAL, form)
+    assert answer.context["form"].errors["planned_start"] == [PASSED]
+    several = {
+        "request_key": "11111111-1111-4111-8111-111111111111",
+        "customer": owner.pk,
+        "addresses": form["url"],
+        "_save": "on",
+    }
+    answer = desk.post("/admin/core/order/several/", form | several)
+    assert answer.context["form"].errors["planned_start"] == [PASSED]
+    assert not Order.objects.exists()
 
 
 @pytest.mark.parametrize("start", ["9999-12-31T23:59", "far", "soon"])
@@ -100,9 +128,10 @@ def test_the_same_form_again_is_the_same_order_and_another_start_is_not(desk, er
     assert Order.objects.count() == 1
 
 
-def test_placing_itself_refuses_a_start_too_far_off(erin, harbour):
+@pytest.mark.parametrize("days", [91, -1])
+def test_placing_itself_refuses_a_start_too_far_off_or_passed(erin, harbour, days):
     with pytest.raises(OrderRefusedError) as refused:
-        placed(erin, harbour, planned_start=in_days(91))
+        placed(erin, harbour, planned_start=in_days(days))
     assert set(refused.value.errors) == {"planned_start"}
     assert not Order.objects.exists()
     assert not LedgerEntry.objects.filter(kind=LedgerEntry.Kind.ORDER).exists()
@@ -111,8 +140,9 @@ def test_placing_itself_refuses_a_start_too_far_off(erin, harbour):
 def test_the_command_takes_a_start_and_refuses_a_bad_one(erin, form):
     start = in_days(3)
     words = ("place_order", "erin", form["url"], form["count"])
-    with pytest.raises(CommandError, match="start"):
-        call_command(*words, start="tomorrow")
+    for bad in ("tomorrow", "2025-12-05 09:00"):
+        with pytest.raises(CommandError, match="start"):
+            call_command(*words, start=bad)
     assert not Order.objects.exists()
     call_command(*words, start=f"{start:%Y-%m-%d %H:%M}")
     assert Order.objects.get().planned_start == start
@@ -151,7 +181,13 @@ def test_an_upload_has_a_column_of_starts(uploaded):
     assert list(found) == [start, midnight, None]
 
 
-@pytest.mark.parametrize("start", ["tomorrow", "2026-02-30", "3 o'clock", "9999-12-31 10:00"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        *("tomorrow", "2026-02-30", "3 o'clock", "9999-12-31 10:00"),
+        *("2025-12-05 09:00", "2025-12-05"),
+    ],
+)
 def test_a_row_with_a_bad_start_is_refused_for_it(uploaded, start):
     job = uploaded(start)
     assert [column for _line, column, _value, _reason in store.first_errors(job, 9)] == ["start"]
@@ -165,6 +201,39 @@ def test_a_time_that_the_clock_skips_or_shows_twice_is_refused_as_in_a_form(star
     with pytest.raises(ValidationError) as refused:
         DateTimeField().clean(start)
     assert wrong == {0: refused.value.messages[0]}
+
+
+def test_the_day_of_today_alone_is_at_once(uploaded):
+    job = uploaded(f"{timezone.localdate()}")
+    job.start_import(partial=False)
+    imports.run(job.pk)
+    assert Order.objects.get().planned_start is None
+
+
+def test_a_start_that_passed_since_the_check_is_refused_when_the_import_is_begun(
+    uploaded, monkeypatch
+):
+    passed = in_days(-1 / 24)
+    with monkeypatch.context() as patch:
+        patch.setattr(quote, "JUST_NOW", timedelta(days=1))
+        job = uploaded(f"{passed:%Y-%m-%d %H:%M}")
+    assert job.created == 1
+    job.start_import(partial=False)
+    imports.run(job.pk)
+    job.refresh_from_db()
+    assert PASSED in translate(reason_of(job))
+    assert not Order.objects.exists()
+
+
+def test_a_start_that_passes_while_an_import_goes_on_is_at_once(uploaded, monkeypatch):
+    passed = in_days(-1 / 24)
+    with monkeypatch.context() as patch:
+        patch.setattr(quote, "JUST_NOW", timedelta(days=1))
+        job = uploaded(f"{passed:%Y-%m-%d %H:%M}")
+    job.start_import(partial=False)
+    ImportJob.objects.update(start_date=passed)
+    imports.run(job.pk)
+    assert Order.objects.get().planned_start is None
 
 
 # Nothing lets it start earlier

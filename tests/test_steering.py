@@ -384,7 +384,7 @@ def test_both_databases_hold_and_let_go(office):
     for order in (running, paused):
         assert again(order).shift_seconds == pytest.approx(3 * 3600, abs=3)
     later = placed(customer, site, "3", planned_start=timezone.now() + DAY)
-    changed(later, status=Status.PAUSED, due=timezone.now())
+    later = changed(later, status=Status.PAUSED, due=timezone.now())
     ordering.resume(later, User.objects.get(), shift=True)
     assert again(later).due == again(later).planned_start
 

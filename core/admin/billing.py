@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _
 
 from core import money
 from core.admin import cells
@@ -40,14 +40,48 @@ from core.models import (
 from core.models.billing import plain_reference
 from core.models.ledger import Fact, PostingRefusedError
 from core.ordering import adjust, credit_objection, payment_objection, top_up_many
+from core.ordering.equal_top_ups import equal_top_up, told
 from core.pages import display
-from core.pages.amounts import AmountField, LargeAmountForm
+from core.pages.amounts import AmountField, AsksAgain, LargeAmountForm
 from core.permissions import Right, may
 from core.reasons import translate
 
 
+class PolicyForm(AsksAgain, forms.ModelForm):
+    """Asks where, with this, nobody would pay the price of some bundle on sale."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        count, price = cleaned.get("count"), cleaned.get("price")
+        if count and price and cleaned.get("active") and self.has_changed():
+            questions = undercutting(money.Bundle(count, price), self.instance)
+            if questions and not self.was_confirmed(f"{count}:{price}"):
+                text = _("If that is meant, save again.")
+                self.add_error("price", " ".join([*questions, str(text)]))
+        return cleaned
+
+
+def undercutting(new: money.Bundle, policy: PricePolicy) -> list[str]:
+    """What this bundle of this policy, and others beside it, would no longer cost."""
+    others = PricePolicy.objects.filter(active=True).exclude(pk=policy.pk)
+    bundles = [money.Bundle(*one) for one in others.values_list("count", "price")]
+    told = []
+    for larger, smaller in money.undercut([new, *bundles]).items():
+        changed = smaller if larger == new else [one for one in smaller if one == new]
+        if changed:
+            text = gettext("With this, %(plays)s plays cost as much as %(larger)s: %(price)s.")
+            facts = {
+                "plays": ", ".join(display.number(one.count) for one in changed),
+                "larger": display.number(larger.count),
+                "price": display.money(larger.price),
+            }
+            told.append(text % facts)
+    return told
+
+
 @admin.register(PricePolicy)
 class PricePolicyAdmin(DeskAdmin):
+    form = PolicyForm
     list_display = ("plays", "shown_price", "rate", "active")
     plays = cells.number(_("plays"), "count", ordering="count")
     shown_price = cells.money(_("price"), "price", ordering="price")
@@ -79,7 +113,17 @@ class ChargeForm(LargeAmountForm):
         customer, reference = cleaned.get("customer"), cleaned.get("reference")
         if customer and reference and (text := payment_objection(customer.pk, reference)):
             return {"reference": text}
-        return super().objections(cleaned)
+        questions = super().objections(cleaned)
+        if customer and (amount := cleaned.get("amount")):
+            question = self.equal_question(equal_top_up(customer.pk, amount, reference))
+            questions["amount"] = " ".join(filter(None, (questions.get("amount"), question)))
+        return {field: question for field, question in questions.items() if question}
+
+    def equal_question(self, equal: ChargeRecord | WaitingTopUp | None) -> str:
+        """ "" where there is none, or it was answered."""
+        if equal is None or self.was_confirmed(f"{equal._meta.model_name}:{equal.pk}"):
+            return ""
+        return f"{told(equal)} {_('If this is another payment, save again.')}"
 
     def placed_with(self, key: uuid.UUID) -> Any:
         """The top-up, or what waits to be one."""

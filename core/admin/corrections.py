@@ -19,11 +19,11 @@ from core.models import ChargeRecord, OrderError, TopUpCorrection, User
 from core.models.corrections import REASON_LENGTH, corrected_amount
 from core.ordering import approve_correction, correct_top_up, decline_correction
 from core.pages import display
-from core.pages.amounts import AmountField, AsksLargeAmounts
+from core.pages.amounts import AmountField, AsksAgain
 from core.permissions import Right, may
 
 
-class CorrectionForm(AsksLargeAmounts):
+class CorrectionForm(AsksAgain):
     right_amount = AmountField(
         label=gettext_lazy("Right amount"),
         max_digits=10,

@@ -10,6 +10,7 @@ from core.admin import cells
 from core.admin.base import Button, ViewOnlyAdmin, row_url, staff
 from core.models import WaitingTopUp
 from core.ordering import approve_top_up, decline_top_up
+from core.ordering.equal_top_ups import equal_top_up, told
 from core.pages import display
 from core.permissions import Right, may
 
@@ -62,6 +63,13 @@ class WaitingTopUpAdmin(DecisionAdmin):
             _("Credit %(customer)s with %(amount)s?") % facts,
             _("Decline this top-up? Nobody is credited."),
         )
+
+    def page_context(self, request: HttpRequest, obj: WaitingTopUp | None) -> dict[str, Any]:
+        context = super().page_context(request, obj)
+        if obj is not None and obj.awaits_approval:
+            equal = equal_top_up(obj.customer_id, obj.amount, obj.reference, but=obj)
+            context["hints"] = [told(equal)] if equal else []
+        return context
 
     def approve(self, request: HttpRequest, top_up: WaitingTopUp) -> tuple[str, int]:
         approve_top_up(top_up, staff(request))

@@ -7,23 +7,22 @@ approval; one of which the like was delivered after the check is refused, since 
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from decimal import Decimal
 from typing import ClassVar
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from core.db import clock
 from core.importing import cells, store
 from core.importing.accounts import customers_of, drop_unknown
 from core.importing.batch import Batch, Plan
 from core.importing.columns import Layout
-from core.importing.row_importer import RECENT_DAYS, RowImporter
+from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
 from core.importing.starts import starts
 from core.models import ImportedRows, ImportJob, LedgerEntry, Order, PricePolicy, Status
 from core.ordering import Placement, Quote, Quoter, place_many
+from core.ordering.equal_top_ups import recently
 from core.permissions import Right
 
 URL_LENGTH = Order._meta.get_field("url").max_length or 0
@@ -115,7 +114,7 @@ def repeats_among(quoted: Sequence[tuple[int, Quote]]) -> list[tuple[int, str]]:
     """By line, in words, those that equal an order of the last days which was delivered. One that
     still runs keeps its video to itself, and a file names a video once."""
     lately = Order.objects.filter(
-        create_date__gte=clock.now() - timedelta(days=RECENT_DAYS),
+        create_date__gte=recently(),
         customer__in={quote.customer.pk for _line, quote in quoted if quote.customer},
         status__in=(Status.COMPLETED, Status.PARTIAL),
     )

@@ -9,7 +9,7 @@ from typing import ClassVar
 from django.db.models import Model
 from django.utils.translation import gettext as _
 
-from core.db import tables
+from core.db import clock, tables
 from core.importing import cells
 from core.importing.batch import Batch, Plan
 from core.importing.columns import Layout
@@ -26,8 +26,6 @@ from core.models import (
 )
 from core.permissions import Right
 
-# Rows that equal what was booked in the last days may be of a file that was mended.
-RECENT_DAYS = 7
 AMOUNTS = {"amount", "balance"}
 # Those of a file without names of their own have a `request_key`.
 MODELS: dict[ImportedRows.Kind, type[Model]] = {
@@ -58,6 +56,8 @@ class RowImporter(ABC):
         self.layout = layout
         # A check writes nothing and locks nothing.
         self.checks = job.status == ImportJob.Status.CHECKING
+        # When a person said that it be done.
+        self.asked = clock.now() if self.checks else job.start_date
         # By kind and id of what was booked before, the line of the row that may be the same.
         self.explained: dict[tuple[ImportedRows.Kind, int], int] = {}
 
@@ -76,10 +76,13 @@ class RowImporter(ABC):
         return list(names)
 
     def read(self, block: Block) -> Batch:
-        """Its cells as values, amounts by the decimal sign that a person chose."""
+        """Its cells as values, amounts by the decimal sign that a person chose; starts by when
+        they did."""
         parsers = dict(self.parsers)
         for name in AMOUNTS & parsers.keys():
             parsers[name] = partial(parsers[name], decimal_sign=self.job.decimal_sign)
+        if "start" in parsers:
+            parsers["start"] = partial(parsers["start"], asked=self.asked)
         return Batch.read(block, self.layout, parsers)
 
     @abstractmethod

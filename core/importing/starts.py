@@ -8,11 +8,12 @@ from datetime import datetime
 from django.core.exceptions import ValidationError
 from django.forms import DateTimeField
 from django.utils.dateparse import parse_datetime
-from django.utils.timezone import is_naive, make_aware
+from django.utils.timezone import is_naive, localdate, make_aware
 from django.utils.translation import gettext as _
 
+from core.db import clock
 from core.importing.cells import UNSAID, Parsed, read_each, shorn
-from core.ordering import StartTooFarError, start_to_come
+from core.ordering import StartRefusedError, start_to_come
 
 START = re.compile(
     r"(?P<year>20[0-9]{2})(?P<mark>[-/.年])(?P<month>[0-9]{1,2})(?:(?P=mark)|月)"
@@ -22,17 +23,20 @@ START = re.compile(
 AS_TYPED = DateTimeField()
 
 
-def starts(cells: Sequence[str]) -> Parsed:
-    """Starts on the office's clock; None for one that has passed, and for an empty cell."""
+def starts(cells: Sequence[str], asked: datetime | None = None) -> Parsed:
+    """Starts on the office's clock; None, which is at once, for an empty cell, for today, and for
+    one that has passed since a person `asked` for it."""
 
     def read(cell: str) -> datetime | None:
         text = unicodedata.normalize("NFKC", shorn(cell))
         moment = moment_of(text)
         if moment is None and text and text.lower() not in UNSAID:
             raise ValidationError(_("Not a date and time: write it as 2026-12-03 09:00."))
+        if moment and ":" not in text and moment == clock.midnight(localdate()):
+            return None
         try:
-            return start_to_come(moment)
-        except StartTooFarError as error:
+            return start_to_come(moment, asked)
+        except StartRefusedError as error:
             raise ValidationError(str(error)) from None
 
     return read_each(cells, read, broken=None)

@@ -8,23 +8,22 @@ limit waits for a second person."""
 import uuid
 from collections import deque
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from itertools import compress, count, islice, repeat
 from typing import ClassVar
 
-from django.db.models import Exists, F, OuterRef
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from core.db import clock
 from core.db.lookups import InArray
 from core.importing import cells, store
 from core.importing.accounts import customers_of, drop_unknown
 from core.importing.batch import Batch, Plan
 from core.importing.columns import Layout
 from core.importing.payment_methods import methods
-from core.importing.row_importer import RECENT_DAYS, RowImporter
+from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
 from core.models import (
     BalanceTooLargeError,
@@ -38,6 +37,7 @@ from core.models import (
 from core.models.billing import REFERENCE_LENGTH, already_booked
 from core.models.ledger import MAX_BALANCE
 from core.ordering import top_up_many
+from core.ordering.equal_top_ups import bare, booked_lately
 from core.permissions import Right
 from core.reasons import translate
 
@@ -132,7 +132,7 @@ class TopUpRows(RowImporter):
         # A block may be tried again.
         first = min(batch.lines, default=0)
         before = {key for key, line in self.explained.items() if line < first}
-        booked = booked_lately(self.job, {one.pk for one in customers.values()}, credited | before)
+        booked = equal_ones(self.job, {one.pk for one in customers.values()}, credited | before)
         memos = batch.values.get("memo") or [""] * len(batch)
         numbers = batch.values.get("reference") or [""] * len(batch)
         found = {}
@@ -194,25 +194,16 @@ def explained_by_check(job: ImportJob) -> Iterator[tuple[Kind, int]]:
         yield Kind.TOP_UPS, pk
 
 
-def booked_lately(
+def equal_ones(
     job: ImportJob, customers: set[int], but: Container[uuid.UUID | tuple[Kind, int]]
 ) -> dict[Payment, Booked]:
     """What was booked or entered for approval in the last days, by others than this job."""
-    since = clock.now() - timedelta(days=RECENT_DAYS)
-    waiting = WaitingTopUp.objects.filter(status=WaitingTopUp.Status.AWAITING)
     found: dict[Payment, Booked] = {}
-    for kind, rows in ((Kind.WAITING_TOP_UPS, waiting), (Kind.TOP_UPS, ChargeRecord.objects)):
-        own = ImportedRows.objects.filter(
-            job=job, kind=kind, first_id__lte=OuterRef("pk"), last_id__gte=OuterRef("pk")
-        )
-        lately = rows.filter(~Exists(own), create_date__gte=since, customer__in=customers)
-        columns = ("pk", "customer", "amount", "memo", "create_date", "request_key", "reference")
-        payments = list(lately.order_by("pk").values_list(*columns))
-        undone = ImportedRows.objects.undone_among(kind, [pk for pk, *_payment in payments])
-        for pk, customer, amount, memo, date, key, number in payments:
-            if not (key in but or (kind, pk) in but or pk in undone):
-                equal = found.setdefault((customer, amount, memo), {})
-                equal.setdefault(bare(number or ""), deque()).append(((kind, pk), date))
+    for kind, payment in booked_lately(customers, but=job):
+        pk, customer, amount, memo, date, key, number = payment
+        if not (key in but or (kind, pk) in but):
+            equal = found.setdefault((customer, amount, memo), {})
+            equal.setdefault(bare(number or ""), deque()).append(((kind, pk), date))
     return found
 
 
@@ -232,11 +223,6 @@ def take_one(booked: Booked, number: str) -> tuple[tuple[Kind, int], datetime] |
                 del booked[name]
             return found
     return None
-
-
-def bare(number: str) -> str:
-    """A spreadsheet takes the zeros from the front of a payment's number."""
-    return number.lstrip("0")
 
 
 def numbers_of(batch: Batch, customers: Mapping[str, Customer]) -> list[tuple[int, str]]:

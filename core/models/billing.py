@@ -48,6 +48,10 @@ class PricePolicy(models.Model):
         return f"{self.count:,} → {self.price}"
 
     def clean(self) -> None:
+        if not self.active:
+            return  # also what was sold before there was a limit can be switched off
+        if self.count and self.count > money.MAX_COUNT:
+            raise ValidationError({"count": translate(too_many_plays())})
         if self.count and self.price and self.price >= self.count * money.TOO_DEAR:
             raise ValidationError({"price": translate(play_too_dear())})
 
@@ -68,6 +72,10 @@ class PricePolicy(models.Model):
 
 def play_too_dear() -> Reason:
     return Reason.of(Code.PLAY_TOO_DEAR, most=f"{money.TOO_DEAR:,}")
+
+
+def too_many_plays() -> Reason:
+    return Reason.of(Code.TOO_MANY_PLAYS, most=f"{money.MAX_COUNT:,}")
 
 
 class PaymentMethod(models.IntegerChoices):

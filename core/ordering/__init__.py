@@ -5,6 +5,7 @@ quote.py    what an order would cost, where it would go, and what speaks against
 several.py  many videos for one customer at once
 placing.py  the order: charged and written, then the consumers are told
 actions.py  cancel, pause, resume, retry, approve, decline; correct a balance
+equal_top_ups.py  what was booked lately and may be the same payment
 topping_up.py  credits, and those that wait for a second person
 correcting.py  top-ups that were entered wrongly
 repeats.py  orders placed anew every day or week
@@ -33,7 +34,7 @@ from core.ordering.placing import (
     place,
     place_many,
 )
-from core.ordering.quote import Quote, Quoter, StartTooFarError, start_to_come
+from core.ordering.quote import Quote, Quoter, StartRefusedError, start_to_come
 from core.ordering.repeats import end_repeat, place_due, repeat
 from core.ordering.sites import follow_week, probe_site, read_site, try_site, verify
 from core.ordering.topping_up import (

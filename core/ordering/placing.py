@@ -32,7 +32,7 @@ from core.models import (
 from core.models.approvals import requires_approval
 from core.models.failpoints import failpoint
 from core.models.ledger import Fact, PostingRefusedError
-from core.ordering.quote import VIDEO_BUSY, Quote, StartTooFarError, start_to_come
+from core.ordering.quote import VIDEO_BUSY, Quote, StartRefusedError, start_to_come
 from core.reasons import Code, Reason, ReasonOrText, translate
 
 # A number is taken where a customer orders twice in one microsecond.
@@ -66,8 +66,8 @@ class AlreadyPlacedError(OrderRefusedError):
 @dataclass(frozen=True, slots=True)
 class Placement:
     """An order to be placed: a quote without errors, and how to deliver it. No two orders have the
-    same `request_key`; without a `planned_start`, or with one that has passed, it starts at once.
-    """
+    same `request_key`; without a `planned_start`, or with one that has just passed, it starts at
+    once."""
 
     quote: Quote
     memo: str = ""
@@ -154,7 +154,7 @@ def new_order(placement: Placement, oid: str, creator: User | None, limit: Decim
     refuse_long_texts(memo=placement.memo, url=quote.url)
     try:
         start = start_to_come(placement.planned_start)
-    except StartTooFarError as error:
+    except StartRefusedError as error:
         raise OrderRefusedError({"planned_start": error.reason}) from None
     awaits = requires_approval(quote.price, limit)
     return Order(

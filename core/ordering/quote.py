@@ -34,20 +34,20 @@ from core.models import (
     User,
 )
 from core.models.approvals import requires_approval
-from core.models.billing import play_too_dear
+from core.models.billing import play_too_dear, too_many_plays
 from core.models.orders import MAX_DAYS_AHEAD
 from core.ordering import looks
 from core.ordering.looks import FRESH, LookRefusedError
 from core.reasons import Code, Reason, translate
 
-# What one order may buy; its figures must fit their columns.
-MAX_COUNT = 1_000_000_000
 # Addresses, and quantities, that one quoter remembers: a file asks for each twice or more.
 REMEMBERED = 20_000
+# A start that passed so lately did so while it was typed and sent.
+JUST_NOW = timedelta(minutes=5)
 
 
-class StartTooFarError(OrderError):
-    """No order is planned so long before."""
+class StartRefusedError(OrderError):
+    """No order is planned so long before, nor for a moment that has passed."""
 
 
 @dataclass(slots=True)
@@ -166,8 +166,8 @@ class Quoter:
             return
         if quote.count < 1:
             quote.reasons["count"] = Reason.of(Code.TOO_FEW_PLAYS)
-        elif quote.count > MAX_COUNT:
-            quote.reasons["count"] = Reason.of(Code.TOO_MANY_PLAYS, most=f"{MAX_COUNT:,}")
+        elif quote.count > money.MAX_COUNT:
+            quote.reasons["count"] = too_many_plays()
         else:
             try:
                 quote.bundle, quote.price, quote.unit_price = self._price_of(quote.count)
@@ -308,10 +308,15 @@ def of_site(error: SiteError, *, for_customer: bool = False) -> Reason:
     return Reason.of(for_customers) if for_customer else Reason.of(code, reason=reason)
 
 
-def start_to_come(start: datetime | None) -> datetime | None:
-    """A planned start; None, which is at once, where it has passed. Raises StartTooFarError."""
-    if start is None or start <= (now := clock.steady.now()):
+def start_to_come(start: datetime | None, asked: datetime | None = None) -> datetime | None:
+    """A planned start; None, which is at once, where it has passed since a person `asked` for it
+    (just now). Raises StartRefusedError: plays that began by a slip of the year are not called
+    back."""
+    if start is None:
         return None
+    now = clock.steady.now()
+    if start < (asked or now) - JUST_NOW:
+        raise StartRefusedError(Reason.of(Code.START_PASSED))
     if start > now + timedelta(days=MAX_DAYS_AHEAD):
-        raise StartTooFarError(Reason.of(Code.START_TOO_FAR, days=MAX_DAYS_AHEAD))
-    return start
+        raise StartRefusedError(Reason.of(Code.START_TOO_FAR, days=MAX_DAYS_AHEAD))
+    return start if start > now else None

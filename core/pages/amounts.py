@@ -73,27 +73,43 @@ def read_typed(parse: Callable[[str], Any], value: Any) -> Any:
         raise ValidationError(translate_error(error), code="invalid") from None
 
 
-class AsksLargeAmounts(forms.Form):
-    """A large amount is said in words, and taken when the same one comes again."""
+class AnswersField(forms.CharField):
+    """What was asked about and answered by saving again; of the row it is no part."""
 
-    confirmed = forms.CharField(required=False, widget=forms.HiddenInput)
+    widget = forms.HiddenInput
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return False
+
+
+class AsksAgain(forms.Form):
+    """What looks like a slip is asked about, and taken when it comes again."""
+
+    confirmed = AnswersField(required=False)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         cleaned.pop("confirmed", None)
         return cleaned
 
-    def large_amount_question(self, amount: Decimal | None) -> str:
-        """ "" where there is none to ask, or it was answered."""
+    def was_confirmed(self, what: str) -> bool:
+        """Whether this was asked before; from now on it was."""
         name = self.add_prefix("confirmed")
-        if amount is None or abs(amount) < LARGE or self.data.get(name) == str(amount):
+        answered = self.data.get(name, "").split()
+        if what in answered:
+            return True
+        self.data = {**self.data, name: " ".join((*answered, what))}
+        return False
+
+    def large_amount_question(self, amount: Decimal | None) -> str:
+        """In words; "" where there is none to ask, or it was answered."""
+        if amount is None or abs(amount) < LARGE or self.was_confirmed(str(amount)):
             return ""
-        self.data = {**self.data, name: str(amount)}
         text = _("%(amount)s: %(words)s. If that is meant, save again.")
         return text % {"amount": display.money(amount), "words": in_words(amount)}
 
 
-class LargeAmountForm(AsksLargeAmounts, IdempotentForm):
+class LargeAmountForm(AsksAgain, IdempotentForm):
     """Of a row with an `amount`."""
 
     def clean(self) -> dict[str, Any]:

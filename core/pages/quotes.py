@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _, gettext_lazy
 
 from core.models import ApprovalLimit, Customer, PricePolicy, User
 from core.models.orders import MAX_HOURS
-from core.ordering import Quote, StartTooFarError, counting_of, start_to_come
+from core.ordering import Quote, StartRefusedError, counting_of, start_to_come
 from core.pages import display
 from core.pages.amounts import WholeNumberField, WholeNumberInput
 from core.pages.idempotent_forms import IdempotentForm
@@ -42,7 +42,7 @@ class TermsForm(forms.Form):
     def clean_planned_start(self) -> datetime | None:
         try:
             return start_to_come(self.cleaned_data["planned_start"])
-        except StartTooFarError as error:
+        except StartRefusedError as error:
             raise forms.ValidationError(str(error)) from None
 
     def clean_hours(self) -> int:

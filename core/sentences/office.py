@@ -147,6 +147,7 @@ class Code(SentenceCode):
         "It is not known yet how this site counts; calibrate it before the first order."
     )
     START_TOO_FAR = _("At most %(days)s days from now.")
+    START_PASSED = _("This moment has passed; leave it empty to start at once.")
     QUOTES_TOO_MANY = _(
         "Too many videos were looked up in a minute; try again in %(seconds)s seconds."
     )

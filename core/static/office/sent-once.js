@@ -3,7 +3,8 @@
 "use strict";
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.method !== "post") {
+  /* A field called "method" hides the form's own. */
+  if (!form.matches("[method=post]") || event.defaultPrevented) {
     return;
   }
   if (form.dataset.sent) {

@@ -1,4 +1,4 @@
-/* What all pages have, the desk's and the customers': menus that close, addresses without empty fields, and a change of language. */
+/* What all pages have, the desk's and the customers': menus that close, and addresses without empty fields. */
 'use strict';
 {
   const OPEN = 'details[data-closes][open]';
@@ -18,13 +18,6 @@
   document.addEventListener('formdata', (event) => {
     if (event.target.matches('form[role=search]')) {
       [...event.formData.entries()].forEach(([name, value]) => value || event.formData.delete(name));
-    }
-  });
-
-  /* The address after # names a place in the page: a change of language keeps it. */
-  document.addEventListener('submit', (event) => {
-    if (event.target.matches('.office-languages')) {
-      event.target.elements.next.value += window.location.hash;
     }
   });
 }

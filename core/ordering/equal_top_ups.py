@@ -1,0 +1,87 @@
+"""Top-ups of the last days: what is entered now may be the same payment, and a person is asked."""
+
+from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from core.db import clock
+from core.models import ChargeRecord, ImportedRows, ImportJob, WaitingTopUp
+
+# Longer ago it hardly is the same.
+RECENT_DAYS = 7
+
+Kind = ImportedRows.Kind
+COLUMNS = ("pk", "customer", "amount", "memo", "create_date", "request_key", "reference")
+
+
+def recently() -> datetime:
+    return clock.now() - timedelta(days=RECENT_DAYS)
+
+
+def booked_lately(
+    customers: Collection[int], *, but: ImportJob | None = None, **equal: Decimal
+) -> Iterator[tuple[Kind, tuple[Any, ...]]]:
+    """COLUMNS of what was booked, or waits for a second person, and was not undone. By others than
+    this import."""
+    waiting = WaitingTopUp.objects.filter(status=WaitingTopUp.Status.AWAITING)
+    since = recently()
+    for kind, rows in ((Kind.WAITING_TOP_UPS, waiting), (Kind.TOP_UPS, ChargeRecord.objects)):
+        lately: QuerySet[Any] = rows.filter(create_date__gte=since, customer__in=customers, **equal)
+        if but is not None:
+            written = ImportedRows.objects.filter(job=but, kind=kind)
+            own = written.filter(first_id__lte=OuterRef("pk"), last_id__gte=OuterRef("pk"))
+            lately = lately.filter(~Exists(own))
+        payments = list(lately.order_by("pk").values_list(*COLUMNS))
+        undone = ImportedRows.objects.undone_among(kind, [pk for pk, *_payment in payments])
+        for payment in payments:
+            if payment[0] not in undone:
+                yield kind, payment
+
+
+def equal_top_up(
+    customer_id: int, amount: Decimal, reference: str | None, *, but: WaitingTopUp | None = None
+) -> ChargeRecord | WaitingTopUp | None:
+    """The newest one of this customer that may be the same payment."""
+    found = {
+        (date, kind, pk)
+        for kind, (pk, _customer, _amount, _memo, date, _key, number) in booked_lately(
+            [customer_id], amount=amount
+        )
+        if may_be_same(reference, number)
+    }
+    if but is not None:
+        found.discard((but.create_date, Kind.WAITING_TOP_UPS, but.pk))
+    if not found:
+        return None
+    _date, kind, pk = max(found)
+    rows = WaitingTopUp.objects if kind == Kind.WAITING_TOP_UPS else ChargeRecord.objects
+    top_up: ChargeRecord | WaitingTopUp = rows.select_related("creator").get(pk=pk)
+    return top_up
+
+
+def may_be_same(number: str | None, other: str | None) -> bool:
+    """By their payments' own numbers: one may not have been said."""
+    return not number or not other or bare(number) == bare(other)
+
+
+def bare(number: str) -> str:
+    """A spreadsheet takes the zeros from the front of a payment's number."""
+    return number.lstrip("0")
+
+
+def told(top_up: ChargeRecord | WaitingTopUp) -> str:
+    """That another one equals this, as a sentence."""
+    if isinstance(top_up, WaitingTopUp):
+        text = _(
+            "This equals a top-up of %(amount)s entered on %(day)s by %(who)s, which waits for "
+            "approval."
+        )
+    else:
+        text = _("This equals a top-up of %(amount)s booked on %(day)s by %(who)s.")
+    day = timezone.localtime(top_up.create_date).date().isoformat()
+    return text % {"amount": top_up.amount, "day": day, "who": top_up.creator or "–"}
