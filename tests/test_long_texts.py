@@ -72,6 +72,7 @@ def test_nothing_is_remembered_of_an_address_that_is_none():
     assert rows.quoter.video_at.cache_info().currsize == 1
 
 
+@pytest.mark.django_db
 def test_a_number_of_a_payment_that_is_none_is_not_remembered():
     layout = columns.Layout(
         ["username", "amount", "reference"], {"username": 0, "amount": 1, "reference": 2}
