@@ -15,6 +15,7 @@ from core.db.formulas import unescape_formula
 from core.importing.cells import Parser
 from core.importing.columns import KNOWN, Layout, is_any_header
 from core.importing.detection import FileError
+from core.importing.number_formats import Number
 from core.importing.rows import Block, Row, is_tall
 from core.reasons import Code
 
@@ -86,7 +87,8 @@ class Batch:
                 continue
             values, wrong = parse(cells)
             batch.values[name] = values
-            if values != cells and (understood := rewritten(cells, values, wrong)).number:
+            held = cells if block.delimiter else list(map(exactly, cells))
+            if values != held and (understood := rewritten(held, values, wrong)).number:
                 batch.understood[name] = understood
             for index, reason in wrong.items():
                 faults[index].append(batch.error(index, name, cells[index], reason))
@@ -207,6 +209,11 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+
+def exactly(cell: str) -> str:
+    """What it holds, where the sheet shows it rounded."""
+    return cell.exact if isinstance(cell, Number) else cell
 
 
 def rewritten(cells: Sequence[str], values: Sequence[Any], wrong: Mapping[int, str]) -> Understood:

@@ -16,6 +16,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _, gettext_lazy
 
 from core.db.formulas import unescape_formula
+from core.importing.number_formats import Number
 from core.importing.workbooks import UNCALCULATED
 from core.models import Customer
 from core.models.billing import plain_reference
@@ -271,15 +272,18 @@ def amounts(digits: int, *, empty: str | None = None, least: Decimal | None = No
         if all(map(shape.fullmatch, cells)) and (
             least is None or min(map(Decimal, cells), default=least) >= least
         ):
-            return cells, {}
-        cells = texts(cells)
-        others = decimal_sign_of(cells)
+            return texts(cells), {}
+        typed = texts([cell for cell in cells if not isinstance(cell, Number)])
+        others = decimal_sign_of(typed)
 
-        def read(cell: str) -> str:
+        def read(found: str) -> str:
+            cell = unescape_formula(str(found))
             if shape.fullmatch(cell):
                 amount = Decimal(cell)
             elif empty is not None and shorn(cell).lower() in ("", *NOTHING):
                 return empty
+            elif isinstance(found, Number):
+                amount = read_amount(cell, digits, ".")
             else:
                 # Others tell that a mark groups; that it divides `1.000` only a person can tell.
                 amount = read_amount(
@@ -312,13 +316,15 @@ def counts(cells: Sequence[str]) -> Parsed:
     """Whole numbers as int; 0 stands for one that is none."""
     if all(map(COUNT.fullmatch, cells)):
         return list(map(int, cells)), {}
-    return read_each(texts(cells), read_count, broken=0)
+    return read_each(cells, read_count, broken=0)
 
 
 def read_count(cell: str) -> int:
     """Raises what keeps this from being a whole number."""
+    if isinstance(cell, Number) and "." in cell:
+        raise ValidationError(translate(Reason.of(AmountCode.NOT_WHOLE)))
     try:
-        number = parse_count(shorn(cell))
+        number = parse_count(shorn(unescape_formula(cell)))
     except AmountError as error:
         raise ValidationError(translate_error(error)) from None
     if number > MOST_COUNT:
@@ -327,9 +333,10 @@ def read_count(cell: str) -> int:
 
 
 def texts(cells: Sequence[str]) -> list[str]:
-    """Cells without the apostrophe that keeps spreadsheets from running them."""
+    """Cells as nothing but text, without the apostrophe that keeps spreadsheets from running
+    them."""
     if "'" not in "".join(cells):
-        return list(cells)
+        return list(map(str, cells))
     return list(map(unescape_formula, cells))
 
 

@@ -3,7 +3,7 @@ of costs that process, and not the consumer with the orders that it delivers.
 
 The process writes lines of JSON: first the notes on the workbook, then rows, a few at a time, what
 was noted on the way, and at last how it ended. An empty line says that it reads and that nothing
-came of it yet.
+came of it yet. A cell is a text, or of a `Number` a list: as it is shown, and exactly.
 """
 
 import json
@@ -22,6 +22,7 @@ from django.conf import settings
 
 from core.importing.columns import KNOWN, plain
 from core.importing.detection import FileError, check_workbook
+from core.importing.number_formats import Number
 from core.importing.parts import DAMAGED, OnChunk
 from core.importing.workbooks import Book, Sheet, open_book, sheet_rows
 from core.reasons import Code, Reason
@@ -65,7 +66,8 @@ def rows_of(said: Iterator[Any], notes: list[Reason]) -> Iterator[list[str]]:
         if some and isinstance(some[0], dict):
             notes += [Reason(**note) for note in some]
         else:
-            yield from some
+            for row in some:
+                yield [cell if isinstance(cell, str) else Number(*cell) for cell in row]
 
 
 def messages(process: subprocess.Popen[bytes], on_chunk: OnChunk) -> Iterator[Any]:
@@ -112,7 +114,7 @@ def read(path: Path, most_columns: int, most_unpacked: int) -> dict[str, Any]:
             later: list[Reason] = []
             rows = sheet_rows(book, sheet, most_columns, later)
             while few := list(islice(rows, FEW)):
-                say(few)
+                say([[as_said(cell) for cell in row] for row in few])
             say([note.as_json() for note in later])
     except BrokenPipeError:
         raise
@@ -155,6 +157,10 @@ def limit_memory(most: int) -> None:
     if hard != resource.RLIM_INFINITY:
         most = min(most, hard)
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def as_said(cell: str) -> str | tuple[str, str]:
+    return (cell, cell.exact) if isinstance(cell, Number) else cell
 
 
 def say(message: object) -> None:
