@@ -13,6 +13,7 @@ from core.db import tables
 from core.importing import cells
 from core.importing.batch import Batch, Plan
 from core.importing.columns import Layout
+from core.importing.decimal_signs import DecimalSigns
 from core.importing.rows import Block, Row
 from core.models import (
     ChargeRecord,
@@ -75,11 +76,11 @@ class RowImporter(ABC):
         names, _errors = cells.usernames([row[self.layout.places["username"]] for row in rows])
         return list(names)
 
-    def read(self, block: Block) -> Batch:
-        """Its cells as values, amounts by the decimal sign that a person chose."""
+    def read(self, block: Block, signs: DecimalSigns) -> Batch:
+        """Its cells as values, amounts by the decimal sign of the file."""
         parsers = dict(self.parsers)
         for name in AMOUNTS & parsers.keys():
-            parsers[name] = partial(parsers[name], decimal_sign=self.job.decimal_sign)
+            parsers[name] = partial(parsers[name], signs=signs)
         return Batch.read(block, self.layout, parsers)
 
     @abstractmethod
