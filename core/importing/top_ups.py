@@ -36,6 +36,7 @@ from core.models import (
     WaitingTopUp,
 )
 from core.models.billing import REFERENCE_LENGTH, already_booked
+from core.models.corrections import corrected_amounts
 from core.models.ledger import MAX_BALANCE
 from core.ordering import top_up_many
 from core.permissions import Right
@@ -47,8 +48,8 @@ Kind = ImportedRows.Kind
 Payment = tuple[int, Decimal, str]
 # Of equal ones by their own numbers: kind and id of what was booked, and when.
 Booked = dict[str, deque[tuple[tuple[Kind, int], datetime]]]
-# By customer and number, what was booked and when.
-Numbered = dict[tuple[int, str], tuple[Decimal, datetime]]
+# By customer and number: what was booked, what it amounts to by its corrections, and when.
+Numbered = dict[tuple[int, str], tuple[Decimal, Decimal, datetime]]
 
 
 class TopUpRows(RowImporter):
@@ -135,12 +136,12 @@ class TopUpRows(RowImporter):
         booked = booked_lately(self.job, {one.pk for one in customers.values()}, credited | before)
         memos = batch.values.get("memo") or [""] * len(batch)
         numbers = batch.values.get("reference") or [""] * len(batch)
-        found = {}
+        found, taken = {}, set[tuple[Kind, int]]()
         for index, name in enumerate(batch.values["username"]):
             customer, amount = customers[name], batch.values["amount"][index]
             equal = booked.get((customer.pk, Decimal(amount), memos[index]), {})
             asked = is_new[index] and batch.lines[index] not in self.shown
-            if asked and (one := take_one(equal, numbers[index])):
+            if asked and (one := take_one(equal, numbers[index], taken)):
                 key, date = one
                 self.explained[key] = batch.lines[index]
                 day = timezone.localtime(date).date().isoformat()
@@ -197,7 +198,9 @@ def explained_by_check(job: ImportJob) -> Iterator[tuple[Kind, int]]:
 def booked_lately(
     job: ImportJob, customers: set[int], but: Container[uuid.UUID | tuple[Kind, int]]
 ) -> dict[Payment, Booked]:
-    """What was booked or entered for approval in the last days, by others than this job."""
+    """What was booked or entered for approval in the last days, by others than this job. What was
+    corrected stands under both amounts: a file may say the wrong one, and a bank's the right one.
+    """
     since = clock.now() - timedelta(days=RECENT_DAYS)
     waiting = WaitingTopUp.objects.filter(status=WaitingTopUp.Status.AWAITING)
     found: dict[Payment, Booked] = {}
@@ -209,8 +212,13 @@ def booked_lately(
         columns = ("pk", "customer", "amount", "memo", "create_date", "request_key", "reference")
         payments = list(lately.order_by("pk").values_list(*columns))
         undone = ImportedRows.objects.undone_among(kind, [pk for pk, *_payment in payments])
-        for pk, customer, amount, memo, date, key, number in payments:
-            if not (key in but or (kind, pk) in but or pk in undone):
+        amounts = {pk: amount for pk, _customer, amount, *_rest in payments}
+        if kind == Kind.TOP_UPS:
+            amounts = corrected_amounts(amounts)
+        for pk, customer, entered, memo, date, key, number in payments:
+            if key in but or (kind, pk) in but or pk in undone:
+                continue
+            for amount in {entered, amounts[pk]}:
                 equal = found.setdefault((customer, amount, memo), {})
                 equal.setdefault(bare(number or ""), deque()).append(((kind, pk), date))
     return found
@@ -222,16 +230,22 @@ def booked_since(repeats: Mapping[int, str]) -> dict[int, str]:
     return {index: reason % {"payment": text} for index, text in repeats.items()}
 
 
-def take_one(booked: Booked, number: str) -> tuple[tuple[Kind, int], datetime] | None:
+def take_one(
+    booked: Booked, number: str, taken: set[tuple[Kind, int]]
+) -> tuple[tuple[Kind, int], datetime] | None:
     """Out of equal payments one that a row with this number may be: under the same number, or where
-    one of both has none."""
-    for name in (bare(number), "") if number else ("", *islice(booked, 1)):
-        if name in booked:
-            found = booked[name].popleft()
-            if not booked[name]:
-                del booked[name]
+    one of both has none. `taken`: those that explain a row already, under another amount too."""
+    while True:
+        names = (bare(number), "") if number else ("", *islice(booked, 1))
+        name = next((name for name in names if name in booked), None)
+        if name is None:
+            return None
+        found = booked[name].popleft()
+        if not booked[name]:
+            del booked[name]
+        if found[0] not in taken:
+            taken.add(found[0])
             return found
-    return None
 
 
 def bare(number: str) -> str:
@@ -252,24 +266,29 @@ def numbered(batch: Batch, customers: Mapping[str, Customer]) -> Numbered:
     if not numbers:
         return {}
     waiting = WaitingTopUp.objects.filter(status=WaitingTopUp.Status.AWAITING)
-    found: list[WaitingTopUp | ChargeRecord] = list(
-        waiting.filter(InArray(F("reference"), numbers)).order_by()
-    )
-    charges = ChargeRecord.objects.numbered(numbers)
-    found += [charge for charge, is_undone in charges if not is_undone]
-    return {(row.customer_id, row.reference or ""): (row.amount, row.create_date) for row in found}
+    found: Numbered = {
+        (row.customer_id, row.reference): (row.amount, row.amount, row.create_date)
+        for row in waiting.filter(InArray(F("reference"), numbers)).order_by()
+    }
+    charges = [row for row, is_undone in ChargeRecord.objects.numbered(numbers) if not is_undone]
+    amounts = corrected_amounts({row.pk: row.amount for row in charges})
+    for row in charges:
+        key = (row.customer_id, row.reference or "")
+        found[key] = (row.amount, amounts[row.pk], row.create_date)
+    return found
 
 
 def contradicted(
     batch: Batch, customers: Mapping[str, Customer], booked: Numbered
 ) -> dict[int, str]:
-    """By index, rows that say another amount of a payment than was booked."""
+    """By index, rows that say another amount of a payment than it amounts to."""
     reasons = {}
     for index, number in enumerate(numbers_of(batch, customers)):
-        amount, date = booked.get(number, (None, None))
-        text = batch.values["amount"][index]
-        if amount is not None and date is not None and amount != Decimal(text):
-            reasons[index] = already_booked(amount, date)
+        if number not in booked:
+            continue
+        amount, corrected, date = booked[number]
+        if corrected != Decimal(batch.values["amount"][index]):
+            reasons[index] = already_booked(amount, corrected, date)
     return reasons
 
 
