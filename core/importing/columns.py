@@ -99,6 +99,8 @@ class Layout:
     places: Mapping[str, int]
     remarks: frozenset[int] = frozenset()
     nameless: Sequence[int] = ()
+    # Whether it has columns that our own export says beside.
+    is_export: bool = False
 
     @property
     def width(self) -> int:
@@ -165,7 +167,8 @@ def layout_of(header: Sequence[str], required: Sequence[str], optional: Sequence
     if missing := [name for name in required if name not in places]:
         raise FileError.of(Code.COLUMNS_MISSING, columns=", ".join(missing))
     remarks = frozenset(places.pop(name) for name in REMARKS if name in places)
-    return Layout(list(header), places, remarks, nameless)
+    is_export = any(plain(title) in EXPORTED for title in header)
+    return Layout(list(header), places, remarks, nameless, is_export)
 
 
 def plain(title: str) -> str:

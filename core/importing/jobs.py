@@ -262,7 +262,7 @@ class ImportRun:
                 self._report_progress(total)
                 self.job.keep_lease()
             notes = [*table.notes, *notes_on_cells(understood, importer.layout)]
-            notes += last.notes + similar.notes(self._alike_names)
+            notes += importer.notes + last.notes + similar.notes(self._alike_names)
             (self.folder / store.REPEATED).write_text(json.dumps(repeats))
             (self.folder / store.EXPLAINED).write_text(json.dumps([*importer.explained]))
             notes += note_on_repeats(self.job, len(repeats), examples)

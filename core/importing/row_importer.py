@@ -26,6 +26,7 @@ from core.models import (
     WaitingTopUp,
 )
 from core.permissions import Right
+from core.reasons import Reason
 
 # Rows that equal what was booked in the last days may be of a file that was mended.
 RECENT_DAYS = 7
@@ -66,6 +67,11 @@ class RowImporter(ABC):
     def prices(self) -> str:
         """By which its rows are charged: PricePolicy's digest; "" where they cost nothing."""
         return ""
+
+    @property
+    def notes(self) -> list[Reason]:
+        """What is to be said of the rows that it has planned, once for the file."""
+        return []
 
     def keys(self, rows: list[Row]) -> list[str]:
         """What a file may name only once, one per row. Returns [] where everything may repeat."""
