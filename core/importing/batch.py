@@ -16,7 +16,7 @@ from core.importing.cells import Parser
 from core.importing.columns import KNOWN, Layout, is_any_header
 from core.importing.detection import FileError
 from core.importing.number_formats import Number
-from core.importing.rows import Block, Row, is_tall
+from core.importing.rows import Block, QuotedRow, Row, is_tall
 from core.reasons import Code
 
 SHOWN = 200
@@ -163,8 +163,11 @@ class Batch:
 
     def find_cut_amounts(self, faults: Faults) -> None:
         """`12,50` or `1,000.50` without quotation marks where commas divide the cells: 12, and a
-        memo that says 50."""
-        reason = _("%(amount)s may have been cut in two: put it in quotation marks.")
+        memo that says 50. Where one of both is quoted, the comma between them divides cells."""
+        reason = _(
+            "%(amount)s may have been cut in two: put it in quotation marks. If these are two "
+            "cells, put each in quotation marks, or upload the table as .xlsx."
+        )
         for name in WITH_COMMAS & self.layout.places.keys():
             place = self.layout.places[name]
             shape = CUT_OFF.get(self.layout.name_at(place + 1))
@@ -173,7 +176,7 @@ class Batch:
             for index, row in enumerate(self.rows):
                 if row[place + 1][:1].isdigit() and shape.fullmatch(row[place + 1].strip()):
                     amount = f"{row[place].strip()},{row[place + 1].strip()}"
-                    if SHORT_DIGITS.fullmatch(row[place].strip()):
+                    if SHORT_DIGITS.fullmatch(row[place].strip()) and not is_divided(row, place):
                         told = reason % {"amount": amount}
                         faults[index].append(self.error(index, name, amount, told))
 
@@ -209,6 +212,11 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+
+def is_divided(row: Row, place: int) -> bool:
+    """Whether quotation marks show that a cell ends before the next one."""
+    return isinstance(row, QuotedRow) and (row.is_quoted(place) or row.is_quoted(place + 1))
 
 
 def exactly(cell: str) -> str:
