@@ -267,7 +267,7 @@ def numbered(batch: Batch, customers: Mapping[str, Customer]) -> Numbered:
         return {}
     waiting = WaitingTopUp.objects.filter(status=WaitingTopUp.Status.AWAITING)
     found: Numbered = {
-        (row.customer_id, row.reference): (row.amount, row.amount, row.create_date)
+        (row.customer_id, row.reference or ""): (row.amount, row.amount, row.create_date)
         for row in waiting.filter(InArray(F("reference"), numbers)).order_by()
     }
     charges = [row for row, is_undone in ChargeRecord.objects.numbered(numbers) if not is_undone]
