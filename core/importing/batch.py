@@ -15,7 +15,7 @@ from core.db.formulas import unescape_formula
 from core.importing.cells import Parser
 from core.importing.columns import KNOWN, Layout, is_any_header
 from core.importing.detection import FileError
-from core.importing.number_formats import Number
+from core.importing.number_formats import RoundedNumber
 from core.importing.rows import Block, QuotedRow, Row, is_tall
 from core.reasons import Code
 
@@ -221,7 +221,7 @@ def is_divided(row: Row, place: int) -> bool:
 
 def exactly(cell: str) -> str:
     """What it holds, where the sheet shows it rounded."""
-    return cell.exact if isinstance(cell, Number) else cell
+    return cell.exact if isinstance(cell, RoundedNumber) else cell
 
 
 def rewritten(cells: Sequence[str], values: Sequence[Any], wrong: Mapping[int, str]) -> Understood:

@@ -48,7 +48,14 @@ DIGITS_KEPT = 15
 
 class Number(str):
     """The digits of a cell that holds a number, as they are shown: a point in them divides and
-    never groups, whoever types texts beside it how. `exact`: before they were rounded."""
+    never groups, whoever types texts beside it how."""
+
+    # Nothing that the collector of garbage would have to look after: there are many.
+    __slots__ = ()
+
+
+class RoundedNumber(Number):
+    """`exact`: before it was rounded."""
 
     __slots__ = ("exact",)
     exact: str
@@ -160,20 +167,24 @@ def number_text(text: str, shape: Shape, first_day: datetime) -> str:
     if number.adjusted() >= DIGITS_KEPT:
         return f"{number.normalize():E}"
     if shape.is_percent:
-        return f"{plain_digits(rounded(number * 100, shape.decimals))}%"
-    plain, exact = plain_digits(rounded(number, shape.decimals)), plain_digits(number)
+        return f"{as_shown(plain_digits(number * 100), shape.decimals)}%"
+    exact = plain_digits(number)
+    plain = as_shown(exact, shape.decimals)
     if shape.mask and plain.isdigit():
         return filled(shape.mask, plain)
     if shape.word:
         return plain + shape.word
-    return Number(plain, exact) if "." in exact else plain
+    if plain != exact:
+        return RoundedNumber(plain, exact)
+    return Number(plain) if "." in plain else plain
 
 
-def rounded(number: Decimal, decimals: int | None) -> Decimal:
-    if decimals is None or -int(number.as_tuple().exponent) <= decimals:
-        return number
+def as_shown(plain: str, decimals: int | None) -> str:
+    """Rounded where there are more decimals."""
+    if decimals is None or len(plain.partition(".")[2]) <= decimals:
+        return plain
     # 0 is added to what would be -0.
-    return number.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP) + 0
+    return plain_digits(Decimal(plain).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP) + 0)
 
 
 def filled(mask: str, digits: str) -> str:
