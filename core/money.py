@@ -267,8 +267,8 @@ def with_cents(whole: str, cents: str) -> Decimal:
     return quantize(amount)
 
 
-def decimal_sign_of(texts: Iterable[str]) -> str:
-    """The decimal sign that amounts of one hand agree on; "" where they do not say or differ."""
+def decimal_signs_of(texts: Iterable[str]) -> set[str]:
+    """The decimal signs that amounts show; of one hand it is one, or none where they do not say."""
     signs = set()
     for text in texts:
         digits = bare(text) if len(text) <= LONGEST else ""
@@ -283,4 +283,4 @@ def decimal_sign_of(texts: Iterable[str]) -> str:
                 signs.add("." if mark == "," else ",")
         elif any(mark in whole for mark in GROUPING) or len(cents) != 3:
             signs.add(point)
-    return signs.pop() if len(signs) == 1 else ""
+    return signs

@@ -16,7 +16,7 @@ from core.db.lookups import InArray
 from core.importing import cells, jobs, rows, signs, store
 from core.importing.duplicates import DuplicateFinder
 from core.importing.uploads import new_job
-from core.models import Customer, ImportJob, LeaseLostError, LedgerEntry
+from core.models import Customer, ImportJob, LeaseLostError, LedgerEntry, Posting
 from core.ops.auditing import differences
 from core.reasons import Code, Reason, reason_of
 from tests.office import wait_for
@@ -243,10 +243,51 @@ def test_a_customer_who_is_there_is_neither_changed_nor_paid_by_a_file_of_new_on
             "erin",
             "A customer with this username already exists with a different mobile.",
         ],
-        ["balance", "1", "This customer already exists; use a top-up to add money."],
+        [
+            "balance",
+            "1",
+            "The balance is 0.00 now, the file says 1.00; files change no balances: empty the "
+            "column.",
+        ],
     ]
     job = checked("username,balance\nerin,6\n", update=True)
-    assert "The opening balance was 5.00" in store.first_errors(job, 9)[0][3]
+    assert "The balance is 5.00 now, the file says 6.00" in store.first_errors(job, 9)[0][3]
+
+
+EXPORTED = "username,mobile,balance,active,creator,create_date,memo\n"
+
+
+@pytest.mark.django_db
+def test_an_edited_export_comes_back_whatever_became_of_the_balances_meanwhile():
+    """erin has ordered since."""
+    imported("username,balance\nerin,20\nfrank,7\n")
+    LedgerEntry.objects.post_many(
+        [
+            Posting(
+                kind=LedgerEntry.Kind.ADJUSTMENT,
+                customer_id=Customer.objects.get(username="erin").pk,
+                amount=Decimal(-5),
+                reference="spent",
+            )
+        ]
+    )
+    text = EXPORTED + "erin,139,25.00,yes,bob,2026-01-01,\nfrank,,7.00,yes,bob,2026-01-01,new\n"
+    job = imported(text, update=True)
+    assert figures(job) == (0, 2, 0, 0)
+    assert [str(Reason(**note)) for note in job.notes] == [
+        "Files change no balances; those that differ stay as they are: 1: erin 15.00 ≠ 25.00."
+    ]
+    erin, frank = Customer.objects.order_by("username")
+    assert (erin.mobile, erin.balance, frank.memo, frank.balance) == ("139", 15, "new", 7)
+    assert list(differences()) == []
+
+
+@pytest.mark.django_db
+def test_an_export_that_shall_update_nobody_is_held_against_the_balances():
+    imported("username,balance\nerin,20\n")
+    job = checked(EXPORTED + "erin,,25.00,yes,bob,2026-01-01,\nann,,3.00,yes,bob,2026-01-01,\n")
+    assert (job.created, job.amount, job.rejected) == (1, 3, 1)
+    assert "The balance is 20.00 now, the file says 25.00" in store.first_errors(job, 9)[0][3]
 
 
 @pytest.mark.django_db

@@ -228,3 +228,33 @@ def test_orders_that_the_form_would_refuse_are_refused(erin, frank, site, demo_s
     Site.objects.update(verified_at=None)
     assert "The site is not verified" in reasons(checked(ORDERS, orders_of(site, "extra-5")))[0]
     assert Order.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '"frank","50","12"',
+        '"frank","50",12',
+        'frank,50,"12"',
+        '"frank","50","12",,',
+        '"fr""k","50",12',
+    ],
+)
+def test_an_amount_and_a_memo_that_were_quoted_each_are_two_cells(frank, row):
+    """As a program writes them that quotes all texts, or all cells."""
+    Customer.objects.create(username='fr"k')
+    job = imported(CHARGES, f'"username","amount","memo"\n{row}\n')
+    assert (job.created, job.rejected) == (1, 0)
+    credited = ChargeRecord.objects.latest("pk")
+    assert (credited.amount, credited.memo) == (50, "12")
+
+
+@pytest.mark.parametrize(
+    "row", ["frank,50,12", '"frank",50,12', '"frank",50,12,,', 'frank,50,12,"x"']
+)
+def test_an_amount_that_a_comma_may_have_cut_in_two_is_asked_about_with_both_ways_out(frank, row):
+    job = checked(CHARGES, f"username,amount,memo,reference\n{row}{',' * (3 - row.count(','))}\n")
+    assert reasons(job) == [
+        "2 amount: 50,12 may have been cut in two: put it in quotation marks. If these are two "
+        "cells, put each in quotation marks, or upload the table as .xlsx."
+    ]

@@ -13,7 +13,7 @@ from core.importing import cells, columns
 from core.importing.orders import OrderRows
 from core.importing.top_ups import TopUpRows
 from core.models import ImportJob
-from core.money import AmountError, decimal_sign_of, parse_amount
+from core.money import AmountError, decimal_signs_of, parse_amount
 from tests.base import balance
 from tests.test_admin import ADD_CHARGE, errors_of
 
@@ -24,7 +24,7 @@ MOST = 10_000
 READERS = {
     "an amount": lambda: parse_amount(f"1{MARKS}"),
     "a column of amounts": lambda: cells.amounts(8)([f"1{MARKS}"]),
-    "the sign of a column": lambda: decimal_sign_of([f"1{MARKS}", "1.5"]),
+    "the sign of a column": lambda: decimal_signs_of([f"1{MARKS}", "1.5"]),
     "a mobile": lambda: cells.mobiles([f"1{MARKS}"]),
     "a name": lambda: cells.usernames([f"a{MARKS}"]),
     "a number of plays": lambda: cells.counts([f"1{MARKS}"]),

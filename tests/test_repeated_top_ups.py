@@ -7,6 +7,7 @@ import pytest
 import xlsxwriter
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from core.importing import jobs, rows, store
 from core.models import (
@@ -18,7 +19,7 @@ from core.models import (
     OrderError,
     WaitingTopUp,
 )
-from core.ordering import approve_top_up
+from core.ordering import approve_top_up, correct_top_up
 from core.reasons import Reason, reason_of
 from tests.base import balance, client_of, messages_of
 
@@ -261,3 +262,57 @@ def test_what_waits_under_a_number_is_not_approved_after_it_was_booked(desk, bob
     waiting.refresh_from_db()
     assert waiting.awaits_approval
     assert Customer.objects.get(pk=frank.pk).balance == 80
+
+
+# Corrected
+
+
+@pytest.fixture
+def corrected(desk, bob, frank) -> ChargeRecord:
+    """Booked as 50, and 60 was paid."""
+    press(desk, upload(desk, "username,amount,reference\nfrank,50,T1\n"), "load")
+    charge = ChargeRecord.objects.get(reference="T1")
+    correct_top_up(charge, Decimal(60), "The bank says so", bob)
+    return charge
+
+
+def told(job: ImportJob) -> list[str]:
+    return [error[3] for error in store.first_errors(job, 9)]
+
+
+def test_a_corrected_payment_is_known_by_what_it_amounts_to(desk, frank, corrected):
+    job = upload(desk, "username,amount,reference\nfrank,60,T1\n", "bank.csv")
+    assert (job.created, job.unchanged, job.rejected) == (0, 1, 0)
+    assert balance(frank) == 60
+
+
+def test_a_payment_by_the_amount_before_its_correction_is_refused_in_these_words(
+    desk, frank, corrected
+):
+    job = upload(desk, "username,amount,reference\nfrank,50,T1\n", "june.csv")
+    day = timezone.localdate().isoformat()
+    text = f"This payment was booked on {day} as 50.00; since a correction it amounts to 60.00."
+    assert told(job) == [text]
+    answer = desk.post(ADD, {"customer": frank.pk, "amount": "60", "reference": "T1"})
+    assert text in str(answer.context["errors"])
+    assert balance(frank) == 60
+
+
+def test_a_correction_that_waits_changes_no_amount(desk, frank, bob):
+    ApprovalLimit.objects.create(
+        group=bob.groups.get(), amount=Decimal(9), top_up_amount=Decimal(9)
+    )
+    charge = ChargeRecord.objects.create(customer=frank, amount=Decimal(5), reference="T1")
+    correct_top_up(charge, Decimal(60), "The bank says so", bob)
+    assert upload(desk, "username,amount,reference\nfrank,5,T1\n").unchanged == 1
+    job = upload(desk, "username,amount,reference\nfrank,60,T1\n")
+    assert told(job) == [f"This payment was booked on {timezone.localdate().isoformat()} as 5.00."]
+
+
+@pytest.mark.parametrize("amounts", [("60",), ("50",), ("60", "50"), ("50", "60"), ("60", "60")])
+def test_a_corrected_payment_without_a_number_explains_one_row_of_either_amount(
+    desk, frank, corrected, amounts
+):
+    job = upload(desk, "username,amount\n" + "".join(f"frank,{one}\n" for one in amounts))
+    press(desk, job, "again/repeated-skip")
+    assert (job.created, job.unchanged) == (len(amounts) - 1, 1)

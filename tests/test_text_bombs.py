@@ -22,6 +22,7 @@ from core.importing.detection import FileError, detect_file
 from core.importing.duplicates import DuplicateFinder
 from core.importing.jobs import FOREIGN_TITLES
 from core.importing.rows import open_table
+from core.importing.decimal_signs import DecimalSigns
 from core.importing.similar_names import SimilarNames
 from core.models import ImportJob
 def resident(what):
@@ -42,7 +43,7 @@ try:
         for block in table.blocks():
             on_chunk()
             duplicates.add(importer.keys(block.whole(len(table.header))[0]))
-            batch = importer.read(block)
+            batch = importer.read(block, DecimalSigns())
             similar.add(batch.values["username"])
             rows += len(block.rows)
     ended = f"{rows} rows"

@@ -15,7 +15,8 @@ from core.db.formulas import unescape_formula
 from core.importing.cells import Parser
 from core.importing.columns import KNOWN, Layout, is_any_header
 from core.importing.detection import FileError
-from core.importing.rows import Block, Row, is_tall
+from core.importing.number_formats import RoundedNumber
+from core.importing.rows import Block, QuotedRow, Row, is_tall
 from core.reasons import Code
 
 SHOWN = 200
@@ -86,7 +87,8 @@ class Batch:
                 continue
             values, wrong = parse(cells)
             batch.values[name] = values
-            if values != cells and (understood := rewritten(cells, values, wrong)).number:
+            held = cells if block.delimiter else list(map(exactly, cells))
+            if values != held and (understood := rewritten(held, values, wrong)).number:
                 batch.understood[name] = understood
             for index, reason in wrong.items():
                 faults[index].append(batch.error(index, name, cells[index], reason))
@@ -161,8 +163,11 @@ class Batch:
 
     def find_cut_amounts(self, faults: Faults) -> None:
         """`12,50` or `1,000.50` without quotation marks where commas divide the cells: 12, and a
-        memo that says 50."""
-        reason = _("%(amount)s may have been cut in two: put it in quotation marks.")
+        memo that says 50. Where one of both is quoted, the comma between them divides cells."""
+        reason = _(
+            "%(amount)s may have been cut in two: put it in quotation marks. If these are two "
+            "cells, put each in quotation marks, or upload the table as .xlsx."
+        )
         for name in WITH_COMMAS & self.layout.places.keys():
             place = self.layout.places[name]
             shape = CUT_OFF.get(self.layout.name_at(place + 1))
@@ -171,7 +176,7 @@ class Batch:
             for index, row in enumerate(self.rows):
                 if row[place + 1][:1].isdigit() and shape.fullmatch(row[place + 1].strip()):
                     amount = f"{row[place].strip()},{row[place + 1].strip()}"
-                    if SHORT_DIGITS.fullmatch(row[place].strip()):
+                    if SHORT_DIGITS.fullmatch(row[place].strip()) and not is_divided(row, place):
                         told = reason % {"amount": amount}
                         faults[index].append(self.error(index, name, amount, told))
 
@@ -207,6 +212,16 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+
+def is_divided(row: Row, place: int) -> bool:
+    """Whether quotation marks show that a cell ends before the next one."""
+    return isinstance(row, QuotedRow) and (row.is_quoted(place) or row.is_quoted(place + 1))
+
+
+def exactly(cell: str) -> str:
+    """What it holds, where the sheet shows it rounded."""
+    return cell.exact if isinstance(cell, RoundedNumber) else cell
 
 
 def rewritten(cells: Sequence[str], values: Sequence[Any], wrong: Mapping[int, str]) -> Understood:

@@ -16,6 +16,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _, gettext_lazy
 
 from core.db.formulas import unescape_formula
+from core.importing.decimal_signs import DecimalSigns
+from core.importing.number_formats import Number
 from core.importing.workbooks import UNCALCULATED
 from core.models import Customer
 from core.models.billing import plain_reference
@@ -23,7 +25,6 @@ from core.models.names import FORBIDDEN, VISIBLE
 from core.money import (
     AmountCode,
     AmountError,
-    decimal_sign_of,
     has_digit_beside,
     parse_amount,
     parse_count,
@@ -91,6 +92,8 @@ DATE = re.compile(
 REMARK_ALONE = "[(（](?i:required|optional|必填|选填|可选)[)）]"
 # Nobody is called so, but in the files of programs that know no name.
 NO_NAMES = ("n/a", "nan", "null", "(null)")
+# Of the numbers of a workbook.
+POINTS = DecimalSigns(chosen=".")
 LOST_LETTER = "\ufffd"
 # What names are looked at one by one for; and the signs of which all such names hold one.
 SUSPECT = re.compile(
@@ -261,30 +264,28 @@ def switches(cells: Sequence[str]) -> Parsed:
 
 def amounts(digits: int, *, empty: str | None = None, least: Decimal | None = None) -> Parser:
     """Money with at most so many digits before the point, as its text; `empty` stands for a cell
-    without any, None refuses it. Of one hand: what one cell leaves open, others may tell, or the
-    `decimal_sign` a person has chosen."""
+    without any, None refuses it. What one cell leaves open, `signs` of the whole file may tell."""
     shape = re.compile(rf"[0-9]{{1,{digits}}}(?:\.[0-9]{{1,2}})?")
 
-    def parse(cells: Sequence[str], decimal_sign: str = "") -> Parsed:
+    def parse(cells: Sequence[str], signs: DecimalSigns | None = None) -> Parsed:
+        signs = signs or DecimalSigns()
         if empty is not None and "" in cells:
             cells = [cell or empty for cell in cells]
         if all(map(shape.fullmatch, cells)) and (
             least is None or min(map(Decimal, cells), default=least) >= least
         ):
-            return cells, {}
-        cells = texts(cells)
-        others = decimal_sign_of(cells)
+            signs.see_points(cells)
+            return texts(cells), {}
+        signs.see(texts([cell for cell in cells if not isinstance(cell, Number)]))
 
-        def read(cell: str) -> str:
+        def read(found: str) -> str:
+            cell = unescape_formula(str(found))
             if shape.fullmatch(cell):
                 amount = Decimal(cell)
             elif empty is not None and shorn(cell).lower() in ("", *NOTHING):
                 return empty
             else:
-                # Others tell that a mark groups; that it divides `1.000` only a person can tell.
-                amount = read_amount(
-                    cell, digits, decimal_sign or (others if others not in cell else "")
-                )
+                amount = read_amount(cell, digits, POINTS if isinstance(found, Number) else signs)
             if least is not None and amount < least:
                 raise ValidationError(_("Less than %(least)s.") % {"least": least})
             return cell if shape.fullmatch(cell) else str(amount)
@@ -294,10 +295,11 @@ def amounts(digits: int, *, empty: str | None = None, least: Decimal | None = No
     return parse
 
 
-def read_amount(cell: str, digits: int, decimal_sign: str) -> Decimal:
+def read_amount(cell: str, digits: int, signs: DecimalSigns) -> Decimal:
     """Raises what keeps this from being an amount."""
+    text = shorn(cell)
     try:
-        amount = parse_amount(shorn(cell), decimal_sign=decimal_sign)
+        amount = parse_open(text, signs)
     except AmountError as error:
         raise ValidationError(translate_error(error)) from None
     if amount < 0:
@@ -308,17 +310,29 @@ def read_amount(cell: str, digits: int, decimal_sign: str) -> Decimal:
     return amount
 
 
+def parse_open(text: str, signs: DecimalSigns) -> Decimal:
+    """An amount; where it may be two, by the file's decimal sign. Raises AmountError."""
+    try:
+        return parse_amount(text)
+    except AmountError as error:
+        if error.code != AmountCode.AMBIGUOUS or not (sign := signs.answer(text)):
+            raise
+    return parse_amount(text, decimal_sign=sign)
+
+
 def counts(cells: Sequence[str]) -> Parsed:
     """Whole numbers as int; 0 stands for one that is none."""
     if all(map(COUNT.fullmatch, cells)):
         return list(map(int, cells)), {}
-    return read_each(texts(cells), read_count, broken=0)
+    return read_each(cells, read_count, broken=0)
 
 
 def read_count(cell: str) -> int:
     """Raises what keeps this from being a whole number."""
+    if isinstance(cell, Number) and "." in cell:
+        raise ValidationError(translate(Reason.of(AmountCode.NOT_WHOLE)))
     try:
-        number = parse_count(shorn(cell))
+        number = parse_count(shorn(unescape_formula(cell)))
     except AmountError as error:
         raise ValidationError(translate_error(error)) from None
     if number > MOST_COUNT:
@@ -327,9 +341,10 @@ def read_count(cell: str) -> int:
 
 
 def texts(cells: Sequence[str]) -> list[str]:
-    """Cells without the apostrophe that keeps spreadsheets from running them."""
+    """Cells as nothing but text, without the apostrophe that keeps spreadsheets from running
+    them."""
     if "'" not in "".join(cells):
-        return list(cells)
+        return list(map(str, cells))
     return list(map(unescape_formula, cells))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_lazy
 
 from core.importing.detection import FileError
+from core.money import CURRENCIES
 from core.reasons import Code
 
 # What our own export says beside; an import leaves it out, so that an export can be changed and
@@ -21,14 +22,22 @@ REMARKS = ("line", "reason")
 
 # Of a title, so many signs tell what it is.
 TITLE_LENGTH = 200
-DECORATION = " *:.#'\"\u2217\u2605\u201c\u201d\u2018\u2019\u2191\u2193\u25b2\u25bc"
+DECORATION = " *:.#'\"\u203b\u2217\u2605\u201c\u201d\u2018\u2019\u2191\u2193\u25b2\u25bc"
 # Divides words as a blank does.
 BLANKS = str.maketrans("_-.", "   ")
-MONEY = "元|圆|人民币|cny|rmb|usd|eur|gbp|yuan|[¥€$£]"
+# In which money an amount is, by up to three names: `US$`, `RMB/元`. What makes another number of
+# it, such as `万元`, is none.
+MONEY = rf"(?:{CURRENCIES}|yuan|(?:us|hk|nt|cn|jp|[acrs])? ?[¥€$£])"
+MONIES = rf"{MONEY}(?:[ /,]*{MONEY}){{0,2}}"
 REMARK = re.compile(
-    rf"\s*[(\[](?:required|optional|digits|必填|选填|可选|{MONEY})[)\]]$|(?:/| in | )(?:{MONEY})$"
+    r"(?:\s*[(\[【〔](?:required|optional|digits|必填|选填|可选|"
+    rf"(?:in |单位: ?)?{MONIES})\s?[)\]】〕])+$"
+    rf"|(?:/| in |,? ){MONIES}$",
+    re.IGNORECASE,
 )
-NUMBERING = re.compile(r"^[0-9]{1,2}[.)] +")
+NUMBERING = re.compile(r"^[0-9]{1,2}(?:[.)] +|、 ?)")
+# Chinese has none: a title of two lines has one where they meet.
+BLANK_IN_CHINESE = re.compile("(?<=[\u3400-\u9fff]) (?=[\u3400-\u9fff])")
 
 ALIASES = {
     "username": (
@@ -99,6 +108,8 @@ class Layout:
     places: Mapping[str, int]
     remarks: frozenset[int] = frozenset()
     nameless: Sequence[int] = ()
+    # Whether it has columns that our own export says beside.
+    is_export: bool = False
 
     @property
     def width(self) -> int:
@@ -165,7 +176,8 @@ def layout_of(header: Sequence[str], required: Sequence[str], optional: Sequence
     if missing := [name for name in required if name not in places]:
         raise FileError.of(Code.COLUMNS_MISSING, columns=", ".join(missing))
     remarks = frozenset(places.pop(name) for name in REMARKS if name in places)
-    return Layout(list(header), places, remarks, nameless)
+    is_export = any(plain(title) in EXPORTED for title in header)
+    return Layout(list(header), places, remarks, nameless, is_export)
 
 
 def plain(title: str) -> str:
@@ -175,7 +187,7 @@ def plain(title: str) -> str:
     text = unicodedata.normalize("NFKC", seen).casefold()
     text = NUMBERING.sub("", " ".join(text.split()))
     text = REMARK.sub("", " ".join(text.translate(BLANKS).split()).strip(DECORATION))
-    return text.strip(DECORATION)
+    return BLANK_IN_CHINESE.sub("", text.strip(DECORATION))
 
 
 def is_known(title: str) -> bool:

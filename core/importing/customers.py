@@ -24,12 +24,22 @@ from core.db import tables
 from core.db.lookups import InArray
 from core.importing import cells, store
 from core.importing.accounts import twins_of
-from core.importing.batch import Batch, Plan, RowError
+from core.importing.batch import Batch, Plan, RowError, Understood
+from core.importing.columns import Layout
+from core.importing.notes import note_on_some
 from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
 from core.importing.similar_names import skeletons
 from core.importing.totals import notes_among, totals_among
-from core.models import ApprovalLimit, Customer, FieldChange, ImportedRows, LedgerEntry, Posting
+from core.models import (
+    ApprovalLimit,
+    Customer,
+    FieldChange,
+    ImportedRows,
+    ImportJob,
+    LedgerEntry,
+    Posting,
+)
 from core.models.accounts import name_taken
 from core.models.approvals import requires_approval
 from core.models.history import Difference
@@ -38,6 +48,7 @@ from core.models.names import name_keys
 from core.money import quantize
 from core.ordering.topping_up import limit_error
 from core.permissions import RIGHT_TO_BOOK, Right, may
+from core.reasons import Code, Reason
 
 # What a file may say of a customer who is there already.
 FIELDS = ("mobile", "active", "memo")
@@ -70,6 +81,15 @@ class CustomerRows(RowImporter):
         "active": cells.switches,
         "memo": cells.memos,
     }
+
+    def __init__(self, job: ImportJob, layout: Layout) -> None:
+        super().__init__(job, layout)
+        # Balances that an export says otherwise than they stand.
+        self.differing = Understood()
+
+    @property
+    def notes(self) -> list[Reason]:
+        return note_on_some(Code.BALANCES_STAY, self.differing.number, self.differing.examples)
 
     def keys(self, rows: list[Row]) -> list[str]:
         return name_keys(self.names(rows))
@@ -190,20 +210,23 @@ class CustomerRows(RowImporter):
     def _money_errors(
         self, batch: Batch, index: int, customer: Known, opening: Decimal | None
     ) -> list[RowError]:
-        """The file may repeat the opening balance that it gave, or the balance that an export said;
-        it gives no other."""
+        """The file may repeat the opening balance that it gave, or the balance that stands, and
+        gives no other. What an export says of it may be of another day."""
         if "balance" not in batch.values:
             return []
-        text = batch.values["balance"][index]
-        if not Decimal(text) or Decimal(text) in (opening, customer.balance):
+        said = Decimal(batch.values["balance"][index])
+        if not said or said in (opening, customer.balance):
             return []
-        if opening is None:
-            reason = _("This customer already exists; use a top-up to add money.")
-        else:
-            reason = _("The opening balance was %(opening)s; correct it by an adjustment.") % {
-                "opening": quantize(opening)
-            }
-        return [batch.fault(index, "balance", reason)]
+        if self.job.update and self.layout.is_export:
+            example = f"{batch.values['username'][index]} {customer.balance} ≠ {quantize(said)}"
+            self.differing.add(Understood(1, [example]))
+            return []
+        reason = _(
+            "The balance is %(balance)s now, the file says %(said)s; files change no balances: "
+            "empty the column."
+        )
+        params = {"balance": customer.balance, "said": quantize(said)}
+        return [batch.fault(index, "balance", reason % params)]
 
     def _was_shown(self, change: tuple[str, ...]) -> bool:
         """Whether the check told somebody of this change."""

@@ -29,6 +29,7 @@ from core.importing import signs, store
 from core.importing.batch import RowError, Understood
 from core.importing.columns import KNOWN, layout_of
 from core.importing.customers import CustomerRows
+from core.importing.decimal_signs import DecimalSigns
 from core.importing.detection import FileError, detect_file, digest_of
 from core.importing.duplicates import DuplicateFinder
 from core.importing.notes import (
@@ -173,6 +174,7 @@ class ImportRun:
         self.upload = self.folder / store.UPLOAD
         self.started = self.reported = self.asked = time.monotonic()
         self.rows_at_start = self.job.done
+        self.decimal_signs = DecimalSigns(self.job.decimal_sign)
 
     def check(self) -> None:
         """Hold the whole file against the rules and the database; write the report of errors."""
@@ -186,8 +188,11 @@ class ImportRun:
         job.record(encoding=found.encoding, sha256=found.sha256, total=found.lines)
         duplicates = DuplicateFinder()
         counts, notes = self._check_pass({}, duplicates)
-        if repeated := duplicates.repeated_hashes():
-            counts, notes = self._check_pass(self._first_lines(repeated), None)
+        repeated = duplicates.repeated_hashes()
+        if self.decimal_signs.settle() or repeated:
+            first_lines = self._first_lines(repeated) if repeated else {}
+            counts, notes = self._check_pass(first_lines, None)
+        (self.folder / store.DECIMAL_SIGN).write_text(self.decimal_signs.shown)
         if not counts["total"]:
             raise FileError.of(Code.FILE_WITHOUT_ROWS)
         if found.guess is not None and found.guess.words:
@@ -202,6 +207,7 @@ class ImportRun:
         """Import, from where the last run got."""
         if digest_of(self.upload) != self.job.sha256:
             raise FileError.of(Code.FILE_CHANGED)
+        self.decimal_signs.found = store.read(self.job, store.DECIMAL_SIGN).decode()
         first_lines: dict[str, int] = {}
         if self.job.repeats:
             duplicates = DuplicateFinder()
@@ -237,7 +243,7 @@ class ImportRun:
                     write_preview(path, table, importer.layout, block.rows)
                 if duplicates is not None:
                     duplicates.add(importer.keys(block.whole(len(table.header))[0]))
-                plan = importer.plan(importer.read(block), first_lines)
+                plan = importer.plan(importer.read(block, self.decimal_signs), first_lines)
                 for column, cells in plan.batch.understood.items():
                     understood.setdefault(column, Understood()).add(cells)
                 changes.writerows(plan.shown_changes)
@@ -256,7 +262,7 @@ class ImportRun:
                 self._report_progress(total)
                 self.job.keep_lease()
             notes = [*table.notes, *notes_on_cells(understood, importer.layout)]
-            notes += last.notes + similar.notes(self._alike_names)
+            notes += importer.notes + last.notes + similar.notes(self._alike_names)
             (self.folder / store.REPEATED).write_text(json.dumps(repeats))
             (self.folder / store.EXPLAINED).write_text(json.dumps([*importer.explained]))
             notes += note_on_repeats(self.job, len(repeats), examples)
@@ -295,7 +301,7 @@ class ImportRun:
             # The job's row is ours until commit: nobody takes the job over meanwhile.
             self.job.record()
             for block in table.blocks():
-                plan = importer.plan(importer.read(block), first_lines)
+                plan = importer.plan(importer.read(block, self.decimal_signs), first_lines)
                 if plan.batch.errors:
                     raise RowsRefusedError(plan.batch.errors[0])
                 importer.write(plan)
@@ -320,7 +326,7 @@ class ImportRun:
         """One block's rows, those refused, and the step of the job, together or not at all."""
         job = self.job
         with transaction.atomic():
-            plan = importer.plan(importer.read(block), first_lines)
+            plan = importer.plan(importer.read(block, self.decimal_signs), first_lines)
             importer.write(plan)
             refused_bytes = store.append_refused(job, importer.layout, plan.batch.refused)
             counts = {name: getattr(job, name) + more for name, more in plan.counts.items()}

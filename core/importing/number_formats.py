@@ -1,14 +1,16 @@
 """Numbers of a workbook as its sheet shows them: zeros and words in front, the dates among them.
 
 A number that shows `C0012` is no 12 of anybody's, and `5万` no five. What is shown beside an amount
-and does not change it, such as a currency, is left away.
+and does not change it, such as a currency, is left away. Of decimals there are as many as the
+format shows, rounded as spreadsheets do; a format that does not say leaves all.
 """
 
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
+from typing import Self
 
 DATE_FORMATS = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}
 # What a format code holds beside its meaning: quoted text, escaped signs, colours and locales.
@@ -17,6 +19,10 @@ TOKEN = re.compile(r'"([^"]*)"|[\\!](.)|_.|\*.|(\[[^\]]*\])|(.)', re.DOTALL)
 MEANS_TIME = re.compile("[ymdhs]", re.IGNORECASE)
 ELAPSED = re.compile(r"\[(?:h+|m+|s+)\]", re.IGNORECASE)
 PERCENT_FORMATS = {9, 10}
+DECIMALS = {
+    **dict.fromkeys((1, 3, 5, 6, 9, 37, 38, 41, 42), 0),
+    **dict.fromkeys((2, 4, 7, 8, 10, 39, 40, 43, 44), 2),
+}
 # In a mask: a digit or 0, and a digit or nothing. No text of a workbook holds them.
 ZERO, DIGIT = "\x00", "\x01"
 PLACES = {"0": ZERO, "#": DIGIT, "?": DIGIT}
@@ -24,6 +30,8 @@ PLACES = {"0": ZERO, "#": DIGIT, "?": DIGIT}
 BARE = " -+()"
 # `0,` shows thousands: what is behind it says so of a number that is whole.
 SCALED = re.compile(r"[0#?],+(?![0#?,])")
+# General, powers of ten, fractions, text: how many decimals they show, they do not say.
+UNSAID = re.compile("[A-Za-z/@]")
 # Words that make another number of the one in front.
 MULTIPLE = re.compile(
     "[百千万萬亿億%‰]|"
@@ -38,15 +46,41 @@ MOST_DIGITS = 30
 DIGITS_KEPT = 15
 
 
+class Number(str):
+    """The digits of a cell that holds a number, as they are shown: a point in them divides and
+    never groups, whoever types texts beside it how."""
+
+    # Nothing that the collector of garbage would have to look after: there are many.
+    __slots__ = ()
+
+
+class RoundedNumber(Number):
+    """`exact`: before it was rounded."""
+
+    __slots__ = ("exact",)
+    exact: str
+
+    def __new__(cls, shown: str, exact: str) -> Self:
+        made = super().__new__(cls, shown)
+        made.exact = exact
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What a format makes of a number: a date, percents, a `mask` that its digits go into, or a
-    `word` behind it that multiplies it."""
+    `word` behind it that multiplies it. `decimals`: how many it shows at most; None: all."""
 
     is_date: bool = False
     is_percent: bool = False
     mask: str = ""
     word: str = ""
+    decimals: int | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether of a whole number it shows the digits and nothing else that counts."""
+        return not (self.is_date or self.is_percent or self.mask or self.word)
 
 
 PLAIN = Shape()
@@ -57,10 +91,14 @@ def shape_of(number: str, code: str) -> Shape:
     """Of a format, by its code, or by the number under which every spreadsheet knows it."""
     if not code:
         known = int(number) if number.isdigit() else 0
-        return Shape(is_percent=known in PERCENT_FORMATS, is_date=known in DATE_FORMATS)
+        return Shape(
+            is_percent=known in PERCENT_FORMATS,
+            is_date=known in DATE_FORMATS,
+            decimals=DECIMALS.get(known),
+        )
     meaning = TRIMMINGS.sub("", code)
     if "%" in meaning:
-        return Shape(is_percent=True)
+        return Shape(is_percent=True, decimals=shape_of_digits(code[:LONGEST_CODE]).decimals)
     if ELAPSED.search(code) or (MEANS_TIME.search(meaning) and "general" not in meaning.lower()):
         return Shape(is_date=True)
     return shape_of_digits(code[:LONGEST_CODE])
@@ -78,11 +116,21 @@ def shape_of_digits(code: str) -> Shape:
         said += literal
         bare += sign
         has_condition = has_condition or bracket[1:2] in ("<", ">", "=")
+    decimals = None if has_condition else decimals_of(bare)
     if MULTIPLE.search(said) and not SCALED.search(bare):
-        return Shape(word=said.strip())
+        return Shape(word=said.strip(), decimals=decimals)
     if has_condition or set(bare) - {*PLACES, *BARE} or not is_telling(mask):
-        return PLAIN
-    return Shape(mask=mask)
+        return Shape(decimals=decimals)
+    return Shape(mask=mask, decimals=decimals)
+
+
+def decimals_of(bare: str) -> int | None:
+    """How many a format shows, by what is neither quoted nor escaped in it; None where it does not
+    say."""
+    _whole, _point, behind = bare.partition(".")
+    if UNSAID.search(bare) or SCALED.search(bare) or "." in behind or not set(bare) & {*PLACES}:
+        return None
+    return sum(sign in PLACES for sign in behind)
 
 
 def is_telling(mask: str) -> bool:
@@ -101,9 +149,10 @@ def is_telling(mask: str) -> bool:
 
 
 def number_text(text: str, shape: Shape, first_day: datetime) -> str:
-    """A number in plain digits, the fifteen that are meant; by its format a date, or percents,
-    since whoever sees 5% there means no 0.05 of money."""
-    if shape == PLAIN and text.isdigit() and len(text) <= DIGITS_KEPT:
+    """A number in plain digits, the fifteen that are meant, a `Number` where they were rounded or
+    have a point; by its format a date, or percents, since whoever sees 5% there means no 0.05 of
+    money."""
+    if text.isdigit() and len(text) <= DIGITS_KEPT and shape.is_plain:
         return text
     try:
         number = Decimal(text)
@@ -118,11 +167,24 @@ def number_text(text: str, shape: Shape, first_day: datetime) -> str:
     if number.adjusted() >= DIGITS_KEPT:
         return f"{number.normalize():E}"
     if shape.is_percent:
-        return f"{plain_digits(number * 100)}%"
-    plain = plain_digits(number)
+        return f"{as_shown(plain_digits(number * 100), shape.decimals)}%"
+    exact = plain_digits(number)
+    plain = as_shown(exact, shape.decimals)
     if shape.mask and plain.isdigit():
         return filled(shape.mask, plain)
-    return plain + shape.word
+    if shape.word:
+        return plain + shape.word
+    if plain != exact:
+        return RoundedNumber(plain, exact)
+    return Number(plain) if "." in plain else plain
+
+
+def as_shown(plain: str, decimals: int | None) -> str:
+    """Rounded where there are more decimals."""
+    if decimals is None or len(plain.partition(".")[2]) <= decimals:
+        return plain
+    # 0 is added to what would be -0.
+    return plain_digits(Decimal(plain).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP) + 0)
 
 
 def filled(mask: str, digits: str) -> str:

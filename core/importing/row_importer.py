@@ -13,6 +13,7 @@ from core.db import clock, tables
 from core.importing import cells
 from core.importing.batch import Batch, Plan
 from core.importing.columns import Layout
+from core.importing.decimal_signs import DecimalSigns
 from core.importing.rows import Block, Row
 from core.models import (
     ChargeRecord,
@@ -25,6 +26,7 @@ from core.models import (
     WaitingTopUp,
 )
 from core.permissions import Right
+from core.reasons import Reason
 
 AMOUNTS = {"amount", "balance"}
 # Those of a file without names of their own have a `request_key`.
@@ -66,6 +68,11 @@ class RowImporter(ABC):
         """By which its rows are charged: PricePolicy's digest; "" where they cost nothing."""
         return ""
 
+    @property
+    def notes(self) -> list[Reason]:
+        """What is to be said of the rows that it has planned, once for the file."""
+        return []
+
     def keys(self, rows: list[Row]) -> list[str]:
         """What a file may name only once, one per row. Returns [] where everything may repeat."""
         return []
@@ -75,12 +82,12 @@ class RowImporter(ABC):
         names, _errors = cells.usernames([row[self.layout.places["username"]] for row in rows])
         return list(names)
 
-    def read(self, block: Block) -> Batch:
-        """Its cells as values, amounts by the decimal sign that a person chose; starts by when
-        they did."""
+    def read(self, block: Block, signs: DecimalSigns) -> Batch:
+        """Its cells as values, amounts by the decimal sign of the file; starts by when a person
+        began the import."""
         parsers = dict(self.parsers)
         for name in AMOUNTS & parsers.keys():
-            parsers[name] = partial(parsers[name], decimal_sign=self.job.decimal_sign)
+            parsers[name] = partial(parsers[name], signs=signs)
         if "start" in parsers:
             parsers["start"] = partial(parsers["start"], asked=self.asked)
         return Batch.read(block, self.layout, parsers)

@@ -34,6 +34,19 @@ NOTE_LENGTH = 200
 LINE_END = re.compile(r"\r\n|\r|\n")
 
 Row = list[str]
+# Of a text whose cells are divided by commas, and what ends it.
+WRITTEN_CELL = re.compile(r'("(?:[^"]|"")*"|[^,]*)(?:,|$)')
+
+
+class QuotedRow(list[str]):
+    """A row that has quotation marks between commas, and how it is `written`."""
+
+    __slots__ = ("written",)
+    written: str
+
+    def is_quoted(self, place: int) -> bool:
+        cell = next(islice(WRITTEN_CELL.finditer(self.written), place, None), None)
+        return bool(cell and cell[1].startswith('"'))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +125,9 @@ class Table:
             rows, lines = list(compress(rows, is_filled)), list(compress(lines, is_filled))
         width = len(self.header)
         if any(len(row) > width for row in rows):
-            rows = [row[:width] if is_blank(row[width:]) else row for row in rows]
+            for row in rows:
+                if is_blank(row[width:]):
+                    del row[width:]
         return Block(rows, lines, read, self.delimiter, has_tall and bool(self.delimiter))
 
 
@@ -151,13 +166,15 @@ def rows_of(text: TextIO, delimiter: str, line: int, on_chunk: OnChunk) -> Itera
     before it takes memory: a line without an end, a quotation mark that makes one row of a whole
     file, a row of a million cells. Raises FileError and csv.Error."""
     row = read = unsaid = 0
+    written = ""
     read_line = text.readline
 
     def lines() -> Iterator[str]:
-        nonlocal row, read, unsaid
+        nonlocal row, read, unsaid, written
         while found := read_line(MOST_ROW + 1):
             row += len(found)
             unsaid += len(found)
+            written += found
             if row > MOST_ROW:
                 raise FileError.of(Code.LINE_TOO_LONG, line=line + read, most=MOST_ROW >> 10)
             if unsaid > CHUNK_SIGNS:
@@ -169,7 +186,10 @@ def rows_of(text: TextIO, delimiter: str, line: int, on_chunk: OnChunk) -> Itera
     for cells in reader:
         if len(cells) > MOST_CELLS:
             raise FileError.of(Code.TOO_MANY_COLUMNS, number=f"{len(cells):,}", most=MOST_CELLS)
-        row, read = 0, reader.line_num
+        if delimiter == "," and '"' in written:
+            cells = QuotedRow(cells)
+            cells.written = written
+        row, read, written = 0, reader.line_num, ""
         yield cells
 
 

@@ -34,9 +34,10 @@ UPLOAD, ERRORS, REFUSED = "upload", "errors.csv", "refused.csv"
 CHANGES = "changes.csv"
 REPEATED, EXPLAINED = "repeated.json", "explained.json"
 PREVIEW = "preview.json"
+DECIMAL_SIGN = "decimal-sign"
 PROGRESS, STOP = SIGNS = ("progress", "stop")
 # What the check leaves for whoever is to confirm it.
-REPORT = (ERRORS, CHANGES, REPEATED, EXPLAINED, PREVIEW)
+REPORT = (ERRORS, CHANGES, REPEATED, EXPLAINED, PREVIEW, DECIMAL_SIGN)
 PART_BYTES = 1 << 19
 DAY = 24 * 3600
 

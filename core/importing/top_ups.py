@@ -35,6 +35,7 @@ from core.models import (
     WaitingTopUp,
 )
 from core.models.billing import REFERENCE_LENGTH, already_booked
+from core.models.corrections import corrected_amounts
 from core.models.ledger import MAX_BALANCE
 from core.ordering import top_up_many
 from core.ordering.equal_top_ups import bare, booked_lately
@@ -47,8 +48,8 @@ Kind = ImportedRows.Kind
 Payment = tuple[int, Decimal, str]
 # Of equal ones by their own numbers: kind and id of what was booked, and when.
 Booked = dict[str, deque[tuple[tuple[Kind, int], datetime]]]
-# By customer and number, what was booked and when.
-Numbered = dict[tuple[int, str], tuple[Decimal, datetime]]
+# By customer and number: what was booked, what it amounts to by its corrections, and when.
+Numbered = dict[tuple[int, str], tuple[Decimal, Decimal, datetime]]
 
 
 class TopUpRows(RowImporter):
@@ -135,12 +136,12 @@ class TopUpRows(RowImporter):
         booked = equal_ones(self.job, {one.pk for one in customers.values()}, credited | before)
         memos = batch.values.get("memo") or [""] * len(batch)
         numbers = batch.values.get("reference") or [""] * len(batch)
-        found = {}
+        found, taken = {}, set[tuple[Kind, int]]()
         for index, name in enumerate(batch.values["username"]):
             customer, amount = customers[name], batch.values["amount"][index]
             equal = booked.get((customer.pk, Decimal(amount), memos[index]), {})
             asked = is_new[index] and batch.lines[index] not in self.shown
-            if asked and (one := take_one(equal, numbers[index])):
+            if asked and (one := take_one(equal, numbers[index], taken)):
                 key, date = one
                 self.explained[key] = batch.lines[index]
                 day = timezone.localtime(date).date().isoformat()
@@ -197,11 +198,15 @@ def explained_by_check(job: ImportJob) -> Iterator[tuple[Kind, int]]:
 def equal_ones(
     job: ImportJob, customers: set[int], but: Container[uuid.UUID | tuple[Kind, int]]
 ) -> dict[Payment, Booked]:
-    """What was booked or entered for approval in the last days, by others than this job."""
+    """What was booked or entered for approval in the last days, by others than this job. What was
+    corrected stands under both amounts: a file may say the wrong one, and a bank's the right one.
+    """
     found: dict[Payment, Booked] = {}
-    for kind, payment in booked_lately(customers, but=job):
-        pk, customer, amount, memo, date, key, number = payment
-        if not (key in but or (kind, pk) in but):
+    for kind, payment, amounts in booked_lately(customers, but=job):
+        pk, customer, _entered, memo, date, key, number = payment
+        if key in but or (kind, pk) in but:
+            continue
+        for amount in amounts:
             equal = found.setdefault((customer, amount, memo), {})
             equal.setdefault(bare(number or ""), deque()).append(((kind, pk), date))
     return found
@@ -213,16 +218,22 @@ def booked_since(repeats: Mapping[int, str]) -> dict[int, str]:
     return {index: reason % {"payment": text} for index, text in repeats.items()}
 
 
-def take_one(booked: Booked, number: str) -> tuple[tuple[Kind, int], datetime] | None:
+def take_one(
+    booked: Booked, number: str, taken: set[tuple[Kind, int]]
+) -> tuple[tuple[Kind, int], datetime] | None:
     """Out of equal payments one that a row with this number may be: under the same number, or where
-    one of both has none."""
-    for name in (bare(number), "") if number else ("", *islice(booked, 1)):
-        if name in booked:
-            found = booked[name].popleft()
-            if not booked[name]:
-                del booked[name]
+    one of both has none. `taken`: those that explain a row already, under another amount too."""
+    while True:
+        names = (bare(number), "") if number else ("", *islice(booked, 1))
+        name = next((name for name in names if name in booked), None)
+        if name is None:
+            return None
+        found = booked[name].popleft()
+        if not booked[name]:
+            del booked[name]
+        if found[0] not in taken:
+            taken.add(found[0])
             return found
-    return None
 
 
 def numbers_of(batch: Batch, customers: Mapping[str, Customer]) -> list[tuple[int, str]]:
@@ -238,24 +249,29 @@ def numbered(batch: Batch, customers: Mapping[str, Customer]) -> Numbered:
     if not numbers:
         return {}
     waiting = WaitingTopUp.objects.filter(status=WaitingTopUp.Status.AWAITING)
-    found: list[WaitingTopUp | ChargeRecord] = list(
-        waiting.filter(InArray(F("reference"), numbers)).order_by()
-    )
-    charges = ChargeRecord.objects.numbered(numbers)
-    found += [charge for charge, is_undone in charges if not is_undone]
-    return {(row.customer_id, row.reference or ""): (row.amount, row.create_date) for row in found}
+    found: Numbered = {
+        (row.customer_id, row.reference or ""): (row.amount, row.amount, row.create_date)
+        for row in waiting.filter(InArray(F("reference"), numbers)).order_by()
+    }
+    charges = [row for row, is_undone in ChargeRecord.objects.numbered(numbers) if not is_undone]
+    amounts = corrected_amounts({row.pk: row.amount for row in charges})
+    for row in charges:
+        key = (row.customer_id, row.reference or "")
+        found[key] = (row.amount, amounts[row.pk], row.create_date)
+    return found
 
 
 def contradicted(
     batch: Batch, customers: Mapping[str, Customer], booked: Numbered
 ) -> dict[int, str]:
-    """By index, rows that say another amount of a payment than was booked."""
+    """By index, rows that say another amount of a payment than it amounts to."""
     reasons = {}
     for index, number in enumerate(numbers_of(batch, customers)):
-        amount, date = booked.get(number, (None, None))
-        text = batch.values["amount"][index]
-        if amount is not None and date is not None and amount != Decimal(text):
-            reasons[index] = already_booked(amount, date)
+        if number not in booked:
+            continue
+        amount, corrected, date = booked[number]
+        if corrected != Decimal(batch.values["amount"][index]):
+            reasons[index] = already_booked(amount, corrected, date)
     return reasons
 
 

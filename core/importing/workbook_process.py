@@ -3,7 +3,8 @@ of costs that process, and not the consumer with the orders that it delivers.
 
 The process writes lines of JSON: first the notes on the workbook, then rows, a few at a time, what
 was noted on the way, and at last how it ended. An empty line says that it reads and that nothing
-came of it yet.
+came of it yet. A cell is a text, or of a `Number` a list: as it is shown, and where that is
+rounded exactly.
 """
 
 import json
@@ -22,6 +23,7 @@ from django.conf import settings
 
 from core.importing.columns import KNOWN, plain
 from core.importing.detection import FileError, check_workbook
+from core.importing.number_formats import Number, RoundedNumber
 from core.importing.parts import DAMAGED, OnChunk
 from core.importing.workbooks import Book, Sheet, open_book, sheet_rows
 from core.reasons import Code, Reason
@@ -65,7 +67,8 @@ def rows_of(said: Iterator[Any], notes: list[Reason]) -> Iterator[list[str]]:
         if some and isinstance(some[0], dict):
             notes += [Reason(**note) for note in some]
         else:
-            yield from some
+            for row in some:
+                yield [cell if isinstance(cell, str) else number_of(*cell) for cell in row]
 
 
 def messages(process: subprocess.Popen[bytes], on_chunk: OnChunk) -> Iterator[Any]:
@@ -112,7 +115,7 @@ def read(path: Path, most_columns: int, most_unpacked: int) -> dict[str, Any]:
             later: list[Reason] = []
             rows = sheet_rows(book, sheet, most_columns, later)
             while few := list(islice(rows, FEW)):
-                say(few)
+                say(list(map(as_said, few)))
             say([note.as_json() for note in later])
     except BrokenPipeError:
         raise
@@ -155,6 +158,18 @@ def limit_memory(most: int) -> None:
     if hard != resource.RLIM_INFINITY:
         most = min(most, hard)
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def as_said(row: Sequence[str]) -> list[str | list[str]]:
+    return [cell if type(cell) is str else digits_of(cell) for cell in row]
+
+
+def digits_of(number: str) -> list[str]:
+    return [number, number.exact] if isinstance(number, RoundedNumber) else [number]
+
+
+def number_of(shown: str, exact: str = "") -> Number:
+    return RoundedNumber(shown, exact) if exact else Number(shown)
 
 
 def say(message: object) -> None:

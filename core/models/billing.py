@@ -205,6 +205,13 @@ def plain_reference(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", seen).split()).lstrip("'")
 
 
-def already_booked(amount: Decimal, date: datetime) -> str:
+def already_booked(amount: Decimal, corrected: Decimal, date: datetime) -> str:
+    """`corrected`: what the top-up of this amount amounts to now."""
     text = gettext("This payment was booked on %(day)s as %(amount)s.")
-    return text % {"day": timezone.localtime(date).date().isoformat(), "amount": amount}
+    if corrected != amount:
+        text = gettext(
+            "This payment was booked on %(day)s as %(amount)s; since a correction it amounts to "
+            "%(corrected)s."
+        )
+    day = timezone.localtime(date).date().isoformat()
+    return text % {"day": day, "amount": amount, "corrected": corrected}

@@ -1,13 +1,15 @@
 """Corrections of top-ups: what was really paid. The top-up stays as it was entered; a correction
 adds the difference to the book, as one entry of its own."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Q, Sum
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from core.db.lookups import InArray
 from core.models.approvals import Decision
 from core.models.billing import ChargeRecord
 from core.models.fields import amount_field, protected_key
@@ -51,7 +53,17 @@ class TopUpCorrection(Decision):
         return f"{self.charge} → {self.right_amount}"
 
 
+def corrected_amounts(entered: Mapping[int, Decimal]) -> dict[int, Decimal]:
+    """What top-ups amount to by all that was booked of them; given, by their ids, as what they were
+    entered."""
+    amounts = dict(entered)
+    if amounts:
+        those = InArray(F("charge"), list(amounts))
+        booked = TopUpCorrection.objects.filter(those, entry__isnull=False).order_by()
+        for pk, difference in booked.values_list("charge", "amount"):
+            amounts[pk] += difference
+    return amounts
+
+
 def corrected_amount(charge: ChargeRecord) -> Decimal:
-    """What the top-up amounts to by all that was booked of it."""
-    booked = charge.corrections.filter(entry__isnull=False).aggregate(sum=Sum("amount"))["sum"]
-    return charge.amount + (booked or Decimal(0))
+    return corrected_amounts({charge.pk: charge.amount})[charge.pk]

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from core.db import clock
 from core.models import ChargeRecord, ImportedRows, ImportJob, WaitingTopUp
+from core.models.corrections import corrected_amounts
 
 # Longer ago it hardly is the same.
 RECENT_DAYS = 7
@@ -24,23 +25,27 @@ def recently() -> datetime:
 
 
 def booked_lately(
-    customers: Collection[int], *, but: ImportJob | None = None, **equal: Decimal
-) -> Iterator[tuple[Kind, tuple[Any, ...]]]:
-    """COLUMNS of what was booked, or waits for a second person, and was not undone. By others than
-    this import."""
+    customers: Collection[int], *, but: ImportJob | None = None
+) -> Iterator[tuple[Kind, tuple[Any, ...], set[Decimal]]]:
+    """COLUMNS of what was booked, or waits for a second person, and was not undone, with its
+    amounts: as it was entered, and as it was corrected. By others than this import."""
     waiting = WaitingTopUp.objects.filter(status=WaitingTopUp.Status.AWAITING)
     since = recently()
     for kind, rows in ((Kind.WAITING_TOP_UPS, waiting), (Kind.TOP_UPS, ChargeRecord.objects)):
-        lately: QuerySet[Any] = rows.filter(create_date__gte=since, customer__in=customers, **equal)
+        lately: QuerySet[Any] = rows.filter(create_date__gte=since, customer__in=customers)
         if but is not None:
             written = ImportedRows.objects.filter(job=but, kind=kind)
             own = written.filter(first_id__lte=OuterRef("pk"), last_id__gte=OuterRef("pk"))
             lately = lately.filter(~Exists(own))
         payments = list(lately.order_by("pk").values_list(*COLUMNS))
         undone = ImportedRows.objects.undone_among(kind, [pk for pk, *_payment in payments])
+        corrected = amounts = {pk: amount for pk, _customer, amount, *_rest in payments}
+        if kind == Kind.TOP_UPS:
+            corrected = corrected_amounts(amounts)
         for payment in payments:
-            if payment[0] not in undone:
-                yield kind, payment
+            pk = payment[0]
+            if pk not in undone:
+                yield kind, payment, {amounts[pk], corrected[pk]}
 
 
 def equal_top_up(
@@ -49,10 +54,10 @@ def equal_top_up(
     """The newest one of this customer that may be the same payment."""
     found = {
         (date, kind, pk)
-        for kind, (pk, _customer, _amount, _memo, date, _key, number) in booked_lately(
-            [customer_id], amount=amount
+        for kind, (pk, _customer, _amount, _memo, date, _key, number), amounts in booked_lately(
+            [customer_id]
         )
-        if may_be_same(reference, number)
+        if amount in amounts and may_be_same(reference, number)
     }
     if but is not None:
         found.discard((but.create_date, Kind.WAITING_TOP_UPS, but.pk))

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from core.models import ApprovalLimit, ChargeRecord, OrderError, User, WaitingTopUp
 from core.models.approvals import requires_approval
 from core.models.billing import already_booked
+from core.models.corrections import corrected_amount
 from core.models.ledger import PostingRefusedError, refuse_inactive
 from core.reasons import Code, Reason
 
@@ -79,8 +80,11 @@ def payment_objection(customer_id: int, reference: str) -> str:
     """Why the payment with this number is not entered; "" where it is new."""
     waiting = WaitingTopUp.objects.filter(status=WaitingTopUp.Status.AWAITING)
     entered = waiting.filter(customer=customer_id, reference=reference).first()
-    before = booked(customer_id, reference) or entered
-    return already_booked(before.amount, before.create_date) if before else ""
+    if charge := booked(customer_id, reference):
+        return already_booked(charge.amount, corrected_amount(charge), charge.create_date)
+    if entered:
+        return already_booked(entered.amount, entered.amount, entered.create_date)
+    return ""
 
 
 def credit_objection(amount: Decimal, creator: User | None) -> str:

@@ -232,6 +232,9 @@ class Code(SentenceCode):
     ROWS_ABOVE_HEADER = _("Left out above the header: %(text)s.")
     ENCODING_GUESSED = _("Read as %(encoding)s; are these words right? %(words)s")
     CELLS_UNDERSTOOD = _("%(column)s, cells rewritten: %(number)s, such as %(examples)s.")
+    BALANCES_STAY = _(
+        "Files change no balances; those that differ stay as they are: %(number)s: %(examples)s."
+    )
     LAST_ROW_IS_SUM = _(
         "Line %(line)s: %(name)s has as much as all rows above together. Is it their total?"
     )
