@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 OPTIONS = (
     *("--lifespan", "off"),
+    "--no-proxy-headers",  # office/proxies.py reads them
     *("--no-access-log", "--log-level", "warning"),
     # Sockets and polls end at once when asked; this is for pages.
     *("--timeout-graceful-shutdown", "10"),
