@@ -184,6 +184,9 @@ class Code(SentenceCode):
     CUSTOMER_ALREADY_ACTIVE = _("Already switched on.")
     CUSTOMER_ALREADY_INACTIVE = _("Already switched off.")
     BALANCE_TOO_LARGE = _("The balance would be larger than %(most)s.")
+    REFUND_TOO_LARGE = _(
+        "The refund would make the balance larger than %(most)s: lower it by an adjustment first."
+    )
     # Uploaded files
     FILE_GONE = _("The file no longer exists; upload it again.")
     FILE_CHANGED = _("The file is not the one that was checked.")
