@@ -163,11 +163,16 @@ class Code(SentenceCode):
         "While orders are open on this site (%(orders)s) this may only be lowered: its counter may "
         "lose plays that come faster than they were calibrated for."
     )
+    SITE_CALIBRATES = _(
+        "A calibration runs on this site, and what it finds rests on this: stop it, or wait until "
+        "it has ended."
+    )
     # Calibrations
     NEVER_CALIBRATED = _(
         "This site was never calibrated: it is not known what of an order it will count."
     )
     CALIBRATION_RUNS = _("A calibration already runs on this video.")
+    CALIBRATION_OUTDATED = _("The site was changed since: calibrate it anew.")
     CALIBRATION_NOT_LATEST = _("Only what the latest calibration proposes can be taken.")
     CALIBRATION_PLAYS_UNKNOWN = _(
         "A consumer stopped or the database failed while %(number)s of its plays were on their "
