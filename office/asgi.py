@@ -22,6 +22,7 @@ from core.live.transports.consumers import PollConsumer, serve_socket  # noqa: E
 from core.live.transports.gate import SocketGate  # noqa: E402
 from office import probes, urls  # noqa: E402, F401
 from office.gate import PageGate  # noqa: E402
+from office.proxies import Proxies  # noqa: E402
 from office.statics import StaticMemory  # noqa: E402
 
 pages: Any = PageGate(django_pages, settings.WEB_THREADS, settings.WEB_QUEUE)
@@ -31,7 +32,7 @@ viewers = probes.Viewers()
 polls = viewers.counted(CookieMiddleware(PollConsumer.as_asgi()))
 sockets = viewers.counted(CookieMiddleware(SocketGate(serve_socket)))
 
-application = ProtocolTypeRouter(
+routes = ProtocolTypeRouter(
     {
         "http": URLRouter(
             [
@@ -48,6 +49,7 @@ application = ProtocolTypeRouter(
         ),
     }
 )
+application = Proxies(routes, settings.FORWARDED_ALLOW_IPS)
 probes.Reporter(pages, viewers).start()
 # What is loaded now stays. A full collection of it all held every page for as long as two take.
 gc.collect()

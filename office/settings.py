@@ -23,7 +23,7 @@ ADMIN_PASSWORD = env.raw("ADMIN_PASSWORD")
 ALLOWED_HOSTS = list(env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"))
 # Behind TLS (HTTPS=on) cookies travel encrypted only and browsers are told to stay on https.
 HTTPS = env.boolean("HTTPS")
-# Proxies whose X-Forwarded-For is believed. uvicorn reads the variable itself; here it is checked.
+# Proxies whose X-Forwarded-For is believed: office/proxies.py.
 FORWARDED_ALLOW_IPS = env.networks("FORWARDED_ALLOW_IPS", "127.0.0.1")
 # Web processes; pages that each works on at once, and requests that may wait: office/gate.py.
 WEB_CONCURRENCY = env.number("WEB_CONCURRENCY", min(2, env.cores()), env.MOST_PROCESSES)

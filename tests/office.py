@@ -71,6 +71,7 @@ class Office:
                 str(port),
                 "--lifespan",
                 "off",
+                "--no-proxy-headers",
                 *flags,
             ],
             ready=port,

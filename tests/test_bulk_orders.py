@@ -173,6 +173,22 @@ def test_a_block_writes_what_the_buttons_write(office, action):
     assert list(differences()) == []
 
 
+def test_an_order_whose_refund_has_no_room_keeps_none_of_its_block(office):
+    decider, site = new_staff("bob", is_superuser=True), a_site("harbour")
+    orders = [an_order_of(an_owner(name), site, name) for name in ("erin", "frank", "grace")]
+    Customer.objects.filter(username="frank").update(balance="9999999999.99")
+    job = a_job(Action.CANCEL, orders, decider)
+    jobs.run(job.pk)
+    job.refresh_from_db()
+    assert job.status == BulkJob.Status.DONE
+    refusal = job.refusals.get()
+    assert refusal.object_id == orders[1].pk
+    assert reason_of(refusal).code == Code.REFUND_TOO_LARGE
+    statuses = Order.objects.order_by("pk").values_list("status", flat=True)
+    assert list(statuses) == [Status.CANCELED, Status.PENDING, Status.CANCELED]
+    assert job.amount == 2 * orders[0].price
+
+
 @pytest.fixture
 def order(office) -> Order:
     return an_order_of(an_owner("erin"), a_site("harbour"), "dawn")

@@ -104,6 +104,27 @@ def test_a_calibration_sends_its_plays_under_its_own_name_and_dates_the_site(
     assert calibration.lease_until is None
 
 
+def test_what_was_measured_before_the_site_changed_dates_it_no_more(
+    hurried, verified, demo_site, bob
+):
+    """The site's form refuses that; a database client does not."""
+    Site.objects.update(must_calibrate=True)
+    calibration = begun(verified, demo_site, bob)
+    steps = iter(range(1000))
+
+    def change_site() -> bool:
+        if next(steps) == 6:
+            Site.objects.update(adapter="http", recipe={"count_path": "/elsewhere/{video_id}"})
+        return False
+
+    calibrating.run(calibration.pk, change_site)
+    calibration.refresh_from_db()
+    verified.refresh_from_db()
+    assert calibration.status == Calibration.Status.FAILED
+    assert reason_of(calibration).code == Code.CALIBRATION_OUTDATED
+    assert verified.awaits_calibration
+
+
 def test_it_goes_on_where_a_consumer_stopped(hurried, verified, demo_site, bob):
     calibration = begun(verified, demo_site, bob)
     steps = iter(range(1000))
@@ -260,6 +281,8 @@ def test_a_video_with_an_order_or_another_calibration_is_left_alone(
 
 
 def ended(site: Site, actor, *, status=Calibration.Status.DONE, **settings) -> Calibration:
+    if status == Calibration.Status.DONE:
+        Site.objects.filter(pk=site.pk).update(calibrated_at="2026-01-01T00:00Z")
     return Calibration.objects.create(
         site=site,
         url=f"{site.origin}/videos/{VIDEO}",
@@ -269,6 +292,19 @@ def ended(site: Site, actor, *, status=Calibration.Status.DONE, **settings) -> C
         settings=settings,
         findings=[{"code": "loses_in_parallel", "params": {"percent": 90}}],
     )
+
+
+def test_what_was_found_before_the_site_changed_is_not_taken(desk, harbour, bob):
+    calibration = ended(harbour, bob, max_connections=1)
+    site = Site.objects.get(pk=harbour.pk)
+    site.adapter = "peertube"
+    site.save()
+    reply = desk.post(f"/admin/core/calibration/{calibration.pk}/take/", follow=True)
+    assert "calibrate it anew" in messages_of(reply)[0]
+    site.refresh_from_db()
+    assert site.max_connections == 16
+    calibration.refresh_from_db()
+    assert calibration.taken_at is None
 
 
 def test_settings_are_taken_by_one_button_and_ceilings_are_only_lowered(desk, harbour, bob):
@@ -388,7 +424,6 @@ def test_a_site_that_was_there_before_sells_and_the_desk_is_told(
     assert not answer["errors"]
     assert "never calibrated" in answer["counting"]
     ended(verified, None)
-    Site.objects.update(calibrated_at="2026-01-01T00:00Z")
     answer = desk.get("/admin/core/order/quote/", {"url": demo_site.address(VIDEO)}).json()
     assert answer["counting"].startswith("Of plays sent at once the site loses about 90 %")
     assert Stage.AFTER in plan.STAGES

@@ -393,11 +393,19 @@ def test_endless_headers_are_refused(get: Get) -> None:
         get(endless)
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "deflate", "br", "gzip, identity"])
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip", "deflate", "br", "identity,zstd"])
 def test_a_compressed_answer_is_refused_and_not_unpacked(get: Get, encoding: str) -> None:
     bomb = gzip.compress(b"\0" * 10_000_000)
     with pytest.raises(PermanentError, match="answer_compressed"):
         get(always(answer(bomb, headers=(f"Content-Encoding: {encoding}",))), max_bytes=1 << 20)
+
+
+@pytest.mark.parametrize("encoding", ["", "identity", "UTF-8", "none, utf-8", "aws-chunked"])
+def test_an_answer_with_an_encoding_that_packs_nothing_is_taken_as_it_is(
+    get: Get, encoding: str
+) -> None:
+    found = get(always(answer(b'{"views": 7}', headers=(f"Content-Encoding: {encoding}",))))
+    assert found.json() == {"views": 7}
 
 
 def says(data: bytes) -> Script:

@@ -18,10 +18,13 @@ from booster.pacing import DripPlan
 from booster.retry import PROBE_LEASE_SECONDS, PROBING
 from core import ordering
 from core.db.clock import DatabaseClock
-from core.models import Breaker, Order, Pause, Site, Status
+from core.models import Breaker, Customer, Order, Pause, Site, Status
+from core.reasons import Code
+from tests.base import balance
 from tests.faults.trial import Trial
 from tests.processes import free_port
 from tests.rounds import ShortRound, deliver, run_until_idle
+from tests.steps import begin
 
 DAYS = timedelta(days=2)
 
@@ -160,6 +163,24 @@ def test_where_the_process_that_tries_a_site_is_killed_another_order_is_woken(tr
     Breaker.objects.update(probe_at=Now() - timedelta(seconds=10))
     worker.sweep()
     assert is_due_within(order, 0)
+
+
+def test_an_order_whose_refund_has_no_room_waits_for_it_and_says_so(trial):
+    order = trial.place(wake=False)
+    begin(order)
+    Order.objects.update(cancel_requested=True, due=Now())
+    Customer.objects.update(balance="9999999999.99")
+    deliver()
+    order.refresh_from_db()
+    assert (order.status, order.lease_until) == (Status.RUNNING, None)
+    assert order.attention_code == Code.REFUND_TOO_LARGE
+    assert not is_due_within(order, 60)
+    Customer.objects.update(balance=0)
+    Order.objects.update(due=Now())
+    deliver()
+    order.refresh_from_db()
+    assert (order.status, order.attention_code) == (Status.CANCELED, "")
+    assert balance(order.customer) == order.price
 
 
 @pytest.mark.parametrize("ends", ["stopped", "canceled"])

@@ -16,7 +16,8 @@ from core.ops.auditing import differences
 from core.reasons import Reason, reason_of
 from tests.base import balance
 
-CHARGES, ORDERS = ImportJob.Kind.CHARGES, ImportJob.Kind.ORDERS
+Kind = ImportJob.Kind
+CHARGES, CUSTOMERS, ORDERS = Kind.CHARGES, Kind.CUSTOMERS, Kind.ORDERS
 
 
 @pytest.fixture(autouse=True)
@@ -75,9 +76,14 @@ def test_the_same_file_of_top_ups_charges_nobody_twice(erin):
 
 
 def test_a_top_up_above_what_a_balance_holds_is_refused(erin):
-    Customer.objects.update(balance=Decimal("9999999990.00"))
+    Customer.objects.update(balance=Decimal("4999999990.01"))
     job = checked(CHARGES, "username,amount\nerin,9.99\nerin,0.01\n")
-    assert reasons(job) == ["3 amount: The balance would be larger than 9999999999.99."]
+    assert reasons(job) == ["3 amount: The balance would be larger than 5000000000.00."]
+
+
+def test_an_opening_balance_above_what_people_credit_is_refused(db):
+    job = checked(CUSTOMERS, "username,balance\ngrace,5000000000.00\nheidi,5000000000.01\n")
+    assert reasons(job) == ["3 balance: The balance would be larger than 5000000000.00."]
 
 
 def test_top_ups_of_nobody_and_of_nothing_are_refused(erin, frank):

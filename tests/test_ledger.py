@@ -5,16 +5,19 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from core import ordering
 from core.models import (
     BalanceTooLargeError,
     ChargeRecord,
     Customer,
     InsufficientBalanceError,
     LedgerEntry,
+    OrderError,
+    Status,
 )
 from core.models.append_only import AppendOnlyError
 from core.ops.auditing import differences
-from tests.base import balance, client_of
+from tests.base import balance, client_of, placed
 
 pytestmark = pytest.mark.django_db
 
@@ -53,24 +56,46 @@ def test_a_debit_may_take_the_last_cent_but_not_one_more(erin):
     assert balance(erin) == 0
 
 
-def test_a_credit_above_what_a_balance_holds_is_refused_with_what_it_would_be(erin):
-    Customer.objects.update(balance=Decimal("9999999999.98"))
+def test_a_credit_above_the_largest_balance_is_refused_with_what_it_would_be(erin):
+    Customer.objects.update(balance=Decimal("4999999999.99"))
     adjust(erin, "0.01")
     with pytest.raises(BalanceTooLargeError) as refused:
         adjust(erin, "0.01", "adjustment:2")
-    assert refused.value.balance == Decimal("10000000000.00")
+    assert refused.value.balance == Decimal("5000000000.01")
     assert LedgerEntry.objects.count() == 2
+    assert balance(erin) == Decimal("5000000000.00")
+
+
+def test_what_orders_give_back_has_room_above_what_people_credit(erin, harbour):
+    adjust(erin, "4999999990.00")
+    order = placed(erin, harbour, price=10)
+    adjust(erin, "10.00", "adjustment:2")
+    ordering.cancel(order, None)
+    assert balance(erin) == Decimal("5000000010.00")
+    assert list(differences()) == []
+
+
+def test_a_refund_that_has_no_room_leaves_the_order_as_it_was_and_says_so(erin, harbour):
+    """Balances from before there was a limit on credits."""
+    order = placed(erin, harbour, price=10)
+    Customer.objects.update(balance=Decimal("9999999990.00"))
+    with pytest.raises(OrderError, match="lower it by an adjustment"), transaction.atomic():
+        ordering.cancel(order, None)
+    order.refresh_from_db()
+    assert (order.status, balance(erin)) == (Status.PENDING, Decimal("9999999990.00"))
+    Customer.objects.update(balance=Decimal("9999999989.99"))
+    ordering.cancel(order, None)
     assert balance(erin) == Decimal("9999999999.99")
 
 
 @pytest.mark.parametrize("form", ["chargerecord", "ledgerentry"])
 def test_the_desk_says_at_the_amount_that_a_balance_would_be_too_large(erin, alice, form):
-    Customer.objects.update(balance=Decimal("9999999999.98"))
+    Customer.objects.update(balance=Decimal("4999999999.99"))
     typed = {"customer": erin.pk, "amount": "0.02", "note": "correction"}
     page = client_of(alice).post(f"/admin/core/{form}/add/", typed)
     errors = page.context["adminform"].form.errors
-    assert errors == {"amount": ["The balance would be larger than 9999999999.99."]}
-    assert balance(erin) == Decimal("9999999999.98")
+    assert errors == {"amount": ["The balance would be larger than 5000000000.00."]}
+    assert balance(erin) == Decimal("4999999999.99")
 
 
 def test_small_change_adds_up_to_the_cent(erin):

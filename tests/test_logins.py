@@ -254,6 +254,31 @@ def test_a_forwarded_address_is_believed_from_the_proxies_that_are_named(office,
     assert LoginCount.objects.get(name="eve", address__gt="").address == counted
 
 
+NO_ADDRESSES = ("garbage", "unknown", "unix:", "é", "999.1.1.1", "9" * 5_000, "fe80::1%eth0")
+
+
+@pytest.mark.parametrize("office", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("path", ["/admin/login/", "/portal/login/"])
+def test_what_is_no_address_counts_as_the_proxys_own(office, path):
+    """PostgreSQL keeps addresses as such, and takes nothing else for one."""
+    web = office.web()
+    with requests.Session() as visitor:
+        visitor.get(web.url + path, timeout=20)
+        for number, forwarded in enumerate(NO_ADDRESSES):
+            sent = {
+                "username": f"eve{number}",
+                "password": "wrong",
+                "csrfmiddlewaretoken": visitor.cookies["csrftoken"],
+            }
+            headers = {"X-Forwarded-For": forwarded.encode(), "Referer": web.url}
+            answer = visitor.post(web.url + path, sent, headers=headers, timeout=20)
+            assert answer.status_code == 200, forwarded[:20]
+    counts = LoginCount.objects.filter(name__startswith="eve", address__gt="").order_by("name")
+    *no_addresses, link_local = counts.values_list("address", flat=True)
+    assert {*no_addresses} == {"127.0.0.1"}
+    assert link_local == "fe80::/64"
+
+
 @pytest.mark.parametrize("value", ["*", "proxy.example.com", "10.0.0.1/8"])
 def test_proxies_are_addresses_and_networks(monkeypatch, value):
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", value)

@@ -40,13 +40,15 @@ TOKEN = "a token of the test's"
 
 
 def figures() -> dict[tuple[str, ...], float]:
-    """By name and labels' values."""
-    text = metrics.exposition().decode()
-    return {
-        (sample.name.removeprefix("booster_"), *sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
+    """By name and labels' values. Each series stands on the page once: of two, some scrapers keep
+    the first, others the last."""
+    found: dict[tuple[str, ...], float] = {}
+    for family in text_string_to_metric_families(metrics.exposition().decode()):
+        for sample in family.samples:
+            key = (sample.name.removeprefix("booster_"), *sample.labels.values())
+            assert key not in found, f"two samples of {key}"
+            found[key] = sample.value
+    return found
 
 
 def test_orders_money_and_plays_are_told_from_the_rows_and_from_what_is_kept(db):

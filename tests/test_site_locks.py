@@ -12,8 +12,9 @@ import trustme
 from django.apps import apps
 from django.db import transaction
 
-from core.models import Order, Site, SiteCheck, Status
-from core.models.sites import PROOF_FIELDS, SiteLockedError
+from core.models import Calibration, Order, Site, SiteCheck, Status
+from core.models.calibrations import start
+from core.models.sites import PROOF_FIELDS, UNCALIBRATED, SiteLockedError
 from core.reasons import reason_of
 from tests.base import an_order, client_of, messages_of, placed
 from tests.raw_server import Connection, RawServer, answer
@@ -65,6 +66,31 @@ def test_what_a_proof_rests_on_is_locked_while_orders_are_open(
 def test_every_field_that_a_proof_rests_on_is_tried_here():
     columns = {field.name for field in Site._meta.get_fields() if field.concrete}
     assert CHANGES.keys() == {*PROOF_FIELDS} & columns
+
+
+@pytest.mark.parametrize("name", sorted({*PROOF_FIELDS} - UNCALIBRATED))
+def test_what_a_calibration_measures_is_locked_while_it_runs(harbour, bob, name):
+    calibration = start(harbour, f"{harbour.origin}/videos/1", "1", bob)
+    site = kept(harbour)
+    before = getattr(site, name)
+    setattr(site, name, CHANGES[name])
+    with pytest.raises(SiteLockedError, match="A calibration runs on this site") as locked:
+        site.save()
+    assert locked.value.reasons.keys() == {name}
+    assert getattr(kept(harbour), name) == before
+    calibration.end(Calibration.Status.CANCELED)
+    site.save()
+    assert getattr(kept(harbour), name) == CHANGES[name]
+
+
+def test_all_else_may_change_while_a_calibration_runs(desk, harbour, bob):
+    start(harbour, f"{harbour.origin}/videos/1", "1", bob)
+    form = form_of(harbour, name="Quay", max_rate=9999, resend_percent=50)
+    errors = errors_of(desk.post(change_url(harbour), form | {"adapter": "peertube"}))
+    assert errors.keys() == {"adapter"}
+    assert "stop it" in errors["adapter"][0]
+    assert desk.post(change_url(harbour), form).status_code == 302
+    assert (kept(harbour).name, kept(harbour).max_rate) == ("Quay", 9999)
 
 
 @pytest.mark.parametrize("status", [Status.PAUSED, Status.AWAITING, Status.VERIFYING])

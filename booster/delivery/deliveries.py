@@ -17,7 +17,7 @@ from booster.delivery.order import Delivery
 from booster.delivery.sessions import Sessions
 from core.db.clock import DatabaseClock
 from core.db.outages import is_gone, is_locked
-from core.models import CounterReading, TransitionError, leases, transitions
+from core.models import CounterReading, RefundRefusedError, TransitionError, leases, transitions
 from core.models.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class Deliveries(dict[int, Delivery]):
         try:
             changes = [(one.order, one.decision.change) for one in decided if one.decision]
             transitions.apply(changes, None)
-        except (TransitionError, DatabaseError) as error:
+        except (TransitionError, RefundRefusedError, DatabaseError) as error:
             if is_gone(error):
                 raise
             if is_locked(error):
@@ -111,7 +111,10 @@ class Deliveries(dict[int, Delivery]):
                 return
             if isinstance(error, DatabaseError):
                 raise
-            self._answer_refusal(decided[0], str(error))
+            if isinstance(error, RefundRefusedError):
+                self._put_off(decided[0], error)
+            else:
+                self._answer_refusal(decided[0], str(error))
             return
         for delivery, stays in ending.note_written(decided):
             if stays is None:
@@ -153,6 +156,9 @@ class Deliveries(dict[int, Delivery]):
             if is_locked(why):
                 logger.warning("order %s: put off, somebody keeps rows of it locked", order.oid)
                 decision = ending.decide_to_wait(delivery)
+            elif isinstance(why, RefundRefusedError):
+                logger.warning("order %s: put off, its refund has no room", order.oid)
+                decision = ending.decide_to_wait_for_room(delivery, why.reason)
             else:
                 decision = ending.decide_own_failure(delivery, self._clock.now())
             transitions.apply([(order, decision.change)], None)

@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 REST_HOLD_SECONDS = 2.0
 # How long an order waits that cannot be written, as somebody else keeps rows of it locked.
 LOCKED_SECONDS = 15.0
+# And one whose refund its customer's balance does not hold.
+ROOM_SECONDS = 300.0
 # Of an order whose full count says that the site loses none.
 TELLING_PLAYS = 50
 
@@ -108,6 +110,15 @@ def decide_to_wait(one: Delivery) -> Decision:
     that somebody wants stopped waits as well, as it could not be."""
     later = Now() + timedelta(seconds=LOCKED_SECONDS)
     return _with_watch(one, Decision(release(one.order, due=later)))
+
+
+def decide_to_wait_for_room(one: Delivery, why: Reason) -> Decision:
+    """The customer's balance is too large for the refund that the order ends with: a person lowers
+    it, and is told."""
+    later = Now() + timedelta(seconds=ROOM_SECONDS)
+    return _with_watch(
+        one, Decision(release(one.order, due=later, **reason_columns(why, "attention")))
+    )
 
 
 def _answer_own_failure(one: Delivery, now: datetime) -> Decision:

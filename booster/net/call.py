@@ -26,6 +26,9 @@ SUCCESS = range(200, 300)
 # To look at an answer whatever its status; redirects stay refused where they are not named.
 ANY_ANSWER = frozenset({*range(200, 300), *range(400, 600)})
 
+# What packs a body. Some sites name a charset there, or nothing: such a body is read as it is.
+COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress"})
+
 # Headers that frame the message or say who asks: ours alone to set. A caller that could set them
 # could forge an agent, an address or a second request (law 4).
 _RESERVED = """
@@ -156,7 +159,8 @@ def judge(
             retry_after = seconds_to_wait(status, headers, now=now)
             raise TemporaryError(SiteCode.CALL_ANSWERED, retry_after=retry_after, **told)
         raise PermanentError(SiteCode.CALL_ANSWERED, **told)
-    if headers.get("Content-Encoding", "identity").lower() != "identity":
+    codings = headers.get("Content-Encoding", "").lower().split(",")
+    if not COMPRESSIONS.isdisjoint(coding.strip() for coding in codings):
         raise PermanentError(SiteCode.ANSWER_COMPRESSED, status=status)
 
 

@@ -11,7 +11,7 @@ from core.bulk.action import BulkAction, Outcome
 from core.models import ApprovalLimit, BalanceTooLargeError, ChargeRecord, Customer, FieldChange
 from core.models.approvals import requires_approval
 from core.models.history import Difference
-from core.models.ledger import MAX_BALANCE
+from core.models.ledger import MAX_CREDITED
 from core.ordering import top_up_many
 from core.permissions import Right
 from core.reasons import Code, Reason
@@ -45,7 +45,7 @@ class TopUpCustomers(CustomerAction):
             if not customer.active:
                 reason = Reason.of(Code.CUSTOMER_INACTIVE)
                 outcome.refused.append((customer.pk, customer.username, reason))
-            elif customer.balance + each > MAX_BALANCE:
+            elif customer.balance + each > MAX_CREDITED:
                 reason = BalanceTooLargeError(customer.balance + each).reason
                 outcome.refused.append((customer.pk, customer.username, reason))
             else:

@@ -8,13 +8,15 @@ customer, other blocks and imports do as here, so they cannot deadlock.
 from abc import abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import ClassVar
 
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from core.bulk.action import BulkAction, Outcome
 from core.db import clock
-from core.models import Order, OrderError, Pause, Status, transitions
+from core.models import Order, OrderError, Pause, RefundRefusedError, Status, transitions
 from core.models.flow import CANCELABLE, PAUSABLE, RETRYABLE
 from core.models.transitions import Transition
 from core.ordering import actions
@@ -47,11 +49,25 @@ class OrderAction(BulkAction):
                 outcome.refused.append((order.pk, order.oid, error.reason))
             else:
                 chosen.append((order, transition))
-                outcome.changed.append((order.pk, order.oid))
-                outcome.amount += transition.refund
-        assert self.job.creator is not None
-        actions.apply_transitions(chosen, self.job.creator, probe_sites=self.probe_sites)
+        self.write(chosen, outcome)
         return outcome
+
+    def write(self, chosen: Sequence[tuple[Order, Transition]], outcome: Outcome) -> None:
+        """All of them, or one by one where a refund has no room."""
+        assert self.job.creator is not None
+        try:
+            with transaction.atomic():
+                actions.apply_transitions(chosen, self.job.creator, probe_sites=self.probe_sites)
+        except RefundRefusedError as error:
+            if len(chosen) > 1:
+                for one in chosen:
+                    self.write([one], outcome)
+                return
+            refused = chosen[0][0]
+            outcome.refused.append((refused.pk, refused.oid, error.reason))
+            return
+        outcome.changed += [(order.pk, order.oid) for order, _transition in chosen]
+        outcome.amount += sum((transition.refund for _order, transition in chosen), Decimal(0))
 
     @abstractmethod
     def transition(self, order: Order, now: datetime) -> Transition:

@@ -33,6 +33,7 @@ from core.importing.similar_names import skeletons
 from core.importing.totals import notes_among, totals_among
 from core.models import (
     ApprovalLimit,
+    BalanceTooLargeError,
     Customer,
     FieldChange,
     ImportedRows,
@@ -43,12 +44,12 @@ from core.models import (
 from core.models.accounts import name_taken
 from core.models.approvals import requires_approval
 from core.models.history import Difference
-from core.models.ledger import Fact
+from core.models.ledger import MAX_CREDITED, Fact
 from core.models.names import name_keys
 from core.money import quantize
 from core.ordering.topping_up import limit_error
 from core.permissions import RIGHT_TO_BOOK, Right, may
-from core.reasons import Code, Reason
+from core.reasons import Code, Reason, translate
 
 # What a file may say of a customer who is there already.
 FIELDS = ("mobile", "active", "memo")
@@ -119,10 +120,12 @@ class CustomerRows(RowImporter):
             self.keep_written(Kind.FIELD_CHANGES, [change.pk for change in changes])
 
     def _drop_forbidden_openings(self, batch: Batch, known: Mapping[str, Known]) -> None:
-        """Those of new customers, as far as the uploader may not book them, or not alone."""
-        if "balance" not in batch.values or (self._books and self._limit is None):
+        """Those of new customers that are too large, or that the uploader may not book, or not
+        alone."""
+        names, balances = batch.values["username"], batch.values.get("balance", ())
+        highest = max(map(Decimal, balances), default=Decimal(0))
+        if highest <= (MAX_CREDITED if self._books and self._limit is None else 0):
             return
-        names, balances = batch.values["username"], batch.values["balance"]
         reasons = {}
         for index, balance in enumerate(balances):
             customer = known.get(names[index])
@@ -136,6 +139,8 @@ class CustomerRows(RowImporter):
             return _("Opening balances are for those who may adjust balances; leave this empty.")
         if requires_approval(Decimal(balance), self._limit):
             return limit_error(self._limit)
+        if Decimal(balance) > MAX_CREDITED:
+            return translate(BalanceTooLargeError(Decimal(balance)).reason)
         return ""
 
     @cached_property

@@ -36,7 +36,7 @@ from core.models import (
 )
 from core.models.billing import REFERENCE_LENGTH, already_booked
 from core.models.corrections import corrected_amounts
-from core.models.ledger import MAX_BALANCE
+from core.models.ledger import MAX_CREDITED
 from core.ordering import top_up_many
 from core.ordering.equal_top_ups import bare, booked_lately
 from core.permissions import Right
@@ -278,16 +278,16 @@ def contradicted(
 def too_large(
     batch: Batch, customers: Mapping[str, Customer], is_new: Sequence[bool]
 ) -> dict[int, str]:
-    """By index, new rows that would make a balance larger than its column holds."""
+    """By index, new rows that would make a balance larger than people credit."""
     names, amounts = batch.values["username"], batch.values["amount"]
     balances = {name: customer.balance for name, customer in customers.items()}
     highest = max(balances.values(), default=Decimal(0))
-    if highest + sum(map(Decimal, amounts), Decimal(0)) <= MAX_BALANCE:
+    if highest + sum(map(Decimal, amounts), Decimal(0)) <= MAX_CREDITED:
         return {}
     reasons = {}
     for index in compress(range(len(batch)), is_new):
         balance = balances[names[index]] + Decimal(amounts[index])
-        if balance > MAX_BALANCE:
+        if balance > MAX_CREDITED:
             reasons[index] = translate(BalanceTooLargeError(balance).reason)
         else:
             balances[names[index]] = balance

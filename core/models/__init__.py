@@ -16,6 +16,7 @@ from core.models.flow import (
     OPEN,
     WORKABLE,
     OrderError,
+    RefundRefusedError,
     Status,
     TransitionError,
     VideoBusyError,

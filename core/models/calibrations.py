@@ -24,7 +24,7 @@ from core.models.jobs import Job, JobQuerySet
 from core.models.ledger import Fact, LedgerEntry
 from core.models.orders import Order
 from core.models.sites import Site, SiteLockedError
-from core.reasons import Code, Reason
+from core.reasons import Code, Reason, reason_columns
 
 UNCLEAR = "counting_unclear"  # the finding that nothing was found out
 # What a calibration may propose, and the site keeps.
@@ -43,6 +43,9 @@ class CalibrationQuerySet(JobQuerySet):
             return set()
         running = self.filter(status=Calibration.Status.RUNNING)
         return set(running.order_by().values_list("site_id", "video_id")) & set(videos)
+
+    def workable(self) -> Self:
+        return self.filter(status__in=Calibration.WORKABLE)
 
     def latest_of(self, site: Site) -> "Calibration | None":
         """The newest that came to its end."""
@@ -126,9 +129,14 @@ class Calibration(Job):
 
     def end(self, status: int, *, exact_proof: bool | None = None, **changes: Any) -> None:
         """With what it found, in one transaction with what follows from it: the site's date of it,
-        and, where an audit found nothing out, its price back to the customer."""
+        and, where an audit found nothing out, its price back to the customer. It failed where the
+        site is no more the one that was measured."""
         now = clock.now()
         with transaction.atomic():
+            kept = Site.objects.select_for_update(no_key=True).get(pk=self.site_id)
+            if status == self.Status.DONE and not kept.measures_as(self.site):
+                status = self.Status.FAILED
+                changes |= reason_columns(Reason.of(Code.CALIBRATION_OUTDATED))
             self.release(status=status, end_date=now, exact_proof=exact_proof, **changes)
             if status == self.Status.DONE:
                 measured: dict[str, Any] = {"calibrated_at": now}
@@ -158,13 +166,15 @@ class Calibration(Job):
         """Let the site have what was proposed. Ceilings are only lowered: what the site bears
         beyond sixty plays is nothing that they show. Returns what changed.
 
-        Raises OrderError where the calibration is not the site's latest, SiteLockedError while open
-        orders rest on what would change."""
+        Raises OrderError where the calibration is not the site's latest or the site was changed
+        since, SiteLockedError while open orders rest on what would change."""
         with transaction.atomic():
             site = Site.objects.select_for_update().get(pk=self.site_id)
             latest = Calibration.objects.latest_of(site)
             if latest is None or latest.pk != self.pk:
                 raise OrderError(Reason.of(Code.CALIBRATION_NOT_LATEST))
+            if site.calibrated_at is None:
+                raise OrderError(Reason.of(Code.CALIBRATION_OUTDATED))
             wanted = {name: value for name, value in self.settings.items() if name in SETTINGS}
             for name in ("max_connections", "max_rate", "resend_percent"):
                 if name in wanted:

@@ -92,5 +92,11 @@ class TransitionError(OrderError):
     """The order is not, or no longer, in the status that the change starts from."""
 
 
+class RefundRefusedError(OrderError):
+    """The customer's balance has no room for what the order gives back as it ends."""
+
+    reason: Reason
+
+
 class VideoBusyError(OrderError):
     """Another open order holds this video: two on one counter could not be told apart."""

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # What the column of a balance holds.
 MAX_BALANCE = Decimal("9999999999.99")
+# Up to where people credit one: the rest is room for what open orders give back.
+MAX_CREDITED = Decimal("5000000000.00")
 
 
 class PostingRefusedError(Exception):
@@ -38,12 +40,13 @@ class PostingRefusedError(Exception):
 
 
 class BalanceTooLargeError(PostingRefusedError):
-    """A credit would make the customer's balance, `balance`, larger than its column holds."""
+    """A credit would make the customer's balance, `balance`, larger than people may make it, or a
+    refund larger than its column holds."""
 
-    def __init__(self, balance: Decimal) -> None:
+    def __init__(self, balance: Decimal, most: Decimal = MAX_CREDITED) -> None:
         super().__init__(balance)
         self.balance = balance
-        self.reason = Reason.of(Code.BALANCE_TOO_LARGE, most=str(MAX_BALANCE))
+        self.reason = Reason.of(Code.BALANCE_TOO_LARGE, most=str(most))
 
 
 class CustomerInactiveError(PostingRefusedError):
@@ -208,8 +211,9 @@ def _entry(posting: Posting, balances: dict[int, Decimal]) -> "LedgerEntry":
     balance = balances[posting.customer_id] + amount
     if balance < 0 and amount < 0:
         raise InsufficientBalanceError(-balance)
-    if balance > MAX_BALANCE and amount > 0:
-        raise BalanceTooLargeError(balance)
+    most = MAX_BALANCE if posting.kind == LedgerEntry.Kind.REFUND else MAX_CREDITED
+    if balance > most and amount > 0:
+        raise BalanceTooLargeError(balance, most)
     balances[posting.customer_id] = balance
     return LedgerEntry(
         kind=posting.kind,

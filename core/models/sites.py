@@ -28,6 +28,8 @@ CEILINGS = ("max_connections", "max_rate")
 MACHINE_FIELDS = frozenset({"origin", "ca_certificate"})
 # What may change without a new calibration: none of its findings depends on it.
 UNCALIBRATED = frozenset({"resend_percent", "exact_proof"})
+# What a calibration asks and plays by: locked while one runs.
+MEASURED = frozenset(PROOF_FIELDS) - UNCALIBRATED
 
 
 class SiteLockedError(OrderError):
@@ -172,9 +174,10 @@ class Site(models.Model):
         return self.name
 
     def save(self, **options: Any) -> None:
-        """Raises SiteLockedError for what may not change while orders are open here. A changed
-        address, also the recipe's second one, or authority has to be proved anew, and what plays
-        are counted by to be calibrated anew, unless that is what is being saved."""
+        """Raises SiteLockedError for what may not change while orders are open here or a
+        calibration runs. A changed address, also the recipe's second one, or authority has to be
+        proved anew, and what plays are counted by to be calibrated anew, unless that is what is
+        being saved."""
         written = options.get("update_fields")
         watched = (*PROOF_FIELDS, *CEILINGS)
         names = [
@@ -200,19 +203,26 @@ class Site(models.Model):
 
     def objections(self, values: Mapping[str, Any]) -> dict[str, Reason]:
         """Which of these new values may not be taken now, and why, by the name of the field: what
-        the proof of open orders rests on. Within a transaction no order is placed meanwhile."""
+        the proof of open orders rests on, or a calibration that runs. Within a transaction neither
+        is begun meanwhile."""
         with transaction.atomic():
             before = self._locked_row()
             changed = set() if before is None else changes(before, values)
             orders = self.orders.filter(status__in=OPEN).count() if changed else 0
-        if not orders:
-            return {}
-        return {
-            name: Reason.of(
-                Code.CEILING_LOCKED if name in CEILINGS else Code.SITE_LOCKED, orders=orders
-            )
-            for name in changed
-        }
+            measured = changed & MEASURED
+            calibrates = bool(measured) and self.calibrations.workable().exists()
+        if orders:
+            return {
+                name: Reason.of(
+                    Code.CEILING_LOCKED if name in CEILINGS else Code.SITE_LOCKED, orders=orders
+                )
+                for name in changed
+            }
+        return dict.fromkeys(measured, Reason.of(Code.SITE_CALIBRATES)) if calibrates else {}
+
+    def measures_as(self, other: "Site") -> bool:
+        """Whether what a calibration found of one is true of the other."""
+        return not changes(other, {name: getattr(self, name) for name in MEASURED})
 
     def _locked_row(self) -> "Site | None":
         """As it is kept. Whoever places an order here waits for the transaction's end."""

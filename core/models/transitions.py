@@ -27,6 +27,7 @@ from core.models.flow import (
     FINAL,
     WORKABLE,
     OrderError,
+    RefundRefusedError,
     Status,
     TransitionError,
     already_ended,
@@ -34,7 +35,7 @@ from core.models.flow import (
     status_reason,
 )
 from core.models.given_reasons import given_reason
-from core.models.ledger import Fact, LedgerEntry, Posting
+from core.models.ledger import MAX_BALANCE, BalanceTooLargeError, Fact, LedgerEntry, Posting
 from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
 if TYPE_CHECKING:
@@ -282,8 +283,8 @@ Chosen = Sequence[tuple["Order", Transition]]
 def apply(chosen: Chosen, actor: "User | None") -> None:
     """THE change of status, of one order or of a block of them: each conditional on what its
     transition expects, with an event for each step and the ledger entry that it pays for, all in
-    one transaction. Raises TransitionError where somebody else changed one of the orders first;
-    then nothing has changed.
+    one transaction. Raises TransitionError where somebody else changed one of the orders first, and
+    RefundRefusedError; then nothing has changed.
 
     Orders are locked before customers, both by rising id where the caller holds a block.
     """
@@ -368,5 +369,9 @@ def _pay_refunds(chosen: Chosen, actor: "User | None") -> None:
     ]
     if refunds:
         failpoint("before-refund")
-        LedgerEntry.objects.post_many(refunds)
+        try:
+            LedgerEntry.objects.post_many(refunds)
+        except BalanceTooLargeError:
+            reason = Reason.of(Code.REFUND_TOO_LARGE, most=str(MAX_BALANCE))
+            raise RefundRefusedError(reason) from None
         failpoint("after-refund")

@@ -247,11 +247,11 @@ def web() -> Iterator[Metric]:
     yield from (viewers, running, waiting, refused, seconds)
 
 
-def gauge(name: str, about: str, told: str | float = 0) -> GaugeMetricFamily:
-    """One with a label, to be filled; or one that is but a value."""
+def gauge(name: str, about: str, told: str | float | None = None) -> GaugeMetricFamily:
+    """One to be filled, with the label named or none; or one that is but the value told."""
     if isinstance(told, str):
         return GaugeMetricFamily(f"booster_{name}", about, labels=[told])
-    return GaugeMetricFamily(f"booster_{name}", about, value=float(told))
+    return GaugeMetricFamily(f"booster_{name}", about, value=None if told is None else float(told))
 
 
 def name_of(choices: type[IntegerChoices], value: int) -> str:

@@ -164,11 +164,16 @@ class Code(SentenceCode):
         "While orders are open on this site (%(orders)s) this may only be lowered: its counter may "
         "lose plays that come faster than they were calibrated for."
     )
+    SITE_CALIBRATES = _(
+        "A calibration runs on this site, and what it finds rests on this: stop it, or wait until "
+        "it has ended."
+    )
     # Calibrations
     NEVER_CALIBRATED = _(
         "This site was never calibrated: it is not known what of an order it will count."
     )
     CALIBRATION_RUNS = _("A calibration already runs on this video.")
+    CALIBRATION_OUTDATED = _("The site was changed since: calibrate it anew.")
     CALIBRATION_NOT_LATEST = _("Only what the latest calibration proposes can be taken.")
     CALIBRATION_PLAYS_UNKNOWN = _(
         "A consumer stopped or the database failed while %(number)s of its plays were on their "
@@ -185,6 +190,9 @@ class Code(SentenceCode):
     CUSTOMER_ALREADY_ACTIVE = _("Already switched on.")
     CUSTOMER_ALREADY_INACTIVE = _("Already switched off.")
     BALANCE_TOO_LARGE = _("The balance would be larger than %(most)s.")
+    REFUND_TOO_LARGE = _(
+        "The refund would make the balance larger than %(most)s: lower it by an adjustment first."
+    )
     # Uploaded files
     FILE_GONE = _("The file no longer exists; upload it again.")
     FILE_CHANGED = _("The file is not the one that was checked.")

@@ -10,7 +10,7 @@ from core.importing.undoing.customers import UndoCustomers
 from core.importing.undoing.orders import UndoOrders
 from core.importing.undoing.top_ups import UndoTopUps
 from core.importing.undoing.undoer import Undoer
-from core.models import ImportedRows, ImportJob, LeaseLostError, User
+from core.models import ImportedRows, ImportJob, LeaseLostError, RefundRefusedError, User
 from core.models.failpoints import failpoint
 from core.permissions import Right, may
 from core.reasons import Code, Reason
@@ -46,7 +46,7 @@ def run(job: ImportJob) -> None:
             undo(job)
             failpoint("before-undone")
             job.release(status=ImportJob.Status.UNDONE, undone_at=Now())
-    except UndoRefusedError as refused:
+    except (UndoRefusedError, RefundRefusedError) as refused:
         give_up(job, refused.reason)
     except (DatabaseError, LeaseLostError):
         raise

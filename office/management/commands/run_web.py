@@ -14,6 +14,7 @@ from office.environment import MOST_PORT, MOST_PROCESSES
 
 OPTIONS = (
     *("--lifespan", "off"),
+    "--no-proxy-headers",  # office/proxies.py reads them
     *("--no-access-log", "--log-level", "warning"),
     # Sockets and polls end at once when asked; this is for pages.
     *("--timeout-graceful-shutdown", "10"),
