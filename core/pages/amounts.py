@@ -11,7 +11,7 @@ from django.utils.translation import get_language, gettext as _
 
 from core import money
 from core.pages import display
-from core.pages.idempotent_forms import IdempotentForm
+from core.pages.idempotent_forms import IdempotentForm, come_back_with
 from core.reasons import translate_error
 
 # From here on a slip of a digit is a large loss.
@@ -94,11 +94,10 @@ class AsksAgain(forms.Form):
 
     def was_confirmed(self, what: str) -> bool:
         """Whether this was asked before; from now on it was."""
-        name = self.add_prefix("confirmed")
-        answered = self.data.get(name, "").split()
+        answered = self.data.get(self.add_prefix("confirmed"), "").split()
         if what in answered:
             return True
-        self.data = {**self.data, name: " ".join((*answered, what))}
+        come_back_with(self, "confirmed", " ".join((*answered, what)))
         return False
 
     def large_amount_question(self, amount: Decimal | None) -> str:

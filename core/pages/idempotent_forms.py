@@ -14,6 +14,13 @@ from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
 
+def come_back_with(form: forms.BaseForm, name: str, value: str) -> None:
+    """Show a form that is refused with this value in one field, and else as it was sent."""
+    sent = form.data.copy()
+    sent[form.add_prefix(name)] = value
+    form.data = sent
+
+
 class IdempotentForm(forms.ModelForm):
     """`placed` is the row that this form made before, when it is sent again."""
 
@@ -41,7 +48,7 @@ class IdempotentForm(forms.ModelForm):
         if all(self.cleaned_data.get(name) == getattr(placed, name) for name in self.bought):
             self.placed = placed
             return True
-        self.data = {**self.data, self.add_prefix("request_key"): str(uuid.uuid4())}
+        come_back_with(self, "request_key", str(uuid.uuid4()))
         text = _("This form was already saved as %(placed)s. Save again to create another.")
         self.add_error(None, ValidationError(text, params={"placed": str(placed)}))
         return True
