@@ -6,6 +6,7 @@ leave it out.
 
 import uuid
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, ClassVar
 
 from django import forms
@@ -16,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 def come_back_with(form: forms.BaseForm, name: str, value: str) -> None:
     """Show a form that is refused with this value in one field, and else as it was sent."""
-    sent = form.data.copy()
+    sent: Any = copy(form.data)
     sent[form.add_prefix(name)] = value
     form.data = sent
 
