@@ -27,7 +27,7 @@ run: .venv/.run
 	@exec $(PY) manage.py run_all
 
 test: .venv/.dev programs
-	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -n 6 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 quick: .venv/.dev
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "$(QUICK)" $(ARGS)
