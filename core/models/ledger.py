@@ -16,7 +16,7 @@ from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext_lazy as _
 
 from core import money
-from core.db import tables
+from core.db import clock, tables
 from core.db.blocks import BLOCK, in_blocks, update_by_id
 from core.models.accounts import Customer, person_field
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
@@ -125,6 +125,7 @@ class LedgerQuerySet(AppendOnlyQuerySet):
         active = {one.customer_id for one in postings if one.kind in LedgerEntry.ACTIVE_ONLY}
         balances = _locked_balances({posting.customer_id for posting in postings}, active)
         entries = [_entry(posting, balances) for posting in postings]
+        clock.stamp(entries)
         self.bulk_create(entries)
         update_by_id(Customer, {pk: {"balance": balance} for pk, balance in balances.items()})
         return entries

@@ -119,6 +119,7 @@ def place_many(placements: Sequence[Placement], creator: User | None) -> list[Or
         for placement, number in zip(placements, numbers, strict=True)
     ]
     with transaction.atomic():
+        clock.stamp(orders)
         Order.objects.bulk_create(orders)
         failpoint("before-debit")
         LedgerEntry.objects.post_many(
@@ -133,9 +134,11 @@ def place_many(placements: Sequence[Placement], creator: User | None) -> list[Or
             for order in orders
         )
         failpoint("after-debit")
-        OrderEvent.objects.bulk_create(
+        events = [
             OrderEvent(order=order, creator=creator, to_status=order.status) for order in orders
-        )
+        ]
+        clock.stamp(events)
+        OrderEvent.objects.bulk_create(events)
         notify()
         failpoint("before-commit")
     failpoint("after-commit")
