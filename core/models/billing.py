@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy as _
 
 from core import money
+from core.db import clock
 from core.db.lookups import InArray
 from core.models.accounts import Administrator, Customer
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
@@ -96,6 +97,7 @@ class ChargeRecordQuerySet(AppendOnlyQuerySet):
         top-up that was not undone."""
         with transaction.atomic():
             self._count_undone(records)
+            clock.stamp(records)
             self.bulk_create(records)
             LedgerEntry.objects.post_many(
                 Posting(
