@@ -7,6 +7,7 @@ Law: text that is data (a name, an amount, a reason) counts in `typed`; a key th
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from playwright.sync_api import Locator, Page
 
@@ -60,6 +61,14 @@ class Hands:
         with self.page.expect_navigation():
             yield
         self.page.evaluate(IS_DRAWN)
+
+    @contextmanager
+    def choosing_file(self, file: Path) -> Iterator[None]:
+        """Do what opens the browser's own dialog for a file, and choose this one there."""
+        with self.page.expect_file_chooser() as chooser:
+            self.page.evaluate(IS_DRAWN)  # until then the browser may open a dialog of its own
+            yield
+        chooser.value.set_files(file)
 
     def tab_to(self, where: str | Locator, most: int = 60) -> None:
         """Press Tab until the focus is there, and shows there."""

@@ -145,10 +145,9 @@ def desk_correct(hands: Hands, facts: Facts) -> None:
 def desk_import(hands: Hands, facts: Facts) -> None:
     go(hands, ".office-menu a:has-text('Customers')")
     go(hands, ".import_link")
-    with hands.page.expect_file_chooser() as chooser:
-        hands.click("#id_file")
     assert facts.file
-    chooser.value.set_files(facts.file)
+    with hands.choosing_file(facts.file):
+        hands.click("#id_file")
     go(hands, "form[data-drop] [type=submit]")
     hands.click("[data-post]:text-is('Import 2 rows')")
     enter(hands)
