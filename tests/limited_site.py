@@ -13,7 +13,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from math import floor
 
-from booster.engine.limits import Learned
+from booster.engine.interface import Learned
 from booster.engine.pace import Pace
 
 TICK_SECONDS = 0.1

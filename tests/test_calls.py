@@ -3,7 +3,7 @@
 import pytest
 
 from booster.engine.calls import PLAYS_BETWEEN, CallTurn, CallTurns
-from booster.engine.limits import Learned
+from booster.engine.interface import Learned
 from booster.engine.pace import Pace
 
 

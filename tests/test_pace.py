@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from booster.engine.ceiling import FIRST_HOLD, Ceiling, WholeCeiling
-from booster.engine.limits import Learned
+from booster.engine.interface import Learned
 from booster.engine.pace import Pace
 from tests.limited_site import (
     EachSecond,

@@ -4,7 +4,8 @@ from collections import Counter
 
 import pytest
 
-from booster.engine.batch import Batch, Window
+from booster.engine.batch import Batch
+from booster.engine.interface import Window
 from booster.engine.order import SLOW_START_PLAYS, OrderPlays
 from booster.engine.turns import FEW_PLAYS, Turns
 from booster.net.address import Origin

@@ -7,7 +7,15 @@ next (turns.py, dispatch.py) and what an answer means (answers.py).
 No Django, no model: plain values in, honest counts out. Law 3: a 2xx says "received" and no more.
 """
 
-from booster.engine.batch import Tally, Window
 from booster.engine.channel import Channel
-from booster.engine.events import Event, Events, Fetched, OrderStopped, WindowEnded
-from booster.engine.limits import Learned, Limits
+from booster.engine.interface import (
+    Event,
+    Events,
+    Fetched,
+    Learned,
+    Limits,
+    OrderStopped,
+    Tally,
+    Window,
+    WindowEnded,
+)

@@ -1,40 +1,17 @@
-"""A window of plays, as it is reserved, while it is on the wire, and how it ended."""
+"""A window of plays while it is on the wire, and how each of them ends."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from booster.engine.interface import Tally, Window
 
 if TYPE_CHECKING:
     from booster.engine.order import OrderPlays
 
 NONE_YET = -1  # unlike every status, and unlike the 0 of a connection without a whole answer
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Plays numbered first .. first + count - 1."""
-
-    first: int
-    count: int  # at least 1
-    expires: float  # time.monotonic() after which nothing more of it is sent (the lease)
-
-
-@dataclass(slots=True)
-class Tally:
-    """How the plays of one window or of a run ended: each in exactly one of the four counts."""
-
-    counted: int = 0  # answered with a counted status
-    refused: int = 0  # answered, surely not counted (4xx, "not now", redirect)
-    not_sent: int = 0  # no byte of it left
-    uncertain: int = 0  # bytes left, no full answer; or an answer that proves nothing (5xx)
-    statuses: dict[int, int] = field(default_factory=dict)  # of all answers, also to plays resent
-    halted: bool = False  # the order has stopped: a window reserved now would come back unsent
-
-    @property
-    def ended(self) -> int:
-        return self.counted + self.refused + self.not_sent + self.uncertain
 
 
 class Outcome(Enum):

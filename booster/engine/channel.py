@@ -1,7 +1,7 @@
 """A site as one round sees it: its orders' plays and its calls, over connections of its own.
 
 A Channel stands between two threads. The round's thread reserves windows and tells; the wire's
-thread (wire.py) does all the work and reports into one queue (events.py). No method waits, but
+thread (wire.py) does all the work and reports into one queue (interface.py). No method waits, but
 `close()`. Every window is reported as ended exactly once, unless its order was dropped or the
 channel closed.
 """
@@ -11,12 +11,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event
 
-from booster.engine.batch import Batch, Window
+from booster.engine.batch import Batch
 from booster.engine.calls import CallTurn
 from booster.engine.dispatch import Dispatch
-from booster.engine.events import Events
 from booster.engine.fetching import Fetcher
-from booster.engine.limits import Learned, Limits
+from booster.engine.interface import Events, Learned, Limits, Window
 from booster.engine.order import OrderPlays
 from booster.engine.wire import Wire
 from booster.exceptions import SiteCode, SiteError

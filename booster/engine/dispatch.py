@@ -19,8 +19,8 @@ from booster.engine.alarm import Alarm
 from booster.engine.batch import NONE_YET, Batch, Outcome, Play
 from booster.engine.calls import CallTurns
 from booster.engine.connection import Connection
-from booster.engine.events import OrderStopped, WindowEnded
 from booster.engine.health import SiteHealth
+from booster.engine.interface import OrderStopped, WindowEnded
 from booster.engine.pace import Pace
 from booster.engine.pool import Pool
 from booster.engine.retries import Retries
@@ -30,8 +30,7 @@ from booster.exceptions import SiteCode, SiteError
 from booster.retry import FEW_FAILURES
 
 if TYPE_CHECKING:
-    from booster.engine.events import Events
-    from booster.engine.limits import Learned, Limits
+    from booster.engine.interface import Events, Learned, Limits
     from booster.engine.order import OrderPlays
     from booster.net.address import ProvedTarget
 

@@ -29,7 +29,7 @@ from requests.structures import CaseInsensitiveDict
 from booster import retry
 from booster.engine.calls import CallTurn
 from booster.engine.connection import SILENT_SECONDS, is_silent
-from booster.engine.events import Events, Fetched
+from booster.engine.interface import Events, Fetched
 from booster.exceptions import SiteError, TemporaryError
 from booster.net.address import proved_at
 from booster.net.call import Call, Response, connection_failed, judge, timed_out, too_long

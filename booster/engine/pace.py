@@ -19,7 +19,7 @@ Until something is refused nothing is limited but by how the site suffers (`Slow
 from math import ceil, inf
 
 from booster.engine.ceiling import MARGIN, Ceiling, WholeCeiling
-from booster.engine.limits import Learned
+from booster.engine.interface import Learned
 from booster.engine.quota import Quota
 from booster.engine.rate import SlowDown, Starts
 from booster.engine.stretch import Stretch

@@ -13,7 +13,7 @@ from booster.exceptions import SiteCode, SiteError
 
 if TYPE_CHECKING:
     from booster.engine.dispatch import Dispatch
-    from booster.engine.limits import Limits
+    from booster.engine.interface import Limits
     from booster.engine.order import OrderPlays
 
 # Connections that the site closed behind their first answer, without having said so, and none that

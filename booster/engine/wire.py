@@ -25,7 +25,7 @@ from booster.net.tls import new_context
 
 if TYPE_CHECKING:
     from booster.engine.dispatch import Dispatch
-    from booster.engine.events import Events
+    from booster.engine.interface import Events
     from booster.net.address import ProvedTarget
 
 SWEEP_SECONDS = 0.1
