@@ -12,7 +12,7 @@ from core.models import WORKABLE, Order
 def run_until_idle(driving: Round, seconds: float = 60.0) -> None:
     """Beat while any order is driven or due now."""
     try:
-        driving._turn_while_busy(seconds)
+        driving.beat_while_busy(seconds)
     finally:
         driving.close()
 

@@ -270,7 +270,7 @@ def test_a_site_that_takes_plays_again_does_not_start_it_earlier(erin, harbour):
     placed(erin, harbour, planned_start=timezone.now() + timedelta(seconds=100))
     breaker = Breaker.objects.create(site=harbour, opened_at=Now(), probe_at=Now())
     harbour.refresh_from_db()
-    breakers.report_success(harbour)
+    breakers.report_up(harbour)
     breaker.refresh_from_db()
     assert not breaker.is_open
     assert is_due_as_planned()

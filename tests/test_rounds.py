@@ -72,7 +72,7 @@ class Overtaken(Deliveries):
     """Another host finds the site taking plays, just before this one writes who waits for it."""
 
     def write_decisions(self, decided):
-        breaker.report_success(Site.objects.select_related("breaker").get())
+        breaker.report_up(Site.objects.select_related("breaker").get())
         super().write_decisions(decided)
 
 
@@ -257,8 +257,8 @@ def test_sending_ends_before_quiet_hours_begin(trial):
     evening = datetime(2026, 11, 30, 22, tzinfo=UTC)
     closed = {}
     for seconds in (-5, -1, 0, 8 * 3600 - 1, 8 * 3600):
-        link.read_row(site, 1, evening + timedelta(seconds=seconds), is_paused=False)
-        closed[seconds] = link.closed
+        link.take_state(site, 1, evening + timedelta(seconds=seconds), is_paused=False)
+        closed[seconds] = link.seconds_closed if link.is_closed else None
     near = pytest.approx(8 * 3600, abs=2)
     assert closed == {-5: None, -1: near, 0: 8 * 3600, 8 * 3600 - 1: 1, 8 * 3600: None}
 
@@ -311,12 +311,12 @@ def test_windows_that_end_out_of_turn_are_written_down_in_turn(trial):
     windows = []
     for _ in range(2):
         delivery.reserve(100)
-        windows.append(delivery.taken_window())
+        windows.append(delivery.take_window())
     delivery.absorb(windows[1], Tally(counted=100), 0.0)
     assert (lease.order.done, lease.order.in_flight) == (0, 200)
     delivery.absorb(windows[0], Tally(counted=98, refused=2), 0.0)
     assert (lease.order.done, lease.order.failed, lease.order.in_flight) == (198, 2, 0)
-    assert delivery.windows == 0
+    assert not delivery.windows
     order.refresh_from_db()
     assert order.done == 0  # until the round writes
 
@@ -335,14 +335,14 @@ class Interrupted(Round):
 
     withdrawn = 0
 
-    def settle(self) -> None:
+    def decide(self) -> None:
         for order in [one.order for one in self.deliveries.values() if not one.windows]:
             if order.pause_requested and not self.withdrawn:
                 row = Order.objects.get(pk=order.pk)
                 go_on = transitions.go_on(row, clock.now(), shift=False)
                 transitions.apply([(row, go_on)], None)
                 self.withdrawn += 1
-        super().settle()
+        super().decide()
 
 
 def test_a_pause_that_was_withdrawn_in_time_is_none(trial):
@@ -407,7 +407,7 @@ def drive(moving: Round, until, seconds: float = 20.0) -> None:
     end = time.monotonic() + seconds
     while not until():
         assert time.monotonic() < end
-        moving._turn()
+        moving._try_to_beat()
         time.sleep(0.02)
 
 

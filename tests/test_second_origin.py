@@ -344,7 +344,7 @@ def test_a_round_leaves_a_channel_whose_plays_go_elsewhere_by_now(
     monkeypatch.setattr(links, "READ_SECONDS", 60.0)
     first = bought(erin, harbour)
     delivering = ShortRound("test:1", lambda: False)
-    delivering._turn_while_busy(30)
+    delivering.beat_while_busy(30)
     first.refresh_from_db()
     assert first.status == Status.VERIFYING or first.delivered == PLAYS
     deliver_to_the_end()
@@ -352,7 +352,7 @@ def test_a_round_leaves_a_channel_whose_plays_go_elsewhere_by_now(
     change(harbour, play_at_second=False)
     second = bought(erin, harbour, "dusk")
     delivering.wake()
-    delivering._turn_while_busy(30)
+    delivering.beat_while_busy(30)
     delivering.close()
     second.refresh_from_db()
     assert second.done == PLAYS

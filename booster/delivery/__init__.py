@@ -24,8 +24,9 @@ from django.db.models import Q
 from booster.delivery import breaker, ending
 from booster.delivery.deliveries import Deliveries
 from booster.delivery.links import Asked, Links, SiteLink
-from booster.delivery.order import FIRST_WINDOW, Delivery
+from booster.delivery.order import Delivery
 from booster.delivery.sessions import Sessions
+from booster.delivery.windows import FIRST_WINDOW
 from booster.engine import Fetched, OrderStopped, WindowEnded
 from booster.exceptions import OwnershipError, PermanentError, SiteError, TemporaryError
 from booster.net.call import Call
@@ -82,9 +83,9 @@ class Round:
         """Beat until the process shall stop, and give everything back then."""
         try:
             while not self._shall_stop():
-                self._turn()
+                self._try_to_beat()
                 self._wait()
-            self._turn_while_busy(STOP_SECONDS)
+            self.beat_while_busy(STOP_SECONDS)
         finally:
             self.close()
 
@@ -92,14 +93,16 @@ class Round:
         """Nothing more is sent."""
         self.links.close()
 
-    def _turn_while_busy(self, seconds: float) -> None:
+    def beat_while_busy(self, seconds: float) -> None:
+        """Until no order is left in the round, at most for so long."""
         deadline = time.monotonic() + seconds
-        self._turn()
+        self._try_to_beat()
         while self.deliveries and time.monotonic() < deadline:
             self._wait()
-            self._turn()
+            self._try_to_beat()
 
-    def _turn(self) -> None:
+    def _try_to_beat(self) -> None:
+        """Take what happened meanwhile, and beat; a database that is down is waited for."""
         self._began = time.monotonic()
         try:
             self.is_stopping = self._shall_stop()
@@ -134,13 +137,13 @@ class Round:
     # --- the beat
 
     def beat(self) -> None:
-        """One turn of all orders of the round."""
+        """One step of all orders of the round."""
         self.now = self._clock.now()
         self.claim()
         self.read()
         self.reserve()
         self.send()
-        self.settle()
+        self.decide()
 
     def claim(self) -> None:
         """Take what is due, as far as there is room; what a dead round left is always taken."""
@@ -163,22 +166,20 @@ class Round:
 
     def read(self) -> None:
         """Ask for tokens and counters, all at once; the answers are events of a later beat."""
-        self.links.read_rows(self.now, (one.link for one in self.deliveries.values()))
-        for link in self.links.values():
-            link.turns = link.plays_ahead()
-        awake = [one for one in self._by_turn() if self._take_turn(one)]
+        self.links.begin_beat(self.now, (one.link for one in self.deliveries.values()))
+        ahead = {link: link.plays_ahead for link in self.links.values()}
+        awake = [one for one in self._longest_waiting_first() if self._is_soon_served(one, ahead)]
         unread = [one for one in awake if one.order.old_view_count is None]
         self._note_looks(one for one in unread if one.link.is_proved and not one.is_reading)
         for delivery in awake:
-            self.deliveries.attempt(delivery, self._read_counter)
+            self.deliveries.attempt(delivery, self._ask_site)
 
     def reserve(self) -> None:
         """Reserve windows and write down how others ended, of all orders in one statement. The same
         statement is the heartbeat."""
-        for link in self.links.values():
-            link.room = link.plays_ahead() - link.outstanding
-        for delivery in self._by_turn():
-            self.deliveries.attempt(delivery, self._reserve_window)
+        room = {link: link.plays_ahead - link.outstanding for link in self.links.values()}
+        for delivery in self._longest_waiting_first():
+            self.deliveries.attempt(delivery, lambda one: self._reserve_window(one, room))
         news = [one for one in self.deliveries.values() if one.is_dirty or one.lease.is_worn]
         if news or self.deliveries.readings:
             self.deliveries.write_progress(news)
@@ -190,7 +191,7 @@ class Round:
         for delivery in self._awake():
             self.deliveries.attempt(delivery, self._send_window)
 
-    def settle(self) -> None:
+    def decide(self) -> None:
         """End, put off or give back what can go no further, in one transaction."""
         for delivery in self._awake():
             self.deliveries.attempt(delivery, self._decide)
@@ -237,8 +238,8 @@ class Round:
         match event:
             case WindowEnded(window=window, tally=tally):
                 if tally.counted:
-                    # First, as what was absorbed is not told again.
-                    breaker.report_success(link.site)
+                    # First: where the database fails at it, the event comes again.
+                    breaker.report_up(link.site)
                     self.sessions.report_use(delivery)
                 if delivery.absorb(window, tally, self._clock.now().timestamp()):
                     link.count_ended(window.count)
@@ -264,7 +265,7 @@ class Round:
             event = replace(event, result=error)
             in_session = delivery.adapter.reads_in_session and not delivery.wants_exact
             if in_session and self.sessions.renew(delivery, error):
-                delivery.reads_over = None  # and is asked for again
+                delivery.note_asked(None)
                 return
         views = delivery.take_reading(event, self._clock.now().timestamp())
         failpoint("after-verify")
@@ -279,8 +280,7 @@ class Round:
             return
         for delivery in [one for one in self.deliveries.values() if one.link is link]:
             if asked.ping and delivery.needs_ping:
-                delivery.outage = asked.error if isinstance(asked.error, TemporaryError) else None
-                delivery.is_outage_known = True
+                delivery.admission.note_outage(asked.error)
             elif isinstance(asked.error, OwnershipError) and not asked.ping:
                 delivery.fail(asked.error)
 
@@ -292,22 +292,23 @@ class Round:
         stops = self.is_stopping
         return [one for one in self.deliveries.values() if stops or not one.sleeps(now)]
 
-    def _by_turn(self) -> list[Delivery]:
-        """Who was served longest ago comes first."""
+    def _longest_waiting_first(self) -> list[Delivery]:
         return sorted(self._awake(), key=attrgetter("served"))
 
     @staticmethod
-    def _take_turn(delivery: Delivery) -> bool:
-        """Whether its first turn is near, or over. From its first reading on an order is exposed to
-        other people's views: it is read only when it is soon served."""
+    def _is_soon_served(delivery: Delivery, ahead: dict[SiteLink, int]) -> bool:
+        """Whether its first window goes out soon, or did. From its first reading on an order is
+        exposed to other people's views: it is not read long before. `ahead`: how many plays of
+        orders that begin each site takes soon; what this one begins with is taken off."""
         link, has_begun = delivery.link, delivery.order.reserved > 0
         if has_begun or not (delivery.is_fast and delivery.is_sending and link.is_proved):
             return True
-        is_near = link.turns > 0
-        link.turns -= min(delivery.order.count, FIRST_WINDOW)
-        return is_near
+        is_soon = ahead[link] > 0
+        ahead[link] -= min(delivery.order.count, FIRST_WINDOW)
+        return is_soon
 
-    def _read_counter(self, delivery: Delivery) -> None:
+    def _ask_site(self, delivery: Delivery) -> None:
+        """For its token and the order's counter, as far as the order needs them now."""
         link, is_wanted = delivery.link, delivery.wanted_reading(self.now)
         # One that was halted, as its site's proof ran out, waits for a new one.
         is_halted = delivery.is_halted and delivery.may_send
@@ -353,15 +354,17 @@ class Round:
             delivery.fail(error)
             return None
 
-    def _reserve_window(self, delivery: Delivery) -> None:
+    def _reserve_window(self, delivery: Delivery, room: dict[SiteLink, int]) -> None:
+        """`room`: for how many plays each site has room; what is reserved is taken off."""
         link = delivery.link
         # One that is reserved and was not sent, as the database failed in between, comes first.
-        if delivery.window or link.room <= 0 or not link.is_proved:
+        if delivery.window or room[link] <= 0 or not link.is_proved:
             return
         wanted = delivery.wanted_plays(self.now)
         play = self._unless_it_fails(delivery, self._make_play) if wanted else None
         if play and delivery.ask_admission():
-            link.room -= delivery.reserve(min(wanted, link.room), is_whole=wanted <= link.room)
+            count = min(wanted, room[link])
+            room[link] -= delivery.reserve(count, is_all=count == wanted)
 
     def _send_window(self, delivery: Delivery) -> None:
         link, channel = delivery.link, delivery.link.channel
@@ -370,19 +373,17 @@ class Round:
             return
         if channel is None:
             return
-        if not delivery.is_dirty and (window := delivery.taken_window()):
+        if not delivery.is_dirty and (window := delivery.take_window()):
             if delivery.channel is not channel:
                 assert delivery.play is not None  # made before the window was reserved
                 channel.open(delivery.key, delivery.play)
                 delivery.channel = channel
             channel.send(delivery.key, window)
-            link.outstanding += window.count
+            link.count_sent(window.count)
         elif delivery.take_renewal():
             channel.renew(delivery.key, delivery.lease.expires)
         if delivery.must_stop(self.now) or self.is_stopping:
-            if delivery.windows and not delivery.is_halted:
-                delivery.is_halted = True
-                channel.halt(delivery.key)
+            delivery.halt(channel)
         elif delivery.is_halted and not delivery.windows:
             self.deliveries.detach(delivery)  # and begin anew
 

@@ -19,7 +19,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from booster import retry
-from booster.exceptions import TemporaryError
+from booster.exceptions import SiteError, TemporaryError
 from core.db.outages import is_locked
 from core.models import Breaker, Order, Site, breaker_of, probe_now
 from core.models.transitions import SOONEST
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 LOST_SECONDS = 5.0
 
 
-class Admission(Enum):
+class Permit(Enum):
     """What the breaker says to an order that is about to send."""
 
     GO = "go"
@@ -39,18 +39,82 @@ class Admission(Enum):
     WAIT = "wait"
 
 
-def admit(site: Site) -> Admission:
+class Admission:
+    """One order before its site's breaker: what that said, and what it is told of how it went."""
+
+    def __init__(self) -> None:
+        self._permit: Permit | None = None
+        self._outage: TemporaryError | None = None  # the site as a whole does not answer ...
+        self._is_outage_known = False  # ... or does
+
+    def ask(self, site: Site) -> bool:
+        """Whether the order may send; asked once, before anything is sent."""
+        if self._permit is None:
+            self._permit = admit(site)
+        return self._permit is not Permit.WAIT
+
+    @property
+    def is_refused(self) -> bool:
+        return self._permit is Permit.WAIT
+
+    @property
+    def is_probe(self) -> bool:
+        return self._permit is Permit.PROBE
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether it is known whose trouble an error of the order is: its own, or the site's."""
+        return self.is_probe or self._is_outage_known
+
+    def note_outage(self, outage: SiteError | None) -> None:
+        """The site itself was asked, and did not answer; None: it did."""
+        self._outage = outage if isinstance(outage, TemporaryError) else None
+        self._is_outage_known = True
+
+    def forget_outage(self) -> None:
+        self._outage, self._is_outage_known = None, False
+
+    def end_probe(self) -> None:
+        """The site takes plays: what comes now is no probe."""
+        if self.is_probe:
+            self._permit = Permit.GO
+
+    def report_up(self, site: Site) -> None:
+        report_up(site)
+        self.end_probe()
+
+    def report_trouble(
+        self, site: Site, order: Order, error: TemporaryError, *, made_progress: bool
+    ) -> float | None:
+        """The order failed with `error`. Returns in how many seconds it looks again where that is
+        the site's trouble; None where it is the order's own."""
+        if self.is_probe:
+            seconds = report_failed_probe(site, error)
+            self._permit = None
+            return seconds
+        if self._outage is not None:
+            return report_outage(site, self._outage, error.retry_after)
+        return None if made_progress else report_failure(site, order, error)
+
+    def pass_on(self, site: Site) -> None:
+        """The order goes without having tried: where it was the probe, another one may be."""
+        if self.is_probe:
+            pass_on_probe(site)
+            self._permit = None
+
+
+def admit(site: Site) -> Permit:
     """Costs no query while the breaker, which was read with the site, is closed."""
     breaker = breaker_of(site)
     if breaker is None or not breaker.is_open:
-        return Admission.GO
+        return Permit.GO
     if breaker.take_probe(retry.PROBE_LEASE_SECONDS):
         logger.info("site %s: one order tries whether it answers", site)
-        return Admission.PROBE
+        return Permit.PROBE
     # Re-read: the breaker may have closed since, and nobody would wake an order that starts waiting
     # now.
     breaker.refresh_from_db()
-    return Admission.WAIT if breaker.is_open else Admission.GO
+    return Permit.WAIT if breaker.is_open else Permit.GO
 
 
 def waiting_seconds() -> float:
@@ -90,8 +154,8 @@ def report_failure(site: Site, order: Order, error: TemporaryError) -> float | N
     return None
 
 
-def report_success(site: Site) -> None:
-    """Plays were received, or the site said why not: it is up, and all may go on."""
+def report_up(site: Site) -> None:
+    """The site received plays, or said why it takes none: all may go on."""
     breaker = breaker_of(site)
     if breaker is None or breaker.is_clean:
         return

@@ -116,13 +116,13 @@ class Deliveries(dict[int, Delivery]):
             else:
                 self._answer_refusal(decided[0], str(error))
             return
-        for delivery, stays in ending.note_written(decided):
-            if stays is None:
+        for delivery, again_in in ending.note_written(decided):
+            if again_in is None:
                 self.remove(delivery)
             else:
                 if delivery.is_halted:
                     self.detach(delivery)
-                delivery.go_on(stays)
+                delivery.go_on(again_in)
 
     def _answer_refusal(self, delivery: Delivery, reason: str) -> None:
         """A pause that was withdrawn is none; any other row that differs is a new owner's doing."""
@@ -183,5 +183,4 @@ class Deliveries(dict[int, Delivery]):
         link = delivery.link
         if delivery.channel is not None and delivery.channel is link.channel:
             delivery.channel.drop(delivery.key)
-        link.outstanding -= delivery.drop_windows()
-        delivery.channel, delivery.reads_over, delivery.is_halted = None, None, False
+        link.count_dropped(delivery.leave_channel())

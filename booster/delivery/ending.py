@@ -6,7 +6,6 @@ row, which the round writes together with others. Breakers are told what they ha
 
 import logging
 import random
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,14 +14,13 @@ from typing import Any
 from django.db.models.functions import Now
 
 from booster import retry
-from booster.delivery import breaker, proving
-from booster.delivery.breaker import Admission
+from booster.delivery import breaker, learned, proving
 from booster.delivery.order import Decision, Delivery
 from booster.exceptions import OwnershipError, SiteError, TemporaryError
-from core.models import Order, Site, Status, Transition, open_breaker_of
+from core.models import Order, Status, Transition, open_breaker_of
 from core.models.leases import release
 from core.models.transitions import checked_path, end_with, pause_as_requested
-from core.reasons import Code, Reason, reason_columns, reason_of
+from core.reasons import Code, Reason, ReasonOrText, reason_columns, reason_of
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +31,6 @@ REST_HOLD_SECONDS = 2.0
 LOCKED_SECONDS = 15.0
 # And one whose refund its customer's balance does not hold.
 ROOM_SECONDS = 300.0
-# Of an order whose full count says that the site loses none.
-TELLING_PLAYS = 50
 
 
 def decide(one: Delivery, now: datetime, *, is_stopping: bool) -> None:
@@ -44,7 +40,7 @@ def decide(one: Delivery, now: datetime, *, is_stopping: bool) -> None:
 
     It is decided once, and stands until it is written: the breaker was told, and the watch has the
     reading by then."""
-    if one.windows or one.window or one.is_dirty or one.decision is not None:
+    if one.is_under_way:
         return
     decision = _decide(one, now)
     if decision is None and is_stopping:
@@ -59,7 +55,7 @@ def note_written(decided: Iterable[Delivery]) -> Iterator[tuple[Delivery, float 
     found = [(one, one.decision) for one in decided if one.decision is not None]
     breaker.wake_missed([one.order for one, decision in found if decision.waits_for_site])
     for one, decision in found:
-        yield one, decision.stays
+        yield one, decision.again_in
 
 
 def _with_watch(one: Delivery, decision: Decision) -> Decision:
@@ -72,8 +68,8 @@ def _decide(one: Delivery, now: datetime) -> Decision | None:
     order = one.order
     if order.cancel_requested and order.status == Status.RUNNING:
         return _cancel(one, now)
-    if one.reading is not None and not one.wants_exact:
-        return _conclude(one, now)
+    if seen := one.observation(now):
+        return _conclude(one, seen)
     if one.error is not None:
         return None if one.needs_ping else _answer_error(one, one.error, now)
     if order.pause_requested and order.status == Status.RUNNING:
@@ -82,20 +78,19 @@ def _decide(one: Delivery, now: datetime) -> Decision | None:
         return None
     if one.is_late(now):
         return _give_up(one, _too_late(one), now, Status.PARTIAL)
-    # What is only to be proved is read soon, or others' views would be taken for a part of it.
-    if one.link.closed is not None and not one.is_all_out:
-        return _give_back(one, one.link.closed)
-    if one.admission is Admission.WAIT:
+    if one.is_shut_out:
+        return _give_back(one, one.link.seconds_closed)
+    if one.admission.is_refused:
         return _wait_for_site(one, breaker.waiting_seconds())
-    if one.plan is not None and one.weeks != one.link.weeks:
+    if one.is_plan_outdated:
         return _give_back(one, 0.0)
-    if one.is_reading:
+    if one.is_reading or one.is_all_out:
         return None
-    wait = 0.0 if one.is_all_out else one.seconds_to_next(now)
+    wait = one.seconds_to_next(now)
     if wait > one.hold_seconds:
         return _give_back(one, wait)
     if wait > 0 and order.old_view_count is not None:
-        one.wakes = time.monotonic() + wait
+        one.wake_in(wait)
     return None
 
 
@@ -128,28 +123,18 @@ def _answer_own_failure(one: Delivery, now: datetime) -> Decision:
     if not retry.SENDING.is_spent(_failures(one)):
         return _back_off(one, own_error, retry.SENDING)
     reason, told = _out_of_attempts(own_error), reason_columns(own_error, "attention")
-    if order.status == Status.RUNNING and order.reserved:
-        change = proving.begin_verifying(order, reason, now)
-        return Decision(replace(change, changes={**change.changes, **_freed(one), **told}))
-    path = checked_path(order, Status.FAILED if order.status == Status.RUNNING else Status.PARTIAL)
-    end = end_with(order, path, 0, reason=reason, **told)
-    return Decision(end.with_fence(order.fence))
+    end = Status.FAILED if order.status == Status.RUNNING else Status.PARTIAL
+    change = _verify_or_end(order, reason, now, end, **told)
+    freed = {} if change.is_final else _freed(one)
+    return Decision(replace(change, changes={**change.changes, **freed}))
 
 
-def _conclude(one: Delivery, now: datetime) -> Decision | None:
-    assert one.reading is not None
-    if one.admission is Admission.PROBE:
-        _report_success(one)
+def _conclude(one: Delivery, seen: proving.Observation) -> Decision | None:
+    site = one.link.site
+    if one.admission.is_probe:
+        one.admission.report_up(site)
     one.watch.trouble = None
-    seen = proving.Observation(
-        one.reading,
-        lag=one.lag,
-        counts_readings=one.counts_readings,
-        counted=one.counted,
-        is_late=one.is_late(now),
-        is_narrow=one.link.is_narrow,
-    )
-    conclusion = proving.conclude(one.order, one.link.site, one.watch, seen)
+    conclusion = proving.conclude(one.order, site, one.watch, seen)
     change = conclusion.change
     if conclusion.seconds is None:
         return Decision(change)
@@ -163,48 +148,18 @@ def _conclude(one: Delivery, now: datetime) -> Decision | None:
 def _tell_site(one: Delivery, change: Transition) -> None:
     """What was decided of an order says something of its site as well. Hints: where the database
     fails meanwhile they are lost."""
-    if one.admission is Admission.PROBE and one.link.closed is None:
-        # It goes without having tried.
-        breaker.pass_on_probe(one.link.site)
-        one.admission = None
-    _learn(one, change)
-    _narrow_for(one, change)
-
-
-def _report_success(one: Delivery) -> None:
-    breaker.report_success(one.link.site)
-    if one.admission is Admission.PROBE:
-        one.admission = Admission.GO
-
-
-def _learn(one: Delivery, change: Transition) -> None:
-    """What an order showed of its site's counter, for the next one."""
-    site, learned = one.link.site, {}
-    late = None if one.watch.missed else one.watch.seconds_to_show
-    if change.is_final and late is not None and late > one.lag:
-        learned["learned_lag"] = site.learned_lag = round(late, 1)
-    if one.counts_readings is None and one.watch.silent:
-        learned["counts_readings"] = site.counts_readings = False
-    if learned:
-        Site.objects.filter(pk=site.pk).update(**learned)
-
-
-def _narrow_for(one: Delivery, change: Transition) -> None:
-    """Where more plays are sent again than a site may lose: they came together, but for those that
-    were lost on the way, as nobody answered them. Where an order's plays were counted at once and
-    all, the site may have more together."""
-    order = one.order
-    lost = int(change.changes.get("resent", 0)) - order.resent - order.uncertain
-    if lost > order.count * one.link.site.resend_percent // 100:
-        one.link.narrow()
-    elif change.path[-1] == Status.COMPLETED and not order.resent and _is_telling(order):
-        one.link.widen()
-
-
-def _is_telling(order: Order) -> bool:
-    """Whether its plays were close enough and enough of them that a counter which loses some that
-    come together would have."""
-    return not order.hours and order.count >= TELLING_PLAYS
+    link = one.link
+    if not link.is_closed:
+        one.admission.pass_on(link.site)
+    learned.keep_counting(
+        link.site,
+        one.watch,
+        lag=one.lag,
+        counts_readings=one.counts_readings,
+        is_final=change.is_final,
+    )
+    if learned.keep_width(link.site, one.order, change):
+        link.apply_limits()
 
 
 def _answer_error(one: Delivery, error: SiteError, now: datetime) -> Decision:
@@ -212,7 +167,7 @@ def _answer_error(one: Delivery, error: SiteError, now: datetime) -> Decision:
         return _hold(one, error, now)
     if isinstance(error, TemporaryError):
         return _try_later(one, error, now)
-    _report_success(one)
+    one.admission.report_up(one.link.site)  # it says why not
     return _wait_out(one, Reason.of_error(error), now)
 
 
@@ -247,7 +202,7 @@ def _read_later(
 
 def _hold(one: Delivery, error: OwnershipError, now: datetime) -> Decision:
     """Wait for the token. An order that is only waiting for its counter goes on waiting."""
-    _report_success(one)
+    one.admission.report_up(one.link.site)  # without its token, but it answers
     order = one.order
     if order.status == Status.VERIFYING:
         return _read_later(one, Reason.of_error(error), now)
@@ -265,20 +220,9 @@ def _pause(one: Delivery) -> Decision:
 
 
 def _cancel(one: Delivery, now: datetime) -> Decision:
-    """As a person asked. What was sent has to be proved before it is billed; where nothing was, it
-    ends now."""
-    order = one.order
-    if order.reserved:
-        return _verify(one, Reason.of(Code.CANCEL_REQUESTED), now)
-    end = end_with(order, checked_path(order, Status.CANCELED), 0)
-    return Decision(end.with_fence(order.fence))
-
-
-def _verify(one: Delivery, reason: Reason, now: datetime) -> Decision:
-    """Nothing more is sent: the counter has its time to show what was."""
-    last = now.timestamp() if one.watch.played is None else one.watch.played
-    until = datetime.fromtimestamp(last + one.lag, UTC)
-    return Decision(proving.begin_verifying(one.order, reason, until), 0.0)
+    """As a person asked."""
+    reason = Reason.of(Code.CANCEL_REQUESTED) if one.order.reserved else ""
+    return _stop_sending(one, reason, now, Status.CANCELED)
 
 
 def _try_later(one: Delivery, error: TemporaryError, now: datetime) -> Decision:
@@ -287,14 +231,9 @@ def _try_later(one: Delivery, error: TemporaryError, now: datetime) -> Decision:
     order, reason = one.order, Reason.of_error(error)
     if order.status == Status.VERIFYING:
         return _read_later(one, reason, now, error.retry_after)
-    wait: float | None = None
-    if one.admission is Admission.PROBE:
-        wait = breaker.report_failed_probe(one.link.site, error)
-        one.admission = None
-    elif one.outage:
-        wait = breaker.report_outage(one.link.site, one.outage, error.retry_after)
-    elif not one.made_progress:
-        wait = breaker.report_failure(one.link.site, order, error)
+    wait = one.admission.report_trouble(
+        one.link.site, order, error, made_progress=one.made_progress
+    )
     if wait is not None:
         return _wait_for_site(one, wait)
     if retry.SENDING.is_spent(_failures(one)):
@@ -303,14 +242,29 @@ def _try_later(one: Delivery, error: TemporaryError, now: datetime) -> Decision:
 
 
 def _give_up(one: Delivery, reason: Reason, now: datetime, end: Status = Status.FAILED) -> Decision:
-    """No more plays can be sent. What was sent still has to be proved before it is billed;
-    where nothing was, the order has its `end` now."""
-    order = one.order
+    """No more plays can be sent."""
     one.watch.trouble = None
-    if order.reserved:
-        return _verify(one, reason, now)
-    gone = end_with(order, checked_path(order, end), 0, reason=reason)
-    return Decision(gone.with_fence(order.fence))
+    return _stop_sending(one, reason, now, end)
+
+
+def _stop_sending(one: Delivery, reason: ReasonOrText, now: datetime, end: Status) -> Decision:
+    """The counter has its time to show what was sent."""
+    last = now.timestamp() if one.watch.played is None else one.watch.played
+    until = datetime.fromtimestamp(last + one.lag, UTC)
+    change = _verify_or_end(one.order, reason, until, end)
+    return Decision(change, None if change.is_final else 0.0)
+
+
+def _verify_or_end(
+    order: Order, reason: ReasonOrText, until: datetime, end: Status, **told: Any
+) -> Transition:
+    """What was sent has to be proved before it is billed; where nothing was, the order has its
+    `end` now. `until`: the counter may lag until then."""
+    if order.status == Status.RUNNING and order.reserved:
+        change = proving.begin_verifying(order, reason, until)
+        return replace(change, changes={**change.changes, **told})
+    gone = end_with(order, checked_path(order, end), 0, reason=reason, **told)
+    return gone.with_fence(order.fence)
 
 
 def _too_late(one: Delivery) -> Reason:

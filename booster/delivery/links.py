@@ -13,14 +13,15 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count
 from django.db.models.functions import Now
 
 from booster import sites
+from booster.delivery import learned
 from booster.delivery.plan import quiet_seconds, week_columns
 from booster.engine import Channel, Learned, Limits
 from booster.exceptions import SiteError, TemporaryError
@@ -56,8 +57,6 @@ MEASURE_SECONDS = 0.25
 FAILED_SECONDS = 60.0
 # Sites that are asked at once; most of the time they are waited for.
 ASKERS = 32
-# For how long a site whose counter lost plays that came together gets no more of them at once.
-LOSS_REMEMBERED = timedelta(days=1)
 FIRST_AHEAD, MOST_AHEAD = 10_000, 100_000
 
 
@@ -93,11 +92,12 @@ class Links(dict[int, "SiteLink"]):
                 self[site.pk] = SiteLink(site, self._events, self._askers)
                 self._read_at = 0.0
 
-    def read_rows(self, now: datetime, used: Iterable["SiteLink"]) -> None:
-        """Sites, their breakers, what is paused and who else sends there, once a second; sites
-        that no order uses are forgotten after a while."""
+    def begin_beat(self, now: datetime, used: Iterable["SiteLink"]) -> None:
+        """Once a second sites, their breakers, what is paused and who else sends there are read;
+        sites that no order uses are forgotten after a while."""
         for link in self.values():
             link.attempt(SiteLink.move)
+            link.measure()
         moment = time.monotonic()
         if moment < self._read_at or not self:
             return
@@ -117,8 +117,8 @@ class Links(dict[int, "SiteLink"]):
         rounds = dict(counted.values_list("site", "rounds"))
         for site in Site.objects.select_related("breaker").filter(pk__in=self):
             is_paused = held.of(site.pk) is not None
-            link, row = self[site.pk], (site, rounds.get(site.pk, 1), now, is_paused)
-            link.attempt(SiteLink.read_row, *row)
+            link, found = self[site.pk], (site, rounds.get(site.pk, 1), now, is_paused)
+            link.attempt(SiteLink.take_state, *found)
             if link.channel is not None:
                 link.channel.check()  # without the wire no round goes on
 
@@ -139,13 +139,12 @@ class SiteLink:
         self.is_pinging = False
         self.used = time.monotonic()
         self.trouble: SiteError | None = None  # why it could not be proved when it was asked last
-        self.outstanding = 0  # plays reserved and not ended, of all its orders
-        self.room = 0  # plays that may be reserved besides, in this beat
-        self.turns = 0  # plays of orders that may be about to begin, in this beat
-        # For how long nothing may be sent: in quiet hours until their end, 0 while people hold the
-        # site back, as they may end that at any moment. None: it may be sent to.
-        self.closed: float | None = None
-        self.weeks = 0  # that it had before: plans of then are of no use
+        self.outstanding = 0  # plays handed to the channel and not ended, of all its orders
+        self.is_closed = False  # nothing may be sent ...
+        # ... for so many seconds: to the end of quiet hours; 0 while people hold the site back, as
+        # they may end that at any moment.
+        self.seconds_closed = 0.0
+        self.week_number = 0  # grows as its week is changed: plans of before are of no use
         self._ahead = FIRST_AHEAD
         self._ended, self._measured = 0, time.monotonic()
         self._moves_to: ProvedTarget | None = None  # the site proved itself at another address
@@ -169,7 +168,7 @@ class SiteLink:
                 self._asked = time.monotonic()
                 return None
             logger.exception("site %s: the round failed at it", self.site)
-            self.closed = FAILED_SECONDS
+            self.is_closed, self.seconds_closed = True, FAILED_SECONDS
             return None
 
     @property
@@ -228,24 +227,27 @@ class SiteLink:
             # Whatever was proved before counts no more.
             self._proved = self._asked = float("-inf")
 
-    def read_row(self, site: Site, rounds: int, now: datetime, is_paused: bool) -> None:
+    def take_state(self, site: Site, rounds: int, now: datetime, is_paused: bool) -> None:
+        """Its row, how many rounds send there, and whether people hold it back."""
         self.rounds = max(1, rounds)
         self.take_row(site)
         quiet = quiet_seconds(site, now.timestamp())
-        self.closed = 0.0 if is_paused else quiet if quiet > 0 else None
-        self._apply_limits()
+        self.is_closed = is_paused or quiet > 0
+        self.seconds_closed = 0.0 if is_paused else quiet
+        self.apply_limits()
 
     def take_row(self, site: Site) -> None:
+        """As it stands in the database by now."""
         is_forgotten = self.site.learned_at is not None and site.learned_at is None
-        self.weeks += week_columns(self.site) != week_columns(site)
+        self.week_number += week_columns(self.site) != week_columns(site)
         self.site = site
         if self._target is not None and not verification.is_of(site, self._target):
             self._proved = self._asked = float("-inf")
         elif self._moves_to is None and (is_forgotten or self._plays_elsewhere):
             # What is on its way ends; then a channel that knows nothing finds out anew.
             self._moves_to = self._target
-        elif self._moves_to is None:
-            self._keep_learned()
+        elif self._moves_to is None and self.channel is not None:
+            learned.keep_pace(site, self.channel.learned, self.rounds)
 
     @property
     def is_limited(self) -> bool:
@@ -258,24 +260,35 @@ class SiteLink:
             self._made_way = now
             self.channel.make_way(WAY_SECONDS)
 
-    def _apply_limits(self) -> None:
+    def apply_limits(self) -> None:
         if self.channel is not None:
             limits = self._limits()
             self.channel.change(connections=limits.connections, rate=limits.rate)
+
+    def count_sent(self, plays: int) -> None:
+        self.outstanding += plays
 
     def count_ended(self, plays: int) -> None:
         self.outstanding -= plays
         self._ended += plays
 
+    def count_dropped(self, plays: int) -> None:
+        self.outstanding -= plays
+
+    def measure(self) -> None:
+        """How many plays the site takes now."""
+        now = time.monotonic()
+        if now - self._measured < MEASURE_SECONDS:
+            return
+        if self._ended:
+            speed = self._ended / (now - self._measured)
+            self._ahead = int(min(2 * speed * AHEAD_SECONDS, MOST_AHEAD))
+        self._ended, self._measured = 0, now
+
+    @property
     def plays_ahead(self) -> int:
         """How many plays to have reserved and not ended, of all orders: what the site takes in
         about AHEAD_SECONDS."""
-        now = time.monotonic()
-        if self._ended and now - self._measured >= MEASURE_SECONDS:
-            speed = self._ended / (now - self._measured)
-            self._ahead = int(min(2 * speed * AHEAD_SECONDS, MOST_AHEAD))
-        if now - self._measured >= MEASURE_SECONDS:
-            self._ended, self._measured = 0, now
         limits = self._limits()
         rate = min(limits.rate or MOST_AHEAD, self._learned().rate or MOST_AHEAD)
         most = max(limits.connections, int(rate * AHEAD_SECONDS))
@@ -295,50 +308,6 @@ class SiteLink:
     def is_narrow(self) -> bool:
         """Whether plays go to the site one at a time. Some counters lose a part of others."""
         return 1 in (self._limits().connections, self.site.learned_connections)
-
-    def narrow(self) -> None:
-        """One play at a time from now on: the counter loses those that come together."""
-        logger.warning(
-            "site %s loses plays that come in parallel: one at a time from now on", self.site
-        )
-        rows = Site.objects.filter(pk=self.site.pk)
-        self._write(rows, counted_connections=1, counts_lost_at=Now())
-        self._apply_limits()
-
-    def widen(self) -> None:
-        """An order was counted in full: the next one may have twice as many plays at once, unless
-        the counter lost some of them lately."""
-        counted = self.site.counted_connections
-        if counted is None:
-            return
-        more = counted * 2 if counted * 2 < self.site.max_connections else None
-        settled = Site.objects.filter(
-            Q(counts_lost_at=None) | Q(counts_lost_at__lt=Now() - LOSS_REMEMBERED),
-            pk=self.site.pk,
-            counted_connections=counted,
-        )
-        if settled.update(counted_connections=more):
-            self.site.counted_connections = more
-            self._apply_limits()
-
-    def _keep_learned(self) -> None:
-        """What the site turned out to bear, for the next order; of all rounds together."""
-        if self.channel is None:
-            return
-        learned = self.channel.learned
-        rate = learned.rate and learned.rate * self.rounds
-        connections = learned.connections and learned.connections * self.rounds
-        moved = abs((rate or 0.0) - (self.site.learned_rate or 0.0))
-        if moved > 0.05 * (rate or 0.0) or connections != self.site.learned_connections:
-            # Not where somebody had it forgotten since it was read.
-            rows = Site.objects.filter(pk=self.site.pk)
-            if self.site.learned_at is not None:
-                rows = rows.filter(learned_at__isnull=False)
-            self._write(rows, learned_rate=rate, learned_connections=connections)
-
-    def _write(self, rows: QuerySet[Site], **learned: Any) -> None:
-        if rows.update(learned_at=Now(), **learned):
-            self.site.refresh_from_db(fields=["learned_at", *learned])
 
     def _learned(self) -> Learned:
         rate, connections = self.site.learned_rate, self.site.learned_connections

@@ -1,20 +1,20 @@
 """One order of a round: how far it is and what it may do next. What follows when it can go no
 further (ending.py) stands in its `decision` until the round has written it.
 
-Its row is kept in memory as it shall be written; the round writes all rows of a beat at once.
+Its row is changed in memory; the round writes all rows of a beat at once.
 """
 
 import logging
 import time
-from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from booster import retry, sites
-from booster.delivery import breaker, proving
+from booster.delivery import proving
 from booster.delivery.breaker import Admission
 from booster.delivery.links import SiteLink
 from booster.delivery.plan import deadline_of, plan_of
+from booster.delivery.windows import Windows
 from booster.engine import Channel, Fetched, Tally, Window
 from booster.exceptions import SiteError, TemporaryError
 from booster.net.play import PlayRequest
@@ -24,30 +24,17 @@ from core.models import Lease, Status, Transition
 
 logger = logging.getLogger(__name__)
 
-# A window is what a crash can leave unknown, so it is short in time; the first is a guess.
-WINDOW_SECONDS = 0.5
-FIRST_WINDOW = 100
-LARGEST_WINDOW = 20_000
 # One window is on its way while the next is being reserved.
 WINDOWS_AHEAD = 2
 
 
-@dataclass(slots=True)
-class Flight:
-    """A window on the wire, since when, and how it ended, once it has."""
-
-    window: Window
-    since: float
-    tally: Tally | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A change of an order, and in how many seconds the round goes on with it; None: not at all.
-    `waits_for_site`: whoever finds the site taking plays wakes it."""
+    """A change of an order, and in how many seconds the round goes on with it; None: it leaves the
+    round. `waits_for_site`: whoever finds the site taking plays wakes it."""
 
     change: Transition
-    stays: float | None = None
+    again_in: float | None = None
     waits_for_site: bool = False
 
 
@@ -57,31 +44,28 @@ class Delivery:
     def __init__(self, lease: Lease, link: SiteLink, hold_seconds: float) -> None:
         self.lease, self.order, self.link = lease, lease.order, link
         self.key: int = lease.order.pk
-        self.served = 0.0  # when its last turn was over
+        self.served = 0.0  # time.monotonic() when it had all the plays that it wanted last
         self.is_dirty = False  # the row in memory is ahead of the database's
         self.channel: Channel | None = None  # that knows the order
         self.is_halted = False  # no further play of it starts
         self.play: PlayRequest | None = None  # what each of its plays looks like, ...
         self.player: SiteAdapter | None = None  # ... as this one made it
         self.window: Window | None = None  # reserved, and to be sent once that is written
+        self.windows = Windows()  # that were sent
         # Looks at the video that others had the office make: begun and ended, as it was last known,
         # and of those before the first play how many had ended when the counter was asked.
         self.looks = (0, 0)
         self._looks_before = 0
         self.wakes = 0.0  # time.monotonic() before which nothing is due
-        self.reads_over: Channel | None = None  # that was asked for its counter
-        self.reading: Reading | None = None  # one that a decision waits for
-        self.counted: int | None = None  # by the site itself, beside it
+        self.reading: Reading | None = None  # made after its last play: something follows from it
         self.error: SiteError | None = None  # why it cannot go on
-        self.outage: TemporaryError | None = None  # the site as a whole does not answer ...
-        self.is_outage_known = False  # ... or does; asked after an error
-        self.admission: Admission | None = None  # asked for before anything is sent
+        self.admission = Admission()  # by its site's breaker
         self.decision: Decision | None = None  # what follows, until it is written
         self.hold_seconds = hold_seconds
         self.watch = Watch.of(lease.order.watch)
+        self._asked_channel: Channel | None = None  # for its counter
+        self._counted: int | None = None  # by the site itself, beside `reading`
         self._received = lease.order.done
-        self._size = FIRST_WINDOW
-        self._flights: deque[Flight] = deque()  # as they were reserved
         self._inherited = 0
         self._told = 0.0  # until when the channel may send, as it knows
 
@@ -90,7 +74,7 @@ class Delivery:
         order, site = self.order, self.link.site
         order.site = site
         self.adapter = sites.adapter(site.adapter, site.recipe, site.secrets)
-        self.plan, self.weeks = plan_of(order, site), self.link.weeks
+        self.plan, self._week_number = plan_of(order, site), self.link.week_number
         self.deadline = deadline_of(order)
         claimed: datetime = order.read_at  # type: ignore[attr-defined]  # by the database's clock
         unread = proving.resume_watch(order, self.watch, claimed.timestamp())
@@ -108,7 +92,7 @@ class Delivery:
     @property
     def is_reading(self) -> bool:
         """Whether its counter was asked for; a channel that was left answers no more."""
-        return self.reads_over is not None and self.reads_over is self.link.channel
+        return self._asked_channel is not None and self._asked_channel is self.link.channel
 
     @property
     def is_asked_to_stop(self) -> bool:
@@ -144,9 +128,19 @@ class Delivery:
         )
 
     @property
-    def windows(self) -> int:
-        """Windows of it on the wire, or ended before one that was reserved earlier."""
-        return len(self._flights)
+    def is_under_way(self) -> bool:
+        """Whether plays of it are on the wire, or something is still to be written."""
+        return bool(self.windows or self.window or self.is_dirty or self.decision)
+
+    @property
+    def is_shut_out(self) -> bool:
+        """Whether nothing may be sent to its site now. What is only to be proved is read soon, or
+        others' views would be taken for a part of it."""
+        return self.link.is_closed and not self.is_all_out
+
+    @property
+    def is_plan_outdated(self) -> bool:
+        return self.plan is not None and self._week_number != self.link.week_number
 
     @property
     def made_progress(self) -> bool:
@@ -155,22 +149,18 @@ class Delivery:
     def sleeps(self, now: float) -> bool:
         """Whether nothing is to be done before its time, unless somebody wants it stopped. `now`:
         time.monotonic()."""
-        if now >= self.wakes or self._flights or self.is_dirty or self.window or self.decision:
+        if now >= self.wakes or self.is_under_way:
             return False
         return self.error is None and self.reading is None and not self.is_asked_to_stop
 
     def must_stop(self, now: datetime) -> bool:
         link = self.link
-        may_go_on = self.may_send and link.is_proved and link.closed is None
+        may_go_on = self.may_send and link.is_proved and not link.is_closed
         return not may_go_on or self.is_late(now)
 
     def ask_admission(self) -> bool:
-        """Whether the site's breaker lets it pass; asked once, before anything is sent."""
-        if not self.may_send or self.is_all_out:
-            return True
-        if self.admission is None:
-            self.admission = breaker.admit(self.link.site)
-        return self.admission is not Admission.WAIT
+        """Whether the site's breaker lets it pass, where it has something to send."""
+        return not self.may_send or self.is_all_out or self.admission.ask(self.link.site)
 
     def is_late(self, now: datetime) -> bool:
         return self.deadline is not None and now >= self.deadline
@@ -204,7 +194,7 @@ class Delivery:
     def wanted_plays(self, now: datetime) -> int:
         """How many plays it would reserve now."""
         order = self.order
-        if not self.is_sending or self.windows + bool(self.window) >= WINDOWS_AHEAD:
+        if not self.is_sending or len(self.windows) + bool(self.window) >= WINDOWS_AHEAD:
             return 0
         if order.old_view_count is None:
             return 0
@@ -212,14 +202,14 @@ class Delivery:
             return self._inherited
         if self.plan is not None and self.is_reading:
             return 0  # while nothing is on the wire a reading tells most
-        wanted = min(self._size, order.count - order.reserved)
+        wanted = min(self.windows.size, order.count - order.reserved)
         if self.plan is not None:
             wanted = min(wanted, self.plan.due(now.timestamp()) - order.reserved)
         return max(0, wanted)
 
-    def reserve(self, count: int, *, is_whole: bool = True) -> int:
+    def reserve(self, count: int, *, is_all: bool = True) -> int:
         """Take so many plays, which are sent once the row is written; returns how many. Lost ones
-        go under their old numbers, all at once. `is_whole`: its turn is over with them."""
+        go under their old numbers, all at once. `is_all`: they are all that it wanted."""
         order = self.order
         if self._inherited:
             count, self._inherited = self._inherited, 0
@@ -227,53 +217,52 @@ class Delivery:
             order.reserved += count
             order.sequence += count
         self.window = Window(order.sequence - count + 1, count, self.lease.expires)
-        if is_whole:
+        if is_all:
             self.served = time.monotonic()
         self.is_dirty = True
         return count
 
-    def taken_window(self) -> Window | None:
-        """The reserved window, once, as it may be sent under the lease of now."""
+    def take_window(self) -> Window | None:
+        """The reserved window, as it may be sent under the lease of now; it is on the wire then."""
         window, self.window = self.window, None
         if window is None:
             return None
         window = replace(window, expires=self.lease.expires)
-        self._flights.append(Flight(window, time.monotonic()))
+        self.windows.add(window)
         self._told = self.lease.expires
         return window
 
     def take_renewal(self) -> bool:
         """Whether its windows may go out for longer by now than the channel was told."""
-        if not self._flights or self.lease.expires == self._told:
+        if not self.windows or self.lease.expires == self._told:
             return False
         self._told = self.lease.expires
         return True
 
-    def drop_windows(self) -> int:
+    def halt(self, channel: Channel) -> None:
+        """No further play of it starts; what is on the wire ends."""
+        if self.windows and not self.is_halted:
+            self.is_halted = True
+            channel.halt(self.key)
+
+    def leave_channel(self) -> int:
         """Forget what is on the wire; how many plays that were."""
-        plays = sum(flight.window.count for flight in self._flights if flight.tally is None)
-        self._flights.clear()
-        self.window = None
-        return plays
+        self.window = self.channel = self._asked_channel = None
+        self.is_halted = False
+        return self.windows.drop()
 
     # --- what happened
 
     def absorb(self, window: Window, tally: Tally, moment: float) -> bool:
-        """A window has ended. Windows are written down as they were reserved: after a crash the
-        last numbers are those of unknown fate. Returns False for one that was dropped, or was
-        absorbed, before.
+        """A window has ended. Returns False for one that was dropped, or was absorbed, before.
         `moment`: by the database's clock, in seconds since the epoch."""
-        ended = next((one for one in self._flights if one.window is window), None)
-        if ended is None or ended.tally is not None:
+        ended = self.windows.end(window, tally)
+        if ended is None:
             return False
-        ended.tally = tally
         if tally.ended > tally.not_sent:
             self.watch.note_play(moment)
-        speed = window.count / max(time.monotonic() - ended.since, 0.001)
-        self._size = max(1, min(int(speed * WINDOW_SECONDS) + 1, 2 * self._size, LARGEST_WINDOW))
-        while self._flights and (first := self._flights[0].tally) is not None:
-            self._flights.popleft()
-            self._count(first)
+        for one in ended:
+            self._count(one)
         return True
 
     def _count(self, tally: Tally) -> None:
@@ -291,14 +280,13 @@ class Delivery:
         if tally.counted:
             order.attempts = 0
             self.watch.trouble = None
-            if self.admission is Admission.PROBE:
-                self.admission = Admission.GO  # the site takes plays: what comes now is no probe
+            self.admission.end_probe()
         self.is_dirty = True
 
     @property
     def wants_exact(self) -> bool:
         """Whether the site itself is to be asked what it counted, beside its counter."""
-        if self.reading is None or self.counted is not None or not self.link.site.exact_proof:
+        if self.reading is None or self._counted is not None or not self.link.site.exact_proof:
             return False
         unsaid = self.watch.unsaid
         return unsaid is None or retry.may_pass(unsaid, self.reading.answered)
@@ -306,14 +294,14 @@ class Delivery:
     def take_reading(self, found: Fetched, now: float) -> int | None:
         """What the counter, or the site itself, showed. Returns the views where they are to be
         kept. `now`: by the database's clock, in seconds since the epoch."""
-        self.reads_over = None
+        self._asked_channel = None
         least = self.link.seconds_between_calls
         self._watch_at = time.monotonic() + self.watch.seconds_between_readings(now, least)
         try:
             if isinstance(found.result, SiteError):
                 raise found.result
             if self.wants_exact:
-                self.counted = exact.counted_of(found.result, self.order.oid)
+                self._counted = exact.counted_of(found.result, self.order.oid)
                 self.watch.unsaid = None
                 return None
             views = self.adapter.count_of(found.result, self.order.video_id)
@@ -337,9 +325,23 @@ class Delivery:
         is_kept = proving.note_reading(self.order, self.watch, reading, self.lag)
         return views if is_kept else None
 
-    def note_asked(self, channel: Channel) -> None:
-        self.reads_over = channel
+    def note_asked(self, channel: Channel | None) -> None:
+        """Its counter was asked for; None: it is to be asked for again."""
+        self._asked_channel = channel
         self._looks_before = self.looks[1]
+
+    def observation(self, now: datetime) -> proving.Observation | None:
+        """What was found out after its last play; None where that is still to come."""
+        if self.reading is None or self.wants_exact:
+            return None
+        return proving.Observation(
+            self.reading,
+            lag=self.lag,
+            counts_readings=self.counts_readings,
+            counted=self._counted,
+            is_late=self.is_late(now),
+            is_narrow=self.link.is_narrow,
+        )
 
     @property
     def counts_looks(self) -> bool:
@@ -350,7 +352,7 @@ class Delivery:
     def is_watching(self) -> bool:
         """Whether the counter is read for those who watch: before the last play, none decides."""
         has_begun = self.order.old_view_count is not None and self.order.status == Status.RUNNING
-        return (self.windows > 0 or has_begun) and not self.is_all_out
+        return (bool(self.windows) or has_begun) and not self.is_all_out
 
     @property
     def lag(self) -> float:
@@ -368,7 +370,7 @@ class Delivery:
         self.error = error
         self.watch.missed = True
         if is_outage and isinstance(error, TemporaryError):
-            self.outage, self.is_outage_known = error, True
+            self.admission.note_outage(error)
 
     @property
     def needs_ping(self) -> bool:
@@ -376,17 +378,20 @@ class Delivery:
         return (
             isinstance(self.error, TemporaryError)
             and self.order.status == Status.RUNNING
-            and self.admission is not Admission.PROBE
-            and not self.is_outage_known
+            and not self.admission.is_clear
             and not self.order.cancel_requested
         )
 
     # --- after a decision
 
+    def wake_in(self, seconds: float) -> None:
+        self.wakes = time.monotonic() + seconds
+
     def go_on(self, seconds: float) -> None:
         """The order stays in the round, which looks at it again in so many seconds: its change was
         written, or there was none to write."""
-        self.wakes = time.monotonic() + seconds
-        self.reading = self.error = self.outage = self.counted = self.decision = None
-        self.is_outage_known = self.is_halted = False
+        self.wake_in(seconds)
+        self.reading = self.error = self._counted = self.decision = None
+        self.admission.forget_outage()
+        self.is_halted = False
         self._received = self.order.done

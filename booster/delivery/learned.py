@@ -1,0 +1,98 @@
+"""What a site's orders show of it, for those to come: how much it bears, and how its counter
+behaves. It stands on the site's row, which is written here.
+"""
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+
+from booster.engine import Learned
+from booster.proof import Watch
+from core.models import Order, Site, Status, Transition
+
+logger = logging.getLogger(__name__)
+
+# For how long a site whose counter lost plays that came together gets no more of them at once.
+LOSS_REMEMBERED = timedelta(days=1)
+# Of an order whose full count says that the site loses none.
+TELLING_PLAYS = 50
+
+
+def keep_pace(site: Site, learned: Learned, rounds: int) -> None:
+    """What the site turned out to bear, in one of so many rounds."""
+    rate = learned.rate and learned.rate * rounds
+    connections = learned.connections and learned.connections * rounds
+    moved = abs((rate or 0.0) - (site.learned_rate or 0.0))
+    if moved > 0.05 * (rate or 0.0) or connections != site.learned_connections:
+        # Not where somebody had it forgotten since it was read.
+        rows = Site.objects.filter(pk=site.pk)
+        if site.learned_at is not None:
+            rows = rows.filter(learned_at__isnull=False)
+        _write(site, rows, learned_rate=rate, learned_connections=connections)
+
+
+def keep_counting(
+    site: Site, watch: Watch, *, lag: float, counts_readings: bool | None, is_final: bool
+) -> None:
+    """What an order showed of the counter: how long it lags, where that is more than the `lag`
+    known so far, and that a reading does not move it, where that is not known."""
+    learned: dict[str, Any] = {}
+    late = None if watch.missed else watch.seconds_to_show
+    if is_final and late is not None and late > lag:
+        learned["learned_lag"] = site.learned_lag = round(late, 1)
+    if counts_readings is None and watch.silent:
+        learned["counts_readings"] = site.counts_readings = False
+    if learned:
+        Site.objects.filter(pk=site.pk).update(**learned)
+
+
+def keep_width(site: Site, order: Order, change: Transition) -> bool:
+    """How many plays at once the counter bears. Where more are sent again than a site may lose,
+    they came together, but for those that were lost on the way, as nobody answered them. Where an
+    order's plays were counted at once and all, the site may have more together. Returns whether
+    other limits hold from now on."""
+    lost = int(change.changes.get("resent", 0)) - order.resent - order.uncertain
+    if lost > order.count * site.resend_percent // 100:
+        _narrow(site)
+        return True
+    is_counted = change.path[-1] == Status.COMPLETED and not order.resent
+    return is_counted and _is_telling(order) and _widen(site)
+
+
+def _is_telling(order: Order) -> bool:
+    """Whether its plays were close enough and enough of them that a counter which loses some that
+    come together would have."""
+    return not order.hours and order.count >= TELLING_PLAYS
+
+
+def _narrow(site: Site) -> None:
+    """One play at a time from now on: the counter loses those that come together."""
+    logger.warning("site %s loses plays that come in parallel: one at a time from now on", site)
+    rows = Site.objects.filter(pk=site.pk)
+    _write(site, rows, counted_connections=1, counts_lost_at=Now())
+
+
+def _widen(site: Site) -> bool:
+    """An order was counted in full: the next one may have twice as many plays at once, unless the
+    counter lost some of them lately."""
+    counted = site.counted_connections
+    if counted is None:
+        return False
+    more = counted * 2 if counted * 2 < site.max_connections else None
+    settled = Site.objects.filter(
+        Q(counts_lost_at=None) | Q(counts_lost_at__lt=Now() - LOSS_REMEMBERED),
+        pk=site.pk,
+        counted_connections=counted,
+    )
+    if not settled.update(counted_connections=more):
+        return False
+    site.counted_connections = more
+    return True
+
+
+def _write(site: Site, rows: QuerySet[Site], **learned: Any) -> None:
+    if rows.update(learned_at=Now(), **learned):
+        site.refresh_from_db(fields=["learned_at", *learned])
