@@ -158,5 +158,5 @@ def sweep() -> None:
 
 def wake_paused_orders() -> None:
     """Those that wait for their site's token, where it is back or their deadline has come."""
-    if paused_orders.ask_sites_again() + paused_orders.resume_late_orders():
+    if paused_orders.resume_where_shown() + paused_orders.resume_late_orders():
         wake()

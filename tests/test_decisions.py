@@ -241,7 +241,7 @@ def test_one_part_of_the_sweep_that_fails_keeps_nothing_else_from_being_done(
     def fail() -> None:
         raise ValueError("a mistake of ours")
 
-    monkeypatch.setattr(paused_orders, "ask_sites_again", fail)
+    monkeypatch.setattr(paused_orders, "resume_where_shown", fail)
     monkeypatch.setattr(worker, "other_sweeps", [fail, lambda: done.append(1)])
     worker.sweep()
     assert done == [1]

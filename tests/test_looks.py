@@ -187,7 +187,7 @@ def test_a_site_that_did_not_answer_is_not_called_for_customers_until_it_does(po
         assert told == "The site cannot be reached now."
     assert there.calls == 0
     Site.objects.update(checked_at=F("checked_at") - timedelta(minutes=2))
-    paused_orders.ask_sites_again()  # a worker's sweep asks it
+    paused_orders.resume_where_shown()  # a worker's sweep asks it
     assert Site.objects.get().unreachable_at is None
     SiteLook.objects.forget_failures(known)
     assert ask(portal, known, "dusk")["views"] == "7"
@@ -195,7 +195,7 @@ def test_a_site_that_did_not_answer_is_not_called_for_customers_until_it_does(po
 
 def test_a_new_site_is_asked_by_a_workers_sweep(portal, there, known):
     Site.objects.update(verified=False)
-    paused_orders.ask_sites_again()
+    paused_orders.resume_where_shown()
     assert Site.objects.get().verified
     assert ask(portal, known)["views"] == "7"
 
@@ -320,7 +320,7 @@ def slow_sites(database, settings) -> Iterator[list[Site]]:
 
 def test_sites_that_keep_silent_are_asked_at_once_and_hold_nobody_up(slow_sites):
     """A worker's sweep is its sign of life, too."""
-    paused_orders.ask_sites_again()
+    paused_orders.resume_where_shown()
     assert Site.objects.filter(verified=True).count() == len(slow_sites)
 
 

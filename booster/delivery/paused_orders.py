@@ -1,4 +1,5 @@
-"""Orders that wait for their site's token: they go on when it is back, and end at their deadline.
+"""Orders that wait for their site's token: they go on when it is shown again, and end at their
+deadline.
 
 Called by the sweep, so every host does it; a second one finds nothing left to do.
 """
@@ -6,7 +7,6 @@ Called by the sweep, so every host does it; a second one finds nothing left to d
 import logging
 
 from django.conf import settings
-from django.db.models import F, Q
 
 from booster import retry
 from booster.delivery.plan import deadline_of
@@ -19,33 +19,22 @@ from core.reasons import Code, Reason
 
 logger = logging.getLogger(__name__)
 
-# Sites that one sweep asks, all at the same time: it shall be over before its worker counts as
-# silent, also where no site answers.
-AT_ONCE = 50
 # Orders that go on by one transaction: it holds SQLite's only write lock.
 BLOCK = 500
 
 
-def ask_sites_again() -> list[int]:
-    """Ask the sites that orders wait for, and those that did not answer last or were never asked:
-    customers are sold nothing there meanwhile. Returns the ids of the orders that may go on."""
-    paused = Order.objects.filter(status=Status.PAUSED, held_by_site=True)
-    held = Q(pk__in=paused.values("site"))
-    silent = Q(active=True, unreachable_at__isnull=False)
-    new = Q(active=True, verified=False, checked_at__isnull=True)
-    cutoff = retry.token_cutoff(clock.now())
-    resumed = []
-    late = (held | silent) & Q(checked_at__lt=cutoff)
-    due = Site.objects.filter(late | new).order_by(F("checked_at").asc(nulls_first=True))
-    for site, answer in verification.prove_all(due[:AT_ONCE]):
+def resume_where_shown() -> list[int]:
+    """Have the sites asked that are due, and resume the orders of those that show their token.
+    Returns the orders' ids."""
+    waiting = Order.objects.filter(status=Status.PAUSED, held_by_site=True)
+    resumed: list[int] = []
+    for site in verification.verify_due(waiting):
         try:
-            verification.verify(site, answer=answer)
-            if site.verified:
-                resumed += resume_paused_orders(site)
+            resumed += resume_paused_orders(site)
         except Exception as error:
             if is_gone(error):
                 raise
-            logger.exception("site %s: it could not be asked", site)  # others are
+            logger.exception("site %s: its orders could not be resumed", site)  # others' are
     return resumed
 
 

@@ -5,12 +5,14 @@ name is a new proof. The network comes first and the transaction after it: no ca
 rows are locked.
 """
 
+import logging
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import nullcontext, suppress
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import F, Q, QuerySet
 
 from booster import retry, sites
 from booster.exceptions import (
@@ -26,11 +28,16 @@ from booster.ownership import tokens
 from booster.ownership.own_addresses import is_own
 from booster.sites.base import Seen
 from core.db import clock
-from core.models import Site, SiteCheck, User
+from core.db.outages import is_gone
+from core.models import Order, Site, SiteCheck, User
 from core.reasons import Reason
+
+logger = logging.getLogger(__name__)
 
 # Sites that are asked at the same time.
 AT_ONCE = 100
+# By one sweep: it shall be over before its worker counts as silent, also where no site answers.
+MOST_DUE = 50
 
 
 def resolve(origin: Origin, authority: str = "") -> list[Target]:
@@ -135,6 +142,27 @@ def prove_all(found: Collection[Site]) -> Iterator[tuple[Site, Callable[[], Prov
         looks = {threads.submit(prove, site): site for site in found}
         for looked in as_completed(looks):
             yield looks[looked], looked.result
+
+
+def verify_due(waiting: QuerySet[Order]) -> Iterator[Site]:
+    """Look for the token of the sites that these orders wait for, and of those that did not answer
+    last or were never asked: customers are sold nothing there meanwhile. Yields those that show
+    it."""
+    held = Q(pk__in=waiting.values("site"))
+    silent = Q(active=True, unreachable_at__isnull=False)
+    new = Q(active=True, verified=False, checked_at__isnull=True)
+    late = (held | silent) & Q(checked_at__lt=retry.token_cutoff(clock.now()))
+    due = Site.objects.filter(late | new).order_by(F("checked_at").asc(nulls_first=True))
+    for site, answer in prove_all(due[:MOST_DUE]):
+        try:
+            verify(site, answer=answer)
+        except Exception as error:
+            if is_gone(error):
+                raise
+            logger.exception("site %s: it could not be asked", site)  # others are
+            continue
+        if site.verified:
+            yield site
 
 
 def proved_target(site: Site, max_age: timedelta = timedelta(0)) -> ProvedTarget:

@@ -90,7 +90,7 @@ class Blips:
                 self.trial.demo_site.clear()
             pass_time(step)
             passed += step
-            paused_orders.ask_sites_again()
+            paused_orders.resume_where_shown()
             deliver()
 
 
