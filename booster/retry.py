@@ -6,7 +6,8 @@ otherwise) and `jitter`, a random number from [0, 1). Delays are in seconds.
 Failure                            Rule
 ---------------------------------  ------------------------------------------------------------
 The site is down for everybody     its orders wait (WAITING) and no attempt is counted; one run
-                                   at a time probes (PROBING), for at most PROBE_LEASE_SECONDS
+                                   at a time probes (PROBING), for at most PROBE_LEASE_SECONDS;
+                                   where it is gone, another one LOST_PROBE_SECONDS after its time
 An order fails, its site answers   SENDING: retried until its attempts are used up; a play that is
                                    received begins them anew
 Two orders of a site fail, one     the site is down for everybody, as above
@@ -19,8 +20,9 @@ verifying fails by our own error   settled but by a reading that succeeded, or b
 A call is answered "not now"       ASKING: the same call again by whoever made it, after pauses
                                    that grow; then it has failed, and another of these follows
 A play is answered "not now"       PLAY_LATER: the same play again
-Plays of an order fail one after   FAILURES in a row, or FEW_FAILURES while nothing good comes of
-the other                          the site, end its run; then the order has failed, as above
+Plays of an order fail one after   FAILURES in a row, or FEW_FAILURES while nothing good comes for
+the other                          STALL_SHARE of the time that an answer may take, end its run;
+                                   then the order has failed, as above
 All plays are answered "not now"   FEW_REFUSALS and nothing good for BUSY_SECONDS end the runs, and
                                    so does a Retry-After above RUN_PATIENCE_SECONDS, at once
 No connection comes about          CONNECTING; where none is left the site is down, as above
@@ -28,9 +30,22 @@ A play is lost: no answer came,    PLAY, where may_send_again(): the same play a
 or none that can be believed       uncertain, and the counter decides
 A round dies with plays in         the next one sends them under their old numbers, where
 flight: they may be lost           may_send_again(); else they are uncertain, as above
-The counter can be read and lags   read again after a tenth of the wait, until its site's lag has
-                                   passed; one that never moved, for TROUBLE_PATIENCE more
+The counter can be read and lags   read again after a tenth of the wait (READING_SECONDS), until
+                                   its site's lag has passed; one that never moved, for
+                                   TROUBLE_PATIENCE more
+It lags on, and catches up         read again by catching_up_step(), for catching_up_patience()
+It had its time and lacks plays    plays_to_send_again()
 The site lost its token            asked again every TOKEN_INTERVAL; the order is paused
+It is too busy to say its token    asked again after TOKEN_AGAIN_SHARE of the usual time; believed
+while its orders are sent          meanwhile, for BELIEVED_SECONDS; then it is down, as above
+The site knows a session no more   a new one, SESSION_RENEWALS times in SESSION_RENEWAL_SECONDS,
+                                   where the last was of use, or older than SESSION_OLD_SECONDS
+A session does not come about      tried again after SESSION_AGAIN_SECONDS; its orders have failed
+We ourselves fail at a site        its orders wait for OWN_FAILURE_SECONDS
+Rows of an order are locked by     it waits for LOCKED_SECONDS, and no attempt is counted
+somebody else
+A customer's balance has no room   the order waits for NO_ROOM_SECONDS, and a person is told
+for an order's refund
 A reading of a calibration fails   CALIBRATION_READING: by whoever made it, about every 2 seconds;
                                    then the calibration's rule, which follows
 A calibration's site does not      CALIBRATING: its next step is tried again until its attempts
@@ -40,8 +55,9 @@ cannot be read
 
 A site's Retry-After replaces the delay, up to MAX_RETRY_AFTER_SECONDS.
 
-Not decided here: what an answer to a play means (booster/engine/answers.py), and how many plays are
-sent again that a counter lacks when it had its time (booster/proof, by the site's resend_percent).
+Not decided here: what an answer to a play means (booster/engine/answers.py), whether a counter
+lacks plays (booster/proof), how many plays a site is found to take (booster/engine/pace.py), and
+when an import or a bulk action is given up (core/models/jobs.py).
 """
 
 import re
@@ -75,19 +91,39 @@ LONGEST_PAUSE_SECONDS = 4.0
 # So many plays that fail in a row end an order's run, beyond those that were in flight when the
 # first failed; few do where nothing good came for about as long as an answer may take.
 FAILURES, FEW_FAILURES = 10, 3
+STALL_SHARE = 0.8
 # Of answers "not now" fewer prove nothing, however long nothing good came.
 FEW_REFUSALS, BUSY_SECONDS = 10, 30.0
 # A longer Retry-After is not waited for in a run.
 RUN_PATIENCE_SECONDS = 5.0
 # A run that has held a site's probe for longer than this is taken for dead.
 PROBE_LEASE_SECONDS = 30.0
+# A probe that nobody began so long after it was due was lost with its order.
+LOST_PROBE_SECONDS = 5.0
 # A counter is read again after a tenth of the time waited so far, within these bounds.
 READING_SECONDS = (0.2, 60.0)
 LONGEST_READING_SECONDS = READING_SECONDS[1]
+# A counter that catches up beyond its lag is read again in steps of it, within these seconds.
+CATCHING_UP_SECONDS = (1.0, 60.0)
+# It is waited for a little longer than plays were sent, and at least for so long.
+CATCHING_UP_SHARE, CATCHING_UP_PATIENCE = 1.2, 5.0
+# Shown by a counter that loses plays which come together; less by one that counts once an address.
+GOOD_PART = 0.2
 # For how long an answer that would end an order is taken for a passing trouble of its site.
 TROUBLE_PATIENCE = timedelta(minutes=30)
 # How often sites with paused orders are asked for their token again.
 TOKEN_INTERVAL = timedelta(seconds=60)
+# While plays go to a site: how soon it is asked again that did not answer, as a share of the time
+# between two questions, and for how long after its last proof plays go there.
+TOKEN_AGAIN_SHARE, BELIEVED_SECONDS = 0.2, 30.0
+# A site that wants a new session for each play is told from one whose sessions end.
+SESSION_RENEWALS, SESSION_RENEWAL_SECONDS = 5, 600.0
+# A session that was never of use may have been refused for another reason, unless it is old.
+SESSION_OLD_SECONDS = 30.0
+SESSION_AGAIN_SECONDS = 5.0
+OWN_FAILURE_SECONDS = 60.0
+LOCKED_SECONDS = 15.0
+NO_ROOM_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +229,27 @@ def seconds_to_reading(waited: float) -> float:
     """Seconds until the next reading of a counter, after waiting so many."""
     shortest, longest = READING_SECONDS
     return min(max(shortest, waited / 10), longest)
+
+
+def catching_up_step(lag: float) -> float:
+    """Seconds until the next reading of a counter that catches up beyond its `lag`."""
+    shortest, longest = CATCHING_UP_SECONDS
+    return min(max(lag / 2, shortest), longest)
+
+
+def catching_up_patience(sending_seconds: float, lag: float) -> float:
+    """For how many seconds it is waited for: what comes late comes for no longer than it was
+    sent."""
+    return max(CATCHING_UP_SHARE * sending_seconds, lag, CATCHING_UP_PATIENCE)
+
+
+def plays_to_send_again(*, sent: int, shown: int, allowed: int, one_at_a_time: bool) -> int:
+    """How many plays at most are sent again, of those that a counter lacks when it had its time:
+    what the site's `resend_percent` still allows. Where plays did not go out one at a time and it
+    shows a good part of them, it may have lost those that came together: all that is missing."""
+    if not one_at_a_time and shown >= GOOD_PART * sent:
+        allowed = max(allowed, sent - shown)
+    return max(0, allowed)
 
 
 def token_cutoff(now: datetime) -> datetime:

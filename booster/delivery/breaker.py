@@ -27,9 +27,6 @@ from core.reasons import Code, Reason
 
 logger = logging.getLogger(__name__)
 
-# A probe that nobody began so long after it was due was lost with its order.
-LOST_SECONDS = 5.0
-
 
 class Permit(Enum):
     """What the breaker says to an order that is about to send."""
@@ -190,7 +187,7 @@ def pass_on_probe(site: Site) -> None:
 def replace_lost_probes() -> None:
     """Wake another order where the one that should try a site now is gone: its process died, say.
     Called by the sweep; the others would look by themselves later."""
-    late = Now() - timedelta(seconds=LOST_SECONDS)
+    late = Now() - timedelta(seconds=retry.LOST_PROBE_SECONDS)
     opened = Breaker.objects.filter(opened_at__isnull=False, probe_at__lt=late)
     for breaker in opened.select_related("site"):
         _wake_one(breaker)

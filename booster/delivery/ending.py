@@ -27,10 +27,6 @@ logger = logging.getLogger(__name__)
 # A rest that is no longer than this is waited for in the round in any case: to be given back and
 # claimed again costs more.
 REST_HOLD_SECONDS = 2.0
-# How long an order waits that cannot be written, as somebody else keeps rows of it locked.
-LOCKED_SECONDS = 15.0
-# And one whose refund its customer's balance does not hold.
-ROOM_SECONDS = 300.0
 
 
 def decide(one: Delivery, now: datetime, *, is_stopping: bool) -> None:
@@ -103,14 +99,14 @@ def decide_own_failure(one: Delivery, now: datetime) -> Decision:
 def decide_to_wait(one: Delivery) -> Decision:
     """What has to be written cannot be now, for no fault of the order's: no attempt is counted. One
     that somebody wants stopped waits as well, as it could not be."""
-    later = Now() + timedelta(seconds=LOCKED_SECONDS)
+    later = Now() + timedelta(seconds=retry.LOCKED_SECONDS)
     return _with_watch(one, Decision(release(one.order, due=later)))
 
 
 def decide_to_wait_for_room(one: Delivery, why: Reason) -> Decision:
     """The customer's balance is too large for the refund that the order ends with: a person lowers
     it, and is told."""
-    later = Now() + timedelta(seconds=ROOM_SECONDS)
+    later = Now() + timedelta(seconds=retry.NO_ROOM_SECONDS)
     return _with_watch(
         one, Decision(release(one.order, due=later, **reason_columns(why, "attention")))
     )

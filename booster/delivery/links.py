@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from django.db.models import Count
 from django.db.models.functions import Now
 
-from booster import sites
+from booster import retry, sites
 from booster.delivery import learned
 from booster.delivery.plan import quiet_seconds, week_columns
 from booster.engine import Channel, Learned, Limits
@@ -35,10 +35,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# A site is asked again while orders run on it, and believed for so much longer while it is too busy
-# to answer.
+# How often a site is asked for its token while orders run on it.
 ASK_SECONDS = 10.0
-BELIEVE_SECONDS = 30.0
 # Where a site takes few requests, one in so many is a question for its token, or a reading of an
 # order; but before a proof is too old, the question comes.
 CALL_SHARE, LONGEST_ASK_SECONDS = 40, 20.0
@@ -53,8 +51,6 @@ KEEP_SECONDS = 5.0
 # Plays reserved and not ended, of all orders of a site: what it takes in so many seconds.
 AHEAD_SECONDS = 1.0
 MEASURE_SECONDS = 0.25
-# Orders of a site at which we fail wait for so long.
-FAILED_SECONDS = 60.0
 # Sites that are asked at once; most of the time they are waited for.
 ASKERS = 32
 FIRST_AHEAD, MOST_AHEAD = 10_000, 100_000
@@ -168,13 +164,13 @@ class SiteLink:
                 self._asked = time.monotonic()
                 return None
             logger.exception("site %s: the round failed at it", self.site)
-            self.is_closed, self.seconds_closed = True, FAILED_SECONDS
+            self.is_closed, self.seconds_closed = True, retry.OWN_FAILURE_SECONDS
             return None
 
     @property
     def is_proved(self) -> bool:
         """Whether plays may go to the channel now."""
-        is_young = time.monotonic() - self._proved < BELIEVE_SECONDS
+        is_young = time.monotonic() - self._proved < retry.BELIEVED_SECONDS
         return self.channel is not None and is_young and self._moves_to is None
 
     def ask_again(self) -> None:
@@ -215,7 +211,7 @@ class SiteLink:
     def _take_answer(self, asked: Asked) -> None:
         self.trouble = asked.error
         # A busy site may not answer in time, and we ourselves may fail: soon again.
-        self._asked = time.monotonic() - self._ask_seconds + 0.2 * ASK_SECONDS
+        self._asked = time.monotonic() - self._ask_seconds + retry.TOKEN_AGAIN_SHARE * ASK_SECONDS
         verification.record(self.site, asked.target.method if asked.target else "", asked.error)
         if asked.error is None and asked.target is not None:
             self._asked = self._proved = time.monotonic()

@@ -19,19 +19,14 @@ from booster.proof import (
     evidence_of,
     is_catching_up,
     judge,
-    patience_of,
 )
 from core.models import Order, Site, Status, Transition
 from core.models.transitions import checked_path, end_with
 from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
-# Of a counter that loses plays which come together, and not one that counts once an address, say.
-GOOD_PART = 0.2
 # While plays are sent a reading is a row of its own where none was for so much of the time since
 # the first one.
 KEPT_SHARE = 200
-# A counter that catches up is waited for in steps of its lag, within these seconds.
-SHORTEST_STEP, LONGEST_STEP = 1.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +90,7 @@ def add_reading(order: Order, watch: Watch, reading: Reading, settled: float) ->
 def conclude(order: Order, site: Site, watch: Watch, seen: Observation) -> Conclusion:
     """All is out that will go out: settle, wait or send again. The reading becomes part of
     `watch`."""
-    until, evidence = weigh(order, site, watch, seen)
+    until, evidence = add_and_weigh(order, site, watch, seen)
     order.view_count = seen.reading.views
     verdict = judge(evidence)
     match verdict.action:
@@ -111,21 +106,20 @@ def conclude(order: Order, site: Site, watch: Watch, seen: Observation) -> Concl
     return Conclusion(change, min(verdict.seconds, retry.LONGEST_READING_SECONDS), is_rest=True)
 
 
-def weigh(order: Order, site: Site, watch: Watch, seen: Observation) -> tuple[float, Evidence]:
-    """Until when the counter may lag, and what is known by this reading. Waiting goes on beyond the
-    lag for as long as the counter catches up, and no longer than ours can come late."""
+def add_and_weigh(
+    order: Order, site: Site, watch: Watch, seen: Observation
+) -> tuple[float, Evidence]:
+    """Make the reading a part of `watch`. Returns until when the counter may lag, and what is known
+    by now."""
     reading, sent = seen.reading, order.done + order.uncertain
-    until = (watch.played or reading.answered) + seen.lag
-    if order.verify_until is not None and order.status == Status.VERIFYING:
-        until = max(until, order.verify_until.timestamp())
+    until = _lags_until(order, watch, seen)
     catches_up = reading.answered >= until and is_catching_up(watch, reading, sent=sent)
     waited = reading.answered - (watch.catching_up or reading.answered)
-    if catches_up and waited < patience_of(watch, seen.lag):
-        step = min(max(seen.lag / 2, SHORTEST_STEP), LONGEST_STEP)
-        until = reading.answered + step
-        watch.note_catching_up(reading)
-    else:
+    if waited >= retry.catching_up_patience(watch.sending_seconds, seen.lag):
         catches_up = False
+    if catches_up:
+        until = reading.answered + retry.catching_up_step(seen.lag)
+        watch.note_catching_up(reading)
     add_reading(order, watch, reading, until)
     evidence = evidence_of(
         watch,
@@ -141,18 +135,24 @@ def weigh(order: Order, site: Site, watch: Watch, seen: Observation) -> tuple[fl
     return until, evidence
 
 
+def _lags_until(order: Order, watch: Watch, seen: Observation) -> float:
+    until = (watch.played or seen.reading.answered) + seen.lag
+    if order.verify_until is not None and order.status == Status.VERIFYING:
+        until = max(until, order.verify_until.timestamp())
+    return until
+
+
 def _allowance(order: Order, site: Site, seen: Observation, sent: int) -> int:
-    """How many plays may be sent again. Where plays did not go out one at a time and the counter
-    shows a good part of them, it may have lost those that came together: all that is missing."""
+    """How many plays may be sent again."""
     if order.reserved < order.count or seen.is_late or order.cancel_requested:
         return 0
-    allowance = order.count * site.resend_percent // 100 - order.resent
-    shown = seen.reading.views - (order.old_view_count or 0)
-    if seen.counted is not None:
-        shown = seen.counted
-    if not seen.is_narrow and shown >= GOOD_PART * sent:
-        allowance = max(allowance, sent - shown)
-    return max(0, allowance)
+    risen = seen.reading.views - (order.old_view_count or 0)
+    return retry.plays_to_send_again(
+        sent=sent,
+        shown=risen if seen.counted is None else seen.counted,
+        allowed=order.count * site.resend_percent // 100 - order.resent,
+        one_at_a_time=seen.is_narrow,
+    )
 
 
 def settle(order: Order, verdict: Verdict, evidence: Evidence) -> Transition:

@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from itertools import count
 
+from booster import retry
 from booster.delivery.order import Delivery
 from booster.engine import Channel, Fetched
 from booster.exceptions import PermanentError, SiteCode, SiteError
@@ -18,11 +19,6 @@ from booster.sites.session import Preparing, Session
 
 # Answers by which sites say that they do not know the session any more; 419 is Laravel's.
 SESSION_ENDED = frozenset({401, 403, 419, *range(300, 400)})
-MOST_RENEWALS, RENEWAL_SECONDS = 5, 600.0
-# A session that was never of use may have been refused for another reason, unless it is old.
-OLD_SECONDS = 30.0
-# How long orders are told of a failure to prepare before it is tried again.
-ERROR_SECONDS = 5.0
 
 Key = tuple[int, object]
 
@@ -34,7 +30,7 @@ class SiteSession:
     key: Key
     channel: Channel
     preparing: Preparing
-    renewals: deque[float] = field(default_factory=deque)  # time.monotonic() of those before
+    renewals: deque[float]  # time.monotonic() of the last ones
     began: float = field(default_factory=time.monotonic)
     session: Session | None = None  # once it may be used
     was_of_use: bool = False
@@ -44,13 +40,13 @@ class SiteSession:
     @property
     def is_over(self) -> bool:
         """Whether its failure is old enough to try again."""
-        return self.error is not None and time.monotonic() - self.failed >= ERROR_SECONDS
+        failed_for = time.monotonic() - self.failed
+        return self.error is not None and failed_for >= retry.SESSION_AGAIN_SECONDS
 
     def may_be_renewed(self, now: float) -> bool:
-        while self.renewals and now - self.renewals[0] > RENEWAL_SECONDS:
-            self.renewals.popleft()
-        is_known = self.was_of_use or now - self.began > OLD_SECONDS
-        return is_known and len(self.renewals) < MOST_RENEWALS
+        is_known = self.was_of_use or now - self.began > retry.SESSION_OLD_SECONDS
+        recent = [at for at in self.renewals if now - at <= retry.SESSION_RENEWAL_SECONDS]
+        return is_known and len(recent) < retry.SESSION_RENEWALS
 
 
 class Sessions:
@@ -72,7 +68,7 @@ class Sessions:
         key = (delivery.link.site.pk, delivery.adapter.session_key(video))
         session = self._sessions.get(key)
         if session is None or session.channel is not delivery.link.channel or session.is_over:
-            session = self._begin(delivery, key, deque())
+            session = self._begin(delivery, key, deque(maxlen=retry.SESSION_RENEWALS))
         if session.error is not None:
             raise session.error
         if session.session is None:

@@ -7,7 +7,7 @@ many says booster/retry.py.
 
 from collections.abc import Callable
 
-from booster.retry import FAILURES, FEW_FAILURES, FEW_REFUSALS
+from booster.retry import FAILURES, FEW_FAILURES, FEW_REFUSALS, STALL_SHARE
 
 
 class SiteHealth:
@@ -16,7 +16,7 @@ class SiteHealth:
     __slots__ = ("_busy_timeout", "_good_at_tick", "_patience", "_progress_at", "refusals")
 
     def __init__(self, first_byte_timeout: float, busy_timeout: float, now: float) -> None:
-        self._patience = 0.8 * first_byte_timeout
+        self._patience = STALL_SHARE * first_byte_timeout
         self._busy_timeout = busy_timeout
         self._progress_at = now
         self._good_at_tick = 0

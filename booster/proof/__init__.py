@@ -269,12 +269,6 @@ def is_catching_up(watch: Watch, reading: Reading, *, sent: int) -> bool:
     return moved > (most(watch.rests, seconds) or 0.0)
 
 
-def patience_of(watch: Watch, lag: float) -> float:
-    """For how many seconds a counter that catches up is waited for: what comes late comes for no
-    longer than it was sent."""
-    return max(1.2 * watch.sending_seconds, lag, 5.0)
-
-
 def _shown_in(watch: Watch, sent: int, is_silent: bool) -> Exposure:
     """The time in which ours came to be shown: where the first reading after the last play showed
     all, until then. By what is read later it would grow as fast as the rest that it asks for."""

@@ -117,7 +117,7 @@ class Run:
             seen = proving.Observation(
                 self.look(now, idle=True), self.lag, self.counts_readings, is_narrow=True
             )
-            until, evidence = proving.weigh(order, self.site, watch, seen)
+            until, evidence = proving.add_and_weigh(order, self.site, watch, seen)
             verdict = judge(evidence)
             if verdict.action is Action.SETTLE:
                 return verdict, now - ended
