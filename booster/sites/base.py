@@ -31,7 +31,7 @@ class Seen:
 
 
 class SiteAdapter(ABC):
-    """One kind of site."""
+    """One kind of site. A kind says the first part itself; of the rest it says what differs."""
 
     slug: ClassVar[str]
     label: ClassVar[str]
@@ -48,6 +48,10 @@ class SiteAdapter(ABC):
         """The video in an address (path and query). PermanentError: "not a video address"."""
 
     @abstractmethod
+    def play(self, video_id: str, oid: str) -> PlayRequest:
+        """What each play of order `oid` looks like. ValueError: an oid that cannot be sent."""
+
+    @abstractmethod
     def count_call(self, video_id: str) -> Call:
         """What asks the site for the video's views."""
 
@@ -59,23 +63,6 @@ class SiteAdapter(ABC):
     def title_of(self, response: Response) -> str:
         """What the same answer calls the video; "" where it does not say."""
         return ""
-
-    def read_count(self, client: SiteClient, video_id: str) -> int:
-        """The views the site shows now. PermanentError: no such video; TemporaryError."""
-        return self.read_video(client, video_id).views
-
-    def read_video(self, client: SiteClient, video_id: str) -> Seen:
-        """The same, and what the site calls the video."""
-        adapter = self.prepared(client, video_id) if self.reads_in_session else self
-        try:
-            answer = client.fetch(adapter.count_call(video_id))
-            return Seen(adapter.count_of(answer, video_id), adapter.title_of(answer))
-        except SiteError as error:
-            raise adapter.masked(error) from None
-
-    @abstractmethod
-    def play(self, video_id: str, oid: str) -> PlayRequest:
-        """What each play of order `oid` looks like. ValueError: an oid that cannot be sent."""
 
     # Sites that want to be asked for a token or a login first; most do not.
 
@@ -94,8 +81,23 @@ class SiteAdapter(ABC):
         """The adapter whose calls and plays are of this session."""
         return self
 
+    # Where no round does the asking: for quotes, trials and calibrations.
+
+    def read_count(self, client: SiteClient, video_id: str) -> int:
+        """The views the site shows now. PermanentError: no such video; TemporaryError."""
+        return self.read_video(client, video_id).views
+
+    def read_video(self, client: SiteClient, video_id: str) -> Seen:
+        """The same, and what the site calls the video."""
+        adapter = self.prepared(client, video_id) if self.reads_in_session else self
+        try:
+            answer = client.fetch(adapter.count_call(video_id))
+            return Seen(adapter.count_of(answer, video_id), adapter.title_of(answer))
+        except SiteError as error:
+            raise adapter.masked(error) from None
+
     def prepared(self, client: SiteClient, video_id: str) -> "SiteAdapter":
-        """The same, ready for plays: what is to be asked before is asked now. Raises SiteError."""
+        """This adapter, ready for plays: what is to be asked before is asked now. SiteError."""
         preparing = self.preparing(video_id)
         if preparing is None:
             return self
@@ -105,6 +107,8 @@ class SiteAdapter(ABC):
         except SiteError as error:
             raise preparing.masked(error) from None
         return self.in_session(preparing.session)
+
+    # Without secrets.
 
     def mask_exchange(self, exchange: Exchange) -> Exchange:
         """What went over the wire, as people may read it."""
@@ -122,6 +126,9 @@ class SiteAdapter(ABC):
     def masked(self, error: SiteError) -> SiteError:
         """The error without secrets."""
         return error
+
+
+# What most kinds say in the same way.
 
 
 def check_oid(oid: str) -> str:
