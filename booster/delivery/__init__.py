@@ -158,7 +158,7 @@ class Round:
         self.links.open({lease.order.site_id for lease in claimed})
         for lease in claimed:
             if former := self.deliveries.get(lease.order.pk):
-                # Cut off for longer than a lease, and the first to come back.
+                # This round was cut off for longer than a lease, and is the first to come back.
                 self.deliveries.lose(former, "its lease ran out")
             delivery = Delivery(lease, self.links[lease.order.site_id], self.hold_seconds)
             self.deliveries[delivery.key] = delivery
@@ -287,7 +287,7 @@ class Round:
     # --- one order among many
 
     def _awake(self) -> list[Delivery]:
-        """Those that have something to do, or to be told."""
+        """Those that have something to do; where the round stops, all have to be given back."""
         now = time.monotonic()
         stops = self.is_stopping
         return [one for one in self.deliveries.values() if stops or not one.sleeps(now)]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from django.db import DatabaseError, transaction
 
-from booster.delivery import ending
+from booster.delivery import breaker, ending
 from booster.delivery.order import Delivery
 from booster.delivery.sessions import Sessions
 from core.db.clock import DatabaseClock
@@ -116,13 +116,15 @@ class Deliveries(dict[int, Delivery]):
             else:
                 self._answer_refusal(decided[0], str(error))
             return
-        for delivery, again_in in ending.note_written(decided):
-            if again_in is None:
+        found = [(one, one.decision) for one in decided if one.decision]
+        breaker.wake_missed([one.order for one, decision in found if decision.waits_for_site])
+        for delivery, decision in found:
+            if decision.again_in is None:
                 self.remove(delivery)
             else:
                 if delivery.is_halted:
                     self.detach(delivery)
-                delivery.go_on(again_in)
+                delivery.go_on(decision.again_in)
 
     def _answer_refusal(self, delivery: Delivery, reason: str) -> None:
         """A pause that was withdrawn is none; any other row that differs is a new owner's doing."""

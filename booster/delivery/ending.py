@@ -6,7 +6,7 @@ row, which the round writes together with others. Breakers are told what they ha
 
 import logging
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -44,14 +44,6 @@ def decide(one: Delivery, now: datetime, *, is_stopping: bool) -> None:
     if decision is not None:
         one.decision = _with_watch(one, decision)
         _tell_site(one, decision.change)
-
-
-def note_written(decided: Iterable[Delivery]) -> Iterator[tuple[Delivery, float | None]]:
-    """What was decided of them stands in the database: in how many seconds each goes on."""
-    found = [(one, one.decision) for one in decided if one.decision is not None]
-    breaker.wake_missed([one.order for one, decision in found if decision.waits_for_site])
-    for one, decision in found:
-        yield one, decision.again_in
 
 
 def _with_watch(one: Delivery, decision: Decision) -> Decision:

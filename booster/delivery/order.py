@@ -65,9 +65,9 @@ class Delivery:
         self.watch = Watch.of(lease.order.watch)
         self._asked_channel: Channel | None = None  # for its counter
         self._counted: int | None = None  # by the site itself, beside `reading`
-        self._received = lease.order.done
-        self._inherited = 0
-        self._told = 0.0  # until when the channel may send, as it knows
+        self._received = lease.order.done  # as the round began with it, or last went on
+        self._inherited = 0  # plays that a dead round had in flight and that are sent again
+        self._told = 0.0  # the lease's end that the channel knows of
 
     def begin(self) -> None:
         """What its claim found."""
@@ -350,7 +350,8 @@ class Delivery:
 
     @property
     def is_watching(self) -> bool:
-        """Whether the counter is read for those who watch: before the last play, none decides."""
+        """Whether the counter is read for those who watch: nothing follows from it before the last
+        play has ended."""
         has_begun = self.order.old_view_count is not None and self.order.status == Status.RUNNING
         return (bool(self.windows) or has_begun) and not self.is_all_out
 
