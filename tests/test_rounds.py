@@ -311,7 +311,7 @@ def test_windows_that_end_out_of_turn_are_written_down_in_turn(trial):
     windows = []
     for _ in range(2):
         delivery.reserve(100)
-        windows.append(delivery.take_window())
+        windows.append(delivery.windows.take_reserved(lease.expires))
     delivery.absorb(windows[1], Tally(counted=100), 0.0)
     assert (lease.order.done, lease.order.in_flight) == (0, 200)
     delivery.absorb(windows[0], Tally(counted=98, refused=2), 0.0)

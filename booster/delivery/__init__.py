@@ -358,7 +358,7 @@ class Round:
         """`room`: for how many plays each site has room; what is reserved is taken off."""
         link = delivery.link
         # One that is reserved and was not sent, as the database failed in between, comes first.
-        if delivery.window or room[link] <= 0 or not link.is_proved:
+        if delivery.windows.reserved or room[link] <= 0 or not link.is_proved:
             return
         wanted = delivery.wanted_plays(self.now)
         play = self._unless_it_fails(delivery, self._make_play) if wanted else None
@@ -368,20 +368,21 @@ class Round:
 
     def _send_window(self, delivery: Delivery) -> None:
         link, channel = delivery.link, delivery.link.channel
-        if time.monotonic() >= delivery.lease.expires:
+        expires = delivery.lease.expires
+        if time.monotonic() >= expires:
             self.deliveries.lose(delivery, "its lease ran out")
             return
         if channel is None:
             return
-        if not delivery.is_dirty and (window := delivery.take_window()):
+        if not delivery.is_dirty and (window := delivery.windows.take_reserved(expires)):
             if delivery.channel is not channel:
                 assert delivery.play is not None  # made before the window was reserved
                 channel.open(delivery.key, delivery.play)
                 delivery.channel = channel
             channel.send(delivery.key, window)
             link.count_sent(window.count)
-        elif delivery.take_renewal():
-            channel.renew(delivery.key, delivery.lease.expires)
+        elif delivery.windows.take_renewal(expires):
+            channel.renew(delivery.key, expires)
         if delivery.must_stop(self.now) or self.is_stopping:
             delivery.halt(channel)
         elif delivery.is_halted and not delivery.windows:

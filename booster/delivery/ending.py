@@ -8,7 +8,7 @@ import logging
 import random
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models.functions import Now
@@ -66,20 +66,10 @@ def _decide(one: Delivery, now: datetime) -> Decision | None:
         return None
     if one.is_late(now):
         return _give_up(one, _too_late(one), now, Status.PARTIAL)
-    if one.is_shut_out:
-        return _give_back(one, one.link.seconds_closed)
-    if one.admission.is_refused:
+    if one.admission.is_refused and not one.is_shut_out:
         return _wait_for_site(one, breaker.waiting_seconds())
-    if one.is_plan_outdated:
-        return _give_back(one, 0.0)
-    if one.is_reading or one.is_all_out:
-        return None
-    wait = one.seconds_to_next(now)
-    if wait > one.hold_seconds:
-        return _give_back(one, wait)
-    if wait > 0 and order.old_view_count is not None:
-        one.wake_in(wait)
-    return None
+    away = one.seconds_away(now)
+    return None if away is None else _give_back(one, away)
 
 
 def decide_own_failure(one: Delivery, now: datetime) -> Decision:
@@ -139,13 +129,7 @@ def _tell_site(one: Delivery, change: Transition) -> None:
     link = one.link
     if not link.is_closed:
         one.admission.pass_on(link.site)
-    learned.keep_counting(
-        link.site,
-        one.watch,
-        lag=one.lag,
-        counts_readings=one.counts_readings,
-        is_final=change.is_final,
-    )
+    learned.keep_counting(link.site, one.adapter, one.watch, is_final=change.is_final)
     if learned.keep_width(link.site, one.order, change):
         link.apply_limits()
 
@@ -219,9 +203,7 @@ def _try_later(one: Delivery, error: TemporaryError, now: datetime) -> Decision:
     order, reason = one.order, Reason.of_error(error)
     if order.status == Status.VERIFYING:
         return _read_later(one, reason, now, error.retry_after)
-    wait = one.admission.report_trouble(
-        one.link.site, order, error, made_progress=one.made_progress
-    )
+    wait = one.report_trouble(error)
     if wait is not None:
         return _wait_for_site(one, wait)
     if retry.SENDING.is_spent(_failures(one)):
@@ -237,9 +219,7 @@ def _give_up(one: Delivery, reason: Reason, now: datetime, end: Status = Status.
 
 def _stop_sending(one: Delivery, reason: ReasonOrText, now: datetime, end: Status) -> Decision:
     """The counter has its time to show what was sent."""
-    last = now.timestamp() if one.watch.played is None else one.watch.played
-    until = datetime.fromtimestamp(last + one.lag, UTC)
-    change = _verify_or_end(one.order, reason, until, end)
+    change = _verify_or_end(one.order, reason, one.lags_until(now), end)
     return Decision(change, None if change.is_final else 0.0)
 
 

@@ -9,8 +9,10 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
+from booster import sites
 from booster.engine import Learned
 from booster.proof import Watch
+from booster.sites import SiteAdapter
 from core.models import Order, Site, Status, Transition
 
 logger = logging.getLogger(__name__)
@@ -34,16 +36,14 @@ def keep_pace(site: Site, learned: Learned, rounds: int) -> None:
         _write(site, rows, learned_rate=rate, learned_connections=connections)
 
 
-def keep_counting(
-    site: Site, watch: Watch, *, lag: float, counts_readings: bool | None, is_final: bool
-) -> None:
-    """What an order showed of the counter: how long it lags, where that is more than the `lag`
-    known so far, and that a reading does not move it, where that is not known."""
+def keep_counting(site: Site, adapter: SiteAdapter, watch: Watch, *, is_final: bool) -> None:
+    """What an order showed of the counter: how long it lags, where that is longer than was known
+    when the order ended, and that a reading does not move it, where that was not known."""
     learned: dict[str, Any] = {}
     late = None if watch.missed else watch.seconds_to_show
-    if is_final and late is not None and late > lag:
+    if is_final and late is not None and late > sites.lag_of(adapter, site.learned_lag):
         learned["learned_lag"] = site.learned_lag = round(late, 1)
-    if counts_readings is None and watch.silent:
+    if sites.counts_readings(site.adapter, site.counts_readings) is None and watch.silent:
         learned["counts_readings"] = site.counts_readings = False
     if learned:
         Site.objects.filter(pk=site.pk).update(**learned)

@@ -6,8 +6,8 @@ Its row is changed in memory; the round writes all rows of a beat at once.
 
 import logging
 import time
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from booster import retry, sites
 from booster.delivery import proving
@@ -23,9 +23,6 @@ from booster.sites import SiteAdapter, exact
 from core.models import Lease, Status, Transition
 
 logger = logging.getLogger(__name__)
-
-# One window is on its way while the next is being reserved.
-WINDOWS_AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +47,7 @@ class Delivery:
         self.is_halted = False  # no further play of it starts
         self.play: PlayRequest | None = None  # what each of its plays looks like, ...
         self.player: SiteAdapter | None = None  # ... as this one made it
-        self.window: Window | None = None  # reserved, and to be sent once that is written
-        self.windows = Windows()  # that were sent
+        self.windows = Windows()
         # Looks at the video that others had the office make: begun and ended, as it was last known,
         # and of those before the first play how many had ended when the counter was asked.
         self.looks = (0, 0)
@@ -67,7 +63,6 @@ class Delivery:
         self._counted: int | None = None  # by the site itself, beside `reading`
         self._received = lease.order.done  # as the round began with it, or last went on
         self._inherited = 0  # plays that a dead round had in flight and that are sent again
-        self._told = 0.0  # the lease's end that the channel knows of
 
     def begin(self) -> None:
         """What its claim found."""
@@ -130,21 +125,13 @@ class Delivery:
     @property
     def is_under_way(self) -> bool:
         """Whether plays of it are on the wire, or something is still to be written."""
-        return bool(self.windows or self.window or self.is_dirty or self.decision)
+        return bool(self.windows or self.windows.reserved or self.is_dirty or self.decision)
 
     @property
     def is_shut_out(self) -> bool:
         """Whether nothing may be sent to its site now. What is only to be proved is read soon, or
         others' views would be taken for a part of it."""
         return self.link.is_closed and not self.is_all_out
-
-    @property
-    def is_plan_outdated(self) -> bool:
-        return self.plan is not None and self._week_number != self.link.week_number
-
-    @property
-    def made_progress(self) -> bool:
-        return self.order.done > self._received
 
     def sleeps(self, now: float) -> bool:
         """Whether nothing is to be done before its time, unless somebody wants it stopped. `now`:
@@ -191,10 +178,26 @@ class Delivery:
             return 0.0
         return self.plan.due_at(self.order.reserved + 1) - now.timestamp()
 
+    def seconds_away(self, now: datetime) -> float | None:
+        """For how long it has nothing to do in this round; None: it stays, and sleeps until its
+        next play is due."""
+        if self.is_shut_out:
+            return self.link.seconds_closed
+        if self.plan is not None and self._week_number != self.link.week_number:
+            return 0.0  # whoever claims it next makes another plan
+        if self.is_reading or self.is_all_out:
+            return None
+        wait = self.seconds_to_next(now)
+        if wait > self.hold_seconds:
+            return wait
+        if wait > 0 and self.order.old_view_count is not None:
+            self.wakes = time.monotonic() + wait
+        return None
+
     def wanted_plays(self, now: datetime) -> int:
         """How many plays it would reserve now."""
         order = self.order
-        if not self.is_sending or len(self.windows) + bool(self.window) >= WINDOWS_AHEAD:
+        if not self.is_sending or self.windows.are_enough:
             return 0
         if order.old_view_count is None:
             return 0
@@ -216,28 +219,12 @@ class Delivery:
         else:
             order.reserved += count
             order.sequence += count
-        self.window = Window(order.sequence - count + 1, count, self.lease.expires)
+        first = order.sequence - count + 1
+        self.windows.reserved = Window(first, count, self.lease.expires)
         if is_all:
             self.served = time.monotonic()
         self.is_dirty = True
         return count
-
-    def take_window(self) -> Window | None:
-        """The reserved window, as it may be sent under the lease of now; it is on the wire then."""
-        window, self.window = self.window, None
-        if window is None:
-            return None
-        window = replace(window, expires=self.lease.expires)
-        self.windows.add(window)
-        self._told = self.lease.expires
-        return window
-
-    def take_renewal(self) -> bool:
-        """Whether its windows may go out for longer by now than the channel was told."""
-        if not self.windows or self.lease.expires == self._told:
-            return False
-        self._told = self.lease.expires
-        return True
 
     def halt(self, channel: Channel) -> None:
         """No further play of it starts; what is on the wire ends."""
@@ -247,7 +234,7 @@ class Delivery:
 
     def leave_channel(self) -> int:
         """Forget what is on the wire; how many plays that were."""
-        self.window = self.channel = self._asked_channel = None
+        self.channel = self._asked_channel = None
         self.is_halted = False
         return self.windows.drop()
 
@@ -360,6 +347,11 @@ class Delivery:
         """How long the site's counter may take to show a play, in seconds."""
         return sites.lag_of(self.adapter, self.link.site.learned_lag)
 
+    def lags_until(self, now: datetime) -> datetime:
+        """Until when the counter may not show its last play, where no other follows."""
+        last = now.timestamp() if self.watch.played is None else self.watch.played
+        return datetime.fromtimestamp(last + self.lag, UTC)
+
     @property
     def counts_readings(self) -> bool | None:
         """Whether a reading moves the counter; None: nobody knows."""
@@ -373,6 +365,13 @@ class Delivery:
         if is_outage and isinstance(error, TemporaryError):
             self.admission.note_outage(error)
 
+    def report_trouble(self, error: TemporaryError) -> float | None:
+        """Tell the site's breaker. Returns in how many seconds to look again where the trouble is
+        the site's; None where it is the order's own."""
+        made_progress = self.order.done > self._received
+        site, order = self.link.site, self.order
+        return self.admission.report_trouble(site, order, error, made_progress=made_progress)
+
     @property
     def needs_ping(self) -> bool:
         """Whether the site has to be asked before it is clear whose trouble an error is."""
@@ -385,13 +384,10 @@ class Delivery:
 
     # --- after a decision
 
-    def wake_in(self, seconds: float) -> None:
-        self.wakes = time.monotonic() + seconds
-
     def go_on(self, seconds: float) -> None:
         """The order stays in the round, which looks at it again in so many seconds: its change was
         written, or there was none to write."""
-        self.wake_in(seconds)
+        self.wakes = time.monotonic() + seconds
         self.reading = self.error = self._counted = self.decision = None
         self.admission.forget_outage()
         self.is_halted = False

@@ -1,9 +1,9 @@
-"""The windows of one order on the wire: how many plays the next one has, and in which order those
-that end are written down."""
+"""The windows of one order: how many plays the next one has, which are on the wire, and in which
+order those that end are written down."""
 
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from booster.engine import Tally, Window
 
@@ -11,6 +11,8 @@ from booster.engine import Tally, Window
 WINDOW_SECONDS = 0.5
 FIRST_WINDOW = 100
 LARGEST_WINDOW = 20_000
+# One window is on its way while the next is being reserved.
+MOST_WINDOWS = 2
 
 
 @dataclass(slots=True)
@@ -23,18 +25,39 @@ class Flight:
 
 
 class Windows:
-    """`size`: of the next one."""
+    """`reserved`: to be sent once that is written. `size`: of the next one. `expires` is of the
+    order's lease."""
 
     def __init__(self) -> None:
+        self.reserved: Window | None = None
         self.size = FIRST_WINDOW
         self._flights: deque[Flight] = deque()  # as they were reserved
+        self._told = 0.0  # the lease's end that the channel knows of
 
     def __len__(self) -> int:
         """Those on the wire, and those that ended before one that was reserved earlier."""
         return len(self._flights)
 
-    def add(self, window: Window) -> None:
+    @property
+    def are_enough(self) -> bool:
+        return len(self) + bool(self.reserved) >= MOST_WINDOWS
+
+    def take_reserved(self, expires: float) -> Window | None:
+        """The reserved window, as it may be sent now; it is on the wire then."""
+        window, self.reserved = self.reserved, None
+        if window is None:
+            return None
+        window = replace(window, expires=expires)
         self._flights.append(Flight(window, time.monotonic()))
+        self._told = expires
+        return window
+
+    def take_renewal(self, expires: float) -> bool:
+        """Whether they may go out for longer by now than the channel was told."""
+        if not self._flights or expires == self._told:
+            return False
+        self._told = expires
+        return True
 
     def end(self, window: Window, tally: Tally) -> list[Tally] | None:
         """A window has ended. Returns what may be written down by now, as the windows were
@@ -53,7 +76,8 @@ class Windows:
         return written
 
     def drop(self) -> int:
-        """Forget them all; how many plays of them have not ended."""
+        """Forget them all; how many plays were on the wire."""
         plays = sum(flight.window.count for flight in self._flights if flight.tally is None)
         self._flights.clear()
+        self.reserved = None
         return plays
