@@ -89,8 +89,8 @@ class Links(dict[int, "SiteLink"]):
                 self._read_at = 0.0
 
     def begin_beat(self, now: datetime, used: Iterable["SiteLink"]) -> None:
-        """Once a second sites, their breakers, what is paused and who else sends there are read;
-        sites that no order uses are forgotten after a while."""
+        """Sites that moved are followed. Once a second their rows, their breakers, what is paused
+        and who else sends there are read; those that no order uses are forgotten after a while."""
         for link in self.values():
             link.attempt(SiteLink.move)
             link.measure()

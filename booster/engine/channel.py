@@ -24,7 +24,7 @@ from booster.net.call import Call
 from booster.net.play import PlayRequest
 
 CLOSE_SECONDS = 1.0  # until the wire has come by
-TURN_SECONDS = 15.0  # a call that waited so long for its turn is made without
+LONGEST_WAIT_SECONDS = 15.0  # a call that waited so long for its turn is made without
 
 
 class Channel:
@@ -102,7 +102,7 @@ class Channel:
         turn = CallTurn(come.set)
         self._wire.call(self._dispatch.calls.add, turn)
         try:
-            come.wait(TURN_SECONDS)
+            come.wait(LONGEST_WAIT_SECONDS)
             yield
         finally:
             self._wire.call(self._dispatch.calls.end, turn)
