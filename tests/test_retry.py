@@ -1,5 +1,6 @@
 """When a delivery tries again and when it stops: the rules, as tables and as properties."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -134,6 +135,47 @@ def test_a_trouble_of_a_site_may_pass_for_half_an_hour(seconds: float, may_pass:
 )
 def test_a_counter_is_read_again_after_a_tenth_of_the_wait(waited: float, delay: float) -> None:
     assert retry.seconds_to_reading(waited) == pytest.approx(delay)
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown", "allowed", "one_at_a_time", "again"),
+    [
+        (1000, 960, 40, True, 40),
+        (1000, 900, 40, True, 40),
+        (1000, 900, 40, False, 100),
+        (1000, 200, 0, False, 800),
+        (1000, 199, 0, False, 0),  # it counts once an address, say
+        (1000, 900, -10, True, 0),  # as many were sent again before
+    ],
+)
+def test_all_that_is_missing_is_sent_again_where_plays_that_came_together_were_lost(
+    sent: int, shown: int, allowed: int, one_at_a_time: bool, again: int
+) -> None:
+    found = retry.plays_to_send_again(
+        sent=sent, shown=shown, allowed=allowed, one_at_a_time=one_at_a_time
+    )
+    assert found == again
+
+
+@pytest.mark.parametrize(("lag", "step"), [(0, 1), (3, 1.5), (600, 60)])
+def test_a_counter_that_catches_up_is_read_in_steps_of_its_lag(lag: float, step: float) -> None:
+    assert retry.catching_up_step(lag) == step
+
+
+@pytest.mark.parametrize(("sending", "lag", "seconds"), [(0, 0, 5), (100, 3, 120), (100, 900, 900)])
+def test_a_counter_that_catches_up_is_waited_for_a_little_longer_than_was_sent(
+    sending: float, lag: float, seconds: float
+) -> None:
+    assert retry.catching_up_patience(sending, lag) == seconds
+
+
+def test_each_rule_that_the_table_names_is_there() -> None:
+    table = retry.__doc__ or ""
+    numbers = set(re.findall(r"\b[A-Z][A-Z_]{3,}\b", table)) - {"JSON"}
+    functions = set(re.findall(r"\b([a-z_]+)\(\)", table))
+    assert len(numbers) > 20
+    assert len(functions) > 3
+    assert {name for name in numbers | functions if not hasattr(retry, name)} == set()
 
 
 def test_a_site_without_its_token_is_asked_every_minute() -> None:
