@@ -108,6 +108,9 @@ def causes() -> Iterator[tuple[str, str]]:
     died = Heartbeat.objects.seen_within(3600).exclude(pk__in=beats)
     for name in died.values_list("consumer", flat=True):
         yield f"consumer {name}", f"Worker {name} ended without being asked to. {alive} others run."
+    if failing := list(Heartbeat.objects.failing()):
+        named = "; ".join(f"{beat.consumer}: {beat.trouble}" for beat in failing[:SHOWN])
+        yield "failing", f"The work of {len(failing)} of {alive} workers fails: {named}"
     waiting = Order.objects.filter(status__in=(Status.PENDING, Status.RUNNING))
     down = Breaker.objects.filter(opened_at__isnull=False, site__in=waiting.values("site"))
     for breaker in down.select_related("site"):

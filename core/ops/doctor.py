@@ -65,6 +65,17 @@ def consumers() -> Finding:
     return Finding("consumers", Level.OK, f"{count} workers running", count)
 
 
+def failing() -> Finding:
+    """Workers that live, and whose work fails all the same."""
+    beats = list(Heartbeat.objects.failing())
+    if not beats:
+        return Finding("failing", Level.OK, "no worker's work fails", 0)
+    others = Heartbeat.objects.alive().count() - len(beats)
+    told = "; ".join(f"{beat.consumer}: {beat.trouble}" for beat in beats[:NAMES_SHOWN])
+    text = f"{len(beats)} workers fail, {others} do not: {told}"
+    return Finding("failing", Level.WARNING if others else Level.CRITICAL, text, len(beats))
+
+
 def queue() -> Finding:
     try:
         depth = HUEY.pending_count()
@@ -204,8 +215,8 @@ def names() -> Finding:
 
 
 CHECKS = (
-    *(consumers, queue, messages, leases, due, uncertain, held, paused, sites, attention),
-    *(repeating, limits, names),
+    *(consumers, failing, queue, messages, leases, due, uncertain, held, paused, sites),
+    *(attention, repeating, limits, names),
 )
 
 
