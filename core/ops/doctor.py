@@ -10,6 +10,7 @@ from datetime import timedelta
 from enum import IntEnum
 
 from django.db import DatabaseError, InterfaceError
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import F, Max, Min, Sum
 from django.db.models.functions import Now
 from huey.contrib.djhuey import HUEY
@@ -54,11 +55,23 @@ def ask(check: Callable[[], Finding]) -> Finding:
         return Finding(check.__name__, Level.CRITICAL, text)
 
 
+def database() -> Finding:
+    """Whether rows can be written: the last migration's is, as it stands."""
+    rows = MigrationRecorder.Migration.objects
+    try:
+        rows.filter(pk=rows.aggregate(newest=Max("pk"))["newest"]).update(name=F("name"))
+    except (DatabaseError, InterfaceError) as error:
+        text = f"nothing can be written, so nothing is sent or saved: {error}".strip()
+        return Finding("database", Level.CRITICAL, text)
+    return Finding("database", Level.OK, "it can be written")
+
+
 def consumers() -> Finding:
     alive = Heartbeat.objects.alive()
     count = alive.count()
     if not count:
-        return Finding("consumers", Level.CRITICAL, "none is running: start manage.py run_huey", 0)
+        text = "none gave a sign of life for 60 s: start manage.py run_huey"
+        return Finding("consumers", Level.CRITICAL, text, 0)
     died = Heartbeat.objects.seen_within(DIED_LATELY).exclude(pk__in=alive)
     if names := ", ".join(died.values_list("consumer", flat=True)):
         return Finding("consumers", Level.WARNING, f"{count} workers running; died: {names}", count)
@@ -215,7 +228,7 @@ def names() -> Finding:
 
 
 CHECKS = (
-    *(consumers, failing, queue, messages, leases, due, uncertain, held, paused, sites),
+    *(database, consumers, failing, queue, messages, leases, due, uncertain, held, paused, sites),
     *(attention, repeating, limits, names),
 )
 
