@@ -36,6 +36,9 @@ LOCK_SECONDS = 1.0
 # How long a thread that computes keeps the interpreter from others that wait for it. Python's own
 # 5 ms are as long as 400 plays, which go out beside a busy round with this (docs/benchmarks.md).
 SWITCH_SECONDS = 0.001
+# How long something counts as failing that failed once: longer than it takes until the orders that
+# a round had as it failed are claimed again.
+TROUBLE_SECONDS = 120.0
 
 # Whether this process has been asked to stop; set by run_huey.
 is_asked_to_stop: Callable[[], bool] = lambda: False  # noqa: E731
@@ -89,6 +92,8 @@ class Worker:
         self._is_queue_up = is_queue_up
         self.round = Round(self.name, self._is_stopping)
         self._stopped = threading.Event()
+        # What failed last, and until when it counts.
+        self._trouble, self._trouble_until = "", 0.0
         self._threads = [
             threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True)
             for target in (self._drive, self._sweep)
@@ -109,13 +114,22 @@ class Worker:
     def _is_stopping(self) -> bool:
         return self._stopped.is_set() or is_stopping()
 
+    def _note(self, trouble: str) -> None:
+        """The next sign of life says so: doctor and alerts look there, and nobody into the log."""
+        self._trouble, self._trouble_until = trouble, time.monotonic() + TROUBLE_SECONDS
+
+    def _beat(self) -> None:
+        trouble = self._trouble if time.monotonic() < self._trouble_until else ""
+        Heartbeat.objects.beat(self.name, queue_is_up=self._is_queue_up(), trouble=trouble)
+
     def _drive(self) -> None:
         wait_for_locks(LOCK_SECONDS)
         while not self._is_stopping():
             try:
                 self.round.run()
-            except Exception:
+            except Exception as error:
                 logger.exception("the round failed; another one begins")
+                self._note(told("the round", error))
                 time.sleep(1.0)
                 self.round = Round(self.name, self._is_stopping)
         connection.close()
@@ -127,22 +141,26 @@ class Worker:
         while not self._is_stopping():
             close_old_connections()
             try:
-                Heartbeat.objects.beat(self.name, queue_is_up=self._is_queue_up())
-                sweep()
+                self._beat()
+                for trouble in sweep():
+                    self._note(trouble)
             except Exception as error:
                 if is_down(error):
                     logger.error("the database failed, the sweep is tried again: %s", error)
                     drop_connections()
                 else:
                     logger.exception("the sweep failed; it is tried again")
+                    self._note(told("the sweep", error))
             self._stopped.wait(SWEEP_SECONDS + random.uniform(0, JITTER_SECONDS))  # noqa: S311
         with suppress(*DATABASE_ERRORS):
             Heartbeat.objects.filter(consumer=self.name).delete()
         connection.close()
 
 
-def sweep() -> None:
-    """What is due by the clock and by no order. What fails keeps nothing else from being done."""
+def sweep() -> list[str]:
+    """What is due by the clock and by no order. What fails keeps nothing else from being done, and
+    is returned in words."""
+    failed = []
     ours = (breaker.replace_lost_probes, SiteLook.objects.forget_old, wake_paused_orders)
     for work in (*ours, *other_sweeps):
         try:
@@ -154,6 +172,13 @@ def sweep() -> None:
                 logger.warning("a part of the sweep waits for rows that somebody keeps locked")
             else:
                 logger.exception("a part of the sweep failed; it is tried again")
+                failed.append(told("a part of the sweep", error))
+    return failed
+
+
+def told(what: str, error: Exception) -> str:
+    """In one line."""
+    return f"{what}: {type(error).__name__}: {error}".partition("\n")[0]
 
 
 def wake_paused_orders() -> None:

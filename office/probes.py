@@ -185,9 +185,9 @@ class Reporter:
 
     def _run(self) -> None:
         while True:
+            alerts.watch_sometimes()  # first: of a database that cannot be written as well
             try:
                 self.report()
-                alerts.watch_sometimes()
                 self._is_failing = False
             except DATABASE_ERRORS as error:
                 if not self._is_failing:  # once an outage

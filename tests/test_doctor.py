@@ -92,7 +92,7 @@ def test_the_command_follows_a_consumer_from_its_start_to_its_end(office):
     done = office.manage("doctor", "--json")
     report = json.loads(done.stdout)
     assert (report["status"], len(report["checks"])) == ("ok", len(doctor.CHECKS))
-    assert report["checks"][0] == {
+    assert report["checks"][1] == {
         "check": "consumers",
         "level": "ok",
         "value": 2,
@@ -101,7 +101,7 @@ def test_the_command_follows_a_consumer_from_its_start_to_its_end(office):
     consumer.terminate(timeout=25)
     assert not Heartbeat.objects.exists()
     lines = office.manage("doctor", check=False).stdout.splitlines()
-    assert lines[0].split(maxsplit=2)[:2] == ["CRITICAL", "consumers"]
+    assert lines[1].split(maxsplit=2)[:2] == ["CRITICAL", "consumers"]
 
 
 def test_a_warning_is_no_emergency_and_a_consumer_taken_away_on_purpose_is_not_even_that(office):

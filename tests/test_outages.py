@@ -5,8 +5,10 @@ import json
 import os
 import socket
 import sqlite3
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -23,9 +25,12 @@ from django.test import Client
 
 from core.db.outages import is_down, is_read_only
 from core.models import Customer, Order, User
+from core.ops import alerts
 from office.settings import POSTGRESQL_OPTIONS
 from tests.desk import Desk
+from tests.office import wait_for
 from tests.queues import FEW, press_save, saved, sell_few
+from tests.test_alerts import Hook
 
 
 @pytest.fixture
@@ -273,3 +278,48 @@ def test_a_consumer_of_a_database_that_only_read_goes_on_when_it_may_write(
         order.refresh_from_db()
     assert order.is_final
     assert "died" not in consumer.log()
+
+
+@on_postgresql
+def test_doctor_says_that_rows_cannot_be_written_and_changes_none(office):
+    def told() -> str:
+        return next(line for line in said().splitlines() if " database " in line)
+
+    def said() -> str:
+        return office.manage("doctor", check=False).stdout
+
+    assert told().startswith("OK")
+    let_it_only_read(office)
+    assert told().startswith("CRITICAL") and "read-only" in told()
+    let_it_write(office)
+    assert told().startswith("OK")
+
+
+@on_postgresql
+def test_people_are_told_by_the_web_that_the_database_cannot_be_used_and_when_it_can(
+    office, settings, monkeypatch
+):
+    """It says else who tells: here nobody can write down that he does."""
+    monkeypatch.setattr(alerts, "PATIENCE", timedelta(0))
+    with Hook() as hook:
+        threading.Thread(target=hook.serve_forever, daemon=True).start()
+        settings.ALERT_WEBHOOK = hook.url
+
+        def watch() -> None:
+            monkeypatch.setattr(alerts, "_next_at", 0.0)
+            alerts.watch_sometimes()
+            wait_for(lambda: not alerts._watching.locked())
+
+        let_it_only_read(office)
+        for _ in range(3):
+            watch()
+        assert hook.told == [("firing", "database")]
+        assert "read-only" in hook.got[0]["text"]
+        let_it_write(office)
+        for _ in range(3):
+            watch()
+        # What else it has to tell, such as that there is no consumer, it tells now.
+        assert [told for told in hook.told if told[1] == "database"][1:] == [
+            ("resolved", "database")
+        ]
+        hook.shutdown()

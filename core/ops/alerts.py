@@ -2,14 +2,17 @@
 has ended, whatever number of processes watches.
 
 Law: every worker and every web process watches, as each may be the only one that is left; the
-database says who tells. A message that could not be sent is tried again, so that in a crash it may
-come twice and never not at all. Where they go is set in the environment alone (ALERT_EMAILS,
-ALERT_WEBHOOK): nobody at the desk can send the office's troubles elsewhere.
+database says who tells, and of the database itself one process of each host does. A message that
+could not be sent is tried again, so that in a crash it may come twice and never not at all. Where
+they go is set in the environment alone (ALERT_EMAILS, ALERT_WEBHOOK): nobody at the desk can send
+the office's troubles elsewhere.
 """
 
 import datetime
+import fcntl
 import json
 import logging
+import os
 import smtplib
 import threading
 import time
@@ -21,6 +24,7 @@ from django.conf import settings
 from django.core.mail import send_mail
 from django.db import connection
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from booster import USER_AGENT
 from core.db.outages import DATABASE_ERRORS
@@ -68,8 +72,10 @@ def watch_sometimes() -> None:
 def _watch_once() -> None:
     try:
         watch()
+        _outage.end()
     except DATABASE_ERRORS as error:
-        logger.warning("nobody can be told of anything, the database failed: %s", error)
+        logger.warning("the database failed, nobody can be told of anything else: %s", error)
+        _outage.note(error)
     except Exception:
         logger.exception("alerts failed; they are looked at again")
     finally:
@@ -83,11 +89,7 @@ def watch() -> None:
     for cause, text in causes():
         Alert.objects.see(cause, text, BELIEVED)
         seen.add(cause)
-    ways: list[Callable[[Alert, str], None]] = [
-        send
-        for is_set, send in ((settings.ALERT_WEBHOOK, _post), (settings.ALERT_EMAILS, _mail))
-        if is_set
-    ]
+    ways = _ways()
     # What is believed and not there at this moment may be over: nobody is told of it any more.
     for alert in Alert.objects.to_begin(PATIENCE).filter(cause__in=seen):
         if ways and alert.take() and _tell(alert, "firing", ways):
@@ -108,6 +110,9 @@ def causes() -> Iterator[tuple[str, str]]:
     died = Heartbeat.objects.seen_within(3600).exclude(pk__in=beats)
     for name in died.values_list("consumer", flat=True):
         yield f"consumer {name}", f"Worker {name} ended without being asked to. {alive} others run."
+    if failing := list(Heartbeat.objects.failing()):
+        named = "; ".join(f"{beat.consumer}: {beat.trouble}" for beat in failing[:SHOWN])
+        yield "failing", f"The work of {len(failing)} of {alive} workers fails: {named}"
     waiting = Order.objects.filter(status__in=(Status.PENDING, Status.RUNNING))
     down = Breaker.objects.filter(opened_at__isnull=False, site__in=waiting.values("site"))
     for breaker in down.select_related("site"):
@@ -140,6 +145,11 @@ def check_ledger_daily() -> None:
     due = RetentionCursor.objects.filter(kind=LEDGER, until__lt=Now() - LEDGER_EVERY)
     if due.update(until=Now()):
         check_ledger()
+
+
+def _ways() -> list[Callable[[Alert, str], None]]:
+    ways = ((settings.ALERT_WEBHOOK, _post), (settings.ALERT_EMAILS, _mail))
+    return [send for is_set, send in ways if is_set]
 
 
 def _tell(alert: Alert, status: str, ways: list[Callable[[Alert, str], None]]) -> bool:
@@ -186,3 +196,47 @@ def _mail(alert: Alert, status: str) -> None:
     if status == "resolved":
         body = f"It is over.\n\n{body}"
     send_mail(subject, body, settings.DEFAULT_FROM_EMAIL, settings.ALERT_EMAILS)
+
+
+class Outage:
+    """Of the database, which can keep no alert of that: told after a while by one process of each
+    host, which has a lock until it is over."""
+
+    def __init__(self) -> None:
+        self._alert: Alert | None = None
+        self._lock: int | None = None
+
+    def note(self, error: Exception) -> None:
+        if self._alert is None:
+            self._alert = Alert(cause="database", since=timezone.now())
+        alert, now = self._alert, timezone.now()
+        alert.text = f"The database cannot be used: {error}".partition("\n")[0]
+        is_due = alert.told_at is None and now - alert.since >= PATIENCE
+        if is_due and self._is_first_here() and _tell(alert, "firing", _ways()):
+            alert.told_at = now
+
+    def end(self) -> None:
+        if self._alert and (not self._alert.told_at or _tell(self._alert, "resolved", _ways())):
+            self._alert = None
+            self._let_go()
+
+    def _is_first_here(self) -> bool:
+        if self._lock is not None:
+            return True
+        try:
+            self._lock = os.open(settings.STATIC_ROOT, os.O_RDONLY)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._let_go()
+            return False
+        except OSError:
+            pass  # no folder, or no locks: several may tell
+        return True
+
+    def _let_go(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+_outage = Outage()

@@ -10,6 +10,7 @@ from datetime import timedelta
 from enum import IntEnum
 
 from django.db import DatabaseError, InterfaceError
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import F, Max, Min, Sum
 from django.db.models.functions import Now
 from huey.contrib.djhuey import HUEY
@@ -54,15 +55,38 @@ def ask(check: Callable[[], Finding]) -> Finding:
         return Finding(check.__name__, Level.CRITICAL, text)
 
 
+def database() -> Finding:
+    """Whether rows can be written: the last migration's is, as it stands."""
+    rows = MigrationRecorder.Migration.objects
+    try:
+        rows.filter(pk=rows.aggregate(newest=Max("pk"))["newest"]).update(name=F("name"))
+    except (DatabaseError, InterfaceError) as error:
+        text = f"nothing can be written, so nothing is sent or saved: {error}".strip()
+        return Finding("database", Level.CRITICAL, text)
+    return Finding("database", Level.OK, "it can be written")
+
+
 def consumers() -> Finding:
     alive = Heartbeat.objects.alive()
     count = alive.count()
     if not count:
-        return Finding("consumers", Level.CRITICAL, "none is running: start manage.py run_huey", 0)
+        text = "none gave a sign of life for 60 s: start manage.py run_huey"
+        return Finding("consumers", Level.CRITICAL, text, 0)
     died = Heartbeat.objects.seen_within(DIED_LATELY).exclude(pk__in=alive)
     if names := ", ".join(died.values_list("consumer", flat=True)):
         return Finding("consumers", Level.WARNING, f"{count} workers running; died: {names}", count)
     return Finding("consumers", Level.OK, f"{count} workers running", count)
+
+
+def failing() -> Finding:
+    """Workers that live, and whose work fails all the same."""
+    beats = list(Heartbeat.objects.failing())
+    if not beats:
+        return Finding("failing", Level.OK, "no worker's work fails", 0)
+    others = Heartbeat.objects.alive().count() - len(beats)
+    told = "; ".join(f"{beat.consumer}: {beat.trouble}" for beat in beats[:NAMES_SHOWN])
+    text = f"{len(beats)} workers fail, {others} do not: {told}"
+    return Finding("failing", Level.WARNING if others else Level.CRITICAL, text, len(beats))
 
 
 def queue() -> Finding:
@@ -204,8 +228,8 @@ def names() -> Finding:
 
 
 CHECKS = (
-    *(consumers, queue, messages, leases, due, uncertain, held, paused, sites, attention),
-    *(repeating, limits, names),
+    *(database, consumers, failing, queue, messages, leases, due, uncertain, held, paused, sites),
+    *(attention, repeating, limits, names),
 )
 
 

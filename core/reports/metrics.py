@@ -160,11 +160,13 @@ def workers() -> Iterator[Metric]:
         alive=Count("pk", filter=is_alive),
         lately=Count("pk", filter=Q(seen__gte=Now() - DIED_LATELY)),
         cut_off=Count("pk", filter=is_alive & Q(queue_is_up=False)),
+        failing=Count("pk", filter=is_alive & ~Q(trouble="")),
     )
     yield gauge("workers", "Workers that gave a sign of life.", beats["alive"])
     yield gauge(
         "workers_died", "Workers gone within the hour unasked.", beats["lately"] - beats["alive"]
     )
+    yield gauge("workers_failing", "Living workers whose work fails.", beats["failing"])
     yield gauge("workers_without_queue", "Living workers that cannot reach it.", beats["cut_off"])
     held = gauge("round_orders", "Running orders under a worker's lease.", "worker")
     in_flight = gauge("round_plays_in_flight", "Plays without a recorded outcome.", "worker")
