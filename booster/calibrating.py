@@ -19,6 +19,7 @@ from typing import Any
 
 from booster import retry, sites
 from booster.delivery import plan
+from booster.delivery.ending import ROOM_SECONDS
 from booster.exceptions import PermanentError, SiteError, TemporaryError
 from booster.net.address import ProvedTarget
 from booster.net.client import SiteClient
@@ -38,7 +39,8 @@ from booster.proof.calibration import (
 from booster.sites import exact
 from booster.sites.base import SiteAdapter
 from core.db import clock
-from core.models import Calibration, LeaseLostError, Order, Pause
+from core.models import BalanceTooLargeError, Calibration, LeaseLostError, Order, Pause
+from core.models.ledger import MAX_BALANCE
 from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
 logger = logging.getLogger(__name__)
@@ -296,7 +298,8 @@ class Run:
         *,
         exact_proof: bool | None = None,
     ) -> None:
-        """With what the figures show, however far they came."""
+        """With what the figures show, however far they came; later where the price of an audit that
+        found nothing out has no room in its customer's balance, and the page says so."""
         findings = judge(self._record)
         told: dict[str, Any] = {
             "figures": self._record.as_json(),
@@ -304,7 +307,13 @@ class Run:
             "settings": propose(findings),
             **reason_columns(reason),
         }
-        self._calibration.end(status, exact_proof=exact_proof, **told)
+        try:
+            self._calibration.end(status, exact_proof=exact_proof, **told)
+        except BalanceTooLargeError:
+            due = clock.now() + timedelta(seconds=ROOM_SECONDS)
+            reason = Reason.of(Code.REFUND_TOO_LARGE, most=str(MAX_BALANCE))
+            told = {"figures": told["figures"], **reason_columns(reason)}
+            self._calibration.release(next_at=due, **told)
 
 
 def _read(calls: StageCalls, stage: Stage) -> StageReading:

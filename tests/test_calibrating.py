@@ -11,7 +11,7 @@ from booster import calibrating, retry, sites, tasks
 from booster.proof.calibration import FindingCode, Record, Stage, plan
 from booster.sites.ids import MAX_ID
 from core import ordering
-from core.models import Calibration, OrderError, Site
+from core.models import Calibration, Customer, OrderError, Site
 from core.ops.auditing import differences
 from core.ordering import Quote
 from core.reasons import Code, reason_of
@@ -473,6 +473,27 @@ def test_an_audit_that_found_nothing_out_gives_its_price_back_once(desk, verifie
     )
     Calibration.objects.update(status=Calibration.Status.DONE)
     assert list(differences()) == [f"audit {audit.pk}: 3.00 due, 0.00 kept"]
+
+
+def test_an_audit_whose_price_has_no_room_in_the_balance_ends_once_it_has(
+    desk, verified, demo_site, erin
+):
+    sold(desk, erin, demo_site)
+    audit = Calibration.objects.get()
+    assert audit.ask_to_stop()
+    Customer.objects.update(balance="9999999999.99")
+    calibrating.run(audit.pk)
+    audit.refresh_from_db()
+    assert (audit.status, audit.lease_until) == (Calibration.Status.RUNNING, None)
+    page = desk.get(f"/admin/core/calibration/{audit.pk}/change/").content.decode()
+    assert "lower it by an adjustment first" in page
+    Customer.objects.update(balance=17)
+    Calibration.objects.update(next_at=None)
+    calibrating.run(audit.pk)
+    audit.refresh_from_db()
+    assert (audit.status, audit.reason_code) == (Calibration.Status.CANCELED, "")
+    assert balance(erin) == 20
+    assert not list(differences())
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from django.utils.translation import (
     get_language,
     gettext as _,
     gettext_lazy,
+    ngettext,
     ngettext_lazy,
     override,
 )
@@ -38,7 +39,8 @@ from core.db.formulas import escape_formula
 from core.exporting.downloads import csv_answer
 from core.exporting.lists import csv_of
 from core.live.sources import jobs as feed
-from core.models import BulkJob, User, label_of
+from core.models import BulkJob, Customer, User, label_of
+from core.ordering.equal_top_ups import RECENT_DAYS, equal_amounts
 from core.pages import display
 from core.pages.amounts import AmountField
 from core.permissions import Right, may
@@ -48,6 +50,8 @@ Action = BulkJob.Action
 
 # Done before the page is back; more are for the consumers.
 SMALL = 200
+# Customers, where there are more.
+NAMED = 5
 
 
 class FillForm(forms.ModelForm):
@@ -135,7 +139,7 @@ class BulkJobAdmin(JobAdmin):
                 return _("Nothing was done."), messages.WARNING
             if job.each != asked or request.POST.get("asked") != str(asked):
                 return _("The amount has changed; check it and confirm."), messages.WARNING
-        if not job.start(note, each=asked):
+        if not job.start(note, each=asked, again="again" in request.POST):
             return _("This action was already started; nothing was done twice."), messages.WARNING
         if job.total > SMALL:
             tasks.wake_bulk(job.pk)
@@ -238,9 +242,27 @@ def confirmation_of(job: BulkJob) -> dict[str, Any]:
         "question": question_of(job, number, sum((total for _n, total in taken), Decimal(0))),
         "form": FillForm(instance=job) if action.asks_amount else None,
         "each": "" if each is None else str(each),
+        "equal": "" if each is None else equal_question(job, each),
         "is_ready": bool(number) and (not action.asks_amount or each is not None),
         "asks_note": job.action in (Action.CANCEL, Action.PAUSE),
     }
+
+
+def equal_question(job: BulkJob, each: Decimal) -> str:
+    """Who got as much lately; "" where nobody did."""
+    number, names = 0, list[str]()
+    for ids in job.blocks.order_by("number").values_list("ids", flat=True):
+        equal = Customer.objects.filter(pk__in=equal_amounts(ids, each), active=True)
+        number += len(found := equal.order_by("pk").values_list("username", flat=True))
+        names += found[: NAMED - len(names)]
+    text = ngettext(
+        "%(number)s of them got a top-up of %(each)s in the last %(days)s days: %(names)s",
+        "%(number)s of them got a top-up of %(each)s in the last %(days)s days: %(names)s",
+        number,
+    )
+    facts = {"number": display.number(number), "each": display.money(each), "days": RECENT_DAYS}
+    more = ", …" if number > NAMED else ""
+    return text % {**facts, "names": ", ".join(names) + more} if number else ""
 
 
 def question_of(job: BulkJob, number: int, total: Decimal) -> str:

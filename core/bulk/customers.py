@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import ClassVar
 
+from django.utils import timezone
 from django.utils.translation import gettext as _, gettext_lazy
 
 from core.bulk.action import BulkAction, Outcome
@@ -13,6 +14,7 @@ from core.models.approvals import requires_approval
 from core.models.history import Difference
 from core.models.ledger import MAX_CREDITED
 from core.ordering import top_up_many
+from core.ordering.equal_top_ups import equal_amounts
 from core.permissions import Right
 from core.reasons import Code, Reason
 
@@ -41,9 +43,16 @@ class TopUpCustomers(CustomerAction):
         each = self.job.each
         assert each is not None
         records = []
-        for customer in self.locked(ids):
+        customers = self.locked(ids)
+        # Who was asked about those of before was not about what was booked since.
+        equal = equal_amounts(ids, each, since=self.job.start_date if self.job.again else None)
+        for customer in customers:
             if not customer.active:
                 reason = Reason.of(Code.CUSTOMER_INACTIVE)
+                outcome.refused.append((customer.pk, customer.username, reason))
+            elif customer.pk in equal:
+                day = timezone.localtime(equal[customer.pk]).date().isoformat()
+                reason = Reason.of(Code.EQUAL_TOP_UP, amount=str(each), day=day)
                 outcome.refused.append((customer.pk, customer.username, reason))
             elif customer.balance + each > MAX_CREDITED:
                 reason = BalanceTooLargeError(customer.balance + each).reason

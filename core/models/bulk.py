@@ -53,6 +53,8 @@ class BulkJob(Job):
     query = models.CharField(_("filters"), max_length=2000, blank=True)
     language = models.CharField(max_length=16, blank=True)
     each = amount_field(_("amount for each"), null=True, blank=True)
+    # Whether those get the amount who got as much lately.
+    again = models.BooleanField(default=False, db_default=False)
     note = models.CharField(_("note"), max_length=200, blank=True)
     summary: "models.JSONField[Any, Any]" = models.JSONField(default=list)
 
@@ -85,13 +87,13 @@ class BulkJob(Job):
     def is_started(self) -> bool:
         return self.status != self.Status.WAITING
 
-    def start(self, note: str = "", *, each: Decimal | None = None) -> bool:
+    def start(self, note: str = "", *, each: Decimal | None = None, again: bool = False) -> bool:
         """Confirm it, with the amount that was asked about. Returns False where somebody did
         before, or changed the amount meanwhile: a double click is one action."""
         waiting = BulkJob.objects.filter(status=self.Status.WAITING)
         if each is not None:
             waiting = waiting.filter(each=each)
-        changes = {"note": note[:200]} if note else {}
+        changes = {"again": again, **({"note": note[:200]} if note else {})}
         return self.move(waiting, status=self.Status.RUNNING, start_date=Now(), **changes)
 
     def ask_to_stop(self) -> None:

@@ -48,6 +48,20 @@ def booked_lately(
                 yield kind, payment, {amounts[pk], corrected[pk]}
 
 
+def equal_amounts(
+    customers: Collection[int], amount: Decimal, *, since: datetime | None = None
+) -> dict[int, datetime]:
+    """By customer, when they last got as much, or it was entered for a second person; in the last
+    days, or since a moment."""
+    found: dict[int, datetime] = {}
+    for _kind, (_pk, customer, _amount, _memo, date, _key, _number), amounts in booked_lately(
+        customers
+    ):
+        if amount in amounts and (since is None or date >= since):
+            found[customer] = max(date, found.get(customer, date))
+    return found
+
+
 def equal_top_up(
     customer_id: int, amount: Decimal, reference: str | None, *, but: WaitingTopUp | None = None
 ) -> ChargeRecord | WaitingTopUp | None:

@@ -189,6 +189,7 @@ class Code(SentenceCode):
     CUSTOMER_INACTIVE = _("This customer is switched off.")
     CUSTOMER_ALREADY_ACTIVE = _("Already switched on.")
     CUSTOMER_ALREADY_INACTIVE = _("Already switched off.")
+    EQUAL_TOP_UP = _("A top-up of %(amount)s was entered on %(day)s.")
     BALANCE_TOO_LARGE = _("The balance would be larger than %(most)s.")
     REFUND_TOO_LARGE = _(
         "The refund would make the balance larger than %(most)s: lower it by an adjustment first."
