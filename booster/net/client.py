@@ -173,7 +173,9 @@ class SiteClient:
         try:
             answer = self._adapter.send(request, stream=True, timeout=self._timeout)
             try:
-                self._check_whole_head()
+                # http.client takes the end of the connection for the end of the headers.
+                if self._call.hung_up:
+                    raise ConnectionError("the site hung up in the middle of its answer")
                 status, phrase = answer.status_code, answer.reason or ""
                 content = bytearray()
                 try:
@@ -227,11 +229,6 @@ class SiteClient:
             read = answer
         body = cast(bytes | None, request.body) or b""
         self._exchanges.append(Exchange(_as_text(head, headers, body), read, self._refused))
-
-    def _check_whole_head(self) -> None:
-        """http.client takes the end of the connection for the end of the headers; it is none."""
-        if self._call.hung_up:
-            raise ConnectionError("the site hung up in the middle of its answer")
 
     def _trouble(self, error: Exception) -> TemporaryError:
         """What went wrong with the connection."""

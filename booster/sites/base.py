@@ -8,14 +8,14 @@ reads in the answer is what proves a play (law 3: a play is proved, not assumed)
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from booster.exceptions import PermanentError, SiteCode, SiteError
 from booster.net.address import Origin
 from booster.net.call import Call, Response
 from booster.net.client import Exchange, SiteClient
 from booster.net.play import PlayRequest
-from booster.sites.extraction import MAX_COUNT
+from booster.sites.extraction import is_count
 from booster.sites.session import Preparing, Session
 
 _OID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -131,15 +131,13 @@ def check_oid(oid: str) -> str:
     return oid
 
 
-def view_count(response: Response, *keys: str) -> int:
-    """The whole number at `keys` of a JSON answer. PermanentError when there is none."""
-    value: Any = response.json()
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    # bool is an int to Python, and no counter.
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_COUNT:
-        raise PermanentError(SiteCode.NO_VIEW_COUNT, path=".".join(keys))
-    return value
+def view_count(response: Response) -> int:
+    """The whole number that a JSON answer calls "views". PermanentError when there is none."""
+    data = response.json()
+    views = data.get("views") if isinstance(data, dict) else None
+    if not is_count(views):
+        raise PermanentError(SiteCode.NO_VIEW_COUNT, path="views")
+    return views
 
 
 def json_title(response: Response, *keys: str) -> str:

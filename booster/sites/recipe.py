@@ -326,8 +326,7 @@ def _problems_of_placeholders(values: Mapping[str, Any]) -> dict[str, FieldError
                     _("{key} needs a group of that name in video_pattern: (?P<key>…).")
                 )
             elif name not in OF_PLAYS and not name.startswith(SECRET) and name not in known:
-                named = [f"{{{one}}}" for one in [*known, *OF_PLAYS]]
-                problems[field] = check.unknown_in_text(name, named)
+                problems[field] = check.unknown_in_text(name, [*known, *OF_PLAYS])
     # Else one counter would have several ids.
     if has_key and not any(KEY in names for _field, names in _sent(values)):
         problems["video_pattern"] = FieldError(_("{%(name)s} is used nowhere."), name=KEY)
