@@ -131,7 +131,6 @@ def reason_columns(reason: ReasonOrText, name: str = "reason") -> dict[str, Any]
 
 @cache
 def parameters_of(sentence: str) -> frozenset[str]:
-    """The names of a sentence's placeholders."""
     return frozenset(PLACEHOLDER.findall(sentence))
 
 

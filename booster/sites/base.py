@@ -31,8 +31,6 @@ class Seen:
 
 
 class SiteAdapter(ABC):
-    """One kind of site."""
-
     slug: ClassVar[str]
     label: ClassVar[str]
     notes: ClassVar[str] = ""  # what the site's operator must know or set, for staff to read
@@ -107,7 +105,6 @@ class SiteAdapter(ABC):
         return self.in_session(preparing.session)
 
     def mask_exchange(self, exchange: Exchange) -> Exchange:
-        """What went over the wire, as people may read it."""
         answer = exchange.answer
         return Exchange(
             self.mask(exchange.request),
@@ -120,7 +117,6 @@ class SiteAdapter(ABC):
         return text
 
     def masked(self, error: SiteError) -> SiteError:
-        """The error without secrets."""
         return error
 
 
@@ -154,7 +150,6 @@ def one_line(text: str) -> str:
 
 
 def not_a_video(url_path: str, expected: str) -> PermanentError:
-    """For an address that leads to no video of this kind of site."""
     return PermanentError(SiteCode.NOT_A_VIDEO, path=url_path[:200], expected=expected)
 
 

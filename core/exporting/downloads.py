@@ -15,7 +15,6 @@ def csv_answer(request: HttpRequest, name: str, chunks: Iterator[bytes]) -> Http
 def file_answer(
     request: HttpRequest, name: str, chunks: Iterator[bytes], content_type: str
 ) -> HttpResponseBase:
-    """A file to save, sent as it comes."""
     return StreamingHttpResponse(
         streamed(request, chunks),
         content_type=content_type,
