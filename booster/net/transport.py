@@ -25,8 +25,7 @@ MAX_LINE = 65_536
 
 
 class CallUnderWay:
-    """The call under way: when it must have ended and whether the site hung up. Shared by a
-    client and its sockets."""
+    """When the call under way must have ended, and whether the site hung up."""
 
     __slots__ = ("_at", "hung_up")
 

@@ -41,8 +41,7 @@ class SavedFiltersAdmin(AddressedAdmin):
         }
 
     def places_of_columns(self, request: HttpRequest, query: str) -> dict[str, str]:
-        """By the names of the columns that this person sees at an address their places, by which
-        an address orders a list."""
+        """The places of this person's columns by their names; addresses order lists by places."""
         if "o" not in QueryDict(query):
             return {}
         there = copy(request)

@@ -49,6 +49,5 @@ class CounterReading(models.Model):
 
     @staticmethod
     def record_block(readings: Sequence[Mapping[str, int]]) -> None:
-        """Of each order, an id, the `views` that its counter says now beside how many plays were
-        received by now (`done`)."""
+        """Of each order, an id: the counter's `views`, and how many plays were received."""
         insert_block(CounterReading, readings, stamped="create_date")

@@ -58,8 +58,7 @@ class ImportedRowsQuerySet(models.QuerySet[Any]):
     def _undoings(
         self, kind: "ImportedRows.Kind", ids: Collection[int], *, undone: bool
     ) -> Iterator[tuple[int, Any]]:
-        """Each of these ids once an import that wrote its row, with the moment when that import was
-        undone; the latest last."""
+        """Each of these ids once an import that wrote its row, and when it was undone; in order."""
         if not ids:
             return
         rising = sorted(ids)

@@ -1,6 +1,4 @@
-"""The customer's orders: the list, one order and what is said about it, a new one, and the end of
-one.
-"""
+"""The customer's orders: the list, one and what is said about it, a new one, and an end."""
 
 from typing import Any
 
