@@ -6,8 +6,6 @@ more than a plain set would take a few times over. Any other key is kept as it i
 generations: when the young one is full the old one is forgotten.
 """
 
-from __future__ import annotations
-
 import base64
 from collections import OrderedDict
 from typing import Any

@@ -4,8 +4,6 @@ Self-contained: style and script stand in the page and are allowed by their hash
 are drawn in it. English and Chinese.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import re

@@ -3,8 +3,6 @@
 A play counts exactly once: a key that was seen before counts nothing and says so.
 """
 
-from __future__ import annotations
-
 import re
 from collections import OrderedDict
 from collections.abc import Callable

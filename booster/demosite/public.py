@@ -3,8 +3,6 @@
 They are looked up at each request: taking a file away takes effect at once.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import stat
