@@ -22,13 +22,7 @@ from core.importing.workbooks import UNCALCULATED
 from core.models import Customer
 from core.models.billing import plain_reference
 from core.models.names import FORBIDDEN, VISIBLE
-from core.money import (
-    AmountCode,
-    AmountError,
-    has_digit_beside,
-    parse_amount,
-    parse_count,
-)
+from core.money import AmountCode, AmountError, has_digit_beside, parse_amount, parse_count
 from core.reasons import Reason, translate, translate_error
 
 UNREAD_FORMULA = gettext_lazy(

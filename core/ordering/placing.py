@@ -20,15 +20,7 @@ from django.utils.translation import gettext as _
 from booster import tasks
 from core.db import clock
 from core.db.notifier import notify
-from core.models import (
-    ApprovalLimit,
-    LedgerEntry,
-    Order,
-    OrderEvent,
-    Posting,
-    Status,
-    User,
-)
+from core.models import ApprovalLimit, LedgerEntry, Order, OrderEvent, Posting, Status, User
 from core.models.approvals import requires_approval
 from core.models.failpoints import failpoint
 from core.models.ledger import Fact, PostingRefusedError
