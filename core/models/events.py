@@ -50,4 +50,4 @@ class CounterReading(models.Model):
     @staticmethod
     def record_block(readings: Sequence[Mapping[str, int]]) -> None:
         """Of each order, an id: the counter's `views`, and how many plays were received."""
-        insert_block(CounterReading, readings, stamped="create_date")
+        insert_block(CounterReading, readings)

@@ -348,7 +348,7 @@ def _record_events(chosen: Chosen, actor: "User | None") -> None:
         for order, transition in chosen
         for before, after in pairwise(transition.path)
     ]
-    insert_block(OrderEvent, events, stamped="create_date")
+    insert_block(OrderEvent, events)
     notify()
 
 
