@@ -35,7 +35,7 @@ from core.bulk.jobs import ACTIONS
 from core.bulk.selection import BLOCK
 from core.db.blocks import in_blocks
 from core.db.formulas import escape_formula
-from core.exporting.downloads import csv_answer
+from core.exporting.downloads import file_answer
 from core.exporting.lists import csv_of
 from core.live.sources import jobs as feed
 from core.models import BulkJob, User, label_of
@@ -187,7 +187,7 @@ class BulkJobAdmin(JobAdmin):
         chunks = csv_of(
             ("name", "code", "reason"), in_blocks(refused_rows(job, get_language()), BLOCK)
         )
-        return csv_answer(request, f"bulk-action-{job.pk}-refused.csv", chunks)
+        return file_answer(request, f"bulk-action-{job.pk}-refused.csv", chunks)
 
     @admin.display(description=gettext_lazy("amount"))
     def shown_amount(self, job: BulkJob) -> str:

@@ -34,7 +34,7 @@ from core.admin.site_ownership import ownership_of
 from core.admin.site_trust import TRUST_FIELDS, TrustForm
 from core.admin.site_week import WEEK_FIELDS
 from core.admin.views import address, require
-from core.exporting.downloads import csv_answer
+from core.exporting.downloads import file_answer
 from core.exporting.lists import register_of
 from core.models import OrderError, Pause, Site
 from core.pages import display, week_drawing
@@ -195,7 +195,7 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         """What the site's owner subtracts from the site's figures."""
         site = self.seen_or_404(request, pk)
         require(may(staff(request), Right.SEE_ORDERS))
-        return csv_answer(request, f"plays-{site.pk}.csv", register_of(site.pk))
+        return file_answer(request, f"plays-{site.pk}.csv", register_of(site.pk))
 
     def verify(self, request: HttpRequest, site: Site) -> tuple[str, int]:
         """Ask the site now; orders that waited for its token go on."""

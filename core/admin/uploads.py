@@ -17,7 +17,7 @@ from core.admin.base import list_url, staff
 from core.admin.imports import may_import, start
 from core.admin.views import address, require
 from core.exporting import workbooks
-from core.exporting.downloads import csv_answer, file_answer
+from core.exporting.downloads import file_answer
 from core.exporting.lists import csv_of
 from core.importing.columns import ALIASES, HOLDS
 from core.importing.encodings import NAMES as ENCODING_NAMES, TEXT_ENCODINGS
@@ -99,7 +99,7 @@ class BulkImportAdmin(ImportMixin):
         titles = [title_of(name) for name in (*importer.required, *importer.optional)]
         name = f"{self.import_kind.name.lower()}.{kind}"
         if kind == "csv":
-            return csv_answer(request, name, csv_of(titles, ()))
+            return file_answer(request, name, csv_of(titles, ()))
         chunks = workbooks.workbook_chunks(titles, [workbooks.TEXT] * len(titles), ())
         return file_answer(request, name, chunks, workbooks.CONTENT_TYPE)
 

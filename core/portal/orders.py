@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core import ordering
 from core.db.text import Escaped, LocalTime, Plain, labelled
-from core.exporting.downloads import csv_answer
+from core.exporting.downloads import file_answer
 from core.exporting.lists import Column, csv_chunks
 from core.live.sources.customers import newest_order
 from core.models import Customer, Order, OrderError, Status
@@ -72,7 +72,7 @@ def exported(request: HttpRequest, customer: Customer) -> HttpResponseBase:
         Column(_("started"), "start_date", LocalTime),
         Column(_("ended"), "end_date", LocalTime),
     ]
-    return csv_answer(request, "orders.csv", csv_chunks(orders.order_by("-pk"), columns))
+    return file_answer(request, "orders.csv", csv_chunks(orders.order_by("-pk"), columns))
 
 
 @customer_page
