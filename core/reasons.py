@@ -131,7 +131,6 @@ def reason_columns(reason: ReasonOrText, name: str = "reason") -> dict[str, Any]
 
 @cache
 def parameters_of(sentence: str) -> frozenset[str]:
-    """The names of a sentence's placeholders."""
     return frozenset(PLACEHOLDER.findall(sentence))
 
 
@@ -145,8 +144,7 @@ def _plain(value: Any) -> Any:
 
 
 def printable(text: str) -> str:
-    """The text with what nobody sees, and what moves a cursor, written out: `\\x1b`. Lines and tabs
-    stay."""
+    """The text with what nobody sees, and what moves a cursor, as `\\x1b`. Lines and tabs stay."""
     return UNPRINTABLE.sub(lambda found: ascii(found.group())[1:-1], text)
 
 

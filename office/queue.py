@@ -71,8 +71,7 @@ def build(
 
 
 class SignedMessages(Serializer):
-    """Whoever can write to the queue but has no secret cannot run code. The first secret key signs,
-    all of them read."""
+    """Whoever writes to the queue without a secret runs no code. The first key signs, all read."""
 
     def __init__(self, secret_keys: Sequence[str]) -> None:
         super().__init__()

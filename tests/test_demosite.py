@@ -227,7 +227,8 @@ def test_numbered_keys_take_less_than_a_byte_each() -> None:
 
 
 def test_keys_stay_exact_when_there_is_no_room_for_pages() -> None:
-    seen = SeenKeys(max_pages=2, max_orders=2)
+    seen = SeenKeys()
+    seen.max_pages = seen.max_orders = 2
     keys = [b"a:%d" % (number * 5000) for number in range(50)]
     assert all(seen.add(key) for key in keys)
     assert not any(seen.add(key) for key in keys)
@@ -237,7 +238,8 @@ def test_keys_stay_exact_when_there_is_no_room_for_pages() -> None:
 
 
 def test_other_keys_are_forgotten_only_after_a_whole_generation() -> None:
-    seen = SeenKeys(generation=1000)
+    seen = SeenKeys()
+    seen.generation = 1000
     keys = [b"key-%d" % number for number in range(3000)]
     assert all(seen.add(key) for key in keys)
     assert not any(seen.add(key) for key in keys[-1000:])

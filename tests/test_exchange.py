@@ -18,7 +18,7 @@ from core import ordering
 from core.db import streams
 from core.db.formulas import escape_formula
 from core.exporting import lists, resources, workbooks
-from core.exporting.downloads import streamed
+from core.exporting.downloads import file_answer
 from core.importing import jobs
 from core.models import ChargeRecord, Customer, ImportJob, Order, Site, Status
 from core.ordering import adjust
@@ -144,13 +144,11 @@ def escaped(resource, field, instance, **kwargs):
 def test_a_stream_is_sent_piece_by_piece_also_by_the_real_server(rf, bob):
     from django.core.handlers.asgi import ASGIRequest
 
-    sent = streamed(
-        ASGIRequest({"type": "http", "method": "GET", "path": "/"}, io.BytesIO()),
-        iter([b"a", b"b"]),
-    )
+    asked = ASGIRequest({"type": "http", "method": "GET", "path": "/"}, io.BytesIO())
+    answer = file_answer(asked, "ab.csv", iter([b"a", b"b"]))
 
     async def read() -> list[bytes]:
-        return [chunk async for chunk in sent]
+        return [chunk async for chunk in answer]
 
     assert asyncio.run(read()) == [b"a", b"b"]
 

@@ -139,7 +139,7 @@ def test_nobody_else_writes_an_orders_status():
         "LedgerEntry.objects.create(amount=1)",
         "LedgerEntry.objects.using('x').bulk_create(rows)",
         "tables.insert(LedgerEntry, amount=amounts)",
-        "insert_block(LedgerEntry, rows, stamped='create_date')",
+        "insert_block(LedgerEntry, rows)",
     ],
 )
 def test_the_search_finds_a_second_writer_of_entries(source):

@@ -1,7 +1,5 @@
 """`python -m booster.demosite --port 8001`: starts the site, or says in one line why not."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import logging

@@ -1,7 +1,5 @@
 """The videos of the site: a small built-in shelf, or one read from a file."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import deque

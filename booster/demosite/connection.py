@@ -1,7 +1,5 @@
 """One client's connection: HTTP/1.1 by callbacks, requests answered at once, inside the read."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import TYPE_CHECKING, cast
 
@@ -25,7 +23,7 @@ READ_BUFFER = memoryview(bytearray(16 * 1024))
 
 
 class Connection(asyncio.BufferedProtocol):
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: "Server") -> None:
         self._server = server
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)  # until connected
         self._parser = httptools.HttpRequestParser(self)

@@ -6,8 +6,6 @@ more than a plain set would take a few times over. Any other key is kept as it i
 generations: when the young one is full the old one is forgotten.
 """
 
-from __future__ import annotations
-
 import base64
 from collections import OrderedDict
 from typing import Any
@@ -15,22 +13,14 @@ from typing import Any
 PAGE_BITS = 10
 PAGE_MASK = (1 << PAGE_BITS) - 1
 MAX_DIGITS = 18
-MAX_PAGES = 1_000_000  # about 300 MB; a thousand million plays when numbers are dense
-MAX_ORDERS = 500_000
-GENERATION = 2_000_000  # keys of other forms are exact for at least this many
 
 
 class SeenKeys:
-    def __init__(
-        self,
-        *,
-        max_pages: int = MAX_PAGES,
-        max_orders: int = MAX_ORDERS,
-        generation: int = GENERATION,
-    ) -> None:
-        self._max_pages = max_pages
-        self._max_orders = max_orders
-        self._generation = generation
+    max_pages = 1_000_000  # about 300 MB; a thousand million plays when numbers are dense
+    max_orders = 500_000
+    generation = 2_000_000  # keys of other forms are exact for at least this many
+
+    def __init__(self) -> None:
         self._numbers: OrderedDict[bytes, dict[int, bytearray]] = OrderedDict()
         self._pages = 0
         self._young: set[bytes] = set()
@@ -69,7 +59,7 @@ class SeenKeys:
             pages = self._new_order(order)
         page = pages.get(number >> PAGE_BITS)
         if page is None:
-            if self._pages >= self._max_pages:
+            if self._pages >= self.max_pages:
                 return self._add_other(key)
             page = pages[number >> PAGE_BITS] = bytearray(1 << PAGE_BITS >> 3)
             self._pages += 1
@@ -82,7 +72,7 @@ class SeenKeys:
         return True
 
     def _new_order(self, order: bytes) -> dict[int, bytearray]:
-        if len(self._numbers) >= self._max_orders:
+        if len(self._numbers) >= self.max_orders:
             _, forgotten = self._numbers.popitem(last=False)
             self._pages -= len(forgotten)
         pages: dict[int, bytearray] = {}
@@ -92,7 +82,7 @@ class SeenKeys:
     def _add_other(self, key: bytes) -> bool:
         if key in self._young or key in self._old:
             return False
-        if len(self._young) >= self._generation:
+        if len(self._young) >= self.generation:
             self._old, self._young = self._young, set()
         self._young.add(key)
         return True

@@ -1,10 +1,9 @@
 """One request, one answer, and how an answer looks on the wire."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Self
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 JSON = b"application/json"
@@ -48,11 +47,11 @@ class Answer:
     headers: bytes = b""  # further header lines, each with its line end
 
     @classmethod
-    def json(cls, value: object, status: int = 200, headers: bytes = b"") -> Answer:
+    def json(cls, value: object, status: int = 200, headers: bytes = b"") -> Self:
         return cls(json.dumps(value, ensure_ascii=False).encode(), JSON, status, headers)
 
     @classmethod
-    def error(cls, status: int, reason: str = "", headers: bytes = b"") -> Answer:
+    def error(cls, status: int, reason: str = "", headers: bytes = b"") -> Self:
         reason = reason or REASONS[status].decode()
         return cls.json({"error": reason}, status, headers)
 

@@ -4,8 +4,6 @@ Self-contained: style and script stand in the page and are allowed by their hash
 are drawn in it. English and Chinese.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import re
@@ -277,8 +275,7 @@ def _hidden(hide: bool) -> str:
 
 
 def _language(request: Request) -> str:
-    """`?lang=` when it names one of ours, else the first of ours that the browser names: browsers
-    name the best first."""
+    """`?lang=` when it names one of ours, else the first of ours that the browser names."""
     asked = [request.query("lang")]
     for part in request.header(b"accept-language").lower().split(","):
         asked.append(re.split("[-;]", part.strip())[0])

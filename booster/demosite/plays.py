@@ -3,8 +3,6 @@
 A play counts exactly once: a key that was seen before counts nothing and says so.
 """
 
-from __future__ import annotations
-
 import re
 from collections import OrderedDict
 from collections.abc import Callable
@@ -52,19 +50,14 @@ def add_view(video: Video) -> bool:
 
 
 class PlayBook:
-    def __init__(self, catalogue: Catalogue, *, max_orders: int = MAX_ORDERS) -> None:
+    def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self.changes = 0  # goes up with everything worth saving
-        self._max_orders = max_orders
         self._orders: OrderedDict[bytes, OrderRecord] = OrderedDict()
         self._keys = SeenKeys()
 
     def play(
-        self,
-        video: Video,
-        order: bytes | None,
-        key: bytes | None,
-        count: Count = add_view,
+        self, video: Video, order: bytes | None, key: bytes | None, count: Count = add_view
     ) -> Outcome:
         """One play of `video`. Raises PlayError, and then nothing has changed."""
         if key is not None and not 0 < len(key) <= MAX_KEY:
@@ -117,7 +110,7 @@ class PlayBook:
     def _new_record(self, order: bytes) -> OrderRecord:
         if not ORDER_NAME.match(order):
             raise PlayError("X-Play-Order must be 1-64 letters, digits, dots, dashes")
-        if len(self._orders) >= self._max_orders:
+        if len(self._orders) >= MAX_ORDERS:
             self._orders.popitem(last=False)
         record = self._orders[order] = OrderRecord()
         return record

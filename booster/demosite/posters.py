@@ -4,8 +4,6 @@ Each is a sky with its light and some ridges before it. Groups carry the classes
 `near`, which the page moves while the film plays.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -3,18 +3,16 @@
 They are looked up at each request: taking a file away takes effect at once.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import stat
 from pathlib import Path
 
-from .messages import TEXT, Answer
+from .messages import HTML, JSON, TEXT, Answer
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 MAX_BYTES = 1 << 20
-TYPES = {".txt": TEXT, ".json": b"application/json", ".html": b"text/html; charset=utf-8"}
+TYPES = {".txt": TEXT, ".json": JSON, ".html": HTML}
 HEADERS = b"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 
 

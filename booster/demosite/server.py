@@ -1,7 +1,5 @@
 """The running program: listens, keeps the time, saves the counters, stops when it is told to."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import resource

@@ -1,7 +1,5 @@
 """The site itself: which address answers what."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
@@ -52,7 +50,8 @@ class Site:
             case ["api", "videos", video_id, "plays"]:
                 return self._plays(video_id, request)
             case ["api", "orders", name]:
-                return reading(lambda _: Answer.json({"order": name, **self._order(name)}))
+                record = {"order": name, **asdict(self.book.order(name))}
+                return reading(lambda _: Answer.json(record))
             case ["favicon.ico"]:
                 return reading(pages.favicon)
             case [".well-known", name]:
@@ -108,9 +107,6 @@ class Site:
     def _recent_orders(self, video: Video) -> list[tuple[str, int]]:
         names = video.recent_orders
         return [(name, self.book.order(name).videos.get(video.id, 0)) for name in names]
-
-    def _order(self, name: str) -> dict[str, object]:
-        return asdict(self.book.order(name))
 
     def _shows(self, name: str) -> bool:
         """Whether this is the folder of a token that the site shows."""

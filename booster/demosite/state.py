@@ -1,7 +1,5 @@
 """Counters that outlive the process: one JSON file, replaced whole by rename."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

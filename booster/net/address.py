@@ -93,12 +93,29 @@ class Origin:
     @classmethod
     def parse(cls, url: str) -> "Origin":
         """The origin of an http(s) address. Raises AddressRefusedError."""
-        return _split(url)[0]
+        return cls.split(url)[0]
 
     @classmethod
     def split(cls, url: str) -> "tuple[Origin, str]":
         """The origin, and path and query (no fragment); for who needs both of many addresses."""
-        return _split(url)
+        if len(url) > MAX_URL:
+            raise AddressRefusedError(SiteCode.ADDRESS_TOO_LONG, number=MAX_URL)
+        # urlsplit() would drop some of these silently: what we check must be what we send.
+        # Most addresses are plain ASCII, which is seen at once.
+        plain = url.isascii() and url.isprintable() and " " not in url
+        if not plain and any(unicodedata.category(char)[0] in "CZ" for char in url):
+            raise AddressRefusedError(SiteCode.ADDRESS_WITH_SPACES)
+        if "\\" in url:
+            raise AddressRefusedError(SiteCode.ADDRESS_WITH_BACKSLASH)
+        match = _URL.fullmatch(url)
+        if match is None:
+            raise AddressRefusedError(SiteCode.NOT_HTTP)
+        scheme = match["scheme"].lower()
+        host, port = _host_and_port(match["authority"])
+        path = match["rest"].partition("#")[0]
+        if not path.startswith("/"):
+            path = "/" + path
+        return cls(scheme, host, DEFAULT_PORTS[scheme] if port is None else port), path
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -111,7 +128,7 @@ class Origin:
 
     def path_of(self, url: str) -> str:
         """Path and query (no fragment) of an address here. AddressRefusedError: it is elsewhere."""
-        origin, path = _split(url)
+        origin, path = self.split(url)
         if origin != self:
             raise AddressRefusedError(SiteCode.ON_ANOTHER_SITE, host=str(origin), site=str(self))
         return path
@@ -190,7 +207,6 @@ def resolve_all(
 
 
 def is_public_platform(host: str) -> bool:
-    """Whether this host belongs to a well-known public video or social platform."""
     labels = host.split(".")
     parents = (".".join(labels[start:]) for start in range(len(labels)))
     return any(parent in PUBLIC_PLATFORMS for parent in parents) or bool(
@@ -215,35 +231,12 @@ def is_public(address: IPAddress) -> bool:
 
 
 def _is_allowed(allowed: Iterable[str], origin: Origin, address: IPAddress) -> bool:
-    """Whether the deployment names it, as resolve_all() describes."""
     numeric = f"[{address}]" if address.version == 6 else str(address)
     names = (f"{origin.host}:{origin.port}", f"{numeric}:{origin.port}")
     return any(
         address in ipaddress.ip_network(entry) if "/" in entry else entry.lower() in names
         for entry in allowed
     )
-
-
-def _split(url: str) -> tuple[Origin, str]:
-    """An address as its origin and its path with the query."""
-    if len(url) > MAX_URL:
-        raise AddressRefusedError(SiteCode.ADDRESS_TOO_LONG, number=MAX_URL)
-    # urlsplit() would drop some of these silently: what we check must be what we send.
-    # Most addresses are plain ASCII, which is seen at once.
-    plain = url.isascii() and url.isprintable() and " " not in url
-    if not plain and any(unicodedata.category(char)[0] in "CZ" for char in url):
-        raise AddressRefusedError(SiteCode.ADDRESS_WITH_SPACES)
-    if "\\" in url:
-        raise AddressRefusedError(SiteCode.ADDRESS_WITH_BACKSLASH)
-    match = _URL.fullmatch(url)
-    if match is None:
-        raise AddressRefusedError(SiteCode.NOT_HTTP)
-    scheme = match["scheme"].lower()
-    host, port = _host_and_port(match["authority"])
-    path = match["rest"].partition("#")[0]
-    if not path.startswith("/"):
-        path = "/" + path
-    return Origin(scheme, host, DEFAULT_PORTS[scheme] if port is None else port), path
 
 
 @lru_cache(1024)

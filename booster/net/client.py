@@ -127,8 +127,7 @@ class SiteClient:
         return self._at(play.origin)._exchange(call, is_patient=is_patient)
 
     def _at(self, origin: Origin | None) -> Self:
-        """The client of the target's second origin, where that is meant. TypeError: it has not
-        shown the token."""
+        """The client of the target's second origin, where that is meant. TypeError: not proved."""
         target = proved_at(self.target, origin)
         if target is self.target:
             return self
@@ -173,7 +172,9 @@ class SiteClient:
         try:
             answer = self._adapter.send(request, stream=True, timeout=self._timeout)
             try:
-                self._check_whole_head()
+                # http.client takes the end of the connection for the end of the headers.
+                if self._call.hung_up:
+                    raise ConnectionError("the site hung up in the middle of its answer")
                 status, phrase = answer.status_code, answer.reason or ""
                 content = bytearray()
                 try:
@@ -228,13 +229,7 @@ class SiteClient:
         body = cast(bytes | None, request.body) or b""
         self._exchanges.append(Exchange(_as_text(head, headers, body), read, self._refused))
 
-    def _check_whole_head(self) -> None:
-        """http.client takes the end of the connection for the end of the headers; it is none."""
-        if self._call.hung_up:
-            raise ConnectionError("the site hung up in the middle of its answer")
-
     def _trouble(self, error: Exception) -> TemporaryError:
-        """What went wrong with the connection."""
         if self._call.passed:
             return timed_out(self._base, self._timeout)
         tls = isinstance(error, requests.exceptions.SSLError)

@@ -25,8 +25,7 @@ MAX_LINE = 65_536
 
 
 class CallUnderWay:
-    """The call under way: when it must have ended and whether the site hung up. Shared by a
-    client and its sockets."""
+    """When the call under way must have ended, and whether the site hung up."""
 
     __slots__ = ("_at", "hung_up")
 
@@ -64,7 +63,7 @@ class PinnedAdapter(HTTPAdapter):
             self._pool.ConnectionCls = _PinnedHTTPS
         else:
             self._pool = HTTPConnectionPool(origin.host, origin.port, **pinned)
-            self._pool.ConnectionCls = _PinnedHTTP
+            self._pool.ConnectionCls = _Pinned
         self._base_length = len(str(origin))
         super().__init__(pool_connections=1, pool_maxsize=1)
 
@@ -95,7 +94,7 @@ class _Answer(HTTPResponse):
 
 
 class _Pinned(HTTPConnection):
-    """Connects to the address of `target`, whatever the name of its `host`."""
+    """Connects to the address of `target`; the Host header is that of `host`, the site's name."""
 
     response_class = _Answer
 
@@ -105,11 +104,13 @@ class _Pinned(HTTPConnection):
         self._call = call
 
     def _new_conn(self) -> socket.socket:
-        return _open(self, self._target, self._call)
-
-
-class _PinnedHTTP(_Pinned):
-    """Plain HTTP to the pinned address; the Host header is that of `host`, the site's name."""
+        """With the errors that urllib3 expects of a connection."""
+        try:
+            return _connect(self._target, self._call)
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, str(error)) from error
+        except OSError as error:
+            raise NewConnectionError(self, str(error)) from error
 
 
 class _PinnedHTTPS(_Pinned, HTTPSConnection):
@@ -119,16 +120,6 @@ class _PinnedHTTPS(_Pinned, HTTPSConnection):
         super().connect()
         tls = cast(_TLSSocket, self.sock)  # our context makes no other
         tls.call = self._call
-
-
-def _open(connection: HTTPConnection, target: Target, call: CallUnderWay) -> socket.socket:
-    """_connect() with the errors that urllib3 expects of a connection."""
-    try:
-        return _connect(target, call)
-    except TimeoutError as error:
-        raise ConnectTimeoutError(connection, str(error)) from error
-    except OSError as error:
-        raise NewConnectionError(connection, str(error)) from error
 
 
 def _connect(target: Target, call: CallUnderWay) -> socket.socket:
@@ -147,7 +138,7 @@ def _connect(target: Target, call: CallUnderWay) -> socket.socket:
     return connection
 
 
-class _CallSocket(socket.socket):
+class _Socket(socket.socket):
     """A socket's own time-out starts again at every read, which a slow drip never lets run out:
     each step gets what is left of the whole call instead."""
 
@@ -165,11 +156,7 @@ class _CallSocket(socket.socket):
         super().sendall(*args, **kwargs)
 
 
-class _Socket(_CallSocket):
-    """A plain connection."""
-
-
-class _TLSSocket(_CallSocket, ssl.SSLSocket):
+class _TLSSocket(_Socket, ssl.SSLSocket):
     """A TLS connection. Its `call` is set once the handshake, timed by OpenSSL, is over."""
 
 

@@ -21,7 +21,6 @@ CHOICES: list[tuple[str, str]] = [
 
 
 def needs_recipe(slug: str) -> bool:
-    """Whether this kind of site is described by a recipe of its own."""
     return slug == HttpAdapter.slug
 
 
@@ -44,8 +43,7 @@ def counts_readings(slug: str, known: bool | None) -> bool | None:
 
 
 def lag_of(adapter: SiteAdapter, learned: float | None) -> float:
-    """How long a site's counter may take to show a play, in seconds: as its kind does, or longer as
-    it was `learned` of this one."""
+    """In how many seconds a counter shows a play: as its kind does, or longer, as was `learned`."""
     return max(adapter.settle_seconds, learned or 0.0)
 
 

@@ -8,14 +8,14 @@ reads in the answer is what proves a play (law 3: a play is proved, not assumed)
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from booster.exceptions import PermanentError, SiteCode, SiteError
 from booster.net.address import Origin
 from booster.net.call import Call, Response
 from booster.net.client import Exchange, SiteClient
 from booster.net.play import PlayRequest
-from booster.sites.extraction import MAX_COUNT
+from booster.sites.extraction import is_count
 from booster.sites.session import Preparing, Session
 
 _OID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -57,8 +57,7 @@ class SiteAdapter(ABC):
 
     @abstractmethod
     def count_of(self, response: Response, video_id: str) -> int:
-        """The views that the answer to `count_call()` shows. PermanentError: it shows none, or
-        there is no such video."""
+        """The views in the answer to `count_call()`. PermanentError: none, or no such video."""
 
     def title_of(self, response: Response) -> str:
         """What the same answer calls the video; "" where it does not say."""
@@ -69,8 +68,7 @@ class SiteAdapter(ABC):
     reads_in_session: ClassVar[bool] = False  # the counter, too, is read only after that
 
     def preparing(self, video_id: str) -> Preparing | None:
-        """What is to be asked before the first play, once for all plays of a session. None:
-        nothing, or it has been."""
+        """What is to be asked before a session's first play. None: nothing, or it has been."""
         return None
 
     def session_key(self, video_id: str) -> object:
@@ -124,7 +122,6 @@ class SiteAdapter(ABC):
         return text
 
     def masked(self, error: SiteError) -> SiteError:
-        """The error without secrets."""
         return error
 
 
@@ -138,15 +135,13 @@ def check_oid(oid: str) -> str:
     return oid
 
 
-def view_count(response: Response, *keys: str) -> int:
-    """The whole number at `keys` of a JSON answer. PermanentError when there is none."""
-    value: Any = response.json()
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    # bool is an int to Python, and no counter.
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_COUNT:
-        raise PermanentError(SiteCode.NO_VIEW_COUNT, path=".".join(keys))
-    return value
+def view_count(response: Response) -> int:
+    """The whole number that a JSON answer calls "views". PermanentError when there is none."""
+    data = response.json()
+    views = data.get("views") if isinstance(data, dict) else None
+    if not is_count(views):
+        raise PermanentError(SiteCode.NO_VIEW_COUNT, path="views")
+    return views
 
 
 def json_title(response: Response, *keys: str) -> str:
@@ -163,7 +158,6 @@ def one_line(text: str) -> str:
 
 
 def not_a_video(url_path: str, expected: str) -> PermanentError:
-    """For an address that leads to no video of this kind of site."""
     return PermanentError(SiteCode.NOT_A_VIDEO, path=url_path[:200], expected=expected)
 
 

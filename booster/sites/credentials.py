@@ -1,6 +1,5 @@
-"""Credentials that stand in a recipe as they are: in headers, and in paths and bodies as values of
-parameters such as `password`. They become secrets when the recipe is saved the next time; until
-then no page shows them either."""
+"""Credentials that stand in a recipe as they are, in headers, paths and bodies. They become secrets
+when the recipe is saved the next time; until then no page shows them either."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -87,12 +86,9 @@ class _Moved:
         return f"{found['scheme'] or ''}{self._secret(header, found['secret'])}"
 
     def _secret(self, name: str, secret: str) -> str:
-        known = next(one for one in _names(name) if self._is_free(one, secret))
-        self.secrets[known] = secret
-        return f"{{{SECRET}{known}}}"
-
-    def _is_free(self, name: str, secret: str) -> bool:
-        return self.secrets.get(name, secret) == secret
+        free = next(one for one in _names(name) if self.secrets.get(one, secret) == secret)
+        self.secrets[free] = secret
+        return f"{{{SECRET}{free}}}"
 
 
 def _names(header: str) -> Iterator[str]:

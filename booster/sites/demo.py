@@ -38,7 +38,7 @@ class DemoAdapter(SiteAdapter):
     def count_of(self, response: Response, video_id: str) -> int:
         if response.status == 404:
             raise no_such_video(video_id)
-        return view_count(response, "views")
+        return view_count(response)
 
     def title_of(self, response: Response) -> str:
         return json_title(response, "title")

@@ -10,7 +10,8 @@ do: `{"version": 1, "counts_by_order": true, …}`.
 from booster.exceptions import PermanentError, SiteCode
 from booster.net.address import Origin
 from booster.net.call import Call, Response
-from booster.sites.base import MAX_COUNT, check_oid
+from booster.sites.base import check_oid
+from booster.sites.extraction import is_count
 
 
 def folder(token: str) -> str:
@@ -38,10 +39,7 @@ def exact_call(token: str, oid: str, origin: Origin | None = None) -> Call:
 def counted_of(response: Response, oid: str) -> int:
     """PermanentError: it is no such answer, or one of another order."""
     said = response.json()
-    if not isinstance(said, dict) or said.get("order") != oid:
-        raise PermanentError(SiteCode.NO_ORDER_COUNT, order=oid)
-    counted = said.get("counted")
-    # bool is an int to Python, and no count.
-    if not isinstance(counted, int) or isinstance(counted, bool) or not 0 <= counted <= MAX_COUNT:
+    counted = said.get("counted") if isinstance(said, dict) and said.get("order") == oid else None
+    if not is_count(counted):
         raise PermanentError(SiteCode.NO_ORDER_COUNT, order=oid)
     return counted

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 import regex
 
@@ -25,8 +25,7 @@ MAX_DIGITS = 20
 MAX_KEYS = 10
 # Staff's expressions meet text from elsewhere: whatever they are, they end after this time.
 PATTERN_SECONDS = 0.5
-# After a marker: how far the number may be behind tags and spaces, and how long it may be as a
-# page writes it.
+# How far behind a marker the number may be, and how long it may be as a page writes it.
 MARKER_REACH, NUMBER_REACH = 300, 120
 MARKERS_LOOKED_AT = 1000
 # Encodings of Python's that no page has, some of which take long.
@@ -231,6 +230,11 @@ def in_plain_digits(text: str) -> str:
     return _OTHER_DIGIT.sub(lambda digit: str(int(digit[0])), text)
 
 
+def is_count(value: object) -> TypeGuard[int]:
+    """Whether a counter may show it. bool is an int to Python, and no count."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT
+
+
 def whole_number(value: Any) -> int:
     """A count as JSON or a page gives it: 1234, 1234.0, "1234" or "1,234". PermanentError: "1.2K"
     and 1.2e3 are some that were rounded, and all else is none."""
@@ -244,6 +248,6 @@ def whole_number(value: Any) -> int:
             value = int("".join(char for char in text if char.isdecimal()))
         elif _ROUNDED.fullmatch(text):
             raise PermanentError(SiteCode.VIEW_COUNT_ROUNDED, value=text[:80])
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_COUNT:
+    if not is_count(value):
         raise PermanentError(SiteCode.NOT_A_VIEW_COUNT, value=str(value)[:80])
     return value

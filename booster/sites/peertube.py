@@ -74,7 +74,7 @@ class PeerTubeAdapter(SiteAdapter):
     def count_of(self, response: Response, video_id: str) -> int:
         if response.status == 404:
             raise no_such_video(video_id)
-        views = view_count(response, "views")
+        views = view_count(response)
         if response.json().get("isLocal") is not True:
             raise AddressRefusedError(SiteCode.VIDEO_OF_ANOTHER_INSTANCE)
         return views

@@ -80,38 +80,30 @@ def template(found: str, names: Iterable[str] = ()) -> Template:
         parsed = Template.parse(found)
     except ValueError as error:
         raise FieldError(_("%(text)s cannot be sent as a text."), text=str(error)) from None
-    known = [f"{{{name}}}" for name in names]
     for name in sorted(parsed.names):
-        if name not in names and (name in OF_PLAYS or not is_of_session(name)):
-            raise unknown_in_text(name, known)
+        is_of_session = name.startswith(SECRET) or VALUE_NAME.fullmatch(name)
+        if name not in names and (name in OF_PLAYS or not is_of_session):
+            raise unknown_in_text(name, names)
     return parsed
 
 
-def is_of_session(name: str) -> bool:
-    """Whether it may be the name of a prepared value or of a secret."""
-    return name.startswith(SECRET) or bool(VALUE_NAME.fullmatch(name))
-
-
 def unknown(name: str, known: Iterable[str]) -> FieldError:
-    if listed := ", ".join(known):
-        return FieldError(
-            _("{%(name)s} is not known here; there is %(known)s."), name=name, known=listed
-        )
-    return FieldError(_("{%(name)s} does nothing here."), name=name)
+    if not (listed := ", ".join(f"{{{one}}}" for one in known)):
+        return FieldError(_("{%(name)s} does nothing here."), name=name)
+    sentence = _("{%(name)s} is not known here; there is %(known)s.")
+    return FieldError(sentence, name=name, known=listed)
 
 
 def unknown_in_text(name: str, known: Iterable[str]) -> FieldError:
     """The same, where texts with braces of their own are pasted: GraphQL has `video {views}`."""
-    if name in OF_PLAYS or not (listed := ", ".join(known)):
-        return unknown(name, known)
-    return FieldError(
-        _(
+    error = unknown(name, known)
+    if name not in OF_PLAYS and error.params.get("known"):
+        sentence = _(
             "{%(name)s} is not known here; there is %(known)s. Write {{%(name)s}} to have "
             "{%(name)s} sent as it stands."
-        ),
-        name=name,
-        known=listed,
-    )
+        )
+        return FieldError(sentence, **error.params)
+    return error
 
 
 def sample(parsed: Template) -> str:
@@ -127,7 +119,7 @@ def pattern(value: Any, names: Iterable[str] = (), group: str = "") -> str:
     found = text(value, MAX_PATTERN)
     for name in _BRACED.findall(found):
         if name in OF_PLAYS and name not in names:
-            raise unknown(name, [f"{{{one}}}" for one in names])
+            raise unknown(name, names)
     compiled = _compiled(found)
     if found and compiled.groups != 1 and group not in compiled.groupindex:
         if group:
@@ -161,7 +153,7 @@ def count_pattern(value: Any) -> str:
 def marker(value: Any) -> str:
     found = text(value, MAX_PATTERN)
     for name in sorted(template(found, OF_VIDEOS).names - {*OF_VIDEOS}):
-        raise unknown(name, [f"{{{one}}}" for one in OF_VIDEOS])
+        raise unknown(name, OF_VIDEOS)
     if found and not found.strip():
         raise FieldError(_("The text before the number must hold more than spaces."))
     return found
@@ -180,7 +172,7 @@ def json_path(value: Any, names: tuple[str, ...] = OF_VIDEOS) -> str:
         )
         raise FieldError(sentence, rest=error) from None
     for name in sorted(parsed.names - {*names}):
-        raise unknown(name, [f"{{{one}}}" for one in names])
+        raise unknown(name, names)
     return found
 
 

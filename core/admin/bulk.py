@@ -36,7 +36,7 @@ from core.bulk.jobs import ACTIONS
 from core.bulk.selection import BLOCK
 from core.db.blocks import in_blocks
 from core.db.formulas import escape_formula
-from core.exporting.downloads import csv_answer
+from core.exporting.downloads import file_answer
 from core.exporting.lists import csv_of
 from core.live.sources import jobs as feed
 from core.models import BulkJob, Customer, User, label_of
@@ -110,7 +110,6 @@ class BulkJobAdmin(JobAdmin):
 
     @address("<int:pk>/fill/", "fill", post=True)
     def fill_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Enter the amount for each row, before the confirmation."""
         job = self.changed_or_404(request, pk)
         require(may_start(staff(request), job))
         self.fill(request, job)
@@ -192,7 +191,7 @@ class BulkJobAdmin(JobAdmin):
         chunks = csv_of(
             ("name", "code", "reason"), in_blocks(refused_rows(job, get_language()), BLOCK)
         )
-        return csv_answer(request, f"bulk-action-{job.pk}-refused.csv", chunks)
+        return file_answer(request, f"bulk-action-{job.pk}-refused.csv", chunks)
 
     @admin.display(description=gettext_lazy("amount"))
     def shown_amount(self, job: BulkJob) -> str:

@@ -10,7 +10,7 @@ from import_export.formats.base_formats import CSV, XLSX
 from import_export.forms import SelectableFieldsExportForm
 
 from core.exporting import workbooks
-from core.exporting.downloads import csv_answer, file_answer
+from core.exporting.downloads import file_answer
 from core.exporting.lists import columns_of, csv_chunks, workbook_chunks
 
 
@@ -56,6 +56,6 @@ class ExportAdmin(ExportMixin):
         columns = columns_of(resource, [n for n in order if chosen is None or n in chosen])
         name = self.get_export_filename(request, queryset, file_format)
         if isinstance(file_format, CSV):
-            return csv_answer(request, name, csv_chunks(queryset, columns))
+            return file_answer(request, name, csv_chunks(queryset, columns))
         chunks = workbook_chunks(queryset, columns)
         return file_answer(request, name, chunks, workbooks.CONTENT_TYPE)

@@ -21,8 +21,7 @@ TODAY, MONTH = "today", "month"
 
 
 class TypedFilter(ListFilter):
-    """Drawn by a template of its own among the fields of the search form: `parameters` are names
-    of the form's."""
+    """Drawn by a template of its own in the search form; `parameters` are fields of the form."""
 
     parameters: ClassVar[tuple[str, ...]]
 
@@ -51,7 +50,6 @@ class DatesFilter(TypedFilter):
     parameters = ("from", "to")
 
     def choices(self, changelist: Any) -> Any:
-        """What the template shows, and links to the usual spans."""
         first, last = self.days()
         usual = ((TODAY, _("Today")), (MONTH, _("This month")))
         yield {
@@ -96,8 +94,7 @@ class DatesFilter(TypedFilter):
 
 
 class PickedFilter(TypedFilter):
-    """One row of another table, found by a part of its name: theme/picker.js asks `found_at()` for
-    those that are offered."""
+    """One row of another table; theme/picker.js asks `found_at()` for those that are offered."""
 
     template = "desk/filter_picked.html"
     field: ClassVar[str]
@@ -158,9 +155,8 @@ class CustomerFilter(PickedFilter):
 
 
 class CreatorFilter(PickedFilter):
-    """Who of the staff placed it. A portal's order has its customer's login for a creator: such are
-    found by the customer. Names are told of the staff and of who placed orders, and of no other
-    login."""
+    """Who of the staff placed it; a portal's order is found by its customer. Names are told of the
+    staff and of who placed orders, and of no other login."""
 
     title = gettext_lazy("creator")
     parameters = ("creator__id__exact",)

@@ -136,8 +136,7 @@ class ImportJobAdmin(JobAdmin):
         ]
 
     def load(self, request: HttpRequest, job: ImportJob) -> tuple[str, int]:
-        """All rows, or none where one became wrong since the check; with refused rows in the file
-        the good ones."""
+        """All rows, or none where one became wrong since the check; else the good ones."""
         if job.status == ImportJob.Status.CHECKED and jobs.have_prices_changed(job):
             if job.check_again():
                 start(job)
@@ -162,7 +161,6 @@ class ImportJobAdmin(JobAdmin):
 
     @address("<int:pk>/again/<str:choice>/", "again", post=True)
     def again_view(self, request: HttpRequest, pk: int, choice: str) -> HttpResponse:
-        """Check the file again, with what a person says of it."""
         job = self.changed_or_404(request, pk)
         if choice not in CHOICES:
             raise Http404
@@ -176,7 +174,6 @@ class ImportJobAdmin(JobAdmin):
 
     @address("<int:pk>/errors/", "all_errors")
     def all_errors_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Every error of the file, a page at a time."""
         job = self.seen_or_404(request, pk)
         require(may(staff(request), Right.OPEN_IMPORT, job))
         page = min(key_of(request.GET.get("page", "")) or 1, MOST_PAGES)
@@ -275,7 +272,6 @@ class ImportJobAdmin(JobAdmin):
         return self.own_page(request, "desk/undo_import.html", _("Undo this import"), **context)
 
     def undo(self, request: HttpRequest, job: ImportJob) -> None:
-        """What came of it is told and kept in the job's history."""
         if not job.start_undo(staff(request), get_language() or ""):
             text = _("Somebody else began to undo it first.")
             self.message_user(request, text, messages.WARNING)
@@ -319,8 +315,7 @@ def money_text(job: ImportJob) -> str:
 
 
 def choices_of(job: ImportJob, user: User) -> list[tuple[str, list[tuple[str, str]]]]:
-    """What may mend the whole file by one click: the question, and its answers with the address
-    that each is sent to."""
+    """What may mend the whole file by a click: the question, its answers and their addresses."""
     found = []
     if (job.encoding in TEXT_ENCODINGS and job.encoding != "utf-8") or job.chosen_encoding:
         names = [name for name in TEXT_ENCODINGS if name != job.encoding]

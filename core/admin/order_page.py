@@ -40,7 +40,6 @@ def page_of(order: Order) -> dict[str, Any]:
 
 
 def live_part(watched: Watched) -> dict[str, Any]:
-    """What staff get beside the facts."""
     return {**sections.render(watched), "doing": doing_of(watched.order)}
 
 
@@ -52,7 +51,6 @@ def doing_of(order: Order) -> str:
 
 
 def live_cells(order: Order) -> dict[str, Any]:
-    """The cells of the list that move."""
     return {
         "progress_cell": display.progress_bar(order),
         "state_cell": display.state(order),
@@ -104,7 +102,6 @@ def why_and_what(order: Order) -> tuple[str, str]:
 
 
 def last_step(order: Order) -> OrderEvent | None:
-    """That which brought it where it is."""
     steps = [event for event in order.events.all() if event.to_status == order.status]
     return steps[-1] if steps else None
 
@@ -155,7 +152,6 @@ def order_alone(watched: Watched) -> dict[str, Any]:
 
 
 def pace_of(watched: Watched) -> list[tuple[str, str]]:
-    """How fast it goes, while it goes."""
     if watched.order.status != Status.RUNNING:
         return []
     return [
@@ -180,8 +176,7 @@ def figures_of(order: Order) -> list[tuple[str, str]]:
 
 
 def answers_of(order: Order) -> list[tuple[str, str, str]]:
-    """How the site answered: status, how often, what that means. Nothing where every play was
-    answered as it should be."""
+    """How the site answered: status, how often, what that means. Nothing where all is well."""
     answers = {int(status): number for status, number in (order.answers or {}).items()}
     counted = counted_by(order)
     if counted.issuperset(answers):
@@ -193,7 +188,6 @@ def answers_of(order: Order) -> list[tuple[str, str, str]]:
 
 
 def counted_by(order: Order) -> frozenset[int]:
-    """The answers by which its site says that it received a play."""
     try:
         return sites.adapter(order.site.adapter, order.site.recipe).counted
     except (ValueError, SiteError):  # of a kind that is gone, or by a recipe that is wrong

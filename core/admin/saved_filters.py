@@ -41,8 +41,7 @@ class SavedFiltersAdmin(AddressedAdmin):
         }
 
     def places_of_columns(self, request: HttpRequest, query: str) -> dict[str, str]:
-        """By the names of the columns that this person sees at an address their places, by which
-        an address orders a list."""
+        """The places of this person's columns by their names; addresses order lists by places."""
         if "o" not in QueryDict(query):
             return {}
         there = copy(request)
@@ -56,7 +55,6 @@ class SavedFiltersAdmin(AddressedAdmin):
 
     @address("filters/", "filters", post=True)
     def filters_view(self, request: HttpRequest) -> HttpResponse:
-        """Keep, rename or forget one; back to the list as it was filtered."""
         require(self.has_view_or_change_permission(request))
         query = filters_of(QueryDict(request.POST.get("query", "")))
         name = request.POST.get("name", "").strip()[:60]

@@ -1,5 +1,4 @@
-"""The admin site of the office, with its menu, its home page (core/pages/dashboard/home.py) and its
-board."""
+"""The admin site: its menu, its home page (core/pages/dashboard/home.py) and its board."""
 
 from collections.abc import Callable, Iterator
 from functools import partial, wraps
@@ -79,8 +78,7 @@ class DeskSite(DescribingSite):
 
     def menu(self, request: HttpRequest) -> Iterator[dict[str, str]]:
         """Name, icon and url: home, the site's own pages, and the models of MENU, each for who may
-        see it. Only these models are asked, and not all that the admin knows: every page draws the
-        menu."""
+        see it. Only these models are asked: every page draws the menu."""
         yield {"name": gettext("Home"), "icon": "fas fa-home", "url": address_of("admin:home")}
         for page, (label, icon, right) in PAGES.items():
             if may(request.user, right):
@@ -98,7 +96,6 @@ class DeskSite(DescribingSite):
             yield {"name": str(options.verbose_name_plural), "icon": icon, "url": url}
 
     def menu_page(self, name: str, view: PageView) -> URLPattern:
-        """One that stands in the menu, for those who find it there."""
         *_line, right = PAGES[name]
 
         def for_those(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
@@ -159,7 +156,6 @@ class DeskSite(DescribingSite):
         return redirect("admin:home")
 
     def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
-        """The home page: each part for who may see what it sums up."""
         parts = home.parts_for(staff(request))
         context = {"parts": parts, "adding": list(self.adding(request))}
         return TemplateResponse(request, "desk/home.html", self.each_context(request) | context)

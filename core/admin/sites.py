@@ -34,7 +34,7 @@ from core.admin.site_ownership import ownership_of
 from core.admin.site_trust import TRUST_FIELDS, TrustForm
 from core.admin.site_week import WEEK_FIELDS
 from core.admin.views import address, require
-from core.exporting.downloads import csv_answer
+from core.exporting.downloads import file_answer
 from core.exporting.lists import register_of
 from core.models import OrderError, Pause, Site
 from core.pages import display, week_drawing
@@ -135,9 +135,8 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         return fields if obj is None else (*fields, "origin")
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """A new site: the form, and what Save does. Names are looked up while the form is checked
-        and the site is asked when it is committed: on SQLite a transaction that is open meanwhile
-        would hold the only write lock."""
+        """A new site: the form, and what Save does. Names are looked up before, and the site is
+        asked after the transaction: on SQLite that holds the only write lock."""
         require(self.has_add_permission(request))
         form = self.add_form(request, SiteForm)
         if form.is_valid():
@@ -196,7 +195,7 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         """What the site's owner subtracts from the site's figures."""
         site = self.seen_or_404(request, pk)
         require(may(staff(request), Right.SEE_ORDERS))
-        return csv_answer(request, f"plays-{site.pk}.csv", register_of(site.pk))
+        return file_answer(request, f"plays-{site.pk}.csv", register_of(site.pk))
 
     def verify(self, request: HttpRequest, site: Site) -> tuple[str, int]:
         """Ask the site now; orders that waited for its token go on."""
@@ -217,7 +216,6 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         return _("Nothing is known of what the site takes."), messages.WARNING
 
     def probe(self, request: HttpRequest, site: Site) -> tuple[str, int]:
-        """Let an order find out now whether the site takes plays again."""
         if ordering.probe_site(site):
             text = _("One order tries the site now; if it takes plays, all others follow.")
             return text, messages.SUCCESS
@@ -275,7 +273,6 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
 
     @address("<int:pk>/token/", "token")
     def token_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The ownership file, to be put where the page says."""
         site = self.seen_or_404(request, pk)
         name = file_path(site.token).lstrip("/")
         disposition = f'attachment; filename="{name}"'
@@ -303,7 +300,6 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
 
 
 def week_of(site: Site) -> dict[str, Any]:
-    """The picture of the site's week, as it was saved."""
     quiet = site.quiet_hours or []
     return {
         "drawing": week_drawing.draw(plan.as_profile(site.load_profile), quiet),
@@ -314,7 +310,6 @@ def week_of(site: Site) -> dict[str, Any]:
 
 
 def notes_of(slug: str) -> str:
-    """What the operator of this kind of site must know or set."""
     return _(HttpAdapter.notes if kinds.needs_recipe(slug) else kinds.adapter(slug).notes)
 
 

@@ -17,7 +17,7 @@ from core.admin.base import list_url, staff
 from core.admin.imports import may_import, start
 from core.admin.views import address, require
 from core.exporting import workbooks
-from core.exporting.downloads import csv_answer, file_answer
+from core.exporting.downloads import file_answer
 from core.exporting.lists import csv_of
 from core.importing.columns import ALIASES, HOLDS
 from core.importing.encodings import NAMES as ENCODING_NAMES, TEXT_ENCODINGS
@@ -94,13 +94,12 @@ class BulkImportAdmin(ImportMixin):
         return self.template(request, "xlsx")
 
     def template(self, request: HttpRequest, kind: str) -> HttpResponseBase:
-        """An empty table with the titles that are known, in the language of the page."""
         require(self.has_import_permission(request))
         importer = IMPORTERS[self.import_kind]
         titles = [title_of(name) for name in (*importer.required, *importer.optional)]
         name = f"{self.import_kind.name.lower()}.{kind}"
         if kind == "csv":
-            return csv_answer(request, name, csv_of(titles, ()))
+            return file_answer(request, name, csv_of(titles, ()))
         chunks = workbooks.workbook_chunks(titles, [workbooks.TEXT] * len(titles), ())
         return file_answer(request, name, chunks, workbooks.CONTENT_TYPE)
 
@@ -139,7 +138,6 @@ class BulkImportAdmin(ImportMixin):
 
 
 def columns_of(importer: type[RowImporter]) -> list[dict[str, Any]]:
-    """What a file may have, for whoever is about to make one."""
     return [
         {
             "name": name,
@@ -152,6 +150,5 @@ def columns_of(importer: type[RowImporter]) -> list[dict[str, Any]]:
 
 
 def title_of(name: str) -> str:
-    """A column's title in the language in force."""
     is_chinese = (get_language() or "").startswith("zh")
     return next((title for title in ALIASES[name] if is_chinese and not title.isascii()), name)

@@ -18,8 +18,7 @@ _is_held = False
 
 @contextmanager
 def alone(connection: Any, tell: Callable[[], object]) -> Iterator[None]:
-    """Wait until no other process is in here. `tell` is called once where there is one. Who is in
-    here may come in again."""
+    """Wait until no other process is in here; `tell` is called once where one is. May be nested."""
     global _is_held
     if _is_held:
         yield

@@ -1,7 +1,5 @@
-"""Many rows written by one statement, each with values of its own. They travel as one JSON
-parameter, whatever their number: a model object or a CASE a row costs more than the database's own
-work.
-"""
+"""Many rows written by one statement, each with values of its own, as one JSON parameter: a model
+object or a CASE a row costs more than the database's own work."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -136,17 +134,15 @@ def update_block(
         return {row[0]: row[1:] for row in cursor.fetchall()}
 
 
-def insert_block(
-    model: type[models.Model], rows: Sequence[Mapping[str, Any]], *, stamped: str
-) -> None:
-    """INSERT rows in this order; all have the same names. `stamped`: what gets the moment. For what
-    a round or a step writes, some hundred rows: one statement, plain values, no field's default.
-    Uploads have thousands, by columns: tables.insert()."""
+def insert_block(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -> None:
+    """INSERT rows in this order, with the moment; all have the same names. For what a round or a
+    step writes, some hundred rows: one statement, plain values, no field's default. Uploads have
+    thousands, by columns: tables.insert()."""
     if not rows:
         return
     names = list(rows[0])
     fields, value, source = _given(model, names)
-    columns = ", ".join(f'"{fields[name].column}"' for name in (*names, stamped))
+    columns = ", ".join(f'"{fields[name].column}"' for name in (*names, "create_date"))
     values = ", ".join([*(value[name] for name in names), moment()])
     statement = f'INSERT INTO "{model._meta.db_table}" ({columns}) SELECT {values} FROM {source}'  # noqa: S608
     with connection.cursor() as cursor:

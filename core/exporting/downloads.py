@@ -8,26 +8,13 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 
-def csv_answer(request: HttpRequest, name: str, chunks: Iterator[bytes]) -> HttpResponseBase:
-    return file_answer(request, name, chunks, "text/csv")
-
-
 def file_answer(
-    request: HttpRequest, name: str, chunks: Iterator[bytes], content_type: str
+    request: HttpRequest, name: str, chunks: Iterator[bytes], content_type: str = "text/csv"
 ) -> HttpResponseBase:
-    """A file to save, sent as it comes."""
-    return StreamingHttpResponse(
-        streamed(request, chunks),
-        content_type=content_type,
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
-
-
-def streamed(
-    request: HttpRequest, chunks: Iterator[bytes]
-) -> Iterator[bytes] | AsyncIterator[bytes]:
-    """Under ASGI Django would gather a plain iterator whole before it sends the first byte."""
-    return one_by_one(chunks) if isinstance(request, ASGIRequest) else chunks
+    # Under ASGI Django would gather a plain iterator whole before it sends the first byte.
+    sent = one_by_one(chunks) if isinstance(request, ASGIRequest) else chunks
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingHttpResponse(sent, content_type=content_type, headers=headers)
 
 
 async def one_by_one(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -33,8 +33,7 @@ LINES = 500
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A title, the path of its values, and how the database says them. `kind` is what a workbook
-    takes the text for."""
+    """A title, the path of its values, how the database says them, and a workbook's `kind`."""
 
     title: str
     path: str

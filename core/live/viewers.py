@@ -63,8 +63,7 @@ class Viewer:
         self._changed.set()
 
     async def wait(self, seconds: float) -> bool:
-        """Until there may be messages, or the end, or so many seconds have passed, which is
-        False."""
+        """Until there may be messages, or the end; False where so many seconds have passed."""
         try:
             async with asyncio.timeout(seconds):
                 return await self._changed.wait()

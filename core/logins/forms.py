@@ -1,5 +1,4 @@
-"""Django's forms that ask for a password, for the desk and the portal: each try counts, and a right
-one is given back."""
+"""Django's forms that ask for a password: each try counts, and a right one is given back."""
 
 from typing import Any
 

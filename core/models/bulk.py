@@ -1,8 +1,7 @@
 """One action on many rows: who asked for what, on which rows, and what came of each.
 
-The rows are those that were found when the action was chosen, kept by id in blocks: what a person
-confirmed is what is done, however the lists change meanwhile. A block is done in one transaction
-with its step of the job.
+The rows are those found when the action was chosen, kept by id in blocks: what a person confirmed
+is what is done. A block is done in one transaction with its step of the job.
 """
 
 from decimal import Decimal
@@ -122,8 +121,6 @@ class BulkBlock(models.Model):
 
 
 class BulkRefusal(models.Model):
-    """A row that the action was not done on, and why."""
-
     job = models.ForeignKey(BulkJob, on_delete=models.CASCADE, related_name="refusals")
     object_id = models.BigIntegerField()
     name = models.CharField(_("name"), max_length=64)

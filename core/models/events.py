@@ -13,8 +13,6 @@ from core.models.flow import Status
 
 
 class OrderEvent(AppendOnlyModel):
-    """One step of an order: who, when, from where to where, and why."""
-
     order = protected_key("core.Order", _("order"), related_name="events")
     create_date = created_field(_("when"))
     creator = person_field(_("who"))
@@ -51,6 +49,5 @@ class CounterReading(models.Model):
 
     @staticmethod
     def record_block(readings: Sequence[Mapping[str, int]]) -> None:
-        """Of each order, an id, the `views` that its counter says now beside how many plays were
-        received by now (`done`)."""
-        insert_block(CounterReading, readings, stamped="create_date")
+        """Of each order, an id: the counter's `views`, and how many plays were received."""
+        insert_block(CounterReading, readings)

@@ -1,6 +1,5 @@
-"""Which workers live: each writes its row at every sweep and takes it away when it stops. A row
-that grows old is a worker that died. Nothing depends on it but what `doctor` and the home page
-tell."""
+"""Which workers live: each writes its row at every sweep and takes it away when it stops; one that
+grows old is a worker that died. Only `doctor` and the home page tell of it."""
 
 import os
 import socket

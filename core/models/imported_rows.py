@@ -34,23 +34,19 @@ class ImportedRowsQuerySet(models.QuerySet[Any]):
         )
 
     def count_of(self, job: "ImportJob", *kinds: "ImportedRows.Kind") -> int:
-        """How many rows of these kinds the job wrote."""
         found = self.filter(job=job, kind__in=kinds)
         return found.aggregate(rows=Sum(F("last_id") - F("first_id") + 1))["rows"] or 0
 
-    def times_undone(self, kind: "ImportedRows.Kind", ids: Collection[int]) -> Counter[int]:
-        """By id, how many imports that wrote the row were undone."""
-        return self._times(kind, ids, undone=True)
+    def times_undone(
+        self, kind: "ImportedRows.Kind", ids: Collection[int], *, undone: bool = True
+    ) -> Counter[int]:
+        """By id, how many imports that wrote the row were undone, or were not."""
+        return Counter(pk for pk, _at in self._undoings(kind, ids, undone=undone))
 
     def undone_among(self, kind: "ImportedRows.Kind", ids: Collection[int]) -> set[int]:
         """The rows of imports that were undone, unless another that stands has them since."""
         undone = self.times_undone(kind, ids).keys()
-        return set(undone - self._times(kind, undone, undone=False).keys()) if undone else set()
-
-    def _times(
-        self, kind: "ImportedRows.Kind", ids: Collection[int], *, undone: bool
-    ) -> Counter[int]:
-        return Counter(pk for pk, _at in self._undoings(kind, ids, undone=undone))
+        return undone - self.times_undone(kind, undone, undone=False).keys()
 
     def moments_undone(self, kind: "ImportedRows.Kind", ids: Collection[int]) -> dict[int, Any]:
         """By id, when the last import that wrote the row and was undone was undone."""
@@ -59,8 +55,7 @@ class ImportedRowsQuerySet(models.QuerySet[Any]):
     def _undoings(
         self, kind: "ImportedRows.Kind", ids: Collection[int], *, undone: bool
     ) -> Iterator[tuple[int, Any]]:
-        """Each of these ids once an import that wrote its row, with the moment when that import was
-        undone; the latest last."""
+        """Each of these ids once an import that wrote its row, and when it was undone; in order."""
         if not ids:
             return
         rising = sorted(ids)

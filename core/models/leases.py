@@ -38,8 +38,7 @@ class LeaseLostError(Exception):
 class Lease:
     """The right to work on `order` until `expires` (time.monotonic), proved by the fence.
 
-    `order` holds what this lease read or wrote last; its figures need no second look, since nobody
-    else may change them.
+    `order` is as this lease read or wrote it last: nobody else may change its figures.
     """
 
     def __init__(self, order: Order, expires: float) -> None:
@@ -152,8 +151,7 @@ def unlocked(orders: Collection[int], *, customers: bool = False) -> set[int]:
 
 
 def release(order: Order, seconds: float = 0, **changes: Any) -> Transition:
-    """Give the order back; it is due again in `seconds`, or at once where somebody wants it stopped
-    who asked a moment ago."""
+    """Give the order back; due in `seconds`, or at once where somebody wants it stopped."""
     # SQLite writes sums of times with more digits: "in 0 seconds" would not be due at once.
     due: Any = Now()
     if seconds:

@@ -174,8 +174,7 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
 
 
 class Conversation(models.Model):
-    """How an order's conversation stands. `revision` rises with every change of what there is to
-    see of it, for either side."""
+    """How an order's conversation stands. `revision` rises with every change of what is seen."""
 
     order = models.OneToOneField(
         Order,

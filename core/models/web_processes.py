@@ -26,9 +26,8 @@ class WebProcessQuerySet(models.QuerySet["WebProcess"]):
 
 
 class WebProcess(models.Model):
-    """`page_counts`: pages answered by how long they took, for each bound of the histogram and
-    above the last; `page_seconds`: all of them together, waiting included. Both and `refused` only
-    grow; the rest is now."""
+    """`page_counts`: pages by how long they took, for each bound and above the last;
+    `page_seconds`: all together, with waiting. Both and `refused` only grow."""
 
     name = models.CharField(max_length=200, unique=True)
     seen = models.DateTimeField()

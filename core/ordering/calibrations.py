@@ -12,14 +12,7 @@ from booster.exceptions import SiteError
 from booster.net.address import Origin
 from booster.ownership import verification
 from core import money
-from core.models import (
-    ApprovalLimit,
-    Calibration,
-    Customer,
-    OrderError,
-    Site,
-    User,
-)
+from core.models import ApprovalLimit, Calibration, Customer, OrderError, Site, User
 from core.models.approvals import requires_approval
 from core.models.calibrations import start
 from core.models.ledger import PostingRefusedError

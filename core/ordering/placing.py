@@ -20,15 +20,7 @@ from django.utils.translation import gettext as _
 from booster import tasks
 from core.db import clock
 from core.db.notifier import notify
-from core.models import (
-    ApprovalLimit,
-    LedgerEntry,
-    Order,
-    OrderEvent,
-    Posting,
-    Status,
-    User,
-)
+from core.models import ApprovalLimit, LedgerEntry, Order, OrderEvent, Posting, Status, User
 from core.models.approvals import requires_approval
 from core.models.failpoints import failpoint
 from core.models.ledger import Fact, PostingRefusedError
@@ -65,9 +57,8 @@ class AlreadyPlacedError(OrderRefusedError):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """An order to be placed: a quote without errors, and how to deliver it. No two orders have the
-    same `request_key`; without a `planned_start`, or with one that has just passed, it starts at
-    once."""
+    """An order to be placed: a quote without errors, and how to deliver it. `request_key`: its own.
+    `planned_start`: None, or one that has just passed, is at once."""
 
     quote: Quote
     memo: str = ""
@@ -108,9 +99,8 @@ def place_together(placements: Sequence[Placement], creator: User | None) -> lis
 def place_many(placements: Sequence[Placement], creator: User | None) -> list[Order]:
     """Place all of these orders or, where it raises, none.
 
-    Raises OrderRefusedError for a quote that is not complete, InsufficientBalanceError,
-    CustomerInactiveError, and IntegrityError where a video, a key or a number was taken in the
-    meantime.
+    Raises OrderRefusedError for an incomplete quote, InsufficientBalanceError,
+    CustomerInactiveError, and IntegrityError where a video, a key or a number was taken meanwhile.
     """
     limit = ApprovalLimit.objects.of(creator)
     numbers = new_numbers(placements)

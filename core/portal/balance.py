@@ -1,5 +1,4 @@
-"""The customer's balance: every entry of the ledger, with what it left; and the audits that they
-bought."""
+"""The customer's balance: every entry of the ledger, and the audits that they bought."""
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -9,7 +8,7 @@ from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_safe
 
 from core.db.text import Escaped, LocalTime, Plain, labelled
-from core.exporting.downloads import csv_answer
+from core.exporting.downloads import file_answer
 from core.exporting.lists import Column, csv_chunks
 from core.models import Calibration, Customer, LedgerEntry
 from core.models.ledger import Fact
@@ -76,7 +75,7 @@ def exported(request: HttpRequest, customer: Customer) -> HttpResponseBase:
         Column(_("amount"), "amount", Plain),
         Column(_("balance after"), "balance_after", Plain),
     ]
-    return csv_answer(request, "balance.csv", csv_chunks(entries.order_by("-pk"), columns))
+    return file_answer(request, "balance.csv", csv_chunks(entries.order_by("-pk"), columns))
 
 
 @customer_page

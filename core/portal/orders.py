@@ -1,6 +1,4 @@
-"""The customer's orders: the list, one order and what is said about it, a new one, and the end of
-one.
-"""
+"""The customer's orders: the list, one and what is said about it, a new one, and an end."""
 
 from typing import Any
 
@@ -15,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core import ordering
 from core.db.text import Escaped, LocalTime, Plain, labelled
-from core.exporting.downloads import csv_answer
+from core.exporting.downloads import file_answer
 from core.exporting.lists import Column, csv_chunks
 from core.live.sources.customers import newest_order
 from core.models import Customer, Order, OrderError, Status
@@ -58,7 +56,6 @@ def listed(request: HttpRequest, customer: Customer) -> HttpResponse:
 @customer_page
 @require_safe
 def exported(request: HttpRequest, customer: Customer) -> HttpResponseBase:
-    """What the list shows, all of it, as CSV."""
     _form, orders = filtered(request, customer)
     labels = {status.value: str(status.label) for status in Status}
     columns = [
@@ -75,7 +72,7 @@ def exported(request: HttpRequest, customer: Customer) -> HttpResponseBase:
         Column(_("started"), "start_date", LocalTime),
         Column(_("ended"), "end_date", LocalTime),
     ]
-    return csv_answer(request, "orders.csv", csv_chunks(orders.order_by("-pk"), columns))
+    return file_answer(request, "orders.csv", csv_chunks(orders.order_by("-pk"), columns))
 
 
 @customer_page
@@ -108,7 +105,6 @@ def read(request: HttpRequest, customer: Customer, oid: str) -> HttpResponse:
 @customer_page
 @form_page
 def canceled(request: HttpRequest, customer: Customer, oid: str) -> HttpResponse:
-    """GET asks, POST does. The model decides, as it does for the desk."""
     order = own_or_404(customer, oid)
     page = reverse("portal:order", args=[order.oid])
     if request.method != "POST":

@@ -1,6 +1,4 @@
-"""What happened to an order, in the customer's words: what a step means, never how the office works
-or who works there.
-"""
+"""What happened to an order, in the customer's words: what a step means, not who works here."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -172,8 +172,7 @@ def _delivered_today() -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class AttentionOrder:
-    """An order with a remark, or one that awaits approval. `done` and `count` are plays, `price` is
-    in the office's currency."""
+    """An order with a remark, or one that awaits approval. `done` and `count` are plays."""
 
     pk: int
     oid: str

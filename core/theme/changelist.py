@@ -1,5 +1,4 @@
-"""Django's list of a model with names of ours for those of its steps that its documentation leaves
-out."""
+"""Django's list of a model, with names for those of its steps that are not documented."""
 
 from contextlib import suppress
 from typing import Any

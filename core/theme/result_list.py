@@ -1,8 +1,6 @@
 """The rows of a list as HTML, as Django's admin draws them, in a fraction of the time: what is
-known of a column is found out once a page and not once a cell. Each cell also says its column's
-name: on a phone a row is a card. No list of the desk is edited in place, so there are no forms in
-the rows.
-"""
+known of a column is found out once a page. Each cell also says its column's name: on a phone a row
+is a card. No list of the desk is edited in place."""
 
 import datetime
 from collections.abc import Callable
@@ -54,7 +52,6 @@ def rows_of(cl: ChangeList) -> SafeString:
 
 
 def cells_of(cl: ChangeList) -> list[Cell]:
-    """One function a column, in their order."""
     found: list[Cell] = []
     has_head = False
     for name in cl.list_display:
@@ -73,7 +70,6 @@ def cells_of(cl: ChangeList) -> list[Cell]:
 
 
 def title_of(admin: Any, name: Any) -> str:
-    """What a column of an admin class's list is called."""
     return capfirst(str(label_for_field(name, admin.model, admin)))
 
 

@@ -17,10 +17,5 @@ certainty than there is. A window is known between two probes, a lag between two
 """
 
 from booster.proof.calibration.judging import GRAVE, Finding, FindingCode, judge, propose
-from booster.proof.calibration.plan import (
-    MAX_PLAYS,
-    Step,
-    StepKind,
-    next_step,
-)
+from booster.proof.calibration.plan import MAX_PLAYS, Step, StepKind, next_step
 from booster.proof.calibration.record import Record, Stage, StagePlay, StageReading

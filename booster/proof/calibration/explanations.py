@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import chain, pairwise, product
 from math import inf, lgamma, log
+from operator import attrgetter
 
 from booster.proof.calibration.record import Record, Stage, StagePlay
 
@@ -196,9 +197,12 @@ def explain(record: Record) -> list[Scored]:
     # Nothing is likelier than certain: what costs more than is missing to that cannot win.
     if max(row.score for row in found) < -FINE:
         for delays in (_late(evidence), _batched(evidence), _cached(evidence)):
-            rows = [_best_of(evidence, given) for given in delays]
-            rows.sort(key=lambda row: -row.score)
-            for row in rows[:LOOKED_AT]:
+            # Of each, the best of the commonest ways to count.
+            rows = [
+                max(map(evidence.score, _few_ways(evidence, given)), key=lambda row: row.score)
+                for given in delays
+            ]
+            for row in sorted(rows, key=lambda row: -row.score)[:LOOKED_AT]:
                 near = _refined_delay(evidence, row).explanation
                 found += map(evidence.score, _ways(evidence, near))
     best: dict[object, Scored] = {}
@@ -218,11 +222,6 @@ def unrefuted(record: Record, best: Scored, margin: float) -> list[Scored]:
     ]
     likely = best.score + given.fine - margin
     return [row for row in map(evidence.score, less) if row.score + row.explanation.fine > likely]
-
-
-def _best_of(evidence: Evidence, shown: Explanation) -> Scored:
-    """The best of the commonest ways to count, given how the count is shown."""
-    return max(map(evidence.score, _few_ways(evidence, shown)), key=lambda row: row.score)
 
 
 def _few_ways(evidence: Evidence, shown: Explanation) -> Iterator[Explanation]:
@@ -296,16 +295,11 @@ def _middle(rows: list[Scored]) -> Scored:
     """Of all rows that are as good as the best, the one in the middle."""
     best = max(row.score for row in rows)
     equal = [row for row in rows if row.score > best - 0.01]
-    ways = {(r.explanation.once, r.explanation.weight, r.explanation.readings) for r in equal}
-    if len(ways) > 1:
-        first = min(ways, key=str)
-        equal = [
-            row
-            for row in equal
-            if (row.explanation.once, row.explanation.weight, row.explanation.readings) == first
-        ]
-    equal.sort(key=lambda row: (row.explanation.seconds, row.explanation.window))
-    return equal[len(equal) // 2]
+    way = attrgetter("explanation.once", "explanation.weight", "explanation.readings")
+    first = min(map(way, equal), key=str)
+    alike = [row for row in equal if way(row) == first]
+    alike.sort(key=attrgetter("explanation.seconds", "explanation.window"))
+    return alike[len(alike) // 2]
 
 
 # --- delays worth a look: those at which something rose

@@ -7,14 +7,7 @@ from itertools import pairwise
 from math import ceil, exp, inf, log
 from typing import Any
 
-from booster.proof.calibration.explanations import (
-    FINE,
-    Once,
-    Scored,
-    Shown,
-    explain,
-    unrefuted,
-)
+from booster.proof.calibration.explanations import FINE, Once, Scored, Shown, explain, unrefuted
 from booster.proof.calibration.record import Record, Stage
 
 NOTICED_SECONDS = 1.0  # a count that is later than this lags

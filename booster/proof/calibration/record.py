@@ -32,8 +32,7 @@ class StageReading:
 
 @dataclass(frozen=True, slots=True)
 class StagePlay:
-    """`received`: its status means that the site took it. `connection`: plays over the same one
-    have the same number."""
+    """`received`: the site took it. `connection`: plays over the same one have the same number."""
 
     stage: str
     began: float

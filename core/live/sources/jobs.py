@@ -115,8 +115,7 @@ class JobSource(live.StaffSource, Generic[OneJob]):
 
 
 class ImportJobs(JobSource[ImportJob]):
-    """While all rows are in one transaction nobody sees the job's row move; signs beside it say how
-    far it is."""
+    """Of rows in one transaction nobody sees the job move; signs beside it say how far it is."""
 
     prefix = "importjob"
     right = Right.SEE_IMPORTS

@@ -3,8 +3,7 @@
 import time
 from collections import deque
 
-# A checkpoint comes every half second: over a shorter time the figure would jump, over a longer
-# one it would lag.
+# A checkpoint comes every half second: over less the figure jumps, over more it lags.
 WINDOW_SECONDS = 8.0
 MIN_SECONDS = 1.0
 

@@ -1,6 +1,4 @@
-"""What stands before the sockets of a process: who is refused here costs it the handshake and no
-look into the database.
-"""
+"""What stands before a process's sockets: who is refused costs a handshake and no query."""
 
 import time
 from collections import Counter, OrderedDict

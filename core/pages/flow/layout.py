@@ -48,8 +48,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A plan with boxes of one size. `letters` of a title fit into a box. `badge`: the corner that
-    no arrow reaches."""
+    """A plan with boxes of one size. `letters`: of a title. `badge`: a corner without arrows."""
 
     plan: Plan
     box: Point
