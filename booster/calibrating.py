@@ -90,7 +90,8 @@ class StageCalls:
         return StageReading(stage, (began + self._now()) / 2, views)
 
     def play(self, step: Step, record: Record) -> list[StagePlay]:
-        """The plays of a step, numbered on. Raises SiteError: nobody knows what became of one."""
+        """The plays of a step, numbered on from those before. Raises SiteError where it is not
+        known what became of one."""
         number = len(record.plays) + 1
         connection = max((play.connection for play in record.plays), default=0) + 1
         if step.plays == 1:
@@ -275,7 +276,8 @@ class Run:
         self._wake_later(self._calibration.pk, seconds)
 
     def _ask_again(self, reason: Reason, retry_after: float | None) -> None:
-        """Nothing is on its way: the same step comes later."""
+        """The site does not answer for now, and nothing is on its way: the same step comes
+        later."""
         calibration, jitter = self._calibration, random.random()  # noqa: S311
         delay = retry.CALIBRATING.delay(max(1, calibration.attempts), jitter, retry_after)
         due, figures = clock.now() + timedelta(seconds=delay), self._record.as_json()

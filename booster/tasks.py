@@ -49,7 +49,8 @@ def stop_worker() -> None:
 
 
 def wake(order_id: int) -> bool:
-    """Wake a round for the order. False where the queue is down: rounds look by themselves."""
+    """Wake a round for the order. Returns False where the queue is down: rounds look for themselves
+    soon."""
     failpoint("before-wake")
     try:
         deliver_order(order_id)

@@ -149,7 +149,8 @@ class Right(Enum):
     GRANT_RIGHTS = Rule(super_administrators=True)
 
 
-# What booking a ledger entry takes, by the name of its kind: by form, upload or bulk action.
+# What booking a ledger entry takes, by the name of its kind, whichever way it is booked: form,
+# upload or bulk action.
 RIGHT_TO_BOOK: Mapping[str, Right] = {
     "CHARGE": Right.TOP_UP_CUSTOMER,
     "ORDER": Right.PLACE_ORDER,
@@ -182,7 +183,8 @@ def may(user: Person, right: Right, obj: Any = None) -> bool:
 
 
 def needs_two_steps(user: Person) -> bool:
-    """Who has to log in by two steps first, where the office asks for it (REQUIRE_TWO_STEP)."""
+    """Who has to log in by two steps before anything else, where the office asks for it
+    (REQUIRE_TWO_STEP)."""
     return user.is_superuser
 
 

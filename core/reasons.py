@@ -144,7 +144,8 @@ def _plain(value: Any) -> Any:
 
 
 def printable(text: str) -> str:
-    """The text with what nobody sees, and what moves a cursor, as `\\x1b`. Lines and tabs stay."""
+    """The text with what nobody sees, and what moves a cursor, written out: `\\x1b`. Lines and tabs
+    stay."""
     return UNPRINTABLE.sub(lambda found: ascii(found.group())[1:-1], text)
 
 

@@ -1,7 +1,8 @@
 """Pages, styles and scripts are sent compressed, proxy or not: a page is a fifth of its size then.
 
-Downloads, pictures and fonts are sent as they are: long, or compressed already. Django lengthens
-each answer at random, so that its length tells no secret (BREACH).
+Downloads, pictures and fonts are sent as they are: they are long, or compressed already. Django
+lengthens each answer by a random number of bytes, so that its length tells nothing of its secrets
+(BREACH).
 """
 
 from django.http import HttpRequest

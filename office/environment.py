@@ -210,7 +210,8 @@ def redis(name: str) -> str:
 
 
 def mail_server(name: str) -> dict[str, Any]:
-    """Of smtp://, smtp+tls:// (STARTTLS), smtp+ssl://user:password@host:port; `host` may be ""."""
+    """Of smtp://, smtp+tls:// (STARTTLS) or smtp+ssl://user:password@host:port; `host` is "" where
+    nothing is set."""
     value = text(name)
     ports = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
     try:
@@ -231,7 +232,8 @@ def mail_server(name: str) -> dict[str, Any]:
 
 
 def web_address(name: str) -> str:
-    """Of http(s)://, or "". What it holds beyond the host may be secret and is told nowhere."""
+    """Of http:// or https://; "" where nothing is set. What it holds beyond the host may be secret
+    and is told nowhere."""
     value = text(name)
     try:
         parts = urlsplit(value)

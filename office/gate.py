@@ -101,7 +101,8 @@ class Visit:
         self._leaving: asyncio.Task[Message] | None = None
 
     async def receive(self) -> Message:
-        """The body, its last part in the request's turn; of a stream, that its client went away."""
+        """The body, the last of it in the request's turn; then, of a stream alone, that its client
+        went away."""
         if self.has_whole_body:
             await self.is_stream.wait()
             return await self._client_left()

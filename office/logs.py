@@ -1,5 +1,7 @@
-"""Lines of the log. Law: what a stranger sent neither moves the cursor of whoever reads it nor
-looks like a line of its own; and what stays broken does not fill it."""
+"""Lines of the log. Law: what a stranger sent, a name in a login or a site's answer, neither moves
+the cursor of whoever reads the log nor looks like a line of its own; and what stays broken does not
+fill it.
+"""
 
 import json
 import logging

@@ -1,6 +1,7 @@
 """Run the Procfile's programs as one: they start together, and when one ends, all end.
 
-Not honcho: it kills after 5 s, and a consumer may need 25 s to give its orders back.
+Not honcho: it kills whoever is left 5 s after the first has ended, and a consumer may need 25 s to
+give its orders back.
 """
 
 import os

@@ -71,7 +71,8 @@ def build(
 
 
 class SignedMessages(Serializer):
-    """Whoever writes to the queue without a secret runs no code. The first key signs, all read."""
+    """Whoever can write to the queue but has no secret cannot run code. The first secret key signs,
+    all of them read."""
 
     def __init__(self, secret_keys: Sequence[str]) -> None:
         super().__init__()

@@ -73,7 +73,8 @@ class QueueFile(SqliteStorage):
 
     @contextmanager
     def db(self, commit: bool = False, close: bool = False) -> Iterator[sqlite3.Cursor]:
-        """Raises sqlite3.Error or OSError; a damaged file is set aside, and a new one made."""
+        """Raises sqlite3.Error or OSError; a damaged file is set aside, and the next call has a
+        new one."""
         with self._alone():
             if not self._is_good or self._opened != identity(self.path):
                 self._make_good()

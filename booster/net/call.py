@@ -89,8 +89,8 @@ class Response:
     set_cookies: tuple[str, ...] = ()  # one for each Set-Cookie
 
     def json(self) -> Any:
-        """The body as JSON, numbers as Decimal where they have a point. PermanentError: it is
-        none."""
+        """The body as JSON, numbers with a point or an exponent as they are written; PermanentError
+        when it is none."""
         try:
             return json.loads(self.body, parse_float=Decimal)
         except (ValueError, RecursionError, ArithmeticError):  # a number of too many digits

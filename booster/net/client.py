@@ -127,7 +127,8 @@ class SiteClient:
         return self._at(play.origin)._exchange(call, is_patient=is_patient)
 
     def _at(self, origin: Origin | None) -> Self:
-        """The client of the target's second origin, where that is meant. TypeError: not proved."""
+        """The client of the target's second origin, where that is meant. TypeError: it has not
+        shown the token."""
         target = proved_at(self.target, origin)
         if target is self.target:
             return self

@@ -25,7 +25,8 @@ MAX_LINE = 65_536
 
 
 class CallUnderWay:
-    """When the call under way must have ended, and whether the site hung up."""
+    """The call under way: when it must have ended and whether the site hung up. Shared by a
+    client and its sockets."""
 
     __slots__ = ("_at", "hung_up")
 

@@ -43,7 +43,8 @@ def counts_readings(slug: str, known: bool | None) -> bool | None:
 
 
 def lag_of(adapter: SiteAdapter, learned: float | None) -> float:
-    """In how many seconds a counter shows a play: as its kind does, or longer, as was `learned`."""
+    """How long a site's counter may take to show a play, in seconds: as its kind does, or longer as
+    it was `learned` of this one."""
     return max(adapter.settle_seconds, learned or 0.0)
 
 

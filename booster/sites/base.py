@@ -57,7 +57,8 @@ class SiteAdapter(ABC):
 
     @abstractmethod
     def count_of(self, response: Response, video_id: str) -> int:
-        """The views in the answer to `count_call()`. PermanentError: none, or no such video."""
+        """The views that the answer to `count_call()` shows. PermanentError: it shows none, or
+        there is no such video."""
 
     def title_of(self, response: Response) -> str:
         """What the same answer calls the video; "" where it does not say."""
@@ -68,7 +69,8 @@ class SiteAdapter(ABC):
     reads_in_session: ClassVar[bool] = False  # the counter, too, is read only after that
 
     def preparing(self, video_id: str) -> Preparing | None:
-        """What is to be asked before a session's first play. None: nothing, or it has been."""
+        """What is to be asked before the first play, once for all plays of a session. None:
+        nothing, or it has been."""
         return None
 
     def session_key(self, video_id: str) -> object:

@@ -1,5 +1,6 @@
-"""Credentials that stand in a recipe as they are, in headers, paths and bodies. They become secrets
-when the recipe is saved the next time; until then no page shows them either."""
+"""Credentials that stand in a recipe as they are: in headers, and in paths and bodies as values of
+parameters such as `password`. They become secrets when the recipe is saved the next time; until
+then no page shows them either."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace

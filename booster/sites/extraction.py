@@ -25,7 +25,8 @@ MAX_DIGITS = 20
 MAX_KEYS = 10
 # Staff's expressions meet text from elsewhere: whatever they are, they end after this time.
 PATTERN_SECONDS = 0.5
-# How far behind a marker the number may be, and how long it may be as a page writes it.
+# After a marker: how far the number may be behind tags and spaces, and how long it may be as a
+# page writes it.
 MARKER_REACH, NUMBER_REACH = 300, 120
 MARKERS_LOOKED_AT = 1000
 # Encodings of Python's that no page has, some of which take long.

@@ -51,7 +51,8 @@ Headers = tuple[tuple[str, str], ...]
 
 
 class HttpAdapter(SiteAdapter):
-    """Follows one recipe. `secrets`: for {secret:name}; `session`: None before the preparing."""
+    """Follows one recipe. `secrets`: by name, for {secret:name}; `session`: what preparing came
+    to, None before it."""
 
     slug: ClassVar[str] = "http"
     label: ClassVar[str] = "Any site, by a recipe"

@@ -1,8 +1,9 @@
 """Ids of videos as they stand in addresses, each in exactly one way: two orders on one counter
 would prove each other's plays.
 
-An id is kept as people read it: letters are decoded, in any script, an encoded slash or space is
-not. A second part that the site asks for (`key`) is kept in the same text.
+An id is kept as people read it: encoded letters are decoded, in any script, while an encoded slash
+or space stays encoded. Where an address holds a second part that the site asks for (`key`), both
+are kept in one text.
 """
 
 from urllib.parse import quote, unquote

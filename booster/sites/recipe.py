@@ -27,7 +27,8 @@ PREPARED = (200, 201, 202, 204, 302, 303)  # a login that went well often leads 
 
 
 class RecipeError(PermanentError):
-    """`problems`: what is wrong, by field, for translation; `errors`: the same as plain text."""
+    """A recipe that cannot be used. `problems`: what is wrong, by field; `errors`: the same as
+    plain text."""
 
     def __init__(self, problems: Mapping[str, FieldError]) -> None:
         self.problems = dict(problems)
@@ -92,7 +93,8 @@ class Recipe:
     def parse(cls, data: Mapping[str, Any]) -> "Recipe":
         """A recipe from JSON-like values (as stored, or as a form gives them).
 
-        Raises RecipeError with a reason for each wrong field; those of a step are `steps.0.path` …
+        Raises RecipeError with one plain reason for each field that is wrong; those of a step are
+        `steps.0.path` and so on.
         """
         values = _checked(data, _CHECKS)
         if problems := _problems_together(values):
@@ -261,7 +263,8 @@ def _problems_of_count(values: Mapping[str, Any]) -> dict[str, FieldError]:
 
 
 def _names_of_video(values: Mapping[str, Any]) -> set[str]:
-    """The placeholders that say which video is meant: what its page yields may stand for it."""
+    """The placeholders that say which video is meant: a page that was fetched for it may yield what
+    stands for it."""
     steps = [step for step in values["steps"] if "video_id" in step.names]
     return {"video_id", *(one.name for step in steps for one in step.values)}
 
@@ -308,7 +311,8 @@ def _problems_of_second(values: Mapping[str, Any]) -> dict[str, FieldError]:
 
 
 def _problems_of_placeholders(values: Mapping[str, Any]) -> dict[str, FieldError]:
-    """Names of values that no step yields, or only a later one, and of a key no address holds."""
+    """Names of values that no step yields (or a later one only), and of a key that no address
+    holds."""
     problems: dict[str, FieldError] = {}
     has_key = KEY in regex.compile(values["video_pattern"]).groupindex
     yielded: list[list[str]] = [[one.name for one in step.values] for step in values["steps"]]

@@ -198,7 +198,8 @@ def _children(value: Any, path: str, video_id: str) -> Iterator[tuple[str, str, 
 
 
 def _name_of(element: Any, video_id: str) -> str | None:
-    """What tells an element as the video's: a field that is its id, or an address that holds it."""
+    """What tells an element of a list as the video's: a field that is its id, or an address that
+    holds it."""
     if not isinstance(element, dict):
         return None
     within = regex.compile(rf"(?<=[/=]){regex.escape(video_id)}(?![\w-])")
@@ -304,7 +305,8 @@ def _row_pattern(text: str, start: int, number: str, video_id: str) -> str:
 
 
 def _alike_pieces(row: "list[regex.Match[str]]") -> Iterator[str]:
-    """Of another video's row: the same tags and any text, but for that which the number follows."""
+    """Of another video's row: the same tags, and any text in the place of one, but for that which
+    the number follows."""
     for piece in row:
         if piece["name"] is not None:
             yield rf"<{regex.escape(piece['name'])}[^<>]*>"

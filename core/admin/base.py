@@ -1,4 +1,6 @@
-"""What every page of the desk has: nothing is deleted, lists are cheap, buttons ask first."""
+"""What every page of the desk has in common: nothing is deleted, lists are cheap, buttons are
+forms that ask first.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -150,7 +152,8 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
         return HttpResponseRedirect(self.page_of(request, obj))
 
     def acted_on_or_404(self, request: HttpRequest, pk: int, name: str) -> Any:
-        """The object, for who may press this button; whether it can be done now, its model says."""
+        """The object, for who may press this button at all; whether it can be done is the model's
+        to say."""
         right = self.object_actions[name]
         if right is None:
             return self.changed_or_404(request, pk)
@@ -202,7 +205,8 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Write what was changed: balances move, and others save, while somebody types."""
+        """Write what was changed: balances and progress move, and others save, while somebody
+        types."""
         if change:
             fields = obj._meta.get_fields()
             columns = {one.name for one in fields if one.concrete and not one.many_to_many}

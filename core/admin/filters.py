@@ -21,7 +21,8 @@ TODAY, MONTH = "today", "month"
 
 
 class TypedFilter(ListFilter):
-    """Drawn by a template of its own in the search form; `parameters` are fields of the form."""
+    """Drawn by a template of its own among the fields of the search form: `parameters` are names
+    of the form's."""
 
     parameters: ClassVar[tuple[str, ...]]
 
@@ -94,7 +95,8 @@ class DatesFilter(TypedFilter):
 
 
 class PickedFilter(TypedFilter):
-    """One row of another table; theme/picker.js asks `found_at()` for those that are offered."""
+    """One row of another table, found by a part of its name: theme/picker.js asks `found_at()` for
+    those that are offered."""
 
     template = "desk/filter_picked.html"
     field: ClassVar[str]
@@ -155,8 +157,9 @@ class CustomerFilter(PickedFilter):
 
 
 class CreatorFilter(PickedFilter):
-    """Who of the staff placed it; a portal's order is found by its customer. Names are told of the
-    staff and of who placed orders, and of no other login."""
+    """Who of the staff placed it. A portal's order has its customer's login for a creator: such are
+    found by the customer. Names are told of the staff and of who placed orders, and of no other
+    login."""
 
     title = gettext_lazy("creator")
     parameters = ("creator__id__exact",)

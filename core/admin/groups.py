@@ -98,7 +98,8 @@ def grantable_to(group: Group | None) -> QuerySet[Permission]:
 
 
 def permission_label(permission: Permission) -> str:
-    """In the reader's language. What is no table's any more keeps the name that it had."""
+    """In the reader's language; Django's own names are English. What is no table's any more keeps
+    the name that it had."""
     if permission.codename in OTHERS:
         return str(OTHERS[permission.codename])
     action, _underscore, _table = permission.codename.partition("_")

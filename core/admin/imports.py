@@ -136,7 +136,8 @@ class ImportJobAdmin(JobAdmin):
         ]
 
     def load(self, request: HttpRequest, job: ImportJob) -> tuple[str, int]:
-        """All rows, or none where one became wrong since the check; else the good ones."""
+        """All rows, or none where one became wrong since the check; with refused rows in the file
+        the good ones."""
         if job.status == ImportJob.Status.CHECKED and jobs.have_prices_changed(job):
             if job.check_again():
                 start(job)
@@ -315,7 +316,8 @@ def money_text(job: ImportJob) -> str:
 
 
 def choices_of(job: ImportJob, user: User) -> list[tuple[str, list[tuple[str, str]]]]:
-    """What may mend the whole file by a click: the question, its answers and their addresses."""
+    """What may mend the whole file by one click: the question, and its answers with the address
+    that each is sent to."""
     found = []
     if (job.encoding in TEXT_ENCODINGS and job.encoding != "utf-8") or job.chosen_encoding:
         names = [name for name in TEXT_ENCODINGS if name != job.encoding]

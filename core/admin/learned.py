@@ -1,4 +1,5 @@
-"""What a site was found to take when it asked for less, and what staff can do about it."""
+"""What a site was found to take when it asked for less, said as a suggestion, and what staff can do
+about it."""
 
 from django.utils import timezone
 from django.utils.formats import date_format

@@ -1,5 +1,7 @@
-"""The list of a model: as many queries, as small, for 5,000,000 rows as for 5,000. Filters and
-orders are those of an index; texts that no column shows stay where they are."""
+"""The list of a model on the desk: as many queries, of the same small size, for 5,000,000 rows as
+for 5,000. Filters and orders are those that an index answers; texts that no column shows stay
+where they are.
+"""
 
 from collections.abc import Sequence
 from typing import Any, cast

@@ -176,7 +176,8 @@ def figures_of(order: Order) -> list[tuple[str, str]]:
 
 
 def answers_of(order: Order) -> list[tuple[str, str, str]]:
-    """How the site answered: status, how often, what that means. Nothing where all is well."""
+    """How the site answered: status, how often, what that means. Nothing where every play was
+    answered as it should be."""
     answers = {int(status): number for status, number in (order.answers or {}).items()}
     counted = counted_by(order)
     if counted.issuperset(answers):

@@ -158,7 +158,8 @@ class OrderAdmin(
 
     @address("find/", "find")
     def find_view(self, request: HttpRequest) -> HttpResponse:
-        """From the field in the header to the order that is meant, or to those that may be."""
+        """From the field in the header to the order that is meant, or to the list of those that may
+        be."""
         require(self.has_view_permission(request))
         words = request.GET.get("q", "").strip()
         if words:

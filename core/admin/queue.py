@@ -1,6 +1,7 @@
 """The queue page: what each worker drives, what is due and for how long, and how the sites stand.
 
-Its figures are core/reports/queue.py's, its buttons those of sites, pauses and lists.
+The figures are core/reports/queue.py's; each button is one of a site's page, of the pauses' or of
+the lists'.
 """
 
 from typing import Any

@@ -41,7 +41,8 @@ class SavedFiltersAdmin(AddressedAdmin):
         }
 
     def places_of_columns(self, request: HttpRequest, query: str) -> dict[str, str]:
-        """The places of this person's columns by their names; addresses order lists by places."""
+        """By the names of the columns that this person sees at an address their places, by which
+        an address orders a list."""
         if "o" not in QueryDict(query):
             return {}
         there = copy(request)

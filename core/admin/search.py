@@ -88,7 +88,8 @@ class Named(Finder):
 
 @dataclass(frozen=True)
 class Beginning(Named):
-    """How a field begins, in the usual cases: an index tells capitals from small letters."""
+    """How a field begins, as typed or in another of the usual cases: an index of names tells
+    capitals from small letters."""
 
     def indexed(self, field: str, term: str) -> Q:
         return Beginning(field).plain(term)

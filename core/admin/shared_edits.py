@@ -49,7 +49,8 @@ class SharedEditsAdmin(admin.ModelAdmin):
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
-        """Save locks the row before it compares; a second Save waits for the first one's values."""
+        """Save locks the row before it compares; a second Save waits and finds the first one's
+        values."""
         obj = super().get_object(request, object_id, from_field)
         if obj is None or request.method != "POST" or not connection.in_atomic_block:
             return obj

@@ -1,4 +1,5 @@
-"""The admin site: its menu, its home page (core/pages/dashboard/home.py) and its board."""
+"""The admin site of the office, with its menu, its home page (core/pages/dashboard/home.py) and its
+board."""
 
 from collections.abc import Callable, Iterator
 from functools import partial, wraps
@@ -78,7 +79,8 @@ class DeskSite(DescribingSite):
 
     def menu(self, request: HttpRequest) -> Iterator[dict[str, str]]:
         """Name, icon and url: home, the site's own pages, and the models of MENU, each for who may
-        see it. Only these models are asked: every page draws the menu."""
+        see it. Only these models are asked, and not all that the admin knows: every page draws the
+        menu."""
         yield {"name": gettext("Home"), "icon": "fas fa-home", "url": address_of("admin:home")}
         for page, (label, icon, right) in PAGES.items():
             if may(request.user, right):

@@ -135,8 +135,9 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         return fields if obj is None else (*fields, "origin")
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """A new site: the form, and what Save does. Names are looked up before, and the site is
-        asked after the transaction: on SQLite that holds the only write lock."""
+        """A new site: the form, and what Save does. Names are looked up while the form is checked
+        and the site is asked when it is committed: on SQLite a transaction that is open meanwhile
+        would hold the only write lock."""
         require(self.has_add_permission(request))
         form = self.add_form(request, SiteForm)
         if form.is_valid():

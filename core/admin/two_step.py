@@ -150,7 +150,8 @@ def turn_off_view(request: HttpRequest, user: User, context: dict[str, Any]) -> 
 
 
 def end_other_sessions(request: HttpRequest, user: User, password: str) -> None:
-    """Sessions are signed over the password's hash: hashed anew it ends them. This one goes on."""
+    """Sessions are signed over the password's hash: the same password, hashed anew, ends them.
+    This one goes on."""
     user.set_password(password)
     user.save(update_fields=["password"])
     update_session_auth_hash(request, user)

@@ -18,7 +18,8 @@ _is_held = False
 
 @contextmanager
 def alone(connection: Any, tell: Callable[[], object]) -> Iterator[None]:
-    """Wait until no other process is in here; `tell` is called once where one is. May be nested."""
+    """Wait until no other process is in here. `tell` is called once where there is one. Who is in
+    here may come in again."""
     global _is_held
     if _is_held:
         yield

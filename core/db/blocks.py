@@ -1,5 +1,7 @@
-"""Many rows written by one statement, each with values of its own, as one JSON parameter: a model
-object or a CASE a row costs more than the database's own work."""
+"""Many rows written by one statement, each with values of its own. They travel as one JSON
+parameter, whatever their number: a model object or a CASE a row costs more than the database's own
+work.
+"""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

@@ -53,7 +53,8 @@ class InArray(Lookup):
 
 
 class Ending(Func):
-    """The last signs of a text, without parameters: word for word what its index is made of."""
+    """The last signs of a text. Without parameters, so that it is word for word what its index is
+    made of."""
 
     output_field = CharField()
     template = f"right(%(expressions)s, {ENDING})"

@@ -57,7 +57,8 @@ class AddConstraint(migrations.AddConstraint):
 
 
 class ChangeRows(migrations.RunPython):
-    """`batches(apps, schema_editor)` changes some rows and yields; each batch is a transaction."""
+    """`batches(apps, schema_editor)` changes some rows and yields, until it ends; each batch is a
+    transaction of its own."""
 
     atomic = False
 

@@ -31,7 +31,8 @@ _lock = threading.Lock()
 
 
 def is_down(error: BaseException | None) -> bool:
-    """Whether the database is to blame: stopped, cut off, locked, full, damaged, or read-only."""
+    """Whether the database is to blame: stopped, cut off, locked, full, damaged, or for reading
+    only."""
     if isinstance(error, OperationalError | InterfaceError):
         return True
     if not isinstance(error, DatabaseError):

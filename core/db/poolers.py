@@ -17,7 +17,8 @@ REFUSED = (
 
 
 def lends_sessions(connection: Any) -> bool:
-    """By two connections beside: whether the one reads what the other's session was told."""
+    """By two connections beside: what one's session was told the other one reads, or the first one
+    no more."""
     if connection.vendor != "postgresql":
         return False
     with closing(connection.copy()) as one, closing(connection.copy()) as other:

@@ -124,7 +124,8 @@ _known_login_in = lru_cache(maxsize=10_000)(_login_in)
 
 
 def _permissions_of(users: Collection[Any]) -> Mapping[int, frozenset[str]]:
-    """By user. Super administrators have all, and nobody asks for customers': not looked up."""
+    """By user. Super administrators have all, and customers none that anybody asks for: they are
+    not looked up."""
     staff = {user.pk for user in users if user.is_staff and not user.is_superuser}
     found: dict[int, set[str]] = defaultdict(set)
     for path in ("user", "group__user") if staff else ():

@@ -53,8 +53,9 @@ def new_ids(model: type[models.Model], number: int) -> Sequence[int]:
 
 
 def insert(model: type[models.Model], **columns: Sequence[Any] | Constant) -> None:
-    """Insert rows. Columns by the fields' names, of one length, amounts as text; what is not named
-    gets its field's default. blocks.insert_block() costs less for the rows of a step."""
+    """Insert rows. Columns by the fields' names, all of one length, amounts as text; what is not
+    named gets its field's default. For a file's thousands; blocks.insert_block() costs less for the
+    rows of a step."""
     fields = model._meta.local_concrete_fields
     if unknown := columns.keys() - {field.name for field in fields}:
         raise TypeError(f"{model.__name__} has no {', '.join(unknown)}")
@@ -80,7 +81,8 @@ def insert_by_copy(table: str, columns: Mapping[Any, Sequence[Any] | Constant]) 
 
 
 def insert_by_statements(table: str, columns: Mapping[Any, Sequence[Any] | Constant]) -> None:
-    """Many rows a statement cost two thirds of one; what is the same in all is bound once."""
+    """Many rows a statement cost two thirds of one row a statement; what is the same in all rows
+    is bound once a statement."""
     same = {field: column for field, column in columns.items() if isinstance(column, Constant)}
     various = {field: column for field, column in columns.items() if field not in same}
     names = ", ".join(f'"{field.column}"' for field in (*same, *various))

@@ -22,7 +22,8 @@ POSTGRESQL = """
 
 
 def rows_version() -> str | None:
-    """None where nobody can tell: in a transaction, which sees its own rows, and in memory."""
+    """None where nobody can tell: in a transaction, which may see rows that it wrote itself, and of
+    a database in memory."""
     if connection.in_atomic_block:
         return None
     if connection.vendor == "sqlite":
@@ -34,7 +35,8 @@ def rows_version() -> str | None:
 
 
 class FileWatch:
-    """The connection that is asked. Count and name begin anew with each file, process, failure."""
+    """The connection that is asked. Its count starts anew with each file, process and failure, and
+    the name with it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -33,7 +33,8 @@ LINES = 500
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A title, the path of its values, how the database says them, and a workbook's `kind`."""
+    """A title, the path of its values, and how the database says them. `kind` is what a workbook
+    takes the text for."""
 
     title: str
     path: str

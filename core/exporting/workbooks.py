@@ -63,7 +63,8 @@ STYLES_PART = ("styles", "styles.xml")
 
 
 class Sink(io.RawIOBase):
-    """What the zip writes, taken away piece by piece. It cannot seek, so that the zip streams."""
+    """What the zip writes, to be taken away piece by piece. Cannot seek: the zip knows then that
+    it is being sent."""
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
@@ -87,7 +88,8 @@ class Sink(io.RawIOBase):
 def workbook_chunks(
     titles: Sequence[str], kinds: Sequence[str], blocks: Iterable[Sequence[Sequence[Any]]]
 ) -> Iterator[bytes]:
-    """The file in pieces. `blocks`: rows of text or None; `kinds`: how a column's text is meant."""
+    """The file in pieces. `blocks` are rows of text or None, one cell per title; `kinds` says how
+    each column's text is meant."""
     sink = Sink()
     writers = [WRITERS[kind] for kind in kinds]
     header = "".join(f'<c s="2" t="inlineStr"><is><t>{xml_text(t)}</t></is></c>' for t in titles)

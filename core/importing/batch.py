@@ -225,7 +225,8 @@ def exactly(cell: str) -> str:
 
 
 def rewritten(cells: Sequence[str], values: Sequence[Any], wrong: Mapping[int, str]) -> Understood:
-    """Good cells whose text is not their value; yes and no, and blanks around, are no news."""
+    """Good cells whose text is not their value: yes and no, blanks around and an empty cell's
+    nothing are no news."""
     found = Understood()
     for index, (cell, value) in enumerate(zip(cells, values, strict=True)):
         text = cell.strip(" ")
@@ -240,7 +241,8 @@ def rewritten(cells: Sequence[str], values: Sequence[Any], wrong: Mapping[int, s
 
 @dataclass(slots=True)
 class Plan:
-    """What a batch would do. `new`, `changed`, `revived`, `differences`: its importer's own."""
+    """What a batch would do to the database. `new`, `changed`, `revived` and `differences` are for
+    the importer that made it."""
 
     batch: Batch
     created: int = 0

@@ -36,7 +36,8 @@ MOBILE = re.compile(r"(?:\+?[0-9]{3,15})?")
 COUNT = re.compile(r"[0-9]{1,9}")
 MOST_COUNT = 10**9 - 1
 MEMO_LENGTH = 2000
-# Signs of a cell of more than text: Unicode's forms in a long one take minutes to find.
+# Signs of a cell in which more than text is looked for: finding the forms of Unicode in a long one
+# takes a process for minutes.
 MOST_SIGNS = 2 * MEMO_LENGTH
 USERNAME = Customer._meta.get_field("username")
 USERNAME_LENGTH = USERNAME.max_length or 0
@@ -334,7 +335,8 @@ def read_count(cell: str) -> int:
 
 
 def texts(cells: Sequence[str]) -> list[str]:
-    """Cells as text, without the apostrophe that keeps spreadsheets from running them."""
+    """Cells as nothing but text, without the apostrophe that keeps spreadsheets from running
+    them."""
     if "'" not in "".join(cells):
         return list(map(str, cells))
     return list(map(unescape_formula, cells))

@@ -14,7 +14,8 @@ from core.importing.detection import FileError
 from core.money import CURRENCIES
 from core.reasons import Code
 
-# What our own export says beside; an import leaves it out.
+# What our own export says beside; an import leaves it out, so that an export can be changed and
+# come back.
 EXPORTED = ("creator", "create date")
 # Ours, in the files of refused rows: what comes back mended may still carry them.
 REMARKS = ("line", "reason")
@@ -24,7 +25,8 @@ TITLE_LENGTH = 200
 DECORATION = " *:.#'\"\u203b\u2217\u2605\u201c\u201d\u2018\u2019\u2191\u2193\u25b2\u25bc"
 # Divides words as a blank does.
 BLANKS = str.maketrans("_-.", "   ")
-# In which money an amount is: `US$`, `RMB/元`. What makes another number of it, `万元`, is none.
+# In which money an amount is, by up to three names: `US$`, `RMB/元`. What makes another number of
+# it, such as `万元`, is none.
 MONEY = rf"(?:{CURRENCIES}|yuan|(?:us|hk|nt|cn|jp|[acrs])? ?[¥€$£])"
 MONIES = rf"{MONEY}(?:[ /,]*{MONEY}){{0,2}}"
 REMARK = re.compile(

@@ -120,7 +120,8 @@ class CustomerRows(RowImporter):
             self.keep_written(Kind.FIELD_CHANGES, [change.pk for change in changes])
 
     def _drop_forbidden_openings(self, batch: Batch, known: Mapping[str, Known]) -> None:
-        """Of new customers, those too large or not the uploader's to book, or not alone."""
+        """Those of new customers that are too large, or that the uploader may not book, or not
+        alone."""
         names, balances = batch.values["username"], batch.values.get("balance", ())
         highest = max(map(Decimal, balances), default=Decimal(0))
         if highest <= (MAX_CREDITED if self._books and self._limit is None else 0):
@@ -305,7 +306,8 @@ class CustomerRows(RowImporter):
 
 
 def totals(batch: Batch, known: Mapping[str, Known]) -> dict[int, str]:
-    """By index, rows in which a sheet adds up the others, or notes on them."""
+    """By index, rows in which a sheet adds up the others, or notes on them: no customer is called
+    so."""
     names = batch.values["username"]
     total = _("This is the row of a total; if a customer is called so, add them by hand.")
     note = _("This is a note on the table; if a customer is called so, add them by hand.")

@@ -188,7 +188,8 @@ def encoding_of(file: BinaryIO, familiar: Collection[str]) -> tuple[str, Guess |
 
 
 def foreign_lines(file: BinaryIO) -> list[bytes]:
-    """The first lines that are not plain ASCII; of a long one its beginning."""
+    """The first lines that are not plain ASCII, whatever ends them, of one that is long its
+    beginning."""
     file.seek(0)
     found: list[bytes] = []
     room = SAMPLE_BYTES
@@ -227,7 +228,8 @@ def refuse_undecodable(file: BinaryIO, encoding: str) -> None:
 
 
 def first_undecodable(file: BinaryIO, encoding: str) -> tuple[int, bool] | None:
-    """The first bad line, and whether all before it surely was UTF-8; None where there is none."""
+    """The first line that cannot be decoded, and whether what came before it surely was UTF-8;
+    None when all can."""
     file.seek(0)
     decoder = codecs.getincrementaldecoder(encoding)()
     lines, is_utf8 = 0, False

@@ -1,5 +1,7 @@
 """In which encoding is a text that is not UTF-8? That it can be decoded proves nothing: any bytes
-can be GB18030 by chance. What its foreign words look like decides; a person is shown them."""
+can be GB18030 by chance. What its foreign words look like decides, and the person who knows them is
+shown them.
+"""
 
 import re
 import unicodedata
@@ -70,7 +72,8 @@ DASHES = frozenset("’‘“”–—…«»„·•€£¥©®°№")
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """`words` as they read in it, doubtful ones first; `others` would be as plausible."""
+    """`words` as they read in it, the doubtful ones first; `others` are encodings in which they
+    would be nearly as plausible."""
 
     encoding: str
     words: Sequence[str]
@@ -105,7 +108,8 @@ def guess_encoding(
 
 
 def is_korean(words: Sequence[str]) -> bool:
-    """Whether most are syllables of Korean names: Chinese signs read so are rare ones."""
+    """Whether most of it are syllables of which Korean names are made: Chinese signs are rare ones
+    where they are read so."""
     marks = "".join(words)
     common = sum(mark in KOREAN for mark in marks)
     return len(marks) >= FEW_SYLLABLES and common >= MOST_COMMON * len(marks)
@@ -185,7 +189,8 @@ def is_mixture(word: str, scripts: set[str]) -> bool:
 
 
 def is_stray(letters: str, word: str) -> bool:
-    """A letter or quotation mark alone, or two letters beside digits: a currency's sign misread."""
+    """A letter or a quotation mark alone, or two letters beside digits, as a currency's sign reads
+    in another encoding."""
     is_short = len(letters) <= (1 if letters == word else 2)
     return is_short and (letters.isalpha() or letters in QUOTES)
 

@@ -125,7 +125,8 @@ def shape_of_digits(code: str) -> Shape:
 
 
 def decimals_of(bare: str) -> int | None:
-    """How many a format shows, by what is neither quoted nor escaped; None: it does not say."""
+    """How many a format shows, by what is neither quoted nor escaped in it; None where it does not
+    say."""
     _whole, _point, behind = bare.partition(".")
     if UNSAID.search(bare) or SCALED.search(bare) or "." in behind or not set(bare) & {*PLACES}:
         return None
@@ -133,7 +134,8 @@ def decimals_of(bare: str) -> int | None:
 
 
 def is_telling(mask: str) -> bool:
-    """Whether it shows another number or more than one: zeros, digits, signs, letters."""
+    """Whether it shows another number, or more than one: zeros, digits of its own, signs among the
+    digits, letters before them."""
     places = [index for index, sign in enumerate(mask) if sign in (ZERO, DIGIT)]
     if not places:
         return False
@@ -147,8 +149,9 @@ def is_telling(mask: str) -> bool:
 
 
 def number_text(text: str, shape: Shape, first_day: datetime) -> str:
-    """A number in plain digits, the fifteen that are meant, a `Number` where rounded or with a
-    point; by its format a date, or percents: whoever sees 5% means no 0.05 of money."""
+    """A number in plain digits, the fifteen that are meant, a `Number` where they were rounded or
+    have a point; by its format a date, or percents, since whoever sees 5% there means no 0.05 of
+    money."""
     if text.isdigit() and len(text) <= DIGITS_KEPT and shape.is_plain:
         return text
     try:

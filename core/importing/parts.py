@@ -35,7 +35,8 @@ OnChunk = Callable[[], None]
 
 
 def name_in(archive: zipfile.ZipFile, part: str) -> str:
-    """A part as the archive writes it, whose case and slashes differ; "" where it has none."""
+    """A part as the archive writes it: in any case, some divide folders by backslashes; "" where
+    it has none."""
     for name in archive.namelist():
         if name.replace("\\", "/").lower() == part.lower():
             return name

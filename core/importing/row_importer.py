@@ -42,7 +42,8 @@ ROW_KEY_NAMESPACE = uuid.UUID("6f1d2f9e-6c1b-4a53-9c0e-2f2a3c0f7b11")
 
 
 class RowImporter(ABC):
-    """One pass over one file. `right`: what an upload takes; `books`: its ledger entries' kind."""
+    """One pass over one file. `right` is what an upload takes, `books` the kind of its ledger
+    entries."""
 
     right: ClassVar[Right]
     books: ClassVar[LedgerEntry.Kind]
@@ -82,7 +83,8 @@ class RowImporter(ABC):
         return list(names)
 
     def read(self, block: Block, signs: DecimalSigns) -> Batch:
-        """Its cells as values, by the file's decimal sign; starts by when the import began."""
+        """Its cells as values, amounts by the decimal sign of the file; starts by when a person
+        began the import."""
         parsers = dict(self.parsers)
         for name in AMOUNTS & parsers.keys():
             parsers[name] = partial(parsers[name], signs=signs)

@@ -71,7 +71,8 @@ class Block:
 
 @dataclass(slots=True)
 class Table:
-    """The header, what follows, and what was made of the rest. `blocks()`: to be asked for once."""
+    """The header, what follows it, and what was made of what stands around. `blocks()` can be asked
+    for once."""
 
     header: Row
     rows: Iterator[Row]
@@ -96,7 +97,8 @@ class Table:
             raise FileError(csv_reason(error, line)) from None
 
     def _fill(self, rows: list[Row], size: int) -> None:
-        """As many as a block has, at least one. What came before an error is in `rows`."""
+        """With as many as a block has, at least one where there is one. What came before an error
+        is in `rows`."""
         signs = cells = before = 0
         while before < size and signs < BLOCK_SIGNS and cells < BLOCK_CELLS:
             rows.extend(islice(self.rows, min(FEW, size - before)))
@@ -132,7 +134,8 @@ class Table:
 @contextmanager
 def open_table(path: Path, encoding: str, on_chunk: OnChunk = lambda: None) -> Iterator[Table]:
     """The table in a file of known encoding. Raises FileError where there is no header, and what
-    `read_apart()` raises. `on_chunk` is called as the file is read."""
+    `read_apart()` raises. `on_chunk` is called as the file is read, also while nothing comes of
+    it."""
     if encoding == "xlsx":
         with read_apart(path, MAX_COLUMNS, on_chunk) as (notes, rows):
             first = list(islice(rows, LOOK_AHEAD))

@@ -53,7 +53,8 @@ def alike_in_office(names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def is_damaged(name: str) -> bool:
-    """UTF-8 read as another encoding, `MÃ¼ller`, or written for pages, `O&amp;Co`; or so meant."""
+    """UTF-8 that was read as another encoding and saved so, `MÃ¼ller`; signs as pages write them,
+    `O&amp;Co`. Both can be meant."""
     if ENTITY.search(name):
         return True
     try:

@@ -43,8 +43,9 @@ def starts(cells: Sequence[str], asked: datetime | None = None) -> Parsed:
 
 
 def moment_of(text: str) -> datetime | None:
-    """None for what is no moment, or may be two (3/12). A day alone begins at midnight. Raises
-    ValidationError for a time that the clock skips that day, or shows twice."""
+    """None for what is no moment, or may be two: 3/12 is a day of March or of December. A day alone
+    begins at midnight. Raises ValidationError, as forms do, for a time that the clock skips that
+    day, or shows twice."""
     parts = START.fullmatch(text)
     if parts is None:
         return None

@@ -55,7 +55,8 @@ def save_upload(name: str, chunks: Iterable[bytes]) -> int:
 
 
 def append(folder: str, name: str, chunks: Iterable[bytes], start: int = 0) -> int:
-    """Write a file from this byte on, part by part, an empty one as one. Returns where it ends."""
+    """Write a file from this byte on, a part after the other, one of nothing where it is empty.
+    Returns where it ends."""
     read_part = partial(as_file(chunks).read, PART_BYTES)
     at = start
     for data in chain([read_part()], iter(read_part, b"")):
@@ -99,7 +100,8 @@ def sign_path(job: ImportJob, name: str) -> Path:
 
 @contextmanager
 def workspace(job: ImportJob) -> Iterator[Path]:
-    """A folder that nobody else can read, with the upload in it, unless that is gone."""
+    """A folder that nobody else can read, with the upload in it; without it where the upload is
+    gone."""
     with tempfile.TemporaryDirectory(prefix=f"{job.folder}-", dir=folder()) as name:
         path = Path(name)
         if has(job, UPLOAD):
@@ -135,8 +137,9 @@ def explained(job: ImportJob) -> list[tuple[int, int]]:
 
 
 def remove_old() -> None:
-    """What a killed run left on this host, untouched for JOB_FILE_DAYS. What cannot be looked at,
-    or is removed meanwhile, is left to the next sweep."""
+    """What a run that was killed left on this host, when nobody has touched it for JOB_FILE_DAYS.
+    What cannot be looked at, or is removed by another consumer meanwhile, is left to the next
+    sweep."""
     oldest = time.time() - settings.JOB_FILE_DAYS * DAY
     try:
         for path in folder().iterdir():
@@ -153,8 +156,9 @@ def remove_old() -> None:
 def append_refused(
     job: ImportJob, layout: Layout, refused: Iterable[tuple[int, Sequence[str], str]]
 ) -> int:
-    """Append rows to those refused, the header before the first. Returns the file's size. Line and
-    fault come first, where no row with a cell too few or too many moves them."""
+    """Append rows to the file of those refused, the header before the first. Returns its size. The
+    line and what is wrong come first: there no row with a cell too few or too many can push them
+    into another column."""
     rows = list(refused)
     if not rows:
         return job.refused_bytes
@@ -197,7 +201,8 @@ def csv_file(path: Path) -> IO[str]:
 
 
 def is_text(job: ImportJob) -> bool:
-    """Whether the upload begins as no archive and no old Excel file; one that is gone does not."""
+    """Whether what was uploaded is no archive and no old Excel file, by how it begins. A file that
+    is gone is neither."""
     return next(parts(job, UPLOAD), b"")[:4] not in (ZIP, OLE)
 
 

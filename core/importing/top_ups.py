@@ -127,8 +127,9 @@ class TopUpRows(RowImporter):
         credited: set[uuid.UUID],
     ) -> dict[int, str]:
         """By index, in words, new rows that equal a top-up of the last days, credited or waiting,
-        each of which explains one row: it may be the mended file whose good rows were taken before.
-        Another number is another payment. Of an import: what was booked since its check."""
+        each of which explains one row: the file may be the mended one of which the good rows were
+        taken before. Under another number it is another payment. Of an import: what was booked
+        after its check."""
         # A block may be tried again.
         first = min(batch.lines, default=0)
         before = {key for key, line in self.explained.items() if line < first}

@@ -72,7 +72,8 @@ class Sheet:
 @dataclass(slots=True)
 class Book:
     """What is known before the rows. `shapes`: by the number of a cell's style. `most_text`: signs
-    that all cells may show. `is_uncalculated`: whoever opens it is to calculate it first."""
+    that all cells may show, since many can share a long one. `is_uncalculated`: whoever opens it
+    is to calculate it first."""
 
     archive: zipfile.ZipFile
     sheets: list[Sheet]

@@ -206,7 +206,8 @@ class Feed:
     def _show(
         self, viewer: Viewer, subscription: Subscription, audiences: Mapping[str, Audience]
     ) -> set[str]:
-        """Show the viewer these, refuse the rest. Returns the names of those not rendered yet."""
+        """Show the viewer these subjects and refuse the rest. Returns the names of those that are
+        not rendered yet."""
         language = subscription.language
         shown = {
             name: self._subjects.get(name, language, audience)
@@ -272,8 +273,9 @@ def process_feed() -> Feed:
 
 
 def stop_with_server(feed: Feed) -> None:
-    """End viewers as soon as the server is told to stop: it would wait until all polls are
-    answered. It has set its signal handlers by the time it serves; ours run first and call them."""
+    """End viewers as soon as the server is told to stop. It would wait until all polls are
+    answered, without telling them. It has set its signal handlers by the time it serves: ours run
+    first and call them."""
     if threading.current_thread() is not threading.main_thread():
         return
     for number in (signal.SIGTERM, signal.SIGINT):

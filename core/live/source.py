@@ -69,7 +69,8 @@ class StaffSource(Source):
 
 @contextmanager
 def logged(source: Source) -> Iterator[None]:
-    """Around what a source is asked: others go on. Raises DatabaseError and InterfaceError."""
+    """Around what a source is asked: where it fails, others go on. Raises DatabaseError and
+    InterfaceError."""
     try:
         yield
     except (DatabaseError, InterfaceError):

@@ -15,12 +15,14 @@ from core.live.viewers import Viewer
 
 # Changes kept of each rendered subject, for viewers that come back.
 CHANGES_KEPT = 32
-# A rendered subject is kept so long after its last viewer left: sockets and polls come back.
+# A rendered subject is kept for so long after its last viewer left: polls, and sockets that come
+# back.
 LINGER_SECONDS = 10.0
 
 
 class RenderedSubject:
-    """One subject in one language for one audience. No state before it is rendered."""
+    """One subject in one language for one audience. Its numbers begin with `first`; no state before
+    it is rendered."""
 
     def __init__(self, name: str, first: int) -> None:
         self.name = name
@@ -90,7 +92,8 @@ class WatchedSubjects:
         """Ask each source once for all of its subjects, or for these; yield what changed as soon as
         it is rendered.
 
-        A source that fails otherwise is asked again. Raises DatabaseError and InterfaceError.
+        Raises DatabaseError and InterfaceError. A source that fails in another way is logged, and
+        asked again next time.
         """
         by_source: dict[Source, list[Subject]] = defaultdict(list)
         for name in self._subjects if names is None else names:

@@ -63,7 +63,8 @@ class Viewer:
         self._changed.set()
 
     async def wait(self, seconds: float) -> bool:
-        """Until there may be messages, or the end; False where so many seconds have passed."""
+        """Until there may be messages, or the end, or so many seconds have passed, which is
+        False."""
         try:
             async with asyncio.timeout(seconds):
                 return await self._changed.wait()

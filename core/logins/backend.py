@@ -9,8 +9,9 @@ from core.logins import attempts
 
 
 class CountingBackend:
-    """Lets nobody in and knows no user, so that no session is its own. Raises TooManyLoginsError
-    out of authenticate(): swallowed, it would say that the password is wrong."""
+    """Lets nobody in and knows no user, so that no session is taken for its own. Raises
+    TooManyLoginsError out of authenticate(): a form that swallowed it would say that the password
+    is wrong."""
 
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> None:
         name = credentials.get("username")

@@ -1,4 +1,5 @@
-"""Django's forms that ask for a password: each try counts, and a right one is given back."""
+"""Django's forms that ask for a password, for the desk and the portal: each try counts, and a right
+one is given back."""
 
 from typing import Any
 

@@ -108,7 +108,8 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
         return exact or self.filter(name_key=name_key(text)).first()
 
     def give_keys(self, most: int = 1000) -> int:
-        """To those that the release before made, unless another has it. Returns how many."""
+        """To those that the release before made, which knows of none, unless another has the same.
+        Returns how many got one."""
         rows = self.filter(name_key=None).order_by("-pk").values_list("pk", "username")[:most]
         keys = {pk: name_key(name) for pk, name in rows}
         those = self.filter(InArray(F("name_key"), list(keys.values()))).order_by()
@@ -129,7 +130,8 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
 class Customer(models.Model):
     """Somebody who buys plays from a prepaid balance.
 
-    `balance`, the sum of the ledger entries, is changed by core/models/ledger.py alone.
+    `balance` equals the sum of the customer's ledger entries and is changed by
+    core/models/ledger.py alone.
     """
 
     username = models.CharField(
@@ -206,7 +208,8 @@ class Customer(models.Model):
         super().save(**kwargs)
 
     def clean(self) -> None:
-        """Names that differ in case or form alone are one to whoever reads them."""
+        """A name that differs from another's in case or form alone is the same to whoever reads
+        it."""
         key = name_key(self.username or "")
         if not key or key == self.name_key:
             return

@@ -88,7 +88,8 @@ def is_close_to(user_id: int, customer: str = "customer") -> Q:
 
 
 def came_by_portal() -> Q:
-    """Of orders: whether their customers placed them, also by a login that was theirs."""
+    """Of orders: whether their customers placed them themselves. Also by a login that became staff,
+    or another customer's, since."""
     login = Cast(OuterRef("creator"), CharField())
     had_it = FieldChange.objects.filter(
         Q(before=login) | Q(after=login),

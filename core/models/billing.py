@@ -64,7 +64,8 @@ class PricePolicy(models.Model):
 
     @classmethod
     def digest(cls, bundles: Sequence[money.Bundle] | None = None) -> str:
-        """Of these bundles, or of those on sale: the same as long as everything costs the same."""
+        """Of these bundles, or of what is on sale now: the same as long as everything costs the
+        same."""
         found = cls.bundles() if bundles is None else bundles
         on_sale = ";".join(f"{bundle.count}:{bundle.price}" for bundle in found)
         return sha256(on_sale.encode()).hexdigest()
@@ -89,8 +90,9 @@ class PaymentMethod(models.IntegerChoices):
 
 class ChargeRecordQuerySet(AppendOnlyQuerySet):
     def record_many(self, records: Sequence["ChargeRecord"]) -> None:
-        """Insert top-ups and credit their customers, all or none. Raises IntegrityError for a
-        `request_key` or a customer's `reference` that stands, in a top-up that was not undone."""
+        """Insert top-ups and credit their customers, all together or not at all. Raises
+        IntegrityError where a `request_key` was recorded before, or a customer's `reference` in a
+        top-up that was not undone."""
         with transaction.atomic():
             self._count_undone(records)
             clock.stamp(records)

@@ -62,7 +62,8 @@ class Breaker(models.Model):
         self.refresh_from_db()
 
     def stay_open(self, reason: ReasonOrText, seconds: float) -> None:
-        """The probe failed, too; the next is due in `seconds`. A closed breaker is left closed."""
+        """The probe failed, too; the next one is due in `seconds`. A closed breaker is
+        left closed."""
         self._row().filter(opened_at__isnull=False).update(
             probe_at=Now() + timedelta(seconds=seconds),
             probes=F("probes") + 1,

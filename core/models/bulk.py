@@ -1,7 +1,8 @@
 """One action on many rows: who asked for what, on which rows, and what came of each.
 
-The rows are those found when the action was chosen, kept by id in blocks: what a person confirmed
-is what is done. A block is done in one transaction with its step of the job.
+The rows are those that were found when the action was chosen, kept by id in blocks: what a person
+confirmed is what is done, however the lists change meanwhile. A block is done in one transaction
+with its step of the job.
 """
 
 from decimal import Decimal

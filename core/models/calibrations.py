@@ -37,7 +37,8 @@ class CalibrationQuerySet(JobQuerySet):
         return super().due().filter(Q(next_at__isnull=True) | Q(next_at__lte=Now()))
 
     def videos_held(self, videos: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
-        """Which of these (site, video) a calibration is at work on: an order would spoil it."""
+        """Which of these (site, video) a calibration is at work on: an order there would spoil it,
+        and be spoiled."""
         if not videos:
             return set()
         running = self.filter(status=Calibration.Status.RUNNING)
@@ -108,7 +109,8 @@ class Calibration(Job):
 
     @property
     def oid(self) -> str:
-        # A site remembers keys for longer than an office may live: dated, none comes twice.
+        # A site remembers the keys of plays for longer than an office may live: dated, none comes
+        # twice.
         return f"calibration-{self.pk}-{self.create_date:%Y%m%d%H%M%S%f}"
 
     @property
@@ -116,7 +118,8 @@ class Calibration(Job):
         return [Reason(row["code"], row["params"]) for row in self.findings]
 
     def ask_to_stop(self) -> bool:
-        """Whoever works on it stops before the next step. Returns False where it has ended."""
+        """Whoever works on it stops before the next step; one that waits is due now. Returns False
+        where it has ended."""
         rows = Calibration.objects.filter(pk=self.pk, status=self.Status.RUNNING)
         return rows.update(stop_requested=True, next_at=None) == 1
 

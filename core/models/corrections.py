@@ -54,7 +54,8 @@ class TopUpCorrection(Decision):
 
 
 def corrected_amounts(entered: Mapping[int, Decimal]) -> dict[int, Decimal]:
-    """What top-ups amount to by all that was booked; given, by id, as what they were entered."""
+    """What top-ups amount to by all that was booked of them; given, by their ids, as what they were
+    entered."""
     amounts = dict(entered)
     if amounts:
         those = InArray(F("charge"), list(amounts))

@@ -49,5 +49,6 @@ class CounterReading(models.Model):
 
     @staticmethod
     def record_block(readings: Sequence[Mapping[str, int]]) -> None:
-        """Of each order, an id: the counter's `views`, and how many plays were received."""
+        """Of each order, an id, the `views` that its counter says now beside how many plays were
+        received by now (`done`)."""
         insert_block(CounterReading, readings)

@@ -27,7 +27,8 @@ def protected_key(to: str, label: Any, **options: Any) -> "models.ForeignKey[Any
 
 
 def protected_key(to: Any, label: Any, **options: Any) -> Any:
-    """A foreign key whose row stays: nothing that money or orders rest on is ever deleted."""
+    """A foreign key whose row stays: accounts are switched off, and nothing that money or orders
+    rest on is ever deleted."""
     return models.ForeignKey(to, verbose_name=label, on_delete=models.PROTECT, **options)
 
 

@@ -31,7 +31,8 @@ class SavedFilter(models.Model):
 
 
 class ListColumns(models.Model):
-    """`model` as above; `names` are those of the columns, in the order of the list itself."""
+    """`model` as above; `names` are those of the list's columns, in the order in which the list
+    itself has them."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", db_index=False)
     model = models.CharField(max_length=100)

@@ -1,4 +1,5 @@
-"""Why somebody does something, as typed, and never cut: half a reason may say the opposite."""
+"""Why somebody does something, as they typed it. It is never cut: half a reason may say the
+opposite."""
 
 from core.models.flow import OrderError
 from core.reasons import TEXT_LENGTH, Code, Reason, printable

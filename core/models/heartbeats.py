@@ -1,5 +1,6 @@
-"""Which workers live: each writes its row at every sweep and takes it away when it stops; one that
-grows old is a worker that died. Only `doctor` and the home page tell of it."""
+"""Which workers live: each writes its row at every sweep and takes it away when it stops. A row
+that grows old is a worker that died. Nothing depends on it but what `doctor` and the home page
+tell."""
 
 import os
 import socket

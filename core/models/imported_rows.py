@@ -55,7 +55,8 @@ class ImportedRowsQuerySet(models.QuerySet[Any]):
     def _undoings(
         self, kind: "ImportedRows.Kind", ids: Collection[int], *, undone: bool
     ) -> Iterator[tuple[int, Any]]:
-        """Each of these ids once an import that wrote its row, and when it was undone; in order."""
+        """Each of these ids once an import that wrote its row, with the moment when that import was
+        undone; the latest last."""
         if not ids:
             return
         rising = sorted(ids)

@@ -158,7 +158,8 @@ class ImportJob(Job):
         return asked and not self.repeated_rows
 
     def check_again(self, **choices: str | bool) -> bool:
-        """The report is outdated, or a person chose otherwise. False where it is no longer open."""
+        """What the report says is no longer so, or a person chose otherwise after it. Returns False
+        where it is no longer open."""
         checked = ImportJob.objects.filter(status=self.Status.CHECKED)
         return self.move(checked, status=self.Status.CHECKING, attempts=0, notes=[], **choices)
 
@@ -170,7 +171,8 @@ class ImportJob(Job):
         return self.move(waiting, status=importing, partial=partial, start_date=Now(), **anew)
 
     def start_undo(self, actor: User, language: str = "") -> bool:
-        """A person wants all of it undone. False where somebody did before, or it is not over."""
+        """A person confirmed that all of it shall be undone. Returns False where somebody did
+        before, or it is not over."""
         return self.move(
             ImportJob.objects.free().filter(status__in=self.UNDOABLE),
             status_before_undo=F("status"),
@@ -182,8 +184,9 @@ class ImportJob(Job):
 
 
 class FilePart(models.Model):
-    """A part of a job's file, at most PART_BYTES (core/importing/store.py), from byte `start` on.
-    Files bear the name of the job's folder; an upload is there before its job."""
+    """A part of a file of a job, PART_BYTES of it at most (core/importing/store.py), from its byte
+    `start` on. The files of a job bear the name of its folder; an upload is there before its job
+    is."""
 
     folder = models.CharField(max_length=32)
     name = models.CharField(max_length=16)

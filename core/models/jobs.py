@@ -43,7 +43,8 @@ class JobQuerySet(models.QuerySet[Any]):
 
 
 class Job(models.Model):
-    """A subclass has a `status`, and says in which there is work, a stop, or the end."""
+    """A subclass has a `status`, and says in which of them there is work, in which people may stop
+    it and which are the end."""
 
     # The field that says what is to be done, and what it may say.
     WORK: ClassVar[str]

@@ -38,7 +38,8 @@ class LeaseLostError(Exception):
 class Lease:
     """The right to work on `order` until `expires` (time.monotonic), proved by the fence.
 
-    `order` is as this lease read or wrote it last: nobody else may change its figures.
+    `order` holds what this lease read or wrote last; its figures need no second look, since nobody
+    else may change them.
     """
 
     def __init__(self, order: Order, expires: float) -> None:
@@ -151,7 +152,8 @@ def unlocked(orders: Collection[int], *, customers: bool = False) -> set[int]:
 
 
 def release(order: Order, seconds: float = 0, **changes: Any) -> Transition:
-    """Give the order back; due in `seconds`, or at once where somebody wants it stopped."""
+    """Give the order back; it is due again in `seconds`, or at once where somebody wants it stopped
+    who asked a moment ago."""
     # SQLite writes sums of times with more digits: "in 0 seconds" would not be due at once.
     due: Any = Now()
     if seconds:

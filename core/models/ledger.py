@@ -68,7 +68,8 @@ class InsufficientBalanceError(PostingRefusedError):
 
 
 class Fact(StrEnum):
-    """What an entry pays for. Its reference, the fact and its row's key, exists once."""
+    """What an entry pays for. Its reference is the fact and the key of the row that tells it, and
+    exists once."""
 
     CHARGE = "charge"
     ORDER = "order"
@@ -191,7 +192,8 @@ def _locked_balances(
     customers: set[int], active: AbstractSet[int] = frozenset()
 ) -> dict[int, Decimal]:
     """By id, of rows that are ours until commit: on SQLite the transaction holds the only write
-    lock. Raises CustomerInactiveError where one of `active` is not."""
+    lock, so that nobody else can change them there either. Raises CustomerInactiveError where one
+    of `active` is not."""
     found: dict[int, Decimal] = {}
     for some in in_blocks(sorted(customers), BLOCK):
         rows = Customer.objects.filter(pk__in=some).order_by("pk").select_for_update()

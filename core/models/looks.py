@@ -30,7 +30,8 @@ WHOLE_SITE = ""
 
 class SiteLookQuerySet(models.QuerySet["SiteLook"]):
     def begin(self, site: Site, lease: timedelta) -> bool:
-        """Whether nobody else looks at the site. Who died is waited for no longer than `lease`."""
+        """Whether the site may be looked at now: nobody else does. A process that died is waited
+        for no longer than `lease`."""
         self.get_or_create(site=site, video_id=WHOLE_SITE)
         free = Q(looking_until__isnull=True) | Q(looking_until__lte=Now())
         gate = self.filter(free, site=site, video_id=WHOLE_SITE)
@@ -46,7 +47,8 @@ class SiteLookQuerySet(models.QuerySet["SiteLook"]):
 
     @contextmanager
     def counted(self, site: Site, video_id: str) -> Iterator[None]:
-        """While a counter is read that may count readers, which orders tell from others' views."""
+        """While a counter is read that may count its readers: orders of the video tell these from
+        other people's views."""
         look = self.get_or_create(site=site, video_id=video_id)[0]
         row = self.filter(pk=look.pk)
         row.update(begun=F("begun") + 1)

@@ -174,7 +174,8 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
 
 
 class Conversation(models.Model):
-    """How an order's conversation stands. `revision` rises with every change of what is seen."""
+    """How an order's conversation stands. `revision` rises with every change of what there is to
+    see of it, for either side."""
 
     order = models.OneToOneField(
         Order,

@@ -1,6 +1,7 @@
 """The order: what was bought, how far its delivery is, and what may be done with it.
 
-Its steps: core/models/flow.py; what each changes: core/models/transitions.py.
+The table of steps is core/models/flow.py; what each of them changes is decided and written in
+core/models/transitions.py.
 """
 
 import uuid
@@ -106,7 +107,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
         )
 
     def closely_concerning(self, user: User, ids: Collection[int]) -> set[int]:
-        """Which came by the portal for customers whom this user made, paid in for or let in."""
+        """Which of these came by the portal for customers whom this user made, paid in for or let
+        in not long before."""
         found = self.filter(came_by_portal(), is_close_to(user.pk), pk__in=ids)
         return set(found.order_by().values_list("pk", flat=True))
 
@@ -275,7 +277,8 @@ class Order(models.Model):
         return self.why_not_retried() is None
 
     def why_not_retried(self) -> Reason | None:
-        """None where it goes on by itself, or with its site, so that it can be asked to now."""
+        """None where it goes on by itself or when its site is back, so that a person may ask for
+        that to be now."""
         if self.is_final:
             return already_ended(self.status)
         if self.status not in RETRYABLE:
@@ -343,7 +346,8 @@ class Order(models.Model):
         return ends.values_list("reason", flat=True).first() or ""
 
     def mark_seen(self) -> None:
-        """A person took note of the remark. Raises OrderError where it is another, or gone."""
+        """A person took note of the remark. Raises OrderError where there is none any more,
+        or another was written since."""
         seen = Order.objects.filter(pk=self.pk).with_remark(self.remark)
         if not self.remark or seen.update(**reason_columns("", "attention")) != 1:
             raise OrderError(

@@ -57,7 +57,8 @@ class PauseQuerySet(models.QuerySet["Pause"]):
         return Exists(self.active().filter(Q(site=None) | Q(site=OuterRef(site))))
 
     def begin(self, site: Site | None, actor: User | None, reason: str) -> "Pause":
-        """Hold back what goes to `site`; None: to any. OrderError: no reason, or held already."""
+        """Hold back what would go to `site`; None: to any site. Raises OrderError without a reason,
+        and where it is paused already."""
         reason = given_reason(reason, missing=Code.PAUSE_REASON_MISSING)
         try:
             with transaction.atomic():
@@ -129,7 +130,8 @@ class Pause(models.Model):
         shift: bool,
         without: Collection[int] = (),
     ) -> None:
-        """To these sites' open orders that began before. `until`: when another pause took over."""
+        """To the open orders of these sites that began before. `until`: when another pause, which
+        has not ended, took over."""
         from core.models.orders import Order
 
         seconds = round((min(now, until or now) - self.create_date).total_seconds())

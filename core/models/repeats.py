@@ -91,7 +91,8 @@ class Repeat(models.Model):
         return next(self.times(timezone.localdate(moment), moment, forward=True), None)
 
     def latest(self, now: datetime.datetime) -> datetime.datetime:
-        """Of the times that have come, from `next_at` on, the last: only one is made up for."""
+        """Of the times that have come, from `next_at` on, the last: of several that were missed
+        only one is made up for."""
         assert self.next_at is not None
         last_day = min(timezone.localdate(now), self.until or datetime.date.max)
         return next(self.times(last_day, now, forward=False), self.next_at)
@@ -136,7 +137,8 @@ class OccurrenceQuerySet(models.QuerySet["Occurrence"]):
 
 
 class Occurrence(models.Model):
-    """One time of a repeat: the order, or why none. `missed`: times before without anybody."""
+    """One time of a repeat: the order that was placed, or why none was. `missed`: times before it
+    that nobody was there for."""
 
     repeat = models.ForeignKey(
         Repeat, on_delete=models.PROTECT, related_name="occurrences", db_index=False

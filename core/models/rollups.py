@@ -1,7 +1,9 @@
 """Sums of what is never changed again, kept so that nobody has to add up millions of rows.
 
-Law: these are copies. All can be counted again from the rows behind them, and every write may
-happen twice (core/reports/rollups.py). Days of every time zone end with a quarter of an hour.
+Law: these are copies. Whatever they say can be counted again from the rows behind them, and every
+write may happen twice (see core/reports/rollups.py). A quarter of an hour is the largest span
+that ends at midnight in every time zone: the office's days can be put together from quarters,
+whatever its zone.
 """
 
 import uuid

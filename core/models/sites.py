@@ -151,7 +151,8 @@ class Site(models.Model):
             "counted."
         ),
     )
-    # When it was last measured how the site counts; None: never since what that rests on changed.
+    # When it was last measured how the site counts; None: never, or not since what that rests on
+    # changed.
     calibrated_at = models.DateTimeField(_("calibrated"), null=True, editable=False)
     # Set for sites that were added since calibrations exist: nothing is sold there before one, or
     # before somebody said that it may go without.
@@ -173,9 +174,10 @@ class Site(models.Model):
         return self.name
 
     def save(self, **options: Any) -> None:
-        """Raises SiteLockedError for what may not change while orders are open or a calibration
-        runs. A changed machine, also the recipe's second one, has to be proved anew, and what plays
-        are counted by to be calibrated anew, unless that is what is being saved."""
+        """Raises SiteLockedError for what may not change while orders are open here or a
+        calibration runs. A changed address, also the recipe's second one, or authority has to be
+        proved anew, and what plays are counted by to be calibrated anew, unless that is what is
+        being saved."""
         written = options.get("update_fields")
         watched = (*PROOF_FIELDS, *CEILINGS)
         names = [
@@ -200,8 +202,9 @@ class Site(models.Model):
             super().save(**options)
 
     def objections(self, values: Mapping[str, Any]) -> dict[str, Reason]:
-        """Which of these new values may not be taken now, and why, by field: what open orders or a
-        calibration rest on. Within a transaction neither is begun meanwhile."""
+        """Which of these new values may not be taken now, and why, by the name of the field: what
+        the proof of open orders rests on, or a calibration that runs. Within a transaction neither
+        is begun meanwhile."""
         with transaction.atomic():
             before = self._locked_row()
             changed = set() if before is None else changes(before, values)
@@ -227,7 +230,8 @@ class Site(models.Model):
 
     @property
     def second_origin(self) -> str:
-        """The address besides that its recipe names, which has to show the token as well; or ""."""
+        """The address besides that its recipe names, which has to show the token as well; "" where
+        it names none."""
         recipe = self.recipe if isinstance(self.recipe, dict) else {}
         return str(recipe.get("second_origin") or "")
 
@@ -247,7 +251,8 @@ class Site(models.Model):
         return bool(self.learned_rate or self.learned_connections or self.counted_connections)
 
     def forget_learned(self) -> bool:
-        """Orders find out anew what it takes, running ones too. False where nothing was known."""
+        """Orders find out anew what it takes, those that run as well. Returns False where there is
+        nothing to forget."""
         nothing = dict.fromkeys(LEARNED)
         known = Site.objects.filter(pk=self.pk).exclude(**nothing)
         if not known.update(**nothing):

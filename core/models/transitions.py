@@ -207,9 +207,10 @@ def pause_as_requested(orders: Sequence["Order"]) -> "list[tuple[Order, Transiti
 def go_on(
     order: "Order", now: datetime, *, shift: bool, held_since: datetime | None = None
 ) -> Transition:
-    """Let what people paused go on; its deadline moves by that time, and with `shift` its drip
-    plan, which catches up otherwise. `now` and `held_since`, since when its site is paused as well,
-    are the database's: that counts when its site goes on. OrderError: people did not pause it."""
+    """Let what people paused go on; its deadline moves by the time that took. `shift`: so does its
+    drip plan, which catches up otherwise. `now` and `held_since`, since when its site is paused as
+    well, are the database's: that time counts when its site goes on. Raises OrderError where people
+    did not pause it."""
     if order.is_paused_by_people:
         seconds = paused_seconds(order, min(now, held_since or now))
         reason: ReasonOrText = ""
@@ -255,7 +256,8 @@ def retry(order: "Order") -> Transition:
 
 
 def approve(order: "Order", actor: "User", close: Collection[int] | None = None) -> Transition:
-    """Let it be delivered. `close`: of `undecidable()`. OrderError: not `actor`'s to decide."""
+    """Let it be delivered. Raises OrderError where `actor` may not decide on it. `close`: of
+    `undecidable()`."""
     _check_decision(order, actor, close)
     return Transition(checked_path(order, Status.PENDING), {"due": SOONEST})
 

@@ -26,8 +26,9 @@ class WebProcessQuerySet(models.QuerySet["WebProcess"]):
 
 
 class WebProcess(models.Model):
-    """`page_counts`: pages by how long they took, for each bound and above the last;
-    `page_seconds`: all together, with waiting. Both and `refused` only grow."""
+    """`page_counts`: pages answered by how long they took, for each bound of the histogram and
+    above the last; `page_seconds`: all of them together, waiting included. Both and `refused` only
+    grow; the rest is now."""
 
     name = models.CharField(max_length=200, unique=True)
     seen = models.DateTimeField()

@@ -68,7 +68,8 @@ def disk() -> Finding:
 
 
 def permissions() -> Finding:
-    """What the office keeps closed may have been opened since, or its user be too mighty."""
+    """What the office itself keeps closed may have been opened since, or be run by too mighty a
+    user."""
     files = ("office.sqlite3", "queue.sqlite3", "secret_key", "imports")
     paths = [settings.DATA_DIR, *(settings.DATA_DIR / name for name in files)]
     wrong = [f"others may read {path}" for path in paths if _is_open(path)]

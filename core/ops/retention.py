@@ -132,7 +132,8 @@ def _remove(rows: QuerySet[Any], most: int = BATCH) -> tuple[int, bool]:
 
 
 def _readings(now: datetime.datetime) -> tuple[int, bool]:
-    """Those between the first and the last of orders that ended long ago, in that order."""
+    """Those between the first and the last of orders that ended long ago, in the order in which
+    they ended."""
     before = now - _days("READING_DAYS")
     with transaction.atomic():
         RetentionCursor.objects.get_or_create(kind=READINGS, defaults={"until": BEGINNING})

@@ -40,18 +40,21 @@ def apply_transitions(
 
 
 def cancel(order: Order, actor: User | None, reason: str = "") -> None:
-    """Stop, and refund what was not delivered; its consumer is told. Raises OrderError."""
+    """Stop, and refund what was not delivered; the consumer that delivers the order is told at
+    once. Raises OrderError."""
     if transition := transitions.cancel(order, reason):
         apply_transitions([(order, transition)], actor)
 
 
 def pause(order: Order, actor: User | None, reason: str = "") -> None:
-    """Hold the order until somebody resumes it; its consumer is told. Raises OrderError."""
+    """Hold the order until somebody resumes it; whoever delivers it is told at once. Raises
+    OrderError."""
     apply_transitions([(order, transitions.pause(order, reason))], actor)
 
 
 def resume(order: Order, actor: User, *, shift: bool) -> None:
-    """Let it go on; `shift`: its drip plan ends later, else it catches up. Raises OrderError."""
+    """Let what people paused go on; `shift`: its drip plan ends later, else it catches up. Raises
+    OrderError."""
     now, held = clock.now(), Pause.objects.held()
     since = held.since(order.site_id)
     transition = transitions.go_on(order, now, shift=shift, held_since=since)
@@ -59,7 +62,8 @@ def resume(order: Order, actor: User, *, shift: bool) -> None:
 
 
 def retry(order: Order, actor: User) -> None:
-    """Go on now, also at a site that seemed down. Raises TransitionError."""
+    """Go on now instead of when the order is next due, also at a site that seemed down. Raises
+    TransitionError."""
     apply_transitions([(order, transitions.retry(order))], actor, probe_sites=True)
 
 

@@ -28,7 +28,8 @@ from core.reasons import Code, Reason
 
 FOUND = timedelta(seconds=3)
 FAILED = timedelta(seconds=30)
-# A proof as young is not written down once more; the site is asked all the same.
+# A site that showed its token so lately is asked for it again, as every look asks, but that it did
+# is not written down once more.
 FRESH = timedelta(seconds=30)
 # Whoever comes while another look is under way waits so long for it.
 WAIT_SECONDS = 3.0
@@ -52,7 +53,8 @@ def video_of(site: Site, video_id: str, asker: User | None = None) -> Seen:
     """A video as the site shows it, now or a moment ago. `asker`: whose looks are counted; None
     where a command asks.
 
-    Raises SiteError, also one of a moment ago, and LookRefusedError: too many, or others look."""
+    Raises SiteError, also one of a moment ago, and LookRefusedError: the asker had too many, or
+    others have the site busy."""
     given_up = time.monotonic() + WAIT_SECONDS
     is_counted = False
     while (known := recall(site, video_id)) is None:
@@ -101,7 +103,8 @@ def look_now(site: Site, video_id: str) -> Seen:
 
 
 def count_reading(site: Site, video_id: str) -> AbstractContextManager[None]:
-    """While a counter is read for people: where that may move it, its order is told how often."""
+    """While the counter of a video is read for people: where that may move it, its order is told
+    how often."""
     known = sites.counts_readings(site.adapter, site.counts_readings)
     return nullcontext() if known is False else SiteLook.objects.counted(site, video_id)
 

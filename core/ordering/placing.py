@@ -57,8 +57,9 @@ class AlreadyPlacedError(OrderRefusedError):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """An order to be placed: a quote without errors, and how to deliver it. `request_key`: its own.
-    `planned_start`: None, or one that has just passed, is at once."""
+    """An order to be placed: a quote without errors, and how to deliver it. No two orders have the
+    same `request_key`; without a `planned_start`, or with one that has just passed, it starts at
+    once."""
 
     quote: Quote
     memo: str = ""
@@ -99,8 +100,9 @@ def place_together(placements: Sequence[Placement], creator: User | None) -> lis
 def place_many(placements: Sequence[Placement], creator: User | None) -> list[Order]:
     """Place all of these orders or, where it raises, none.
 
-    Raises OrderRefusedError for an incomplete quote, InsufficientBalanceError,
-    CustomerInactiveError, and IntegrityError where a video, a key or a number was taken meanwhile.
+    Raises OrderRefusedError for a quote that is not complete, InsufficientBalanceError,
+    CustomerInactiveError, and IntegrityError where a video, a key or a number was taken in the
+    meantime.
     """
     limit = ApprovalLimit.objects.of(creator)
     numbers = new_numbers(placements)

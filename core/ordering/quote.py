@@ -294,7 +294,8 @@ def too_small(minimum: int | None) -> Reason:
 
 
 def of_site(error: SiteError, *, for_customer: bool = False) -> Reason:
-    """Customers learn of what is the desk's to put right only that it is: reasons name tokens."""
+    """Customers learn of what is the desk's to put right only that it is: the reason names the
+    site's token."""
     reason = Reason.of_error(error)
     if error.status in NOT_NOW and not isinstance(error, OwnershipError):
         return Reason.of(Code.SITE_TAKES_NO_MORE, status=error.status)
@@ -308,8 +309,9 @@ def of_site(error: SiteError, *, for_customer: bool = False) -> Reason:
 
 
 def start_to_come(start: datetime | None, asked: datetime | None = None) -> datetime | None:
-    """A planned start; None, at once, where it passed since a person `asked` for it. Raises
-    StartRefusedError: plays begun by a slip of the year are not called back."""
+    """A planned start; None, which is at once, where it has passed since a person `asked` for it
+    (just now). Raises StartRefusedError: plays that began by a slip of the year are not called
+    back."""
     if start is None:
         return None
     now = clock.steady.now()

@@ -22,9 +22,10 @@ logger = logging.getLogger(__name__)
 
 
 def settle_now(order: Order, actor: User | None, why: str = "") -> None:
-    """End it with what its counter proves now; the rest is refunded. Raises OrderError where it is
-    not being verified, was never read, or cannot be read now and `why` is empty, or too long;
-    TransitionError where it changed meanwhile."""
+    """End it with what its counter proves now; the rest is refunded. Whoever is about to read it
+    for the office finds it ended. Raises OrderError where it is not being verified, was never read,
+    or cannot be read now and `why` is empty, and where that is too long; TransitionError where it
+    changed meanwhile."""
     why = given_reason(why)
     if order.status != Status.VERIFYING:
         raise OrderError(Reason.of(Code.NOT_BEING_VERIFIED, status=status_reason(order.status)))

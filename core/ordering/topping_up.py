@@ -21,7 +21,8 @@ from core.reasons import Code, Reason
 def top_up_many(records: Sequence[ChargeRecord], creator: User | None) -> list[WaitingTopUp]:
     """Credit these top-ups of one creator, all or none; returns those that wait instead.
 
-    Raises CustomerInactiveError, BalanceTooLargeError, IntegrityError for a used `request_key`.
+    Raises CustomerInactiveError, BalanceTooLargeError, and IntegrityError where a `request_key` was
+    used before.
     """
     limit = ApprovalLimit.objects.of_top_ups(creator)
     if creator is None or limit is None:
@@ -87,7 +88,8 @@ def payment_objection(customer_id: int, reference: str) -> str:
 
 
 def credit_objection(amount: Decimal, creator: User | None) -> str:
-    """Why this user books no such credit, which cannot wait for a second person; "" if they may."""
+    """Why this user does not book a credit alone that cannot wait for a second person; "" where
+    they may."""
     limit = ApprovalLimit.objects.of_top_ups(creator)
     return limit_error(limit) if requires_approval(amount, limit) else ""
 

@@ -1,4 +1,5 @@
-"""Amounts and quantities in forms, as in files; a large amount is said in words before it moves."""
+"""Amounts and quantities in forms: understood as in files, and a large amount is said in words
+before it moves."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -29,7 +30,8 @@ MYRIADS = ("", "万", "亿")
 
 
 class AmountField(forms.DecimalField):
-    """A text: a number's field drops a decimal comma silently, and arrow keys change the amount."""
+    """A text, not a number: a number's field drops a decimal comma in silence, and its arrow keys
+    change the amount."""
 
     widget = forms.TextInput(
         attrs={"inputmode": "decimal", "autocomplete": "off", "class": "vTextField"}

@@ -1,8 +1,9 @@
 """An order's conversation on a page, the desk's and the customers' alike: how it looks, and what a
 page sends.
 
-`section_of()` is the section, for a page to include; `answer_to()` and `note_reading()` are behind
-its two addresses. What a user may not see is in none; who they are says the session.
+`section_of()` is the whole section, for a page to include; `answer_to()` and `note_reading()` are
+behind the two addresses that it is given. What a user may not see is in none of them; who the user
+is says the session alone.
 """
 
 import re
@@ -87,7 +88,8 @@ class Line:
 
 @dataclass(slots=True)
 class Thread:
-    """A conversation with all that either side may see; it asks nothing of the database."""
+    """A conversation with all that either side may see of it; what is asked of it asks nothing of
+    the database."""
 
     customer: str
     newest: list[Message] = field(default_factory=list)  # the latest first

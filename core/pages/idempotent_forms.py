@@ -1,6 +1,7 @@
 """A form that charges is one row, however often it is sent: double clicks, reloads, time-outs.
 
-The form carries a hidden `request_key`, unique among the rows. Scripts may leave it out.
+The form carries a hidden `request_key`; the row keeps it under a unique constraint. Scripts may
+leave it out.
 """
 
 import uuid
@@ -38,8 +39,9 @@ class IdempotentForm(forms.ModelForm):
                 self.add_error(None if field == "__all__" else field, text)
 
     def was_saved(self) -> bool:
-        """Whether this form made a row before, then `placed`. One that was changed after going back
-        in the browser is a new one, and they are asked whether they mean it."""
+        """Whether this form made a row before, which is `placed` then. Where somebody went back in
+        the browser and changed the form, that is a new one, and they are asked whether they mean
+        it."""
         key = self.cleaned_data.get("request_key")
         placed = self.placed_with(key) if key else None
         if placed is None:

@@ -1,4 +1,5 @@
-"""The customer's balance: every entry of the ledger, and the audits that they bought."""
+"""The customer's balance: every entry of the ledger, with what it left; and the audits that they
+bought."""
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse

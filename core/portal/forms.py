@@ -18,7 +18,8 @@ from core.portal.access import customer_of
 
 
 class LoginForm(CountedLoginForm):
-    """Lets in who has pages here. Others learn where theirs are, by a right password."""
+    """Lets in who has pages here. The others learn where theirs are, once their password was
+    right."""
 
     def confirm_login_allowed(self, user: Any) -> None:
         super().confirm_login_allowed(user)

@@ -1,4 +1,6 @@
-"""The customer's orders: the list, one and what is said about it, a new one, and an end."""
+"""The customer's orders: the list, one order and what is said about it, a new one, and the end of
+one.
+"""
 
 from typing import Any
 

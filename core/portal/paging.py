@@ -16,7 +16,8 @@ SIZE = 25
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Rows, the newest first. `newer`, `older`: queries of the pages beside, "" for none."""
+    """Rows with the newest first. `newer` and `older` are the queries of the pages beside this
+    one, "" where there is none."""
 
     rows: list[Any]
     newer: str

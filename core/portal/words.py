@@ -1,4 +1,6 @@
-"""What happened to an order, in the customer's words: what a step means, not who works here."""
+"""What happened to an order, in the customer's words: what a step means, never how the office works
+or who works there.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -172,7 +172,8 @@ def _delivered_today() -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class AttentionOrder:
-    """An order with a remark, or one that awaits approval. `done` and `count` are plays."""
+    """An order with a remark, or one that awaits approval. `done` and `count` are plays, `price` is
+    in the office's currency."""
 
     pk: int
     oid: str

@@ -1,8 +1,9 @@
 """The office's figures for Prometheus, read from the database as they are scraped: whichever web
 process is asked, all of them say the same.
 
-Law: a dozen statements, however many orders there are, on indexes or kept sums. Operators build on
-the names: docs/monitoring/ has rules and a dashboard. No figure names a customer.
+Law: a dozen statements, however many orders there are, each on an index or on kept sums. Names are
+part of what operators build on: docs/monitoring/ has rules and a dashboard over them. No figure
+names a customer.
 """
 
 import datetime

@@ -107,7 +107,8 @@ def worker_lines() -> list[WorkerLine]:
 
 
 def by_holder() -> list[tuple[str, int, int, int]]:
-    """Of each holder: running orders, those whose lease ran out, and plays of both in flight."""
+    """Of each holder: running orders under its lease, those whose lease ran out, and the plays of
+    both that are in flight."""
     leased = Order.objects.filter(status=Status.RUNNING, lease_until__isnull=False)
     return list(
         leased.order_by("holder")

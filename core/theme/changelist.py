@@ -1,4 +1,5 @@
-"""Django's list of a model, with names for those of its steps that are not documented."""
+"""Django's list of a model with names of ours for those of its steps that its documentation leaves
+out."""
 
 from contextlib import suppress
 from typing import Any

@@ -19,7 +19,8 @@ NONCE = ' nonce="{{ request.csp_nonce }}"'
 
 
 def guarded(source: str) -> str:
-    """The template with safe scripts; what cannot be read has no nonce and does not run."""
+    """The template with its scripts made safe. Raises nothing: what it cannot read stays without a
+    nonce, and does not run."""
     return HANDLER.sub("", SCRIPT.sub(_guarded_script, source))
 
 

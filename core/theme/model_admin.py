@@ -1,4 +1,5 @@
-"""Django's ModelAdmin, with names for those of its steps that are not documented."""
+"""Django's ModelAdmin with names of ours for those of its steps that its documentation leaves
+out."""
 
 from abc import ABCMeta
 from typing import Any
@@ -26,7 +27,8 @@ class SteppedModelAdmin(admin.ModelAdmin, metaclass=AbstractAdmin):
     """An object's page says by `page_context()` what it shows beside its form."""
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        """For the page's template, also in place of Django's; `obj` is None where one is added."""
+        """For the template of the page; `obj` is None where one is added. May replace what Django
+        says there, such as the title."""
         return {}
 
     def render_change_form(
@@ -37,13 +39,15 @@ class SteppedModelAdmin(admin.ModelAdmin, metaclass=AbstractAdmin):
 
     @property
     def media(self) -> forms.Media:
-        """Without what fills one field in from another, a quarter of all: no field asks for it."""
+        """Django's own without what fills one field in from another, which none of ours does: a
+        quarter of all scripts."""
         return forms.Media(js=[f"admin/js/{name}.js" for name in SCRIPTS])
 
     def formfield_for_dbfield(
         self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any
     ) -> Any:
-        """Beside a picker a link that adds and no other: each is a Tab before the next field."""
+        """Beside a picker there is a link that adds and no other: each is a Tab on the way to the
+        next field."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if field is not None and isinstance(field.widget, RelatedFieldWidgetWrapper):
             field.widget.can_change_related = field.widget.can_view_related = False

@@ -1,6 +1,8 @@
 """The rows of a list as HTML, as Django's admin draws them, in a fraction of the time: what is
-known of a column is found out once a page. Each cell also says its column's name: on a phone a row
-is a card. No list of the desk is edited in place."""
+known of a column is found out once a page and not once a cell. Each cell also says its column's
+name: on a phone a row is a card. No list of the desk is edited in place, so there are no forms in
+the rows.
+"""
 
 import datetime
 from collections.abc import Callable

@@ -17,7 +17,8 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def menu_lines(context: Context) -> list[dict[str, str]]:
-    """The lines of `menu` with `current`, for aria-current: "page", or "true" on a page below."""
+    """The lines of `menu` with `current`, for aria-current: "page" on a line's own page, "true"
+    on a page below it."""
     lines = [{**line, "current": ""} for line in context["menu"]()]
     path = context["request"].path
     if path == address_of("admin:index"):

@@ -30,7 +30,8 @@ ONE_SECONDS = 5.0
 SHORT_PATIENCE = 8.0
 # A counter that moves every half hour has moved by then.
 LONG_PATIENCE = 2700.0
-# A pause lasts so many times as long as plays took to show: a cached page is stale by then.
+# A pause without any reading lasts so many times as long as plays took to show: a cached page is
+# stale by then.
 PAUSE = 1.5
 PAUSE_LEAST = 2.0
 # Twenty plays: fast ones use up what a site lets through at once, slower ones show its rate.
@@ -95,7 +96,8 @@ def _fresh(record: Record, stage: Stage, now: float) -> Step | None:
     delay = delay_of(record)
     is_late = delay > PAUSE_LEAST
     if is_late and not record.plays_of(stage):
-        # Nobody looks meanwhile, nor before the plays: a page that is kept is stale by then.
+        # Nobody looks meanwhile, nor before the plays: a page that is kept for a while is stale by
+        # then, and shows them at once.
         until = record.end + min(PAUSE * delay, LONG_PATIENCE)
         if wait := _wait(stage, until, now):
             return wait

@@ -32,7 +32,8 @@ class StageReading:
 
 @dataclass(frozen=True, slots=True)
 class StagePlay:
-    """`received`: the site took it. `connection`: plays over the same one have the same number."""
+    """`received`: its status means that the site took it. `connection`: plays over the same one
+    have the same number."""
 
     stage: str
     began: float

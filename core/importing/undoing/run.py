@@ -33,7 +33,8 @@ class UndoRefusedError(Exception):
 
 
 def run(job: ImportJob) -> None:
-    """Undo a job that this process holds, or say why not. Raises LeaseLostError."""
+    """Undo a job that this process holds; where it cannot be, the job is as before, with the
+    reason. Raises LeaseLostError."""
     try:
         if job.has_exhausted_attempts:
             raise UndoRefusedError(Reason.of(Code.FAILED_TOO_OFTEN))
@@ -84,7 +85,8 @@ def give_up(job: ImportJob, reason: Reason) -> None:
 
 
 def may_undo(user: User, job: ImportJob) -> bool:
-    """Whether this user may undo it, whosever it is. What a later release imports, it undoes."""
+    """Whether this user may undo what the job did, whosever it is. What a later release imports,
+    it undoes."""
     if job.kind not in UNDOERS:
         return False
     rights = UNDOERS[job.kind].rights_for(job)

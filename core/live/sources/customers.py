@@ -42,8 +42,9 @@ class CustomerSource(live.Source):
 
 
 class NewestOrder(live.StaffSource):
-    """The highest number alone, against the feed's rule: a list only offers newer rows by it. An
-    order that became visible after a higher one is offered with the next."""
+    """The highest number alone, against the feed's rule: a list offers newer rows by it, and shows
+    all there are once it is asked. An order that became visible after one of a higher number is
+    offered with the next."""
 
     prefix = "orders"
     right = Right.SEE_ORDERS

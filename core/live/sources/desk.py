@@ -27,7 +27,8 @@ class TimedCache:
         self._kept: dict[str, tuple[float, Hashable, Any]] = {}
 
     def get(self, name: str, read: Callable[[], Any], version: Hashable = None) -> Any:
-        """What `read` returned lately; read again where that is long ago, or of another version."""
+        """What `read` returned lately; read again where that is too long ago, or of another
+        version."""
         if name in self._kept:
             when, of, figures = self._kept[name]
             if of == version and time.monotonic() - when <= KEPT_SECONDS:

@@ -115,7 +115,8 @@ class JobSource(live.StaffSource, Generic[OneJob]):
 
 
 class ImportJobs(JobSource[ImportJob]):
-    """Of rows in one transaction nobody sees the job move; signs beside it say how far it is."""
+    """While all rows are in one transaction nobody sees the job's row move; signs beside it say how
+    far it is."""
 
     prefix = "importjob"
     right = Right.SEE_IMPORTS

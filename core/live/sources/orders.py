@@ -57,7 +57,8 @@ class OrderSource(live.Source):
         self._parts: dict[Audience, list[Part]] = {audience: [] for audience in Audience}
 
     def also_render(self, audience: Audience, part: Part) -> None:
-        """Let `part` add to what this audience gets: in the page's language, without queries."""
+        """Let `part` add to what this audience gets, from what was loaded. It runs in the page's
+        language, no queries."""
         self._parts[audience].append(part)
 
     def parts(self, loaded: Any, audience: Audience) -> dict[str, Any]:
@@ -74,7 +75,8 @@ class OrderSource(live.Source):
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """An order with what its page shows of other tables, all in memory."""
+    """An order with what its page shows of other tables: its names, events and ledger are in
+    memory."""
 
     order: Order
     readings: list[ReadingPoint]  # thinned, see core.live.sources.readings
@@ -193,7 +195,8 @@ def seconds_left(watched: Watched) -> float | None:
 
 
 def point_now(order: Order) -> tuple[float, int] | None:
-    """Seconds since the order began, and plays: noted more often than the counter is read."""
+    """Where the curve is by now: seconds since the order began, plays. The counter is read less
+    often than plays are noted."""
     if order.start_date is None or order.is_final:
         return None
     elapsed = (timezone.now() - order.start_date).total_seconds()

@@ -3,7 +3,8 @@
 import time
 from collections import deque
 
-# A checkpoint comes every half second: over less the figure jumps, over more it lags.
+# A checkpoint comes every half second: over a shorter time the figure would jump, over a longer
+# one it would lag.
 WINDOW_SECONDS = 8.0
 MIN_SECONDS = 1.0
 

@@ -24,10 +24,12 @@ from core.live.viewers import CloseCode, Viewer
 # by a ping whether anybody is there, and is answered by an empty frame as well.
 HEARTBEAT_SECONDS = 30.0
 PING = "ping"
-# How long a socket may take to say what it watches, and the feed to know whose it is.
+# How long a socket may take to say what it watches, and how long the feed may take to know whose it
+# is.
 FIRST_MESSAGE_SECONDS = 5.0
 ADMISSION_SECONDS = 5.0
-# How long a socket may take nothing, and a plain poll waits for the first state.
+# How long a socket may take nothing, and how long even a plain poll waits for the first state of
+# what it watches.
 STALL_SECONDS = 20.0
 # The shortest time between two requests of a viewer on its socket.
 REQUEST_SECONDS = 0.1

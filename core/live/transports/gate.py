@@ -1,4 +1,6 @@
-"""What stands before a process's sockets: who is refused costs a handshake and no query."""
+"""What stands before the sockets of a process: who is refused here costs it the handshake and no
+look into the database.
+"""
 
 import time
 from collections import Counter, OrderedDict

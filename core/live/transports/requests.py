@@ -78,7 +78,8 @@ def is_same_origin(scope: Mapping[str, Any]) -> bool:
     """Browsers always say from which page a socket or a POST comes; it has to be one of ours, under
     the very name that was asked. Without this any page could read with its visitor's cookie.
 
-    Stricter than channels' AllowedHostsOriginValidator, which takes any allowed host and port.
+    Stricter than channels' AllowedHostsOriginValidator, which takes any allowed host and port, and
+    for sockets only.
     """
     headers = {name: value for name, value in scope["headers"] if name in (b"host", b"origin")}
     host, origin = (headers.get(name, b"").decode("latin-1") for name in (b"host", b"origin"))
@@ -104,6 +105,7 @@ def is_our_page(page: str, host: str, https: bool, _allowed: tuple[str, ...]) ->
 
 
 def session_key(scope: Mapping[str, Any]) -> str:
-    """None that could be Django's is "". The session itself is the feed's to look up."""
+    """ "" where there is none that could be one of Django's. The session itself is the feed's to
+    look up."""
     key = scope["cookies"].get(settings.SESSION_COOKIE_NAME, "")
     return key if SESSION_KEY.fullmatch(key) else ""

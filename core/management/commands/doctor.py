@@ -1,4 +1,5 @@
-"""manage.py doctor: is the office well? Exit status 0; 1: by the morning; 2: come now."""
+"""manage.py doctor: is the office well? Exit status 0; 1 where something can wait until morning; 2
+where somebody has to come now."""
 
 import json
 from dataclasses import asdict

@@ -54,7 +54,8 @@ FormatValue = Callable[[float], str]
 
 
 def draw(kind: str, points: Points, format_value: FormatValue) -> SafeString:
-    """As "bars", or as a "line" over its area; `format_value` writes the scale."""
+    """As "bars", one for each point, or as a "line" through them, filled below; `format_value`
+    writes the scale."""
     return _drawn(kind, points, format_value, get_language() or "")
 
 
@@ -91,7 +92,8 @@ def _chart(kind: str, values: list[float], width: int, height: int) -> Any:
 
 
 def _clean(element: ElementTree.Element, titles: list[str]) -> None:
-    """Take out what pages forbid, and let each bar say what it is."""
+    """Take out what pages forbid, and let each bar say what it is. Inside HTML, tags of SVG need no
+    namespace."""
     element.tag = _name(element)
     element.attrib.pop("style", None)
     for child in list(element):

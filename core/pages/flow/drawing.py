@@ -91,8 +91,9 @@ def draw(
     wide: layout.Shape = layout.WIDE,
     narrow: layout.Shape = layout.NARROW,
 ) -> tuple[Drawing, Drawing]:
-    """`flow` for a wide page and for a narrow one. `node` and `step` give captions; their last
-    argument: for the wide one. Quiet steps come first: what is drawn later lies above."""
+    """`flow` drawn for a wide page and for a narrow one. `node` and `step` are asked for captions,
+    the last argument is whether for the wide one. Quiet steps come first: what is drawn later lies
+    above."""
     drawings = []
     for name, shape in (("wide", wide), ("narrow", narrow)):
         laid_out, is_wide = layout.lay_out(flow, shape), shape is wide

@@ -48,7 +48,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A plan with boxes of one size. `letters`: of a title. `badge`: a corner without arrows."""
+    """A plan with boxes of one size. `letters` of a title fit into a box. `badge`: the corner that
+    no arrow reaches."""
 
     plan: Plan
     box: Point
