@@ -131,6 +131,7 @@ def reason_columns(reason: ReasonOrText, name: str = "reason") -> dict[str, Any]
 
 @cache
 def parameters_of(sentence: str) -> frozenset[str]:
+    """The names of a sentence's placeholders."""
     return frozenset(PLACEHOLDER.findall(sentence))
 
 

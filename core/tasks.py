@@ -25,11 +25,13 @@ MOST_JOBS = 50
 
 @db_task()
 def run_import(job_id: int) -> None:
+    """Check or import one file, as far as this consumer lives."""
     jobs.run(job_id, worker.is_stopping)
 
 
 @db_task()
 def run_bulk(job_id: int) -> None:
+    """Do one action on its many rows, as far as this consumer lives."""
     bulk_jobs.run(job_id, worker.is_stopping)
 
 

@@ -207,6 +207,7 @@ def resolve_all(
 
 
 def is_public_platform(host: str) -> bool:
+    """Whether this host belongs to a well-known public video or social platform."""
     labels = host.split(".")
     parents = (".".join(labels[start:]) for start in range(len(labels)))
     return any(parent in PUBLIC_PLATFORMS for parent in parents) or bool(
@@ -231,6 +232,7 @@ def is_public(address: IPAddress) -> bool:
 
 
 def _is_allowed(allowed: Iterable[str], origin: Origin, address: IPAddress) -> bool:
+    """Whether the deployment names it, as resolve_all() describes."""
     numeric = f"[{address}]" if address.version == 6 else str(address)
     names = (f"{origin.host}:{origin.port}", f"{numeric}:{origin.port}")
     return any(

@@ -231,6 +231,7 @@ class SiteClient:
         self._exchanges.append(Exchange(_as_text(head, headers, body), read, self._refused))
 
     def _trouble(self, error: Exception) -> TemporaryError:
+        """What went wrong with the connection."""
         if self._call.passed:
             return timed_out(self._base, self._timeout)
         tls = isinstance(error, requests.exceptions.SSLError)

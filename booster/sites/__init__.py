@@ -21,6 +21,7 @@ CHOICES: list[tuple[str, str]] = [
 
 
 def needs_recipe(slug: str) -> bool:
+    """Whether this kind of site is described by a recipe of its own."""
     return slug == HttpAdapter.slug
 
 

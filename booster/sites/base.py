@@ -124,6 +124,7 @@ class SiteAdapter(ABC):
         return text
 
     def masked(self, error: SiteError) -> SiteError:
+        """The error without secrets."""
         return error
 
 
@@ -160,6 +161,7 @@ def one_line(text: str) -> str:
 
 
 def not_a_video(url_path: str, expected: str) -> PermanentError:
+    """For an address that leads to no video of this kind of site."""
     return PermanentError(SiteCode.NOT_A_VIDEO, path=url_path[:200], expected=expected)
 
 

@@ -172,6 +172,7 @@ class HttpAdapter(SiteAdapter):
         return Preparing(map(as_step, self.recipe.steps), mask)
 
     def _step_call(self, step: Step, video_id: str) -> Call:
+        """What asks one of the recipe's steps, in the session so far."""
         values, origin = self._values(ids.values_of(video_id)), self.recipe.origin_of(step)
         return Call(
             _path(step.path, values),
@@ -185,6 +186,7 @@ class HttpAdapter(SiteAdapter):
         )
 
     def session_key(self, video_id: str) -> object:
+        """What orders that may share a session have in common."""
         names = {name for step in self.recipe.steps for name in step.names}
         video = video_id if names & {VIDEO_ID, KEY} else ""
         return self.recipe.steps, self.recipe.second, tuple(sorted(self._secrets.items())), video

@@ -123,6 +123,7 @@ class Recipe:
 
     @property
     def secrets(self) -> frozenset[str]:
+        """The names of the secrets that it needs."""
         return frozenset(
             name.removeprefix(SECRET) for name in self.names if name.startswith(SECRET)
         )

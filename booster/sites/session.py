@@ -127,6 +127,7 @@ class Preparing:
             raise PermanentError(SiteCode.VALUE_NOT_SENDABLE, name="cookie") from None
 
     def masked(self, error: SiteError) -> SiteError:
+        """What went wrong on the way, without secrets."""
         return self._mask(self.session, error)
 
 

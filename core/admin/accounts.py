@@ -66,6 +66,8 @@ class NewPasswordForm(OnlyPasswords, AdminPasswordChangeForm):
 
 @admin.register(User)
 class UserAdmin(DeskAdmin, DjangoUserAdmin):
+    """Every login, staff or not."""
+
     list_display = (
         *("username", "full_name", "mobile", "email"),
         *("is_staff", "is_active", "last_login"),
@@ -112,6 +114,8 @@ class UserAdmin(DeskAdmin, DjangoUserAdmin):
 
 @admin.register(Administrator)
 class AdministratorAdmin(UserAdmin):
+    """Staff alone; who is added here is staff."""
+
     list_display = (
         *("username", "full_name", "mobile", "rights"),
         *("two_step", "is_active", "last_login"),

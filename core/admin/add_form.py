@@ -19,6 +19,7 @@ ADDED: list[dict[str, Any]] = [{"added": {}}]
 
 class AddFormAdmin(DeskAdmin):
     def add_form(self, request: HttpRequest, form_class: type[forms.ModelForm]) -> Any:
+        """The form as it was sent, or a new one filled in from the address."""
         asked_to_field(self, request)
         model_form = self.get_form(request, form=form_class)
         if request.method == "POST":
@@ -35,6 +36,7 @@ class AddFormAdmin(DeskAdmin):
         return self.render_change_form(request, context, add=True, form_url=form_url)
 
     def answer_saved_before(self, request: HttpRequest, row: Model) -> HttpResponse:
+        """On to the row that the same form made."""
         text = _("This form was already saved; nothing was done twice.")
         self.message_user(request, text, messages.WARNING)
         return HttpResponseRedirect(self.page_of(request, row))

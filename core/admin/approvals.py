@@ -102,6 +102,7 @@ class ApprovalAdmin(DeskAdmin):
 
 
 def summary_of(order: Order) -> str:
+    """What is decided on, for who has to say yes to it."""
     text = _("%(customer)s: %(plays)s plays of %(video)s at %(price)s, %(pace)s")
     return text % {
         "customer": order.customer,

@@ -110,6 +110,7 @@ class BulkJobAdmin(JobAdmin):
 
     @address("<int:pk>/fill/", "fill", post=True)
     def fill_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Enter the amount for each row, before the confirmation."""
         job = self.changed_or_404(request, pk)
         require(may_start(staff(request), job))
         self.fill(request, job)

@@ -35,6 +35,7 @@ def money(title: Any, name: str, ordering: str | None = None) -> Cell:
 
 
 def link(title: Any, name: str, ordering: str | None = None) -> Cell:
+    """Another row of ours, which is a link to its page."""
     value = attrgetter(name)
     return shown(title, lambda row: linked(value(row)), ordering)
 

@@ -45,6 +45,7 @@ class ChosenColumnsAdmin(DeskAdmin):
 
     @address("columns/", "columns", post=True)
     def columns_view(self, request: HttpRequest) -> HttpResponse:
+        """Keep a choice, or forget it; back to the list as it was filtered."""
         require(self.has_view_or_change_permission(request))
         user, model = staff(request), self.opts.label_lower
         names = [name for name in self.all_columns if name in request.POST.getlist("column")]

@@ -53,6 +53,7 @@ class CorrectingAdmin(DeskAdmin):
 
     @address("<int:pk>/correct/", "correct")
     def correct_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What was really paid, and why it was entered otherwise."""
         require(may(staff(request), Right.CORRECT_TOP_UP))
         charge = self.seen_or_404(request, pk)
         form = CorrectionForm(request.POST or None)
@@ -101,10 +102,12 @@ def told(correction: TopUpCorrection) -> str:
 
 
 def change_of(correction: TopUpCorrection) -> dict[str, Any]:
+    """Whose balance changes, and by how much."""
     return {"customer": correction.charge.customer, "difference": display.signed(correction.amount)}
 
 
 def answer(request: HttpRequest, correction: TopUpCorrection) -> HttpResponse:
+    """On to the top-up; or to a correction that waits."""
     if correction.awaits_approval:
         text = _("Above your limit: the balance is corrected once somebody else approves it.")
         messages.warning(request, text)

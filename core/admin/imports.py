@@ -162,6 +162,7 @@ class ImportJobAdmin(JobAdmin):
 
     @address("<int:pk>/again/<str:choice>/", "again", post=True)
     def again_view(self, request: HttpRequest, pk: int, choice: str) -> HttpResponse:
+        """Check the file again, with what a person says of it."""
         job = self.changed_or_404(request, pk)
         if choice not in CHOICES:
             raise Http404
@@ -175,6 +176,7 @@ class ImportJobAdmin(JobAdmin):
 
     @address("<int:pk>/errors/", "all_errors")
     def all_errors_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Every error of the file, a page at a time."""
         job = self.seen_or_404(request, pk)
         require(may(staff(request), Right.OPEN_IMPORT, job))
         page = min(key_of(request.GET.get("page", "")) or 1, MOST_PAGES)
@@ -273,6 +275,7 @@ class ImportJobAdmin(JobAdmin):
         return self.own_page(request, "desk/undo_import.html", _("Undo this import"), **context)
 
     def undo(self, request: HttpRequest, job: ImportJob) -> None:
+        """What came of it is told and kept in the job's history."""
         if not job.start_undo(staff(request), get_language() or ""):
             text = _("Somebody else began to undo it first.")
             self.message_user(request, text, messages.WARNING)

@@ -40,6 +40,7 @@ def page_of(order: Order) -> dict[str, Any]:
 
 
 def live_part(watched: Watched) -> dict[str, Any]:
+    """What staff get beside the facts."""
     return {**sections.render(watched), "doing": doing_of(watched.order)}
 
 
@@ -51,6 +52,7 @@ def doing_of(order: Order) -> str:
 
 
 def live_cells(order: Order) -> dict[str, Any]:
+    """The cells of the list that move."""
     return {
         "progress_cell": display.progress_bar(order),
         "state_cell": display.state(order),
@@ -102,6 +104,7 @@ def why_and_what(order: Order) -> tuple[str, str]:
 
 
 def last_step(order: Order) -> OrderEvent | None:
+    """That which brought it where it is."""
     steps = [event for event in order.events.all() if event.to_status == order.status]
     return steps[-1] if steps else None
 
@@ -152,6 +155,7 @@ def order_alone(watched: Watched) -> dict[str, Any]:
 
 
 def pace_of(watched: Watched) -> list[tuple[str, str]]:
+    """How fast it goes, while it goes."""
     if watched.order.status != Status.RUNNING:
         return []
     return [
@@ -189,6 +193,7 @@ def answers_of(order: Order) -> list[tuple[str, str, str]]:
 
 
 def counted_by(order: Order) -> frozenset[int]:
+    """The answers by which its site says that it received a play."""
     try:
         return sites.adapter(order.site.adapter, order.site.recipe).counted
     except (ValueError, SiteError):  # of a kind that is gone, or by a recipe that is wrong

@@ -180,6 +180,7 @@ class OrderAdmin(
 
     @address("sums/", "sums")
     def sums_view(self, request: HttpRequest) -> JsonResponse:
+        """What all rows add up to that the list's address means, however many they are."""
         require(self.has_view_or_change_permission(request))
         try:
             found: Any = self.get_changelist_instance(request)
@@ -193,6 +194,7 @@ class OrderAdmin(
 
     @address("creators/", "creators")
     def creators_view(self, request: HttpRequest) -> JsonResponse:
+        """Who of the staff may be meant by what has been typed."""
         require(self.has_view_or_change_permission(request))
         term = request.GET.get("term", "").strip()
         return JsonResponse({"results": creators_found(staff(request), term)})
@@ -318,6 +320,7 @@ class OrderAdmin(
 
     @address("<int:pk>/buttons/", "buttons")
     def buttons_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What this user may do with the order now; asked for when the feed says it changed."""
         buttons = self.buttons(request, self.seen_or_404(request, pk))
         return render(request, "desk/buttons.html", {"buttons": buttons})
 

@@ -27,10 +27,12 @@ PAUSES_SHOWN = 50
 
 
 def banner(request: HttpRequest) -> Pause | None:
+    """The pause of the whole office; none for visitors."""
     return Pause.objects.held().office if request.user.is_staff else None
 
 
 def pauses_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    """All pauses, those that hold something first."""
     user = staff(request)
     shown = Pause.objects.select_related("site", "creator", "ended_by")
     may_pause = may(user, Right.PAUSE_OFFICE)
@@ -45,6 +47,7 @@ def pauses_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
 
 @require_POST
 def office_view(request: HttpRequest, what: str) -> HttpResponse:
+    """The office's buttons: pause it, or let it go on."""
     user = staff(request)
     require(may(user, Right.PAUSE_OFFICE))
     if what not in ("pause", "resume", "catch_up"):
@@ -162,6 +165,7 @@ class PausingOrdersAdmin(DeskAdmin):
 
 
 def told(pause: Pause) -> str:
+    """What is paused, since when, by whom and why."""
     text = _("The site is paused since %(since)s by %(who)s: %(why)s")
     if pause.site_id is None:
         text = _("The whole office is paused since %(since)s by %(who)s: %(why)s")

@@ -84,6 +84,7 @@ class RecipeWizardAdmin(AddFormAdmin):
         return self._page(request, typed=typed, proposal=proposal)
 
     def _filled(self, request: HttpRequest, fields: dict[str, Any]) -> HttpResponse:
+        """The form of a new site, with these fields filled in."""
         form = self.get_form(request, form=self.form)(initial={"adapter": "http", **fields})
         extra = {"show_save_and_continue": True, "filled_in": True}
         return self.add_page(request, form, self.url_of("add"), **extra)

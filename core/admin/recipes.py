@@ -340,6 +340,7 @@ def data_of(cleaned: dict[str, Any]) -> dict[str, Any]:
 
 
 def fields_of(data: dict[str, Any]) -> dict[str, Any]:
+    """A recipe's data as the fields of the form show it."""
     found = {PREFIX + name: as_text(name, value) for name, value in data.items() if name != "steps"}
     for index, step in enumerate(data.get("steps") or ()):
         for name, value in step.items():
@@ -354,6 +355,7 @@ def field_named(name: str) -> str:
 
 
 def as_text(name: str, value: Any) -> Any:
+    """A stored value as its field shows it."""
     if name.endswith("headers"):
         pairs = value.items() if isinstance(value, dict) else value
         return "\n".join(f"{header}: {content}" for header, content in pairs)

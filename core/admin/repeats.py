@@ -66,6 +66,7 @@ class RepeatForm(forms.ModelForm):
 
 class RepeatingOrdersAdmin(DeskAdmin):
     def repeat_button(self, order: Order, user: User) -> list[Button]:
+        """To the repeat that there is, else to the form for a new one."""
         active = Repeat.objects.active().filter(order=order).first()
         if active is not None:
             return [Button(_("Repeat"), row_url("repeat", active.pk))]

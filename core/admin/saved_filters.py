@@ -56,6 +56,7 @@ class SavedFiltersAdmin(AddressedAdmin):
 
     @address("filters/", "filters", post=True)
     def filters_view(self, request: HttpRequest) -> HttpResponse:
+        """Keep, rename or forget one; back to the list as it was filtered."""
         require(self.has_view_or_change_permission(request))
         query = filters_of(QueryDict(request.POST.get("query", "")))
         name = request.POST.get("name", "").strip()[:60]

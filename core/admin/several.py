@@ -95,6 +95,7 @@ class SeveralForm(TermsForm, forms.ModelForm):
         pick_by_typing(field, Order._meta.get_field("customer"), admin.site)
 
     def lines(self) -> list[Line]:
+        """What was pasted, line by line; an empty one is none."""
         text, each = self.cleaned_data["addresses"], self.cleaned_data["count"]
         typed = enumerate(text.splitlines(), start=1)
         return [line_of(number, line.strip(), each) for number, line in typed if line.strip()]

@@ -98,6 +98,7 @@ class DeskSite(DescribingSite):
             yield {"name": str(options.verbose_name_plural), "icon": icon, "url": url}
 
     def menu_page(self, name: str, view: PageView) -> URLPattern:
+        """One that stands in the menu, for those who find it there."""
         *_line, right = PAGES[name]
 
         def for_those(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
@@ -158,6 +159,7 @@ class DeskSite(DescribingSite):
         return redirect("admin:home")
 
     def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
+        """The home page: each part for who may see what it sums up."""
         parts = home.parts_for(staff(request))
         context = {"parts": parts, "adding": list(self.adding(request))}
         return TemplateResponse(request, "desk/home.html", self.each_context(request) | context)

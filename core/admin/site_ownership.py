@@ -66,6 +66,7 @@ class SiteCheckAdmin(ViewOnlyAdmin):
 
 
 def ownership_of(site: Site) -> dict[str, Any]:
+    """Where the token has to be, and what the latest looks at it found."""
     places = [place_of(site, origin) for origin in (site.origin, site.second_origin) if origin]
     checks = site.checks.select_related("creator")[:CHECKS_SHOWN]
     return {
@@ -87,6 +88,7 @@ def place_of(site: Site, address: str) -> dict[str, str]:
 
 
 def snippets_of(site: Site) -> list[tuple[str, str]]:
+    """For each kind of server its name and what to paste there, with this site's token."""
     path = file_path(site.token)
     addresses = [address for address in (site.origin, site.second_origin) if address]
     values = {"path": path, "name": path.lstrip("/"), "token": site.token}

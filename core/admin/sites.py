@@ -217,6 +217,7 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         return _("Nothing is known of what the site takes."), messages.WARNING
 
     def probe(self, request: HttpRequest, site: Site) -> tuple[str, int]:
+        """Let an order find out now whether the site takes plays again."""
         if ordering.probe_site(site):
             text = _("One order tries the site now; if it takes plays, all others follow.")
             return text, messages.SUCCESS
@@ -274,6 +275,7 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
 
     @address("<int:pk>/token/", "token")
     def token_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The ownership file, to be put where the page says."""
         site = self.seen_or_404(request, pk)
         name = file_path(site.token).lstrip("/")
         disposition = f'attachment; filename="{name}"'
@@ -301,6 +303,7 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
 
 
 def week_of(site: Site) -> dict[str, Any]:
+    """The picture of the site's week, as it was saved."""
     quiet = site.quiet_hours or []
     return {
         "drawing": week_drawing.draw(plan.as_profile(site.load_profile), quiet),
@@ -311,6 +314,7 @@ def week_of(site: Site) -> dict[str, Any]:
 
 
 def notes_of(slug: str) -> str:
+    """What the operator of this kind of site must know or set."""
     return _(HttpAdapter.notes if kinds.needs_recipe(slug) else kinds.adapter(slug).notes)
 
 

@@ -83,6 +83,7 @@ class WaitingTopUpAdmin(DecisionAdmin):
 
 
 def answer_waiting(request: HttpRequest, top_up: WaitingTopUp) -> HttpResponse:
+    """On to a top-up that was entered and waits."""
     text = _("Above your limit: the customer is credited once somebody else approves it.")
     messages.warning(request, text)
     return HttpResponseRedirect(row_url("waitingtopup", top_up.pk))

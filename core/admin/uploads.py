@@ -94,6 +94,7 @@ class BulkImportAdmin(ImportMixin):
         return self.template(request, "xlsx")
 
     def template(self, request: HttpRequest, kind: str) -> HttpResponseBase:
+        """An empty table with the titles that are known, in the language of the page."""
         require(self.has_import_permission(request))
         importer = IMPORTERS[self.import_kind]
         titles = [title_of(name) for name in (*importer.required, *importer.optional)]
@@ -138,6 +139,7 @@ class BulkImportAdmin(ImportMixin):
 
 
 def columns_of(importer: type[RowImporter]) -> list[dict[str, Any]]:
+    """What a file may have, for whoever is about to make one."""
     return [
         {
             "name": name,
@@ -150,5 +152,6 @@ def columns_of(importer: type[RowImporter]) -> list[dict[str, Any]]:
 
 
 def title_of(name: str) -> str:
+    """A column's title in the language in force."""
     is_chinese = (get_language() or "").startswith("zh")
     return next((title for title in ALIASES[name] if is_chinese and not title.isascii()), name)

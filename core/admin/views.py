@@ -55,6 +55,7 @@ class AddressedAdmin(admin.ModelAdmin):
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=args)
 
     def to_list(self, query: str) -> HttpResponseRedirect:
+        """Back to the list as it was filtered."""
         url = self.url_of("changelist")
         return HttpResponseRedirect(f"{url}?{query}" if query else url)
 

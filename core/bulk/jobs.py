@@ -97,6 +97,7 @@ def do_block(action: BulkAction, block: BulkBlock) -> None:
 
 
 def log(action: BulkAction, outcome: Outcome) -> None:
+    """Each changed row's history says who and by which job."""
     content_type, text = ContentType.objects.get_for_model(action.model), action.history_text()
     creator: Any = action.job.creator_id  # an action of nobody is refused before
     LogEntry.objects.bulk_create(

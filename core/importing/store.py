@@ -75,6 +75,7 @@ def parts(job: ImportJob, name: str) -> Iterator[bytes]:
 
 
 def read(job: ImportJob, name: str) -> bytes:
+    """A small file as a whole."""
     return b"".join(parts(job, name))
 
 

@@ -80,6 +80,8 @@ def too_many_plays() -> Reason:
 
 
 class PaymentMethod(models.IntegerChoices):
+    """How a customer paid."""
+
     CASH = 1, _("cash")
     TRANSFER = 2, _("bank transfer")
     CARD = 3, _("card")

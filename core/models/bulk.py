@@ -122,6 +122,8 @@ class BulkBlock(models.Model):
 
 
 class BulkRefusal(models.Model):
+    """A row that the action was not done on, and why."""
+
     job = models.ForeignKey(BulkJob, on_delete=models.CASCADE, related_name="refusals")
     object_id = models.BigIntegerField()
     name = models.CharField(_("name"), max_length=64)

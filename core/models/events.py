@@ -13,6 +13,8 @@ from core.models.flow import Status
 
 
 class OrderEvent(AppendOnlyModel):
+    """One step of an order: who, when, from where to where, and why."""
+
     order = protected_key("core.Order", _("order"), related_name="events")
     create_date = created_field(_("when"))
     creator = person_field(_("who"))

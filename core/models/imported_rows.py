@@ -34,6 +34,7 @@ class ImportedRowsQuerySet(models.QuerySet[Any]):
         )
 
     def count_of(self, job: "ImportJob", *kinds: "ImportedRows.Kind") -> int:
+        """How many rows of these kinds the job wrote."""
         found = self.filter(job=job, kind__in=kinds)
         return found.aggregate(rows=Sum(F("last_id") - F("first_id") + 1))["rows"] or 0
 

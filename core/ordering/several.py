@@ -78,6 +78,7 @@ def keys_of(
 
 
 def placed_before(keys: Sequence[uuid.UUID]) -> bool:
+    """Whether all of these orders stand."""
     return len(keys) == Order.objects.filter(request_key__in=keys).count() > 0
 
 

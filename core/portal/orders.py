@@ -58,6 +58,7 @@ def listed(request: HttpRequest, customer: Customer) -> HttpResponse:
 @customer_page
 @require_safe
 def exported(request: HttpRequest, customer: Customer) -> HttpResponseBase:
+    """What the list shows, all of it, as CSV."""
     _form, orders = filtered(request, customer)
     labels = {status.value: str(status.label) for status in Status}
     columns = [
@@ -107,6 +108,7 @@ def read(request: HttpRequest, customer: Customer, oid: str) -> HttpResponse:
 @customer_page
 @form_page
 def canceled(request: HttpRequest, customer: Customer, oid: str) -> HttpResponse:
+    """GET asks, POST does. The model decides, as it does for the desk."""
     order = own_or_404(customer, oid)
     page = reverse("portal:order", args=[order.oid])
     if request.method != "POST":

@@ -54,6 +54,7 @@ def rows_of(cl: ChangeList) -> SafeString:
 
 
 def cells_of(cl: ChangeList) -> list[Cell]:
+    """One function a column, in their order."""
     found: list[Cell] = []
     has_head = False
     for name in cl.list_display:
@@ -72,6 +73,7 @@ def cells_of(cl: ChangeList) -> list[Cell]:
 
 
 def title_of(admin: Any, name: Any) -> str:
+    """What a column of an admin class's list is called."""
     return capfirst(str(label_for_field(name, admin.model, admin)))
 
 

@@ -27,6 +27,8 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Badge:
+    """A few letters in a small frame."""
+
     x: float
     y: float
     width: float
