@@ -19,7 +19,6 @@ from typing import Any
 
 from booster import retry, sites
 from booster.delivery import plan
-from booster.delivery.ending import ROOM_SECONDS
 from booster.exceptions import PermanentError, SiteError, TemporaryError
 from booster.net.address import ProvedTarget
 from booster.net.client import SiteClient
@@ -310,7 +309,7 @@ class Run:
         try:
             self._calibration.end(status, exact_proof=exact_proof, **told)
         except BalanceTooLargeError:
-            due = clock.now() + timedelta(seconds=ROOM_SECONDS)
+            due = clock.now() + timedelta(seconds=retry.NO_ROOM_SECONDS)
             reason = Reason.of(Code.REFUND_TOO_LARGE, most=str(MAX_BALANCE))
             told = {"figures": told["figures"], **reason_columns(reason)}
             self._calibration.release(next_at=due, **told)
