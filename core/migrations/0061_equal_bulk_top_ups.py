@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("core", "0059_calibrated_video_ids")]
+    dependencies = [("core", "0060_trouble_of_workers")]
     operations = [
         migrations.AddField(
             "bulkjob", "again", models.BooleanField(default=False, db_default=False)
