@@ -31,8 +31,9 @@ class Site:
                 route = self._find(request)
             except ValueError:
                 return Answer.error(400, "not an address")
-        handler = route.get(request.method)
-        return handler(request) if handler is not None else _method_not_allowed(route)
+        if handler := route.get(request.method):
+            return handler(request)
+        return Answer.error(405, headers=b"Allow: %b\r\n" % b", ".join(sorted(route)))
 
     def _find(self, request: Request) -> Route:
         segments = request.segments
@@ -139,10 +140,6 @@ def not_found(*, json: bool) -> Route:
 
     methods = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
     return dict.fromkeys(methods, answer)
-
-
-def _method_not_allowed(route: Route) -> Answer:
-    return Answer.error(405, headers=b"Allow: %b\r\n" % b", ".join(sorted(route)))
 
 
 def video_answer(video: Video, views: int) -> Answer:

@@ -97,7 +97,15 @@ class Recipe:
         `steps.0.path` and so on.
         """
         values = _checked(data, _CHECKS)
-        if problems := _problems_together(values):
+        # One at a time: where several fields are to blame, the one to look at first.
+        problems = (
+            _problems_of_placeholders(values)
+            or _problems_of_count(values)
+            or _problems_of_plays(values)
+            or _problems_of_steps(values)
+            or _problems_of_second(values)
+        )
+        if problems:
             raise RecipeError(problems)
         return cls(**values)
 
@@ -119,7 +127,8 @@ class Recipe:
     @property
     def names(self) -> frozenset[str]:
         """All placeholders in it."""
-        return frozenset(name for _field, found in _sent(self.as_values()) for name in found)
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return frozenset(name for _field, found in _sent(values) for name in found)
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -145,9 +154,6 @@ class Recipe:
     def origin_of(self, step: Step) -> Origin | None:
         """Where it is asked; None: at the site's own."""
         return self.second if step.at_second else None
-
-    def as_values(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 # Fields that earlier releases did not know.
@@ -230,17 +236,6 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
 
 
 # What is wrong although each field alone is right
-
-
-def _problems_together(values: Mapping[str, Any]) -> dict[str, FieldError]:
-    """One at a time: where several fields are to blame, the one to look at first."""
-    return (
-        _problems_of_placeholders(values)
-        or _problems_of_count(values)
-        or _problems_of_plays(values)
-        or _problems_of_steps(values)
-        or _problems_of_second(values)
-    )
 
 
 def _problems_of_count(values: Mapping[str, Any]) -> dict[str, FieldError]:

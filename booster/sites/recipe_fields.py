@@ -120,7 +120,12 @@ def pattern(value: Any, names: Iterable[str] = (), group: str = "") -> str:
     for name in _BRACED.findall(found):
         if name in OF_PLAYS and name not in names:
             raise unknown(name, names)
-    compiled = _compiled(found)
+    try:
+        compiled = regex.compile(found)
+    # ValueError: flags that exclude each other.
+    except (regex.error, ValueError, RecursionError, OverflowError, MemoryError) as error:
+        sentence = _("This is not a regular expression: %(error)s.")
+        raise FieldError(sentence, error=error) from None
     if found and compiled.groups != 1 and group not in compiled.groupindex:
         if group:
             raise FieldError(
@@ -129,15 +134,6 @@ def pattern(value: Any, names: Iterable[str] = (), group: str = "") -> str:
             )
         raise FieldError(_("The expression needs exactly one group in parentheses."))
     return found
-
-
-def _compiled(found: str) -> "regex.Pattern[str]":
-    try:
-        return regex.compile(found)
-    # ValueError: flags that exclude each other.
-    except (regex.error, ValueError, RecursionError, OverflowError, MemoryError) as error:
-        sentence = _("This is not a regular expression: %(error)s.")
-        raise FieldError(sentence, error=error) from None
 
 
 def video_pattern(value: Any) -> str:

@@ -9,32 +9,14 @@ import signal
 
 POINTS = (
     # Placing an order
-    "before-debit",
-    "after-debit",
-    "before-commit",
-    "after-commit",
-    "before-wake",
-    "after-wake",
+    *("before-debit", "after-debit", "before-commit", "after-commit", "before-wake", "after-wake"),
     # Delivering it
-    "before-claim",
-    "after-claim",
-    "before-reserve",
-    "after-reserve",
-    "on-the-wire",
-    "before-checkpoint",
-    "after-checkpoint",
-    "before-verify",
-    "after-verify",
+    *("before-claim", "after-claim", "before-reserve", "after-reserve", "on-the-wire"),
+    *("before-checkpoint", "after-checkpoint", "before-verify", "after-verify"),
     # Ending it
-    "before-settle",
-    "before-refund",
-    "after-refund",
-    "after-settle",
-    # Importing a block of rows
-    "before-block",
-    "after-block",
-    # Undoing an import
-    "before-undone",
+    *("before-settle", "before-refund", "after-refund", "after-settle"),
+    # Importing a block of rows, undoing an import
+    *("before-block", "after-block", "before-undone"),
 )
 
 
