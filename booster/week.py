@@ -275,8 +275,7 @@ def days_of(text: str, line: str) -> tuple[int, ...]:
     found = set()
     for part in re.split(r"[,、]\s*|\s+and\s+", text.strip(" ,:")):
         first, dash, last = (name.strip() for name in part.partition("-"))
-        ends = [day_named(name) for name in (first, last if dash else first)]
-        begin, end = ends
+        begin, end = [day_named(name) for name in (first, last if dash else first)]
         if begin is None or end is None:
             raise PermanentError(SiteCode.QUIET_DAY_UNKNOWN, line=line, day=part)
         found |= {(begin + step) % 7 for step in range((end - begin) % 7 + 1)}

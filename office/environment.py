@@ -87,8 +87,7 @@ def cores() -> int:
 
 def words(name: str, default: str = "") -> tuple[str, ...]:
     """A comma separated list. Set but empty means an empty list, not the default."""
-    value = raw(name, default)
-    return tuple(word.strip() for word in value.split(",") if word.strip())
+    return tuple(word.strip() for word in raw(name, default).split(",") if word.strip())
 
 
 def networks(name: str, default: str, *, or_ports: bool = False) -> tuple[str, ...]:

@@ -165,8 +165,7 @@ class Visit:
             raise
         self.has_place = True
         gate.running += 1
-        loop = asyncio.get_running_loop()
-        self._quick = loop.call_later(SLOW_SECONDS, self._let_the_next_begin)
+        self._quick = asyncio.get_running_loop().call_later(SLOW_SECONDS, self._let_the_next_begin)
 
     def _leave(self) -> None:
         if self.has_place:

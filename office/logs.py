@@ -25,8 +25,7 @@ BY_STRANGERS = "django.security."
 
 def moment_of(record: logging.LogRecord) -> str:
     """In UTC, with its offset: hosts and people are in different zones."""
-    moment = datetime.fromtimestamp(record.created, UTC)
-    return moment.isoformat(sep=" ", timespec="milliseconds")
+    return datetime.fromtimestamp(record.created, UTC).isoformat(sep=" ", timespec="milliseconds")
 
 
 class LineFormatter(logging.Formatter):

@@ -313,8 +313,7 @@ def _idna(host: str) -> str:
 
 def _check_punycode(host: str) -> None:
     try:
-        unicode_host = idna.decode(host)
-        agrees = idna.encode(unicode_host).decode("ascii") == host
+        agrees = idna.encode(idna.decode(host)).decode("ascii") == host
     except (idna.IDNAError, UnicodeError):
         agrees = False
     if not agrees:

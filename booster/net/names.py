@@ -44,8 +44,7 @@ def begin(host: str, port: int | None, getaddrinfo: Lookup | None = None) -> Cal
         try:
             answer = done.get(timeout=LOOK_UP_SECONDS)
         except Empty:
-            text = f"no name server answered within {LOOK_UP_SECONDS:.0f} s"
-            raise TimeoutError(text) from None
+            raise TimeoutError(f"no name server answered within {LOOK_UP_SECONDS:.0f} s") from None
         if isinstance(answer, Exception):
             raise answer
         return answer

@@ -124,8 +124,7 @@ def pattern(value: Any, names: Iterable[str] = (), group: str = "") -> str:
         compiled = regex.compile(found)
     # ValueError: flags that exclude each other.
     except (regex.error, ValueError, RecursionError, OverflowError, MemoryError) as error:
-        sentence = _("This is not a regular expression: %(error)s.")
-        raise FieldError(sentence, error=error) from None
+        raise FieldError(_("This is not a regular expression: %(error)s."), error=error) from None
     if found and compiled.groups != 1 and group not in compiled.groupindex:
         if group:
             raise FieldError(

@@ -106,8 +106,7 @@ class Template:
                 filled += SEQUENCE
                 marks += 1
             else:
-                written = _value(values, part).at(place, in_query=in_query)
-                filled += written
+                filled += _value(values, part).at(place, in_query=in_query)
                 marks += part == PLAY_KEY
         if filled.count(SEQUENCE) != marks:
             raise PermanentError(SiteCode.VALUE_NOT_SENDABLE, name=SEQUENCE)

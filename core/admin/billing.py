@@ -127,8 +127,7 @@ class ChargeForm(LargeAmountForm):
 
     def placed_with(self, key: uuid.UUID) -> Any:
         """The top-up, or what waits to be one."""
-        waiting = WaitingTopUp.objects.filter(request_key=key).first()
-        return waiting or super().placed_with(key)
+        return WaitingTopUp.objects.filter(request_key=key).first() or super().placed_with(key)
 
 
 class PreviewForm(forms.Form):

@@ -53,7 +53,6 @@ class ChosenColumnsAdmin(DeskAdmin):
             ListColumns.objects.filter(user=user, model=model).delete()
         else:
             ListColumns.objects.update_or_create(user=user, model=model, defaults={"names": names})
-        given = filters_of(QueryDict(request.POST.get("query", "")))
-        kept = QueryDict(given, mutable=True)
+        kept = QueryDict(filters_of(QueryDict(request.POST.get("query", ""))), mutable=True)
         kept.pop("o", None)  # an order is by the places of columns
         return self.to_list(kept.urlencode())

@@ -168,8 +168,7 @@ class CreatorFilter(PickedFilter):
 
     def picked(self, key: int) -> User | None:
         placed = Exists(Order.objects.filter(creator=OuterRef("pk")))
-        told = User.objects.filter(Q(is_staff=True) | placed, pk=key)
-        return told.only("username").first()
+        return User.objects.filter(Q(is_staff=True) | placed, pk=key).only("username").first()
 
     def found_at(self) -> str:
         return reverse("admin:core_order_creators")

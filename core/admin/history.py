@@ -52,8 +52,7 @@ def said(field: Any, text: str) -> str:
     if text == "":
         return "–"
     if isinstance(field, models.ForeignKey):
-        found = field.related_model._base_manager.filter(pk=key_of(text)).first()
-        return str(found or text)
+        return str(field.related_model._base_manager.filter(pk=key_of(text)).first() or text)
     if isinstance(field, models.BooleanField):
         return _("Yes") if text == "True" else _("No")
     choices = {str(value): str(label) for value, label in getattr(field, "choices", None) or ()}

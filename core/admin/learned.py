@@ -22,8 +22,7 @@ def limits_of(site: Site) -> list[str]:
 
 def connections_of(site: Site) -> int | None:
     """The lower limit: of what it accepts at once, and of what it counts without a loss."""
-    known = filter(None, (site.learned_connections, site.counted_connections))
-    return min(known, default=None)
+    return min(filter(None, (site.learned_connections, site.counted_connections)), default=None)
 
 
 def learned_of(site: Site) -> dict[str, str]:
@@ -32,8 +31,7 @@ def learned_of(site: Site) -> dict[str, str]:
     if not limits:
         return {}
     if len(limits) == 2:
-        both = {"rate": limits[0], "connections": limits[1]}
-        limits = [_("%(rate)s and %(connections)s") % both]
+        limits = [_("%(rate)s and %(connections)s") % {"rate": limits[0], "connections": limits[1]}]
     found = _("This site was found to take %(limits)s (%(when)s).")
     words = {"limits": limits[0], "when": when_of(site)}
     return {"found": found % words, "advice": advice_of(site)}

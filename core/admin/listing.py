@@ -63,8 +63,7 @@ class DeskChangeList(SteppedChangeList):
 
     def is_of_a_customer(self) -> bool:
         """One customer's rows stand in an index by their numbers; the newest are the same."""
-        named = any(name.startswith("customer__id") for name in self.params)
-        return named and not self.is_dated()
+        return any(name.startswith("customer__id") for name in self.params) and not self.is_dated()
 
     def is_dated(self) -> bool:
         return any(

@@ -128,8 +128,7 @@ def what_when_paused(order: Order) -> str:
         return _("“Resume” lets it go on; “Cancel order” refunds what was not delivered.")
     site = reverse("admin:core_site_change", args=[order.site_id])
     text = _("Put the token back on {site}; the order goes on by itself as soon as it is found.")
-    link = format_html('<a href="{}">{}</a>', site, order.site)
-    return format_html(text, site=link)
+    return format_html(text, site=format_html('<a href="{}">{}</a>', site, order.site))
 
 
 def what_when_ended(order: Order) -> str:
@@ -139,8 +138,7 @@ def what_when_ended(order: Order) -> str:
         "%(missing)s plays were not delivered; %(refund)s was refunded. Mend the cause, then place "
         "the rest by “Order again”."
     )
-    facts = {"missing": display.number(missing), "refund": display.money(order.refunded)}
-    return text % facts
+    return text % {"missing": display.number(missing), "refund": display.money(order.refunded)}
 
 
 # --- the other sections

@@ -78,5 +78,4 @@ class CappedPaginator(Paginator):
         if order_of(rows)[0] != "-create_date":
             return rows.filter(pk__lte=begin.values("pk")[:1])
         pk, moment = begin.values_list("pk", "create_date")[0]
-        later = Q(create_date=moment, pk__gt=pk)
-        return rows.filter(~later, create_date__lte=moment)
+        return rows.filter(~Q(create_date=moment, pk__gt=pk), create_date__lte=moment)

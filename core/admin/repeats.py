@@ -113,8 +113,7 @@ class RepeatAdmin(ViewOnlyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Repeat]:
-        rows = super().get_queryset(request)
-        return rows.select_related("order__customer", "creator")
+        return super().get_queryset(request).select_related("order__customer", "creator")
 
     def buttons(self, request: HttpRequest, obj: Repeat) -> list[Button]:
         found = []

@@ -98,8 +98,7 @@ class SavedFiltersAdmin(AddressedAdmin):
             with transaction.atomic():
                 mine.update(name=name)
         except IntegrityError:
-            text = _("A filter with this name already exists.")
-            self.message_user(request, text, messages.ERROR)
+            self.message_user(request, _("A filter with this name already exists."), messages.ERROR)
 
     def one_filter(self, request: HttpRequest) -> SavedFilter:
         """One of one's own. Others' do not exist."""

@@ -50,8 +50,7 @@ class TrustForm(WeekForm):
         cleaned = super().clean()
         origin = cleaned.get("origin") or self.instance.origin
         if cleaned.get("ca_certificate") and origin.startswith("http://"):
-            reason = Reason.of(SiteCode.AUTHORITY_NEEDS_HTTPS)
-            self.add_error("ca_certificate", translate(reason))
+            self.add_error("ca_certificate", translate(Reason.of(SiteCode.AUTHORITY_NEEDS_HTTPS)))
         second = (cleaned.get("recipe") or {}).get("second_origin", "")
         if second and (objection := self._objection_to(second, origin)):
             self.add_error("recipe_second_origin", objection)

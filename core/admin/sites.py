@@ -185,8 +185,7 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
             found += self.pause_buttons(obj)
         if may(user, Right.SEE_ORDERS):
             found.append(Button(_("Orders"), list_url("order", site__id__exact=obj.pk)))
-            register = self.url_of("plays", obj.pk)
-            found.append(Button(_("Register of plays sent (CSV)"), register))
+            found.append(Button(_("Register of plays sent (CSV)"), self.url_of("plays", obj.pk)))
         if may(user, Right.SEE_SITE_CHECKS):
             found.append(Button(_("All checks"), list_url("sitecheck", site__id__exact=obj.pk)))
         return found

@@ -143,5 +143,4 @@ class ApproveOrders(OrderAction):
 
 
 def locked(ids: Sequence[int]) -> list[Order]:
-    rows = Order.objects.select_for_update().filter(pk__in=ids).order_by("pk")
-    return list(rows.only(*COLUMNS))
+    return list(Order.objects.select_for_update().filter(pk__in=ids).order_by("pk").only(*COLUMNS))

@@ -55,5 +55,4 @@ def new_job(
 
 def forget_old() -> None:
     """Selections that nobody came back for; they have changed nothing."""
-    old = BulkJob.objects.filter(status=BulkJob.Status.WAITING, create_date__lt=Now() - KEEP)
-    old.delete()
+    BulkJob.objects.filter(status=BulkJob.Status.WAITING, create_date__lt=Now() - KEEP).delete()

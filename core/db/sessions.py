@@ -76,8 +76,7 @@ def end_sessions(user_pk: int, *, but: str | None) -> None:
     rows = good.values_list("session_key", "session_data").iterator(chunk_size=BLOCK)
     keys = [key for key, data in rows if (login := _login_in(data)) and login[0] == user_pk]
     for some in in_blocks(keys, BLOCK):
-        theirs = Session.objects.filter(session_key__in=some)
-        theirs.exclude(session_key=but).delete()
+        Session.objects.filter(session_key__in=some).exclude(session_key=but).delete()
 
 
 def sign_anew(session: SessionBase) -> None:

@@ -135,8 +135,7 @@ def roomy_cache() -> Iterator[None]:
 def request_keys(model: type[models.Model], keys: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
     """Which of these keys stand in the table, and in which rows."""
     those = InArray(models.F("request_key"), [key.hex for key in keys])
-    found = model._default_manager.filter(those).order_by()
-    return dict(found.values_list("request_key", "pk"))
+    return dict(model._default_manager.filter(those).order_by().values_list("request_key", "pk"))
 
 
 def default_of(field: Any) -> Any:

@@ -200,8 +200,7 @@ class ImportRun:
         with transaction.atomic():
             job.record(repeats=bool(repeated), done=0, **counts)
             store.keep_report(job, self.folder)
-            texts = [note.as_json() for note in notes]
-            job.release(status=ImportJob.Status.CHECKED, notes=texts)
+            job.release(status=ImportJob.Status.CHECKED, notes=[note.as_json() for note in notes])
 
     def import_rows(self) -> None:
         """Import, from where the last run got."""

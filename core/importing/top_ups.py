@@ -173,8 +173,7 @@ class TopUpRows(RowImporter):
             )
         ]
         waiting = top_up_many(records, self.job.creator)
-        credited = [record.pk for record in records if record.pk is not None]
-        self.keep_written(Kind.TOP_UPS, credited)
+        self.keep_written(Kind.TOP_UPS, [record.pk for record in records if record.pk is not None])
         self.keep_written(Kind.WAITING_TOP_UPS, [one.pk for one in waiting])
 
 

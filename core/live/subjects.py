@@ -39,8 +39,7 @@ class RenderedSubject:
         elif changed := differences(self._data, data):
             seq = self.state.seq + 1
             changes = (*self.state.changes, self._message(seq, "change", changed))
-            snapshot = self._message(seq, "snapshot", data)
-            self.state = State(seq, snapshot, changes[-CHANGES_KEPT:])
+            self.state = State(seq, self._message(seq, "snapshot", data), changes[-CHANGES_KEPT:])
         else:
             return False
         self._data = data

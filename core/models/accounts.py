@@ -104,8 +104,7 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
 
     def named(self, text: str) -> "Customer | None":
         """Called exactly so, else but for case and form."""
-        exact = self.filter(username=text).first()
-        return exact or self.filter(name_key=name_key(text)).first()
+        return self.filter(username=text).first() or self.filter(name_key=name_key(text)).first()
 
     def give_keys(self, most: int = 1000) -> int:
         """To those that the release before made, which knows of none, unless another has the same.

@@ -24,8 +24,7 @@ class ImportedRowsQuerySet(models.QuerySet[Any]):
 
     def ids(self, job: "ImportJob", kind: "ImportedRows.Kind") -> Iterator[int]:
         """Of the rows that the job wrote, rising within each of its blocks."""
-        runs = self.runs(job, kind)
-        return chain.from_iterable(range(first, last + 1) for first, last in runs)
+        return chain.from_iterable(range(first, last + 1) for first, last in self.runs(job, kind))
 
     def runs(self, job: "ImportJob", kind: "ImportedRows.Kind") -> Iterable[tuple[int, int]]:
         """The first and the last of each run of ids that the job wrote."""

@@ -104,8 +104,7 @@ class Job(models.Model):
         for name, value in changes.items():
             setattr(self, name, value)
         changes.setdefault("lease_until", Now() + JOB_LEASE)
-        rows = type(self).objects
-        mine = rows.filter(pk=self.pk, fence=self.fence, status__in=self.WORKABLE)
+        mine = type(self).objects.filter(pk=self.pk, fence=self.fence, status__in=self.WORKABLE)
         if mine.update(**changes) != 1:
             raise LeaseLostError(f"{self._meta.verbose_name} {self.pk} is held by another process")
         self._recorded = time.monotonic()

@@ -115,8 +115,7 @@ class SiteLookQuerySet(models.QuerySet["SiteLook"]):
         watched = Order.objects.open().filter(**mine)
         # Those that only count looks, and failures that somebody forgot, have no moment.
         is_old = Q(looked_at__lt=Now() - KEPT) | Q(looked_at=None)
-        old = self.filter(is_old, ~Exists(watched))
-        old.exclude(video_id=WHOLE_SITE).delete()
+        self.filter(is_old, ~Exists(watched)).exclude(video_id=WHOLE_SITE).delete()
 
 
 class SiteLook(models.Model):

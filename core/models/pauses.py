@@ -102,8 +102,7 @@ class Pause(models.Model):
         which catch up otherwise. Raises OrderError where it has ended already."""
         now = clock.now()
         with transaction.atomic():
-            ended = Pause.objects.active().filter(pk=self.pk)
-            if ended.update(end_date=now, ended_by=actor) != 1:
+            if Pause.objects.active().filter(pk=self.pk).update(end_date=now, ended_by=actor) != 1:
                 raise OrderError(Reason.of(Code.PAUSE_ENDED))
             self._add_to_orders(now, shift=shift)
             notify()

@@ -254,8 +254,7 @@ class Site(models.Model):
         """Orders find out anew what it takes, those that run as well. Returns False where there is
         nothing to forget."""
         nothing = dict.fromkeys(LEARNED)
-        known = Site.objects.filter(pk=self.pk).exclude(**nothing)
-        if not known.update(**nothing):
+        if not Site.objects.filter(pk=self.pk).exclude(**nothing).update(**nothing):
             return False
         for name in LEARNED:
             setattr(self, name, None)

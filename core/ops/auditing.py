@@ -57,8 +57,7 @@ def differences(progress: Progress = lambda rows: None) -> Iterator[str]:
 def _blocks(model: type[Model], rows: int, progress: Progress) -> Iterator[QuerySet[Any]]:
     last = _last(model)
     for first in range(1, last + 1, rows):
-        block = model._default_manager.filter(pk__gte=first, pk__lt=first + rows)
-        yield block.order_by("pk")
+        yield model._default_manager.filter(pk__gte=first, pk__lt=first + rows).order_by("pk")
         progress(min(rows, last + 1 - first))
 
 

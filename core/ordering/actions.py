@@ -56,8 +56,7 @@ def resume(order: Order, actor: User, *, shift: bool) -> None:
     """Let what people paused go on; `shift`: its drip plan ends later, else it catches up. Raises
     OrderError."""
     now, held = clock.now(), Pause.objects.held()
-    since = held.since(order.site_id)
-    transition = transitions.go_on(order, now, shift=shift, held_since=since)
+    transition = transitions.go_on(order, now, shift=shift, held_since=held.since(order.site_id))
     apply_transitions([(order, transition)], actor)
 
 

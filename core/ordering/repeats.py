@@ -101,8 +101,7 @@ def place_again(due: Repeat) -> bool:
 
 def new_placement(due: Repeat) -> Placement:
     order = due.order
-    wanted = (order.customer, order.url, order.count)
-    (quote,) = Quoter(asks_sites=False).prepare_many([wanted])
+    (quote,) = Quoter(asks_sites=False).prepare_many([(order.customer, order.url, order.count)])
     quote.video_title = order.video_title
     return Placement(quote, order.memo, order.hours, order.by_day)
 

@@ -66,8 +66,7 @@ def invite(customer: Customer, email: str = "", *, actor: User | None) -> str:
     """
     if not customer.active:
         raise InvitationError(translate(Reason.of(Code.CUSTOMER_INACTIVE)))
-    kept = FieldChange.objects.kept(customer, ("user", "invited"), actor=actor)
-    with transaction.atomic(), kept:
+    with transaction.atomic(), FieldChange.objects.kept(customer, ("user", "invited"), actor=actor):
         user = login_of(customer)
         if not may_be_invited(user):
             raise InvitationError(_("This login is not for the customer portal."))
@@ -104,8 +103,7 @@ def login_of(customer: Customer) -> User:
                 user.save(force_insert=True)
         except IntegrityError:
             continue
-        free = Customer.objects.filter(pk=customer.pk, user=None)
-        if free.update(user=user) != 1:
+        if Customer.objects.filter(pk=customer.pk, user=None).update(user=user) != 1:
             raise InvitationError(
                 _("Somebody else changed this customer first; reload the page and check it.")
             )

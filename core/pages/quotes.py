@@ -97,8 +97,7 @@ class OrderForm(TermsForm, IdempotentForm):
     @property
     def terms(self) -> dict[str, Any]:
         """For `place()`."""
-        key = self.cleaned_data.get("request_key")
-        return super().terms | {"request_key": key}
+        return super().terms | {"request_key": self.cleaned_data.get("request_key")}
 
 
 class QuoteForm(forms.Form):

@@ -69,8 +69,7 @@ class SetPassword(views.PasswordResetConfirmView):
         if unused.update(password=user.password) != 1:
             return HttpResponseRedirect(self.request.path)
         told = _("The password was set by a one-time link.")
-        customers = Customer.objects.filter(user=user)
-        LogEntry.objects.log_actions(user.pk, customers, CHANGE, told)
+        LogEntry.objects.log_actions(user.pk, Customer.objects.filter(user=user), CHANGE, told)
         auth_login(self.request, user, BACKEND)
         messages.success(self.request, _("Your password is set, and you are logged in."))
         return HttpResponseRedirect(self.get_success_url())

@@ -80,7 +80,6 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def locked_out(request: HttpRequest, seconds: float) -> HttpResponse:
     """Too many tries of a name or from an address; more count from then on."""
     template = "portal/locked.html" if is_portal(request) else "theme/locked.html"
-    context = {"minutes": ceil(seconds / 60)}
-    response = render(request, template, context, status=429)
+    response = render(request, template, {"minutes": ceil(seconds / 60)}, status=429)
     response.headers["Retry-After"] = str(ceil(seconds))
     return response

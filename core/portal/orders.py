@@ -160,8 +160,7 @@ def thanks(order: Order) -> str:
     if order.status == Status.AWAITING:
         return _("Thank you. Your order is paid; the desk reviews it before delivery starts.")
     if order.starts_later:
-        text = _("Thank you. Your order is paid; it %(starts)s.")
-        return text % {"starts": display.start(order)}
+        return _("Thank you. Your order is paid; it %(starts)s.") % {"starts": display.start(order)}
     return _("Thank you. Your order is placed and paid.")
 
 

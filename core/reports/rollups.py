@@ -99,8 +99,7 @@ def recounted(
     found: dict[datetime.datetime, Day] = {}
     for number, its_key, count, total in grouped.annotate(Count("pk"), Sum(amount)):
         quarter = datetime.datetime.fromtimestamp(number * QUARTER_SECONDS, datetime.UTC)
-        of_key = Total(count, money.quantize(Decimal(total or 0)))
-        found.setdefault(quarter, {})[its_key] = of_key
+        found.setdefault(quarter, {})[its_key] = Total(count, money.quantize(Decimal(total or 0)))
     return found
 
 
@@ -190,8 +189,7 @@ def _first_used(
 ) -> datetime.datetime:
     """The first quarter from `start` with anything in it: quiet weeks are passed in one step."""
     rows, moment, _key, _amount = rows_of(source)
-    later = rows.filter(**{f"{moment}__gte": start})
-    first = later.aggregate(first=Min(moment))["first"]
+    first = rows.filter(**{f"{moment}__gte": start}).aggregate(first=Min(moment))["first"]
     return max(start, end) if first is None else max(start, min(quarter_of(first), end))
 
 
@@ -231,8 +229,7 @@ def days(source: Source, count: int) -> dict[datetime.date, Day]:
     for date in dates:
         start, end = clock.midnight(date), clock.midnight(date + datetime.timedelta(days=1))
         if end > counted.until:
-            tail = recount(source, max(start, counted.until), end)
-            for key, more in tail.items():
+            for key, more in recount(source, max(start, counted.until), end).items():
                 found[date][key] = found[date].get(key, Total()) + more
     return found
 

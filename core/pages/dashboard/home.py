@@ -45,8 +45,7 @@ class Part:
 
     def render(self, figures: Figures | None) -> SafeString:
         chart = self.chart(figures) if self.chart and figures else ""
-        context = {"part": figures, "chart": chart}
-        return render_to_string(f"dashboard/{self.name}.html", context)
+        return render_to_string(f"dashboard/{self.name}.html", {"part": figures, "chart": chart})
 
 
 def parts_for(user: User) -> dict[str, SafeString]:
