@@ -80,10 +80,7 @@ class Reason:
             raise TypeError(f"no such reason: {code}")
         if params.keys() != parameters_of(SENTENCES[code]):
             raise TypeError(f"{code} takes {sorted(parameters_of(SENTENCES[code]))}, not {params}")
-        return cls(
-            str(code),
-            {name: _plain(value) for name, value in params.items()},
-        )
+        return cls(str(code), {name: _plain(value) for name, value in params.items()})
 
     @classmethod
     def of_error(cls, error: Coded) -> Self:

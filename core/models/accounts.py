@@ -40,9 +40,7 @@ class User(AbstractUser):
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
-        indexes = [
-            models.Index(fields=["username"], name="user_staff", condition=Q(is_staff=True)),
-        ]
+        indexes = [models.Index(fields=["username"], name="user_staff", condition=Q(is_staff=True))]
 
     def clean(self) -> None:
         super().clean()
@@ -188,9 +186,7 @@ class Customer(models.Model):
             ),
             # With a condition it is an index, for which SQLite does not make the table anew.
             models.UniqueConstraint(
-                fields=["name_key"],
-                name="customer_name_once",
-                condition=Q(name_key__isnull=False),
+                fields=["name_key"], name="customer_name_once", condition=Q(name_key__isnull=False)
             ),
         ]
 

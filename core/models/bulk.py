@@ -113,9 +113,7 @@ class BulkBlock(models.Model):
     ids: "models.JSONField[list[int], list[int]]" = models.JSONField()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["job", "number"], name="bulk_block_number"),
-        ]
+        constraints = [models.UniqueConstraint(fields=["job", "number"], name="bulk_block_number")]
 
     def __str__(self) -> str:
         return f"{self.job_id}/{self.number}"

@@ -40,9 +40,7 @@ class ListColumns(models.Model):
 
     class Meta:
         default_permissions = ()
-        constraints = [
-            models.UniqueConstraint(fields=["user", "model"], name="list_columns_once"),
-        ]
+        constraints = [models.UniqueConstraint(fields=["user", "model"], name="list_columns_once")]
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.model}"

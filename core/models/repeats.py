@@ -77,9 +77,7 @@ class Repeat(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["order"],
-                name="repeat_one_an_order",
-                condition=Q(next_at__isnull=False),
+                fields=["order"], name="repeat_one_an_order", condition=Q(next_at__isnull=False)
             ),
         ]
 
@@ -165,9 +163,7 @@ class Occurrence(models.Model):
         ordering = ("-id",)
         indexes = [
             models.Index(
-                fields=["repeat"],
-                name="occurrence_refused",
-                condition=Q(needs_attention=True),
+                fields=["repeat"], name="occurrence_refused", condition=Q(needs_attention=True)
             ),
         ]
         constraints = [

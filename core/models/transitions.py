@@ -324,9 +324,7 @@ def apply_unchanged(chosen: Chosen, actor: "User | None") -> list[int]:
 Values = dict[str, Any]
 
 
-def _alike(
-    chosen: Chosen,
-) -> Iterator[tuple[Values, dict[int, Values]]]:
+def _alike(chosen: Chosen) -> Iterator[tuple[Values, dict[int, Values]]]:
     """Conditions, with the values of all orders, by id, that one UPDATE can write under them."""
     found: dict[Any, dict[int, Values]] = {}
     for order, transition in chosen:
