@@ -57,9 +57,8 @@ class PinnedAdapter(HTTPAdapter):
         pinned: dict[str, Any] = {"maxsize": 1, "target": target, "call": call}
         self._pool: HTTPConnectionPool
         if origin.scheme == "https":
-            context = _tls_context(target.authority)
             self._pool = HTTPSConnectionPool(
-                origin.host, origin.port, ssl_context=context, **pinned
+                origin.host, origin.port, ssl_context=_tls_context(target.authority), **pinned
             )
             self._pool.ConnectionCls = _PinnedHTTPS
         else:

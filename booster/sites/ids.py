@@ -36,10 +36,9 @@ def join(video_id: str, key: str | None) -> str:
 
 def values_of(joined: str) -> dict[str, Value]:
     """What fills {video_id} and, where there is one, {key}."""
-    parts = joined.split(SEPARATOR)
     return {
         name: Value(unquote(part), quote(part, safe="%/:@!,=~"))
-        for name, part in zip((VIDEO_ID, KEY), parts, strict=False)
+        for name, part in zip((VIDEO_ID, KEY), joined.split(SEPARATOR), strict=False)
     }
 
 

@@ -59,7 +59,6 @@ def without_cookies(text: str) -> str:
 
 def _forms(secret: str) -> set[str]:
     """As it may stand in a path, a form, JSON, a page, and where it is encoded alone."""
-    encoded = base64.b64encode(secret.encode()).decode()
     return {
         secret,
         quote(secret, safe=""),
@@ -68,6 +67,6 @@ def _forms(secret: str) -> set[str]:
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         html.escape(secret),
-        encoded,
+        base64.b64encode(secret.encode()).decode(),
         repr(secret)[1:-1],
     }

@@ -151,12 +151,11 @@ def advice_on_lag(obj: Calibration) -> str:
     counts_all = any(row.code == FindingCode.COUNTS_ALL for row in obj.reasons)
     if not counts_all or not isinstance(kept, int) or kept <= max(took, LAG_WORTH_A_WORD):
         return ""
-    text = _(
+    return _(
         "The recipe lets each order wait %(kept)s seconds for the counter, which showed the plays "
         "within %(took)s. The longer the wait, the fewer plays are proved beside other people's "
         "views: enter a shorter counter lag in the recipe."
-    )
-    return text % {"kept": kept, "took": took}
+    ) % {"kept": kept, "took": took}
 
 
 def shown(value: Any) -> str:

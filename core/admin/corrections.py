@@ -73,10 +73,9 @@ class CorrectingAdmin(DeskAdmin):
 
     @admin.display(description=gettext_lazy("corrections"))
     def corrected(self, charge: ChargeRecord) -> str | SafeString:
-        found = charge.corrections.select_related("creator").order_by("pk")
         lines = (
             (row_url("topupcorrection", one.pk), told(one), one.creator, one.get_status_display())
-            for one in found
+            for one in charge.corrections.select_related("creator").order_by("pk")
         )
         return format_html_join("", '<div><a href="{}">{}</a> · {} · {}</div>', lines) or "–"
 
@@ -93,8 +92,7 @@ def facts_of(charge: ChargeRecord, reader: User) -> list[tuple[str, str]]:
 
 
 def told(correction: TopUpCorrection) -> str:
-    text = _("Corrected to %(right)s (%(difference)s): %(reason)s")
-    return text % {
+    return _("Corrected to %(right)s (%(difference)s): %(reason)s") % {
         "right": display.money(correction.right_amount),
         "difference": display.signed(correction.amount),
         "reason": correction.reason,

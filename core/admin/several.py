@@ -212,10 +212,9 @@ class SeveralOrdersAdmin(DeskAdmin):
 def sums_of(form: SeveralForm, lines: list[Line], reader: User) -> list[tuple[str, str]]:
     customer = form.cleaned_data["customer"]
     total = total_of([line.quote for line in lines if line.quote])
-    plays = sum(line.count or 0 for line in lines)
     sums = [
         (_("Orders"), display.number(len(lines))),
-        (_("Plays"), display.number(plays)),
+        (_("Plays"), display.number(sum(line.count or 0 for line in lines))),
         (_("Price of all"), display.money(total)),
     ]
     if may(reader, Right.SEE_CUSTOMERS):

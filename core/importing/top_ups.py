@@ -95,10 +95,9 @@ class TopUpRows(RowImporter):
         keys, credited = self.keys_and_written(batch, Kind.TOP_UPS, Kind.WAITING_TOP_UPS)
         batch.values["request_key"] = keys
         declined = declined_among(credited) if self.checks and credited else []
-        numbers = numbers_of(batch, customers)
         is_new = [
             key not in credited and number not in booked
-            for key, number in zip(keys, numbers, strict=True)
+            for key, number in zip(keys, numbers_of(batch, customers), strict=True)
         ]
         repeats = self._repeated(batch, customers, is_new, credited)
         told = [(batch.lines[index], text) for index, text in repeats.items()]

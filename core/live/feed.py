@@ -208,9 +208,8 @@ class Feed:
     ) -> set[str]:
         """Show the viewer these subjects and refuse the rest. Returns the names of those that are
         not rendered yet."""
-        language = subscription.language
         shown = {
-            name: self._subjects.get(name, language, audience)
+            name: self._subjects.get(name, subscription.language, audience)
             for name, audience in audiences.items()
         }
         for name, rendered in subscription.shown.items():

@@ -105,10 +105,9 @@ def place_many(placements: Sequence[Placement], creator: User | None) -> list[Or
     meantime.
     """
     limit = ApprovalLimit.objects.of(creator)
-    numbers = new_numbers(placements)
     orders = [
         new_order(placement, number, creator, limit)
-        for placement, number in zip(placements, numbers, strict=True)
+        for placement, number in zip(placements, new_numbers(placements), strict=True)
     ]
     with transaction.atomic():
         clock.stamp(orders)
@@ -151,10 +150,9 @@ def new_order(placement: Placement, oid: str, creator: User | None, limit: Decim
         start = start_to_come(placement.planned_start)
     except StartRefusedError as error:
         raise OrderRefusedError({"planned_start": error.reason}) from None
-    awaits = requires_approval(quote.price, limit)
     return Order(
         oid=oid,
-        status=Status.AWAITING if awaits else Status.PENDING,
+        status=Status.AWAITING if requires_approval(quote.price, limit) else Status.PENDING,
         customer=quote.customer,
         site=quote.site,
         video_id=quote.video_id,

@@ -68,10 +68,9 @@ def listed(request: HttpRequest, customer: Customer) -> HttpResponse:
 @require_safe
 def exported(request: HttpRequest, customer: Customer) -> HttpResponseBase:
     _kind, entries = filtered(request, customer)
-    kinds = {kind: str(words) for kind, words in WHAT.items()}
     columns = [
         Column(_("created"), "create_date", LocalTime),
-        Column(_("kind"), "kind", labelled(kinds)),
+        Column(_("kind"), "kind", labelled({kind: str(words) for kind, words in WHAT.items()})),
         Column(_("order number"), "order__oid", Escaped),
         Column(_("amount"), "amount", Plain),
         Column(_("balance after"), "balance_after", Plain),
