@@ -354,5 +354,5 @@ def test_what_was_refused_is_told_at_home_until_it_is_seen(order, desk, bob):
         shown = client_of(bob).get(f"{page}change/", headers={"Accept-Language": "zh-hans"})
     assert "The site is not verified." not in shown.content.decode()
     desk.post(f"{page}seen/")
-    assert not Occurrence.objects.needing_a_person().exists()
+    assert not Occurrence.objects.filter(needs_attention=True).exists()
     assert home not in desk.get("/admin/home/").content.decode()

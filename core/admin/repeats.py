@@ -118,7 +118,7 @@ class RepeatAdmin(ViewOnlyAdmin):
     def buttons(self, request: HttpRequest, obj: Repeat) -> list[Button]:
         found = []
         if may(staff(request), Right.REPEAT_ORDER):
-            if obj.occurrences.needing_a_person().exists():
+            if obj.occurrences.filter(needs_attention=True).exists():
                 found.append(self.post_button(obj, "seen", _("Mark as seen"), tone="primary"))
             if obj.next_at is not None:
                 look = {"tone": "danger", "confirm": _("End this repeat? No more is placed.")}
@@ -131,7 +131,7 @@ class RepeatAdmin(ViewOnlyAdmin):
         return _("The repeat has ended."), messages.SUCCESS
 
     def seen(self, request: HttpRequest, repeat: Repeat) -> tuple[str, int]:
-        repeat.occurrences.needing_a_person().update(needs_attention=False)
+        repeat.occurrences.filter(needs_attention=True).update(needs_attention=False)
         return _("Marked as seen."), messages.SUCCESS
 
     def page_context(self, request: HttpRequest, obj: Repeat | None) -> dict[str, Any]:
@@ -143,7 +143,7 @@ class RepeatAdmin(ViewOnlyAdmin):
 
     @admin.display(description=gettext_lazy("status"))
     def state(self, repeat: Repeat) -> SafeString:
-        if repeat.occurrences.needing_a_person().exists():
+        if repeat.occurrences.filter(needs_attention=True).exists():
             return display.tag(_("needs attention"), "bad")
         if repeat.next_at is None:
             why = translate(reason_of(repeat)) or str(repeat.ended_by or "")

@@ -35,7 +35,7 @@ class RepeatQuerySet(models.QuerySet["Repeat"]):
         return rows.select_related("order__customer", "creator")
 
     def needing_a_person(self) -> "RepeatQuerySet":
-        return self.filter(pk__in=Occurrence.objects.needing_a_person().values("repeat"))
+        return self.filter(pk__in=Occurrence.objects.filter(needs_attention=True).values("repeat"))
 
 
 class Repeat(models.Model):
@@ -128,12 +128,6 @@ class Repeat(models.Model):
         return changed
 
 
-class OccurrenceQuerySet(models.QuerySet["Occurrence"]):
-    def needing_a_person(self) -> "OccurrenceQuerySet":
-        """Refused, and nobody has marked it as seen."""
-        return self.filter(needs_attention=True)
-
-
 class Occurrence(models.Model):
     """One time of a repeat: the order that was placed, or why none was. `missed`: times before it
     that nobody was there for."""
@@ -153,8 +147,6 @@ class Occurrence(models.Model):
     missed = models.PositiveIntegerField(_("missed before"), default=0)
     reason, reason_code, reason_params = reason_fields(_("reason"))
     needs_attention = models.BooleanField(_("needs attention"), default=False)
-
-    objects = OccurrenceQuerySet.as_manager()
 
     class Meta:
         default_permissions = ()
