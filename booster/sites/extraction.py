@@ -146,9 +146,7 @@ def _unquoted(text: str) -> str:
     if text[0] == '"':
         with suppress(ValueError):
             return str(json.loads(text))
-    if text[0] in "\"'":
-        return re.sub(r"\\(.)", r"\1", text[1:-1])
-    return text
+    return re.sub(r"\\(.)", r"\1", text[1:-1]) if text[0] in "\"'" else text
 
 
 def _elements(value: Any) -> Iterator[Any]:

@@ -273,8 +273,7 @@ def question_of(job: BulkJob, number: int, total: Decimal) -> str:
     elif job.each is not None:
         each, total = display.money(job.each), job.each * number
     shown = {"number": display.number(number), "total": display.money(total), "each": each}
-    sentence: str = text % {"rows": number, **shown}
-    return sentence
+    return str(text % {"rows": number, **shown})
 
 
 # By "rows" the words are chosen; "number" is what is read.

@@ -232,9 +232,8 @@ class ImportJobAdmin(JobAdmin):
     # --- undoing
 
     def undo_buttons(self, request: HttpRequest, job: ImportJob) -> list[Button]:
-        if not job.is_undoable or not may_undo(staff(request), job):
-            return []
-        if not self.knows_rows(request, job):
+        user = staff(request)
+        if not (job.is_undoable and may_undo(user, job) and self.knows_rows(request, job)):
             return []
         return [Button(_("Undo this import"), self.url_of("undo", job.pk), tone="danger")]
 

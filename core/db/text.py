@@ -98,9 +98,7 @@ def text_of(field: Any) -> Callable[[str], Any]:
     """How a field of a model is said."""
     if isinstance(field, DateTimeField):
         return LocalTime
-    if isinstance(field, CharField | TextField):
-        return Escaped
-    return Plain
+    return Escaped if isinstance(field, CharField | TextField) else Plain
 
 
 def prepare(connection: Any) -> None:

@@ -156,9 +156,7 @@ def _poll(record: Record, stage: Stage, now: float) -> Step | None:
     readings = [row for row in record.readings if row.at >= last.ended]
     if readings and readings[-1].at >= last.ended + _patience(record, stage):
         return None
-    if readings and _is_seen(record, stage):
-        return None
-    if len(readings) == len(POLL_TIMES):
+    if len(readings) == len(POLL_TIMES) or (readings and _is_seen(record, stage)):
         return None
     return _wait(stage, last.ended + POLL_TIMES[len(readings)], now) or _read(stage)
 
