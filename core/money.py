@@ -33,12 +33,6 @@ GROUPING = " \u2019'"
 GROUPED_BY_TWO = re.compile(r"[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]{1,2})?")
 GROUPED = re.compile(rf"[0-9]{{1,3}}(?:[{GROUPING}][0-9]{{3}})+")
 EXPONENT = re.compile(r"[0-9]+(?:[.,][0-9]+)?E[+-]?[0-9]+", re.IGNORECASE)
-# Digits that are none of a number, as far as NFKC would make one of them.
-BESIDE = re.compile(
-    "[\u00ad"
-    + "".join(filter(lambda mark: unicodedata.category(mark) == "No", map(chr, range(0x1F200))))
-    + "]"
-)
 MINUS = "-\u2212\u2013"
 # What a spreadsheet's floating point makes of 57.70 has more digits than anybody writes.
 NOISE_DIGITS = 10
@@ -199,7 +193,9 @@ def bare(text: str) -> str:
 def has_digit_beside(text: str) -> bool:
     """Whether it holds a digit that is none of the number, as of a footnote: `12¹`, `①`, `½`; or a
     soft hyphen, which may have been a minus."""
-    return not text.isascii() and bool(BESIDE.search(text))
+    return not text.isascii() and any(
+        sign == "\u00ad" or unicodedata.category(sign) == "No" for sign in text
+    )
 
 
 def signed(text: str) -> tuple[int, str]:

@@ -254,6 +254,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
 with suppress(OSError):  # a folder for reading only
     STATIC_ROOT.mkdir(mode=0o700, exist_ok=True)  # WhiteNoise warns of one that is missing
+STATICFILES_FINDERS = ["core.theme.finders.Finder"]
 WHITENOISE_USE_FINDERS = True
 FIXTURE_DIRS = [BASE_DIR / "fixtures"]
 

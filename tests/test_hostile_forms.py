@@ -140,9 +140,8 @@ def test_nothing_in_a_field_of_a_form_makes_the_office_fail(
     office, erin, site, demo_site, policies, who, monkeypatch
 ):
     """PostgreSQL takes no NUL."""
-    # A choice among three is as good a field as one among all zones, of which half the pages' time
-    # would go into drawing options.
-    monkeypatch.setattr(site_week, "available_timezones", lambda: {"Asia/Shanghai"})
+    # A choice among three is as good a field as one among hundreds.
+    monkeypatch.setattr(site_week, "places", lambda: ["Asia/Shanghai"])
     with lost_wake_ups():
         order = place(Quote.prepare(erin, demo_site.address(VIDEO), 10_000), None)
         client = visitor(erin, who)

@@ -136,6 +136,16 @@ def test_the_lines_are_read_back_in_every_language():
     assert re.search("[一-鿿]", words[0])
 
 
+def test_the_page_shows_the_zone_that_is_chosen(desk, harbour, form, page):
+    desk.post(page, form | WEEK)
+    shown = desk.get(page).content.decode()
+    field = re.search(
+        r'<select name="time_zone"[^>]*id="id_time_zone"[^>]*>(.*?)</select>', shown, re.S
+    )
+    assert re.findall(r'<option value="([^"]*)" selected>', field[1]) == ["Europe/Berlin"]
+    assert field[1].count("<option ") == len(zones())
+
+
 def test_time_zones_are_those_of_places():
     names = [name for name, _label in zones()]
     assert {"", "UTC", "Asia/Shanghai", "America/Argentina/Buenos_Aires"} <= set(names)

@@ -5,6 +5,7 @@ import gzip
 from typing import Any
 
 import pytest
+from django.contrib.staticfiles import finders
 from django.core.asgi import get_asgi_application
 
 from office.statics import StaticMemory
@@ -121,6 +122,16 @@ def test_what_there_is_not_is_not_kept(db):
 def test_a_style_is_answered_while_a_page_is_at_work(tmp_path):
     done = Office("sqlite", tmp_path).run("-c", BEHIND_A_PAGE)
     assert done.stdout.strip() == "200", done.stderr
+
+
+def test_pictures_that_no_page_shows_are_not_looked_at_and_their_font_is():
+    listed = {path for finder in finders.get_finders() for path, _storage in finder.list(None)}
+    assert {"theme/office.css", "admin/js/core.js"} < listed
+    icons = {path for path in listed if "/fontawesome-free-" in path}
+    assert [path for path in icons if path.endswith("/webfonts/fa-solid-900.woff2")]
+    assert [path for path in icons if path.endswith("/css/solid.min.css")]
+    assert not [path for path in icons if "/svgs/" in path]
+    assert len(listed) < 1000
 
 
 def test_what_was_broken_off_is_not_kept():

@@ -2,13 +2,17 @@
 daily load profile as it is pasted from the operator's own figures.
 """
 
+import functools
 from decimal import Decimal
 from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
 from django.conf import settings
+from django.forms.utils import flatatt
 from django.utils.dates import WEEKDAYS_ABBR
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _, gettext_lazy
 
 from booster.exceptions import PermanentError
@@ -19,8 +23,23 @@ from core.reasons import translate_error
 WEEK_FIELDS = ("time_zone", "quiet_hours", "load_profile")
 
 
+class ZoneSelect(forms.Select):
+    """Django draws each of the hundreds of options by a template of its own."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        options = format_html_join(
+            "\n",
+            '<option value="{}"{}>{}</option>',
+            ((zone, flatatt({"selected": zone == value}), label) for zone, label in self.choices),
+        )
+        attrs = flatatt(self.build_attrs(self.attrs, attrs))
+        return format_html('<select name="{}"{}>{}</select>', name, attrs, options)
+
+
 class WeekForm(RecipeForm):
-    time_zone = forms.ChoiceField(label=gettext_lazy("Time zone"), required=False)
+    time_zone = forms.ChoiceField(
+        label=gettext_lazy("Time zone"), required=False, widget=ZoneSelect
+    )
     quiet_hours = lines(
         gettext_lazy("Quiet hours"),
         gettext_lazy(
@@ -64,9 +83,14 @@ class WeekForm(RecipeForm):
 
 def zones() -> list[tuple[str, str]]:
     """Those of cities and oceans; the others are old names or offsets."""
-    named = sorted(zone for zone in available_timezones() if is_a_place(zone))
     office = _("as the office: %(zone)s") % {"zone": settings.TIME_ZONE}
-    return [("", office), ("UTC", "UTC"), *((zone, zone) for zone in named)]
+    return [("", office), ("UTC", "UTC"), *((zone, zone) for zone in places())]
+
+
+@functools.cache
+def places() -> list[str]:
+    """The system has each in a file of its own."""
+    return sorted(filter(is_a_place, available_timezones()))
 
 
 def is_a_place(zone: str) -> bool:
