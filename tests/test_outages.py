@@ -295,6 +295,20 @@ def test_doctor_says_that_rows_cannot_be_written_and_changes_none(office):
     assert told().startswith("OK")
 
 
+@pytest.mark.parametrize("office", ["sqlite"], indirect=True)
+def test_doctor_says_that_a_disk_is_full_also_where_pages_can_be_read(office):
+    Customer.objects.count()  # what SQLite keeps beside its file is there
+    code = (
+        "import resource, sys, manage\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))\n"
+        "sys.argv = ['manage.py', 'doctor']\n"
+        "manage.main()"
+    )
+    first, second = office.run("-c", code).stdout.splitlines()[:2]
+    assert first.startswith("CRITICAL  database")
+    assert "sign of life" in second
+
+
 @on_postgresql
 def test_people_are_told_by_the_web_that_the_database_cannot_be_used_and_when_it_can(
     office, settings, monkeypatch

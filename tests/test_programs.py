@@ -10,7 +10,7 @@ import psutil
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.processes import Process, folder, free_port, is_alive
+from tests.processes import Process, folder, free_port, is_alive, is_open
 
 ROOT = Path(__file__).parent.parent
 RUN = (
@@ -102,3 +102,22 @@ def test_the_office_does_not_start_beside_another_one_on_its_port():
 def test_a_consumer_has_some_workers_and_not_thousands(number):
     with pytest.raises(CommandError, match=f"--workers: from 1 to 100 processes, not {number}"):
         call_command("run_huey", "--workers", number)
+
+
+def test_the_office_starts_from_any_folder(tmp_path):
+    ports = {name: str(free_port()) for name in ("PORT", "DEMO_SITE_PORT")}
+    env = {"DATA_DIR": str(tmp_path / "mein büro 数据 'x' $y"), **ports}
+    manage = [sys.executable, ROOT / "manage.py"]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with Process([*manage, "init_office"], cwd=elsewhere, env=env) as made:
+        assert made.wait() == 0
+    with Process([*manage, "run_all"], cwd=elsewhere, env=env) as office:
+        office.wait_until(lambda: is_open(int(ports["PORT"])), "serve pages")
+        office.wait_until(lambda: is_open(int(ports["DEMO_SITE_PORT"])), "serve the demo site")
+        office.wait_for_line("Huey consumer started")
+    port = free_port()
+    options = ["--port", str(port), "--processes", "1"]
+    with Process([*manage, "run_web", *options], cwd=elsewhere, env=env, ready=port):
+        pass
+    assert not list(elsewhere.iterdir())

@@ -1,7 +1,7 @@
 """Is the office well? Each check looks at one thing that can go wrong while nobody watches.
 
-Only looks: it changes nothing, asks no site, and says what to do about what it finds. The ledger
-has a command of its own, `check_ledger`, as that reads every row.
+Only looks: it changes nothing but when it looked, asks no site, and says what to do about what it
+finds. The ledger has a command of its own, `check_ledger`, as that reads every row.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,13 +10,22 @@ from datetime import timedelta
 from enum import IntEnum
 
 from django.db import DatabaseError, InterfaceError
-from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import F, Max, Min, Sum
 from django.db.models.functions import Now
 from huey.contrib.djhuey import HUEY
 
 from core.db import clock
-from core.models import WORKABLE, ApprovalLimit, Breaker, Customer, Heartbeat, Order, Pause, Status
+from core.models import (
+    WORKABLE,
+    ApprovalLimit,
+    Breaker,
+    Customer,
+    Heartbeat,
+    Order,
+    Pause,
+    RetentionCursor,
+    Status,
+)
 from core.reasons import reason_of
 
 # Seconds.
@@ -56,10 +65,10 @@ def ask(check: Callable[[], Finding]) -> Finding:
 
 
 def database() -> Finding:
-    """Whether rows can be written: the last migration's is, as it stands."""
-    rows = MigrationRecorder.Migration.objects
+    """Whether rows can be written: when that was seen last is. SQLite writes nothing for a row that
+    stays as it is."""
     try:
-        rows.filter(pk=rows.aggregate(newest=Max("pk"))["newest"]).update(name=F("name"))
+        RetentionCursor.objects.update_or_create(kind="doctor", defaults={"until": Now()})
     except (DatabaseError, InterfaceError) as error:
         text = f"nothing can be written, so nothing is sent or saved: {error}".strip()
         return Finding("database", Level.CRITICAL, text)

@@ -22,6 +22,7 @@ class Command(TerminalCommand):
     def handle(self, *args, **options):
         for name in ("PORT", "DEMO_SITE_PORT"):
             refuse_used_port(name, getattr(settings, name))
+        os.chdir(settings.BASE_DIR)  # the Procfile's commands are for there
         programs = Programs(read_procfile(settings.BASE_DIR / "Procfile"), environment())
         threading.Thread(target=announce, args=(programs,), daemon=True).start()
         if culprit := programs.run():

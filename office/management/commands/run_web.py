@@ -43,7 +43,9 @@ class Command(TerminalCommand):
             if not 1 <= options[name] <= most:
                 raise CommandError(f"--{name}: from 1 to {most}, not {options[name]}")
         refuse_used_port("PORT", port, host)
+        # The office is found there also where somebody stands in another folder.
         program = [sys.executable, "-m", "uvicorn", "office.asgi:application"]
+        program += ["--app-dir", str(settings.BASE_DIR)]
         where = ["--host", host, "--port", str(port), "--workers", str(processes)]
         # In its place, so that signals need nobody to pass them on.
         os.execv(sys.executable, [*program, *where, *OPTIONS])  # noqa: S606
