@@ -13,7 +13,7 @@ from booster.exceptions import PermanentError
 from booster.net.call import RESERVED_HEADERS, check_headers
 from booster.net.client import SiteClient
 from booster.net.play import PlayRequest
-from booster.sites import Recipe, RecipeError
+from booster.sites import Recipe, RecipeError, extraction
 from tests.raw_server import Connection, RawServer, always, answer
 from tests.targets import proved
 
@@ -31,13 +31,13 @@ PAGE: dict[str, Any] = {
 }
 
 
-def read(content: bytes, **changes: Any) -> int:
+def read(content: bytes, video_id: str = "abc", **changes: Any) -> int:
     """The count that a recipe reads from this answer."""
     recipe = {key: value for key, value in (PAGE | changes).items() if value != ""}
     with RawServer(always(content)) as server:
         target = proved(server.url)
         with SiteClient(target) as client:
-            return sites.adapter("http", recipe).read_count(client, "abc")
+            return sites.adapter("http", recipe).read_count(client, video_id)
 
 
 @pytest.fixture
@@ -140,6 +140,24 @@ def test_a_pattern_that_would_take_for_ever_ends_in_time() -> None:
     with pytest.raises(PermanentError, match="recipe_too_slow"):
         read(answer(b"a" * 60_000), count_pattern=r"((?:a+)+)b(?:a|aa)+$")
     assert time.thread_time() - begun < 2
+
+
+@pytest.mark.timing
+def test_a_pattern_that_takes_too_long_costs_all_videos_of_its_site_that_time_once() -> None:
+    """A round drives the orders of all sites in one thread: its readings took minutes."""
+    page, begun = answer(b"a" * 60_000), time.thread_time()
+    for number in range(20):
+        with pytest.raises(PermanentError, match="recipe_too_slow"):
+            read(page, count_pattern=r"{video_id}|((?:a+)+)b", video_id=f"v{number}")
+    assert time.thread_time() - begun < 2
+
+
+@pytest.mark.timing
+def test_a_pattern_that_took_too_long_is_tried_again_after_a_while(monkeypatch) -> None:
+    monkeypatch.setattr(extraction, "REST_AFTER_SLOW", 0.0)
+    with pytest.raises(PermanentError, match="recipe_too_slow"):
+        read(answer(b"a" * 60_000), count_pattern=r"((?:a+)+)b|seen (?P<views>\d+)")
+    assert read(answer(b"seen 1204"), count_pattern=r"((?:a+)+)b|seen (?P<views>\d+)") == 1204
 
 
 def test_a_page_that_is_too_long_is_refused() -> None:

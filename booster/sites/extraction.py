@@ -8,6 +8,7 @@ import codecs
 import html
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,7 +25,10 @@ MAX_COUNT = 2**63 - 1
 MAX_DIGITS = 20
 MAX_KEYS = 10
 # Staff's expressions meet text from elsewhere: whatever they are, they end after this time.
-PATTERN_SECONDS = 0.5
+PATTERN_SECONDS = 0.25
+# And one that took so long is left alone for so many times as long: a round reads the counters of
+# all its orders in one thread.
+REST_AFTER_SLOW = 40.0
 # After a marker: how far the number may be behind tags and spaces, and how long it may be as a
 # page writes it.
 MARKER_REACH, NUMBER_REACH = 300, 120
@@ -75,6 +79,8 @@ _GOES_ON = regex.compile(
     regex.IGNORECASE,
 )
 _OTHER_DIGIT = regex.compile(r"(?V1)[\p{Nd}--[0-9]]")
+
+_rests_until: dict[str, float] = {}  # by the expression as staff wrote it
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +184,19 @@ def text_of(response: Response) -> str:
         return response.body.decode("utf-8", "replace")
 
 
-def search(pattern: "regex.Pattern[str]", text: str, field: str) -> "regex.Match[str] | None":
-    """PermanentError if it takes long."""
+def search(
+    pattern: "regex.Pattern[str]", text: str, field: str, source: str = ""
+) -> "regex.Match[str] | None":
+    """PermanentError if it takes long, or one of the same `source` took long a moment ago."""
+    began = time.monotonic()
+    if began < _rests_until.get(source, 0.0):
+        raise PermanentError(SiteCode.RECIPE_TOO_SLOW, field=field)
     try:
         return pattern.search(text, timeout=PATTERN_SECONDS)
     except TimeoutError:
+        if source:
+            ended = time.monotonic()
+            _rests_until[source] = ended + REST_AFTER_SLOW * (ended - began)
         raise PermanentError(SiteCode.RECIPE_TOO_SLOW, field=field) from None
 
 

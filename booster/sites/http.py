@@ -122,7 +122,7 @@ class HttpAdapter(SiteAdapter):
                 raise PermanentError(SiteCode.COUNT_MARKER_NOT_FOUND)
             return number
         pattern = filled_pattern(recipe.count_pattern, values)
-        found = search(pattern, text, "count_pattern")
+        found = search(pattern, text, "count_pattern", recipe.count_pattern)
         if found is None:
             raise PermanentError(SiteCode.COUNT_PATTERN_NOT_FOUND)
         group = "views" if "views" in pattern.groupindex else 1
