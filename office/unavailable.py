@@ -10,7 +10,7 @@ import logging
 import sys
 
 from django.db import DataError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils.deprecation import MiddlewareMixin
 
 from core.db.outages import drop_connections, is_down, is_out_of_room, is_read_only
@@ -50,9 +50,14 @@ def busy_page() -> str:
 
 
 class UnavailableMiddleware(MiddlewareMixin):
-    """For what a view raises."""
+    """For what a view raises, and for the empty page of one that takes no such request."""
 
     async_capable = False  # as those around it: office/compression.py
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if isinstance(response, HttpResponseNotAllowed) and request.method == "GET":
+            return errors.not_a_page(request, response.headers["Allow"])
+        return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, TooManyLoginsError):

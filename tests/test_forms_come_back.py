@@ -20,9 +20,11 @@ def desk(alice):
 
 
 def save_again(desk, path, form):
-    """Press Save on the page that asked."""
+    """Press Save on the page that asked, and that calls what it asks no error."""
     asked = desk.post(path, form)
     assert asked.status_code == 200
+    assert "there is a question below" in asked.text
+    assert "Please correct" not in asked.text
     page = Forms(path)
     page.feed(asked.text)
     [shown] = [one.values for one in page.found if form.keys() <= one.values.keys()]
@@ -51,6 +53,13 @@ def test_a_large_adjustment(desk, erin):
 def test_a_price_that_undercuts_others(desk, policies):
     save_again(desk, ADD_POLICY, {"count": "100000", "price": "0.20", "active": "on"})
     assert PricePolicy.objects.filter(count=100_000, price="0.20").exists()
+
+
+def test_what_is_wrong_is_no_question(desk, erin):
+    form = {"customer": erin.pk, "amount": "12345.00", "method": "no such"}
+    page = desk.post(ADD_CHARGE, form).text
+    assert "Please correct the errors below." in page
+    assert "there is a question below" not in page
 
 
 def test_a_form_that_was_saved_and_changed(desk, frank):

@@ -30,6 +30,25 @@ def test_a_history_without_a_change_says_so(super_desk, frank):
     assert "Nobody has changed anything here yet." in history
 
 
+BUTTONS = ["/admin/core/order/1/pause/", "/admin/pauses/office/pause/", "/admin/logout/"]
+
+
+@pytest.mark.parametrize("path", BUTTONS)
+def test_who_comes_to_the_address_of_a_button_reads_that_nothing_was_done(desk, path):
+    """From the browser's history, or after a login that does not know where the button was."""
+    answer = desk.get(path)
+    assert answer.status_code == 405
+    assert "POST" in answer.headers["Allow"]
+    assert "press the button once more" in text_of(answer)
+
+
+def test_a_customer_who_comes_to_the_address_of_a_button_reads_that_nothing_was_done(owner):
+    answer = client_of(owner.user).get("/portal/logout/")
+    assert answer.status_code == 405
+    assert "/portal/" in text_of(answer)
+    assert "press the button once more" in text_of(answer)
+
+
 def test_no_login_is_promised_another_way_in(super_desk, bob):
     bob.set_password("Harbour-lights-7")
     bob.save(update_fields=["password"])

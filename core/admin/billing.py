@@ -43,6 +43,7 @@ from core.ordering import adjust, credit_objection, payment_objection, top_up_ma
 from core.ordering.equal_top_ups import equal_top_up, told
 from core.pages import display
 from core.pages.amounts import AmountField, AsksAgain, LargeAmountForm
+from core.pages.idempotent_forms import question
 from core.permissions import Right, may
 from core.reasons import translate
 
@@ -56,8 +57,8 @@ class PolicyForm(AsksAgain, forms.ModelForm):
         if count and price and cleaned.get("active") and self.has_changed():
             questions = undercutting(money.Bundle(count, price), self.instance)
             if questions and not self.was_confirmed(f"{count}:{price}"):
-                text = _("If that is meant, save again.")
-                self.add_error("price", " ".join([*questions, str(text)]))
+                told = [*questions, gettext("If that is meant, save again.")]
+                self.add_error("price", list(map(question, told)))
         return cleaned
 
 
@@ -71,7 +72,7 @@ def undercutting(new: money.Bundle, policy: PricePolicy) -> list[str]:
         if changed:
             text = gettext("With this, %(plays)s plays cost as much as %(larger)s: %(price)s.")
             facts = {
-                "plays": ", ".join(display.number(one.count) for one in changed),
+                "plays": gettext("; ").join(display.number(one.count) for one in changed),
                 "larger": display.number(larger.count),
                 "price": display.money(larger.price),
             }
@@ -109,21 +110,17 @@ class ChargeForm(LargeAmountForm):
     def clean_reference(self) -> str | None:
         return plain_reference(self.cleaned_data["reference"] or "") or None
 
-    def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
+    def objections(self, cleaned: dict[str, Any]) -> dict[str, Any]:
         customer, reference = cleaned.get("customer"), cleaned.get("reference")
         if customer and reference and (text := payment_objection(customer.pk, reference)):
             return {"reference": text}
         questions = super().objections(cleaned)
         if customer and (amount := cleaned.get("amount")):
-            question = self.equal_question(equal_top_up(customer.pk, amount, reference))
-            questions["amount"] = " ".join(filter(None, (questions.get("amount"), question)))
-        return {field: question for field, question in questions.items() if question}
-
-    def equal_question(self, equal: ChargeRecord | WaitingTopUp | None) -> str:
-        """ "" where there is none, or it was answered."""
-        if equal is None or self.was_confirmed(f"{equal._meta.model_name}:{equal.pk}"):
-            return ""
-        return f"{told(equal)} {_('If this is another payment, save again.')}"
+            equal = equal_top_up(customer.pk, amount, reference)
+            if equal and not self.was_confirmed(f"{equal._meta.model_name}:{equal.pk}"):
+                said = (told(equal), gettext("If this is another payment, save again."))
+                questions["amount"] = [*questions.get("amount", ()), *map(question, said)]
+        return questions
 
     def placed_with(self, key: uuid.UUID) -> Any:
         """The top-up, or what waits to be one."""
@@ -236,7 +233,7 @@ class AdjustmentForm(LargeAmountForm):
     def placed_with(self, key: uuid.UUID) -> LedgerEntry | None:
         return LedgerEntry.objects.filter(reference=Fact.ADJUSTMENT.of(key)).first()
 
-    def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
+    def objections(self, cleaned: dict[str, Any]) -> dict[str, Any]:
         customer, amount = cleaned.get("customer"), cleaned.get("amount")
         if amount == 0:
             return {"amount": str(_("The amount must not be zero."))}

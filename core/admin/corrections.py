@@ -20,6 +20,7 @@ from core.models.corrections import REASON_LENGTH, corrected_amount
 from core.ordering import approve_correction, correct_top_up, decline_correction
 from core.pages import display
 from core.pages.amounts import AmountField, AsksAgain
+from core.pages.idempotent_forms import question
 from core.permissions import Right, may
 
 
@@ -40,8 +41,8 @@ class CorrectionForm(AsksAgain):
 
     def clean_right_amount(self) -> Decimal:
         amount: Decimal = self.cleaned_data["right_amount"]
-        if question := self.large_amount_question(amount):
-            raise forms.ValidationError(question)
+        if text := self.large_amount_question(amount):
+            raise question(text)
         return amount
 
 

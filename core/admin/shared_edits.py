@@ -24,6 +24,7 @@ from core.admin.history import said
 from core.db.keys import key_of
 from core.models import FieldChange
 from core.models.history import as_text
+from core.pages.idempotent_forms import question
 
 SHOWN = "shown_values"
 QUOTED = 200  # characters of a value in a question
@@ -104,7 +105,7 @@ class SharedEditForm(forms.ModelForm):
                 self.asked.add(name)
         cleaned = super().clean()
         for name in self.asked:
-            self.add_error(name, self.question(name, shown[name]))
+            self.add_error(name, question(self.told(name, shown[name])))
         return cleaned
 
     def typed(self, name: str, before: Any) -> bool:
@@ -124,7 +125,7 @@ class SharedEditForm(forms.ModelForm):
         value = getattr(self.instance, name)
         return value.all() if isinstance(value, Manager) else value
 
-    def question(self, name: str, before: Any) -> str:
+    def told(self, name: str, before: Any) -> str:
         field = model_field(self.instance, name)
         last = FieldChange.objects.of(self.instance).filter(field=name).first()
         label = getattr(self.fields[name], "label_from_instance", str)

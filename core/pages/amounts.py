@@ -11,7 +11,7 @@ from django.utils.translation import get_language, gettext as _
 
 from core import money
 from core.pages import display
-from core.pages.idempotent_forms import IdempotentForm, come_back_with
+from core.pages.idempotent_forms import IdempotentForm, come_back_with, question
 from core.reasons import translate_error
 
 # From here on a slip of a digit is a large loss.
@@ -117,10 +117,10 @@ class LargeAmountForm(AsksAgain, IdempotentForm):
             self.refuse(self.objections(cleaned))
         return cleaned
 
-    def objections(self, cleaned: dict[str, Any]) -> dict[str, str]:
+    def objections(self, cleaned: dict[str, Any]) -> dict[str, Any]:
         """What speaks against it now, by field; at last, that the amount is large."""
-        question = self.large_amount_question(cleaned.get("amount"))
-        return {"amount": question} if question else {}
+        text = self.large_amount_question(cleaned.get("amount"))
+        return {"amount": [question(text)]} if text else {}
 
 
 def in_words(amount: Decimal) -> str:

@@ -14,6 +14,19 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
+QUESTION = "question"
+
+
+def question(text: str) -> ValidationError:
+    """What is asked about a form, and answered by sending it again. It is no error."""
+    return ValidationError(text, code=QUESTION)
+
+
+def only_asks(form: forms.BaseForm) -> bool:
+    """Whether nothing is wrong with a form that was refused: there are questions, no errors."""
+    told = [error for errors in form.errors.as_data().values() for error in errors]
+    return bool(told) and all(error.code == QUESTION for error in told)
+
 
 def come_back_with(form: forms.BaseForm, name: str, value: str) -> None:
     """Show a form that is refused with this value in one field, and else as it was sent."""
@@ -31,7 +44,7 @@ class IdempotentForm(forms.ModelForm):
     request_key = forms.UUIDField(required=False, widget=forms.HiddenInput, initial=uuid.uuid4)
     placed: Any = None
 
-    def refuse(self, errors: Mapping[str, str]) -> None:
+    def refuse(self, errors: Mapping[str, Any]) -> None:
         """Put what speaks against it at its fields; also for who meets it while writing. It may be
         the row itself, made in the meantime by the same form, that is in the way."""
         if errors and not self.was_saved():
@@ -51,7 +64,7 @@ class IdempotentForm(forms.ModelForm):
             return True
         come_back_with(self, "request_key", str(uuid.uuid4()))
         text = _("This form was already saved as %(placed)s. Save again to create another.")
-        self.add_error(None, ValidationError(text, params={"placed": str(placed)}))
+        self.add_error(None, question(text % {"placed": placed}))
         return True
 
     def placed_with(self, key: uuid.UUID) -> Model | None:

@@ -14,7 +14,7 @@ from core.models.orders import MAX_HOURS
 from core.ordering import Quote, StartRefusedError, counting_of, start_to_come
 from core.pages import display
 from core.pages.amounts import WholeNumberField, WholeNumberInput
-from core.pages.idempotent_forms import IdempotentForm, come_back_with
+from core.pages.idempotent_forms import IdempotentForm, come_back_with, question
 from core.pages.kept import kept
 from core.reasons import translate
 
@@ -86,11 +86,11 @@ class OrderForm(TermsForm, IdempotentForm):
             for_customer=self.for_customer,
             asker=self.asker,
         )
-        errors = self.quote.errors
+        errors: dict[str, Any] = self.quote.errors
         if text := self.quote.price_objection(cleaned.get("quoted_price")):
             # Sent again as it is then, it is an order at the price that the text says.
             come_back_with(self, "quoted_price", str(self.quote.price))
-            errors = {"__all__": text} | errors
+            errors = {"__all__": question(text)} | errors
         self.refuse(errors)
         return cleaned
 

@@ -11,6 +11,10 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy
 
 PORTAL = "/portal/"
+BUTTON = gettext_lazy(
+    "This address only takes what a button sends. If you have just logged in again, go to the page "
+    "and press the button once more."
+)
 # By status: the title, and what is said at the desk and on the portal.
 TOLD: dict[int, tuple[Any, Any, Any]] = {
     400: (
@@ -30,6 +34,10 @@ TOLD: dict[int, tuple[Any, Any, Any]] = {
             "taken away."
         ),
         gettext_lazy("There is nothing at this address, or it is not yours. Nothing was changed."),
+    ),
+    405: (
+        gettext_lazy("Nothing was done"),
+        *(BUTTON, BUTTON),
     ),
     500: (
         gettext_lazy("Something went wrong"),
@@ -66,6 +74,13 @@ bad_request = answered(400)
 not_allowed = answered(403)
 not_found = answered(404)
 server_error = answered(500)
+
+
+def not_a_page(request: HttpRequest, allowed: str) -> HttpResponse:
+    """Where only forms are sent: histories and logins lead there without one."""
+    response = page(request, 405)
+    response.headers["Allow"] = allowed
+    return response
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

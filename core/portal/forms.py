@@ -53,8 +53,11 @@ class CustomerOrderForm(OrderForm):
         return key and uuid.uuid5(key, f"customer:{self.customer.pk}")
 
     def add_error(self, field: str | None, error: Any) -> None:
-        """What a quote says of the customer stands above the form: there is no such field."""
-        super().add_error(None if field == "customer" else field, error)
+        """What a quote says of the customer stands above the form: there is no such field. The next
+        quote may take it back; the rest stays."""
+        if field == "customer":
+            field, error = None, ValidationError(error, code=field)
+        super().add_error(field, error)
 
 
 class CustomerQuoteForm(QuoteForm):

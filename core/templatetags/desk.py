@@ -6,6 +6,7 @@ from core import reasons
 from core.models import label_of
 from core.pages import display
 from core.pages.flow.timeline import timeline_of
+from core.pages.idempotent_forms import only_asks
 from core.pages.people import page_to_go_on_at
 
 register = template.Library()
@@ -21,6 +22,8 @@ register.filter("money", display.money)
 register.filter("signed", display.signed)
 register.filter("rate", display.rate)
 register.filter("step", display.step)
+# Whether a form that came back has questions and no errors.
+register.filter("only_asks", only_asks)
 # The order's way. Whoever does not say for whom the page is writes for a customer.
 register.simple_tag(timeline_of, name="order_timeline")
 # Where a page in another language is found.

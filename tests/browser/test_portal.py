@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.models import ChargeRecord, Customer, Order, Site, Status, User
+from core.models import ChargeRecord, Customer, Order, PricePolicy, Site, Status, User
 from tests.base import VIDEO
 from tests.browser.conftest import PHONE, WIDE, Desk
 from tests.browser.test_theme import faults_of, speak_chinese
@@ -17,6 +17,7 @@ pytestmark = pytest.mark.browser
 DELIVERY_MS = 60_000
 PASSWORD = "Harbour-lights-7"
 OTHER_VIDEO = "night-train-north"
+THIRD_VIDEO = "city-of-lanterns"
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +130,24 @@ def test_an_order_is_canceled_after_a_question_and_the_page_says_so(new_page, sh
     assert order.status == Status.CANCELED
     expect(receipt_line(page, "You paid")).to_have_text(f"{order.price - order.refunded:.2f}")
     expect(page.locator(".step").last).to_contain_text("refunded")
+
+
+def test_a_price_that_changed_is_asked_about_until_the_order_is_sent_again(
+    new_page, shop, demo_site
+):
+    page = new_page(PHONE)
+    shop.do(lambda: have_login("erin"))
+    shop.let_in(page.context, "erin")
+    page.goto(f"{shop.url}/portal/orders/new/")
+    page.type("[name=url]", demo_site.address(THIRD_VIDEO))
+    page.click(".chip[data-count='20000']")
+    price = page.locator("[data-quote-of=price]")
+    expect(price).to_have_text("9.00")
+    shop.do(lambda: PricePolicy.objects.filter(count=20_000).update(price=8))
+    page.click("button:has-text('Order and pay')")
+    expect(price).to_have_text("8.00")  # by the quote of the page that came back
+    expect(page.get_by_role("alert").first).to_contain_text("It costs 8.00 now, not 9.00")
+    shop.do(lambda: PricePolicy.objects.filter(count=20_000).update(price=9))
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
