@@ -599,4 +599,4 @@ def test_an_open_client_leaves_no_connection_behind(client_of: ClientOf) -> None
     before = open_files()
     make_a_call()
     # The wire's thread sees that the server is gone in its own time.
-    wait_for(lambda: open_files() <= before, 10, "the connection's end")
+    wait_for(lambda: open_files() <= before, what="the connection's end")
