@@ -77,7 +77,9 @@ class Hands:
             self.press("Tab")
             if there.evaluate(HAS_FOCUS):
                 # As soon as it has come into sight.
-                wait_for(lambda: self.page.evaluate(SHOWS_FOCUS), 5, f"the focus' mark at {where}")
+                wait_for(
+                    lambda: self.page.evaluate(SHOWS_FOCUS), what=f"the focus' mark at {where}"
+                )
                 return
         here = self.page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
         raise AssertionError(f"{most} times Tab do not lead to {where}, but to {here}")

@@ -177,8 +177,9 @@ def office(request, new_office, django_db_blocker, settings) -> Iterator[Office]
         yield office
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60, what: str = "it") -> None:
-    """Wait until the condition holds; fail after so many seconds."""
+def wait_for(condition: Callable[[], bool], seconds: float = 180, what: str = "it") -> None:
+    """Wait until the condition holds; fail after so many seconds, many of which pass on a machine
+    that has little time for what is waited for."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -8,8 +8,11 @@ from django.db.models.functions import Now
 from booster.delivery import Round
 from core.models import WORKABLE, Order
 
+# On a machine that has little time for it.
+PATIENCE = 300.0
 
-def run_until_idle(driving: Round, seconds: float = 60.0) -> None:
+
+def run_until_idle(driving: Round, seconds: float = PATIENCE) -> None:
     """Beat while any order is driven or due now."""
     try:
         driving.beat_while_busy(seconds)
@@ -28,10 +31,15 @@ def deliver(shall_stop: Callable[[], bool] = lambda: False, *, holder: str = "te
     run_until_idle(ShortRound(holder, shall_stop))
 
 
-def deliver_to_the_end(seconds: float = 120.0) -> None:
-    """The same, until no order is open, as if what waits for another try were due at once."""
-    deadline = time.monotonic() + seconds
-    while Order.objects.filter(status__in=WORKABLE).exists() and time.monotonic() < deadline:
+def deliver_to_the_end(until: Callable[[], bool] = lambda: False) -> None:
+    """The same, until no order is open or what is waited for has come, as if what waits for another
+    try were due at once."""
+    deadline = time.monotonic() + PATIENCE
+
+    def is_over() -> bool:
+        return time.monotonic() > deadline or until()
+
+    while Order.objects.filter(status__in=WORKABLE).exists() and not is_over():
         Order.objects.open().update(due=Now(), lease_until=None)
-        run_until_idle(Round("test:1", lambda: False), deadline - time.monotonic())
+        run_until_idle(Round("test:1", is_over))
     Order.objects.open().update(lease_until=None)

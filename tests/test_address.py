@@ -342,7 +342,7 @@ def test_a_name_server_that_keeps_silent_is_waited_for_only_so_long(monkeypatch,
     monkeypatch.setattr(socket, "getaddrinfo", silent)
     own_addresses._addresses_of.cache_clear()
     assert not own_addresses.is_own(ipaddress.ip_address("93.184.215.14"))
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 10
     awake.set()
 
 

@@ -135,9 +135,9 @@ def test_no_sweep_waits_until_people_are_told(db, hook, monkeypatch):
     began = time.monotonic()
     worker.sweep()
     worker.sweep()
-    assert (time.monotonic() - began < 5, len(calls)) == (True, 1)
+    assert (time.monotonic() - began < 10, len(calls)) == (True, 1)
     names.set()
-    wait_for(lambda: not alerts._watching.locked(), 5)
+    wait_for(lambda: not alerts._watching.locked())
 
 
 def test_what_passes_by_itself_is_not_told(consumer, hook):

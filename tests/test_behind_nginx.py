@@ -23,7 +23,6 @@ pytestmark = [
     pytest.mark.parametrize("office", ["sqlite"], indirect=True),
 ]
 COUNT = 200
-MOST_SECONDS = 300
 # Of what a limit allows. A calm machine reaches 0.79 to 1.05; one that is busy with other tests is
 # too late where nothing is taken at once.
 LEAST = 0.5
@@ -140,7 +139,7 @@ def sold(office, settings, authority) -> Iterator[dict[str, Sold]]:
             check = verification.verify(row)
             assert check.outcome == check.Outcome.PROVED
             found[name] = Sold(site, placed(rich(), row, "harbour", count=limit.count, price=1))
-        deliver_to_the_end(MOST_SECONDS)
+        deliver_to_the_end()
         for one in found.values():
             one.order.refresh_from_db()
         yield found

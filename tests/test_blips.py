@@ -40,7 +40,7 @@ def test_no_answer_to_a_play_is_final_at_once(trial, blip):
         assert again(order).status == Status.RUNNING
     trial.demo_site.clear()
     make_due()
-    deliver_to_the_end(20)
+    deliver_to_the_end()
     assert again(order).status in (Status.COMPLETED, Status.PARTIAL)
     assert order.delivered == trial.demo_site.plays(order.oid)
     if blip != "HTML":
@@ -57,7 +57,7 @@ def test_an_order_whose_counter_answers_badly_goes_on_being_verified(trial, blip
     assert again(order).status in (Status.RUNNING, Status.VERIFYING)
     trial.demo_site.clear()
     make_due()
-    deliver_to_the_end(20)
+    deliver_to_the_end()
     assert (again(order).status, order.delivered) == (Status.COMPLETED, 300)
 
 
@@ -70,7 +70,7 @@ def test_a_trouble_that_lasts_half_an_hour_ends_the_sending_and_is_proved(trial)
     deliver()
     assert again(order).status == Status.RUNNING
     let_trouble_pass(2)
-    deliver_to_the_end(20)
+    deliver_to_the_end()
     assert (again(order).status, order.delivered) == (Status.PARTIAL, order.done)
     assert order.attention_code == Code.SHORT_NOT_SENT
 
@@ -106,5 +106,5 @@ def test_a_counter_that_cannot_be_read_for_long_is_told_and_not_guessed(trial):
     trial.demo_site.clear()
     Site.objects.update(resend_percent=0, max_connections=1)
     make_due()
-    deliver_to_the_end(20)
+    deliver_to_the_end()
     assert (again(order).status, order.delivered) == (Status.PARTIAL, 200)

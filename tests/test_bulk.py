@@ -273,7 +273,7 @@ def test_a_killed_consumer_tops_up_nobody_twice_and_forgets_nobody(office, point
         job.refresh_from_db()
         return job.status == BulkJob.Status.DONE
 
-    wait_for(is_done, 60, "the top-ups")
+    wait_for(is_done, what="the top-ups")
     assert (job.changed, job.refused, job.amount) == (1_000, 0, 2_500)
     assert set(Customer.objects.values_list("balance", flat=True)) == {Decimal("2.50")}
     assert ChargeRecord.objects.count() == LedgerEntry.objects.count() == 1_000

@@ -30,6 +30,7 @@ from booster.net.call import Call, Response
 from booster.net.play import PlayRequest
 from tests.engine_runs import add
 from tests.faulty_site import FAULTS, FaultySite
+from tests.office import wait_for
 from tests.raw_server import Connection, RawServer, always, answer
 from tests.targets import proved
 
@@ -150,7 +151,7 @@ def test_a_small_order_goes_out_at_once_beside_a_large_one() -> None:
         began = time.monotonic()
         site.send(2, 1, 10)
         site.wait_for(lambda: site.windows(2) == 1)
-        assert time.monotonic() - began < 0.5  # 0.05 on a quiet machine
+        assert time.monotonic() - began < 5  # 0.05 on a quiet machine; the large one takes minutes
         assert site.tally(2).counted == 10
         assert site.windows(1) == 0
         assert len(server.received) - before > 10  # the large one went on meanwhile
@@ -164,10 +165,10 @@ def test_where_plays_are_rationed_a_small_order_does_not_wait_for_a_large_one() 
         site.send(1, 1, 100_000)
         time.sleep(0.5)
         site.open(2)
-        began = time.monotonic()
+        before = len(server.received)
         site.send(2, 1, 5)
         site.wait_for(lambda: site.windows(2) == 1)
-        assert time.monotonic() - began < 1.5  # ten plays' time where each has every second
+        assert len(server.received) - before < 30  # ten where each has every second
 
 
 def test_orders_of_the_same_size_advance_together() -> None:
@@ -504,12 +505,11 @@ def test_other_ceilings_hold_from_now_on() -> None:
         time.sleep(0.5)
         site.channel.change(connections=1, rate=20.0)
         time.sleep(0.3)
-        before = len(server.received)
-        time.sleep(1.0)
-        assert 10 <= len(server.received) - before <= 35
+        before, began = len(server.received), time.monotonic()
+        wait_for(lambda: len(server.received) - before >= 20, what="plays at the new rate")
+        assert 20 <= len(server.received) - before <= 35 + 20 * (time.monotonic() - began - 1.0)
         site.channel.change(connections=8, rate=100_000.0)
-        site.read_for(15, lambda: len(server.received) - before > 200)
-        assert len(server.received) - before > 200
+        wait_for(lambda: len(server.received) - before > 200, 15, "plays at the newest rate")
 
 
 def test_the_ceiling_of_connections_is_the_sites_and_not_an_orders() -> None:
@@ -589,7 +589,7 @@ def test_a_play_now_and_then_burns_no_processor() -> None:
             site.send(1, number, 1)
             site.wait_for(lambda number=number: site.windows(1) == number)  # type: ignore[misc]
             time.sleep(0.2)
-        assert time.process_time() - used < 0.3
+        assert time.process_time() - used < 0.8
         assert server.connections == 1
 
 

@@ -227,7 +227,7 @@ def test_an_order_whose_site_is_asked_for_its_token_as_it_halts_goes_on(trial):
         return False
 
     driving._shall_stop = lose_proof
-    run_until_idle(driving, 20)
+    run_until_idle(driving)
     assert asked
     assert driving.deliveries == {}
     assert is_due_within(order, 1.2 * PROBING.first)
@@ -261,7 +261,7 @@ def test_plays_that_are_all_out_are_proved_though_people_hold_the_site_back(tria
         return False
 
     driving._shall_stop = hold
-    run_until_idle(driving, 30)
+    run_until_idle(driving)
     order.refresh_from_db()
     assert Pause.objects.exists()
     assert order.status == Status.COMPLETED

@@ -673,12 +673,12 @@ def test_a_stop_ends_a_run_once_its_plays_in_flight_are_answered() -> None:
         threading.Timer(0.4, stop.set).start()
         report = send(site.port, MemoryBook(100_000, window=100), should_stop=should_stop)
     assert report.stopped == "stopped"
-    assert 0.4 < report.seconds < 3
+    assert 0.4 < report.seconds < 15  # all would take minutes
     assert report.tally.counted == site.plays
     assert report.tally.uncertain == 0
     assert report.tally.not_sent > 0
     gaps = [later - earlier for earlier, later in pairwise(asked)]
-    assert max(gaps) < 1
+    assert max(gaps) < 5
 
 
 @pytest.mark.timing
@@ -831,7 +831,7 @@ def test_the_rate_is_kept_to_and_nearly_reached(rate: float) -> None:
         limits = Limits(connections=16, rate=rate)
         report = send(site.port, MemoryBook(plays, window=plays), limits=limits)
     assert report.tally.counted == plays
-    assert 1.9 <= report.seconds < 4
+    assert 1.9 <= report.seconds < 8
 
 
 @pytest.mark.timing
@@ -840,7 +840,7 @@ def test_a_paced_order_burns_no_processor() -> None:
         used = time.process_time()
         send(server.port, 5, limits=Limits(connections=4, rate=2.0))
         used = time.process_time() - used
-    assert used < 0.2
+    assert used < 0.6
 
 
 @pytest.mark.timing
@@ -857,7 +857,7 @@ def test_an_idle_wire_sleeps() -> None:
     time.sleep(2.3)  # free connections are closed by then
     used = time.process_time()
     time.sleep(1.0)
-    assert time.process_time() - used < 0.1
+    assert time.process_time() - used < 0.3
 
 
 # --- any mix of faults

@@ -494,7 +494,7 @@ def test_a_killed_consumer_costs_no_row_and_doubles_none(office, settings, parti
     assert Customer.objects.count() == (40_000 if partial else 0)
     ImportJob.objects.filter(pk=job.pk).update(lease_until=None)
     office.consumer()
-    wait_for(lambda: is_done(job), 120, "the import")
+    wait_for(lambda: is_done(job), what="the import")
     assert figures(job) == (60_000, 0, 0, int(partial))
     assert Customer.objects.count() == LedgerEntry.objects.count() == 60_000
     assert list(differences()) == []

@@ -238,7 +238,7 @@ def test_the_feed_shows_no_older_money_than_the_page(erin):
 def test_two_web_processes_show_what_a_third_committed(office, clerk, erin):
     """With PostgreSQL they share what they keep by Redis, with SQLite each keeps its own."""
     server = office.run_web("--processes", "2", REQUIRE_TWO_STEP="off")
-    wait_for(lambda: WebProcess.objects.count() == 2, 60, "both processes")
+    wait_for(lambda: WebProcess.objects.count() == 2, what="both processes")
     cookies = {"sessionid": client_of(clerk).cookies["sessionid"].value}
 
     def pages(path: str) -> list[str]:

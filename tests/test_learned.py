@@ -81,8 +81,8 @@ def test_the_operators_own_limit_is_nothing_learned(trial):
 
 
 def test_what_people_have_forgotten_is_found_out_anew_by_orders_that_run(trial):
-    """At the learned pace it would take a minute; what a round knows it would write back."""
-    Site.objects.update(learned_rate=5.0, learned_at=Now())
+    """At the learned pace it would take five minutes; what a round knows it would write back."""
+    Site.objects.update(learned_rate=1.0, learned_at=Now())
     order = trial.place(300, wake=False)
     began: list[bool] = []
 
@@ -91,7 +91,7 @@ def test_what_people_have_forgotten_is_found_out_anew_by_orders_that_run(trial):
             began.append(Site.objects.get().forget_learned())
         return False
 
-    run_until_idle(Round("test:1", forget_once), 30)
+    run_until_idle(Round("test:1", forget_once), 120)
     order.refresh_from_db()
     assert (began, order.status) == ([True], Status.COMPLETED)
     assert Site.objects.get().learned_rate is None

@@ -302,7 +302,7 @@ def test_a_write_waits_for_nobody_while_redis_is_down(
     for _ in range(100):
         with django_capture_on_commit_callbacks(execute=True):
             notify()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
 
 
 def test_a_job_is_watched_by_who_made_it_and_by_who_may_see_all(feed, bob, carol, dave, frank):

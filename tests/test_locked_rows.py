@@ -62,15 +62,15 @@ def test_orders_whose_rows_are_locked_hold_no_other_up(office, trial, working, c
     Order.objects.filter(pk=refunded.pk).update(due=Now() + timedelta(hours=1))
     trial.customers = [trial.customer("beside", "100")]
     long, beside = trial.place(100_000), trial.place(100, wake=False)
-    wait_for(lambda: Order.objects.get(pk=long.pk).done > 0, 20, "plays of the long one")
+    wait_for(lambda: Order.objects.get(pk=long.pk).done > 0, what="plays of the long one")
     with locked(office, long, refunded.customer):
         rows = Order.objects.filter(pk=refunded.pk)
         rows.update(status=Status.RUNNING, cancel_requested=True, due=Now())
-        wait_for(lambda: status(beside) == Status.COMPLETED, 15, "an order beside them")
-        wait_for(lambda: "put off" in caplog.text, 5, "the one that is canceled")
+        wait_for(lambda: status(beside) == Status.COMPLETED, what="an order beside them")
+        wait_for(lambda: "put off" in caplog.text, what="the one that is canceled")
         assert status(refunded) == status(long) == Status.RUNNING
     rows.update(due=Now())
-    wait_for(lambda: status(refunded) == Status.CANCELED, 15, "its refund")
+    wait_for(lambda: status(refunded) == Status.CANCELED, what="its refund")
     refunded.refresh_from_db()
     assert (refunded.attempts, refunded.refunded) == (0, refunded.price)
     assert Heartbeat.objects.alive().count() == 1

@@ -58,7 +58,7 @@ def test_an_order_is_delivered_and_pages_are_answered(office, site, erin, demo_s
     web = office.run_web("--processes", "1")
     from tests.test_metrics import ask
 
-    wait_for(lambda: ask(web.url, "/readyz") == (200, "ready\n"), 30, "the web")
+    wait_for(lambda: ask(web.url, "/readyz") == (200, "ready\n"), what="the web")
 
 
 @sessions_of_ones_own

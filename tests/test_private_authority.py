@@ -43,7 +43,7 @@ def test_an_order_behind_a_private_authority_is_read_delivered_and_proved(site, 
     assert check.outcome == check.Outcome.PROVED
     assert verification.views_of(site, "harbour") == 41
     order = placed(rich(), site, "harbour", count=60, price=1)
-    deliver_to_the_end(30)
+    deliver_to_the_end()
     order.refresh_from_db()
     assert (order.status, order.delivered) == (Status.COMPLETED, 60)
     assert (order.old_view_count, private.views["harbour"]) == (41, 101)

@@ -147,7 +147,7 @@ def test_our_own_readings_complete_no_order(trial, settings, counts_plays, known
         counts_readings=known,
     ) as own:
         order = trial.place(40, wake=False)
-        deliver_to_the_end(40)
+        deliver_to_the_end()
         again(order)
         assert order.is_final, order.watch
         assert order.delivered <= own.counted
@@ -176,7 +176,7 @@ def test_looks_for_quotes_complete_no_order(trial, settings, counts_plays, known
 
         deliver(quote_meanwhile)
         assert quotes
-        deliver_to_the_end(40)
+        deliver_to_the_end()
         again(order)
         assert order.is_final, order.watch
         assert order.delivered <= own.counted
@@ -205,7 +205,7 @@ def test_where_the_site_counts_by_order_number_that_decides(trial, settings, cou
     ) as own:
         order = trial.place(100, wake=False)
         own.views += 5000
-        deliver_to_the_end(40)
+        deliver_to_the_end()
         assert (again(order).is_final, order.delivered) == (True, 100 * counts_plays)
     assert order.proof_code == Code.PROVED_BY_ORDER_NUMBER
 
@@ -219,7 +219,7 @@ def test_a_canceled_order_pays_for_what_the_counter_shows(trial, counted):
     send_half(order)
     ordering.cancel(order, None, "enough")
     make_due()
-    deliver_to_the_end(10)
+    deliver_to_the_end(until=lambda: bool(again(order).attention_code))
     make_due()
     again(order)
     if not counted:
@@ -227,7 +227,7 @@ def test_a_canceled_order_pays_for_what_the_counter_shows(trial, counted):
         assert (order.is_being_settled, order.attention_code) == (True, Code.COUNTER_STOOD_STILL)
         Order.objects.update(verify_until=F("verify_until") - timedelta(minutes=31))
         move_watch(order, 31 * 60)
-        deliver_to_the_end(10)
+        deliver_to_the_end()
         again(order)
     assert order.status == Status.CANCELED
     assert order.delivered == trial.demo_site.plays(order.oid) == (order.done if counted else 0)
@@ -253,7 +253,7 @@ def test_a_canceled_order_grants_the_counter_its_lag(trial):
     send_half(order)
     ordering.cancel(order, None)
     make_due()
-    deliver_to_the_end(20)
+    deliver_to_the_end()
     assert again(order).status == Status.CANCELED
     assert order.delivered == order.done == trial.demo_site.plays(order.oid)
 
@@ -266,7 +266,7 @@ def test_a_paused_order_that_is_canceled_is_settled_by_a_reading(trial):
     assert again(order).status == Status.PAUSED
     ordering.cancel(order, None)
     assert again(order).is_being_settled
-    deliver_to_the_end(10)
+    deliver_to_the_end()
     assert again(order).status == Status.CANCELED
     assert order.delivered == trial.demo_site.plays(order.oid) > 0
     assert [event.to_status for event in order.events.all()][-2:] == [
@@ -282,7 +282,7 @@ def test_a_counter_that_rises_by_others_alone_does_not_hold_the_order_for_ever(t
     order = trial.place(300, wake=False)
     trial.demo_site.fault("plays", "lost_increment", video=order.video_id, times=290)
     with views_of_others(trial, order, rate=4):
-        deliver_to_the_end(60)
+        deliver_to_the_end()
     assert again(order).is_final
     assert order.delivered <= trial.demo_site.plays(order.oid) == 10
 
@@ -291,7 +291,7 @@ def test_what_a_counter_showed_late_is_known_to_the_next_order(trial):
     trial.use_site(keys=False, rate=2000, settle_seconds=1)
     order = trial.place(300, wake=False)
     trial.demo_site.fault("count", "lag", video=order.video_id, seconds=4)
-    deliver_to_the_end(30)
+    deliver_to_the_end()
     assert (again(order).status, order.delivered) == (Status.COMPLETED, 300)
     trial.site.refresh_from_db()
     assert 3 < trial.site.learned_lag < 8
@@ -301,7 +301,7 @@ def test_what_a_site_that_did_not_answer_showed_late_is_no_lag_of_its_counter(tr
     trial.use_site(keys=False, rate=2000, settle_seconds=1)
     order = trial.place(300, wake=False)
     trial.demo_site.fault("count", "status", status=500, video=order.video_id, skip=1, times=2)
-    deliver_to_the_end(30)
+    deliver_to_the_end()
     assert (again(order).status, order.delivered) == (Status.COMPLETED, 300)
     trial.site.refresh_from_db()
     assert trial.site.learned_lag is None

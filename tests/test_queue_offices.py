@@ -49,7 +49,7 @@ def test_messages_that_nobody_can_read_stop_no_worker_and_no_order(office, site,
     wait_for(lambda: len(workers_of(consumer)) == 3, what="two workers and the scheduler")
     workers = workers_of(consumer)
     order = ordering.place(Quote.prepare(erin, demo_site.address(VIDEO), FEW), None)
-    wait_for(lambda: is_final(order), 40, "the end of the order")
+    wait_for(lambda: is_final(order), what="the end of the order")
     assert order.status == Status.COMPLETED
     wait_for(lambda: HUEY.unreadable().count == 42 + 3, what="the last of the messages")
     told = [line for line in consumer.log().splitlines() if "cannot be read" in line]
@@ -68,13 +68,13 @@ def test_another_secret_key_without_the_former_one_stops_no_delivery(office, sit
     ]
     assert HUEY.pending_count() == 2
     consumer = office.consumer(SECRET_KEY="a new one, and the former is not told to anybody")
-    wait_for(lambda: all(map(is_final, orders)), 120, "the end of both orders")
+    wait_for(lambda: all(map(is_final, orders)), what="the end of both orders")
     assert {order.status for order in orders} == {Status.COMPLETED}
     assert "Traceback" not in consumer.log()
 
 
 def delivered(consumer, order: Order) -> None:
-    wait_for(lambda: is_final(order), 90, "the end of the order")
+    wait_for(lambda: is_final(order), what="the end of the order")
     assert order.status == Status.COMPLETED
     assert "died" not in consumer.log()
 

@@ -1,7 +1,7 @@
 """Sites that want a login, a token or a page first: they are asked once for all plays, and again
 when a session ends. Real software and small sites on loopback."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -26,7 +26,7 @@ from tests.real_sites.local import (
     MembersSite,
     PostViewsSite,
 )
-from tests.rounds import deliver_to_the_end
+from tests.rounds import deliver, deliver_to_the_end
 from tests.targets import proved
 
 LOGIN: dict[str, Any] = {
@@ -97,7 +97,12 @@ def sell(office, settings):
     """Orders on a site by a recipe, delivered at once."""
 
     def sell_on(
-        url: str, recipe: dict[str, Any], *videos: str, count: int = 60, **row: Any
+        url: str,
+        recipe: dict[str, Any],
+        *videos: str,
+        count: int = 60,
+        deliver: Callable[[], None] = deliver_to_the_end,
+        **row: Any,
     ) -> list[Order]:
         settings.PRIVATE_SITES = (Origin.parse(url).host + ":" + str(Origin.parse(url).port),)
         made = {"adapter": "http", "recipe": recipe, "secrets": SECRETS, "max_rate": 5000}
@@ -106,7 +111,7 @@ def sell(office, settings):
         )
         customer = rich()
         orders = [placed(customer, site, video, count=count, price=1) for video in videos]
-        deliver_to_the_end(20)
+        deliver()
         for order in orders:
             order.refresh_from_db()
         return orders
@@ -233,9 +238,20 @@ def test_a_site_at_whose_session_we_fail_ourselves_keeps_no_other_from_being_pla
 
     monkeypatch.setattr(Preparing, "take", fail)
     with MembersSite() as members, GraphQLSite() as site:
-        [order] = sell(members.url, MEMBERS, "harbour")
+        [order] = sell(members.url, MEMBERS, "harbour", deliver=deliver)
         assert order.done == 0
-        [other] = sell(site.url, GRAPHQL, "harbour", count=100, name="Other")
+
+        def is_over() -> bool:
+            return Order.objects.exclude(pk=order.pk).get().is_final
+
+        [other] = sell(
+            site.url,
+            GRAPHQL,
+            "harbour",
+            count=100,
+            name="Other",
+            deliver=lambda: deliver_to_the_end(until=is_over),
+        )
         assert other.status == Status.COMPLETED
 
 

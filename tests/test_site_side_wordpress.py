@@ -202,7 +202,7 @@ def test_an_order_is_delivered_and_proved_by_its_number(office, wordpress, setti
         max_connections=8,
     )
     order = placed(rich(), site, "12", count=100, price=1)
-    deliver_to_the_end(30)
+    deliver_to_the_end()
     order.refresh_from_db()
     assert (order.status, order.delivered) == (Status.COMPLETED, 100)
     assert wordpress.counted(order.oid)["counted"] == 100

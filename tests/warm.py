@@ -107,7 +107,7 @@ class WarmProcess:
 
 
 def run_to_the_end(
-    args: Sequence[str], env: Mapping[str, str], *, timeout: float = 120
+    args: Sequence[str], env: Mapping[str, str], *, timeout: float = 300
 ) -> subprocess.CompletedProcess[str]:
     """`env` is added to our own."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:

@@ -52,13 +52,13 @@ class Databases:
         self.lan.plug_in(self.other_machine)
         self.standby = StandbyServer(self.primary, machine=self.other_machine, **self.options)
         self.standby.start()
-        wait_for(lambda: self._states() == ["async"], 30, "a standby")
+        wait_for(lambda: self._states() == ["async"], what="a standby")
         self._let_commits_wait_for("*")
-        wait_for(lambda: self._states() == ["sync"], 30, "a standby that is waited for")
+        wait_for(lambda: self._states() == ["sync"], what="a standby that is waited for")
 
     def let_commits_wait_for_nobody(self) -> None:
         self._let_commits_wait_for("")
-        wait_for(lambda: self._states() == ["async"], 30, "a standby that nobody waits for")
+        wait_for(lambda: self._states() == ["async"], what="a standby that nobody waits for")
 
     def kill_primary(self) -> None:
         """The programs end, the machine answers that nobody listens."""

@@ -186,7 +186,7 @@ def test_an_order_whose_plays_end_in_doubt_is_settled_by_the_counter(trial):
     poisoned.refresh_from_db()
     assert poisoned.status == Status.VERIFYING
     assert "Given up" in reason(poisoned)
-    deliver_to_the_end(20)
+    deliver_to_the_end()
     poisoned.refresh_from_db()
     assert (poisoned.status, poisoned.delivered) == (Status.PARTIAL, 100)
     assert trial.verdict(all_completed=False).broken == []
@@ -230,7 +230,7 @@ def test_readings_that_failed_do_not_count_against_the_plays_that_are_sent_again
         order.refresh_from_db()
         return order.resent > 0 and order.attempts > 0
 
-    wait_for(lambda: run_all() is not None and is_sent_again(), 30, "plays sent again")
+    wait_for(lambda: run_all() is not None and is_sent_again(), what="plays sent again")
     assert (order.status, order.resent, order.attempts) == (Status.RUNNING, 50, 1)
 
 
@@ -262,7 +262,7 @@ def test_sends_that_failed_do_not_count_against_the_reading_after_plays_that_wer
         return order.done == order.count and order.attempts > 0
 
     # Where it takes the machine too long to look for the token, the site is waited for first.
-    wait_for(lambda: run_all() is not None and is_all_out(), 60, "plays and a failed reading")
+    wait_for(lambda: run_all() is not None and is_all_out(), what="plays and a failed reading")
     assert (order.status, order.attempts) == (Status.RUNNING, 1)
 
 
@@ -320,7 +320,7 @@ def test_an_order_ends_at_its_deadline_with_what_was_delivered(own_trial, own_si
     run_all()
     own_site.start()
     # Its slow plays have to be proved, for as long as that takes.
-    wait_for(lambda: run_all() is not None and Order.objects.open().count() == 1, 60, "the ends")
+    wait_for(lambda: run_all() is not None and Order.objects.open().count() == 1, what="the ends")
     for order in (half, untouched, spread):
         order.refresh_from_db()
     assert (half.status, half.delivered) == (Status.PARTIAL, half.done)

@@ -116,7 +116,7 @@ def save_in_the_form(trial: Trial, host: Host) -> Order:
 def place_for_all(trial: Trial, hosts: list[Host], victim: Host) -> None:
     """So that each has something to do, and this one has plays on the wire."""
     trial.place_many(24, 600)
-    wait_for(lambda: victim.held().filter(done__gt=0).exists(), 90, "plays of the victim")
+    wait_for(lambda: victim.held().filter(done__gt=0).exists(), what="plays of the victim")
 
 
 def taken_over(held: dict[int, int], began: float) -> float:

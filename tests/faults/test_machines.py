@@ -50,7 +50,7 @@ def test_one_that_is_unplugged_is_reached_by_nobody_and_comes_back_as_it_was(lan
         assert not reaches(other, redis)
         assert not is_open_at(redis.address, redis.port)
         lan.plug_in(one)
-        wait_for(lambda: reaches(other, redis), 30, "the one that came back")
+        wait_for(lambda: reaches(other, redis), what="the one that came back")
         assert redis.process.running
 
 

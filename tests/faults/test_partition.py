@@ -47,7 +47,7 @@ def plays(trial: Trial, orders: list[Order]) -> int:
 
 
 def wait_for_plays(trial: Trial, orders: list[Order], number: int) -> None:
-    wait_for(lambda: plays(trial, orders) >= number, 120, "plays")
+    wait_for(lambda: plays(trial, orders) >= number, what="plays")
 
 
 def sent_after_the_lease(trial: Trial, orders: list[Order]) -> int:
@@ -78,14 +78,14 @@ def test_a_consumer_cut_off_for_longer_than_its_lease_sends_nothing_beyond_it(
         trial.demo_site.clear()
         other = trial.consumer(lease=LEASE)
         waiting = Order.objects.open().filter(fence=1)
-        wait_for(lambda some=waiting: not some.exists(), 60, "the takeover")
+        wait_for(lambda some=waiting: not some.exists(), what="the takeover")
         network.heal()
         trial.place_many(3)
         trial.wait_for_the_end()
         other.kill()
         # Who was cut off goes on by itself.
         again = trial.place(30)
-        wait_for(lambda pk=again.pk: not Order.objects.open().filter(pk=pk).exists(), 60)
+        wait_for(lambda pk=again.pk: not Order.objects.open().filter(pk=pk).exists())
         consumer.kill()
     verdict = trial.verdict()
     kind = "with" if keys else "without"
@@ -123,7 +123,7 @@ def test_what_a_consumer_locked_as_it_was_cut_off_is_taken_over(trial, network, 
     orders = trial.place_many(3, 400)
     wait_for_plays(trial, orders, 50)
     network.cut_before(b"COMMIT", after=b'UPDATE "core_order"')
-    wait_for(lambda: network.is_cut, 60, "a commit")
+    wait_for(lambda: network.is_cut, what="a commit")
     began = time.monotonic()
     trial.consumer(lease=LEASE)
     wait_for(

@@ -128,7 +128,7 @@ def test_a_database_that_only_reads_for_a_while_loses_nothing(trial, row, postgr
     for _ in range(size(1, 20)):
         for _ in range(size(6, 10)):
             place_stubbornly(trial)
-        wait_for(lambda: Order.objects.open().filter(done__gt=0).exists(), 60, "plays")
+        wait_for(lambda: Order.objects.open().filter(done__gt=0).exists(), what="plays")
         only_read(postgres, database)
         try:
             # Longer than a lease.

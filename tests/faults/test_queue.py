@@ -123,7 +123,7 @@ def test_redis_in_trouble_loses_no_order_and_fails_no_save(trial, row, own_redis
     slowest, longest = 0.0, 0.0
     for harm in harms:
         trial.place_many(size(4, 30))
-        wait_for(lambda: Order.objects.open().filter(done__gt=0).exists(), 120)
+        wait_for(lambda: Order.objects.open().filter(done__gt=0).exists())
         harm(own_redis)
         slowest = max(slowest, save_an_order(trial) - usual)
         trial.place_many(3)
@@ -180,4 +180,4 @@ def test_a_worker_whose_consumer_was_killed_alone_stops(trial):
     wait_for(lambda: len(psutil.Process(consumer.pid).children()) == 3)
     left = psutil.Process(consumer.pid).children()
     os.kill(consumer.pid, signal.SIGKILL)
-    wait_for(lambda: not any(map(is_alive, left)), 60, "the end of the workers")
+    wait_for(lambda: not any(map(is_alive, left)), what="the end of the workers")

@@ -33,8 +33,9 @@ PASSES = {"on-the-wire": 4, "before-reserve": 3, "before-checkpoint": 3, "before
 PASSES |= {"after-reserve": 3, "after-checkpoint": 3, "after-verify": 40}
 # With the lease of production in the long form.
 LEASE = size(3.0, 30.0)
-TAKEN_OVER_WITHIN = size(6.0, 35.0)
-FIRST_PLAY_WITHIN = size(2.0, 1.0)
+# The short form shares its machine with other tests.
+TAKEN_OVER_WITHIN = size(15.0, 35.0)
+FIRST_PLAY_WITHIN = size(10.0, 1.0)
 
 
 def deliver_all() -> None:
@@ -117,7 +118,7 @@ def test_whatever_waits_all_orders_of_a_killed_consumer_are_taken_over_in_time(t
         trial.place_many(size(100, 2000), 100)
         victim = consumers.pop(trial.dice.randrange(2))
         names = names_of(victim)
-        wait_for(lambda names=names: len(held_by(names)) >= 5, 60, "orders to hold")
+        wait_for(lambda names=names: len(held_by(names)) >= 5, what="orders to hold")
         victim.kill()
         fences = held_by(names)
         longest = max(longest, seconds_until_taken_over(fences))
@@ -134,7 +135,7 @@ def test_whatever_waits_all_orders_of_a_killed_consumer_are_taken_over_in_time(t
 
 def seconds_to_first_play(trial: Trial, order: Order) -> float:
     began = time.monotonic()
-    wait_for(lambda: trial.demo_site.plays(order.oid) > 0, 30, "the first play")
+    wait_for(lambda: trial.demo_site.plays(order.oid) > 0, what="the first play")
     return time.monotonic() - began
 
 
@@ -161,7 +162,7 @@ def test_a_small_order_beside_a_large_one_has_its_first_play_soon(trial, row):
     trial.use_site(rate=2000)
     trial.consumer(lease=None, hurry=False)
     large = trial.place(10_000_000)
-    wait_for(lambda: Order.objects.get(pk=large.pk).done > 1000, 60, "the large order")
+    wait_for(lambda: Order.objects.get(pk=large.pk).done > 1000, what="the large order")
     slowest, small = 0.0, []
     for _ in range(size(3, 50)):
         order = trial.place(30)
@@ -169,7 +170,7 @@ def test_a_small_order_beside_a_large_one_has_its_first_play_soon(trial, row):
         small.append(order)
         time.sleep(trial.dice.uniform(0, 0.5))
     waiting = Order.objects.open().exclude(pk=large.pk)
-    wait_for(lambda: not waiting.exists(), 60, "the end of the small ones")
+    wait_for(lambda: not waiting.exists(), what="the end of the small ones")
     assert Order.objects.get(pk=large.pk).status == Status.RUNNING
     Order.objects.filter(pk=large.pk).update(cancel_requested=True)
     trial.wait_for_the_end()

@@ -73,7 +73,7 @@ def test_a_site_that_is_down_for_a_while_costs_no_play(office, own_site, dice, r
     trial.consumer()
     for _ in range(size(1, 20)):
         trial.place_many(4, 600)
-        wait_for(lambda: Order.objects.open().filter(done__gt=0).exists(), 120)
+        wait_for(lambda: Order.objects.open().filter(done__gt=0).exists())
         own_site.stop()
         time.sleep(1)
         own_site.start()

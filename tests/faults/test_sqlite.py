@@ -126,7 +126,7 @@ def test_a_copy_made_at_any_moment_is_whole(trial, row, tmp_path):
     for number in range(copies):
         for _ in range(2):
             trial.place()
-        wait_for(lambda: Order.objects.filter(done__gt=0).exists(), 120)
+        wait_for(lambda: Order.objects.filter(done__gt=0).exists())
         time.sleep(trial.dice.uniform(0, 0.5))
         copy = tmp_path / f"copy-{number}"
         copy.mkdir()

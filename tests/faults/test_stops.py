@@ -44,7 +44,7 @@ def test_hueys_own_stop_leaves_orders_leased_with_plays_on_the_wire(trial, contr
     trial.use_site(rate=200)
     consumer = trial.consumer(lease=None, guards_off=["graceful_stop"])
     order = trial.place(2000)
-    wait_for(lambda: Order.objects.filter(done__gt=0).exists(), 120)
+    wait_for(lambda: Order.objects.filter(done__gt=0).exists())
     consumer.terminate(timeout=30)
     order.refresh_from_db()
     assert order.lease_until is not None

@@ -130,9 +130,9 @@ def test_nobody_waits_for_a_migration(old_office, row, tmp_path):
             stderr=subprocess.STDOUT,
         )
         # While one transaction holds the table that is to be changed, all others go on.
-        wait_for(lambda: told.read_text().count("trying again") > 1, 120, "the table in use")
+        wait_for(lambda: told.read_text().count("trying again") > 1, what="the table in use")
         written = [thread.written for thread in threads]
-        wait_for(lambda: all(t.written > n for t, n in zip(threads, written, strict=True)), 60)
+        wait_for(lambda: all(t.written > n for t, n in zip(threads, written, strict=True)))
         assert migrate.poll() is None
         holder.rollback()
         assert migrate.wait(size(150, 3600)) == 0, told.read_text()
