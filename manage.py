@@ -30,6 +30,9 @@ def main() -> None:
 
     try:
         execute_from_command_line(sys.argv)
+    except KeyboardInterrupt:
+        sys.stderr.write("booster office: interrupted\n")
+        sys.exit(130)
     except BrokenPipeError:
         # Whoever read along has seen enough: `manage.py doctor | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -19,7 +19,8 @@ SECRET_KEY = env.secret("SECRET_KEY", DATA_DIR / "secret_key")
 SECRET_KEY_FALLBACKS = list(env.words("SECRET_KEY_FALLBACKS"))
 PORT = env.number("PORT", 8000, env.MOST_PORT)
 DEMO_SITE_PORT = env.number("DEMO_SITE_PORT", 8001, env.MOST_PORT)
-ADMIN_PASSWORD = env.raw("ADMIN_PASSWORD")
+# Blanks are a part of it, but not the line end of a file that was written elsewhere.
+ADMIN_PASSWORD = env.raw("ADMIN_PASSWORD").rstrip("\r\n")
 ALLOWED_HOSTS = list(env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"))
 # Behind TLS (HTTPS=on) cookies travel encrypted only and browsers are told to stay on https.
 HTTPS = env.boolean("HTTPS")

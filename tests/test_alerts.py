@@ -214,6 +214,35 @@ def test_a_ledger_that_does_not_add_up_is_told_and_when_it_does_again(consumer, 
     assert hook.told == [("firing", "ledger"), ("resolved", "ledger")]
 
 
+def test_nobody_is_told_that_the_ledger_adds_up_again_before_it_was_read(consumer, hook):
+    """No consumer lived at the hour, or the reading failed."""
+    an_order()
+    Customer.objects.update(balance=F("balance") + 5)
+    alerts.check_ledger()
+    later()
+    watch(2)
+    later(timedelta(days=3))
+    watch(3)
+    assert hook.told == [("firing", "ledger")]
+
+
+def test_a_ledger_that_cannot_be_read_is_told(consumer, hook, monkeypatch):
+    def fail() -> None:
+        raise ValueError("a row that nobody understands")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(alerts.auditing, "differences", fail)
+        with pytest.raises(ValueError, match="nobody understands"):
+            alerts.check_ledger()
+    later()
+    watch(3)
+    assert hook.told == [("firing", "ledger")]
+    assert "a row that nobody understands" in hook.got[0]["text"]
+    assert alerts.check_ledger() == 0
+    watch(2)
+    assert hook.told[1:] == [("resolved", "ledger")]
+
+
 def test_the_ledger_is_read_once_a_night_and_not_where_nobody_is_told(
     consumer, hook, settings, monkeypatch
 ):

@@ -4,6 +4,7 @@ doctor --deploy says what a production host lacks."""
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from datetime import timedelta
@@ -16,7 +17,7 @@ from core.db import clock
 from core.ops import deployment
 from core.ops.doctor import Level
 from tests.office import ROOT
-from tests.processes import free_port
+from tests.processes import Process, free_port
 from tests.test_settings import start
 
 SQLITE = {"DATABASE_URL": "", "SECRET_KEY": "k" * 50}
@@ -56,6 +57,18 @@ def test_a_python_without_django_is_told_in_one_line(tmp_path):
     told = run_manage(tmp_path, "sys.modules['django'] = None")
     assert told.returncode == 1
     assert "has no Django" in told.stderr and told.stderr.count("\n") == 1
+
+
+def test_an_interrupted_command_ends_in_one_line(tmp_path):
+    code = "import time; print('at work', flush=True); time.sleep(60)"
+    command = Process(
+        [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
+        ready="at work",
+        cwd=ROOT,
+        env={"DATA_DIR": str(tmp_path)},
+    ).start()
+    assert command.terminate(signum=signal.SIGINT) == 130
+    assert command.log() == "at work\nbooster office: interrupted\n"
 
 
 def test_manage_can_be_read_by_pythons_that_are_too_old():

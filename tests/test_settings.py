@@ -210,6 +210,12 @@ def test_what_root_left_in_the_folder_stops_no_start(home):
     }
 
 
+def test_the_line_end_of_an_environment_file_of_windows_is_no_part_of_a_password(tmp_path):
+    code = "from office import settings; print(repr(settings.ADMIN_PASSWORD))"
+    env = {"DATA_DIR": str(tmp_path), "ADMIN_PASSWORD": " Correct-horse 9 \r"}
+    assert run_to_the_end(["-c", code], env).stdout == "' Correct-horse 9 '\n"
+
+
 def test_the_secret_key_is_made_once_and_for_its_owner_only(tmp_path):
     assert start(DATA_DIR=str(tmp_path), SECRET_KEY="").returncode == 0
     kept = tmp_path / "secret_key"

@@ -70,7 +70,7 @@ def database() -> Finding:
     try:
         RetentionCursor.objects.update_or_create(kind="doctor", defaults={"until": Now()})
     except (DatabaseError, InterfaceError) as error:
-        text = f"nothing can be written, so nothing is sent or saved: {error}".strip()
+        text = f"nothing can be written from here: {error}".strip()
         return Finding("database", Level.CRITICAL, text)
     return Finding("database", Level.OK, "it can be written")
 
