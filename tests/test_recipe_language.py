@@ -294,6 +294,39 @@ def test_a_page_is_read_in_the_encoding_that_it_names() -> None:
     assert read(page, count_json=None, count_pattern=r"播放 (\d+)") == 7
 
 
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        ("text/html; Charset=GB2312", "播放 7 次".encode("gb18030")),
+        ("text/html", '<meta charset="gbk"><p>播放 7 次'.encode("gb18030")),
+        (
+            "text/html",
+            '<meta http-equiv="Content-Type" content="text/html; charset=gb2312">播放 7 次'.encode(
+                "gbk"
+            ),
+        ),
+        ("text/xml", "<?xml version='1.0' encoding='Big5'?><n>播放 7 次".encode("big5")),
+        ("text/html", b"\xef\xbb\xbf" + "播放 7 次".encode()),
+    ],
+)
+def test_a_page_is_read_as_browsers_read_it(head: str, body: bytes) -> None:
+    page = answer(body, headers=(f"Content-Type: {head}",))
+    assert read(page, count_json=None, count_pattern=r"(?:^|[^\ufeff])播放 (\d+)") == 7
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"title": "港口", "views": 7}'.encode("gbk"),
+        '{"title": "港'.encode()[:-1] + b'", "views": 7}',
+        b'\xef\xbb\xbf{"title": "\xff", "views": 7}',
+        b'{"title": "one\nand a tab\t", "views": 7}',
+    ],
+)
+def test_a_title_in_another_encoding_hides_no_number_beside_it(body: bytes) -> None:
+    assert read(answer(body), count_json="views") == 7
+
+
 @pytest.mark.parametrize("charset", ["punycode", "idna", "base64", "no-such", "utf-7"])
 def test_a_page_that_names_an_encoding_of_no_page_is_read_as_utf_8(charset: str) -> None:
     page = answer("播放 7 次".encode(), headers=(f"Content-Type: text/html; charset={charset}",))

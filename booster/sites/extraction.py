@@ -38,6 +38,11 @@ NO_CHARSETS = frozenset(
     {"punycode", "idna", "unicode-escape", "raw-unicode-escape", "utf-7", "undefined"}
 )
 
+# Where a page says its encoding itself (bytes), as browsers look for it.
+DECLARED_WITHIN = 1024
+# What pages mean by these.
+WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "iso8859-1": "cp1252", "utf-8": "utf-8-sig"}
+
 _KEY = regex.compile(
     r"""(?:^|(?<=.)\.)(?P<plain>[^.\[\]]+)
     | \[ \s* (?:
@@ -79,6 +84,12 @@ _GOES_ON = regex.compile(
     regex.IGNORECASE,
 )
 _OTHER_DIGIT = regex.compile(r"(?V1)[\p{Nd}--[0-9]]")
+
+_CHARSET = re.compile(rb"(?i)charset=[\"']?([\w.:-]{1,40})")
+# Of HTML and XML.
+_DECLARED = re.compile(
+    rb"(?i)<(?:meta\b[^<>]{1,300}\bcharset|\?xml\b[^<>]{1,100}\bencoding)\s*=\s*[\"']?([\w.:-]{1,40})"
+)
 
 _rests_until: dict[str, float] = {}  # by the expression as staff wrote it
 
@@ -175,13 +186,14 @@ def _says(element: Any, field: str, wanted: str) -> bool:
 
 
 def text_of(response: Response) -> str:
-    """A page in the encoding that it names, else in UTF-8."""
-    named = re.search(r"charset=\"?([\w.:-]{1,40})", response.headers.get("Content-Type", ""))
+    """A page in the encoding that its head or itself names, else in UTF-8."""
+    told = response.headers.get("Content-Type", "").encode("latin-1", "replace")
+    named = _CHARSET.search(told) or _DECLARED.search(response.body[:DECLARED_WITHIN])
     try:
-        encoding = codecs.lookup(named[1]).name if named else "utf-8"
+        encoding = codecs.lookup(named[1].decode()).name if named else "utf-8"
         if encoding.replace("_", "-") in NO_CHARSETS:
             encoding = "utf-8"
-        return response.body.decode(encoding, "replace")
+        return response.body.decode(WIDER.get(encoding, encoding), "replace")
     except (LookupError, UnicodeError, ValueError):
         return response.body.decode("utf-8", "replace")
 
