@@ -294,6 +294,24 @@ def test_a_page_is_read_in_the_encoding_that_it_names() -> None:
     assert read(page, count_json=None, count_pattern=r"播放 (\d+)") == 7
 
 
+@pytest.mark.parametrize("written", ["12万次播放", "1.2万次", "3亿人看过", "12만회", "1.2K views"])
+def test_a_rounded_number_is_not_read_as_its_digits_whatever_follows(written: str) -> None:
+    page = answer(f"<b>播放 {written}</b>".encode())
+    with pytest.raises(PermanentError, match="view_count_rounded"):
+        read(page, count_json=None, count_marker="播放")
+    for pattern in (r"播放 (\d+)", r"播放 ([\d.]+)"):
+        with pytest.raises(PermanentError, match=r"view_count_(rounded|cut)"):
+            read(page, count_json=None, count_pattern=pattern)
+
+
+@pytest.mark.parametrize(
+    "behind", [" views", "次", "<b>K</b>", " kilometres", "m²", ", 7K", ".", ""]
+)
+def test_what_follows_a_whole_number_does_not_round_it(behind: str) -> None:
+    page = answer(f"seen 1204{behind}".encode())
+    assert read(page, count_json=None, count_pattern=r"seen (\d+)") == 1204
+
+
 @pytest.mark.parametrize(
     ("head", "body"),
     [

@@ -67,8 +67,9 @@ _GROUPED = "|".join(
 # Numbers as pages show them: 1234, or in groups.
 _NUMBER = regex.compile(_GROUPED)
 _UNIT = (
-    r"(?:k|m|b|bn|mn|mi|mio|mil|mln|mld|mrd|md|rb|jt|tn|tsd|tys|tis|bin|thousand|million|billion"
-    r"|lakh|crore|тыс|тис|млн|млрд|千|万|萬|亿|億|천|만|억|हज़ार|लाख|करोड़|ألف|مليون)"
+    r"(?:[千万萬亿億천만억]"
+    r"|(?:k|m|b|bn|mn|mi|mio|mil|mln|mld|mrd|md|rb|jt|tn|tsd|tys|tis|bin|thousand|million|billion"
+    r"|lakh|crore|тыс|тис|млн|млрд|हज़ार|लाख|करोड़|ألف|مليون)(?![\p{L}\p{M}\p{N}]))"
 )
 _ROUNDED = regex.compile(
     rf"[0-9][0-9{_GROUPS}\u066b{_SPACES}]*[{_SPACES}]?{_UNIT}\.?\+?", regex.IGNORECASE
@@ -76,13 +77,14 @@ _ROUNDED = regex.compile(
 _AFTER_MARKER = regex.compile(
     rf"(?:<[^<>]{{0,300}}>|[\s{_SPACES}])*+"
     rf"(?P<views>[0-9](?:[0-9{_GROUPS}\u066b{_SPACES}]*[0-9])?"
-    rf"(?:[{_SPACES}]?{_UNIT}(?![\p{{L}}\p{{M}}]))?)",
+    rf"(?:[{_SPACES}]?{_UNIT})?)",
     regex.IGNORECASE,
 )
 _GOES_ON = regex.compile(
     rf"(?:[{_GROUPS}{_SPACES}]|&(?:nbsp|thinsp|#160|#8239|#xa0|#x202f);)\d{{3}}(?!\d)",
     regex.IGNORECASE,
 )
+_ROUNDS = regex.compile(rf"(?:[.,\u066b][0-9]{{1,3}})?[{_SPACES}]?{_UNIT}", regex.IGNORECASE)
 _OTHER_DIGIT = regex.compile(r"(?V1)[\p{Nd}--[0-9]]")
 
 _CHARSET = re.compile(rb"(?i)charset=[\"']?([\w.:-]{1,40})")
@@ -243,8 +245,11 @@ def number_after(marker: str, text: str) -> str | None:
 
 def refuse_cut(found: "regex.Match[str]", group: str | int) -> None:
     """PermanentError where an expression's group takes 1 out of 1,204: it would be right until the
-    count has four digits. In an array numbers stand side by side."""
+    count has four digits. In an array numbers stand side by side. Nor may it take 12 out of 12K."""
     start, end = found.span(group)
+    if found[group] and (after := _ROUNDS.match(found.string, end)):
+        value = found.string[start : after.end()]
+        raise PermanentError(SiteCode.VIEW_COUNT_ROUNDED, value=value[:80])
     is_array = found.string[max(0, start - 1) : start] in ("[", ",")
     if is_array or not regex.fullmatch(r"\d{1,3}", found[group] or ""):
         return
