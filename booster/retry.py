@@ -65,6 +65,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from math import isnan
 
 # Delays vary by this share either way, so that orders that failed together do not retry together.
 JITTER_SHARE = 0.2
@@ -188,7 +189,8 @@ def seconds_to_wait(status: int, headers: Mapping[str, str], *, now: float) -> f
     """For how many seconds an answer asks to stay away, by its Retry-After (RFC 9110, section
     10.2.3: seconds, or a date). A 429 without one means until its limit begins anew, where it says
     when. None where nothing valid is said. `headers`: names in lower case, or in any. `now`:
-    seconds since the epoch."""
+    seconds since the epoch; a moment is told by the site's own clock, where it says its Date."""
+    now = _moment_of(headers.get("date", ""), now)
     if (asked := headers.get("retry-after")) is not None or status != 429:
         return _seconds_of(asked or "", now)
     if found := _RESET.search(headers.get("ratelimit", "")):
@@ -204,13 +206,20 @@ def _seconds_of(text: str, now: float) -> float | None:
         if seconds >= FIRST_MOMENT:
             seconds -= now
     else:
-        try:
-            moment = parsedate_to_datetime(text)
-        except (ValueError, OverflowError):
+        seconds = _moment_of(text, float("nan")) - now
+        if isnan(seconds):
             return None
-        # A date without a zone is none of ours: all of HTTP's are in Greenwich's.
-        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+def _moment_of(text: str, otherwise: float) -> float:
+    """Of an HTTP date, in seconds since the epoch; else what it is `otherwise`."""
+    try:
+        moment = parsedate_to_datetime(text)
+        # A date without a zone is none of ours: all of HTTP's are in Greenwich's.
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return otherwise
 
 
 def may_send_again(*, in_doubt: bool, idempotent: bool) -> bool:

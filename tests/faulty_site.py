@@ -22,6 +22,15 @@ LARGE = b"HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n"
 FAULTS: dict[str, tuple[bool, bytes | None]] = {
     "ok": (True, OK),
     "chunked": (True, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
+    "bare line feeds": (True, b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok"),
+    "folded headers": (True, OK.replace(b"\r\n\r\n", b"\r\nX-Note: one\r\n two\r\n\r\n")),
+    "chunks and a length": (
+        True,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n"
+        b"2\r\nok\r\n0\r\n\r\n",
+    ),
+    "more than its length": (True, OK + b"ok"),
+    "large headers": (True, OK.replace(b"\r\n\r\n", b"\r\nX-Filler: %s\r\n\r\n" % (b"x" * 40_000))),
     "early hints": (True, b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK),
     "in two reads": (True, None),
     "closes after": (True, OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")),

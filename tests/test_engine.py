@@ -341,13 +341,24 @@ def test_the_bytes_of_a_play_are_those_of_its_text_with_the_number_filled_in(
 
 @pytest.mark.parametrize(
     "shape",
-    ["chunked", "early hints", "in two reads", "closes after", "ends with the connection"],
+    [
+        *("chunked", "early hints", "in two reads", "closes after", "ends with the connection"),
+        *("bare line feeds", "folded headers", "chunks and a length", "more than its length"),
+        "large headers",
+    ],
 )
 def test_a_whole_answer_counts_whatever_its_shape(shape: str) -> None:
     with FaultySite(lambda number: shape) as site:
         report = send(site.port, 60)
     assert report.tally == Tally(counted=60, statuses={200: 60})
     assert site.plays == 60
+
+
+@pytest.mark.parametrize("behind", [b"ok", b"0\r\n\r\n"], ids=["a body", "the end of chunks"])
+def test_an_answer_that_has_no_body_counts_though_the_site_sends_one(behind: bytes) -> None:
+    with RawServer(always(b"HTTP/1.1 204 No Content\r\n\r\n" + behind)) as server:
+        report = send(server.port, 60)
+    assert report.tally == Tally(counted=60, statuses={204: 60})
 
 
 @pytest.mark.parametrize("connections", [1, 8])

@@ -121,3 +121,32 @@ def test_who_keeps_sites_has_it_forgotten_and_that_is_kept(office):
 
     again = client_of(bob).post(button, follow=True)
     assert messages_of(again) == ["Nothing is known of what the site takes."]
+
+
+def test_who_keeps_sites_sees_how_late_the_counter_was_and_has_it_forgotten(office):
+    """Learned while something held the counter up, every later order waited for it."""
+    site = Site.objects.create(
+        name="Harbour", origin="https://videos.example.com", learned_lag=600.0
+    )
+    bob, carol = new_staff("bob", "Administrators"), new_staff("carol", "Auditors")
+    page = reverse("admin:core_site_change", args=[site.pk])
+    button = reverse("admin:core_site_forget_lag", args=[site.pk])
+    shown = "plays up to 10 minutes late"
+    for_bob, for_carol = (client_of(who).get(page).content.decode() for who in (bob, carol))
+    assert shown in for_bob
+    assert shown in for_carol
+    assert (button in for_bob, button in for_carol) == (True, False)
+
+    assert client_of(carol).post(button).status_code == 403
+    site.refresh_from_db()
+    assert site.learned_lag == 600.0
+
+    told = messages_of(client_of(bob).post(button, follow=True))
+    assert told == ["How late the counter was is forgotten."]
+    site.refresh_from_db()
+    assert site.learned_lag is None
+    page_after = client_of(bob).get(page).content.decode()
+    assert shown not in page_after
+    assert button not in page_after
+    again = messages_of(client_of(bob).post(button, follow=True))
+    assert again == ["The counter is not known to be late."]

@@ -294,6 +294,57 @@ def test_a_page_is_read_in_the_encoding_that_it_names() -> None:
     assert read(page, count_json=None, count_pattern=r"播放 (\d+)") == 7
 
 
+@pytest.mark.parametrize("written", ["12万次播放", "1.2万次", "3亿人看过", "12만회", "1.2K views"])
+def test_a_rounded_number_is_not_read_as_its_digits_whatever_follows(written: str) -> None:
+    page = answer(f"<b>播放 {written}</b>".encode())
+    with pytest.raises(PermanentError, match="view_count_rounded"):
+        read(page, count_json=None, count_marker="播放")
+    for pattern in (r"播放 (\d+)", r"播放 ([\d.]+)"):
+        with pytest.raises(PermanentError, match=r"view_count_(rounded|cut)"):
+            read(page, count_json=None, count_pattern=pattern)
+
+
+@pytest.mark.parametrize(
+    "behind", [" views", "次", "<b>K</b>", " kilometres", "m²", ", 7K", ".", ""]
+)
+def test_what_follows_a_whole_number_does_not_round_it(behind: str) -> None:
+    page = answer(f"seen 1204{behind}".encode())
+    assert read(page, count_json=None, count_pattern=r"seen (\d+)") == 1204
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        ("text/html; Charset=GB2312", "播放 7 次".encode("gb18030")),
+        ("text/html", '<meta charset="gbk"><p>播放 7 次'.encode("gb18030")),
+        (
+            "text/html",
+            '<meta http-equiv="Content-Type" content="text/html; charset=gb2312">播放 7 次'.encode(
+                "gbk"
+            ),
+        ),
+        ("text/xml", "<?xml version='1.0' encoding='Big5'?><n>播放 7 次".encode("big5")),
+        ("text/html", b"\xef\xbb\xbf" + "播放 7 次".encode()),
+    ],
+)
+def test_a_page_is_read_as_browsers_read_it(head: str, body: bytes) -> None:
+    page = answer(body, headers=(f"Content-Type: {head}",))
+    assert read(page, count_json=None, count_pattern=r"(?:^|[^\ufeff])播放 (\d+)") == 7
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"title": "港口", "views": 7}'.encode("gbk"),
+        '{"title": "港'.encode()[:-1] + b'", "views": 7}',
+        b'\xef\xbb\xbf{"title": "\xff", "views": 7}',
+        b'{"title": "one\nand a tab\t", "views": 7}',
+    ],
+)
+def test_a_title_in_another_encoding_hides_no_number_beside_it(body: bytes) -> None:
+    assert read(answer(body), count_json="views") == 7
+
+
 @pytest.mark.parametrize("charset", ["punycode", "idna", "base64", "no-such", "utf-7"])
 def test_a_page_that_names_an_encoding_of_no_page_is_read_as_utf_8(charset: str) -> None:
     page = answer("播放 7 次".encode(), headers=(f"Content-Type: text/html; charset={charset}",))

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
 
 import pytest
 from hypothesis import given, strategies as st
@@ -102,6 +103,22 @@ def test_failures_are_counted_as_far_as_their_column_holds() -> None:
 def test_retry_after_is_seconds_or_a_moment(text: str, seconds: float | None) -> None:
     found = seconds_to_wait(503, {"retry-after": text}, now=2e9)
     assert found == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("hours", [-1, 0, 1])
+@pytest.mark.parametrize("told", ["retry-after", "x-ratelimit-reset"])
+def test_a_moment_is_told_by_the_site_s_own_clock(hours: int, told: str) -> None:
+    """With a clock an hour ahead a pause of two seconds became one of an hour."""
+    clock = 2e9 + 3600 * hours
+    until = formatdate(clock + 2, usegmt=True) if told == "retry-after" else str(int(clock) + 2)
+    headers = {told: until, "date": formatdate(clock, usegmt=True)}
+    assert seconds_to_wait(429, headers, now=2e9) == 2.0
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Fri, 31 Dec 99999 23:59:59 GMT"])
+def test_a_site_that_says_no_date_is_believed_by_ours(date: str) -> None:
+    headers = {"retry-after": "Wed, 18 May 2033 03:34:50 GMT", "date": date}
+    assert seconds_to_wait(503, headers, now=2e9) == 90.0
 
 
 @pytest.mark.parametrize(

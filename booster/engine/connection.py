@@ -16,15 +16,10 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
-from httptools import (
-    HttpParserCallbackError,
-    HttpParserError,
-    HttpParserUpgrade,
-    HttpResponseParser,
-)
+from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade
 
 from booster.engine.batch import Play
-from booster.engine.message import AnswerHead
+from booster.engine.message import AnswerHead, parser_for
 from booster.exceptions import SiteCode, SiteError
 
 if TYPE_CHECKING:
@@ -75,7 +70,7 @@ class Connection(asyncio.BufferedProtocol):
         self.transport = cast(asyncio.Transport, None)  # until connected
         self.due: deque[None] = deque()  # one entry for each answer that may begin
         self.on_message_begin = self.due.pop  # raises, and so breaks off, when none is due
-        self.parser: Any = HttpResponseParser(self)
+        self.parser = parser_for(self)
         self.batch: Batch | None = None
         self.number = 0
         self.play: Play | None = None  # the play in flight, where it was tried before
@@ -98,8 +93,11 @@ class Connection(asyncio.BufferedProtocol):
         except HttpParserCallbackError as error:
             if not isinstance(error.__context__, IndexError):  # not of `due`
                 raise
-            self._break_off(SiteError(SiteCode.PLAY_ANSWER_EXCESSIVE))
-            return
+            if not self.status or b"HTTP/1" in READ_BUFFER[1:size].tobytes():
+                self._break_off(SiteError(SiteCode.PLAY_ANSWER_EXCESSIVE))
+                return
+            # Behind a whole answer comes what is none: the body of a 204, or more than its length.
+            self.status = -abs(self.status)
         except (HttpParserError, HttpParserUpgrade) as error:
             self._break_off(SiteError(SiteCode.PLAY_ANSWER_NOT_HTTP, error=str(error)))
             return

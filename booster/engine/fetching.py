@@ -16,20 +16,16 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-from httptools import (
-    HttpParserCallbackError,
-    HttpParserError,
-    HttpParserUpgrade,
-    HttpResponseParser,
-)
+from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade
 from requests.structures import CaseInsensitiveDict
 
 from booster import retry
 from booster.engine.calls import CallTurn
 from booster.engine.connection import SILENT_SECONDS, is_silent
 from booster.engine.interface import Events, Fetched
+from booster.engine.message import parser_for
 from booster.exceptions import SiteError, TemporaryError
 from booster.net.address import proved_at
 from booster.net.call import Call, Response, connection_failed, judge, timed_out, too_long
@@ -219,7 +215,7 @@ class CallConnection(asyncio.Protocol):
         self.rested = 0.0  # time.monotonic() since when
         self._call: Call | None = None
         self._waiter: asyncio.Future[Response] | None = None
-        self._parser: Any = HttpResponseParser(self)
+        self._parser = parser_for(self)
         self._begin()
 
     def _begin(self) -> None:

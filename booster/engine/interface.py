@@ -22,7 +22,7 @@ class Limits:
     first_byte_timeout: float = 10.0
     answer_timeout: float = 30.0
     busy_timeout: float = BUSY_SECONDS  # how long a site may answer "not now" to everything
-    max_header_bytes: int = 16384
+    max_header_bytes: int = 65536
     max_body_bytes: int = MAX_ANSWER
 
     def __post_init__(self) -> None:

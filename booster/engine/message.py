@@ -7,6 +7,7 @@ could end a line is refused before the first byte is sent.
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -64,6 +65,19 @@ class Message:
         return tuple((head + b"\r\n\r\n" + self._rest).split(MARK))
 
 
+def parser_for(protocol: object) -> Any:
+    """Of answers, as lenient as single calls are (http.client): what a person's trial takes for an
+    answer is one to an order as well."""
+    parser = HttpResponseParser(protocol)
+    parser.set_dangerous_leniencies(
+        lenient_headers=True,
+        lenient_chunked_length=True,
+        lenient_data_after_close=True,
+        lenient_optional_cr_before_lf=True,
+    )
+    return parser
+
+
 class AnswerHead:
     """Status and headers of an answer, read from its first bytes.
 
@@ -73,7 +87,7 @@ class AnswerHead:
     def __init__(self, data: bytes) -> None:
         self.complete = False
         self._found: dict[str, str] = {}
-        parser = HttpResponseParser(self)
+        parser = parser_for(self)
         # Broken off or broken in the body: what was read of the head before that holds.
         with suppress(HttpParserError, HttpParserUpgrade):
             parser.feed_data(data)

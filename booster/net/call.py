@@ -9,6 +9,7 @@ import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from http.client import responses
 from typing import Any
 
@@ -90,11 +91,18 @@ class Response:
 
     def json(self) -> Any:
         """The body as JSON, numbers with a point or an exponent as they are written; PermanentError
-        when it is none."""
+        when it is none. As browsers do: a title that is cut in the middle of a character, or in
+        another encoding, hides no number."""
         try:
-            return json.loads(self.body, parse_float=Decimal)
+            try:
+                return _read_json(self.body)
+            except UnicodeDecodeError:
+                return _read_json(self.body.decode("utf-8-sig", "replace"))
         except (ValueError, RecursionError, ArithmeticError):  # a number of too many digits
             raise PermanentError(SiteCode.ANSWER_NOT_JSON, status=self.status) from None
+
+
+_read_json = partial(json.loads, parse_float=Decimal, strict=False)
 
 
 # What may be sent

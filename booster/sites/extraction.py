@@ -38,6 +38,11 @@ NO_CHARSETS = frozenset(
     {"punycode", "idna", "unicode-escape", "raw-unicode-escape", "utf-7", "undefined"}
 )
 
+# Where a page says its encoding itself (bytes), as browsers look for it.
+DECLARED_WITHIN = 1024
+# What pages mean by these.
+WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "iso8859-1": "cp1252", "utf-8": "utf-8-sig"}
+
 _KEY = regex.compile(
     r"""(?:^|(?<=.)\.)(?P<plain>[^.\[\]]+)
     | \[ \s* (?:
@@ -62,8 +67,9 @@ _GROUPED = "|".join(
 # Numbers as pages show them: 1234, or in groups.
 _NUMBER = regex.compile(_GROUPED)
 _UNIT = (
-    r"(?:k|m|b|bn|mn|mi|mio|mil|mln|mld|mrd|md|rb|jt|tn|tsd|tys|tis|bin|thousand|million|billion"
-    r"|lakh|crore|тыс|тис|млн|млрд|千|万|萬|亿|億|천|만|억|हज़ार|लाख|करोड़|ألف|مليون)"
+    r"(?:[千万萬亿億천만억]"
+    r"|(?:k|m|b|bn|mn|mi|mio|mil|mln|mld|mrd|md|rb|jt|tn|tsd|tys|tis|bin|thousand|million|billion"
+    r"|lakh|crore|тыс|тис|млн|млрд|हज़ार|लाख|करोड़|ألف|مليون)(?![\p{L}\p{M}\p{N}]))"
 )
 _ROUNDED = regex.compile(
     rf"[0-9][0-9{_GROUPS}\u066b{_SPACES}]*[{_SPACES}]?{_UNIT}\.?\+?", regex.IGNORECASE
@@ -71,14 +77,21 @@ _ROUNDED = regex.compile(
 _AFTER_MARKER = regex.compile(
     rf"(?:<[^<>]{{0,300}}>|[\s{_SPACES}])*+"
     rf"(?P<views>[0-9](?:[0-9{_GROUPS}\u066b{_SPACES}]*[0-9])?"
-    rf"(?:[{_SPACES}]?{_UNIT}(?![\p{{L}}\p{{M}}]))?)",
+    rf"(?:[{_SPACES}]?{_UNIT})?)",
     regex.IGNORECASE,
 )
 _GOES_ON = regex.compile(
     rf"(?:[{_GROUPS}{_SPACES}]|&(?:nbsp|thinsp|#160|#8239|#xa0|#x202f);)\d{{3}}(?!\d)",
     regex.IGNORECASE,
 )
+_ROUNDS = regex.compile(rf"(?:[.,\u066b][0-9]{{1,3}})?[{_SPACES}]?{_UNIT}", regex.IGNORECASE)
 _OTHER_DIGIT = regex.compile(r"(?V1)[\p{Nd}--[0-9]]")
+
+_CHARSET = re.compile(rb"(?i)charset=[\"']?([\w.:-]{1,40})")
+# Of HTML and XML.
+_DECLARED = re.compile(
+    rb"(?i)<(?:meta\b[^<>]{1,300}\bcharset|\?xml\b[^<>]{1,100}\bencoding)\s*=\s*[\"']?([\w.:-]{1,40})"
+)
 
 _rests_until: dict[str, float] = {}  # by the expression as staff wrote it
 
@@ -173,13 +186,14 @@ def _says(element: Any, field: str, wanted: str) -> bool:
 
 
 def text_of(response: Response) -> str:
-    """A page in the encoding that it names, else in UTF-8."""
-    named = re.search(r"charset=\"?([\w.:-]{1,40})", response.headers.get("Content-Type", ""))
+    """A page in the encoding that its head or itself names, else in UTF-8."""
+    told = response.headers.get("Content-Type", "").encode("latin-1", "replace")
+    named = _CHARSET.search(told) or _DECLARED.search(response.body[:DECLARED_WITHIN])
     try:
-        encoding = codecs.lookup(named[1]).name if named else "utf-8"
+        encoding = codecs.lookup(named[1].decode()).name if named else "utf-8"
         if encoding.replace("_", "-") in NO_CHARSETS:
             encoding = "utf-8"
-        return response.body.decode(encoding, "replace")
+        return response.body.decode(WIDER.get(encoding, encoding), "replace")
     except (LookupError, UnicodeError, ValueError):
         return response.body.decode("utf-8", "replace")
 
@@ -229,8 +243,11 @@ def number_after(marker: str, text: str) -> str | None:
 
 def refuse_cut(found: "regex.Match[str]", group: str | int) -> None:
     """PermanentError where an expression's group takes 1 out of 1,204: it would be right until the
-    count has four digits. In an array numbers stand side by side."""
+    count has four digits. In an array numbers stand side by side. Nor may it take 12 out of 12K."""
     start, end = found.span(group)
+    if found[group] and (after := _ROUNDS.match(found.string, end)):
+        value = found.string[start : after.end()]
+        raise PermanentError(SiteCode.VIEW_COUNT_ROUNDED, value=value[:80])
     is_array = found.string[max(0, start - 1) : start] in ("[", ",")
     if is_array or not regex.fullmatch(r"\d{1,3}", found[group] or ""):
         return

@@ -207,7 +207,16 @@ def counting_on(site: Site) -> dict[str, Any]:
     reasons = ordering.counting_of(site)
     return {
         "found": [translate(reason) for reason in reasons],
+        "lag": lag_on(site),
         "is_grave": site.calibrated_at is None or any(row.code in GRAVE for row in reasons),
         "latest": latest,
         "url": row_url("calibration", latest.pk) if latest else "",
     }
+
+
+def lag_on(site: Site) -> str:
+    """Orders end the later for it, and beside other people's views prove fewer plays."""
+    if not site.learned_lag:
+        return ""
+    text = _("The counter was found to show plays up to %(took)s late; orders wait for that long.")
+    return text % {"took": display.duration(site.learned_lag)}

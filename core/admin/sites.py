@@ -85,7 +85,7 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
     form = SiteForm
     change_form_template = "desk/site_form.html"
     object_actions = {
-        **dict.fromkeys(("verify", "forget")),
+        **dict.fromkeys(("verify", "forget", "forget_lag")),
         **dict.fromkeys(("pause", "resume", "catch_up"), Right.PAUSE_SITE),
         "probe": Right.PROBE_SITE,
         "waive": Right.WAIVE_CALIBRATION,
@@ -174,6 +174,10 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
                 ask = _("Forget it? Orders find out anew what the site takes.")
                 label = _("Forget what the site was found to take")
                 found.append(self.post_button(obj, "forget", label, confirm=ask))
+            if obj.learned_lag:
+                ask = _("Forget it? Orders wait for the counter as its kind or recipe says.")
+                label = _("Forget how late the counter was")
+                found.append(self.post_button(obj, "forget_lag", label, confirm=ask))
         if obj.recipe is not None:
             found.append(Button(_("Recipe as a file"), self.url_of("recipe", obj.pk)))
         user = staff(request)
@@ -214,6 +218,12 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
             text = _("What the site was found to take is forgotten; orders find it out anew.")
             return text, messages.SUCCESS
         return _("Nothing is known of what the site takes."), messages.WARNING
+
+    def forget_lag(self, request: HttpRequest, site: Site) -> tuple[str, int]:
+        """What was learned while something held the counter up, say."""
+        if site.forget_lag():
+            return _("How late the counter was is forgotten."), messages.SUCCESS
+        return _("The counter is not known to be late."), messages.WARNING
 
     def probe(self, request: HttpRequest, site: Site) -> tuple[str, int]:
         """Let an order find out now whether the site takes plays again."""

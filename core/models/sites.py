@@ -260,6 +260,11 @@ class Site(models.Model):
             setattr(self, name, None)
         return True
 
+    def forget_lag(self) -> bool:
+        """Orders wait for its counter as its kind or recipe says. Returns False where no more was
+        learned."""
+        return Site.objects.filter(pk=self.pk, learned_lag__gt=0).update(learned_lag=None) == 1
+
     def record_check(
         self,
         outcome: "SiteCheck.Outcome",
