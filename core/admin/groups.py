@@ -12,10 +12,12 @@ from django.db.models.functions import Concat
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _, gettext_lazy
 
 from core.admin.base import staff
 from core.admin.shared_edits import SharedEditsAdmin
+from core.models import User
 from core.permissions import GRANTABLE, Right, may, rights_given_by
 
 # Rights that go with another one of these are not said.
@@ -52,6 +54,12 @@ OTHERS = {
     "undo_import": gettext_lazy("imports: undo"),
 }
 
+# The tables that say what a group holds and who is in it: what one row is called, and many.
+BETWEEN = {
+    between._meta.verbose_name: between._meta.verbose_name_plural
+    for between in (Group.permissions.through, User.groups.through)
+}
+
 admin.site.unregister(Group)
 
 
@@ -82,9 +90,25 @@ class GroupAdmin(SharedEditsAdmin, DjangoGroupAdmin):
             field.label_from_instance = permission_label
         return form
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Whom it concerns by name, in place of a line for each right and for each of them."""
+        lines, numbers, lacking, protected = super().get_deleted_objects(objs, request)
+        numbers = {name: number for name, number in numbers.items() if name not in BETWEEN.values()}
+        people = User.objects.filter(groups__in=objs).distinct().order_by("username")
+        if names := ", ".join(map(str, people)):
+            numbers[_("people who lose what it gives")] = names
+        return without_between(lines), numbers, lacking, protected
+
     @admin.display(description=gettext_lazy("can"))
     def can_do(self, group: Group) -> str:
         return described(group) if group.pk else "–"
+
+
+def without_between(lines: list[Any]) -> list[Any]:
+    """The tree of what would be deleted, without the rows of the tables between two others."""
+    rows = tuple(f"{capfirst(name)}: " for name in BETWEEN)
+    kept = [without_between(one) if isinstance(one, list) else one for one in lines]
+    return [one for one in kept if one and not str(one).startswith(rows)]
 
 
 def grantable_to(group: Group | None) -> QuerySet[Permission]:

@@ -21,6 +21,7 @@ from core.live.sources.orders import Watched, WholeOrder, curve, rows, seconds_l
 from core.live.sources.sections import Section, Sections, newest_readings
 from core.models import Order, OrderEvent, Status
 from core.pages import display
+from core.pages.flow.timeline import STEPS_SHOWN
 from core.reasons import reason_of, translate
 
 READINGS_SHOWN = 20
@@ -152,6 +153,12 @@ def order_alone(watched: Watched) -> dict[str, Any]:
     return {"order": watched.order}
 
 
+def latest_events(watched: Watched) -> dict[str, Any]:
+    events = list(watched.order.events.all())
+    shown = events[-STEPS_SHOWN:]
+    return {"order": watched.order, "events": shown, "has_earlier": len(shown) < len(events)}
+
+
 def pace_of(watched: Watched) -> list[tuple[str, str]]:
     """How fast it goes, while it goes."""
     if watched.order.status != Status.RUNNING:
@@ -238,7 +245,7 @@ def steps_taken(watched: Watched) -> tuple[int, int]:
 sections = Sections(
     Section("delivery", "desk/order/delivery.html", delivery),
     Section("figures", "desk/order/figures.html", figures),
-    Section("events", "desk/order/events.html", order_alone, steps_taken),
+    Section("events", "desk/order/events.html", latest_events, steps_taken),
     newest_readings("desk/order/readings.html", most=READINGS_SHOWN),
     Section("ledger", "desk/order/ledger.html", order_alone, entries_written),
 )

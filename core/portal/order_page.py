@@ -15,6 +15,7 @@ from core.live.sources.orders import Watched, WholeOrder, curve, rows, whole_ord
 from core.live.sources.sections import Section, Sections, newest_readings
 from core.models import Order, Side
 from core.pages import display
+from core.pages.flow.timeline import STEPS_SHOWN
 from core.portal.receipt import receipt_of
 from core.portal.words import state_text, steps_of
 
@@ -69,6 +70,12 @@ def state(watched: Watched) -> dict[str, Any]:
     }
 
 
+def latest_steps(watched: Watched) -> dict[str, Any]:
+    steps = steps_of(watched.order)
+    shown = steps[-STEPS_SHOWN:]
+    return {"steps": shown, "has_earlier": len(shown) < len(steps)}
+
+
 def receipt(watched: Watched) -> dict[str, Any]:
     return {"receipt": receipt_of(watched.order)}
 
@@ -84,7 +91,7 @@ sections = Sections(
     Section("state", "portal/order_state.html", state, stage),
     Section("way", "flow/order.html", lambda one: {"order": one.order}, stage),
     Section("receipt", "portal/order_receipt.html", receipt),
-    Section("steps", "portal/order_steps.html", lambda one: {"steps": steps_of(one.order)}, stage),
+    Section("steps", "portal/order_steps.html", latest_steps, stage),
     newest_readings("portal/order_readings.html", most=READINGS_SHOWN),
 )
 whole_order.also_render(Audience.CUSTOMER, sections.render)

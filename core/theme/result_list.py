@@ -104,6 +104,7 @@ def linked_cell(cl: ChangeList, show: Cell, classes: str, tag: str) -> Cell:
     url = with_filters(cl.url_for_result(sample), cl.opts, cl.preserved_filters)
     before, after = str(conditional_escape(url)).split(quote(NO_ROW))
     opener = cl.to_field or key
+    start = '<th scope="row"' if tag == "th" else "<td"
 
     def cell(row: Any) -> str:
         popup = ""
@@ -111,7 +112,7 @@ def linked_cell(cl: ChangeList, show: Cell, classes: str, tag: str) -> Cell:
             popup = f' data-popup-opener="{conditional_escape(row.serializable_value(opener))}"'
         href = f"{before}{quote(getattr(row, key))}{after}"
         text = escaped(show(row))
-        return f'<{tag} class="{classes}"><a href="{href}"{popup}>{text}</a></{tag}>'
+        return f'{start} class="{classes}"><a href="{href}"{popup}>{text}</a></{tag}>'
 
     return cell
 

@@ -19,6 +19,8 @@ from core.reasons import reason_of, translate
 # Whom a page is for. Customers read of "the desk", never of staff, nor the reasons they wrote.
 DESK, CUSTOMER = "desk", "customer"
 NAME_LETTERS, NOTE_LETTERS = 14, 13
+# An order that stops and goes on for months has thousands: a page shows the latest.
+STEPS_SHOWN = 100
 STEPS = Prefetch("events", OrderEvent.objects.select_related("creator").order_by("pk"))
 
 
@@ -59,7 +61,7 @@ def timeline_of(order: Order, audience: str = CUSTOMER) -> dict[str, Any]:
 
     return {
         "drawings": drawing.draw(FLOW, node, step),
-        "steps": steps,
+        "steps": steps[-STEPS_SHOWN:],
         "here": here,
         "onward": onward_from(here),
     }
@@ -125,7 +127,7 @@ def _step_caption(
     if not walked:
         ahead = "flow-step--next" if from_here else ""
         return drawing.Caption(f"{name}: {_('may come next')}" if from_here else name, ahead)
-    title = f"{name}: " + "; ".join(_by_whom(step) for step in walked)
+    title = f"{name}: " + "; ".join(_by_whom(step) for step in walked[-STEPS_SHOWN:])
     if not wide:
         numbers = [str(step.number) for step in walked]
         badge = ",".join(numbers) if len(numbers) < 3 else f"{numbers[0]}…{numbers[-1]}"

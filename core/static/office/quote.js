@@ -61,9 +61,14 @@ document.addEventListener("DOMContentLoaded", () => {
     const row = form.querySelector(".form-row.field-" + name);
     row.querySelectorAll("ul.errorlist").forEach((list) => list.remove());
     row.classList.toggle("errors", Boolean(text));
+    const field = form.elements[name];
+    field.setAttribute("aria-invalid", String(Boolean(text)));
+    field.removeAttribute("aria-describedby");
     if (text) {
       const list = element("ul", element("li", text));
       list.className = "errorlist";
+      list.id = `${field.id}_error`;
+      field.setAttribute("aria-describedby", list.id);
       row.prepend(list);
     }
   };
