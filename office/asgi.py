@@ -25,7 +25,9 @@ from office.gate import PageGate  # noqa: E402
 from office.proxies import Proxies  # noqa: E402
 from office.statics import StaticMemory  # noqa: E402
 
-pages: Any = PageGate(django_pages, settings.WEB_THREADS, settings.WEB_QUEUE)
+# An upload, and what its form holds besides.
+largest = settings.IMPORT_MAX_BYTES + (4 << 20)
+pages: Any = PageGate(django_pages, settings.WEB_THREADS, settings.WEB_QUEUE, largest)
 # While somebody works on them, files are read anew each time.
 statics: Any = pages if settings.DEBUG else StaticMemory(pages)
 viewers = probes.Viewers()

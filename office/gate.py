@@ -15,18 +15,20 @@ whoever had to wait is answered with the connection's end and comes again by a n
 process that is not at work is the first to take.
 
 A browser's upload is read before it joins the line, and an answer is sent after it left: slow
-clients hold no place. What is streamed (exports) takes its turn anew for each part.
+clients hold no place. One that is larger than any upload may be is read no further: it would fill
+the disk. What is streamed (exports) takes its turn anew for each part.
 """
 
 import asyncio
 import logging
+import sys
 import time
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from core.models.web_processes import PAGE_BOUNDS
-from office.unavailable import RETRY_SECONDS, busy_page
+from office.unavailable import RETRY_SECONDS, busy_page, too_large_page
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -42,10 +44,14 @@ SLOW_SECONDS = 1.0
 
 
 class PageGate:
-    """`threads`: pages that may run, the slow ones included; `longest`: requests that may wait."""
+    """`threads`: pages that may run, the slow ones included; `longest`: requests that may wait;
+    `largest`: bytes that one may send."""
 
-    def __init__(self, pages: Application, threads: int, longest: int) -> None:
+    def __init__(
+        self, pages: Application, threads: int, longest: int, largest: int = sys.maxsize
+    ) -> None:
         self.pages = pages
+        self.largest = largest
         self.threads = asyncio.Semaphore(threads)
         self.quick = asyncio.Semaphore(1)
         self.longest = longest
@@ -77,15 +83,21 @@ class PageGate:
                 "%d requests wait for a page already: further ones are answered 503 (WEB_QUEUE)",
                 self.waiting,
             )
-        body = busy_page().encode()
-        headers = [
-            (b"content-type", b"text/html; charset=utf-8"),
-            (b"content-length", str(len(body)).encode()),
-            (b"cache-control", b"no-store"),
-            (b"retry-after", str(RETRY_SECONDS).encode()),
-        ]
-        await send({"type": "http.response.start", "status": 503, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        retry_after = (b"retry-after", str(RETRY_SECONDS).encode())
+        await answer(send, 503, busy_page(), retry_after)
+
+
+async def answer(send: Send, status: int, page: str, header: tuple[bytes, bytes]) -> None:
+    """Without Django."""
+    body = page.encode()
+    headers = [
+        (b"content-type", b"text/html; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        header,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 class Visit:
@@ -95,6 +107,7 @@ class Visit:
         self.gate = gate
         self._receive, self._send = receive, send
         self._came: float | None = None
+        self._size = 0
         self.has_place = self.has_whole_body = self.has_waited = False
         self._quick: asyncio.TimerHandle | None = None
         self.is_stream = asyncio.Event()
@@ -107,6 +120,10 @@ class Visit:
             await self.is_stream.wait()
             return await self._client_left()
         message = await self._receive()
+        self._size += len(message.get("body", b""))
+        if self._size > self.gate.largest:
+            await answer(self._send, 413, too_large_page(), (b"connection", b"close"))
+            return {"type": "http.disconnect"}
         if message["type"] == "http.request" and not message.get("more_body", False):
             self.has_whole_body = True
             self._came = time.monotonic()

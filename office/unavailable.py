@@ -37,6 +37,11 @@ twice is saved once.</p>
 <h1 lang="zh">{what_zh}</h1>
 <p lang="zh">您的请求未被执行。请返回，几秒钟后重试；同一表单重复提交只会保存一次。</p>
 """
+TOO_LARGE = """<h1>This is too large</h1>
+<p>Nothing was carried out. Split the file and send its parts.</p>
+<h1 lang="zh">内容过大</h1>
+<p lang="zh">您的请求未被执行。请将文件拆分后分别发送。</p>
+"""
 HASHING = """<h1>Many people are logging in</h1>
 <p>Your password was not looked at. Go back and try again in a few seconds.</p>
 <h1 lang="zh">正在登录的人较多</h1>
@@ -47,6 +52,11 @@ HASHING = """<h1>Many people are logging in</h1>
 def busy_page() -> str:
     """For who comes to a process that has too many requests waiting already."""
     return STYLE + PAGE.format(what="The office is busy", what_zh="办公系统繁忙")
+
+
+def too_large_page() -> str:
+    """For who sends more than any upload may have."""
+    return STYLE.replace("Try again", "Too large") + TOO_LARGE
 
 
 class UnavailableMiddleware(MiddlewareMixin):

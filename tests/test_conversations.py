@@ -32,6 +32,7 @@ from core.pages.conversation import linked, section_of, thread_of, threads_of
 from tests.base import client_of, messages_of, new_staff
 from tests.test_approvals import limit, placed
 
+OLDER = "Older messages are not shown here."
 QUESTION, ANSWER, NOTE = "Is it stuck?", "It goes on tonight.", "Be kind, she asks each week."
 
 
@@ -154,6 +155,22 @@ def test_a_customer_talks_with_the_desk_on_the_page_of_the_order(talk, order, er
     said = Message.objects.last()
     assert (said.author, said.side, said.text) == (erin.user, Side.CUSTOMER, "Thank you.")
     assert NOTE not in client.get("/portal/orders.csv").getvalue().decode()
+
+
+def test_a_page_that_shows_all_of_a_long_conversation_keeps_them(
+    talk, order, erin, bob, monkeypatch
+):
+    monkeypatch.setattr("core.pages.conversation.SHOWN", 2)
+    for client, address in (
+        (client_of(erin.user), f"/portal/orders/{order.oid}/"),
+        (client_of(bob), page_of(order)),
+    ):
+        newest = client.get(address).content.decode()
+        assert QUESTION not in newest and OLDER in newest
+        assert "data-talk=" in newest  # the feed brings the newest, and no others
+        everything = client.get(f"{address}?messages=all").content.decode()
+        assert QUESTION in everything and OLDER not in everything
+        assert "data-talk=" not in everything
 
 
 def test_the_feed_gives_each_side_its_own_and_tells_a_customer_nothing_of_notes(

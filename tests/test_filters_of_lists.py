@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from django.contrib.auth.models import Permission
 
 from core.models import Customer, Site, User
 from tests.base import client_of, placed
@@ -78,3 +79,18 @@ def test_the_filter_by_creator_tells_the_name_of_no_other_login(desk, erin, harb
     placed(erin, harbour, creator=login)
     assert "secret-login" in desk.get(page).content.decode()
     assert 'value="bob"' in desk.get(f"{ORDERS}?creator__id__exact={bob.pk}").content.decode()
+
+
+def test_the_filter_by_customer_tells_no_other_name_to_who_may_not_see_customers(
+    dave, desk, erin, frank, harbour
+):
+    dave.user_permissions.add(Permission.objects.get(codename="view_order"))
+    placed(erin, harbour)
+
+    def named(browser, customer):
+        page = browser.get(f"{ORDERS}?customer__id__exact={customer.pk}").content.decode()
+        return f'value="{customer.username}"' in page
+
+    assert named(client_of(dave), erin)  # it stands in the list as well
+    assert not named(client_of(dave), frank)
+    assert named(desk, frank)

@@ -198,6 +198,20 @@ def test_a_slow_upload_holds_no_place():
     run(story)
 
 
+def test_a_request_larger_than_any_upload_is_refused_and_reaches_no_page():
+    async def story() -> None:
+        pages = Pages()
+        gate = PageGate(pages, threads=8, longest=10, largest=3)
+        part = {"type": "http.request", "body": b"xx", "more_body": True}
+        large = Asked(part, part, LAST)
+        await gate(0, large.messages.get, large.send)
+        assert (large.status, pages.begun, gate.running, gate.waiting) == (413, [], 0, 0)
+        assert CLOSE in large.got[0]["headers"]
+        assert large.messages.qsize() == 1  # no more of it is read
+
+    run(story)
+
+
 def test_a_page_that_fails_gives_its_place_back():
     async def story():
         async def pages(number, receive, send):
@@ -286,6 +300,17 @@ def test_a_server_of_two_processes_serves_and_ends_with_both(new_office):
     server.terminate(timeout=20)
     wait_for(lambda: not any(map(is_alive, children)), what="the end of its processes")
     assert "Traceback" not in server.log()
+
+
+def test_a_request_whose_head_never_ends_is_refused_and_not_kept_in_memory(new_office):
+    server = new_office("sqlite").run_web("--processes", "1")
+    address = urlsplit(server.url)
+    with socket.create_connection((address.hostname, address.port), timeout=60) as client:
+        client.sendall(b"GET /portal/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ")
+        with pytest.raises(ConnectionError):
+            for _megabyte in range(20):
+                client.sendall(b"x" * (1 << 20))
+    assert status_of(server.url, "/portal/login/") == 200
 
 
 def status_of(url: str, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> int:

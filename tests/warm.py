@@ -33,7 +33,7 @@ LIBRARIES = (
     *("django.views.generic.base", "channels.routing", "channels.sessions", "dns.resolver"),
     *("huey.api", "huey.consumer", "import_export.resources", "openpyxl", "prometheus_client"),
     *("psycopg", "pygal", "redis", "requests", "segno", "simpleui.admin", "tablib", "uvicorn.main"),
-    *("httptools", "uvicorn.protocols.http.httptools_impl", "uvloop", "websockets"),
+    *("h11", "uvicorn.protocols.http.h11_impl", "uvloop", "websockets"),
     *("whitenoise.middleware", "yaml"),
     *("axes", "csp.middleware", "dj_database_url", "django_otp.oath", "django_otp.qr", "regex"),
     *("django.contrib.admin.templatetags.admin_list", "django.contrib.admin.views.main"),

@@ -148,7 +148,10 @@ class CustomerFilter(PickedFilter):
         return self.is_offered or bool(self.used_parameters)
 
     def picked(self, key: int) -> Customer | None:
-        return Customer.objects.filter(pk=key).only("username").first()
+        found = Customer.objects.filter(pk=key).only("username")
+        if not self.is_offered:  # to who may not see customers, none that the list does not name
+            found = found.filter(Exists(self.model.objects.filter(customer=OuterRef("pk"))))
+        return found.first()
 
     def found_at(self) -> str:
         if not self.is_offered:

@@ -161,6 +161,8 @@ def section_of(
         mark_read(order, user, seen["last_id"])
     context = {
         "order": order,
+        # The feed brings the newest messages, and would put them in the place of all.
+        "is_live": thread.most is not None,
         "user_id": user.pk,
         "post_url": post_url,
         "read_url": read_url,

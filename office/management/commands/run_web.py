@@ -15,6 +15,8 @@ from office.environment import MOST_PORT, MOST_PROCESSES
 OPTIONS = (
     *("--lifespan", "off"),
     "--no-proxy-headers",  # office/proxies.py reads them
+    # The faster one keeps a head that has no end, and holds every page while it grows.
+    *("--http", "h11", "--h11-max-incomplete-event-size", "65536"),
     *("--no-access-log", "--log-level", "warning"),
     # Sockets and polls end at once when asked; this is for pages.
     *("--timeout-graceful-shutdown", "10"),
