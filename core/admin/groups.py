@@ -93,11 +93,13 @@ class GroupAdmin(SharedEditsAdmin, DjangoGroupAdmin):
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Whom it concerns by name, in place of a line for each right and for each of them."""
         lines, numbers, lacking, protected = super().get_deleted_objects(objs, request)
-        numbers = {name: number for name, number in numbers.items() if name not in BETWEEN.values()}
+        counted: dict[str, Any] = {
+            name: number for name, number in numbers.items() if name not in BETWEEN.values()
+        }
         people = User.objects.filter(groups__in=objs).distinct().order_by("username")
         if names := ", ".join(map(str, people)):
-            numbers[_("people who lose what it gives")] = names
-        return without_between(lines), numbers, lacking, protected
+            counted[_("people who lose what it gives")] = names
+        return without_between(lines), counted, lacking, protected
 
     @admin.display(description=gettext_lazy("can"))
     def can_do(self, group: Group) -> str:
