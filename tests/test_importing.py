@@ -283,6 +283,24 @@ def test_an_edited_export_comes_back_whatever_became_of_the_balances_meanwhile()
 
 
 @pytest.mark.django_db
+def test_an_export_that_a_spreadsheet_saved_cuts_no_number():
+    """Spreadsheets take phones and memos for numbers, and show long ones as powers of ten."""
+    imported("username,mobile,memo\nerin,07911,0123\nfrank,07922,123456789012\ngrace,0791,\n")
+    text = (
+        EXPORTED + "erin,7911,0.00,TRUE,,,123\nfrank,7922,0,TRUE,,,1.23457E+11\ngrace,,0,TRUE,,,\n"
+    )
+    job = imported(text, update=True)
+    assert figures(job) == (0, 1, 2, 0)
+    assert [str(Reason(**note)) for note in job.notes] == [
+        "Numbers that a spreadsheet cut stay as they are: 4: erin 07911 ≠ 7911, "
+        "erin 0123 ≠ 123, frank 07922 ≠ 7922, …."
+    ]
+    erin, frank, grace = Customer.objects.order_by("username")
+    assert (erin.mobile, erin.memo, frank.mobile) == ("07911", "0123", "07922")
+    assert (frank.memo, grace.mobile) == ("123456789012", "")
+
+
+@pytest.mark.django_db
 def test_an_export_that_shall_update_nobody_is_held_against_the_balances():
     imported("username,balance\nerin,20\n")
     job = checked(EXPORTED + "erin,,25.00,yes,bob,2026-01-01,\nann,,3.00,yes,bob,2026-01-01,\n")

@@ -85,12 +85,13 @@ class CustomerRows(RowImporter):
 
     def __init__(self, job: ImportJob, layout: Layout) -> None:
         super().__init__(job, layout)
-        # Balances that an export says otherwise than they stand.
-        self.differing = Understood()
+        # Balances that an export says otherwise than they stand, and numbers without their zeros.
+        self.differing, self.cut = Understood(), Understood()
 
     @property
     def notes(self) -> list[Reason]:
-        return note_on_some(Code.BALANCES_STAY, self.differing.number, self.differing.examples)
+        notes = note_on_some(Code.BALANCES_STAY, self.differing.number, self.differing.examples)
+        return notes + note_on_some(Code.CUT_NUMBERS_STAY, self.cut.number, self.cut.examples)
 
     def keys(self, rows: list[Row]) -> list[str]:
         return name_keys(self.names(rows))
@@ -206,11 +207,25 @@ class CustomerRows(RowImporter):
         values = batch.values
         mobile = values["mobile"][index] if "mobile" in values else customer.mobile
         memo = values["memo"][index] if "memo" in values else customer.memo
+        name = values["username"][index]
+        mobile, memo = (
+            self._whole(name, customer.mobile, mobile),
+            self._whole(name, customer.memo, memo),
+        )
         if memo.splitlines() == customer.memo.splitlines():
             memo = customer.memo  # forms and spreadsheets end lines differently
         active = values["active"][index] if "active" in values else None
         before = customer.active or customer.undone
         return mobile, before if active is None else active, memo
+
+    def _whole(self, name: str, before: str, said: str) -> str:
+        """What a cell says, or what was there before where a spreadsheet left that of it: digits
+        without the zeros in front, or as a power of ten."""
+        is_cut = said != before and said in (before.lstrip("0"), as_power(before))
+        if not (is_cut and said and before.isdigit()):
+            return said
+        self.cut.add(Understood(1, [f"{name} {before} ≠ {said}"]))
+        return before
 
     def _money_errors(
         self, batch: Batch, index: int, customer: Known, opening: Decimal | None
@@ -303,6 +318,11 @@ class CustomerRows(RowImporter):
         source = f"{self.job._meta.verbose_name} {self.job.pk}"
         keep = FieldChange.objects.keep
         return keep(Customer, differences, actor=self.job.creator, source=source)
+
+
+def as_power(digits: str) -> str:
+    """How spreadsheets show numbers of more than eleven digits."""
+    return f"{Decimal(digits):.5E}" if digits.isdigit() and len(digits) > 11 else ""
 
 
 def totals(batch: Batch, known: Mapping[str, Known]) -> dict[int, str]:

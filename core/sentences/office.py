@@ -244,6 +244,9 @@ class Code(SentenceCode):
     BALANCES_STAY = _(
         "Files change no balances; those that differ stay as they are: %(number)s: %(examples)s."
     )
+    CUT_NUMBERS_STAY = _(
+        "Numbers that a spreadsheet cut stay as they are: %(number)s: %(examples)s."
+    )
     LAST_ROW_IS_SUM = _(
         "Line %(line)s: %(name)s has as much as all rows above together. Is it their total?"
     )
