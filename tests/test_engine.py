@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
+from queue import SimpleQueue
 from typing import ClassVar
 
 import pytest
@@ -23,9 +24,10 @@ import trustme
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from booster import USER_AGENT
-from booster.engine import Limits, Tally, Window
+from booster.engine import Channel, Fetched, Limits, Tally, Window
 from booster.engine.message import AnswerHead, Message
 from booster.net.address import Origin, ProvedTarget
+from booster.net.call import Call, Response
 from booster.net.play import PlayRequest
 from tests.engine_runs import Report, deliver
 from tests.faulty_site import FAULTS, FaultySite
@@ -800,6 +802,42 @@ def test_tls_goes_to_the_pinned_address_under_the_sites_own_name(
     assert report.tally == Tally(counted=200, statuses={200: 200})
     assert set(server.names) == {"video.example"}  # type: ignore[attr-defined]
     assert b"\r\nHost: video.example:%d\r\n" % server.port in server.requests[0]
+
+
+def test_an_answer_without_a_length_may_end_without_the_end_of_tls(
+    authority: trustme.CA, pem: str
+) -> None:
+    """Many servers only hang up (no close_notify)."""
+
+    def script(connection: Connection) -> None:
+        if connection.read_request():
+            connection.send(b'HTTP/1.0 200 OK\r\n\r\n{"views": 7}')
+
+    with tls_site(authority, "video.example", script) as server:
+        there = target(server.port, scheme="https", host="video.example", authority=pem)
+        report = deliver(there, PLAY, MemoryBook(30), QUICK, lambda: False)
+        events: SimpleQueue[Fetched] = SimpleQueue()
+        channel = Channel(there, QUICK, events)
+        channel.fetch(1, Call("/videos/a"))
+        fetched = events.get(timeout=10)
+        channel.close()
+    assert report.tally == Tally(counted=30, statuses={200: 30})
+    assert isinstance(fetched.result, Response)
+    assert fetched.result.json() == {"views": 7}
+
+
+@pytest.mark.parametrize("cut", [b"Content-Length: 20\r\n\r\n{", b"X-Note: the head is cut here"])
+def test_what_tls_breaks_off_is_no_whole_answer(
+    cut: bytes, authority: trustme.CA, pem: str
+) -> None:
+    def script(connection: Connection) -> None:
+        if connection.read_request():
+            connection.send(b"HTTP/1.1 200 OK\r\n" + cut)
+
+    with tls_site(authority, "video.example", script) as server:
+        there = target(server.port, scheme="https", host="video.example", authority=pem)
+        report = deliver(there, PLAY, MemoryBook(1), QUICK, lambda: False)
+    assert report.tally == Tally(uncertain=1)
 
 
 @pytest.mark.parametrize("name", ["other.example", "127.0.0.1"])

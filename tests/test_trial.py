@@ -62,6 +62,17 @@ def test_a_play_may_be_answered_by_as_large_a_page_as_in_an_order() -> None:
     assert trial.exchanges[1].answer.startswith("HTTP/1.1 200")
 
 
+def test_a_play_may_be_answered_by_a_compressed_page_as_in_an_order() -> None:
+    """Nobody reads it, so the counter has the last word."""
+    views, packed = (
+        answer(b'{"views": 7}'),
+        answer(b"\x1f\x8b", headers=("Content-Encoding: gzip",)),
+    )
+    with RawServer(always(views, packed, answer(b'{"views": 8}'))) as server:
+        trial = try_once(proved(server.url), sites.adapter("http", RECIPE), PATH, "try-1", wait=0)
+    assert trial.passed
+
+
 def test_a_counter_that_does_not_move_is_told(site: DemoSite) -> None:
     trial = attempt(site, play_path="/videos/{video_id}", play_method="GET")
     assert not trial.passed

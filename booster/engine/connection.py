@@ -255,6 +255,8 @@ class Connection(asyncio.BufferedProtocol):
                 self._whole(keep=False)
 
     def connection_lost(self, error: Exception | None) -> None:
+        if error is None:
+            self.eof_received()  # some end TLS without saying so
         code = SiteCode.PLAY_CONNECTION_BROKEN if error else SiteCode.PLAY_CONNECTION_CLOSED
         is_soon = monotonic() - self.sent < SILENT_SECONDS
         self.hung_up = self.answers == 1 and not self.received and is_soon

@@ -298,6 +298,8 @@ class CallConnection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.leave()
+        if error is None:
+            self.eof_received()  # some end TLS without saying so
         self._break(str(error) if error else "the site hung up before a whole answer")
         self._parser = None  # it holds this object's methods: no cycle for the collector
 

@@ -22,7 +22,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 
 from booster import retry
-from booster.exceptions import SiteError, TemporaryError
+from booster.exceptions import PermanentError, SiteCode, SiteError, TemporaryError
 from booster.net.address import Origin, Target, proved_at
 from booster.net.call import (
     ANY_ANSWER,
@@ -113,8 +113,8 @@ class SiteClient:
         return self._at(call.origin)._exchange(call)
 
     def send(self, play: PlayRequest, *, is_patient: bool = True) -> Response:
-        """One play; whatever is answered, apart from redirects that mean nothing there.
-        `is_patient`: sent again where the site says "not now"."""
+        """One play; whatever is answered, apart from redirects that mean nothing there. The body of
+        a compressed answer is left out. `is_patient`: sent again where the site says "not now"."""
         call = Call(
             play.path,
             headers=dict(play.headers),
@@ -124,7 +124,12 @@ class SiteClient:
             body=play.body,
             cookies=play.cookies,
         )
-        return self._at(play.origin)._exchange(call, is_patient=is_patient)
+        try:
+            return self._at(play.origin)._exchange(call, is_patient=is_patient)
+        except PermanentError as error:
+            if error.code != SiteCode.ANSWER_COMPRESSED or error.status is None:
+                raise
+            return Response(error.status, {}, b"")
 
     def _at(self, origin: Origin | None) -> Self:
         """The client of the target's second origin, where that is meant. TypeError: it has not

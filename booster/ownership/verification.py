@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import nullcontext, suppress
 from datetime import timedelta
+from typing import TypeVar
 
 from django.conf import settings
 from django.db.models import F, Q, QuerySet
@@ -33,6 +34,8 @@ from core.models import Order, Site, SiteCheck, User
 from core.reasons import Reason
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # Sites that are asked at the same time.
 AT_ONCE = 100
@@ -97,14 +100,18 @@ def _prove_origin(
 
 
 def _prove_first(site: Site, targets: list[Target], turn: Turn) -> ProvedTarget:
+    return _ask_first(targets, lambda target: _prove_at(site, target, turn))
+
+
+def _ask_first(targets: list[Target], ask: Callable[[Target], T]) -> T:
     """The first of a name's addresses that answers: where one is dead, the site is not."""
     for target in targets[:-1]:
         try:
-            return _prove_at(site, target, turn)
+            return ask(target)
         except TemporaryError as error:
             if error.status is not None:
                 raise
-    return _prove_at(site, targets[-1], turn)
+    return ask(targets[-1])
 
 
 def _prove_at(site: Site, target: Target, turn: Turn) -> ProvedTarget:
@@ -205,13 +212,17 @@ def confirm_all(found: Collection[Site], max_age: timedelta) -> dict[int, SiteEr
 def ping(site: Site, known: ProvedTarget | None = None) -> None:
     """Ask whether the site is there at all, at its second origin, too, whatever it says. It is
     asked for its token and for nothing else. Raises TemporaryError when not."""
-    targets: list[Target | None] = [known, known.second if known else None]
+    found: list[Target | None] = [known, known.second if known else None]
     origins = [site.origin, site.second_origin]
-    for address, target in zip(origins, targets, strict=True):
+
+    def ask(target: Target) -> None:
+        with suppress(PermanentError), SiteClient(target) as client:
+            client.ask_for_token(tokens.file_path(site.token))
+
+    for address, target in zip(origins, found, strict=True):
         if address:
-            target = target or resolve(Origin.parse(address), site.ca_certificate)[0]
-            with suppress(PermanentError), SiteClient(target) as client:
-                client.ask_for_token(tokens.file_path(site.token))
+            at = [target] if target else resolve(Origin.parse(address), site.ca_certificate)
+            _ask_first(at, ask)
 
 
 def views_of(site: Site, video_id: str) -> int:
