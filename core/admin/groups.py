@@ -93,13 +93,12 @@ class GroupAdmin(SharedEditsAdmin, DjangoGroupAdmin):
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Whom it concerns by name, in place of a line for each right and for each of them."""
         lines, numbers, lacking, protected = super().get_deleted_objects(objs, request)
-        counted: dict[str, Any] = {
-            name: number for name, number in numbers.items() if name not in BETWEEN.values()
-        }
+        between = BETWEEN.values()
+        told: dict[str, Any] = {name: one for name, one in numbers.items() if name not in between}
         people = User.objects.filter(groups__in=objs).distinct().order_by("username")
         if names := ", ".join(map(str, people)):
-            counted[_("people who lose what it gives")] = names
-        return without_between(lines), counted, lacking, protected
+            told[_("people who lose what it gives")] = names
+        return without_between(lines), told, lacking, protected
 
     @admin.display(description=gettext_lazy("can"))
     def can_do(self, group: Group) -> str:
