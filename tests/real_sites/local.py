@@ -1,28 +1,34 @@
 """Small sites on loopback, in the test's own process: a login, a nonce, a counter that loses, a
 plain one behind TLS or a limit, and a GraphQL interface by graphql-core."""
 
+import functools
 import json
 import re
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qs
 
-from graphql import build_schema, graphql_sync
-
 from tests.counting_site import Limit
 
 USER, PASSWORD = "editor", "Lamp-oil & 7"
-SCHEMA = build_schema(
-    """
+SCHEMA = """
     type Video { id: ID!, views: Int! }
     type Query { video(id: ID!): Video }
     type Mutation { countView(id: ID!): Video }
-    """
-)
+"""
+
+
+@functools.cache
+def graph() -> Callable[..., Any]:
+    """Loaded by whoever starts such a site, not by each process that collects tests."""
+    from graphql import build_schema, graphql_sync
+
+    return functools.partial(graphql_sync, build_schema(SCHEMA))
 
 
 @dataclass
@@ -253,9 +259,7 @@ class GraphQLSite(LocalSite):
         if request.headers.get("authorization") != f"Bearer {PASSWORD}":
             return Answer(401)
         sent: dict[str, Any] = json.loads(request.body)
-        result = graphql_sync(
-            SCHEMA, sent["query"], root_value=self, variable_values=sent.get("variables")
-        )
+        result = graph()(sent["query"], root_value=self, variable_values=sent.get("variables"))
         return Answer(body=json.dumps(result.formatted), kind="application/json")
 
     def video(self, _info: object, id: str) -> dict[str, Any] | None:
