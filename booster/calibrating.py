@@ -48,8 +48,6 @@ logger = logging.getLogger(__name__)
 HELD_SECONDS = 5.0
 # A site that people hold is looked at again after so many seconds.
 PAUSE_SECONDS = 30.0
-# A proof as young is not written down again.
-FRESH = timedelta(seconds=30)
 
 WakeLater = Callable[[int, float], object]
 
@@ -212,7 +210,7 @@ class Run:
         adapter = sites.adapter(site.adapter, site.recipe, site.secrets)
         calls = None
         try:
-            target = verification.proved_target(site, FRESH)
+            target = verification.proved_target(site, verification.FRESH)
             video_id, oid = calibration.video_id, calibration.oid
             calls = StageCalls(target, adapter, video_id, oid, self._now)
             self._go(calls)

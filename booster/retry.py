@@ -36,8 +36,9 @@ The counter can be read and lags   read again after a tenth of the wait (READING
 It lags on, and catches up         read again by catching_up_step(), for catching_up_patience()
 It had its time and lacks plays    plays_to_send_again()
 The site lost its token            asked again every TOKEN_INTERVAL; the order is paused
-It is too busy to say its token    asked again after TOKEN_AGAIN_SHARE of the usual time; believed
-while its orders are sent          meanwhile, for BELIEVED_SECONDS; then it is down, as above
+It is too busy to say its token    asked again after TOKEN_AGAIN_SHARE of the usual time between
+while its orders are sent          questions (booster/delivery/links.py); believed meanwhile, for
+                                   BELIEVED_SECONDS; then it is down, as above
 The site knows a session no more   a new one, SESSION_RENEWALS times in SESSION_RENEWAL_SECONDS,
                                    where the last was of use, or older than SESSION_OLD_SECONDS
 A session does not come about      tried again after SESSION_AGAIN_SECONDS; its orders have failed

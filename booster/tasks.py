@@ -25,7 +25,8 @@ QUEUE_DOWN = HUEY.down
 
 @db_task()
 def deliver_order(order_id: int) -> None:
-    """The round of this worker takes the order, and its due neighbours."""
+    """Wake this worker's round, which finds the order and its due neighbours in the database. The
+    id is for the log alone."""
     # What other saves left here is no news any more; the rest is for other workers.
     with suppress(QUEUE_DOWN):  # its next reader says so
         HUEY.absorb(deliver_order, CLAIM - 1)

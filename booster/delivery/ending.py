@@ -1,4 +1,4 @@
-"""What follows for an order that has nothing on the wire: its end, another try, a wait.
+"""What follows for an order that has nothing in flight: its end, another try, a wait.
 
 The rules are booster/retry.py's and booster/proof's; here they become the change of the order's
 row, which the round writes together with others. Breakers are told what they have to know.
@@ -30,7 +30,7 @@ REST_HOLD_SECONDS = 2.0
 
 
 def decide(one: Delivery, now: datetime, *, is_stopping: bool) -> None:
-    """Have an order that has nothing on the wire say what is to be written of it (`decision`).
+    """Have an order that has nothing in flight say what is to be written of it (`decision`).
     Nothing where nothing follows yet, or where it goes on in the round without that: then its next
     play, or its next look at the counter, may have got a time.
 

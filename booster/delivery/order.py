@@ -124,7 +124,7 @@ class Delivery:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether plays of it are on the wire, or something is still to be written."""
+        """Whether plays of it are in flight, or something is still to be written."""
         return bool(self.windows or self.windows.reserved or self.is_dirty or self.decision)
 
     @property
@@ -204,7 +204,7 @@ class Delivery:
         if self._inherited:
             return self._inherited
         if self.plan is not None and self.is_reading:
-            return 0  # while nothing is on the wire a reading tells most
+            return 0  # while nothing is in flight a reading tells most
         wanted = min(self.windows.size, order.count - order.reserved)
         if self.plan is not None:
             wanted = min(wanted, self.plan.due(now.timestamp()) - order.reserved)
@@ -227,13 +227,13 @@ class Delivery:
         return count
 
     def halt(self, channel: Channel) -> None:
-        """No further play of it starts; what is on the wire ends."""
+        """No further play of it starts; what is in flight ends."""
         if self.windows and not self.is_halted:
             self.is_halted = True
             channel.halt(self.key)
 
     def leave_channel(self) -> int:
-        """Forget what is on the wire; how many plays that were."""
+        """Forget what is in flight; how many plays that were."""
         self.channel = self._asked_channel = None
         self.is_halted = False
         return self.windows.drop()

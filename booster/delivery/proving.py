@@ -60,7 +60,7 @@ def resume_watch(order: Order, watch: Watch, claimed: float) -> float:
         watch.began, watch.before = order.start_date.timestamp(), order.old_view_count
         watch.played = claimed
     if order.in_flight:
-        watch.note_play(claimed)  # a round died with these on the wire
+        watch.note_play(claimed)  # a round died with these in flight
     read = claimed if watch.last is None else watch.last.answered
     return max(0.0, read + watch.seconds_between_readings(claimed) - claimed)
 

@@ -1,4 +1,4 @@
-"""The windows of one order: how many plays the next one has, which are on the wire, and in which
+"""The windows of one order: how many plays the next one has, which are in flight, and in which
 order those that end are written down."""
 
 import time
@@ -17,7 +17,7 @@ MOST_WINDOWS = 2
 
 @dataclass(slots=True)
 class Flight:
-    """A window on the wire, since when, and how it ended, once it has."""
+    """A window in flight, since when, and how it ended, once it has."""
 
     window: Window
     since: float
@@ -35,7 +35,7 @@ class Windows:
         self._told = 0.0  # the lease's end that the channel knows of
 
     def __len__(self) -> int:
-        """Those on the wire, and those that ended before one that was reserved earlier."""
+        """Those in flight, and those that ended before one that was reserved earlier."""
         return len(self._flights)
 
     @property
@@ -43,7 +43,7 @@ class Windows:
         return len(self) + bool(self.reserved) >= MOST_WINDOWS
 
     def take_reserved(self, expires: float) -> Window | None:
-        """The reserved window, as it may be sent now; it is on the wire then."""
+        """The reserved window, as it may be sent now; it is in flight then."""
         window, self.reserved = self.reserved, None
         if window is None:
             return None
@@ -76,7 +76,7 @@ class Windows:
         return written
 
     def drop(self) -> int:
-        """Forget them all; how many plays were on the wire."""
+        """Forget them all; how many plays were in flight."""
         plays = sum(flight.window.count for flight in self._flights if flight.tally is None)
         self._flights.clear()
         self.reserved = None

@@ -1,4 +1,4 @@
-"""A window of plays while it is on the wire, and how each of them ends."""
+"""A window of plays while it is in flight, and how each of them ends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Outcome(Enum):
 
 
 class Batch:
-    """A window on the wire. `left` is counted down; what ends on the hot path is counted by `left`
+    """A window in flight. `left` is counted down; what ends on the hot path is counted by `left`
     alone and was answered with the status `good`, all else stands in `other` as well."""
 
     __slots__ = ("end", "expires", "good", "left", "next", "order", "other", "statuses", "window")

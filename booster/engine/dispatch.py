@@ -68,8 +68,8 @@ class Dispatch:
         self.calls = CallTurns(self._pace, self._pump)
         self._alarm = Alarm(wire, self._pump)  # tokens are there
         self._awake = False  # the wire comes by ten times a second
-        self._resent = 0  # plays put on the wire again
-        self._bad = 0  # plays put on the wire that ended otherwise than counted
+        self._resent = 0  # plays sent again
+        self._bad = 0  # plays sent that ended otherwise than counted
         self._good_at_tick = 0
 
     # --- what the channel asks for, in the wire's thread

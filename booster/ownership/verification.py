@@ -37,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+# A site that showed its token so lately is asked for it again, as every look asks, but that it did
+# is not written down once more.
+FRESH = timedelta(seconds=30)
 # Sites that are asked at the same time.
 AT_ONCE = 100
 # By one sweep: it shall be over before its worker counts as silent, also where no site answers.
@@ -228,7 +231,7 @@ def ping(site: Site, known: ProvedTarget | None = None) -> None:
 def views_of(site: Site, video_id: str) -> int:
     """The counter of one video, read now at the address that shows the site's token now. Raises
     SiteError."""
-    return read_video(site, proved_target(site, timedelta(seconds=30)), video_id).views
+    return read_video(site, proved_target(site, FRESH), video_id).views
 
 
 def read_video(site: Site, target: ProvedTarget, video_id: str) -> Seen:

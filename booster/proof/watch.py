@@ -24,7 +24,7 @@ LONGEST_UNREAD = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`idle`: no play of ours was on the wire when it was answered. `looks`: how many looks at the
+    """`idle`: no play of ours was in flight when it was answered. `looks`: how many looks at the
     video the office had begun by then for other reasons, quotes for instance; for the reading
     before the first play, how many had ended before it was asked."""
 

@@ -200,7 +200,7 @@ class ChargeRecordAdmin(
                 text = number and payment_objection(record.customer_id, number)
                 if text:  # somebody booked the same payment at the same moment
                     form.refuse({"reference": text})
-                elif not form.was_saved():
+                elif not form.recognize():
                     raise
             else:
                 if waiting:
@@ -283,7 +283,7 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
             except PostingRefusedError as error:
                 form.refuse({"amount": translate(error.reason)})
             except IntegrityError:
-                if not form.was_saved():
+                if not form.recognize():
                     raise
             else:
                 return self.response_add(request, entry)

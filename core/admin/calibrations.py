@@ -42,7 +42,7 @@ class AuditForm(IdempotentForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if not self.was_saved() and not self.errors:
+        if not self.recognize() and not self.errors:
             try:
                 self.video = ordering.find_video(cleaned["url"])
             except ordering.OrderRefusedError as error:

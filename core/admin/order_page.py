@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from booster import sites
 from booster.delivery.plan import deadline_of
-from booster.engine.answers import NOT_NOW
 from booster.exceptions import SiteError
+from booster.retry import NOT_NOW
 from core.admin.base import row_url
 from core.admin.breakers import why_it_waits
 from core.admin.conversations import talk_link

@@ -213,7 +213,7 @@ class OrderAdmin(
                     order = placing.place(form.quote, staff(request), **form.terms)
                     self.log_addition(request, order, ADDED)
             except placing.OrderRefusedError as error:
-                form.refuse(error.errors)
+                form.refuse(error.errors)  # or the same form was first: then it is `placed`
             else:
                 return self.response_add(request, order)
         if form.placed is not None:

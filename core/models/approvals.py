@@ -180,7 +180,7 @@ class ApprovalLimit(models.Model):
         return self.group.name if self.group else str(_("customers"))
 
 
-class Decision(models.Model):
+class FourEyesModel(models.Model):
     """What moves money above a limit: one person enters it, and a second one decides on it."""
 
     class Status(models.IntegerChoices):
@@ -225,7 +225,7 @@ class Decision(models.Model):
     def awaits_decision_of(self, user: User) -> bool:
         return self.undecidable(user) is None
 
-    def decide(self, status: "Decision.Status", actor: User) -> None:
+    def decide(self, status: "FourEyesModel.Status", actor: User) -> None:
         """One decision, of somebody else. Raises OrderError where it is not theirs to make, or was
         made. What it moves is booked in the same transaction: see core/ordering."""
         if reason := self.undecidable(actor):

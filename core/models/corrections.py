@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from core.db.lookups import InArray
-from core.models.approvals import Decision
+from core.models.approvals import FourEyesModel
 from core.models.billing import ChargeRecord
 from core.models.fields import amount_field, protected_key
 from core.models.ledger import LedgerEntry
@@ -19,7 +19,7 @@ from core.reasons import Code
 REASON_LENGTH = 200
 
 
-class TopUpCorrection(Decision):
+class TopUpCorrection(FourEyesModel):
     """`amount` is the difference that `right_amount` makes to what stood there; `entry`, where it
     was booked: at once, or above its creator's limit when a second person approved it."""
 

@@ -72,7 +72,7 @@ CANCELABLE = tuple(
 )
 # What "retry" lets go on now; approval is another person's to give.
 RETRYABLE = tuple(status for status in OPEN if status != Status.AWAITING)
-# What a consumer works on; the other open ones wait for a person.
+# What a consumer works on; the other open ones wait for a person, or for their site.
 WORKABLE = (Status.PENDING, Status.RUNNING, Status.VERIFYING)
 
 

@@ -233,7 +233,7 @@ class LedgerEntry(AppendOnlyModel):
     order is charged once and refunded at most once."""
 
     class Kind(models.IntegerChoices):
-        CHARGE = 1, _("top-up")
+        CHARGE = 1, _("top-up")  # what a customer paid in; what an order costs is ORDER
         ORDER = 2, _("order")
         REFUND = 3, _("refund")
         ADJUSTMENT = 4, _("adjustment")

@@ -293,9 +293,9 @@ def apply(chosen: Chosen, actor: "User | None") -> None:
     orders = type(chosen[0][0]).objects
     if any(transition.is_final for _order, transition in chosen):
         failpoint("before-settle")
-    # Whoever acts under a lease lets an error undo all: a savepoint would only cost time.
-    is_under_lease = all("fence" in transition.expected for _order, transition in chosen)
-    with transaction.atomic(savepoint=not is_under_lease):
+    # Whoever names a fence lets an error undo all, or has a savepoint: another would cost time.
+    is_fenced = all("fence" in transition.expected for _order, transition in chosen)
+    with transaction.atomic(savepoint=not is_fenced):
         for conditions, rows in _alike(chosen):
             changes = values_by_id(orders.model, rows)
             if orders.filter(pk__in=list(rows), **conditions).update(**changes) != len(rows):

@@ -5,12 +5,12 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from core.models.accounts import Customer
-from core.models.approvals import Decision
+from core.models.approvals import FourEyesModel
 from core.models.billing import REFERENCE_LENGTH, ChargeRecord, PaymentMethod
 from core.models.fields import amount_field, protected_key
 
 
-class WaitingTopUp(Decision):
+class WaitingTopUp(FourEyesModel):
     """What a top-up would be. Approved, it is one: `charge`."""
 
     customer = protected_key(Customer, _("customer"), related_name="+")

@@ -28,9 +28,6 @@ from core.reasons import Code, Reason
 
 FOUND = timedelta(seconds=3)
 FAILED = timedelta(seconds=30)
-# A site that showed its token so lately is asked for it again, as every look asks, but that it did
-# is not written down once more.
-FRESH = timedelta(seconds=30)
 # Whoever comes while another look is under way waits so long for it.
 WAIT_SECONDS = 3.0
 POLL_SECONDS = 0.05
@@ -90,7 +87,7 @@ def look_now(site: Site, video_id: str) -> Seen:
     """Ask the site for its token and, at the address that shows it, for the video."""
     failed = WHOLE_SITE
     try:
-        target = verification.proved_target(site, FRESH)
+        target = verification.proved_target(site, verification.FRESH)
         failed = video_id
         with count_reading(site, video_id):
             seen = verification.read_video(site, target, video_id)

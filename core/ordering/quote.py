@@ -37,7 +37,7 @@ from core.models.approvals import requires_approval
 from core.models.billing import play_too_dear, too_many_plays
 from core.models.orders import MAX_DAYS_AHEAD
 from core.ordering import looks
-from core.ordering.looks import FRESH, LookRefusedError
+from core.ordering.looks import LookRefusedError
 from core.reasons import Code, Reason, translate
 
 # Addresses, and quantities, that one quoter remembers: a file asks for each twice or more.
@@ -151,7 +151,7 @@ class Quoter:
         for quote in quotes:
             self._find_price(quote)
             self._find_site(quote)
-        self._judge(
+        self._ask_sites(
             {one.site.pk: one.site for one in quotes if one.site and "url" not in one.reasons}
         )
         for quote in quotes:
@@ -255,14 +255,14 @@ class Quoter:
         site = self._sites[origin]
         return sites.adapter(site.adapter, site.recipe, site.secrets)
 
-    def _judge(self, sites: Mapping[int, Site]) -> None:
-        """Why nothing may be sold on each of these; None where it may. They are asked all at once:
-        one silent site after the other would keep an upload from its end."""
-        new = [site for pk, site in sites.items() if pk not in self._site_errors]
+    def _ask_sites(self, found: Mapping[int, Site]) -> None:
+        """Note in `_site_errors` why nothing may be sold on each of these; None where it may. They
+        are asked all at once: one silent site after the other would keep an upload from its end."""
+        new = [site for pk, site in found.items() if pk not in self._site_errors]
         self._site_errors |= {site.pk: self._known_error(site) for site in new}
         if self.asks_sites and not self.reads_views:  # who reads views asks for the token, too
             good = [site for site in new if self._site_errors[site.pk] is None]
-            failed = verification.confirm_all(good, FRESH)
+            failed = verification.confirm_all(good, verification.FRESH)
             self._site_errors |= {pk: self._said(error) for pk, error in failed.items()}
 
     def _known_error(self, site: Site) -> Reason | None:

@@ -113,7 +113,7 @@ class LargeAmountForm(AsksAgain, IdempotentForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if not self.was_saved():
+        if not self.recognize():
             self.refuse(self.objections(cleaned))
         return cleaned
 

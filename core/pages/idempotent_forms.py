@@ -47,14 +47,14 @@ class IdempotentForm(forms.ModelForm):
     def refuse(self, errors: Mapping[str, Any]) -> None:
         """Put what speaks against it at its fields; also for who meets it while writing. It may be
         the row itself, made in the meantime by the same form, that is in the way."""
-        if errors and not self.was_saved():
+        if errors and not self.recognize():
             for field, text in errors.items():
                 self.add_error(None if field == "__all__" else field, text)
 
-    def was_saved(self) -> bool:
-        """Whether this form made a row before, which is `placed` then. Where somebody went back in
+    def recognize(self) -> bool:
+        """Find the row that this form made before: it is `placed` then. Where somebody went back in
         the browser and changed the form, that is a new one, and they are asked whether they mean
-        it."""
+        it. Returns whether either is so; then nothing else speaks against the form."""
         key = self.cleaned_data.get("request_key")
         placed = self.placed_with(key) if key else None
         if placed is None:

@@ -77,7 +77,7 @@ class OrderForm(TermsForm, IdempotentForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if self.was_saved():
+        if self.recognize():
             return cleaned
         self.quote = Quote.prepare(
             self.customer_of(cleaned),
