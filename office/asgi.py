@@ -15,7 +15,7 @@ from django.urls import path, re_path
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "office.settings")
 # Only the web keeps a pool of PostgreSQL connections: consumers fork, and a pool may not be.
 os.environ.setdefault("DATABASE_POOL", "on")
-django_pages: Any = get_asgi_application()
+django: Any = get_asgi_application()
 
 # After that: they know models. The pages are loaded before anybody asks for one.
 from core.live.transports.consumers import PollConsumer, serve_socket  # noqa: E402
@@ -24,6 +24,17 @@ from office import probes, urls  # noqa: E402, F401
 from office.gate import PageGate  # noqa: E402
 from office.proxies import Proxies  # noqa: E402
 from office.statics import StaticMemory  # noqa: E402
+
+
+async def django_pages(scope: Any, receive: Any, send: Any) -> None:
+    """Django's, with no encoded parameter (RFC 2231) in the Content-Type: no browser sends one, and
+    of a wrong one Django makes no request, but an error of its own."""
+    headers = [
+        (name, value.replace(b"*=", b"=") if name == b"content-type" else value)
+        for name, value in scope["headers"]
+    ]
+    await django({**scope, "headers": headers}, receive, send)
+
 
 # An upload, and what its form holds besides.
 largest = settings.IMPORT_MAX_BYTES + (4 << 20)

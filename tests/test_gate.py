@@ -313,6 +313,13 @@ def test_a_request_whose_head_never_ends_is_refused_and_not_kept_in_memory(new_o
     assert status_of(server.url, "/portal/login/") == 200
 
 
+def test_a_content_type_that_nobody_can_read_is_no_fault_of_the_office(new_office):
+    server = new_office("sqlite").run_web("--processes", "1")
+    for odd in ("text/plain; a*=nope''%41", "text/plain; charset*=utf-8''%00", "a*0*=x''%ff; *=;"):
+        status = status_of(server.url, "/portal/login/", "POST", b"a=b", **{"Content-Type": odd})
+        assert status == 403, odd  # without a token of the form
+
+
 def status_of(url: str, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> int:
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
     try:
