@@ -60,7 +60,9 @@ def test_a_python_without_django_is_told_in_one_line(tmp_path):
 
 
 def test_an_interrupted_command_ends_in_one_line(tmp_path):
-    code = "import time; print('at work', flush=True); time.sleep(60)"
+    # A shell has what it starts in the background ignore SIGINT, this test as well.
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{listen}; import time; print('at work', flush=True); time.sleep(60)"
     command = Process(
         [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
         ready="at work",

@@ -173,6 +173,7 @@ PAGES = {
     "/admin/core/site/{site}/try/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/site/{site}/read/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     "/admin/core/site/{site}/forget/": ((METHOD,) * 4, (GO, GO, NO, NO)),
+    "/admin/core/site/{site}/forget_lag/": ((METHOD,) * 4, (GO, GO, NO, NO)),
     # This site has none.
     "/admin/core/site/{site}/recipe.json": ((GONE, GONE, GONE, NO), (GONE, GONE, GONE, NO)),
     "/admin/core/site/wizard/": ((OK, OK, NO, NO), (OK, OK, NO, NO)),

@@ -10,9 +10,9 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Concat
 from django.http import HttpRequest
+from django.template.defaultfilters import capfirst
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _, gettext_lazy
 
 from core.admin.base import staff
