@@ -107,7 +107,7 @@ class GroupAdmin(SharedEditsAdmin, DjangoGroupAdmin):
 
 def without_between(lines: list[Any]) -> list[Any]:
     """The tree of what would be deleted, without the rows of the tables between two others."""
-    rows = tuple(f"{capfirst(name)}: " for name in BETWEEN)
+    rows = tuple(f"{capfirst(str(name))}: " for name in BETWEEN)
     kept = [without_between(one) if isinstance(one, list) else one for one in lines]
     return [one for one in kept if one and not str(one).startswith(rows)]
 
