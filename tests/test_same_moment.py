@@ -3,7 +3,9 @@ as if it had come a second later. (On SQLite it does come later.)"""
 
 import threading
 import time
+import uuid
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from django.contrib.auth.models import Group
 from django.db import connections, transaction
 from django.utils import timezone
 
-from core.models import Customer, LoginCount, SavedFilter, Site, User
+from core.models import ChargeRecord, Customer, LoginCount, SavedFilter, Site, User
 from tests.base import client_of
 from tests.test_switched_off import waits_for_a_lock
 
@@ -67,6 +69,19 @@ def test_who_comes_second_is_told_so(alice, frank, filters):
         assert "already exists" in str(answer.context["errors"]), page
     frank.refresh_from_db()
     assert frank.username == "frank"
+
+
+@pytest.mark.parametrize("office", ["postgresql"], indirect=True)
+def test_of_two_equal_top_ups_the_second_is_asked_about(alice, frank, filters):
+    def top_up() -> None:
+        ChargeRecord.objects.create(customer=frank, amount=Decimal(50))
+
+    asked = {"customer": frank.pk, "amount": "50", "request_key": str(uuid.uuid4())}
+    answer = meanwhile(top_up, "/admin/core/chargerecord/add/", asked, alice)
+    assert answer.status_code == 200
+    assert "This equals a top-up of 50.00" in str(answer.context["errors"])
+    frank.refresh_from_db()
+    assert frank.balance == 50
 
 
 @pytest.mark.parametrize("office", ["postgresql"], indirect=True)

@@ -189,8 +189,12 @@ class ChargeRecordAdmin(
             record.request_key = form.cleaned_data["request_key"]
             try:
                 with transaction.atomic():
-                    waiting = top_up_many([record], staff(request))
-                    self.log_addition(request, waiting[0] if waiting else record, ADDED)
+                    # Whoever tops up the same customer at the same moment is through, or waits.
+                    Customer.objects.select_for_update().get(pk=record.customer_id)
+                    form.refuse(form.objections(form.cleaned_data))
+                    if is_free := form.is_valid() and form.placed is None:
+                        waiting = top_up_many([record], staff(request))
+                        self.log_addition(request, waiting[0] if waiting else record, ADDED)
             except BalanceTooLargeError as error:
                 form.refuse({"amount": translate(error.reason)})
             except CustomerInactiveError as error:  # since the form was looked at
@@ -203,9 +207,10 @@ class ChargeRecordAdmin(
                 elif not form.recognize():
                     raise
             else:
-                if waiting:
+                if is_free and waiting:
                     return answer_waiting(request, waiting[0])
-                return self.response_add(request, record)
+                if is_free:
+                    return self.response_add(request, record)
         if isinstance(form.placed, WaitingTopUp):
             return answer_waiting(request, form.placed)
         if form.placed is not None:
