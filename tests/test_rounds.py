@@ -394,7 +394,7 @@ def test_a_reading_from_while_plays_were_sent_settles_no_order_that_is_to_be_tri
         event = None
         while not isinstance(event, Fetched):
             event = moving.events.get(timeout=20)
-        delivery.drop_windows()
+        delivery.windows.drop()
         delivery.fail(PermanentError(SiteCode.PLAY_ANSWERED, status=403))
         moving.handle(event)
         assert (delivery.reading, delivery.is_reading) == (None, False)
