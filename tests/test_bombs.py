@@ -82,7 +82,7 @@ def test_a_bomb_is_read_in_little_memory_and_short_time(name):
     took = read(name)
     assert took["megabytes"] <= MOST_MEGABYTES, took
     assert took["seconds"] <= MOST_SECONDS, took
-    assert took["silent"] <= 10, took  # a lease is for longer
+    assert took["silent"] <= 30, took  # a lease is for longer, also on a busy machine
 
 
 @pytest.mark.slow

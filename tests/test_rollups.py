@@ -130,7 +130,7 @@ def write_slowly(shop, written: threading.Event, go_on: threading.Event) -> None
         with transaction.atomic():
             place(shop, "slow")
             written.set()
-            go_on.wait(20)
+            go_on.wait(120)
     finally:
         connections.close_all()
 
@@ -154,7 +154,7 @@ def test_a_quarter_stays_open_while_somebody_may_still_write_into_it(
             pass
         rollups.catch_up()
         go_on.set()
-        slow.result(10)
+        slow.result(60)
     right = rollups.days(Source.LEDGER, 1) == plainly(Source.LEDGER, 1)
     assert right is guarded
 

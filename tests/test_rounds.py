@@ -41,7 +41,7 @@ def statuses() -> set[int]:
 def test_many_orders_are_delivered_by_one_round_in_few_statements(trial):
     needed = []
     # A machine that is busy with other things drives them in more and smaller steps.
-    while len(needed) < 3 and min(needed, default=math.inf) > MOST_STATEMENTS:
+    while len(needed) < 8 and min(needed, default=math.inf) > MOST_STATEMENTS:
         trial.place_many(64, 100, wake=False)
         with CaptureQueriesContext(connection) as queries:
             deliver()

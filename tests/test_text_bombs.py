@@ -67,4 +67,4 @@ def test_a_text_is_taken_in_little_memory_and_short_time(name, tmp_path):
     took = taken_by(CHECK, path)
     assert took["megabytes"] <= MOST_MEGABYTES, took
     assert took["seconds"] <= MOST_SECONDS, took
-    assert took["silent"] <= 10, took  # a lease is for longer
+    assert took["silent"] <= 30, took  # a lease is for longer, also on a busy machine
