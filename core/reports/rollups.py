@@ -25,8 +25,7 @@ from core.db import clock
 from core.models import LedgerEntry, Order
 from core.models.rollups import QuarterHourTotal, RollupCursor, Source
 
-QUARTER_SECONDS = 900
-QUARTER = datetime.timedelta(seconds=QUARTER_SECONDS)
+QUARTER = datetime.timedelta(minutes=15)
 # What is kept; pages show 30 days.
 WINDOW = datetime.timedelta(days=32)
 # Hosts' clocks differ, and a moment passes between taking the time and writing it down.
@@ -72,11 +71,11 @@ class QuarterNumber(models.Func):
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
         # Twice escaped: once for this template, once for the cursor.
-        template = f"CAST(strftime('%%%%s', %(expressions)s) AS INTEGER) / {QUARTER_SECONDS}"
+        template = f"CAST(strftime('%%%%s', %(expressions)s) AS INTEGER) / {_seconds()}"
         return super().as_sql(compiler, connection, template=template, **context)
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        template = f"FLOOR(EXTRACT(EPOCH FROM %(expressions)s) / {QUARTER_SECONDS})::bigint"
+        template = f"FLOOR(EXTRACT(EPOCH FROM %(expressions)s) / {_seconds()})::bigint"
         return super().as_sql(compiler, connection, template=template, **context)
 
 
@@ -98,8 +97,9 @@ def recounted(
     grouped = within.annotate(quarter=QuarterNumber(moment)).values_list("quarter", key)
     found: dict[datetime.datetime, Day] = {}
     for number, its_key, count, total in grouped.annotate(Count("pk"), Sum(amount)):
-        quarter = datetime.datetime.fromtimestamp(number * QUARTER_SECONDS, datetime.UTC)
-        found.setdefault(quarter, {})[its_key] = Total(count, money.quantize(Decimal(total or 0)))
+        quarter = datetime.datetime.fromtimestamp(number * _seconds(), datetime.UTC)
+        of_key = Total(count, money.quantize(Decimal(total or 0)))
+        found.setdefault(quarter, {})[its_key] = of_key
     return found
 
 
@@ -268,8 +268,12 @@ def _ready(source: Source) -> RollupCursor:
 
 
 def quarter_of(moment: datetime.datetime) -> datetime.datetime:
-    number = int(moment.timestamp() // QUARTER_SECONDS)
-    return datetime.datetime.fromtimestamp(number * QUARTER_SECONDS, datetime.UTC)
+    number = int(moment.timestamp() // _seconds())
+    return datetime.datetime.fromtimestamp(number * _seconds(), datetime.UTC)
+
+
+def _seconds() -> int:
+    return int(QUARTER.total_seconds())
 
 
 def _window_start() -> datetime.datetime:
