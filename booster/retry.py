@@ -248,8 +248,8 @@ def catching_up_step(lag: float) -> float:
 
 
 def catching_up_patience(sending_seconds: float, lag: float) -> float:
-    """For how many seconds it is waited for: what comes late comes for no longer than it was
-    sent."""
+    """For how many seconds it is waited for: what comes late comes for hardly longer than it
+    was sent."""
     return max(CATCHING_UP_SHARE * sending_seconds, lag, CATCHING_UP_PATIENCE)
 
 

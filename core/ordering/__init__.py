@@ -2,9 +2,11 @@
 the one way in for the desk, the portal, uploads and commands.
 
 quote.py    what an order would cost, where it would go, and what speaks against it
+looks.py    why a quote asked a site, or did not
 several.py  many videos for one customer at once
 placing.py  the order: charged and written, then the consumers are told
 actions.py  cancel, pause, resume, retry, approve, decline; correct a balance
+settling.py  an order whose counter proves nothing, settled by a person
 equal_top_ups.py  what was booked lately and may be the same payment
 topping_up.py  credits, and those that wait for a second person
 correcting.py  top-ups that were entered wrongly
