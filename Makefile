@@ -1,5 +1,5 @@
 # make run    the office, its consumer and the demo site, all set up; Ctrl-C stops them
-# make test   all tests (ARGS="-k name" picks some)
+# make test   all tests (ARGS="-k name" picks some); what fails beside the others must pass alone
 # make quick  the tests that start no services and no browser, for between two edits
 # make timing the tests that measure time, one after the other; make test has them beside the others
 # make coverage  what share of the lines the tests reach, the faults apart
@@ -27,7 +27,11 @@ run: .venv/.run
 	@exec $(PY) manage.py run_all
 
 test: .venv/.dev programs
-	@$(PY) -m pytest -n 6 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -n 6 --dist loadfile --no-loadscope-reorder $(ARGS) || { \
+		code=$$?; test $$code -eq 1 || exit $$code; \
+		echo "Failed beside the others; once more, one after the other:" >&2; \
+		$(PY) -m pytest --last-failed --last-failed-no-failures none $(ARGS); \
+	}
 
 quick: .venv/.dev
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "$(QUICK)" $(ARGS)
