@@ -283,7 +283,7 @@ class Run:
 
     def _seconds_closed(self) -> float:
         """For how long no play may go to the site: people hold it, or its quiet hours last."""
-        if Pause.objects.held().of(self._site.pk) is not None:
+        if Pause.objects.in_force().of(self._site.pk) is not None:
             return PAUSE_SECONDS
         now = clock.now().timestamp()
         return plan.site_opens_at(self._site, now) - now

@@ -27,7 +27,7 @@ QUEUE_DOWN = HUEY.down
 def deliver_order(order_id: int) -> None:
     """Wake this worker's round, which finds the order and its due neighbours in the database. The
     id is for the log alone."""
-    # What other saves left here is no news any more; the rest is for other workers.
+    # Drop as many messages of other saves as one beat claims orders; the rest wakes other workers.
     with suppress(QUEUE_DOWN):  # its next reader says so
         HUEY.absorb(deliver_order, CLAIM - 1)
     worker.wake()

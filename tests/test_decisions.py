@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from booster import worker
 from booster.delivery import Round, paused_orders
 from booster.delivery.deliveries import Deliveries
-from booster.delivery.links import Asked
+from booster.delivery.links import TokenAnswer
 from booster.exceptions import SiteCode, TemporaryError
 from booster.pacing import DripPlan
 from booster.retry import PROBE_LEASE_SECONDS, PROBING
@@ -218,11 +218,11 @@ def test_an_order_whose_site_is_asked_for_its_token_as_it_halts_goes_on(trial):
     def lose_proof() -> bool:
         for one in driving.deliveries.values():
             if one.order.done and not asked:
-                one.link._proved, one.link.is_asking = float("-inf"), True
+                one.link._last_proved, one.link.is_asking = float("-inf"), True
                 asked.append(one.link)
             elif asked and one.is_halted and not one.windows and asked[0].is_asking:
                 busy = TemporaryError(SiteCode.CONNECTION_REFUSED, site="Harbour")
-                driving.events.put(Asked(asked[0].site, None, busy))
+                driving.events.put(TokenAnswer(asked[0].site, None, busy))
                 asked[0].is_asking = False
         return False
 

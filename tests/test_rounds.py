@@ -51,8 +51,10 @@ class CountedRound(ShortRound):
         self.statements.append(len(queries))
 
 
-def test_a_beat_needs_few_statements_for_many_orders(trial):
+def test_a_beat_needs_few_statements_for_many_orders(trial, monkeypatch):
     """However many beats a machine needs that is busy with other things."""
+    # The look-out for others lasts as long as the plays took, and is waited for.
+    monkeypatch.setattr(ending, "REST_HOLD_SECONDS", 60.0)
     trial.place_many(64, 100, wake=False)
     round_ = CountedRound()
     run_until_idle(round_)
@@ -267,8 +269,8 @@ def test_sending_ends_before_quiet_hours_begin(trial):
     evening = datetime(2026, 11, 30, 22, tzinfo=UTC)
     closed = {}
     for seconds in (-5, -1, 0, 8 * 3600 - 1, 8 * 3600):
-        link.take_state(site, 1, evening + timedelta(seconds=seconds), is_paused=False)
-        closed[seconds] = link.seconds_closed if link.is_closed else None
+        link.update_state(site, 1, evening + timedelta(seconds=seconds), is_paused=False)
+        closed[seconds] = link.resumes_in if link.is_held_back else None
     near = pytest.approx(8 * 3600, abs=2)
     assert closed == {-5: None, -1: near, 0: 8 * 3600, 8 * 3600 - 1: 1, 8 * 3600: None}
 
@@ -429,12 +431,12 @@ def test_what_a_former_address_answered_says_nothing_of_the_new_one(trial):
     asked = events.get(timeout=30)
     assert isinstance(asked.error, SiteError)
     Site.objects.update(origin="http://127.0.0.1:9999")
-    link.take_row(Site.objects.get())
-    assert not link.take(asked)
+    link.update_row(Site.objects.get())
+    assert not link.handle_answer(asked)
     assert not SiteCheck.objects.exists()
     assert link.trouble is None
     link.ask_again()  # the new one is asked as soon as that is known
-    assert link.take(events.get(timeout=30))
+    assert link.handle_answer(events.get(timeout=30))
     assert SiteCheck.objects.count() == 1
 
 

@@ -271,20 +271,20 @@ def test_a_paused_site_holds_its_orders_and_no_others(order, erin, harbour, bob)
     quay = Site.objects.create(name="Quay", origin="https://quay.example.com")
     other = placed(erin, quay)
     pause = Pause.objects.begin(harbour, bob, "their disk is full")
-    assert list(Order.objects.free_to_claim().not_held()) == [other]
-    held = Pause.objects.held()
+    assert list(Order.objects.free_to_claim().without_paused()) == [other]
+    held = Pause.objects.in_force()
     assert (held.of(harbour.pk), held.of(quay.pk)) == (pause, None)
     pause.end(bob, shift=True)
-    assert set(Order.objects.free_to_claim().not_held()) == {order, other}
-    assert Pause.objects.held().of(harbour.pk) is None
+    assert set(Order.objects.free_to_claim().without_paused()) == {order, other}
+    assert Pause.objects.in_force().of(harbour.pk) is None
     assert (pause.ended_by, pause.creator) == (bob, bob)
     assert pause.end_date >= pause.create_date
 
 
 def test_a_paused_office_holds_all_orders(order, harbour, bob):
     pause = Pause.objects.begin(None, bob, "fire drill")
-    assert not Order.objects.free_to_claim().not_held().exists()
-    assert Pause.objects.held().of(harbour.pk) == pause
+    assert not Order.objects.free_to_claim().without_paused().exists()
+    assert Pause.objects.in_force().of(harbour.pk) == pause
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 301])
@@ -376,10 +376,10 @@ def test_both_databases_hold_and_let_go(office):
     now = timezone.now()
     first = paused_since(Pause.objects.begin(site, None, "a"), now - 3 * HOUR)
     second = paused_since(Pause.objects.begin(None, None, "b"), now - 2 * HOUR)
-    assert not Order.objects.free_to_claim().not_held().exists()
+    assert not Order.objects.free_to_claim().without_paused().exists()
     for pause in (first, second):
         pause.end(None, shift=True)
-    assert list(Order.objects.free_to_claim().not_held()) == [running]
+    assert list(Order.objects.free_to_claim().without_paused()) == [running]
     ordering.resume(again(paused), User.objects.get(), shift=True)
     for order in (running, paused):
         assert again(order).shift_seconds == pytest.approx(3 * 3600, abs=3)

@@ -1,4 +1,4 @@
-"""The round: one loop drives hundreds of orders, and tells the database of all of them at once.
+"""The round: one loop drives thousands of orders, and tells the database of all of them at once.
 
 Law 1: a round may die at any line, and others run at the same moment elsewhere. So nothing is sent
 that was not reserved under a lease, and everything written is conditional on each row's fence: a
@@ -23,7 +23,7 @@ from django.db.models import Q
 
 from booster.delivery import breaker, ending
 from booster.delivery.deliveries import Deliveries
-from booster.delivery.links import Asked, Links, SiteLink
+from booster.delivery.links import Links, SiteLink, TokenAnswer
 from booster.delivery.order import Delivery
 from booster.delivery.sessions import Sessions
 from booster.delivery.windows import FIRST_WINDOW
@@ -162,7 +162,7 @@ class Round:
                 self.deliveries.lose(former, "its lease ran out")
             delivery = Delivery(lease, self.links[lease.order.site_id], self.hold_seconds)
             self.deliveries[delivery.key] = delivery
-            self.deliveries.attempt(delivery, Delivery.begin)
+            self.deliveries.run_isolated(delivery, Delivery.begin)
 
     def read(self) -> None:
         """Ask for tokens and counters, all at once; the answers are events of a later beat."""
@@ -172,14 +172,14 @@ class Round:
         unread = [one for one in awake if one.order.old_view_count is None]
         self._note_looks(one for one in unread if one.link.is_proved and not one.is_reading)
         for delivery in awake:
-            self.deliveries.attempt(delivery, self._ask_site)
+            self.deliveries.run_isolated(delivery, self._ask_site)
 
     def reserve(self) -> None:
         """Reserve windows and write down how others ended, of all orders in one statement. The same
-        statement is the heartbeat."""
+        statement renews the leases."""
         room = {link: link.plays_ahead - link.outstanding for link in self.links.values()}
         for delivery in self._longest_waiting_first():
-            self.deliveries.attempt(delivery, lambda one: self._reserve_window(one, room))
+            self.deliveries.run_isolated(delivery, lambda one: self._reserve_window(one, room))
         news = [one for one in self.deliveries.values() if one.is_dirty or one.lease.is_worn]
         if news or self.deliveries.readings:
             self.deliveries.write_progress(news)
@@ -189,12 +189,12 @@ class Round:
         failpoint("on-the-wire")
         self.deliveries.ask_for_stops()
         for delivery in self._awake():
-            self.deliveries.attempt(delivery, self._send_window)
+            self.deliveries.run_isolated(delivery, self._send_window)
 
     def decide(self) -> None:
         """End, put off or give back what can go no further, in one transaction."""
         for delivery in self._awake():
-            self.deliveries.attempt(delivery, self._decide)
+            self.deliveries.run_isolated(delivery, self._decide)
         if decided := [one for one in self.deliveries.values() if one.decision is not None]:
             self.deliveries.write_decisions(decided)
 
@@ -213,8 +213,8 @@ class Round:
             self._arrived.popleft()
 
     def _note_looks(self, read: Iterable[Delivery]) -> None:
-        """How many looks at these videos others had the office make, begun and ended by now, for
-        all at once: what they moved is not taken for plays."""
+        """How many looks at these videos were made for quotes and pages of the desk, begun and
+        ended by now, for all at once: what they moved is not taken for plays."""
         videos = {one: (one.link.site.pk, one.order.video_id) for one in read if one.counts_looks}
         tallies = SiteLook.objects.tallies(set(videos.values())) if videos else {}
         for delivery, video in videos.items():
@@ -224,14 +224,14 @@ class Round:
         """What happened since the last beat; once more where the database failed meanwhile."""
         if event is None:
             self._claim_at = 0.0
-        elif isinstance(event, Asked):
-            self._take_asked(event)
+        elif isinstance(event, TokenAnswer):
+            self._take_token_answer(event)
         elif isinstance(event, BaseException):
             raise RuntimeError("the engine failed") from event
         elif isinstance(event, Fetched) and self.sessions.take(event):
             pass
         elif delivery := self.deliveries.get(event.key):
-            self.deliveries.attempt(delivery, lambda one: self._take(one, event))
+            self.deliveries.run_isolated(delivery, lambda one: self._take(one, event))
 
     def _take(self, delivery: Delivery, event: WindowEnded | OrderStopped | Fetched) -> None:
         link = delivery.link
@@ -274,15 +274,15 @@ class Round:
             order = delivery.order
             self.deliveries.readings.append({"order": order.pk, "views": views, "done": order.done})
 
-    def _take_asked(self, asked: Asked) -> None:
-        link = self.links.get(asked.site.pk)
-        if link is None or not link.attempt(SiteLink.take, asked):
+    def _take_token_answer(self, answer: TokenAnswer) -> None:
+        link = self.links.get(answer.site.pk)
+        if link is None or not link.run_isolated(SiteLink.handle_answer, answer):
             return
         for delivery in [one for one in self.deliveries.values() if one.link is link]:
-            if asked.ping and delivery.needs_ping:
-                delivery.admission.note_outage(asked.error)
-            elif isinstance(asked.error, OwnershipError) and not asked.ping:
-                delivery.fail(asked.error)
+            if answer.ping and delivery.needs_ping:
+                delivery.admission.note_outage(answer.error)
+            elif isinstance(answer.error, OwnershipError) and not answer.ping:
+                delivery.fail(answer.error)
 
     # --- one order among many
 
@@ -309,7 +309,7 @@ class Round:
 
     def _ask_site(self, delivery: Delivery) -> None:
         """For its token and the order's counter, as far as the order needs them now."""
-        link, is_wanted = delivery.link, delivery.wanted_reading(self.now)
+        link, is_wanted = delivery.link, delivery.wants_reading(self.now)
         # One that was halted, as its site's proof ran out, waits for a new one.
         is_halted = delivery.is_halted and delivery.may_send
         has_plays = delivery.windows or is_halted or delivery.wanted_plays(self.now)

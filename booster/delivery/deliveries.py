@@ -31,12 +31,12 @@ class Deliveries(dict[int, Delivery]):
 
     def __init__(self, clock: DatabaseClock, sessions: Sessions) -> None:
         super().__init__()
-        self.readings: list[dict[str, int]] = []  # of their counters, to be kept
+        self.readings: list[dict[str, int]] = []  # of their counters, kept with the next progress
         self._clock = clock
         self._sessions = sessions
         self._ask_at = 0.0
 
-    def attempt(self, delivery: Delivery, step: Callable[[Delivery], object]) -> None:
+    def run_isolated(self, delivery: Delivery, step: Callable[[Delivery], object]) -> None:
         """An order at which we fail ourselves is put off and harms no other."""
         try:
             step(delivery)
@@ -66,7 +66,7 @@ class Deliveries(dict[int, Delivery]):
             logger.exception("%d orders cannot be written together", len(news))
             self.readings = []
             for delivery in news:
-                self.attempt(delivery, self._write_alone)
+                self.run_isolated(delivery, self._write_alone)
             return
         failpoint("after-reserve")
         failpoint("after-checkpoint")
@@ -107,7 +107,7 @@ class Deliveries(dict[int, Delivery]):
                 return
             if len(decided) > 1:
                 for delivery in decided:
-                    self.attempt(delivery, lambda one: self.write_decisions([one]))
+                    self.run_isolated(delivery, lambda one: self.write_decisions([one]))
                 return
             if isinstance(error, DatabaseError):
                 raise

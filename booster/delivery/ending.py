@@ -29,197 +29,200 @@ logger = logging.getLogger(__name__)
 REST_HOLD_SECONDS = 2.0
 
 
-def decide(one: Delivery, now: datetime, *, is_stopping: bool) -> None:
+def decide(delivery: Delivery, now: datetime, *, is_stopping: bool) -> None:
     """Have an order that has nothing in flight say what is to be written of it (`decision`).
     Nothing where nothing follows yet, or where it goes on in the round without that: then its next
     play, or its next look at the counter, may have got a time.
 
     It is decided once, and stands until it is written: the breaker was told, and the watch has the
     reading by then."""
-    if one.is_under_way:
+    if delivery.is_under_way:
         return
-    decision = _decide(one, now)
+    decision = _decide(delivery, now)
     if decision is None and is_stopping:
-        decision = _give_back(one, 0.0)
+        decision = _give_back(delivery, 0.0)
     if decision is not None:
-        one.decision = _with_watch(one, decision)
-        _tell_site(one, decision.change)
+        delivery.decision = _with_watch(delivery, decision)
+        _tell_site(delivery, decision.change)
 
 
-def _with_watch(one: Delivery, decision: Decision) -> Decision:
+def _with_watch(delivery: Delivery, decision: Decision) -> Decision:
     """Whatever is written, so is what the readings told so far."""
-    changes = {**decision.change.changes, "watch": one.watch.as_json()}
+    changes = {**decision.change.changes, "watch": delivery.watch.as_json()}
     return replace(decision, change=replace(decision.change, changes=changes))
 
 
-def _decide(one: Delivery, now: datetime) -> Decision | None:
-    order = one.order
+def _decide(delivery: Delivery, now: datetime) -> Decision | None:
+    order = delivery.order
     if order.cancel_requested and order.status == Status.RUNNING:
-        return _cancel(one, now)
-    if seen := one.observation(now):
-        return _conclude(one, seen)
-    if one.error is not None:
-        return None if one.needs_ping else _answer_error(one, one.error, now)
+        return _cancel(delivery, now)
+    if seen := delivery.observation(now):
+        return _conclude(delivery, seen)
+    if delivery.error is not None:
+        # The round pings the site first where that is needed.
+        return None if delivery.needs_ping else _answer_error(delivery, delivery.error, now)
     if order.pause_requested and order.status == Status.RUNNING:
-        return _pause(one)
+        return _pause(delivery)
     if order.status == Status.VERIFYING:
         return None
-    if one.is_late(now):
-        return _give_up(one, _too_late(one), now, Status.PARTIAL)
-    if one.admission.is_refused and not one.is_shut_out:
-        return _wait_for_site(one, breaker.waiting_seconds())
-    away = one.seconds_away(now)
-    return None if away is None else _give_back(one, away)
+    if delivery.is_late(now):
+        return _give_up(delivery, _too_late(delivery), now, Status.PARTIAL)
+    if delivery.admission.is_refused and not delivery.is_shut_out:
+        return _wait_for_site(delivery, breaker.waiting_seconds())
+    away = delivery.seconds_away(now)
+    return None if away is None else _give_back(delivery, away)
 
 
-def decide_own_failure(one: Delivery, now: datetime) -> Decision:
+def decide_own_failure(delivery: Delivery, now: datetime) -> Decision:
     """We ourselves failed. An order that always makes us fail stops sending; what it sent is
     settled by a reading that succeeds, or by a person, who is told."""
-    return _with_watch(one, _answer_own_failure(one, now))
+    return _with_watch(delivery, _answer_own_failure(delivery, now))
 
 
-def decide_to_wait(one: Delivery) -> Decision:
+def decide_to_wait(delivery: Delivery) -> Decision:
     """What has to be written cannot be now, for no fault of the order's: no attempt is counted. One
     that somebody wants stopped waits as well, as it could not be."""
     later = Now() + timedelta(seconds=retry.LOCKED_SECONDS)
-    return _with_watch(one, Decision(release(one.order, due=later)))
+    return _with_watch(delivery, Decision(release(delivery.order, due=later)))
 
 
-def decide_to_wait_for_room(one: Delivery, why: Reason) -> Decision:
+def decide_to_wait_for_room(delivery: Delivery, why: Reason) -> Decision:
     """The customer's balance is too large for the refund that the order ends with: a person lowers
     it, and is told."""
     later = Now() + timedelta(seconds=retry.NO_ROOM_SECONDS)
     return _with_watch(
-        one, Decision(release(one.order, due=later, **reason_columns(why, "attention")))
+        delivery, Decision(release(delivery.order, due=later, **reason_columns(why, "attention")))
     )
 
 
-def _answer_own_failure(one: Delivery, now: datetime) -> Decision:
-    order, own_error = one.order, Reason.of(Code.OWN_ERROR)
+def _answer_own_failure(delivery: Delivery, now: datetime) -> Decision:
+    order, own_error = delivery.order, Reason.of(Code.OWN_ERROR)
     if order.status == Status.VERIFYING:
-        return _read_later(one, own_error, now)
-    if not retry.SENDING.is_spent(_failures(one)):
-        return _back_off(one, own_error, retry.SENDING)
+        return _read_later(delivery, own_error, now)
+    if not retry.SENDING.is_spent(_failures(delivery)):
+        return _back_off(delivery, own_error, retry.SENDING)
     reason, told = _out_of_attempts(own_error), reason_columns(own_error, "attention")
     end = Status.FAILED if order.status == Status.RUNNING else Status.PARTIAL
     change = _verify_or_end(order, reason, now, end, **told)
-    freed = {} if change.is_final else _freed(one)
+    freed = {} if change.is_final else _freed(delivery)
     return Decision(replace(change, changes={**change.changes, **freed}))
 
 
-def _conclude(one: Delivery, seen: proving.Observation) -> Decision | None:
-    site = one.link.site
-    if one.admission.is_probe:
-        one.admission.report_up(site)
-    one.watch.trouble = None
-    conclusion = proving.conclude(one.order, site, one.watch, seen)
+def _conclude(delivery: Delivery, seen: proving.Observation) -> Decision | None:
+    site = delivery.link.site
+    if delivery.admission.is_probe:
+        delivery.admission.report_up(site)
+    delivery.watch.trouble = None
+    conclusion = proving.conclude(delivery.order, site, delivery.watch, seen)
     change = conclusion.change
-    if conclusion.seconds is None:
+    if conclusion.again_in is None:
         return Decision(change)
-    if conclusion.is_rest and conclusion.seconds <= REST_HOLD_SECONDS:
+    if conclusion.is_rest and conclusion.again_in <= REST_HOLD_SECONDS:
         # It ends before anybody could act on what would be written of it.
-        one.go_on(conclusion.seconds)
+        delivery.go_on(conclusion.again_in)
         return None
-    return _stay_or_leave(one, change, conclusion.seconds)
+    return _stay_or_leave(delivery, change, conclusion.again_in)
 
 
-def _tell_site(one: Delivery, change: Transition) -> None:
+def _tell_site(delivery: Delivery, change: Transition) -> None:
     """What was decided of an order says something of its site as well. Hints: where the database
     fails meanwhile they are lost."""
-    link = one.link
-    if not link.is_closed:
-        one.admission.pass_on(link.site)
-    learned.keep_counting(link.site, one.adapter, one.watch, is_final=change.is_final)
-    if learned.keep_width(link.site, one.order, change):
+    link = delivery.link
+    if not link.is_held_back:
+        delivery.admission.pass_on(link.site)
+    learned.keep_counting(link.site, delivery.adapter, delivery.watch, is_final=change.is_final)
+    if learned.keep_width(link.site, delivery.order, change):
         link.apply_limits()
 
 
-def _answer_error(one: Delivery, error: SiteError, now: datetime) -> Decision:
+def _answer_error(delivery: Delivery, error: SiteError, now: datetime) -> Decision:
     if isinstance(error, OwnershipError):
-        return _hold(one, error, now)
+        return _pause_for_token(delivery, error, now)
     if isinstance(error, TemporaryError):
-        return _try_later(one, error, now)
-    one.admission.report_up(one.link.site)  # it says why not
-    return _wait_out(one, Reason.of_error(error), now)
+        return _try_later(delivery, error, now)
+    delivery.admission.report_up(delivery.link.site)  # it says why not
+    return _wait_out(delivery, Reason.of_error(error), now)
 
 
-def _wait_out(one: Delivery, reason: Reason, now: datetime) -> Decision:
+def _wait_out(delivery: Delivery, reason: Reason, now: datetime) -> Decision:
     """No answer is final at once: a site gives 404, redirects or pages for JSON while it is put in
     order as well."""
-    if one.order.status == Status.VERIFYING:
-        return _read_later(one, reason, now)
-    watch = one.watch
+    if delivery.order.status == Status.VERIFYING:
+        return _read_later(delivery, reason, now)
+    watch = delivery.watch
     if watch.trouble is None:
         watch.trouble = now.timestamp()
     if not retry.may_pass(watch.trouble, now.timestamp()):
-        return _give_up(one, reason, now)
-    watch.forgiven = retry.next_attempt(one.order.attempts)
-    return _back_off(one, reason, retry.TROUBLE)
+        return _give_up(delivery, reason, now)
+    watch.forgiven = retry.next_attempt(delivery.order.attempts)
+    return _back_off(delivery, reason, retry.TROUBLE)
 
 
 def _read_later(
-    one: Delivery, reason: Reason, now: datetime, retry_after: float | None = None
+    delivery: Delivery, reason: Reason, now: datetime, retry_after: float | None = None
 ) -> Decision:
     """The counter of an order that is verified cannot be read. It is tried for as long as it takes;
     a person is told in time and may settle by the last reading."""
-    watch, moment = one.watch, now.timestamp()
+    watch, moment = delivery.watch, now.timestamp()
     watch.trouble = watch.trouble or moment
     told = {}
     if not retry.may_pass(watch.trouble, moment):
         unreadable = Reason.of(Code.COUNTER_UNREADABLE, reason=reason)
         told = reason_columns(unreadable, "attention")
-    later = _back_off(one, reason, retry.READING, retry_after)
+    later = _back_off(delivery, reason, retry.READING, retry_after)
     return replace(later, change=replace(later.change, changes={**later.change.changes, **told}))
 
 
-def _hold(one: Delivery, error: OwnershipError, now: datetime) -> Decision:
+def _pause_for_token(delivery: Delivery, error: OwnershipError, now: datetime) -> Decision:
     """Wait for the token. An order that is only waiting for its counter goes on waiting."""
-    one.admission.report_up(one.link.site)  # without its token, but it answers
-    order = one.order
+    delivery.admission.report_up(delivery.link.site)  # without its token, but it answers
+    order = delivery.order
     if order.status == Status.VERIFYING:
-        return _read_later(one, Reason.of_error(error), now)
+        return _read_later(delivery, Reason.of_error(error), now)
     changes = {"held_by_site": True, "lease_until": None, "holder": ""}
     path = checked_path(order, Status.PAUSED)
     return Decision(Transition(path, changes, Reason.of_error(error)).with_fence(order.fence))
 
 
-def _pause(one: Delivery) -> Decision:
+def _pause(delivery: Delivery) -> Decision:
     """As a person asked."""
-    order = one.order
+    order = delivery.order
     [(_order, paused)] = pause_as_requested([order])
     freed = {**paused.changes, "lease_until": None, "holder": ""}
     return Decision(replace(paused, changes=freed).with_fence(order.fence))
 
 
-def _cancel(one: Delivery, now: datetime) -> Decision:
+def _cancel(delivery: Delivery, now: datetime) -> Decision:
     """As a person asked."""
-    reason = Reason.of(Code.CANCEL_REQUESTED) if one.order.reserved else ""
-    return _stop_sending(one, reason, now, Status.CANCELED)
+    reason = Reason.of(Code.CANCEL_REQUESTED) if delivery.order.reserved else ""
+    return _stop_sending(delivery, reason, now, Status.CANCELED)
 
 
-def _try_later(one: Delivery, error: TemporaryError, now: datetime) -> Decision:
+def _try_later(delivery: Delivery, error: TemporaryError, now: datetime) -> Decision:
     """A site that is down costs time only: an order waits for it without an attempt counted,
     and once all is sent nothing is decided without it. Other trouble has its attempts."""
-    order, reason = one.order, Reason.of_error(error)
+    order, reason = delivery.order, Reason.of_error(error)
     if order.status == Status.VERIFYING:
-        return _read_later(one, reason, now, error.retry_after)
-    wait = one.report_trouble(error)
+        return _read_later(delivery, reason, now, error.retry_after)
+    wait = delivery.report_trouble(error)
     if wait is not None:
-        return _wait_for_site(one, wait)
-    if retry.SENDING.is_spent(_failures(one)):
-        return _give_up(one, _out_of_attempts(reason), now)
-    return _back_off(one, reason, retry.SENDING, error.retry_after)
+        return _wait_for_site(delivery, wait)
+    if retry.SENDING.is_spent(_failures(delivery)):
+        return _give_up(delivery, _out_of_attempts(reason), now)
+    return _back_off(delivery, reason, retry.SENDING, error.retry_after)
 
 
-def _give_up(one: Delivery, reason: Reason, now: datetime, end: Status = Status.FAILED) -> Decision:
+def _give_up(
+    delivery: Delivery, reason: Reason, now: datetime, end: Status = Status.FAILED
+) -> Decision:
     """No more plays can be sent."""
-    one.watch.trouble = None
-    return _stop_sending(one, reason, now, end)
+    delivery.watch.trouble = None
+    return _stop_sending(delivery, reason, now, end)
 
 
-def _stop_sending(one: Delivery, reason: ReasonOrText, now: datetime, end: Status) -> Decision:
+def _stop_sending(delivery: Delivery, reason: ReasonOrText, now: datetime, end: Status) -> Decision:
     """The counter has its time to show what was sent."""
-    change = _verify_or_end(one.order, reason, one.lags_until(now), end)
+    change = _verify_or_end(delivery.order, reason, delivery.lags_until(now), end)
     return Decision(change, None if change.is_final else 0.0)
 
 
@@ -235,48 +238,48 @@ def _verify_or_end(
     return gone.with_fence(order.fence)
 
 
-def _too_late(one: Delivery) -> Reason:
+def _too_late(delivery: Delivery) -> Reason:
     """That the deadline has come, and why the order waited where its site is the reason."""
-    waited_for = open_breaker_of(one.link.site)
+    waited_for = open_breaker_of(delivery.link.site)
     trouble = reason_of(waited_for) if waited_for else ""
     if not trouble:
         return Reason.of(Code.DEADLINE_REACHED)
     return Reason.of(Code.DEADLINE_REACHED_IN_TROUBLE, reason=trouble)
 
 
-def _failures(one: Delivery) -> int:
-    """Of its runs in a row, with this one, but for those that its site is forgiven."""
-    attempts = one.order.attempts
-    return attempts - min(one.watch.forgiven, attempts) + 1
+def _failures(delivery: Delivery) -> int:
+    """Consecutive attempts that failed, with this one, without those that its site is forgiven."""
+    attempts = delivery.order.attempts
+    return attempts - min(delivery.watch.forgiven, attempts) + 1
 
 
 def _back_off(
-    one: Delivery, reason: Reason, rule: retry.BackOff, retry_after: float | None = None
+    delivery: Delivery, reason: Reason, rule: retry.BackOff, retry_after: float | None = None
 ) -> Decision:
     """Give the order back until a later time by the `rule`."""
-    attempts = retry.next_attempt(one.order.attempts)
+    attempts = retry.next_attempt(delivery.order.attempts)
     delay = rule.delay(attempts, random.random(), retry_after)  # noqa: S311
-    logger.info("order %s: %s Again in %.0f s.", one.order.oid, reason, delay)
-    return Decision(release(one.order, delay, attempts=attempts))
+    logger.info("order %s: %s Again in %.0f s.", delivery.order.oid, reason, delay)
+    return Decision(release(delivery.order, delay, attempts=attempts))
 
 
-def _give_back(one: Delivery, seconds: float) -> Decision:
-    return Decision(release(one.order, max(0.0, seconds)))
+def _give_back(delivery: Delivery, seconds: float) -> Decision:
+    return Decision(release(delivery.order, max(0.0, seconds)))
 
 
-def _wait_for_site(one: Delivery, seconds: float) -> Decision:
-    return replace(_give_back(one, seconds), waits_for_site=True)
+def _wait_for_site(delivery: Delivery, seconds: float) -> Decision:
+    return replace(_give_back(delivery, seconds), waits_for_site=True)
 
 
-def _stay_or_leave(one: Delivery, change: Transition, seconds: float) -> Decision:
-    if seconds <= one.hold_seconds:
+def _stay_or_leave(delivery: Delivery, change: Transition, seconds: float) -> Decision:
+    if seconds <= delivery.hold_seconds:
         return Decision(change, seconds)
-    return Decision(replace(change, changes={**change.changes, **_freed(one, seconds)}))
+    return Decision(replace(change, changes={**change.changes, **_freed(delivery, seconds)}))
 
 
-def _freed(one: Delivery, seconds: float = 0.0) -> Mapping[str, Any]:
+def _freed(delivery: Delivery, seconds: float = 0.0) -> Mapping[str, Any]:
     """What the row says once the order is given back."""
-    return release(one.order, seconds).changes
+    return release(delivery.order, seconds).changes
 
 
 def _out_of_attempts(reason: Reason) -> Reason:

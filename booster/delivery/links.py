@@ -57,7 +57,7 @@ FIRST_AHEAD, MOST_AHEAD = 10_000, 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TokenAnswer:
     """A site, as it was then, was asked for its token, which `target` showed, or, for a `ping`,
     whether it is there at all."""
 
@@ -83,7 +83,7 @@ class Links(dict[int, "SiteLink"]):
             if link := self.get(site.pk):
                 if week_columns(link.site) != week_columns(site):
                     self._read_at = 0.0  # it may be open by now
-                link.attempt(SiteLink.take_row, site)
+                link.run_isolated(SiteLink.update_row, site)
             else:
                 self[site.pk] = SiteLink(site, self._events, self._askers)
                 self._read_at = 0.0
@@ -92,7 +92,7 @@ class Links(dict[int, "SiteLink"]):
         """Sites that moved are followed. Once a second their rows, their breakers, what is paused
         and who else sends there are read; those that no order uses are forgotten after a while."""
         for link in self.values():
-            link.attempt(SiteLink.move)
+            link.run_isolated(SiteLink.move)
             link.measure()
         moment = time.monotonic()
         if moment < self._read_at or not self:
@@ -107,14 +107,14 @@ class Links(dict[int, "SiteLink"]):
         few = [pk for pk, link in self.items() if link.is_limited]
         for pk in SiteLook.objects.under_way(few) if few else ():
             self[pk].make_way(moment)
-        held = Pause.objects.held()
+        pauses = Pause.objects.in_force()
         running = Order.objects.filter(site__in=self, status=Status.RUNNING, lease_until__gt=Now())
         counted = running.order_by().values("site").annotate(rounds=Count("holder", distinct=True))
         rounds = dict(counted.values_list("site", "rounds"))
         for site in Site.objects.select_related("breaker").filter(pk__in=self):
-            is_paused = held.of(site.pk) is not None
+            is_paused = pauses.of(site.pk) is not None
             link, found = self[site.pk], (site, rounds.get(site.pk, 1), now, is_paused)
-            link.attempt(SiteLink.take_state, *found)
+            link.run_isolated(SiteLink.update_state, *found)
             if link.channel is not None:
                 link.channel.check()  # without the wire no round goes on
 
@@ -136,23 +136,23 @@ class SiteLink:
         self.used = time.monotonic()
         self.trouble: SiteError | None = None  # why it could not be proved when it was asked last
         self.outstanding = 0  # plays handed to the channel and not ended, of all its orders
-        self.is_closed = False  # nothing may be sent ...
+        self.is_held_back = False  # nothing may be sent ...
         # ... for so many seconds: to the end of quiet hours; 0 while people hold the site back, as
         # they may end that at any moment.
-        self.seconds_closed = 0.0
+        self.resumes_in = 0.0
         self.week_number = 0  # grows as its week is changed: plans of before are of no use
         self._ahead = FIRST_AHEAD
         self._ended, self._measured = 0, time.monotonic()
         self._moves_to: ProvedTarget | None = None  # the site proved itself at another address
         self._target: ProvedTarget | None = None
         self._plays_at: Origin | None = None  # as the channel knows it
-        self._asked = float("-inf")
-        self._proved = float("-inf")
-        self._made_way = float("-inf")
+        self._last_asked = float("-inf")
+        self._last_proved = float("-inf")
+        self._last_made_way = float("-inf")
         self._events = events
         self._askers = askers
 
-    def attempt(self, step: Callable[..., T], *args: Any) -> T | None:
+    def run_isolated(self, step: Callable[..., T], *args: Any) -> T | None:
         """A site at which we fail ourselves harms no other: its orders are given back."""
         try:
             return step(self, *args)
@@ -161,21 +161,21 @@ class SiteLink:
                 raise
             if is_locked(error):
                 logger.warning("site %s: somebody keeps its row locked", self.site)
-                self._asked = time.monotonic()
+                self._last_asked = time.monotonic()
                 return None
             logger.exception("site %s: the round failed at it", self.site)
-            self.is_closed, self.seconds_closed = True, retry.OWN_FAILURE_SECONDS
+            self.is_held_back, self.resumes_in = True, retry.OWN_FAILURE_SECONDS
             return None
 
     @property
     def is_proved(self) -> bool:
         """Whether plays may go to the channel now."""
-        is_young = time.monotonic() - self._proved < retry.BELIEVED_SECONDS
+        is_young = time.monotonic() - self._last_proved < retry.BELIEVED_SECONDS
         return self.channel is not None and is_young and self._moves_to is None
 
     def ask_again(self) -> None:
         """Ask for the token, where the last time is long ago."""
-        if not self.is_asking and time.monotonic() - self._asked >= self._ask_seconds:
+        if not self.is_asking and time.monotonic() - self._last_asked >= self._ask_seconds:
             self.is_asking = True
             turn: Turn = nullcontext if self.channel is None else self.channel.turn
             self._askers.submit(self._ask, verification.prove, self.site, self._target, turn)
@@ -184,61 +184,64 @@ class SiteLink:
         """To a new channel, as soon as nothing is on the way over the former one."""
         if self._moves_to is None or self.outstanding:
             return
-        if verification.is_of(self.site, self._moves_to):
+        if verification.still_proves(self.site, self._moves_to):
             self._connect(self._moves_to)
         else:
-            self._moves_to, self._proved, self._asked = None, float("-inf"), float("-inf")
+            self._moves_to, self._last_proved, self._last_asked = None, float("-inf"), float("-inf")
 
     def ping(self) -> None:
         if not self.is_pinging:
             self.is_pinging = True
             self._askers.submit(self._ask, verification.ping, self.site, self._target)
 
-    def take(self, asked: Asked) -> bool:
+    def handle_answer(self, answer: TokenAnswer) -> bool:
         """What came of asking: write it down, and send to the address that showed the token.
         Returns whether it says anything of the site: not where another address stands in its row
         by now, whatever the former one answered."""
-        if asked.ping:
+        if answer.ping:
             self.is_pinging = False
         else:
             self.is_asking = False
-        if verification.addresses_of(asked.site) != verification.addresses_of(self.site):
+        if verification.proof_key(answer.site) != verification.proof_key(self.site):
             return False
-        if not asked.ping:
-            self._take_answer(asked)
+        if not answer.ping:
+            self._note_token(answer)
         return True
 
-    def _take_answer(self, asked: Asked) -> None:
-        self.trouble = asked.error
+    def _note_token(self, answer: TokenAnswer) -> None:
+        self.trouble = answer.error
         # A busy site may not answer in time, and we ourselves may fail: soon again.
-        self._asked = time.monotonic() - self._ask_seconds + retry.TOKEN_AGAIN_SHARE * ASK_SECONDS
-        verification.record(self.site, asked.target.method if asked.target else "", asked.error)
-        if asked.error is None and asked.target is not None:
-            self._asked = self._proved = time.monotonic()
-            if asked.target != self._target:
+        self._last_asked = (
+            time.monotonic() - self._ask_seconds + retry.TOKEN_AGAIN_SHARE * ASK_SECONDS
+        )
+        verification.record(self.site, answer.target.method if answer.target else "", answer.error)
+        if answer.error is None and answer.target is not None:
+            self._last_asked = self._last_proved = time.monotonic()
+            if answer.target != self._target:
                 # What is on its way to the former address ends before anything goes to the new one.
-                self._moves_to = asked.target
+                self._moves_to = answer.target
                 self.move()
-        elif not isinstance(asked.error, TemporaryError):
+        elif not isinstance(answer.error, TemporaryError):
             # Whatever was proved before counts no more.
-            self._proved = self._asked = float("-inf")
+            self._last_proved = self._last_asked = float("-inf")
 
-    def take_state(self, site: Site, rounds: int, now: datetime, is_paused: bool) -> None:
+    def update_state(self, site: Site, rounds: int, now: datetime, is_paused: bool) -> None:
         """Its row, how many rounds send there, and whether people hold it back."""
         self.rounds = max(1, rounds)
-        self.take_row(site)
+        self.update_row(site)
         quiet = quiet_seconds(site, now.timestamp())
-        self.is_closed = is_paused or quiet > 0
-        self.seconds_closed = 0.0 if is_paused else quiet
+        self.is_held_back = is_paused or quiet > 0
+        self.resumes_in = 0.0 if is_paused else quiet
         self.apply_limits()
 
-    def take_row(self, site: Site) -> None:
+    def update_row(self, site: Site) -> None:
         """As it stands in the database by now."""
+        # People had the office forget what it learned of the site.
         is_forgotten = self.site.learned_at is not None and site.learned_at is None
         self.week_number += week_columns(self.site) != week_columns(site)
         self.site = site
-        if self._target is not None and not verification.is_of(site, self._target):
-            self._proved = self._asked = float("-inf")
+        if self._target is not None and not verification.still_proves(site, self._target):
+            self._last_proved = self._last_asked = float("-inf")
         elif self._moves_to is None and (is_forgotten or self._plays_elsewhere):
             # What is on its way ends; then a channel that knows nothing finds out anew.
             self._moves_to = self._target
@@ -248,12 +251,12 @@ class SiteLink:
     @property
     def is_limited(self) -> bool:
         """Whether it was found to take only so much."""
-        return self.channel is not None and self._learned() != Learned()
+        return self.channel is not None and self._share_of_learned() != Learned()
 
     def make_way(self, now: float) -> None:
         """For people who ask the site for a video. `now`: time.monotonic()."""
-        if self.channel is not None and now - self._made_way >= WAY_EVERY_SECONDS:
-            self._made_way = now
+        if self.channel is not None and now - self._last_made_way >= WAY_EVERY_SECONDS:
+            self._last_made_way = now
             self.channel.make_way(WAY_SECONDS)
 
     def apply_limits(self) -> None:
@@ -286,14 +289,14 @@ class SiteLink:
         """How many plays to have reserved and not ended, of all orders: what the site takes in
         about AHEAD_SECONDS."""
         limits = self._limits()
-        rate = min(limits.rate or MOST_AHEAD, self._learned().rate or MOST_AHEAD)
+        rate = min(limits.rate or MOST_AHEAD, self._share_of_learned().rate or MOST_AHEAD)
         most = max(limits.connections, int(rate * AHEAD_SECONDS))
         return min(most, max(self._ahead, 2 * limits.connections))
 
     @property
     def seconds_between_calls(self) -> float:
         """How long at least, where the pace that the site was found to bear leaves little room."""
-        rate = self._learned().rate
+        rate = self._share_of_learned().rate
         return CALL_SHARE / rate if rate else 0.0
 
     @property
@@ -305,7 +308,7 @@ class SiteLink:
         """Whether plays go to the site one at a time. Some counters lose a part of others."""
         return 1 in (self._limits().connections, self.site.learned_connections)
 
-    def _learned(self) -> Learned:
+    def _share_of_learned(self) -> Learned:
         rate, connections = self.site.learned_rate, self.site.learned_connections
         return Learned(
             rate and rate / self.rounds, connections and max(1, connections // self.rounds)
@@ -319,7 +322,7 @@ class SiteLink:
             target,
             self._limits(),
             self._events,
-            learned=self._learned(),
+            learned=self._share_of_learned(),
             plays_at=self._plays_at,
         )
 
@@ -355,4 +358,4 @@ class SiteLink:
         except Exception as mistake:
             self._events.put(mistake)
             return
-        self._events.put(Asked(site, target, error, ping=ask is verification.ping))
+        self._events.put(TokenAnswer(site, target, error, ping=ask is verification.ping))

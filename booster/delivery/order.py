@@ -47,7 +47,7 @@ class Delivery:
         self.is_halted = False  # no further play of it starts
         self.play: PlayRequest | None = None  # what each of its plays looks like, ...
         self.player: SiteAdapter | None = None  # ... as this one made it
-        self.windows = Windows()
+        self.windows = Windows()  # true while one is in flight or not written down
         # Looks at the video that others had the office make: begun and ended, as it was last known,
         # and of those before the first play how many had ended when the counter was asked.
         self.looks = (0, 0)
@@ -131,7 +131,7 @@ class Delivery:
     def is_shut_out(self) -> bool:
         """Whether nothing may be sent to its site now. What is only to be proved is read soon, or
         others' views would be taken for a part of it."""
-        return self.link.is_closed and not self.is_all_out
+        return self.link.is_held_back and not self.is_all_out
 
     def sleeps(self, now: float) -> bool:
         """Whether nothing is to be done before its time, unless somebody wants it stopped. `now`:
@@ -142,17 +142,18 @@ class Delivery:
 
     def must_stop(self, now: datetime) -> bool:
         link = self.link
-        may_go_on = self.may_send and link.is_proved and not link.is_closed
+        may_go_on = self.may_send and link.is_proved and not link.is_held_back
         return not may_go_on or self.is_late(now)
 
     def ask_admission(self) -> bool:
-        """Whether the site's breaker lets it pass, where it has something to send."""
+        """Whether the site's breaker lets it pass, where it has something to send. Asked once; of a
+        site that was down the answer may make this order its probe."""
         return not self.may_send or self.is_all_out or self.admission.ask(self.link.site)
 
     def is_late(self, now: datetime) -> bool:
         return self.deadline is not None and now >= self.deadline
 
-    def wanted_reading(self, now: datetime) -> bool:
+    def wants_reading(self, now: datetime) -> bool:
         order = self.order
         if self.is_reading or self.error is not None or self.decision is not None:
             return False
@@ -182,7 +183,7 @@ class Delivery:
         """For how long it has nothing to do in this round; None: it stays, and sleeps until its
         next play is due."""
         if self.is_shut_out:
-            return self.link.seconds_closed
+            return self.link.resumes_in
         if self.plan is not None and self._week_number != self.link.week_number:
             return 0.0  # whoever claims it next makes another plan
         if self.is_reading or self.is_all_out:

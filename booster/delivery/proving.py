@@ -2,7 +2,7 @@
 only its counter ends an order as completed.
 
 What a reading means is decided by `booster.proof`; here it becomes the change of the order's row.
-Nothing is written and nobody is asked here.
+The order and its watch change in memory alone: nothing is written and nobody is asked here.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Conclusion:
     only waits to see whether the counter moves by itself."""
 
     change: Transition
-    seconds: float | None = None
+    again_in: float | None = None
     is_rest: bool = False
 
 
@@ -83,7 +83,7 @@ def note_reading(order: Order, watch: Watch, reading: Reading, lag: float) -> bo
 
 def add_reading(order: Order, watch: Watch, reading: Reading, settled: float) -> None:
     """`settled`: from when on all plays that ended so far are shown, if they ever are."""
-    sent, done = order.done + order.uncertain, order.done
+    sent, done = order.sent, order.done
     watch.add(reading, settled=settled, sent=sent, done=done, reserved=order.reserved)
 
 
@@ -111,7 +111,7 @@ def add_and_weigh(
 ) -> tuple[float, Evidence]:
     """Make the reading a part of `watch`. Returns until when the counter may lag, and what is known
     by now."""
-    reading, sent = seen.reading, order.done + order.uncertain
+    reading, sent = seen.reading, order.sent
     until = _lags_until(order, watch, seen)
     catches_up = reading.answered >= until and is_catching_up(watch, reading, sent=sent)
     waited = reading.answered - (watch.catching_up or reading.answered)
@@ -157,7 +157,7 @@ def _allowance(order: Order, site: Site, seen: Observation, sent: int) -> int:
 
 def settle(order: Order, verdict: Verdict, evidence: Evidence) -> Transition:
     """The end of an order of which so many plays are proved."""
-    delivered, sent = verdict.plays, order.done + order.uncertain
+    delivered, sent = verdict.plays, order.sent
     remark = verdict.remark
     reason: ReasonOrText = ""
     if delivered < order.count:
@@ -166,7 +166,7 @@ def settle(order: Order, verdict: Verdict, evidence: Evidence) -> Transition:
         remark = remark or shortfall(order, delivered, sent, evidence, said_before)
     end = end_with(
         order,
-        checked_path(order, *_proof_of(order), _end_of(order, delivered)),
+        checked_path(order, *_via_verifying(order), _end_of(order, delivered)),
         delivered,
         reason=reason,
         view_count=order.view_count,
@@ -191,7 +191,7 @@ def shortfall(
 def _part_shown(order: Order, delivered: int, evidence: Evidence) -> Reason:
     is_exact = evidence.is_quiet or evidence.counted is not None
     code = Code.COUNTER_SHOWS_A_PART if is_exact else Code.COUNTER_PROVES_A_PART
-    sent = order.done + order.uncertain if order.cancel_requested else order.count
+    sent = order.sent if order.cancel_requested else order.count
     return Reason.of(code, number=delivered, sent=sent)
 
 
@@ -220,14 +220,14 @@ def _wait(order: Order, verdict: Verdict, until: float) -> Transition:
         "attempts": 0,
         **reason_columns(verdict.remark, "attention"),
     }
-    path = checked_path(order, *_proof_of(order))
+    path = checked_path(order, *_via_verifying(order))
     return Transition(path, changes).with_fence(order.fence)
 
 
 def _send_again(order: Order, missing: int) -> Transition:
     """The counter had its time and lacks `missing` plays; the site may have lost them."""
     changes = {
-        "done": order.done + order.uncertain - missing,
+        "done": order.sent - missing,
         "failed": order.failed + missing,
         "reserved": order.reserved - missing,
         "resent": order.resent + missing,
@@ -235,12 +235,12 @@ def _send_again(order: Order, missing: int) -> Transition:
         "view_count": order.view_count,
         "attempts": 0,  # those were failed readings
     }
-    path = checked_path(order, *_proof_of(order), Status.RUNNING)
+    path = checked_path(order, *_via_verifying(order), Status.RUNNING)
     reason = Reason.of(Code.PLAYS_SENT_AGAIN, number=missing)
     return Transition(path, changes, reason).with_fence(order.fence)
 
 
-def _proof_of(order: Order) -> tuple[Status, ...]:
-    """The step that lies between: an order whose counter shows all at the first look is verified in
-    the same moment."""
+def _via_verifying(order: Order) -> tuple[Status, ...]:
+    """VERIFYING, where the order is not there yet: one whose counter shows all at the first look
+    is verified in the same moment."""
     return (Status.VERIFYING,) if order.status == Status.RUNNING else ()

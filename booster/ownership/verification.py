@@ -71,7 +71,7 @@ def prove(site: Site, known: ProvedTarget | None = None, turn: Turn = nullcontex
         raise OwnershipError.of(error) from error
 
 
-def is_of(site: Site, target: ProvedTarget) -> bool:
+def still_proves(site: Site, target: ProvedTarget) -> bool:
     """Whether it was proved for what the site's row says by now."""
     try:
         second = Origin.parse(site.second_origin) if site.second_origin else None
@@ -82,7 +82,7 @@ def is_of(site: Site, target: ProvedTarget) -> bool:
     return (target.origin, shown_at, target.authority) == of_row
 
 
-def addresses_of(site: Site) -> tuple[str, str, str]:
+def proof_key(site: Site) -> tuple[str, str, str]:
     """Where it is asked for its token, and by whose certificates that place is known."""
     return site.origin, site.second_origin, site.ca_certificate
 

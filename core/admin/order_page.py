@@ -1,5 +1,5 @@
 """An order's page while it is delivered: written here once, for the page as it opens and for every
-change the feed brings. Only page_of() asks the database."""
+change the feed brings. Only context_of() asks the database."""
 
 from http import HTTPStatus
 from typing import Any
@@ -29,7 +29,7 @@ READINGS_SHOWN = 20
 SHORT = (Status.FAILED, Status.PARTIAL)
 
 
-def page_of(order: Order) -> dict[str, Any]:
+def context_of(order: Order) -> dict[str, Any]:
     watched = WholeOrder().load([str(order.pk)])[str(order.pk)]
     return {
         "sections": sections.render(watched),

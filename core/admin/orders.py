@@ -315,7 +315,7 @@ class OrderAdmin(
         context = super().page_context(request, obj)
         context["enters_many"] = "next" in request.GET or "_addanother" in request.POST
         if obj is not None:
-            context["page"] = order_page.page_of(obj)
+            context["page"] = order_page.context_of(obj)
         return context
 
     @address("<int:pk>/buttons/", "buttons")

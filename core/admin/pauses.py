@@ -28,7 +28,7 @@ PAUSES_SHOWN = 50
 
 def banner(request: HttpRequest) -> Pause | None:
     """The pause of the whole office; none for visitors."""
-    return Pause.objects.held().office if request.user.is_staff else None
+    return Pause.objects.in_force().office if request.user.is_staff else None
 
 
 def pauses_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
@@ -40,7 +40,7 @@ def pauses_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         "title": _("Pauses"),
         "active": shown.active(),
         "ended": shown.exclude(end_date=None)[:PAUSES_SHOWN],
-        "buttons": office_buttons(Pause.objects.held().office) if may_pause else [],
+        "buttons": office_buttons(Pause.objects.in_force().office) if may_pause else [],
     }
     return TemplateResponse(request, "desk/pauses.html", context)
 
@@ -57,7 +57,7 @@ def office_view(request: HttpRequest, what: str) -> HttpResponse:
             Pause.objects.begin(None, user, request.POST.get("reason", ""))
             text = _("The whole office is paused: nothing is sent until somebody resumes it.")
         else:
-            end(Pause.objects.held().office, request, shift=what == "resume")
+            end(Pause.objects.in_force().office, request, shift=what == "resume")
             text = _("The office has resumed.")
     except OrderError as error:
         messages.error(request, str(error))

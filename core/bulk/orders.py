@@ -105,7 +105,7 @@ class ResumeOrders(OrderAction):
     shift: ClassVar[bool] = True
 
     def apply(self, ids: Sequence[int]) -> Outcome:
-        self.held = Pause.objects.held()
+        self.held = Pause.objects.in_force()
         return super().apply(ids)
 
     def transition(self, order: Order, now: datetime) -> Transition:

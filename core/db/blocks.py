@@ -90,7 +90,7 @@ def is_expression(value: Any) -> bool:
     return hasattr(value, "resolve_expression")
 
 
-class Later:
+class DatabaseNowPlus:
     """As a value: the database's own clock and so much more."""
 
     def __init__(self, delta: timedelta) -> None:
@@ -108,7 +108,7 @@ def update_block(
     rows: Sequence[Mapping[str, Any]],
     *,
     matching: Collection[str],
-    everywhere: Mapping[str, Later],
+    everywhere: Mapping[str, DatabaseNowPlus],
     returning: Sequence[str],
 ) -> dict[int, tuple[Any, ...]]:
     """UPDATE each row by its "id" where its `matching` columns say what the row does, to its other

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Case, DateTimeField, F, Q, When
 from django.db.models.functions import Now
 
-from core.db.blocks import Later, update_block
+from core.db.blocks import DatabaseNowPlus, update_block
 from core.db.lookups import InArray
 from core.db.notifier import notify
 from core.models import transitions
@@ -59,7 +59,7 @@ def expiry() -> float:
 def claim(holder: str, most: int, wanted: Q | None = None) -> list[Lease]:
     """Take up to `most` orders that are due and free, the longest due first. An order that was
     pending runs from now on. `wanted`: a further condition."""
-    due = Order.objects.free_to_claim().not_held()
+    due = Order.objects.free_to_claim().without_paused()
     if wanted is not None:
         due = due.filter(wanted)
     due = due.order_by("due")[:most]
@@ -73,24 +73,24 @@ def claim(holder: str, most: int, wanted: Q | None = None) -> list[Lease]:
         if connection.vendor == "postgresql":
             due = due.select_for_update(skip_locked=True, of=("self",))
         orders = list(due.annotate(read_at=Now()))
-        held = {"lease_until": Now() + LEASE, "holder": holder}
+        columns = {"lease_until": Now() + LEASE, "holder": holder}
         pending = [order for order in orders if order.status == Status.PENDING]
         others = [order for order in orders if order.status != Status.PENDING]
         if others:
             pks = [order.pk for order in others]
-            Order.objects.filter(pk__in=pks).update(fence=F("fence") + 1, **held)
-        transitions.apply([(order, _begin(order, held)) for order in pending], None)
+            Order.objects.filter(pk__in=pks).update(fence=F("fence") + 1, **columns)
+        transitions.apply([(order, _begin(order, columns)) for order in pending], None)
         for order in others:
             order.fence += 1
     failpoint("after-claim")
     return [Lease(order, expires) for order in orders]
 
 
-def _begin(order: Order, held: dict[str, Any]) -> Transition:
+def _begin(order: Order, columns: dict[str, Any]) -> Transition:
     """A pending order's first step is its claim."""
     path = transitions.checked_path(order, Status.RUNNING)
     began = order.start_date or order.read_at  # type: ignore[attr-defined]
-    changes = {"start_date": began, "fence": order.fence + 1, **held}
+    changes = {"start_date": began, "fence": order.fence + 1, **columns}
     return Transition(path, changes).with_fence(order.fence)
 
 
@@ -118,7 +118,7 @@ def write_progress(leases: Sequence[Lease]) -> dict[int, tuple[bool, bool]]:
         Order,
         rows,
         matching=("fence",),
-        everywhere={"lease_until": Later(LEASE)},
+        everywhere={"lease_until": DatabaseNowPlus(LEASE)},
         returning=("cancel_requested", "pause_requested"),
     )
     renewed = [lease for lease in leases if lease.order.pk in kept]
@@ -159,7 +159,7 @@ def release(order: Order, seconds: float = 0, **changes: Any) -> Transition:
     if seconds:
         later = Now() + timedelta(seconds=seconds)
         due = Case(When(ASKED_TO_STOP, then=Now()), default=later, output_field=DateTimeField())
-    given_back = Transition(
+    given_back = Transition(  # a path of one leaves the status as it is
         (order.status,), {"lease_until": None, "due": due, "holder": "", **changes}
     )
     return given_back.with_fence(order.fence)

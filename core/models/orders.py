@@ -90,7 +90,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
             due__lte=Now(),
         )
 
-    def not_held(self) -> "OrderQuerySet":
+    def without_paused(self) -> "OrderQuerySet":
         """Without those whose site, or the whole office, people paused; what is only proved goes
         on there, and so does what people want stopped: somebody has to do it."""
         goes_on = Q(status=Status.VERIFYING) | ASKED_TO_STOP
@@ -315,9 +315,14 @@ class Order(models.Model):
         return self.status == Status.AWAITING
 
     @property
+    def sent(self) -> int:
+        """Plays that the site received, surely or perhaps."""
+        return self.done + self.uncertain
+
+    @property
     def in_flight(self) -> int:
         """Plays reserved whose outcome is not recorded: being sent, or lost in a crash."""
-        return self.reserved - self.done - self.uncertain
+        return self.reserved - self.sent
 
     @property
     def rise(self) -> int | None:

@@ -1,8 +1,8 @@
 """When people hold back what would go out: for one site, or for the whole office. An order that is
 paused by itself has a status of its own; here it keeps the one it has, and waits.
 
-Whoever sends asks `Pause.objects.held()`, or filters by `OrderQuerySet.not_held()`. All moments are
-the database's: hosts' clocks differ.
+Whoever sends asks `Pause.objects.in_force()`, or filters by `OrderQuerySet.without_paused()`. All
+moments are the database's: hosts' clocks differ.
 """
 
 from collections.abc import Collection, Mapping
@@ -45,7 +45,7 @@ class PauseQuerySet(models.QuerySet["Pause"]):
     def active(self) -> "PauseQuerySet":
         return self.filter(end_date=None)
 
-    def held(self) -> Held:
+    def in_force(self) -> Held:
         """In one query, of which few rows come; of who paused, the name: every page asks this."""
         own = ("site", "reason", "create_date", "end_date", "ended_by")
         pauses = list(self.active().select_related("creator").only(*own, "creator__username"))
@@ -111,7 +111,7 @@ class Pause(models.Model):
     def _add_to_orders(self, now: datetime, *, shift: bool) -> None:
         """Of two pauses of a site at once, the one that ends first counts until the other began:
         so all the time is counted, and none of it twice."""
-        held = Pause.objects.held()
+        held = Pause.objects.in_force()
         if self.site_id is not None:
             later = held.office
             self._add(now, [self.site_id], later.create_date if later else None, shift=shift)

@@ -142,7 +142,7 @@ def leases() -> Finding:
 
 
 def due() -> Finding:
-    oldest = Order.objects.free_to_claim().not_held().aggregate(oldest=Min("due"))["oldest"]
+    oldest = Order.objects.free_to_claim().without_paused().aggregate(oldest=Min("due"))["oldest"]
     age = 0.0 if oldest is None else _age(oldest)
     if age < DUE_LATE:
         return Finding("due", Level.OK, "no order waits for long", round(age, 1))

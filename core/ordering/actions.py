@@ -55,7 +55,7 @@ def pause(order: Order, actor: User | None, reason: str = "") -> None:
 def resume(order: Order, actor: User, *, shift: bool) -> None:
     """Let what people paused go on; `shift`: its drip plan ends later, else it catches up. Raises
     OrderError."""
-    now, held = clock.now(), Pause.objects.held()
+    now, held = clock.now(), Pause.objects.in_force()
     transition = transitions.go_on(order, now, shift=shift, held_since=held.since(order.site_id))
     apply_transitions([(order, transition)], actor)
 

@@ -85,23 +85,23 @@ def count_look(asker: User | None) -> None:
 
 def look_now(site: Site, video_id: str) -> Seen:
     """Ask the site for its token and, at the address that shows it, for the video."""
-    failed = WHOLE_SITE
+    blamed = WHOLE_SITE  # for a failure: the site, until it has shown its token
     try:
         target = verification.proved_target(site, verification.FRESH)
-        failed = video_id
+        blamed = video_id
         with count_reading(site, video_id):
             seen = verification.read_video(site, target, video_id)
     except SiteError as error:
         kind = type(error).__name__
-        SiteLook.objects.remember(site, failed, error=Reason.of_error(error), kind=kind)
+        SiteLook.objects.remember(site, blamed, error=Reason.of_error(error), kind=kind)
         raise
     SiteLook.objects.remember(site, video_id, views=seen.views, title=seen.title)
     return seen
 
 
 def count_reading(site: Site, video_id: str) -> AbstractContextManager[None]:
-    """While the counter of a video is read for people: where that may move it, its order is told
-    how often."""
+    """While the counter of a video is read for people: where that may move it, an order of
+    the video subtracts these looks."""
     known = sites.counts_readings(site.adapter, site.counts_readings)
     return nullcontext() if known is False else SiteLook.objects.counted(site, video_id)
 

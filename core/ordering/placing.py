@@ -48,7 +48,8 @@ class OrderRefusedError(Exception):
 
 
 class AlreadyPlacedError(OrderRefusedError):
-    """The same `request_key` made `order` before."""
+    """The same `request_key` made `order` before. Forms leave it to
+    `IdempotentForm.refuse()`, which leads to that order."""
 
     def __init__(self, order: Order) -> None:
         super().__init__({"__all__": _("It was placed before as %(order)s.") % {"order": order}})
@@ -131,7 +132,7 @@ def place_many(placements: Sequence[Placement], creator: User | None) -> list[Or
         clock.stamp(events)
         OrderEvent.objects.bulk_create(events)
         notify()
-        failpoint("before-commit")
+        failpoint("before-commit")  # of this block: a form's view has a transaction around it
     failpoint("after-commit")
     to_start = (one for one in orders if one.status == Status.PENDING and not one.starts_later)
     tasks.wake_on_commit([order.pk for order in to_start])

@@ -51,7 +51,7 @@ def settle_now(order: Order, actor: User | None, why: str = "") -> None:
         raise OrderError(Reason.of_error(error)) from error
     evidence = evidence_of(
         watch,
-        sent=order.done + order.uncertain,
+        sent=order.sent,
         may_lag=False,
         may_still_move=False,
         allowance=0,

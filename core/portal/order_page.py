@@ -22,7 +22,7 @@ from core.portal.words import state_text, steps_of
 READINGS_SHOWN = 12
 
 
-def page_of(order: Order) -> dict[str, Any]:
+def context_of(order: Order) -> dict[str, Any]:
     watched = WholeOrder().load([str(order.pk)])[str(order.pk)]
     return {
         "row": row_of(watched.order),

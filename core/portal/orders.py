@@ -27,7 +27,7 @@ from core.pages.quotes import bundles_on_sale
 from core.permissions import may_cancel_own
 from core.portal.access import customer_page, form_page, own_or_404
 from core.portal.forms import CustomerOrderForm, CustomerQuoteForm, OrderFilter
-from core.portal.order_page import moving_texts, page_of, row_of
+from core.portal.order_page import context_of, moving_texts, row_of
 from core.portal.paging import window
 
 
@@ -86,7 +86,7 @@ def shown(request: HttpRequest, customer: Customer, oid: str) -> HttpResponse:
     context = {
         "customer": customer,
         "order": order,
-        "page": page_of(order),
+        "page": context_of(order),
         "talk": section_of(request, order, thread_of(request, order), *urls),
     }
     return render(request, "portal/order.html", context)

@@ -80,7 +80,7 @@ class Queue:
 
 
 def queue() -> Queue:
-    now, held = clock.now(), Pause.objects.held()
+    now, held = clock.now(), Pause.objects.in_force()
     lines = site_lines(held)
     return Queue(
         moment=now,
@@ -125,7 +125,7 @@ def by_holder() -> list[tuple[str, int, int, int]]:
 
 
 def due(now: datetime.datetime) -> Due:
-    first = Order.objects.free_to_claim().not_held().order_by("due")[: MOST_DUE + 1]
+    first = Order.objects.free_to_claim().without_paused().order_by("due")[: MOST_DUE + 1]
     found = first.aggregate(orders=Count("pk"), oldest=Min("due"))
     oldest = found["oldest"] and max(datetime.timedelta(0), now - found["oldest"])
     return Due(min(found["orders"], MOST_DUE), found["orders"] > MOST_DUE, oldest)

@@ -113,7 +113,7 @@ class WholeOrder(OrderSource):
     def load(self, keys: Sequence[str]) -> Mapping[str, Watched]:
         ids = ids_of(keys)
         self.readings.load(ids)
-        held = Pause.objects.held()
+        held = Pause.objects.in_force()
         return {
             str(order.pk): Watched(
                 order,
