@@ -255,6 +255,13 @@ def mail_server(name: str) -> dict[str, Any]:
     }
 
 
+def mail_address(name: str, value: str) -> str:
+    """One, with a name before it or without. No alert would reach anything else."""
+    if not re.fullmatch(r"[^\r\n@]+@[^\s@;]+", value):
+        raise ImproperlyConfigured(f"{name}: {value!r} is no address of e-mail")
+    return value
+
+
 def web_address(name: str) -> str:
     """Of http:// or https://; "" where nothing is set. What it holds beyond the host may be secret
     and is told nowhere."""

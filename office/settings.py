@@ -223,11 +223,11 @@ EMAIL_USE_TLS = MAIL_SERVER["tls"]
 EMAIL_USE_SSL = MAIL_SERVER["ssl"]
 EMAIL_TIMEOUT = 10
 # Whom the office tells what needs somebody: core/ops/alerts.py.
-ALERT_EMAILS = env.words("ALERT_EMAILS")
+ALERT_EMAILS = [env.mail_address("ALERT_EMAILS", word) for word in env.words("ALERT_EMAILS")]
 ALERT_WEBHOOK = env.web_address("ALERT_WEBHOOK")
 if ALERT_EMAILS and not EMAIL_HOST:
     raise ImproperlyConfigured("ALERT_EMAILS needs EMAIL_URL: there is no server to send them by")
-DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "office@localhost")
+DEFAULT_FROM_EMAIL = env.mail_address("EMAIL_FROM", env.text("EMAIL_FROM", "office@localhost"))
 # Tries to log in within so many minutes; right ones are given back. core/logins counts them.
 LOGIN_TRIES = env.number("LOGIN_TRIES", 5, env.MILLION)
 LOGIN_TRIES_PER_NAME = env.number("LOGIN_TRIES_PER_NAME", 30, env.MILLION)

@@ -99,6 +99,7 @@ def start_with() -> Iterator[Callable[..., Started]]:
         ("PORTAL_LINK_HOURS", "soon"),
         ("LOG_FORMAT", "xml"),
         ("ALERT_EMAILS", "ops@example.com"),
+        ("EMAIL_FROM", "office"),
         ("ALERT_WEBHOOK", "ops@example.com"),
         ("WEB_QUEUE", "0"),
         ("READING_DAYS", "-1"),
@@ -120,6 +121,16 @@ def test_a_bad_value_stops_the_start_with_one_line(start_with, name, value):
     assert told.count("\n") == 1
     assert name in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("between", [";", "\n", " "])
+def test_addresses_that_no_alert_would_reach_stop_the_start(start_with, between):
+    both = f"Ops <ops@example.com>{between}boss@example.com"
+    status, told = start_with(EMAIL_URL="smtp://mail.example.com", ALERT_EMAILS=both)
+    assert (status, told.count("\n")) == (1, 1)
+    assert "ALERT_EMAILS: " in told and "is no address" in told
+    both = both.replace(between, ",") if between != " " else both.replace("> b", ">, b")
+    assert start_with(EMAIL_URL="smtp://mail.example.com", ALERT_EMAILS=both)[0] == 0
 
 
 def modes(folder: Path) -> dict[str, int]:
