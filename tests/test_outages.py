@@ -271,6 +271,10 @@ def test_commands_say_in_one_line_what_an_empty_database_lacks(office):
     told = office.manage("doctor", check=False).stdout.splitlines()
     assert all(line.startswith(("OK", "WARNING", "CRITICAL")) for line in told)
     assert "run manage.py init_office (" in told[0]
+    consumer = office.consumer()
+    lacks = "the sweep failed; it is tried again: the database is not migrated: run manage.py init"
+    wait_for(lambda: lacks in consumer.log(), 20, "a line")
+    consumer.terminate(timeout=25)
     with psycopg.connect(office.env["DATABASE_URL"], autocommit=True) as server:
         server.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")  # as it is from 15 on
     office.env["DATABASE_URL"] = office.env["DATABASE_URL"].replace("postgres@", f"{name}@")
