@@ -26,7 +26,7 @@ def main() -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    from core.db.outages import DATABASE_ERRORS, is_down
+    from core.db.outages import DATABASE_ERRORS, in_words
 
     try:
         execute_from_command_line(sys.argv)
@@ -40,10 +40,10 @@ def main() -> None:
     except ImproperlyConfigured as error:
         sys.exit(f"booster office: {error}")
     except DATABASE_ERRORS as error:
-        if not is_down(error) or "--traceback" in sys.argv:
+        told = in_words(error)
+        if "--traceback" in sys.argv or not told:
             raise
-        reason = str(error).strip().partition("\n")[0]
-        sys.exit(f"booster office: the database cannot be used: {reason}")
+        sys.exit(f"booster office: {told}")
 
 
 def allow_many_files() -> None:

@@ -19,7 +19,14 @@ from contextlib import suppress
 from django.db import close_old_connections, connection
 
 from booster.delivery import Round, breaker, paused_orders
-from core.db.outages import DATABASE_ERRORS, drop_connections, is_down, is_gone, is_locked
+from core.db.outages import (
+    DATABASE_ERRORS,
+    drop_connections,
+    in_words,
+    is_down,
+    is_gone,
+    is_locked,
+)
 from core.db.patience import wait_for_locks
 from core.models import Heartbeat, SiteLook
 from core.models.heartbeats import worker_name
@@ -128,7 +135,7 @@ class Worker:
             try:
                 self.round.run()
             except Exception as error:
-                logger.exception("the round failed; another one begins")
+                log("the round failed; another one begins", error)
                 self._note(told("the round", error))
                 time.sleep(1.0)
                 self.round = Round(self.name, self._is_stopping)
@@ -145,11 +152,10 @@ class Worker:
                 for trouble in sweep():
                     self._note(trouble)
             except Exception as error:
+                log("the sweep failed; it is tried again", error)
                 if is_down(error):
-                    logger.error("the database failed, the sweep is tried again: %s", error)
                     drop_connections()
                 else:
-                    logger.exception("the sweep failed; it is tried again")
                     self._note(told("the sweep", error))
             self._stopped.wait(SWEEP_SECONDS + random.uniform(0, JITTER_SECONDS))  # noqa: S311
         with suppress(*DATABASE_ERRORS):
@@ -174,6 +180,15 @@ def sweep() -> list[str]:
                 logger.exception("a part of the sweep failed; it is tried again")
                 failed.append(told("a part of the sweep", error))
     return failed
+
+
+def log(text: str, error: Exception) -> None:
+    """With where it failed, unless it is the database that lacks something."""
+    words = in_words(error)
+    if words:
+        logger.error("%s: %s", text, words)
+    else:
+        logger.exception(text)
 
 
 def told(what: str, error: Exception) -> str:

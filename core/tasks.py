@@ -87,7 +87,8 @@ def count_up() -> None:
     rollups.check_again()
 
 
-@db_periodic_task(crontab(hour="3", minute="17"))
+@db_periodic_task(crontab(hour="3-7", minute="17"))
 def check_ledger() -> None:
-    """At night, and on every host: the first to come reads the ledger, if anybody is to be told."""
+    """At night, and on every host: the first to come reads the ledger, if anybody is to be told.
+    Again each hour, for a message that was lost and for a consumer that was killed meanwhile."""
     alerts.check_ledger_daily()

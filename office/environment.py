@@ -26,8 +26,18 @@ WHOLE_NUMBERS = {
     *("connect_timeout", "tcp_user_timeout", "keepalives", "keepalives_idle"),
     *("keepalives_interval", "keepalives_count"),
 }
-# Of Redis: what its driver takes for something else, or not before it connects.
+# Of Redis: what its driver takes for something else, or not before it connects; and what it takes
+# besides. Others would change what it answers with.
 REDIS_NUMBERS = ("db", "socket_timeout", "socket_connect_timeout", "health_check_interval")
+REDIS_OPTIONS = {
+    *(*REDIS_NUMBERS, "username", "password", "client_name", "max_connections", "protocol"),
+    *("socket_keepalive", "ssl_cert_reqs", "ssl_check_hostname", "ssl_min_version"),
+    *("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_password"),
+}
+# What an office keeps in its folder, one or another of it from its first start on.
+KEPT = ("secret_key", "office.sqlite3", "queue.sqlite3", "static", "imports", "demosite")
+# What may stand in a folder that was made for it.
+BLANK = ("lost+found",)
 # A hundred years: what is added to today or taken from it stays a date.
 MOST_DAYS = 36_500
 MOST_HOURS = 24 * MOST_DAYS
@@ -90,6 +100,17 @@ def words(name: str, default: str = "") -> tuple[str, ...]:
     return tuple(word.strip() for word in raw(name, default).split(",") if word.strip())
 
 
+def hosts(name: str, default: str) -> list[str]:
+    """Of the office, as a browser sends them: of others every page would be refused."""
+    for word in (found := words(name, default)):
+        if not re.fullmatch(r"\*|\.?\w[\w.-]*|\[[0-9A-Fa-f:.]+\]", word):
+            raise ImproperlyConfigured(
+                f"{name}: {word!r} is no name of a host: no scheme and no port belong to it, and "
+                ".example.com stands for all within example.com"
+            )
+    return list(found)
+
+
 def networks(name: str, default: str, *, or_ports: bool = False) -> tuple[str, ...]:
     """A list of addresses and networks such as 10.1.0.0/16, or with `or_ports` of networks and of
     host:port. `*` is none: who believes everybody believes what anybody writes."""
@@ -118,6 +139,8 @@ def database(name: str, default: str) -> dict[str, Any]:
 def database_at(address: str, name: str) -> dict[str, Any]:
     """`name`: what to call it where it cannot be read."""
     scheme, separator, rest = address.partition("://")
+    if not separator:
+        raise ImproperlyConfigured(f"{name} must be a postgresql:// or sqlite:/// address")
     netloc, slash, path = rest.partition("/")
     account, at, behind = netloc.rpartition("@")
     hosts = behind.split(",")
@@ -202,7 +225,9 @@ def redis(name: str) -> str:
         )
     if scheme == "unix" and not place:
         raise ImproperlyConfigured(f"{name} names no socket: unix:///run/redis/redis.sock")
-    for option, said in parse_qsl(query):
+    for option, said in parse_qsl(query, keep_blank_values=True):
+        if option not in REDIS_OPTIONS:
+            raise ImproperlyConfigured(f"{name}: there is no option {option!r}")
         if option in REDIS_NUMBERS and not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", said):
             raise ImproperlyConfigured(f"{name}: {option}={said!r} is not a number from 0 up")
     return value
@@ -230,13 +255,20 @@ def mail_server(name: str) -> dict[str, Any]:
     }
 
 
+def mail_address(name: str, value: str) -> str:
+    """One, with a name before it or without. No alert would reach anything else."""
+    if not re.fullmatch(r"[^\r\n@]+@[^\s@;]+", value):
+        raise ImproperlyConfigured(f"{name}: {value!r} is no address of e-mail")
+    return value
+
+
 def web_address(name: str) -> str:
     """Of http:// or https://; "" where nothing is set. What it holds beyond the host may be secret
     and is told nowhere."""
     value = text(name)
     try:
         parts = urlsplit(value)
-        is_right = parts.scheme in ("http", "https") and bool(parts.hostname)
+        is_right = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_right = False
     if value and not is_right:
@@ -256,27 +288,35 @@ def time_zone(name: str, default: str) -> str:
 def folder(name: str, default: Path) -> Path:
     """A folder that only its owner can enter, and its files are: passwords' hashes, the secret that
     signs, customers' uploads. Whatever made it before may have let others in."""
-    path = Path(text(name, str(default))).expanduser().absolute()
+    value = text(name, str(default))
     try:
+        path = Path(value).expanduser().absolute()
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        is_own = is_one_persons(path)
+        is_own = is_one_persons(path) and is_an_offices(path)
         if is_own:
             os.umask(0o077)
             close_to_others(path)
+    except RuntimeError as error:  # there is no such user
+        raise ImproperlyConfigured(f"{name}={value} cannot be used as a folder: {error}") from error
     except OSError as error:
         raise ImproperlyConfigured(
             f"{name}={path} cannot be used as a folder: {error.strerror}"
         ) from error
     if not is_own:
         raise ImproperlyConfigured(
-            f"{name}={path} is not a folder of this office alone: name one that belongs to its user"
+            f"{name}={path} is not a folder of this office alone: name one that belongs to its "
+            "user and holds nothing else"
         )
     return path
 
 
 def require_writable(name: str, file: str) -> None:
-    """That of SQLite, which writes beside it as well. A folder that is not there is left to it."""
+    """That of SQLite, which writes beside it as well."""
     path = Path(file)
+    if not os.access(path.parent, os.X_OK) or path.is_dir():
+        raise ImproperlyConfigured(
+            f"{name}: {file} can be no file: its folder is missing or closed, or it is one itself"
+        )
     for place in (path.parent, path):
         if place.exists() and not os.access(place, os.W_OK):
             raise ImproperlyConfigured(
@@ -288,9 +328,24 @@ def is_one_persons(path: Path) -> bool:
     """Whether it may be closed to others: no folder of the system's, of everybody's or of more than
     the office, and owned by who runs this. The home of a system's account holds nothing else."""
     found = path.stat()
-    is_home = path == Path.home() and not 0 < os.geteuid() <= LAST_SYSTEM_ACCOUNT
+    is_home = path == home() and not 0 < os.geteuid() <= LAST_SYSTEM_ACCOUNT
     shared = path == Path("/") or is_home or found.st_mode & stat.S_ISVTX
     return not shared and found.st_uid == os.geteuid()
+
+
+def home() -> Path | None:
+    """None of an account that has none, as a number has that a container runs under."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
+def is_an_offices(path: Path) -> bool:
+    """Whether there is nothing in it yet, or something of an office. Root owns /etc and /var/lib as
+    well: closed to others, whatever they run there would stop."""
+    found = {file.name for file in path.iterdir() if not file.name.startswith(".")}
+    return not found.difference(BLANK) or not found.isdisjoint(KEPT)
 
 
 def close_to_others(path: Path) -> None:

@@ -33,13 +33,17 @@ BESIDE = ("-wal", "-shm", "-journal")
 # Nothing is wrong with the file.
 HARMLESS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CONSTRAINT}
 
+# Who speaks TLS to a Redis without it waits for an answer; the other way round it hangs up.
+TLS = ": is it Redis, and is it right that it is reached with TLS (rediss://) or without?"
 WORDS = (
     (redis.AuthenticationError, "", "Redis refuses the user or the password in REDIS_URL"),
     (redis.NoPermissionError, "", "Redis does not let the user in REDIS_URL write"),
     (redis.BusyLoadingError, "", "Redis is still loading its data"),
     (redis.ReadOnlyError, "", "REDIS_URL leads to a replica, which cannot be written"),
     (redis.OutOfMemoryError, "", "Redis is full: raise its maxmemory"),
+    (redis.TimeoutError, "connecting", f"nobody answers at REDIS_URL in time{TLS}"),
     (redis.TimeoutError, "", "Redis does not answer in time"),
+    (redis.ConnectionError, "closed by server", f"what answers at REDIS_URL hangs up{TLS}"),
     (redis.ResponseError, "DB index", "Redis has no database of the number in REDIS_URL"),
     (redis.ResponseError, "WRONGTYPE", "a key of the queue in Redis holds something else"),
 )

@@ -21,7 +21,7 @@ PORT = env.number("PORT", 8000, env.MOST_PORT)
 DEMO_SITE_PORT = env.number("DEMO_SITE_PORT", 8001, env.MOST_PORT)
 # Blanks are a part of it, but not the line end of a file that was written elsewhere.
 ADMIN_PASSWORD = env.raw("ADMIN_PASSWORD").rstrip("\r\n")
-ALLOWED_HOSTS = list(env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"))
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 # Behind TLS (HTTPS=on) cookies travel encrypted only and browsers are told to stay on https.
 HTTPS = env.boolean("HTTPS")
 # Proxies whose X-Forwarded-For is believed: office/proxies.py.
@@ -164,7 +164,7 @@ def database() -> dict[str, Any]:
             "DATABASE_URL" if env.text("DATABASE_URL") else "DATA_DIR", config["NAME"]
         )
         options.update(SQLITE_OPTIONS)
-    elif engine.endswith("postgresql"):
+    elif engine == "core.db.postgresql":
         config["OPTIONS"] = options = POSTGRESQL_OPTIONS | options
         session = POSTGRESQL_SESSION | (PAGES_WAIT_FOR_LOCKS if pooled else {})
         # What DATABASE_URL says comes first.
@@ -223,11 +223,11 @@ EMAIL_USE_TLS = MAIL_SERVER["tls"]
 EMAIL_USE_SSL = MAIL_SERVER["ssl"]
 EMAIL_TIMEOUT = 10
 # Whom the office tells what needs somebody: core/ops/alerts.py.
-ALERT_EMAILS = env.words("ALERT_EMAILS")
+ALERT_EMAILS = [env.mail_address("ALERT_EMAILS", word) for word in env.words("ALERT_EMAILS")]
 ALERT_WEBHOOK = env.web_address("ALERT_WEBHOOK")
 if ALERT_EMAILS and not EMAIL_HOST:
     raise ImproperlyConfigured("ALERT_EMAILS needs EMAIL_URL: there is no server to send them by")
-DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "office@localhost")
+DEFAULT_FROM_EMAIL = env.mail_address("EMAIL_FROM", env.text("EMAIL_FROM", "office@localhost"))
 # Tries to log in within so many minutes; right ones are given back. core/logins counts them.
 LOGIN_TRIES = env.number("LOGIN_TRIES", 5, env.MILLION)
 LOGIN_TRIES_PER_NAME = env.number("LOGIN_TRIES_PER_NAME", 30, env.MILLION)

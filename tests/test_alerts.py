@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -14,6 +14,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from booster import worker
+from core import tasks
 from core.models import Alert, Breaker, Customer, Heartbeat, Order, RetentionCursor, Status
 from core.ops import alerts
 from tests.base import an_order
@@ -258,6 +259,27 @@ def test_the_ledger_is_read_once_a_night_and_not_where_nobody_is_told(
     RetentionCursor.objects.update(until=timezone.now() - timedelta(hours=24))
     alerts.check_ledger_daily()
     assert len(read) == 2
+
+
+def test_a_reading_of_the_ledger_that_a_kill_ended_is_done_again_the_same_night(
+    consumer, hook, monkeypatch
+):
+    def die() -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as killed, pytest.raises(SystemExit):
+        killed.setattr(alerts, "check_ledger", die)
+        alerts.check_ledger_daily()
+    read: list[int] = []
+    monkeypatch.setattr(alerts, "check_ledger", lambda: read.append(1))
+    alerts.check_ledger_daily()
+    assert read == []  # who began may be at work
+    RetentionCursor.objects.update(until=F("until") - timedelta(hours=1))
+    alerts.check_ledger_daily()
+    assert read == [1]
+    is_due = tasks.check_ledger.task_class().validate_datetime
+    asked = [hour for hour in range(24) if is_due(datetime(2026, 12, 1, hour, 17))]
+    assert asked == [3, 4, 5, 6, 7]
 
 
 def test_an_office_that_tells_nobody_does_not_watch(db, monkeypatch):

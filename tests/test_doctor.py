@@ -120,7 +120,7 @@ def test_a_database_that_cannot_be_read_is_a_finding(office, tmp_path):
     office.env["DATABASE_URL"] = f"sqlite:///{tmp_path / 'office.sqlite3'}"
     done = office.manage("doctor", check=False)
     assert done.returncode == 2
-    assert "CRITICAL" in done.stdout and "cannot be read" in done.stdout
+    assert "CRITICAL" in done.stdout and "cannot be used" in done.stdout
 
 
 def test_what_is_only_proved_is_late_too_where_its_site_is_paused(consumer, order):

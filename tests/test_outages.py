@@ -261,6 +261,31 @@ def test_a_command_says_in_one_line_that_the_database_is_down(office):
 
 
 @on_postgresql
+def test_commands_say_in_one_line_what_an_empty_database_lacks(office):
+    name, before = f"{name_of(office)}_empty", office.env["DATABASE_URL"]
+    tell_server(office, f"CREATE DATABASE {name}", f"CREATE ROLE {name} LOGIN")
+    office.env["DATABASE_URL"] += "_empty"
+    done = office.manage("check_ledger", check=False)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "run manage.py init_office (" in done.stderr
+    told = office.manage("doctor", check=False).stdout.splitlines()
+    assert all(line.startswith(("OK", "WARNING", "CRITICAL")) for line in told)
+    assert "run manage.py init_office (" in told[0]
+    consumer = office.consumer()
+    lacks = "the sweep failed; it is tried again: the database is not migrated: run manage.py init"
+    wait_for(lambda: lacks in consumer.log(), 20, "a line")
+    consumer.terminate(timeout=25)
+    with psycopg.connect(office.env["DATABASE_URL"], autocommit=True) as server:
+        server.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")  # as it is from 15 on
+    office.env["DATABASE_URL"] = office.env["DATABASE_URL"].replace("postgres@", f"{name}@")
+    done = office.manage("init_office", check=False)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "DATABASE_URL" in done.stderr and "permission denied for schema" in done.stderr
+    office.env["DATABASE_URL"] = before
+    tell_server(office, f"DROP DATABASE {name} WITH (FORCE)", f"DROP ROLE {name}")
+
+
+@on_postgresql
 def test_a_consumer_of_a_database_that_only_read_goes_on_when_it_may_write(
     office, site, desk, erin, demo_site
 ):

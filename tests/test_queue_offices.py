@@ -184,6 +184,10 @@ def wrong_database(server: RedisServer) -> str:
     return server.url.removesuffix("0") + "99"
 
 
+def by_tls_that_it_does_not_speak(server: RedisServer) -> str:
+    return server.url.replace("redis://", "rediss://")
+
+
 def another_type(server: RedisServer) -> str:
     with redis_client.Redis.from_url(server.url) as client:
         client.set(HUEY.storage.queue_key, "not a list")
@@ -209,6 +213,7 @@ def configure(server: RedisServer, **values: str) -> None:
 REDIS_HARMS: dict[Callable[[RedisServer], str], str] = {
     wrong_password: "refuses the user or the password",
     wrong_database: "no database of the number",
+    by_tls_that_it_does_not_speak: "with TLS (rediss://) or without",
     another_type: "holds something else",
     another_type_for_later: "holds something else",
     replica: "leads to a replica",

@@ -86,12 +86,20 @@ def start_with() -> Iterator[Callable[..., Started]]:
         ("DATABASE_URL", "postgresql://h/office?nonsense=1"),
         ("REDIS_URL", "redis://h/abc"),
         ("REDIS_URL", "redis://h?protocol=9"),
+        ("DATABASE_URL", "timescale://h/office"),
+        ("DATABASE_URL", "postgresql:/h/office"),
+        ("DATABASE_URL", "sqlite:////nowhere/office.sqlite3"),
+        ("DATABASE_URL", "sqlite:////usr"),
+        ("REDIS_URL", "redis://h?decode_responses=true"),
+        ("REDIS_URL", "redis://h?retry=3"),
         ("DATA_DIR", "/proc/office"),
+        ("DATA_DIR", "~nobody-here/office"),
         ("PRIVATE_SITES", "10.0.0.0/99"),
         ("PRIVATE_SITES", "localhost"),
         ("PORTAL_LINK_HOURS", "soon"),
         ("LOG_FORMAT", "xml"),
         ("ALERT_EMAILS", "ops@example.com"),
+        ("EMAIL_FROM", "office"),
         ("ALERT_WEBHOOK", "ops@example.com"),
         ("WEB_QUEUE", "0"),
         ("READING_DAYS", "-1"),
@@ -99,6 +107,10 @@ def start_with() -> Iterator[Callable[..., Started]]:
         ("ADMIN_PASSWORD", NO_TEXT),
         ("SECRET_KEY", NO_TEXT),
         ("ALLOWED_HOSTS", NO_TEXT),
+        ("ALLOWED_HOSTS", "https://office.example.com"),
+        ("ALLOWED_HOSTS", "office.example.com:8000"),
+        ("ALLOWED_HOSTS", "*.example.com"),
+        ("ALERT_WEBHOOK", "https://hooks.example.com:port/"),
         ("EMAIL_URL", "mail.example.com"),
         ("EMAIL_URL", "smtp://mail.example.com:port"),
     ],
@@ -109,6 +121,16 @@ def test_a_bad_value_stops_the_start_with_one_line(start_with, name, value):
     assert told.count("\n") == 1
     assert name in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("between", [";", "\n", " "])
+def test_addresses_that_no_alert_would_reach_stop_the_start(start_with, between):
+    both = f"Ops <ops@example.com>{between}boss@example.com"
+    status, told = start_with(EMAIL_URL="smtp://mail.example.com", ALERT_EMAILS=both)
+    assert (status, told.count("\n")) == (1, 1)
+    assert "ALERT_EMAILS: " in told and "is no address" in told
+    both = both.replace(between, ",") if between != " " else both.replace("> b", ">, b")
+    assert start_with(EMAIL_URL="smtp://mail.example.com", ALERT_EMAILS=both)[0] == 0
 
 
 def modes(folder: Path) -> dict[str, int]:
@@ -157,6 +179,20 @@ def test_a_folder_of_more_than_the_office_is_refused_and_left_as_it_is(folder):
     assert Path(folder).stat().st_mode == before
 
 
+def test_a_folder_that_holds_other_things_is_refused_and_left_as_it_is(tmp_path):
+    (tmp_path / "passwd").write_text("others read this")
+    before = modes(tmp_path)
+    told = start(DATA_DIR=str(tmp_path))
+    assert "holds nothing else" in told.stderr
+    assert (told.returncode, modes(tmp_path)) == (1, before)
+
+
+def test_a_new_volume_is_taken(tmp_path):
+    for name in ("lost+found", ".profile"):
+        (tmp_path / name).mkdir()
+    assert start(DATA_DIR=str(tmp_path)).returncode == 0
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes folders of somebody else's")
 def test_a_folder_of_somebody_elses_is_refused(tmp_path):
     os.chown(tmp_path, 1234, 1234)
@@ -172,7 +208,7 @@ def home() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
-def take(home: Path, account: int) -> subprocess.CompletedProcess[str]:
+def take(home: Path, account: int, **env: str) -> subprocess.CompletedProcess[str]:
     """As systemd has it: the account's home is the folder of the office. Its Python may be one that
     root alone can start."""
     os.chown(home, account, account)
@@ -181,7 +217,7 @@ def take(home: Path, account: int) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", program, str(account)],
         cwd=ROOT,
-        env={**os.environ, "HOME": str(home), "DATA_DIR": str(home)},
+        env=env or {"HOME": str(home), "DATA_DIR": str(home)},
         check=False,
         capture_output=True,
         text=True,
@@ -194,6 +230,12 @@ def test_a_home_is_taken_of_a_systems_account_alone(home, account, is_taken):
     told = take(home, account)
     assert (told.returncode == 0) is is_taken, told.stderr
     assert is_taken or "is not a folder of this office alone" in told.stderr
+
+
+@only_root
+def test_an_account_without_a_home_needs_none(home):
+    """As a container has that is started under a number."""
+    assert take(home, 54321, DATA_DIR=str(home)).returncode == 0
 
 
 @only_root

@@ -9,6 +9,7 @@ import sqlite3
 import threading
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.db.migrations.exceptions import MigrationSchemaMissing
 
 # What to catch before asking is_down().
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
@@ -19,6 +20,10 @@ READ_ONLY = "25006"
 # The server ended a transaction that said nothing for too long, and the connection with it: the
 # network was broken meanwhile. To Django another internal error.
 IDLE_IN_TRANSACTION = "25P03"
+# Tables and columns that are not there: nothing was migrated, or another release.
+UNDEFINED = {"42P01", "42703"}
+# The user may not do that, such as make tables in a database of somebody else's.
+FORBIDDEN = "42501"
 # A statement waited for a lock as long as it may.
 LOCK_NOT_AVAILABLE = "55P03"
 # SQLite's file is damaged, or is none. Both come as a plain DatabaseError.
@@ -46,6 +51,17 @@ def is_read_only(error: BaseException | None) -> bool:
     return _sqlstate(error) == READ_ONLY
 
 
+def in_words(error: BaseException) -> str:
+    """What is wrong with the database, and what to do, in one line for the operator; "" where
+    nothing is."""
+    reason, state = str(error).strip().partition("\n")[0], _sqlstate(error)
+    if state in UNDEFINED or reason.startswith(("no such table", "no such column")):
+        return f"the database is not migrated: run manage.py init_office ({reason})"
+    if state == FORBIDDEN:
+        return f"the user in DATABASE_URL needs a database of its own: be its owner ({reason})"
+    return f"the database cannot be used: {reason}" if is_down(error) else ""
+
+
 def is_locked(error: BaseException | None) -> bool:
     """Whether a lock on rows or on a table was not to be had in the time that PostgreSQL was given
     for it. The database counts as down then; who works on much at once can leave that to others."""
@@ -63,6 +79,8 @@ def is_out_of_room(error: BaseException | None) -> bool:
 
 
 def _sqlstate(error: BaseException | None) -> str | None:
+    if isinstance(error, MigrationSchemaMissing):  # raised while another one is handled
+        error = error.__context__
     return getattr(getattr(error, "__cause__", None), "sqlstate", None)
 
 

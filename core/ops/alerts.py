@@ -38,8 +38,10 @@ EVERY_SECONDS = 60.0
 # What lasts for less needs nobody, and what was away for less is not over.
 PATIENCE = timedelta(minutes=2)
 BELIEVED = timedelta(minutes=5)
-# The ledger is read once a day. What was found there is over when somebody read that it is.
-LEDGER_EVERY, LEDGER_BELIEVED = timedelta(hours=20), timedelta(days=36_500)
+# The ledger is read once a day; whoever began to and has not ended after so long was stopped or
+# killed, and another one does. What was found there is over when somebody read that it is.
+LEDGER_EVERY, LEDGER_TAKES = timedelta(hours=20), timedelta(minutes=50)
+LEDGER_BELIEVED = timedelta(days=36_500)
 LONG_AGO = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 LEDGER = "ledger"
 SHOWN = 5
@@ -146,9 +148,11 @@ def check_ledger_daily() -> None:
     if not is_wanted():
         return
     RetentionCursor.objects.get_or_create(kind=LEDGER, defaults={"until": LONG_AGO})
-    due = RetentionCursor.objects.filter(kind=LEDGER, until__lt=Now() - LEDGER_EVERY)
-    if due.update(until=Now()):
+    cursor = RetentionCursor.objects.filter(kind=LEDGER)
+    due = cursor.filter(until__lt=Now() - LEDGER_EVERY)
+    if due.update(until=Now() - LEDGER_EVERY + LEDGER_TAKES):
         check_ledger()
+        cursor.update(until=Now())
 
 
 def _ways() -> list[Callable[[Alert, str], None]]:

@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from huey.contrib.djhuey import HUEY
 
 from core.db import clock
+from core.db.outages import in_words
 from core.models import (
     WORKABLE,
     ApprovalLimit,
@@ -60,7 +61,7 @@ def ask(check: Callable[[], Finding]) -> Finding:
     try:
         return check()
     except (DatabaseError, InterfaceError) as error:
-        text = f"the database cannot be read: {error}".strip()
+        text = in_words(error) or f"the database cannot be read: {error}".strip()
         return Finding(check.__name__, Level.CRITICAL, text)
 
 
@@ -70,7 +71,7 @@ def database() -> Finding:
     try:
         RetentionCursor.objects.update_or_create(kind="doctor", defaults={"until": Now()})
     except (DatabaseError, InterfaceError) as error:
-        text = f"nothing can be written from here: {error}".strip()
+        text = f"nothing can be written from here: {in_words(error) or error}".strip()
         return Finding("database", Level.CRITICAL, text)
     return Finding("database", Level.OK, "it can be written")
 
