@@ -30,7 +30,15 @@ WHOLE_NUMBERS = {
 # besides. Others would change what it answers with.
 REDIS_NUMBERS = ("db", "socket_timeout", "socket_connect_timeout", "health_check_interval")
 REDIS_OPTIONS = {
-    *(*REDIS_NUMBERS, "username", "password", "client_name", "max_connections", "protocol"),
+    *(
+        *REDIS_NUMBERS,
+        "retry_on_timeout",
+        "username",
+        "password",
+        "client_name",
+        "max_connections",
+        "protocol",
+    ),
     *("socket_keepalive", "ssl_cert_reqs", "ssl_check_hostname", "ssl_min_version"),
     *("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_password"),
 }
@@ -305,7 +313,7 @@ def folder(name: str, default: Path) -> Path:
     if not is_own:
         raise ImproperlyConfigured(
             f"{name}={path} is not a folder of this office alone: name one that belongs to its "
-            "user and holds nothing else"
+            "user and holds no other folders"
         )
     return path
 
@@ -342,10 +350,11 @@ def home() -> Path | None:
 
 
 def is_an_offices(path: Path) -> bool:
-    """Whether there is nothing in it yet, or something of an office. Root owns /etc and /var/lib as
-    well: closed to others, whatever they run there would stop."""
-    found = {file.name for file in path.iterdir() if not file.name.startswith(".")}
-    return not found.difference(BLANK) or not found.isdisjoint(KEPT)
+    """Whether there are no folders in it yet, a log or a file of settings apart, or something of an
+    office. Root owns /etc and /var/lib as well: closed to others, what runs there would stop."""
+    found = {one.name: one.is_dir() for one in path.iterdir() if not one.name.startswith(".")}
+    others = any(is_folder for name, is_folder in found.items() if name not in BLANK)
+    return not others or not found.keys().isdisjoint(KEPT)
 
 
 def close_to_others(path: Path) -> None:

@@ -180,16 +180,17 @@ def test_a_folder_of_more_than_the_office_is_refused_and_left_as_it_is(folder):
 
 
 def test_a_folder_that_holds_other_things_is_refused_and_left_as_it_is(tmp_path):
-    (tmp_path / "passwd").write_text("others read this")
+    (tmp_path / "ssh").mkdir()
     before = modes(tmp_path)
     told = start(DATA_DIR=str(tmp_path))
-    assert "holds nothing else" in told.stderr
+    assert "holds no other folders" in told.stderr
     assert (told.returncode, modes(tmp_path)) == (1, before)
 
 
 def test_a_new_volume_is_taken(tmp_path):
     for name in ("lost+found", ".profile"):
         (tmp_path / name).mkdir()
+    (tmp_path / "web.log").touch()
     assert start(DATA_DIR=str(tmp_path)).returncode == 0
 
 
