@@ -12,8 +12,9 @@ import pytest
 
 from booster import retry, sites
 from booster.net.address import Origin, ProvedTarget
+from booster.net.call import Response
 from booster.net.client import SiteClient
-from booster.sites.session import Preparing
+from booster.sites.session import Preparing, Yield
 from booster.sites.trial import Trial, try_once
 from core.models import ChargeRecord, Customer, Order, Site, Status
 from tests.base import placed
@@ -159,6 +160,12 @@ def test_a_login_that_fails_is_shown_with_what_the_site_said() -> None:
     assert (trial.verdict.code, trial.verdict.status) == ("call_answered", 403)
     assert "no: log=editor" in trial.exchanges[0].refused
     assert "wrong" not in repr(trial)
+
+
+def test_a_token_is_read_as_its_page_means_it() -> None:
+    """Some templates write what base64 holds as entities, and browsers send what is meant."""
+    page = Response(200, {}, b'<input name="csrf" value="a&#x2F;b+c&#61;&amp;copy=2&x">')
+    assert Yield("csrf", "pattern", 'value="(.+?)"').of(page, {}) == "a/b+c=&copy=2&x"
 
 
 def test_a_page_without_the_value_is_told_by_its_name() -> None:
