@@ -200,12 +200,13 @@ def test_one_login_serves_all_orders_of_a_site(sell) -> None:
         assert site.times("GET", "/members") == 1
 
 
-@pytest.mark.parametrize("refusal", [401, 403, 419, 302])
+@pytest.mark.parametrize("refusal", [400, 401, 403, 419, 422, 440, 302])
 def test_a_session_that_ends_is_renewed_and_no_play_is_lost(sell, refusal) -> None:
     with MembersSite(uses=150, refusal=refusal) as site:
         [order] = sell(site.url, MEMBERS, "harbour", count=400, max_connections=4)
         assert (order.status, order.done) == (Status.COMPLETED, 400)
         assert site.views["harbour"] == 441
+        assert order.fence == 1  # nor did it fail in between
         assert 3 <= site.times("POST", "/login") <= 4
 
 
