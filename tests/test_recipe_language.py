@@ -84,6 +84,15 @@ def test_an_id_of_any_script_has_one_form_and_is_sent_as_a_path_holds_it(
     assert adapter.play(video, "7-1").path == f"{path}/plays"
 
 
+def test_a_space_in_a_query_has_one_form() -> None:
+    adapter = adapter_of(video_pattern="[?&]v=([^&]+)", count_path="/api?v={video_id}")
+    for address in ("/watch?v=at+dawn", "/watch?v=at%20dawn", "/watch?list=1&v=at+dawn"):
+        assert adapter.video_id(address) == "at%20dawn"
+        assert adapter.count_call("at%20dawn").path == "/api?v=at%20dawn"
+    with pytest.raises(PermanentError, match="not_a_video"):
+        adapter_of().video_id("/videos/at+dawn")  # a plus there
+
+
 @pytest.mark.parametrize(
     "address",
     [

@@ -37,6 +37,7 @@ def shown(answer: str, video: str = "abc") -> list[tuple[str, dict[str, str]]]:
     [
         ("/watch/abc1", "abc1", "^/watch/([^/?]+)"),
         ("/watch?v=x-1&t=5s", "x-1", "[?&]v=([^&]+)"),
+        ("/watch?v=at+dawn", "at%20dawn", "[?&]v=([^&]+)"),
         ("/2026/05/harbour-at-dawn/", "harbour-at-dawn", r"^/\d+/\d+/([^/?]+)"),
         ("/videos/%E6%B8%AF", "港", "^/videos/([^/?]+)"),
         ("/picture.php?/12/category/3", "picture.php", "^/([^/?]+)"),
