@@ -22,8 +22,8 @@ from tests.trees import tree_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("core", "booster", "office")
-# The places that may: dialects and the ORM, the admin and its templates, transport, the worker.
-ROOMS = ("core/db/", "core/theme/", "booster/net/")
+# The places that may: dialects and the ORM, the admin and its templates.
+ROOMS = ("core/db/", "core/theme/")
 
 WATCHED = ("django", "huey", "import_export", "requests", "simpleui", "urllib3")
 MODULES = (

@@ -509,6 +509,22 @@ def test_an_origin_has_one_spelling(url: str, origin: str) -> None:
     assert Origin.parse(origin) == Origin.parse(url)
 
 
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("https://films.example/#/watch/abc", "/watch/abc"),
+        ("https://films.example#!/watch/abc?v=7#t=30", "/watch/abc?v=7"),
+        ("https://films.example/watch/abc#/comments", "/watch/abc"),
+        ("https://films.example/?v=7#/comments", "/?v=7"),
+        ("https://films.example/#top", "/"),
+    ],
+)
+def test_a_page_that_finds_its_way_by_scripts_has_its_videos_behind_the_mark(
+    url: str, path: str
+) -> None:
+    assert Origin.split(url)[1] == path
+
+
 def test_the_path_keeps_its_query_and_loses_its_fragment() -> None:
     origin = Origin.parse("https://videos.example")
     assert origin.path_of("https://videos.example/w/a?start=1#t=2") == "/w/a?start=1"

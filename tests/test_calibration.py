@@ -86,6 +86,7 @@ def test_a_limit_is_told_whatever_it_calls_itself(status):
     ("status", "code"),
     [
         *((401, FindingCode.NEEDS_LOGIN), (403, FindingCode.NEEDS_LOGIN)),
+        *((419, FindingCode.NEEDS_LOGIN), (440, FindingCode.NEEDS_LOGIN)),
         *((302, FindingCode.NEEDS_LOGIN), (404, FindingCode.REFUSES)),
     ],
 )

@@ -23,6 +23,7 @@ from booster.net.call import (
     check_path,
 )
 from booster.net.client import SiteClient
+from booster.net.play import PlayRequest
 from tests.office import wait_for
 from tests.raw_server import Connection, RawServer, Script, always, answer
 from tests.targets import proved
@@ -191,6 +192,12 @@ def test_a_redirect_is_refused_by_name_and_not_followed(
             assert refused.value.status == int(status[:3])
             assert len(server.requests) == 2
         assert elsewhere.connections == 0
+
+
+@pytest.mark.parametrize("status", [300, 304])
+def test_what_leads_nowhere_is_no_redirect(get: Get, status: int) -> None:
+    with pytest.raises(PermanentError, match="call_answered"):
+        get(always(answer(status=f"{status} Odd")))
 
 
 def test_refresh_and_alternative_services_are_not_followed(client_of: ClientOf) -> None:
@@ -419,7 +426,27 @@ def says(data: bytes) -> Script:
 @pytest.mark.parametrize(
     "data",
     [
+        b"HTTP/1.1 110 Hints\r\n\r\n" + answer(b"seven"),
+        b"HTTP/2.0 200 OK\r\nContent-Length: 5\r\n\r\nseven",
+        b"\r\n" + answer(b"seven"),
+        b"HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\nseven",
+        answer(b"seven", headers=tuple(f"X-{number}: 1" for number in range(150))),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n5\r\nseven\r\n0\r\n\r\n",
+    ],
+)
+def test_an_odd_answer_is_one_to_a_trial_as_to_an_order(get: Get, data: bytes) -> None:
+    assert get(always(data)).body == b"seven"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
         b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\n\r\na",
+        b"HTTP/1.1 200 OK\r\nContent-Length: one\r\n\r\na",
+        b"HTTP/1.1 200 OK\r\nWarning in header.php\r\nContent-Length: 1\r\n\r\na",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n01  \r\na\r\n0\r\n\r\n",
         b"HTTP/1.1 200",
         b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
@@ -434,6 +461,35 @@ def says(data: bytes) -> Script:
 def test_half_an_answer_or_none_is_temporary(get: Get, data: bytes) -> None:
     with pytest.raises(TemporaryError):
         get(says(data))
+
+
+def test_a_length_that_is_said_twice_is_named(get: Get) -> None:
+    """Its orders get no play in: a trial that passed over it would promise them."""
+    twice = answer(b"7", headers=("Content-Length: 1",))
+    with pytest.raises(TemporaryError, match="Duplicate Content-Length"):
+        get(always(twice))
+
+
+def answers_once(connection: Connection) -> None:
+    """And hangs up, without a word, when it is asked again."""
+    if connection.read_request():
+        connection.send(answer(b"once"))
+        connection.read_request()
+
+
+def test_a_reading_on_a_connection_that_had_ended_is_made_anew(client_of: ClientOf) -> None:
+    with RawServer(answers_once) as server, client_of(server) as client:
+        for _ in range(3):
+            assert client.fetch(Call("/")).body == b"once"
+
+
+def test_a_play_on_a_connection_that_had_ended_is_sent_once() -> None:
+    play = PlayRequest("POST", "/plays", (), b"", frozenset({200}), idempotent=False)
+    with RawServer(answers_once) as server, SiteClient(target(server)) as client:
+        client.fetch(Call("/"))
+        with pytest.raises(TemporaryError):
+            client.send(play)
+        assert len(server.requests) == 2
 
 
 def test_nobody_listening_is_temporary(client_of: ClientOf) -> None:

@@ -552,6 +552,13 @@ def test_a_redirect_is_never_followed() -> None:
     assert elsewhere.connections == 0
 
 
+def test_an_answer_that_leads_nowhere_is_told_by_its_status() -> None:
+    with RawServer(always(answer(status="304 Not Modified"))) as server:
+        report = send(server.port, 50)
+    assert (report.stopped, report.reason.code) == ("refused", "play_answered")
+    assert report.reason.params == {"status": 304}
+
+
 def test_a_refused_play_does_not_stop_the_others() -> None:
     with FaultySite(lambda number: "conflict" if number % 10 == 0 else "ok") as site:
         report = send(site.port, 500)

@@ -123,21 +123,6 @@ RELIED_ON = (
         *(f"{POSTGRESQL}.base.DatabaseWrapper._configure_connection", "self connection"),
         *("core/db/postgresql/base.py", "what each new connection is told, of pools too"),
     ),
-    (
-        *("urllib3.connection.HTTPConnection._new_conn", "self"),
-        *("booster/net/transport.py", "a connection to the address that was looked up, law 4"),
-    ),
-    *(
-        (
-            *(f"requests.adapters.HTTPAdapter.{name}", parameters),
-            *("booster/net/transport.py", "for subclasses, says its documentation"),
-        )
-        for name, parameters in (
-            ("get_connection_with_tls_context", "self request verify proxies cert"),
-            ("request_url", "self request proxies"),
-            ("cert_verify", "self conn url verify cert"),
-        )
-    ),
 )
 # Attributes that only an object has; each has a test below.
 OF_OBJECTS = {

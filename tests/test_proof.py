@@ -109,6 +109,31 @@ def test_a_count_beyond_ours_is_not_explained_by_a_moment_without_others():
 
 
 @dataclasses.dataclass
+class RoundedCounter(Counter):
+    step: int = 1000
+
+    def read(self, moment: float) -> int:
+        return super().read(moment) // self.step * self.step
+
+
+@pytest.mark.parametrize("step", [100, 1000])
+def test_what_a_rounded_counter_does_not_show_is_not_billed(step):
+    """From 1900, shown as 1000, to 11,400, shown as 11,000: 500 plays were lost."""
+    counter = RoundedCounter(random.Random(1), loss=0.05, views=step + step * 9 // 10, step=step)
+    verdict, _waited = Run(counter, 20_000).deliver()
+    assert counter.counted - 2 * step < verdict.plays <= counter.counted
+    assert verdict.remark == Reason.of("counter_rounds", number=step)
+
+
+@pytest.mark.parametrize("before", [0, 1000, 1_000_000, 1234])
+def test_round_numbers_of_plays_make_no_rounded_counter(before):
+    for rate in (7.0, 100.0, 1000.0):
+        counter = Counter(random.Random(1), views=before, rate=rate)
+        verdict, _waited = Run(counter, 10_000).deliver()
+        assert (verdict.plays, verdict.remark) == (10_000, "")
+
+
+@dataclasses.dataclass
 class ResetCounter(Counter):
     """Shows nothing of what was before this moment, from then on."""
 

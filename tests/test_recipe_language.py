@@ -14,6 +14,7 @@ from booster.exceptions import PermanentError, SiteCode
 from booster.net.call import Response
 from booster.net.client import SiteClient
 from booster.sites import Recipe, RecipeError
+from booster.sites.extraction import whole_number
 from booster.sites.trial import try_once
 from tests.raw_server import Connection, RawServer, always, answer
 from tests.targets import proved
@@ -81,6 +82,15 @@ def test_an_id_of_any_script_has_one_form_and_is_sent_as_a_path_holds_it(
     assert adapter.video_id(address) == video
     assert adapter.count_call(video).path == path
     assert adapter.play(video, "7-1").path == f"{path}/plays"
+
+
+def test_a_space_in_a_query_has_one_form() -> None:
+    adapter = adapter_of(video_pattern="[?&]v=([^&]+)", count_path="/api?v={video_id}")
+    for address in ("/watch?v=at+dawn", "/watch?v=at%20dawn", "/watch?list=1&v=at+dawn"):
+        assert adapter.video_id(address) == "at%20dawn"
+        assert adapter.count_call("at%20dawn").path == "/api?v=at%20dawn"
+    with pytest.raises(PermanentError, match="not_a_video"):
+        adapter_of().video_id("/videos/at+dawn")  # a plus there
 
 
 @pytest.mark.parametrize(
@@ -260,6 +270,14 @@ def test_an_expression_that_takes_a_part_of_a_number_is_refused(shown: str) -> N
         with pytest.raises(PermanentError, match="view_count_cut") as refused:
             read(page, count_json=None, count_pattern=pattern)
         assert refused.value.params["value"].endswith("204")
+
+
+def test_a_long_text_of_digits_is_no_count_at_once() -> None:
+    """A round reads the counters of all its orders in one thread: a megabyte took a minute."""
+    began = time.monotonic()
+    with pytest.raises(PermanentError, match="not_a_view_count"):
+        whole_number("7 8 " * (1 << 18))
+    assert time.monotonic() - began < 5
 
 
 def test_an_expression_whose_group_takes_nothing_has_no_count() -> None:

@@ -1,6 +1,7 @@
 """From an address and an answer to a recipe: what is proposed reads what was clicked."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -36,6 +37,7 @@ def shown(answer: str, video: str = "abc") -> list[tuple[str, dict[str, str]]]:
     [
         ("/watch/abc1", "abc1", "^/watch/([^/?]+)"),
         ("/watch?v=x-1&t=5s", "x-1", "[?&]v=([^&]+)"),
+        ("/watch?v=at+dawn", "at%20dawn", "[?&]v=([^&]+)"),
         ("/2026/05/harbour-at-dawn/", "harbour-at-dawn", r"^/\d+/\d+/([^/?]+)"),
         ("/videos/%E6%B8%AF", "港", "^/videos/([^/?]+)"),
         ("/picture.php?/12/category/3", "picture.php", "^/([^/?]+)"),
@@ -136,6 +138,13 @@ def test_a_number_in_a_table_is_offered_by_its_videos_row(video, views):
 def test_an_answer_that_is_the_number_alone_is_offered(answer):
     [piece] = sample.read(answer, "abc").numbers
     assert reads(answer, piece, "abc") == sample.proves(piece, answer, "abc")
+
+
+def test_a_page_of_many_ids_and_numbers_is_shown_soon():
+    page = "abc12>>>>>7<" * 20_000
+    began = time.monotonic()
+    assert sample.read(page, "abc12").numbers
+    assert time.monotonic() - began < sample.MOST_SECONDS + 2
 
 
 def test_a_number_without_a_text_of_its_own_is_not_offered():

@@ -17,8 +17,9 @@ from booster.exceptions import PermanentError, SiteCode, SiteError
 from booster.sites import SiteAdapter
 from booster.sites.session import Preparing, Session
 
-# Answers by which sites say that they do not know the session any more; 419 is Laravel's.
-SESSION_ENDED = frozenset({401, 403, 419, *range(300, 400)})
+# Answers by which sites say that they do not know the session or its token any more: 400 is said by
+# Flask-WTF, ASP.NET and Yii, 419 by Laravel, 422 by Rails, 440 by IIS.
+SESSION_ENDED = frozenset({400, 401, 403, 419, 422, 440, *range(300, 400)})
 
 Key = tuple[int, object]
 

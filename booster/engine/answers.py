@@ -56,8 +56,8 @@ def interpret(status: int, head: bytes, now: float) -> Meaning:
             retry_after=retry_after,
             is_used_up=status == 429 and (retry_after or 0.0) > RUN_PATIENCE_SECONDS,
         )
-    if 300 <= status < 400:
-        location = headers.get("location", "")[:200]
+    location = headers.get("location", "")[:200]
+    if 300 <= status < 400 and location:
         reason = SiteError(SiteCode.PLAY_REDIRECTED, status=status, location=location)
     if 300 <= status < 500 and status != 408:
         return Meaning(Outcome.REFUSED, "refused", reason, all=status in REFUSES_ALL)

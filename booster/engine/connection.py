@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, cast
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade
 
 from booster.engine.batch import Play
-from booster.engine.message import AnswerHead, parser_for
+from booster.engine.message import AnswerHead
 from booster.exceptions import SiteCode, SiteError
+from booster.net.answer import parser_for
 
 if TYPE_CHECKING:
     from booster.engine.batch import Batch

@@ -13,22 +13,19 @@ import random
 import ssl
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
-
-from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade
-from requests.structures import CaseInsensitiveDict
 
 from booster import retry
 from booster.engine.calls import CallTurn
 from booster.engine.connection import SILENT_SECONDS, is_silent
 from booster.engine.interface import Events, Fetched
-from booster.engine.message import parser_for
 from booster.exceptions import SiteError, TemporaryError
 from booster.net.address import proved_at
-from booster.net.call import Call, Response, connection_failed, judge, timed_out, too_long
+from booster.net.answer import AnswerReader, BrokenConnectionError
+from booster.net.call import Call, Response, connection_failed, timed_out
 
 if TYPE_CHECKING:
     from booster.engine.dispatch import Dispatch
@@ -36,20 +33,7 @@ if TYPE_CHECKING:
     from booster.net.address import ProvedTarget
 
 AT_ONCE = 4
-MAX_HEAD = 64 * 1024  # bytes
 KEEP_SECONDS = 2.0  # a free connection: for less time than any server keeps it
-
-
-class BrokenConnectionError(ConnectionError):
-    """It ended before a whole answer came. `silent`: before any byte of one did."""
-
-    def __init__(self, text: str, *, silent: bool) -> None:
-        super().__init__(text)
-        self.silent = silent
-
-
-class MoreThanAskedError(Exception):
-    """Bytes follow a whole answer."""
 
 
 @dataclass(eq=False, slots=True)
@@ -213,33 +197,21 @@ class CallConnection(asyncio.Protocol):
         self._free = free
         self._closing: asyncio.TimerHandle | None = None  # while free
         self.rested = 0.0  # time.monotonic() since when
-        self._call: Call | None = None
+        self._reader = cast(AnswerReader, None)  # until something is asked
         self._waiter: asyncio.Future[Response] | None = None
-        self._parser = parser_for(self)
-        self._begin()
-
-    def _begin(self) -> None:
-        self._status = 0  # of the answer proper, once its head is whole
-        self._whole = self._keep = False
-        self._phrase = b""
-        self._headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
-        self._cookies: list[str] = []
-        self._body = bytearray()
-        self._received = 0
 
     async def exchange(self, call: Call) -> Response:
         """Ask, and wait for the whole answer. SiteError; BrokenConnectionError."""
-        self._begin()
-        self._call = call
+        self._reader = AnswerReader(call, str(self._origin))
         self._waiter = asyncio.get_running_loop().create_future()
         self.transport.write(call.message(self._origin))
         keep = False
         try:
             response = await self._waiter
-            keep = self._keep and not self.transport.is_closing()
+            keep = self._reader.keep and not self.transport.is_closing()
             return response
         finally:
-            self._call = self._waiter = None
+            self._waiter = None
             if keep:
                 self._rest()
             else:
@@ -271,93 +243,24 @@ class CallConnection(asyncio.Protocol):
         if self._waiter is None or self._waiter.done():
             self.close()  # nobody asked for it
             return
-        self._received += len(data)
-        try:
-            self._parser.feed_data(data)
-        except HttpParserCallbackError as error:
-            if not isinstance(error.__context__, MoreThanAskedError):
-                raise
-            self._keep = False
-        except (HttpParserError, HttpParserUpgrade) as error:
-            self._keep = False
-            if not self._whole:
-                self._break(f"no answer in HTTP: {error}")
-                return
-        try:
-            self._look()
-        except SiteError as error:
-            self._fail(error)
+        self._read(lambda: self._reader.feed(data))
 
     def eof_received(self) -> None:
         """Without a length, this is where an answer ends; the transport closes itself then."""
-        framed = "Content-Length" in self._headers or "Transfer-Encoding" in self._headers
-        if self._status and not framed and not self._whole:
-            self._finish()
-        else:
-            self._break("the site hung up in the middle of its answer")
+        self._read(lambda: self._reader.end())
 
     def connection_lost(self, error: Exception | None) -> None:
         self.leave()
-        if error is None:
-            self.eof_received()  # some end TLS without saying so
-        self._break(str(error) if error else "the site hung up before a whole answer")
-        self._parser = None  # it holds this object's methods: no cycle for the collector
+        self._read(lambda: self._reader.end(error))  # some end TLS without saying so
 
-    # --- the answer, piece by piece
-
-    def on_message_begin(self) -> None:
-        if self._whole:
-            raise MoreThanAskedError
-        self._phrase = b""
-        self._headers.clear()
-        self._cookies.clear()
-
-    def on_status(self, phrase: bytes) -> None:
-        self._phrase += phrase
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._status:  # not a trailer
-            key, text = name.decode("latin-1"), value.decode("latin-1")
-            if key.lower() == "set-cookie":
-                self._cookies.append(text)
-            known = self._headers.get(key)
-            self._headers[key] = text if known is None else f"{known}, {text}"
-
-    def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
-        if status >= 200:  # 1xx: the answer is still to come
-            self._status = status
-
-    def on_body(self, data: bytes) -> None:
-        self._body += data
-
-    def on_message_complete(self) -> None:
-        if self._status:
-            self._whole, self._keep = True, bool(self._parser.should_keep_alive())
-
-    def _look(self) -> None:
-        """What has come so far: an end, or a reason not to read on. SiteError."""
-        call = self._call
-        assert call is not None
-        if not self._status:
-            if self._received > MAX_HEAD:
-                self._break(f"more than {MAX_HEAD} bytes of headers")
+    def _read(self, read: Callable[[], None]) -> None:
+        waiter = self._waiter
+        if waiter is None or waiter.done():
             return
-        phrase = self._phrase.decode("latin-1")
-        judge(str(self._origin), self._status, phrase, self._headers, call.accept, time.time())
-        if len(self._body) > call.max_bytes:
-            raise too_long(self._status, call.max_bytes)
-        if self._whole:
-            self._finish()
-
-    def _finish(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            body, cookies = bytes(self._body), tuple(self._cookies)
-            self._waiter.set_result(Response(self._status, self._headers, body, cookies))
-
-    def _break(self, text: str) -> None:
-        self._fail(BrokenConnectionError(text, silent=not self._received))
-
-    def _fail(self, error: BaseException) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(error)
+        try:
+            read()
+        except (SiteError, BrokenConnectionError) as error:
+            waiter.set_exception(error)
+        else:
+            if self._reader.response is not None:
+                waiter.set_result(self._reader.response)

@@ -7,12 +7,12 @@ could end a line is refused before the first byte is sent.
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+from httptools import HttpParserError, HttpParserUpgrade
 
 from booster import USER_AGENT
 from booster.net.address import Origin
+from booster.net.answer import parser_for
 from booster.net.call import check_headers, check_path, cookie_header
 from booster.net.play import SEQUENCE, PlayRequest
 
@@ -63,19 +63,6 @@ class Message:
             spare = (digits - len(MARK)) * self._rest.count(MARK)
             head += b"%d" % (len(self._rest) + spare)
         return tuple((head + b"\r\n\r\n" + self._rest).split(MARK))
-
-
-def parser_for(protocol: object) -> Any:
-    """Of answers, as lenient as single calls are (http.client): what a person's trial takes for an
-    answer is one to an order as well."""
-    parser = HttpResponseParser(protocol)
-    parser.set_dangerous_leniencies(
-        lenient_headers=True,
-        lenient_chunked_length=True,
-        lenient_data_after_close=True,
-        lenient_optional_cr_before_lf=True,
-    )
-    return parser
 
 
 class AnswerHead:

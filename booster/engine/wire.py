@@ -11,17 +11,15 @@ import asyncio
 import atexit
 import os
 import resource
-import ssl
 import threading
 from collections.abc import Callable
-from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import uvloop
 
 from booster.engine.connection import Connection, is_silent
-from booster.net.tls import new_context
+from booster.net.tls import context_for
 
 if TYPE_CHECKING:
     from booster.engine.dispatch import Dispatch
@@ -142,7 +140,7 @@ class Wire:
         options: dict[str, Any] = {}
         if target.origin.scheme == "https":
             options = {
-                "ssl": tls_context(target.authority),
+                "ssl": context_for(target.authority),
                 "server_hostname": target.origin.host,
                 "ssl_handshake_timeout": connect_timeout,
                 "ssl_shutdown_timeout": 1.0,
@@ -188,14 +186,6 @@ class Wire:
         self._sweeper = None  # nothing to sweep: an idle process sleeps
         if self._awake or self._resting:
             self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)
-
-
-@lru_cache(maxsize=64)
-def tls_context(authority: str) -> ssl.SSLContext:
-    """Reading the authorities takes ten milliseconds or more: once a process."""
-    context = new_context(authority)
-    context.set_alpn_protocols(["http/1.1"])
-    return context
 
 
 def _stop() -> None:

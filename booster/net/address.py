@@ -97,7 +97,8 @@ class Origin:
 
     @classmethod
     def split(cls, url: str) -> "tuple[Origin, str]":
-        """The origin, and path and query (no fragment); for who needs both of many addresses."""
+        """The origin, and path and query (of `/#/watch/12` what stands behind the mark, else no
+        fragment); for who needs both of many addresses."""
         if len(url) > MAX_URL:
             raise AddressRefusedError(SiteCode.ADDRESS_TOO_LONG, number=MAX_URL)
         # urlsplit() would drop some of these silently: what we check must be what we send.
@@ -112,7 +113,10 @@ class Origin:
             raise AddressRefusedError(SiteCode.NOT_HTTP)
         scheme = match["scheme"].lower()
         host, port = _host_and_port(match["authority"])
-        path = match["rest"].partition("#")[0]
+        path, _hash, route = match["rest"].partition("#")
+        # Pages that find their way by scripts have it here; else nothing is meant for the site.
+        if path in ("", "/") and route.startswith(("/", "!/")):
+            path = route.removeprefix("!").partition("#")[0]
         if not path.startswith("/"):
             path = "/" + path
         return cls(scheme, host, DEFAULT_PORTS[scheme] if port is None else port), path
@@ -127,7 +131,8 @@ class Origin:
         return _literal(self.host) is not None
 
     def path_of(self, url: str) -> str:
-        """Path and query (no fragment) of an address here. AddressRefusedError: it is elsewhere."""
+        """Path and query of an address here, as split() has them. AddressRefusedError: it is
+        elsewhere."""
         origin, path = self.split(url)
         if origin != self:
             raise AddressRefusedError(SiteCode.ON_ANOTHER_SITE, host=str(origin), site=str(self))

@@ -154,8 +154,8 @@ def judge(
     compressed body. `headers`: names in any case. `now`: seconds since the epoch, for a Retry-After
     that is a date.
     """
-    if 300 <= status < 400 and status not in accept:
-        location = headers.get("Location", "")[:200]
+    location = headers.get("Location", "")[:200]
+    if 300 <= status < 400 and status not in accept and location:
         raise AddressRefusedError(
             SiteCode.CALL_REDIRECTED, site=site, location=location, status=status
         )

@@ -11,36 +11,28 @@ Where a site says "not now" (retry.NOT_NOW) a call is made again after pauses th
 """
 
 import random
+import ssl
 import time
 from collections.abc import Callable, Container, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
-from typing import Self, cast
-
-import requests
-from requests.structures import CaseInsensitiveDict
-from urllib3.exceptions import HTTPError
+from typing import Self
 
 from booster import retry
 from booster.exceptions import PermanentError, SiteCode, SiteError, TemporaryError
 from booster.net.address import Origin, Target, proved_at
+from booster.net.answer import AnswerReader
 from booster.net.call import (
     ANY_ANSWER,
     MAX_BYTES,
     SUCCESS,
     Call,
     Response,
-    check_headers,
-    check_path,
     connection_failed,
-    cookie_header,
-    judge,
-    own_headers,
     timed_out,
-    too_long,
 )
 from booster.net.play import MAX_ANSWER, PlayRequest
-from booster.net.transport import CallUnderWay, PinnedAdapter
+from booster.net.transport import PinnedConnection
 
 REFUSED_BYTES = 4096
 
@@ -78,9 +70,7 @@ class SiteClient:
         self._refused = ""
         self.target = target
         self._timeout = timeout
-        self._call = CallUnderWay()
-        self._adapter = PinnedAdapter(target, self._call)
-        self._base = str(target.origin)
+        self._connection = PinnedConnection(target)
         self._second: Self | None = None
 
     def __enter__(self) -> Self:
@@ -90,7 +80,7 @@ class SiteClient:
         self.close()
 
     def close(self) -> None:
-        self._adapter.close()
+        self._connection.close()
         if self._second is not None:
             self._second.close()
 
@@ -125,7 +115,7 @@ class SiteClient:
             cookies=play.cookies,
         )
         try:
-            return self._at(play.origin)._exchange(call, is_patient=is_patient)
+            return self._at(play.origin)._exchange(call, is_patient=is_patient, is_play=True)
         except PermanentError as error:
             if error.code != SiteCode.ANSWER_COMPRESSED or error.status is None:
                 raise
@@ -143,12 +133,12 @@ class SiteClient:
             )
         return self._second
 
-    def _exchange(self, call: Call, *, is_patient: bool = True) -> Response:
-        request = self._prepared(call)
+    def _exchange(self, call: Call, *, is_patient: bool = True, is_play: bool = False) -> Response:
+        message = call.message(self.target.origin)
         asked = 0
         while True:
             asked += 1
-            answer = self._exchange_once(request, call)
+            answer = self._exchange_once(call, message, is_play=is_play)
             pause = retry.pause_before_asking_again(
                 answer.status,
                 asked,
@@ -162,98 +152,67 @@ class SiteClient:
             else:
                 return answer
 
-    def _exchange_once(self, request: requests.PreparedRequest, call: Call) -> Response | SiteError:
+    def _exchange_once(self, call: Call, message: bytes, *, is_play: bool) -> Response | SiteError:
+        site = str(self.target.origin)
         self._refused = ""
         answer: Response | SiteError
         with self._turn(self.target.origin):
+            self._connection.start(self._timeout)
             try:
-                answer = self._send(request, call)
+                answer = self._ask(AnswerReader(call, site), message, is_play=is_play)
             except SiteError as error:
                 answer = error
-        self._write_down(request, answer)
+            except TimeoutError:
+                answer = timed_out(site, self._timeout)
+            except OSError as error:
+                answer = connection_failed(site, error, tls=isinstance(error, ssl.SSLError))
+        self._write_down(message, answer)
         return answer
 
-    def _send(self, request: requests.PreparedRequest, call: Call) -> Response:
-        self._call.start(self._timeout)
-        try:
-            answer = self._adapter.send(request, stream=True, timeout=self._timeout)
-            try:
-                # http.client takes the end of the connection for the end of the headers.
-                if self._call.hung_up:
-                    raise ConnectionError("the site hung up in the middle of its answer")
-                status, phrase = answer.status_code, answer.reason or ""
-                content = bytearray()
-                try:
-                    judge(self._base, status, phrase, answer.headers, call.accept, time.time())
-                    _read(answer, call.max_bytes, content)
-                except SiteError:
-                    self._look_at_refused(answer, content)
-                    raise
-            except BaseException:
-                answer.close()
-                raise
-        # ValueError: of what urllib3 reads, such as a chunk of a negative size.
-        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            raise self._trouble(error) from error
-        cookies = tuple(answer.raw.headers.getlist("Set-Cookie"))
-        return Response(answer.status_code, answer.headers, bytes(content), cookies)
-
-    def _look_at_refused(self, answer: requests.Response, content: bytearray) -> None:
-        """For who reads the exchanges: its beginning often says what is wrong."""
+    def _write_down(self, message: bytes, answer: Response | SiteError) -> None:
         if self._exchanges is None:
             return
-        with suppress(requests.RequestException, HTTPError, OSError, ValueError):
-            content += answer.raw.read(REFUSED_BYTES, decode_content=False)
-        first = f"HTTP/1.1 {answer.status_code} {answer.reason or ''}".rstrip()
-        self._refused = _as_text(first, answer.headers, bytes(content[:REFUSED_BYTES]))
-
-    def _prepared(self, call: Call) -> requests.PreparedRequest:
-        """A request as we mean it: Session.prepare_request() would add to it and mend it."""
-        check_path(call.path)
-        check_headers(call.headers)
-        request = requests.PreparedRequest()
-        request.method = call.method
-        request.url = self._base + call.path
-        request.headers = CaseInsensitiveDict({**own_headers(), **call.headers})
-        if call.body or call.method != "GET":
-            request.headers["Content-Length"] = str(len(call.body))
-            request.body = call.body
-        request.headers.update(cookie_header(call.cookies))
-        return request
-
-    def _write_down(self, request: requests.PreparedRequest, answer: Response | SiteError) -> None:
-        if self._exchanges is None:
-            return
-        url = cast(str, request.url)
-        head = f"{request.method} {url[len(self._base) :]} HTTP/1.1"
-        headers = {"Host": self._base.partition("://")[2], **request.headers}
         read: str | SiteError
         if isinstance(answer, Response):
             read = _as_text(f"HTTP/1.1 {answer.status}", answer.headers, answer.body)
         else:
             read = answer
-        body = cast(bytes | None, request.body) or b""
-        self._exchanges.append(Exchange(_as_text(head, headers, body), read, self._refused))
+        request = message.decode("utf-8", "replace").replace("\r\n", "\n")
+        self._exchanges.append(Exchange(request, read, self._refused))
 
-    def _trouble(self, error: Exception) -> TemporaryError:
-        """What went wrong with the connection."""
-        if self._call.passed:
-            return timed_out(self._base, self._timeout)
-        tls = isinstance(error, requests.exceptions.SSLError)
-        return connection_failed(self._base, error, tls=tls)
+    def _ask(self, reader: AnswerReader, message: bytes, *, is_play: bool) -> Response:
+        is_kept = self._connection.open()
+        try:
+            self._connection.send(message)
+            while reader.response is None:
+                if data := self._connection.receive():
+                    reader.feed(data)
+                else:
+                    reader.end()
+            return reader.response
+        except SiteError:
+            self._look_at_refused(reader)
+            raise
+        except ConnectionError:
+            if not is_kept or reader.has_begun or is_play:
+                raise
+        finally:
+            if not reader.keep:
+                self._connection.close()
+        # It had died while nobody used it: that says nothing of the site.
+        return self._ask(reader, message, is_play=is_play)
 
-
-def _read(answer: requests.Response, max_bytes: int, content: bytearray) -> None:
-    """Into `content`; PermanentError where it is longer than allowed."""
-    # One byte more than allowed is asked for, so that too much shows; never more is held. Read on
-    # to the empty end: only there does urllib3 notice that less came than was announced.
-    while len(content) <= max_bytes:
-        part: bytes = answer.raw.read(max_bytes + 1 - len(content), decode_content=False)
-        if not part:
-            break
-        content += part
-    else:
-        raise too_long(answer.status_code, max_bytes)
+    def _look_at_refused(self, reader: AnswerReader) -> None:
+        """For who reads the exchanges: its beginning often says what is wrong."""
+        if self._exchanges is None:
+            return
+        with suppress(OSError):
+            while len(reader.body) < REFUSED_BYTES and not reader.is_whole:
+                if not (data := self._connection.receive()):
+                    break
+                reader.take(data)
+        first = f"HTTP/1.1 {reader.status} {reader.phrase.decode('latin-1')}".rstrip()
+        self._refused = _as_text(first, reader.headers, bytes(reader.body[:REFUSED_BYTES]))
 
 
 def _as_text(first: str, headers: Mapping[str, str], body: bytes) -> str:

@@ -7,6 +7,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import certifi
 
@@ -25,6 +26,12 @@ class Authority:
     subject: str
     fingerprint: str  # SHA-256 of the certificate, in hexadecimal pairs
     expires: float  # seconds since the epoch
+
+
+@lru_cache(maxsize=64)
+def context_for(authority: str) -> ssl.SSLContext:
+    """The one of this process: reading the authorities takes ten milliseconds or more."""
+    return new_context(authority)
 
 
 def new_context(authority: str = "") -> ssl.SSLContext:

@@ -33,6 +33,7 @@ LEAP_MARGIN, LONG_LEAP = 1.5, 60.0
 TELLING_PLAYS = 1000
 # A counter that showed so many times exactly what was received has no other views.
 MATCHES = 10
+COUNTER_ROUNDS = "counter_rounds"  # as a calibration says it
 
 
 class Action(Enum):
@@ -51,6 +52,7 @@ class Evidence:
     `may_lag`: whether the counter still has its time to show them. `is_catching_up`: it had that,
     and moves faster than others explain. `may_still_move`: whether to wait beyond that for a
     counter that did not move at all. `allowance`: how many plays may still be sent again.
+    `step`: what the counter is rounded to; less than one is not shown.
     `since_fall`: of the plays since a counter fell that is below its beginning still: what it lost
     proves nothing, what it counted then does."""
 
@@ -66,6 +68,7 @@ class Evidence:
     rest_left: float = 0.0
     is_catching_up: bool = False
     counted: int | None = None
+    step: int = 1
     since_fall: "Evidence | None" = None
 
     @property
@@ -87,7 +90,8 @@ class Evidence:
         if others is None:
             return 0
         # Of a part of a view there is none.
-        return max(0, min(int(self.rise - self.own - others + 1e-9), self.sent))
+        surely = self.rise - (self.step - 1) - self.own - others
+        return max(0, min(int(surely + 1e-9), self.sent))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +214,7 @@ def evidence_of(
         rest_left=needed - seen + SHORTEST_REST if needed > seen else 0.0,
         is_catching_up=is_catching_up,
         counted=counted,
+        step=watch.step,
     )
     found = [
         replace(
@@ -303,6 +308,8 @@ def _drift(evidence: Evidence) -> ReasonOrText:
     """Other people's views are their own business, unless they are most of the movement and come
     from nowhere."""
     sent, rise = evidence.sent, evidence.rise
+    if evidence.step > 1:
+        return Reason.of(COUNTER_ROUNDS, number=evidence.step)
     if rise - evidence.own - (evidence.most_others or 0) <= 2 * sent + 100:
         return ""
     return Reason.of(Code.COUNTER_ROSE_TOO_FAR, number=rise, sent=sent)

@@ -6,6 +6,7 @@ Moments are seconds since the epoch by the database's clock, which hosts share.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import gcd
 from typing import Any, Self
 
 from booster.proof.organic import Rest
@@ -18,6 +19,9 @@ WATCH_SHARE = 50
 MOST_RESTS = 24
 # One that is short beside the one before is taken with it: how long its two readings took blurs it.
 SHORT_SHARE = 0.1
+# That a whole number is a multiple of 1000, say, is chance; that all were, so often, is none.
+# Tens are nobody's loss, and readings every ten seconds may meet them.
+BY_CHANCE, LEAST_STEP = 1e-12, 100
 # A counter that was not read for longer, though plays had ended, was not watched.
 LONGEST_UNREAD = 90.0
 
@@ -83,6 +87,8 @@ class Watch:
 
     `fall`: where it fell below what it showed before the first play.
 
+    `divisor`: of all that it showed; `numbers`: how many it showed while plays were on their way.
+
     `trouble`: since when the site answers in a way that would end the order; None: it does not.
     `forgiven`: that so many of the order's failed attempts, the first ones, were such answers.
     `unsaid`: since when it does not say by the order's number what it counted. `noted`: when a
@@ -116,6 +122,8 @@ class Watch:
     prompt: Exposure | None = None
     forgiven: int = 0
     missed: bool = False
+    divisor: int = 0
+    numbers: int = 0
 
     def begin(self, reading: Reading) -> None:
         """The reading before the first play."""
@@ -142,6 +150,9 @@ class Watch:
         looks = reading.looks_since(last) if last else reading.looks
         self.own += 1 + looks
         self.last = reading
+        self.divisor = gcd(self.divisor or self.before, reading.views)
+        if last is not None and not reading.idle and reading.views != last.views:
+            self.numbers += 1
         if reading.views < (self.fall.views if self.fall else self.before):
             self.fall = Fall(reading.asked, reading.views, done, self.own)
         if last is not None:
@@ -183,6 +194,15 @@ class Watch:
         rested = sum(rest.seconds for rest in self.rests)
         seconds = max(0.0, self.last.answered - self.began - rested)
         return Exposure(rise, seconds, self.own - self.resting)
+
+    @property
+    def step(self) -> int:
+        """The power of ten that it was rounded to; 1: it is not known to be."""
+        step = 1
+        while self.divisor and self.divisor % (10 * step) == 0:
+            step *= 10
+        is_rounded = step >= LEAST_STEP and step**self.numbers >= 1 / BY_CHANCE
+        return step if is_rounded else 1
 
     @property
     def sending_seconds(self) -> float:

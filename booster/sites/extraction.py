@@ -272,7 +272,8 @@ def whole_number(value: Any) -> int:
         if "E+" in str(value):  # written with fewer digits than it has
             raise PermanentError(SiteCode.VIEW_COUNT_ROUNDED, value=str(value))
         value = int(value) if value == int(value) else value
-    if isinstance(value, str):
+    # In a longer text a unit would be looked for from each of its digits.
+    if isinstance(value, str) and len(value := value.strip()) <= NUMBER_REACH:
         text = in_plain_digits(html.unescape(value)).strip(f"\t\r\n{_SPACES}")
         if _NUMBER.fullmatch(text):
             value = int("".join(char for char in text if char.isdecimal()))

@@ -81,12 +81,13 @@ class HttpAdapter(SiteAdapter):
         if found is None:
             raise not_a_video(url_path, f"what matches {self.recipe.video_pattern}")
         groups = found.groupdict()
-        video_id = groups[VIDEO_ID] if VIDEO_ID in groups else found[1]
-        if video_id is None or (KEY in groups and groups[KEY] is None):
+        video_id = _part(found, VIDEO_ID if VIDEO_ID in groups else 1)
+        key = _part(found, KEY) if KEY in groups else None
+        if video_id is None or (KEY in groups and key is None):
             raise not_a_video(url_path, f"what matches {self.recipe.video_pattern}")
         if self.recipe.ignores_case:
             video_id = ids.join(video_id, None).lower()
-        return ids.join(video_id, groups.get(KEY))
+        return ids.join(video_id, key)
 
     # The counter
 
@@ -223,6 +224,13 @@ class HttpAdapter(SiteAdapter):
 
 
 # Filling in
+
+
+def _part(found: "regex.Match[str]", group: str | int) -> str | None:
+    """Of an address, as it was matched; forms write a space of its query as +."""
+    part: str | None = found[group]
+    is_of_query = "?" in found.string[: found.start(group)]
+    return part.replace("+", "%20") if part and is_of_query else part
 
 
 def _path(text: str, values: Mapping[str, Value]) -> str:

@@ -3,6 +3,7 @@ answers. Pure. It only proposes: the recipe's own checks decide.
 """
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +24,8 @@ from booster.sites.extraction import (
 from booster.sites.templates import VIDEO_ID
 
 MAX_SAMPLE = 256 * 1024
-MAX_NUMBERS = 400
+# Of a page: whoever pasted it waits.
+MAX_NUMBERS, MOST_SECONDS = 400, 2.0
 SHOWN = 30_000  # characters
 # Names by which sites ask for a video.
 ID_NAMES = frozenset({"v", "id", "m", "p", "vid", "video", "video_id", "videoid", "watch", "w"})
@@ -94,7 +96,7 @@ def ids_in(url_path: str, hints: str = "") -> list[VideoAddress]:
         name, _equals, value = pair.partition("=")
         key = regex.escape(name)
         points = _weight(value, True) + (1 if name.lower() in ID_NAMES else -2)
-        found.append((points, value, f"[?&]{key}=([^&]+)"))
+        found.append((points, value.replace("+", "%20"), f"[?&]{key}=([^&]+)"))
     found.sort(key=lambda one: -one[0] - 4 * _stands_in(one[1], hints))
     return list(_readable(found))
 
@@ -236,9 +238,9 @@ def _is_count(value: Any) -> bool:
 
 
 def _in_text(text: str, video_id: str) -> Iterator[Piece]:
-    end = 0
+    end, ends = 0, time.monotonic() + MOST_SECONDS
     for number, found in enumerate(_IN_TEXT.finditer(in_plain_digits(text))):
-        if number >= MAX_NUMBERS:
+        if number >= MAX_NUMBERS or time.monotonic() > ends:
             break
         yield Piece(text[end : found.start()])
         yield Piece(text[found.start() : found.end()], _place(text, found, video_id))

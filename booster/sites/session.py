@@ -4,6 +4,7 @@ A recipe's steps are taken in their order, once for all plays that share the ses
 yield are named values, placeholders of all that is sent later, and the site's own cookies.
 """
 
+import html
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ STEP_BYTES, VALUE_LENGTH = 1 << 20, 4096
 
 _COOKIE = regex.compile(r"(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200})=(?P<value>[!-:<-~ ]{0,4096})")
 _SENDABLE = regex.compile(r"[!-~](?:[ -~]*[!-~])?")
+# As pages write what stands in a form's field: some write base64's / and = so.
+_ENTITY = regex.compile(r"&(?:#[0-9]{1,7}|#x[0-9a-fA-F]{1,6}|[A-Za-z]{2,8});")
 _GONE = regex.compile(r";\s*max-age\s*=\s*(?:0|-[0-9]+)\s*(?:;|$)", regex.IGNORECASE)
 
 
@@ -64,7 +67,7 @@ class Yield:
                 found = JsonPath.parse(self.place).value_in(response.json(), {})
             case "pattern":
                 match = search(regex.compile(self.place), text_of(response), self.name)
-                found = match[1] if match else None
+                found = _ENTITY.sub(lambda one: html.unescape(one[0]), match[1]) if match else None
             case "cookie":
                 found = cookies.get(self.place)
             case _:

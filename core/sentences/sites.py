@@ -62,7 +62,10 @@ SITE_SENTENCES: dict[str, str] = {
     "call_timed_out": _("%(site)s did not finish its answer within %(seconds)s seconds."),
     "call_answered": _("%(site)s answered %(status)s %(phrase)s."),
     "call_redirected": _("%(site)s redirects to '%(location)s'; redirects are not followed."),
-    "answer_compressed": _("The site's answer is compressed although we did not ask for it."),
+    "answer_compressed": _(
+        "The site's answer is compressed although we ask for it as it is; let the site heed our "
+        "Accept-Encoding: identity."
+    ),
     "answer_too_long": _("The site's answer is longer than %(bytes)s bytes."),
     "answer_not_json": _("The site's answer is not JSON."),
     # Plays

@@ -106,7 +106,7 @@ def propose(findings: list[Finding]) -> dict[str, Any]:
 
 def _refusal(record: Record) -> Finding:
     status = record.plays[-1].status
-    if status in (401, 403, 407) or 300 <= status < 400:
+    if status in (401, 403, 407, 419, 440) or 300 <= status < 400:
         return Finding(FindingCode.NEEDS_LOGIN, {"status": status})
     return Finding(FindingCode.REFUSES, {"status": status})
 
