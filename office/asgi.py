@@ -24,6 +24,7 @@ from office import probes, urls  # noqa: E402, F401
 from office.gate import PageGate  # noqa: E402
 from office.proxies import Proxies  # noqa: E402
 from office.statics import StaticMemory  # noqa: E402
+from office.uploaders import is_staff  # noqa: E402
 
 
 async def django_pages(scope: Any, receive: Any, send: Any) -> None:
@@ -36,9 +37,16 @@ async def django_pages(scope: Any, receive: Any, send: Any) -> None:
     await django({**scope, "headers": headers}, receive, send)
 
 
-# An upload, and what its form holds besides.
-largest = settings.IMPORT_MAX_BYTES + (4 << 20)
-pages: Any = PageGate(django_pages, settings.WEB_THREADS, settings.WEB_QUEUE, largest)
+# What a form holds, and an upload beside it.
+form = 4 << 20
+pages: Any = PageGate(
+    django_pages,
+    settings.WEB_THREADS,
+    settings.WEB_QUEUE,
+    largest=settings.IMPORT_MAX_BYTES + form,
+    form=form,
+    may_upload=is_staff,
+)
 # While somebody works on them, files are read anew each time.
 statics: Any = pages if settings.DEBUG else StaticMemory(pages)
 viewers = probes.Viewers()

@@ -30,22 +30,13 @@ WHOLE_NUMBERS = {
 # besides. Others would change what it answers with.
 REDIS_NUMBERS = ("db", "socket_timeout", "socket_connect_timeout", "health_check_interval")
 REDIS_OPTIONS = {
-    *(
-        *REDIS_NUMBERS,
-        "retry_on_timeout",
-        "username",
-        "password",
-        "client_name",
-        "max_connections",
-        "protocol",
-    ),
-    *("socket_keepalive", "ssl_cert_reqs", "ssl_check_hostname", "ssl_min_version"),
+    *(*REDIS_NUMBERS, "username", "password", "client_name", "max_connections", "protocol"),
+    *("retry_on_timeout", "socket_keepalive"),
+    *("ssl_cert_reqs", "ssl_check_hostname", "ssl_min_version"),
     *("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_password"),
 }
 # What an office keeps in its folder, one or another of it from its first start on.
 KEPT = ("secret_key", "office.sqlite3", "queue.sqlite3", "static", "imports", "demosite")
-# What may stand in a folder that was made for it.
-BLANK = ("lost+found",)
 # A hundred years: what is added to today or taken from it stays a date.
 MOST_DAYS = 36_500
 MOST_HOURS = 24 * MOST_DAYS
@@ -353,7 +344,7 @@ def is_an_offices(path: Path) -> bool:
     """Whether there are no folders in it yet, a log or a file of settings apart, or something of an
     office. Root owns /etc and /var/lib as well: closed to others, what runs there would stop."""
     found = {one.name: one.is_dir() for one in path.iterdir() if not one.name.startswith(".")}
-    others = any(is_folder for name, is_folder in found.items() if name not in BLANK)
+    others = any(is_folder for name, is_folder in found.items() if name != "lost+found")
     return not others or not found.keys().isdisjoint(KEPT)
 
 

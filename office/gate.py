@@ -15,8 +15,9 @@ whoever had to wait is answered with the connection's end and comes again by a n
 process that is not at work is the first to take.
 
 A browser's upload is read before it joins the line, and an answer is sent after it left: slow
-clients hold no place. One that is larger than any upload may be is read no further: it would fill
-the disk. What is streamed (exports) takes its turn anew for each part.
+clients hold no place. What is larger than any upload, or than a form and from nobody who uploads,
+is read no further: it would fill the disk. What is streamed (exports) takes its turn anew for each
+part.
 """
 
 import asyncio
@@ -43,15 +44,25 @@ TOLD_EVERY_SECONDS = 60.0
 SLOW_SECONDS = 1.0
 
 
+async def anybody(scope: Any) -> bool:
+    return True
+
+
 class PageGate:
     """`threads`: pages that may run, the slow ones included; `longest`: requests that may wait;
-    `largest`: bytes that one may send."""
+    `largest`: bytes that one may send, `form`: without being one of those who `may_upload`."""
 
     def __init__(
-        self, pages: Application, threads: int, longest: int, largest: int = sys.maxsize
+        self,
+        pages: Application,
+        threads: int,
+        longest: int,
+        largest: int = sys.maxsize,
+        form: int = 0,
+        may_upload: Callable[[Any], Awaitable[bool]] = anybody,
     ) -> None:
         self.pages = pages
-        self.largest = largest
+        self.largest, self.form, self.may_upload = largest, form, may_upload
         self.threads = asyncio.Semaphore(threads)
         self.quick = asyncio.Semaphore(1)
         self.longest = longest
@@ -64,7 +75,7 @@ class PageGate:
         if self.waiting >= self.longest:
             await self._refuse(send)
             return
-        visit = Visit(self, receive, send)
+        visit = Visit(self, scope, receive, send)
         try:
             await self.pages(scope, visit.receive, visit.send)
         finally:
@@ -103,8 +114,10 @@ async def answer(send: Send, status: int, page: str, header: tuple[bytes, bytes]
 class Visit:
     """One request on its way through the gate; it stands between the server and Django."""
 
-    def __init__(self, gate: PageGate, receive: Receive, send: Send) -> None:
+    def __init__(self, gate: PageGate, scope: Any, receive: Receive, send: Send) -> None:
         self.gate = gate
+        self._scope = scope
+        self._most = gate.form
         self._receive, self._send = receive, send
         self._came: float | None = None
         self._size = 0
@@ -121,7 +134,9 @@ class Visit:
             return await self._client_left()
         message = await self._receive()
         self._size += len(message.get("body", b""))
-        if self._size > self.gate.largest:
+        if self._size > self._most and await self.gate.may_upload(self._scope):
+            self._most = self.gate.largest
+        if self._size > self._most:
             await answer(self._send, 413, too_large_page(), (b"connection", b"close"))
             return {"type": "http.disconnect"}
         if message["type"] == "http.request" and not message.get("more_body", False):

@@ -38,9 +38,10 @@ twice is saved once.</p>
 <p lang="zh">您的请求未被执行。请返回，几秒钟后重试；同一表单重复提交只会保存一次。</p>
 """
 TOO_LARGE = """<h1>This is too large</h1>
-<p>Nothing was carried out. Split the file and send its parts.</p>
+<p>Nothing was carried out. Log in again if your session has ended; else split the file and send its
+parts.</p>
 <h1 lang="zh">内容过大</h1>
-<p lang="zh">您的请求未被执行。请将文件拆分后分别发送。</p>
+<p lang="zh">您的请求未被执行。如果登录已失效，请重新登录；否则请将文件拆分后分别发送。</p>
 """
 HASHING = """<h1>Many people are logging in</h1>
 <p>Your password was not looked at. Go back and try again in a few seconds.</p>

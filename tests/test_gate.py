@@ -212,6 +212,33 @@ def test_a_request_larger_than_any_upload_is_refused_and_reaches_no_page():
     run(story)
 
 
+def test_who_uploads_is_asked_for_once_and_only_of_what_is_larger_than_a_form():
+    async def story() -> None:
+        asked: list[int] = []
+
+        async def may_upload(number: int) -> bool:
+            asked.append(number)
+            return number > 0
+
+        pages = Pages()
+        gate = PageGate(pages, 8, 10, largest=7, form=3, may_upload=may_upload)
+        part = {"type": "http.request", "body": b"xx", "more_body": True}
+        visitor, staff, form = (
+            Asked(part, part, LAST),
+            Asked(part, part, part, LAST),
+            Asked(part, LAST),
+        )
+        tasks = begin(gate, visitor, staff, form)
+        await settle()
+        for event in pages.go_on:
+            event.set()
+        await asyncio.gather(*tasks)
+        assert [one.status for one in (visitor, staff, form)] == [413, 200, 200]
+        assert asked == [0, 1]
+
+    run(story)
+
+
 def test_a_page_that_fails_gives_its_place_back():
     async def story():
         async def pages(number, receive, send):
@@ -311,6 +338,24 @@ def test_a_request_whose_head_never_ends_is_refused_and_not_kept_in_memory(new_o
             for _megabyte in range(20):
                 client.sendall(b"x" * (1 << 20))
     assert status_of(server.url, "/portal/login/") == 200
+
+
+def test_only_staff_send_what_is_larger_than_a_form(office):
+    """It would lie on the disk for as long as somebody likes to hold the line."""
+    from core.models import User
+
+    server = office.run_web("--processes", "1", REQUIRE_TWO_STEP="off")
+    customer = User.objects.create(username="erin")
+    admin = User.objects.get(username="admin")
+    body = b"a" * (5 << 20)
+    answers = {}
+    for user in (None, customer, admin):
+        cookie = f"sessionid={client_of(user).cookies['sessionid'].value}" if user else "a=b"
+        page = "/admin/core/customer/import/"
+        answers[user] = status_of(server.url, page, "POST", body, Cookie=cookie)
+    refused = {413, 0}  # who is still sending may not hear it
+    assert {answers[None], answers[customer]} <= refused
+    assert answers[admin] == 403  # without a token of the form
 
 
 def test_a_content_type_that_nobody_can_read_is_no_fault_of_the_office(new_office):

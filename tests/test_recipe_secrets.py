@@ -224,3 +224,41 @@ def test_an_error_within_an_error_is_masked():
     inner = SiteError(SiteCode.PLAY_REDIRECTED, status=302, location=f"/?k={SECRET}")
     outer = SiteError(SiteCode.PLAYS_FAILED_IN_A_ROW, reason=inner, number=3)
     assert "Kd/7" not in repr(Mask([SECRET]).error(outer).params)
+
+
+def test_stored_secrets_do_not_go_to_another_second_address(desk, secretive):
+    """Who keeps sites may have a machine that shows the site's token, and read them there."""
+    there = form_of(
+        secretive,
+        play_headers="X-Api-Key: {secret:api_key}",
+        second_origin="https://api.example.com",
+        play_at_second="on",
+    )
+    page = desk.post(change_page(secretive), there)
+    assert "api_key" in errors_of(page)["new_secrets"][0]
+    secretive.refresh_from_db()
+    assert secretive.second_origin == ""
+    # Nor in two steps: without a place for it first.
+    nowhere = there | {"recipe_play_headers": ""}
+    assert desk.post(change_page(secretive), nowhere).status_code == 302
+    secretive.refresh_from_db()
+    assert secretive.secrets is None
+
+
+def test_secrets_that_are_typed_go_to_the_second_address(desk, secretive):
+    form = form_of(
+        secretive,
+        play_headers="X-Api-Key: {secret:api_key}",
+        second_origin="https://api.example.com",
+        play_at_second="on",
+    )
+    typed = form | {"new_secrets": "api_key = another one"}
+    assert desk.post(change_page(secretive), typed).status_code == 302
+    # Once they are its own, they stay, also where it is no longer asked.
+    assert desk.post(change_page(secretive), form).status_code == 302
+    secretive.refresh_from_db()
+    assert secretive.secrets == {"api_key": "another one"}
+    back = form_of(secretive, play_headers="X-Api-Key: {secret:api_key}")
+    assert desk.post(change_page(secretive), back).status_code == 302
+    secretive.refresh_from_db()
+    assert secretive.secrets == {"api_key": "another one"}

@@ -10,7 +10,14 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import DecimalField, ForeignKey, IntegerField, Model, TextField
+from django.db.models import (
+    DecimalField,
+    ForeignKey,
+    IntegerField,
+    Model,
+    QuerySet,
+    TextField,
+)
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, get_script_prefix, reverse
@@ -20,6 +27,7 @@ from core.admin.history import HistoryAdmin
 from core.admin.listing import DeskChangeList
 from core.admin.paging import CappedPaginator
 from core.admin.saved_filters import SavedFiltersAdmin
+from core.admin.search import MOST_WORDS
 from core.admin.shared_edits import SharedEditsAdmin, changed_columns
 from core.admin.views import require
 from core.db.keys import key_of
@@ -120,6 +128,13 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
         if parts[0] in UNSEEN or parts[-1] in ("regex", "iregex"):
             return False
         return super().lookup_allowed(lookup, value, request)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        if len(search_term.split()) > MOST_WORDS:
+            return queryset.none(), False
+        return super().get_search_results(request, queryset, search_term)
 
     def buttons(self, request: HttpRequest, obj: Any) -> list[Button]:
         """What can be done with this object now, by this user."""

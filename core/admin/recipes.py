@@ -187,6 +187,7 @@ class RecipeForm(RecipeFields):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.stored_secrets = dict(self.instance.secrets or {})
+        self.stored_second = self.instance.second_origin
         if self.instance.recipe:
             for name, value in self._stored_fields().items():
                 self.initial.setdefault(name, value)
@@ -208,7 +209,10 @@ class RecipeForm(RecipeFields):
         self.instance.secrets = cleaned["secrets"] = None
         if not needs_recipe(cleaned.get("adapter", "")):
             return cleaned
-        secrets = self._typed_secrets(cleaned.get(SECRETS, ""))
+        # Whoever answers at another second address would be told what nobody is shown.
+        moves = cleaned.get("recipe_second_origin", "") not in ("", self.stored_second)
+        kept = {} if moves else self.stored_secrets
+        secrets = self._typed_secrets(cleaned.get(SECRETS, ""), kept)
         try:
             recipe, secrets = without_credentials(Recipe.parse(data_of(cleaned)), secrets)
         except RecipeError as error:
@@ -217,15 +221,17 @@ class RecipeForm(RecipeFields):
             return cleaned
         if missing := recipe.secrets - secrets.keys():
             text = gettext("The recipe needs secrets that are not set: %(names)s")
+            if moves:
+                text = gettext("Another second address: type anew what it is told: %(names)s")
             self.add_error(SECRETS, text % {"names": ", ".join(sorted(missing))})
             return cleaned
         self.instance.recipe = cleaned["recipe"] = recipe.as_data()
         self.instance.secrets = cleaned["secrets"] = secrets or None
         return cleaned
 
-    def _typed_secrets(self, text: str) -> dict[str, str]:
-        """What is stored, with what was typed over it."""
-        secrets = dict(self.stored_secrets)
+    def _typed_secrets(self, text: str, kept: dict[str, str]) -> dict[str, str]:
+        """What is kept, with what was typed over it."""
+        secrets = dict(kept)
         least, most = SECRET_LENGTH
         for number, typed in enumerate(text.splitlines(), 1):
             if not typed.strip():

@@ -24,6 +24,8 @@ LEAST_OF_ADDRESS = 3
 # Last digits of a number, or a part of a word, that an index has.
 LEAST_DIGITS = lookups.ENDING
 LEAST_OF_WORD = 3
+# No name has more; SQLite takes no expression of a thousand parts.
+MOST_WORDS = 64
 # Customers whose names begin alike, or have the same words, whose rows are looked for.
 NAMESAKES = 50
 # Of each index, to a person who has typed the beginning of a name.
@@ -109,7 +111,7 @@ class Words(Named):
 
     def indexed(self, field: str, term: str) -> Q | None:
         words = term.split()
-        if all(len(word) < LEAST_OF_WORD for word in words):
+        if len(words) > MOST_WORDS or all(len(word) < LEAST_OF_WORD for word in words):
             return None
         long = [lookups.contains(field, word) for word in words if len(word) >= LEAST_OF_WORD]
         short = [Q(**{f"{field}__icontains": w}) for w in words if len(w) < LEAST_OF_WORD]

@@ -7,13 +7,16 @@ from typing import Any
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import EmptyResultSet
+from django.db import NotSupportedError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 # What a list raises where its address asks for filters that it does not have.
 LookupRefusedError = IncorrectLookupParameters
 # As which Django and the databases' drivers say that a query has no words.
-UNSAYABLE = (IndexError, NotImplementedError, OverflowError, TypeError, ValueError)
+UNSAYABLE = (
+    *(IndexError, NotImplementedError, NotSupportedError, OverflowError, TypeError, ValueError),
+)
 
 
 class SteppedChangeList(ChangeList):
