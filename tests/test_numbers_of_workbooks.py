@@ -93,6 +93,18 @@ def test_a_number_whose_format_says_nothing_is_exact_or_refused(erin, frank, num
     assert balance(frank) == 0
 
 
+def test_a_refused_number_is_no_thousands_in_the_file_that_comes_back(erin, frank):
+    rows = (("frank", (12.345, "General")), ("nobody", "6,50"))
+    job = imported(checked(CHARGES, ("username", "amount"), *rows))
+    text = store.read(job, store.REFUSED).decode().replace("nobody", "erin")
+    again = new_job(CHARGES, "refused.csv", iter([text.encode()]), creator=None)
+    jobs.run(again.pk)
+    again.refresh_from_db()
+    assert told(again) == ["At most two decimals."]
+    imported(again)
+    assert (again.amount, balance(frank)) == (Decimal("6.50"), 0)
+
+
 @pytest.mark.parametrize(("code", "amount"), [("0.00", "12.35"), ("General", "0")])
 def test_a_comma_that_a_clerk_chose_is_for_texts(erin, frank, code, amount):
     rows = (("erin", "1.000"), ("frank", (12.345, code)))
