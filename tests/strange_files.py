@@ -44,6 +44,15 @@ def names(kind: str, *ways: tuple[str, str]) -> MessyFile:
     return MessyFile(kind, "\n".join(lines).encode(), rows, refused)
 
 
+def excel_without_last_cells() -> MessyFile:
+    """As Excel saves a sheet of 40 rows of which the first alone has a memo."""
+    rows = [person(f"u{place}", f"13800000{place:03d}", f"{place}.50") for place in range(2, 41)]
+    lines = [",".join(row.values()) for row in rows]
+    text = ["username,mobile,balance,memo", *(f"{line}," for line in lines[:15]), *lines[15:]]
+    notes = ("Rows that end before the last column, as Excel leaves empty cells out: 24.",)
+    return text_file("rows without their last cells", "\r\n".join(text), rows, notes=notes)
+
+
 def workbook(fill: Callable[[xlsxwriter.Workbook], None]) -> bytes:
     made = io.BytesIO()
     with xlsxwriter.Workbook(made) as book:
@@ -259,6 +268,13 @@ def strange_files() -> list[MessyFile]:
             "a foreign blank alone",
             "username;mobile;balance\nann;13800000001;1\xa0001,50\n".encode("cp1252"),
             [person("ann", "13800000001", "1001.50")],
+        ),
+        excel_without_last_cells(),
+        text_file(
+            "rows that lost a cell",
+            "username,balance,mobile,memo\nann,1.50,13800000001\nbob,2.50,13800000002\n",
+            [],
+            refused=dict.fromkeys((2, 3), "3 cells where the header has 4."),
         ),
         MessyFile("a piece of a page", b"<div><table><tr><td>username</table>", sentence="HTML"),
         MessyFile(

@@ -301,6 +301,28 @@ def test_an_export_that_a_spreadsheet_saved_cuts_no_number():
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("memo", "said", "kept"),
+    [
+        ("123456789012", "1,23457E+11", True),
+        ("110101199003074819", "1.10101E+17", True),
+        ("110101199003074819", "1.10101199003075E+017", True),
+        ("110101199003074819", "1.10101199003074E+17", True),
+        ("110101199003074819", "110101199003074000", True),
+        ("110101199003074819", "110101199003074810", False),
+        ("110101199003074819", "1.10102E+17", False),
+        ("123456789012", "1E+12", False),
+        ("1234", "1E+3", False),
+    ],
+)
+def test_a_long_number_of_which_a_spreadsheet_left_the_first_digits_is_no_change(memo, said, kept):
+    """LibreOffice rounds to fifteen digits, Excel cuts off what is behind them."""
+    imported(f"username,memo\nerin,{memo}\n")
+    imported(EXPORTED + f'erin,,0.00,TRUE,,,"{said}"\n', update=True)
+    assert Customer.objects.get().memo == (memo if kept else said)
+
+
+@pytest.mark.django_db
 def test_an_export_that_shall_update_nobody_is_held_against_the_balances():
     imported("username,balance\nerin,20\n")
     job = checked(EXPORTED + "erin,,25.00,yes,bob,2026-01-01,\nann,,3.00,yes,bob,2026-01-01,\n")

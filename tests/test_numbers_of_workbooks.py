@@ -93,6 +93,18 @@ def test_a_number_whose_format_says_nothing_is_exact_or_refused(erin, frank, num
     assert balance(frank) == 0
 
 
+def test_a_refused_number_is_no_thousands_in_the_file_that_comes_back(erin, frank):
+    rows = (("frank", (12.345, "General")), ("nobody", "6,50"))
+    job = imported(checked(CHARGES, ("username", "amount"), *rows))
+    text = store.read(job, store.REFUSED).decode().replace("nobody", "erin")
+    again = new_job(CHARGES, "refused.csv", iter([text.encode()]), creator=None)
+    jobs.run(again.pk)
+    again.refresh_from_db()
+    assert told(again) == ["At most two decimals."]
+    imported(again)
+    assert (again.amount, balance(frank)) == (Decimal("6.50"), 0)
+
+
 @pytest.mark.parametrize(("code", "amount"), [("0.00", "12.35"), ("General", "0")])
 def test_a_comma_that_a_clerk_chose_is_for_texts(erin, frank, code, amount):
     rows = (("erin", "1.000"), ("frank", (12.345, code)))
@@ -153,6 +165,13 @@ def test_a_number_of_plays_with_a_fraction_is_no_thousands(office, erin, site, d
         ("170", "0.0##", "12.3456", "12.346"),
         ("170", '0.00" of 0.000"', "12.345", "12.35"),
         ("170", "0.00;0.0", "-12.345", "-12.35"),
+        ("170", '"-"0.00', "12.345", "-12.35"),
+        ("170", "(0.00)", "4", "-4"),
+        ("170", "-$#,##0.00;0", "4.5", "-4.5"),
+        ("170", '0.00"\u2212"', "4", "-4"),
+        ("170", "(0)", "0", "0"),
+        ("170", "_(* #,##0.00_);_(* (#,##0.00)", "4", "4"),
+        ("170", '"Paid - "0.00', "4", "4"),
         ("2", "", "57.690000000000005", "57.69"),
         ("2", "", "1.00499999999999989", "1.01"),
     ],

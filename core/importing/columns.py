@@ -20,6 +20,7 @@ EXPORTED = ("creator", "create date")
 # Ours, in the files of refused rows: what comes back mended may still carry them.
 REMARKS = ("line", "reason")
 
+AMOUNTS = {"amount", "balance"}
 # Of a title, so many signs tell what it is.
 TITLE_LENGTH = 200
 DECORATION = " *:.#'\"\u203b\u2217\u2605\u201c\u201d\u2018\u2019\u2191\u2193\u25b2\u25bc"

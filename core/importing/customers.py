@@ -27,6 +27,7 @@ from core.importing.accounts import twins_of
 from core.importing.batch import Batch, Plan, RowError, Understood
 from core.importing.columns import Layout
 from core.importing.notes import note_on_some
+from core.importing.number_formats import DIGITS_KEPT
 from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
 from core.importing.similar_names import skeletons
@@ -53,6 +54,7 @@ from core.reasons import Code, Reason, translate
 
 # What a file may say of a customer who is there already.
 FIELDS = ("mobile", "active", "memo")
+LONG_NUMBER = 12  # digits: spreadsheets show a power of ten
 Kind = ImportedRows.Kind
 
 
@@ -221,8 +223,7 @@ class CustomerRows(RowImporter):
     def _whole(self, name: str, before: str, said: str) -> str:
         """What a cell says, or what was there before where a spreadsheet left that of it: digits
         without the zeros in front, or as a power of ten."""
-        is_cut = said != before and said in (before.lstrip("0"), as_power(before))
-        if not (is_cut and said and before.isdigit()):
+        if not (said and said != before and before.isdigit() and is_left_of(before, said)):
             return said
         self.cut.add(Understood(1, [f"{name} {before} ≠ {said}"]))
         return before
@@ -320,9 +321,16 @@ class CustomerRows(RowImporter):
         return keep(Customer, differences, actor=self.job.creator, source=source)
 
 
-def as_power(digits: str) -> str:
-    """How spreadsheets show numbers of more than eleven digits."""
-    return f"{Decimal(digits):.5E}" if digits.isdigit() and len(digits) > 11 else ""
+def is_left_of(digits: str, said: str) -> bool:
+    """Whether a spreadsheet shows these digits so: without zeros in front, and of a long number the
+    first, rounded or cut off."""
+    if said[DIGITS_KEPT:] and said.isdigit() and not said[DIGITS_KEPT:].strip("0"):
+        said = f"{Decimal(said):.14E}"
+    if len(digits) < LONG_NUMBER or not cells.DAMAGED_NUMBER.fullmatch(said):
+        return said == digits.lstrip("0")
+    power = Decimal(said.replace(",", "."))
+    unit = Decimal(1).scaleb(int(power.as_tuple().exponent))
+    return -unit / 2 <= Decimal(digits) - power < unit
 
 
 def totals(batch: Batch, known: Mapping[str, Known]) -> dict[int, str]:

@@ -32,6 +32,8 @@ BARE = " -+()"
 SCALED = re.compile(r"[0#?],+(?![0#?,])")
 # General, powers of ten, fractions, text: how many decimals they show, they do not say.
 UNSAID = re.compile("[A-Za-z/@]")
+MINUS = ("-", "\u2212", "\u2013", "(")
+CURRENCIES = " $\u20ac\u00a3\u00a5\uffe5"
 # Words that make another number of the one in front.
 MULTIPLE = re.compile(
     "[百千万萬亿億%‰]|"
@@ -69,18 +71,20 @@ class RoundedNumber(Number):
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What a format makes of a number: a date, percents, a `mask` that its digits go into, or a
-    `word` behind it that multiplies it. `decimals`: how many it shows at most; None: all."""
+    `word` behind it that multiplies it. `decimals`: how many it shows at most; None: all.
+    `is_minus`: it shows what is above zero as if it were below."""
 
     is_date: bool = False
     is_percent: bool = False
     mask: str = ""
     word: str = ""
     decimals: int | None = None
+    is_minus: bool = False
 
     @property
     def is_plain(self) -> bool:
         """Whether of a whole number it shows the digits and nothing else that counts."""
-        return not (self.is_date or self.is_percent or self.mask or self.word)
+        return not (self.is_date or self.is_percent or self.mask or self.word or self.is_minus)
 
 
 PLAIN = Shape()
@@ -120,7 +124,7 @@ def shape_of_digits(code: str) -> Shape:
     if MULTIPLE.search(said) and not SCALED.search(bare):
         return Shape(word=said.strip(), decimals=decimals)
     if has_condition or set(bare) - {*PLACES, *BARE} or not is_telling(mask):
-        return Shape(decimals=decimals)
+        return Shape(decimals=decimals, is_minus=shows_minus(mask))
     return Shape(mask=mask, decimals=decimals)
 
 
@@ -148,6 +152,12 @@ def is_telling(mask: str) -> bool:
     )
 
 
+def shows_minus(mask: str) -> bool:
+    """As bookkeepers write it: a minus or a bracket beside the digits, or beside a currency."""
+    ends = re.split(f"[{ZERO}{DIGIT}]", mask)
+    return any(end.strip(CURRENCIES) in MINUS for end in (ends[0], ends[-1]))
+
+
 def number_text(text: str, shape: Shape, first_day: datetime) -> str:
     """A number in plain digits, the fifteen that are meant, a `Number` where they were rounded or
     have a point; by its format a date, or percents, since whoever sees 5% there means no 0.05 of
@@ -168,7 +178,7 @@ def number_text(text: str, shape: Shape, first_day: datetime) -> str:
         return f"{number.normalize():E}"
     if shape.is_percent:
         return f"{as_shown(plain_digits(number * 100), shape.decimals)}%"
-    exact = plain_digits(number)
+    exact = plain_digits(0 - abs(number) if shape.is_minus else number)
     plain = as_shown(exact, shape.decimals)
     if shape.mask and plain.isdigit():
         return filled(shape.mask, plain)

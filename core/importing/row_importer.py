@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from core.db import clock, tables
 from core.importing import cells
 from core.importing.batch import Batch, Plan
-from core.importing.columns import Layout
+from core.importing.columns import AMOUNTS, Layout
 from core.importing.decimal_signs import DecimalSigns
 from core.importing.rows import Block, Row
 from core.models import (
@@ -28,7 +28,6 @@ from core.models import (
 from core.permissions import Right
 from core.reasons import Reason
 
-AMOUNTS = {"amount", "balance"}
 # Those of a file without names of their own have a `request_key`.
 MODELS: dict[ImportedRows.Kind, type[Model]] = {
     ImportedRows.Kind.CUSTOMERS: Customer,

@@ -19,6 +19,9 @@ from core.reasons import Code, Reason
 BLOCK = 20_000
 # A block of long or wide rows has fewer of them; looked at each few.
 BLOCK_SIGNS, BLOCK_CELLS, FEW = 1 << 22, 1 << 18, 10
+# Excel writes a text so many rows at a time, counted from the sheet's first, without the cells at
+# their ends that are empty in all of them.
+EXCEL_ROWS = 16
 MAX_COLUMNS = 100
 # Signs of a row, with all lines it goes over: a memo is 2,000 of them.
 MOST_ROW = 1 << 18
@@ -79,16 +82,24 @@ class Table:
     line: int
     notes: list[Reason] = field(default_factory=list)
     delimiter: str = ""
+    # Above the header, from the file's first to the next, and those that Excel left cells out of.
+    place: int = 0
+    read: int = 0
+    filled: int = 0
 
     def blocks(self, *, skip: int = 0, size: int = BLOCK) -> Iterator[Block]:
         """Go on after `skip` rows, as many as an earlier run has done. Raises FileError."""
         rows: list[Row] = []
         try:
             self.line += sum(map(height, islice(self.rows, skip)))
+            self.read = self.place + 1 + skip
             while True:
                 rows = []
                 self._fill(rows, size)
                 if not rows:
+                    if self.filled:
+                        number = f"{self.filled:,}"
+                        self.notes.append(Reason.of(Code.ROWS_FILLED_UP, number=number))
                     return
                 yield self._block(rows)
         except csv.Error as error:
@@ -111,6 +122,9 @@ class Table:
 
     def _block(self, rows: list[Row]) -> Block:
         first, read = self.line, len(rows)
+        if min(map(len, rows)) < len(self.header):
+            self._fill_up(rows)
+        self.read += read
         lines: Sequence[int] = range(first, first + read)
         self.line += read
         text = "".join(chain.from_iterable(rows))
@@ -129,6 +143,17 @@ class Table:
                 if is_blank(row[width:]):
                     del row[width:]
         return Block(rows, lines, read, self.delimiter, has_tall and bool(self.delimiter))
+
+    def _fill_up(self, rows: list[Row]) -> None:
+        """With empty cells, what Excel wrote without them. One row with too few stays as it is."""
+        width = len(self.header)
+        for start in range(-(self.read % EXCEL_ROWS), len(rows), EXCEL_ROWS):
+            some = rows[max(start, 0) : start + EXCEL_ROWS]
+            cells, *others = set(map(len, some))
+            if not others and 1 < cells < width and self.read + start > self.place:
+                for row in some:
+                    row += [""] * (width - cells)
+                self.filled += len(some)
 
 
 @contextmanager
@@ -260,7 +285,7 @@ def table_of(rows: Iterator[Row], header_place: int, line: int = 1) -> Table:
                     raise FileError.of(
                         Code.TOO_MANY_COLUMNS, number=f"{len(header):,}", most=MAX_COLUMNS
                     )
-                table = Table(header, rows, after)
+                table = Table(header, rows, after, place=place)
                 if above:
                     text = " / ".join(above)[:NOTE_LENGTH]
                     table.notes.append(Reason.of(Code.ROWS_ABOVE_HEADER, text=text))

@@ -24,8 +24,9 @@ from django.db import transaction
 
 from core.db.formulas import escape_formula
 from core.importing.batch import RowError
-from core.importing.columns import REMARKS, Layout
+from core.importing.columns import AMOUNTS, REMARKS, Layout
 from core.importing.detection import OLE, ZIP, chunks as chunks_of
+from core.importing.number_formats import Number
 from core.models.imports import FilePart, ImportJob
 
 logger = logging.getLogger(__name__)
@@ -163,14 +164,22 @@ def append_refused(
     rows = list(refused)
     if not rows:
         return job.refused_bytes
+    amounts = {layout.places.get(name) for name in AMOUNTS}
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     if job.refused_bytes == 0:
         text.write("\ufeff")
         writer.writerow((*REMARKS, *map(escape_formula, layout.own(layout.header))))
     for line, row, reason in rows:
-        writer.writerow((line, reason, *map(escape_formula, layout.own(row))))
+        cells = [surely(cell) if place in amounts else cell for place, cell in enumerate(row)]
+        writer.writerow((line, reason, *map(escape_formula, layout.own(cells))))
     return append(job.folder, REFUSED, [text.getvalue().encode()], job.refused_bytes)
+
+
+def surely(amount: str) -> str:
+    """The point of a workbook's number divides: of 12.345 as a text, others in its column could say
+    that it groups."""
+    return f"{amount}0" if isinstance(amount, Number) and amount[-4:-3] == "." else amount
 
 
 def rows_of_errors(layout: Layout, errors: Iterable[RowError]) -> Iterator[tuple[object, ...]]:

@@ -239,6 +239,9 @@ class Code(SentenceCode):
     # What was made of an uploaded file
     SHEET_READ = _("Sheet '%(sheet)s' was read; not read: %(others)s.")
     ROWS_ABOVE_HEADER = _("Left out above the header: %(text)s.")
+    ROWS_FILLED_UP = _(
+        "Rows that end before the last column, as Excel leaves empty cells out: %(number)s."
+    )
     ENCODING_GUESSED = _("Read as %(encoding)s; are these words right? %(words)s")
     CELLS_UNDERSTOOD = _("%(column)s, cells rewritten: %(number)s, such as %(examples)s.")
     BALANCES_STAY = _(
