@@ -1,6 +1,7 @@
 /* A change of language keeps the place in the page and what is typed into its forms: in this tab, for the one page that
-   comes. Never a password, a code, a file or a site's recipe, which may quote one; where more than a password would be
-   lost, it asks. */
+   comes. So does a form that is sent, in case the session has ended or the office is busy: it comes back after the login,
+   or by the way back, to who typed it. Never a password, a code, a file or a site's recipe, which may quote one; where
+   more than a password would be lost, a change of language asks. */
 'use strict';
 {
   const NAME = 'typed';
@@ -86,17 +87,30 @@
     });
   };
 
-  /* Whether all of it is kept. */
-  const keep = (page, wasAnswered) => {
+  const store = (kept) => window.withStorage((storage) => {
+    storage.setItem(NAME, JSON.stringify(kept));
+    return true;
+  }, 'sessionStorage');
+
+  /* Whether all of it is kept. `terms`: see mayComeBack(). */
+  const keep = (page, terms) => {
+    const wasAnswered = document.querySelector('.office-languages[data-answered]');
     const forms = [...formsOf()]
       .filter(([, form]) => wasAnswered || fieldsOf(form).some(isTyped))
       .map(([name, form]) => [name, fieldsOf(form).map(keptOf)]);
-    const store = (storage) => {
-      storage.setItem(NAME, JSON.stringify({ page, forms }));
-      return true;
-    };
-    return !forms.length || window.withStorage(store, 'sessionStorage');
+    return !forms.length || store({ page, forms, ...terms });
   };
+
+  const here = () => window.location.href.replace(/#.*/, '');
+  const isLogin = () => document.querySelector('form:has([type=password]) [name=next]');
+  const who = () => document.querySelector('.office-user, .menu__name')?.title;
+
+  const send = (event) => {
+    if (event.target.matches(FORMS) && !event.defaultPrevented && !isLogin()) {
+      keep(here(), { sentBy: who() });
+    }
+  };
+  document.addEventListener('submit', send);
 
   const change = (event) => {
     const form = event.target;
@@ -104,7 +118,7 @@
       return;
     }
     const next = new URL(form.elements.next.value, window.location.href);
-    const isKept = keep(next.href, 'answered' in form.dataset);
+    const isKept = keep(next.href);
     const isLost = !isKept || [...document.querySelectorAll(LOST)].some((field) => field.name && isTyped(field));
     if (isLost && !window.confirm(form.dataset.lost)) {
       event.preventDefault();
@@ -121,7 +135,12 @@
     storage.removeItem(NAME);
     return JSON.parse(text);
   }, 'sessionStorage');
-  if (kept && kept.page === window.location.href.replace(/#.*/, '')) {
+  /* What was sent and answered by any other page of the office is done. */
+  const isBack = () => window.performance.getEntriesByType('navigation')[0]?.type === 'back_forward';
+  const mayComeBack = ({ page, sentBy, wasAsked }) => page === here() && (!sentBy || (sentBy === who() && (wasAsked || isBack())));
+  if (kept?.sentBy && isLogin()) {
+    store({ ...kept, wasAsked: true });
+  } else if (kept && mayComeBack(kept)) {
     const forms = formsOf();
     kept.forms.filter(([name]) => forms.has(name)).forEach(([name, fields]) => putBack(forms.get(name), fields));
   }
