@@ -412,6 +412,14 @@ def test_a_name_that_stands_in_two_blocks_is_found(monkeypatch):
 
 
 @pytest.mark.django_db
+def test_what_is_imported_as_one_is_read_no_further_than_its_last_row():
+    """Nobody else writes to SQLite meanwhile, and empty rows may go on for a minute."""
+    job = imported("username,memo\nerin,\n" + ",\n" * 45_000)
+    assert (job.status, job.created) == (ImportJob.Status.DONE, 1)
+    assert job.done <= rows.BLOCK
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("rows", ["x1,1,3\n", ",\n" * 40_000, "x1,1,3\n" * 20_001])
 def test_a_block_without_a_usable_row_is_a_report_and_no_error(rows):
     job = checked(f"username,mobile\n{rows}frank,138\n")

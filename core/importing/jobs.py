@@ -295,7 +295,7 @@ class ImportRun:
 
     def _import_as_one(self, first_lines: Mapping[str, int]) -> None:
         counts: Counter[str] = Counter()
-        done = 0
+        done = rows = 0
         with transaction.atomic(), self._table() as (table, importer):
             # The job's row is ours until commit: nobody takes the job over meanwhile.
             self.job.record()
@@ -306,8 +306,12 @@ class ImportRun:
                 importer.write(plan)
                 counts.update(plan.counts)
                 done += block.read
+                rows += len(block.rows)
                 failpoint("after-block")
                 self._report_progress(done)
+                if rows == self.job.total:
+                    # A sheet may have borders down to its millionth row: others wait meanwhile.
+                    break
             self.job.release(status=ImportJob.Status.DONE, end_date=Now(), done=done, **counts)
 
     def _import_by_blocks(self, first_lines: Mapping[str, int]) -> None:
