@@ -20,7 +20,7 @@ from tests.processes import folder
 IMPORT = "/admin/core/customer/import/"
 # Of any upload of a megabyte.
 MOST_MEGABYTES = 150
-MOST_SECONDS_IN_THE_WEB = 1.0
+MOST_SECONDS_IN_THE_WEB = 2.0  # of a processor, also of a slow machine
 # Of processors, also of a slow machine: 25 on a quiet one.
 MOST_SECONDS = 120.0
 
@@ -121,7 +121,7 @@ UPLOADS = {
 
 @pytest.mark.timing
 @pytest.mark.parametrize("name", UPLOADS)
-def test_the_web_takes_an_upload_in_a_second(name, super_desk, tmp_path, settings):
+def test_the_web_takes_an_upload_in_short_time(name, super_desk, tmp_path, settings):
     settings.DATA_DIR = tmp_path
     content = UPLOADS[name]()
     super_desk.get(IMPORT)
