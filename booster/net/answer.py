@@ -1,6 +1,6 @@
-"""What a site answers to one call, as its bytes come. Pure: for a thread with a socket of its own
-(client.py) as for the engine's wire, so that a person's trial takes for an answer what an order
-does, and nothing else."""
+"""What a site answers to one call, as its bytes come. It knows no socket: for a thread with one of
+its own (client.py) as for the engine's wire, so that a person's trial takes for an answer what an
+order does, and nothing else."""
 
 import time
 from typing import Any

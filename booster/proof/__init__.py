@@ -33,7 +33,7 @@ LEAP_MARGIN, LONG_LEAP = 1.5, 60.0
 TELLING_PLAYS = 1000
 # A counter that showed so many times exactly what was received has no other views.
 MATCHES = 10
-COUNTER_ROUNDS = "counter_rounds"  # as a calibration says it
+COUNTER_ROUNDS = "counter_rounds"  # to what an order may find, as a calibration does
 
 
 class Action(Enum):

@@ -7,6 +7,7 @@ from itertools import pairwise
 from math import ceil, exp, inf, log
 from typing import Any
 
+from booster.proof import COUNTER_ROUNDS
 from booster.proof.calibration.explanations import FINE, Once, Scored, Shown, explain, unrefuted
 from booster.proof.calibration.record import Record, Stage
 
@@ -38,7 +39,7 @@ class FindingCode(StrEnum):
     REFUSES = "refuses"  # status
     ORGANIC = "organic_movement"  # rate, an hour
     WRAPS = "counter_wraps"  # number
-    ROUNDS = "counter_rounds"  # number
+    ROUNDS = COUNTER_ROUNDS  # number
     UNCLEAR = "counting_unclear"  # moved, sent
 
 
