@@ -227,10 +227,10 @@ class HttpAdapter(SiteAdapter):
 
 
 def _part(found: "regex.Match[str]", group: str | int) -> str | None:
-    """Of an address, as it was matched; forms write a space of its query as +."""
+    """Of an address, as it was matched."""
     part: str | None = found[group]
     is_of_query = "?" in found.string[: found.start(group)]
-    return part.replace("+", "%20") if part and is_of_query else part
+    return ids.of_query(part) if part and is_of_query else part
 
 
 def _path(text: str, values: Mapping[str, Value]) -> str:

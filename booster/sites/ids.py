@@ -25,6 +25,11 @@ _PLAIN = regex.compile(r"[\p{L}\p{N}\p{M}._~:@!,=-]")
 _FORBIDDEN = regex.compile(r"[\p{C}\"\\{}<>]")
 
 
+def of_query(value: str) -> str:
+    """As an address has it anywhere: forms write a space of its query as +."""
+    return value.replace("+", "%20")
+
+
 def join(video_id: str, key: str | None) -> str:
     """One id from what an address holds. PermanentError: what cannot be an id."""
     parts = [_canonical(part) for part in (video_id, key) if part is not None]

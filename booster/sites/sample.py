@@ -96,7 +96,7 @@ def ids_in(url_path: str, hints: str = "") -> list[VideoAddress]:
         name, _equals, value = pair.partition("=")
         key = regex.escape(name)
         points = _weight(value, True) + (1 if name.lower() in ID_NAMES else -2)
-        found.append((points, value.replace("+", "%20"), f"[?&]{key}=([^&]+)"))
+        found.append((points, ids.of_query(value), f"[?&]{key}=([^&]+)"))
     found.sort(key=lambda one: -one[0] - 4 * _stands_in(one[1], hints))
     return list(_readable(found))
 
