@@ -5,9 +5,13 @@ An error is a code with plain parameters and no sentence: it is kept in rows as 
 words where somebody reads it (core/reasons.py, which has a sentence for every code).
 """
 
+import errno
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Self
+
+# What a host says that has no room for another connection.
+_OWN_LIMITS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class SiteCode(StrEnum):
@@ -53,6 +57,7 @@ class SiteCode(StrEnum):
     CONNECTION_TIMED_OUT = "connection_timed_out", "site", "seconds"
     CONNECTION_IMPOSSIBLE = "connection_impossible", "site", "error"
     CONNECTION_FAILED = "connection_failed", "site", "error"
+    OWN_LIMIT = "own_limit", "error"
     CERTIFICATE_NOT_VALID = "certificate_not_valid", "site", "error"
     TLS_FAILED = "tls_failed", "site", "error"
     AUTHORITY_UNREADABLE = "authority_unreadable", "error"
@@ -161,6 +166,11 @@ class SiteError(Exception):
     def __str__(self) -> str:
         return " ".join([self.code, *(f"{name}={value}" for name, value in self.params.items())])
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it says nothing of the site: this host had no room for a connection."""
+        return self.code == SiteCode.OWN_LIMIT
+
     @classmethod
     def of(cls, other: "SiteError") -> Self:
         """The same, of this class: it means something else for what comes next."""
@@ -187,6 +197,12 @@ class AddressRefusedError(PermanentError):
 
 class OwnershipError(PermanentError):
     """The site does not, or no longer, show the token that says it is its operator's."""
+
+
+def is_own_limit(error: BaseException) -> bool:
+    """Whether no connection came about for want of room at this host, whatever the site would
+    have said."""
+    return isinstance(error, OSError) and error.errno in _OWN_LIMITS
 
 
 def plain(value: Any) -> Any:

@@ -42,7 +42,8 @@ while its orders are sent          questions (booster/delivery/links.py); believ
 The site knows a session no more   a new one, SESSION_RENEWALS times in SESSION_RENEWAL_SECONDS,
                                    where the last was of use, or older than SESSION_OLD_SECONDS
 A session does not come about      tried again after SESSION_AGAIN_SECONDS; its orders have failed
-We ourselves fail at a site        its orders wait for OWN_FAILURE_SECONDS
+We ourselves fail at a site, or    its orders wait for OWN_FAILURE_SECONDS, and no attempt is
+have no room for a connection      counted
 Rows of an order are locked by     it waits for LOCKED_SECONDS, and no attempt is counted
 somebody else
 A customer's balance has no room   the order waits for NO_ROOM_SECONDS, and a person is told

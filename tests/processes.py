@@ -9,6 +9,7 @@ import functools
 import os
 import pwd
 import random
+import resource
 import shutil
 import signal
 import socket
@@ -16,8 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -359,3 +360,16 @@ def pytest_runtest_makereport(item: pytest.Item):
 libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 handed_out: set[int] = set()
 started: list[Process] = []
+
+
+@contextmanager
+def no_room_for_files() -> Iterator[None]:
+    """This process can open no further file and no further connection."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.open(os.devnull, os.O_RDONLY)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

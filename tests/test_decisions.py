@@ -15,14 +15,14 @@ from booster.delivery.deliveries import Deliveries
 from booster.delivery.links import TokenAnswer
 from booster.exceptions import SiteCode, TemporaryError
 from booster.pacing import DripPlan
-from booster.retry import PROBE_LEASE_SECONDS, PROBING
+from booster.retry import OWN_FAILURE_SECONDS, PROBE_LEASE_SECONDS, PROBING
 from core import ordering
 from core.db.clock import DatabaseClock
-from core.models import Breaker, Customer, Order, Pause, Site, Status
+from core.models import Breaker, Customer, Order, Pause, Site, SiteCheck, Status
 from core.reasons import Code
 from tests.base import balance
 from tests.faults.trial import Trial
-from tests.processes import free_port
+from tests.processes import free_port, no_room_for_files
 from tests.rounds import ShortRound, deliver, run_until_idle
 from tests.steps import begin
 
@@ -79,6 +79,20 @@ def test_the_order_that_found_its_site_down_comes_back_to_try_it(trial, settings
     deliver_cut_off()
     assert Breaker.objects.get().is_open
     assert is_due_within(order, 1.2 * PROBING.first)
+
+
+def test_a_host_without_room_for_a_connection_says_nothing_of_a_site(trial):
+    """Its order waits, and the site is taken for what it was before."""
+    order = trial.place(wake=False)
+    driving = ShortRound("test:1", lambda: False)
+    with no_room_for_files():
+        run_until_idle(driving)
+    order.refresh_from_db()
+    assert not Breaker.objects.filter(opened_at__isnull=False)
+    assert (order.attempts, order.lease_until) == (0, None)
+    assert not is_due_within(order, 0.8 * OWN_FAILURE_SECONDS)
+    assert Site.objects.get().unreachable_at is None
+    assert not SiteCheck.objects.filter(outcome=SiteCheck.Outcome.UNREACHABLE)
 
 
 def test_a_probe_that_failed_is_counted_once(trial, settings):

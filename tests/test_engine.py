@@ -26,12 +26,14 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from booster import USER_AGENT
 from booster.engine import Channel, Fetched, Limits, Tally, Window
 from booster.engine.message import AnswerHead, Message
+from booster.engine.wire import Wire
 from booster.net.address import Origin, ProvedTarget
 from booster.net.call import Call, Response
 from booster.net.play import PlayRequest
 from tests.engine_runs import Report, deliver
 from tests.faulty_site import FAULTS, FaultySite
 from tests.limited_site import LimitReq
+from tests.processes import no_room_for_files
 from tests.raw_server import Connection, RawServer, Script, always, answer
 
 PLAY = PlayRequest(
@@ -513,6 +515,15 @@ def test_a_site_that_accepts_no_connection_is_left_after_the_connect_timeout() -
     assert (report.stopped, report.tally.not_sent) == ("unavailable", 100)
     assert report.reason.code == "connection_timed_out"
     assert report.seconds < 10
+
+
+def test_a_host_without_room_for_a_connection_does_not_blame_the_site() -> None:
+    Wire.current()  # has its files before
+    with socket.create_server(("127.0.0.1", 0)) as listener, no_room_for_files():
+        report = send(listener.getsockname()[1], 100)
+    assert (report.stopped, report.tally.not_sent) == ("unavailable", 100)
+    assert report.reason is not None
+    assert report.reason.code == "own_limit"
 
 
 @pytest.mark.timing

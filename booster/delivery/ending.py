@@ -204,6 +204,9 @@ def _try_later(delivery: Delivery, error: TemporaryError, now: datetime) -> Deci
     order, reason = delivery.order, Reason.of_error(error)
     if order.status == Status.VERIFYING:
         return _read_later(delivery, reason, now, error.retry_after)
+    if error.is_own:
+        logger.warning("order %s: %s", order.oid, reason)
+        return _give_back(delivery, retry.OWN_FAILURE_SECONDS)
     wait = delivery.report_trouble(error)
     if wait is not None:
         return _wait_for_site(delivery, wait)

@@ -363,7 +363,7 @@ class Delivery:
         """It cannot go on. `is_outage`: the site itself did not answer."""
         self.error = error
         self.watch.missed = True
-        if is_outage and isinstance(error, TemporaryError):
+        if is_outage and isinstance(error, TemporaryError) and not error.is_own:
             self.admission.note_outage(error)
 
     def report_trouble(self, error: TemporaryError) -> float | None:
@@ -378,6 +378,7 @@ class Delivery:
         """Whether the site has to be asked before it is clear whose trouble an error is."""
         return (
             isinstance(self.error, TemporaryError)
+            and not self.error.is_own
             and self.order.status == Status.RUNNING
             and not self.admission.is_clear
             and not self.order.cancel_requested

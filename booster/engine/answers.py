@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from booster.engine.batch import Outcome
 from booster.engine.message import AnswerHead
-from booster.exceptions import SiteCode, SiteError
+from booster.exceptions import SiteCode, SiteError, is_own_limit
 from booster.retry import NOT_NOW, RUN_PATIENCE_SECONDS, seconds_to_wait
 
 # Answers that mean the whole order and not this play: no further play is sent.
@@ -66,6 +66,8 @@ def interpret(status: int, head: bytes, now: float) -> Meaning:
 
 def no_connection(site: str, error: OSError, connect_timeout: float) -> SiteError:
     """Why no connection came about."""
+    if is_own_limit(error):
+        return SiteError(SiteCode.OWN_LIMIT, error=str(error))
     if isinstance(error, ConnectionRefusedError):
         return SiteError(SiteCode.CONNECTION_REFUSED, site=site)
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -26,7 +26,7 @@ from booster.engine.pool import Pool
 from booster.engine.retries import Retries
 from booster.engine.turns import Turns
 from booster.engine.wire import Wire
-from booster.exceptions import SiteCode, SiteError
+from booster.exceptions import SiteCode, SiteError, is_own_limit
 from booster.retry import FEW_FAILURES
 
 if TYPE_CHECKING:
@@ -146,7 +146,8 @@ class Dispatch:
     def refused(self, connection: Connection, error: OSError) -> None:
         """No connection came about. The next tick tries again, if there is hope."""
         connection.close()
-        self._pace.fail()
+        if not is_own_limit(error):
+            self._pace.fail()
         nobody_home = self._pool.failed(self.limits.connections)
         if nobody_home or isinstance(error, ssl.SSLCertVerificationError):
             site, seconds = str(self.target.origin), self.limits.connect_timeout

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 import idna
 
-from booster.exceptions import AddressRefusedError, SiteCode, TemporaryError
+from booster.exceptions import AddressRefusedError, SiteCode, TemporaryError, is_own_limit
 from booster.net.names import Lookup, look_up
 
 MAX_URL = 2048
@@ -333,6 +333,8 @@ def _look_up(origin: Origin, getaddrinfo: Lookup | None) -> list[IPAddress]:
     try:
         answers = look_up(origin.host, origin.port, getaddrinfo)
     except (OSError, UnicodeError) as error:
+        if is_own_limit(error):
+            raise TemporaryError(SiteCode.OWN_LIMIT, error=str(error)) from error
         raise TemporaryError(
             SiteCode.NAME_NOT_LOOKED_UP, host=origin.host, error=str(error)
         ) from error

@@ -14,7 +14,13 @@ from http.client import responses
 from typing import Any
 
 from booster import USER_AGENT
-from booster.exceptions import AddressRefusedError, PermanentError, SiteCode, TemporaryError
+from booster.exceptions import (
+    AddressRefusedError,
+    PermanentError,
+    SiteCode,
+    TemporaryError,
+    is_own_limit,
+)
 from booster.net.address import Origin
 from booster.retry import seconds_to_wait
 
@@ -183,6 +189,8 @@ def timed_out(site: str, seconds: float) -> TemporaryError:
 def connection_failed(site: str, error: Exception, *, tls: bool) -> TemporaryError:
     """What went wrong with a connection. `tls`: the error is one of TLS."""
     text = str(error)
+    if is_own_limit(error):
+        return TemporaryError(SiteCode.OWN_LIMIT, error=text)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return TemporaryError(SiteCode.CERTIFICATE_NOT_VALID, site=site, error=text[:300])
     if tls:

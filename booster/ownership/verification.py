@@ -31,7 +31,7 @@ from booster.sites.base import Seen
 from core.db import clock
 from core.db.outages import is_gone
 from core.models import Order, Site, SiteCheck, User
-from core.reasons import Reason
+from core.reasons import Reason, reason_columns
 
 logger = logging.getLogger(__name__)
 
@@ -125,11 +125,15 @@ def _prove_at(site: Site, target: Target, turn: Turn) -> ProvedTarget:
 def record(
     site: Site, method: str, error: SiteError | None, actor: User | None = None
 ) -> SiteCheck:
-    """Write down what came of asking the site for its token."""
+    """Write down what came of asking the site for its token. What is a limit of this host says
+    nothing of the site and is only returned."""
     if error is None:
         return site.record_check(SiteCheck.Outcome.PROVED, method=method, actor=actor)
     unreachable = isinstance(error, TemporaryError)
     outcome = SiteCheck.Outcome.UNREACHABLE if unreachable else SiteCheck.Outcome.LOST
+    if error.is_own:
+        logger.warning("site %s was not asked for its token: %s", site, Reason.of_error(error))
+        return SiteCheck(site=site, outcome=outcome, **reason_columns(Reason.of_error(error)))
     return site.record_check(outcome, reason=Reason.of_error(error), actor=actor)
 
 

@@ -44,6 +44,7 @@ SITE_SENTENCES: dict[str, str] = {
     "connection_timed_out": _("%(site)s accepted no connection within %(seconds)s seconds"),
     "connection_impossible": _("%(site)s cannot be connected to: %(error)s"),
     "connection_failed": _("The connection to %(site)s failed: %(error)s"),
+    "own_limit": _("This host has no room for another connection: %(error)s"),
     "certificate_not_valid": _("%(site)s has no valid certificate for this name: %(error)s"),
     "tls_failed": _("%(site)s does not speak TLS with us: %(error)s"),
     "authority_unreadable": _("This is no certificate in PEM form: %(error)s"),
