@@ -18,8 +18,6 @@ README_WORDS = 900
 PICTURE_BYTES, ALL_PICTURES_BYTES = 100 * 1024, 1536 * 1024
 
 SOURCE_ROOTS = ("core", "booster", "office", "tests", "docs", "fixtures", "var", ".ci")
-# The glossary names some of what is gone, on purpose.
-RETIRED = {"core/feeds"}
 # Set by tests and benchmarks for their own processes, or read by make.
 FOREIGN_VARIABLES = {
     "PYTHON",
@@ -62,7 +60,7 @@ def test_a_file_that_is_named_exists(path):
         if re.fullmatch(r"[\w.-]+(/[\w.-]+)+/?[.,;:)]*", word)
     }
     ours = {name for name in named if name.split("/")[0] in SOURCE_ROOTS}
-    ours = {name for name in ours if not name.startswith("var/")} - RETIRED
+    ours = {name for name in ours if not name.startswith("var/")}
     assert not [name for name in sorted(ours) if not (ROOT / name).exists()]
 
 
