@@ -167,7 +167,7 @@ class SiteError(Exception):
         return " ".join([self.code, *(f"{name}={value}" for name, value in self.params.items())])
 
     @property
-    def is_own(self) -> bool:
+    def is_own_limit(self) -> bool:
         """Whether it says nothing of the site: this host had no room for a connection."""
         return self.code == SiteCode.OWN_LIMIT
 

@@ -110,7 +110,8 @@ LONGEST_READING_SECONDS = READING_SECONDS[1]
 CATCHING_UP_SECONDS = (1.0, 60.0)
 # It is waited for a little longer than plays were sent, and at least for so long.
 CATCHING_UP_SHARE, CATCHING_UP_PATIENCE = 1.2, 5.0
-# Shown by a counter that loses plays which come together; less by one that counts once an address.
+# The share of plays that a counter shows at least which loses plays that come together; one that
+# counts each address once shows less.
 GOOD_PART = 0.2
 # For how long an answer that would end an order is taken for a passing trouble of its site.
 TROUBLE_PATIENCE = timedelta(minutes=30)

@@ -10,7 +10,7 @@ from django.db import transaction
 from huey.contrib.djhuey import HUEY, db_task
 
 from booster import calibrating, worker
-from booster.delivery import CLAIM
+from booster.delivery import CLAIM_LIMIT
 from core.models import Calibration
 from core.models.failpoints import failpoint
 
@@ -29,7 +29,7 @@ def deliver_order(order_id: int) -> None:
     id is for the log alone."""
     # Drop as many messages of other saves as one beat claims orders; the rest wakes other workers.
     with suppress(QUEUE_DOWN):  # its next reader says so
-        HUEY.absorb(deliver_order, CLAIM - 1)
+        HUEY.absorb(deliver_order, CLAIM_LIMIT - 1)
     worker.wake()
 
 

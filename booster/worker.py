@@ -40,7 +40,7 @@ STOP_SECONDS = 15.0
 # How long they wait for rows that somebody else has locked: all other orders, and whatever else is
 # due, wait as long.
 LOCK_SECONDS = 1.0
-# How long a thread that computes keeps the interpreter from others that wait for it. Python's own
+# How often a thread that computes gives way to one that waits for the interpreter. Python's own
 # 5 ms are as long as 400 plays, which go out beside a busy round with this (docs/benchmarks.md).
 SWITCH_SECONDS = 0.001
 # How long something counts as failing that failed once: longer than it takes until the orders that

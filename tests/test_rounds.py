@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 
 from booster.delivery import Round, breaker, ending
 from booster.delivery.deliveries import Deliveries
+from booster.delivery.delivery import Delivery
 from booster.delivery.links import SiteLink
-from booster.delivery.order import Delivery
 from booster.engine import Fetched, Tally
 from booster.exceptions import PermanentError, SiteCode, SiteError
 from core import ordering
@@ -324,9 +324,9 @@ def test_windows_that_end_out_of_turn_are_written_down_in_turn(trial):
     for _ in range(2):
         delivery.reserve(100)
         windows.append(delivery.windows.take_reserved(lease.expires))
-    delivery.absorb(windows[1], Tally(counted=100), 0.0)
+    delivery.record_window(windows[1], Tally(counted=100), 0.0)
     assert (lease.order.done, lease.order.in_flight) == (0, 200)
-    delivery.absorb(windows[0], Tally(counted=98, refused=2), 0.0)
+    delivery.record_window(windows[0], Tally(counted=98, refused=2), 0.0)
     assert (lease.order.done, lease.order.failed, lease.order.in_flight) == (198, 2, 0)
     assert not delivery.windows
     order.refresh_from_db()
@@ -434,7 +434,7 @@ def test_what_a_former_address_answered_says_nothing_of_the_new_one(trial):
     link.update_row(Site.objects.get())
     assert not link.handle_answer(asked)
     assert not SiteCheck.objects.exists()
-    assert link.trouble is None
+    assert link.proof_error is None
     link.ask_again()  # the new one is asked as soon as that is known
     assert link.handle_answer(events.get(timeout=30))
     assert SiteCheck.objects.count() == 1

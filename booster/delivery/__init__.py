@@ -23,8 +23,8 @@ from django.db.models import Q
 
 from booster.delivery import breaker, ending
 from booster.delivery.deliveries import Deliveries
+from booster.delivery.delivery import Delivery
 from booster.delivery.links import Links, SiteLink, TokenAnswer
-from booster.delivery.order import Delivery
 from booster.delivery.sessions import Sessions
 from booster.delivery.windows import FIRST_WINDOW
 from booster.engine import Fetched, OrderStopped, WindowEnded
@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 # Orders of a round: those that are sent as fast as their sites allow, and all with the drip-fed and
 # those that are all out. A beat claims a part, so that rounds that start together share the work.
-FAST_ORDERS, ALL_ORDERS, CLAIM = 256, 4000, 64
+FAST_ORDERS, ALL_ORDERS, CLAIM_LIMIT = 256, 4000, 64
 # A beat comes as something ended, but not sooner after the last than the shorter time: what ends
 # together is written together. Of few orders nothing much does, and each beat brings one of them a
 # step on its way. Without orders the database is looked at more rarely.
@@ -151,10 +151,10 @@ class Round:
         if self.is_stopping or now < self._claim_at:
             return
         fast = sum(delivery.is_fast for delivery in self.deliveries.values())
-        most = min(CLAIM, ALL_ORDERS - len(self.deliveries))
+        most = min(CLAIM_LIMIT, ALL_ORDERS - len(self.deliveries))
         room = Q() if fast < FAST_ORDERS else Q(hours__gt=0) | Q(lease_until__isnull=False)
         claimed = leases.claim(self.holder, most, room)
-        self._claim_at = now if len(claimed) == CLAIM else now + LONGEST_BEAT
+        self._claim_at = now if len(claimed) == CLAIM_LIMIT else now + LONGEST_BEAT
         self.links.open({lease.order.site_id for lease in claimed})
         for lease in claimed:
             if former := self.deliveries.get(lease.order.pk):
@@ -241,7 +241,7 @@ class Round:
                     # First: where the database fails at it, the event comes again.
                     breaker.report_up(link.site)
                     self.sessions.report_use(delivery)
-                if delivery.absorb(window, tally, self._clock.now().timestamp()):
+                if delivery.record_window(window, tally, self._clock.now().timestamp()):
                     link.count_ended(window.count)
             case OrderStopped() if delivery.channel is None:
                 pass  # of a channel that was left before
@@ -293,7 +293,7 @@ class Round:
         return [one for one in self.deliveries.values() if stops or not one.sleeps(now)]
 
     def _longest_waiting_first(self) -> list[Delivery]:
-        return sorted(self._awake(), key=attrgetter("served"))
+        return sorted(self._awake(), key=attrgetter("served_at"))
 
     @staticmethod
     def _is_soon_served(delivery: Delivery, ahead: dict[SiteLink, int]) -> bool:
@@ -324,8 +324,8 @@ class Round:
                 failpoint("before-verify")
                 delivery.note_asked(link.channel)
                 link.channel.fetch(delivery.key, call)
-        elif link.trouble and not link.is_proved and not link.is_asking:
-            delivery.fail(link.trouble, is_outage=True)
+        elif link.proof_error and not link.is_proved and not link.is_asking:
+            delivery.fail(link.proof_error, is_outage=True)
 
     def _reading_of(self, delivery: Delivery) -> Call | None:
         """What asks for the counter, or the site itself what it counted of the order; None while

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from django.db import DatabaseError, transaction
 
 from booster.delivery import breaker, ending
-from booster.delivery.order import Delivery
+from booster.delivery.delivery import Delivery
 from booster.delivery.sessions import Sessions
 from core.db.clock import DatabaseClock
 from core.db.outages import is_gone, is_locked
@@ -23,7 +23,7 @@ from core.models.failpoints import failpoint
 logger = logging.getLogger(__name__)
 
 # How often orders that are not written are asked about: somebody may want them stopped.
-ASK_SECONDS = 0.5
+ASK_FOR_STOPS_SECONDS = 0.5
 
 
 class Deliveries(dict[int, Delivery]):
@@ -89,7 +89,7 @@ class Deliveries(dict[int, Delivery]):
         now = time.monotonic()
         if now < self._ask_at or not self:
             return
-        self._ask_at = now + ASK_SECONDS
+        self._ask_at = now + ASK_FOR_STOPS_SECONDS
         for pk, cancel, pause in leases.asked_to_stop(self):
             order = self[pk].order
             order.cancel_requested, order.pause_requested = cancel, pause

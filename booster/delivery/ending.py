@@ -7,7 +7,7 @@ row, which the round writes together with others. Breakers are told what they ha
 import logging
 import random
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from booster import retry
 from booster.delivery import breaker, learned, proving
-from booster.delivery.order import Decision, Delivery
+from booster.delivery.delivery import Delivery
 from booster.exceptions import OwnershipError, SiteError, TemporaryError
 from core.models import Order, Status, Transition, open_breaker_of
 from core.models.leases import release
@@ -29,10 +29,19 @@ logger = logging.getLogger(__name__)
 REST_HOLD_SECONDS = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A change of an order, and in how many seconds the round goes on with it; None: it leaves the
+    round. `waits_for_site`: whoever finds the site taking plays wakes it."""
+
+    change: Transition
+    again_in: float | None = None
+    waits_for_site: bool = False
+
+
 def decide(delivery: Delivery, now: datetime, *, is_stopping: bool) -> None:
-    """Have an order that has nothing in flight say what is to be written of it (`decision`).
-    Nothing where nothing follows yet, or where it goes on in the round without that: then its next
-    play, or its next look at the counter, may have got a time.
+    """Set the `decision` of an order that has nothing in flight. None: nothing follows yet, or it
+    goes on in this round without a write, and may then have a new time to wake at.
 
     It is decided once, and stands until it is written: the breaker was told, and the watch has the
     reading by then."""
@@ -204,7 +213,7 @@ def _try_later(delivery: Delivery, error: TemporaryError, now: datetime) -> Deci
     order, reason = delivery.order, Reason.of_error(error)
     if order.status == Status.VERIFYING:
         return _read_later(delivery, reason, now, error.retry_after)
-    if error.is_own:
+    if error.is_own_limit:
         logger.warning("order %s: %s", order.oid, reason)
         return _give_back(delivery, retry.OWN_FAILURE_SECONDS)
     wait = delivery.report_trouble(error)

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 # For how long a site whose counter lost plays that came together gets no more of them at once.
 LOSS_REMEMBERED = timedelta(days=1)
 # Of an order whose full count says that the site loses none.
-TELLING_PLAYS = 50
+LEAST_PLAYS = 50
 
 
 def keep_pace(site: Site, learned: Learned, rounds: int) -> None:
@@ -65,7 +65,7 @@ def keep_width(site: Site, order: Order, change: Transition) -> bool:
 def _is_telling(order: Order) -> bool:
     """Whether its plays were close enough and enough of them that a counter which loses some that
     come together would have."""
-    return not order.hours and order.count >= TELLING_PLAYS
+    return not order.hours and order.count >= LEAST_PLAYS
 
 
 def _narrow(site: Site) -> None:

@@ -42,7 +42,7 @@ ASK_SECONDS = 10.0
 CALL_SHARE, LONGEST_ASK_SECONDS = 40, 20.0
 # The site's row, its breaker and how many rounds share it are read anew.
 READ_SECONDS = 1.0
-# An answer that hangs, and the play sent again that hangs as well, end within one lease.
+# Two attempts in a row that hang still fit into one lease.
 ANSWER_SECONDS = 12.0
 # Where a site takes few requests, people who look at it come first: for so long, and so often.
 WAY_SECONDS, WAY_EVERY_SECONDS = 4.0, 20.0
@@ -77,8 +77,7 @@ class Links(dict[int, "SiteLink"]):
         self._read_at = 0.0
 
     def open(self, ids: set[int]) -> None:
-        """Know these sites from now on, as they are: what stands still while orders are open may
-        have changed before."""
+        """Load these sites. What is locked while orders are open may have changed before."""
         for site in Site.objects.select_related("breaker").filter(pk__in=ids):
             if link := self.get(site.pk):
                 if week_columns(link.site) != week_columns(site):
@@ -99,9 +98,9 @@ class Links(dict[int, "SiteLink"]):
             return
         self._read_at = moment + READ_SECONDS
         for link in used:
-            link.used = moment
+            link.used_at = moment
         for pk, link in list(self.items()):
-            if moment - link.used > KEEP_SECONDS and not link.outstanding:
+            if moment - link.used_at > KEEP_SECONDS and not link.outstanding:
                 link.close()
                 del self[pk]
         few = [pk for pk, link in self.items() if link.is_limited]
@@ -133,8 +132,10 @@ class SiteLink:
         self.channel: Channel | None = None
         self.is_asking = False
         self.is_pinging = False
-        self.used = time.monotonic()
-        self.trouble: SiteError | None = None  # why it could not be proved when it was asked last
+        self.used_at = time.monotonic()
+        self.proof_error: SiteError | None = (
+            None  # why it could not be proved when it was asked last
+        )
         self.outstanding = 0  # plays handed to the channel and not ended, of all its orders
         self.is_held_back = False  # nothing may be sent ...
         # ... for so many seconds: to the end of quiet hours; 0 while people hold the site back, as
@@ -209,7 +210,7 @@ class SiteLink:
         return True
 
     def _note_token(self, answer: TokenAnswer) -> None:
-        self.trouble = answer.error
+        self.proof_error = answer.error
         # A busy site may not answer in time, and we ourselves may fail: soon again.
         self._last_asked = (
             time.monotonic() - self._ask_seconds + retry.TOKEN_AGAIN_SHARE * ASK_SECONDS

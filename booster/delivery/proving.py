@@ -42,13 +42,13 @@ class Conclusion:
 @dataclass(frozen=True, slots=True)
 class Observation:
     """One look at the counter, after which no play is on its way. `lag`: how long it may take to
-    show one, in seconds; `counts_readings`: None where nobody knows; `counted`: what the site says
-    of this order; `is_narrow`: plays went out one at a time."""
+    show one, in seconds; `counts_readings`: None where nobody knows; `site_count`: what the site
+    says of this order; `is_narrow`: plays went out one at a time."""
 
     reading: Reading
     lag: float
     counts_readings: bool | None
-    counted: int | None = None
+    site_count: int | None = None
     is_late: bool = False
     is_narrow: bool = False
 
@@ -130,7 +130,7 @@ def add_and_weigh(
         counts_readings=seen.counts_readings,
         lag=seen.lag,
         is_catching_up=catches_up,
-        counted=seen.counted,
+        site_count=seen.site_count,
     )
     return until, evidence
 
@@ -149,7 +149,7 @@ def _allowance(order: Order, site: Site, seen: Observation, sent: int) -> int:
     risen = seen.reading.views - (order.old_view_count or 0)
     return retry.plays_to_send_again(
         sent=sent,
-        shown=risen if seen.counted is None else seen.counted,
+        shown=risen if seen.site_count is None else seen.site_count,
         allowed=order.count * site.resend_percent // 100 - order.resent,
         one_at_a_time=seen.is_narrow,
     )
@@ -182,14 +182,14 @@ def shortfall(
     """Why less was delivered than was bought, and what to change, for the staff."""
     if sent < order.count and isinstance(said_before, Reason) and delivered >= sent:
         return Reason.of(Code.SHORT_NOT_SENT, sent=sent, count=order.count, reason=said_before)
-    if not evidence.is_quiet and evidence.counted is None:
+    if not evidence.is_quiet and evidence.site_count is None:
         others = round(evidence.others)
         return Reason.of(Code.SHORT_BESIDE_OTHERS, sent=sent, number=delivered, others=others)
     return Reason.of(Code.SHORT_NOT_COUNTED, sent=sent, number=delivered)
 
 
 def _part_shown(order: Order, delivered: int, evidence: Evidence) -> Reason:
-    is_exact = evidence.is_quiet or evidence.counted is not None
+    is_exact = evidence.is_quiet or evidence.site_count is not None
     code = Code.COUNTER_SHOWS_A_PART if is_exact else Code.COUNTER_PROVES_A_PART
     sent = order.sent if order.cancel_requested else order.count
     return Reason.of(code, number=delivered, sent=sent)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from booster import retry
-from booster.delivery.order import Delivery
+from booster.delivery.delivery import Delivery
 from booster.engine import Channel, Fetched
 from booster.exceptions import PermanentError, SiteCode, SiteError
 from booster.sites import SiteAdapter

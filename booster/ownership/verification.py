@@ -37,8 +37,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# A site that showed its token so lately is asked for it again, as every look asks, but that it did
-# is not written down once more.
+# A site that showed its token so lately: a quote takes that for an answer, and what is sent there
+# asks again, but does not write it down once more.
 FRESH = timedelta(seconds=30)
 # Sites that are asked at the same time.
 AT_ONCE = 100
@@ -131,7 +131,7 @@ def record(
         return site.record_check(SiteCheck.Outcome.PROVED, method=method, actor=actor)
     unreachable = isinstance(error, TemporaryError)
     outcome = SiteCheck.Outcome.UNREACHABLE if unreachable else SiteCheck.Outcome.LOST
-    if error.is_own:
+    if error.is_own_limit:
         logger.warning("site %s was not asked for its token: %s", site, Reason.of_error(error))
         return SiteCheck(site=site, outcome=outcome, **reason_columns(Reason.of_error(error)))
     return site.record_check(outcome, reason=Reason.of_error(error), actor=actor)
@@ -179,9 +179,9 @@ def verify_due(waiting: QuerySet[Order]) -> Iterator[Site]:
             yield site
 
 
-def proved_target(site: Site, max_age: timedelta = timedelta(0)) -> ProvedTarget:
+def proved_target(site: Site, record_after: timedelta = timedelta(0)) -> ProvedTarget:
     """The address that shows the site's token now, for what is sent there next. It is always asked;
-    that it shows it is written down again where the last time is longer ago than `max_age`.
+    that it shows it is written down again only `record_after` the last time.
 
     Raises OwnershipError when it does not show it, TemporaryError when it cannot be reached."""
     try:
@@ -189,7 +189,7 @@ def proved_target(site: Site, max_age: timedelta = timedelta(0)) -> ProvedTarget
     except SiteError as error:
         record(site, "", error)
         raise
-    if not was_proved_within(site, max_age):
+    if not was_proved_within(site, record_after):
         record(site, target.method, None)
     return target
 
@@ -200,9 +200,9 @@ def was_proved_within(site: Site, max_age: timedelta) -> bool:
 
 
 def confirm_all(found: Collection[Site], max_age: timedelta) -> dict[int, SiteError]:
-    """Ensure that each of these showed our token not longer ago; who has to be asked is asked with
-    the others. Returns by id why some do not show it, or cannot be reached. Where something is sent
-    next, take `proved_target()`: a proof is of an address."""
+    """Ensure that each of these showed our token within `max_age`; those that did not are asked
+    now, all at once. Returns by id why some do not show it, or cannot be reached. Where something
+    is sent next, take `proved_target()`: a proof is of an address."""
     failed = {}
     old = [site for site in found if not was_proved_within(site, max_age)]
     for site, answer in prove_all(old):

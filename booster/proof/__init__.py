@@ -47,7 +47,7 @@ class Evidence:
     """`sent`: plays received or of unknown fate. `rise`: how far the counter moved since before the
     first of them, and `own`: how much of that our readings may have made, both outside of `rests`,
     in `seconds`. `is_quiet`: others were looked out for, and none was seen; `rest_left`: for how
-    many seconds to look on. `counted`: what the site itself says by the order's number, or None.
+    many seconds to look on. `site_count`: what the site itself says by the order's number, or None.
 
     `may_lag`: whether the counter still has its time to show them. `is_catching_up`: it had that,
     and moves faster than others explain. `may_still_move`: whether to wait beyond that for a
@@ -67,7 +67,7 @@ class Evidence:
     is_quiet: bool = True
     rest_left: float = 0.0
     is_catching_up: bool = False
-    counted: int | None = None
+    site_count: int | None = None
     step: int = 1
     since_fall: "Evidence | None" = None
 
@@ -84,8 +84,8 @@ class Evidence:
     @property
     def proved(self) -> int:
         """The plays that surely were counted. Where nothing is known of others, none is sure."""
-        if self.counted is not None:
-            return max(0, min(self.counted, self.sent))
+        if self.site_count is not None:
+            return max(0, min(self.site_count, self.sent))
         others = self.most_others
         if others is None:
             return 0
@@ -113,8 +113,8 @@ def judge(evidence: Evidence) -> Verdict:
     A counter that fell or never moved proves nothing against plays that the site received: it is
     shown to the staff and waited for before anything is refunded.
     """
-    if evidence.counted is not None:
-        return _judge_exactly(evidence, evidence.counted)
+    if evidence.site_count is not None:
+        return _judge_exactly(evidence, evidence.site_count)
     sent, rise = evidence.sent, evidence.rise
     if evidence.proved >= sent:
         return _settled(evidence)
@@ -139,8 +139,8 @@ def judge(evidence: Evidence) -> Verdict:
     return _settled(evidence)
 
 
-def _judge_exactly(evidence: Evidence, counted: int) -> Verdict:
-    missing = evidence.sent - counted
+def _judge_exactly(evidence: Evidence, site_count: int) -> Verdict:
+    missing = evidence.sent - site_count
     if missing > 0 and (evidence.may_lag or evidence.is_catching_up):
         return Verdict(Action.WAIT)
     if 0 < missing <= evidence.allowance:
@@ -154,8 +154,8 @@ def _settled(evidence: Evidence) -> Verdict:
 
 def note_of(evidence: Evidence) -> Reason:
     """By what the plays are proved, and how surely."""
-    if evidence.counted is not None:
-        return Reason.of(Code.PROVED_BY_ORDER_NUMBER, number=evidence.counted)
+    if evidence.site_count is not None:
+        return Reason.of(Code.PROVED_BY_ORDER_NUMBER, number=evidence.site_count)
     if evidence.is_quiet:
         return Reason.of(Code.PROVED_WITHOUT_OTHERS, rise=evidence.rise)
     return Reason.of(
@@ -178,7 +178,7 @@ def evidence_of(
     counts_readings: bool | None,
     lag: float,
     is_catching_up: bool = False,
-    counted: int | None = None,
+    site_count: int | None = None,
 ) -> Evidence:
     """What a watch says by now. `lag`: of the site's counter, in seconds. `counts_readings`: None
     where nobody knows; the lower bound takes that for yes until it was seen to stand still."""
@@ -213,7 +213,7 @@ def evidence_of(
         # A rest is as much shorter as its readings take.
         rest_left=needed - seen + SHORTEST_REST if needed > seen else 0.0,
         is_catching_up=is_catching_up,
-        counted=counted,
+        site_count=site_count,
         step=watch.step,
     )
     found = [

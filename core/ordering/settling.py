@@ -57,7 +57,7 @@ def settle_now(order: Order, actor: User | None, why: str = "") -> None:
         allowance=0,
         counts_readings=sites.counts_readings(order.site.adapter, order.site.counts_readings),
         lag=sites.lag_of(adapter, order.site.learned_lag),
-        counted=_counted(order),
+        site_count=_counted(order),
     )
     if not evidence.rests:
         # The person does not want to wait until it is known whether others watch.

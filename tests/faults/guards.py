@@ -24,7 +24,7 @@ def lease() -> None:
 
 def recovery() -> None:
     """Believe that whatever a dead round had on the wire arrived."""
-    from booster.delivery.order import Delivery
+    from booster.delivery.delivery import Delivery
 
     begin = Delivery.begin
 

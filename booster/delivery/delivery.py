@@ -1,13 +1,21 @@
 """One order of a round: how far it is and what it may do next. What follows when it can go no
 further (ending.py) stands in its `decision` until the round has written it.
 
-Its row is changed in memory; the round writes all rows of a beat at once.
+Its row is changed in memory; the round writes all rows of a beat at once. Its parts:
+
+    lease      core/models/leases.py   until when it may send, under which fence
+    link       links.py                its site: the proof, the channel, the ceilings
+    admission  breaker.py              whether its site takes plays now
+    plan       plan.py                 when its plays are due; None: at once
+    windows    windows.py              the plays in flight, and in which order they are written
+    watch      booster/proof/watch.py  what its counter showed
+    decision   ending.py               what follows, until it is written
 """
 
 import logging
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from booster import retry, sites
 from booster.delivery import proving
@@ -20,19 +28,12 @@ from booster.exceptions import SiteError, TemporaryError
 from booster.net.play import PlayRequest
 from booster.proof import Reading, Watch
 from booster.sites import SiteAdapter, exact
-from core.models import Lease, Status, Transition
+from core.models import Lease, Status
+
+if TYPE_CHECKING:
+    from booster.delivery.ending import Decision
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A change of an order, and in how many seconds the round goes on with it; None: it leaves the
-    round. `waits_for_site`: whoever finds the site taking plays wakes it."""
-
-    change: Transition
-    again_in: float | None = None
-    waits_for_site: bool = False
 
 
 class Delivery:
@@ -41,7 +42,7 @@ class Delivery:
     def __init__(self, lease: Lease, link: SiteLink, hold_seconds: float) -> None:
         self.lease, self.order, self.link = lease, lease.order, link
         self.key: int = lease.order.pk
-        self.served = 0.0  # time.monotonic() when it had all the plays that it wanted last
+        self.served_at = 0.0  # time.monotonic() when it had all the plays that it wanted last
         self.is_dirty = False  # the row in memory is ahead of the database's
         self.channel: Channel | None = None  # that knows the order
         self.is_halted = False  # no further play of it starts
@@ -52,7 +53,7 @@ class Delivery:
         # and of those before the first play how many had ended when the counter was asked.
         self.looks = (0, 0)
         self._looks_before = 0
-        self.wakes = 0.0  # time.monotonic() before which nothing is due
+        self.wake_at = 0.0  # time.monotonic() before which nothing is due
         self.reading: Reading | None = None  # made after its last play: something follows from it
         self.error: SiteError | None = None  # why it cannot go on
         self.admission = Admission()  # by its site's breaker
@@ -60,7 +61,7 @@ class Delivery:
         self.hold_seconds = hold_seconds
         self.watch = Watch.of(lease.order.watch)
         self._asked_channel: Channel | None = None  # for its counter
-        self._counted: int | None = None  # by the site itself, beside `reading`
+        self._site_count: int | None = None  # by the site itself, beside `reading`
         self._received = lease.order.done  # as the round began with it, or last went on
         self._inherited = 0  # plays that a dead round had in flight and that are sent again
 
@@ -136,7 +137,7 @@ class Delivery:
     def sleeps(self, now: float) -> bool:
         """Whether nothing is to be done before its time, unless somebody wants it stopped. `now`:
         time.monotonic()."""
-        if now >= self.wakes or self.is_under_way:
+        if now >= self.wake_at or self.is_under_way:
             return False
         return self.error is None and self.reading is None and not self.is_asked_to_stop
 
@@ -159,7 +160,7 @@ class Delivery:
             return False
         if self.reading is not None:
             return self.wants_exact
-        if time.monotonic() < self.wakes:
+        if time.monotonic() < self.wake_at:
             return False
         if order.status == Status.VERIFYING:
             return True
@@ -192,7 +193,7 @@ class Delivery:
         if wait > self.hold_seconds:
             return wait
         if wait > 0 and self.order.old_view_count is not None:
-            self.wakes = time.monotonic() + wait
+            self.wake_at = time.monotonic() + wait
         return None
 
     def wanted_plays(self, now: datetime) -> int:
@@ -223,7 +224,7 @@ class Delivery:
         first = order.sequence - count + 1
         self.windows.reserved = Window(first, count, self.lease.expires)
         if is_all:
-            self.served = time.monotonic()
+            self.served_at = time.monotonic()
         self.is_dirty = True
         return count
 
@@ -241,7 +242,7 @@ class Delivery:
 
     # --- what happened
 
-    def absorb(self, window: Window, tally: Tally, moment: float) -> bool:
+    def record_window(self, window: Window, tally: Tally, moment: float) -> bool:
         """A window has ended. Returns False for one that was dropped, or was absorbed, before.
         `moment`: by the database's clock, in seconds since the epoch."""
         ended = self.windows.end(window, tally)
@@ -274,7 +275,7 @@ class Delivery:
     @property
     def wants_exact(self) -> bool:
         """Whether the site itself is to be asked what it counted, beside its counter."""
-        if self.reading is None or self._counted is not None or not self.link.site.exact_proof:
+        if self.reading is None or self._site_count is not None or not self.link.site.exact_proof:
             return False
         unsaid = self.watch.unsaid
         return unsaid is None or retry.may_pass(unsaid, self.reading.answered)
@@ -289,7 +290,7 @@ class Delivery:
             if isinstance(found.result, SiteError):
                 raise found.result
             if self.wants_exact:
-                self._counted = exact.counted_of(found.result, self.order.oid)
+                self._site_count = exact.counted_of(found.result, self.order.oid)
                 self.watch.unsaid = None
                 return None
             views = self.adapter.count_of(found.result, self.order.video_id)
@@ -326,7 +327,7 @@ class Delivery:
             self.reading,
             lag=self.lag,
             counts_readings=self.counts_readings,
-            counted=self._counted,
+            site_count=self._site_count,
             is_late=self.is_late(now),
             is_narrow=self.link.is_narrow,
         )
@@ -338,8 +339,8 @@ class Delivery:
 
     @property
     def is_watching(self) -> bool:
-        """Whether the counter is read for those who watch: nothing follows from it before the last
-        play has ended."""
+        """Whether the counter is read while plays are sent, for those who watch: such a reading
+        decides nothing yet."""
         has_begun = self.order.old_view_count is not None and self.order.status == Status.RUNNING
         return (bool(self.windows) or has_begun) and not self.is_all_out
 
@@ -363,7 +364,7 @@ class Delivery:
         """It cannot go on. `is_outage`: the site itself did not answer."""
         self.error = error
         self.watch.missed = True
-        if is_outage and isinstance(error, TemporaryError) and not error.is_own:
+        if is_outage and isinstance(error, TemporaryError) and not error.is_own_limit:
             self.admission.note_outage(error)
 
     def report_trouble(self, error: TemporaryError) -> float | None:
@@ -378,7 +379,7 @@ class Delivery:
         """Whether the site has to be asked before it is clear whose trouble an error is."""
         return (
             isinstance(self.error, TemporaryError)
-            and not self.error.is_own
+            and not self.error.is_own_limit
             and self.order.status == Status.RUNNING
             and not self.admission.is_clear
             and not self.order.cancel_requested
@@ -389,8 +390,8 @@ class Delivery:
     def go_on(self, seconds: float) -> None:
         """The order stays in the round, which looks at it again in so many seconds: its change was
         written, or there was none to write."""
-        self.wakes = time.monotonic() + seconds
-        self.reading = self.error = self._counted = self.decision = None
+        self.wake_at = time.monotonic() + seconds
+        self.reading = self.error = self._site_count = self.decision = None
         self.admission.forget_outage()
         self.is_halted = False
         self._received = self.order.done
