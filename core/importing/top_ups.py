@@ -34,7 +34,7 @@ from core.models import (
     LedgerEntry,
     WaitingTopUp,
 )
-from core.models.billing import REFERENCE_LENGTH, already_booked
+from core.models.billing import already_booked
 from core.models.corrections import corrected_amounts
 from core.models.ledger import MAX_CREDITED
 from core.ordering import top_up_many
@@ -61,7 +61,7 @@ class TopUpRows(RowImporter):
         "username": cells.usernames,
         "amount": cells.amounts(8, least=Decimal("0.01")),
         "memo": cells.up_to(200),
-        "reference": cells.references(REFERENCE_LENGTH),
+        "reference": cells.references,
         "method": methods,
     }
 
