@@ -22,18 +22,18 @@ def customers_of(names: Sequence[str], *, lock: bool) -> dict[str, Customer]:
 
 
 def drop_unknown(batch: Batch, customers: Mapping[str, Customer]) -> None:
-    reasons = {}
-    unknown = {name for name in batch.values["username"] if name not in customers}
+    names = batch.values["username"]
+    unknown = {name for name in names if name not in customers}
     twins = twins_of(sorted(unknown)) if unknown else {}
-    for index, name in enumerate(batch.values["username"]):
-        customer = customers.get(name)
-        if customer is not None and customer.active:
-            continue
-        reason = _("There is no customer with this username.")
+    reasons = {}
+    for index, name in enumerate(names):
         if name in twins:
             text = _("There is no customer with this username; is it “%(name)s”?")
-            reason = text % {"name": twins[name]}
-        reasons[index] = reason if customer is None else translate(CUSTOMER_INACTIVE)
+            reasons[index] = text % {"name": twins[name]}
+        elif name in unknown:
+            reasons[index] = _("There is no customer with this username.")
+        elif not customers[name].active:
+            reasons[index] = translate(CUSTOMER_INACTIVE)
     batch.refuse("username", reasons)
 
 
