@@ -238,8 +238,7 @@ class ImportRun:
             errors.writerow(("line", "column", "value", "reason"))
             for block in table.blocks():
                 if not total:
-                    path = self.folder / store.PREVIEW
-                    write_preview(path, table, importer.layout, block.rows)
+                    write_preview(self.folder / store.PREVIEW, importer.layout, block.rows)
                 if duplicates is not None:
                     duplicates.add(importer.keys(block.whole(len(table.header))[0]))
                 plan = importer.plan(importer.read(block, self.decimal_signs), first_lines)
