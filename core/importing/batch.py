@@ -100,6 +100,11 @@ class Batch:
         batch.drop(faults)
         return batch
 
+    def fill(self, **absent: Any) -> None:
+        """Of columns that the file has not, what each row has."""
+        for name, value in absent.items():
+            self.values.setdefault(name, [value] * len(self))
+
     def error(self, index: int, column: str, value: str, reason: str) -> RowError:
         return RowError(self.lines[index], column, value[:SHOWN], reason)
 

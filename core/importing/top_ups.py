@@ -5,14 +5,16 @@ else by customer, amount and memo within some days, and then a person says wheth
 payment; where it was booked after they were asked, the row is refused. A row above its uploader's
 limit waits for a second person."""
 
+import unicodedata
 import uuid
 from collections import deque
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from itertools import compress, count, islice, repeat
+from itertools import compress, count, islice
 from typing import ClassVar
 
+from django.core.exceptions import ValidationError
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -22,7 +24,6 @@ from core.importing import cells, store
 from core.importing.accounts import customers_of, drop_unknown
 from core.importing.batch import Batch, Plan
 from core.importing.columns import Layout
-from core.importing.payment_methods import methods
 from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
 from core.models import (
@@ -32,6 +33,7 @@ from core.models import (
     ImportedRows,
     ImportJob,
     LedgerEntry,
+    PaymentMethod,
     WaitingTopUp,
 )
 from core.models.billing import already_booked
@@ -44,12 +46,41 @@ from core.reasons import translate
 
 Kind = ImportedRows.Kind
 
+METHODS = {
+    **dict.fromkeys(("cash", "现金"), PaymentMethod.CASH),
+    **dict.fromkeys(
+        ("bank transfer", "transfer", "wire", "bank", "银行转账", "转账", "汇款"),
+        PaymentMethod.TRANSFER,
+    ),
+    **dict.fromkeys(
+        ("card", "credit card", "debit card", "银行卡", "信用卡", "刷卡"), PaymentMethod.CARD
+    ),
+    **dict.fromkeys(("alipay", "支付宝"), PaymentMethod.ALIPAY),
+    **dict.fromkeys(("wechat pay", "wechat", "weixin", "微信支付", "微信"), PaymentMethod.WECHAT),
+    **dict.fromkeys(("other", "其他", "其它"), PaymentMethod.OTHER),
+}
+
 # Customer, amount and memo.
 Payment = tuple[int, Decimal, str]
 # Of equal ones by their own numbers: kind and id of what was booked, and when.
 Booked = dict[str, deque[tuple[tuple[Kind, int], datetime]]]
 # By customer and number: what was booked, what it amounts to by its corrections, and when.
 Numbered = dict[tuple[int, str], tuple[Decimal, Decimal, datetime]]
+
+
+def methods(typed: Sequence[str]) -> cells.Parsed:
+    """How payments came, by any name; None for an empty cell."""
+
+    def read(cell: str) -> PaymentMethod | None:
+        word = unicodedata.normalize("NFKC", cells.shorn(cell)).strip().lower()
+        if not word or word in cells.UNSAID:
+            return None
+        if word not in METHODS:
+            known = ", ".join(str(method.label) for method in PaymentMethod)
+            raise ValidationError(_("Must be one of: %(known)s.") % {"known": known})
+        return METHODS[word]
+
+    return cells.read_each(typed, read, broken=None)
 
 
 class TopUpRows(RowImporter):
@@ -87,6 +118,7 @@ class TopUpRows(RowImporter):
         ]
 
     def plan(self, batch: Batch, first_lines: Mapping[str, int]) -> Plan:
+        batch.fill(memo="", reference="", method=None)
         self.drop_repeated(batch, "reference", first_lines)
         customers = customers_of(batch.values["username"], lock=not self.checks)
         drop_unknown(batch, customers)
@@ -133,8 +165,7 @@ class TopUpRows(RowImporter):
         first = min(batch.lines, default=0)
         before = {key for key, line in self.explained.items() if line < first}
         booked = equal_ones(self.job, {one.pk for one in customers.values()}, credited | before)
-        memos = batch.values.get("memo") or [""] * len(batch)
-        numbers = batch.values.get("reference") or [""] * len(batch)
+        memos, numbers = batch.values["memo"], batch.values["reference"]
         found, taken = {}, set[tuple[Kind, int]]()
         for index, name in enumerate(batch.values["username"]):
             customer, amount = customers[name], batch.values["amount"][index]
@@ -150,7 +181,7 @@ class TopUpRows(RowImporter):
     def write(self, plan: Plan) -> None:
         if not plan.created:
             return
-        new = plan.new
+        names = ("customer", "amount", "memo", "reference", "method", "request_key")
         records = [
             ChargeRecord(
                 customer_id=customer.pk,
@@ -162,13 +193,7 @@ class TopUpRows(RowImporter):
                 request_key=key,
             )
             for customer, amount, memo, number, method, key in zip(
-                new["customer"],
-                new["amount"],
-                new.get("memo") or repeat(""),
-                new.get("reference") or repeat(""),
-                new.get("method") or repeat(None),
-                new["request_key"],
-                strict=False,
+                *(plan.new[name] for name in names), strict=True
             )
         ]
         waiting = top_up_many(records, self.job.creator)
@@ -236,9 +261,8 @@ def take_one(
 
 def numbers_of(batch: Batch, customers: Mapping[str, Customer]) -> list[tuple[int, str]]:
     """Customer and number of each row's payment; "" where it has none."""
-    names = batch.values["username"]
-    numbers = batch.values.get("reference") or [""] * len(batch)
-    return [(customers[name].pk, number) for name, number in zip(names, numbers, strict=True)]
+    rows = zip(batch.values["username"], batch.values["reference"], strict=True)
+    return [(customers[name].pk, number) for name, number in rows]
 
 
 def numbered(batch: Batch, customers: Mapping[str, Customer]) -> Numbered:
