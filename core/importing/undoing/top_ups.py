@@ -48,8 +48,7 @@ class UndoTopUps(Undoer):
             self._look_at(charges)
             for customer_id, amount, name in charges.values_list(*columns):
                 credited[customer_id] += amount
-                if self.is_above_limit(amount):
-                    self.findings.add(UndoCode.ABOVE_LIMIT, [f"{name} {amount}"])
+                self.look_at_amount(name, amount)
         self._look_at_balances(credited)
         for waiting in self.rows(Kind.WAITING_TOP_UPS):
             approved = waiting.filter(charge__isnull=False).select_related("customer")

@@ -104,8 +104,10 @@ class Undoer(ABC):
     def limit(self) -> Decimal | None:
         return ApprovalLimit.objects.of_top_ups(self.actor)
 
-    def is_above_limit(self, amount: Decimal) -> bool:
-        return requires_approval(amount, self.limit)
+    def look_at_amount(self, name: str, amount: Decimal) -> None:
+        """Nobody takes back alone what they could not book alone."""
+        if requires_approval(amount, self.limit):
+            self.findings.add(UndoCode.ABOVE_LIMIT, [f"{name} {amount}"])
 
     @property
     def note(self) -> str:
