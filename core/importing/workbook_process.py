@@ -161,14 +161,10 @@ def limit_memory(most: int) -> None:
 
 
 def as_said(row: Sequence[str]) -> list[str | list[str]]:
-    return [cell if type(cell) is str else digits_of(cell) for cell in row]
+    return [cell if type(cell) is str else [cell, getattr(cell, "exact", "")] for cell in row]
 
 
-def digits_of(number: str) -> list[str]:
-    return [number, number.exact] if isinstance(number, RoundedNumber) else [number]
-
-
-def number_of(shown: str, exact: str = "") -> Number:
+def number_of(shown: str, exact: str) -> Number:
     return RoundedNumber(shown, exact) if exact else Number(shown)
 
 

@@ -80,13 +80,13 @@ class Book:
     strings: list[str]
     shapes: list[Shape]
     most_text: int
-    first_day: datetime = FIRST_DAY
-    is_uncalculated: bool = False
-    on_chunk: OnChunk = lambda: None
+    first_day: datetime
+    is_uncalculated: bool
+    on_chunk: OnChunk
 
 
 @contextmanager
-def open_book(path: Path, on_chunk: OnChunk = lambda: None) -> Iterator[Book]:
+def open_book(path: Path, on_chunk: OnChunk) -> Iterator[Book]:
     with zipfile.ZipFile(path) as archive:
         yield book_of(archive, path.stat().st_size, on_chunk)
 
@@ -143,9 +143,7 @@ def book_of(archive: zipfile.ZipFile, size: int, on_chunk: OnChunk) -> Book:
     )
 
 
-def shared_strings(
-    archive: zipfile.ZipFile, part: str, size: int, on_chunk: OnChunk = lambda: None
-) -> list[str]:
+def shared_strings(archive: zipfile.ZipFile, part: str, size: int, on_chunk: OnChunk) -> list[str]:
     found: list[str] = []
     text = Text()
     left = MOST_STRINGS + STRINGS_PER_BYTE * size
@@ -250,20 +248,17 @@ class SheetReader:
     signs: int = 0  # of the row so far
     all_signs: int = 0
     cell: dict[str, str] = field(default_factory=dict)
-    value: list[str] = field(default_factory=list)
-    length: int = 0  # of the value
-    is_in_value: bool = False
     has_formula: bool = False
     is_hidden: bool = False  # the row
     hidden: int = 0  # rows that hold something and are not shown
-    text: Text = field(default_factory=Text)
+    value: Text = field(default_factory=Text)
+    text: Text = field(default_factory=Text)  # in place of a value
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "c":
-            self.cell, self.value, self.has_formula = attributes, [], False
-            self.length = 0
+            self.cell, self.has_formula = attributes, False
         elif name == "v":
-            self.is_in_value = True
+            self.value.is_open = True
         elif name == "f":
             self.has_formula = True
         elif name == "row":
@@ -275,7 +270,7 @@ class SheetReader:
 
     def end(self, name: str) -> None:
         if name == "v":
-            self.is_in_value = False
+            self.value.is_open = False
         elif name == "c":
             self.put(self.shown())
         elif name == "row":
@@ -288,11 +283,7 @@ class SheetReader:
             self.text.end(name)
 
     def data(self, text: str) -> None:
-        if self.is_in_value:
-            self.value.append(text)
-            self.length = within_cell(self.length + len(text))
-        else:
-            self.text.data(text)
+        (self.value if self.value.is_open else self.text).data(text)
 
     def take(self) -> list[list[str]]:
         taken, self.rows = self.rows, []
@@ -314,32 +305,27 @@ class SheetReader:
         if self.cells > MOST_CELLS:
             raise bomb()
         if text:
-            self.count(len(text))
+            self.signs += len(text)
+            self.all_signs += len(text)
+            if self.signs > MOST_ROW or self.all_signs > self.book.most_text:
+                raise bomb()
             index = min(index, self.most_columns)
             self.row.extend([""] * (index + 1 - len(self.row)))
             self.row[index] = text
 
-    def count(self, signs: int) -> None:
-        self.signs += signs
-        self.all_signs += signs
-        if self.signs > MOST_ROW or self.all_signs > self.book.most_text:
-            raise bomb()
-
     def shown(self) -> str:
         kind = self.cell.get("t", "n")
+        text = self.value.take()
         if kind == "inlineStr":
             return self.text.take()
-        if not self.value:
+        if not text:
             return UNCALCULATED if self.has_formula and kind != "str" else ""
-        text = "".join(self.value)
         if kind == "s":
             return self.book.strings[int(text)]
         if kind == "n":
             if text == "0" and self.has_formula and self.book.is_uncalculated:
                 return UNCALCULATED  # the 0 that programs write in place of a result
             return number_text(text, self.shape(), self.book.first_day)
-        if kind == "str":
-            return unescaped(text)
         if kind == "b":
             # An amount must not be 1 because somebody ticked it.
             return "FALSE" if text == "0" else "TRUE"
