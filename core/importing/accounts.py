@@ -1,6 +1,6 @@
 """Customers whose balances a block moves, looked up by name in one query."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from django.db.models import F
 from django.utils.translation import gettext as _
@@ -13,16 +13,14 @@ from core.ordering.quote import CUSTOMER_INACTIVE
 from core.reasons import translate
 
 
-def customers_of(names: Sequence[str], *, lock: bool) -> dict[str, Customer]:
-    """By username. `lock` inside a transaction: they are ours until it ends."""
+def find_customers(batch: Batch, *, lock: bool) -> None:
+    """Each row's `customer`; rows of whom there is not, or who are switched off, fall out. `lock`
+    inside a transaction: they are ours until it ends."""
+    names = batch.values["username"]
     rows = Customer.objects.filter(InArray(F("username"), names)).order_by("pk")
     if lock:
         rows = rows.select_for_update()
-    return {row.username: row for row in rows.only("username", "active", "balance")}
-
-
-def drop_unknown(batch: Batch, customers: Mapping[str, Customer]) -> None:
-    names = batch.values["username"]
+    customers = {row.username: row for row in rows.only("username", "active", "balance")}
     unknown = {name for name in names if name not in customers}
     twins = twins_of(sorted(unknown)) if unknown else {}
     reasons = {}
@@ -35,6 +33,7 @@ def drop_unknown(batch: Batch, customers: Mapping[str, Customer]) -> None:
         elif not customers[name].active:
             reasons[index] = translate(CUSTOMER_INACTIVE)
     batch.refuse("username", reasons)
+    batch.values["customer"] = [customers[name] for name in batch.values["username"]]
 
 
 def twins_of(names: Sequence[str]) -> dict[str, str]:

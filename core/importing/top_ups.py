@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 
 from core.db.lookups import InArray
 from core.importing import cells, store
-from core.importing.accounts import customers_of, drop_unknown
+from core.importing.accounts import find_customers
 from core.importing.batch import Batch, Plan
 from core.importing.columns import Layout
 from core.importing.row_importer import RowImporter
@@ -29,7 +29,6 @@ from core.importing.rows import Row
 from core.models import (
     BalanceTooLargeError,
     ChargeRecord,
-    Customer,
     ImportedRows,
     ImportJob,
     LedgerEntry,
@@ -120,43 +119,35 @@ class TopUpRows(RowImporter):
     def plan(self, batch: Batch, first_lines: Mapping[str, int]) -> Plan:
         batch.fill(memo="", reference="", method=None)
         self.drop_repeated(batch, "reference", first_lines)
-        customers = customers_of(batch.values["username"], lock=not self.checks)
-        drop_unknown(batch, customers)
-        booked = numbered(batch, customers)
-        batch.refuse("amount", contradicted(batch, customers, booked))
+        find_customers(batch, lock=not self.checks)
+        values = batch.values
+        typed = zip(values["customer"], values["reference"], strict=True)
+        values["number"] = [(customer.pk, number) for customer, number in typed]
+        booked = numbered(values["number"])
+        batch.refuse("amount", contradicted(batch, booked))
         keys, credited = self.keys_and_written(batch, Kind.TOP_UPS, Kind.WAITING_TOP_UPS)
-        batch.values["request_key"] = keys
-        declined = declined_among(credited) if self.checks and credited else []
-        is_new = [
+        values["request_key"] = keys
+        values["is_new"] = is_new = [
             key not in credited and number not in booked
-            for key, number in zip(keys, numbers_of(batch, customers), strict=True)
+            for key, number in zip(keys, values["number"], strict=True)
         ]
-        repeats = self._repeated(batch, customers, is_new, credited)
+        declined = declined_among(credited) if self.checks and credited else []
+        repeats = self._repeated(batch, credited)
         told = [(batch.lines[index], text) for index, text in repeats.items()]
         reasons = {} if self.checks else booked_since(repeats)
         if self.leaves_out:
             shown = {line for line, _text in told} if self.checks else self.shown
-            is_new = [
-                new and line not in shown for new, line in zip(is_new, batch.lines, strict=True)
-            ]
-        if reasons := reasons | too_large(batch, customers, is_new):
-            is_new = [new for index, new in enumerate(is_new) if index not in reasons]
-            batch.refuse("amount", reasons)
-        new = {name: list(compress(column, is_new)) for name, column in batch.values.items()}
-        new["customer"] = [customers[name] for name in new["username"]]
+            for index, line in enumerate(batch.lines):
+                is_new[index] = is_new[index] and line not in shown
+        batch.refuse("amount", reasons | too_large(batch))
+        new = {name: list(compress(column, values["is_new"])) for name, column in values.items()}
         amount = sum(map(Decimal, new["amount"]), Decimal(0))
         created = len(new["request_key"])
         return Plan(
             batch, created, 0, len(batch) - created, amount, new, repeats=told, declined=declined
         )
 
-    def _repeated(
-        self,
-        batch: Batch,
-        customers: Mapping[str, Customer],
-        is_new: Sequence[bool],
-        credited: set[uuid.UUID],
-    ) -> dict[int, str]:
+    def _repeated(self, batch: Batch, credited: set[uuid.UUID]) -> dict[int, str]:
         """By index, in words, new rows that equal a top-up of the last days, credited or waiting,
         each of which explains one row: the file may be the mended one of which the good rows were
         taken before. Under another number it is another payment. Of an import: what was booked
@@ -164,13 +155,14 @@ class TopUpRows(RowImporter):
         # A block may be tried again.
         first = min(batch.lines, default=0)
         before = {key for key, line in self.explained.items() if line < first}
-        booked = equal_ones(self.job, {one.pk for one in customers.values()}, credited | before)
+        customers = batch.values["customer"]
+        booked = equal_ones(self.job, {one.pk for one in customers}, credited | before)
         memos, numbers = batch.values["memo"], batch.values["reference"]
         found, taken = {}, set[tuple[Kind, int]]()
-        for index, name in enumerate(batch.values["username"]):
-            customer, amount = customers[name], batch.values["amount"][index]
+        for index, customer in enumerate(customers):
+            amount = batch.values["amount"][index]
             equal = booked.get((customer.pk, Decimal(amount), memos[index]), {})
-            asked = is_new[index] and batch.lines[index] not in self.shown
+            asked = batch.values["is_new"][index] and batch.lines[index] not in self.shown
             if asked and (one := take_one(equal, numbers[index], taken)):
                 key, date = one
                 self.explained[key] = batch.lines[index]
@@ -259,15 +251,9 @@ def take_one(
             return found
 
 
-def numbers_of(batch: Batch, customers: Mapping[str, Customer]) -> list[tuple[int, str]]:
-    """Customer and number of each row's payment; "" where it has none."""
-    rows = zip(batch.values["username"], batch.values["reference"], strict=True)
-    return [(customers[name].pk, number) for name, number in rows]
-
-
-def numbered(batch: Batch, customers: Mapping[str, Customer]) -> Numbered:
-    """Of payments with the numbers of these rows, what was booked or waits."""
-    numbers = sorted({number for _pk, number in numbers_of(batch, customers) if number})
+def numbered(payments: Sequence[tuple[int, str]]) -> Numbered:
+    """Of payments with these numbers, "" where they have none, what was booked or waits."""
+    numbers = sorted({number for _customer, number in payments if number})
     if not numbers:
         return {}
     waiting = WaitingTopUp.objects.filter(status=WaitingTopUp.Status.AWAITING)
@@ -283,12 +269,10 @@ def numbered(batch: Batch, customers: Mapping[str, Customer]) -> Numbered:
     return found
 
 
-def contradicted(
-    batch: Batch, customers: Mapping[str, Customer], booked: Numbered
-) -> dict[int, str]:
+def contradicted(batch: Batch, booked: Numbered) -> dict[int, str]:
     """By index, rows that say another amount of a payment than it amounts to."""
     reasons = {}
-    for index, number in enumerate(numbers_of(batch, customers)):
+    for index, number in enumerate(batch.values["number"]):
         if number not in booked:
             continue
         amount, corrected, date = booked[number]
@@ -297,20 +281,19 @@ def contradicted(
     return reasons
 
 
-def too_large(
-    batch: Batch, customers: Mapping[str, Customer], is_new: Sequence[bool]
-) -> dict[int, str]:
+def too_large(batch: Batch) -> dict[int, str]:
     """By index, new rows that would make a balance larger than people credit."""
-    names, amounts = batch.values["username"], batch.values["amount"]
-    balances = {name: customer.balance for name, customer in customers.items()}
+    customers, amounts = batch.values["customer"], batch.values["amount"]
+    balances = {customer.pk: customer.balance for customer in customers}
     highest = max(balances.values(), default=Decimal(0))
     if highest + sum(map(Decimal, amounts), Decimal(0)) <= MAX_CREDITED:
         return {}
     reasons = {}
-    for index in compress(range(len(batch)), is_new):
-        balance = balances[names[index]] + Decimal(amounts[index])
+    for index in compress(range(len(batch)), batch.values["is_new"]):
+        pk = customers[index].pk
+        balance = balances[pk] + Decimal(amounts[index])
         if balance > MAX_CREDITED:
             reasons[index] = translate(BalanceTooLargeError(balance).reason)
         else:
-            balances[names[index]] = balance
+            balances[pk] = balance
     return reasons
