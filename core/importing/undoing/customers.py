@@ -82,7 +82,7 @@ class UndoCustomers(Undoer):
         }
         for code, condition in depending.items():
             found = customers.filter(condition).values_list("username", flat=True)
-            self.findings.add(code, found.iterator())
+            self.add(code, found.iterator())
 
     def _look_at_changed(self, changes: Sequence[FieldChange]) -> None:
         now = values_of(change.object_id for change in changes)
@@ -91,7 +91,7 @@ class UndoCustomers(Undoer):
             for change in changes
             if as_text(now[change.object_id][change.field]) != change.after
         }
-        self.findings.add(UndoCode.FIELDS_CHANGED, other.values())
+        self.add(UndoCode.FIELDS_CHANGED, other.values())
 
     def undo(self) -> None:
         for ids in self.blocks(Kind.CUSTOMERS):
