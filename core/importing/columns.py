@@ -135,8 +135,6 @@ class Layout:
 
     def own(self, row: Sequence[str]) -> Sequence[str]:
         """A row, or the header, without our remarks of an earlier upload."""
-        if not self.remarks:
-            return row
         return [cell for index, cell in enumerate(row) if index not in self.remarks]
 
     def title(self, name: str) -> str:
