@@ -86,13 +86,12 @@ class SwitchCustomers(CustomerAction):
     target_active: ClassVar[bool]
 
     def apply(self, ids: Sequence[int]) -> Outcome:
-        outcome, goal = Outcome(), self.target_active
+        customers, goal = self.locked(ids), self.target_active
         reason = Reason.of(Code.CUSTOMER_ALREADY_ACTIVE if goal else Code.CUSTOMER_ALREADY_INACTIVE)
-        for customer in self.locked(ids):
-            if customer.active == goal:
-                outcome.refused.append((customer.pk, customer.username, reason))
-            else:
-                outcome.changed.append((customer.pk, customer.username))
+        outcome = Outcome(
+            changed=[(one.pk, one.username) for one in customers if one.active != goal],
+            refused=[(one.pk, one.username, reason) for one in customers if one.active == goal],
+        )
         changed = [pk for pk, _name in outcome.changed]
         Customer.objects.filter(pk__in=changed).update(active=goal)
         differences = [Difference(pk, "active", before=not goal, after=goal) for pk in changed]
