@@ -89,7 +89,9 @@ def csv_chunks(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[bytes
     titles, texts = [column.title for column in columns], as_text(rows, columns)
     if can_copy(rows):
         yield from csv_of(titles, ())
-        yield from copied(texts)
+        # PostgreSQL ends its lines as Unix does; everywhere else a CSV's end as RFC 4180 says.
+        for lines in in_blocks(copied_lines(texts), LINES):
+            yield b"\r\n".join(lines) + b"\r\n"
     else:
         yield from csv_of(titles, blocks_of(texts))
 
@@ -111,12 +113,6 @@ def workbook_chunks(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[
     titles = [column.title for column in columns]
     kinds = [column.kind for column in columns]
     return workbooks.workbook_chunks(titles, kinds, blocks_of(as_text(rows, columns)))
-
-
-def copied(rows: QuerySet[Any]) -> Iterator[bytes]:
-    """PostgreSQL ends its lines as Unix does; everywhere else a CSV's end as RFC 4180 says."""
-    for lines in in_blocks(copied_lines(rows), LINES):
-        yield b"\r\n".join(lines) + b"\r\n"
 
 
 def as_text(rows: QuerySet[Any], columns: Sequence[Column]) -> QuerySet[Any]:
