@@ -123,7 +123,7 @@ def library_guess(lines: Sequence[bytes], can_decode: Callable[[str], bool]) -> 
 
 def shown_first(words: dict[str, list[str]], encoding: str, others: Sequence[str]) -> Sequence[str]:
     own = dict.fromkeys(words[encoding])
-    sure = set.intersection(*(set(words[other]) for other in others)) if others else set(own)
+    sure = set(own).intersection(*(words[other] for other in others))
     return sorted(own, key=lambda word: word in sure)[:WORDS_SHOWN]
 
 
