@@ -86,18 +86,15 @@ class SwitchCustomers(CustomerAction):
     target_active: ClassVar[bool]
 
     def apply(self, ids: Sequence[int]) -> Outcome:
-        outcome = Outcome()
-        is_on, is_off = Code.CUSTOMER_ALREADY_ACTIVE, Code.CUSTOMER_ALREADY_INACTIVE
-        reason = Reason.of(is_on if self.target_active else is_off)
-        for customer in self.locked(ids):
-            if customer.active == self.target_active:
-                outcome.refused.append((customer.pk, customer.username, reason))
-            else:
-                outcome.changed.append((customer.pk, customer.username))
+        customers, goal = self.locked(ids), self.target_active
+        reason = Reason.of(Code.CUSTOMER_ALREADY_ACTIVE if goal else Code.CUSTOMER_ALREADY_INACTIVE)
+        outcome = Outcome(
+            changed=[(one.pk, one.username) for one in customers if one.active != goal],
+            refused=[(one.pk, one.username, reason) for one in customers if one.active == goal],
+        )
         changed = [pk for pk, _name in outcome.changed]
-        Customer.objects.filter(pk__in=changed).update(active=self.target_active)
-        before, after = not self.target_active, self.target_active
-        differences = [Difference(pk, "active", before, after) for pk in changed]
+        Customer.objects.filter(pk__in=changed).update(active=goal)
+        differences = [Difference(pk, "active", before=not goal, after=goal) for pk in changed]
         source = str(self.job)
         FieldChange.objects.keep(Customer, differences, actor=self.job.creator, source=source)
         return outcome

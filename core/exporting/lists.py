@@ -10,6 +10,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from django.db.models import (
@@ -51,15 +52,11 @@ def column_of(model: Any, field: Any) -> Column:
     if path.startswith("get_") and path.endswith("_display"):
         path = path.removeprefix("get_").removesuffix("_display")
         return Column(title, path, labelled(dict(model._meta.get_field(path).choices)))
-    column = field_at(model, path)
-    return Column(title, path, text_of(column), kind_of(column))
-
-
-def field_at(model: Any, path: str) -> Any:
     *relations, name = path.split("__")
     for relation in relations:
         model = model._meta.get_field(relation).related_model
-    return model._meta.get_field(name)
+    column = model._meta.get_field(name)
+    return Column(title, path, text_of(column), kind_of(column))
 
 
 def kind_of(field: Any) -> str:
@@ -92,7 +89,9 @@ def csv_chunks(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[bytes
     titles, texts = [column.title for column in columns], as_text(rows, columns)
     if can_copy(rows):
         yield from csv_of(titles, ())
-        yield from copied(texts)
+        # PostgreSQL ends its lines as Unix does; everywhere else a CSV's end as RFC 4180 says.
+        for lines in in_blocks(copied_lines(texts), LINES):
+            yield b"\r\n".join(lines) + b"\r\n"
     else:
         yield from csv_of(titles, blocks_of(texts))
 
@@ -100,13 +99,13 @@ def csv_chunks(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[bytes
 def csv_of(titles: Sequence[str], blocks: Iterable[Sequence[Sequence[Any]]]) -> Iterator[bytes]:
     """The same of rows of text, a block at a time."""
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer)
     buffer.write("\ufeff")
-    writer.writerow(titles)
-    yield taken(buffer)
-    for block in blocks:
+    writer = csv.writer(buffer)
+    for block in chain([[titles]], blocks):
         writer.writerows(block)
-        yield taken(buffer)
+        yield buffer.getvalue().encode()
+        buffer.seek(0)
+        buffer.truncate()
 
 
 def workbook_chunks(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[bytes]:
@@ -116,18 +115,5 @@ def workbook_chunks(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[
     return workbooks.workbook_chunks(titles, kinds, blocks_of(as_text(rows, columns)))
 
 
-def copied(rows: QuerySet[Any]) -> Iterator[bytes]:
-    """PostgreSQL ends its lines as Unix does; everywhere else a CSV's end as RFC 4180 says."""
-    for lines in in_blocks(copied_lines(rows), LINES):
-        yield b"\r\n".join(lines) + b"\r\n"
-
-
 def as_text(rows: QuerySet[Any], columns: Sequence[Column]) -> QuerySet[Any]:
     return rows.values_list(*(column.text(column.path) for column in columns))
-
-
-def taken(buffer: io.StringIO) -> bytes:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text.encode()

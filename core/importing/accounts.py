@@ -1,6 +1,6 @@
 """Customers whose balances a block moves, looked up by name in one query."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from django.db.models import F
 from django.utils.translation import gettext as _
@@ -13,28 +13,27 @@ from core.ordering.quote import CUSTOMER_INACTIVE
 from core.reasons import translate
 
 
-def customers_of(names: Sequence[str], *, lock: bool) -> dict[str, Customer]:
-    """By username. `lock` inside a transaction: they are ours until it ends."""
+def find_customers(batch: Batch, *, lock: bool) -> None:
+    """Each row's `customer`; rows of whom there is not, or who are switched off, fall out. `lock`
+    inside a transaction: they are ours until it ends."""
+    names = batch.values["username"]
     rows = Customer.objects.filter(InArray(F("username"), names)).order_by("pk")
     if lock:
         rows = rows.select_for_update()
-    return {row.username: row for row in rows.only("username", "active", "balance")}
-
-
-def drop_unknown(batch: Batch, customers: Mapping[str, Customer]) -> None:
-    reasons = {}
-    unknown = {name for name in batch.values["username"] if name not in customers}
+    customers = {row.username: row for row in rows.only("username", "active", "balance")}
+    unknown = {name for name in names if name not in customers}
     twins = twins_of(sorted(unknown)) if unknown else {}
-    for index, name in enumerate(batch.values["username"]):
-        customer = customers.get(name)
-        if customer is not None and customer.active:
-            continue
-        reason = _("There is no customer with this username.")
+    reasons = {}
+    for index, name in enumerate(names):
         if name in twins:
             text = _("There is no customer with this username; is it “%(name)s”?")
-            reason = text % {"name": twins[name]}
-        reasons[index] = reason if customer is None else translate(CUSTOMER_INACTIVE)
+            reasons[index] = text % {"name": twins[name]}
+        elif name in unknown:
+            reasons[index] = _("There is no customer with this username.")
+        elif not customers[name].active:
+            reasons[index] = translate(CUSTOMER_INACTIVE)
     batch.refuse("username", reasons)
+    batch.values["customer"] = [customers[name] for name in batch.values["username"]]
 
 
 def twins_of(names: Sequence[str]) -> dict[str, str]:

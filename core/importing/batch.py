@@ -100,6 +100,11 @@ class Batch:
         batch.drop(faults)
         return batch
 
+    def fill(self, **absent: Any) -> None:
+        """Of columns that the file has not, what each row has."""
+        for name, value in absent.items():
+            self.values.setdefault(name, [value] * len(self))
+
     def error(self, index: int, column: str, value: str, reason: str) -> RowError:
         return RowError(self.lines[index], column, value[:SHOWN], reason)
 
@@ -250,11 +255,11 @@ class Plan:
     unchanged: int = 0
     amount: Decimal = Decimal(0)
     new: Any = None
-    changed: Any = None
-    revived: Any = ()
-    differences: Any = ()
+    changed: list[Any] = field(default_factory=list)
+    revived: list[Any] = field(default_factory=list)
+    differences: list[Any] = field(default_factory=list)
     # For people: the name, the column, what it holds and what it would hold.
-    shown_changes: Sequence[tuple[str, str, str, str]] = ()
+    shown_changes: list[tuple[str, str, str, str]] = field(default_factory=list)
     # Rows that equal what was booked lately, in words.
     repeats: Sequence[tuple[int, str]] = ()
     # Rows that a second person declined before, in words.

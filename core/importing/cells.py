@@ -20,16 +20,15 @@ from core.importing.decimal_signs import DecimalSigns
 from core.importing.number_formats import Number
 from core.importing.workbooks import UNCALCULATED
 from core.models import Customer
-from core.models.billing import plain_reference
+from core.models.billing import REFERENCE_LENGTH, plain_reference
 from core.models.names import FORBIDDEN, VISIBLE
 from core.money import AmountCode, AmountError, has_digit_beside, parse_amount, parse_count
-from core.reasons import Reason, translate, translate_error
+from core.reasons import translate_error
 
 UNREAD_FORMULA = gettext_lazy(
     "A formula without its result: open the file in a spreadsheet and save it."
 )
-CellErrors = dict[int, str]
-Parsed = tuple[Sequence[Any], CellErrors]
+Parsed = tuple[Sequence[Any], dict[int, str]]
 Parser = Callable[..., Parsed]
 
 MOBILE = re.compile(r"(?:\+?[0-9]{3,15})?")
@@ -134,7 +133,7 @@ def read_username(cell: str) -> str:
     if name.strip("-/\u2013\u2014") == "" or name.lower() in NO_NAMES:
         name = ""
     if DAMAGED_NUMBER.fullmatch(name) and "+" in name:
-        raise ValidationError(translate(Reason.of(AmountCode.DAMAGED)))
+        raise AmountError(AmountCode.DAMAGED)
     USERNAME.clean(name, None)
     return name
 
@@ -174,7 +173,7 @@ def read_mobile(cell: str) -> str:
     if PHONE_AND_MORE.fullmatch(number):
         raise ValidationError(_("An extension or a second number: leave it out."))
     if DAMAGED_NUMBER.fullmatch(number):
-        raise ValidationError(translate(Reason.of(AmountCode.DAMAGED)))
+        raise AmountError(AmountCode.DAMAGED)
     if found := NUMBER_OF_PHONE.fullmatch(number):
         number = found.group(1).replace(",", "")
     # Outside its country +44 (0)20 is 4420, inside it is 020: 44020 is nobody's number.
@@ -184,30 +183,31 @@ def read_mobile(cell: str) -> str:
     return number
 
 
-def references(length: int) -> Parser:
+def references(cells: Sequence[str]) -> Parsed:
     """Numbers of payments, each in one form; two that a spreadsheet damaged look like one."""
+    if (
+        all(map(PLAIN_NUMBER.fullmatch, cells))
+        and len(max(cells, key=len, default="")) <= REFERENCE_LENGTH
+        and set(UNSAID).isdisjoint(map(str.lower, cells))
+    ):
+        return cells, {}
+    return read_each(texts(cells), read_reference)
 
-    def read(cell: str) -> str:
-        number = plain_reference(shorn(cell))
-        if number.lower() in UNSAID:
-            return ""
-        if DAMAGED_NUMBER.fullmatch(number) and "+" in number:
-            raise ValidationError(translate(Reason.of(AmountCode.DAMAGED)))
-        refuse_decimals(number)
-        if len(number) > length:
-            raise ValidationError(_("Longer than %(most)s characters.") % {"most": length})
-        return number
 
-    def parse(cells: Sequence[str]) -> Parsed:
-        if (
-            all(map(PLAIN_NUMBER.fullmatch, cells))
-            and len(max(cells, key=len, default="")) <= length
-            and set(UNSAID).isdisjoint(map(str.lower, cells))
-        ):
-            return cells, {}
-        return read_each(texts(cells), read)
+def read_reference(cell: str) -> str:
+    number = plain_reference(shorn(cell))
+    if number.lower() in UNSAID:
+        return ""
+    if DAMAGED_NUMBER.fullmatch(number) and "+" in number:
+        raise AmountError(AmountCode.DAMAGED)
+    refuse_decimals(number)
+    refuse_longer(number, REFERENCE_LENGTH)
+    return number
 
-    return parse
+
+def refuse_longer(text: str, most: int) -> None:
+    if len(text) > most:
+        raise ValidationError(_("Longer than %(most)s characters.") % {"most": most})
 
 
 def up_to(length: int) -> Parser:
@@ -225,9 +225,10 @@ def up_to(length: int) -> Parser:
             return found, {}
 
         def read(cell: str) -> str:
-            text = shorn(cell) if is_of_spreadsheet(cell) else cell.strip()
-            if len(text) > length:
-                raise ValidationError(_("Longer than %(most)s characters.") % {"most": length})
+            text = cell.strip()
+            if QUOTED_FORMULA.fullmatch(text) or SPREADSHEET_ERROR.fullmatch(text):
+                text = shorn(cell)
+            refuse_longer(text, length)
             return text
 
         return read_each(found, read)
@@ -274,15 +275,14 @@ def amounts(digits: int, *, empty: str | None = None, least: Decimal | None = No
 
         def read(found: str) -> str:
             cell = unescape_formula(str(found))
-            if shape.fullmatch(cell):
-                amount = Decimal(cell)
-            elif empty is not None and shorn(cell).lower() in ("", *NOTHING):
-                return empty
-            else:
-                amount = read_amount(cell, digits, POINTS if isinstance(found, Number) else signs)
-            if least is not None and amount < least:
+            if not shape.fullmatch(cell):
+                if empty is not None and shorn(cell).lower() in ("", *NOTHING):
+                    return empty
+                own_signs = POINTS if isinstance(found, Number) else signs
+                cell = str(read_amount(cell, digits, own_signs))
+            if least is not None and Decimal(cell) < least:
                 raise ValidationError(_("Less than %(least)s.") % {"least": least})
-            return cell if shape.fullmatch(cell) else str(amount)
+            return cell
 
         return read_each(cells, read)
 
@@ -290,12 +290,7 @@ def amounts(digits: int, *, empty: str | None = None, least: Decimal | None = No
 
 
 def read_amount(cell: str, digits: int, signs: DecimalSigns) -> Decimal:
-    """Raises what keeps this from being an amount."""
-    text = shorn(cell)
-    try:
-        amount = parse_open(text, signs)
-    except AmountError as error:
-        raise ValidationError(translate_error(error)) from None
+    amount = parse_open(shorn(cell), signs)
     if amount < 0:
         raise ValidationError(_("May not be negative."))
     if amount >= 10**digits:
@@ -322,13 +317,9 @@ def counts(cells: Sequence[str]) -> Parsed:
 
 
 def read_count(cell: str) -> int:
-    """Raises what keeps this from being a whole number."""
     if isinstance(cell, Number) and "." in cell:
-        raise ValidationError(translate(Reason.of(AmountCode.NOT_WHOLE)))
-    try:
-        number = parse_count(shorn(unescape_formula(cell)))
-    except AmountError as error:
-        raise ValidationError(translate_error(error)) from None
+        raise AmountError(AmountCode.NOT_WHOLE)
+    number = parse_count(shorn(unescape_formula(cell)))
     if number > MOST_COUNT:
         raise ValidationError(_("Larger than %(most)s.") % {"most": f"{MOST_COUNT:,}"})
     return number
@@ -346,8 +337,7 @@ def shorn(cell: str) -> str:
     """A cell without what a spreadsheet put around it: outer blanks of every kind, an apostrophe,
     a formula that only quotes. Raises ValidationError for what the spreadsheet failed to say, and
     for what is longer than any cell of ours."""
-    if len(cell) > MOST_SIGNS:
-        raise ValidationError(_("Longer than %(most)s characters.") % {"most": MOST_SIGNS})
+    refuse_longer(cell, MOST_SIGNS)
     text = cell.strip()
     while text and text[0] != "\u00ad" and unicodedata.category(text[0]) == "Cf":
         text = text[1:].lstrip()
@@ -366,19 +356,17 @@ def shorn(cell: str) -> str:
     return text
 
 
-def is_of_spreadsheet(cell: str) -> bool:
-    """Whether it is more than text: an error, or a formula that only quotes."""
-    text = cell.strip()
-    return bool(QUOTED_FORMULA.fullmatch(text) or SPREADSHEET_ERROR.fullmatch(text))
-
-
 def read_each(cells: Sequence[str], read: Callable[[str], Any], broken: Any = "") -> Parsed:
-    """What `read` makes of each cell and what it raises, by index; then `broken` is the value."""
+    """What `read` makes of each cell, and what it raises of it in words, by index; then `broken` is
+    the value."""
     values: list[Any] = []
-    errors: CellErrors = {}
+    errors: dict[int, str] = {}
     for index, cell in enumerate(cells):
         try:
             values.append(read(cell))
+        except AmountError as error:
+            values.append(broken)
+            errors[index] = translate_error(error)
         except ValidationError as error:
             values.append(broken)
             errors[index] = " ".join(error.messages)

@@ -122,9 +122,8 @@ class Layout:
 
     def is_header(self, row: Sequence[str]) -> bool:
         """Whether a row says how its columns are called and nothing else."""
-        told = [
-            (name, index) for name, index in self.places.items() if index < len(row) and row[index]
-        ]
+        places = self.places.items()
+        told = [(name, index) for name, index in places if index < len(row) and row[index]]
         if len(told) == 1:
             return all(plain(row[index]) == plain(self.header[index]) for _name, index in told)
         return all(KNOWN.get(plain(row[index])) == name for name, index in told)
@@ -136,8 +135,6 @@ class Layout:
 
     def own(self, row: Sequence[str]) -> Sequence[str]:
         """A row, or the header, without our remarks of an earlier upload."""
-        if not self.remarks:
-            return row
         return [cell for index, cell in enumerate(row) if index not in self.remarks]
 
     def title(self, name: str) -> str:
@@ -152,13 +149,15 @@ def layout_of(header: Sequence[str], required: Sequence[str], optional: Sequence
     unknown: list[str] = []
     twice: list[str] = []
     nameless: list[int] = []
+    is_export = False
     for index, title in enumerate(header):
-        name = KNOWN.get(plain(title), "")
+        text = plain(title)
+        name = KNOWN.get(text, "")
         if name == "password":
             raise FileError.of(Code.PASSWORDS_IN_FILE)
-        if plain(title) in EXPORTED:
-            continue
-        if not plain(title):
+        if text in EXPORTED:
+            is_export = True
+        elif not text:
             nameless.append(index)
         elif name not in taken:
             unknown.append(title.strip()[:40])
@@ -177,7 +176,6 @@ def layout_of(header: Sequence[str], required: Sequence[str], optional: Sequence
     if missing := [name for name in required if name not in places]:
         raise FileError.of(Code.COLUMNS_MISSING, columns=", ".join(missing))
     remarks = frozenset(places.pop(name) for name in REMARKS if name in places)
-    is_export = any(plain(title) in EXPORTED for title in header)
     return Layout(list(header), places, remarks, nameless, is_export)
 
 

@@ -104,16 +104,13 @@ class CustomerRows(RowImporter):
         batch.refuse("username", totals(batch, known))
         batch.refuse("username", taken(batch, known))
         self._drop_forbidden_openings(batch, known)
-        if not known:
-            amount = sum(map(Decimal, batch.values.get("balance", ())), Decimal(0))
-            return Plan(batch, created=len(batch), amount=amount, new=batch.values)
         openings = {}
-        if "balance" in batch.values:
+        if known and "balance" in batch.values:
             openings = opening_balances([customer.pk for customer in known.values()])
         return self._compared(batch, known, openings)
 
     def write(self, plan: Plan) -> None:
-        if plan.created:
+        if plan.new["username"]:
             self._insert(plan.new)
         if plan.revived:
             self._revive(plan.revived)
@@ -161,62 +158,49 @@ class CustomerRows(RowImporter):
         self, batch: Batch, known: Mapping[str, Known], openings: Mapping[int, Decimal]
     ) -> Plan:
         """Tell new customers from those who are there, and those from what the file says."""
+        plan = Plan(batch)
         faults: dict[int, list[RowError]] = {}
-        is_new: list[bool] = []
-        changed: list[tuple[Any, ...]] = []
-        revived: list[tuple[Known, tuple[Any, ...], Decimal]] = []
-        differences: list[Difference] = []
-        shown: list[tuple[str, str, str, str]] = []
-        unchanged = 0
-        openings_told = "balance" in batch.values
-        for index, name in enumerate(batch.values["username"]):
-            customer = known.get(name)
-            is_new.append(customer is None)
-            if customer is None:
+        names = batch.values["username"]
+        is_new = [name not in known for name in names]
+        for index, name in enumerate(names):
+            if (customer := known.get(name)) is None:
                 continue
-            after = self._after(batch, index, customer)
+            row = {field: column[index] for field, column in batch.values.items()}
+            after = self._after(row, customer)
             if customer.undone:
-                opening = Decimal(batch.values["balance"][index]) if openings_told else Decimal(0)
-                revived.append((customer, after, opening))
+                plan.revived.append((customer, after, Decimal(row.get("balance", 0))))
                 continue
             errors = self._money_errors(batch, index, customer, openings.get(customer.pk))
             different = differences_of(customer, after)
+            told = [(name, one.field, str(one.before), str(one.after)) for one in different]
             if different and not self.job.update:
                 errors.append(self._exists(batch, index, different))
-            told = [(name, one.field, str(one.before), str(one.after)) for one in different]
-            if self.job.update and not (self.checks or all(map(self._was_shown, told))):
+            elif not (self.checks or all(map(self._was_shown, told))):
                 reason = _("This customer was changed after the check: look at the row again.")
                 errors.append(batch.fault(index, "username", reason))
             if errors:
                 faults[index] = errors
             elif not different:
-                unchanged += 1
+                plan.unchanged += 1
             else:
-                changed.append((*after, customer.pk))
-                differences += different
-                shown += told
-        new = {name: list(compress(column, is_new)) for name, column in batch.values.items()}
+                plan.changed.append((*after, customer.pk))
+                plan.differences += different
+                plan.shown_changes += told
+        plan.new = {name: list(compress(column, is_new)) for name, column in batch.values.items()}
         batch.drop(faults)
-        amount = sum(map(Decimal, new.get("balance", ())), Decimal(0))
-        amount += sum((opening for _customer, _after, opening in revived), Decimal(0))
-        created = len(new["username"]) + len(revived)
-        counts = (created, len(changed), unchanged, amount)
-        shown_changes = shown if self.checks else ()
-        return Plan(batch, *counts, new, changed, revived, differences, shown_changes)
+        plan.amount = sum(map(Decimal, plan.new.get("balance", ())), Decimal(0))
+        plan.amount += sum(opening for _customer, _after, opening in plan.revived)
+        plan.created = len(plan.new["username"]) + len(plan.revived)
+        plan.updated = len(plan.changed)
+        return plan
 
-    def _after(self, batch: Batch, index: int, customer: Known) -> tuple[str, bool, str]:
+    def _after(self, row: Mapping[str, Any], customer: Known) -> tuple[str, bool, str]:
         """What the row asks for; columns that the file has not, and an empty `active`, stay."""
-        values = batch.values
-        mobile = values["mobile"][index] if "mobile" in values else customer.mobile
-        memo = values["memo"][index] if "memo" in values else customer.memo
-        name = values["username"][index]
-        mobile, memo = (
-            self._whole(name, customer.mobile, mobile),
-            self._whole(name, customer.memo, memo),
-        )
+        name, active = row["username"], row.get("active")
+        mobile = self._whole(name, customer.mobile, row.get("mobile", customer.mobile))
+        memo = self._whole(name, customer.memo, row.get("memo", customer.memo))
         if memo.splitlines() == customer.memo.splitlines():
             memo = customer.memo  # forms and spreadsheets end lines differently
-        active = values["active"][index] if "active" in values else None
         before = customer.active or customer.undone
         return mobile, before if active is None else active, memo
 
@@ -266,8 +250,6 @@ class CustomerRows(RowImporter):
 
     def _insert(self, new: Mapping[str, Any]) -> None:
         names, active, creator_id = new["username"], new.get("active"), self.job.creator_id
-        if not names:
-            return
         ids = tables.new_ids(Customer, len(names))
         customers: dict[str, Any] = {
             "id": ids,

@@ -26,9 +26,8 @@ class DecimalSigns:
 
     def see_points(self, cells: Sequence[str]) -> None:
         """Amounts of a column that has no marks but points before one or two decimals."""
-        if self.found is not None or "." in self.seen:
-            return
-        if any("." in cell and not isinstance(cell, Number) for cell in cells):
+        typed = (cell for cell in cells if not isinstance(cell, Number))
+        if self.found is None and any("." in cell for cell in typed):
             self.seen.add(".")
 
     def answer(self, text: str) -> str:

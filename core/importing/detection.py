@@ -10,6 +10,7 @@ import re
 import zipfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from io import TextIOWrapper
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -44,7 +45,6 @@ OTHER_KINDS = (
 MARKUP = re.compile(rb"\s*<[?!a-z]", re.IGNORECASE)
 # Lines with foreign letters that are looked at for their encoding.
 SAMPLE_LINES, SAMPLE_BYTES = 400, 1 << 16
-LINE_ENDS = re.compile(rb"[\r\n]")
 # Where a line can be cut: no encoding has these inside of a character.
 WHOLE = re.compile(rb".*[\x01-\x2f]", re.DOTALL)
 # Three-byte characters: GB18030 text does not look like them by chance, as it does like two-byte
@@ -110,8 +110,7 @@ def refuse_other_kinds(file: BinaryIO, start: bytes) -> None:
     if start[:4] == OLE:
         with mmap(file.fileno(), 0, access=ACCESS_READ) as whole:
             is_encrypted = whole.find(ENCRYPTED) >= 0
-        code = Code.WORKBOOK_WITH_PASSWORD if is_encrypted else Code.FILE_OF_OLD_EXCEL
-        raise FileError.of(code)
+        raise FileError.of(Code.WORKBOOK_WITH_PASSWORD if is_encrypted else Code.FILE_OF_OLD_EXCEL)
     for beginning, kind in OTHER_KINDS:
         if start.startswith(beginning):
             raise FileError.of(Code.FILE_OF_OTHER_KIND, kind=kind)
@@ -125,8 +124,8 @@ def wide_encoding(start: bytes) -> str:
     """UTF-16 by its mark, or by the empty halves of its plain letters; "" for what is not."""
     if start[:2] in UTF16:
         return "utf-16"
-    for encoding, empty in (("utf-16-le", start[1::2]), ("utf-16-be", start[0::2])):
-        others = start[0::2] if encoding == "utf-16-le" else start[1::2]
+    even, odd = start[0::2], start[1::2]
+    for encoding, empty, others in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
         if empty.count(0) * 2 > len(empty) and not others.count(0):
             return encoding
     return ""
@@ -191,26 +190,18 @@ def foreign_lines(file: BinaryIO) -> list[bytes]:
     """The first lines that are not plain ASCII, whatever ends them, of one that is long its
     beginning."""
     file.seek(0)
+    text = TextIOWrapper(file, "latin-1")  # a sign for each byte
     found: list[bytes] = []
     room = SAMPLE_BYTES
-    for line in foreign_lines_of(file):
-        found.append(beginning(line, room))
-        room -= len(line)
-        if len(found) >= SAMPLE_LINES or room <= 0:
-            break
+    for line in text:
+        if not line.isascii():
+            data = line.rstrip("\n").encode("latin-1")
+            found.append(beginning(data, room))
+            room -= len(data)
+            if len(found) == SAMPLE_LINES or room <= 0:
+                break
+    text.detach()
     return found
-
-
-def foreign_lines_of(file: BinaryIO) -> Iterator[bytes]:
-    rest = b""
-    for chunk in chunks(file):
-        text = rest + chunk
-        end = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
-        whole, rest = text[:end], text[end:]
-        if not whole.isascii():
-            yield from (line for line in LINE_ENDS.split(whole) if not line.isascii())
-    if not rest.isascii():
-        yield rest
 
 
 def beginning(line: bytes, most: int) -> bytes:

@@ -72,20 +72,17 @@ DASHES = frozenset("’‘“”–—…«»„·•€£¥©®°№")
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """`words` as they read in it, the doubtful ones first; `others` are encodings in which they
-    would be nearly as plausible."""
+    """`words` as they read in it, the doubtful ones first."""
 
     encoding: str
     words: Sequence[str]
-    others: Sequence[str]
 
 
 def guess_encoding(
-    lines: Sequence[bytes], can_decode: Callable[[str], bool], familiar: Collection[str] = ()
+    lines: Sequence[bytes], can_decode: Callable[[str], bool], familiar: Collection[str]
 ) -> Guess | None:
     """The likeliest encoding of lines that hold foreign letters; None where nothing is plausible.
     `can_decode` looks at the whole file; `familiar` are words that such files are full of."""
-    known = frozenset(familiar)
     scores: dict[str, float] = {}
     words: dict[str, list[str]] = {}
     for encoding in ENCODINGS:
@@ -94,7 +91,7 @@ def guess_encoding(
         except UnicodeDecodeError:
             continue
         words[encoding] = foreign_words(texts)
-        scores[encoding] = plausibility(words[encoding], encoding, known)
+        scores[encoding] = plausibility(words[encoding], encoding, familiar)
     if is_korean(words.get("cp949", ())):
         scores["cp949"] += KNOWN_AS
     ranked = sorted(scores, key=lambda encoding: -scores[encoding])
@@ -103,7 +100,7 @@ def guess_encoding(
             others = [
                 other for other in ranked[place + 1 :] if scores[other] > scores[encoding] - NEAR
             ]
-            return Guess(encoding, shown_first(words, encoding, others), others)
+            return Guess(encoding, shown_first(words, encoding, others))
     return library_guess(lines, can_decode)
 
 
@@ -120,13 +117,13 @@ def library_guess(lines: Sequence[bytes], can_decode: Callable[[str], bool]) -> 
     for match in from_bytes(b"\n".join(lines), cp_exclusion=["utf_7", *ENCODINGS]):
         if match.chaos <= MOST_CHAOS and match.coherence > 0 and can_decode(match.encoding):
             texts = [line.decode(match.encoding) for line in lines]
-            return Guess(match.encoding, foreign_words(texts)[:WORDS_SHOWN], ())
+            return Guess(match.encoding, foreign_words(texts)[:WORDS_SHOWN])
     return None
 
 
 def shown_first(words: dict[str, list[str]], encoding: str, others: Sequence[str]) -> Sequence[str]:
     own = dict.fromkeys(words[encoding])
-    sure = set.intersection(*(set(words[other]) for other in others)) if others else set(own)
+    sure = set(own).intersection(*(words[other] for other in others))
     return sorted(own, key=lambda word: word in sure)[:WORDS_SHOWN]
 
 
@@ -246,4 +243,4 @@ def eastern_score(mark: str, encoding: str) -> float:
         return 0.1
     if lead in common:
         return 1
-    return 0.9 if not mark.isalnum() else 0.4
+    return 0.4 if mark.isalnum() else 0.9

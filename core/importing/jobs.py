@@ -26,7 +26,7 @@ from django.utils.translation import override
 from core.db import tables
 from core.db.outages import is_out_of_room
 from core.importing import signs, store
-from core.importing.batch import RowError, Understood
+from core.importing.batch import Understood
 from core.importing.columns import KNOWN, layout_of
 from core.importing.customers import CustomerRows
 from core.importing.decimal_signs import DecimalSigns
@@ -73,14 +73,6 @@ class StoppedError(Exception):
     """The consumer was asked to stop, or a person canceled the job."""
 
 
-class RowsRefusedError(Exception):
-    """All rows were asked for and some are not good."""
-
-    def __init__(self, error: RowError) -> None:
-        super().__init__(error)
-        self.error = error
-
-
 def run(
     job_id: int,
     should_stop: Callable[[], bool] = lambda: False,
@@ -114,10 +106,6 @@ def attempt(job: ImportJob, should_stop: Callable[[], bool], on_progress: OnProg
                 run.import_rows()
     except FileError as error:
         finish(job, ImportJob.Status.REFUSED, error.reason)
-    except RowsRefusedError as refused:
-        row = refused.error
-        reason = Reason.of(Code.LINE_BECAME_WRONG, line=row.line, reason=row.reason)
-        finish(job, ImportJob.Status.REFUSED, reason)
     except StoppedError:
         if signs.is_asked_to_stop(job):
             finish(job, ImportJob.Status.CANCELED)
@@ -238,8 +226,7 @@ class ImportRun:
             errors.writerow(("line", "column", "value", "reason"))
             for block in table.blocks():
                 if not total:
-                    path = self.folder / store.PREVIEW
-                    write_preview(path, table, importer.layout, block.rows)
+                    write_preview(self.folder / store.PREVIEW, importer.layout, block.rows)
                 if duplicates is not None:
                     duplicates.add(importer.keys(block.whole(len(table.header))[0]))
                 plan = importer.plan(importer.read(block, self.decimal_signs), first_lines)
@@ -302,7 +289,8 @@ class ImportRun:
             for block in table.blocks():
                 plan = importer.plan(importer.read(block, self.decimal_signs), first_lines)
                 if plan.batch.errors:
-                    raise RowsRefusedError(plan.batch.errors[0])
+                    row = plan.batch.errors[0]
+                    raise FileError.of(Code.LINE_BECAME_WRONG, line=row.line, reason=row.reason)
                 importer.write(plan)
                 counts.update(plan.counts)
                 done += block.read

@@ -199,16 +199,13 @@ def as_shown(plain: str, decimals: int | None) -> str:
 
 def filled(mask: str, digits: str) -> str:
     """A mask from the right, all that is left over at its first place."""
-    first = min(index for index in (mask.find(ZERO), mask.find(DIGIT)) if index >= 0)
-    shown = ""
-    for index in range(len(mask) - 1, -1, -1):
-        sign = mask[index]
-        if index == first:
-            sign = digits or ("0" if sign == ZERO else "")
-        elif sign in (ZERO, DIGIT):
-            sign, digits = digits[-1:] or ("0" if sign == ZERO else ""), digits[:-1]
-        shown = sign + shown
-    return shown
+    places = [index for index, sign in enumerate(mask) if sign in (ZERO, DIGIT)]
+    shown = list(mask)
+    for index in reversed(places):
+        own = digits if index == places[0] else digits[-1:]
+        shown[index] = own or ("0" if mask[index] == ZERO else "")
+        digits = digits[:-1]
+    return "".join(shown)
 
 
 def plain_digits(number: Decimal) -> str:

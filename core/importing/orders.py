@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core.importing import cells, store
-from core.importing.accounts import customers_of, drop_unknown
+from core.importing.accounts import find_customers
 from core.importing.batch import Batch, Plan
 from core.importing.columns import Layout
 from core.importing.row_importer import RowImporter
@@ -62,21 +62,19 @@ class OrderRows(RowImporter):
         ]
 
     def plan(self, batch: Batch, first_lines: Mapping[str, int]) -> Plan:
-        first_lines = {key: line for key, line in first_lines.items() if key}
-        self.drop_repeated(batch, "url", first_lines)
-        customers = customers_of(batch.values["username"], lock=not self.checks)
-        drop_unknown(batch, customers)
+        batch.fill(start=None, memo="")
+        self.drop_repeated(batch, "url", {key: line for key, line in first_lines.items() if key})
+        find_customers(batch, lock=not self.checks)
         keys, placed = self.keys_and_written(batch, ImportedRows.Kind.ORDERS)
         new = [index for index, key in enumerate(keys) if key not in placed]
         if not self.checks:
             # What earlier blocks bought has been paid for; a check has to remember it.
             self.quoter.spent.clear()
-        names, urls, counts = (batch.values[name] for name in ("username", "url", "count"))
+        customers, urls, counts = (batch.values[name] for name in ("customer", "url", "count"))
+        memos, starts = batch.values["memo"], batch.values["start"]
         quotes = self.quoter.prepare_many(
-            (customers[names[index]], urls[index], counts[index]) for index in new
+            (customers[index], urls[index], counts[index]) for index in new
         )
-        memos = batch.values.get("memo") or [""] * len(batch)
-        starts = batch.values.get("start") or [None] * len(batch)
         quoted = list(zip(new, quotes, strict=True))
         repeats = repeats_among(
             [(batch.lines[index], quote) for index, quote in quoted if not quote.reasons]
@@ -99,10 +97,14 @@ class OrderRows(RowImporter):
                     Placement(quote, memos[index], planned_start=start, request_key=key)
                 )
         batch.drop(faults)
-        prices = (one.quote.price for one in placements if one.quote.price is not None)
-        created = len(placements)
-        counts = (created, 0, len(batch) - created)
-        return Plan(batch, *counts, sum(prices, Decimal(0)), new=placements, repeats=repeats)
+        return Plan(
+            batch,
+            created=len(placements),
+            unchanged=len(batch) - len(placements),
+            amount=sum((one.quote.price or Decimal(0) for one in placements), Decimal(0)),
+            new=placements,
+            repeats=repeats,
+        )
 
     def write(self, plan: Plan) -> None:
         if plan.created:

@@ -92,12 +92,6 @@ def parsed(archive: zipfile.ZipFile, name: str, parser: Any, on_chunk: OnChunk) 
         yield
 
 
-def within_cell(length: int) -> int:
-    if length > MOST_CELL:
-        raise bomb()
-    return length
-
-
 def bomb() -> FileError:
     return FileError.of(Code.WORKBOOK_IS_BOMB)
 

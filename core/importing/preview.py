@@ -3,39 +3,32 @@ keeps them: a page never opens what somebody uploaded."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from core.importing import store
 from core.importing.columns import Layout, plain
-from core.importing.rows import Row, Table
+from core.importing.rows import Row
 from core.models import ImportJob
 
 ROWS = 5
 CELL_LENGTH = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
+def write_preview(path: Path, layout: Layout, rows: Sequence[Row]) -> None:
     """`columns`: each title as it is written, and the name of the field it fills: "" where that is
     the title, or a remark of ours; None where the column is left out."""
-
-    columns: Sequence[tuple[str, str | None]]
-    rows: Sequence[Row]
-
-
-def write_preview(path: Path, table: Table, layout: Layout, rows: Sequence[Row]) -> None:
-    names: dict[int, str] = {index: name for name, index in layout.places.items()}
+    names = {index: name for name, index in layout.places.items()}
     names |= dict.fromkeys(layout.remarks, "")
-    fields = [(title, names.get(index)) for index, title in enumerate(table.header)]
-    columns = [
-        (title[:CELL_LENGTH], "" if plain(title) == name else name) for title, name in fields
-    ]
+    columns = []
+    for index, title in enumerate(layout.header):
+        name = names.get(index)
+        columns.append((title[:CELL_LENGTH], "" if plain(title) == name else name))
     first = [[cell[:CELL_LENGTH] for cell in row] for row in rows[:ROWS]]
-    path.write_text(json.dumps(asdict(Preview(columns, first))))
+    path.write_text(json.dumps({"columns": columns, "rows": first}))
 
 
-def preview(job: ImportJob) -> Preview | None:
+def preview(job: ImportJob) -> dict[str, Any] | None:
     """None where the check kept none."""
     text = store.read(job, store.PREVIEW)
-    return Preview(**json.loads(text)) if text else None
+    return json.loads(text) if text else None

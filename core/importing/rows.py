@@ -173,16 +173,9 @@ def open_table(path: Path, encoding: str, on_chunk: OnChunk = lambda: None) -> I
             yield table
     else:
         with path.open(encoding=encoding, newline="") as text:
-            start = text.read(LOOK_AHEAD_SIGNS)
-            dressing = dressing_of(start)
-            text.seek(0)
-            text.read(dressing.marks)
-            if dressing.has_sep_line:
-                text.readline()
-            line = 1 + dressing.has_sep_line
-            rows = rows_of(text, dressing.delimiter, line, on_chunk)
-            table = table_of(rows, dressing.header_place, line)
-            table.delimiter = dressing.delimiter
+            line, delimiter, place = begin(text)
+            table = table_of(rows_of(text, delimiter, line, on_chunk), place, line)
+            table.delimiter = delimiter
             yield table
 
 
@@ -190,17 +183,16 @@ def rows_of(text: TextIO, delimiter: str, line: int, on_chunk: OnChunk) -> Itera
     """From where the text is, which is this line, as the csv module has them, with limits that hold
     before it takes memory: a line without an end, a quotation mark that makes one row of a whole
     file, a row of a million cells. Raises FileError and csv.Error."""
-    row = read = unsaid = 0
+    read = unsaid = 0
     written = ""
     read_line = text.readline
 
     def lines() -> Iterator[str]:
-        nonlocal row, read, unsaid, written
+        nonlocal unsaid, written
         while found := read_line(MOST_ROW + 1):
-            row += len(found)
             unsaid += len(found)
             written += found
-            if row > MOST_ROW:
+            if len(written) > MOST_ROW:
                 raise FileError.of(Code.LINE_TOO_LONG, line=line + read, most=MOST_ROW >> 10)
             if unsaid > CHUNK_SIGNS:
                 unsaid = 0
@@ -214,40 +206,32 @@ def rows_of(text: TextIO, delimiter: str, line: int, on_chunk: OnChunk) -> Itera
         if delimiter == "," and '"' in written:
             cells = QuotedRow(cells)
             cells.written = written
-        row, read, written = 0, reader.line_num, ""
+        read, written = reader.line_num, ""
         yield cells
 
 
-@dataclass(frozen=True, slots=True)
-class Dressing:
-    """What stands around a table of text: byte order marks, a line `sep=;`, rows above the header
-    (`header_place` counts them), and what divides its cells."""
-
-    marks: int
-    has_sep_line: bool
-    delimiter: str
-    header_place: int
-
-
-def dressing_of(start: str) -> Dressing:
-    """By the first rows: the header is the row with the most titles that are known."""
-    text = start.lstrip("\ufeff")
-    marks = len(start) - len(text)
-    said = ","
-    sep_line = SEP_LINE.match(text)
-    if sep_line:
-        said, text = sep_line.group(1), text[sep_line.end() :]
+def begin(text: TextIO) -> tuple[int, str, int]:
+    """Read past byte order marks and a line `sep=;`. Returns the line where the rows begin, what
+    divides their cells, and how many stand above the header: the row with the most titles that are
+    known."""
+    start = text.read(LOOK_AHEAD_SIGNS)
+    rows = start.lstrip("\ufeff")
+    text.seek(0)
+    text.read(len(start) - len(rows))
+    line, said = 1, ","
+    if sep_line := SEP_LINE.match(rows):
+        text.readline()
+        line, said, rows = 2, sep_line.group(1), rows[sep_line.end() :]
     found = []
     for sign in dict.fromkeys(DELIMITERS + said):
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=sign)
+        reader = csv.reader(io.StringIO(rows, newline=""), delimiter=sign)
         first = list(islice(reader, LOOK_AHEAD))
         known, place = header_place(first)
         width = len(first[place]) if known else max(map(len, first), default=0)
-        found.append(
-            ((known, sep_line is not None and sign == said, width, sign == said), sign, place)
-        )
-    _score, sign, place = max(found)
-    return Dressing(marks, sep_line is not None, sign, place)
+        is_said = sign == said
+        found.append(((known, is_said and line > 1, width, is_said), sign, place))
+    _score, delimiter, place = max(found)
+    return line, delimiter, place
 
 
 def header_place(rows: Sequence[Row]) -> tuple[int, int]:
@@ -258,7 +242,7 @@ def header_place(rows: Sequence[Row]) -> tuple[int, int]:
     for place, row in enumerate(rows):
         if row and row[0].lstrip().startswith("#") and not is_known(row[0]):
             continue  # what a program says of the file
-        filled = sum(1 for cell in row if cell.strip())
+        filled = sum(bool(cell.strip()) for cell in row)
         if filled > widest:
             best = max(best, (sum(map(is_known, row)), -place))
             widest = filled
@@ -280,7 +264,9 @@ def table_of(rows: Iterator[Row], header_place: int, line: int = 1) -> Table:
             elif place < header_place:
                 above.append(" ".join(filter(None, map(str.strip, row))))
             else:
-                header = trimmed(list(row))
+                header = list(row)
+                while not header[-1].strip():
+                    header.pop()
                 if len(header) > MAX_COLUMNS:
                     raise FileError.of(
                         Code.TOO_MANY_COLUMNS, number=f"{len(header):,}", most=MAX_COLUMNS
@@ -294,13 +280,6 @@ def table_of(rows: Iterator[Row], header_place: int, line: int = 1) -> Table:
     except csv.Error as error:
         raise FileError(csv_reason(error, line)) from None
     raise FileError.of(Code.FILE_OF_EMPTY_LINES)
-
-
-def trimmed(row: Row) -> Row:
-    """Without the empty cells that fill it up on the right."""
-    while row and not row[-1].strip():
-        row.pop()
-    return row
 
 
 def is_tall(text: str) -> bool:

@@ -32,23 +32,21 @@ class Signs:
 def signs_of(jobs: Iterable[ImportJob]) -> dict[int, Signs]:
     """By the jobs' ids; in one query."""
     by_folder = {job.folder: job for job in jobs}
-    found = {job.pk: Signs() for job in by_folder.values()}
     rows = FilePart.objects.filter(folder__in=by_folder, name__in=SIGNS)
-    for name, part, data in rows.values_list("folder", "name", "data"):
-        set_sign(found[by_folder[name].pk], part, bytes(data))
+    parts = list(rows.values_list("folder", "name", "data"))
     if connection.vendor == "sqlite":
-        for job in by_folder.values():
-            for part in SIGNS:
-                if (path := sign_path(job, part)).exists():
-                    set_sign(found[job.pk], part, path.read_bytes())
+        for folder, job in by_folder.items():
+            for name in SIGNS:
+                if (path := sign_path(job, name)).exists():
+                    parts.append((folder, name, path.read_bytes()))
+    found = {job.pk: Signs() for job in by_folder.values()}
+    for folder, name, data in parts:
+        signs = found[by_folder[folder].pk]
+        if name == STOP:
+            signs.is_asked_to_stop = True
+        elif data:
+            signs.progress = json.loads(bytes(data))
     return found
-
-
-def set_sign(signs: Signs, name: str, data: bytes) -> None:
-    if name == STOP:
-        signs.is_asked_to_stop = True
-    elif data:
-        signs.progress = json.loads(data)
 
 
 def ask_to_stop(job: ImportJob) -> None:
@@ -72,21 +70,18 @@ class ProgressWriter:
         self.beside = BesideConnection()
 
     def write(self, **figures: Any) -> None:
-        """In place of the last, as a whole."""
+        """In place of the last, as a whole. Where another connection is not to be had, nobody sees
+        it; the import goes on."""
         text = json.dumps(figures)
         if connection.in_atomic_block and connection.vendor == "sqlite":
             path = sign_path(self.job, PROGRESS)
             new = path.with_suffix(".new")
             new.write_text(text)
             new.replace(path)
-        else:
-            self._put(text.encode())
-
-    def _put(self, data: bytes) -> None:
-        """Where another connection is not to be had, nobody sees it; the import goes on."""
+            return
         key = {"folder": self.job.folder, "name": PROGRESS, "start": 0}
         try:
-            self.beside.put(FilePart._meta.db_table, key, {"data": data})
+            self.beside.put(FilePart._meta.db_table, key, {"data": text.encode()})
         except DATABASE_ERRORS as error:
             if not connection.in_atomic_block:
                 raise

@@ -58,7 +58,7 @@ def save_upload(name: str, chunks: Iterable[bytes]) -> int:
 def append(folder: str, name: str, chunks: Iterable[bytes], start: int = 0) -> int:
     """Write a file from this byte on, a part after the other, one of nothing where it is empty.
     Returns where it ends."""
-    read_part = partial(as_file(chunks).read, PART_BYTES)
+    read_part = partial(io.BufferedReader(Chunks(chunks)).read, PART_BYTES)
     at = start
     for data in chain([read_part()], iter(read_part, b"")):
         FilePart.objects.create(folder=folder, name=name, start=at, data=data)
@@ -123,9 +123,8 @@ def keep_report(job: ImportJob, path: Path) -> None:
     assert transaction.get_connection().in_atomic_block
     remove(job, *REPORT)
     for name in REPORT:
-        if (path / name).exists():
-            with (path / name).open("rb") as file:
-                append(job.folder, name, chunks_of(file))
+        with (path / name).open("rb") as file:
+            append(job.folder, name, chunks_of(file))
 
 
 def repeated_lines(job: ImportJob) -> list[int]:
@@ -201,7 +200,7 @@ def first_changes(job: ImportJob, number: int) -> list[list[str]]:
 
 def rows_of(job: ImportJob, name: str) -> Iterator[list[str]]:
     """Of a CSV of ours, read as far as rows are asked for."""
-    file = as_file(parts(job, name))
+    file = io.BufferedReader(Chunks(parts(job, name)))
     return csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""))
 
 
@@ -214,10 +213,6 @@ def is_text(job: ImportJob) -> bool:
     """Whether what was uploaded is no archive and no old Excel file, by how it begins. A file that
     is gone is neither."""
     return next(parts(job, UPLOAD), b"")[:4] not in (ZIP, OLE)
-
-
-def as_file(chunks: Iterable[bytes]) -> io.BufferedReader:
-    return io.BufferedReader(Chunks(chunks))
 
 
 class Chunks(io.RawIOBase):

@@ -5,36 +5,37 @@ else by customer, amount and memo within some days, and then a person says wheth
 payment; where it was booked after they were asked, the row is refused. A row above its uploader's
 limit waits for a second person."""
 
+import unicodedata
 import uuid
 from collections import deque
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from itertools import compress, count, islice, repeat
+from itertools import compress, count, islice
 from typing import ClassVar
 
+from django.core.exceptions import ValidationError
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core.db.lookups import InArray
 from core.importing import cells, store
-from core.importing.accounts import customers_of, drop_unknown
+from core.importing.accounts import find_customers
 from core.importing.batch import Batch, Plan
 from core.importing.columns import Layout
-from core.importing.payment_methods import methods
 from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
 from core.models import (
     BalanceTooLargeError,
     ChargeRecord,
-    Customer,
     ImportedRows,
     ImportJob,
     LedgerEntry,
+    PaymentMethod,
     WaitingTopUp,
 )
-from core.models.billing import REFERENCE_LENGTH, already_booked
+from core.models.billing import already_booked
 from core.models.corrections import corrected_amounts
 from core.models.ledger import MAX_CREDITED
 from core.ordering import top_up_many
@@ -44,12 +45,41 @@ from core.reasons import translate
 
 Kind = ImportedRows.Kind
 
+METHODS = {
+    **dict.fromkeys(("cash", "现金"), PaymentMethod.CASH),
+    **dict.fromkeys(
+        ("bank transfer", "transfer", "wire", "bank", "银行转账", "转账", "汇款"),
+        PaymentMethod.TRANSFER,
+    ),
+    **dict.fromkeys(
+        ("card", "credit card", "debit card", "银行卡", "信用卡", "刷卡"), PaymentMethod.CARD
+    ),
+    **dict.fromkeys(("alipay", "支付宝"), PaymentMethod.ALIPAY),
+    **dict.fromkeys(("wechat pay", "wechat", "weixin", "微信支付", "微信"), PaymentMethod.WECHAT),
+    **dict.fromkeys(("other", "其他", "其它"), PaymentMethod.OTHER),
+}
+
 # Customer, amount and memo.
 Payment = tuple[int, Decimal, str]
 # Of equal ones by their own numbers: kind and id of what was booked, and when.
 Booked = dict[str, deque[tuple[tuple[Kind, int], datetime]]]
 # By customer and number: what was booked, what it amounts to by its corrections, and when.
 Numbered = dict[tuple[int, str], tuple[Decimal, Decimal, datetime]]
+
+
+def methods(typed: Sequence[str]) -> cells.Parsed:
+    """How payments came, by any name; None for an empty cell."""
+
+    def read(cell: str) -> PaymentMethod | None:
+        word = unicodedata.normalize("NFKC", cells.shorn(cell)).strip().lower()
+        if not word or word in cells.UNSAID:
+            return None
+        if word not in METHODS:
+            known = ", ".join(str(method.label) for method in PaymentMethod)
+            raise ValidationError(_("Must be one of: %(known)s.") % {"known": known})
+        return METHODS[word]
+
+    return cells.read_each(typed, read, broken=None)
 
 
 class TopUpRows(RowImporter):
@@ -61,7 +91,7 @@ class TopUpRows(RowImporter):
         "username": cells.usernames,
         "amount": cells.amounts(8, least=Decimal("0.01")),
         "memo": cells.up_to(200),
-        "reference": cells.references(REFERENCE_LENGTH),
+        "reference": cells.references,
         "method": methods,
     }
 
@@ -87,44 +117,37 @@ class TopUpRows(RowImporter):
         ]
 
     def plan(self, batch: Batch, first_lines: Mapping[str, int]) -> Plan:
+        batch.fill(memo="", reference="", method=None)
         self.drop_repeated(batch, "reference", first_lines)
-        customers = customers_of(batch.values["username"], lock=not self.checks)
-        drop_unknown(batch, customers)
-        booked = numbered(batch, customers)
-        batch.refuse("amount", contradicted(batch, customers, booked))
+        find_customers(batch, lock=not self.checks)
+        values = batch.values
+        typed = zip(values["customer"], values["reference"], strict=True)
+        values["number"] = [(customer.pk, number) for customer, number in typed]
+        booked = numbered(values["number"])
+        batch.refuse("amount", contradicted(batch, booked))
         keys, credited = self.keys_and_written(batch, Kind.TOP_UPS, Kind.WAITING_TOP_UPS)
-        batch.values["request_key"] = keys
-        declined = declined_among(credited) if self.checks and credited else []
-        is_new = [
+        values["request_key"] = keys
+        values["is_new"] = is_new = [
             key not in credited and number not in booked
-            for key, number in zip(keys, numbers_of(batch, customers), strict=True)
+            for key, number in zip(keys, values["number"], strict=True)
         ]
-        repeats = self._repeated(batch, customers, is_new, credited)
+        declined = declined_among(credited) if self.checks and credited else []
+        repeats = self._repeated(batch, credited)
         told = [(batch.lines[index], text) for index, text in repeats.items()]
         reasons = {} if self.checks else booked_since(repeats)
         if self.leaves_out:
             shown = {line for line, _text in told} if self.checks else self.shown
-            is_new = [
-                new and line not in shown for new, line in zip(is_new, batch.lines, strict=True)
-            ]
-        if reasons := reasons | too_large(batch, customers, is_new):
-            is_new = [new for index, new in enumerate(is_new) if index not in reasons]
-            batch.refuse("amount", reasons)
-        new = {name: list(compress(column, is_new)) for name, column in batch.values.items()}
-        new["customer"] = [customers[name] for name in new["username"]]
+            for index, line in enumerate(batch.lines):
+                is_new[index] = is_new[index] and line not in shown
+        batch.refuse("amount", reasons | too_large(batch))
+        new = {name: list(compress(column, values["is_new"])) for name, column in values.items()}
         amount = sum(map(Decimal, new["amount"]), Decimal(0))
         created = len(new["request_key"])
         return Plan(
             batch, created, 0, len(batch) - created, amount, new, repeats=told, declined=declined
         )
 
-    def _repeated(
-        self,
-        batch: Batch,
-        customers: Mapping[str, Customer],
-        is_new: Sequence[bool],
-        credited: set[uuid.UUID],
-    ) -> dict[int, str]:
+    def _repeated(self, batch: Batch, credited: set[uuid.UUID]) -> dict[int, str]:
         """By index, in words, new rows that equal a top-up of the last days, credited or waiting,
         each of which explains one row: the file may be the mended one of which the good rows were
         taken before. Under another number it is another payment. Of an import: what was booked
@@ -132,14 +155,14 @@ class TopUpRows(RowImporter):
         # A block may be tried again.
         first = min(batch.lines, default=0)
         before = {key for key, line in self.explained.items() if line < first}
-        booked = equal_ones(self.job, {one.pk for one in customers.values()}, credited | before)
-        memos = batch.values.get("memo") or [""] * len(batch)
-        numbers = batch.values.get("reference") or [""] * len(batch)
+        customers = batch.values["customer"]
+        booked = equal_ones(self.job, {one.pk for one in customers}, credited | before)
+        memos, numbers = batch.values["memo"], batch.values["reference"]
         found, taken = {}, set[tuple[Kind, int]]()
-        for index, name in enumerate(batch.values["username"]):
-            customer, amount = customers[name], batch.values["amount"][index]
+        for index, customer in enumerate(customers):
+            amount = batch.values["amount"][index]
             equal = booked.get((customer.pk, Decimal(amount), memos[index]), {})
-            asked = is_new[index] and batch.lines[index] not in self.shown
+            asked = batch.values["is_new"][index] and batch.lines[index] not in self.shown
             if asked and (one := take_one(equal, numbers[index], taken)):
                 key, date = one
                 self.explained[key] = batch.lines[index]
@@ -150,7 +173,7 @@ class TopUpRows(RowImporter):
     def write(self, plan: Plan) -> None:
         if not plan.created:
             return
-        new = plan.new
+        names = ("customer", "amount", "memo", "reference", "method", "request_key")
         records = [
             ChargeRecord(
                 customer_id=customer.pk,
@@ -162,13 +185,7 @@ class TopUpRows(RowImporter):
                 request_key=key,
             )
             for customer, amount, memo, number, method, key in zip(
-                new["customer"],
-                new["amount"],
-                new.get("memo") or repeat(""),
-                new.get("reference") or repeat(""),
-                new.get("method") or repeat(None),
-                new["request_key"],
-                strict=False,
+                *(plan.new[name] for name in names), strict=True
             )
         ]
         waiting = top_up_many(records, self.job.creator)
@@ -234,16 +251,9 @@ def take_one(
             return found
 
 
-def numbers_of(batch: Batch, customers: Mapping[str, Customer]) -> list[tuple[int, str]]:
-    """Customer and number of each row's payment; "" where it has none."""
-    names = batch.values["username"]
-    numbers = batch.values.get("reference") or [""] * len(batch)
-    return [(customers[name].pk, number) for name, number in zip(names, numbers, strict=True)]
-
-
-def numbered(batch: Batch, customers: Mapping[str, Customer]) -> Numbered:
-    """Of payments with the numbers of these rows, what was booked or waits."""
-    numbers = sorted({number for _pk, number in numbers_of(batch, customers) if number})
+def numbered(payments: Sequence[tuple[int, str]]) -> Numbered:
+    """Of payments with these numbers, "" where they have none, what was booked or waits."""
+    numbers = sorted({number for _customer, number in payments if number})
     if not numbers:
         return {}
     waiting = WaitingTopUp.objects.filter(status=WaitingTopUp.Status.AWAITING)
@@ -259,12 +269,10 @@ def numbered(batch: Batch, customers: Mapping[str, Customer]) -> Numbered:
     return found
 
 
-def contradicted(
-    batch: Batch, customers: Mapping[str, Customer], booked: Numbered
-) -> dict[int, str]:
+def contradicted(batch: Batch, booked: Numbered) -> dict[int, str]:
     """By index, rows that say another amount of a payment than it amounts to."""
     reasons = {}
-    for index, number in enumerate(numbers_of(batch, customers)):
+    for index, number in enumerate(batch.values["number"]):
         if number not in booked:
             continue
         amount, corrected, date = booked[number]
@@ -273,20 +281,19 @@ def contradicted(
     return reasons
 
 
-def too_large(
-    batch: Batch, customers: Mapping[str, Customer], is_new: Sequence[bool]
-) -> dict[int, str]:
+def too_large(batch: Batch) -> dict[int, str]:
     """By index, new rows that would make a balance larger than people credit."""
-    names, amounts = batch.values["username"], batch.values["amount"]
-    balances = {name: customer.balance for name, customer in customers.items()}
+    customers, amounts = batch.values["customer"], batch.values["amount"]
+    balances = {customer.pk: customer.balance for customer in customers}
     highest = max(balances.values(), default=Decimal(0))
     if highest + sum(map(Decimal, amounts), Decimal(0)) <= MAX_CREDITED:
         return {}
     reasons = {}
-    for index in compress(range(len(batch)), is_new):
-        balance = balances[names[index]] + Decimal(amounts[index])
+    for index in compress(range(len(batch)), batch.values["is_new"]):
+        pk = customers[index].pk
+        balance = balances[pk] + Decimal(amounts[index])
         if balance > MAX_CREDITED:
             reasons[index] = translate(BalanceTooLargeError(balance).reason)
         else:
-            balances[names[index]] = balance
+            balances[pk] = balance
     return reasons

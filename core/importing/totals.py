@@ -32,6 +32,7 @@ LIKELY = (
     *("합", "총", "소", "σ", "∑"),
     *map(skeleton, ("итого", "всего")),
 )
+IN_BRACKETS = re.compile(r"(?<=\w) ?[(\[][^)\]]*[)\]]$")
 MARKS = " :.*=#-\u2013\u2014()[]"
 LEAST_ROWS = 3
 # What stands around a table: how many rows it has, pages, who made it, notes.
@@ -52,11 +53,8 @@ NOTE = re.compile(
 
 def is_total(key: str) -> bool:
     """Of a name's skeleton."""
-    said = key.split(":", 1)[0] if ":" in key else key
-    text = (
-        re.sub(r"(?<=\w) ?[(\[][^)\]]*[)\]]$", "", said.strip(" :.")).strip(MARKS).replace("-", " ")
-    )
-    parts = text.split()
+    said = IN_BRACKETS.sub("", key.split(":", 1)[0].strip(" :."))
+    parts = said.strip(MARKS).replace("-", " ").split()
     text = ("" if all(len(part) == 1 for part in parts) else " ").join(parts)
     return bool(text in OF_WORDS or ENGLISH.fullmatch(text) or CHINESE.fullmatch(text))
 

@@ -13,6 +13,7 @@ import resource
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -25,7 +26,7 @@ from core.importing.columns import KNOWN, plain
 from core.importing.detection import FileError, check_workbook
 from core.importing.number_formats import Number, RoundedNumber
 from core.importing.parts import DAMAGED, OnChunk
-from core.importing.workbooks import Book, Sheet, open_book, sheet_rows
+from core.importing.workbooks import Book, Sheet, book_of, sheet_rows
 from core.reasons import Code, Reason
 
 NOTE_LENGTH = 200
@@ -109,7 +110,8 @@ def read(path: Path, most_columns: int, most_unpacked: int) -> dict[str, Any]:
     """Say notes and rows. Returns why it cannot be read, {} where it was."""
     try:
         check_workbook(path, most_unpacked)
-        with open_book(path, still_reading) as book:
+        with zipfile.ZipFile(path) as archive:
+            book = book_of(archive, path.stat().st_size, still_reading)
             sheet = sheet_to_read(book, most_columns)
             say([note.as_json() for note in notes_on(book, sheet)])
             later: list[Reason] = []
@@ -161,14 +163,10 @@ def limit_memory(most: int) -> None:
 
 
 def as_said(row: Sequence[str]) -> list[str | list[str]]:
-    return [cell if type(cell) is str else digits_of(cell) for cell in row]
+    return [cell if type(cell) is str else [cell, getattr(cell, "exact", "")] for cell in row]
 
 
-def digits_of(number: str) -> list[str]:
-    return [number, number.exact] if isinstance(number, RoundedNumber) else [number]
-
-
-def number_of(shown: str, exact: str = "") -> Number:
+def number_of(shown: str, exact: str) -> Number:
     return RoundedNumber(shown, exact) if exact else Number(shown)
 
 

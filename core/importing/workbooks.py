@@ -10,12 +10,11 @@ import re
 import sys
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from pathlib import Path
 
+from core.importing import parts
 from core.importing.detection import MOST_RATIO, MOST_UNPACKED, FileError
 from core.importing.number_formats import (
     FIRST_DAY,
@@ -24,16 +23,6 @@ from core.importing.number_formats import (
     Shape,
     number_text,
     shape_of,
-)
-from core.importing.parts import (
-    OnChunk,
-    bomb,
-    name_in,
-    new_parser,
-    parse_part,
-    parsed,
-    relations,
-    within_cell,
 )
 from core.reasons import Code, Reason
 
@@ -80,15 +69,9 @@ class Book:
     strings: list[str]
     shapes: list[Shape]
     most_text: int
-    first_day: datetime = FIRST_DAY
-    is_uncalculated: bool = False
-    on_chunk: OnChunk = lambda: None
-
-
-@contextmanager
-def open_book(path: Path, on_chunk: OnChunk = lambda: None) -> Iterator[Book]:
-    with zipfile.ZipFile(path) as archive:
-        yield book_of(archive, path.stat().st_size, on_chunk)
+    first_day: datetime
+    is_uncalculated: bool
+    on_chunk: parts.OnChunk
 
 
 def refuse_other_kinds(archive: zipfile.ZipFile) -> None:
@@ -97,20 +80,24 @@ def refuse_other_kinds(archive: zipfile.ZipFile) -> None:
     kind = next((kind for name, kind in OTHER_KINDS if name in names), "")
     if not kind and "mimetype" in names:
         kind = "OpenDocument (.ods)"
-    if not kind and not name_in(archive, "[Content_Types].xml"):
+    if not kind and not parts.name_in(archive, "[Content_Types].xml"):
         kind = "ZIP"
     if kind:
         raise FileError.of(Code.FILE_OF_OTHER_KIND, kind=kind)
 
 
-def book_of(archive: zipfile.ZipFile, size: int, on_chunk: OnChunk) -> Book:
+def book_of(archive: zipfile.ZipFile, size: int, on_chunk: parts.OnChunk) -> Book:
     """`size`: of the file."""
     refuse_other_kinds(archive)
     main = next(
-        (target for kind, target in relations(archive, "").values() if kind == "officeDocument"),
+        (
+            target
+            for kind, target in parts.relations(archive, "").values()
+            if kind == "officeDocument"
+        ),
         "xl/workbook.xml",
     )
-    targets = relations(archive, main)
+    targets = parts.relations(archive, main)
     by_kind = dict(targets.values())
     sheets: list[Sheet] = []
     first_day, is_uncalculated = FIRST_DAY, False
@@ -122,20 +109,20 @@ def book_of(archive: zipfile.ZipFile, size: int, on_chunk: OnChunk) -> Book:
             if kind == "worksheet":
                 is_hidden = attributes.get("state", "visible") != "visible"
                 if len(sheets) == MOST_SHEETS:
-                    raise bomb()
+                    raise parts.bomb()
                 sheets.append(Sheet(attributes.get("name", ""), part, is_hidden))
         elif name == "workbookPr" and attributes.get("date1904") in ("1", "true"):
             first_day = FIRST_DAY_OF_MACS
         elif name == "calcPr":
             is_uncalculated = attributes.get("fullCalcOnLoad") in ("1", "true")
 
-    parse_part(archive, main, start, on_chunk=on_chunk)
+    parts.parse_part(archive, main, start, on_chunk=on_chunk)
     strings, styles = by_kind.get("sharedStrings", ""), by_kind.get("styles", "")
     return Book(
         archive,
         sheets,
-        shared_strings(archive, strings, size, on_chunk) if name_in(archive, strings) else [],
-        shapes_of(archive, styles) if name_in(archive, styles) else [],
+        shared_strings(archive, strings, size, on_chunk) if parts.name_in(archive, strings) else [],
+        shapes_of(archive, styles) if parts.name_in(archive, styles) else [],
         MOST_UNPACKED + MOST_RATIO * size,
         first_day,
         is_uncalculated,
@@ -144,7 +131,7 @@ def book_of(archive: zipfile.ZipFile, size: int, on_chunk: OnChunk) -> Book:
 
 
 def shared_strings(
-    archive: zipfile.ZipFile, part: str, size: int, on_chunk: OnChunk = lambda: None
+    archive: zipfile.ZipFile, part: str, size: int, on_chunk: parts.OnChunk
 ) -> list[str]:
     found: list[str] = []
     text = Text()
@@ -157,9 +144,9 @@ def shared_strings(
             found.append(taken := text.take())
             left -= sys.getsizeof(taken) + SIZE_OF_ENTRY
             if left < 0:
-                raise bomb()
+                raise parts.bomb()
 
-    parse_part(archive, part, text.start, end, text.data, most=None, on_chunk=on_chunk)
+    parts.parse_part(archive, part, text.start, end, text.data, most=None, on_chunk=on_chunk)
     return found
 
 
@@ -177,14 +164,14 @@ def shapes_of(archive: zipfile.ZipFile, part: str) -> list[Shape]:
         elif name == "xf" and is_of_cells:
             number = attributes.get("numFmtId", "0")
             if len(found) == MOST_FORMATS:
-                raise bomb()
+                raise parts.bomb()
             found.append(shape_of(number, codes.get(number, "")))
 
     def end(name: str) -> None:
         nonlocal is_of_cells
         is_of_cells = is_of_cells and name != "cellXfs"
 
-    parse_part(archive, part, start, end)
+    parts.parse_part(archive, part, start, end)
     return found
 
 
@@ -195,10 +182,11 @@ def sheet_rows(
     Cells beyond `most_columns` are not kept, but one more is, to be told from those that fit.
     What was found on the way is added to `notes`."""
     reader = SheetReader(book, most_columns)
-    parser = new_parser(reader.start, reader.end, reader.data)
-    part = name_in(book.archive, sheet.part)
-    for _chunk in parsed(book.archive, part, parser, book.on_chunk):
-        yield from reader.take()
+    parser = parts.new_parser(reader.start, reader.end, reader.data)
+    part = parts.name_in(book.archive, sheet.part)
+    for _chunk in parts.parsed(book.archive, part, parser, book.on_chunk):
+        yield from reader.rows
+        reader.rows.clear()
     if reader.hidden and notes is not None:
         notes.append(Reason.of(Code.ROWS_HIDDEN, number=f"{reader.hidden:,}"))
 
@@ -227,13 +215,16 @@ class Text:
     def data(self, text: str) -> None:
         if self.is_open:
             self.pieces.append(text)
-            self.length = within_cell(self.length + len(text))
+            self.length += len(text)
+            if self.length > parts.MOST_CELL:
+                raise parts.bomb()
 
     def take(self) -> str:
         text = "".join(self.pieces)
         self.pieces.clear()
         self.length = 0
-        return unescaped(text) if "_x" in text else text
+        # `_x000D_` is how the format writes what XML has no place for.
+        return ESCAPED.sub(named, text) if "_x" in text else text
 
 
 @dataclass(slots=True)
@@ -250,24 +241,25 @@ class SheetReader:
     signs: int = 0  # of the row so far
     all_signs: int = 0
     cell: dict[str, str] = field(default_factory=dict)
-    value: list[str] = field(default_factory=list)
-    length: int = 0  # of the value
-    is_in_value: bool = False
     has_formula: bool = False
     is_hidden: bool = False  # the row
     hidden: int = 0  # rows that hold something and are not shown
-    text: Text = field(default_factory=Text)
+    value: Text = field(default_factory=Text)
+    text: Text = field(default_factory=Text)  # in place of a value
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "c":
-            self.cell, self.value, self.has_formula = attributes, [], False
-            self.length = 0
+            self.cell, self.has_formula = attributes, False
         elif name == "v":
-            self.is_in_value = True
+            self.value.is_open = True
         elif name == "f":
             self.has_formula = True
         elif name == "row":
-            self.skip_to(int(attributes.get("r", self.number + 1)))
+            # Rows that hold nothing are not in the file, but they count as lines.
+            number = min(int(attributes.get("r", self.number + 1)), MOST_ROWS)
+            missing = max(0, number - self.number - 1)
+            self.rows.extend([NOTHING] * missing)
+            self.number += missing
             self.row, self.column, self.cells, self.signs = [], 0, 0, 0
             self.is_hidden = attributes.get("hidden", "0") in ("1", "true")
         else:
@@ -275,7 +267,7 @@ class SheetReader:
 
     def end(self, name: str) -> None:
         if name == "v":
-            self.is_in_value = False
+            self.value.is_open = False
         elif name == "c":
             self.put(self.shown())
         elif name == "row":
@@ -288,22 +280,7 @@ class SheetReader:
             self.text.end(name)
 
     def data(self, text: str) -> None:
-        if self.is_in_value:
-            self.value.append(text)
-            self.length = within_cell(self.length + len(text))
-        else:
-            self.text.data(text)
-
-    def take(self) -> list[list[str]]:
-        taken, self.rows = self.rows, []
-        return taken
-
-    def skip_to(self, number: int) -> None:
-        """Rows that hold nothing are not in the file, but they count as lines."""
-        missing = min(number, MOST_ROWS) - self.number - 1
-        if missing > 0:
-            self.rows.extend([NOTHING] * missing)
-            self.number += missing
+        (self.value if self.value.is_open else self.text).data(text)
 
     def put(self, text: str) -> None:
         """Into its column; cells without an address follow one another."""
@@ -312,42 +289,35 @@ class SheetReader:
         self.column = index + 1
         self.cells += 1
         if self.cells > MOST_CELLS:
-            raise bomb()
+            raise parts.bomb()
         if text:
-            self.count(len(text))
+            self.signs += len(text)
+            self.all_signs += len(text)
+            if self.signs > MOST_ROW or self.all_signs > self.book.most_text:
+                raise parts.bomb()
             index = min(index, self.most_columns)
             self.row.extend([""] * (index + 1 - len(self.row)))
             self.row[index] = text
 
-    def count(self, signs: int) -> None:
-        self.signs += signs
-        self.all_signs += signs
-        if self.signs > MOST_ROW or self.all_signs > self.book.most_text:
-            raise bomb()
-
     def shown(self) -> str:
         kind = self.cell.get("t", "n")
+        text = self.value.take()
         if kind == "inlineStr":
             return self.text.take()
-        if not self.value:
+        if not text:
             return UNCALCULATED if self.has_formula and kind != "str" else ""
-        text = "".join(self.value)
         if kind == "s":
             return self.book.strings[int(text)]
         if kind == "n":
             if text == "0" and self.has_formula and self.book.is_uncalculated:
                 return UNCALCULATED  # the 0 that programs write in place of a result
-            return number_text(text, self.shape(), self.book.first_day)
-        if kind == "str":
-            return unescaped(text)
+            style, shapes = int(self.cell.get("s", 0)), self.book.shapes
+            shape = shapes[style] if style < len(shapes) else PLAIN
+            return number_text(text, shape, self.book.first_day)
         if kind == "b":
             # An amount must not be 1 because somebody ticked it.
             return "FALSE" if text == "0" else "TRUE"
         return text.replace("T", " ").removesuffix(" 00:00:00") if kind == "d" else text
-
-    def shape(self) -> Shape:
-        style, shapes = int(self.cell.get("s", 0)), self.book.shapes
-        return shapes[style] if style < len(shapes) else PLAIN
 
 
 @lru_cache(1024)
@@ -358,11 +328,6 @@ def column_of(letters: str) -> int:
     for letter in letters.upper():
         index = index * 26 + ord(letter) - ord("A") + 1
     return index - 1
-
-
-def unescaped(text: str) -> str:
-    """`_x000D_` is how the format writes what XML has no place for."""
-    return ESCAPED.sub(named, text)
 
 
 def named(found: re.Match[str]) -> str:

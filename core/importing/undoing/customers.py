@@ -37,16 +37,16 @@ class UndoCustomers(Undoer):
         return (*cls.rights, *books)
 
     def knows_rows(self) -> bool:
-        return super().knows_rows() and self._count_changed() == self.job.updated
+        return super().knows_rows() and len(self._changed()) == self.job.updated
 
-    def _count_changed(self) -> int:
+    def _changed(self) -> set[int]:
         """Customers, of each of whom a file changes one field or more."""
         changed: set[int] = set()
         for first, last in ImportedRows.objects.runs(self.job, Kind.FIELD_CHANGES):
             self.on_block()
             rows = FieldChange.objects.filter(pk__range=(first, last)).order_by()
             changed.update(rows.values_list("object_id", flat=True).distinct())
-        return len(changed)
+        return changed
 
     def figures(self) -> list[tuple[str, int | Decimal]]:
         return [
@@ -56,18 +56,15 @@ class UndoCustomers(Undoer):
         ]
 
     def lock(self) -> None:
-        ids = {pk for block in self.blocks(Kind.CUSTOMERS) for pk in block}
-        for changes in self.rows(Kind.FIELD_CHANGES):
-            ids.update(changes.values_list("object_id", flat=True))
-        lock_customers(ids)
+        made = {pk for block in self.blocks(Kind.CUSTOMERS) for pk in block}
+        lock_customers(made | self._changed())
 
     def look(self) -> None:
         for customers in self.rows(Kind.CUSTOMERS):
             self._look_at_new(customers)
             names = dict(customers.values_list("pk", "username"))
             for pk, amount in sorted(opening_balances(list(names)).items()):
-                if self.is_above_limit(amount):
-                    self.findings.add(UndoCode.ABOVE_LIMIT, [f"{names[pk]} {amount}"])
+                self.look_at_amount(names[pk], amount)
         for changes in self.rows(Kind.FIELD_CHANGES):
             self._look_at_changed(list(changes))
 
@@ -85,7 +82,7 @@ class UndoCustomers(Undoer):
         }
         for code, condition in depending.items():
             found = customers.filter(condition).values_list("username", flat=True)
-            self.findings.add(code, found.iterator())
+            self.add(code, found.iterator())
 
     def _look_at_changed(self, changes: Sequence[FieldChange]) -> None:
         now = values_of(change.object_id for change in changes)
@@ -94,7 +91,7 @@ class UndoCustomers(Undoer):
             for change in changes
             if as_text(now[change.object_id][change.field]) != change.after
         }
-        self.findings.add(UndoCode.FIELDS_CHANGED, other.values())
+        self.add(UndoCode.FIELDS_CHANGED, other.values())
 
     def undo(self) -> None:
         for ids in self.blocks(Kind.CUSTOMERS):
@@ -118,12 +115,10 @@ class UndoCustomers(Undoer):
         now = values_of(change.object_id for change in changes)
         differences = []
         for change in changes:
-            row = now[change.object_id]
-            before = change.before == "True" if change.field == "active" else change.before
-            differences.append(
-                Difference(change.object_id, change.field, row[change.field], before)
-            )
-            row[change.field] = before
+            pk, field = change.object_id, change.field
+            before = change.before == "True" if field == "active" else change.before
+            differences.append(Difference(pk, field, now[pk][field], before))
+            now[pk][field] = before
         rows = [(*(row[name] for name in FIELDS), pk) for pk, row in now.items()]
         Customer.objects.update_columns(FIELDS, rows)
         self._keep(differences)

@@ -41,8 +41,8 @@ class UndoOrders(Undoer):
         for orders in self.rows(Kind.ORDERS):
             oids = orders.values_list("oid", flat=True)
             begun = oids.filter(start_date__isnull=False).exclude(GIVEN_BACK)
-            self.findings.add(UndoCode.ORDERS_BEGUN, begun.iterator())
-            self.findings.add(UndoCode.ORDERS_REPEATED, oids.filter(Exists(repeats)).iterator())
+            self.add(UndoCode.ORDERS_BEGUN, begun.iterator())
+            self.add(UndoCode.ORDERS_REPEATED, oids.filter(Exists(repeats)).iterator())
 
     def undo(self) -> None:
         reason = Reason.of(Code.IMPORT_UNDONE, number=self.job.pk)

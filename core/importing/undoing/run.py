@@ -43,7 +43,11 @@ def run(job: ImportJob) -> None:
         with transaction.atomic():
             # The job's row is ours until commit: nobody takes the job over meanwhile.
             job.record()
-            undo(job)
+            undoer = permitted(job)
+            undoer.lock()
+            refuse_where_hindered(undoer)
+            undoer.undo()
+            ImportedRows.objects.filter(job=job).update(undone=True)
             failpoint("before-undone")
             job.release(status=ImportJob.Status.UNDONE, undone_at=Now())
     except (UndoRefusedError, RefundRefusedError) as refused:
@@ -54,15 +58,6 @@ def run(job: ImportJob) -> None:
         # Tried again it would end the same: a person is told at once, the log has the rest.
         logger.exception("import %s was not undone", job.pk)
         give_up(job, Reason.of(Code.OWN_ERROR))
-
-
-def undo(job: ImportJob) -> None:
-    """In the caller's transaction. Raises UndoRefusedError."""
-    undoer = permitted(job)
-    undoer.lock()
-    refuse_where_hindered(undoer)
-    undoer.undo()
-    ImportedRows.objects.filter(job=job).update(undone=True)
 
 
 def permitted(job: ImportJob, on_block: Callable[[], None] = lambda: None) -> Undoer:

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from core.db.blocks import in_blocks
@@ -44,24 +44,20 @@ class UndoTopUps(Undoer):
     def look(self) -> None:
         credited: Counter[int] = Counter()
         columns = ("customer_id", "amount", "customer__username")
-        for charges in self.rows(Kind.TOP_UPS):
-            self._look_at(charges)
-            for customer_id, amount, name in charges.values_list(*columns):
-                credited[customer_id] += amount
-                if self.is_above_limit(amount):
-                    self.findings.add(UndoCode.ABOVE_LIMIT, [f"{name} {amount}"])
-        self._look_at_balances(credited)
-        for waiting in self.rows(Kind.WAITING_TOP_UPS):
-            approved = waiting.filter(charge__isnull=False).select_related("customer")
-            self.findings.add(UndoCode.TOP_UPS_APPROVED, map(str, approved))
-
-    def _look_at(self, charges: QuerySet[Any]) -> None:
         corrections = TopUpCorrection.objects.filter(
             Q(entry__isnull=False) | Q(status=TopUpCorrection.Status.AWAITING),
             charge=OuterRef("pk"),
         )
-        corrected = charges.filter(Exists(corrections)).select_related("customer")
-        self.findings.add(UndoCode.TOP_UPS_CORRECTED, map(str, corrected))
+        for charges in self.rows(Kind.TOP_UPS):
+            corrected = charges.filter(Exists(corrections)).select_related("customer")
+            self.add(UndoCode.TOP_UPS_CORRECTED, map(str, corrected))
+            for customer_id, amount, name in charges.values_list(*columns):
+                credited[customer_id] += amount
+                self.look_at_amount(name, amount)
+        self._look_at_balances(credited)
+        for waiting in self.rows(Kind.WAITING_TOP_UPS):
+            approved = waiting.filter(charge__isnull=False).select_related("customer")
+            self.add(UndoCode.TOP_UPS_APPROVED, map(str, approved))
 
     def _look_at_balances(self, credited: Counter[int]) -> None:
         """What was credited has to be there still."""
@@ -69,7 +65,7 @@ class UndoTopUps(Undoer):
             rows = Customer.objects.filter(pk__in=ids).order_by("pk")
             found = rows.values_list("pk", "username", "balance")
             spent = (name for pk, name, balance in found if balance < Decimal(credited[pk]))
-            self.findings.add(UndoCode.TOP_UPS_SPENT, spent)
+            self.add(UndoCode.TOP_UPS_SPENT, spent)
 
     def undo(self) -> None:
         for charges in self.rows(Kind.TOP_UPS):

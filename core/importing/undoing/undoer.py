@@ -21,26 +21,6 @@ BLOCK = 5_000
 EXAMPLES = 3
 
 
-class Findings:
-    """What speaks against it, by code: how many rows, and the names of the first."""
-
-    def __init__(self) -> None:
-        self.found: dict[UndoCode, tuple[int, list[str]]] = {}
-
-    def add(self, code: UndoCode, names: Iterable[str]) -> None:
-        for name in names:
-            number, examples = self.found.get(code, (0, []))
-            self.found[code] = (number + 1, [*examples, name][:EXAMPLES])
-
-    def reasons(self, **params: str) -> list[Reason]:
-        """`params`: of the sentences that take more than the rows."""
-        more = {UndoCode.ABOVE_LIMIT: params}
-        return [
-            Reason.of(code, number=number, examples=", ".join(examples), **more.get(code, {}))
-            for code, (number, examples) in self.found.items()
-        ]
-
-
 class Undoer(ABC):
     """Of one job, in the name of `actor`. Everything but `objections()` in one transaction."""
 
@@ -56,7 +36,8 @@ class Undoer(ABC):
         self.job = job
         self.on_block = on_block
         self.actor = actor
-        self.findings = Findings()
+        # What speaks against it, by code: how many rows, and the names of the first.
+        self.found: dict[UndoCode, tuple[int, list[str]]] = {}
 
     @classmethod
     def rights_for(cls, job: ImportJob) -> tuple[Right, ...]:
@@ -79,11 +60,20 @@ class Undoer(ABC):
         if not self.knows_rows():
             return [Reason.of(UndoCode.ROWS_UNKNOWN)]
         self.look()
-        return self.findings.reasons(who=str(self.actor), limit=str(self.limit))
+        more = {UndoCode.ABOVE_LIMIT: {"who": str(self.actor), "limit": str(self.limit)}}
+        return [
+            Reason.of(code, number=number, examples=", ".join(examples), **more.get(code, {}))
+            for code, (number, examples) in self.found.items()
+        ]
 
     @abstractmethod
     def look(self) -> None:
-        """Add what depends on the rows to the findings."""
+        """Add to what was found what depends on the rows."""
+
+    def add(self, code: UndoCode, names: Iterable[str]) -> None:
+        for name in names:
+            number, examples = self.found.get(code, (0, []))
+            self.found[code] = (number + 1, [*examples, name][:EXAMPLES])
 
     @abstractmethod
     def undo(self) -> None:
@@ -104,8 +94,10 @@ class Undoer(ABC):
     def limit(self) -> Decimal | None:
         return ApprovalLimit.objects.of_top_ups(self.actor)
 
-    def is_above_limit(self, amount: Decimal) -> bool:
-        return requires_approval(amount, self.limit)
+    def look_at_amount(self, name: str, amount: Decimal) -> None:
+        """Nobody takes back alone what they could not book alone."""
+        if requires_approval(amount, self.limit):
+            self.add(UndoCode.ABOVE_LIMIT, [f"{name} {amount}"])
 
     @property
     def note(self) -> str:
