@@ -33,9 +33,6 @@ class Breaker(models.Model):
     class Meta:
         default_permissions = ()
 
-    def __str__(self) -> str:
-        return f"{self.site_id}: {'open' if self.is_open else 'closed'}"
-
     @property
     def is_open(self) -> bool:
         return self.opened_at is not None

@@ -16,7 +16,6 @@ from django.utils.translation import gettext_lazy as _
 
 from core.models.fields import amount_field, created_field, reason_fields
 from core.models.jobs import Job, JobQuerySet
-from core.reasons import reason_of
 
 
 class BulkJob(Job):
@@ -115,9 +114,6 @@ class BulkBlock(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["job", "number"], name="bulk_block_number")]
 
-    def __str__(self) -> str:
-        return f"{self.job_id}/{self.number}"
-
 
 class BulkRefusal(models.Model):
     """A row that the action was not done on, and why."""
@@ -129,6 +125,3 @@ class BulkRefusal(models.Model):
 
     class Meta:
         ordering = ("id",)
-
-    def __str__(self) -> str:
-        return f"{self.name}: {reason_of(self)}"

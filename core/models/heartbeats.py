@@ -51,9 +51,6 @@ class Heartbeat(models.Model):
         default_permissions = ()
         ordering = ("consumer",)
 
-    def __str__(self) -> str:
-        return self.consumer
-
 
 def worker_name() -> str:
     """Of this process, on whatever host: its heartbeat and the orders it holds are known by it."""

@@ -94,9 +94,6 @@ class ImportedRows(models.Model):
             ),
         ]
 
-    def __str__(self) -> str:
-        return f"{self.job_id}: {self.get_kind_display()} {self.first_id}-{self.last_id}"
-
 
 def runs_of(ids: Iterable[int]) -> Iterator[tuple[int, int]]:
     """The first and last of each run of ids without a gap; they come rising."""

@@ -140,9 +140,6 @@ class SiteLook(models.Model):
         ]
         indexes = [models.Index(fields=["looked_at"], name="look_oldest")]
 
-    def __str__(self) -> str:
-        return f"{self.site_id} {self.video_id}"
-
 
 class LookAllowanceQuerySet(models.QuerySet["LookAllowance"]):
     def take(self, user: User, most: int) -> int:
@@ -168,6 +165,3 @@ class LookAllowance(models.Model):
 
     class Meta:
         default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"{self.user_id}: {self.taken}"

@@ -253,9 +253,6 @@ class ReadMarker(models.Model):
             models.UniqueConstraint(fields=["conversation", "user"], name="read_marker_one_a_user")
         ]
 
-    def __str__(self) -> str:
-        return f"{self.conversation_id}: {self.user_id} ≤ {self.last_id}"
-
 
 def mark_read(order: Order, user: User, up_to: int) -> None:
     """This user has seen what they may see of the conversation up to this message's id. Who of the

@@ -44,6 +44,3 @@ class WebProcess(models.Model):
     class Meta:
         default_permissions = ()
         ordering = ("name",)
-
-    def __str__(self) -> str:
-        return self.name
