@@ -23,7 +23,7 @@ from core.models.flow import (
     label_of,
     onward_from,
 )
-from core.models.heartbeats import Heartbeat
+from core.models.heartbeats import Heartbeat, WebProcess
 from core.models.history import FieldChange
 from core.models.imported_rows import ImportedRows
 from core.models.imports import FilePart, ImportJob
@@ -55,4 +55,3 @@ from core.models.rollups import PlaySample, QuarterHourTotal, RollupCursor
 from core.models.sites import Site, SiteCheck
 from core.models.transitions import Transition
 from core.models.waiting_top_ups import WaitingTopUp
-from core.models.web_processes import WebProcess

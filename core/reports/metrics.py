@@ -38,9 +38,8 @@ from core.models import (
     WebProcess,
     open_breaker_of,
 )
-from core.models.heartbeats import SILENT
+from core.models.heartbeats import PAGE_BOUNDS, SILENT
 from core.models.rollups import Source
-from core.models.web_processes import PAGE_BOUNDS
 from core.reports import playrate, queue, rollups
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
