@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Case, DateTimeField, F, Q, When
 from django.db.models.functions import Now
 
-from core.db.blocks import DatabaseNowPlus, update_block
+from core.db.blocks import now_plus, update_block
 from core.db.lookups import InArray
 from core.db.notifier import notify
 from core.models import transitions
@@ -118,7 +118,7 @@ def write_progress(leases: Sequence[Lease]) -> dict[int, tuple[bool, bool]]:
         Order,
         rows,
         matching=("fence",),
-        everywhere={"lease_until": DatabaseNowPlus(LEASE)},
+        everywhere={"lease_until": now_plus(LEASE)},
         returning=("cancel_requested", "pause_requested"),
     )
     renewed = [lease for lease in leases if lease.order.pk in kept]
