@@ -5,7 +5,7 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from core.reasons import Code, Reason, ReasonOrText, translate
+from core.reasons import TEXT_LENGTH, Code, Reason, ReasonOrText, printable, translate
 
 
 class Status(models.IntegerChoices):
@@ -86,6 +86,18 @@ class OrderError(Exception):
 
     def __str__(self) -> str:
         return translate(self.reason)
+
+
+def given_reason(text: str, *, most: int = TEXT_LENGTH, missing: Code | None = None) -> str:
+    """Why somebody does something, as they typed it, without blanks around it; never cut, as half a
+    reason may say the opposite. `missing`: what is said where there is none, if there has to be
+    one. Raises OrderError, also for more than `most` characters."""
+    text = text.strip()
+    if not text and missing:
+        raise OrderError(Reason.of(missing))
+    if len(printable(text)) > most:  # as rows keep it
+        raise OrderError(Reason.of(Code.REASON_TOO_LONG, most=most))
+    return text
 
 
 class TransitionError(OrderError):

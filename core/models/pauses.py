@@ -18,8 +18,7 @@ from core.db import clock
 from core.db.notifier import notify
 from core.models.accounts import User, person_field
 from core.models.fields import protected_key
-from core.models.flow import OPEN, OrderError
-from core.models.given_reasons import given_reason
+from core.models.flow import OPEN, OrderError, given_reason
 from core.models.sites import Site
 from core.reasons import TEXT_LENGTH, Code, Reason
 

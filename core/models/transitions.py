@@ -31,10 +31,10 @@ from core.models.flow import (
     Status,
     TransitionError,
     already_ended,
+    given_reason,
     onward_from,
     status_reason,
 )
-from core.models.given_reasons import given_reason
 from core.models.ledger import MAX_BALANCE, BalanceTooLargeError, Fact, LedgerEntry, Posting
 from core.reasons import Code, Reason, ReasonOrText, reason_columns
 

@@ -14,7 +14,7 @@ from booster.proof import Reading, Watch, evidence_of, judge
 from booster.sites import exact
 from core.db import clock
 from core.models import CounterReading, Order, OrderError, SiteLook, Status, User, transitions
-from core.models.given_reasons import given_reason
+from core.models.flow import given_reason
 from core.models.transitions import status_reason
 from core.reasons import Code, Reason, reason_columns
 
