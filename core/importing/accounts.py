@@ -7,9 +7,8 @@ from django.utils.translation import gettext as _
 
 from core.db.lookups import InArray
 from core.importing.batch import Batch
-from core.models import Customer
+from core.models import Customer, CustomerInactiveError
 from core.models.names import name_keys
-from core.ordering.quote import CUSTOMER_INACTIVE
 from core.reasons import translate
 
 
@@ -33,7 +32,7 @@ def drop_unknown(batch: Batch, customers: Mapping[str, Customer]) -> None:
         if name in twins:
             text = _("There is no customer with this username; is it “%(name)s”?")
             reason = text % {"name": twins[name]}
-        reasons[index] = reason if customer is None else translate(CUSTOMER_INACTIVE)
+        reasons[index] = reason if customer is None else translate(CustomerInactiveError.reason)
     batch.refuse("username", reasons)
 
 

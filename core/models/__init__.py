@@ -19,7 +19,6 @@ from core.models.flow import (
     RefundRefusedError,
     Status,
     TransitionError,
-    VideoBusyError,
     label_of,
     onward_from,
 )

@@ -22,7 +22,7 @@ from core.models.accounts import Administrator, Customer
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
 from core.models.fields import amount_field, created_field, protected_key
 from core.models.imported_rows import ImportedRows
-from core.models.ledger import Fact, LedgerEntry, Posting
+from core.models.ledger import CustomerInactiveError, Fact, LedgerEntry, Posting
 from core.reasons import Code, Reason, translate
 
 REFERENCE_LENGTH = 64
@@ -197,7 +197,7 @@ class ChargeRecord(AppendOnlyModel):
     def clean(self) -> None:
         self.reference = self.reference or None
         if self.customer_id and not self.customer.active:
-            raise ValidationError({"customer": translate(Reason.of(Code.CUSTOMER_INACTIVE))})
+            raise ValidationError({"customer": translate(CustomerInactiveError.reason)})
 
 
 def plain_reference(text: str) -> str:

@@ -108,7 +108,3 @@ class RefundRefusedError(OrderError):
     """The customer's balance has no room for what the order gives back as it ends."""
 
     reason: Reason
-
-
-class VideoBusyError(OrderError):
-    """Another open order holds this video: two on one counter could not be told apart."""

@@ -15,9 +15,9 @@ from core import money
 from core.models import ApprovalLimit, Calibration, Customer, OrderError, Site, User
 from core.models.approvals import requires_approval
 from core.models.calibrations import start
-from core.models.ledger import PostingRefusedError
+from core.models.ledger import CustomerInactiveError, PostingRefusedError
 from core.ordering.placing import OrderRefusedError
-from core.ordering.quote import CUSTOMER_INACTIVE, Quoter, Video
+from core.ordering.quote import Quoter, Video
 from core.reasons import Code, Reason
 
 
@@ -66,7 +66,7 @@ def sell_audit(
         text = _("Above your limit of %(limit)s: somebody with a higher one has to sell it.")
         raise OrderRefusedError({"price": text % {"limit": limit}})
     if not customer.active:
-        raise OrderRefusedError({"customer": CUSTOMER_INACTIVE})
+        raise OrderRefusedError({"customer": CustomerInactiveError.reason})
     bought: dict[str, Any] = {
         "customer": customer,
         "price": money.quantize(price),

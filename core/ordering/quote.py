@@ -23,6 +23,7 @@ from booster.sites.base import SiteAdapter
 from core import money
 from core.db import clock
 from core.models import (
+    CustomerInactiveError,
     ApprovalLimit,
     Calibration,
     Customer,
@@ -217,7 +218,7 @@ class Quoter:
         if customer is None:
             return
         if not customer.active:
-            quote.reasons["customer"] = CUSTOMER_INACTIVE
+            quote.reasons["customer"] = CustomerInactiveError.reason
         elif quote.price is not None:
             quote.balance_after = customer.balance - self.spent[customer.pk] - quote.price
             if quote.balance_after < 0:
@@ -284,7 +285,6 @@ class Quoter:
 # What refuses an order; reasons used once are written where they are used.
 
 VIDEO_BUSY = Reason.of(Code.VIDEO_BUSY)
-CUSTOMER_INACTIVE = Reason.of(Code.CUSTOMER_INACTIVE)
 
 
 def too_small(minimum: int | None) -> Reason:

@@ -19,7 +19,6 @@ from core.models import (
     SiteLook,
     Status,
     User,
-    VideoBusyError,
     open_breaker_of,
     probe_now,
 )
@@ -68,7 +67,7 @@ def try_site(site: Site, url: str) -> Trial:
     """
     target, adapter, path = _proved(site, url)
     if Order.objects.open_on(site, adapter.video_id(path)).exists():
-        raise VideoBusyError(VIDEO_BUSY)
+        raise OrderError(VIDEO_BUSY)
     return try_once(target, adapter, path, f"trial-{site.pk}-{timezone.now():%Y%m%d%H%M%S%f}")
 
 

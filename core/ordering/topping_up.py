@@ -14,16 +14,14 @@ from core.models import ApprovalLimit, ChargeRecord, OrderError, User, WaitingTo
 from core.models.approvals import requires_approval
 from core.models.billing import already_booked
 from core.models.corrections import corrected_amount
-from core.models.ledger import PostingRefusedError, refuse_inactive
+from core.models.ledger import CustomerInactiveError, PostingRefusedError, refuse_inactive
 from core.reasons import Code, Reason
 
 
 def top_up_many(records: Sequence[ChargeRecord], creator: User | None) -> list[WaitingTopUp]:
-    """Credit these top-ups of one creator, all or none; returns those that wait instead.
-
-    Raises CustomerInactiveError, BalanceTooLargeError, and IntegrityError where a `request_key` was
-    used before.
-    """
+    """Credit these top-ups of one creator, all or none; returns those that wait instead. Raises
+    CustomerInactiveError, BalanceTooLargeError, and IntegrityError where a `request_key` was used
+    before."""
     limit = ApprovalLimit.objects.of_top_ups(creator)
     if creator is None or limit is None:
         ChargeRecord.objects.record_many(records)
@@ -49,7 +47,7 @@ def entered(payment: ChargeRecord | WaitingTopUp) -> dict[str, Any]:
 def approve_top_up(top_up: WaitingTopUp, actor: User) -> None:
     """Credit it, in the name of who entered it. Raises OrderError."""
     if not top_up.customer.active:
-        raise OrderError(Reason.of(Code.CUSTOMER_INACTIVE))
+        raise OrderError(CustomerInactiveError.reason)
     if top_up.reference and booked(top_up.customer_id, top_up.reference):
         raise OrderError(Reason.of(Code.TOP_UP_BOOKED))
     try:
