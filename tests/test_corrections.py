@@ -19,7 +19,7 @@ from core.models import (
     TopUpCorrection,
     WaitingTopUp,
 )
-from core.models.corrections import corrected_amount
+from core.models.billing import PaymentMethod, corrected_amount
 from core.ops.auditing import differences
 from core.ordering import approve_correction, approve_top_up, correct_top_up, decline_correction
 from core.reasons import Code

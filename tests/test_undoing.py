@@ -34,7 +34,7 @@ from core.models import (
     jobs as job_leases,
     leases as order_leases,
 )
-from core.models.corrections import corrected_amount
+from core.models.billing import corrected_amount
 from core.models.imported_rows import runs_of
 from core.ops.auditing import differences
 from core.ordering import (

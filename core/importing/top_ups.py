@@ -34,8 +34,7 @@ from core.models import (
     LedgerEntry,
     WaitingTopUp,
 )
-from core.models.billing import REFERENCE_LENGTH, already_booked
-from core.models.corrections import corrected_amounts
+from core.models.billing import REFERENCE_LENGTH, already_booked, corrected_amounts
 from core.models.ledger import MAX_CREDITED
 from core.ordering import top_up_many
 from core.ordering.equal_top_ups import bare, booked_lately

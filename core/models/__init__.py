@@ -3,11 +3,16 @@
 from core.models.accounts import Administrator, Customer, User
 from core.models.alerts import Alert
 from core.models.approvals import ApprovalLimit
-from core.models.billing import ChargeRecord, PaymentMethod, PricePolicy
+from core.models.billing import (
+    ChargeRecord,
+    PaymentMethod,
+    PricePolicy,
+    TopUpCorrection,
+    WaitingTopUp,
+)
 from core.models.breakers import Breaker, breaker_of, open_breaker_of, probe_now
 from core.models.bulk import BulkBlock, BulkJob, BulkRefusal
 from core.models.calibrations import Calibration
-from core.models.corrections import TopUpCorrection
 from core.models.events import CounterReading, OrderEvent
 from core.models.filters import ListColumns, SavedFilter
 from core.models.flow import (
@@ -53,4 +58,3 @@ from core.models.retention import RetentionCursor
 from core.models.rollups import PlaySample, QuarterHourTotal, RollupCursor
 from core.models.sites import Site, SiteCheck
 from core.models.transitions import Transition
-from core.models.waiting_top_ups import WaitingTopUp

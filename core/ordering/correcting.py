@@ -19,7 +19,7 @@ from core.models import (
     User,
 )
 from core.models.approvals import requires_approval
-from core.models.corrections import REASON_LENGTH, corrected_amount
+from core.models.billing import REASON_LENGTH, corrected_amount
 from core.models.flow import given_reason
 from core.models.ledger import Fact, PostingRefusedError
 from core.reasons import Code, Reason

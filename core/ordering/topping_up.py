@@ -12,8 +12,7 @@ from django.utils.translation import gettext as _
 
 from core.models import ApprovalLimit, ChargeRecord, OrderError, User, WaitingTopUp
 from core.models.approvals import requires_approval
-from core.models.billing import already_booked
-from core.models.corrections import corrected_amount
+from core.models.billing import already_booked, corrected_amount
 from core.models.ledger import CustomerInactiveError, PostingRefusedError, refuse_inactive
 from core.reasons import Code, Reason
 
