@@ -15,7 +15,6 @@ from core.models import (
     ImportJob,
     LedgerEntry,
     OrderError,
-    PaymentMethod,
     TopUpCorrection,
     WaitingTopUp,
 )

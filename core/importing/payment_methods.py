@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from core.importing.cells import UNSAID, Parsed, read_each, shorn
-from core.models import PaymentMethod
+from core.models.billing import PaymentMethod
 
 NAMES: dict[PaymentMethod, tuple[str, ...]] = {
     PaymentMethod.CASH: ("cash", "现金"),

@@ -3,13 +3,7 @@
 from core.models.accounts import Administrator, Customer, User
 from core.models.alerts import Alert
 from core.models.approvals import ApprovalLimit
-from core.models.billing import (
-    ChargeRecord,
-    PaymentMethod,
-    PricePolicy,
-    TopUpCorrection,
-    WaitingTopUp,
-)
+from core.models.billing import ChargeRecord, PricePolicy, TopUpCorrection, WaitingTopUp
 from core.models.breakers import Breaker, breaker_of, open_breaker_of, probe_now
 from core.models.bulk import BulkBlock, BulkJob, BulkRefusal
 from core.models.calibrations import Calibration
@@ -41,16 +35,7 @@ from core.models.ledger import (
 )
 from core.models.login_counts import LoginCount
 from core.models.looks import LookAllowance, SiteLook
-from core.models.messages import (
-    Conversation,
-    Message,
-    MessageRefusedError,
-    ReadMarker,
-    Side,
-    mark_read,
-    may_speak,
-    side_of,
-)
+from core.models.messages import Conversation, Message, ReadMarker, Side
 from core.models.orders import Order
 from core.models.pauses import Pause
 from core.models.repeats import Occurrence, Repeat
