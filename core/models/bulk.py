@@ -82,10 +82,6 @@ class BulkJob(Job):
     def __str__(self) -> str:
         return f"{capfirst(self.get_action_display())} #{self.pk}"
 
-    @property
-    def is_started(self) -> bool:
-        return self.status != self.Status.WAITING
-
     def start(self, note: str = "", *, each: Decimal | None = None, again: bool = False) -> bool:
         """Confirm it, with the amount that was asked about. Returns False where somebody did
         before, or changed the amount meanwhile: a double click is one action."""

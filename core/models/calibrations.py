@@ -41,8 +41,7 @@ class CalibrationQuerySet(JobQuerySet):
         and be spoiled."""
         if not videos:
             return set()
-        running = self.filter(status=Calibration.Status.RUNNING)
-        return set(running.order_by().values_list("site_id", "video_id")) & set(videos)
+        return set(self.workable().order_by().values_list("site_id", "video_id")) & set(videos)
 
     def workable(self) -> Self:
         return self.filter(status__in=Calibration.WORKABLE)
@@ -51,9 +50,6 @@ class CalibrationQuerySet(JobQuerySet):
         """The newest that came to its end."""
         found: Calibration | None = self.filter(site=site, status=Calibration.Status.DONE).first()
         return found
-
-    def running_on(self, site: Site, video_id: str) -> Self:
-        return self.filter(site=site, video_id=video_id, status=Calibration.Status.RUNNING)
 
 
 class Calibration(Job):
@@ -210,7 +206,7 @@ def start(
         Site.objects.select_for_update().get(pk=site.pk)
         if Order.objects.open_on(site, video_id).exists():
             raise OrderError(Reason.of(Code.VIDEO_BUSY))
-        if Calibration.objects.running_on(site, video_id).exists():
+        if Calibration.objects.workable().filter(site=site, video_id=video_id).exists():
             raise OrderError(Reason.of(Code.CALIBRATION_RUNS))
         calibration = Calibration.objects.create(
             site=site,

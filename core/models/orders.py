@@ -340,11 +340,6 @@ class Order(models.Model):
         return undecidable(self, user) is None
 
     @property
-    def cancel_reason_is_for_customer(self) -> bool:
-        """Why an order that awaited approval was not delivered is for its customer to read."""
-        return self.status == Status.AWAITING
-
-    @property
     def decline_reason(self) -> str:
         """Why an order that awaited approval was not delivered; for the customer's eyes too."""
         ends = self.events.filter(from_status=Status.AWAITING, to_status=Status.CANCELED)
