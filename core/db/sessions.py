@@ -36,10 +36,7 @@ class SessionUser:
     is_staff: bool
     is_superuser: bool
     permissions: frozenset[str]
-
-    @property
-    def is_active(self) -> bool:
-        return True
+    is_active: bool = True
 
     def has_perm(self, permission: str) -> bool:
         return self.is_superuser or permission in self.permissions

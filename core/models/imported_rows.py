@@ -28,9 +28,8 @@ class ImportedRowsQuerySet(models.QuerySet[Any]):
 
     def runs(self, job: "ImportJob", kind: "ImportedRows.Kind") -> Iterable[tuple[int, int]]:
         """The first and the last of each run of ids that the job wrote."""
-        return (
-            self.filter(job=job, kind=kind).order_by("first_id").values_list("first_id", "last_id")
-        )
+        rows = self.filter(job=job, kind=kind).order_by("first_id")
+        return rows.values_list("first_id", "last_id")
 
     def count_of(self, job: "ImportJob", *kinds: "ImportedRows.Kind") -> int:
         """How many rows of these kinds the job wrote."""

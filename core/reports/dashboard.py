@@ -29,7 +29,6 @@ from core.models import (
     Status,
     TopUpCorrection,
     WaitingTopUp,
-    open_breaker_of,
 )
 from core.models.rollups import Source
 from core.reasons import ReasonOrText
@@ -253,6 +252,7 @@ def _capped(rows: Any) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SiteState:
+    orders: int
     """`down_since`: None while it answers. `checked`: when its token was last looked for; None:
     never. `orders`: how many are open there."""
 
@@ -262,7 +262,6 @@ class SiteState:
     verified: bool
     down_since: datetime.datetime | None
     checked: datetime.datetime | None
-    orders: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,18 +274,8 @@ class Sites:
 
 def sites() -> Sites:
     counted = open_orders_by("site")
-    rows = Site.objects.filter(active=True).select_related("breaker").order_by("verified", "name")
-    lines = [
-        SiteState(
-            pk=site.pk,
-            name=site.name,
-            origin=site.origin,
-            verified=site.verified,
-            down_since=breaker.opened_at if (breaker := open_breaker_of(site)) else None,
-            checked=site.checked_at,
-            orders=counted.get(site.pk, 0),
-        )
-        for site in rows
-    ]
+    columns = ("pk", "name", "origin", "verified", "breaker__opened_at", "checked_at")
+    rows = Site.objects.filter(active=True).order_by("verified", "name").values_list(*columns)
+    lines = [SiteState(pk, counted.get(pk, 0), *row) for pk, *row in rows]
     lines.sort(key=lambda line: (line.verified, line.down_since is None))
     return Sites(tuple(lines[:SHOWN]), len(lines) > SHOWN)

@@ -134,11 +134,8 @@ def kept_since(midnight: datetime.datetime) -> Any:
 def tail(source: Source, since: datetime.datetime) -> Any:
     """(source, key, rows, amount) of what is not kept yet."""
     rows, moment, key, amount = rollups.rows_of(source)
-    return (
-        rows.filter(**{f"{moment}__gte": since})
-        .values_list(Value(source.value), key)
-        .annotate(number=Count("pk"), total=Cast(Sum(amount), EXACT))
-    )
+    young = rows.filter(**{f"{moment}__gte": since}).values_list(Value(source.value), key)
+    return young.annotate(number=Count("pk"), total=Cast(Sum(amount), EXACT))
 
 
 def plays() -> Iterator[Metric]:
