@@ -208,10 +208,10 @@ class Customer(models.Model):
         key = name_key(self.username or "")
         if not key or key == self.name_key:
             return
-        others = Customer.objects.exclude(pk=self.pk)
         if self.pk and Customer.objects.filter(pk=self.pk, username=self.username).exists():
             return  # from before; another name is for a person to give
-        if (twin := others.filter(name_key=key).first()) and twin.username != self.username:
+        twin = Customer.objects.exclude(pk=self.pk).filter(name_key=key).first()
+        if twin and twin.username != self.username:
             raise ValidationError({"username": name_taken(twin.username)})
 
 

@@ -86,7 +86,7 @@ class MessageQuerySet(AppendOnlyQuerySet):
         side = side_of(order, author)
         if not may_speak(author, side) or (internal and side != Side.DESK):
             raise PermissionDenied
-        text = plain(text)
+        text = UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
         if not any(sign.isprintable() and not sign.isspace() for sign in text):
             raise MessageRefusedError(_("Write something first."))
         if len(text) > settings.MESSAGE_MAX_LENGTH:
@@ -277,8 +277,3 @@ def mark_read(order: Order, user: User, up_to: int) -> None:
             changes["read_by_desk"] = max(read, talk.read_by_desk)
         Conversation.objects.filter(pk=talk.pk).update(**changes)
         notify()
-
-
-def plain(text: str) -> str:
-    """Without what cannot be seen, its lines ended as Unix does."""
-    return UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()

@@ -29,9 +29,9 @@ from core.reasons import Code, Reason, ReasonOrText, translate
 
 # A number is taken where a customer orders twice in one microsecond.
 NUMBER_TRIES = 3
-MOST_SIGNS = {
-    "memo": Order._meta.get_field("memo").max_length or 0,
-    "url": Order._meta.get_field("url").max_length or 0,
+LIMITS = {
+    "memo": MaxLengthValidator(Order._meta.get_field("memo").max_length or 0),
+    "url": MaxLengthValidator(Order._meta.get_field("url").max_length or 0),
 }
 
 
@@ -177,12 +177,10 @@ def new_order(placement: Placement, oid: str, creator: User | None, limit: Decim
 def refuse_long_texts(**texts: str) -> None:
     """As forms do, by the limits of the order's fields."""
     for name, text in texts.items():
-        most = MOST_SIGNS[name]
-        if len(text) > most:
-            try:
-                MaxLengthValidator(most)(text)
-            except ValidationError as error:
-                raise OrderRefusedError({name: error.messages[0]}) from None
+        try:
+            LIMITS[name](text)
+        except ValidationError as error:
+            raise OrderRefusedError({name: error.messages[0]}) from None
 
 
 def refuse_taken(placements: Sequence[Placement]) -> None:

@@ -78,8 +78,10 @@ def place_again(due: Repeat) -> bool:
         if not due.move_on(max(now, planned)):
             return False
         order: Order | None = None
-        refusal: ReasonOrText | None = refusal_of(due)
-        if refusal is None:
+        refusal: ReasonOrText = ""
+        if due.creator is None or not may(due.creator, Right.PLACE_ORDER):
+            refusal = Reason.of(Code.RIGHT_LOST, who=str(due.creator or "–"))
+        else:
             try:
                 (order,) = place_together([placement], due.creator)
             except OrderRefusedError as error:
@@ -90,12 +92,12 @@ def place_again(due: Repeat) -> bool:
             order=order,
             missed=missed,
             needs_attention=order is None,
-            **reason_columns(refusal or ""),
+            **reason_columns(refusal),
         )
         # Without a last day, a balance that is too short is the end.
         is_short = isinstance(refusal, Reason) and refusal.code == Code.BALANCE_SHORT
         if is_short and due.until is None and due.next_at is not None:
-            due.end(None, refusal or "")
+            due.end(None, refusal)
     return True
 
 
@@ -104,13 +106,6 @@ def new_placement(due: Repeat) -> Placement:
     (quote,) = Quoter(asks_sites=False).prepare_many([(order.customer, order.url, order.count)])
     quote.video_title = order.video_title
     return Placement(quote, order.memo, order.hours, order.by_day)
-
-
-def refusal_of(due: Repeat) -> Reason | None:
-    """Why it may not be placed in its creator's name; None where it may."""
-    if due.creator is None or not may(due.creator, Right.PLACE_ORDER):
-        return Reason.of(Code.RIGHT_LOST, who=str(due.creator or "–"))
-    return None
 
 
 def times_between(due: Repeat, planned: datetime) -> int:
