@@ -18,7 +18,7 @@ sites.py    verify a site, let an order probe it, try it with one play
 from core.ordering.actions import adjust, approve, cancel, decline, pause, resume, retry
 from core.ordering.calibrations import calibrate, counting_of, find_video, sell_audit
 from core.ordering.correcting import approve_correction, correct_top_up, decline_correction
-from core.ordering.placing import OrderRefusedError, Placement, place, place_many
+from core.ordering.placing import OrderRefusedError, Placement, place, place_once
 from core.ordering.quote import Quote, Quoter, StartRefusedError, start_to_come
 from core.ordering.repeats import end_repeat, place_due, repeat
 from core.ordering.sites import follow_week, probe_site, read_site, try_site, verify
