@@ -108,10 +108,8 @@ class Repeat(models.Model):
 
     def move_on(self, now: datetime.datetime) -> bool:
         """To the first time after `now`. Returns False where another host did it."""
-        onward: dict[str, Any] = {"next_at": self.after(now)}
-        if onward["next_at"] is None:
-            onward |= {"end_date": now}
-        return self._change(**onward)
+        following = self.after(now)
+        return self._change(next_at=following, end_date=None if following else now)
 
     def end(self, actor: User | None, reason: ReasonOrText = "") -> bool:
         """Returns False where it has ended already."""

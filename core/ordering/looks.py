@@ -77,9 +77,7 @@ def recall(site: Site, video_id: str) -> SiteLook | None:
 
 def count_look(asker: User | None) -> None:
     """Raises LookRefusedError where the asker had all of this minute's."""
-    if asker is None:
-        return
-    if seconds := LookAllowance.objects.take(asker, settings.QUOTES_PER_MINUTE):
+    if asker and (seconds := LookAllowance.objects.take(asker, settings.QUOTES_PER_MINUTE)):
         raise LookRefusedError(Reason.of(Code.QUOTES_TOO_MANY, seconds=seconds))
 
 
