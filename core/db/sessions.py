@@ -1,9 +1,6 @@
 """Who is behind a session, now: for all viewers at once, in a number of queries that does not grow
-with them.
-
-A viewer stays connected for hours. In that time a session ends, a user is switched off, a password
-is changed or a right is taken away; so the same questions that a login answers are asked again.
-"""
+with them. They stay connected for hours, in which a session ends, a user is switched off, a
+password is changed or a right is taken away."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping

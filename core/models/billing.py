@@ -67,8 +67,7 @@ class PricePolicy(models.Model):
 
     @classmethod
     def digest(cls, bundles: Sequence[money.Bundle] | None = None) -> str:
-        """Of these bundles, or of what is on sale now: the same as long as everything costs the
-        same."""
+        """Of what is on sale, or of these: the same as long as everything costs the same."""
         found = cls.bundles() if bundles is None else bundles
         on_sale = ";".join(f"{bundle.count}:{bundle.price}" for bundle in found)
         return sha256(on_sale.encode()).hexdigest()
@@ -83,8 +82,6 @@ def too_many_plays() -> Reason:
 
 
 class PaymentMethod(models.IntegerChoices):
-    """How a customer paid."""
-
     CASH = 1, _("cash")
     TRANSFER = 2, _("bank transfer")
     CARD = 3, _("card")
@@ -95,9 +92,8 @@ class PaymentMethod(models.IntegerChoices):
 
 class ChargeRecordQuerySet(AppendOnlyQuerySet):
     def record_many(self, records: Sequence["ChargeRecord"]) -> None:
-        """Insert top-ups and credit their customers, all together or not at all. Raises
-        IntegrityError where a `request_key` was recorded before, or a customer's `reference` in a
-        top-up that was not undone."""
+        """Insert top-ups and credit their customers, all or none. Raises IntegrityError where a
+        `request_key`, or a payment that was not undone, was recorded before."""
         with transaction.atomic():
             self._count_undone(records)
             clock.stamp(records)
@@ -271,7 +267,7 @@ class TopUpCorrection(FourEyesModel):
 
 
 def corrected_amounts(entered: Mapping[int, Decimal]) -> dict[int, Decimal]:
-    """What these top-ups amount to by all that was booked of them, by id."""
+    """By id, what top-ups amount to by all that was booked; given, as what they were entered."""
     amounts = dict(entered)
     if amounts:
         those = InArray(F("charge"), list(amounts))

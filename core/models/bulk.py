@@ -1,9 +1,7 @@
-"""One action on many rows: who asked for what, on which rows, and what came of each.
-
-The rows are those that were found when the action was chosen, kept by id in blocks: what a person
-confirmed is what is done, however the lists change meanwhile. A block is done in one transaction
-with its step of the job.
-"""
+"""One action on many rows: who asked for what, on which rows, and what came of each. Rows are kept
+by id in blocks as they were found when the action was chosen: what a person confirmed is what is
+done, however the lists change meanwhile. A block is done in one transaction with its step of the
+job."""
 
 from decimal import Decimal
 from typing import Any
@@ -83,8 +81,7 @@ class BulkJob(Job):
         return f"{capfirst(self.get_action_display())} #{self.pk}"
 
     def start(self, note: str = "", *, each: Decimal | None = None, again: bool = False) -> bool:
-        """Confirm it, with the amount that was asked about. Returns False where somebody did
-        before, or changed the amount meanwhile: a double click is one action."""
+        """Returns False where somebody confirmed it before, or another amount was asked about."""
         waiting = BulkJob.objects.filter(status=self.Status.WAITING)
         if each is not None:
             waiting = waiting.filter(each=each)

@@ -78,11 +78,9 @@ class MessageQuerySet(AppendOnlyQuerySet):
         internal: bool = False,
         request_key: uuid.UUID | None = None,
     ) -> "Message":
-        """Add a message of the session's user.
-
-        The same `request_key` with the same text again is the message it made the first time.
-        Raises PermissionDenied, and MessageRefusedError for what is empty, too long or too much.
-        """
+        """Add a message of the session's user; the same `request_key` with the same text again is
+        the one it made. Raises PermissionDenied, and MessageRefusedError for what is empty, too
+        long or too much."""
         side = side_of(order, author)
         if not may_speak(author, side) or (internal and side != Side.DESK):
             raise PermissionDenied

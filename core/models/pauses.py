@@ -56,8 +56,7 @@ class PauseQuerySet(models.QuerySet["Pause"]):
         return Exists(self.active().filter(Q(site=None) | Q(site=OuterRef(site))))
 
     def begin(self, site: Site | None, actor: User | None, reason: str) -> "Pause":
-        """Hold back what would go to `site`; None: to any site. Raises OrderError without a reason,
-        and where it is paused already."""
+        """Raises OrderError without a reason, and where it is paused already."""
         reason = given_reason(reason, missing=Code.PAUSE_REASON_MISSING)
         try:
             with transaction.atomic():

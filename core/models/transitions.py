@@ -256,8 +256,7 @@ def retry(order: "Order") -> Transition:
 
 
 def approve(order: "Order", actor: "User", close: Collection[int] | None = None) -> Transition:
-    """Let it be delivered. Raises OrderError where `actor` may not decide on it. `close`: of
-    `undecidable()`."""
+    """Raises OrderError where `actor` may not decide on it. `close`: of `undecidable()`."""
     _check_decision(order, actor, close)
     return Transition(checked_path(order, Status.PENDING), {"due": SOONEST})
 

@@ -22,9 +22,8 @@ from core.reasons import Code, Reason
 
 
 def calibrate(site: Site, url: str, actor: User) -> Calibration:
-    """Begin a calibration at a video of a site that proves to be ours; a consumer goes on.
-
-    Raises OrderError where plays may not go there, or the video is in use."""
+    """Begin one at a site that proves to be ours; a consumer goes on. Raises OrderError where plays
+    may not go there, or the video is in use."""
     try:
         path = Origin.parse(site.origin).path_of(url.strip())
         video_id = sites.adapter(site.adapter, site.recipe, site.secrets).video_id(path)
@@ -58,9 +57,8 @@ def sell_audit(
     request_key: UUID | None = None,
 ) -> Calibration:
     """A report on a video's counter, charged now; its price comes back where it finds nothing out.
-
-    No second person sees it before it is charged, so nobody sells one above their limit. Raises
-    OrderRefusedError with what is wrong by field."""
+    No second person sees it before, so nobody sells one above their limit. Raises
+    OrderRefusedError."""
     assert video.site is not None
     if requires_approval(price, limit := ApprovalLimit.objects.of(actor)):
         text = _("Above your limit of %(limit)s: somebody with a higher one has to sell it.")

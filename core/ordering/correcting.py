@@ -88,8 +88,7 @@ def take_back(charges: Sequence[ChargeRecord], reason: str, actor: User) -> None
 
 
 def book(corrections: Sequence[TopUpCorrection]) -> None:
-    """All of them or, where it raises, none once that is rolled back. Raises OrderError where a
-    balance does not cover it, or would be too large."""
+    """In the caller's transaction. Raises OrderError where a balance is too small or too large."""
     try:
         entries = LedgerEntry.objects.post_many(
             Posting(

@@ -1,8 +1,6 @@
-"""Orders that are placed anew: begin a repeat, and place what is due.
-
-Each time has its own quote, with the prices of the day and under the rights that the creator has
-then. No site is asked, as in an upload: its last check is believed, and every delivery asks again.
-"""
+"""Orders that are placed anew: each time with its own quote, the prices of the day and the rights
+that the creator has then. No site is asked, as in an upload: its last check is believed, and every
+delivery asks again."""
 
 import logging
 from datetime import date, datetime, time
@@ -31,8 +29,7 @@ def repeat(
     weekday: int | None = None,
     until: date | None = None,
 ) -> Repeat:
-    """Place this order anew at each of these times from now on. Raises OrderError where it is
-    repeated already, and where there are no such times."""
+    """From now on. Raises OrderError where it is repeated already, or there are no such times."""
     weekly = weekday if every == Repeat.Every.WEEK else None
     made = Repeat(order=order, every=every, at=at, weekday=weekly, until=until, creator=actor)
     made.next_at = made.after(clock.now())
@@ -54,8 +51,7 @@ def end_repeat(ended: Repeat, actor: User) -> None:
 
 
 def place_due() -> int:
-    """Place the orders whose time has come. Returns how many times were dealt with. Every host
-    does it; the second one finds nothing left to do."""
+    """Returns how many times were dealt with. Every host does it; the second finds nothing."""
     dealt_with = 0
     for due in Repeat.objects.due()[:MOST]:
         try:

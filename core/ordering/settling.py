@@ -1,5 +1,5 @@
 """A person settles an order that waits for its counter: by a reading of this moment or, where none
-can be made, by the last one that succeeded and with a reason. Law 3: by nothing else."""
+can be made, by the last one that succeeded and with a reason; by nothing else."""
 
 import logging
 import time

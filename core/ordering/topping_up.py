@@ -1,7 +1,5 @@
 """Top-ups, one or thousands: credited at once, or above their creator's limit by a second person.
-
-Form, upload and bulk action go this way; who has a shell on the host has the database as well.
-"""
+Form, upload and bulk action go this way."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -85,8 +83,7 @@ def payment_objection(customer_id: int, reference: str) -> str:
 
 
 def credit_objection(amount: Decimal, creator: User | None) -> str:
-    """Why this user does not book a credit alone that cannot wait for a second person; "" where
-    they may."""
+    """Why this user does not book a credit that cannot wait for a second person; else ""."""
     limit = ApprovalLimit.objects.of_top_ups(creator)
     return limit_error(limit) if requires_approval(amount, limit) else ""
 

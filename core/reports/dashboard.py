@@ -1,10 +1,7 @@
-"""The figures of the home page and of the board: takings, orders by status, plays a minute, the
-machinery, the sites, and what needs a person.
-
-Law: no large table is read whole. Past days are kept as sums (rollups.py), the rest is asked of
-indexes. Figures are plain values, so that two looks can be compared; who may see them, in which
-words, is the page's affair. Functions that read sums of past days raise NotCountedYetError.
-"""
+"""The figures of the home page and of the board. Law: no large table is read whole. Past days are
+kept as sums (rollups.py), the rest is asked of indexes. Figures are plain values, so that two looks
+can be compared; who may see them, in which words, is the page's affair. Functions that read sums of
+past days raise NotCountedYetError."""
 
 import datetime
 from dataclasses import dataclass
@@ -171,8 +168,7 @@ def _delivered_today() -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class AttentionOrder:
-    """An order with a remark, or one that awaits approval. `done` and `count` are plays, `price` is
-    in the office's currency."""
+    """With a remark, or awaiting approval. `done` and `count` are plays."""
 
     pk: int
     oid: str
@@ -252,11 +248,11 @@ def _capped(rows: Any) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SiteState:
-    orders: int
     """`down_since`: None while it answers. `checked`: when its token was last looked for; None:
     never. `orders`: how many are open there."""
 
     pk: int
+    orders: int
     name: str
     origin: str
     verified: bool

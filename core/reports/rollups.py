@@ -138,7 +138,8 @@ def _close_some(source: Source) -> bool:
 
 
 def check_again(older: int = OLDER) -> int:
-    """The newest closed quarters and some older ones. Returns how many were wrong."""
+    """Count the newest closed quarters again and the next of the older ones; how many were wrong.
+    Forgets what is older than the window."""
     return sum(_check_again(source, older) for source in (Source.LEDGER, Source.ENDED))
 
 
