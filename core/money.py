@@ -1,8 +1,6 @@
 """Pure rules of money: what a quantity costs, what is given back, and what an amount or a quantity
-that a person wrote says. Decimal only, no ORM.
-
-Amounts are in the office's one currency, quantized to the cent half up, once, at the end.
-"""
+that a person wrote says. Decimal only, in the office's one currency, quantized to the cent half up,
+once, at the end."""
 
 import re
 import unicodedata

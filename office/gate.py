@@ -28,7 +28,7 @@ from bisect import bisect_left
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from core.models.web_processes import PAGE_BOUNDS
+from core.models.heartbeats import PAGE_BOUNDS
 from office.unavailable import RETRY_SECONDS, busy_page, too_large_page
 
 Message = MutableMapping[str, Any]

@@ -172,7 +172,6 @@ class Reporter:
     def report(self) -> None:
         gate = self._gate
         WebProcess.objects.report(
-            worker_name(),
             {
                 "viewers": self._viewers.number,
                 "running": gate.running,
@@ -181,6 +180,7 @@ class Reporter:
                 "page_counts": list(gate.page_counts),
                 "page_seconds": gate.page_seconds,
             },
+            name=worker_name(),
         )
 
     def _run(self) -> None:

@@ -18,15 +18,14 @@ from core.models import (
     Conversation,
     Customer,
     Message,
-    MessageRefusedError,
     Order,
     ReadMarker,
     Side,
     Site,
     Status,
     User,
-    mark_read,
 )
+from core.models.messages import MessageRefusedError, mark_read
 from core.ordering import decline
 from core.pages.conversation import linked, section_of, thread_of, threads_of
 from tests.base import client_of, messages_of, new_staff

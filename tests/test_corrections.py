@@ -15,11 +15,10 @@ from core.models import (
     ImportJob,
     LedgerEntry,
     OrderError,
-    PaymentMethod,
     TopUpCorrection,
     WaitingTopUp,
 )
-from core.models.corrections import corrected_amount
+from core.models.billing import PaymentMethod, corrected_amount
 from core.ops.auditing import differences
 from core.ordering import approve_correction, approve_top_up, correct_top_up, decline_correction
 from core.reasons import Code

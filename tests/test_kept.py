@@ -19,7 +19,7 @@ from django.utils import translation
 from core.db.versions import FileWatch, rows_version
 from core.live.sources.desk import DashboardSource
 from core.models import ChargeRecord, Customer, PricePolicy, User
-from core.models.web_processes import WebProcess
+from core.models.heartbeats import WebProcess
 from core.pages import kept as keeping
 from core.pages.dashboard import home
 from core.pages.kept import kept

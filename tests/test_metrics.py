@@ -115,7 +115,7 @@ def test_a_scrape_asks_a_dozen_statements_however_many_there_are(db):
     for index in range(5):
         Site.objects.create(name=f"Site {index}", origin=f"http://127.0.0.1:{index + 20}")
     Breaker.objects.create(site=order.site, opened_at=timezone.now())
-    WebProcess.objects.report("host:1", {"page_counts": [1] * 9})
+    WebProcess.objects.report({"page_counts": [1] * 9}, name="host:1")
     with CaptureQueriesContext(connection) as captured:
         found = figures()
     assert len(captured) <= 12
@@ -181,7 +181,7 @@ def names(db) -> set[str]:
     Site.objects.update(learned_rate=1.5, learned_connections=2)
     Order.objects.update(status=Status.RUNNING, holder="host:1", lease_until=timezone.now())
     Breaker.objects.create(site=order.site, opened_at=timezone.now())
-    WebProcess.objects.report("host:1", {"page_counts": [0] * 9})
+    WebProcess.objects.report({"page_counts": [0] * 9}, name="host:1")
     rollups.catch_up()
     ended = placed(order.customer, order.site, "other")
     Order.objects.filter(pk=ended.pk).update(

@@ -20,7 +20,8 @@ from core.models import (
     TransitionError,
 )
 from core.ops.auditing import differences
-from core.ordering import AlreadyPlacedError, OrderRefusedError
+from core.ordering import OrderRefusedError
+from core.ordering.placing import AlreadyPlacedError
 from core.reasons import Code
 from tests.base import placed
 from tests.steps import move, settle

@@ -28,7 +28,7 @@ from core.models import (
     User,
 )
 from core.ops.auditing import differences
-from core.ordering import OrderRefusedError, Placement, Quote, Quoter, place, place_many
+from core.ordering import OrderRefusedError, Placement, Quote, Quoter, place, place_once
 from tests.base import VIDEO, client_of, quoted
 from tests.trees import nodes_of, tree_of
 
@@ -71,7 +71,7 @@ def test_nothing_but_placing_creates_orders():
 
 def test_many_orders_are_each_what_one_is(erin, site, bob):
     quotes = [quoted(erin, site, video, price="6.50") for video in ("dawn", "dusk", "noon")]
-    orders = place_many([Placement(quote, memo="spring") for quote in quotes], bob)
+    orders = place_once([Placement(quote, memo="spring") for quote in quotes], bob)
     assert [order.oid for order in orders] == [order.oid for order in Order.objects.order_by("pk")]
     assert len({order.oid for order in orders}) == 3
     assert {(order.status, order.memo, order.creator) for order in orders} == {
@@ -91,11 +91,11 @@ def test_many_orders_are_each_what_one_is(erin, site, bob):
 def test_of_many_orders_all_are_placed_or_none(erin, site):
     dear = [Placement(quoted(erin, site, video, price="15.00")) for video in ("dawn", "dusk")]
     with pytest.raises(InsufficientBalanceError) as refused:
-        place_many(dear, None)
+        place_once(dear, None)
     assert refused.value.missing == Decimal("10.00")
     same = [Placement(quoted(erin, site, "dawn")) for _ in range(2)]
     with pytest.raises(IntegrityError):
-        place_many(same, None)
+        place_once(same, None)
     assert nothing_was_written()
     erin.refresh_from_db()
     assert erin.balance == Decimal("20.00")

@@ -22,8 +22,8 @@ from core.models import (
     Site,
     SiteCheck,
     Status,
-    mark_read,
 )
+from core.models.messages import mark_read
 from core.ops import retention
 from core.portal.receipt import receipt_of
 from tests.base import an_order, placed

@@ -34,7 +34,7 @@ from core.models import (
     jobs as job_leases,
     leases as order_leases,
 )
-from core.models.corrections import corrected_amount
+from core.models.billing import corrected_amount
 from core.models.imported_rows import runs_of
 from core.ops.auditing import differences
 from core.ordering import (
@@ -43,10 +43,10 @@ from core.ordering import (
     approve_top_up,
     cancel,
     correct_top_up,
-    payment_objection,
     repeat,
     top_up_many,
 )
+from core.ordering.topping_up import payment_objection
 from core.reasons import Code, Reason, in_english, reason_columns, reason_of
 from core.reports import dashboard
 from tests.base import balance, client_of, lost_wake_ups, new_staff, placed

@@ -39,8 +39,9 @@ from core.models import (
 )
 from core.models.billing import plain_reference
 from core.models.ledger import Fact, PostingRefusedError
-from core.ordering import adjust, credit_objection, payment_objection, top_up_many
+from core.ordering import adjust, top_up_many
 from core.ordering.equal_top_ups import equal_top_up, told
+from core.ordering.topping_up import credit_objection, payment_objection
 from core.pages import display
 from core.pages.amounts import AmountField, AsksAgain, LargeAmountForm
 from core.pages.idempotent_forms import question

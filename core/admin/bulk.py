@@ -135,7 +135,7 @@ class BulkJobAdmin(JobAdmin):
         require(may_start(staff(request), job))
         asked, note = job.each, request.POST.get("note", "").strip()
         if ACTIONS[job.action].asks_amount:
-            if not job.is_started and not self.fill(request, job):
+            if job.status == BulkJob.Status.WAITING and not self.fill(request, job):
                 return _("Nothing was done."), messages.WARNING
             if job.each != asked or request.POST.get("asked") != str(asked):
                 return _("The amount has changed; check it and confirm."), messages.WARNING

@@ -16,6 +16,7 @@ from core.admin.base import Button, DeskAdmin, row_url, staff
 from core.admin.views import address, require
 from core.models import Calibration, OrderError, Site
 from core.models.calibrations import SETTINGS
+from core.ordering.calibrations import stop_calibration
 from core.pages import audits, display
 from core.pages.idempotent_forms import IdempotentForm
 from core.permissions import Right, may
@@ -114,7 +115,7 @@ class CalibrationAdmin(AddFormAdmin):
         return found
 
     def stop(self, request: HttpRequest, obj: Calibration) -> tuple[str, int]:
-        if ordering.stop_calibration(obj):
+        if stop_calibration(obj):
             return _("The calibration stops; what it found so far stays."), messages.SUCCESS
         return _("The calibration has already ended."), messages.WARNING
 

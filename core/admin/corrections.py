@@ -16,7 +16,7 @@ from core.admin.base import Button, DeskAdmin, row_url, staff
 from core.admin.top_ups import DecisionAdmin
 from core.admin.views import address, require
 from core.models import ChargeRecord, OrderError, TopUpCorrection, User
-from core.models.corrections import REASON_LENGTH, corrected_amount
+from core.models.billing import REASON_LENGTH, corrected_amount
 from core.ordering import approve_correction, correct_top_up, decline_correction
 from core.pages import display
 from core.pages.amounts import AmountField, AsksAgain

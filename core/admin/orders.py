@@ -264,7 +264,7 @@ class OrderAdmin(
         if may(user, Right.MARK_REMARK_SEEN, order):
             found.append(self.post_button(order, "seen", _("Mark as seen"), tone="primary"))
         if may(user, Right.CANCEL_ORDER, order):
-            is_told = order.cancel_reason_is_for_customer
+            is_told = order.awaits_approval
             look = {
                 "confirm": _("Cancel this order and refund what was not delivered?"),
                 "ask": _("Reason; the customer reads it") if is_told else _("Reason"),

@@ -12,7 +12,7 @@ from core.bulk.action import BulkAction, Outcome
 from core.models import ApprovalLimit, BalanceTooLargeError, ChargeRecord, Customer, FieldChange
 from core.models.approvals import requires_approval
 from core.models.history import Difference
-from core.models.ledger import MAX_CREDITED
+from core.models.ledger import MAX_CREDITED, CustomerInactiveError
 from core.ordering import top_up_many
 from core.ordering.equal_top_ups import equal_amounts
 from core.permissions import Right
@@ -48,7 +48,7 @@ class TopUpCustomers(CustomerAction):
         equal = equal_amounts(ids, each, since=self.job.start_date if self.job.again else None)
         for customer in customers:
             if not customer.active:
-                reason = Reason.of(Code.CUSTOMER_INACTIVE)
+                reason = CustomerInactiveError.reason
                 outcome.refused.append((customer.pk, customer.username, reason))
             elif customer.pk in equal:
                 day = timezone.localtime(equal[customer.pk]).date().isoformat()

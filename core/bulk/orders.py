@@ -80,8 +80,8 @@ class CancelOrders(OrderAction):
     told = _("Canceled by bulk action %(number)s.")
 
     def transition(self, order: Order, now: datetime) -> Transition:
-        # The job's note was written for the desk.
-        note = "" if order.cancel_reason_is_for_customer else self.job.note
+        # Of one that awaits approval the customer reads why, and the note is for the desk.
+        note = "" if order.awaits_approval else self.job.note
         transition = transitions.cancel(order, note)
         if transition is None:
             raise OrderError(Reason.of(Code.STOP_ALREADY_REQUESTED))

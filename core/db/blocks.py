@@ -90,17 +90,12 @@ def is_expression(value: Any) -> bool:
     return hasattr(value, "resolve_expression")
 
 
-class DatabaseNowPlus:
-    """As a value: the database's own clock and so much more."""
-
-    def __init__(self, delta: timedelta) -> None:
-        self.seconds = delta.total_seconds()
-
-    @property
-    def sql(self) -> str:
-        if connection.vendor == "postgresql":
-            return f"STATEMENT_TIMESTAMP() + INTERVAL '{self.seconds} seconds'"
-        return f"STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', '{self.seconds:+} seconds')"
+def now_plus(delta: timedelta) -> str:
+    """As SQL: the database's own clock and so much more."""
+    seconds = delta.total_seconds()
+    if connection.vendor == "postgresql":
+        return f"STATEMENT_TIMESTAMP() + INTERVAL '{seconds} seconds'"
+    return f"STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', '{seconds:+} seconds')"
 
 
 def update_block(
@@ -108,12 +103,12 @@ def update_block(
     rows: Sequence[Mapping[str, Any]],
     *,
     matching: Collection[str],
-    everywhere: Mapping[str, DatabaseNowPlus],
+    everywhere: Mapping[str, str],
     returning: Sequence[str],
 ) -> dict[int, tuple[Any, ...]]:
     """UPDATE each row by its "id" where its `matching` columns say what the row does, to its other
-    values; all rows have the same names. Returns the `returning` columns of the rows that were
-    changed, by id: who is missing did not match."""
+    values, and of `everywhere` to what its SQL says; all rows have the same names. Returns the
+    `returning` columns of the rows that were changed, by id: who is missing did not match."""
     if not rows:
         return {}
     names = list(rows[0])
@@ -124,7 +119,7 @@ def update_block(
         for name in names
         if name != "id" and name not in matching
     ]
-    settings += [f'"{fields[name].column}" = {later.sql}' for name, later in everywhere.items()]
+    settings += [f'"{fields[name].column}" = {sql}' for name, sql in everywhere.items()]
     where = [f'"{table}"."{fields[name].column}" = {value[name]}' for name in ("id", *matching)]
     back = ", ".join(f'"{table}"."{fields[name].column}"' for name in ("id", *returning))
     statement = (

@@ -1,8 +1,5 @@
-"""Text that a spreadsheet would run: data on its way in, escaped on its way out.
-
-An apostrophe in front is what spreadsheets themselves write for "this is text". Who reads our own
-files back gets the text without it.
-"""
+"""Text that a spreadsheet would run: data on its way in, escaped on its way out by an apostrophe in
+front, as spreadsheets themselves write it. Who reads our own files back gets the text without."""
 
 # The wide ones are signs as well to programs that are set up for Chinese or Japanese.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

@@ -1,7 +1,7 @@
 """Tells the web processes that rows were written, so that live pages look sooner. A notification
 carries nothing.
 
-Law 1: nothing depends on it. Whoever writes rows publishes without waiting, from a thread of its
+Nothing depends on it. Whoever writes rows publishes without waiting, from a thread of its
 own and at most every PAUSE_SECONDS; a Redis that is down costs the writer nothing and the viewer
 half a second. Without Redis the file of SQLite itself tells.
 """
@@ -10,7 +10,6 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -62,19 +61,40 @@ class Notifier:
             time.sleep(PAUSE_SECONDS)
 
 
-class Subscriber:
-    """Calls `on_notification`, in a thread of its own, while it is open."""
+class ChangeListener:
+    """What the feed's thread waits on: a call of its own process, or rows that were written. One
+    thread waits; open while rows matter to it."""
 
-    def __init__(self, on_notification: Callable[[], None]) -> None:
-        self._on_notification = on_notification
+    def __init__(self) -> None:
+        self._awake = threading.Event()
+        self._notified = threading.Event()
+        self._version: int | None = None
         self._open = threading.Event()
-        threading.Thread(target=self._run, name="live-notifications", daemon=True).start()
+        self._subscribes = bool(settings.REDIS_URL)
+        if self._subscribes:
+            threading.Thread(target=self._run, name="live-notifications", daemon=True).start()
 
     def open(self) -> None:
         self._open.set()
 
     def close(self) -> None:
         self._open.clear()
+
+    def wake(self) -> None:
+        """End the wait. From any thread."""
+        self._awake.set()
+
+    def wait(self, seconds: float | None) -> bool:
+        """Until rows were written, wake() was called or so many seconds have passed; whether rows
+        were written. None: no limit, and SQLite's file is not looked at."""
+        if seconds is None or self._subscribes or connection.vendor != "sqlite":
+            self._awake.wait(seconds)
+        else:
+            self._watch_file(time.monotonic() + seconds)
+        self._awake.clear()
+        notified = self._notified.is_set()
+        self._notified.clear()
+        return notified
 
     def _run(self) -> None:
         while True:
@@ -90,46 +110,8 @@ class Subscriber:
             channel.subscribe(CHANNEL)
             while self._open.is_set():
                 if channel.get_message(timeout=1.0):
-                    self._on_notification()
-
-
-class ChangeListener:
-    """What the feed's thread waits on: a call of its own process, or rows that were written. One
-    thread waits; open while rows matter to it."""
-
-    def __init__(self) -> None:
-        self._awake = threading.Event()
-        self._notified = threading.Event()
-        self._version: int | None = None
-        self._subscriber = Subscriber(self._notify) if settings.REDIS_URL else None
-
-    def open(self) -> None:
-        if self._subscriber:
-            self._subscriber.open()
-
-    def close(self) -> None:
-        if self._subscriber:
-            self._subscriber.close()
-
-    def wake(self) -> None:
-        """End the wait. From any thread."""
-        self._awake.set()
-
-    def wait(self, seconds: float | None) -> bool:
-        """Until rows were written, wake() was called or so many seconds have passed; whether rows
-        were written. None: no limit, and SQLite's file is not looked at."""
-        if seconds is None or self._subscriber or connection.vendor != "sqlite":
-            self._awake.wait(seconds)
-        else:
-            self._watch_file(time.monotonic() + seconds)
-        self._awake.clear()
-        notified = self._notified.is_set()
-        self._notified.clear()
-        return notified
-
-    def _notify(self) -> None:
-        self._notified.set()
-        self._awake.set()
+                    self._notified.set()
+                    self._awake.set()
 
     def _watch_file(self, until: float) -> None:
         while (left := until - time.monotonic()) > 0:

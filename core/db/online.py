@@ -7,7 +7,6 @@ it was broken off. tests/migrating.py says which changes need one of them.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from typing import Any, cast
 
 from django.db import NotSupportedError, migrations, transaction
@@ -91,7 +90,8 @@ def make_index(schema_editor: Any, statement: Any, name: str) -> None:
     if schema_editor.connection.vendor == "sqlite":
         schema_editor.execute(str(statement).replace(" INDEX ", " INDEX IF NOT EXISTS ", 1), None)
         return
-    with unhurried(schema_editor):
+    # What stops nobody may wait for long transactions, whatever `migrate` allows others.
+    with lock_timeout(schema_editor.connection, 0):
         if finds(schema_editor, LEFT_BROKEN, name):
             schema_editor.execute(f"DROP INDEX CONCURRENTLY {schema_editor.quote_name(name)}")
         beside = " INDEX CONCURRENTLY IF NOT EXISTS "
@@ -109,13 +109,8 @@ def check_rows(schema_editor: Any, model: Any, constraint: Any) -> None:
     if not finds(schema_editor, HAS_CONSTRAINT, constraint.name, table):
         schema_editor.execute(f"{constraint.create_sql(model, schema_editor)} NOT VALID", None)
     table, name = map(schema_editor.quote_name, (table, constraint.name))
-    with unhurried(schema_editor):
+    with lock_timeout(schema_editor.connection, 0):
         schema_editor.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
-
-
-def unhurried(schema_editor: Any) -> AbstractContextManager[None]:
-    """What stops nobody may wait for long transactions, whatever `migrate` allows others."""
-    return lock_timeout(schema_editor.connection, 0)
 
 
 def finds(schema_editor: Any, query: str, *values: str) -> bool:

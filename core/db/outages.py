@@ -1,8 +1,6 @@
-"""Is it the database that failed, or the host? One answer for pages, commands and consumers.
-
-A database that is down is asked again later, over new connections. Whatever else it says is an
-error of ours and has to be seen.
-"""
+"""Is it the database that failed, or the host? One answer for pages, commands and consumers: what
+is down is asked again later, over new connections; all else is an error of ours and has to be
+seen."""
 
 import errno
 import sqlite3
@@ -36,8 +34,7 @@ _lock = threading.Lock()
 
 
 def is_down(error: BaseException | None) -> bool:
-    """Whether the database is to blame: stopped, cut off, locked, full, damaged, or for reading
-    only."""
+    """Whether the database is to blame: stopped, cut off, locked, full, damaged, read-only."""
     if isinstance(error, OperationalError | InterfaceError):
         return True
     if not isinstance(error, DatabaseError):
@@ -52,8 +49,7 @@ def is_read_only(error: BaseException | None) -> bool:
 
 
 def in_words(error: BaseException) -> str:
-    """What is wrong with the database, and what to do, in one line for the operator; "" where
-    nothing is."""
+    """What is wrong with it and what to do, in one line for the operator; "" for nothing."""
     reason, state = str(error).strip().partition("\n")[0], _sqlstate(error)
     if state in UNDEFINED or reason.startswith(("no such table", "no such column")):
         return f"the database is not migrated: run manage.py init_office ({reason})"

@@ -1,9 +1,6 @@
 """Who is behind a session, now: for all viewers at once, in a number of queries that does not grow
-with them.
-
-A viewer stays connected for hours. In that time a session ends, a user is switched off, a password
-is changed or a right is taken away; so the same questions that a login answers are asked again.
-"""
+with them. They stay connected for hours, in which a session ends, a user is switched off, a
+password is changed or a right is taken away."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
@@ -36,10 +33,7 @@ class SessionUser:
     is_staff: bool
     is_superuser: bool
     permissions: frozenset[str]
-
-    @property
-    def is_active(self) -> bool:
-        return True
+    is_active: bool = True
 
     def has_perm(self, permission: str) -> bool:
         return self.is_superuser or permission in self.permissions

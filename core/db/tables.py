@@ -81,8 +81,7 @@ def insert_by_copy(table: str, columns: Mapping[Any, Sequence[Any] | Constant]) 
 
 
 def insert_by_statements(table: str, columns: Mapping[Any, Sequence[Any] | Constant]) -> None:
-    """Many rows a statement cost two thirds of one row a statement; what is the same in all rows
-    is bound once a statement."""
+    """Of many rows: two thirds of the time. What is the same in all is bound once a statement."""
     same = {field: column for field, column in columns.items() if isinstance(column, Constant)}
     various = {field: column for field, column in columns.items() if field not in same}
     names = ", ".join(f'"{field.column}"' for field in (*same, *various))

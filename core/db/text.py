@@ -5,10 +5,9 @@ Each is made of the path of its column: `Escaped("customer__username")`.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db.models import (
     BooleanField,
@@ -106,7 +105,11 @@ def prepare(connection: Any) -> None:
     if connection.vendor != "sqlite":
         return
     zone = timezone.get_current_timezone()
-    local_minute = lru_cache(100_000)(lambda minute: minute_of(minute, zone))
+
+    @lru_cache(100_000)
+    def local_minute(text: str) -> str:
+        moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
+        return moment.astimezone(zone).isoformat(" ", "minutes")[:16]
 
     def local(text: str | None) -> str | None:
         return local_minute(text[:16]) + text[16:19] if text else None
@@ -114,8 +117,3 @@ def prepare(connection: Any) -> None:
     with connection.cursor() as cursor:
         # The driver's connection, below Django's cursor.
         cursor.connection.create_function(LOCAL_TIME, 1, local, deterministic=True)
-
-
-def minute_of(text: str, zone: Any) -> str:
-    moment = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("UTC"))
-    return str(moment.astimezone(zone).isoformat(" ", "minutes")[:16])

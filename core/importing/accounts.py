@@ -7,9 +7,8 @@ from django.utils.translation import gettext as _
 
 from core.db.lookups import InArray
 from core.importing.batch import Batch
-from core.models import Customer
+from core.models import Customer, CustomerInactiveError
 from core.models.names import name_keys
-from core.ordering.quote import CUSTOMER_INACTIVE
 from core.reasons import translate
 
 
@@ -31,7 +30,7 @@ def find_customers(batch: Batch, *, lock: bool) -> None:
         elif name in unknown:
             reasons[index] = _("There is no customer with this username.")
         elif not customers[name].active:
-            reasons[index] = translate(CUSTOMER_INACTIVE)
+            reasons[index] = translate(CustomerInactiveError.reason)
     batch.refuse("username", reasons)
     batch.values["customer"] = [customers[name] for name in batch.values["username"]]
 

@@ -21,7 +21,7 @@ from core.importing.row_importer import RowImporter
 from core.importing.rows import Row
 from core.importing.starts import starts
 from core.models import ImportedRows, ImportJob, LedgerEntry, Order, PricePolicy, Status
-from core.ordering import Placement, Quote, Quoter, place_many
+from core.ordering import Placement, Quote, Quoter, place_once
 from core.ordering.equal_top_ups import recently
 from core.permissions import Right
 
@@ -108,7 +108,7 @@ class OrderRows(RowImporter):
 
     def write(self, plan: Plan) -> None:
         if plan.created:
-            orders = place_many(plan.new, self.job.creator)
+            orders = place_once(plan.new, self.job.creator)
             self.keep_written(ImportedRows.Kind.ORDERS, [order.pk for order in orders])
 
 

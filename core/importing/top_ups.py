@@ -32,11 +32,9 @@ from core.models import (
     ImportedRows,
     ImportJob,
     LedgerEntry,
-    PaymentMethod,
     WaitingTopUp,
 )
-from core.models.billing import already_booked
-from core.models.corrections import corrected_amounts
+from core.models.billing import PaymentMethod, already_booked, corrected_amounts
 from core.models.ledger import MAX_CREDITED
 from core.ordering import top_up_many
 from core.ordering.equal_top_ups import bare, booked_lately

@@ -3,11 +3,10 @@
 from core.models.accounts import Administrator, Customer, User
 from core.models.alerts import Alert
 from core.models.approvals import ApprovalLimit
-from core.models.billing import ChargeRecord, PaymentMethod, PricePolicy
+from core.models.billing import ChargeRecord, PricePolicy, TopUpCorrection, WaitingTopUp
 from core.models.breakers import Breaker, breaker_of, open_breaker_of, probe_now
 from core.models.bulk import BulkBlock, BulkJob, BulkRefusal
 from core.models.calibrations import Calibration
-from core.models.corrections import TopUpCorrection
 from core.models.events import CounterReading, OrderEvent
 from core.models.filters import ListColumns, SavedFilter
 from core.models.flow import (
@@ -19,11 +18,10 @@ from core.models.flow import (
     RefundRefusedError,
     Status,
     TransitionError,
-    VideoBusyError,
     label_of,
     onward_from,
 )
-from core.models.heartbeats import Heartbeat
+from core.models.heartbeats import Heartbeat, WebProcess
 from core.models.history import FieldChange
 from core.models.imported_rows import ImportedRows
 from core.models.imports import FilePart, ImportJob
@@ -37,16 +35,7 @@ from core.models.ledger import (
 )
 from core.models.login_counts import LoginCount
 from core.models.looks import LookAllowance, SiteLook
-from core.models.messages import (
-    Conversation,
-    Message,
-    MessageRefusedError,
-    ReadMarker,
-    Side,
-    mark_read,
-    may_speak,
-    side_of,
-)
+from core.models.messages import Conversation, Message, ReadMarker, Side
 from core.models.orders import Order
 from core.models.pauses import Pause
 from core.models.repeats import Occurrence, Repeat
@@ -54,5 +43,3 @@ from core.models.retention import RetentionCursor
 from core.models.rollups import PlaySample, QuarterHourTotal, RollupCursor
 from core.models.sites import Site, SiteCheck
 from core.models.transitions import Transition
-from core.models.waiting_top_ups import WaitingTopUp
-from core.models.web_processes import WebProcess

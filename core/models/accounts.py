@@ -1,7 +1,5 @@
-"""Who uses the office: staff, customers, and what a name may look like.
-
-Accounts are deactivated, never deleted: the ledger and the orders name them for ever.
-"""
+"""Who uses the office. Accounts are deactivated, never deleted: ledger and orders name them for
+ever."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -82,14 +80,10 @@ class Administrator(User):
 
 
 class CustomerQuerySet(models.QuerySet["Customer"]):
-    """With writes of whole columns, for uploads: 1,000,000 customers by `bulk_create` take 5 to 15
-    times as long, since it makes an object of each row (`make bench ARGS="importing --rounds 2"`).
-    Values go past the fields' validation: callers have validated them.
-    """
+    """With writes of whole columns, for uploads: see core/db/tables.py."""
 
     def insert_columns(self, **columns: "Sequence[Any] | tables.Constant") -> None:
-        """Insert rows: by field names, columns of one length, amounts as text. Inside a
-        transaction. For a `balance` see LedgerEntry.objects.open_accounts()."""
+        """Inside a transaction. For a `balance` see LedgerEntry.objects.open_accounts()."""
         names = columns["username"]
         assert not isinstance(names, tables.Constant)
         tables.insert(self.model, name_key=name_keys(names), **columns)
@@ -125,11 +119,8 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
 
 
 class Customer(models.Model):
-    """Somebody who buys plays from a prepaid balance.
-
-    `balance` equals the sum of the customer's ledger entries and is changed by
-    core/models/ledger.py alone.
-    """
+    """Somebody who buys plays from a prepaid balance: the sum of the customer's ledger entries,
+    which core/models/ledger.py alone changes."""
 
     username = models.CharField(
         _("username"),
@@ -203,15 +194,13 @@ class Customer(models.Model):
         super().save(**kwargs)
 
     def clean(self) -> None:
-        """A name that differs from another's in case or form alone is the same to whoever reads
-        it."""
         key = name_key(self.username or "")
         if not key or key == self.name_key:
             return
-        others = Customer.objects.exclude(pk=self.pk)
         if self.pk and Customer.objects.filter(pk=self.pk, username=self.username).exists():
             return  # from before; another name is for a person to give
-        if (twin := others.filter(name_key=key).first()) and twin.username != self.username:
+        twin = Customer.objects.exclude(pk=self.pk).filter(name_key=key).first()
+        if twin and twin.username != self.username:
             raise ValidationError({"username": name_taken(twin.username)})
 
 

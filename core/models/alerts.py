@@ -48,9 +48,6 @@ class Alert(models.Model):
         default_permissions = ()
         ordering = ("since",)
 
-    def __str__(self) -> str:
-        return self.cause
-
     def take(self) -> bool:
         """Whether this process is the one that tells now."""
         return Alert.objects.unsent().filter(pk=self.pk).update(sending_until=Now() + SENDING) == 1

@@ -19,8 +19,6 @@ class AppendOnlyQuerySet(models.QuerySet[Any]):
 
 
 class AppendOnlyModel(models.Model):
-    """`save()` of an existing row and `delete()` are refused."""
-
     objects = AppendOnlyQuerySet.as_manager()
 
     class Meta:

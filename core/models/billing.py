@@ -1,8 +1,9 @@
-"""What is on sale and what customers pay in: prices, and top-ups, which are added once and stay."""
+"""What is on sale and what customers pay in: prices, and top-ups, which are added once and stay; a
+correction adds the difference to what was really paid."""
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -20,12 +21,14 @@ from core.db import clock
 from core.db.lookups import InArray
 from core.models.accounts import Administrator, Customer
 from core.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
+from core.models.approvals import FourEyesModel
 from core.models.fields import amount_field, created_field, protected_key
 from core.models.imported_rows import ImportedRows
-from core.models.ledger import Fact, LedgerEntry, Posting
+from core.models.ledger import CustomerInactiveError, Fact, LedgerEntry, Posting
 from core.reasons import Code, Reason, translate
 
 REFERENCE_LENGTH = 64
+REASON_LENGTH = 200
 
 
 class PricePolicy(models.Model):
@@ -64,8 +67,7 @@ class PricePolicy(models.Model):
 
     @classmethod
     def digest(cls, bundles: Sequence[money.Bundle] | None = None) -> str:
-        """Of these bundles, or of what is on sale now: the same as long as everything costs the
-        same."""
+        """Of what is on sale, or of these: the same as long as everything costs the same."""
         found = cls.bundles() if bundles is None else bundles
         on_sale = ";".join(f"{bundle.count}:{bundle.price}" for bundle in found)
         return sha256(on_sale.encode()).hexdigest()
@@ -80,8 +82,6 @@ def too_many_plays() -> Reason:
 
 
 class PaymentMethod(models.IntegerChoices):
-    """How a customer paid."""
-
     CASH = 1, _("cash")
     TRANSFER = 2, _("bank transfer")
     CARD = 3, _("card")
@@ -92,9 +92,8 @@ class PaymentMethod(models.IntegerChoices):
 
 class ChargeRecordQuerySet(AppendOnlyQuerySet):
     def record_many(self, records: Sequence["ChargeRecord"]) -> None:
-        """Insert top-ups and credit their customers, all together or not at all. Raises
-        IntegrityError where a `request_key` was recorded before, or a customer's `reference` in a
-        top-up that was not undone."""
+        """Insert top-ups and credit their customers, all or none. Raises IntegrityError where a
+        `request_key`, or a payment that was not undone, was recorded before."""
         with transaction.atomic():
             self._count_undone(records)
             clock.stamp(records)
@@ -133,7 +132,7 @@ class ChargeRecordQuerySet(AppendOnlyQuerySet):
 
 class ChargeRecord(AppendOnlyModel):
     """A top-up that a customer paid: saving it credits the balance. Never edited or deleted;
-    a mistake is corrected by an entry of its own: core/models/corrections.py."""
+    a mistake is corrected by an entry of its own: TopUpCorrection."""
 
     customer = protected_key(Customer, _("customer"), related_name="charges")
     amount = amount_field(_("amount"), validators=[MinValueValidator(money.CENT)])
@@ -197,7 +196,89 @@ class ChargeRecord(AppendOnlyModel):
     def clean(self) -> None:
         self.reference = self.reference or None
         if self.customer_id and not self.customer.active:
-            raise ValidationError({"customer": translate(Reason.of(Code.CUSTOMER_INACTIVE))})
+            raise ValidationError({"customer": translate(CustomerInactiveError.reason)})
+
+
+class WaitingTopUp(FourEyesModel):
+    """A top-up above its creator's limit: it credits nobody until a second person approves it, and
+    then is one: `charge`."""
+
+    customer = protected_key(Customer, _("customer"), related_name="+")
+    amount = amount_field(_("amount"))
+    method = models.PositiveSmallIntegerField(
+        _("paid by"), choices=PaymentMethod, null=True, blank=True
+    )
+    memo = models.CharField(_("memo"), max_length=200, blank=True)
+    reference = models.CharField(  # noqa: DJ001 - as a top-up's
+        _("reference"), max_length=REFERENCE_LENGTH, null=True, blank=True
+    )
+    # As a top-up's, which gets it.
+    request_key = models.UUIDField(null=True, unique=True, editable=False)
+    charge = models.OneToOneField(
+        ChargeRecord, verbose_name=_("top-up"), on_delete=models.PROTECT, null=True
+    )
+
+    class Meta:
+        verbose_name = _("top-up above a limit")
+        verbose_name_plural = _("top-ups above a limit")
+        ordering = ("-id",)
+        default_permissions = ()
+        indexes = [
+            # 1 is AWAITING.
+            models.Index(fields=["id"], name="top_up_awaiting", condition=Q(status=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.customer} +{self.amount}"
+
+
+class TopUpCorrection(FourEyesModel):
+    """`amount` is the difference that `right_amount` makes to what stood there; `entry`, where it
+    was booked: at once, or above its creator's limit when a second person approved it."""
+
+    charge = protected_key(ChargeRecord, _("top-up"), related_name="corrections")
+    right_amount = amount_field(_("right amount"), validators=[MinValueValidator(Decimal(0))])
+    amount = amount_field(_("difference"), digits=12)
+    reason = models.CharField(_("reason"), max_length=REASON_LENGTH)
+    entry = models.OneToOneField(
+        LedgerEntry, verbose_name=_("ledger entry"), on_delete=models.PROTECT, null=True
+    )
+
+    customer_path = "charge__customer"
+    own = Code.APPROVAL_OF_OWN_CORRECTION
+
+    class Meta:
+        verbose_name = _("correction of a top-up")
+        verbose_name_plural = _("corrections of top-ups")
+        ordering = ("-id",)
+        default_permissions = ()
+        indexes = [
+            # 1 is AWAITING.
+            models.Index(fields=["id"], name="correction_awaiting", condition=Q(status=1)),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["charge"], name="correction_one_waits", condition=Q(status=1)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.charge} → {self.right_amount}"
+
+
+def corrected_amounts(entered: Mapping[int, Decimal]) -> dict[int, Decimal]:
+    """By id, what top-ups amount to by all that was booked; given, as what they were entered."""
+    amounts = dict(entered)
+    if amounts:
+        those = InArray(F("charge"), list(amounts))
+        booked = TopUpCorrection.objects.filter(those, entry__isnull=False).order_by()
+        for pk, difference in booked.values_list("charge", "amount"):
+            amounts[pk] += difference
+    return amounts
+
+
+def corrected_amount(charge: ChargeRecord) -> Decimal:
+    return corrected_amounts({charge.pk: charge.amount})[charge.pk]
 
 
 def plain_reference(text: str) -> str:

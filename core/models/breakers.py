@@ -1,10 +1,7 @@
 """A site's circuit breaker: whether plays may be sent there now. One row per site, so that all
-hosts agree; every moment in it is by the database's clock, as hosts' clocks differ.
-
-Closed: `opened_at` is None. Open: runs give their orders back untried until `probe_at`; then the
-one that wins `take_probe()` may try. What opens and closes it is decided in
-booster/delivery/breaker.py, and how long it waits in booster/retry.py.
-"""
+hosts agree; by the database's clock. Open, runs give their orders back untried until `probe_at`;
+then the one that wins `take_probe()` may try. What opens and closes it is decided in
+booster/delivery/breaker.py, and how long it waits in booster/retry.py."""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -33,9 +30,6 @@ class Breaker(models.Model):
     class Meta:
         default_permissions = ()
 
-    def __str__(self) -> str:
-        return f"{self.site_id}: {'open' if self.is_open else 'closed'}"
-
     @property
     def is_open(self) -> bool:
         return self.opened_at is not None
@@ -50,8 +44,8 @@ class Breaker(models.Model):
         return due.update(probe_at=Now() + timedelta(seconds=seconds)) == 1
 
     def open(self, reason: ReasonOrText, seconds: float) -> None:
-        """The site is down; the first probe is due in `seconds`. A breaker that is open already is
-        left as it is: a worker that tried before adds nothing."""
+        """The first probe is due in `seconds`. An open breaker is left as it is: a worker that
+        tried before adds nothing."""
         self._row().filter(opened_at__isnull=True).update(
             opened_at=Now(),
             probe_at=Now() + timedelta(seconds=seconds),
@@ -62,8 +56,7 @@ class Breaker(models.Model):
         self.refresh_from_db()
 
     def stay_open(self, reason: ReasonOrText, seconds: float) -> None:
-        """The probe failed, too; the next one is due in `seconds`. A closed breaker is
-        left closed."""
+        """The next probe is due in `seconds`. A closed breaker is left closed."""
         self._row().filter(opened_at__isnull=False).update(
             probe_at=Now() + timedelta(seconds=seconds),
             probes=F("probes") + 1,
@@ -72,7 +65,7 @@ class Breaker(models.Model):
         self.refresh_from_db()
 
     def close(self) -> bool:
-        """The site takes plays. Returns whether the breaker was open."""
+        """Returns whether it was open."""
         was_open = self._row().filter(opened_at__isnull=False).exists()
         closed = {"opened_at": None, "probe_at": None, "probes": 0, "suspect": None}
         self._row().update(**closed, **reason_columns(""))

@@ -1,9 +1,7 @@
-"""One action on many rows: who asked for what, on which rows, and what came of each.
-
-The rows are those that were found when the action was chosen, kept by id in blocks: what a person
-confirmed is what is done, however the lists change meanwhile. A block is done in one transaction
-with its step of the job.
-"""
+"""One action on many rows: who asked for what, on which rows, and what came of each. Rows are kept
+by id in blocks as they were found when the action was chosen: what a person confirmed is what is
+done, however the lists change meanwhile. A block is done in one transaction with its step of the
+job."""
 
 from decimal import Decimal
 from typing import Any
@@ -16,7 +14,6 @@ from django.utils.translation import gettext_lazy as _
 
 from core.models.fields import amount_field, created_field, reason_fields
 from core.models.jobs import Job, JobQuerySet
-from core.reasons import reason_of
 
 
 class BulkJob(Job):
@@ -83,13 +80,8 @@ class BulkJob(Job):
     def __str__(self) -> str:
         return f"{capfirst(self.get_action_display())} #{self.pk}"
 
-    @property
-    def is_started(self) -> bool:
-        return self.status != self.Status.WAITING
-
     def start(self, note: str = "", *, each: Decimal | None = None, again: bool = False) -> bool:
-        """Confirm it, with the amount that was asked about. Returns False where somebody did
-        before, or changed the amount meanwhile: a double click is one action."""
+        """Returns False where somebody confirmed it before, or another amount was asked about."""
         waiting = BulkJob.objects.filter(status=self.Status.WAITING)
         if each is not None:
             waiting = waiting.filter(each=each)
@@ -115,9 +107,6 @@ class BulkBlock(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["job", "number"], name="bulk_block_number")]
 
-    def __str__(self) -> str:
-        return f"{self.job_id}/{self.number}"
-
 
 class BulkRefusal(models.Model):
     """A row that the action was not done on, and why."""
@@ -129,6 +118,3 @@ class BulkRefusal(models.Model):
 
     class Meta:
         ordering = ("id",)
-
-    def __str__(self) -> str:
-        return f"{self.name}: {reason_of(self)}"

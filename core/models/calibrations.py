@@ -1,8 +1,6 @@
-"""How a site was found to count, by a few plays in stages; kept for as long as the site.
-
-A calibration is a job of the consumers: `figures` is all that was done and read so far, so that
-another consumer goes on where one stopped. Between two steps that are far apart nobody holds it.
-"""
+"""How a site was found to count, by a few plays in stages; kept for as long as the site. `figures`
+is all that was done and read so far, so that another consumer goes on where one stopped. Between
+two steps that are far apart nobody holds it."""
 
 from collections.abc import Collection
 from decimal import Decimal
@@ -37,12 +35,10 @@ class CalibrationQuerySet(JobQuerySet):
         return super().due().filter(Q(next_at__isnull=True) | Q(next_at__lte=Now()))
 
     def videos_held(self, videos: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
-        """Which of these (site, video) a calibration is at work on: an order there would spoil it,
-        and be spoiled."""
+        """Which of these (site, video) are measured: an order there would spoil it."""
         if not videos:
             return set()
-        running = self.filter(status=Calibration.Status.RUNNING)
-        return set(running.order_by().values_list("site_id", "video_id")) & set(videos)
+        return set(self.workable().order_by().values_list("site_id", "video_id")) & set(videos)
 
     def workable(self) -> Self:
         return self.filter(status__in=Calibration.WORKABLE)
@@ -51,9 +47,6 @@ class CalibrationQuerySet(JobQuerySet):
         """The newest that came to its end."""
         found: Calibration | None = self.filter(site=site, status=Calibration.Status.DONE).first()
         return found
-
-    def running_on(self, site: Site, video_id: str) -> Self:
-        return self.filter(site=site, video_id=video_id, status=Calibration.Status.RUNNING)
 
 
 class Calibration(Job):
@@ -118,8 +111,7 @@ class Calibration(Job):
         return [Reason(row["code"], row["params"]) for row in self.findings]
 
     def ask_to_stop(self) -> bool:
-        """Whoever works on it stops before the next step; one that waits is due now. Returns False
-        where it has ended."""
+        """Before the next step; one that waits is due now. Returns False where it has ended."""
         rows = Calibration.objects.filter(pk=self.pk, status=self.Status.RUNNING)
         return rows.update(stop_requested=True, next_at=None) == 1
 
@@ -163,11 +155,10 @@ class Calibration(Job):
         return self.status == self.Status.RUNNING
 
     def take_settings(self, actor: User | None) -> dict[str, Any]:
-        """Let the site have what was proposed. Ceilings are only lowered: what the site bears
-        beyond sixty plays is nothing that they show. Returns what changed.
-
-        Raises OrderError where the calibration is not the site's latest or the site was changed
-        since, SiteLockedError while open orders rest on what would change."""
+        """Let the site have what was proposed; returns what changed. Ceilings are only lowered:
+        what the site bears beyond sixty plays is nothing that they show. Raises OrderError where it
+        is not the site's latest or the site was changed since, SiteLockedError while open orders
+        rest on what would change."""
         with transaction.atomic():
             site = Site.objects.select_for_update().get(pk=self.site_id)
             latest = Calibration.objects.latest_of(site)
@@ -202,15 +193,14 @@ def start(
     price: Decimal | None = None,
     request_key: UUID | None = None,
 ) -> Calibration:
-    """Begin one; for a `customer` it is an audit, and charged its `price` with the row.
-
-    Raises OrderError where the video is in use, by an order or another calibration,
-    CustomerInactiveError and InsufficientBalanceError; nothing is charged then."""
+    """Begin one; for a `customer` it is an audit, and charged its `price` with the row. Raises
+    OrderError where the video is in use, by an order or another calibration, and
+    PostingRefusedError; nothing is charged then."""
     with transaction.atomic():
         Site.objects.select_for_update().get(pk=site.pk)
         if Order.objects.open_on(site, video_id).exists():
             raise OrderError(Reason.of(Code.VIDEO_BUSY))
-        if Calibration.objects.running_on(site, video_id).exists():
+        if Calibration.objects.workable().filter(site=site, video_id=video_id).exists():
             raise OrderError(Reason.of(Code.CALIBRATION_RUNS))
         calibration = Calibration.objects.create(
             site=site,

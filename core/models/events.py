@@ -51,6 +51,5 @@ class CounterReading(models.Model):
 
     @staticmethod
     def record_block(readings: Sequence[Mapping[str, int]]) -> None:
-        """Of each order, an id, the `views` that its counter says now beside how many plays were
-        received by now (`done`)."""
+        """`views` of each `order`, an id, beside the plays received by now, `done`."""
         insert_block(CounterReading, readings)

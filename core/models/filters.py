@@ -26,9 +26,6 @@ class SavedFilter(models.Model):
             models.UniqueConstraint(fields=["user", "model", "name"], name="saved_filter_name"),
         ]
 
-    def __str__(self) -> str:
-        return self.name
-
 
 class ListColumns(models.Model):
     """`model` as above; `names` are those of the list's columns, in the order in which the list
@@ -41,6 +38,3 @@ class ListColumns(models.Model):
     class Meta:
         default_permissions = ()
         constraints = [models.UniqueConstraint(fields=["user", "model"], name="list_columns_once")]
-
-    def __str__(self) -> str:
-        return f"{self.user_id} {self.model}"

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from core.reasons import Code, Reason, ReasonOrText, translate
+from core.reasons import TEXT_LENGTH, Code, Reason, ReasonOrText, printable, translate
 
 
 class Status(models.IntegerChoices):
@@ -88,6 +88,18 @@ class OrderError(Exception):
         return translate(self.reason)
 
 
+def given_reason(text: str, *, most: int = TEXT_LENGTH, missing: Code | None = None) -> str:
+    """Why somebody does something, as they typed it, without blanks around it; never cut, as half a
+    reason may say the opposite. `missing`: what is said where there is none, if there has to be
+    one. Raises OrderError, also for more than `most` characters."""
+    text = text.strip()
+    if not text and missing:
+        raise OrderError(Reason.of(missing))
+    if len(printable(text)) > most:  # as rows keep it
+        raise OrderError(Reason.of(Code.REASON_TOO_LONG, most=most))
+    return text
+
+
 class TransitionError(OrderError):
     """The order is not, or no longer, in the status that the change starts from."""
 
@@ -96,7 +108,3 @@ class RefundRefusedError(OrderError):
     """The customer's balance has no room for what the order gives back as it ends."""
 
     reason: Reason
-
-
-class VideoBusyError(OrderError):
-    """Another open order holds this video: two on one counter could not be told apart."""

@@ -31,8 +31,7 @@ class Difference(NamedTuple):
 class FieldChangeQuerySet(AppendOnlyQuerySet):
     def of(self, obj: models.Model) -> "FieldChangeQuerySet":
         """An object's changes, the latest first."""
-        kind = ContentType.objects.get_for_model(obj, for_concrete_model=True)
-        rows = self.filter(content_type=kind, object_id=obj.pk)
+        rows = self.filter(content_type=ContentType.objects.get_for_model(obj), object_id=obj.pk)
         return rows.select_related("creator").order_by("-pk")
 
     def keep(

@@ -28,9 +28,8 @@ class ImportedRowsQuerySet(models.QuerySet[Any]):
 
     def runs(self, job: "ImportJob", kind: "ImportedRows.Kind") -> Iterable[tuple[int, int]]:
         """The first and the last of each run of ids that the job wrote."""
-        return (
-            self.filter(job=job, kind=kind).order_by("first_id").values_list("first_id", "last_id")
-        )
+        rows = self.filter(job=job, kind=kind).order_by("first_id")
+        return rows.values_list("first_id", "last_id")
 
     def count_of(self, job: "ImportJob", *kinds: "ImportedRows.Kind") -> int:
         """How many rows of these kinds the job wrote."""
@@ -93,9 +92,6 @@ class ImportedRows(models.Model):
                 fields=["kind", "first_id"], name="imported_rows_undone", condition=Q(undone=True)
             ),
         ]
-
-    def __str__(self) -> str:
-        return f"{self.job_id}: {self.get_kind_display()} {self.first_id}-{self.last_id}"
 
 
 def runs_of(ids: Iterable[int]) -> Iterator[tuple[int, int]]:

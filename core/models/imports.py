@@ -19,17 +19,14 @@ UNDO_REFUSALS = frozenset({*UndoCode, Code.FAILED_TOO_OFTEN, Code.RIGHT_LOST, Co
 
 class ImportJobQuerySet(JobQuerySet):
     def imported_before(self, job: "ImportJob") -> "ImportJob | None":
-        """The latest job that took the very same file to its end."""
+        """The latest job that imported the very same file."""
         same = self.filter(kind=job.kind, sha256=job.sha256, status=ImportJob.Status.DONE)
         return same.exclude(pk=job.pk).exclude(sha256="").order_by("-pk").first()
 
 
 class ImportJob(Job):
-    """One uploaded file. It is checked as a whole, then waits for a person, then is imported.
-
-    `total` is an estimate until the check has ended. Counts are those of the check until the
-    import begins, then those of the import.
-    """
+    """One uploaded file: checked as a whole, confirmed by a person, imported. `total` is an
+    estimate until the check has ended. Counts are those of the check, then those of the import."""
 
     class Kind(models.IntegerChoices):
         CUSTOMERS = 1, _("customers")
@@ -144,7 +141,6 @@ class ImportJob(Job):
 
     @property
     def file_notes(self) -> list[Reason]:
-        """What was made of the file."""
         return [Reason(**note) for note in self.notes if note["code"] not in UNDO_REFUSALS]
 
     @property
@@ -171,8 +167,7 @@ class ImportJob(Job):
         return self.move(waiting, status=importing, partial=partial, start_date=Now(), **anew)
 
     def start_undo(self, actor: User, language: str = "") -> bool:
-        """A person confirmed that all of it shall be undone. Returns False where somebody did
-        before, or it is not over."""
+        """Returns False where somebody confirmed it before, or it is not over."""
         return self.move(
             ImportJob.objects.free().filter(status__in=self.UNDOABLE),
             status_before_undo=F("status"),
@@ -184,9 +179,8 @@ class ImportJob(Job):
 
 
 class FilePart(models.Model):
-    """A part of a file of a job, PART_BYTES of it at most (core/importing/store.py), from its byte
-    `start` on. The files of a job bear the name of its folder; an upload is there before its job
-    is."""
+    """A part of a job's file, from its byte `start` on (core/importing/store.py). A job's files
+    bear the name of its folder; an upload is there before its job is."""
 
     folder = models.CharField(max_length=32)
     name = models.CharField(max_length=16)

@@ -34,12 +34,9 @@ class JobQuerySet(models.QuerySet[Any]):
         return self.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=Now()))
 
     def taken(self, **filters: Any) -> list[int]:
-        """Ids of these rows, locked until commit, but for those that a run holds in its own
-        transaction, however long: nobody waits for it."""
-        rows = self.filter(**filters).order_by("pk")
-        return list(
-            rows.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True)
-        )
+        """Ids of these rows, locked until commit, but for those that a run holds: nobody waits."""
+        rows = self.filter(**filters).select_for_update(skip_locked=True, no_key=True)
+        return list(rows.order_by("pk").values_list("pk", flat=True))
 
 
 class Job(models.Model):

@@ -1,6 +1,6 @@
 """The leases of a round: claim what is due, write down how far it came, give back.
 
-Law 1: every task may run twice and any process may die or be stopped at any moment. So every write
+Every task may run twice and any process may die or be stopped at any moment. So every write
 of a delivery is conditional on the fence that its claim set; a row that does not match any more
 belongs to somebody else, and its former holder stops. The statement that records progress also
 renews the lease: the heartbeat costs nothing. All of it by the database's clock.
@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Case, DateTimeField, F, Q, When
 from django.db.models.functions import Now
 
-from core.db.blocks import DatabaseNowPlus, update_block
+from core.db.blocks import now_plus, update_block
 from core.db.lookups import InArray
 from core.db.notifier import notify
 from core.models import transitions
@@ -36,11 +36,8 @@ class LeaseLostError(Exception):
 
 
 class Lease:
-    """The right to work on `order` until `expires` (time.monotonic), proved by the fence.
-
-    `order` holds what this lease read or wrote last; its figures need no second look, since nobody
-    else may change them.
-    """
+    """The right to work on `order` until `expires` (time.monotonic), proved by the fence. What it
+    read or wrote last of `order` needs no second look: nobody else may change that."""
 
     def __init__(self, order: Order, expires: float) -> None:
         self.order = order
@@ -118,7 +115,7 @@ def write_progress(leases: Sequence[Lease]) -> dict[int, tuple[bool, bool]]:
         Order,
         rows,
         matching=("fence",),
-        everywhere={"lease_until": DatabaseNowPlus(LEASE)},
+        everywhere={"lease_until": now_plus(LEASE)},
         returning=("cancel_requested", "pause_requested"),
     )
     renewed = [lease for lease in leases if lease.order.pk in kept]
@@ -152,8 +149,7 @@ def unlocked(orders: Collection[int], *, customers: bool = False) -> set[int]:
 
 
 def release(order: Order, seconds: float = 0, **changes: Any) -> Transition:
-    """Give the order back; it is due again in `seconds`, or at once where somebody wants it stopped
-    who asked a moment ago."""
+    """Due again in `seconds`; at once where somebody asked a moment ago that it be stopped."""
     # SQLite writes sums of times with more digits: "in 0 seconds" would not be due at once.
     due: Any = Now()
     if seconds:

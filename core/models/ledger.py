@@ -1,4 +1,4 @@
-"""THE writer of money. Law 2: a balance is the sum of its ledger entries, and nothing but this
+"""THE writer of money: a balance is the sum of its ledger entries, and nothing but this
 module changes a balance or adds an entry, each in the transaction of the fact it pays for.
 
 The ledger is append-only, also for a database client: triggers refuse UPDATE and DELETE.
@@ -68,8 +68,7 @@ class InsufficientBalanceError(PostingRefusedError):
 
 
 class Fact(StrEnum):
-    """What an entry pays for. Its reference is the fact and the key of the row that tells it, and
-    exists once."""
+    """What an entry pays for. Its reference, the fact and the key of its row, exists once."""
 
     CHARGE = "charge"
     ORDER = "order"

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.functions import Greatest
 from django.utils.translation import gettext_lazy as _
 
@@ -117,5 +117,4 @@ def _count(name: str, address: str, limit: int, now: datetime, ends: datetime) -
 
 def forget_old(now: datetime) -> int:
     """Remove what no longer counts. Returns how many."""
-    known = Q(known_until__gt=now)
-    return LoginCount.objects.filter(end_date__lte=now).exclude(known).delete()[0]
+    return LoginCount.objects.filter(end_date__lte=now).exclude(known_until__gt=now).delete()[0]

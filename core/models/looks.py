@@ -1,10 +1,7 @@
 """Looks at sites for people who are about to buy: what the last one found, whether one is under
 way, and how many a person had in this minute. In the database, so that all processes share them;
-every moment is by its clock.
-
-What a look finds is remembered for a few seconds, so that many quotes make few calls; what failed,
-for longer. Of videos under delivery the rows also count these looks for their orders' proof.
-"""
+every moment is by its clock. Of videos under delivery the rows also count these looks for their
+orders' proof."""
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -47,8 +44,7 @@ class SiteLookQuerySet(models.QuerySet["SiteLook"]):
 
     @contextmanager
     def counted(self, site: Site, video_id: str) -> Iterator[None]:
-        """While a counter is read that may count its readers: orders of the video tell these from
-        other people's views."""
+        """While a counter is read that may count its readers: these are no other people's views."""
         look = self.get_or_create(site=site, video_id=video_id)[0]
         row = self.filter(pk=look.pk)
         row.update(begun=F("begun") + 1)
@@ -140,9 +136,6 @@ class SiteLook(models.Model):
         ]
         indexes = [models.Index(fields=["looked_at"], name="look_oldest")]
 
-    def __str__(self) -> str:
-        return f"{self.site_id} {self.video_id}"
-
 
 class LookAllowanceQuerySet(models.QuerySet["LookAllowance"]):
     def take(self, user: User, most: int) -> int:
@@ -168,6 +161,3 @@ class LookAllowance(models.Model):
 
     class Meta:
         default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"{self.user_id}: {self.taken}"

@@ -78,15 +78,13 @@ class MessageQuerySet(AppendOnlyQuerySet):
         internal: bool = False,
         request_key: uuid.UUID | None = None,
     ) -> "Message":
-        """Add a message of the session's user.
-
-        The same `request_key` with the same text again is the message it made the first time.
-        Raises PermissionDenied, and MessageRefusedError for what is empty, too long or too much.
-        """
+        """Add a message of the session's user; the same `request_key` with the same text again is
+        the one it made. Raises PermissionDenied, and MessageRefusedError for what is empty, too
+        long or too much."""
         side = side_of(order, author)
         if not may_speak(author, side) or (internal and side != Side.DESK):
             raise PermissionDenied
-        text = plain(text)
+        text = UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
         if not any(sign.isprintable() and not sign.isspace() for sign in text):
             raise MessageRefusedError(_("Write something first."))
         if len(text) > settings.MESSAGE_MAX_LENGTH:
@@ -253,9 +251,6 @@ class ReadMarker(models.Model):
             models.UniqueConstraint(fields=["conversation", "user"], name="read_marker_one_a_user")
         ]
 
-    def __str__(self) -> str:
-        return f"{self.conversation_id}: {self.user_id} ≤ {self.last_id}"
-
 
 def mark_read(order: Order, user: User, up_to: int) -> None:
     """This user has seen what they may see of the conversation up to this message's id. Who of the
@@ -280,8 +275,3 @@ def mark_read(order: Order, user: User, up_to: int) -> None:
             changes["read_by_desk"] = max(read, talk.read_by_desk)
         Conversation.objects.filter(pk=talk.pk).update(**changes)
         notify()
-
-
-def plain(text: str) -> str:
-    """Without what cannot be seen, its lines ended as Unix does."""
-    return UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()

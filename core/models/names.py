@@ -18,8 +18,7 @@ KEY_LENGTH = 32 * 18
 
 
 def validate_name(value: str) -> None:
-    """Refuse control and invisible characters, markup, template braces, and names of blanks or
-    accents alone."""
+    """Refuse what is not seen, markup, template braces, and names of blanks or accents alone."""
     if found := FORBIDDEN.search(value):
         raise ValidationError(
             _("May not contain %(what)s."), code="name", params={"what": ascii(found.group())}

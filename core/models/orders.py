@@ -1,8 +1,5 @@
-"""The order: what was bought, how far its delivery is, and what may be done with it.
-
-The table of steps is core/models/flow.py; what each of them changes is decided and written in
-core/models/transitions.py.
-"""
+"""The order: what was bought, how far its delivery is, and what may be done with it. Its steps:
+flow.py; what each of them changes: transitions.py."""
 
 import uuid
 from collections.abc import Collection, Mapping
@@ -75,7 +72,6 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.filter(REMARKED)
 
     def with_remark(self, remark: ReasonOrText) -> "OrderQuerySet":
-        """Those that have this very remark."""
         kept = reason_columns(remark, "attention")
         params = kept.pop("attention_params")
         # To Django, None in a filter is JSON's own null.
@@ -107,18 +103,15 @@ class OrderQuerySet(models.QuerySet["Order"]):
         )
 
     def closely_concerning(self, user: User, ids: Collection[int]) -> set[int]:
-        """Which of these came by the portal for customers whom this user made, paid in for or let
-        in not long before."""
+        """Which of these came by the portal for customers who are close to this user."""
         found = self.filter(came_by_portal(), is_close_to(user.pk), pk__in=ids)
         return set(found.order_by().values_list("pk", flat=True))
 
 
 class Order(models.Model):
-    """`count` plays of one video, bought at a frozen price.
-
-    Plays are numbered from 1 in the order they are reserved. `sequence` is the highest number
-    handed out; the last `in_flight` numbers are those whose fate is not written down yet.
-    """
+    """`count` plays of one video, bought at a frozen price. Plays are numbered from 1 as they are
+    reserved: `sequence` is the highest number; of the last `in_flight` numbers it is not written
+    down yet what became of them."""
 
     oid = models.CharField(_("order number"), max_length=64, unique=True, editable=False)
     status = models.PositiveSmallIntegerField(
@@ -277,8 +270,7 @@ class Order(models.Model):
         return self.why_not_retried() is None
 
     def why_not_retried(self) -> Reason | None:
-        """None where it goes on by itself or when its site is back, so that a person may ask for
-        that to be now."""
+        """None where it goes on by itself or with its site: a person may ask for that to be now."""
         if self.is_final:
             return already_ended(self.status)
         if self.status not in RETRYABLE:
@@ -289,7 +281,6 @@ class Order(models.Model):
 
     @property
     def is_paused_by_people(self) -> bool:
-        """Paused, and not because its site lost its token."""
         return self.status == Status.PAUSED and not self.held_by_site
 
     @property
@@ -306,7 +297,6 @@ class Order(models.Model):
 
     @property
     def starts_later(self) -> bool:
-        """Whether it waits for the start that was planned for it."""
         is_planned = self.planned_start is not None and self.planned_start > timezone.now()
         return is_planned and self.start_date is None and not self.is_final
 
@@ -326,13 +316,12 @@ class Order(models.Model):
 
     @property
     def rise(self) -> int | None:
-        """How far the site's counter moved since before the first play; None before a reading."""
+        """Of the site's counter since before the first play; None before a reading."""
         if self.old_view_count is None or self.view_count is None:
             return None
         return self.view_count - self.old_view_count
 
     def last_reason(self) -> ReasonOrText:
-        """Why it took its last step."""
         last = self.events.order_by("-id").first()
         return reason_of(last) if last else ""
 
@@ -340,19 +329,13 @@ class Order(models.Model):
         return undecidable(self, user) is None
 
     @property
-    def cancel_reason_is_for_customer(self) -> bool:
-        """Why an order that awaited approval was not delivered is for its customer to read."""
-        return self.status == Status.AWAITING
-
-    @property
     def decline_reason(self) -> str:
-        """Why an order that awaited approval was not delivered; for the customer's eyes too."""
+        """Of one that awaited approval; its customer reads it too."""
         ends = self.events.filter(from_status=Status.AWAITING, to_status=Status.CANCELED)
         return ends.values_list("reason", flat=True).first() or ""
 
     def mark_seen(self) -> None:
-        """A person took note of the remark. Raises OrderError where there is none any more,
-        or another was written since."""
+        """Take away the remark. Raises OrderError where there is none, or another since."""
         seen = Order.objects.filter(pk=self.pk).with_remark(self.remark)
         if not self.remark or seen.update(**reason_columns("", "attention")) != 1:
             raise OrderError(
@@ -362,7 +345,6 @@ class Order(models.Model):
 
     @property
     def is_being_verified(self) -> bool:
-        """Nothing more is sent, and its counter has to show what was."""
         return self.status == Status.VERIFYING
 
     @property

@@ -5,7 +5,7 @@ Whoever sends asks `Pause.objects.in_force()`, or filters by `OrderQuerySet.with
 moments are the database's: hosts' clocks differ.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,8 +18,7 @@ from core.db import clock
 from core.db.notifier import notify
 from core.models.accounts import User, person_field
 from core.models.fields import protected_key
-from core.models.flow import OPEN, OrderError
-from core.models.given_reasons import given_reason
+from core.models.flow import OPEN, OrderError, given_reason
 from core.models.sites import Site
 from core.reasons import TEXT_LENGTH, Code, Reason
 
@@ -57,8 +56,7 @@ class PauseQuerySet(models.QuerySet["Pause"]):
         return Exists(self.active().filter(Q(site=None) | Q(site=OuterRef(site))))
 
     def begin(self, site: Site | None, actor: User | None, reason: str) -> "Pause":
-        """Hold back what would go to `site`; None: to any site. Raises OrderError without a reason,
-        and where it is paused already."""
+        """Raises OrderError without a reason, and where it is paused already."""
         reason = given_reason(reason, missing=Code.PAUSE_REASON_MISSING)
         try:
             with transaction.atomic():
@@ -113,31 +111,20 @@ class Pause(models.Model):
         so all the time is counted, and none of it twice."""
         held = Pause.objects.in_force()
         if self.site_id is not None:
-            later = held.office
-            self._add(now, [self.site_id], later.create_date if later else None, shift=shift)
+            until = min(now, held.office.create_date) if held.office else now
+            self._add(Q(site=self.site_id), until, shift=shift)
             return
-        self._add(now, None, None, shift=shift, without=held.sites.keys())
+        self._add(~Q(site__in=list(held.sites)), now, shift=shift)
         for site_id, pause in held.sites.items():
-            self._add(now, [site_id], pause.create_date, shift=shift)
+            self._add(Q(site=site_id), min(now, pause.create_date), shift=shift)
 
-    def _add(
-        self,
-        now: datetime,
-        sites: Collection[int] | None,
-        until: datetime | None,
-        *,
-        shift: bool,
-        without: Collection[int] = (),
-    ) -> None:
-        """To the open orders of these sites that began before. `until`: when another pause, which
-        has not ended, took over."""
+    def _add(self, those: Q, until: datetime, *, shift: bool) -> None:
+        """To those of the open orders that began before it. `until`: when it ended, or another
+        pause, which has not, took over."""
         from core.models.orders import Order
 
-        seconds = round((min(now, until or now) - self.create_date).total_seconds())
-        begun = Order.objects.filter(status__in=OPEN, start_date__lt=self.create_date)
-        begun = begun.exclude(site__in=without)
-        if sites is not None:
-            begun = begun.filter(site__in=sites)
+        seconds = round((until - self.create_date).total_seconds())
+        begun = Order.objects.filter(those, status__in=OPEN, start_date__lt=self.create_date)
         # Those that are paused by themselves, too, count the time when they go on.
         begun.filter(paused_at__gt=self.create_date).update(
             paused_at=Least(F("paused_at"), Value(self.create_date))

@@ -1,13 +1,12 @@
 """An order placed anew every day or week at a time of the office's clock: `Repeat` says of which
 order and when, an `Occurrence` what came of one time.
 
-Law 1: whoever sweeps finds in the database what is due. `next_at` is the claim: it is moved on by
+Whoever sweeps finds in the database what is due. `next_at` is the claim: it is moved on by
 its old value, in the transaction that writes the occurrence, of which each time has one.
 """
 
 import datetime
 from collections.abc import Iterator
-from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -89,8 +88,7 @@ class Repeat(models.Model):
         return next(self.times(timezone.localdate(moment), moment, forward=True), None)
 
     def latest(self, now: datetime.datetime) -> datetime.datetime:
-        """Of the times that have come, from `next_at` on, the last: of several that were missed
-        only one is made up for."""
+        """The last of the times that have come: of several that were missed one is made up for."""
         assert self.next_at is not None
         last_day = min(timezone.localdate(now), self.until or datetime.date.max)
         return next(self.times(last_day, now, forward=False), self.next_at)
@@ -108,10 +106,8 @@ class Repeat(models.Model):
 
     def move_on(self, now: datetime.datetime) -> bool:
         """To the first time after `now`. Returns False where another host did it."""
-        onward: dict[str, Any] = {"next_at": self.after(now)}
-        if onward["next_at"] is None:
-            onward |= {"end_date": now}
-        return self._change(**onward)
+        following = self.after(now)
+        return self._change(next_at=following, end_date=None if following else now)
 
     def end(self, actor: User | None, reason: ReasonOrText = "") -> bool:
         """Returns False where it has ended already."""

@@ -11,6 +11,3 @@ class RetentionCursor(models.Model):
 
     class Meta:
         default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"{self.kind} until {self.until:%Y-%m-%d %H:%M}"

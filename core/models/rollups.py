@@ -33,9 +33,6 @@ class QuarterHourTotal(models.Model):
             models.UniqueConstraint(fields=["source", "start", "key"], name="quarter_once")
         ]
 
-    def __str__(self) -> str:
-        return f"{self.source}/{self.key} {self.start:%Y-%m-%d %H:%M}: {self.amount}"
-
 
 class RollupCursor(models.Model):
     """How far a source is counted: `until`. `checked` goes round over what is counted, again and
@@ -49,9 +46,6 @@ class RollupCursor(models.Model):
     class Meta:
         db_table = "core_counted"
         default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"{self.source} until {self.until:%Y-%m-%d %H:%M}"
 
 
 class PlaySample(models.Model):
@@ -67,6 +61,3 @@ class PlaySample(models.Model):
 
     class Meta:
         default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"{self.taken:%Y-%m-%d %H:%M:%S}: {self.plays}"

@@ -251,8 +251,7 @@ class Site(models.Model):
         return bool(self.learned_rate or self.learned_connections or self.counted_connections)
 
     def forget_learned(self) -> bool:
-        """Orders find out anew what it takes, those that run as well. Returns False where there is
-        nothing to forget."""
+        """Also running orders find out anew what it takes. Returns False where there is nothing."""
         nothing = dict.fromkeys(LEARNED)
         if not Site.objects.filter(pk=self.pk).exclude(**nothing).update(**nothing):
             return False
@@ -261,8 +260,7 @@ class Site(models.Model):
         return True
 
     def forget_lag(self) -> bool:
-        """Orders wait for its counter as its kind or recipe says. Returns False where no more was
-        learned."""
+        """Orders wait as its kind or recipe says. Returns False where no more was learned."""
         return Site.objects.filter(pk=self.pk, learned_lag__gt=0).update(learned_lag=None) == 1
 
     def record_check(
@@ -273,8 +271,7 @@ class Site(models.Model):
         reason: ReasonOrText = "",
         actor: User | None = None,
     ) -> "SiteCheck":
-        """Write down what a check found. A site that could not be reached has not lost its token:
-        whether it is verified stays as it was."""
+        """A site that could not be reached has not lost its token: `verified` stays as it was."""
         now = clock.now()
         self.checked_at = now
         if outcome == SiteCheck.Outcome.UNREACHABLE:

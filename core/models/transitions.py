@@ -31,10 +31,10 @@ from core.models.flow import (
     Status,
     TransitionError,
     already_ended,
+    given_reason,
     onward_from,
     status_reason,
 )
-from core.models.given_reasons import given_reason
 from core.models.ledger import MAX_BALANCE, BalanceTooLargeError, Fact, LedgerEntry, Posting
 from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
@@ -256,8 +256,7 @@ def retry(order: "Order") -> Transition:
 
 
 def approve(order: "Order", actor: "User", close: Collection[int] | None = None) -> Transition:
-    """Let it be delivered. Raises OrderError where `actor` may not decide on it. `close`: of
-    `undecidable()`."""
+    """Raises OrderError where `actor` may not decide on it. `close`: of `undecidable()`."""
     _check_decision(order, actor, close)
     return Transition(checked_path(order, Status.PENDING), {"due": SOONEST})
 

@@ -40,29 +40,25 @@ def apply_transitions(
 
 
 def cancel(order: Order, actor: User | None, reason: str = "") -> None:
-    """Stop, and refund what was not delivered; the consumer that delivers the order is told at
-    once. Raises OrderError."""
+    """Stop, refund what was not delivered, tell who delivers it at once. Raises OrderError."""
     if transition := transitions.cancel(order, reason):
         apply_transitions([(order, transition)], actor)
 
 
 def pause(order: Order, actor: User | None, reason: str = "") -> None:
-    """Hold the order until somebody resumes it; whoever delivers it is told at once. Raises
-    OrderError."""
+    """Until somebody resumes it; who delivers it is told at once. Raises OrderError."""
     apply_transitions([(order, transitions.pause(order, reason))], actor)
 
 
 def resume(order: Order, actor: User, *, shift: bool) -> None:
-    """Let what people paused go on; `shift`: its drip plan ends later, else it catches up. Raises
-    OrderError."""
+    """`shift`: its drip plan ends later, else it catches up. Raises OrderError."""
     now, held = clock.now(), Pause.objects.in_force()
     transition = transitions.go_on(order, now, shift=shift, held_since=held.since(order.site_id))
     apply_transitions([(order, transition)], actor)
 
 
 def retry(order: Order, actor: User) -> None:
-    """Go on now instead of when the order is next due, also at a site that seemed down. Raises
-    TransitionError."""
+    """Now instead of when it is due, also at a site that seemed down. Raises TransitionError."""
     apply_transitions([(order, transitions.retry(order))], actor, probe_sites=True)
 
 
@@ -72,8 +68,7 @@ def approve(order: Order, actor: User) -> None:
 
 
 def decline(order: Order, actor: User, reason: str) -> None:
-    """Refund in full what awaited approval, and tell the customer why, in the conversation, where
-    they can answer. Raises OrderError."""
+    """Refund it in full, and tell the customer why, in the conversation. Raises OrderError."""
     transition = transitions.decline(order, actor, reason)
     with transaction.atomic():
         apply_transitions([(order, transition)], actor)

@@ -15,16 +15,15 @@ from core import money
 from core.models import ApprovalLimit, Calibration, Customer, OrderError, Site, User
 from core.models.approvals import requires_approval
 from core.models.calibrations import start
-from core.models.ledger import PostingRefusedError
+from core.models.ledger import CustomerInactiveError, PostingRefusedError
 from core.ordering.placing import OrderRefusedError
-from core.ordering.quote import CUSTOMER_INACTIVE, Quoter, Video
+from core.ordering.quote import Quoter, Video
 from core.reasons import Code, Reason
 
 
 def calibrate(site: Site, url: str, actor: User) -> Calibration:
-    """Begin a calibration at a video of a site that proves to be ours; a consumer goes on.
-
-    Raises OrderError where plays may not go there, or the video is in use."""
+    """Begin one at a site that proves to be ours; a consumer goes on. Raises OrderError where plays
+    may not go there, or the video is in use."""
     try:
         path = Origin.parse(site.origin).path_of(url.strip())
         video_id = sites.adapter(site.adapter, site.recipe, site.secrets).video_id(path)
@@ -58,15 +57,14 @@ def sell_audit(
     request_key: UUID | None = None,
 ) -> Calibration:
     """A report on a video's counter, charged now; its price comes back where it finds nothing out.
-
-    No second person sees it before it is charged, so nobody sells one above their limit. Raises
-    OrderRefusedError with what is wrong by field."""
+    No second person sees it before, so nobody sells one above their limit. Raises
+    OrderRefusedError."""
     assert video.site is not None
     if requires_approval(price, limit := ApprovalLimit.objects.of(actor)):
         text = _("Above your limit of %(limit)s: somebody with a higher one has to sell it.")
         raise OrderRefusedError({"price": text % {"limit": limit}})
     if not customer.active:
-        raise OrderRefusedError({"customer": CUSTOMER_INACTIVE})
+        raise OrderRefusedError({"customer": CustomerInactiveError.reason})
     bought: dict[str, Any] = {
         "customer": customer,
         "price": money.quantize(price),

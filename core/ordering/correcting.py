@@ -19,8 +19,8 @@ from core.models import (
     User,
 )
 from core.models.approvals import requires_approval
-from core.models.corrections import REASON_LENGTH, corrected_amount
-from core.models.given_reasons import given_reason
+from core.models.billing import REASON_LENGTH, corrected_amount
+from core.models.flow import given_reason
 from core.models.ledger import Fact, PostingRefusedError
 from core.reasons import Code, Reason
 
@@ -88,8 +88,7 @@ def take_back(charges: Sequence[ChargeRecord], reason: str, actor: User) -> None
 
 
 def book(corrections: Sequence[TopUpCorrection]) -> None:
-    """All of them or, where it raises, none once that is rolled back. Raises OrderError where a
-    balance does not cover it, or would be too large."""
+    """In the caller's transaction. Raises OrderError where a balance is too small or too large."""
     try:
         entries = LedgerEntry.objects.post_many(
             Posting(

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from core.db import clock
 from core.models import ChargeRecord, ImportedRows, ImportJob, WaitingTopUp
-from core.models.corrections import corrected_amounts
+from core.models.billing import corrected_amounts
 
 # Longer ago it hardly is the same.
 RECENT_DAYS = 7

@@ -1,9 +1,7 @@
-"""Looks at a site for a quote: its token and one counter, asked for once however many people ask.
-
-A customer who types, or a program that floods, costs the site few calls: a finding is believed for
-seconds and a failure for half a minute, one look at a time goes to a site, and a person has so many
-in a minute. What is remembered is shared by all processes (core/models/looks.py).
-"""
+"""Looks at a site for a quote: a customer who types, or a program that floods, costs it few calls.
+A finding is believed for seconds and a failure for half a minute, one look at a time goes to a
+site, and a person has so many in a minute. All processes share what is remembered
+(core/models/looks.py)."""
 
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -77,9 +75,7 @@ def recall(site: Site, video_id: str) -> SiteLook | None:
 
 def count_look(asker: User | None) -> None:
     """Raises LookRefusedError where the asker had all of this minute's."""
-    if asker is None:
-        return
-    if seconds := LookAllowance.objects.take(asker, settings.QUOTES_PER_MINUTE):
+    if asker and (seconds := LookAllowance.objects.take(asker, settings.QUOTES_PER_MINUTE)):
         raise LookRefusedError(Reason.of(Code.QUOTES_TOO_MANY, seconds=seconds))
 
 
@@ -100,8 +96,7 @@ def look_now(site: Site, video_id: str) -> Seen:
 
 
 def count_reading(site: Site, video_id: str) -> AbstractContextManager[None]:
-    """While the counter of a video is read for people: where that may move it, an order of
-    the video subtracts these looks."""
+    """Where reading a counter may move it, an order of the video subtracts this."""
     known = sites.counts_readings(site.adapter, site.counts_readings)
     return nullcontext() if known is False else SiteLook.objects.counted(site, video_id)
 

@@ -1,9 +1,6 @@
-"""From a quote to an order, one or thousands. The only place orders are created.
-
-The order, its debit and its first event are written together or not at all; the consumers hear of
-it once that is committed. Anything that must commit together with the order is written by the
-caller, in a transaction around this.
-"""
+"""From a quote to an order, one or thousands. The only place orders are created: each with its
+debit and its first event, or not at all; the consumers hear of it once that is committed. What must
+commit together with the order is written by the caller, in a transaction around this."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -29,9 +26,9 @@ from core.reasons import Code, Reason, ReasonOrText, translate
 
 # A number is taken where a customer orders twice in one microsecond.
 NUMBER_TRIES = 3
-MOST_SIGNS = {
-    "memo": Order._meta.get_field("memo").max_length or 0,
-    "url": Order._meta.get_field("url").max_length or 0,
+LIMITS = {
+    "memo": MaxLengthValidator(Order._meta.get_field("memo").max_length or 0),
+    "url": MaxLengthValidator(Order._meta.get_field("url").max_length or 0),
 }
 
 
@@ -48,8 +45,7 @@ class OrderRefusedError(Exception):
 
 
 class AlreadyPlacedError(OrderRefusedError):
-    """The same `request_key` made `order` before. Forms leave it to
-    `IdempotentForm.refuse()`, which leads to that order."""
+    """The same `request_key` made `order` before: see `IdempotentForm.refuse()`."""
 
     def __init__(self, order: Order) -> None:
         super().__init__({"__all__": _("It was placed before as %(order)s.") % {"order": order}})
@@ -88,7 +84,7 @@ def place_together(placements: Sequence[Placement], creator: User | None) -> lis
     """All of them or, where it raises, none. Raises what `place()` does."""
     for tries in range(1, NUMBER_TRIES + 1):
         try:
-            return place_many(placements, creator)
+            return place_once(placements, creator)
         except PostingRefusedError as error:
             raise OrderRefusedError({"customer": error.reason}) from None
         except IntegrityError:
@@ -98,13 +94,10 @@ def place_together(placements: Sequence[Placement], creator: User | None) -> lis
     raise AssertionError("unreachable")
 
 
-def place_many(placements: Sequence[Placement], creator: User | None) -> list[Order]:
-    """Place all of these orders or, where it raises, none.
-
-    Raises OrderRefusedError for a quote that is not complete, InsufficientBalanceError,
-    CustomerInactiveError, and IntegrityError where a video, a key or a number was taken in the
-    meantime.
-    """
+def place_once(placements: Sequence[Placement], creator: User | None) -> list[Order]:
+    """All of them or, where it raises, none. Raises OrderRefusedError for a quote that is not
+    complete, InsufficientBalanceError, CustomerInactiveError, and IntegrityError where a video, a
+    key or a number was taken in the meantime."""
     limit = ApprovalLimit.objects.of(creator)
     orders = [
         new_order(placement, number, creator, limit)
@@ -177,12 +170,10 @@ def new_order(placement: Placement, oid: str, creator: User | None, limit: Decim
 def refuse_long_texts(**texts: str) -> None:
     """As forms do, by the limits of the order's fields."""
     for name, text in texts.items():
-        most = MOST_SIGNS[name]
-        if len(text) > most:
-            try:
-                MaxLengthValidator(most)(text)
-            except ValidationError as error:
-                raise OrderRefusedError({name: error.messages[0]}) from None
+        try:
+            LIMITS[name](text)
+        except ValidationError as error:
+            raise OrderRefusedError({name: error.messages[0]}) from None
 
 
 def refuse_taken(placements: Sequence[Placement]) -> None:

@@ -1,9 +1,6 @@
 """From an address and a quantity to a quote: what it costs, where it goes, and all that speaks
 against it, each at its field. THE wording of what refuses an order: form, upload, portal and
-command say the same.
-
-Nothing is written here but what a look at a site found.
-"""
+command say the same."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -26,6 +23,7 @@ from core.models import (
     ApprovalLimit,
     Calibration,
     Customer,
+    CustomerInactiveError,
     InsufficientBalanceError,
     Order,
     OrderError,
@@ -217,7 +215,7 @@ class Quoter:
         if customer is None:
             return
         if not customer.active:
-            quote.reasons["customer"] = CUSTOMER_INACTIVE
+            quote.reasons["customer"] = CustomerInactiveError.reason
         elif quote.price is not None:
             quote.balance_after = customer.balance - self.spent[customer.pk] - quote.price
             if quote.balance_after < 0:
@@ -283,8 +281,8 @@ class Quoter:
 
 # What refuses an order; reasons used once are written where they are used.
 
+# Two orders on one counter could not be told apart.
 VIDEO_BUSY = Reason.of(Code.VIDEO_BUSY)
-CUSTOMER_INACTIVE = Reason.of(Code.CUSTOMER_INACTIVE)
 
 
 def too_small(minimum: int | None) -> Reason:
@@ -294,8 +292,7 @@ def too_small(minimum: int | None) -> Reason:
 
 
 def of_site(error: SiteError, *, for_customer: bool = False) -> Reason:
-    """Customers learn of what is the desk's to put right only that it is: the reason names the
-    site's token."""
+    """Customers learn of what is the desk's to put right only that it is."""
     reason = Reason.of_error(error)
     if error.status in NOT_NOW and not isinstance(error, OwnershipError):
         return Reason.of(Code.SITE_TAKES_NO_MORE, status=error.status)

@@ -1,8 +1,6 @@
-"""Orders that are placed anew: begin a repeat, and place what is due.
-
-Each time has its own quote, with the prices of the day and under the rights that the creator has
-then. No site is asked, as in an upload: its last check is believed, and every delivery asks again.
-"""
+"""Orders that are placed anew: each time with its own quote, the prices of the day and the rights
+that the creator has then. No site is asked, as in an upload: its last check is believed, and every
+delivery asks again."""
 
 import logging
 from datetime import date, datetime, time
@@ -31,8 +29,7 @@ def repeat(
     weekday: int | None = None,
     until: date | None = None,
 ) -> Repeat:
-    """Place this order anew at each of these times from now on. Raises OrderError where it is
-    repeated already, and where there are no such times."""
+    """From now on. Raises OrderError where it is repeated already, or there are no such times."""
     weekly = weekday if every == Repeat.Every.WEEK else None
     made = Repeat(order=order, every=every, at=at, weekday=weekly, until=until, creator=actor)
     made.next_at = made.after(clock.now())
@@ -54,8 +51,7 @@ def end_repeat(ended: Repeat, actor: User) -> None:
 
 
 def place_due() -> int:
-    """Place the orders whose time has come. Returns how many times were dealt with. Every host
-    does it; the second one finds nothing left to do."""
+    """Returns how many times were dealt with. Every host does it; the second finds nothing."""
     dealt_with = 0
     for due in Repeat.objects.due()[:MOST]:
         try:
@@ -78,8 +74,10 @@ def place_again(due: Repeat) -> bool:
         if not due.move_on(max(now, planned)):
             return False
         order: Order | None = None
-        refusal: ReasonOrText | None = refusal_of(due)
-        if refusal is None:
+        refusal: ReasonOrText = ""
+        if due.creator is None or not may(due.creator, Right.PLACE_ORDER):
+            refusal = Reason.of(Code.RIGHT_LOST, who=str(due.creator or "–"))
+        else:
             try:
                 (order,) = place_together([placement], due.creator)
             except OrderRefusedError as error:
@@ -90,12 +88,12 @@ def place_again(due: Repeat) -> bool:
             order=order,
             missed=missed,
             needs_attention=order is None,
-            **reason_columns(refusal or ""),
+            **reason_columns(refusal),
         )
         # Without a last day, a balance that is too short is the end.
         is_short = isinstance(refusal, Reason) and refusal.code == Code.BALANCE_SHORT
         if is_short and due.until is None and due.next_at is not None:
-            due.end(None, refusal or "")
+            due.end(None, refusal)
     return True
 
 
@@ -104,13 +102,6 @@ def new_placement(due: Repeat) -> Placement:
     (quote,) = Quoter(asks_sites=False).prepare_many([(order.customer, order.url, order.count)])
     quote.video_title = order.video_title
     return Placement(quote, order.memo, order.hours, order.by_day)
-
-
-def refusal_of(due: Repeat) -> Reason | None:
-    """Why it may not be placed in its creator's name; None where it may."""
-    if due.creator is None or not may(due.creator, Right.PLACE_ORDER):
-        return Reason.of(Code.RIGHT_LOST, who=str(due.creator or "–"))
-    return None
 
 
 def times_between(due: Repeat, planned: datetime) -> int:

@@ -1,5 +1,5 @@
 """A person settles an order that waits for its counter: by a reading of this moment or, where none
-can be made, by the last one that succeeded and with a reason. Law 3: by nothing else."""
+can be made, by the last one that succeeded and with a reason; by nothing else."""
 
 import logging
 import time
@@ -14,7 +14,7 @@ from booster.proof import Reading, Watch, evidence_of, judge
 from booster.sites import exact
 from core.db import clock
 from core.models import CounterReading, Order, OrderError, SiteLook, Status, User, transitions
-from core.models.given_reasons import given_reason
+from core.models.flow import given_reason
 from core.models.transitions import status_reason
 from core.reasons import Code, Reason, reason_columns
 

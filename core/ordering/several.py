@@ -85,8 +85,7 @@ def placed_before(keys: Sequence[uuid.UUID]) -> bool:
 def place_several(
     quotes: Sequence[Quote], keys: Sequence[uuid.UUID], creator: User, **terms: Any
 ) -> list[Order]:
-    """Place all of these or, where it raises, none. Raises OrderRefusedError: of all together, or
-    with the index of one of them, whose video was taken since the quote."""
+    """All or none. Raises OrderRefusedError: of all, or of one of them by its `index`."""
     placements = [
         Placement(quote, request_key=key, **terms) for quote, key in zip(quotes, keys, strict=True)
     ]

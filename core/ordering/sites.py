@@ -1,5 +1,4 @@
-"""What staff do with a site: verify it now, let an order probe it, and try it with one play that
-nobody bought."""
+"""What staff do with a site: verify it, let an order probe it, try it with one unsold play."""
 
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -19,7 +18,6 @@ from core.models import (
     SiteLook,
     Status,
     User,
-    VideoBusyError,
     open_breaker_of,
     probe_now,
 )
@@ -30,8 +28,7 @@ from core.reasons import Reason, ReasonOrText, reason_of
 
 
 def verify(site: Site, actor: User | None) -> ReasonOrText:
-    """Check a site now and let the orders go on that waited for it. Returns why it is not proved,
-    "" where it is."""
+    """Let the orders go on that waited for it. Returns why it is not proved, "" where it is."""
     check = verification.verify(site, actor)
     SiteLook.objects.forget_failures(site)
     probe_now({site.pk})
@@ -61,14 +58,11 @@ def follow_week(site: Site) -> None:
 
 
 def try_site(site: Site, url: str) -> Trial:
-    """Send one play that nobody bought to a video of a site that proves to be ours.
-
-    Raises OrderError when it may not be sent there, and where an open order would take the play
-    for one of its own.
-    """
+    """Send one play that nobody bought. Raises OrderError when it may not be sent there, and where
+    an open order would take it for one of its own."""
     target, adapter, path = _proved(site, url)
     if Order.objects.open_on(site, adapter.video_id(path)).exists():
-        raise VideoBusyError(VIDEO_BUSY)
+        raise OrderError(VIDEO_BUSY)
     return try_once(target, adapter, path, f"trial-{site.pk}-{timezone.now():%Y%m%d%H%M%S%f}")
 
 

@@ -1,7 +1,5 @@
 """Top-ups, one or thousands: credited at once, or above their creator's limit by a second person.
-
-Form, upload and bulk action go this way; who has a shell on the host has the database as well.
-"""
+Form, upload and bulk action go this way."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -12,18 +10,15 @@ from django.utils.translation import gettext as _
 
 from core.models import ApprovalLimit, ChargeRecord, OrderError, User, WaitingTopUp
 from core.models.approvals import requires_approval
-from core.models.billing import already_booked
-from core.models.corrections import corrected_amount
-from core.models.ledger import PostingRefusedError, refuse_inactive
+from core.models.billing import already_booked, corrected_amount
+from core.models.ledger import CustomerInactiveError, PostingRefusedError, refuse_inactive
 from core.reasons import Code, Reason
 
 
 def top_up_many(records: Sequence[ChargeRecord], creator: User | None) -> list[WaitingTopUp]:
-    """Credit these top-ups of one creator, all or none; returns those that wait instead.
-
-    Raises CustomerInactiveError, BalanceTooLargeError, and IntegrityError where a `request_key` was
-    used before.
-    """
+    """Credit these top-ups of one creator, all or none; returns those that wait instead. Raises
+    CustomerInactiveError, BalanceTooLargeError, and IntegrityError where a `request_key` was used
+    before."""
     limit = ApprovalLimit.objects.of_top_ups(creator)
     if creator is None or limit is None:
         ChargeRecord.objects.record_many(records)
@@ -49,7 +44,7 @@ def entered(payment: ChargeRecord | WaitingTopUp) -> dict[str, Any]:
 def approve_top_up(top_up: WaitingTopUp, actor: User) -> None:
     """Credit it, in the name of who entered it. Raises OrderError."""
     if not top_up.customer.active:
-        raise OrderError(Reason.of(Code.CUSTOMER_INACTIVE))
+        raise OrderError(CustomerInactiveError.reason)
     if top_up.reference and booked(top_up.customer_id, top_up.reference):
         raise OrderError(Reason.of(Code.TOP_UP_BOOKED))
     try:
@@ -88,8 +83,7 @@ def payment_objection(customer_id: int, reference: str) -> str:
 
 
 def credit_objection(amount: Decimal, creator: User | None) -> str:
-    """Why this user does not book a credit alone that cannot wait for a second person; "" where
-    they may."""
+    """Why this user does not book a credit that cannot wait for a second person; else ""."""
     limit = ApprovalLimit.objects.of_top_ups(creator)
     return limit_error(limit) if requires_approval(amount, limit) else ""
 

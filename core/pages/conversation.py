@@ -22,18 +22,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from core.db.keys import key_of
-from core.models import (
-    Conversation,
-    Message,
-    MessageRefusedError,
-    Order,
-    ReadMarker,
-    Side,
-    User,
-    mark_read,
-    may_speak,
-    side_of,
-)
+from core.models import Conversation, Message, Order, ReadMarker, Side, User
+from core.models.messages import MessageRefusedError, mark_read, may_speak, side_of
 from core.pages.people import user_of
 
 # What a page shows; older messages of a very long conversation are a click away.

@@ -23,10 +23,10 @@ from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
 from core.db import clock
-from core.models import Customer, FieldChange, User
+from core.models import Customer, CustomerInactiveError, FieldChange, User
 from core.models.accounts import login_like
 from core.permissions import may_use_portal
-from core.reasons import Code, Reason, translate
+from core.reasons import translate
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def invite(customer: Customer, email: str = "", *, actor: User | None) -> str:
     is none to a login of the staff's.
     """
     if not customer.active:
-        raise InvitationError(translate(Reason.of(Code.CUSTOMER_INACTIVE)))
+        raise InvitationError(translate(CustomerInactiveError.reason))
     with transaction.atomic(), FieldChange.objects.kept(customer, ("user", "invited"), actor=actor):
         user = login_of(customer)
         if not may_be_invited(user):

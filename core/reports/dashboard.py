@@ -1,10 +1,7 @@
-"""The figures of the home page and of the board: takings, orders by status, plays a minute, the
-machinery, the sites, and what needs a person.
-
-Law: no large table is read whole. Past days are kept as sums (rollups.py), the rest is asked of
-indexes. Figures are plain values, so that two looks can be compared; who may see them, in which
-words, is the page's affair. Functions that read sums of past days raise NotCountedYetError.
-"""
+"""The figures of the home page and of the board. Law: no large table is read whole. Past days are
+kept as sums (rollups.py), the rest is asked of indexes. Figures are plain values, so that two looks
+can be compared; who may see them, in which words, is the page's affair. Functions that read sums of
+past days raise NotCountedYetError."""
 
 import datetime
 from dataclasses import dataclass
@@ -29,7 +26,6 @@ from core.models import (
     Status,
     TopUpCorrection,
     WaitingTopUp,
-    open_breaker_of,
 )
 from core.models.rollups import Source
 from core.reasons import ReasonOrText
@@ -172,8 +168,7 @@ def _delivered_today() -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class AttentionOrder:
-    """An order with a remark, or one that awaits approval. `done` and `count` are plays, `price` is
-    in the office's currency."""
+    """With a remark, or awaiting approval. `done` and `count` are plays."""
 
     pk: int
     oid: str
@@ -257,12 +252,12 @@ class SiteState:
     never. `orders`: how many are open there."""
 
     pk: int
+    orders: int
     name: str
     origin: str
     verified: bool
     down_since: datetime.datetime | None
     checked: datetime.datetime | None
-    orders: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,18 +270,8 @@ class Sites:
 
 def sites() -> Sites:
     counted = open_orders_by("site")
-    rows = Site.objects.filter(active=True).select_related("breaker").order_by("verified", "name")
-    lines = [
-        SiteState(
-            pk=site.pk,
-            name=site.name,
-            origin=site.origin,
-            verified=site.verified,
-            down_since=breaker.opened_at if (breaker := open_breaker_of(site)) else None,
-            checked=site.checked_at,
-            orders=counted.get(site.pk, 0),
-        )
-        for site in rows
-    ]
+    columns = ("pk", "name", "origin", "verified", "breaker__opened_at", "checked_at")
+    rows = Site.objects.filter(active=True).order_by("verified", "name").values_list(*columns)
+    lines = [SiteState(pk, counted.get(pk, 0), *row) for pk, *row in rows]
     lines.sort(key=lambda line: (line.verified, line.down_since is None))
     return Sites(tuple(lines[:SHOWN]), len(lines) > SHOWN)

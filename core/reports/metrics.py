@@ -15,7 +15,7 @@ from typing import Any
 from django.db.models import Count, DecimalField, IntegerChoices, Min, Q, Sum, Value
 from django.db.models.functions import Cast, Now
 from django.utils import timezone
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -38,9 +38,8 @@ from core.models import (
     WebProcess,
     open_breaker_of,
 )
-from core.models.heartbeats import SILENT
+from core.models.heartbeats import PAGE_BOUNDS, SILENT
 from core.models.rollups import Source
-from core.models.web_processes import PAGE_BOUNDS
 from core.reports import playrate, queue, rollups
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -51,16 +50,10 @@ MOST_REMARKS = 1_000
 
 def exposition() -> bytes:
     """All figures in Prometheus' text format. Raises what the database raises."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(OfficeCollector())
-    return generate_latest(registry)
+    return generate_latest(OfficeCollector())
 
 
 class OfficeCollector:
-    def describe(self) -> Iterator[Metric]:
-        """Registered without being asked."""
-        return iter(())
-
     def collect(self) -> Iterator[Metric]:
         now = clock.steady.now()
         yield from orders(now)
@@ -141,11 +134,8 @@ def kept_since(midnight: datetime.datetime) -> Any:
 def tail(source: Source, since: datetime.datetime) -> Any:
     """(source, key, rows, amount) of what is not kept yet."""
     rows, moment, key, amount = rollups.rows_of(source)
-    return (
-        rows.filter(**{f"{moment}__gte": since})
-        .values_list(Value(source.value), key)
-        .annotate(number=Count("pk"), total=Cast(Sum(amount), EXACT))
-    )
+    young = rows.filter(**{f"{moment}__gte": since}).values_list(Value(source.value), key)
+    return young.annotate(number=Count("pk"), total=Cast(Sum(amount), EXACT))
 
 
 def plays() -> Iterator[Metric]:

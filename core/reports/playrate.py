@@ -60,11 +60,8 @@ def _totals(earlier: datetime.datetime, later: datetime.datetime) -> tuple[int, 
 def last_hour(now: datetime.datetime | None = None) -> list[int]:
     """Plays received in each of the last 60 minutes, the oldest first."""
     now = now or clock.now()
-    samples = list(
-        PlaySample.objects.filter(taken__gt=now - (MINUTES + 5) * MINUTE)
-        .order_by("taken")
-        .values_list("taken", "seconds", "plays")
-    )
+    lately = PlaySample.objects.filter(taken__gt=now - (MINUTES + 5) * MINUTE).order_by("taken")
+    samples = list(lately.values_list("taken", "seconds", "plays"))
     # The minute that has not been looked at yet is not an idle one.
     end = samples[-1][0] if samples and now - samples[-1][0] < SILENT else now
     return per_minute(samples, end)

@@ -107,18 +107,15 @@ def worker_lines() -> list[WorkerLine]:
 
 
 def by_holder() -> list[tuple[str, int, int, int]]:
-    """Of each holder: running orders under its lease, those whose lease ran out, and the plays of
-    both that are in flight."""
+    """Of each: running orders under its lease, those whose lease ran out, plays in flight."""
     leased = Order.objects.filter(status=Status.RUNNING, lease_until__isnull=False)
-    return list(
-        leased.order_by("holder")
-        .values_list("holder")
-        .annotate(
-            orders=Count("pk", filter=Q(lease_until__gte=Now())),
-            left=Count("pk", filter=Q(lease_until__lt=Now())),
-            plays=Sum(F("reserved") - F("done") - F("uncertain")),
-        )
+    holders = leased.order_by("holder").values_list("holder")
+    counted = holders.annotate(
+        orders=Count("pk", filter=Q(lease_until__gte=Now())),
+        left=Count("pk", filter=Q(lease_until__lt=Now())),
+        plays=Sum(F("reserved") - F("done") - F("uncertain")),
     )
+    return list(counted)
 
 
 # --- what is due

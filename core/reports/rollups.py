@@ -25,7 +25,8 @@ from core.db import clock
 from core.models import LedgerEntry, Order
 from core.models.rollups import QuarterHourTotal, RollupCursor, Source
 
-QUARTER = datetime.timedelta(minutes=15)
+QUARTER_SECONDS = 15 * 60
+QUARTER = datetime.timedelta(seconds=QUARTER_SECONDS)
 # What is kept; pages show 30 days.
 WINDOW = datetime.timedelta(days=32)
 # Hosts' clocks differ, and a moment passes between taking the time and writing it down.
@@ -71,11 +72,11 @@ class QuarterNumber(models.Func):
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
         # Twice escaped: once for this template, once for the cursor.
-        template = f"CAST(strftime('%%%%s', %(expressions)s) AS INTEGER) / {_seconds()}"
+        template = f"CAST(strftime('%%%%s', %(expressions)s) AS INTEGER) / {QUARTER_SECONDS}"
         return super().as_sql(compiler, connection, template=template, **context)
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        template = f"FLOOR(EXTRACT(EPOCH FROM %(expressions)s) / {_seconds()})::bigint"
+        template = f"FLOOR(EXTRACT(EPOCH FROM %(expressions)s) / {QUARTER_SECONDS})::bigint"
         return super().as_sql(compiler, connection, template=template, **context)
 
 
@@ -97,7 +98,7 @@ def recounted(
     grouped = within.annotate(quarter=QuarterNumber(moment)).values_list("quarter", key)
     found: dict[datetime.datetime, Day] = {}
     for number, its_key, count, total in grouped.annotate(Count("pk"), Sum(amount)):
-        quarter = datetime.datetime.fromtimestamp(number * _seconds(), datetime.UTC)
+        quarter = datetime.datetime.fromtimestamp(number * QUARTER_SECONDS, datetime.UTC)
         of_key = Total(count, money.quantize(Decimal(total or 0)))
         found.setdefault(quarter, {})[its_key] = of_key
     return found
@@ -149,9 +150,7 @@ def _check_again(source: Source, older: int) -> int:
         first = counted.checked if oldest <= counted.checked < counted.until else oldest
         last = min(first + older * QUARTER, counted.until)
         newest = max(counted.until - NEWEST * QUARTER, oldest)
-        wrong = 0
-        for start, end in ((first, last), (newest, counted.until)):
-            wrong += _mend(source, start, end)
+        wrong = _mend(source, first, last) + _mend(source, newest, counted.until)
         old, _ = QuarterHourTotal.objects.filter(source=source, start__lt=oldest).delete()
         _note(counted, changed=bool(wrong or old), checked=last)
     return wrong
@@ -268,12 +267,8 @@ def _ready(source: Source) -> RollupCursor:
 
 
 def quarter_of(moment: datetime.datetime) -> datetime.datetime:
-    number = int(moment.timestamp() // _seconds())
-    return datetime.datetime.fromtimestamp(number * _seconds(), datetime.UTC)
-
-
-def _seconds() -> int:
-    return int(QUARTER.total_seconds())
+    number = int(moment.timestamp() // QUARTER_SECONDS)
+    return datetime.datetime.fromtimestamp(number * QUARTER_SECONDS, datetime.UTC)
 
 
 def _window_start() -> datetime.datetime:

@@ -64,15 +64,15 @@ def debit() -> None:
     from core.ordering import Placement, placing
 
     seen = {}
-    place_many = placing.place_many
+    place_once = placing.place_once
 
     def look_and_place(placements: list[Placement], creator: Any) -> list[Order]:
         for placement in placements:
             account = Customer.objects.filter(pk=placement.quote.customer.pk)  # type: ignore[union-attr]
             seen.update(account.values_list("pk", "balance"))
-        return place_many(placements, creator)
+        return place_once(placements, creator)
 
-    placing.place_many = look_and_place  # type: ignore[assignment]
+    placing.place_once = look_and_place  # type: ignore[assignment]
     ledger._locked_balances = lambda customers, active=(): {pk: seen[pk] for pk in customers}
 
 
@@ -95,12 +95,12 @@ def request_key() -> None:
     """Forget which form an order came from."""
     from core.ordering import placing
 
-    place_many = placing.place_many
+    place_once = placing.place_once
 
     def place_anew(placements: Any, creator: Any) -> Any:
-        return place_many([replace(one, request_key=uuid.uuid4()) for one in placements], creator)
+        return place_once([replace(one, request_key=uuid.uuid4()) for one in placements], creator)
 
-    placing.place_many = place_anew  # type: ignore[assignment]
+    placing.place_once = place_anew  # type: ignore[assignment]
 
 
 def proof() -> None:

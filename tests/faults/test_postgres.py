@@ -10,7 +10,7 @@ from django.db import connections
 
 from core.db.outages import DATABASE_ERRORS, is_down
 from core.models import Order
-from core.ordering import AlreadyPlacedError
+from core.ordering.placing import AlreadyPlacedError
 from tests.base import placed
 from tests.faults.trial import LONG, VIDEOS, Trial, size
 from tests.office import wait_for

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from core.db.blocks import in_blocks
 from core.importing.undoing.undoer import BLOCK, Undoer, lock_customers
 from core.models import Customer, ImportedRows, LedgerEntry, TopUpCorrection, WaitingTopUp
-from core.ordering import take_back
+from core.ordering.correcting import take_back
 from core.permissions import RIGHT_TO_BOOK, Right
 from core.sentences.undoing import UndoCode
 
