@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _
 
-from core import money
+from core import money, ordering
 from core.admin import cells
 from core.admin.add_form import ADDED, AddFormAdmin
 from core.admin.base import DeskAdmin, staff
@@ -39,7 +39,6 @@ from core.models import (
 )
 from core.models.billing import plain_reference
 from core.models.ledger import Fact, PostingRefusedError
-from core.ordering import adjust, credit_objection, payment_objection, top_up_many
 from core.ordering.equal_top_ups import equal_top_up, told
 from core.pages import display
 from core.pages.amounts import AmountField, AsksAgain, LargeAmountForm
@@ -112,7 +111,7 @@ class ChargeForm(LargeAmountForm):
 
     def objections(self, cleaned: dict[str, Any]) -> dict[str, Any]:
         customer, reference = cleaned.get("customer"), cleaned.get("reference")
-        if customer and reference and (text := payment_objection(customer.pk, reference)):
+        if customer and reference and (text := ordering.payment_objection(customer.pk, reference)):
             return {"reference": text}
         questions = super().objections(cleaned)
         if customer and (amount := cleaned.get("amount")):
@@ -193,7 +192,7 @@ class ChargeRecordAdmin(
                     Customer.objects.select_for_update().get(pk=record.customer_id)
                     form.refuse(form.objections(form.cleaned_data))
                     if is_free := form.is_valid() and form.placed is None:
-                        waiting = top_up_many([record], staff(request))
+                        waiting = ordering.top_up_many([record], staff(request))
                         self.log_addition(request, waiting[0] if waiting else record, ADDED)
             except BalanceTooLargeError as error:
                 form.refuse({"amount": translate(error.reason)})
@@ -201,7 +200,7 @@ class ChargeRecordAdmin(
                 form.refuse({"customer": translate(error.reason)})
             except IntegrityError:
                 number = record.reference
-                text = number and payment_objection(record.customer_id, number)
+                text = number and ordering.payment_objection(record.customer_id, number)
                 if text:  # somebody booked the same payment at the same moment
                     form.refuse({"reference": text})
                 elif not form.recognize():
@@ -245,7 +244,7 @@ class AdjustmentForm(LargeAmountForm):
         if customer and amount and customer.balance + amount < 0:
             short = InsufficientBalanceError(-customer.balance - amount)
             return {"amount": translate(short.reason)}
-        if amount and (text := credit_objection(amount, self.actor)):
+        if amount and (text := ordering.credit_objection(amount, self.actor)):
             return {"amount": text}
         return super().objections(cleaned)
 
@@ -280,21 +279,14 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
         require(self.has_add_permission(request))
         form = self.add_form(request, AdjustmentForm)
         form.actor = staff(request)
-        if form.is_valid() and form.placed is None:
+
+        def book() -> LedgerEntry:
             try:
-                with transaction.atomic():
-                    entry = adjust(actor=staff(request), **form.cleaned_data)
-                    self.log_addition(request, entry, ADDED)
+                return ordering.adjust(actor=staff(request), **form.cleaned_data)
             except PostingRefusedError as error:
-                form.refuse({"amount": translate(error.reason)})
-            except IntegrityError:
-                if not form.recognize():
-                    raise
-            else:
-                return self.response_add(request, entry)
-        if form.placed is not None:
-            return self.answer_saved_before(request, form.placed)
-        return self.add_page(request, form)
+                raise ordering.OrderRefusedError({"amount": error.reason}) from None
+
+        return self.save_once(request, form, book)
 
     @admin.display(description=_("amount"), ordering="amount")
     def shown_amount(self, entry: LedgerEntry) -> SafeString:

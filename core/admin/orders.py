@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import SEARCH_VAR
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -16,7 +15,7 @@ from django.utils.translation import gettext as _, gettext_lazy
 from core import ordering
 from core.admin import cells, order_page
 from core.admin.actions import BulkActionsAdmin
-from core.admin.add_form import ADDED, AddFormAdmin
+from core.admin.add_form import AddFormAdmin
 from core.admin.approvals import ApprovalAdmin
 from core.admin.base import Button, DeskAdmin, list_url, row_url, staff
 from core.admin.columns import ChosenColumnsAdmin
@@ -34,7 +33,6 @@ from core.db.patience import TooSlowError, at_most
 from core.exporting import resources
 from core.live.sources.customers import NewestOrder, newest_order
 from core.models import BulkJob, Customer, ImportJob, Order, User
-from core.ordering import placing
 from core.ordering.settling import settle_now
 from core.pages import display
 from core.pages.quotes import ADDRESS, OrderForm, PlaysWidget, QuoteForm
@@ -202,23 +200,11 @@ class OrderAdmin(
     # --- placing an order
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """A new order: the form, and what Save does. Its site is asked while the form is checked,
-        when no transaction is open: on SQLite that would hold the only write lock meanwhile."""
+        """A new order. Its site is asked while the form is checked."""
         require(self.has_add_permission(request))
         form = self.add_form(request, DeskOrderForm)
-        form.asker = staff(request)
-        if form.is_valid() and form.placed is None:
-            try:
-                with transaction.atomic():
-                    order = placing.place(form.quote, staff(request), **form.terms)
-                    self.log_addition(request, order, ADDED)
-            except placing.OrderRefusedError as error:
-                form.refuse(error.errors)  # or the same form was first: then it is `placed`
-            else:
-                return self.response_add(request, order)
-        if form.placed is not None:
-            return self.answer_saved_before(request, form.placed)
-        return self.add_page(request, form)
+        form.asker = user = staff(request)
+        return self.save_once(request, form, lambda: ordering.place(form.quote, user, **form.terms))
 
     def response_add(
         self, request: HttpRequest, obj: Order, post_url_continue: str | None = None
