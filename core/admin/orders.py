@@ -33,6 +33,7 @@ from core.db.patience import TooSlowError, at_most
 from core.exporting import resources
 from core.live.sources.customers import NewestOrder, newest_order
 from core.models import BulkJob, Customer, ImportJob, Order, User
+from core.ordering import placing
 from core.ordering.settling import settle_now
 from core.pages import display
 from core.pages.quotes import ADDRESS, OrderForm, PlaysWidget, QuoteForm
@@ -204,7 +205,7 @@ class OrderAdmin(
         require(self.has_add_permission(request))
         form = self.add_form(request, DeskOrderForm)
         form.asker = user = staff(request)
-        return self.save_once(request, form, lambda: ordering.place(form.quote, user, **form.terms))
+        return self.save_once(request, form, lambda: placing.place(form.quote, user, **form.terms))
 
     def response_add(
         self, request: HttpRequest, obj: Order, post_url_continue: str | None = None
