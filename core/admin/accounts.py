@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
-from django.db.models import Count, Exists, ForeignKey, Model, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, Model, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -196,9 +196,7 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
         fields = super().get_readonly_fields(request, obj)
         return fields if may(staff(request), Right.SEE_LOGINS) else (*fields, "user")
 
-    def formfield_for_foreignkey(
-        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
-    ) -> Any:
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "user":
             # A customer's page is no way into the desk.
             kwargs["queryset"] = User.objects.filter(is_staff=False)

@@ -65,11 +65,9 @@ class AddFormAdmin(DeskAdmin):
         self.message_user(request, text, messages.WARNING)
         return HttpResponseRedirect(self.page_of(request, row))
 
-    def response_add(
-        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
-    ) -> HttpResponse:
+    def response_add(self, request: HttpRequest, obj: Any, *args: Any) -> HttpResponse:
         """On to what was made, not back to the list, unless another page was asked for."""
-        answer = super().response_add(request, obj, post_url_continue)
+        answer = super().response_add(request, obj, *args)
         if request.POST.keys() & {"_addanother", "_continue", "_popup"}:
             return answer
         return HttpResponseRedirect(self.page_of(request, obj))

@@ -10,14 +10,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import (
-    DecimalField,
-    ForeignKey,
-    IntegerField,
-    Model,
-    QuerySet,
-    TextField,
-)
+from django.db.models import DecimalField, IntegerField, Model, QuerySet, TextField
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, get_script_prefix, reverse
@@ -155,8 +148,14 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
         return TemplateResponse(request, template, page)
 
     def act(self, request: HttpRequest, pk: int, *, name: str) -> HttpResponse:
-        """One button's POST. What came of it is told and kept in the object's history."""
-        obj = self.acted_on_or_404(request, pk, name)
+        """One button's POST, of who may press it at all; whether it can be done is the model's to
+        say. What came of it is told and kept in the object's history."""
+        right = self.object_actions[name]
+        if right is None:
+            obj = self.changed_or_404(request, pk)
+        else:
+            require(may(staff(request), right))
+            obj = self.seen_or_404(request, pk)
         try:
             text, level = getattr(self, name)(request, obj)
         except OrderError as error:
@@ -165,15 +164,6 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
             self.log_change(request, obj, text)
             self.message_user(request, text, level)
         return HttpResponseRedirect(self.page_of(request, obj))
-
-    def acted_on_or_404(self, request: HttpRequest, pk: int, name: str) -> Any:
-        """The object, for who may press this button at all; whether it can be done is the model's
-        to say."""
-        right = self.object_actions[name]
-        if right is None:
-            return self.changed_or_404(request, pk)
-        require(may(staff(request), right))
-        return self.seen_or_404(request, pk)
 
     def post_button(
         self, obj: Model, name: str, label: str, tone: str = "", confirm: str = "", **look: Any
@@ -214,9 +204,7 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
             del initial["customer"]
         return initial
 
-    def formfield_for_foreignkey(
-        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
-    ) -> Any:
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name in self.get_autocomplete_fields(request):
             kwargs.setdefault("widget", PickedSelect(db_field, self.admin_site))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)

@@ -121,9 +121,7 @@ class ConversationAdmin(IndexedSearch, ViewOnlyAdmin):
     def get_ordering(self, request: HttpRequest) -> Any:
         return ("-order_id",) if request.GET.get("answered") == "any" else self.ordering
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
-    ) -> HttpResponse:
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any) -> HttpResponse:
         """A conversation is read on its order's page."""
         talk = self.seen_or_404(request, key_of(object_id) or 0)
         return HttpResponseRedirect(conversation_url(talk.pk))

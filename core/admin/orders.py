@@ -207,12 +207,10 @@ class OrderAdmin(
         form.asker = user = staff(request)
         return self.save_once(request, form, lambda: placing.place(form.quote, user, **form.terms))
 
-    def response_add(
-        self, request: HttpRequest, obj: Order, post_url_continue: str | None = None
-    ) -> HttpResponse:
+    def response_add(self, request: HttpRequest, obj: Order, *args: Any) -> HttpResponse:
         """For the next one the form keeps whose it was, how many plays and at which pace."""
         if "_addanother" not in request.POST:
-            return super().response_add(request, obj, post_url_continue)
+            return super().response_add(request, obj, *args)
         text = _("Order %(order)s was placed: %(plays)s plays for %(customer)s at %(price)s.")
         facts = {
             "order": obj,

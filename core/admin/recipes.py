@@ -43,10 +43,10 @@ class UnshownTextarea(forms.Textarea):
         return ""
 
 
-def line(label: Any, help_text: Any = "", **options: Any) -> forms.CharField:
+def line(label: Any, help_text: Any = "") -> forms.CharField:
     widget = forms.TextInput(attrs={"class": "vTextField", "spellcheck": "false"})
     return forms.CharField(
-        label=label, help_text=help_text, required=False, widget=widget, strip=False, **options
+        label=label, help_text=help_text, required=False, widget=widget, strip=False
     )
 
 

@@ -47,9 +47,7 @@ class SharedEditsAdmin(admin.ModelAdmin):
             return form  # who may only look is told no more than the page shows
         return type(form.__name__, (SharedEditForm, form), {})
 
-    def get_object(
-        self, request: HttpRequest, object_id: str, from_field: str | None = None
-    ) -> Any:
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
         """Save locks the row before it compares; a second Save waits and finds the first one's
         values."""
         obj = super().get_object(request, object_id, from_field)
