@@ -16,9 +16,8 @@ from core import ordering
 from core.admin import cells
 from core.admin.base import Button, DeskAdmin, staff
 from core.live.sources.queues import state_of
-from core.models import ApprovalLimit, Order, Status, User
+from core.models import ApprovalLimit, Order, Status
 from core.pages import display
-from core.permissions import Right, may
 
 
 @admin.register(ApprovalLimit)
@@ -55,19 +54,15 @@ class ApprovalAdmin(DeskAdmin):
     class Media:
         js = ("office/queue.js",)
 
-    def approval_buttons(self, order: Order, user: User) -> list[Button]:
-        found = []
-        if may(user, Right.APPROVE_ORDER, order):
-            confirm = f"{_('Approve this order for delivery?')}\n{summary_of(order)}"
-            found.append(
-                self.post_button(order, "approve", _("Approve"), "primary", confirm, key="a")
-            )
-        if may(user, Right.DECLINE_ORDER, order):
-            declining = _("Decline this order? The customer gets the whole price back.")
-            confirm = f"{declining}\n{summary_of(order)}"
-            ask: dict[str, Any] = {"ask": _("Reason; the customer reads it"), "needed": True}
-            found.append(self.post_button(order, "decline", _("Decline"), "danger", confirm, **ask))
-        return found
+    def approval_buttons(self, request: HttpRequest, order: Order) -> list[Button]:
+        if not order.awaits_approval:
+            return []
+        confirm = f"{_('Approve this order for delivery?')}\n{summary_of(order)}"
+        found = self.offer(request, order, "approve", _("Approve"), "primary", confirm, key="a")
+        declining = _("Decline this order? The customer gets the whole price back.")
+        confirm = f"{declining}\n{summary_of(order)}"
+        ask: dict[str, Any] = {"ask": _("Reason; the customer reads it"), "needed": True}
+        return found + self.offer(request, order, "decline", _("Decline"), "danger", confirm, **ask)
 
     def approve(self, request: HttpRequest, order: Order) -> tuple[str, int]:
         ordering.approve(order, staff(request))

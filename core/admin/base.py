@@ -165,6 +165,15 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
             self.message_user(request, text, level)
         return HttpResponseRedirect(self.page_of(request, obj))
 
+    def offer(
+        self, request: HttpRequest, obj: Model, name: str, *look: str, **more: Any
+    ) -> list[Button]:
+        """The button of one of `object_actions`, for who has the right that it takes."""
+        right = self.object_actions[name]
+        assert right is not None
+        may_press = may(staff(request), right, obj)
+        return [self.post_button(obj, name, *look, **more)] if may_press else []
+
     def post_button(
         self, obj: Model, name: str, label: str, tone: str = "", confirm: str = "", **look: Any
     ) -> Button:

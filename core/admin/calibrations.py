@@ -171,10 +171,6 @@ class CalibratingSites(DeskAdmin):
         asked: dict[str, Any] = {"ask": _("Video address"), "field": "url", "most": 500}
         return self.post_button(site, name, label, confirm=question, **asked)
 
-    def waive_button(self, site: Site) -> Button:
-        confirm = _("Sell on this site without knowing what it will count of an order?")
-        return self.post_button(site, "waive", _("Sell uncalibrated"), "warning", confirm)
-
     @address("<int:pk>/calibrate/", "calibrate", post=True)
     def calibrate_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         site = self.seen_or_404(request, pk)

@@ -237,35 +237,26 @@ class OrderAdmin(
 
     def buttons(self, request: HttpRequest, obj: Order) -> list[Button]:
         user = staff(request)
-        found = self.approval_buttons(obj, user) + self.changing_buttons(obj, user)
+        found = self.approval_buttons(request, obj) + self.changing_buttons(request, obj)
         found += self.repeat_button(obj, user)
         if may(user, Right.ORDER_AGAIN, obj):
             found.append(Button(_("Order again"), another_url(obj, url=obj.url), tone="primary"))
         return found
 
-    def changing_buttons(self, order: Order, user: User) -> list[Button]:
+    def changing_buttons(self, request: HttpRequest, order: Order) -> list[Button]:
         """What can be done now; the model decides again when the button is pressed."""
-        found = []
-        if may(user, Right.MARK_REMARK_SEEN, order):
-            found.append(self.post_button(order, "seen", _("Mark as seen"), tone="primary"))
-        if may(user, Right.CANCEL_ORDER, order):
-            is_told = order.cancel_reason_is_for_customer
-            look = {
-                "confirm": _("Cancel this order and refund what was not delivered?"),
-                "ask": _("Reason; the customer reads it") if is_told else _("Reason"),
-            }
-            found.append(self.post_button(order, "cancel", _("Cancel order"), "danger", **look))
-        if may(user, Right.SETTLE_ORDER, order):
-            look = {
-                "tone": "warning",
-                "confirm": _("Settle this order now, by what its counter proves?"),
-                "ask": _("Reason, where the counter cannot be read"),
-            }
-            found.append(self.post_button(order, "settle", _("Settle by the counter now"), **look))
-        found += self.pause_buttons(order, user)
-        if may(user, Right.RETRY_ORDER, order) and not order_page.is_worked_on(order):
-            look = {"tone": "warning", "confirm": _("Retry this order now?")}
-            found.append(self.post_button(order, "retry", _("Retry now"), **look))
+        found = self.offer(request, order, "seen", _("Mark as seen"), "primary")
+        is_told = order.cancel_reason_is_for_customer
+        ask = _("Reason; the customer reads it") if is_told else _("Reason")
+        confirm = _("Cancel this order and refund what was not delivered?")
+        found += self.offer(request, order, "cancel", _("Cancel order"), "danger", confirm, ask=ask)
+        label, ask = _("Settle by the counter now"), _("Reason, where the counter cannot be read")
+        confirm = _("Settle this order now, by what its counter proves?")
+        found += self.offer(request, order, "settle", label, "warning", confirm, ask=ask)
+        found += self.pause_buttons(request, order)
+        if not order_page.is_worked_on(order):
+            confirm = _("Retry this order now?")
+            found += self.offer(request, order, "retry", _("Retry now"), "warning", confirm)
         return found
 
     def seen(self, request: HttpRequest, order: Order) -> tuple[str, int]:

@@ -181,8 +181,8 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         if obj.recipe is not None:
             found.append(Button(_("Recipe as a file"), self.url_of("recipe", obj.pk)))
         user = staff(request)
-        if may(user, Right.WAIVE_CALIBRATION, obj):
-            found.append(self.waive_button(obj))
+        ask = _("Sell on this site without knowing what it will count of an order?")
+        found += self.offer(request, obj, "waive", _("Sell uncalibrated"), "warning", ask)
         if may(user, Right.PROBE_SITE):
             found += probe_buttons(obj)
         if may(user, Right.PAUSE_SITE):
