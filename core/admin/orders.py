@@ -1,4 +1,6 @@
-"""Orders: the list, and the page where staff place one and watch its delivery."""
+"""Orders: the list, the page where staff place one and watch its delivery, and the lists of what
+is written down beside all of them.
+"""
 
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -17,7 +19,7 @@ from core.admin import cells, order_page
 from core.admin.actions import BulkActionsAdmin
 from core.admin.add_form import AddFormAdmin
 from core.admin.approvals import ApprovalAdmin
-from core.admin.base import Button, DeskAdmin, list_url, row_url, staff
+from core.admin.base import Button, DeskAdmin, ViewOnlyAdmin, list_url, row_url, staff
 from core.admin.columns import ChosenColumnsAdmin
 from core.admin.conversations import ConversationOnOrder
 from core.admin.exchange import ExportAdmin
@@ -32,7 +34,7 @@ from core.admin.views import address, require
 from core.db.patience import TooSlowError, at_most
 from core.exporting import resources
 from core.live.sources.customers import NewestOrder, newest_order
-from core.models import BulkJob, Customer, ImportJob, Order, User
+from core.models import BulkJob, CounterReading, Customer, ImportJob, Order, OrderEvent
 from core.ordering import placing
 from core.ordering.settling import settle_now
 from core.pages import display
@@ -307,3 +309,30 @@ def another_url(order: Order, **fields: Any) -> str:
     if order.hours:
         fields |= {"hours": order.hours, "by_day": "on" if order.by_day else ""}
     return f"{reverse('admin:core_order_add')}?{urlencode(fields)}"
+
+
+class BesideOrdersAdmin(IndexedSearch, ViewOnlyAdmin):
+    order_link = cells.link(gettext_lazy("order"), "order")
+    search_fields = ("order__oid",)
+    search_help_text = gettext_lazy("Order number")
+    exact_fields = ("order__oid",)
+    sortable_by = ()
+    ordering = ("-id",)
+
+
+@admin.register(OrderEvent)
+class OrderEventAdmin(BesideOrdersAdmin):
+    list_display = ("create_date", "order_link", "change", "creator", "shown_reason")
+    change = cells.shown(gettext_lazy("status"), display.step)
+    shown_reason = cells.reason(gettext_lazy("why"))
+    list_select_related = ("order", "creator")
+    fields = ("order_link", "create_date", "change", "creator", "shown_reason")
+
+
+@admin.register(CounterReading)
+class CounterReadingAdmin(BesideOrdersAdmin):
+    list_display = ("create_date", "order_link", "shown_views", "shown_done")
+    shown_views = cells.number(gettext_lazy("views"), "views")
+    shown_done = cells.number(gettext_lazy("received"), "done")
+    list_select_related = ("order",)
+    fields = ("order_link", "create_date", "shown_views", "shown_done")
