@@ -19,11 +19,8 @@ from core.db import lookups
 
 # A page shows the newest hits; whoever has more than these has to say more.
 HITS = 1_000
-# A shorter part of an address is no three-letter piece of an index, and says nothing.
-LEAST_OF_ADDRESS = 3
-# Last digits of a number, or a part of a word, that an index has.
-LEAST_DIGITS = lookups.ENDING
-LEAST_OF_WORD = 3
+# A shorter part of a word or an address is no three-letter piece of an index, and says nothing.
+LEAST_PART = 3
 # No name has more; SQLite takes no expression of a thousand parts.
 MOST_WORDS = 64
 # Customers whose names begin alike, or have the same words, whose rows are looked for.
@@ -83,7 +80,6 @@ def related_rows(model: Any, relation: str, condition: Q) -> QuerySet[Any]:
     return found.filter(condition)
 
 
-@dataclass(frozen=True)
 class Beginning(Named):
     """How a field begins, as typed or in another of the usual cases: an index of names tells
     capitals from small letters."""
@@ -99,17 +95,16 @@ class Beginning(Named):
         return [lookups.starts_with(self.field, case) for case in cases]
 
 
-@dataclass(frozen=True)
 class Words(Named):
     """Parts of a name, anywhere in it and in any order. One of them at least must be long enough
     for an index of three-letter pieces."""
 
     def indexed(self, field: str, term: str) -> Q | None:
         words = term.split()
-        if len(words) > MOST_WORDS or all(len(word) < LEAST_OF_WORD for word in words):
+        if len(words) > MOST_WORDS or all(len(word) < LEAST_PART for word in words):
             return None
-        long = [lookups.contains(field, word) for word in words if len(word) >= LEAST_OF_WORD]
-        short = [Q(**{f"{field}__icontains": w}) for w in words if len(w) < LEAST_OF_WORD]
+        long = [lookups.contains(field, word) for word in words if len(word) >= LEAST_PART]
+        short = [Q(**{f"{field}__icontains": w}) for w in words if len(w) < LEAST_PART]
         return reduce(and_, (*long, *short))
 
     def first_of(self, matching: QuerySet[Any]) -> QuerySet[Any]:
@@ -127,17 +122,16 @@ class LastDigits(Finder):
     field: str
 
     def rows(self, model: Any, term: str) -> Q | None:
-        is_number = term.isascii() and term.isdecimal() and len(term) >= LEAST_DIGITS
+        is_number = term.isascii() and term.isdecimal() and len(term) >= lookups.ENDING
         return lookups.ends_with(self.field, term) if is_number else None
 
     def plain(self, term: str) -> Q:
         return Q(**{f"{self.field}__endswith": term})
 
 
-@dataclass(frozen=True)
 class PartOfAddress(Finder):
     def rows(self, model: Any, term: str) -> Q | None:
-        return lookups.contains("url", term) if len(term) >= LEAST_OF_ADDRESS else None
+        return lookups.contains("url", term) if len(term) >= LEAST_PART else None
 
     def plain(self, term: str) -> Q:
         return Q(url__icontains=term)
