@@ -84,8 +84,6 @@ class BulkJobAdmin(JobAdmin):
     )
     list_display_links = ("id", "shown_action")
     list_filter = ("action", "status")
-    # The page shows its own panel; nothing of a job is typed.
-    fields = readonly_fields = ("action",)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Whose action it is. Without an object: whether there can be any."""

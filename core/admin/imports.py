@@ -95,8 +95,6 @@ class ImportJobAdmin(JobAdmin):
     refused_rows = cells.number(gettext_lazy("Refused rows"), "rejected", ordering="rejected")
     list_filter = ("kind", "status")
     search_fields = ("file_name",)
-    # The page shows its own panel; nothing of a job is typed.
-    fields = readonly_fields = ("file_name",)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Whose rows these are. Without an object: whether there can be any."""

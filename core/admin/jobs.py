@@ -41,6 +41,8 @@ class JobAdmin(DeskAdmin):
     change_form_template = "desk/job.html"
     list_select_related = ("creator",)
     date_hierarchy = "create_date"
+    # The page shows its own panel; nothing of a job is typed.
+    fields = readonly_fields = ("create_date",)
     shown_amount = cells.money(gettext_lazy("amount"), "amount")
 
     class Media:
