@@ -22,7 +22,6 @@ ADDED: list[dict[str, Any]] = [{"added": {}}]
 
 class AddFormAdmin(DeskAdmin):
     def add_form(self, request: HttpRequest, form_class: type[forms.ModelForm]) -> Any:
-        """The form as it was sent, or a new one filled in from the address."""
         asked_to_field(self, request)
         model_form = self.get_form(request, form=form_class)
         if request.method == "POST":

@@ -180,11 +180,9 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
         return Button(label, self.url_of(name, obj.pk), tone, True, confirm, **look)
 
     def seen_or_404(self, request: HttpRequest, pk: int) -> Any:
-        """The object, for who may look at it."""
         return self.allowed_or_404(request, pk, self.has_view_permission)
 
     def changed_or_404(self, request: HttpRequest, pk: int) -> Any:
-        """The object, for who may change it."""
         return self.allowed_or_404(request, pk, self.has_change_permission)
 
     def allowed_or_404(self, request: HttpRequest, pk: int, is_allowed: Callable[..., bool]) -> Any:

@@ -169,7 +169,6 @@ class ChargeRecordAdmin(
 
     @address("preview/", "preview")
     def preview_view(self, request: HttpRequest) -> JsonResponse:
-        """The balance of the customer who was chosen, now and with the amount that was typed."""
         require(self.has_add_permission(request))
         require(may(staff(request), Right.SEE_CUSTOMERS))
         form = PreviewForm(request.GET)

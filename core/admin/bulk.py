@@ -67,8 +67,6 @@ class FillForm(forms.ModelForm):
 
 @admin.register(BulkJob)
 class BulkJobAdmin(JobAdmin):
-    """Who did what to how many rows; each job's page asks, shows the progress and the refusals."""
-
     source = feed.bulk
     panel_template = "desk/bulk_panel.html"
     object_actions = dict.fromkeys(("start", "stop"))

@@ -190,7 +190,6 @@ class CalibratingSites(DeskAdmin):
 
 
 def counting_on(site: Site) -> dict[str, Any]:
-    """What is known of how it counts."""
     latest = Calibration.objects.latest_of(site)
     reasons = ordering.counting_of(site)
     return {

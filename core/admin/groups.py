@@ -136,7 +136,6 @@ def permission_label(permission: Permission) -> str:
 
 
 def described(group: Group) -> str:
-    """In plain words, from the permissions that the group has now."""
     names = {
         f"{permission.content_type.app_label}.{permission.codename}"
         for permission in group.permissions.all()

@@ -80,8 +80,6 @@ CHOICES: dict[str, dict[str, str | bool]] = {
 
 @admin.register(ImportJob)
 class ImportJobAdmin(JobAdmin):
-    """Who imported what and when; each job's page works on it."""
-
     source = feed.imports
     panel_template = "desk/import_panel.html"
     object_actions = dict.fromkeys(("load", "stop"))
@@ -174,7 +172,6 @@ class ImportJobAdmin(JobAdmin):
 
     @address("<int:pk>/errors/", "all_errors")
     def all_errors_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Every error of the file, a page at a time."""
         job = self.seen_or_404(request, pk)
         require(may(staff(request), Right.OPEN_IMPORT, job))
         page = min(key_of(request.GET.get("page", "")) or 1, MOST_PAGES)

@@ -78,8 +78,6 @@ class JobAdmin(DeskAdmin):
 
     @address("<int:pk>/panel/", "panel")
     def panel_view(self, request: HttpRequest, pk: int) -> JsonResponse:
-        """What is known of the job and what this user may do with it; asked for when the feed says
-        that it changed."""
         job = self.seen_or_404(request, pk)
         buttons = {"buttons": self.buttons(request, job)}
         return JsonResponse(

@@ -41,7 +41,6 @@ def context_of(order: Order) -> dict[str, Any]:
 
 
 def live_part(watched: Watched) -> dict[str, Any]:
-    """What staff get beside the facts."""
     return {**sections.render(watched), "doing": doing_of(watched.order)}
 
 
@@ -53,7 +52,6 @@ def doing_of(order: Order) -> str:
 
 
 def live_cells(order: Order) -> dict[str, Any]:
-    """The cells of the list that move."""
     return {
         "progress_cell": display.progress_bar(order),
         "state_cell": display.state(order),

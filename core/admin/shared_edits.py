@@ -31,8 +31,6 @@ QUOTED = 200  # characters of a value in a question
 
 
 class SharedEditsAdmin(admin.ModelAdmin):
-    """The page of a row that others may be changing."""
-
     def add_view(self, *args: Any, **kwargs: Any) -> Any:
         return rechecked(super().add_view, *args, **kwargs)
 

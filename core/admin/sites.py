@@ -226,7 +226,6 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         return _("The counter is not known to be late."), messages.WARNING
 
     def probe(self, request: HttpRequest, site: Site) -> tuple[str, int]:
-        """Let an order find out now whether the site takes plays again."""
         if ordering.probe_site(site):
             text = _("One order tries the site now; if it takes plays, all others follow.")
             return text, messages.SUCCESS

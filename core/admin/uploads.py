@@ -139,7 +139,6 @@ class BulkImportAdmin(ImportMixin):
 
 
 def columns_of(importer: type[RowImporter]) -> list[dict[str, Any]]:
-    """What a file may have, for whoever is about to make one."""
     return [
         {
             "name": name,
