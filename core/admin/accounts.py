@@ -25,9 +25,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from core.admin import cells, groups, second_factor
 from core.admin.actions import BulkActionsAdmin
 from core.admin.base import Button, DeskAdmin, ViewOnlyAdmin, list_url, staff
-from core.admin.exchange import ExportAdmin
+from core.admin.exchange import BulkImportAdmin, ExportAdmin
 from core.admin.search import Beginning, IndexedSearch, Words
-from core.admin.uploads import BulkImportAdmin
 from core.admin.views import address
 from core.db import clock
 from core.exporting import resources

@@ -19,10 +19,9 @@ from core.admin.add_form import ADDED, AddFormAdmin
 from core.admin.base import DeskAdmin, staff
 from core.admin.columns import ChosenColumnsAdmin
 from core.admin.corrections import CorrectingAdmin
-from core.admin.exchange import ExportAdmin
+from core.admin.exchange import BulkImportAdmin, ExportAdmin
 from core.admin.search import Beginning, IndexedSearch, Words
 from core.admin.top_ups import answer_waiting
-from core.admin.uploads import BulkImportAdmin
 from core.admin.views import address, require
 from core.exporting import resources
 from core.models import (

@@ -22,14 +22,13 @@ from core.admin.approvals import ApprovalAdmin
 from core.admin.base import Button, DeskAdmin, ViewOnlyAdmin, list_url, row_url, staff
 from core.admin.columns import ChosenColumnsAdmin
 from core.admin.conversations import ConversationOnOrder
-from core.admin.exchange import ExportAdmin
+from core.admin.exchange import BulkImportAdmin, ExportAdmin
 from core.admin.filters import CreatorFilter, CustomerFilter, DatesFilter, creators_found
 from core.admin.listing import AttentionFilter
 from core.admin.pauses import PausingOrdersAdmin
 from core.admin.repeats import RepeatingOrdersAdmin
 from core.admin.search import Beginning, IndexedSearch, LastDigits, PartOfAddress, Words
 from core.admin.several import SeveralOrdersAdmin
-from core.admin.uploads import BulkImportAdmin
 from core.admin.views import address, require
 from core.db.patience import TooSlowError, at_most
 from core.exporting import resources
