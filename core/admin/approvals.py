@@ -8,8 +8,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _, gettext_lazy
 
 from core import ordering
@@ -49,6 +47,8 @@ class ApprovalAdmin(DeskAdmin):
         *("oid", "customer_link", "video_cell", "plays", "shown_price", "asked_by", "waits"),
         *("state", "site_name"),
     )
+    # An order that awaits approval has done so since it was placed.
+    waits = cells.since(gettext_lazy("waiting time"), "create_date")
     asked_by = cells.shown(gettext_lazy("asked by"), lambda order: str(order.creator or "–"))
 
     class Media:
@@ -87,13 +87,6 @@ class ApprovalAdmin(DeskAdmin):
         if only_waiting(request):
             return self.waiting_display
         return super().get_list_display(request)
-
-    @admin.display(description=gettext_lazy("waiting time"), ordering="create_date")
-    def waits(self, order: Order) -> str | SafeString:
-        """An order that awaits approval has done so since it was placed."""
-        if order.status != Status.AWAITING:
-            return "–"
-        return display.duration((timezone.now() - order.create_date).total_seconds())
 
 
 def summary_of(order: Order) -> str:
