@@ -11,7 +11,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern
 from django.utils.translation import get_language, gettext as _, gettext_lazy
 from import_export.admin import ExportMixin, ImportMixin
@@ -118,15 +117,12 @@ class BulkImportAdmin(ImportMixin):
         if is_sent and form.is_valid():
             return redirect("admin:core_importjob_change", self.upload(request, form).pk)
         context = {
-            **self.admin_site.each_context(request),
-            "title": _("Import"),
-            "opts": self.model._meta,
             "form": form,
             "columns": columns_of(IMPORTERS[self.import_kind]),
             "media": self.media + forms.Media(js=["office/upload.js"]),
             "past": list_url("importjob", kind__exact=self.import_kind),
         }
-        return TemplateResponse(request, "desk/import_upload.html", context)
+        return self.own_page(request, "desk/import_upload.html", _("Import"), **context)
 
     def upload(self, request: HttpRequest, form: UploadForm) -> ImportJob:
         name, chunks, encoding = form.source
