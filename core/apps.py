@@ -20,10 +20,7 @@ class CoreConfig(AppConfig):
         admin.autodiscover()
         # Not imported by core/admin/__init__.py: Django makes its site from core.admin.site when
         # the first model is registered, and what that import registered would be lost.
-        for module in (
-            *("accounts", "billing", "sites", "calibrations", "orders"),
-            *("events", "repeats", "imports", "bulk", "logins"),
-        ):
+        for module in ("accounts", "billing", "sites", "orders", "imports", "bulk"):
             import_module(f"core.admin.{module}")
         # What pages watch; a module registers its sources with core.live.
         for module in ("orders", "customers", "messages", "queues", "desk", "jobs"):

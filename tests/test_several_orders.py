@@ -188,7 +188,7 @@ def test_each_order_counts_alone_for_its_creators_limit(desk, form):
     group = Group.objects.get(name="Administrators")
     ApprovalLimit.objects.create(group=group, amount=Decimal(6))
     answer = desk.post(SEVERAL, form | {"_quote": ""})
-    assert "Above your limit of 6.00" in answer.context["notes"][0]
+    assert "Above your limit of 6.00" in answer.context["note"]
     desk.post(SEVERAL, quoted(desk, form))
     statuses = Order.objects.order_by("pk").values_list("status", flat=True)
     assert list(statuses) == [Status.PENDING, Status.PENDING, Status.AWAITING]

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
-from django.db.models import Count, Exists, ForeignKey, Model, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, Model, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -24,13 +24,14 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from core.admin import cells, groups, second_factor
 from core.admin.actions import BulkActionsAdmin
-from core.admin.base import Button, DeskAdmin, list_url, staff
-from core.admin.exchange import ExportAdmin
+from core.admin.base import Button, DeskAdmin, ViewOnlyAdmin, list_url, staff
+from core.admin.exchange import BulkImportAdmin, ExportAdmin
 from core.admin.search import Beginning, IndexedSearch, Words
-from core.admin.uploads import BulkImportAdmin
 from core.admin.views import address
+from core.db import clock
 from core.exporting import resources
-from core.models import Administrator, BulkJob, Customer, ImportJob, Order, User
+from core.logins import attempts
+from core.models import Administrator, BulkJob, Customer, ImportJob, LoginCount, Order, User
 from core.pages import display, invitations
 from core.pages.invitations import InvitationError
 from core.permissions import Right, may
@@ -146,6 +147,29 @@ class AdministratorAdmin(UserAdmin):
         super().save_model(request, obj, form, change)
 
 
+@admin.register(LoginCount)
+class LoginCountAdmin(IndexedSearch, ViewOnlyAdmin):
+    """Who may not log in for now. Deleting a row lets whoever it locks try again."""
+
+    list_display = ("who", "address", "tries", "locked", "end_date", "known_until")
+    search_fields = ("name", "address")
+    search_help_text = gettext_lazy("Username or address, in full")
+    exact_fields = ("name", "address")
+    fields = ("name", "address", "tries", "end_date", "known_until")
+
+    @admin.display(description=gettext_lazy("username"), ordering="name", empty_value="")
+    def who(self, count: LoginCount) -> str:
+        return count.name or _("all names")
+
+    @admin.display(description=gettext_lazy("locked"))
+    def locked(self, count: LoginCount) -> str:
+        is_locked = count.tries >= attempts.limit_of(count) and count.end_date > clock.steady.now()
+        return display.tag(_("yes"), "bad") if is_locked else "–"
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return may(staff(request), Right.UNLOCK_LOGIN)
+
+
 class InvitationForm(forms.Form):
     email = forms.EmailField(
         required=False,
@@ -196,9 +220,7 @@ class CustomerAdmin(IndexedSearch, BulkImportAdmin, ExportAdmin, BulkActionsAdmi
         fields = super().get_readonly_fields(request, obj)
         return fields if may(staff(request), Right.SEE_LOGINS) else (*fields, "user")
 
-    def formfield_for_foreignkey(
-        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
-    ) -> Any:
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "user":
             # A customer's page is no way into the desk.
             kwargs["queryset"] = User.objects.filter(is_staff=False)

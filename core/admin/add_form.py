@@ -1,16 +1,19 @@
 """What pages for new rows share where Save is a view of its own: the form as Django's admin draws
-it, its page, and where Save leads. The views stand with their models and read from top to bottom.
+it, its page, what Save does, and where it leads. The views stand with their models.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.db import IntegrityError, transaction
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 
 from core.admin.base import DeskAdmin
+from core.ordering import OrderRefusedError
 from core.theme.add_page import add_page_context, asked_to_field
 
 # What Django's log says of a row that was added.
@@ -19,7 +22,6 @@ ADDED: list[dict[str, Any]] = [{"added": {}}]
 
 class AddFormAdmin(DeskAdmin):
     def add_form(self, request: HttpRequest, form_class: type[forms.ModelForm]) -> Any:
-        """The form as it was sent, or a new one filled in from the address."""
         asked_to_field(self, request)
         model_form = self.get_form(request, form=form_class)
         if request.method == "POST":
@@ -35,17 +37,36 @@ class AddFormAdmin(DeskAdmin):
         context = add_page_context(self, request, form) | context
         return self.render_change_form(request, context, add=True, form_url=form_url)
 
+    def save_once(
+        self, request: HttpRequest, form: Any, make: Callable[[], Model], **context: Any
+    ) -> HttpResponse:
+        """What Save does with an idempotent form: `make()` the row, or say what speaks against it.
+        Nothing is asked of a site in its transaction: on SQLite that holds the only write lock."""
+        if form.is_valid() and form.placed is None:
+            try:
+                with transaction.atomic():
+                    row = make()
+                    self.log_addition(request, row, ADDED)
+            except OrderRefusedError as error:
+                form.refuse(error.errors)  # or the same form was first: then it is `placed`
+            except IntegrityError:
+                if not form.recognize():
+                    raise
+            else:
+                return self.response_add(request, row)
+        if form.placed is not None:
+            return self.answer_saved_before(request, form.placed)
+        return self.add_page(request, form, **context)
+
     def answer_saved_before(self, request: HttpRequest, row: Model) -> HttpResponse:
         """On to the row that the same form made."""
         text = _("This form was already saved; nothing was done twice.")
         self.message_user(request, text, messages.WARNING)
         return HttpResponseRedirect(self.page_of(request, row))
 
-    def response_add(
-        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
-    ) -> HttpResponse:
+    def response_add(self, request: HttpRequest, obj: Any, *args: Any) -> HttpResponse:
         """On to what was made, not back to the list, unless another page was asked for."""
-        answer = super().response_add(request, obj, post_url_continue)
+        answer = super().response_add(request, obj, *args)
         if request.POST.keys() & {"_addanother", "_continue", "_popup"}:
             return answer
         return HttpResponseRedirect(self.page_of(request, obj))

@@ -8,17 +8,14 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _, gettext_lazy
 
 from core import ordering
 from core.admin import cells
 from core.admin.base import Button, DeskAdmin, staff
 from core.live.sources.queues import state_of
-from core.models import ApprovalLimit, Order, Status, User
+from core.models import ApprovalLimit, Order, Status
 from core.pages import display
-from core.permissions import Right, may
 
 
 @admin.register(ApprovalLimit)
@@ -50,24 +47,22 @@ class ApprovalAdmin(DeskAdmin):
         *("oid", "customer_link", "video_cell", "plays", "shown_price", "asked_by", "waits"),
         *("state", "site_name"),
     )
+    # An order that awaits approval has done so since it was placed.
+    waits = cells.since(gettext_lazy("waiting time"), "create_date")
     asked_by = cells.shown(gettext_lazy("asked by"), lambda order: str(order.creator or "–"))
 
     class Media:
         js = ("office/queue.js",)
 
-    def approval_buttons(self, order: Order, user: User) -> list[Button]:
-        found = []
-        if may(user, Right.APPROVE_ORDER, order):
-            confirm = f"{_('Approve this order for delivery?')}\n{summary_of(order)}"
-            found.append(
-                self.post_button(order, "approve", _("Approve"), "primary", confirm, key="a")
-            )
-        if may(user, Right.DECLINE_ORDER, order):
-            declining = _("Decline this order? The customer gets the whole price back.")
-            confirm = f"{declining}\n{summary_of(order)}"
-            ask: dict[str, Any] = {"ask": _("Reason; the customer reads it"), "needed": True}
-            found.append(self.post_button(order, "decline", _("Decline"), "danger", confirm, **ask))
-        return found
+    def approval_buttons(self, request: HttpRequest, order: Order) -> list[Button]:
+        if not order.awaits_approval:
+            return []
+        confirm = f"{_('Approve this order for delivery?')}\n{summary_of(order)}"
+        found = self.offer(request, order, "approve", _("Approve"), "primary", confirm, key="a")
+        declining = _("Decline this order? The customer gets the whole price back.")
+        confirm = f"{declining}\n{summary_of(order)}"
+        ask: dict[str, Any] = {"ask": _("Reason; the customer reads it"), "needed": True}
+        return found + self.offer(request, order, "decline", _("Decline"), "danger", confirm, **ask)
 
     def approve(self, request: HttpRequest, order: Order) -> tuple[str, int]:
         ordering.approve(order, staff(request))
@@ -92,13 +87,6 @@ class ApprovalAdmin(DeskAdmin):
         if only_waiting(request):
             return self.waiting_display
         return super().get_list_display(request)
-
-    @admin.display(description=gettext_lazy("waiting time"), ordering="create_date")
-    def waits(self, order: Order) -> str | SafeString:
-        """An order that awaits approval has done so since it was placed."""
-        if order.status != Status.AWAITING:
-            return "–"
-        return display.duration((timezone.now() - order.create_date).total_seconds())
 
 
 def summary_of(order: Order) -> str:

@@ -10,14 +10,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import (
-    DecimalField,
-    ForeignKey,
-    IntegerField,
-    Model,
-    QuerySet,
-    TextField,
-)
+from django.db.models import DecimalField, IntegerField, Model, QuerySet, TextField
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, get_script_prefix, reverse
@@ -155,8 +148,14 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
         return TemplateResponse(request, template, page)
 
     def act(self, request: HttpRequest, pk: int, *, name: str) -> HttpResponse:
-        """One button's POST. What came of it is told and kept in the object's history."""
-        obj = self.acted_on_or_404(request, pk, name)
+        """One button's POST, of who may press it at all; whether it can be done is the model's to
+        say. What came of it is told and kept in the object's history."""
+        right = self.object_actions[name]
+        if right is None:
+            obj = self.changed_or_404(request, pk)
+        else:
+            require(may(staff(request), right))
+            obj = self.seen_or_404(request, pk)
         try:
             text, level = getattr(self, name)(request, obj)
         except OrderError as error:
@@ -166,14 +165,14 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
             self.message_user(request, text, level)
         return HttpResponseRedirect(self.page_of(request, obj))
 
-    def acted_on_or_404(self, request: HttpRequest, pk: int, name: str) -> Any:
-        """The object, for who may press this button at all; whether it can be done is the model's
-        to say."""
+    def offer(
+        self, request: HttpRequest, obj: Model, name: str, *look: str, **more: Any
+    ) -> list[Button]:
+        """The button of one of `object_actions`, for who has the right that it takes."""
         right = self.object_actions[name]
-        if right is None:
-            return self.changed_or_404(request, pk)
-        require(may(staff(request), right))
-        return self.seen_or_404(request, pk)
+        assert right is not None
+        may_press = may(staff(request), right, obj)
+        return [self.post_button(obj, name, *look, **more)] if may_press else []
 
     def post_button(
         self, obj: Model, name: str, label: str, tone: str = "", confirm: str = "", **look: Any
@@ -181,11 +180,9 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
         return Button(label, self.url_of(name, obj.pk), tone, True, confirm, **look)
 
     def seen_or_404(self, request: HttpRequest, pk: int) -> Any:
-        """The object, for who may look at it."""
         return self.allowed_or_404(request, pk, self.has_view_permission)
 
     def changed_or_404(self, request: HttpRequest, pk: int) -> Any:
-        """The object, for who may change it."""
         return self.allowed_or_404(request, pk, self.has_change_permission)
 
     def allowed_or_404(self, request: HttpRequest, pk: int, is_allowed: Callable[..., bool]) -> Any:
@@ -214,9 +211,7 @@ class DeskAdmin(SavedFiltersAdmin, HistoryAdmin, SharedEditsAdmin, SteppedModelA
             del initial["customer"]
         return initial
 
-    def formfield_for_foreignkey(
-        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
-    ) -> Any:
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name in self.get_autocomplete_fields(request):
             kwargs.setdefault("widget", PickedSelect(db_field, self.admin_site))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)

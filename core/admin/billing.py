@@ -13,16 +13,15 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _
 
-from core import money
+from core import money, ordering
 from core.admin import cells
 from core.admin.add_form import ADDED, AddFormAdmin
 from core.admin.base import DeskAdmin, staff
 from core.admin.columns import ChosenColumnsAdmin
 from core.admin.corrections import CorrectingAdmin
-from core.admin.exchange import ExportAdmin
+from core.admin.exchange import BulkImportAdmin, ExportAdmin
 from core.admin.search import Beginning, IndexedSearch, Words
 from core.admin.top_ups import answer_waiting
-from core.admin.uploads import BulkImportAdmin
 from core.admin.views import address, require
 from core.exporting import resources
 from core.models import (
@@ -39,7 +38,6 @@ from core.models import (
 )
 from core.models.billing import plain_reference
 from core.models.ledger import Fact, PostingRefusedError
-from core.ordering import adjust, top_up_many
 from core.ordering.equal_top_ups import equal_top_up, told
 from core.ordering.topping_up import credit_objection, payment_objection
 from core.pages import display
@@ -171,7 +169,6 @@ class ChargeRecordAdmin(
 
     @address("preview/", "preview")
     def preview_view(self, request: HttpRequest) -> JsonResponse:
-        """The balance of the customer who was chosen, now and with the amount that was typed."""
         require(self.has_add_permission(request))
         require(may(staff(request), Right.SEE_CUSTOMERS))
         form = PreviewForm(request.GET)
@@ -194,7 +191,7 @@ class ChargeRecordAdmin(
                     Customer.objects.select_for_update().get(pk=record.customer_id)
                     form.refuse(form.objections(form.cleaned_data))
                     if is_free := form.is_valid() and form.placed is None:
-                        waiting = top_up_many([record], staff(request))
+                        waiting = ordering.top_up_many([record], staff(request))
                         self.log_addition(request, waiting[0] if waiting else record, ADDED)
             except BalanceTooLargeError as error:
                 form.refuse({"amount": translate(error.reason)})
@@ -281,21 +278,14 @@ class LedgerEntryAdmin(IndexedSearch, BookAdmin):
         require(self.has_add_permission(request))
         form = self.add_form(request, AdjustmentForm)
         form.actor = staff(request)
-        if form.is_valid() and form.placed is None:
+
+        def book() -> LedgerEntry:
             try:
-                with transaction.atomic():
-                    entry = adjust(actor=staff(request), **form.cleaned_data)
-                    self.log_addition(request, entry, ADDED)
+                return ordering.adjust(actor=staff(request), **form.cleaned_data)
             except PostingRefusedError as error:
-                form.refuse({"amount": translate(error.reason)})
-            except IntegrityError:
-                if not form.recognize():
-                    raise
-            else:
-                return self.response_add(request, entry)
-        if form.placed is not None:
-            return self.answer_saved_before(request, form.placed)
-        return self.add_page(request, form)
+                raise ordering.OrderRefusedError({"amount": error.reason}) from None
+
+        return self.save_once(request, form, book)
 
     @admin.display(description=_("amount"), ordering="amount")
     def shown_amount(self, entry: LedgerEntry) -> SafeString:

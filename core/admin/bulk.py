@@ -67,8 +67,6 @@ class FillForm(forms.ModelForm):
 
 @admin.register(BulkJob)
 class BulkJobAdmin(JobAdmin):
-    """Who did what to how many rows; each job's page asks, shows the progress and the refusals."""
-
     source = feed.bulk
     panel_template = "desk/bulk_panel.html"
     object_actions = dict.fromkeys(("start", "stop"))
@@ -84,8 +82,6 @@ class BulkJobAdmin(JobAdmin):
     )
     list_display_links = ("id", "shown_action")
     list_filter = ("action", "status")
-    # The page shows its own panel; nothing of a job is typed.
-    fields = readonly_fields = ("action",)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Whose action it is. Without an object: whether there can be any."""

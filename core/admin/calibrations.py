@@ -4,14 +4,13 @@ the page of a site: begin one, or sell without, and what the latest found."""
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _, gettext_lazy
 
 from booster.proof.calibration import GRAVE, FindingCode
 from core import ordering
 from core.admin import cells
-from core.admin.add_form import ADDED, AddFormAdmin
+from core.admin.add_form import AddFormAdmin
 from core.admin.base import Button, DeskAdmin, row_url, staff
 from core.admin.views import address, require
 from core.models import Calibration, OrderError, Site
@@ -80,19 +79,12 @@ class CalibrationAdmin(AddFormAdmin):
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         require(self.has_add_permission(request))
         form = self.add_form(request, AuditForm)
-        if form.is_valid() and form.placed is None:
+
+        def sell() -> Calibration:
             bought = {name: form.cleaned_data[name] for name in (*form.bought, "request_key")}
-            try:
-                with transaction.atomic():
-                    audit = ordering.sell_audit(form.video, actor=staff(request), **bought)
-                    self.log_addition(request, audit, ADDED)
-            except ordering.OrderRefusedError as error:
-                form.refuse(error.errors)
-            else:
-                return self.response_add(request, audit)
-        if form.placed is not None:
-            return self.answer_saved_before(request, form.placed)
-        return self.add_page(request, form, title=_("Sell an audit"))
+            return ordering.sell_audit(form.video, actor=staff(request), **bought)
+
+        return self.save_once(request, form, sell, title=_("Sell an audit"))
 
     def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """While it runs the page asks for itself again and again."""
@@ -180,10 +172,6 @@ class CalibratingSites(DeskAdmin):
         asked: dict[str, Any] = {"ask": _("Video address"), "field": "url", "most": 500}
         return self.post_button(site, name, label, confirm=question, **asked)
 
-    def waive_button(self, site: Site) -> Button:
-        confirm = _("Sell on this site without knowing what it will count of an order?")
-        return self.post_button(site, "waive", _("Sell uncalibrated"), "warning", confirm)
-
     @address("<int:pk>/calibrate/", "calibrate", post=True)
     def calibrate_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         site = self.seen_or_404(request, pk)
@@ -203,7 +191,6 @@ class CalibratingSites(DeskAdmin):
 
 
 def counting_on(site: Site) -> dict[str, Any]:
-    """What is known of how it counts."""
     latest = Calibration.objects.latest_of(site)
     reasons = ordering.counting_of(site)
     return {

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Model
+from django.utils import timezone
 
 from core.admin.base import row_url
 from core.pages import display
@@ -38,6 +39,16 @@ def link(title: Any, name: str, ordering: str | None = None) -> Cell:
     """Another row of ours, which is a link to its page."""
     value = attrgetter(name)
     return shown(title, lambda row: linked(value(row)), ordering)
+
+
+def since(title: Any, name: str) -> Cell:
+    """How long ago a moment of the row was."""
+
+    def show(row: Any) -> str:
+        moment = getattr(row, name)
+        return display.duration(moment and (timezone.now() - moment).total_seconds())
+
+    return shown(title, show, ordering=name)
 
 
 def live(title: Any, show: Callable[[Any], str], name: str, ordering: str | None = None) -> Cell:

@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import truncatechars
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
@@ -101,6 +100,7 @@ class ConversationAdmin(IndexedSearch, ViewOnlyAdmin):
     order_link = cells.shown(gettext_lazy("order"), talk_order, ordering="order_id")
     customer = cells.shown(gettext_lazy("customer"), lambda talk: str(talk.order.customer))
     unread = cells.shown(gettext_lazy("messages"), unread_tag)
+    waits = cells.since(gettext_lazy("waiting time"), "waiting_since")
     list_display_links = None
     list_select_related = ("order__customer", "last__author")
     list_filter = (AnsweredFilter,)
@@ -121,9 +121,7 @@ class ConversationAdmin(IndexedSearch, ViewOnlyAdmin):
     def get_ordering(self, request: HttpRequest) -> Any:
         return ("-order_id",) if request.GET.get("answered") == "any" else self.ordering
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
-    ) -> HttpResponse:
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any) -> HttpResponse:
         """A conversation is read on its order's page."""
         talk = self.seen_or_404(request, key_of(object_id) or 0)
         return HttpResponseRedirect(conversation_url(talk.pk))
@@ -139,9 +137,3 @@ class ConversationAdmin(IndexedSearch, ViewOnlyAdmin):
         who = talk.order.customer if talk.last.side == Side.CUSTOMER else talk.last.author
         text = truncatechars(" ".join(talk.last.text.split()), EXCERPT)
         return format_html('<span class="talk-excerpt">{}: {}</span>', who, text)
-
-    @admin.display(description=gettext_lazy("waiting time"), ordering="waiting_since")
-    def waits(self, talk: Conversation) -> str:
-        if talk.waiting_since is None:
-            return "–"
-        return display.duration((timezone.now() - talk.waiting_since).total_seconds())

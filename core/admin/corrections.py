@@ -54,7 +54,6 @@ class CorrectingAdmin(DeskAdmin):
 
     @address("<int:pk>/correct/", "correct")
     def correct_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """What was really paid, and why it was entered otherwise."""
         require(may(staff(request), Right.CORRECT_TOP_UP))
         charge = self.seen_or_404(request, pk)
         form = CorrectionForm(request.POST or None)
@@ -101,7 +100,6 @@ def told(correction: TopUpCorrection) -> str:
 
 
 def change_of(correction: TopUpCorrection) -> dict[str, Any]:
-    """Whose balance changes, and by how much."""
     return {"customer": correction.charge.customer, "difference": display.signed(correction.amount)}
 
 

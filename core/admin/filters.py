@@ -51,7 +51,6 @@ class DatesFilter(TypedFilter):
     parameters = ("from", "to")
 
     def choices(self, changelist: Any) -> Any:
-        """What the template shows, and links to the usual spans."""
         first, last = self.days()
         usual = ((TODAY, _("Today")), (MONTH, _("This month")))
         yield {

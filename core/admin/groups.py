@@ -81,10 +81,8 @@ class GroupAdmin(SharedEditsAdmin, DjangoGroupAdmin):
         fields = ("name", "can_do", "permissions")
         return fields if self.has_change_permission(request) else fields[:2]
 
-    def get_form(
-        self, request: HttpRequest, obj: Group | None = None, change: bool = False, **kwargs: Any
-    ) -> Any:
-        form = super().get_form(request, obj, change=change, **kwargs)
+    def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, *args, **kwargs)
         if field := form.base_fields.get("permissions"):
             field.queryset = grantable_to(obj)
             field.label_from_instance = permission_label
@@ -138,7 +136,6 @@ def permission_label(permission: Permission) -> str:
 
 
 def described(group: Group) -> str:
-    """In plain words, from the permissions that the group has now."""
     names = {
         f"{permission.content_type.app_label}.{permission.codename}"
         for permission in group.permissions.all()

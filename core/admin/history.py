@@ -28,11 +28,7 @@ class HistoryAdmin(admin.ModelAdmin):
 
 
 def described(model: type[models.Model], change: FieldChange) -> dict[str, Any]:
-    try:
-        field = model._meta.get_field(change.field)
-    except FieldDoesNotExist:
-        # A field of an older version of the office.
-        field = None
+    field = field_of(model, change.field)
     return {
         "when": change.create_date,
         "who": change.creator,
@@ -41,6 +37,14 @@ def described(model: type[models.Model], change: FieldChange) -> dict[str, Any]:
         "before": said(field, shown(change, change.before)),
         "after": said(field, shown(change, change.after)),
     }
+
+
+def field_of(model: Any, name: str) -> Any:
+    """None for one of an older version of the office, and for one that a form alone has."""
+    try:
+        return model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
 
 
 def shown(change: FieldChange, text: str) -> str:

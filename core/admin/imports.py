@@ -80,8 +80,6 @@ CHOICES: dict[str, dict[str, str | bool]] = {
 
 @admin.register(ImportJob)
 class ImportJobAdmin(JobAdmin):
-    """Who imported what and when; each job's page works on it."""
-
     source = feed.imports
     panel_template = "desk/import_panel.html"
     object_actions = dict.fromkeys(("load", "stop"))
@@ -95,8 +93,6 @@ class ImportJobAdmin(JobAdmin):
     refused_rows = cells.number(gettext_lazy("Refused rows"), "rejected", ordering="rejected")
     list_filter = ("kind", "status")
     search_fields = ("file_name",)
-    # The page shows its own panel; nothing of a job is typed.
-    fields = readonly_fields = ("file_name",)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Whose rows these are. Without an object: whether there can be any."""
@@ -176,7 +172,6 @@ class ImportJobAdmin(JobAdmin):
 
     @address("<int:pk>/errors/", "all_errors")
     def all_errors_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Every error of the file, a page at a time."""
         job = self.seen_or_404(request, pk)
         require(may(staff(request), Right.OPEN_IMPORT, job))
         page = min(key_of(request.GET.get("page", "")) or 1, MOST_PAGES)

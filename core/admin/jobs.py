@@ -41,6 +41,8 @@ class JobAdmin(DeskAdmin):
     change_form_template = "desk/job.html"
     list_select_related = ("creator",)
     date_hierarchy = "create_date"
+    # The page shows its own panel; nothing of a job is typed.
+    fields = readonly_fields = ("create_date",)
     shown_amount = cells.money(gettext_lazy("amount"), "amount")
 
     class Media:
@@ -76,8 +78,6 @@ class JobAdmin(DeskAdmin):
 
     @address("<int:pk>/panel/", "panel")
     def panel_view(self, request: HttpRequest, pk: int) -> JsonResponse:
-        """What is known of the job and what this user may do with it; asked for when the feed says
-        that it changed."""
         job = self.seen_or_404(request, pk)
         buttons = {"buttons": self.buttons(request, job)}
         return JsonResponse(

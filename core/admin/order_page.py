@@ -41,7 +41,6 @@ def context_of(order: Order) -> dict[str, Any]:
 
 
 def live_part(watched: Watched) -> dict[str, Any]:
-    """What staff get beside the facts."""
     return {**sections.render(watched), "doing": doing_of(watched.order)}
 
 
@@ -53,7 +52,6 @@ def doing_of(order: Order) -> str:
 
 
 def live_cells(order: Order) -> dict[str, Any]:
-    """The cells of the list that move."""
     return {
         "progress_cell": display.progress_bar(order),
         "state_cell": display.state(order),
@@ -149,10 +147,6 @@ def figures(watched: Watched) -> dict[str, Any]:
     return {"figures": figures_of(watched.order), "answers": answers_of(watched.order)}
 
 
-def order_alone(watched: Watched) -> dict[str, Any]:
-    return {"order": watched.order}
-
-
 def latest_events(watched: Watched) -> dict[str, Any]:
     events = list(watched.order.events.all())
     shown = events[-STEPS_SHOWN:]
@@ -234,20 +228,22 @@ def refund_of(order: Order) -> str:
     }
 
 
-def entries_written(watched: Watched) -> int:
-    return len(watched.order.ledger.all())
-
-
-def steps_taken(watched: Watched) -> tuple[int, int]:
-    return watched.order.status, len(watched.order.events.all())
-
-
 sections = Sections(
     Section("delivery", "desk/order/delivery.html", delivery),
     Section("figures", "desk/order/figures.html", figures),
-    Section("events", "desk/order/events.html", latest_events, steps_taken),
+    Section(
+        "events",
+        "desk/order/events.html",
+        latest_events,
+        lambda watched: (watched.order.status, len(watched.order.events.all())),
+    ),
     newest_readings("desk/order/readings.html", most=READINGS_SHOWN),
-    Section("ledger", "desk/order/ledger.html", order_alone, entries_written),
+    Section(
+        "ledger",
+        "desk/order/ledger.html",
+        lambda watched: {"order": watched.order},
+        lambda watched: len(watched.order.ledger.all()),
+    ),
 )
 whole_order.also_render(Audience.STAFF, live_part)
 rows.also_render(Audience.STAFF, live_cells)

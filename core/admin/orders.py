@@ -1,4 +1,6 @@
-"""Orders: the list, and the page where staff place one and watch its delivery."""
+"""Orders: the list, the page where staff place one and watch its delivery, and the lists of what
+is written down beside all of them.
+"""
 
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -7,7 +9,6 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import SEARCH_VAR
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -16,24 +17,23 @@ from django.utils.translation import gettext as _, gettext_lazy
 from core import ordering
 from core.admin import cells, order_page
 from core.admin.actions import BulkActionsAdmin
-from core.admin.add_form import ADDED, AddFormAdmin
+from core.admin.add_form import AddFormAdmin
 from core.admin.approvals import ApprovalAdmin
-from core.admin.base import Button, DeskAdmin, list_url, row_url, staff
+from core.admin.base import Button, DeskAdmin, ViewOnlyAdmin, list_url, row_url, staff
 from core.admin.columns import ChosenColumnsAdmin
 from core.admin.conversations import ConversationOnOrder
-from core.admin.exchange import ExportAdmin
+from core.admin.exchange import BulkImportAdmin, ExportAdmin
 from core.admin.filters import CreatorFilter, CustomerFilter, DatesFilter, creators_found
 from core.admin.listing import AttentionFilter
 from core.admin.pauses import PausingOrdersAdmin
 from core.admin.repeats import RepeatingOrdersAdmin
 from core.admin.search import Beginning, IndexedSearch, LastDigits, PartOfAddress, Words
 from core.admin.several import SeveralOrdersAdmin
-from core.admin.uploads import BulkImportAdmin
 from core.admin.views import address, require
 from core.db.patience import TooSlowError, at_most
 from core.exporting import resources
 from core.live.sources.customers import NewestOrder, newest_order
-from core.models import BulkJob, Customer, ImportJob, Order, User
+from core.models import BulkJob, CounterReading, Customer, ImportJob, Order, OrderEvent
 from core.ordering import placing
 from core.ordering.settling import settle_now
 from core.pages import display
@@ -202,30 +202,16 @@ class OrderAdmin(
     # --- placing an order
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """A new order: the form, and what Save does. Its site is asked while the form is checked,
-        when no transaction is open: on SQLite that would hold the only write lock meanwhile."""
+        """A new order. Its site is asked while the form is checked."""
         require(self.has_add_permission(request))
         form = self.add_form(request, DeskOrderForm)
-        form.asker = staff(request)
-        if form.is_valid() and form.placed is None:
-            try:
-                with transaction.atomic():
-                    order = placing.place(form.quote, staff(request), **form.terms)
-                    self.log_addition(request, order, ADDED)
-            except placing.OrderRefusedError as error:
-                form.refuse(error.errors)  # or the same form was first: then it is `placed`
-            else:
-                return self.response_add(request, order)
-        if form.placed is not None:
-            return self.answer_saved_before(request, form.placed)
-        return self.add_page(request, form)
+        form.asker = user = staff(request)
+        return self.save_once(request, form, lambda: placing.place(form.quote, user, **form.terms))
 
-    def response_add(
-        self, request: HttpRequest, obj: Order, post_url_continue: str | None = None
-    ) -> HttpResponse:
+    def response_add(self, request: HttpRequest, obj: Order, *args: Any) -> HttpResponse:
         """For the next one the form keeps whose it was, how many plays and at which pace."""
         if "_addanother" not in request.POST:
-            return super().response_add(request, obj, post_url_continue)
+            return super().response_add(request, obj, *args)
         text = _("Order %(order)s was placed: %(plays)s plays for %(customer)s at %(price)s.")
         facts = {
             "order": obj,
@@ -252,35 +238,26 @@ class OrderAdmin(
 
     def buttons(self, request: HttpRequest, obj: Order) -> list[Button]:
         user = staff(request)
-        found = self.approval_buttons(obj, user) + self.changing_buttons(obj, user)
+        found = self.approval_buttons(request, obj) + self.changing_buttons(request, obj)
         found += self.repeat_button(obj, user)
         if may(user, Right.ORDER_AGAIN, obj):
             found.append(Button(_("Order again"), another_url(obj, url=obj.url), tone="primary"))
         return found
 
-    def changing_buttons(self, order: Order, user: User) -> list[Button]:
+    def changing_buttons(self, request: HttpRequest, order: Order) -> list[Button]:
         """What can be done now; the model decides again when the button is pressed."""
-        found = []
-        if may(user, Right.MARK_REMARK_SEEN, order):
-            found.append(self.post_button(order, "seen", _("Mark as seen"), tone="primary"))
-        if may(user, Right.CANCEL_ORDER, order):
-            is_told = order.awaits_approval
-            look = {
-                "confirm": _("Cancel this order and refund what was not delivered?"),
-                "ask": _("Reason; the customer reads it") if is_told else _("Reason"),
-            }
-            found.append(self.post_button(order, "cancel", _("Cancel order"), "danger", **look))
-        if may(user, Right.SETTLE_ORDER, order):
-            look = {
-                "tone": "warning",
-                "confirm": _("Settle this order now, by what its counter proves?"),
-                "ask": _("Reason, where the counter cannot be read"),
-            }
-            found.append(self.post_button(order, "settle", _("Settle by the counter now"), **look))
-        found += self.pause_buttons(order, user)
-        if may(user, Right.RETRY_ORDER, order) and not order_page.is_worked_on(order):
-            look = {"tone": "warning", "confirm": _("Retry this order now?")}
-            found.append(self.post_button(order, "retry", _("Retry now"), **look))
+        found = self.offer(request, order, "seen", _("Mark as seen"), "primary")
+        is_told = order.awaits_approval
+        ask = _("Reason; the customer reads it") if is_told else _("Reason")
+        confirm = _("Cancel this order and refund what was not delivered?")
+        found += self.offer(request, order, "cancel", _("Cancel order"), "danger", confirm, ask=ask)
+        label, ask = _("Settle by the counter now"), _("Reason, where the counter cannot be read")
+        confirm = _("Settle this order now, by what its counter proves?")
+        found += self.offer(request, order, "settle", label, "warning", confirm, ask=ask)
+        found += self.pause_buttons(request, order)
+        if not order_page.is_worked_on(order):
+            confirm = _("Retry this order now?")
+            found += self.offer(request, order, "retry", _("Retry now"), "warning", confirm)
         return found
 
     def seen(self, request: HttpRequest, order: Order) -> tuple[str, int]:
@@ -331,3 +308,30 @@ def another_url(order: Order, **fields: Any) -> str:
     if order.hours:
         fields |= {"hours": order.hours, "by_day": "on" if order.by_day else ""}
     return f"{reverse('admin:core_order_add')}?{urlencode(fields)}"
+
+
+class BesideOrdersAdmin(IndexedSearch, ViewOnlyAdmin):
+    order_link = cells.link(gettext_lazy("order"), "order")
+    search_fields = ("order__oid",)
+    search_help_text = gettext_lazy("Order number")
+    exact_fields = ("order__oid",)
+    sortable_by = ()
+    ordering = ("-id",)
+
+
+@admin.register(OrderEvent)
+class OrderEventAdmin(BesideOrdersAdmin):
+    list_display = ("create_date", "order_link", "change", "creator", "shown_reason")
+    change = cells.shown(gettext_lazy("status"), display.step)
+    shown_reason = cells.reason(gettext_lazy("why"))
+    list_select_related = ("order", "creator")
+    fields = ("order_link", "create_date", "change", "creator", "shown_reason")
+
+
+@admin.register(CounterReading)
+class CounterReadingAdmin(BesideOrdersAdmin):
+    list_display = ("create_date", "order_link", "shown_views", "shown_done")
+    shown_views = cells.number(gettext_lazy("views"), "views")
+    shown_done = cells.number(gettext_lazy("received"), "done")
+    list_select_related = ("order",)
+    fields = ("order_link", "create_date", "shown_views", "shown_done")

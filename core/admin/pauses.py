@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST
 from core import ordering
 from core.admin.base import Button, DeskAdmin, staff
 from core.admin.views import require
-from core.models import Order, OrderError, Pause, Site, User
+from core.models import Order, OrderError, Pause, Site
 from core.pages import display
 from core.permissions import Right, may
 
@@ -47,7 +47,6 @@ def pauses_view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
 
 @require_POST
 def office_view(request: HttpRequest, what: str) -> HttpResponse:
-    """The office's buttons: pause it, or let it go on."""
     user = staff(request)
     require(may(user, Right.PAUSE_OFFICE))
     if what not in ("pause", "resume", "catch_up"):
@@ -57,7 +56,7 @@ def office_view(request: HttpRequest, what: str) -> HttpResponse:
             Pause.objects.begin(None, user, request.POST.get("reason", ""))
             text = _("The whole office is paused: nothing is sent until somebody resumes it.")
         else:
-            end(Pause.objects.in_force().office, request, shift=what == "resume")
+            end(None, request, shift=what == "resume")
             text = _("The office has resumed.")
     except OrderError as error:
         messages.error(request, str(error))
@@ -66,8 +65,9 @@ def office_view(request: HttpRequest, what: str) -> HttpResponse:
     return redirect("admin:pauses")
 
 
-def end(pause: Pause | None, request: HttpRequest, *, shift: bool) -> None:
-    """Raises OrderError, also where there is no pause any more."""
+def end(site: Site | None, request: HttpRequest, *, shift: bool) -> None:
+    """Let a site go on, or the whole office. Raises OrderError where nobody paused it."""
+    pause = Pause.objects.active().filter(site=site).first()
     if pause is None:
         raise OrderError(_("Nobody paused it."))
     pause.end(staff(request), shift=shift)
@@ -127,26 +127,23 @@ class PausingSitesAdmin(DeskAdmin):
         return text % {"why": reason.strip()}, messages.SUCCESS
 
     def resume(self, request: HttpRequest, site: Site) -> tuple[str, int]:
-        end(Pause.objects.active().filter(site=site).first(), request, shift=True)
+        end(site, request, shift=True)
         text = _("The site has resumed; plans end later by the time of the pause.")
         return text, messages.SUCCESS
 
     def catch_up(self, request: HttpRequest, site: Site) -> tuple[str, int]:
-        end(Pause.objects.active().filter(site=site).first(), request, shift=False)
+        end(site, request, shift=False)
         return _("The site has resumed; plans catch up."), messages.SUCCESS
 
 
 class PausingOrdersAdmin(DeskAdmin):
-    def pause_buttons(self, order: Order, user: User) -> list[Button]:
-        found = []
-        if may(user, Right.PAUSE_ORDER, order):
-            confirm, ask = _("Pause this order until somebody resumes it?"), _("Reason")
-            found.append(self.post_button(order, "pause", _("Pause"), "warning", confirm, ask=ask))
-        if may(user, Right.RESUME_ORDER, order):
-            # Only a plan that began can be late.
-            is_late = bool(order.hours and order.start_date and order.is_paused_by_people)
-            for what, label, confirm in resuming() if is_late else [("resume", _("Resume"), "")]:
-                found.append(self.post_button(order, what, label, "success", confirm))
+    def pause_buttons(self, request: HttpRequest, order: Order) -> list[Button]:
+        confirm, ask = _("Pause this order until somebody resumes it?"), _("Reason")
+        found = self.offer(request, order, "pause", _("Pause"), "warning", confirm, ask=ask)
+        # Only a plan that began can be late.
+        is_late = bool(order.hours and order.start_date and order.is_paused_by_people)
+        for what, label, confirm in resuming() if is_late else [("resume", _("Resume"), "")]:
+            found += self.offer(request, order, what, label, "success", confirm)
         return found
 
     def pause(self, request: HttpRequest, order: Order) -> tuple[str, int]:
@@ -165,7 +162,6 @@ class PausingOrdersAdmin(DeskAdmin):
 
 
 def told(pause: Pause) -> str:
-    """What is paused, since when, by whom and why."""
     text = _("The site is paused since %(since)s by %(who)s: %(why)s")
     if pause.site_id is None:
         text = _("The whole office is paused since %(since)s by %(who)s: %(why)s")

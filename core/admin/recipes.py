@@ -4,7 +4,7 @@ the reason at its field when it is wrong. Secrets are written here and never sho
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -43,10 +43,10 @@ class UnshownTextarea(forms.Textarea):
         return ""
 
 
-def line(label: Any, help_text: Any = "", **options: Any) -> forms.CharField:
+def line(label: Any, help_text: Any = "") -> forms.CharField:
     widget = forms.TextInput(attrs={"class": "vTextField", "spellcheck": "false"})
     return forms.CharField(
-        label=label, help_text=help_text, required=False, widget=widget, strip=False, **options
+        label=label, help_text=help_text, required=False, widget=widget, strip=False
     )
 
 
@@ -94,7 +94,10 @@ def step_fields() -> dict[str, forms.Field]:
     return {f"{PREFIX}steps_{at}_{name}": make() for at in steps for name, make in STEP.items()}
 
 
-class RecipeFields(forms.ModelForm):
+class RecipeForm(forms.ModelForm):
+    """Wants a recipe for the kinds of site that need one, and keeps none for the others."""
+
+    vars().update(step_fields())
     recipe_video_pattern = line(
         _("Video address"),
         _(
@@ -177,12 +180,6 @@ class RecipeFields(forms.ModelForm):
     class Meta:
         model = Site
         fields = "__all__"  # noqa: DJ007  the admin class names them
-
-
-class RecipeForm(RecipeFields):
-    """Wants a recipe for the kinds of site that need one, and keeps none for the others."""
-
-    vars().update(step_fields())
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -275,30 +272,25 @@ def in_words(problem: FieldError) -> str:
 
 # Between a recipe and its fields
 
-COUNT_FIELDS = (
-    *("recipe_video_pattern", "recipe_ignores_case", "recipe_count_method", "recipe_count_path"),
-    *("recipe_count_headers", "recipe_count_body", "recipe_count_json", "recipe_count_marker"),
-    *("recipe_count_pattern", "recipe_settle_seconds"),
+COUNT = (
+    *("video_pattern", "ignores_case", "count_method", "count_path", "count_headers"),
+    *("count_body", "count_json", "count_marker", "count_pattern", "settle_seconds"),
 )
-PLAY_FIELDS = (
-    *("recipe_play_method", "recipe_play_path", "recipe_play_headers", "recipe_play_body"),
-    *("recipe_counted", "recipe_idempotent"),
-)
-
-SECOND_FIELDS = ("recipe_second_origin", "recipe_count_at_second", "recipe_play_at_second")
+PLAY = ("play_method", "play_path", "play_headers", "play_body", "counted", "idempotent")
+SECOND = ("second_origin", "count_at_second", "play_at_second")
 
 
 def fieldsets() -> list[tuple[Any, dict[str, Any]]]:
     found = [
         part(
             _("Recipe: the counter"),
-            COUNT_FIELDS,
+            COUNT,
             _("How the counter is read. Fill in one of the three ways to find the number."),
         ),
-        part(_("Recipe: a play"), PLAY_FIELDS),
+        part(_("Recipe: a play"), PLAY),
         part(
             _("Recipe: a second address"),
-            SECOND_FIELDS,
+            SECOND,
             _(
                 "Where the counter or the plays belong to another host or port than the "
                 "videos. Addresses of videos stay at the first."
@@ -316,16 +308,18 @@ def fieldsets() -> list[tuple[Any, dict[str, Any]]]:
         "for once for all plays, and again when the site answers 401 or 403."
     )
     for index, title in enumerate(titles):
-        names = tuple(f"{PREFIX}steps_{index}_{name}" for name in STEP)
+        names = [f"steps_{index}_{name}" for name in STEP]
         if index == 0:
-            names += ("recipe_count_in_session",)
+            names.append("count_in_session")
         found.append(part(title, names, "" if index else about, "collapse"))
-    return [*found, part(_("Recipe: secrets"), (SECRETS,))]
+    secrets = {"fields": (SECRETS,), "classes": ("desk-recipe",)}
+    return [*found, (_("Recipe: secrets"), secrets)]
 
 
 def part(
-    title: Any, fields: tuple[str, ...], description: Any = "", *classes: str
+    title: Any, names: Iterable[str], description: Any = "", *classes: str
 ) -> tuple[Any, dict[str, Any]]:
+    fields = [PREFIX + name for name in names]
     classes = ("desk-recipe", *classes)
     return title, {"fields": fields, "classes": classes, "description": description}
 

@@ -23,8 +23,6 @@ NO_FILTERS = ("p", "e", "all", "_popup", "_to_field", "_changelist_filters")
 
 
 class SavedFiltersAdmin(AddressedAdmin):
-    """A list that remembers filters; `filters/` takes what its little forms send."""
-
     def list_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().list_context(request)
         if request.method != "GET":

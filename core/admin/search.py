@@ -19,11 +19,8 @@ from core.db import lookups
 
 # A page shows the newest hits; whoever has more than these has to say more.
 HITS = 1_000
-# A shorter part of an address is no three-letter piece of an index, and says nothing.
-LEAST_OF_ADDRESS = 3
-# Last digits of a number, or a part of a word, that an index has.
-LEAST_DIGITS = lookups.ENDING
-LEAST_OF_WORD = 3
+# A shorter part of a word or an address is no three-letter piece of an index, and says nothing.
+LEAST_PART = 3
 # No name has more; SQLite takes no expression of a thousand parts.
 MOST_WORDS = 64
 # Customers whose names begin alike, or have the same words, whose rows are looked for.
@@ -34,13 +31,12 @@ OFFERED = 200
 
 class Finder(ABC):
     @abstractmethod
-    def rows(self, model: Any, term: str, capped: bool) -> Q | None:
-        """A condition that an index answers; None where the term cannot lead to rows. `capped`:
-        it may leave some out where there are very many."""
+    def rows(self, model: Any, term: str) -> Q | None:
+        """A condition that an index answers; None where the term cannot lead to rows."""
 
-    def is_capped(self, condition: Q) -> bool:
-        """Whether this one of `rows(…, capped=True)` may leave some out."""
-        return False
+    def first_rows(self, model: Any, term: str) -> tuple[Q | None, bool]:
+        """The same, of the first rows where there are very many; and whether there may be more."""
+        return self.rows(model, term), False
 
     @abstractmethod
     def plain(self, term: str) -> Q:
@@ -57,38 +53,33 @@ class Named(Finder):
     def indexed(self, field: str, term: str) -> Q | None:
         """What an index of these names answers; None where the term is too short for it."""
 
-    def rows(self, model: Any, term: str, capped: bool) -> Q | None:
-        relation = self.field.rpartition("__")[0]
-        matching = self._namesakes(model, term)
-        if not relation or matching is None:
-            return self.indexed(self.field, term)
-        if not capped:
-            return Q(**{f"{relation}__in": matching})
-        # Their numbers, so that the database knows how few they are.
-        some = self.first_of(matching).values_list("pk", flat=True)[:NAMESAKES]
-        return Q(**{f"{relation}__in": list(some)})
+    def rows(self, model: Any, term: str) -> Q | None:
+        relation, _, name = self.field.rpartition("__")
+        condition = self.indexed(name, term)
+        if condition is None or not relation:
+            return condition
+        return Q(**{f"{relation}__in": related_rows(model, relation, condition)})
 
-    def is_capped(self, condition: Q) -> bool:
-        relation = self.field.rpartition("__")[0]
-        named = [part for part in condition.children if isinstance(part, tuple)]
-        return any(len(ids) >= NAMESAKES for name, ids in named if name == f"{relation}__in")
+    def first_rows(self, model: Any, term: str) -> tuple[Q | None, bool]:
+        relation, _, name = self.field.rpartition("__")
+        condition = self.indexed(name, term)
+        if condition is None or not relation:
+            return condition, False
+        # Their numbers, so that the database knows how few they are.
+        some = self.first_of(related_rows(model, relation, condition))[:NAMESAKES]
+        keys = list(some.values_list("pk", flat=True))
+        return Q(**{f"{relation}__in": keys}), len(keys) == NAMESAKES
 
     def first_of(self, matching: QuerySet[Any]) -> QuerySet[Any]:
         """Those that are looked for where not all can be."""
         return matching
 
-    def _namesakes(self, model: Any, term: str) -> QuerySet[Any] | None:
-        """Rows of the other table that are meant; None where there is none, or nothing to ask."""
-        relation, _, name = self.field.rpartition("__")
-        condition = self.indexed(name, term) if relation else None
-        if condition is None:
-            return None
-        others = model._meta.get_field(relation).related_model.objects.order_by()
-        found: QuerySet[Any] = others.filter(condition).values("pk")
-        return found
+
+def related_rows(model: Any, relation: str, condition: Q) -> QuerySet[Any]:
+    found: QuerySet[Any] = model._meta.get_field(relation).related_model.objects.order_by()
+    return found.filter(condition)
 
 
-@dataclass(frozen=True)
 class Beginning(Named):
     """How a field begins, as typed or in another of the usual cases: an index of names tells
     capitals from small letters."""
@@ -104,17 +95,16 @@ class Beginning(Named):
         return [lookups.starts_with(self.field, case) for case in cases]
 
 
-@dataclass(frozen=True)
 class Words(Named):
     """Parts of a name, anywhere in it and in any order. One of them at least must be long enough
     for an index of three-letter pieces."""
 
     def indexed(self, field: str, term: str) -> Q | None:
         words = term.split()
-        if len(words) > MOST_WORDS or all(len(word) < LEAST_OF_WORD for word in words):
+        if len(words) > MOST_WORDS or all(len(word) < LEAST_PART for word in words):
             return None
-        long = [lookups.contains(field, word) for word in words if len(word) >= LEAST_OF_WORD]
-        short = [Q(**{f"{field}__icontains": w}) for w in words if len(w) < LEAST_OF_WORD]
+        long = [lookups.contains(field, word) for word in words if len(word) >= LEAST_PART]
+        short = [Q(**{f"{field}__icontains": w}) for w in words if len(w) < LEAST_PART]
         return reduce(and_, (*long, *short))
 
     def first_of(self, matching: QuerySet[Any]) -> QuerySet[Any]:
@@ -131,18 +121,17 @@ class LastDigits(Finder):
 
     field: str
 
-    def rows(self, model: Any, term: str, capped: bool) -> Q | None:
-        is_number = term.isascii() and term.isdecimal() and len(term) >= LEAST_DIGITS
+    def rows(self, model: Any, term: str) -> Q | None:
+        is_number = term.isascii() and term.isdecimal() and len(term) >= lookups.ENDING
         return lookups.ends_with(self.field, term) if is_number else None
 
     def plain(self, term: str) -> Q:
         return Q(**{f"{self.field}__endswith": term})
 
 
-@dataclass(frozen=True)
 class PartOfAddress(Finder):
-    def rows(self, model: Any, term: str, capped: bool) -> Q | None:
-        return lookups.contains("url", term) if len(term) >= LEAST_OF_ADDRESS else None
+    def rows(self, model: Any, term: str) -> Q | None:
+        return lookups.contains("url", term) if len(term) >= LEAST_PART else None
 
     def plain(self, term: str) -> Q:
         return Q(url__icontains=term)
@@ -171,7 +160,7 @@ class IndexedSearch:
         if found := self.exact_hits(queryset, term):
             return queryset.filter(pk__in=found), False
         everything = self.model._default_manager.order_by()
-        conditions = (way.rows(self.model, term, False) for way in self.finders)
+        conditions = (way.rows(self.model, term) for way in self.finders)
         ways = [everything.filter(q).values("pk") for q in conditions if q is not None]
         if not ways:
             return queryset.none(), False
@@ -215,18 +204,16 @@ class IndexedSearch:
                 found.update(queryset.filter(words).values_list("pk", flat=True)[:OFFERED])
         return queryset.filter(pk__in=found)
 
-    def asked_for(self, term: str, few: bool) -> Iterator[tuple[Q, bool]]:
+    def asked_for(self, term: str, few: bool) -> Iterator[tuple[Q | None, bool]]:
         """Conditions of those who have something to ask, and whether each may leave some out; of
         those alone by which all rows are looked through too, or a list would show other rows than
         an action on all that were found takes."""
-        ways = [way for way in self.finders if way.rows(self.model, term, False) is not None]
+        ways = [way for way in self.finders if way.rows(self.model, term) is not None]
         if few and ways:
             yield reduce(or_, (way.plain(term) for way in ways)), False
             return
         for way in ways:
-            condition = way.rows(self.model, term, True)
-            if condition is not None:
-                yield condition, way.is_capped(condition)
+            yield way.first_rows(self.model, term)
 
     def exact_hits(self, queryset: QuerySet[Any], term: str) -> list[int]:
         named = [queryset.order_by().filter(**{name: term}) for name in self.exact_fields]

@@ -201,7 +201,7 @@ class SeveralOrdersAdmin(DeskAdmin):
             "sums": sums_of(form, lines, staff(request)) if lines else [],
             # Only what may be bought has a mark.
             "quoted": mark_of(form, lines) if is_good(lines) else "",
-            "notes": notes_of(request, lines),
+            "note": note_on(request, lines),
             "is_good": is_good(lines),
             "back": reverse("admin:core_order_add"),
         }
@@ -225,12 +225,11 @@ def sums_of(form: SeveralForm, lines: list[Line], reader: User) -> list[tuple[st
     return sums
 
 
-def notes_of(request: HttpRequest, lines: list[Line]) -> list[str]:
+def note_on(request: HttpRequest, lines: list[Line]) -> str:
     """What the dearest of them says of approval."""
     quotes = [line.quote for line in lines if line.quote and line.quote.price is not None]
     dearest = max(quotes, key=lambda quote: quote.price or 0, default=None)
-    note = approval_note(dearest, staff(request)) if dearest else ""
-    return [note] if note else []
+    return approval_note(dearest, staff(request)) if dearest else ""
 
 
 def is_good(lines: list[Line]) -> bool:

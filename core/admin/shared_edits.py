@@ -9,7 +9,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection
 from django.db.models import Manager, Model, QuerySet
 from django.http import HttpRequest
@@ -20,7 +20,7 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from core.admin.history import said
+from core.admin.history import field_of, said
 from core.db.keys import key_of
 from core.models import FieldChange
 from core.models.history import as_text
@@ -31,8 +31,6 @@ QUOTED = 200  # characters of a value in a question
 
 
 class SharedEditsAdmin(admin.ModelAdmin):
-    """The page of a row that others may be changing."""
-
     def add_view(self, *args: Any, **kwargs: Any) -> Any:
         return rechecked(super().add_view, *args, **kwargs)
 
@@ -47,9 +45,7 @@ class SharedEditsAdmin(admin.ModelAdmin):
             return form  # who may only look is told no more than the page shows
         return type(form.__name__, (SharedEditForm, form), {})
 
-    def get_object(
-        self, request: HttpRequest, object_id: str, from_field: str | None = None
-    ) -> Any:
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
         """Save locks the row before it compares; a second Save waits and finds the first one's
         values."""
         obj = super().get_object(request, object_id, from_field)
@@ -119,14 +115,14 @@ class SharedEditForm(forms.ModelForm):
             return True
 
     def stored(self, name: str) -> Any:
-        field = model_field(self.instance, name)
+        field = field_of(self.instance, name)
         if field is None:
             return self.fields[name].to_python(self[name].initial)
         value = getattr(self.instance, name)
         return value.all() if isinstance(value, Manager) else value
 
     def told(self, name: str, before: Any) -> str:
-        field = model_field(self.instance, name)
+        field = field_of(self.instance, name)
         last = FieldChange.objects.of(self.instance).filter(field=name).first()
         label = getattr(self.fields[name], "label_from_instance", str)
         who = f"{last.creator}, {localize(localtime(last.create_date))}" if last else _("somebody")
@@ -158,15 +154,7 @@ def changed_columns(obj: Model, names: Iterable[str]) -> list[str]:
     """Those of these fields whose value is not the stored one. The row is locked by who saves."""
     names = sorted(names)
     row = type(obj)._base_manager.filter(pk=obj.pk).values(*names).get() if names else {}
-    return [name for name in names if row[name] != getattr(obj, model_field(obj, name).attname)]
-
-
-def model_field(obj: Model, name: str) -> Any:
-    """None for a field that the form alone has."""
-    try:
-        return obj._meta.get_field(name)
-    except FieldDoesNotExist:
-        return None
+    return [name for name in names if row[name] != getattr(obj, field_of(obj, name).attname)]
 
 
 def plain(value: Any) -> Any:

@@ -67,10 +67,9 @@ class SiteCheckAdmin(ViewOnlyAdmin):
 
 def ownership_of(site: Site) -> dict[str, Any]:
     """Where the token has to be, and what the latest looks at it found."""
-    places = [place_of(site, origin) for origin in (site.origin, site.second_origin) if origin]
     checks = site.checks.select_related("creator")[:CHECKS_SHOWN]
     return {
-        "places": places,
+        "places": places_of(site),
         "authorities": authorities_of(site),
         "download": reverse("admin:core_site_token", args=[site.pk]),
         "snippets": snippets_of(site),
@@ -78,23 +77,25 @@ def ownership_of(site: Site) -> dict[str, Any]:
     }
 
 
-def place_of(site: Site, address: str) -> dict[str, str]:
-    origin = Origin.parse(address)
-    return {
-        "url": f"{origin}{file_path(site.token)}",
-        "well_known": f"{origin}{well_known_path(site.token)}",
-        "record": record_of(origin),
-    }
+def places_of(site: Site) -> list[dict[str, str]]:
+    """Files, and the DNS record that may be in their place; "" where there can be none."""
+    origins = [Origin.parse(one) for one in (site.origin, site.second_origin) if one]
+    return [
+        {
+            "url": f"{origin}{file_path(site.token)}",
+            "well_known": f"{origin}{well_known_path(site.token)}",
+            "record": record_of(origin),
+        }
+        for origin in origins
+    ]
 
 
 def snippets_of(site: Site) -> list[tuple[str, str]]:
     """For each kind of server its name and what to paste there, with this site's token."""
     path = file_path(site.token)
-    addresses = [address for address in (site.origin, site.second_origin) if address]
     values = {"path": path, "name": path.lstrip("/"), "token": site.token}
     pasted = [(name, text.format(**values)) for name, text in SNIPPETS.items()]
-    records = [record for one in addresses if (record := record_of(Origin.parse(one)))]
-    if records:
+    if records := [place["record"] for place in places_of(site) if place["record"]]:
         lines = [DNS.format(record=record, token=site.token) for record in records]
         pasted.append((_("DNS zone"), "\n".join(lines)))
     return pasted

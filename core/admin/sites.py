@@ -181,8 +181,8 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         if obj.recipe is not None:
             found.append(Button(_("Recipe as a file"), self.url_of("recipe", obj.pk)))
         user = staff(request)
-        if may(user, Right.WAIVE_CALIBRATION, obj):
-            found.append(self.waive_button(obj))
+        ask = _("Sell on this site without knowing what it will count of an order?")
+        found += self.offer(request, obj, "waive", _("Sell uncalibrated"), "warning", ask)
         if may(user, Right.PROBE_SITE):
             found += probe_buttons(obj)
         if may(user, Right.PAUSE_SITE):
@@ -226,7 +226,6 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         return _("The counter is not known to be late."), messages.WARNING
 
     def probe(self, request: HttpRequest, site: Site) -> tuple[str, int]:
-        """Let an order find out now whether the site takes plays again."""
         if ordering.probe_site(site):
             text = _("One order tries the site now; if it takes plays, all others follow.")
             return text, messages.SUCCESS
