@@ -249,5 +249,5 @@ sections = Sections(
     newest_readings("desk/order/readings.html", most=READINGS_SHOWN),
     Section("ledger", "desk/order/ledger.html", order_alone, entries_written),
 )
-whole_order.also_render(Audience.STAFF, live_part)
-rows.also_render(Audience.STAFF, live_cells)
+whole_order.parts[Audience.STAFF] = live_part
+rows.parts[Audience.STAFF] = live_cells

@@ -36,7 +36,7 @@ To show something live
      CUSTOMER gets no memo, no remark, no internal note.
    - `retain(keys)`: nothing else is watched any more; for sources that remember what they loaded.
 
-   To add to what an order's page or line gets: also_render() of whole_order or rows in
+   To add to what an order's page or line gets: `parts` of whole_order or rows in
    core.live.sources.orders.
 
 2. Where rows are written: `core.db.notifier.notify()`, which tells the web processes once the

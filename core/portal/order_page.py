@@ -94,5 +94,5 @@ sections = Sections(
     Section("steps", "portal/order_steps.html", latest_steps, stage),
     newest_readings("portal/order_readings.html", most=READINGS_SHOWN),
 )
-whole_order.also_render(Audience.CUSTOMER, sections.render)
-rows.also_render(Audience.CUSTOMER, moving_texts)
+whole_order.parts[Audience.CUSTOMER] = sections.render
+rows.parts[Audience.CUSTOMER] = moving_texts
