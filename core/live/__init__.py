@@ -15,7 +15,7 @@ sources/customers.py only offers may come later).
     sources/       orders, customers, jobs, conversations, queues, the home page, the board
     feed           the thread: what is due, and telling the viewers
     subscriptions  who watches what, and as whom they may
-    subjects       what is watched, rendered; state: as messages
+    subjects       what is watched, rendered
     viewers        one socket or poll, and what it has not got yet
     transports/    how the feed reaches a browser
 
