@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.cache import add_never_cache_headers
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from core.models import Customer, Order, User
@@ -29,14 +29,7 @@ STRICT = {"script-src": ["'self'"]}
 
 def own_page(view: Page) -> Page:
     """A page of the portal: no foreign script runs in it, and no cache keeps it."""
-
-    @wraps(view)
-    def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        response = view(request, *args, **kwargs)
-        add_never_cache_headers(response)
-        return response
-
-    return csp_replace(STRICT)(page)
+    return csp_replace(STRICT)(never_cache(view))
 
 
 def customer_page(view: Page) -> Page:
