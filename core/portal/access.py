@@ -9,9 +9,9 @@ from typing import Any
 from csp.decorators import csp_replace
 from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
@@ -63,7 +63,4 @@ def customer_of(user: User) -> Customer | None:
 def own_or_404(customer: Customer, oid: str) -> Order:
     """An order of this customer; of others there is none."""
     orders = Order.objects.select_related("site", "customer")
-    order = orders.filter(customer=customer, oid=oid).first()
-    if order is None:
-        raise Http404
-    return order
+    return get_object_or_404(orders, customer=customer, oid=oid)
