@@ -123,7 +123,6 @@ class ImportJobs(JobSource[ImportJob]):
 
     amounts: ClassVar[Mapping[int, Any]] = {
         ImportJob.Kind.CUSTOMERS: gettext_lazy("Opening balances"),
-        ImportJob.Kind.CHARGES: gettext_lazy("Amount"),
         ImportJob.Kind.ORDERS: gettext_lazy("Price"),
     }
 
