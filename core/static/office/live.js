@@ -3,7 +3,7 @@
    sockets it falls back to long polling, then to plain polling, and goes back up by itself. */
 "use strict";
 window.Live = window.Live || (() => {
-  const SOCKET = "/live/socket/";
+  const SOCKET = window.location.origin.replace(/^http/, "ws") + "/live/socket/";
   const POLL = "/live/poll/";
   const LONG_SECONDS = 7;
   const POLL_MS = 3000;
@@ -100,10 +100,8 @@ window.Live = window.Live || (() => {
 
   /* --- by socket */
 
-  const address = () => window.location.origin.replace(/^http/, "ws") + SOCKET;
-
   const listen = (ended) =>
-    window.LiveSocket.open(address(), {
+    window.LiveSocket.open(SOCKET, {
       opened,
       take(frame) {
         sign("socket");
