@@ -25,7 +25,7 @@ from core.models import (
     Site,
     Status,
 )
-from core.portal.receipt import receipt_of
+from core.portal.receipt import money_of, plays_of
 from core.portal.words import STEPS
 from tests.base import VIDEO, client_of, messages_of, placed
 
@@ -223,15 +223,14 @@ def test_a_receipt_is_a_sum_that_can_be_followed(owner, site):
         old_view_count=1_200,
         view_count=11_200,
     )
-    receipt = receipt_of(order)
-    assert [(line.label, line.figure, line.how) for line in receipt.plays] == [
+    assert [(line.label, line.figure, line.how) for line in plays_of(order)] == [
         ("Ordered", "15,000", ""),
         ("Sent and answered by the site", "14,000", ""),
         ("Counted by the site", "10,000", "its counter went from 1,200 to 11,200"),
         ("Delivered", "10,000", ""),
     ]
     rule = "5.00 × 15,000 ÷ 10,000, by the bundle of 10,000 plays for 5.00"
-    assert [(line.label, line.figure, line.how) for line in receipt.money] == [
+    assert [(line.label, line.figure, line.how) for line in money_of(order)] == [
         ("Price", "7.50", rule),
         ("Refund", "−2.50", "7.50 × 5,000 undelivered ÷ 15,000"),
         ("You paid", "5.00", ""),

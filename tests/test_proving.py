@@ -18,7 +18,7 @@ from core.db import clock
 from core.models import CounterReading, Order, OrderError, Site, Status
 from core.ordering import looks
 from core.ordering.settling import settle_now
-from core.portal.receipt import receipt_of
+from core.portal.receipt import plays_of
 from core.reasons import Code
 from tests.faults.trial import Trial
 from tests.office import Office
@@ -417,7 +417,7 @@ ENDS: list[Callable[[Trial], Order]] = [
 def test_no_two_lines_of_a_receipt_contradict_one_another(trial, end):
     order = again(end(trial))
     assert order.is_final
-    figures = {line.label: line.figure for line in receipt_of(order).plays}
+    figures = {line.label: line.figure for line in plays_of(order)}
     numbers = {label: int(figure.replace(",", "")) for label, figure in figures.items()}
     sent = numbers["Sent and answered by the site"] + numbers.get("Sent, the answer was lost", 0)
     assert numbers["Delivered"] == order.delivered <= sent <= numbers["Ordered"]

@@ -245,5 +245,5 @@ sections = Sections(
         lambda watched: len(watched.order.ledger.all()),
     ),
 )
-whole_order.also_render(Audience.STAFF, live_part)
-rows.also_render(Audience.STAFF, live_cells)
+whole_order.parts[Audience.STAFF] = live_part
+rows.parts[Audience.STAFF] = live_cells

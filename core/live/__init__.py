@@ -15,39 +15,28 @@ sources/customers.py only offers may come later).
     sources/       orders, customers, jobs, conversations, queues, the home page, the board
     feed           the thread: what is due, and telling the viewers
     subscriptions  who watches what, and as whom they may
-    subjects       what is watched, rendered; state: as messages
+    subjects       what is watched, rendered
     viewers        one socket or poll, and what it has not got yet
     transports/    how the feed reaches a browser
 
-To show something live
-----------------------
-1. A subclass of `Source`, registered by `register(MySource())` in a module that
-   CoreConfig.load_pages() imports. A subject is "<prefix>:<key>", or "<prefix>" alone where there
-   is but one of it.
+A source
+--------
+docs/architecture.md says how to add one. A subject is "<prefix>:<key>", or "<prefix>" alone where
+there is but one of it.
 
-   - `prefix`     "order" for subjects such as "order:12"
-   - `authorize(asked)`: who may see what, as staff or as customer; for all who ask, in a constant
-     number of queries. Asked when somebody begins to watch and every AUTHORIZE_SECONDS. To inherit:
-     `StaffSource` asks for a permission, core.live.sources.orders.OrderSource for the order.
-   - `versions(keys)`: for each key a value that differs once there is something new. ONE query for
-     all keys; asked at every refresh. By default what load() returns.
-   - `load(keys)`: what rendering needs, in a constant number of queries; for changed keys only.
-   - `render(loaded, audience)`: a flat dict of JSON values, in the active language. No queries. A
-     CUSTOMER gets no memo, no remark, no internal note.
-   - `retain(keys)`: nothing else is watched any more; for sources that remember what they loaded.
+- `prefix`     "order" for subjects such as "order:12"
+- `authorize(asked)`: who may see what, as staff or as customer; for all who ask, in a constant
+  number of queries. Asked when somebody begins to watch and every AUTHORIZE_SECONDS. To inherit:
+  `StaffSource` asks for a permission, core.live.sources.orders.OrderSource for the order.
+- `versions(keys)`: for each key a value that differs once there is something new. ONE query for all
+  keys; asked at every refresh. By default what load() returns.
+- `load(keys)`: what rendering needs, in a constant number of queries; for changed keys only.
+- `render(loaded, audience)`: a flat dict of JSON values, in the active language. No queries. A
+  CUSTOMER gets no memo, no remark, no internal note.
+- `retain(keys)`: nothing else is watched any more; for sources that remember what they loaded.
 
-   To add to what an order's page or line gets: also_render() of whole_order or rows in
-   core.live.sources.orders.
-
-2. Where rows are written: `core.db.notifier.notify()`, which tells the web processes once the
-   transaction is committed. Without it the change is seen half a second later.
-
-3. In the page, after {% include "live/feed.html" %}:
-
-       Live.watch("order:12", (data, changed) => { … });
-
-   `data` is the subject's whole state, `changed` the names that differ since the last call (all of
-   them at first and after a snapshot). Live.watch() returns a function that ends it.
+What an order's page or line gets besides: `parts` of whole_order or rows in
+core.live.sources.orders.
 
 Messages
 --------

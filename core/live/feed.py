@@ -21,10 +21,9 @@ from django.db import DatabaseError, InterfaceError, connection
 from core.db.notifier import ChangeListener
 from core.db.sessions import find_users
 from core.live.source import Audience, registered_sources
-from core.live.state import State
 from core.live.subjects import WatchedSubjects
 from core.live.subscriptions import Subscription, authorize
-from core.live.viewers import CloseCode, Viewer
+from core.live.viewers import CloseCode, State, Viewer
 
 logger = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from django.db import DatabaseError, InterfaceError
+from django.db.models import Case, QuerySet
 
 from core.db.keys import key_of
 from core.db.sessions import SessionUser
@@ -96,9 +97,12 @@ def ids_of(keys: Iterable[str]) -> list[int]:
     return [int(key) for key in keys if is_id(key)]
 
 
-def authorized(asked: Asked, owners: Mapping[int, int | None], right: Right) -> Authorized:
-    """Of keys that are ids of rows: staff with `right` see all there are, a customer what is their
-    own. `owners`: by id, the user whose it is, None where they are switched off."""
+def authorized(asked: Asked, rows: QuerySet[Any], owner: Case, right: Right) -> Authorized:
+    """Of keys that are ids of `rows`: staff with `right` see all there are, a customer what is
+    their own. `owner`: the user whose it is, nobody where the customer is switched off: they see
+    nothing any more, also of what is open in a browser."""
+    meant = rows.filter(pk__in=ids_of({key for _, key in asked})).order_by()
+    owners = dict(meant.values_list("pk", owner))
     found: Authorized = {}
     for user, key in asked:
         if not is_id(key) or int(key) not in owners:

@@ -10,8 +10,7 @@ from typing import Any
 from django.utils import translation
 
 from core.live.source import Audience, Source, logged
-from core.live.state import State, differences
-from core.live.viewers import Viewer
+from core.live.viewers import State, Viewer
 
 # Changes kept of each rendered subject, for viewers that come back.
 CHANGES_KEPT = 32
@@ -52,6 +51,14 @@ class RenderedSubject:
     def _message(self, seq: int, kind: str, data: dict[str, Any]) -> str:
         message = {"subject": self.name, "seq": seq, "kind": kind, "data": data}
         return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+
+
+def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """The names whose values differ; None for those that are gone."""
+    changed = {
+        name: value for name, value in after.items() if name not in before or before[name] != value
+    }
+    return changed | dict.fromkeys(before.keys() - after.keys())
 
 
 class Subject:

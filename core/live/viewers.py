@@ -9,9 +9,28 @@ a reader that stands still costs no memory.
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import IntEnum
 
-from core.live.state import State
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a subject says, and the changes that led there; they end with number `seq`. Never
+    changed, only replaced: the feed's thread makes it, the viewers' threads read it."""
+
+    seq: int
+    snapshot: str
+    changes: tuple[str, ...] = ()
+
+    def since(self, seq: int | None) -> tuple[str, ...]:
+        """The messages for somebody who has `seq`; None: who has nothing."""
+        if seq == self.seq:
+            return ()
+        if seq is not None and 0 < self.seq - seq <= len(self.changes):
+            newer = self.changes[seq - self.seq :]
+            if sum(map(len, newer)) < len(self.snapshot):
+                return newer
+        return (self.snapshot,)
 
 
 class CloseCode(IntEnum):

@@ -4,6 +4,7 @@ and quiet hours crossed out. SVG without a script or a style in it, as all our d
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.translation import gettext as _
@@ -11,7 +12,6 @@ from django.utils.translation import gettext as _
 from booster.week import DAY_MINUTES, QuietLine
 
 CELL, LEFT, TOP = 16, 44, 16
-WIDTH, HEIGHT = LEFT + 24 * CELL, TOP + 7 * CELL
 HOURS = range(0, 24, 6)
 
 
@@ -26,17 +26,8 @@ class Cell:
     quiet: tuple[tuple[float, float], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    cells: list[Cell]
-    days: list[tuple[int, str]]
-    hours: list[tuple[int, str]]
-    width: int = WIDTH
-    height: int = HEIGHT
-
-
-def draw(profile: Sequence[Sequence[float]], quiet: Iterable[str]) -> Drawing:
-    """`quiet`: lines as they are kept."""
+def draw(profile: Sequence[Sequence[float]], quiet: Iterable[str]) -> dict[str, Any]:
+    """For desk/site_form.html. `quiet`: lines as they are kept."""
     most = max(map(max, profile))
     total = sum(map(sum, profile))
     windows = [window for line in quiet for window in QuietLine.parse(line).windows()]
@@ -56,8 +47,13 @@ def draw(profile: Sequence[Sequence[float]], quiet: Iterable[str]) -> Drawing:
         for day, numbers in enumerate(profile)
         for hour, number in enumerate(numbers)
     ]
-    days = [(TOP + day * CELL + 12, str(WEEKDAYS_ABBR[day])) for day in range(7)]
-    return Drawing(cells, days, [(LEFT + hour * CELL, f"{hour:02}:00") for hour in HOURS])
+    return {
+        "cells": cells,
+        "days": [(TOP + day * CELL + 12, str(WEEKDAYS_ABBR[day])) for day in range(7)],
+        "hours": [(LEFT + hour * CELL, f"{hour:02}:00") for hour in HOURS],
+        "width": LEFT + 24 * CELL,
+        "height": TOP + 7 * CELL,
+    }
 
 
 def quiet_parts(begin: int, windows: Iterable[tuple[int, int]]) -> Iterable[tuple[float, float]]:

@@ -9,11 +9,11 @@ from typing import Any
 from csp.decorators import csp_replace
 from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils.cache import add_never_cache_headers
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from core.models import Customer, Order, User
@@ -29,14 +29,7 @@ STRICT = {"script-src": ["'self'"]}
 
 def own_page(view: Page) -> Page:
     """A page of the portal: no foreign script runs in it, and no cache keeps it."""
-
-    @wraps(view)
-    def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        response = view(request, *args, **kwargs)
-        add_never_cache_headers(response)
-        return response
-
-    return csp_replace(STRICT)(page)
+    return csp_replace(STRICT)(never_cache(view))
 
 
 def customer_page(view: Page) -> Page:
@@ -70,7 +63,4 @@ def customer_of(user: User) -> Customer | None:
 def own_or_404(customer: Customer, oid: str) -> Order:
     """An order of this customer; of others there is none."""
     orders = Order.objects.select_related("site", "customer")
-    order = orders.filter(customer=customer, oid=oid).first()
-    if order is None:
-        raise Http404
-    return order
+    return get_object_or_404(orders, customer=customer, oid=oid)

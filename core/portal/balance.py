@@ -2,9 +2,9 @@
 bought."""
 
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_safe
 
@@ -82,9 +82,7 @@ def exported(request: HttpRequest, customer: Customer) -> HttpResponseBase:
 @require_safe
 def audit_shown(request: HttpRequest, customer: Customer, pk: int) -> HttpResponse:
     """What a site's counter does with plays, with its figures."""
-    audit = Calibration.objects.filter(customer=customer, pk=pk).first()
-    if audit is None:
-        raise Http404
+    audit = get_object_or_404(Calibration, customer=customer, pk=pk)
     response = render(request, "portal/audit.html", {"customer": customer, **report_of(audit)})
     if not audit.is_final:
         response["Refresh"] = AUDIT_REFRESH_SECONDS

@@ -35,10 +35,6 @@ class Login(views.LoginView):
         return asked if asked.startswith(reverse("portal:orders")) else ""
 
 
-class Logout(views.LogoutView):
-    next_page = "portal:login"
-
-
 class SetPassword(views.PasswordResetConfirmView):
     """A one-time link. Django takes the token out of the address before it shows the form; the
     page that still has it sends no referrer."""
@@ -90,5 +86,5 @@ def changed_password(request: HttpRequest, customer: Customer) -> HttpResponseBa
 
 
 login = own_page(form_page(Login.as_view()))
-logout = own_page(require_POST(Logout.as_view()))
+logout = own_page(require_POST(views.LogoutView.as_view(next_page="portal:login")))
 set_password = own_page(form_page(SetPassword.as_view()))

@@ -35,10 +35,7 @@ TOLD: dict[int, tuple[Any, Any, Any]] = {
         ),
         gettext_lazy("There is nothing at this address, or it is not yours. Nothing was changed."),
     ),
-    405: (
-        gettext_lazy("Nothing was done"),
-        *(BUTTON, BUTTON),
-    ),
+    405: (gettext_lazy("Nothing was done"), BUTTON, BUTTON),
     500: (
         gettext_lazy("Something went wrong"),
         gettext_lazy(

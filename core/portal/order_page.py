@@ -16,7 +16,7 @@ from core.live.sources.sections import Section, Sections, newest_readings
 from core.models import Order, Side
 from core.pages import display
 from core.pages.flow.timeline import STEPS_SHOWN
-from core.portal.receipt import receipt_of
+from core.portal.receipt import money_of, plays_of
 from core.portal.words import state_text, steps_of
 
 READINGS_SHOWN = 12
@@ -77,7 +77,7 @@ def latest_steps(watched: Watched) -> dict[str, Any]:
 
 
 def receipt(watched: Watched) -> dict[str, Any]:
-    return {"receipt": receipt_of(watched.order)}
+    return {"plays": plays_of(watched.order), "money": money_of(watched.order)}
 
 
 def stage(watched: Watched) -> Any:
@@ -94,5 +94,5 @@ sections = Sections(
     Section("steps", "portal/order_steps.html", latest_steps, stage),
     newest_readings("portal/order_readings.html", most=READINGS_SHOWN),
 )
-whole_order.also_render(Audience.CUSTOMER, sections.render)
-rows.also_render(Audience.CUSTOMER, moving_texts)
+whole_order.parts[Audience.CUSTOMER] = sections.render
+rows.parts[Audience.CUSTOMER] = moving_texts

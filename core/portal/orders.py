@@ -58,7 +58,6 @@ def listed(request: HttpRequest, customer: Customer) -> HttpResponse:
 @customer_page
 @require_safe
 def exported(request: HttpRequest, customer: Customer) -> HttpResponseBase:
-    """What the list shows, all of it, as CSV."""
     _form, orders = filtered(request, customer)
     labels = {status.value: str(status.label) for status in Status}
     columns = [

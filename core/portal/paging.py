@@ -24,17 +24,17 @@ class Window:
     older: str
 
 
-def window(rows: QuerySet[Any], asked: QueryDict, size: int = SIZE) -> Window:
+def window(rows: QuerySet[Any], asked: QueryDict) -> Window:
     """The page that `?before=ID` or `?after=ID` asks for, else the newest."""
     after, before = key_of(asked.get("after", "")), key_of(asked.get("before", ""))
     if after is not None:
-        found = list(rows.filter(pk__gt=after).order_by("pk")[: size + 1])
-        has_newer, found = len(found) > size, found[:size][::-1]
+        found = list(rows.filter(pk__gt=after).order_by("pk")[: SIZE + 1])
+        has_newer, found = len(found) > SIZE, found[:SIZE][::-1]
         has_older = bool(found)
     else:
         past = rows if before is None else rows.filter(pk__lt=before)
-        found = list(past.order_by("-pk")[: size + 1])
-        has_older, found = len(found) > size, found[:size]
+        found = list(past.order_by("-pk")[: SIZE + 1])
+        has_older, found = len(found) > SIZE, found[:SIZE]
         has_newer = before is not None and bool(found)
     return Window(
         found,

@@ -22,16 +22,6 @@ class Line:
     total: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    plays: list[Line]
-    money: list[Line]
-
-
-def receipt_of(order: Order) -> Receipt:
-    return Receipt(plays_of(order), money_of(order))
-
-
 def plays_of(order: Order) -> list[Line]:
     lines = [
         Line(_("Ordered"), display.number(order.count)),

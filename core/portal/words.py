@@ -69,7 +69,6 @@ ASKED = {
     Code.PAUSE_REQUESTED_BECAUSE: gettext_noop("The desk asked for a pause."),
     Code.PAUSE_WITHDRAWN: gettext_noop("The desk withdrew the pause."),
 }
-PAUSED_BY_THE_DESK = gettext_noop("The desk paused the delivery.")
 ON_ITS_WAY = (Status.PENDING, Status.RUNNING)
 
 
@@ -121,7 +120,7 @@ def text_of(event: OrderEvent, is_own: bool) -> str:
     if event.reason_code in ASKED:
         return _(ASKED[Code(event.reason_code)])
     if event.to_status == Status.PAUSED and event.creator_id is not None:
-        return _(PAUSED_BY_THE_DESK)
+        return _("The desk paused the delivery.")
     if event.to_status == Status.VERIFYING and event.reason_code == Code.CANCEL_REQUESTED:
         return _(STEPS[Status.VERIFYING][Status.PAUSED])
     if (words := STEPS.get(event.to_status)) is None:  # of a later release beside this one

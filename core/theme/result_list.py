@@ -179,27 +179,16 @@ def _moment_text(moment: datetime.datetime, zone: datetime.tzinfo, _language: st
     return date_format(moment.astimezone(zone), "DATETIME_FORMAT")
 
 
-def computed_column(cl: ChangeList, name: Any) -> tuple[Cell, str]:
-    """A method of the admin class, or an attribute or method of the row itself."""
-    of_admin = name if callable(name) else getattr(cl.model_admin, name, None)
-    if name == "__str__":
-        of_admin = None  # admin classes have one of their own
-    attribute = of_admin or getattr(cl.model, name)
-    told = attribute.fget if isinstance(attribute, property) else attribute
-    boolean = getattr(told, "boolean", False)
-    empty = getattr(attribute, "empty_value_display", cl.model_admin.get_empty_value_display())
+def computed_column(cl: ChangeList, name: str) -> tuple[Cell, str]:
+    """A method of the admin class: ours show no attribute of a row that is no field."""
+    method = getattr(cl.model_admin, name)
+    boolean = getattr(method, "boolean", False)
+    empty = getattr(method, "empty_value_display", cl.model_admin.get_empty_value_display())
 
     def show(row: Any) -> Any:
-        if of_admin is not None:
-            value = of_admin(row)
-        else:
-            value = getattr(row, name)
-            value = value() if callable(value) else value
-        return text_of(value, empty, boolean)
+        return text_of(method(row), empty, boolean)
 
     # Django asks each value whether it is a date; a column's first one tells of all.
     sample = next(iter(cl.result_list), None)
-    value = None if sample is None or of_admin is None else of_admin(sample)
-    dated = isinstance(value, datetime.date | datetime.time)
-    label = name.__name__ if callable(name) else name
-    return show, f"field-{label} nowrap" if dated else f"field-{label}"
+    dated = sample is not None and isinstance(method(sample), datetime.date | datetime.time)
+    return show, f"field-{name} nowrap" if dated else f"field-{name}"

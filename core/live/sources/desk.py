@@ -76,9 +76,6 @@ class DashboardSource(live.Source):
             if key in self.parts and may(user, self.parts[key].right)
         }
 
-    def versions(self, keys: Sequence[str]) -> Mapping[str, Hashable | dict[str, Any]]:
-        return {key: self._figures(key) for key in keys}
-
     def load(self, keys: Sequence[str]) -> Mapping[str, Any]:
         return {key: (self.parts[key], self._figures(key)) for key in keys}
 

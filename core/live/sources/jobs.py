@@ -7,7 +7,6 @@ the page asks for when `doing` changes.
 
 from abc import abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 from django.template.loader import render_to_string
@@ -30,25 +29,16 @@ ENCODINGS = {"utf-8-sig": "UTF-8 (BOM)", "xlsx": "Excel"}
 OneJob = TypeVar("OneJob", bound=Job)
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """`done` of `total` rows; this pass did `rows` of them in `seconds`."""
-
-    done: int
-    total: int
-    rows: int
-    seconds: float
-
-    def described(self) -> dict[str, str]:
-        """How far, how fast and how long still."""
-        speed = self.rows / max(0.1, self.seconds)
-        return {
-            "percent": str(min(100, self.done * 100 // self.total)),
-            "done": display.number(self.done),
-            "total": display.number(self.total),
-            "speed": display.number(round(speed)),
-            "left": display.duration((self.total - self.done) / speed),
-        }
+def progress_of(*, done: int, total: int, rows: int, seconds: float) -> dict[str, str]:
+    """How far, how fast and how long still: this pass did `rows` in `seconds`."""
+    speed = rows / max(0.1, seconds)
+    return {
+        "percent": str(min(100, done * 100 // total)),
+        "done": display.number(done),
+        "total": display.number(total),
+        "speed": display.number(round(speed)),
+        "left": display.duration((total - done) / speed),
+    }
 
 
 class JobSource(live.StaffSource, Generic[OneJob]):
@@ -76,10 +66,9 @@ class JobSource(live.StaffSource, Generic[OneJob]):
         return {str(job.pk): job for job in jobs}
 
     def render(self, loaded: OneJob, audience: Audience) -> dict[str, Any]:
-        progress = self.progress(loaded) if loaded.status in loaded.WORKABLE else None
         state = {
             "state": self.state(loaded),
-            "progress": progress and progress.described(),
+            "progress": self.progress(loaded) if loaded.status in loaded.WORKABLE else None,
             "is_stopping": self.is_stopping(loaded),
         }
         figures = {"figures": self.figures(loaded)}
@@ -106,7 +95,7 @@ class JobSource(live.StaffSource, Generic[OneJob]):
         """Whether somebody asked it to stop and it has not ended yet."""
 
     @abstractmethod
-    def progress(self, job: OneJob) -> Progress | None:
+    def progress(self, job: OneJob) -> dict[str, str] | None:
         """Of a job that is worked on; None before its first rows."""
 
     @abstractmethod
@@ -134,7 +123,6 @@ class ImportJobs(JobSource[ImportJob]):
 
     amounts: ClassVar[Mapping[int, Any]] = {
         ImportJob.Kind.CUSTOMERS: gettext_lazy("Opening balances"),
-        ImportJob.Kind.CHARGES: gettext_lazy("Amount"),
         ImportJob.Kind.ORDERS: gettext_lazy("Price"),
     }
 
@@ -155,9 +143,9 @@ class ImportJobs(JobSource[ImportJob]):
     def is_stopping(self, job: ImportJob) -> bool:
         return self.signs(job).is_asked_to_stop and not job.is_final
 
-    def progress(self, job: ImportJob) -> Progress | None:
+    def progress(self, job: ImportJob) -> dict[str, str] | None:
         figures = self.signs(job).progress
-        return Progress(**figures) if figures.get("rows") and figures["total"] else None
+        return progress_of(**figures) if figures.get("rows") and figures["total"] else None
 
     def signs(self, job: ImportJob) -> Signs:
         if job.signs is None:
@@ -200,11 +188,11 @@ class BulkJobs(JobSource[BulkJob]):
     def is_stopping(self, job: BulkJob) -> bool:
         return job.stop_requested and not job.is_final
 
-    def progress(self, job: BulkJob) -> Progress | None:
+    def progress(self, job: BulkJob) -> dict[str, str] | None:
         if not job.done or job.start_date is None:
             return None
         seconds = (timezone.now() - job.start_date).total_seconds()
-        return Progress(job.done, job.total, job.done, seconds)
+        return progress_of(done=job.done, total=job.total, rows=job.done, seconds=seconds)
 
     def figures(self, job: BulkJob) -> list[tuple[str, str]]:
         found = [

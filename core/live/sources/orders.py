@@ -3,7 +3,7 @@
 Staff see what their permissions show, customers their own orders; a customer's rendering has no
 memo, no remark, no names of staff and no reason that was written for them.
 
-A page or a list adds what only it shows by `also_render()`.
+A page or a list adds what only it shows by `parts`.
 """
 
 import time
@@ -54,23 +54,12 @@ class OrderSource(live.Source):
     right = Right.SEE_ORDERS
 
     def __init__(self) -> None:
-        self._parts: dict[Audience, list[Part]] = {audience: [] for audience in Audience}
-
-    def also_render(self, audience: Audience, part: Part) -> None:
-        """Let `part` add to what this audience gets, from what was loaded. It runs in the page's
-        language, no queries."""
-        self._parts[audience].append(part)
-
-    def parts(self, loaded: Any, audience: Audience) -> dict[str, Any]:
-        return {
-            name: value for part in self._parts[audience] for name, value in part(loaded).items()
-        }
+        # What an audience gets besides, from what was loaded: in the page's language, no queries.
+        self.parts: dict[Audience, Part] = {}
 
     def authorize(self, asked: Asked) -> Authorized:
-        pairs = Order.objects.filter(pk__in=ids_of({key for _, key in asked}))
-        # A customer who is switched off sees nothing any more, also of what is open in a browser.
         owner = Case(When(customer__active=True, then="customer__user"))
-        return authorized(asked, dict(pairs.values_list("pk", owner)), self.right)
+        return authorized(asked, Order.objects.all(), owner, self.right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +127,7 @@ class WholeOrder(OrderSource):
             "views": order.view_count,
             "curve": curve(loaded),
             "now": point_now(order),
-            **self.parts(loaded, audience),
+            **self.parts[audience](loaded),
         }
 
 
@@ -158,7 +147,7 @@ class OrderRow(OrderSource):
         return {str(order.pk): order for order in rows}
 
     def render(self, loaded: Order, audience: Audience) -> dict[str, Any]:
-        return facts(loaded) | self.parts(loaded, audience)
+        return facts(loaded) | self.parts[audience](loaded)
 
 
 def facts(order: Order) -> dict[str, Any]:

@@ -24,8 +24,6 @@ class Section:
 
 
 def newest_readings(template: str, most: int) -> Section:
-    """What the site's counter said last, the newest first."""
-
     def context(watched: Watched) -> dict[str, Any]:
         newest, shown = watched.readings[: -most - 1 : -1], display.number
         return {"readings": [(when, shown(views), shown(done)) for when, views, done in newest]}

@@ -7,6 +7,7 @@ import math
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from core.models import Status
 from core.pages.flow import layout
@@ -59,54 +60,32 @@ class Caption:
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    box: layout.Box
-    caption: Caption
-    texts: tuple[Text, ...]
-    badge: Badge | None
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    line: layout.Line
-    caption: Caption
-    head: str
-    texts: tuple[Text, ...]
-    badge: Badge | None
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """`shape`: "wide" or "narrow", of which a page shows the one that it has room for."""
-
-    layout: layout.Layout
-    shape: str
-    nodes: tuple[Node, ...]
-    steps: tuple[Step, ...]
-
-
 def draw(
     flow: Mapping[Status, Iterable[Status]],
     node: Callable[[Status, bool], Caption],
     step: Callable[[Status, Status, bool], Caption],
     wide: layout.Shape = layout.WIDE,
     narrow: layout.Shape = layout.NARROW,
-) -> tuple[Drawing, Drawing]:
-    """`flow` drawn for a wide page and for a narrow one. `node` and `step` are asked for captions,
-    the last argument is whether for the wide one. Quiet steps come first: what is drawn later lies
-    above."""
+) -> list[dict[str, Any]]:
+    """`flow` drawn for a wide page and for a narrow one, which shows the one that it has room for.
+    `node` and `step` are asked for captions, the last argument is whether for the wide one. Quiet
+    steps come first: what is drawn later lies above."""
     drawings = []
     for name, shape in (("wide", wide), ("narrow", narrow)):
         laid_out, is_wide = layout.lay_out(flow, shape), shape is wide
-        nodes = (_node(box, node(box.node, is_wide), shape) for box in laid_out.boxes)
-        steps = (_step(line, step(line.start, line.end, is_wide)) for line in laid_out.lines)
-        ordered = sorted(steps, key=lambda step: bool(step.caption.classes))
-        drawings.append(Drawing(laid_out, name, tuple(nodes), tuple(ordered)))
-    return drawings[0], drawings[1]
+        steps = [_step(line, step(line.start, line.end, is_wide)) for line in laid_out.lines]
+        drawings.append(
+            {
+                "shape": name,
+                "layout": laid_out,
+                "nodes": [_node(box, node(box.node, is_wide), shape) for box in laid_out.boxes],
+                "steps": sorted(steps, key=lambda step: bool(step["caption"].classes)),
+            }
+        )
+    return drawings
 
 
-def _node(box: layout.Box, caption: Caption, shape: layout.Shape) -> Node:
+def _node(box: layout.Box, caption: Caption, shape: layout.Shape) -> dict[str, Any]:
     x, middle = box.middle
     groups = (
         ("title", TITLE_LINE, wrapped(caption.label, shape.letters)),
@@ -120,7 +99,7 @@ def _node(box: layout.Box, caption: Caption, shape: layout.Shape) -> Node:
             texts.append(Text(x, y + height - 4, line, kind))
             y += height
     badge = _corner_badge(box, caption.badge, shape) if caption.badge else None
-    return Node(box, caption, tuple(texts), badge)
+    return {"box": box, "caption": caption, "texts": texts, "badge": badge}
 
 
 def _corner_badge(box: layout.Box, text: str, shape: layout.Shape) -> Badge:
@@ -130,19 +109,19 @@ def _corner_badge(box: layout.Box, text: str, shape: layout.Shape) -> Badge:
     return Badge(left, y - (10 if shape.badge[1] < 0 else BADGE_HEIGHT - 10), width, text)
 
 
-def _step(line: layout.Line, caption: Caption) -> Step:
+def _step(line: layout.Line, caption: Caption) -> dict[str, Any]:
     x, y = line.label
     baselines = (y - 5, y + 13)
-    texts = tuple(
+    texts = [
         Text(x, baseline, note, "note")
         for baseline, note in zip(baselines, caption.notes, strict=False)
         if note
-    )
+    ]
     badge = None
     if caption.badge:
         width = _width(caption.badge)
         badge = Badge(x - width / 2, y - BADGE_HEIGHT / 2, width, caption.badge)
-    return Step(line, caption, _head(line), texts, badge)
+    return {"line": line, "caption": caption, "head": _head(line), "texts": texts, "badge": badge}
 
 
 def _head(line: layout.Line) -> str:

@@ -34,14 +34,12 @@ window.LiveSign = window.LiveSign || (() => {
     });
   };
 
-  window.addEventListener("offline", () => {
-    offline = true;
+  const note = (event) => {
+    offline = event.type === "offline";
     show(...last);
-  });
-  window.addEventListener("online", () => {
-    offline = false;
-    show(...last);
-  });
+  };
+  window.addEventListener("offline", note);
+  window.addEventListener("online", note);
 
   return {
     show,

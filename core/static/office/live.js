@@ -3,7 +3,7 @@
    sockets it falls back to long polling, then to plain polling, and goes back up by itself. */
 "use strict";
 window.Live = window.Live || (() => {
-  const SOCKET = "/live/socket/";
+  const SOCKET = window.location.origin.replace(/^http/, "ws") + "/live/socket/";
   const POLL = "/live/poll/";
   const LONG_SECONDS = 7;
   const POLL_MS = 3000;
@@ -29,7 +29,6 @@ window.Live = window.Live || (() => {
   let hidden = 0;
   let over = false; /* signed out: nothing more to come */
   let asleep = false; /* hidden for long */
-  let opening = false;
   let confirmed = false; /* a poll was answered since the last trouble */
 
   const wanted = () => subjects.size > 0 && !over && !asleep;
@@ -42,15 +41,10 @@ window.Live = window.Live || (() => {
   const pause = (ms) => ms * (0.75 + Math.random() / 2);
 
   const wish = (more) => {
-    const since = {};
-    subjects.forEach((subject, name) => {
-      if (subject.seq !== null) {
-        since[name] = subject.seq;
-      }
-    });
+    const known = [...subjects].filter(([, subject]) => subject.seq !== null);
     return JSON.stringify({
       watch: [...subjects.keys()],
-      since,
+      since: Object.fromEntries(known.map(([name, subject]) => [name, subject.seq])),
       feed,
       language: document.documentElement.lang,
       ...more,
@@ -106,10 +100,8 @@ window.Live = window.Live || (() => {
 
   /* --- by socket */
 
-  const address = () => window.location.origin.replace(/^http/, "ws") + SOCKET;
-
-  const listen = (ended) => {
-    window.LiveSocket.open(address(), {
+  const listen = (ended) =>
+    window.LiveSocket.open(SOCKET, {
       opened,
       take(frame) {
         sign("socket");
@@ -117,11 +109,9 @@ window.Live = window.Live || (() => {
       },
       closed: ended,
     });
-  };
 
   const opened = (one) => {
     socket = one;
-    opening = false;
     way = "socket";
     failures = 0;
     climbs = 0;
@@ -131,7 +121,6 @@ window.Live = window.Live || (() => {
 
   const closed = (code, first) => {
     socket = null;
-    opening = false;
     if (!wanted()) {
       return;
     }
@@ -190,12 +179,7 @@ window.Live = window.Live || (() => {
   const poll = async () => {
     /* The first one is answered at once: then the page knows that this way works. */
     const wait = way === "long" && confirmed ? LONG_SECONDS : 0;
-    let good;
-    try {
-      good = await ask(wait);
-    } catch {
-      good = null;
-    }
+    const good = await ask(wait).catch(() => null);
     if (over || way === "socket" || !wanted()) {
       return;
     }
@@ -262,10 +246,7 @@ window.Live = window.Live || (() => {
         return;
       }
       if (way === "socket") {
-        if (!socket && !opening) {
-          opening = true;
-          listen(closed);
-        }
+        socket = socket || listen(closed);
       } else {
         poll();
       }

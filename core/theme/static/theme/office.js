@@ -9,11 +9,8 @@
     });
   });
 
-  // What the page of an export has in an attribute, where no script may stand.
-  document.querySelectorAll('input.select-toggle').forEach((input) => {
-    input.id = input.name; // its label is for that
-    input.addEventListener('change', window.onSelectToggleChange);
-  });
+  // What import-export's own page of an export has in an attribute, where no script may stand.
+  document.querySelector('input.select-toggle')?.addEventListener('change', window.onSelectToggleChange);
 
   // When the scripts of Django's fields are done, which jQuery may put off until after the load.
   const whenDrawn = (work) => {

@@ -105,14 +105,14 @@
   const isLogin = () => document.querySelector('form:has([type=password]) [name=next]');
   const who = () => document.querySelector('.office-user, .menu__name')?.title;
 
-  const send = (event) => {
+  document.addEventListener('submit', (event) => {
     if (event.target.matches(FORMS) && !event.defaultPrevented && !isLogin()) {
       keep(here(), { sentBy: who() });
     }
-  };
-  document.addEventListener('submit', send);
+  });
 
-  const change = (event) => {
+  /* Before forms count as sent: this one may not be. */
+  document.addEventListener('submit', (event) => {
     const form = event.target;
     if (!form.matches('.office-languages')) {
       return;
@@ -125,9 +125,7 @@
       return;
     }
     form.elements.next.value += window.location.hash;
-  };
-  /* Before forms count as sent: this one may not be. */
-  document.addEventListener('submit', change, true);
+  }, true);
 
   /* Before the page's own scripts look at its fields. */
   const kept = window.withStorage((storage) => {
