@@ -28,7 +28,7 @@ from booster.sites.extraction import (
     whole_number,
 )
 from booster.sites.masking import Mask, without_cookies
-from booster.sites.recipe import Recipe, Step
+from booster.sites.recipe import Headers, Recipe, Step
 from booster.sites.recipe_fields import ORDER_HEADER
 from booster.sites.session import NOTHING, STEP_BYTES, Preparing, PreparingStep, Session
 from booster.sites.templates import (
@@ -46,8 +46,6 @@ from booster.sites.templates import (
 
 SECRET_LENGTH = 8  # of what a site hands out
 COUNT_BYTES = 1 << 20  # of the page or answer that holds the count
-
-Headers = tuple[tuple[str, str], ...]
 
 
 class HttpAdapter(SiteAdapter):
@@ -74,7 +72,7 @@ class HttpAdapter(SiteAdapter):
         self.counted = frozenset(recipe.counted)
         self.idempotent = recipe.idempotent
         self.settle_seconds = float(recipe.settle_seconds)
-        self.play_origin = recipe.play_origin
+        self.play_origin = recipe.origin(recipe.play_at_second)
 
     def video_id(self, url_path: str) -> str:
         found = search(self._video_pattern, url_path, "video_pattern")
@@ -93,6 +91,7 @@ class HttpAdapter(SiteAdapter):
 
     def count_call(self, video_id: str) -> Call:
         recipe, values = self.recipe, self._values(ids.values_of(video_id))
+        origin = recipe.origin(recipe.count_at_second)
         return Call(
             _path(recipe.count_path, values),
             headers=dict(_headers(recipe.count_headers, values)),
@@ -100,8 +99,8 @@ class HttpAdapter(SiteAdapter):
             max_bytes=COUNT_BYTES,
             method=recipe.count_method,
             body=_body(recipe.count_body, recipe.count_headers, values),
-            cookies=self._cookies_for(recipe.count_origin) if self.reads_in_session else "",
-            origin=recipe.count_origin,
+            cookies=self._cookies_for(origin) if self.reads_in_session else "",
+            origin=origin,
         )
 
     def count_of(self, response: Response, video_id: str) -> int:
@@ -149,8 +148,8 @@ class HttpAdapter(SiteAdapter):
             body=_body(recipe.play_body, recipe.play_headers, values),
             counted=self.counted,
             idempotent=recipe.idempotent,
-            cookies=self._cookies_for(recipe.play_origin),
-            origin=recipe.play_origin,
+            cookies=self._cookies_for(self.play_origin),
+            origin=self.play_origin,
         )
 
     # The session
@@ -162,7 +161,7 @@ class HttpAdapter(SiteAdapter):
         def as_step(step: Step) -> PreparingStep:
             return PreparingStep(
                 lambda session: self.in_session(session)._step_call(step, video_id),
-                self.recipe.origin_of(step),
+                self.recipe.origin(step.at_second),
                 step.cookies,
                 step.values,
             )
@@ -174,7 +173,7 @@ class HttpAdapter(SiteAdapter):
 
     def _step_call(self, step: Step, video_id: str) -> Call:
         """What asks one of the recipe's steps, in the session so far."""
-        values, origin = self._values(ids.values_of(video_id)), self.recipe.origin_of(step)
+        values, origin = self._values(ids.values_of(video_id)), self.recipe.origin(step.at_second)
         return Call(
             _path(step.path, values),
             headers=dict(_headers(step.headers, values)),

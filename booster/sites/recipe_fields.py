@@ -190,12 +190,10 @@ def origin(value: Any) -> str:
     return str(parsed)
 
 
-def path(value: Any, names: tuple[str, ...], *, is_required: bool = True) -> str:
+def path(value: Any, names: tuple[str, ...]) -> str:
     found = text(value, 1024)
     if not found:
-        if is_required:
-            raise FieldError(REQUIRED)
-        return found
+        raise FieldError(REQUIRED)
     filled = sample(template(found, names))
     if not found.startswith("/"):
         raise FieldError(_("A path begins with a slash: the host is the site's own."))
