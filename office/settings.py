@@ -3,6 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from csp.constants import NONCE
 from django.conf import global_settings
@@ -215,12 +216,12 @@ PASSWORD_RESET_TIMEOUT = env.number("PORTAL_LINK_HOURS", 48, env.MOST_HOURS) * 3
 CSRF_FAILURE_VIEW = "core.portal.errors.csrf_failure"
 # Without a mail server links are shown for copying only.
 MAIL_SERVER = env.mail_server("EMAIL_URL")
-EMAIL_HOST = MAIL_SERVER["host"]
-EMAIL_PORT = MAIL_SERVER["port"]
-EMAIL_HOST_USER = MAIL_SERVER["user"]
-EMAIL_HOST_PASSWORD = MAIL_SERVER["password"]
-EMAIL_USE_TLS = MAIL_SERVER["tls"]
-EMAIL_USE_SSL = MAIL_SERVER["ssl"]
+EMAIL_HOST = MAIL_SERVER.hostname or ""
+EMAIL_PORT = MAIL_SERVER.port or env.MAIL_PORTS.get(MAIL_SERVER.scheme, 0)
+EMAIL_HOST_USER = unquote(MAIL_SERVER.username or "")
+EMAIL_HOST_PASSWORD = unquote(MAIL_SERVER.password or "")
+EMAIL_USE_TLS = MAIL_SERVER.scheme == "smtp+tls"
+EMAIL_USE_SSL = MAIL_SERVER.scheme == "smtp+ssl"
 EMAIL_TIMEOUT = 10
 # Whom the office tells what needs somebody: core/ops/alerts.py.
 ALERT_EMAILS = [env.mail_address("ALERT_EMAILS", word) for word in env.words("ALERT_EMAILS")]
