@@ -12,25 +12,15 @@ from typing import ClassVar
 import regex
 
 from booster.exceptions import PermanentError, SiteCode, SiteError
-from booster.net.address import Origin
 from booster.net.call import MAX_PATH, Call, Response, check_headers
 from booster.net.play import PlayRequest
-from booster.sites import ids
+from booster.sites import extraction, ids
 from booster.sites.base import SiteAdapter, check_oid, json_title, no_such_video, not_a_video
 from booster.sites.credentials import credentials_of
-from booster.sites.extraction import (
-    JsonPath,
-    filled_pattern,
-    number_after,
-    refuse_cut,
-    search,
-    text_of,
-    whole_number,
-)
 from booster.sites.masking import Mask, without_cookies
 from booster.sites.recipe import Headers, Recipe, Step
 from booster.sites.recipe_fields import ORDER_HEADER
-from booster.sites.session import NOTHING, STEP_BYTES, Preparing, PreparingStep, Session
+from booster.sites.session import NOTHING, STEP_BYTES, Preparing, Session
 from booster.sites.templates import (
     KEY,
     ORDER,
@@ -75,7 +65,7 @@ class HttpAdapter(SiteAdapter):
         self.play_origin = recipe.origin(recipe.play_at_second)
 
     def video_id(self, url_path: str) -> str:
-        found = search(self._video_pattern, url_path, "video_pattern")
+        found = extraction.search(self._video_pattern, url_path, "video_pattern")
         if found is None:
             raise not_a_video(url_path, f"what matches {self.recipe.video_pattern}")
         groups = found.groupdict()
@@ -91,7 +81,6 @@ class HttpAdapter(SiteAdapter):
 
     def count_call(self, video_id: str) -> Call:
         recipe, values = self.recipe, self._values(ids.values_of(video_id))
-        origin = recipe.origin(recipe.count_at_second)
         return Call(
             _path(recipe.count_path, values),
             headers=dict(_headers(recipe.count_headers, values)),
@@ -99,34 +88,34 @@ class HttpAdapter(SiteAdapter):
             max_bytes=COUNT_BYTES,
             method=recipe.count_method,
             body=_body(recipe.count_body, recipe.count_headers, values),
-            cookies=self._cookies_for(origin) if self.reads_in_session else "",
-            origin=origin,
+            cookies=self._cookies_for(recipe.count_at_second) if self.reads_in_session else "",
+            origin=recipe.origin(recipe.count_at_second),
         )
 
     def count_of(self, response: Response, video_id: str) -> int:
         if response.status == 404:
             raise no_such_video(video_id)
         try:
-            return whole_number(self._count_in(response, ids.values_of(video_id)))
+            return extraction.whole_number(self._count_in(response, ids.values_of(video_id)))
         except SiteError as error:
             raise self.masked(error) from None
 
     def _count_in(self, response: Response, values: Mapping[str, Value]) -> object:
         recipe = self.recipe
         if recipe.count_json:
-            return JsonPath.parse(recipe.count_json).value_in(response.json(), values)
-        text = text_of(response)
+            return extraction.JsonPath.parse(recipe.count_json).value_in(response.json(), values)
+        text = extraction.text_of(response)
         if recipe.count_marker:
             marker = Template.parse(recipe.count_marker).fill(values, Place.PLAIN)
-            if (number := number_after(marker, text)) is None:
+            if (number := extraction.number_after(marker, text)) is None:
                 raise PermanentError(SiteCode.COUNT_MARKER_NOT_FOUND)
             return number
-        pattern = filled_pattern(recipe.count_pattern, values)
-        found = search(pattern, text, "count_pattern", recipe.count_pattern)
+        pattern = extraction.filled_pattern(recipe.count_pattern, values)
+        found = extraction.search(pattern, text, "count_pattern", recipe.count_pattern)
         if found is None:
             raise PermanentError(SiteCode.COUNT_PATTERN_NOT_FOUND)
         group = "views" if "views" in pattern.groupindex else 1
-        refuse_cut(found, group)
+        extraction.refuse_cut(found, group)
         return found[group]
 
     def title_of(self, response: Response) -> str:
@@ -148,7 +137,7 @@ class HttpAdapter(SiteAdapter):
             body=_body(recipe.play_body, recipe.play_headers, values),
             counted=self.counted,
             idempotent=recipe.idempotent,
-            cookies=self._cookies_for(self.play_origin),
+            cookies=self._cookies_for(recipe.play_at_second),
             origin=self.play_origin,
         )
 
@@ -158,22 +147,16 @@ class HttpAdapter(SiteAdapter):
         if self._session is not None or not self.recipe.steps:
             return None
 
-        def as_step(step: Step) -> PreparingStep:
-            return PreparingStep(
-                lambda session: self.in_session(session)._step_call(step, video_id),
-                self.recipe.origin(step.at_second),
-                step.cookies,
-                step.values,
-            )
+        def ask(session: Session, step: Step) -> Call:
+            return self.in_session(session)._step_call(step, video_id)
 
         def mask(session: Session, error: SiteError) -> SiteError:
             return self.in_session(session).masked(error)
 
-        return Preparing(map(as_step, self.recipe.steps), mask)
+        return Preparing(self.recipe.steps, ask, mask)
 
     def _step_call(self, step: Step, video_id: str) -> Call:
-        """What asks one of the recipe's steps, in the session so far."""
-        values, origin = self._values(ids.values_of(video_id)), self.recipe.origin(step.at_second)
+        values = self._values(ids.values_of(video_id))
         return Call(
             _path(step.path, values),
             headers=dict(_headers(step.headers, values)),
@@ -181,8 +164,8 @@ class HttpAdapter(SiteAdapter):
             max_bytes=STEP_BYTES,
             method=step.method,
             body=_body(step.body, step.headers, values),
-            cookies=self._cookies_for(origin),
-            origin=origin,
+            cookies=self._cookies_for(step.at_second),
+            origin=self.recipe.origin(step.at_second),
         )
 
     def session_key(self, video_id: str) -> object:
@@ -214,8 +197,8 @@ class HttpAdapter(SiteAdapter):
         # A short one is no secret, and its dots would stand in every number.
         return Mask([*self._secrets.values(), *(one for one in found if len(one) >= SECRET_LENGTH)])
 
-    def _cookies_for(self, origin: Origin | None) -> str:
-        return (self._session or NOTHING).cookies_for(origin)
+    def _cookies_for(self, at_second: bool) -> str:
+        return (self._session or NOTHING).cookies_for(at_second)
 
     def _values(self, own: Mapping[str, Value]) -> dict[str, Value]:
         secrets = {f"{SECRET}{name}": Value(text) for name, text in self._secrets.items()}
