@@ -359,23 +359,18 @@ def secret(name: str, kept_in: Path) -> str:
     """The value of `name`, else a random one kept in a file that only its owner can read."""
     if value := text(name):
         return value  # `check --deploy` warns of a weak one
-    value = secrets.token_urlsafe(48)
     try:
         descriptor = os.open(kept_in, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(value)
+            file.write(secrets.token_urlsafe(48))
     except FileExistsError:
-        return _read_secret(name, kept_in)
+        pass
     except OSError as error:
         refuse(f"{name} is not set and cannot be kept in {kept_in}: {error.strerror}", error)
-    return value
-
-
-def _read_secret(name: str, path: Path) -> str:
     try:
-        value = path.read_text().strip()
+        value = kept_in.read_text().strip()
     except (OSError, ValueError) as error:
-        refuse(f"{name} is not set and {path} cannot be read: {error}", error)
+        refuse(f"{name} is not set and {kept_in} cannot be read: {error}", error)
     if len(value) < 32:
-        refuse(f"{name} is not set and {path} is empty or cut short; remove it")
+        refuse(f"{name} is not set and {kept_in} is empty or cut short; remove it")
     return value
