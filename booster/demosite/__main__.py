@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .catalogue import Catalogue, CatalogueError, built_in, read_catalogue
+from .catalogue import BUILT_IN, Catalogue, CatalogueError, Video, read_catalogue
 from .plays import PlayBook
 from .public import PublicFiles
 from .server import Server
@@ -27,7 +27,9 @@ def main(server_class: type[Server] = Server, site_class: type[Site] = Site) -> 
     parser = _parser()
     options = parser.parse_args()
     try:
-        videos = read_catalogue(options.videos) if options.videos else built_in()
+        videos = [Video(*row) for row in BUILT_IN]
+        if options.videos:
+            videos = read_catalogue(options.videos)
         book = PlayBook(Catalogue(videos))
         state = StateFile(options.state, book) if options.state else None
         if state is not None:
