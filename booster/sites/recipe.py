@@ -67,7 +67,6 @@ class Step:
 
     @property
     def names(self) -> frozenset[str]:
-        """The placeholders in it."""
         return _names_in((self.path, self.body, *(content for _name, content in self.headers)))
 
 
@@ -127,7 +126,7 @@ class Recipe:
     count_body: Annotated[str, partial(check.body, names=OF_VIDEOS)] = ""
     count_json: Annotated[str, check.json_path] = ""  # a JsonPath; this, or one of the next two
     # On the text of the answer; its group (`views`) is the count.
-    count_pattern: Annotated[str, check.count_pattern] = ""
+    count_pattern: Annotated[str, partial(check.pattern, names=OF_VIDEOS, group="views")] = ""
     count_marker: Annotated[str, check.marker] = ""  # the text that the number follows
     # The counter, too, is read only after the steps.
     count_in_session: Annotated[bool, check.flag] = False
@@ -181,7 +180,6 @@ class Recipe:
 
     @property
     def secrets(self) -> frozenset[str]:
-        """The names of the secrets that it needs."""
         return frozenset(
             name.removeprefix(SECRET) for name in self.names if name.startswith(SECRET)
         )

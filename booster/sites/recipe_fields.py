@@ -141,10 +141,6 @@ def video_pattern(value: Any) -> str:
     return pattern(value, group="video_id")
 
 
-def count_pattern(value: Any) -> str:
-    return pattern(value, OF_VIDEOS, group="views")
-
-
 def marker(value: Any) -> str:
     found = text(value, MAX_PATTERN)
     for name in sorted(template(found, OF_VIDEOS).names - {*OF_VIDEOS}):

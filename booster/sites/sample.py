@@ -5,6 +5,7 @@ answers. Pure. It only proposes: the recipe's own checks decide.
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -114,10 +115,8 @@ def _stands_in(part: str, text: str) -> bool:
 
 def _readable(found: list[tuple[int, str, str]]) -> Iterator[VideoAddress]:
     for _points, raw, pattern in found:
-        try:
+        with suppress(PermanentError):
             yield VideoAddress(ids.join(raw, None), pattern)
-        except PermanentError:
-            continue
 
 
 def _alike(part: str) -> str:

@@ -45,7 +45,6 @@ class Session:
 
     @property
     def secrets(self) -> list[str]:
-        """What nobody is to read."""
         cookies = [value for kept in self.cookies.values() for value in kept.values()]
         return [*(value.text for value in self.values.values()), *cookies]
 
@@ -126,7 +125,6 @@ class Preparing:
             raise PermanentError(SiteCode.VALUE_NOT_SENDABLE, name="cookie") from None
 
     def masked(self, error: SiteError) -> SiteError:
-        """What went wrong on the way, without secrets."""
         return self._mask(self.session, error)
 
 

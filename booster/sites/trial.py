@@ -27,7 +27,6 @@ class Trial:
 
     @property
     def after(self) -> int | None:
-        """The last reading of the counter."""
         return None if self.before is None or self.moved is None else self.before + self.moved
 
     @property
