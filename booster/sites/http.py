@@ -1,8 +1,8 @@
 """Any site of the operator's own, by a recipe (recipe.py) that staff fill in.
 
 It says in plain values what is sent; nothing leaves the site's own address and the second one that
-the recipe may name, which are proved alike. What a recipe must not
-show (its secrets, the tokens and cookies of a session) stands in no error.
+the recipe may name, which are proved alike. What a recipe must not show (its secrets, the tokens
+and cookies of a session) stands in no error.
 """
 
 from collections.abc import Mapping
@@ -14,25 +14,14 @@ import regex
 from booster.exceptions import PermanentError, SiteCode, SiteError
 from booster.net.call import MAX_PATH, Call, Response, check_headers
 from booster.net.play import PlayRequest
-from booster.sites import extraction, ids
+from booster.sites import extraction, ids, templates
 from booster.sites.base import SiteAdapter, check_oid, json_title, no_such_video, not_a_video
 from booster.sites.credentials import credentials_of
 from booster.sites.masking import Mask, without_cookies
 from booster.sites.recipe import Headers, Recipe, Step
 from booster.sites.recipe_fields import ORDER_HEADER
 from booster.sites.session import NOTHING, STEP_BYTES, Preparing, Session
-from booster.sites.templates import (
-    KEY,
-    ORDER,
-    PLAY_KEY,
-    SECRET,
-    VIDEO_ID,
-    NumberedKey,
-    Place,
-    Template,
-    Value,
-    place_of_body,
-)
+from booster.sites.templates import NumberedKey, Place, Template, Value, place_of_body
 
 SECRET_LENGTH = 8  # of what a site hands out
 COUNT_BYTES = 1 << 20  # of the page or answer that holds the count
@@ -69,9 +58,9 @@ class HttpAdapter(SiteAdapter):
         if found is None:
             raise not_a_video(url_path, f"what matches {self.recipe.video_pattern}")
         groups = found.groupdict()
-        video_id = _part(found, VIDEO_ID if VIDEO_ID in groups else 1)
-        key = _part(found, KEY) if KEY in groups else None
-        if video_id is None or (KEY in groups and key is None):
+        video_id = _part(found, templates.VIDEO_ID if templates.VIDEO_ID in groups else 1)
+        key = _part(found, templates.KEY) if templates.KEY in groups else None
+        if video_id is None or (templates.KEY in groups and key is None):
             raise not_a_video(url_path, f"what matches {self.recipe.video_pattern}")
         if self.recipe.ignores_case:
             video_id = ids.join(video_id, None).lower()
@@ -128,7 +117,8 @@ class HttpAdapter(SiteAdapter):
     def play(self, video_id: str, oid: str) -> PlayRequest:
         order, recipe = check_oid(oid), self.recipe
         values = self._values(
-            ids.values_of(video_id) | {ORDER: Value(order), PLAY_KEY: NumberedKey(order)}
+            ids.values_of(video_id)
+            | {templates.ORDER: Value(order), templates.PLAY_KEY: NumberedKey(order)}
         )
         return PlayRequest(
             method=recipe.play_method,
@@ -171,7 +161,7 @@ class HttpAdapter(SiteAdapter):
     def session_key(self, video_id: str) -> object:
         """What orders that may share a session have in common."""
         names = {name for step in self.recipe.steps for name in step.names}
-        video = video_id if names & {VIDEO_ID, KEY} else ""
+        video = video_id if names & {templates.VIDEO_ID, templates.KEY} else ""
         return self.recipe.steps, self.recipe.second, tuple(sorted(self._secrets.items())), video
 
     def in_session(self, session: Session) -> "HttpAdapter":
@@ -201,7 +191,7 @@ class HttpAdapter(SiteAdapter):
         return (self._session or NOTHING).cookies_for(at_second)
 
     def _values(self, own: Mapping[str, Value]) -> dict[str, Value]:
-        secrets = {f"{SECRET}{name}": Value(text) for name, text in self._secrets.items()}
+        secrets = {f"{templates.SECRET}{name}": Value(text) for name, text in self._secrets.items()}
         return {**(self._session or NOTHING).values, **secrets, **own}
 
 
