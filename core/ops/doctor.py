@@ -16,17 +16,8 @@ from huey.contrib.djhuey import HUEY
 
 from core.db import clock
 from core.db.outages import in_words
-from core.models import (
-    WORKABLE,
-    ApprovalLimit,
-    Breaker,
-    Customer,
-    Heartbeat,
-    Order,
-    Pause,
-    RetentionCursor,
-    Status,
-)
+from core.models import ApprovalLimit, Breaker, Customer, Heartbeat, Order, Pause, RetentionCursor
+from core.models.flow import WORKABLE, Status
 from core.reasons import reason_of
 
 # Seconds.
