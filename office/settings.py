@@ -7,7 +7,6 @@ from urllib.parse import unquote
 
 from csp.constants import NONCE
 from django.conf import global_settings
-from django.core.exceptions import ImproperlyConfigured
 
 from office import environment as env, queue
 
@@ -176,7 +175,7 @@ def database() -> dict[str, Any]:
         if pooled:
             options["pool"] = POSTGRESQL_POOL
     else:
-        raise ImproperlyConfigured("DATABASE_URL must be a postgresql:// or sqlite:/// address")
+        env.refuse("DATABASE_URL must be a postgresql:// or sqlite:/// address")
     return config
 
 
@@ -227,7 +226,7 @@ EMAIL_TIMEOUT = 10
 ALERT_EMAILS = [env.mail_address("ALERT_EMAILS", word) for word in env.words("ALERT_EMAILS")]
 ALERT_WEBHOOK = env.web_address("ALERT_WEBHOOK")
 if ALERT_EMAILS and not EMAIL_HOST:
-    raise ImproperlyConfigured("ALERT_EMAILS needs EMAIL_URL: there is no server to send them by")
+    env.refuse("ALERT_EMAILS needs EMAIL_URL: there is no server to send them by")
 DEFAULT_FROM_EMAIL = env.mail_address("EMAIL_FROM", env.text("EMAIL_FROM", "office@localhost"))
 # Tries to log in within so many minutes; right ones are given back. core/logins counts them.
 LOGIN_TRIES = env.number("LOGIN_TRIES", 5, env.MILLION)
