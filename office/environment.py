@@ -8,9 +8,10 @@ import secrets
 import stat
 import zoneinfo
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from typing import Any, NoReturn
+from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -35,6 +36,8 @@ REDIS_OPTIONS = {
     *("ssl_cert_reqs", "ssl_check_hostname", "ssl_min_version"),
     *("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_password"),
 }
+# Where servers of mail listen that name no port.
+MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
 # What an office keeps in its folder, one or another of it from its first start on.
 KEPT = ("secret_key", "office.sqlite3", "queue.sqlite3", "static", "imports", "demosite")
 # A hundred years: what is added to today or taken from it stays a date.
@@ -48,6 +51,11 @@ MILLION = 1_000_000
 MOST_MB = 1 << 20
 
 
+def refuse(why: str, cause: Exception | None = None) -> NoReturn:
+    """End the start with this line."""
+    raise ImproperlyConfigured(why) from cause
+
+
 def text(name: str, default: str = "") -> str:
     return raw(name).strip() or default
 
@@ -58,14 +66,14 @@ def raw(name: str, default: str = "") -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ImproperlyConfigured(f"{name} is no text in UTF-8") from None
+        refuse(f"{name} is no text in UTF-8")
     return value
 
 
 def boolean(name: str, default: bool = False) -> bool:
     value = text(name, str(default)).lower()
     if value not in TRUE | FALSE:
-        raise ImproperlyConfigured(f"{name}={value!r} is neither on nor off")
+        refuse(f"{name}={value!r} is neither on nor off")
     return value in TRUE
 
 
@@ -74,16 +82,14 @@ def number(name: str, default: int, most: int, least: int = 1) -> int:
     value = text(name, str(default))
     if not re.fullmatch("[0-9]{1,12}", value) or not least <= int(value) <= most:
         shown = value if len(value) < 40 else f"{value[:40]}…"
-        raise ImproperlyConfigured(
-            f"{name}={shown!r} is not a whole number from {least:,} to {most:,}"
-        )
+        refuse(f"{name}={shown!r} is not a whole number from {least:,} to {most:,}")
     return int(value)
 
 
 def choice(name: str, default: str, choices: Sequence[str]) -> str:
     value = text(name, default).lower()
     if value not in choices:
-        raise ImproperlyConfigured(f"{name}={value!r} is not one of {', '.join(choices)}")
+        refuse(f"{name}={value!r} is not one of {', '.join(choices)}")
     return value
 
 
@@ -103,7 +109,7 @@ def hosts(name: str, default: str) -> list[str]:
     """Of the office, as a browser sends them: of others every page would be refused."""
     for word in (found := words(name, default)):
         if not re.fullmatch(r"\*|\.?\w[\w.-]*|\[[0-9A-Fa-f:.]+\]", word):
-            raise ImproperlyConfigured(
+            refuse(
                 f"{name}: {word!r} is no name of a host: no scheme and no port belong to it, and "
                 ".example.com stands for all within example.com"
             )
@@ -121,7 +127,7 @@ def networks(name: str, default: str, *, or_ports: bool = False) -> tuple[str, .
             elif not host or not is_port(port):
                 raise ValueError("neither a network nor host:port")
         except ValueError as error:
-            raise ImproperlyConfigured(f"{name}: {word!r} cannot be used: {error}") from error
+            refuse(f"{name}: {word!r} cannot be used: {error}", error)
     return found
 
 
@@ -139,7 +145,7 @@ def database_at(address: str, name: str) -> dict[str, Any]:
     """`name`: what to call it where it cannot be read."""
     scheme, separator, rest = address.partition("://")
     if not separator:
-        raise ImproperlyConfigured(f"{name} must be a postgresql:// or sqlite:/// address")
+        refuse(f"{name} must be a postgresql:// or sqlite:/// address")
     netloc, slash, path = rest.partition("/")
     account, at, behind = netloc.rpartition("@")
     hosts = behind.split(",")
@@ -152,7 +158,7 @@ def database_at(address: str, name: str) -> dict[str, Any]:
             config["PORT"] = ",".join(str(part.port or 5432) for part in parts)
             config.setdefault("OPTIONS", {}).setdefault("target_session_attrs", "read-write")
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name} cannot be read: {error}") from error
+        refuse(f"{name} cannot be read: {error}", error)
     if config["ENGINE"] == "django.db.backends.postgresql":
         config["ENGINE"] = "core.db.postgresql"
         refuse_unusable_postgresql(name, config)
@@ -171,10 +177,10 @@ def name_file_of_sqlite(name: str, config: dict[str, Any]) -> None:
     own: a path that is not whole begins at the project's folder."""
     file = config["NAME"]
     if file in ("", "/", ":memory:") or file.startswith("file:") or "\0" in file:
-        raise ImproperlyConfigured(f"{name} names no file: sqlite:////folder/office.sqlite3")
+        refuse(f"{name} names no file: sqlite:////folder/office.sqlite3")
     config["NAME"] = str(PROJECT / file)
     if config.get("OPTIONS"):
-        raise ImproperlyConfigured(f"{name}: sqlite:/// takes nothing behind a question mark")
+        refuse(f"{name}: sqlite:/// takes nothing behind a question mark")
 
 
 def refuse_unusable_postgresql(name: str, config: dict[str, Any]) -> None:
@@ -183,20 +189,16 @@ def refuse_unusable_postgresql(name: str, config: dict[str, Any]) -> None:
 
     options = config.get("OPTIONS", {})
     if not config["NAME"] and "service" not in options:
-        raise ImproperlyConfigured(
-            f"{name} names no database, as postgresql://user@host/office does"
-        )
+        refuse(f"{name} names no database, as postgresql://user@host/office does")
     try:
         conninfo.make_conninfo(
             **{option: value for option, value in options.items() if option not in OF_DJANGO}
         )
     except ProgrammingError as error:
-        raise ImproperlyConfigured(f"{name}: {str(error).strip()}") from error
+        refuse(f"{name}: {str(error).strip()}", error)
     for option in WHOLE_NUMBERS & options.keys():
         if type(options[option]) is not int:
-            raise ImproperlyConfigured(
-                f"{name}: {option}={options[option]!r} is not a whole number"
-            )
+            refuse(f"{name}: {option}={options[option]!r} is not a whole number")
 
 
 def named_options(options: str) -> set[str]:
@@ -210,54 +212,44 @@ def redis(name: str) -> str:
     scheme, _, rest = value.partition("://")
     for word, kind in (("sentinel", "Redis Sentinel"), ("cluster", "Redis Cluster")):
         if word in scheme.lower():
-            raise ImproperlyConfigured(
+            refuse(
                 f"{name}: {kind} is not spoken: name one Redis, or an address that follows the "
                 "primary; to lose what is in it loses no order"
             )
     if "," in rest.rpartition("@")[2].partition("/")[0]:
-        raise ImproperlyConfigured(f"{name} names several hosts: name one Redis")
+        refuse(f"{name} names several hosts: name one Redis")
     path, _, query = rest.rpartition("@")[2].partition("?")
     place = path.partition("/")[2]
     if scheme in ("redis", "rediss") and not re.fullmatch("[0-9]{0,9}", place):
-        raise ImproperlyConfigured(
-            f"{name}: {place!r} is no number of a database: redis://host:6379/0"
-        )
+        refuse(f"{name}: {place!r} is no number of a database: redis://host:6379/0")
     if scheme == "unix" and not place:
-        raise ImproperlyConfigured(f"{name} names no socket: unix:///run/redis/redis.sock")
+        refuse(f"{name} names no socket: unix:///run/redis/redis.sock")
     for option, said in parse_qsl(query, keep_blank_values=True):
         if option not in REDIS_OPTIONS:
-            raise ImproperlyConfigured(f"{name}: there is no option {option!r}")
+            refuse(f"{name}: there is no option {option!r}")
         if option in REDIS_NUMBERS and not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", said):
-            raise ImproperlyConfigured(f"{name}: {option}={said!r} is not a number from 0 up")
+            refuse(f"{name}: {option}={said!r} is not a number from 0 up")
     return value
 
 
-def mail_server(name: str) -> dict[str, Any]:
-    """Of smtp://, smtp+tls:// (STARTTLS) or smtp+ssl://user:password@host:port; `host` is "" where
-    nothing is set."""
+def mail_server(name: str) -> SplitResult:
+    """Of smtp://, smtp+tls:// (STARTTLS) or smtp+ssl://user:password@host:port; without a host
+    where nothing is set."""
     value = text(name)
-    ports = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
     try:
         parts = urlsplit(value)
-        port = parts.port or ports.get(parts.scheme, 0)
+        port = parts.port or MAIL_PORTS.get(parts.scheme)
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name} cannot be read: {error}") from error
+        refuse(f"{name} cannot be read: {error}", error)
     if value and (not port or not parts.hostname):
-        raise ImproperlyConfigured(f"{name} must be smtp://, smtp+tls:// or smtp+ssl://host")
-    return {
-        "host": parts.hostname or "",
-        "port": port,
-        "user": unquote(parts.username or ""),
-        "password": unquote(parts.password or ""),
-        "tls": parts.scheme == "smtp+tls",
-        "ssl": parts.scheme == "smtp+ssl",
-    }
+        refuse(f"{name} must be smtp://, smtp+tls:// or smtp+ssl://host")
+    return parts
 
 
 def mail_address(name: str, value: str) -> str:
     """One, with a name before it or without. No alert would reach anything else."""
     if not re.fullmatch(r"[^\r\n@]+@[^\s@;]+", value):
-        raise ImproperlyConfigured(f"{name}: {value!r} is no address of e-mail")
+        refuse(f"{name}: {value!r} is no address of e-mail")
     return value
 
 
@@ -271,7 +263,7 @@ def web_address(name: str) -> str:
     except ValueError:
         is_right = False
     if value and not is_right:
-        raise ImproperlyConfigured(f"{name} must be an address of http:// or https://")
+        refuse(f"{name} must be an address of http:// or https://")
     return value
 
 
@@ -280,7 +272,7 @@ def time_zone(name: str, default: str) -> str:
     try:
         zoneinfo.ZoneInfo(value)
     except (ValueError, zoneinfo.ZoneInfoNotFoundError, OSError) as error:
-        raise ImproperlyConfigured(f"{name}={value!r} is not a time zone") from error
+        refuse(f"{name}={value!r} is not a time zone", error)
     return value
 
 
@@ -296,13 +288,11 @@ def folder(name: str, default: Path) -> Path:
             os.umask(0o077)
             close_to_others(path)
     except RuntimeError as error:  # there is no such user
-        raise ImproperlyConfigured(f"{name}={value} cannot be used as a folder: {error}") from error
+        refuse(f"{name}={value} cannot be used as a folder: {error}", error)
     except OSError as error:
-        raise ImproperlyConfigured(
-            f"{name}={path} cannot be used as a folder: {error.strerror}"
-        ) from error
+        refuse(f"{name}={path} cannot be used as a folder: {error.strerror}", error)
     if not is_own:
-        raise ImproperlyConfigured(
+        refuse(
             f"{name}={path} is not a folder of this office alone: name one that belongs to its "
             "user and holds no other folders"
         )
@@ -313,14 +303,12 @@ def require_writable(name: str, file: str) -> None:
     """That of SQLite, which writes beside it as well."""
     path = Path(file)
     if not os.access(path.parent, os.X_OK) or path.is_dir():
-        raise ImproperlyConfigured(
+        refuse(
             f"{name}: {file} can be no file: its folder is missing or closed, or it is one itself"
         )
     for place in (path.parent, path):
         if place.exists() and not os.access(place, os.W_OK):
-            raise ImproperlyConfigured(
-                f"{name}: {place} cannot be written to: read-only, or somebody else's"
-            )
+            refuse(f"{name}: {place} cannot be written to: read-only, or somebody else's")
 
 
 def is_one_persons(path: Path) -> bool:
@@ -354,46 +342,35 @@ def close_to_others(path: Path) -> None:
     where a file system keeps no modes."""
     for place, _folders, files in os.walk(path):
         for found in (Path(place), *(Path(place, file) for file in files)):
-            _close(found)
+            with suppress(FileNotFoundError):  # removed meanwhile, as a database's journal is
+                _close(found)
     if path.stat().st_mode & 0o077:
         raise OSError(errno.EPERM, "others can read it, and its file system keeps no modes")
 
 
 def _close(path: Path) -> None:
-    try:
-        found = path.lstat()
-        mode, is_ours = found.st_mode, found.st_uid == os.geteuid()
-        if (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) and is_ours and mode & 0o077:
-            path.chmod(mode & 0o700)
-    except FileNotFoundError:
-        pass  # removed meanwhile, as a database's journal is
+    found = path.lstat()
+    mode, is_ours = found.st_mode, found.st_uid == os.geteuid()
+    if (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) and is_ours and mode & 0o077:
+        path.chmod(mode & 0o700)
 
 
 def secret(name: str, kept_in: Path) -> str:
     """The value of `name`, else a random one kept in a file that only its owner can read."""
     if value := text(name):
         return value  # `check --deploy` warns of a weak one
-    value = secrets.token_urlsafe(48)
     try:
         descriptor = os.open(kept_in, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(value)
+            file.write(secrets.token_urlsafe(48))
     except FileExistsError:
-        return _read_secret(name, kept_in)
+        pass
     except OSError as error:
-        raise ImproperlyConfigured(
-            f"{name} is not set and cannot be kept in {kept_in}: {error.strerror}"
-        ) from error
-    return value
-
-
-def _read_secret(name: str, path: Path) -> str:
+        refuse(f"{name} is not set and cannot be kept in {kept_in}: {error.strerror}", error)
     try:
-        value = path.read_text().strip()
+        value = kept_in.read_text().strip()
     except (OSError, ValueError) as error:
-        raise ImproperlyConfigured(
-            f"{name} is not set and {path} cannot be read: {error}"
-        ) from error
+        refuse(f"{name} is not set and {kept_in} cannot be read: {error}", error)
     if len(value) < 32:
-        raise ImproperlyConfigured(f"{name} is not set and {path} is empty or cut short; remove it")
+        refuse(f"{name} is not set and {kept_in} is empty or cut short; remove it")
     return value

@@ -3,10 +3,10 @@
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from csp.constants import NONCE
 from django.conf import global_settings
-from django.core.exceptions import ImproperlyConfigured
 
 from office import environment as env, queue
 
@@ -175,7 +175,7 @@ def database() -> dict[str, Any]:
         if pooled:
             options["pool"] = POSTGRESQL_POOL
     else:
-        raise ImproperlyConfigured("DATABASE_URL must be a postgresql:// or sqlite:/// address")
+        env.refuse("DATABASE_URL must be a postgresql:// or sqlite:/// address")
     return config
 
 
@@ -215,18 +215,18 @@ PASSWORD_RESET_TIMEOUT = env.number("PORTAL_LINK_HOURS", 48, env.MOST_HOURS) * 3
 CSRF_FAILURE_VIEW = "core.portal.errors.csrf_failure"
 # Without a mail server links are shown for copying only.
 MAIL_SERVER = env.mail_server("EMAIL_URL")
-EMAIL_HOST = MAIL_SERVER["host"]
-EMAIL_PORT = MAIL_SERVER["port"]
-EMAIL_HOST_USER = MAIL_SERVER["user"]
-EMAIL_HOST_PASSWORD = MAIL_SERVER["password"]
-EMAIL_USE_TLS = MAIL_SERVER["tls"]
-EMAIL_USE_SSL = MAIL_SERVER["ssl"]
+EMAIL_HOST = MAIL_SERVER.hostname or ""
+EMAIL_PORT = MAIL_SERVER.port or env.MAIL_PORTS.get(MAIL_SERVER.scheme, 0)
+EMAIL_HOST_USER = unquote(MAIL_SERVER.username or "")
+EMAIL_HOST_PASSWORD = unquote(MAIL_SERVER.password or "")
+EMAIL_USE_TLS = MAIL_SERVER.scheme == "smtp+tls"
+EMAIL_USE_SSL = MAIL_SERVER.scheme == "smtp+ssl"
 EMAIL_TIMEOUT = 10
 # Whom the office tells what needs somebody: core/ops/alerts.py.
 ALERT_EMAILS = [env.mail_address("ALERT_EMAILS", word) for word in env.words("ALERT_EMAILS")]
 ALERT_WEBHOOK = env.web_address("ALERT_WEBHOOK")
 if ALERT_EMAILS and not EMAIL_HOST:
-    raise ImproperlyConfigured("ALERT_EMAILS needs EMAIL_URL: there is no server to send them by")
+    env.refuse("ALERT_EMAILS needs EMAIL_URL: there is no server to send them by")
 DEFAULT_FROM_EMAIL = env.mail_address("EMAIL_FROM", env.text("EMAIL_FROM", "office@localhost"))
 # Tries to log in within so many minutes; right ones are given back. core/logins counts them.
 LOGIN_TRIES = env.number("LOGIN_TRIES", 5, env.MILLION)

@@ -90,19 +90,17 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def answer(request: HttpRequest, error: BaseException | None) -> HttpResponse | None:
     """None for what is wrong with ourselves."""
     if is_out_of_room(error):
-        told, cause = "%s %s: this host has no room left: %s", {"cause": "room"}
-        logger.error(told, request.method, request.path, error, extra=cause)
+        told, cause = "this host has no room left", "room"
         page = PAGE.format(what="The office's disk is full", what_zh="办公系统磁盘已满")
-        return try_again(page, RETRY_SECONDS)
-    return unavailable(request, error) if is_down(error) else None
-
-
-def unavailable(request: HttpRequest, error: BaseException | None) -> HttpResponse:
-    cause = {"cause": f"database: {error}"}  # many pages, one outage
-    logger.error("%s %s: the database failed: %s", request.method, request.path, error, extra=cause)
-    if is_read_only(error):
-        drop_connections()
-    page = PAGE.format(what="The database is busy", what_zh="数据库繁忙")
+    elif is_down(error):
+        told, cause = "the database failed", f"database: {error}"  # many pages, one outage
+        page = PAGE.format(what="The database is busy", what_zh="数据库繁忙")
+        if is_read_only(error):
+            drop_connections()
+    else:
+        return None
+    told = f"%s %s: {told}: %s"
+    logger.error(told, request.method, request.path, error, extra={"cause": cause})
     return try_again(page, RETRY_SECONDS)
 
 

@@ -5,13 +5,14 @@ import asyncio
 import logging
 import ssl
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from .catalogue import Catalogue, CatalogueError, built_in, read_catalogue
+from .catalogue import BUILT_IN, Catalogue, CatalogueError, Video, read_catalogue
 from .plays import PlayBook
 from .public import PublicFiles
-from .server import Address, Server
+from .server import Server
 from .site import Site
 from .state import StateError, StateFile
 
@@ -26,19 +27,21 @@ def main(server_class: type[Server] = Server, site_class: type[Site] = Site) -> 
     parser = _parser()
     options = parser.parse_args()
     try:
-        videos = read_catalogue(options.videos) if options.videos else built_in()
+        videos = [Video(*row) for row in BUILT_IN]
+        if options.videos:
+            videos = read_catalogue(options.videos)
         book = PlayBook(Catalogue(videos))
         state = StateFile(options.state, book) if options.state else None
         if state is not None:
             state.load()
-        address = Address(options.host, options.port, _tls(options.tls))
+        tls = _tls(options.tls)
     except (CatalogueError, StateError) as error:
         parser.error(str(error))
     except (OSError, ssl.SSLError) as error:
         parser.error(f"argument --tls: {error}")
     site = site_class(book, PublicFiles(options.public))
     try:
-        _run(server_class(site, state), address)
+        _run(server_class(site, state).run(options.host, options.port, tls))
     except OSError as error:
         sys.exit(f"demosite: cannot listen on {options.host}:{options.port}: {error.strerror}")
     except StateError as error:
@@ -58,13 +61,13 @@ def _parser() -> Parser:
     return parser
 
 
-def _run(server: Server, address: Address) -> None:
+def _run(serving: Coroutine[Any, Any, None]) -> None:
     try:
         import uvloop
     except ImportError:  # it is a matter of speed only
-        asyncio.run(server.run(address))
+        asyncio.run(serving)
     else:
-        uvloop.run(server.run(address))
+        uvloop.run(serving)
 
 
 def _tls(files: list[Path] | None) -> ssl.SSLContext | None:

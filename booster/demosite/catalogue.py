@@ -39,10 +39,6 @@ class Catalogue:
         return {video.id: video.views for video in self.videos}
 
 
-def built_in() -> list[Video]:
-    return [Video(*row) for row in BUILT_IN]
-
-
 def read_catalogue(path: Path) -> list[Video]:
     """Videos from a JSON list of {"id", "title"} with optional "title_zh", "views", "scene".
 

@@ -57,7 +57,7 @@ STYLE = """
 @media (prefers-color-scheme: dark) { :root { --ink: #eceae4; --soft: #a3a8b4; --line: #343842;
   --paper: #16181d; --card: #1f2229; --accent: #f0806a; } }
 * { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--ink); line-height: 1.5;
+body { margin: 0; background: var(--paper); color: var(--ink);
   font: 16px/1.5 system-ui, "Noto Sans", "PingFang SC", "Noto Sans CJK SC", sans-serif; }
 a { color: inherit; text-decoration: none; }
 a:focus-visible, button:focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
@@ -197,7 +197,7 @@ def home(request: Request, catalogue: Catalogue) -> Answer:
     content = (
         f'<h1>{text["shelf"]}</h1><p class="lead">{text["lead"]}</p><ul class="shelf">{cards}</ul>'
     )
-    return _page(request, language, text["site"], content)
+    return _page(language, text["site"], content)
 
 
 def video(request: Request, shown: Video, orders: list[tuple[str, int]]) -> Answer:
@@ -224,7 +224,7 @@ def video(request: Request, shown: Video, orders: list[tuple[str, int]]) -> Answ
         f'<table id="orders"{_hidden(not orders)}><thead><tr><th>{text["order"]}</th>'
         f"<th>{text['plays']}</th></tr></thead><tbody>{rows}</tbody></table></aside></div>"
     )
-    return _page(request, language, f"{title} · {text['site']}", content)
+    return _page(language, f"{title} · {text['site']}", content)
 
 
 def not_found(request: Request) -> Answer:
@@ -234,14 +234,14 @@ def not_found(request: Request) -> Answer:
         f'<h1>{text["not found"]}</h1><p class="lead"><a href="/?lang={language}">'
         f"← {text['shelf']}</a></p>"
     )
-    return _page(request, language, text["not found"], content, status=404)
+    return _page(language, text["not found"], content, status=404)
 
 
 def favicon(request: Request) -> Answer:
     return Answer(FAVICON, b"image/svg+xml", headers=b"Cache-Control: max-age=86400\r\n")
 
 
-def _page(request: Request, language: str, title: str, content: str, status: int = 200) -> Answer:
+def _page(language: str, title: str, content: str, status: int = 200) -> Answer:
     text = TEXTS[language]
     other = "zh" if language == "en" else "en"
     body = f"""<!doctype html>

@@ -62,24 +62,22 @@ class PlayBook:
         """One play of `video`. Raises PlayError, and then nothing has changed."""
         if key is not None and not 0 < len(key) <= MAX_KEY:
             raise PlayError(f"Idempotency-Key must be 1-{MAX_KEY} bytes")
-        record = None
-        if order is not None:
+        if order is None:
+            record = OrderRecord()  # nobody's
+        else:
             record = self._orders.get(order) or self._new_record(order)
         self.changes += 1
         if key is not None and not self._keys.add(key):
-            if record is not None:
-                record.replays += 1
+            record.replays += 1
             return Outcome.REPLAYED
         if not count(video):
-            if record is not None:
-                record.lost += 1
+            record.lost += 1
             return Outcome.LOST
-        if record is not None and order is not None:
-            record.plays += 1
-            played = record.videos.get(video.id, 0)
-            record.videos[video.id] = played + 1
-            if not played:
-                video.recent_orders.appendleft(order.decode("ascii"))
+        record.plays += 1
+        played = record.videos.get(video.id, 0)
+        record.videos[video.id] = played + 1
+        if order is not None and not played:
+            video.recent_orders.appendleft(order.decode("ascii"))
         return Outcome.COUNTED
 
     def order(self, name: str) -> OrderRecord:
@@ -96,14 +94,12 @@ class PlayBook:
     def load(self, dumped: dict[str, Any]) -> None:
         """Take up what `dump` gave. Videos that are no longer in the catalogue are left out."""
         for video_id, views in dumped["videos"].items():
-            video = self.catalogue.get(video_id)
-            if video is not None:
+            if video := self.catalogue.get(video_id):
                 video.views = int(views)
         for name, row in dumped["orders"].items():
             self._orders[name.encode("ascii")] = OrderRecord(**row)
             for video_id in row["videos"]:
-                video = self.catalogue.get(video_id)
-                if video is not None:
+                if video := self.catalogue.get(video_id):
                     video.recent_orders.appendleft(name)
         self._keys.load(dumped["keys"])
 

@@ -109,7 +109,6 @@ def _waves(dice: Random) -> Iterator[tuple[int, float]]:
 
 
 def _corners(dice: Random) -> Iterator[tuple[int, float]]:
-    """High and low in turn."""
     x, side = -BEYOND, 1
     while x < WIDTH + BEYOND:
         yield x, side * dice.uniform(0.2, 1)

@@ -7,7 +7,6 @@ import signal
 import ssl
 import sys
 import time
-from dataclasses import dataclass
 from email.utils import formatdate
 
 from .connection import Connection
@@ -19,13 +18,6 @@ SWEEP_SECONDS = 1.0
 STOP_SECONDS = 2.0  # for answers that are under way
 MAX_CONNECTIONS = 10_000
 BACKLOG = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    host: str
-    port: int
-    tls: ssl.SSLContext | None = None
 
 
 class Server:
@@ -40,7 +32,7 @@ class Server:
         self._state = state
         self._connections: set[Connection] = set()
 
-    async def run(self, address: Address) -> None:
+    async def run(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         """Serve until SIGTERM or SIGINT. Raises OSError when the address is not to be had."""
         loop = asyncio.get_running_loop()
         _allow_open_files(MAX_CONNECTIONS + 100)
@@ -50,14 +42,16 @@ class Server:
         self._tick(loop)
         listener = await loop.create_server(
             lambda: self.connection_class(self),
-            address.host,
-            address.port,
-            ssl=address.tls,
+            host,
+            port,
+            ssl=tls,
             backlog=BACKLOG,
             reuse_address=True,
         )
+        scheme = "http" if tls is None else "https"
+        shown = f"[{host}]" if ":" in host else host
         port = listener.sockets[0].getsockname()[1]
-        sys.stdout.write(f"Demo video site ready at {_url(address, port)}\n")
+        sys.stdout.write(f"Demo video site ready at {scheme}://{shown}:{port}\n")
         sys.stdout.flush()
         gc.freeze()  # what is here now stays: the collector need not look at it again
         await stop.wait()
@@ -96,12 +90,6 @@ class Server:
             connection.abort()
         if self._state is not None:
             await self._state.close()
-
-
-def _url(address: Address, port: int) -> str:
-    scheme = "http" if address.tls is None else "https"
-    host = f"[{address.host}]" if ":" in address.host else address.host
-    return f"{scheme}://{host}:{port}"
 
 
 def _allow_open_files(wanted: int) -> None:

@@ -55,12 +55,10 @@ class Site:
                 return reading(lambda _: Answer.json(record))
             case ["favicon.ico"]:
                 return reading(pages.favicon)
-            case [".well-known", name]:
-                return reading(lambda request: self._public_file(name, request))
+            case [".well-known", name] | [name]:
+                return reading(lambda request: self._public.find(name) or pages.not_found(request))
             case [".well-known", name, *rest] if self._shows(name):
                 return reading(lambda _: self._exact(rest))
-            case [name]:
-                return reading(lambda request: self._public_file(name, request))
         return not_found(json=segments[0] == "api")
 
     def _about(
@@ -123,9 +121,6 @@ class Site:
                 counted = self.book.order(oid).plays
                 return Answer.json({"order": oid, "counted": counted}, headers=NO_STORE)
         return Answer.error(404)
-
-    def _public_file(self, name: str, request: Request) -> Answer:
-        return self._public.find(name) or pages.not_found(request)
 
 
 def reading(handler: Handler) -> Route:

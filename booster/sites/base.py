@@ -111,7 +111,6 @@ class SiteAdapter(ABC):
     # Without secrets.
 
     def mask_exchange(self, exchange: Exchange) -> Exchange:
-        """What went over the wire, as people may read it."""
         answer = exchange.answer
         return Exchange(
             self.mask(exchange.request),
@@ -124,7 +123,6 @@ class SiteAdapter(ABC):
         return text
 
     def masked(self, error: SiteError) -> SiteError:
-        """The error without secrets."""
         return error
 
 
@@ -161,7 +159,6 @@ def one_line(text: str) -> str:
 
 
 def not_a_video(url_path: str, expected: str) -> PermanentError:
-    """For an address that leads to no video of this kind of site."""
     return PermanentError(SiteCode.NOT_A_VIDEO, path=url_path[:200], expected=expected)
 
 

@@ -9,11 +9,9 @@ from urllib.parse import unquote_plus
 
 import regex
 
-from booster.sites.recipe import Recipe, Step
+from booster.sites.recipe import Headers, Recipe, Step
 from booster.sites.recipe_fields import CREDENTIAL_HEADERS
 from booster.sites.templates import SECRET, Place, Template, place_of_body
-
-Headers = tuple[tuple[str, str], ...]
 
 # The scheme stays readable: it says what kind of secret is meant.
 _SCHEME = regex.compile(r"(?i)(?P<scheme>(?:bearer|basic|token|apikey|key)\s+)?(?P<secret>.+)")

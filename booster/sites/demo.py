@@ -5,19 +5,12 @@ from typing import ClassVar
 
 from booster.net.call import Call, Response
 from booster.net.play import SEQUENCE, PlayRequest
-from booster.sites.base import (
-    SiteAdapter,
-    check_oid,
-    json_title,
-    no_such_video,
-    not_a_video,
-    view_count,
-)
+from booster.sites import base
 
 _VIDEO = re.compile(r"/videos/([A-Za-z0-9_-]{1,64})/?(?:\?.*)?")
 
 
-class DemoAdapter(SiteAdapter):
+class DemoAdapter(base.SiteAdapter):
     slug: ClassVar[str] = "demo"
     label: ClassVar[str] = "Demo video site"
     notes: ClassVar[str] = "Counts every play at once. Nothing needs to be set."
@@ -29,7 +22,7 @@ class DemoAdapter(SiteAdapter):
     def video_id(self, url_path: str) -> str:
         match = _VIDEO.fullmatch(url_path)
         if match is None:
-            raise not_a_video(url_path, "/videos/<id>")
+            raise base.not_a_video(url_path, "/videos/<id>")
         return match[1]
 
     def count_call(self, video_id: str) -> Call:
@@ -37,14 +30,14 @@ class DemoAdapter(SiteAdapter):
 
     def count_of(self, response: Response, video_id: str) -> int:
         if response.status == 404:
-            raise no_such_video(video_id)
-        return view_count(response)
+            raise base.no_such_video(video_id)
+        return base.view_count(response)
 
     def title_of(self, response: Response) -> str:
-        return json_title(response, "title")
+        return base.json_title(response, "title")
 
     def play(self, video_id: str, oid: str) -> PlayRequest:
-        order = check_oid(oid)
+        order = base.check_oid(oid)
         return PlayRequest(
             method="POST",
             path=f"/api/videos/{video_id}/plays",

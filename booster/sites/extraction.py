@@ -137,7 +137,6 @@ class JsonPath:
 
     @property
     def names(self) -> frozenset[str]:
-        """The placeholders in it."""
         keys = " ".join(one.key for one in self.keys)
         return frozenset(re.findall(r"\{([A-Za-z_]+)\}", keys))
 

@@ -1,8 +1,8 @@
 """Any site of the operator's own, by a recipe (recipe.py) that staff fill in.
 
 It says in plain values what is sent; nothing leaves the site's own address and the second one that
-the recipe may name, which are proved alike. What a recipe must not
-show (its secrets, the tokens and cookies of a session) stands in no error.
+the recipe may name, which are proved alike. What a recipe must not show (its secrets, the tokens
+and cookies of a session) stands in no error.
 """
 
 from collections.abc import Mapping
@@ -12,42 +12,19 @@ from typing import ClassVar
 import regex
 
 from booster.exceptions import PermanentError, SiteCode, SiteError
-from booster.net.address import Origin
 from booster.net.call import MAX_PATH, Call, Response, check_headers
 from booster.net.play import PlayRequest
-from booster.sites import ids
+from booster.sites import extraction, ids, templates
 from booster.sites.base import SiteAdapter, check_oid, json_title, no_such_video, not_a_video
 from booster.sites.credentials import credentials_of
-from booster.sites.extraction import (
-    JsonPath,
-    filled_pattern,
-    number_after,
-    refuse_cut,
-    search,
-    text_of,
-    whole_number,
-)
 from booster.sites.masking import Mask, without_cookies
-from booster.sites.recipe import Recipe, Step
+from booster.sites.recipe import Headers, Recipe, Step
 from booster.sites.recipe_fields import ORDER_HEADER
-from booster.sites.session import NOTHING, STEP_BYTES, Preparing, PreparingStep, Session
-from booster.sites.templates import (
-    KEY,
-    ORDER,
-    PLAY_KEY,
-    SECRET,
-    VIDEO_ID,
-    NumberedKey,
-    Place,
-    Template,
-    Value,
-    place_of_body,
-)
+from booster.sites.session import NOTHING, STEP_BYTES, Preparing, Session
+from booster.sites.templates import NumberedKey, Place, Template, Value, place_of_body
 
 SECRET_LENGTH = 8  # of what a site hands out
 COUNT_BYTES = 1 << 20  # of the page or answer that holds the count
-
-Headers = tuple[tuple[str, str], ...]
 
 
 class HttpAdapter(SiteAdapter):
@@ -74,16 +51,16 @@ class HttpAdapter(SiteAdapter):
         self.counted = frozenset(recipe.counted)
         self.idempotent = recipe.idempotent
         self.settle_seconds = float(recipe.settle_seconds)
-        self.play_origin = recipe.play_origin
+        self.play_origin = recipe.origin(recipe.play_at_second)
 
     def video_id(self, url_path: str) -> str:
-        found = search(self._video_pattern, url_path, "video_pattern")
+        found = extraction.search(self._video_pattern, url_path, "video_pattern")
         if found is None:
             raise not_a_video(url_path, f"what matches {self.recipe.video_pattern}")
         groups = found.groupdict()
-        video_id = _part(found, VIDEO_ID if VIDEO_ID in groups else 1)
-        key = _part(found, KEY) if KEY in groups else None
-        if video_id is None or (KEY in groups and key is None):
+        video_id = _part(found, templates.VIDEO_ID if templates.VIDEO_ID in groups else 1)
+        key = _part(found, templates.KEY) if templates.KEY in groups else None
+        if video_id is None or (templates.KEY in groups and key is None):
             raise not_a_video(url_path, f"what matches {self.recipe.video_pattern}")
         if self.recipe.ignores_case:
             video_id = ids.join(video_id, None).lower()
@@ -100,34 +77,34 @@ class HttpAdapter(SiteAdapter):
             max_bytes=COUNT_BYTES,
             method=recipe.count_method,
             body=_body(recipe.count_body, recipe.count_headers, values),
-            cookies=self._cookies_for(recipe.count_origin) if self.reads_in_session else "",
-            origin=recipe.count_origin,
+            cookies=self._cookies_for(recipe.count_at_second) if self.reads_in_session else "",
+            origin=recipe.origin(recipe.count_at_second),
         )
 
     def count_of(self, response: Response, video_id: str) -> int:
         if response.status == 404:
             raise no_such_video(video_id)
         try:
-            return whole_number(self._count_in(response, ids.values_of(video_id)))
+            return extraction.whole_number(self._count_in(response, ids.values_of(video_id)))
         except SiteError as error:
             raise self.masked(error) from None
 
     def _count_in(self, response: Response, values: Mapping[str, Value]) -> object:
         recipe = self.recipe
         if recipe.count_json:
-            return JsonPath.parse(recipe.count_json).value_in(response.json(), values)
-        text = text_of(response)
+            return extraction.JsonPath.parse(recipe.count_json).value_in(response.json(), values)
+        text = extraction.text_of(response)
         if recipe.count_marker:
             marker = Template.parse(recipe.count_marker).fill(values, Place.PLAIN)
-            if (number := number_after(marker, text)) is None:
+            if (number := extraction.number_after(marker, text)) is None:
                 raise PermanentError(SiteCode.COUNT_MARKER_NOT_FOUND)
             return number
-        pattern = filled_pattern(recipe.count_pattern, values)
-        found = search(pattern, text, "count_pattern", recipe.count_pattern)
+        pattern = extraction.filled_pattern(recipe.count_pattern, values)
+        found = extraction.search(pattern, text, "count_pattern", recipe.count_pattern)
         if found is None:
             raise PermanentError(SiteCode.COUNT_PATTERN_NOT_FOUND)
         group = "views" if "views" in pattern.groupindex else 1
-        refuse_cut(found, group)
+        extraction.refuse_cut(found, group)
         return found[group]
 
     def title_of(self, response: Response) -> str:
@@ -140,7 +117,8 @@ class HttpAdapter(SiteAdapter):
     def play(self, video_id: str, oid: str) -> PlayRequest:
         order, recipe = check_oid(oid), self.recipe
         values = self._values(
-            ids.values_of(video_id) | {ORDER: Value(order), PLAY_KEY: NumberedKey(order)}
+            ids.values_of(video_id)
+            | {templates.ORDER: Value(order), templates.PLAY_KEY: NumberedKey(order)}
         )
         return PlayRequest(
             method=recipe.play_method,
@@ -149,8 +127,8 @@ class HttpAdapter(SiteAdapter):
             body=_body(recipe.play_body, recipe.play_headers, values),
             counted=self.counted,
             idempotent=recipe.idempotent,
-            cookies=self._cookies_for(recipe.play_origin),
-            origin=recipe.play_origin,
+            cookies=self._cookies_for(recipe.play_at_second),
+            origin=self.play_origin,
         )
 
     # The session
@@ -159,22 +137,16 @@ class HttpAdapter(SiteAdapter):
         if self._session is not None or not self.recipe.steps:
             return None
 
-        def as_step(step: Step) -> PreparingStep:
-            return PreparingStep(
-                lambda session: self.in_session(session)._step_call(step, video_id),
-                self.recipe.origin_of(step),
-                step.cookies,
-                step.values,
-            )
+        def ask(session: Session, step: Step) -> Call:
+            return self.in_session(session)._step_call(step, video_id)
 
         def mask(session: Session, error: SiteError) -> SiteError:
             return self.in_session(session).masked(error)
 
-        return Preparing(map(as_step, self.recipe.steps), mask)
+        return Preparing(self.recipe.steps, ask, mask)
 
     def _step_call(self, step: Step, video_id: str) -> Call:
-        """What asks one of the recipe's steps, in the session so far."""
-        values, origin = self._values(ids.values_of(video_id)), self.recipe.origin_of(step)
+        values = self._values(ids.values_of(video_id))
         return Call(
             _path(step.path, values),
             headers=dict(_headers(step.headers, values)),
@@ -182,14 +154,14 @@ class HttpAdapter(SiteAdapter):
             max_bytes=STEP_BYTES,
             method=step.method,
             body=_body(step.body, step.headers, values),
-            cookies=self._cookies_for(origin),
-            origin=origin,
+            cookies=self._cookies_for(step.at_second),
+            origin=self.recipe.origin(step.at_second),
         )
 
     def session_key(self, video_id: str) -> object:
         """What orders that may share a session have in common."""
         names = {name for step in self.recipe.steps for name in step.names}
-        video = video_id if names & {VIDEO_ID, KEY} else ""
+        video = video_id if names & {templates.VIDEO_ID, templates.KEY} else ""
         return self.recipe.steps, self.recipe.second, tuple(sorted(self._secrets.items())), video
 
     def in_session(self, session: Session) -> "HttpAdapter":
@@ -215,11 +187,11 @@ class HttpAdapter(SiteAdapter):
         # A short one is no secret, and its dots would stand in every number.
         return Mask([*self._secrets.values(), *(one for one in found if len(one) >= SECRET_LENGTH)])
 
-    def _cookies_for(self, origin: Origin | None) -> str:
-        return (self._session or NOTHING).cookies_for(origin)
+    def _cookies_for(self, at_second: bool) -> str:
+        return (self._session or NOTHING).cookies_for(at_second)
 
     def _values(self, own: Mapping[str, Value]) -> dict[str, Value]:
-        secrets = {f"{SECRET}{name}": Value(text) for name, text in self._secrets.items()}
+        secrets = {f"{templates.SECRET}{name}": Value(text) for name, text in self._secrets.items()}
         return {**(self._session or NOTHING).values, **secrets, **own}
 
 

@@ -21,14 +21,7 @@ from typing import ClassVar
 from booster.exceptions import AddressRefusedError, SiteCode
 from booster.net.call import Call, Response
 from booster.net.play import SEQUENCE, PlayRequest
-from booster.sites.base import (
-    SiteAdapter,
-    check_oid,
-    json_title,
-    no_such_video,
-    not_a_video,
-    view_count,
-)
+from booster.sites import base
 
 # Base 58 in short-uuid's order: /w/ addresses carry the video's UUID in it.
 BASE58 = "123456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -38,7 +31,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _SHORT = re.compile(rf"[{BASE58}]{{22}}")
 
 
-class PeerTubeAdapter(SiteAdapter):
+class PeerTubeAdapter(base.SiteAdapter):
     slug: ClassVar[str] = "peertube"
     label: ClassVar[str] = "PeerTube"
     notes: ClassVar[str] = (
@@ -64,7 +57,7 @@ class PeerTubeAdapter(SiteAdapter):
         match = _VIDEO.fullmatch(url_path)
         found = None if match is None else complete_uuid(match[1])
         if found is None:
-            raise not_a_video(url_path, "/w/<id> or /videos/watch/<id>")
+            raise base.not_a_video(url_path, "/w/<id> or /videos/watch/<id>")
         return found
 
     def count_call(self, video_id: str) -> Call:
@@ -73,17 +66,17 @@ class PeerTubeAdapter(SiteAdapter):
 
     def count_of(self, response: Response, video_id: str) -> int:
         if response.status == 404:
-            raise no_such_video(video_id)
-        views = view_count(response)
+            raise base.no_such_video(video_id)
+        views = base.view_count(response)
         if response.json().get("isLocal") is not True:
             raise AddressRefusedError(SiteCode.VIDEO_OF_ANOTHER_INSTANCE)
         return views
 
     def title_of(self, response: Response) -> str:
-        return json_title(response, "name")
+        return base.json_title(response, "name")
 
     def play(self, video_id: str, oid: str) -> PlayRequest:
-        order = check_oid(oid)
+        order = base.check_oid(oid)
         # isAlphanumeric with "-" is all that a session id may hold.
         session = re.sub(r"[^0-9A-Za-z]", "-", order)
         body = {"currentTime": 0, "sessionId": f"{session}-{SEQUENCE}"}

@@ -1,6 +1,6 @@
 """The fields of a recipe, one by one: each check returns the value to keep or raises FieldError."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import regex
@@ -126,12 +126,12 @@ def pattern(value: Any, names: Iterable[str] = (), group: str = "") -> str:
     except (regex.error, ValueError, RecursionError, OverflowError, MemoryError) as error:
         raise FieldError(_("This is not a regular expression: %(error)s."), error=error) from None
     if found and compiled.groups != 1 and group not in compiled.groupindex:
+        sentence = _("The expression needs exactly one group in parentheses.")
         if group:
-            raise FieldError(
-                _("The expression needs exactly one group in parentheses, or one named %(name)s."),
-                name=group,
+            sentence = _(
+                "The expression needs exactly one group in parentheses, or one named %(name)s."
             )
-        raise FieldError(_("The expression needs exactly one group in parentheses."))
+        raise FieldError(sentence, name=group)
     return found
 
 
@@ -139,10 +139,6 @@ def video_pattern(value: Any) -> str:
     if not value:
         raise FieldError(REQUIRED)
     return pattern(value, group="video_id")
-
-
-def count_pattern(value: Any) -> str:
-    return pattern(value, OF_VIDEOS, group="views")
 
 
 def marker(value: Any) -> str:
@@ -190,12 +186,10 @@ def origin(value: Any) -> str:
     return str(parsed)
 
 
-def path(value: Any, names: tuple[str, ...], *, is_required: bool = True) -> str:
+def path(value: Any, names: tuple[str, ...]) -> str:
     found = text(value, 1024)
     if not found:
-        if is_required:
-            raise FieldError(REQUIRED)
-        return found
+        raise FieldError(REQUIRED)
     filled = sample(template(found, names))
     if not found.startswith("/"):
         raise FieldError(_("A path begins with a slash: the host is the site's own."))
@@ -227,22 +221,17 @@ def headers(value: Any, names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     pairs = list(value.items()) if isinstance(value, Mapping) else list(value or ())
     if len(pairs) > MAX_HEADERS:
         raise FieldError(_("These are more than %(most)s headers."), most=MAX_HEADERS)
-    found = []
-    for pair in pairs:
-        if (
-            not isinstance(pair, list | tuple)
-            or len(pair) != 2
-            or not all(isinstance(part, str) for part in pair)
-        ):
-            raise FieldError(_("Each header is a name and a value."))
-        found.append(_header(pair[0].strip(), pair[1].strip(), names))
-    lowered = [name.lower() for name, _value in found]
-    if len(set(lowered)) < len(lowered):
+    found = tuple(_header(pair, names) for pair in pairs)
+    if len({name.lower() for name, _value in found}) < len(found):
         raise FieldError(_("A header stands here twice."))
-    return tuple(found)
+    return found
 
 
-def _header(name: str, value: str, names: tuple[str, ...]) -> tuple[str, str]:
+def _header(pair: Any, names: tuple[str, ...]) -> tuple[str, str]:
+    is_pair = isinstance(pair, list | tuple) and len(pair) == 2
+    if not is_pair or not all(isinstance(part, str) for part in pair):
+        raise FieldError(_("Each header is a name and a value."))
+    name, value = pair[0].strip(), pair[1].strip()
     if not may_be_set(name):
         raise FieldError(
             _(
@@ -321,9 +310,7 @@ def cookie_names(value: Any) -> tuple[str, ...]:
     """From names, or a text such as "csrftoken, sessionid"; empty: all that the site sets."""
     if isinstance(value, str):
         value = value.replace(",", " ").split()
-    if not isinstance(value, list | tuple | None):
-        raise FieldError(_("These are names of cookies."))
-    found = tuple(value or ())
+    found = tuple(value or ()) if isinstance(value, list | tuple | None) else (value,)
     if not all(isinstance(name, str) and _COOKIE_NAME.fullmatch(name) for name in found):
         raise FieldError(_("These are names of cookies."))
     return found
@@ -364,16 +351,15 @@ def _yield(value: Any) -> Yield:
         raise FieldError(
             _("'%(name)s' cannot be a value's name; use small letters and _."), name=name
         )
-    checks: dict[str, Callable[[str], str]] = {
-        "json": lambda found: json_path(found, ()),
-        "pattern": pattern,
-        "cookie": lambda found: "".join(cookie_names([found])),
-        "header": lambda found: "".join(cookie_names([found])),
-    }
-    if source not in checks:
-        known = ", ".join(SOURCES)
-        raise FieldError(_("A value stands in one of %(known)s."), known=known)
+    if source not in SOURCES:
+        raise FieldError(_("A value stands in one of %(known)s."), known=", ".join(SOURCES))
     if not place:
         raise FieldError(REQUIRED)
-    checks[source](place)
+    match source:
+        case "json":
+            json_path(place, ())
+        case "pattern":
+            pattern(place)
+        case _:
+            cookie_names([place])
     return Yield(name, source, place)

@@ -5,6 +5,7 @@ answers. Pure. It only proposes: the recipe's own checks decide.
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -12,15 +13,8 @@ from urllib.parse import unquote
 import regex
 
 from booster.exceptions import PermanentError
-from booster.sites import ids, recipe_fields
-from booster.sites.extraction import (
-    JsonPath,
-    filled_pattern,
-    in_plain_digits,
-    number_after,
-    search,
-    whole_number,
-)
+from booster.sites import extraction, ids, recipe_fields
+from booster.sites.extraction import whole_number
 from booster.sites.templates import VIDEO_ID
 
 MAX_SAMPLE = 256 * 1024
@@ -121,10 +115,8 @@ def _stands_in(part: str, text: str) -> bool:
 
 def _readable(found: list[tuple[int, str, str]]) -> Iterator[VideoAddress]:
     for _points, raw, pattern in found:
-        try:
+        with suppress(PermanentError):
             yield VideoAddress(ids.join(raw, None), pattern)
-        except PermanentError:
-            continue
 
 
 def _alike(part: str) -> str:
@@ -162,7 +154,7 @@ def read(answer: str, video_id: str) -> Sample:
 
 def _alone(answer: str) -> Iterator[Piece] | None:
     found = _ALONE.fullmatch(answer)
-    if found is None or not _is_count(found["number"]):
+    if found is None or _count(found["number"]) is None:
         return None
     number = Piece(found["number"], {"count_pattern": _ALONE_PATTERN})
     return iter([Piece(found["before"]), number, Piece(found["after"])])
@@ -179,7 +171,8 @@ def _in_json(value: Any, path: str, video_id: str, depth: int) -> Iterator[Piece
         yield Piece("\n" + "  " * depth + closing)
         return
     text = json.dumps(value, ensure_ascii=False)
-    yield Piece(text, {"count_json": path} if _is_count(value) and _is_path(path) else {})
+    is_count = _count(value) is not None and _is_path(path)
+    yield Piece(text, {"count_json": path} if is_count else {})
 
 
 def _children(value: Any, path: str, video_id: str) -> Iterator[tuple[str, str, Any]]:
@@ -229,17 +222,17 @@ def _is_path(path: str) -> bool:
     return bool(path)
 
 
-def _is_count(value: Any) -> bool:
+def _count(value: Any) -> int | None:
+    """As a recipe would read it; None where it would not."""
     try:
-        whole_number(value)
+        return whole_number(value)
     except PermanentError:
-        return False
-    return True
+        return None
 
 
 def _in_text(text: str, video_id: str) -> Iterator[Piece]:
     end, ends = 0, time.monotonic() + MOST_SECONDS
-    for number, found in enumerate(_IN_TEXT.finditer(in_plain_digits(text))):
+    for number, found in enumerate(_IN_TEXT.finditer(extraction.in_plain_digits(text))):
         if number >= MAX_NUMBERS or time.monotonic() > ends:
             break
         yield Piece(text[end : found.start()])
@@ -252,7 +245,7 @@ def _place(text: str, found: "regex.Match[str]", video_id: str) -> dict[str, str
     """Where a number stands: after a tag of its own, in the video's row, or after a text of its
     own, which may be the video's title."""
     start, number = found.start(), found[0]
-    if not _is_count(number):
+    if _count(number) is None:
         return {}
     before = text[:start].rstrip()
     line = before[before.rfind("\n") + 1 :].lstrip()
@@ -270,16 +263,12 @@ def _place(text: str, found: "regex.Match[str]", video_id: str) -> dict[str, str
 def _marker(text: str, before: str, marker: str, number: str) -> str:
     """This end of what stands before a number, if it leads to it and to none before; else ""."""
     is_first = text.find(marker) == len(before) - len(marker)
-    leads = _WORDS.search(marker) and is_first and _reads(number_after(marker, text), number)
+    leads = (
+        _WORDS.search(marker)
+        and is_first
+        and _count(extraction.number_after(marker, text)) == _count(number)
+    )
     return marker if leads else ""
-
-
-def _reads(found: str | None, number: str) -> bool:
-    """Whether a recipe would read this number."""
-    try:
-        return found is not None and whole_number(found) == whole_number(number)
-    except PermanentError:
-        return False
 
 
 def _row_pattern(text: str, start: int, number: str, video_id: str) -> str:
@@ -300,10 +289,12 @@ def _row_pattern(text: str, start: int, number: str, video_id: str) -> str:
     if len(pattern) > recipe_fields.MAX_PATTERN:
         return ""
     try:
-        found = search(filled_pattern(pattern, ids.values_of(video_id)), text, "count_pattern")
+        found = extraction.search(
+            extraction.filled_pattern(pattern, ids.values_of(video_id)), text, "count_pattern"
+        )
     except PermanentError:
         return ""
-    return pattern if found and _reads(found[1], number) else ""
+    return pattern if found and _count(found[1]) == _count(number) else ""
 
 
 def _alike_pieces(row: "list[regex.Match[str]]") -> Iterator[str]:
@@ -344,6 +335,6 @@ def proves(piece: Piece, answer: str, video_id: str) -> int:
     """The count that a recipe with this piece reads in the answer. PermanentError: none."""
     values = ids.values_of(video_id)
     if "count_json" in piece.where:
-        path = JsonPath.parse(piece.where["count_json"])
+        path = extraction.JsonPath.parse(piece.where["count_json"])
         return whole_number(path.value_in(json.loads(answer), values))
     return whole_number(piece.text)

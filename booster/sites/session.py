@@ -8,14 +8,17 @@ import html
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import regex
 
 from booster.exceptions import PermanentError, SiteCode, SiteError
-from booster.net.address import Origin
 from booster.net.call import Call, Response, cookie_header
 from booster.sites.extraction import JsonPath, search, text_of
 from booster.sites.templates import Value
+
+if TYPE_CHECKING:
+    from booster.sites.recipe import Step
 
 # Of an answer that holds values, and of one value.
 STEP_BYTES, VALUE_LENGTH = 1 << 20, 4096
@@ -29,20 +32,19 @@ _GONE = regex.compile(r";\s*max-age\s*=\s*(?:0|-[0-9]+)\s*(?:;|$)", regex.IGNORE
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`values`: by the names of their placeholders. `cookies`: by name, for each origin that set
-    some; None is the site's own. They go back to that one alone."""
+    """`values`: by the names of their placeholders. `cookies`: by name, for each address that set
+    some, True for the second. They go back to that one alone."""
 
     values: Mapping[str, Value] = field(default_factory=dict)
-    cookies: Mapping[Origin | None, Mapping[str, str]] = field(default_factory=dict)
+    cookies: Mapping[bool, Mapping[str, str]] = field(default_factory=dict)
 
-    def cookies_for(self, origin: Origin | None) -> str:
+    def cookies_for(self, at_second: bool) -> str:
         """As a Cookie header holds them."""
-        cookies = self.cookies.get(origin, {})
+        cookies = self.cookies.get(at_second, {})
         return "; ".join(f"{name}={value}" for name, value in cookies.items())
 
     @property
     def secrets(self) -> list[str]:
-        """What nobody is to read."""
         cookies = [value for kept in self.cookies.values() for value in kept.values()]
         return [*(value.text for value in self.values.values()), *cookies]
 
@@ -81,37 +83,30 @@ class Yield:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class PreparingStep:
-    """`call` makes it, in the session so far, `origin` says where. `cookies`: names of those to
-    send on; empty: all that its answer sets."""
-
-    call: Callable[[Session], Call]
-    origin: Origin | None
-    cookies: tuple[str, ...]
-    values: tuple[Yield, ...]
-
-
 class Preparing:
     """On its way through these steps for one video: make `call`, hand its answer to take(), until
-    it is None. `session` is what came of it so far; `mask` takes its secrets out of an error."""
+    it is None. `session` is what came of it so far; `ask` makes the call of a step in it, `mask`
+    takes its secrets out of an error."""
 
     def __init__(
-        self, steps: Iterable[PreparingStep], mask: Callable[[Session, SiteError], SiteError]
+        self,
+        steps: "Iterable[Step]",
+        ask: "Callable[[Session, Step], Call]",
+        mask: Callable[[Session, SiteError], SiteError],
     ) -> None:
         self._left = deque(steps)
-        self._mask = mask
+        self._ask, self._mask = ask, mask
         self.session = NOTHING
 
     @property
     def call(self) -> Call | None:
         """The next one. PermanentError: it cannot be sent."""
-        return self._left[0].call(self.session) if self._left else None
+        return self._ask(self.session, self._left[0]) if self._left else None
 
     def take(self, response: Response) -> None:
         """The answer to `call`. PermanentError: it lacks what it should yield."""
-        step, origin = self._left[0], self._left[0].origin
-        cookies = dict(self.session.cookies.get(origin, {}))
+        step = self._left[0]
+        cookies = dict(self.session.cookies.get(step.at_second, {}))
         for name, value in cookies_of(response):
             if value is None:
                 cookies.pop(name, None)
@@ -122,15 +117,14 @@ class Preparing:
         values = dict(self.session.values)
         for one in step.values:
             values[one.name] = Value(one.of(response, shown))
-        self.session = Session(values, {**self.session.cookies, origin: cookies})
+        self.session = Session(values, {**self.session.cookies, step.at_second: cookies})
         self._left.popleft()
         try:
-            cookie_header(self.session.cookies_for(origin))
+            cookie_header(self.session.cookies_for(step.at_second))
         except ValueError:
             raise PermanentError(SiteCode.VALUE_NOT_SENDABLE, name="cookie") from None
 
     def masked(self, error: SiteError) -> SiteError:
-        """What went wrong on the way, without secrets."""
         return self._mask(self.session, error)
 
 

@@ -4,7 +4,7 @@ Law 3 in small: what the site answers to the play proves nothing, its counter do
 """
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from booster.exceptions import SiteCode, SiteError
 from booster.net.address import ProvedTarget
@@ -22,12 +22,11 @@ class Trial:
     verdict: SiteError
     before: int | None = None  # the counter; None when it could not be read
     moved: int | None = None  # how far it moved since; None when it was not read again
-    exchanges: tuple[Exchange, ...] = field(default=())
+    exchanges: tuple[Exchange, ...] = ()
     reads_only: bool = False  # no play was sent
 
     @property
     def after(self) -> int | None:
-        """The last reading of the counter."""
         return None if self.before is None or self.moved is None else self.before + self.moved
 
     @property

@@ -35,20 +35,14 @@ class TerminalCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> Any:
         for name, value in options.items():
-            if isinstance(value, str | Path) and not is_text(str(value)):
-                raise CommandError(f"{name}: this is no text in UTF-8")
+            try:
+                if isinstance(value, str | Path):
+                    str(value).encode()
+            except UnicodeEncodeError:  # bytes that a terminal handed on: no database keeps them
+                raise CommandError(f"{name}: this is no text in UTF-8") from None
         return super().execute(*args, **options)
 
     def tell(self, text: str) -> None:
         """At once, while it goes on."""
         self.stdout.write(text)
         self.stdout.flush()
-
-
-def is_text(word: str) -> bool:
-    """Not where a terminal handed on bytes that are no UTF-8: no database keeps them."""
-    try:
-        word.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

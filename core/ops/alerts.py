@@ -8,7 +8,6 @@ they go is set in the environment alone (ALERT_EMAILS, ALERT_WEBHOOK): nobody at
 the office's troubles elsewhere.
 """
 
-import datetime
 import fcntl
 import json
 import logging
@@ -29,7 +28,7 @@ from django.utils import timezone
 from booster import USER_AGENT
 from core.db.outages import DATABASE_ERRORS
 from core.models import Alert, Breaker, Heartbeat, Order, RetentionCursor, Status
-from core.ops import auditing
+from core.ops import auditing, retention
 from core.reasons import reason_of
 
 logger = logging.getLogger(__name__)
@@ -42,7 +41,6 @@ BELIEVED = timedelta(minutes=5)
 # killed, and another one does. What was found there is over when somebody read that it is.
 LEDGER_EVERY, LEDGER_TAKES = timedelta(hours=20), timedelta(minutes=50)
 LEDGER_BELIEVED = timedelta(days=36_500)
-LONG_AGO = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 LEDGER = "ledger"
 SHOWN = 5
 TIMEOUT_SECONDS = 10
@@ -147,7 +145,7 @@ def check_ledger_daily() -> None:
     """The same, by the one process that comes first, and where somebody is to be told."""
     if not is_wanted():
         return
-    RetentionCursor.objects.get_or_create(kind=LEDGER, defaults={"until": LONG_AGO})
+    RetentionCursor.objects.get_or_create(kind=LEDGER, defaults={"until": retention.BEGINNING})
     cursor = RetentionCursor.objects.filter(kind=LEDGER)
     due = cursor.filter(until__lt=Now() - LEDGER_EVERY)
     if due.update(until=Now() - LEDGER_EVERY + LEDGER_TAKES):

@@ -13,16 +13,8 @@ from django.db.models import Count, F, Max, Model, OuterRef, Q, QuerySet, Subque
 from django.db.models.functions import Coalesce, Round
 
 from core import money
-from core.models import (
-    FINAL,
-    Calibration,
-    ChargeRecord,
-    Customer,
-    LedgerEntry,
-    Order,
-    TopUpCorrection,
-)
-from core.models.ledger import Fact
+from core.models import FINAL, Calibration, ChargeRecord, Customer, Order, TopUpCorrection
+from core.models.ledger import Fact, LedgerEntry
 
 # Rows a statement.
 ENTRIES, CUSTOMERS, ORDERS = 200_000, 5_000, 20_000

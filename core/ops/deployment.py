@@ -140,7 +140,6 @@ def private_sites() -> Finding:
 
 
 def django_checks() -> Finding:
-    """What Django's own `check --deploy` finds."""
     found = checks.run_checks(include_deployment_checks=True)
     told = [f"{one.id}: {one.msg}" for one in found if not one.is_silenced()]
     return _listed("django", told, "check --deploy finds nothing")

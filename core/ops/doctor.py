@@ -4,7 +4,7 @@ Only looks: it changes nothing but when it looked, asks no site, and says what t
 finds. The ledger has a command of its own, `check_ledger`, as that reads every row.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
@@ -16,17 +16,8 @@ from huey.contrib.djhuey import HUEY
 
 from core.db import clock
 from core.db.outages import in_words
-from core.models import (
-    WORKABLE,
-    ApprovalLimit,
-    Breaker,
-    Customer,
-    Heartbeat,
-    Order,
-    Pause,
-    RetentionCursor,
-    Status,
-)
+from core.models import ApprovalLimit, Breaker, Customer, Heartbeat, Order, Pause, RetentionCursor
+from core.models.flow import WORKABLE, Status
 from core.reasons import reason_of
 
 # Seconds.
@@ -245,11 +236,6 @@ CHECKS = (
 
 def worst(findings: list[Finding]) -> Level:
     return max((finding.level for finding in findings), default=Level.OK)
-
-
-def lines(findings: list[Finding]) -> Iterator[str]:
-    for finding in findings:
-        yield f"{finding.level.name:<8}  {finding.check:<11}  {finding.text}"
 
 
 def _age(moment: object) -> float:

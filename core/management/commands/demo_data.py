@@ -25,8 +25,7 @@ class Command(TerminalCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.add_site()
-        added = self.add_customers()
-        if added:
+        if added := self.add_customers():
             self.stdout.write(f"Demo data: {added} customers and the demo video site.")
         self.add_login()
 
@@ -49,22 +48,20 @@ class Command(TerminalCommand):
         (public / file_path(site.token).lstrip("/")).write_text(site.token)
 
     def add_customers(self) -> int:
-        added = 0
         with CUSTOMERS.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                with transaction.atomic():
-                    customer, created = Customer.objects.get_or_create(
-                        username=row["username"],
-                        defaults={"mobile": row["mobile"], "memo": row["memo"]},
-                    )
-                    if created:
-                        added += 1
-                        ChargeRecord.objects.create(
-                            customer=customer,
-                            amount=Decimal(row["balance"]),
-                            memo="Opening balance",
-                        )
-        return added
+            return sum(self.add_customer(row) for row in csv.DictReader(file))
+
+    def add_customer(self, row: dict[str, str]) -> bool:
+        with transaction.atomic():
+            customer, created = Customer.objects.get_or_create(
+                username=row["username"],
+                defaults={"mobile": row["mobile"], "memo": row["memo"]},
+            )
+            if created:
+                ChargeRecord.objects.create(
+                    customer=customer, amount=Decimal(row["balance"]), memo="Opening balance"
+                )
+        return created
 
     def add_login(self) -> None:
         """The password is printed the one time it is made, as that of the first administrator."""

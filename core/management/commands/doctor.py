@@ -36,7 +36,8 @@ class Command(TerminalCommand):
             ]
             self.stdout.write(json.dumps({"status": worst.name.lower(), "checks": checks}))
         else:
-            for line in doctor.lines(findings):
-                self.stdout.write(line)
+            for finding in findings:
+                told = f"{finding.level.name:<8}  {finding.check:<11}  {finding.text}"
+                self.stdout.write(told)
         if worst != Level.OK:
             raise SystemExit(int(worst))

@@ -28,7 +28,8 @@ class Command(TerminalCommand):
         parser.add_argument("--demo", action="store_true", help="add the demo site and customers")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with alone(connection, self.tell_of_another):
+        told = "Another init_office or migrate is at work; waiting for its end."
+        with alone(connection, lambda: self.tell(told)):
             call_command("migrate", verbosity=0, interactive=False)
             if not PricePolicy.objects.exists():
                 call_command("loaddata", "price_policies", verbosity=0)
@@ -36,9 +37,6 @@ class Command(TerminalCommand):
                 self.create_admin(settings.ADMIN_PASSWORD)
             if options["demo"]:
                 call_command("demo_data", stdout=self.stdout)
-
-    def tell_of_another(self) -> None:
-        self.tell("Another init_office or migrate is at work; waiting for its end.")
 
     def create_admin(self, given: str) -> None:
         password = given or secrets.token_urlsafe(12)

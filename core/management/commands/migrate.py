@@ -23,15 +23,13 @@ TRIES = 300
 PAUSE_SECONDS = 1.0
 
 
-HAS_TABLES = "SELECT to_regclass('django_migrations') IS NOT NULL"
-
-
 class Command(TerminalCommand, migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]
         if poolers.lends_sessions(connection):
             raise CommandError(poolers.REFUSED)
-        with alone(connection, self.tell_of_another):
+        told = "Another migrate is at work; waiting for its end."
+        with alone(connection, lambda: self.tell(told)):
             if connection.vendor == "postgresql":
                 self.refuse_encoding(connection)
                 self.migrate_patiently(connection, *args, **options)
@@ -51,17 +49,14 @@ class Command(TerminalCommand, migrate.Command):
                 time.sleep(PAUSE_SECONDS)
         raise CommandError("A table was in use all the time: is there a transaction that hangs?")
 
-    def tell_of_another(self) -> None:
-        self.tell("Another migrate is at work; waiting for its end.")
-
     def refuse_encoding(self, connection: Any) -> None:
         """Before there is anything in it: an office that works in another one goes on."""
         with connection.cursor() as cursor:
-            cursor.execute("SHOW server_encoding")
-            (encoding,) = cursor.fetchone()
-            cursor.execute(HAS_TABLES)
-            (has_tables,) = cursor.fetchone()
-        if encoding != "UTF8" and not has_tables:
+            cursor.execute(
+                "SELECT current_setting('server_encoding'), to_regclass('django_migrations')"
+            )
+            encoding, table = cursor.fetchone()
+        if encoding != "UTF8" and table is None:
             raise CommandError(
                 f"The database keeps texts as {encoding}, which has no place for all names: make "
                 "one by CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
