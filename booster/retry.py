@@ -83,6 +83,8 @@ _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{0,20})?")
 # When a limit begins anew: as draft-ietf-httpapi-ratelimit-headers has it from 7 on (reset=, later
 # t=), as it had it before, and as it was said before that.
 _RESET = re.compile(r"\b(?:reset|t)=([0-9]{1,12})")
+# Of several limits (from 8 on), those that are used up.
+_USED_UP = re.compile(r";\s*r=0\s*;[^,]*?\bt=([0-9]{1,12})")
 _RESETS = ("ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset")
 
 # "Not now": the site asks for less. Whatever was asked was surely not done. 509 and 529 are said by
@@ -196,8 +198,9 @@ def seconds_to_wait(status: int, headers: Mapping[str, str], *, now: float) -> f
     now = _moment_of(headers.get("date", ""), now)
     if (asked := headers.get("retry-after")) is not None or status != 429:
         return _seconds_of(asked or "", now)
-    if found := _RESET.search(headers.get("ratelimit", "")):
-        return _seconds_of(found[1], now)
+    limits = headers.get("ratelimit", "")
+    if found := _USED_UP.findall(limits) or _RESET.findall(limits)[:1]:
+        return _seconds_of(max(found, key=int), now)
     resets = (_seconds_of(headers.get(name, ""), now) for name in _RESETS)
     return next((seconds for seconds in resets if seconds is not None), None)
 

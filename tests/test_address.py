@@ -498,6 +498,8 @@ def test_a_name_without_an_answer_is_a_temporary_error() -> None:
         ("https://b\u00fccher.example/", "https://xn--bcher-kva.example"),
         ("https://B\u00dcCHER.example/", "https://xn--bcher-kva.example"),
         ("https://\u4f8b\u5b50.\u6d4b\u8bd5/", "https://xn--fsqu00a.xn--0zwm56d"),
+        ("https://\u0392\u038c\u039b\u039f\u03a3.example/", "https://xn--nxasmq6b.example"),
+        ("https://\u03b2\u03cc\u03bb\u03bf\u03c2.example/", "https://xn--nxasmm1c.example"),
         ("https://xn--fsqu00a.xn--0zwm56d/", "https://xn--fsqu00a.xn--0zwm56d"),
         ("http://8.8.8.8/", "http://8.8.8.8"),
         ("http://[2606:4700:0:0::1111]:8080/", "http://[2606:4700::1111]:8080"),

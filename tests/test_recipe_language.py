@@ -7,6 +7,7 @@ from queue import SimpleQueue
 from typing import Any
 
 import pytest
+import regex
 
 from booster import sites
 from booster.engine import Channel, Events, Limits, Window, WindowEnded
@@ -37,6 +38,11 @@ def read(content: bytes, video: str = "abc", **changes: Any) -> int:
         target = proved(server.url)
         with SiteClient(target) as client:
             return adapter_of(**changes).read_count(client, video)
+
+
+def count_in(page: str, **changes: Any) -> int:
+    """The same, of a page that is there already."""
+    return adapter_of(count_json=None, **changes).count_of(Response(200, {}, page.encode()), "abc")
 
 
 def errors_of(**changes: Any) -> dict[str, str]:
@@ -252,6 +258,28 @@ def test_a_number_is_found_behind_its_marker(page: str, views: int) -> None:
     assert read(content, count_json=None, count_marker='class="views">') == views
 
 
+# As the Unicode CLDR has them, which browsers and frameworks take.
+ROUNDED = """
+    2 millones|1,235 Millionen|2 millions|3 milhões|12 mil|12 tysięcy|12 tisíc|12 mila|12 mille
+    12 Tausend|12 duizend|12 tusen|12 t|12 t.|12 tuh|12 tūkst.|12 E|12 ezer|12 N|12 Tr|12 nghìn
+    12 triệu|12 Mn|12 milyon|12 ribu|12 juta|12 mii|100 de mii|12 milj.|12 mill.|12 milijona
+    12 тысяч|2 миллиона|12 тисяч|12 мільйонів|12 хил.|12 хиљ.|12к|12М|12 χιλ.|12 εκατομμύρια
+    12 หมื่น|12ล้าน|12 हज़ार|12 लाख|12 হাজার|12 آلاف|12 مليار|۱۲ هزار|12 ہزار|12 لاکھ
+    12L|12Cr|12kk|12&nbsp;k|1,000+|12+
+"""
+
+
+@pytest.mark.parametrize("shown", regex.findall(r"[^|\s][^|\n]*", ROUNDED))
+def test_a_rounded_number_of_any_language_is_not_read_as_its_digits(shown: str) -> None:
+    page = f"Views: {shown} x"
+    with pytest.raises(PermanentError, match="view_count_rounded"):
+        count_in(page, count_marker="Views: ")
+    with pytest.raises(PermanentError, match=r"view_count_(rounded|cut)"):
+        count_in(page, count_pattern=r"Views: (\d+)")
+    with pytest.raises(PermanentError, match="view_count_rounded"):
+        whole_number(shown)
+
+
 @pytest.mark.parametrize("shown", ["1.2K", "12 Tsd. Aufrufe", "12 lakh views", "12 тыс."])
 def test_a_rounded_number_behind_a_marker_is_not_read_as_its_digits(shown: str) -> None:
     with pytest.raises(PermanentError, match="view_count_rounded"):
@@ -270,6 +298,45 @@ def test_an_expression_that_takes_a_part_of_a_number_is_refused(shown: str) -> N
         with pytest.raises(PermanentError, match="view_count_cut") as refused:
             read(page, count_json=None, count_pattern=pattern)
         assert refused.value.params["value"].endswith("204")
+
+
+@pytest.mark.parametrize(
+    ("page", "pattern"),
+    [
+        ("<b>1,204 views", r"(\d+) views"),
+        ("1 204 567 vues", r"([\d.,]+) vues"),
+        ("1&nbsp;204&nbsp;567 vues", r"(\d+)&nbsp;567 vues"),
+        ("views 1,204<", r"views.*?(\d+)<"),
+        ("(1.204)", r"(\d+)\)"),
+        ("1,23,456 views", r"(\d+)"),
+        ("1,23,456 views", r"(\d+) views"),
+        ("1&#x27;204", r"(\d+)"),
+    ],
+)
+def test_an_expression_that_takes_the_end_or_the_beginning_of_a_number_is_refused(
+    page: str, pattern: str
+) -> None:
+    """The three last digits of 1,204 views were its count."""
+    with pytest.raises(PermanentError, match="view_count_cut"):
+        count_in(page, count_pattern=pattern)
+
+
+@pytest.mark.parametrize(
+    ("page", "pattern"),
+    [
+        ("[7,204]", r",(\d+)\]"),
+        ("[7,204,300]", r",(\d+),"),
+        ("7 likes, 204 views", r"(\d+) views"),
+        ("2026 204 views", r"(\d+) views"),
+        ("at 12:15 204 views", r"(\d+) views"),
+        ("of 2026-05-11 204 views", r"(\d+) views"),
+        ("v1.204 views", r"(\d+) views"),
+        ("cats &amp;204 views", r"(\d+) views"),
+        ("id=7&views=204", r"views=(\d+)"),
+    ],
+)
+def test_a_number_beside_another_is_whole(page: str, pattern: str) -> None:
+    assert count_in(page, count_pattern=pattern) == 204
 
 
 def test_a_long_text_of_digits_is_no_count_at_once() -> None:
@@ -323,7 +390,11 @@ def test_a_rounded_number_is_not_read_as_its_digits_whatever_follows(written: st
 
 
 @pytest.mark.parametrize(
-    "behind", [" views", "次", "<b>K</b>", " kilometres", "m²", ", 7K", ".", ""]
+    "behind",
+    [
+        *(" views", "次", "<b>K</b>", " kilometres", "m²", ", 7K", ".", ""),
+        *(" t-shirts", " e 7 likes", " miles", " military"),
+    ],
 )
 def test_what_follows_a_whole_number_does_not_round_it(behind: str) -> None:
     page = answer(f"seen 1204{behind}".encode())

@@ -311,7 +311,8 @@ def _idna(host: str) -> str:
     if _FOREIGN_DOTS.search(host):
         raise AddressRefusedError(SiteCode.HOST_WITH_ODD_DOTS)
     try:
-        return idna.encode(host.lower()).decode("ascii")
+        # Each letter by itself, as browsers do: str.lower() writes a last Σ as ς, another name.
+        return idna.encode("".join(map(str.lower, host))).decode("ascii")
     except idna.IDNAError:
         raise AddressRefusedError(SiteCode.HOST_WITH_FORBIDDEN_CHARACTERS) from None
 

@@ -60,16 +60,25 @@ _GROUPS = ",.'\u2019\u066c_"  # between groups of digits, besides spaces
 _GROUPED = "|".join(
     [
         "[0-9]{1,18}",
-        rf"[0-9]{{1,3}}(?:[{_GROUPS}{_SPACES}][0-9]{{3}}){{1,5}}",
+        rf"[1-9][0-9]{{0,2}}(?:[{_GROUPS}{_SPACES}][0-9]{{3}}){{1,5}}",
         "[0-9]{1,2}(?:,[0-9]{2}){1,6},[0-9]{3}",  # as in India: 12,34,567
     ]
 )
 # Numbers as pages show them: 1234, or in groups.
 _NUMBER = regex.compile(_GROUPED)
+# Words for thousands and more, as the Unicode CLDR has them. Some letters in their case alone: "e"
+# means "and". In languages without spaces others follow at once.
 _UNIT = (
-    r"(?:[千万萬亿億천만억]"
-    r"|(?:k|m|b|bn|mn|mi|mio|mil|mln|mld|mrd|md|rb|jt|tn|tsd|tys|tis|bin|thousand|million|billion"
-    r"|lakh|crore|тыс|тис|млн|млрд|हज़ार|लाख|करोड़|ألف|مليون)(?![\p{L}\p{M}\p{N}]))"
+    r"(?:[千万萬亿億천만억]|พัน|หมื่น|แสน|ล้าน|\+"
+    r"|(?:kk?|[mb]|bn|mn|mi|mio|mill?|mila|mille|mill?iers?|milers?|milj|mlj|ml[nrd]|mrd?|md"
+    r"|ml?j?r?d|mia|mii|mie|de mi[il]\p{L}*|mijë|rb|ribu|jt|juta|tn|tsd|tys|tis|tuh|bi|bin|cr|tr"
+    r"|lakhs?|crores?|ezer|thousand|tausend|tus[ei]nd?|du[iy][sz]end|nghìn|ngàn|triệu|tỷ|tỉ|libo|þ|тыс"
+    r"|тис|мил|млн|млрд|млд|хил|хиљ|илј|мың|миң|[км]|εκ|(?-i:[tTEGJLN])"
+    r"|(?:t[yi]si[ąęc]|tis[íuo]|t[ūu]kst|tuhat|hilj|þús|[mb]il(?:l?[ijhy]|ij|l)[oóõãuw]"
+    r"|mil(?:l?[ijy]|ij)[aá]|т[ыи]сяч|хил|хиљ|илјад|м[иі]л(?:л?и[оа]|ь[йяё]|иј)"
+    r"|χιλ|εκατομμ|δισ)[\p{L}\p{M}]*"
+    r"|हज़ार|हज़ार|हजार|लाख|करोड़|करोड़|करोड|अरब|হাজার|লাখ|কোটি|ألف|آلاف|مليون|ملايين|مليار|هزار|میلیون"
+    r"|میلیارد|ہزار|لاکھ|کروڑ|ارب)(?![\p{L}\p{M}\p{N}-]))"
 )
 _ROUNDED = regex.compile(
     rf"[0-9][0-9{_GROUPS}\u066b{_SPACES}]*[{_SPACES}]?{_UNIT}\.?\+?", regex.IGNORECASE
@@ -80,11 +89,14 @@ _AFTER_MARKER = regex.compile(
     rf"(?:[{_SPACES}]?{_UNIT})?)",
     regex.IGNORECASE,
 )
-_GOES_ON = regex.compile(
-    rf"(?:[{_GROUPS}{_SPACES}]|&(?:nbsp|thinsp|#160|#8239|#xa0|#x202f);)\d{{3}}(?!\d)",
-    regex.IGNORECASE,
+# Between groups as it stands in a page, and what follows and precedes a part of a number.
+_BETWEEN = rf"(?:[{_GROUPS}{_SPACES}]|&#?\w{{1,8}};)"
+_GOES_ON = regex.compile(rf"(?:,\d{{2}})*{_BETWEEN}\d{{3}}(?!\d)")
+_BEGAN = regex.compile(rf"(?<![\w:/.,'-])[1-9]\d{{0,2}}(?:{_BETWEEN}\d{{2,3}})*{_BETWEEN}$")
+_IN_ARRAY = regex.compile(r"\]|,\S")
+_ROUNDS = regex.compile(
+    rf"(?:[.,\u066b]\d{{1,3}})?(?:[{_SPACES}]|&#?\w{{1,8}};)?{_UNIT}", regex.IGNORECASE
 )
-_ROUNDS = regex.compile(rf"(?:[.,\u066b][0-9]{{1,3}})?[{_SPACES}]?{_UNIT}", regex.IGNORECASE)
 _OTHER_DIGIT = regex.compile(r"(?V1)[\p{Nd}--[0-9]]")
 
 _CHARSET = re.compile(rb"(?i)charset=[\"']?([\w.:-]{1,40})")
@@ -241,17 +253,23 @@ def number_after(marker: str, text: str) -> str | None:
 
 
 def refuse_cut(found: "regex.Match[str]", group: str | int) -> None:
-    """PermanentError where an expression's group takes 1 out of 1,204: it would be right until the
-    count has four digits. In an array numbers stand side by side. Nor may it take 12 out of 12K."""
+    """PermanentError where an expression's group takes 1 or 204 out of 1,204: it would be right
+    until the count has four digits. In an array numbers stand side by side. Nor may it take 12 out
+    of 12K."""
     start, end = found.span(group)
-    if found[group] and (after := _ROUNDS.match(found.string, end)):
-        value = found.string[start : after.end()]
-        raise PermanentError(SiteCode.VIEW_COUNT_ROUNDED, value=value[:80])
-    is_array = found.string[max(0, start - 1) : start] in ("[", ",")
-    if is_array or not regex.fullmatch(r"\d{1,3}", found[group] or ""):
-        return
-    if after := _GOES_ON.match(found.string, end):
-        raise PermanentError(SiteCode.VIEW_COUNT_CUT, value=found.string[start : after.end()])
+    text, taken = found.string, found[group]
+    if taken and (after := _ROUNDS.match(text, end)):
+        raise PermanentError(SiteCode.VIEW_COUNT_ROUNDED, value=text[start : after.end()][:80])
+    begin, rest = start, end
+    if text[max(0, start - 1) : start] not in ("[", ",") and regex.fullmatch(
+        r"\d{1,3}", taken or ""
+    ):
+        rest = after.end() if (after := _GOES_ON.match(text, end)) else end
+    if regex.match(r"\d{3}(?!\d)", taken or "") and not _IN_ARRAY.match(text, end):
+        reach = max(0, start - NUMBER_REACH)
+        begin = reach + before.start() if (before := _BEGAN.search(text[reach:start])) else start
+    if (begin, rest) != (start, end):
+        raise PermanentError(SiteCode.VIEW_COUNT_CUT, value=text[begin:rest][:80])
 
 
 def in_plain_digits(text: str) -> str:
