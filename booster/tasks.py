@@ -29,7 +29,7 @@ def deliver_order(order_id: int) -> None:
     id is for the log alone."""
     # Drop as many messages of other saves as one beat claims orders; the rest wakes other workers.
     with suppress(QUEUE_DOWN):  # its next reader says so
-        HUEY.absorb(deliver_order, CLAIM_LIMIT - 1)
+        HUEY.drop_duplicates(deliver_order, CLAIM_LIMIT - 1)
     worker.wake()
 
 

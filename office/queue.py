@@ -142,7 +142,7 @@ class WakeUps(Huey):
                 return task
         return None
 
-    def absorb(self, task: TaskWrapper, most: int) -> None:
+    def drop_duplicates(self, task: TaskWrapper, most: int) -> None:
         """Take up to so many of the next messages off the queue: those of this task say no more
         than the one that runs now, others go to the end. Raises one of DOWN."""
         for data in self.storage.dequeue_more(most):

@@ -138,7 +138,7 @@ def test_a_wake_up_takes_along_what_says_the_same_and_other_tasks_go_to_the_end(
     put(wake_ups, 3)
     put(wake_ups, 4)
     assert wake_ups.dequeue().args == (1,)
-    wake_ups.absorb(wake_ups.deliver, 5)
+    wake_ups.drop_duplicates(wake_ups.deliver, 5)
     left = [wake_ups.dequeue() for _ in range(4)]
     assert [task and (type(task), task.args) for task in left] == [
         (wake_ups.deliver.task_class, (4,)),
@@ -149,7 +149,7 @@ def test_a_wake_up_takes_along_what_says_the_same_and_other_tasks_go_to_the_end(
 
 
 def test_nothing_waits_behind_the_last_wake_up(wake_ups):
-    wake_ups.absorb(wake_ups.deliver, 4)
+    wake_ups.drop_duplicates(wake_ups.deliver, 4)
     assert wake_ups.dequeue() is None
 
 

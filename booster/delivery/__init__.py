@@ -180,7 +180,7 @@ class Round:
         room = {link: link.plays_ahead - link.outstanding for link in self.links.values()}
         for delivery in self._longest_waiting_first():
             self.deliveries.run_isolated(delivery, lambda one: self._reserve_window(one, room))
-        news = [one for one in self.deliveries.values() if one.is_dirty or one.lease.is_worn]
+        news = [one for one in self.deliveries.values() if one.is_dirty or one.lease.needs_renewal]
         if news or self.deliveries.readings:
             self.deliveries.write_progress(news)
 

@@ -72,8 +72,7 @@ class Delivery:
         self.adapter = sites.adapter(site.adapter, site.recipe, site.secrets)
         self.plan, self._week_number = plan_of(order, site), self.link.week_number
         self.deadline = deadline_of(order)
-        claimed: datetime = order.read_at  # type: ignore[attr-defined]  # by the database's clock
-        unread = proving.resume_watch(order, self.watch, claimed.timestamp())
+        unread = proving.resume_watch(order, self.watch, self.lease.claimed_at.timestamp())
         self._watch_at = time.monotonic() + unread
         # A round before this one died with these in flight.
         lost = order.in_flight
@@ -243,7 +242,7 @@ class Delivery:
     # --- what happened
 
     def record_window(self, window: Window, tally: Tally, moment: float) -> bool:
-        """A window has ended. Returns False for one that was dropped, or was absorbed, before.
+        """A window has ended. Returns False for one that was dropped or recorded before.
         `moment`: by the database's clock, in seconds since the epoch."""
         ended = self.windows.end(window, tally)
         if ended is None:

@@ -8,7 +8,7 @@ renews the lease: the heartbeat costs nothing. All of it by the database's clock
 
 import time
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -39,17 +39,18 @@ class Lease:
     """The right to work on `order` until `expires` (time.monotonic), proved by the fence. What it
     read or wrote last of `order` needs no second look: nobody else may change that."""
 
-    def __init__(self, order: Order, expires: float) -> None:
+    def __init__(self, order: Order, expires: float, claimed_at: datetime) -> None:
         self.order = order
         self.expires = expires
+        self.claimed_at = claimed_at  # by the database's clock
 
     @property
-    def is_worn(self) -> bool:
+    def needs_renewal(self) -> bool:
         return self.expires - time.monotonic() < RENEW_SHARE * LEASE.total_seconds()
 
 
-def expiry() -> float:
-    """Until when a holder may send who writes now."""
+def new_expiry() -> float:
+    """Until when a holder that writes now may send (time.monotonic)."""
     return time.monotonic() + LEASE.total_seconds() - MARGIN_SECONDS
 
 
@@ -63,13 +64,13 @@ def claim(holder: str, most: int, wanted: Q | None = None) -> list[Lease]:
     # Nothing is locked for nothing: an idle office's rounds all look.
     if most < 1 or not due.exists():
         return []
-    expires = expiry()
+    expires = new_expiry()
     failpoint("before-claim")
     with transaction.atomic():
         # On SQLite the transaction holds the only write lock, so that nobody comes between.
         if connection.vendor == "postgresql":
             due = due.select_for_update(skip_locked=True, of=("self",))
-        orders = list(due.annotate(read_at=Now()))
+        orders = list(due.annotate(claimed_at=Now()))
         columns = {"lease_until": Now() + LEASE, "holder": holder}
         pending = [order for order in orders if order.status == Status.PENDING]
         others = [order for order in orders if order.status != Status.PENDING]
@@ -80,13 +81,13 @@ def claim(holder: str, most: int, wanted: Q | None = None) -> list[Lease]:
         for order in others:
             order.fence += 1
     failpoint("after-claim")
-    return [Lease(order, expires) for order in orders]
+    return [Lease(order, expires, order.claimed_at) for order in orders]
 
 
 def _begin(order: Order, columns: dict[str, Any]) -> Transition:
     """A pending order's first step is its claim."""
     path = transitions.checked_path(order, Status.RUNNING)
-    began = order.start_date or order.read_at  # type: ignore[attr-defined]
+    began = order.start_date or order.claimed_at  # type: ignore[attr-defined]
     changes = {"start_date": began, "fence": order.fence + 1, **columns}
     return Transition(path, changes).with_fence(order.fence)
 
@@ -102,7 +103,7 @@ def write_progress(leases: Sequence[Lease]) -> dict[int, tuple[bool, bool]]:
     """Write PROGRESS of these orders as it stands in memory, and renew their leases, in one
     statement. Returns, for each order that is still its holder's, whether somebody asked meanwhile
     that it be canceled and that it be paused; who is missing has a new owner."""
-    expires = expiry()
+    expires = new_expiry()
     rows = [
         {
             "id": lease.order.pk,
@@ -120,12 +121,12 @@ def write_progress(leases: Sequence[Lease]) -> dict[int, tuple[bool, bool]]:
     )
     renewed = [lease for lease in leases if lease.order.pk in kept]
 
-    def believe() -> None:
+    def extend() -> None:
         for lease in renewed:
             lease.expires = expires
 
     # What is rolled back renews nothing.
-    transaction.on_commit(believe)
+    transaction.on_commit(extend)
     notify()
     return {pk: (bool(cancel), bool(pause)) for pk, (cancel, pause) in kept.items()}
 

@@ -18,7 +18,7 @@ def lease() -> None:
         return update_block(*args, **options | {"matching": ()})
 
     leases.update_block = update
-    leases.expiry = lambda: float("inf")
+    leases.new_expiry = lambda: float("inf")
     transitions.Transition.with_fence = lambda self, fence: self  # type: ignore[method-assign]
 
 
