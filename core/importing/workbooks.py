@@ -117,7 +117,7 @@ def book_of(archive: zipfile.ZipFile, size: int, on_chunk: OnChunk) -> Book:
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal first_day, is_uncalculated
-        if name == "sheet":
+        if name == "sheet" and attributes.get("id") != "":  # a module of macros has no part
             kind, part = targets[attributes["id"]]
             if kind == "worksheet":
                 is_hidden = attributes.get("state", "visible") != "visible"
@@ -263,6 +263,7 @@ class SheetReader:
             self.cell, self.value, self.has_formula = attributes, [], False
             self.length = 0
         elif name == "v":
+            self.value.append("")
             self.is_in_value = True
         elif name == "f":
             self.has_formula = True
@@ -329,9 +330,10 @@ class SheetReader:
         kind = self.cell.get("t", "n")
         if kind == "inlineStr":
             return self.text.take()
-        if not self.value:
-            return UNCALCULATED if self.has_formula and kind != "str" else ""
         text = "".join(self.value)
+        if not text:
+            is_result = kind == "str" and bool(self.value)
+            return UNCALCULATED if self.has_formula and not is_result else ""
         if kind == "s":
             return self.book.strings[int(text)]
         if kind == "n":
