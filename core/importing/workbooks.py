@@ -191,7 +191,7 @@ def shapes_of(archive: zipfile.ZipFile, part: str) -> list[Shape]:
 def sheet_rows(
     book: Book, sheet: Sheet, most_columns: int, notes: list[Reason] | None = None
 ) -> Iterator[list[str]]:
-    """Each row of the sheet from the first on, empty ones too, without empty cells on the right.
+    """Each row of the sheet to the last that is filled, without empty cells on the right.
     Cells beyond `most_columns` are not kept, but one more is, to be told from those that fit.
     What was found on the way is added to `notes`."""
     reader = SheetReader(book, most_columns)
@@ -243,6 +243,7 @@ class SheetReader:
     book: Book
     most_columns: int
     rows: list[list[str]] = field(default_factory=list)
+    empty: int = 0  # rows since the last that is filled
     row: list[str] = field(default_factory=list)
     number: int = 0  # of the last row
     column: int = 0  # of the next cell
@@ -280,7 +281,9 @@ class SheetReader:
         elif name == "c":
             self.put(self.shown())
         elif name == "row":
-            self.rows.append(self.row)
+            if self.row:
+                self.rows += [NOTHING] * self.empty + [self.row]
+            self.empty = 0 if self.row else self.empty + 1
             self.hidden += self.is_hidden and bool(self.row)
             self.number += 1
             if self.number > MOST_ROWS:
@@ -303,7 +306,7 @@ class SheetReader:
         """Rows that hold nothing are not in the file, but they count as lines."""
         missing = min(number, MOST_ROWS) - self.number - 1
         if missing > 0:
-            self.rows.extend([NOTHING] * missing)
+            self.empty += missing
             self.number += missing
 
     def put(self, text: str) -> None:
