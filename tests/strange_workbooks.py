@@ -1,9 +1,13 @@
 """Workbooks as strangers bring them: numbers that show something else, and more than one sheet."""
 
+import io
+import zipfile
+
 import xlsxwriter
 
 from tests.messy_files import MessyFile, Person, person
 from tests.strange_files import ANN_AND_BOB, HEAD, workbook
+from tests.workbooks import with_part, with_sheet
 
 
 def shown(kind: str, name: str, *ways: tuple[str, float, str]) -> MessyFile:
@@ -47,6 +51,29 @@ def behind(*first: tuple[str, ...]) -> bytes:
             page.write_row(place, 0, row)
 
     return workbook(fill)
+
+
+def with_macro_sheet() -> bytes:
+    """As Excel saves a workbook whose macros were modules among its sheets."""
+    good = behind(("instructions",))
+    part = "xl/workbook.xml"
+    text = zipfile.ZipFile(io.BytesIO(good)).read(part).decode()
+    module = '<sheet name="Module1" sheetId="9" state="veryHidden" r:id=""/></sheets>'
+    return with_part(part, text.replace("</sheets>", module).encode(), good)
+
+
+def behind_an_empty_sheet(book: xlsxwriter.Workbook) -> None:
+    book.add_worksheet()
+    book.add_worksheet().write_row(0, 0, ("Kunde", "shoe size"))
+
+
+def without_results() -> bytes:
+    """Formulas as PhpSpreadsheet writes those that it does not calculate, and one whose result is
+    an empty text."""
+    cells = '<c t="str"><v>{}</v></c><c t="str"><f>B9*2.5</f>{}</c>'
+    lines = (("username", "<v>balance</v>"), ("ann", ""), ("bob", "<v></v>"))
+    rows = (f"<row>{cells.format(*line)}</row>" for line in lines)
+    return with_sheet(f"<worksheet><sheetData>{''.join(rows)}</sheetData></worksheet>".encode())
 
 
 def strange_workbooks() -> list[MessyFile]:
@@ -95,6 +122,15 @@ def strange_workbooks() -> list[MessyFile]:
                     ),
                 ),
             )
+        ),
+        MessyFile(
+            "formulas without results", without_results(), [{"username": "bob"}], {2: uncalculated}
+        ),
+        MessyFile("a module of macros", with_macro_sheet(), ANN_AND_BOB),
+        MessyFile(
+            "a wrong header behind an empty sheet",
+            workbook(behind_an_empty_sheet),
+            sentence="Unknown columns: Kunde, shoe size",
         ),
         MessyFile(
             "a wrong header before",

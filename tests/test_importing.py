@@ -99,6 +99,8 @@ BAD_FILES = {
     "no username": (b"mobile,memo\n1,2\n", "Missing columns: username"),
     "password": (b"username,Password\nerin,secret\n", "A file may not hold passwords"),
     "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 9, "An old Excel file (.xls)"),
+    "xls of 1988": (b"\t\0\4\0\2\0\x10\0" + bytes(90), "An old Excel file (.xls)"),
+    "xls of 1993 without OLE": (b"\t\b\b\0\0\5\x10\0" + bytes(90), "An old Excel file (.xls)"),
     "cut workbook": (workbook(("username",), ("erin",))[:-200], "The workbook is damaged"),
     "zip that is no workbook": (b"PK\x03\x04 nothing", "The workbook is damaged"),
     "entities": (with_sheet(b'<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>'), "document type"),

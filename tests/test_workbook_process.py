@@ -14,8 +14,8 @@ from core.importing.uploads import new_job
 from core.importing.workbook_process import ReaderDiedError
 from core.models import Customer, ImportJob
 from core.reasons import Code
-from tests.bombs import MAIN, STRINGS, with_shared_strings
-from tests.workbooks import with_part, workbook
+from tests.bombs import MAIN, STRINGS, sheet, with_shared_strings
+from tests.workbooks import with_part, with_sheet, workbook
 
 
 @pytest.fixture
@@ -51,6 +51,14 @@ def test_a_workbook_has_only_so_much_memory(tmp_path, settings):
         pass
     assert refused.value.reason.code == Code.WORKBOOK_TAKES_TOO_MUCH_MEMORY
     assert refused.value.reason.params == {"most": 64}
+
+
+def test_what_is_empty_behind_the_last_row_of_a_sheet_is_left_out(tmp_path):
+    """Of one that somebody formatted down to its end."""
+    filled = '<row r="1"><c t="str"><v>username</v></c></row><row r="3"><c><v>7</v></c></row>'
+    path = saved(tmp_path, with_sheet(sheet(f'{filled}<row r="1048576"><c s="1"/></row>')))
+    with open_table(path, "xlsx") as table:
+        assert [next(table.rows, None) for _row in range(3)] == [[""], ["7"], None]
 
 
 def test_a_reader_that_is_killed_is_no_damaged_workbook(book):

@@ -28,6 +28,8 @@ UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 MOST_UNPACKED, MOST_RATIO = 8 << 20, 100
 PARTS = 5_000
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+# How the workbooks begin that are older than OLE; some programs write them to this day.
+OLDER_EXCEL = (b"\t\0\4\0", b"\t\2\6\0", b"\t\4\6\0", b"\t\b\b\0", b"\t\b\x10\0")
 # What an encrypted workbook calls its contents, in an OLE file's list.
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 # Files of other kinds by how they begin, for the sentence that says so.
@@ -111,6 +113,8 @@ def refuse_other_kinds(file: BinaryIO, start: bytes) -> None:
         with mmap(file.fileno(), 0, access=ACCESS_READ) as whole:
             is_encrypted = whole.find(ENCRYPTED) >= 0
         raise FileError.of(Code.WORKBOOK_WITH_PASSWORD if is_encrypted else Code.FILE_OF_OLD_EXCEL)
+    if start[:4] in OLDER_EXCEL:
+        raise FileError.of(Code.FILE_OF_OLD_EXCEL)
     for beginning, kind in OTHER_KINDS:
         if start.startswith(beginning):
             raise FileError.of(Code.FILE_OF_OTHER_KIND, kind=kind)

@@ -131,15 +131,20 @@ def read(path: Path, most_columns: int, most_unpacked: int) -> dict[str, Any]:
 def sheet_to_read(book: Book, most_columns: int) -> Sheet:
     """The first that is shown and has the title of our tables' first column: before it may stand
     instructions, or what a program says of its export. Where none has titles, the first that is
-    shown. Raises FileError where there is none."""
+    shown and begins with more than empty rows, else the first. Raises FileError where there is
+    none."""
     shown = [sheet for sheet in book.sheets if not sheet.is_hidden]
     if not shown:
         raise FileError.of(Code.WORKBOOK_WITHOUT_SHEET)
+    filled: list[Sheet] = []
     if len(shown) > 1:
         for sheet in shown[:MOST_SHEETS]:
-            if any(map(names_customers, islice(sheet_rows(book, sheet, most_columns), LOOK_AHEAD))):
+            first = list(islice(sheet_rows(book, sheet, most_columns), LOOK_AHEAD))
+            if any(map(names_customers, first)):
                 return sheet
-    return shown[0]
+            if any(first):
+                filled.append(sheet)
+    return [*filled, *shown][0]
 
 
 def names_customers(row: Sequence[str]) -> bool:

@@ -104,7 +104,7 @@ def book_of(archive: zipfile.ZipFile, size: int, on_chunk: parts.OnChunk) -> Boo
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal first_day, is_uncalculated
-        if name == "sheet":
+        if name == "sheet" and attributes.get("id") != "":  # a module of macros has no part
             kind, part = targets[attributes["id"]]
             if kind == "worksheet":
                 is_hidden = attributes.get("state", "visible") != "visible"
@@ -178,7 +178,7 @@ def shapes_of(archive: zipfile.ZipFile, part: str) -> list[Shape]:
 def sheet_rows(
     book: Book, sheet: Sheet, most_columns: int, notes: list[Reason] | None = None
 ) -> Iterator[list[str]]:
-    """Each row of the sheet from the first on, empty ones too, without empty cells on the right.
+    """Each row of the sheet to the last that is filled, without empty cells on the right.
     Cells beyond `most_columns` are not kept, but one more is, to be told from those that fit.
     What was found on the way is added to `notes`."""
     reader = SheetReader(book, most_columns)
@@ -234,6 +234,7 @@ class SheetReader:
     book: Book
     most_columns: int
     rows: list[list[str]] = field(default_factory=list)
+    empty: int = 0  # rows since the last that is filled
     row: list[str] = field(default_factory=list)
     number: int = 0  # of the last row
     column: int = 0  # of the next cell
@@ -242,6 +243,7 @@ class SheetReader:
     all_signs: int = 0
     cell: dict[str, str] = field(default_factory=dict)
     has_formula: bool = False
+    has_value: bool = False
     is_hidden: bool = False  # the row
     hidden: int = 0  # rows that hold something and are not shown
     value: Text = field(default_factory=Text)
@@ -249,16 +251,16 @@ class SheetReader:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "c":
-            self.cell, self.has_formula = attributes, False
+            self.cell, self.has_formula, self.has_value = attributes, False, False
         elif name == "v":
-            self.value.is_open = True
+            self.has_value = self.value.is_open = True
         elif name == "f":
             self.has_formula = True
         elif name == "row":
             # Rows that hold nothing are not in the file, but they count as lines.
             number = min(int(attributes.get("r", self.number + 1)), MOST_ROWS)
             missing = max(0, number - self.number - 1)
-            self.rows.extend([NOTHING] * missing)
+            self.empty += missing
             self.number += missing
             self.row, self.column, self.cells, self.signs = [], 0, 0, 0
             self.is_hidden = attributes.get("hidden", "0") in ("1", "true")
@@ -271,7 +273,9 @@ class SheetReader:
         elif name == "c":
             self.put(self.shown())
         elif name == "row":
-            self.rows.append(self.row)
+            if self.row:
+                self.rows += [NOTHING] * self.empty + [self.row]
+            self.empty = 0 if self.row else self.empty + 1
             self.hidden += self.is_hidden and bool(self.row)
             self.number += 1
             if self.number > MOST_ROWS:
@@ -305,7 +309,8 @@ class SheetReader:
         if kind == "inlineStr":
             return self.text.take()
         if not text:
-            return UNCALCULATED if self.has_formula and kind != "str" else ""
+            is_result = kind == "str" and self.has_value
+            return UNCALCULATED if self.has_formula and not is_result else ""
         if kind == "s":
             return self.book.strings[int(text)]
         if kind == "n":
