@@ -265,14 +265,14 @@ def test_a_video_with_an_order_or_another_calibration_is_left_alone(
     verified, demo_site, erin, policies, bob
 ):
     begun(verified, demo_site, bob)
-    with pytest.raises(OrderError, match="already runs on this video"):
+    with pytest.raises(OrderError, match="already running on this video"):
         begun(verified, demo_site, bob)
     quote = Quote.prepare(erin, demo_site.address(VIDEO), 10_000)
     assert quote.reasons["url"].code == Code.VIDEO_BUSY
     Calibration.objects.update(status=Calibration.Status.DONE)
     with lost_wake_ups():
         ordering.place(Quote.prepare(erin, demo_site.address(VIDEO), 10_000), bob)
-    with pytest.raises(OrderError, match="Another order"):
+    with pytest.raises(OrderError, match="in use by another open order"):
         begun(verified, demo_site, bob)
     assert Calibration.objects.count() == 1
 

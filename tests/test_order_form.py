@@ -254,7 +254,7 @@ def test_a_video_the_site_does_not_know_is_refused(desk, form, demo_site):
 def test_a_second_order_on_a_video_waits_for_the_first_to_end(desk, form, erin):
     desk.post(ADD, form)
     response = desk.post(ADD, form)
-    assert "Another order" in " ".join(errors_of(response)["url"])
+    assert "in use by another open order" in " ".join(errors_of(response)["url"])
     assert Order.objects.count() == 1
     erin.refresh_from_db()
     assert erin.balance == Decimal("15.00")

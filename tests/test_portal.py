@@ -186,10 +186,25 @@ def test_canceling_asks_first_and_refunds_as_at_the_desk(portal, owner, site):
     assert "you" in text_of(response)
 
 
+def test_who_cancels_reads_that_the_counter_decides_what_is_paid(portal, owner, site):
+    confirmed, untouched = "that the site's counter confirms", "Nothing was sent yet"
+    for about in (
+        {"status": Status.RUNNING},
+        {"status": Status.RUNNING, "reserved": 9_000, "done": 8_000},
+        {"status": Status.PAUSED, "reserved": 9_000, "done": 8_000},
+    ):
+        order = sold(owner, site, **about)
+        page = text_of(portal.get(f"/portal/orders/{order.oid}/cancel/")).replace("&#x27;", "'")
+        assert confirmed in page and untouched not in page, about
+    order = sold(owner, site, status=Status.PAUSED)
+    page = text_of(portal.get(f"/portal/orders/{order.oid}/cancel/"))
+    assert untouched in page and confirmed not in page
+
+
 def test_a_canceled_order_says_that_it_is_being_settled(portal, owner, alice, site):
     order = sold(owner, site, status=Status.VERIFYING, cancel_requested=True)
     page = text_of(portal.get(f"/portal/orders/{order.oid}/"))
-    assert "Canceled; it is being settled" in page and "being stopped" not in page
+    assert "Canceled; being settled" in page and "being stopped" not in page
     at_the_desk = text_of(client_of(alice).get(f"/admin/core/order/{order.pk}/change/"))
     assert "canceled, being settled" in at_the_desk and "stopping" not in at_the_desk
     Order.objects.update(status=Status.RUNNING)
@@ -226,7 +241,7 @@ def test_a_receipt_is_a_sum_that_can_be_followed(owner, site):
     receipt = receipt_of(order)
     assert [(line.label, line.figure, line.how) for line in receipt.plays] == [
         ("Ordered", "15,000", ""),
-        ("Sent and answered by the site", "14,000", ""),
+        ("Received by the site", "14,000", ""),
         ("Counted by the site", "10,000", "its counter went from 1,200 to 11,200"),
         ("Delivered", "10,000", ""),
     ]

@@ -292,7 +292,8 @@ class OrderAdmin(
         ordering.cancel(order, staff(request), request.POST.get("reason", "").strip())
         if not order.is_final:
             text = _(
-                "The order is being stopped; what its site's counter does not show is refunded."
+                "The order is being stopped; plays that the site's counter does not show are "
+                "refunded."
             )
             return text, messages.SUCCESS
         text = _("Order canceled; %(refund)s was refunded to the customer.")

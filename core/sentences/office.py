@@ -133,7 +133,7 @@ class Code(SentenceCode):
     NOTHING_ON_SALE = _("No price policy is active; nothing can be sold.")
     PLAY_TOO_DEAR = _("A play has to cost less than %(most)s.")
     BALANCE_SHORT = _("The balance is short by %(missing)s.")
-    VIDEO_BUSY = _("Another order already runs on this video.")
+    VIDEO_BUSY = _("This video is in use by another open order or calibration.")
     NOT_OUR_SITE = _("%(origin)s is not one of our sites.")
     SITE_NOT_VERIFIED = _("The site is not verified.")
     SITE_NOT_PROVED = _("The site is not verified: %(reason)s")
@@ -172,7 +172,7 @@ class Code(SentenceCode):
     NEVER_CALIBRATED = _(
         "This site was never calibrated: it is not known what of an order it will count."
     )
-    CALIBRATION_RUNS = _("A calibration already runs on this video.")
+    CALIBRATION_RUNS = _("A calibration is already running on this video.")
     CALIBRATION_OUTDATED = _("The site was changed since: calibrate it anew.")
     CALIBRATION_NOT_LATEST = _("Only what the latest calibration proposes can be taken.")
     CALIBRATION_PLAYS_UNKNOWN = _(
