@@ -226,7 +226,7 @@ def test_orders_that_the_form_would_refuse_are_refused(erin, frank, site, demo_s
         "5 url: https://example.com is not one of our sites.",
         "6 url: ",
         "7 count: The smallest order is 10,000 plays.",
-        "8 count: Not a whole number in the digits 0 to 9.",
+        "8 count: Not a whole number: use the digits 0 to 9.",
         "9 username: The balance is short by 5.00.",
     ):
         assert reason in told

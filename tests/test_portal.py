@@ -186,21 +186,6 @@ def test_canceling_asks_first_and_refunds_as_at_the_desk(portal, owner, site):
     assert "you" in text_of(response)
 
 
-def test_who_cancels_reads_that_the_counter_decides_what_is_paid(portal, owner, site):
-    confirmed, untouched = "that the site's counter confirms", "Nothing was sent yet"
-    for about in (
-        {"status": Status.RUNNING},
-        {"status": Status.RUNNING, "reserved": 9_000, "done": 8_000},
-        {"status": Status.PAUSED, "reserved": 9_000, "done": 8_000},
-    ):
-        order = sold(owner, site, **about)
-        page = text_of(portal.get(f"/portal/orders/{order.oid}/cancel/")).replace("&#x27;", "'")
-        assert confirmed in page and untouched not in page, about
-    order = sold(owner, site, status=Status.PAUSED)
-    page = text_of(portal.get(f"/portal/orders/{order.oid}/cancel/"))
-    assert untouched in page and confirmed not in page
-
-
 def test_a_canceled_order_says_that_it_is_being_settled(portal, owner, alice, site):
     order = sold(owner, site, status=Status.VERIFYING, cancel_requested=True)
     page = text_of(portal.get(f"/portal/orders/{order.oid}/"))

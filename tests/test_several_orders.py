@@ -91,7 +91,7 @@ def test_many_addresses_get_one_quote_before_anything_is_bought(desk, form):
     assert errors_of(answer) == {}
     sums = dict(answer.context["sums"])
     assert (sums["Orders"], sums["Plays"]) == ("3", "40,000")
-    assert (sums["Price of all"], sums["Balance"], sums["Balance after"]) == (
+    assert (sums["Total price"], sums["Balance"], sums["Balance after"]) == (
         "19.00",
         "100.00",
         "81.00",
@@ -123,7 +123,7 @@ def test_a_price_that_changed_since_is_seen_before_it_is_paid(desk, form):
     sent = quoted(desk, form)
     PricePolicy.objects.filter(count=10_000).update(price=6)
     answer = desk.post(SEVERAL, sent)
-    assert dict(answer.context["sums"])["Price of all"] == "21.00"
+    assert dict(answer.context["sums"])["Total price"] == "21.00"
     assert nothing_was_sold()
 
 

@@ -267,14 +267,14 @@ class OrderAdmin(
             is_told = order.cancel_reason_is_for_customer
             look = {
                 "confirm": _("Cancel this order and refund what was not delivered?"),
-                "ask": _("Reason; the customer reads it") if is_told else _("Reason"),
+                "ask": _("Reason (the customer sees it)") if is_told else _("Reason"),
             }
             found.append(self.post_button(order, "cancel", _("Cancel order"), "danger", **look))
         if may(user, Right.SETTLE_ORDER, order):
             look = {
                 "tone": "warning",
-                "confirm": _("Settle this order now, by what its counter proves?"),
-                "ask": _("Reason, where the counter cannot be read"),
+                "confirm": _("Settle this order now by the plays that its counter confirms?"),
+                "ask": _("Reason, if the counter cannot be read"),
             }
             found.append(self.post_button(order, "settle", _("Settle by the counter now"), **look))
         found += self.pause_buttons(order, user)
@@ -301,7 +301,7 @@ class OrderAdmin(
 
     def settle(self, request: HttpRequest, order: Order) -> tuple[str, int]:
         settle_now(order, staff(request), request.POST.get("reason", "").strip())
-        text = _("Settled: %(delivered)s plays are proved, %(refund)s was refunded.")
+        text = _("Settled: %(delivered)s plays confirmed, %(refund)s refunded.")
         figures = {
             "delivered": display.number(order.delivered),
             "refund": display.money(order.refunded),
@@ -310,7 +310,7 @@ class OrderAdmin(
 
     def retry(self, request: HttpRequest, order: Order) -> tuple[str, int]:
         ordering.retry(order, staff(request))
-        return _("The order is retried now."), messages.SUCCESS
+        return _("The order is being retried."), messages.SUCCESS
 
     def page_context(self, request: HttpRequest, obj: Order | None) -> dict[str, Any]:
         context = super().page_context(request, obj)

@@ -52,7 +52,7 @@ class AlreadyPlacedError(OrderRefusedError):
     `IdempotentForm.refuse()`, which leads to that order."""
 
     def __init__(self, order: Order) -> None:
-        super().__init__({"__all__": _("It was placed before as %(order)s.") % {"order": order}})
+        super().__init__({"__all__": _("It was already placed as %(order)s.") % {"order": order}})
         self.order = order
 
 

@@ -40,7 +40,7 @@ def plays_of(order: Order) -> list[Line]:
     if order.uncertain and order.is_final:
         lines.append(Line(_("Sent, but the answer was lost"), display.number(order.uncertain)))
     if order.resent:
-        lines.append(Line(_("of these resent"), display.number(order.resent)))
+        lines.append(Line(_("of which resent"), display.number(order.resent)))
     if order.proof_code == Code.PROVED_BY_ORDER_NUMBER:
         exactly = display.number(order.proof_params["number"])
         how = _("for this order, as reported by the site")

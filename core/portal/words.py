@@ -32,7 +32,7 @@ STEPS: dict[int, dict[int | None, str]] = {
         Status.PAUSED: gettext_noop("Canceled. The site's counter has to show what was delivered."),
     },
     Status.PAUSED: {
-        None: gettext_noop("Paused until the site confirms again that it takes our plays."),
+        None: gettext_noop("Paused until the site confirms again that it accepts our plays."),
     },
     Status.COMPLETED: {None: gettext_noop("Completed: the site's counter shows all plays.")},
     Status.PARTIAL: {
@@ -56,7 +56,7 @@ STATES: dict[int, object] = {
         "No more plays are being sent; we are waiting for the site's counter."
     ),
     Status.PAUSED: gettext_lazy(
-        "The site has to confirm again that it takes our plays. Nothing is lost meanwhile."
+        "The site has to confirm again that it accepts our plays. Nothing is lost meanwhile."
     ),
     Status.COMPLETED: gettext_lazy("The site's counter shows all plays."),
     Status.PARTIAL: gettext_lazy("Not all plays were delivered; the rest is refunded."),
