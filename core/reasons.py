@@ -3,8 +3,8 @@
 Rows keep the code and its parameters, so that programs can ask for them and every reader has the
 sentence in their own language. SENTENCES is the one catalogue: of the office's own codes (`Code`)
 and of those of sites and addresses; most stand in core/sentences/. Law: what a person wrote, and
-the sentences that rows kept before there were codes, are shown unchanged; and so is a code that
-this release does not know.
+the sentences that rows kept before there were codes, are shown unchanged, but for the stop at their
+end where a sentence quotes them; and so is a code that this release does not know.
 """
 
 import re
@@ -31,6 +31,14 @@ TEXT_LENGTH = 300
 # From here on a number is shown as 10,000.
 GROUPED_FROM = 10_000
 CODE_LENGTH = 64
+# What a sentence quotes of another reason, a person or a program: it ends as a sentence of its own.
+QUOTING = frozenset({"reason", "why", "error"})
+STOP = _(".")
+STOPS = (".", "!", "?", "…", "。", "！", "？")
+# What may stand behind the last stop.
+CLOSING_MARKS = "\"'”’)）"
+# Before these marks no stop is said.
+MARKS = (".", ",", ";", ":", ")", "。", "，", "；", "：", "）")
 
 SENTENCES: dict[str, str] = {
     **{code: code.sentence for code in (*Code, *UndoCode)},
@@ -41,7 +49,7 @@ SENTENCES: dict[str, str] = {
     "amount_ambiguous": _("May be %(many)s or %(few)s: write one of them."),
     "amount_too_fine": _("At most two decimals."),
     "amount_too_long": _("Too many digits."),
-    "count_not_whole": _("Not a whole number in the digits 0 to 9."),
+    "count_not_whole": _("Not a whole number: use the digits 0 to 9."),
     "number_damaged": _(
         "The spreadsheet damaged this number: format the column as text and enter it again."
     ),
@@ -107,6 +115,11 @@ def translate_error(error: Coded) -> str:
     return translate(Reason.of_error(error))
 
 
+def closed(text: str) -> str:
+    """A text, such as a person's, to which a sentence is added."""
+    return _closed(text, gettext)
+
+
 def in_english(reason: ReasonOrText) -> str:
     return _worded(reason, str)
 
@@ -154,7 +167,21 @@ def _worded(reason: ReasonOrText, translated: Callable[[str], str]) -> str:
     sentence = SENTENCES.get(reason.code)
     if sentence is None or not parameters_of(sentence) <= values.keys():
         return " ".join([reason.code, *(f"{name}={value}" for name, value in values.items())])
-    return translated(sentence) % values
+    sentence = translated(sentence)
+    for found in PLACEHOLDER.finditer(sentence):
+        name, rest = found.group(1), sentence[found.end() :]
+        if rest.startswith(MARKS):
+            values[name] = values[name].removesuffix(STOP).removesuffix(translated(STOP))
+        elif name in QUOTING:
+            values[name] = _closed(values[name], translated)
+    return sentence % values
+
+
+def _closed(text: str, translated: Callable[[str], str]) -> str:
+    """With the stop that ends it as a sentence, if it has none."""
+    if not text or text.rstrip(CLOSING_MARKS).endswith(STOPS):
+        return text
+    return text + translated(STOP)
 
 
 def _shown(value: Any, translated: Callable[[str], str]) -> str:

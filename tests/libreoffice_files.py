@@ -24,7 +24,7 @@ def libreoffice_files() -> list[MessyFile]:
                 {"username": "erin", "memo": "2026-05-03", "active": "yes"},
                 {"username": "frank", "memo": "2026-05-03 09:30:00", "active": "no"},
             ],
-            refused={4: "The spreadsheet made a date of this"},
+            refused={4: "The spreadsheet turned this into a date"},
         ),
         made(
             "formulas.xlsx",

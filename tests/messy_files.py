@@ -291,7 +291,7 @@ names = cells_of(
         ("-dora", "-dora"),
         ("no. #5", "no. #5"),
         ("1.38E+10", "!The spreadsheet damaged this number"),
-        ("2026-05-03", "!The spreadsheet made a date of this"),
+        ("2026-05-03", "!The spreadsheet turned this into a date"),
         ("#N/A", "!The spreadsheet shows an error"),
         ("em\u200bil", "!May not contain"),
         ("<b>", "!May not contain"),
@@ -449,7 +449,7 @@ def dates(rng: random.Random) -> MessyFile:
     book.active.append(("erin", date(2026, 5, 3)))
     book.active.append((date(2026, 5, 3), ""))
     rows = [{"username": "erin", "memo": "2026-05-03"}]
-    return MessyFile("dates", saved(book), rows, {3: "The spreadsheet made a date of this"})
+    return MessyFile("dates", saved(book), rows, {3: "The spreadsheet turned this into a date"})
 
 
 def titled_workbook(rng: random.Random) -> MessyFile:

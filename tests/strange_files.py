@@ -49,7 +49,7 @@ def excel_without_last_cells() -> MessyFile:
     rows = [person(f"u{place}", f"13800000{place:03d}", f"{place}.50") for place in range(2, 41)]
     lines = [",".join(row.values()) for row in rows]
     text = ["username,mobile,balance,memo", *(f"{line}," for line in lines[:15]), *lines[15:]]
-    notes = ("Rows that end before the last column, as Excel leaves empty cells out: 24.",)
+    notes = ("Rows that end before the last column (Excel leaves out empty cells): 24.",)
     return text_file("rows without their last cells", "\r\n".join(text), rows, notes=notes)
 
 
@@ -274,7 +274,7 @@ def strange_files() -> list[MessyFile]:
             "rows that lost a cell",
             "username,balance,mobile,memo\nann,1.50,13800000001\nbob,2.50,13800000002\n",
             [],
-            refused=dict.fromkeys((2, 3), "3 cells where the header has 4."),
+            refused=dict.fromkeys((2, 3), "3 cells, but the header has 4."),
         ),
         MessyFile("a piece of a page", b"<div><table><tr><td>username</table>", sentence="HTML"),
         MessyFile(
@@ -329,7 +329,7 @@ def strange_files() -> list[MessyFile]:
             "names that were damaged before",
             "username\nMÃ¼ller\nO&amp;Co\nÄrmel\n",
             [{"username": name} for name in ("MÃ¼ller", "O&amp;Co", "Ärmel")],
-            notes=("Names that look damaged before they came here: MÃ¼ller; O&amp;Co.",),
+            notes=("Names that seem to have been damaged before the upload: MÃ¼ller; O&amp;Co.",),
         ),
         MessyFile(
             "ticks where money should be",

@@ -414,7 +414,7 @@ def test_the_token_comes_as_a_file_with_nothing_else_in_it(desk, site):
     ("origin", "reason"),
     [
         ("https://www.youtube.com", "public platform"),
-        ("http://127.0.0.1:9", "another service"),
+        ("http://127.0.0.1:9", "a service other"),
         ("http://127.0.0.1:9999", "private address"),
         ("http://0x7f.1", "odd notation"),
         ("https://user@videos.example.com", "user name"),

@@ -145,7 +145,7 @@ def test_a_price_that_undercuts_smaller_bundles_is_asked_about(super_desk, polic
     asked = super_desk.post(POLICY, form)
     assert errors_of(asked)["price"] == [
         "With this, 10,000; 20,000; 30,000 plays cost as much as 100,000: 4.20.",
-        "If that is meant, save again.",
+        "If this is intended, save again.",
     ]
     assert PricePolicy.objects.count() == 3
     other = saved_again(super_desk, POLICY, form | {"price": "4.30"}, asked)

@@ -200,7 +200,7 @@ def test_declining_refunds_in_full_and_keeps_the_reason_for_the_customer(awaitin
     desk = client_of(grace)
     page = f"/admin/core/order/{awaiting.pk}/decline/"
     for reason, told in (
-        ("  ", "Enter a reason; the customer reads it."),
+        ("  ", "Enter a reason; the customer will see it."),
         ("x" * 301, "The reason is too long: at most 300 characters."),
     ):
         assert messages_of(desk.post(page, {"reason": reason}, follow=True)) == [told]
@@ -236,7 +236,7 @@ def test_the_waiting_list_says_who_asked_how_long_it_waits_and_what_it_costs(
     desk.get(WAITING)
     with CaptureQueriesContext(connection) as one:
         page = desk.get(WAITING).content.decode()
-    for text in ("asked by", "waiting time", ">bob<", "5 hours", ">5.00<"):
+    for text in ("requested by", "waiting time", ">bob<", "5 hours", ">5.00<"):
         assert text.lower() in page.lower(), text
     placed(erin, harbour, "dusk", creator=bob)
     with CaptureQueriesContext(connection) as two:

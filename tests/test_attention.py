@@ -93,7 +93,7 @@ def test_who_may_only_look_marks_nothing(carol, order):
 
 
 def test_an_order_that_a_person_cancels_asks_for_nobody(desk, bob, order):
-    Order.objects.update(attention="the site answered 404 to a play")
+    Order.objects.update(attention="The site answered 404 to a play.")
     order.refresh_from_db()
     assert listed(desk) == [order]
     ordering.cancel(order, bob)

@@ -56,7 +56,7 @@ def test_selected_orders_are_canceled_after_a_yes_that_names_number_and_sum(desk
     ordering.cancel(orders[0], bob)
     page = choose(desk, ORDERS, "cancel", orders)
     assert "Cancel 2 orders for which 3.00 was paid, and refund what was not" in text_of(page)
-    assert "Of the selected rows 1 cannot be changed" in text_of(page)
+    assert "1 of the selected rows cannot be changed" in text_of(page)
     assert Order.objects.open().count() == 2
     page = press(desk, "start", note="the wrong video")
     assert "2 done, 1 refused." in messages_of(page)

@@ -265,14 +265,14 @@ def test_a_video_with_an_order_or_another_calibration_is_left_alone(
     verified, demo_site, erin, policies, bob
 ):
     begun(verified, demo_site, bob)
-    with pytest.raises(OrderError, match="already runs on this video"):
+    with pytest.raises(OrderError, match="already running on this video"):
         begun(verified, demo_site, bob)
     quote = Quote.prepare(erin, demo_site.address(VIDEO), 10_000)
     assert quote.reasons["url"].code == Code.VIDEO_BUSY
     Calibration.objects.update(status=Calibration.Status.DONE)
     with lost_wake_ups():
         ordering.place(Quote.prepare(erin, demo_site.address(VIDEO), 10_000), bob)
-    with pytest.raises(OrderError, match="Another order"):
+    with pytest.raises(OrderError, match="in use by another open order"):
         begun(verified, demo_site, bob)
     assert Calibration.objects.count() == 1
 
@@ -300,7 +300,7 @@ def test_what_was_found_before_the_site_changed_is_not_taken(desk, harbour, bob)
     site.adapter = "peertube"
     site.save()
     reply = desk.post(f"/admin/core/calibration/{calibration.pk}/take/", follow=True)
-    assert "calibrate it anew" in messages_of(reply)[0]
+    assert "calibrate it again" in messages_of(reply)[0]
     site.refresh_from_db()
     assert site.max_connections == 16
     calibration.refresh_from_db()
@@ -332,7 +332,7 @@ def test_who_may_only_look_begins_stops_and_takes_nothing(carol, harbour, bob):
     calibration = ended(harbour, bob, max_connections=1)
     client = client_of(carol)
     page = client.get(f"/admin/core/calibration/{calibration.pk}/change/")
-    assert "Take these settings" not in page.content.decode()
+    assert "Apply these settings" not in page.content.decode()
     for name in ("take", "stop"):
         reply = client.post(f"/admin/core/calibration/{calibration.pk}/{name}/")
         assert reply.status_code == 403
@@ -425,7 +425,7 @@ def test_a_site_that_was_there_before_sells_and_the_desk_is_told(
     assert "never calibrated" in answer["counting"]
     ended(verified, None)
     answer = desk.get("/admin/core/order/quote/", {"url": demo_site.address(VIDEO)}).json()
-    assert answer["counting"].startswith("Of plays sent at once the site loses about 90 %")
+    assert answer["counting"].startswith("The site loses about 90 %")
     assert Stage.AFTER in plan.STAGES
 
 
@@ -452,7 +452,7 @@ def test_an_audit_is_charged_once_and_reports_what_it_found(
     page = desk.get(f"/admin/core/calibration/{audit.pk}/change/").content.decode()
     assert "Audit for erin, 3.00." in page
     assert "The site counts every play." in page
-    assert "given back" not in page
+    assert "refunded" not in page
     assert balance(erin) == 17
     assert not list(differences())
 
@@ -468,7 +468,7 @@ def test_an_audit_that_found_nothing_out_gives_its_price_back_once(desk, verifie
     assert balance(erin) == 20
     assert not list(differences())
     assert (
-        "the price was given back"
+        "the price was refunded"
         in desk.get(f"/admin/core/calibration/{audit.pk}/change/").content.decode()
     )
     Calibration.objects.update(status=Calibration.Status.DONE)

@@ -86,7 +86,7 @@ def test_bad_rows_are_listed_and_come_back_as_a_file(super_desk):
 
 def test_a_file_that_is_refused_says_why_and_offers_nothing(desk):
     page = upload(desk, "username,password\ngrace,secret\n")
-    assert "A file may not hold passwords" in page.content.decode()
+    assert "A file may not contain passwords" in page.content.decode()
     assert page.context["buttons"] == []
     assert "secret" not in page.content.decode()
 
@@ -129,7 +129,7 @@ def test_a_canceled_upload_is_forgotten(desk, own_folder):
     upload(desk, "username\ngrace\n")
     job = ImportJob.objects.get()
     page = desk.post(page_of(job, "stop/"), follow=True)
-    assert "Canceled. Rows already imported stay." in messages_of(page)
+    assert "Canceled. Rows already imported are kept." in messages_of(page)
     assert not store.has(job, store.UPLOAD)
     load(desk)
     assert not Customer.objects.exists()

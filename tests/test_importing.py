@@ -97,7 +97,7 @@ BAD_FILES = {
         "Duplicate columns: 手机",
     ),
     "no username": (b"mobile,memo\n1,2\n", "Missing columns: username"),
-    "password": (b"username,Password\nerin,secret\n", "A file may not hold passwords"),
+    "password": (b"username,Password\nerin,secret\n", "A file may not contain passwords"),
     "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 9, "An old Excel file (.xls)"),
     "xls of 1988": (b"\t\0\4\0\2\0\x10\0" + bytes(90), "An old Excel file (.xls)"),
     "xls of 1993 without OLE": (b"\t\b\b\0\0\5\x10\0" + bytes(90), "An old Excel file (.xls)"),
@@ -153,8 +153,8 @@ BAD_ROWS = {
     "thirds of a cent": ("frank,,0.005", "balance", "At most two decimals."),
     "neither yes nor no": ("frank,,,maybe", "active", "Must be yes or no."),
     "long memo": ("frank,,,," + "m" * 2001, "memo", "Longer than 2000 characters."),
-    "too few cells": ("frank", "", "1 cells where the header has 5."),
-    "too many cells": ("frank,,,,,6", "", "6 cells where the header has 5."),
+    "too few cells": ("frank", "", "1 cells, but the header has 5."),
+    "too many cells": ("frank,,,,,6", "", "6 cells, but the header has 5."),
     "twice": ("erin,", "username", "Already in this file, in line 2."),
 }
 
@@ -162,7 +162,7 @@ BAD_ROWS = {
 @pytest.mark.django_db
 @pytest.mark.parametrize(("row", "column", "reason"), BAD_ROWS.values(), ids=BAD_ROWS)
 def test_a_bad_row_is_told_with_its_line_column_value_and_reason(row, column, reason):
-    filled = row if "cells where" in reason else row + "," * (4 - cells_of(row))
+    filled = row if "cells, but" in reason else row + "," * (4 - cells_of(row))
     job = checked(f"username,mobile,balance,active,memo\nerin,,7.00,,\n{filled}\n")
     assert (job.status, job.created, job.rejected) == (ImportJob.Status.CHECKED, 1, 1)
     [(line, where, _value, told)] = store.first_errors(job, 10)
@@ -248,12 +248,12 @@ def test_a_customer_who_is_there_is_neither_changed_nor_paid_by_a_file_of_new_on
         [
             "balance",
             "1",
-            "The balance is 0.00 now, the file says 1.00; files change no balances: empty the "
-            "column.",
+            "The balance is now 0.00, but the file says 1.00; files do not change balances: "
+            "clear the column.",
         ],
     ]
     job = checked("username,balance\nerin,6\n", update=True)
-    assert "The balance is 5.00 now, the file says 6.00" in store.first_errors(job, 9)[0][3]
+    assert "The balance is now 5.00, but the file says 6.00" in store.first_errors(job, 9)[0][3]
 
 
 EXPORTED = "username,mobile,balance,active,creator,create_date,memo\n"
@@ -277,7 +277,7 @@ def test_an_edited_export_comes_back_whatever_became_of_the_balances_meanwhile()
     job = imported(text, update=True)
     assert figures(job) == (0, 2, 0, 0)
     assert [str(Reason(**note)) for note in job.notes] == [
-        "Files change no balances; those that differ stay as they are: 1: erin 15.00 ≠ 25.00."
+        "Files do not change balances; those that differ stay as they are: 1: erin 15.00 ≠ 25.00."
     ]
     erin, frank = Customer.objects.order_by("username")
     assert (erin.mobile, erin.balance, frank.memo, frank.balance) == ("139", 15, "new", 7)
@@ -329,7 +329,7 @@ def test_an_export_that_shall_update_nobody_is_held_against_the_balances():
     imported("username,balance\nerin,20\n")
     job = checked(EXPORTED + "erin,,25.00,yes,bob,2026-01-01,\nann,,3.00,yes,bob,2026-01-01,\n")
     assert (job.created, job.amount, job.rejected) == (1, 3, 1)
-    assert "The balance is 20.00 now, the file says 25.00" in store.first_errors(job, 9)[0][3]
+    assert "The balance is now 20.00, but the file says 25.00" in store.first_errors(job, 9)[0][3]
 
 
 @pytest.mark.django_db

@@ -221,12 +221,12 @@ def test_orders_that_the_form_would_refuse_are_refused(erin, frank, site, demo_s
     text += f"frank,{site.origin}/videos/extra-4,10000\n"
     told = "\n".join(reasons(checked(ORDERS, text)))
     for reason in (
-        "2 url: Another order already runs on this video.",
+        "2 url: This video is in use by another open order or calibration.",
         "4 url: Already in this file, in line 3.",
         "5 url: https://example.com is not one of our sites.",
         "6 url: ",
         "7 count: The smallest order is 10,000 plays.",
-        "8 count: Not a whole number in the digits 0 to 9.",
+        "8 count: Not a whole number: use the digits 0 to 9.",
         "9 username: The balance is short by 5.00.",
     ):
         assert reason in told

@@ -167,7 +167,9 @@ def test_two_orders_on_one_video_come_one_after_the_other(office, site, erin, de
     first = place(erin, demo_site.address(VIDEO))
     with pytest.raises(OrderRefusedError) as refused:
         place(erin, demo_site.address(VIDEO))
-    assert refused.value.errors == {"url": "Another order already runs on this video."}
+    assert refused.value.errors == {
+        "url": "This video is in use by another open order or calibration."
+    }
     assert balance(erin) == Decimal("19.00")
     ended(first)
     second = ended(place(erin, demo_site.address(VIDEO)))

@@ -16,7 +16,7 @@ from tests.rounds import run_until_idle
 
 LONG_AGO = Now() - timedelta(days=2)
 LEARNED = {"learned_rate": 5.0, "learned_connections": 3, "counted_connections": 1}
-BUTTON = "Forget what the site was found to take"
+BUTTON = "Reset the detected limit"
 
 
 @pytest.fixture
@@ -113,14 +113,14 @@ def test_who_keeps_sites_has_it_forgotten_and_that_is_kept(office):
     assert client_of(carol).post(button).status_code == 403
     assert Site.objects.filter(**LEARNED).exists()
 
-    told = "What the site was found to take is forgotten; orders find it out anew."
+    told = "The detected limit was reset; orders will detect it again."
     assert messages_of(client_of(bob).post(button, follow=True)) == [told]
     assert Site.objects.filter(**dict.fromkeys((*LEARNED, "learned_at"))).exists()
     assert LogEntry.objects.get(user=bob).change_message == told
     assert BUTTON not in client_of(bob).get(page).content.decode()
 
     again = client_of(bob).post(button, follow=True)
-    assert messages_of(again) == ["Nothing is known of what the site takes."]
+    assert messages_of(again) == ["No limit detected."]
 
 
 def test_who_keeps_sites_sees_how_late_the_counter_was_and_has_it_forgotten(office):
@@ -142,11 +142,11 @@ def test_who_keeps_sites_sees_how_late_the_counter_was_and_has_it_forgotten(offi
     assert site.learned_lag == 600.0
 
     told = messages_of(client_of(bob).post(button, follow=True))
-    assert told == ["How late the counter was is forgotten."]
+    assert told == ["The measured counter delay was reset."]
     site.refresh_from_db()
     assert site.learned_lag is None
     page_after = client_of(bob).get(page).content.decode()
     assert shown not in page_after
     assert button not in page_after
     again = messages_of(client_of(bob).post(button, follow=True))
-    assert again == ["The counter is not known to be late."]
+    assert again == ["No counter delay measured."]

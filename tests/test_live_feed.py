@@ -336,7 +336,7 @@ def test_an_import_moves_while_its_rows_are_in_one_transaction(feed, bob, tmp_pa
     signs.ProgressWriter(job).write(done=250, total=1000, rows=250, seconds=0.5)
     feed.step()
     (changed,) = messages_of(viewer)
-    assert "250 of 1,000 rows, 500 a second" in changed["data"]["state"]
+    assert "250 of 1,000 rows, 500 per second" in changed["data"]["state"]
 
 
 def test_a_page_of_an_import_asks_once_how_far_it_is(bob, tmp_path, settings):

@@ -137,7 +137,7 @@ def test_a_number_of_plays_with_a_fraction_is_no_thousands(office, erin, site, d
     url = f"{site.origin}/videos/extra-1"
     rows = (("erin", url, (10.125, "General")), ("erin", f"{url}1", (10000.4, "#,##0")))
     job = checked(ImportJob.Kind.ORDERS, ("username", "url", "count"), *rows)
-    assert told(job) == ["Not a whole number in the digits 0 to 9."]
+    assert told(job) == ["Not a whole number: use the digits 0 to 9."]
     assert (job.created, job.amount) == (1, 5)
     assert "10000.4 → 10000" in " ".join(notes(job))
 

@@ -128,7 +128,7 @@ def test_a_price_that_changed_since_it_was_seen_is_asked_about(desk, erin, form)
     PricePolicy.objects.filter(count=10_000).update(price=9)
 
     asked = desk.post(ADD, form | {"quoted_price": seen})
-    assert "It costs 9.00 now, not 5.00" in errors_of(asked)["__all__"][0]
+    assert "The price is now 9.00, not 5.00" in errors_of(asked)["__all__"][0]
     assert nothing_was_sold()
 
     again = asked.context["adminform"].form["quoted_price"].value()
@@ -140,7 +140,7 @@ def test_a_price_that_changed_since_it_was_seen_is_asked_about(desk, erin, form)
 
 def test_a_quote_of_another_number_of_plays_is_no_agreement(desk, form):
     asked = desk.post(ADD, form | {"count": 20_000, "quoted_price": "5.00"})
-    assert "It costs 9.00 now, not 5.00" in errors_of(asked)["__all__"][0]
+    assert "The price is now 9.00, not 5.00" in errors_of(asked)["__all__"][0]
     assert nothing_was_sold()
 
 
@@ -254,7 +254,7 @@ def test_a_video_the_site_does_not_know_is_refused(desk, form, demo_site):
 def test_a_second_order_on_a_video_waits_for_the_first_to_end(desk, form, erin):
     desk.post(ADD, form)
     response = desk.post(ADD, form)
-    assert "Another order" in " ".join(errors_of(response)["url"])
+    assert "in use by another open order" in " ".join(errors_of(response)["url"])
     assert Order.objects.count() == 1
     erin.refresh_from_db()
     assert erin.balance == Decimal("15.00")

@@ -56,7 +56,7 @@ def test_an_order_that_people_paused_says_who_why_and_how_it_goes_on(desk, erin,
     pause(order, bob, "The customer <asked> us")
     head = section(page_of(desk, order), "delivery")
     assert "by bob: The customer &lt;asked&gt; us" in head
-    assert "“Resume” lets it go on" in head
+    assert "“Resume” continues the order" in head
 
 
 def test_an_order_that_waits_for_a_token_leads_to_its_site(desk, erin, harbour):

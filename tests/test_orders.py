@@ -88,7 +88,9 @@ def test_a_video_holds_one_open_order(place):
     first = place()
     with pytest.raises(OrderRefusedError) as refused:
         place()
-    assert refused.value.errors == {"url": "Another order already runs on this video."}
+    assert refused.value.errors == {
+        "url": "This video is in use by another open order or calibration."
+    }
     assert balance() == Decimal("15.00")
     ordering.cancel(first, actor=None)
     assert place().status == Status.PENDING

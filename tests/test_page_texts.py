@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 
-from core.models import BulkJob, ChargeRecord, Site
+from core.models import BulkJob, ChargeRecord, Order, Site, Status
 from office import unavailable
 from tests.base import VIDEO, client_of, placed
 
@@ -129,3 +129,21 @@ def test_each_help_text_of_the_desks_own_forms_is_found_by_its_field(
         named = re.findall(r'aria-describedby="([^"]+)"', text)
         assert named, page
         assert all(f'id="{name}"' in text for name in named), page
+
+
+@pytest.mark.parametrize(
+    ("about", "is_untouched"),
+    [
+        ({"status": Status.PAUSED}, True),
+        ({"status": Status.PAUSED, "reserved": 9_000, "done": 8_000}, False),
+        ({"status": Status.RUNNING}, False),  # plays may be on their way when it is asked to stop
+    ],
+)
+def test_who_cancels_reads_what_is_paid_and_when_the_rest_comes_back(
+    owner, site, about, is_untouched
+):
+    order = placed(owner, site)
+    Order.objects.update(**about)
+    page = text_of(client_of(owner.user).get(f"/portal/orders/{order.oid}/cancel/"))
+    assert ("the whole price is refunded at once" in page) == is_untouched
+    assert ("counter confirms" in page) != is_untouched

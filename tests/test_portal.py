@@ -189,7 +189,7 @@ def test_canceling_asks_first_and_refunds_as_at_the_desk(portal, owner, site):
 def test_a_canceled_order_says_that_it_is_being_settled(portal, owner, alice, site):
     order = sold(owner, site, status=Status.VERIFYING, cancel_requested=True)
     page = text_of(portal.get(f"/portal/orders/{order.oid}/"))
-    assert "Canceled; it is being settled" in page and "being stopped" not in page
+    assert "Canceled; being settled" in page and "being stopped" not in page
     at_the_desk = text_of(client_of(alice).get(f"/admin/core/order/{order.pk}/change/"))
     assert "canceled, being settled" in at_the_desk and "stopping" not in at_the_desk
     Order.objects.update(status=Status.RUNNING)
@@ -225,7 +225,7 @@ def test_a_receipt_is_a_sum_that_can_be_followed(owner, site):
     )
     assert [(line.label, line.figure, line.how) for line in plays_of(order)] == [
         ("Ordered", "15,000", ""),
-        ("Sent and answered by the site", "14,000", ""),
+        ("Received by the site", "14,000", ""),
         ("Counted by the site", "10,000", "its counter went from 1,200 to 11,200"),
         ("Delivered", "10,000", ""),
     ]

@@ -419,7 +419,7 @@ def test_no_two_lines_of_a_receipt_contradict_one_another(trial, end):
     assert order.is_final
     figures = {line.label: line.figure for line in plays_of(order)}
     numbers = {label: int(figure.replace(",", "")) for label, figure in figures.items()}
-    sent = numbers["Sent and answered by the site"] + numbers.get("Sent, the answer was lost", 0)
+    sent = numbers["Received by the site"] + numbers.get("Sent, but the answer was lost", 0)
     assert numbers["Delivered"] == order.delivered <= sent <= numbers["Ordered"]
     assert numbers["Delivered"] <= numbers.get("Counted by the site", 0)
     assert order.delivered <= trial.demo_site.plays(order.oid)

@@ -197,10 +197,10 @@ def test_the_page_draws_workers_what_is_due_and_how_sites_stand(
     run_by(LIVING, placed(erin, harbour, "a"), HOUR, reserved=1234)
     changed(placed(erin, harbour, "b"), due=timezone.now() - 50 * SECOND)
     page = shown(carol)
-    for text in (LIVING, "alive", "1,234", "Oldest due for", "on hold"):
+    for text in (LIVING, "alive", "1,234", "Oldest due for", "down"):
         assert text in page
     assert "The site &lt;refused&gt; the connection." in page
-    assert "4.8 plays a second<br>1 play at once<br>" in page
+    assert "4.8 plays per second<br>1 play at once<br>" in page
 
 
 def test_an_office_without_workers_is_told_how_to_start_one(carol):
@@ -239,7 +239,7 @@ def test_one_order_tries_at_once_a_site_that_is_on_hold(desk, erin, harbour, bre
     later = changed(placed(erin, harbour, "c"), due=timezone.now() + HOUR)
     answer = desk.post(f"/admin/core/site/{harbour.pk}/probe/", follow=True)
     assert messages_of(answer) == [
-        "One order tries the site now; if it takes plays, all others follow."
+        "One order tries the site now; if the site accepts plays, all others follow."
     ]
     assert list(Order.objects.free_to_claim()) == [first]
     assert {second.due, later.due} == set(
@@ -255,7 +255,7 @@ def test_a_site_that_takes_plays_is_not_tried(desk, erin, harbour, breaker):
     harbour.refresh_from_db()
     assert not ordering.probe_site(harbour)
     answer = desk.post(f"/admin/core/site/{harbour.pk}/probe/", follow=True)
-    assert messages_of(answer) == ["The site is not on hold; there is nothing to try."]
+    assert messages_of(answer) == ["The site is not down; there is nothing to try."]
     assert "Try sending now" not in answer.content.decode()
     assert Order.objects.get().due == order.due
 
@@ -285,7 +285,7 @@ def test_an_order_whose_plays_were_all_taken_says_nothing_of_answers(erin, harbo
         (404, "refused"),
         (408, "the site failed"),
         (500, "the site failed"),
-        (206, "not the answer to a play"),
+        (206, "not a valid answer to a play"),
     ],
 )
 def test_each_answer_stands_beside_what_it_means(status, words, desk, erin, harbour):
@@ -301,7 +301,7 @@ def test_what_means_received_is_the_kind_of_sites_own_affair(erin, harbour):
     Site.objects.update(adapter="peertube")
     order = changed(placed(erin, harbour), answers={"200": 154})
     (line,) = answers_of(Order.objects.get(pk=order.pk))
-    assert line[2].startswith("not the answer to a play")
+    assert line[2].startswith("not a valid answer to a play")
 
 
 @pytest.mark.parametrize("kind", [("http", {"play": "?"}), ("gone", None)])
@@ -323,12 +323,12 @@ WHEN = datetime(2026, 11, 28, 13, 4, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("rate", "connections", "found", "advice"),
     [
-        (4.83, None, "4.8 plays a second", "enter it as “most plays a second”"),
-        (0.052, None, "0.052 plays a second", "enter it as “most plays a second”"),
-        (1234.6, None, "1,235 plays a second", "enter it as “most plays a second”"),
+        (4.83, None, "4.8 plays per second", "enter it as “most plays a second”"),
+        (0.052, None, "0.052 plays per second", "enter it as “most plays a second”"),
+        (1234.6, None, "1,235 plays per second", "enter it as “most plays a second”"),
         (None, 4, "4 plays at once", "enter it as “most connections”"),
         (None, 1, "1 play at once", "enter 1 as “most connections”"),
-        (20.0, 1, "20 plays a second and 1 play at once", "enter 1 as “most connections”"),
+        (20.0, 1, "20 plays per second and 1 play at once", "enter 1 as “most connections”"),
     ],
 )
 def test_a_site_shows_what_it_was_found_to_take_and_what_to_do(
@@ -337,12 +337,12 @@ def test_a_site_shows_what_it_was_found_to_take_and_what_to_do(
     Site.objects.update(learned_rate=rate, learned_connections=connections, learned_at=WHEN)
     when = f"{timezone.localtime(WHEN):%-d %b, %H:%M}"
     page = desk.get(f"/admin/core/site/{harbour.pk}/change/").content.decode()
-    assert f"This site was found to take {found} ({when})." in page
+    assert f"Detected limit: {found} ({when})." in page
     assert advice in page
 
 
 def test_a_site_that_took_whatever_was_sent_shows_nothing_of_the_kind(desk, harbour):
     Site.objects.update(learned_at=WHEN)
     assert (
-        "found to take" not in desk.get(f"/admin/core/site/{harbour.pk}/change/").content.decode()
+        "Detected limit" not in desk.get(f"/admin/core/site/{harbour.pk}/change/").content.decode()
     )

@@ -1,9 +1,11 @@
 """Reasons are codes with parameters, put into the words of whoever reads them."""
 
 import json
+import re
 
 import pytest
 from django.utils import translation
+from django.utils.translation import gettext
 
 from booster.exceptions import PermanentError, SiteCode, SiteError, TemporaryError
 from booster.proof.calibration import FindingCode
@@ -11,9 +13,11 @@ from core.models import BulkJob, BulkRefusal, Order, OrderEvent, SiteCheck, Stat
 from core.money import AmountCode
 from core.reasons import (
     CODE_LENGTH,
+    QUOTING,
     SENTENCES,
     Code,
     Reason,
+    closed,
     in_english,
     parameters_of,
     reason_columns,
@@ -61,10 +65,12 @@ def test_a_reason_within_another_is_said_as_well():
     assert (
         in_english(GIVEN_UP)
         == str(GIVEN_UP)
-        == ("Given up after 10 attempts: the site answered 503 to a play; 12 plays in a row failed")
+        == (
+            "Given up after 10 attempts: The site answered 503 to a play. 12 plays in a row failed."
+        )
     )
     with translation.override("zh-hans"):
-        assert translate(ANSWERED) == "站点对一次播放回应了 503"
+        assert translate(ANSWERED) == "站点对一次播放回应了 503。"
         assert translate(ANSWERED) in translate(GIVEN_UP)
         assert str(GIVEN_UP).startswith("Given up")  # logs have one language
 
@@ -74,7 +80,43 @@ def test_a_text_stays_as_it_is_alone_and_within_a_reason():
     with translation.override("zh-hans"):
         assert translate(text) == text
     quoting = Reason.of(Code.DEADLINE_REACHED_IN_TROUBLE, reason=text)
-    assert in_english(quoting) == f"The order's deadline has come. {text}"
+    assert in_english(quoting) == f"The deadline has passed. {text}."
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+@pytest.mark.parametrize(
+    "quoted", [ANSWERED, GIVEN_UP, "too loud", "Too loud.", "a (b.)", "太吵。"]
+)
+def test_whatever_a_sentence_quotes_ends_before_the_next_and_has_one_stop(quoted, language):
+    for code, sentence in SENTENCES.items():
+        if code.startswith("status_"):
+            continue  # a word within a sentence
+        names = parameters_of(sentence)
+        values = dict.fromkeys(names, "7") | dict.fromkeys(QUOTING & names, quoted)
+        with translation.override(language):
+            said, words = translate(Reason.of(code, **values)), translate(quoted)
+        assert re.search(r"[.?!。？！]\)?$", said), said
+        assert not re.search(r"[.。] ?[.。;；,，]", said.replace("[\\d.,]", "")), said
+        if not (QUOTING & names and words in said) or said.endswith(words):
+            continue
+        behind = said.partition(words)[2]
+        assert words.endswith((".", "。", ".)")) or behind.startswith((".", "。", ")", "）")), said
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_an_old_rows_text_ends_before_the_sentence_that_follows_it(language):
+    with translation.override(language):
+        assert closed("too loud") == "too loud" + gettext(".")
+        assert [closed(text) for text in ("", "Why?", "a (b.)")] == ["", "Why?", "a (b.)"]
+
+
+def test_no_sentence_is_said_in_the_middle_of_another():
+    """In no language does a sentence lead on from what it quotes, which may end with a stop."""
+    for code, english in SENTENCES.items():
+        with translation.override("zh-hans"):
+            for sentence in (english, gettext(english)):
+                for found in re.finditer(r"%\((reason|why)\)s(.?.?)", sentence):
+                    assert re.match(r"$| [A-Z%]|[一-鿿]|%", found[2]), (code, sentence)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +129,7 @@ def test_a_text_stays_as_it_is_alone_and_within_a_reason():
     ],
 )
 def test_a_code_of_another_release_is_shown_as_it_stands(reason, shown):
-    assert translate(reason) == (shown or "the site answered of_tomorrow to a play")
+    assert translate(reason) == (shown or "The site answered of_tomorrow to a play.")
 
 
 def test_an_error_becomes_the_same_reason_with_what_it_quotes():

@@ -175,7 +175,7 @@ def test_a_file_that_is_no_recipe_is_refused_in_words(desk):
     sent = {"step": "import", "file": SimpleUploadedFile("r.json", b"{}")}
     page = desk.post(NEW, sent)
     assert page.status_code == 200
-    assert "The file holds no recipe." in page.content.decode()
+    assert "The file contains no recipe." in page.content.decode()
     wrong = json.dumps({"recipe": {"play_path": "x"}}).encode()
     text = desk.post(NEW, {"step": "import", "file": SimpleUploadedFile("r.json", wrong)})
     assert "A path begins with a slash" in text.content.decode()

@@ -219,7 +219,7 @@ def test_from_an_address_and_an_answer_to_a_site_that_counts(desk, demo_site, se
         ("", "7", "http"),
         ("ftp://a.example/x", "7", "http"),
         ("https://a.example/", "7", "can be a video"),
-        ("https://a.example/v/x", "", "Paste what the site answers"),
+        ("https://a.example/v/x", "", "Paste the site"),
         ("https://a.example/v/x", "7" * 300_000, "longer than"),
     ],
 )

@@ -57,11 +57,11 @@ def test_the_mended_file_of_a_partial_import_asks_before_it_credits_again(desk, 
     assert "/load/" not in page
     answer = press(desk, mended, "load")
     assert messages_of(answer) == [
-        "Say first whether these rows are payments that were booked before."
+        "First say whether these rows are payments that are already booked."
     ]
     assert (balance(frank), balance(erin)) == (5, 20)
     page = press(desk, mended, "again/repeated-skip").content.decode()
-    assert "Left out as booked before: 1: frank 5.00" in page
+    assert "Left out because they are already booked: 1: frank 5.00" in page
     assert (mended.created, mended.unchanged, mended.amount) == (1, 1, 7)
     press(desk, mended, "load")
     assert (balance(frank), balance(erin)) == (5, 27)

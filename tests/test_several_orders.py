@@ -91,7 +91,7 @@ def test_many_addresses_get_one_quote_before_anything_is_bought(desk, form):
     assert errors_of(answer) == {}
     sums = dict(answer.context["sums"])
     assert (sums["Orders"], sums["Plays"]) == ("3", "40,000")
-    assert (sums["Price of all"], sums["Balance"], sums["Balance after"]) == (
+    assert (sums["Total price"], sums["Balance"], sums["Balance after"]) == (
         "19.00",
         "100.00",
         "81.00",
@@ -123,7 +123,7 @@ def test_a_price_that_changed_since_is_seen_before_it_is_paid(desk, form):
     sent = quoted(desk, form)
     PricePolicy.objects.filter(count=10_000).update(price=6)
     answer = desk.post(SEVERAL, sent)
-    assert dict(answer.context["sums"])["Price of all"] == "21.00"
+    assert dict(answer.context["sums"])["Total price"] == "21.00"
     assert nothing_was_sold()
 
 
@@ -152,7 +152,7 @@ def test_a_refused_line_is_named_and_nothing_is_ordered(desk, form, demo_site):
     assert sorted(wrong) == [1, 3, 4, 5, 6]
     assert "no-such-video" in wrong[1][0]
     assert "is not one of our sites" in wrong[3][0]
-    assert "Another order already runs" in wrong[4][0]
+    assert "in use by another open order" in wrong[4][0]
     assert "smallest order" in wrong[5][0]
     assert "not an address and a number" in wrong[6][0]
     assert "_save" not in answer.content.decode()
@@ -180,7 +180,7 @@ def test_a_video_taken_since_the_quote_is_named(desk, rich, site, form, monkeypa
 
     monkeypatch.setattr(several, "place_several", somebody_was_faster)
     answer = desk.post(SEVERAL, sent)
-    assert errors_of(answer) == {3: ["Another order already runs on this video."]}
+    assert errors_of(answer) == {3: ["This video is in use by another open order or calibration."]}
     assert not Order.objects.filter(price__gt=1).exists()
 
 

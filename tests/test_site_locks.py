@@ -56,7 +56,7 @@ def test_what_a_proof_rests_on_is_locked_while_orders_are_open(
     site = kept(harbour)
     before = getattr(site, name)
     setattr(site, name, value)
-    with pytest.raises(SiteLockedError, match="Orders are open on this site") as locked:
+    with pytest.raises(SiteLockedError, match="This site has open orders") as locked:
         site.save(**({"update_fields": [name]} if how == "field" else {}))
     assert locked.value.reasons.keys() == {name}
     assert getattr(kept(harbour), name) == before
@@ -74,7 +74,7 @@ def test_what_a_calibration_measures_is_locked_while_it_runs(harbour, bob, name)
     site = kept(harbour)
     before = getattr(site, name)
     setattr(site, name, CHANGES[name])
-    with pytest.raises(SiteLockedError, match="A calibration runs on this site") as locked:
+    with pytest.raises(SiteLockedError, match="A calibration is running on this site") as locked:
         site.save()
     assert locked.value.reasons.keys() == {name}
     assert getattr(kept(harbour), name) == before
@@ -200,7 +200,7 @@ def test_the_upgrade_asks_anew_what_a_record_proved_at_http(db):
     check = anew.checks.first()
     assert check.outcome == SiteCheck.Outcome.LOST
     assert str(reason_of(check)).startswith(
-        "The token stands in a TXT record. Over http the file is required"
+        "The token is in a TXT record. Over http the file is required"
     )
     assert all(kept(site).verified for site in kept_ones)
 
@@ -325,7 +325,7 @@ def fingerprint_of(pem: str) -> str:
 
 def test_what_is_no_authority_is_refused_at_its_field(desk, private_site, authority, pem):
     key = authority.private_key_pem.bytes().decode()
-    for text, why in (("nonsense", "no certificate"), (pem + key, "private key")):
+    for text, why in (("nonsense", "not a certificate"), (pem + key, "private key")):
         reply = desk.post(change_url(private_site), form_of(private_site, ca_certificate=text))
         assert why in errors_of(reply)["ca_certificate"][0]
     assert kept(private_site).ca_certificate == ""

@@ -109,7 +109,7 @@ def test_a_video_with_an_open_order_is_left_alone(desk, verified, demo_site, eri
     before = demo_site.views(VIDEO)
     ordering.place(Quote.prepare(erin, demo_site.address(VIDEO), 10_000), bob)
     reply = desk.post(try_page(verified), {"url": demo_site.address(VIDEO)}, follow=True)
-    assert messages_of(reply) == ["Another order already runs on this video."]
+    assert messages_of(reply) == ["This video is in use by another open order or calibration."]
     assert demo_site.views(VIDEO) == before
 
 

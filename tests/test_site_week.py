@@ -94,10 +94,10 @@ def test_what_it_was_before_is_in_its_history(desk, harbour, form, page):
     ("field", "text", "words"),
     [
         ("quiet_hours", "Mon-Fri", "cannot be read"),
-        ("quiet_hours", "Mon-Zzz 1:00-2:00", "no day of the week"),
+        ("quiet_hours", "Mon-Zzz 1:00-2:00", "not a day of the week"),
         ("quiet_hours", "daily 0:00-24:00", "must not be quiet"),
         ("load_profile", "1 2 3 4", "4 values"),
-        ("load_profile", "mon,24,1", "no hour"),
+        ("load_profile", "mon,24,1", "not an hour"),
         ("time_zone", "Mars/Olympus", "valid choice"),
     ],
 )

@@ -158,7 +158,7 @@ def test_a_super_administrator_without_it_sees_nothing_else(asked, clock, alice,
     answer = client.post("/admin/core/customer/add/", {"username": "straw", "active": "on"})
     assert (answer.status_code, answer.url) == (302, PAGE)
     assert list(Customer.objects.all()) == [erin]
-    assert "asks super administrators" in client.get(PAGE).content.decode()
+    assert "requires super administrators" in client.get(PAGE).content.decode()
     assert client_of(bob).get("/admin/core/order/").status_code == 200
 
 

@@ -59,7 +59,7 @@ def test_the_page_says_what_is_taken_back_and_the_yes_does_it(super_desk, custom
     asked = super_desk.get(page_of(customers, "undo/")).content.decode()
     assert "Customers to switch off</dt><dd>2<" in asked
     assert "Opening balances to take back</dt><dd>80.00<" in asked
-    assert "The customers that this import made are switched off" in asked
+    assert "Customers created by this import are switched off" in asked
     assert Customer.objects.filter(active=True).count() == 2
     done = super_desk.post(page_of(customers, "undo/"), follow=True)
     assert messages_of(done) == ["This import was undone."]
@@ -124,7 +124,7 @@ def test_many_rows_are_left_to_the_consumers(super_desk, customers, monkeypatch)
     customers.refresh_from_db()
     assert customers.status == ImportJob.Status.UNDOING
     again = super_desk.post(page_of(customers, "undo/"), follow=True)
-    assert "There is nothing to undo, or somebody else undoes it." in messages_of(again)
+    assert "There is nothing to undo, or somebody else is undoing it." in messages_of(again)
     jobs.run(customers.pk)
     panel = super_desk.get(page_of(customers, "panel/")).json()
     assert ">undone<" in panel["panel"]
@@ -134,7 +134,7 @@ def test_an_import_of_before_says_that_it_cannot_be_undone(super_desk, customers
     ImportedRows.objects.all().delete()
     page = super_desk.get(page_of(customers))
     assert labels(page) == []
-    assert "It is not known which rows this import made" in page.content.decode()
+    assert "It is not known which rows this import created" in page.content.decode()
 
 
 @pytest.mark.parametrize("changes", [{"status": 99}, {"kind": 99, "status": 3}, {"kind": 99}])

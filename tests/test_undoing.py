@@ -440,13 +440,13 @@ def test_the_same_file_of_orders_places_again_once(alice, zoe, erin, site, polic
 def test_an_import_of_before_is_not_undone(alice, zoe):
     job = imported(CUSTOMERS, NEW, alice)
     ImportedRows.objects.all().delete()
-    assert "It is not known which rows this import made" in refused(job, zoe)
+    assert "It is not known which rows this import created" in refused(job, zoe)
 
 
 def test_rows_that_are_not_all_known_are_not_undone(alice, zoe):
     job = imported(CUSTOMERS, NEW, alice)
     ImportJob.objects.update(created=4)
-    assert "It is not known which rows this import made" in refused(job, zoe)
+    assert "It is not known which rows this import created" in refused(job, zoe)
 
 
 def test_a_field_more_of_one_customer_is_none_of_another(alice, zoe):
@@ -458,7 +458,7 @@ def test_a_field_more_of_one_customer_is_none_of_another(alice, zoe):
     assert (job.updated, FieldChange.objects.count()) == (2, 3)
     hers = FieldChange.objects.of(Customer.objects.get(username="heidi")).get()
     ImportedRows.objects.filter(last_id=hers.pk).update(last_id=hers.pk - 1)
-    assert "It is not known which rows this import made" in refused(job, zoe)
+    assert "It is not known which rows this import created" in refused(job, zoe)
 
 
 def test_a_refused_undoing_stands_beside_what_the_import_ended_with(alice, zoe):

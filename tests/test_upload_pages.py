@@ -27,7 +27,7 @@ def test_what_was_understood_is_said_before_anything_is_written(desk):
 def test_a_wrong_guess_of_the_encoding_is_put_right_by_a_click(desk):
     page = upload(desk, "username\n陳嘉豪\n".encode("big5"))
     text = page.content.decode()
-    assert "Read as GB18030 (简体中文); are these words right? 朝古花" in text
+    assert "Read as GB18030 (简体中文): 朝古花" in text
     assert "<td>陳嘉豪</td>" in again(desk, "encoding-big5").content.decode()
     assert ImportJob.objects.get().encoding == "big5"
     assert "Line 2 cannot be read as UTF-8." in again(desk, "encoding-utf-8").content.decode()
@@ -141,7 +141,7 @@ def test_a_pasted_table_may_begin_with_an_empty_column(desk):
 def test_a_file_or_a_table_is_asked_for(desk, both):
     data = {"pasted": "username\nerin\n", "file": SimpleUploadedFile("a.csv", b"username\n")}
     page = desk.post(IMPORT, data if both else {})
-    assert "Choose a file or paste a table, one of both." in page.content.decode()
+    assert "Choose a file or paste a table, not both." in page.content.decode()
     assert not ImportJob.objects.exists()
 
 

@@ -33,8 +33,9 @@ class ApprovalLimitAdmin(DeskAdmin):
     def list_context(self, request: HttpRequest) -> dict[str, Any]:
         if request.method == "GET" and ApprovalLimit.objects.leave_portal_open():
             text = _(
-                "Customers have no limit: whoever can log in as one orders on the portal without a "
-                "second person, whatever the limit of their group. Add a limit without a group."
+                "Customers have no limit: anyone who can log in as a customer orders on the "
+                "portal without approval, whatever the limit of their group. Add a limit "
+                "without a group."
             )
             self.message_user(request, text, messages.WARNING)
         return super().list_context(request)
@@ -49,7 +50,7 @@ class ApprovalAdmin(DeskAdmin):
     )
     # An order that awaits approval has done so since it was placed.
     waits = cells.since(gettext_lazy("waiting time"), "create_date")
-    asked_by = cells.shown(gettext_lazy("asked by"), lambda order: str(order.creator or "–"))
+    asked_by = cells.shown(gettext_lazy("requested by"), lambda order: str(order.creator or "–"))
 
     class Media:
         js = ("office/queue.js",)
@@ -61,7 +62,7 @@ class ApprovalAdmin(DeskAdmin):
         found = self.offer(request, order, "approve", _("Approve"), "primary", confirm, key="a")
         declining = _("Decline this order? The customer gets the whole price back.")
         confirm = f"{declining}\n{summary_of(order)}"
-        ask: dict[str, Any] = {"ask": _("Reason; the customer reads it"), "needed": True}
+        ask: dict[str, Any] = {"ask": _("Reason (the customer sees it)"), "needed": True}
         return found + self.offer(request, order, "decline", _("Decline"), "danger", confirm, **ask)
 
     def approve(self, request: HttpRequest, order: Order) -> tuple[str, int]:

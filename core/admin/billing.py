@@ -56,7 +56,7 @@ class PolicyForm(AsksAgain, forms.ModelForm):
         if count and price and cleaned.get("active") and self.has_changed():
             questions = undercutting(money.Bundle(count, price), self.instance)
             if questions and not self.was_confirmed(f"{count}:{price}"):
-                told = [*questions, gettext("If that is meant, save again.")]
+                told = [*questions, gettext("If this is intended, save again.")]
                 self.add_error("price", list(map(question, told)))
         return cleaned
 

@@ -14,7 +14,7 @@ from core.admin import pauses
 from core.admin.base import Button
 from core.models import Breaker, Order, Pause, Site, Status, open_breaker_of
 from core.pages import display
-from core.reasons import reason_of, translate
+from core.reasons import closed, reason_of, translate
 
 SENDING = (Status.PENDING, Status.RUNNING)
 
@@ -41,7 +41,7 @@ def hold_of(site: Site, pause: Pause | None) -> tuple[SafeString, str]:
         text = _("Quiet hours until %(until)s.") % {"until": moment_of(opens)}
         return display.tag(_("quiet"), "off"), text
     if breaker := open_breaker_of(site):
-        return display.tag(_("on hold"), "bad"), told(breaker)
+        return display.tag(_("down"), "bad"), told(breaker)
     return display.tag(_("yes"), "good"), ""
 
 
@@ -66,7 +66,7 @@ def why_it_waits(order: Order, pause: Pause | None) -> str:
         return pauses.told(pause)
     opens = site_opens_at(order.site, time.time())
     if opens > time.time():
-        return _("Its site has quiet hours until %(until)s.") % {"until": moment_of(opens)}
+        return _("The site has quiet hours until %(until)s.") % {"until": moment_of(opens)}
     breaker = open_breaker_of(order.site)
     if breaker is None:
         return ""
@@ -76,9 +76,11 @@ def why_it_waits(order: Order, pause: Pause | None) -> str:
 
 
 def told(breaker: Breaker) -> str:
-    return _("It has not accepted plays since %(since)s: %(reason)s Next attempt at %(next)s.") % {
+    return _(
+        "The site has accepted no plays since %(since)s: %(reason)s Next attempt at %(next)s."
+    ) % {
         "since": display.moment(breaker.opened_at),
-        "reason": translate(reason_of(breaker)),
+        "reason": closed(translate(reason_of(breaker))),
         "next": display.moment(breaker.probe_at),
     }
 

@@ -99,22 +99,22 @@ class CalibrationAdmin(AddFormAdmin):
         if not may(staff(request), Right.CALIBRATE_SITE):
             return found
         if not obj.is_final:
-            ask = _("Stop after the present step?")
+            ask = _("Stop after the current step?")
             found.append(self.post_button(obj, "stop", _("Stop"), "danger", ask))
         elif obj.status == Calibration.Status.DONE and not obj.taken_at and proposals(obj):
-            take = _("Take these settings")
+            take = _("Apply these settings")
             found.append(self.post_button(obj, "take", take, tone="primary"))
         return found
 
     def stop(self, request: HttpRequest, obj: Calibration) -> tuple[str, int]:
         if stop_calibration(obj):
-            return _("The calibration stops; what it found so far stays."), messages.SUCCESS
+            return _("The calibration is stopping; its findings so far are kept."), messages.SUCCESS
         return _("The calibration has already ended."), messages.WARNING
 
     def take(self, request: HttpRequest, obj: Calibration) -> tuple[str, int]:
         changed = obj.take_settings(staff(request))
         if not changed:
-            return _("The site has these settings already."), messages.SUCCESS
+            return _("The site already has these settings."), messages.SUCCESS
         told = ", ".join(f"{LABELS[name]} {shown(value)}" for name, value in changed.items())
         return _("The site's settings are now: %(told)s") % {"told": told}, messages.SUCCESS
 
@@ -145,9 +145,10 @@ def advice_on_lag(obj: Calibration) -> str:
     if not counts_all or not isinstance(kept, int) or kept <= max(took, LAG_WORTH_A_WORD):
         return ""
     return _(
-        "The recipe lets each order wait %(kept)s seconds for the counter, which showed the plays "
-        "within %(took)s. The longer the wait, the fewer plays are proved beside other people's "
-        "views: enter a shorter counter lag in the recipe."
+        "The recipe makes each order wait %(kept)s seconds for the counter, which "
+        "showed the plays within %(took)s. The longer the wait, the harder it is to "
+        "tell plays from other people's views: enter a shorter counter lag in the "
+        "recipe."
     ) % {"kept": kept, "took": took}
 
 
@@ -162,9 +163,9 @@ def shown(value: Any) -> str:
 class CalibratingSites(DeskAdmin):
     def calibrate_button(self, site: Site) -> Button:
         question = _(
-            "Send at most 60 plays to this video, in stages, and find out how the site counts "
-            "them? Nobody pays for them. It takes a minute or two; hours where the counter "
-            "moves seldom. You can stop it."
+            "Send at most 60 plays to this video, in stages, to find out how the site "
+            "counts? Nobody is charged. It takes a minute or two, or hours if the counter "
+            "rarely moves. You can stop it at any time."
         )
         return self.video_button(site, "calibrate", _("Calibrate"), question)
 
@@ -181,12 +182,12 @@ class CalibratingSites(DeskAdmin):
         except OrderError as error:
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(self.change_url(site))
-        self.log_change(request, site, _("Calibration begun: %(url)s") % {"url": calibration.url})
+        self.log_change(request, site, _("Calibration started: %(url)s") % {"url": calibration.url})
         return HttpResponseRedirect(row_url("calibration", calibration.pk))
 
     def waive(self, request: HttpRequest, site: Site) -> tuple[str, int]:
         if site.waive_calibration():
-            return _("The site may be sold without a calibration."), messages.WARNING
+            return _("Plays of this site may be sold without a calibration."), messages.WARNING
         return _("The site needs no calibration; there is nothing to waive."), messages.INFO
 
 
@@ -206,5 +207,5 @@ def lag_on(site: Site) -> str:
     """Orders end the later for it, and beside other people's views prove fewer plays."""
     if not site.learned_lag:
         return ""
-    text = _("The counter was found to show plays up to %(took)s late; orders wait for that long.")
+    text = _("The counter was found to show plays up to %(took)s late; orders wait that long.")
     return text % {"took": display.duration(site.learned_lag)}

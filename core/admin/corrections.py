@@ -30,7 +30,7 @@ class CorrectionForm(AsksAgain):
         max_digits=10,
         decimal_places=2,
         validators=[MinValueValidator(0)],
-        help_text=gettext_lazy("What was really paid; 0 where nothing was."),
+        help_text=gettext_lazy("What was really paid; 0 if nothing was."),
     )
     reason = forms.CharField(
         label=gettext_lazy("Reason"),
@@ -84,7 +84,7 @@ def facts_of(charge: ChargeRecord, reader: User) -> list[tuple[str, str]]:
     facts = [
         (_("Customer"), str(charge.customer)),
         (_("Entered"), display.money(charge.amount)),
-        (_("Amounts to now"), display.money(corrected_amount(charge))),
+        (_("Current amount"), display.money(corrected_amount(charge))),
     ]
     if may(reader, Right.SEE_CUSTOMERS):
         facts.append((_("Balance now"), display.money(charge.customer.balance)))

@@ -65,7 +65,7 @@ class UploadForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if not self.errors and bool(cleaned.get("file")) == bool(cleaned.get("pasted", "").strip()):
-            raise forms.ValidationError(_("Choose a file or paste a table, one of both."))
+            raise forms.ValidationError(_("Choose a file or paste a table, not both."))
         return cleaned
 
     @property

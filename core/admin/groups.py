@@ -95,7 +95,7 @@ class GroupAdmin(SharedEditsAdmin, DjangoGroupAdmin):
         told: dict[str, Any] = {name: one for name, one in numbers.items() if name not in between}
         people = User.objects.filter(groups__in=objs).distinct().order_by("username")
         if names := ", ".join(map(str, people)):
-            told[_("people who lose what it gives")] = names
+            told[_("people who lose its permissions")] = names
         return without_between(lines), told, lacking, protected
 
     @admin.display(description=gettext_lazy("can"))

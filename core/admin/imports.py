@@ -54,8 +54,9 @@ UNDONE_AT_ONCE = 1_000
 MOST_ASKED = 10_000
 UNDO_QUESTIONS: Mapping[int, Any] = {
     ImportJob.Kind.CUSTOMERS: gettext_lazy(
-        "The customers that this import made are switched off, and their opening balances taken "
-        "back by a new entry each. Customers that it changed say again what they said before."
+        "Customers created by this import are switched off, and each opening balance "
+        "is taken back by a new entry. Customers changed by it get their previous "
+        "values back."
     ),
     ImportJob.Kind.CHARGES: gettext_lazy(
         "Each top-up of this import is corrected to 0, so that takings no longer count it; those "
@@ -140,7 +141,7 @@ class ImportJobAdmin(JobAdmin):
             text = _("Prices changed since the check. Look at the new total before you import.")
             return text, messages.WARNING
         if job.awaits_word_on_repeats:
-            text = _("Say first whether these rows are payments that were booked before.")
+            text = _("First say whether these rows are payments that are already booked.")
             return text, messages.WARNING
         if not job.start_import(partial=job.rejected > 0):
             return _("This import was already started."), messages.WARNING
@@ -153,7 +154,7 @@ class ImportJobAdmin(JobAdmin):
         signs.ask_to_stop(job)
         if job.cancel():
             store.remove_upload(job)
-            return _("Canceled. Rows already imported stay."), messages.SUCCESS
+            return _("Canceled. Rows already imported are kept."), messages.SUCCESS
         return _("Stopping; this takes a moment."), messages.SUCCESS
 
     @address("<int:pk>/again/<str:choice>/", "again", post=True)
@@ -252,7 +253,7 @@ class ImportJobAdmin(JobAdmin):
         job = self.seen_or_404(request, pk)
         require(may_undo(staff(request), job))
         if not job.is_undoable:
-            text = _("There is nothing to undo, or somebody else undoes it.")
+            text = _("There is nothing to undo, or somebody else is undoing it.")
             self.message_user(request, text, messages.WARNING)
             return redirect("admin:core_importjob_change", pk)
         if request.method == "POST":
@@ -271,7 +272,7 @@ class ImportJobAdmin(JobAdmin):
     def undo(self, request: HttpRequest, job: ImportJob) -> None:
         """What came of it is told and kept in the job's history."""
         if not job.start_undo(staff(request), get_language() or ""):
-            text = _("Somebody else began to undo it first.")
+            text = _("Somebody else started undoing it first.")
             self.message_user(request, text, messages.WARNING)
             return
         if job.changes <= UNDONE_AT_ONCE:
@@ -328,7 +329,7 @@ def choices_of(job: ImportJob, user: User) -> list[tuple[str, list[tuple[str, st
         found.append((_("Amounts of this file are written as"), answers))
     is_update = IMPORTERS[job.kind].updates and not job.update
     if job.rejected and is_update and may_import(user, job.kind, update=True):
-        found.append((_("Rows of customers who are there"), [("update", _("update them"))]))
+        found.append((_("Rows of existing customers"), [("update", _("update them"))]))
 
     def sent_to(name: str) -> str:
         return reverse("admin:core_importjob_again", args=(job.pk, name))

@@ -10,10 +10,10 @@ from core.pages import display
 
 
 def limits_of(site: Site) -> list[str]:
-    """Each limit that was met: "4.8 plays a second", "2 plays at once"."""
+    """Each limit that was met: "4.8 plays per second", "2 plays at once"."""
     found = []
     if site.learned_rate:
-        found.append(_("%(plays)s plays a second") % {"plays": display.speed(site.learned_rate)})
+        found.append(_("%(plays)s plays per second") % {"plays": display.speed(site.learned_rate)})
     if most := connections_of(site):
         text = ngettext("%(plays)s play at once", "%(plays)s plays at once", most)
         found.append(text % {"plays": display.number(most)})
@@ -32,7 +32,7 @@ def learned_of(site: Site) -> dict[str, str]:
         return {}
     if len(limits) == 2:
         limits = [_("%(rate)s and %(connections)s") % {"rate": limits[0], "connections": limits[1]}]
-    found = _("This site was found to take %(limits)s (%(when)s).")
+    found = _("Detected limit: %(limits)s (%(when)s).")
     words = {"limits": limits[0], "when": when_of(site)}
     return {"found": found % words, "advice": advice_of(site)}
 
@@ -46,18 +46,19 @@ def when_of(site: Site) -> str:
 def advice_of(site: Site) -> str:
     if connections_of(site) == 1:
         return _(
-            "Orders keep to it by themselves; after a day without a loss they try more. A site "
-            "that adds views without a lock needs it so: enter 1 as “most connections”. If it "
-            "limits connections instead, ask whoever runs it to raise that limit."
+            "Orders keep to this limit by themselves; after a day without a loss they try "
+            "more. If the site adds views without a lock, enter 1 as “most connections”. "
+            "If it limits connections instead, ask its operator to raise that limit."
         )
     if site.learned_rate:
         return _(
-            "Orders begin at that pace and find out by themselves whether the site takes more. "
-            "If the limit is meant, enter it as “most plays a second”. If it is not, ask whoever "
-            "runs the site to raise the limit of requests in front of it."
+            "Orders start at that pace and find out by themselves whether the site accepts "
+            "more. If the limit is intended, enter it as “most plays a second”. If not, "
+            "ask the site's operator to raise the request limit in front of the site."
         )
     return _(
-        "Orders begin with as many and find out by themselves whether the site takes more. If the "
-        "limit is meant, enter it as “most connections”. If it is not, ask whoever runs the site "
-        "to raise the limit of connections in front of it."
+        "Orders start with that many and find out by themselves whether the site "
+        "accepts more. If the limit is intended, enter it as “most connections”. If "
+        "not, ask the site's operator to raise the connection limit in front of the "
+        "site."
     )

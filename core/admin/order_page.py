@@ -22,7 +22,7 @@ from core.live.sources.sections import Section, Sections, newest_readings
 from core.models import Order, OrderEvent, Status
 from core.pages import display
 from core.pages.flow.timeline import STEPS_SHOWN
-from core.reasons import reason_of, translate
+from core.reasons import closed, reason_of, translate
 
 READINGS_SHOWN = 20
 # What nobody has to wait for any more, and what was not all delivered.
@@ -95,7 +95,7 @@ def why_and_what(order: Order) -> tuple[str, str]:
         return why_paused(order), what_when_paused(order)
     if order.status in SHORT:
         event = last_step(order)
-        return translate(reason_of(event)) if event else "", what_when_ended(order)
+        return closed(translate(reason_of(event))) if event else "", what_when_ended(order)
     if order.attempts and not order.is_final and order.due > timezone.now():
         text = _("The last attempt failed. The next one is at %(when)s.")
         return text % {"when": display.moment(order.due)}, _("“Retry now” does not wait for it.")
@@ -115,7 +115,7 @@ def why_paused(order: Order) -> str:
     facts = {
         "when": display.moment(event.create_date),
         "who": event.creator or "–",
-        "why": translate(reason_of(event)) or "–",
+        "why": closed(translate(reason_of(event))) or "–",
     }
     if order.held_by_site:
         return _("Paused since %(when)s: %(why)s") % facts
@@ -124,9 +124,11 @@ def why_paused(order: Order) -> str:
 
 def what_when_paused(order: Order) -> str:
     if not order.held_by_site:
-        return _("“Resume” lets it go on; “Cancel order” refunds what was not delivered.")
+        return _("“Resume” continues the order; “Cancel order” refunds what was not delivered.")
     site = reverse("admin:core_site_change", args=[order.site_id])
-    text = _("Put the token back on {site}; the order goes on by itself as soon as it is found.")
+    text = _(
+        "Put the token back on {site}; the order continues by itself as soon as the token is found."
+    )
     return format_html(text, site=format_html('<a href="{}">{}</a>', site, order.site))
 
 
@@ -134,8 +136,8 @@ def what_when_ended(order: Order) -> str:
     """The remark of an order that ended short says what to change; see core/sentences/office.py."""
     missing = order.count - (order.delivered or 0)
     text = _(
-        "%(missing)s plays were not delivered; %(refund)s was refunded. Mend the cause, then place "
-        "the rest by “Order again”."
+        "%(missing)s plays were not delivered; %(refund)s was refunded. Fix the cause, "
+        "then order the rest with “Order again”."
     )
     return text % {"missing": display.number(missing), "refund": display.money(order.refunded)}
 
@@ -158,7 +160,7 @@ def pace_of(watched: Watched) -> list[tuple[str, str]]:
     if watched.order.status != Status.RUNNING:
         return []
     return [
-        (_("Plays a second"), display.speed(watched.speed)),
+        (_("Plays per second"), display.speed(watched.speed)),
         (_("Time left"), display.duration(seconds_left(watched))),
     ]
 
@@ -173,7 +175,7 @@ def figures_of(order: Order) -> list[tuple[str, str]]:
         (_("Resent"), display.number(order.resent)),
         (_("Uncertain"), display.number(order.uncertain)),
         (_("In flight"), display.number(order.in_flight)),
-        (_("Delivery runs"), display.number(order.fence)),
+        (_("Times claimed"), display.number(order.fence)),
         (_("Failed attempts"), display.number(order.attempts)),
     ]
 
@@ -204,14 +206,14 @@ def meaning(status: int, counted: frozenset[int]) -> str:
     if status in counted:
         return _("received")
     if status in NOT_NOW:
-        return _("the site asked to slow down; the play is sent again")
+        return _("the site asked to slow down; the play is resent")
     if 300 <= status < 400:
-        return _("sent elsewhere; redirects are not followed and the play does not count")
+        return _("redirected; redirects are not followed and the play does not count")
     if 400 <= status < 500 and status != HTTPStatus.REQUEST_TIMEOUT:
         return _("refused; the play does not count")
     if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
         return _("the site failed; the counter shows whether the play counts")
-    return _("not the answer to a play; the counter shows whether it counts")
+    return _("not a valid answer to a play; the counter shows whether the play counts")
 
 
 def refund_of(order: Order) -> str:

@@ -248,11 +248,11 @@ class OrderAdmin(
         """What can be done now; the model decides again when the button is pressed."""
         found = self.offer(request, order, "seen", _("Mark as seen"), "primary")
         is_told = order.awaits_approval
-        ask = _("Reason; the customer reads it") if is_told else _("Reason")
+        ask = _("Reason (the customer sees it)") if is_told else _("Reason")
         confirm = _("Cancel this order and refund what was not delivered?")
         found += self.offer(request, order, "cancel", _("Cancel order"), "danger", confirm, ask=ask)
-        label, ask = _("Settle by the counter now"), _("Reason, where the counter cannot be read")
-        confirm = _("Settle this order now, by what its counter proves?")
+        label, ask = _("Settle by the counter now"), _("Reason, if the counter cannot be read")
+        confirm = _("Settle this order now by the plays that its counter confirms?")
         found += self.offer(request, order, "settle", label, "warning", confirm, ask=ask)
         found += self.pause_buttons(request, order)
         if not order_page.is_worked_on(order):
@@ -269,7 +269,8 @@ class OrderAdmin(
         ordering.cancel(order, staff(request), request.POST.get("reason", "").strip())
         if not order.is_final:
             text = _(
-                "The order is being stopped; what its site's counter does not show is refunded."
+                "The order is being stopped; plays that the site's counter does not show are "
+                "refunded."
             )
             return text, messages.SUCCESS
         text = _("Order canceled; %(refund)s was refunded to the customer.")
@@ -277,7 +278,7 @@ class OrderAdmin(
 
     def settle(self, request: HttpRequest, order: Order) -> tuple[str, int]:
         settle_now(order, staff(request), request.POST.get("reason", "").strip())
-        text = _("Settled: %(delivered)s plays are proved, %(refund)s was refunded.")
+        text = _("Settled: %(delivered)s plays confirmed, %(refund)s refunded.")
         figures = {
             "delivered": display.number(order.delivered),
             "refund": display.money(order.refunded),
@@ -286,7 +287,7 @@ class OrderAdmin(
 
     def retry(self, request: HttpRequest, order: Order) -> tuple[str, int]:
         ordering.retry(order, staff(request))
-        return _("The order is retried now."), messages.SUCCESS
+        return _("The order is being retried."), messages.SUCCESS
 
     def page_context(self, request: HttpRequest, obj: Order | None) -> dict[str, Any]:
         context = super().page_context(request, obj)

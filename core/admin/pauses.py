@@ -94,7 +94,7 @@ def site_buttons(site: Site, is_paused: bool) -> list[Button]:
 def pause_or_resume(url: Callable[[str], str], pausing: Button, *, is_paused: bool) -> list[Button]:
     """Of what holds more than one order: to pause it, or both ways to go on."""
     if not is_paused:
-        return [replace(pausing, ask=_("Reason; your colleagues read it"), needed=True)]
+        return [replace(pausing, ask=_("Reason (your colleagues see it)"), needed=True)]
     return [
         Button(label, url(what), "success", True, confirm) for what, label, confirm in resuming()
     ]
@@ -106,12 +106,12 @@ def resuming() -> list[tuple[str, str, str]]:
         (
             "resume",
             _("Resume"),
-            _("Resume? Orders that are spread over hours end later by the time of the pause."),
+            _("Resume? Orders that are spread over hours end later by the length of the pause."),
         ),
         (
             "catch_up",
             _("Resume and catch up"),
-            _("Resume? Orders that are spread over hours catch up at once with what they missed."),
+            _("Resume? Orders that are spread over hours catch up at once on what they missed."),
         ),
     ]
 
@@ -128,7 +128,7 @@ class PausingSitesAdmin(DeskAdmin):
 
     def resume(self, request: HttpRequest, site: Site) -> tuple[str, int]:
         end(site, request, shift=True)
-        text = _("The site has resumed; plans end later by the time of the pause.")
+        text = _("The site has resumed; plans end later by the length of the pause.")
         return text, messages.SUCCESS
 
     def catch_up(self, request: HttpRequest, site: Site) -> tuple[str, int]:

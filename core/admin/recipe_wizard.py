@@ -107,7 +107,7 @@ class Proposal:
         if not self.videos:
             raise ValueError(_("Nothing in this address can be a video's id."))
         if not typed["answer"]:
-            raise ValueError(_("Paste what the site answers: the page's source, or its JSON."))
+            raise ValueError(_("Paste the site's answer: the page's source, or its JSON."))
         if len(typed["answer"]) > TOO_LONG:
             raise ValueError(
                 _("The answer is longer than %(most)s characters.") % {"most": TOO_LONG}

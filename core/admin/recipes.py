@@ -101,15 +101,16 @@ class RecipeForm(forms.ModelForm):
     recipe_video_pattern = line(
         _("Video address"),
         _(
-            "Regular expression on path and query; its group is the video's id: /watch/([\\w-]+). "
-            "Where the site asks for a second part, name the groups video_id and key."
+            "Regular expression on path and query; its group is the video's id: "
+            "/watch/([\\w-]+). If the site needs a second part, name the groups video_id "
+            "and key."
         ),
     )
     recipe_ignores_case = flag(
-        _("Capitals make no difference"),
+        _("Case-insensitive"),
         _(
-            "Where /watch/ABC and /watch/abc are one video, as with most sites on MySQL: else two "
-            "orders could run on one counter."
+            "Tick this if /watch/ABC and /watch/abc are the same video, as on most sites "
+            "with MySQL; otherwise two orders could run on one counter."
         ),
     )
     recipe_count_method = method(_("Method of the count"), "GET")
@@ -121,7 +122,7 @@ class RecipeForm(forms.ModelForm):
         _('data.views, data["a.b"], items[0].views, items[id={video_id}].views'),
     )
     recipe_count_marker = line(
-        _("Or the text before the number"), _('As the page\'s source has it: class="views">')
+        _("Or the text before the number"), _('As in the page\'s source: class="views">')
     )
     recipe_count_pattern = line(
         _("Or count in text"),
@@ -132,7 +133,9 @@ class RecipeForm(forms.ModelForm):
         required=False,
         min_value=1,
         max_value=86_400,
-        help_text=_("Empty: 60. Orders wait so long, while other people's views come in."),
+        help_text=_(
+            "Empty: 60. Orders wait that long; meanwhile, other people's views add to the counter."
+        ),
     )
     recipe_count_in_session = flag(_("The counter, too, is read after these steps"))
     recipe_play_method = method(_("Method of a play"), "POST")
@@ -157,8 +160,8 @@ class RecipeForm(forms.ModelForm):
     recipe_idempotent = flag(
         _("Counts a resent play only once"),
         _(
-            "The site knows a play by {play_key} or {sequence}; plays of unknown "
-            "fate are then resent."
+            "The site recognizes a play by {play_key} or {sequence}; plays whose outcome "
+            "is unknown are then resent."
         ),
     )
     recipe_second_origin = line(
@@ -219,7 +222,7 @@ class RecipeForm(forms.ModelForm):
         if missing := recipe.secrets - secrets.keys():
             text = gettext("The recipe needs secrets that are not set: %(names)s")
             if moves:
-                text = gettext("Another second address: type anew what it is told: %(names)s")
+                text = gettext("The second address changed: enter these secrets again: %(names)s")
             self.add_error(SECRETS, text % {"names": ", ".join(sorted(missing))})
             return cleaned
         self.instance.recipe = cleaned["recipe"] = recipe.as_data()
@@ -292,8 +295,8 @@ def fieldsets() -> list[tuple[Any, dict[str, Any]]]:
             _("Recipe: a second address"),
             SECOND,
             _(
-                "Where the counter or the plays belong to another host or port than the "
-                "videos. Addresses of videos stay at the first."
+                "If the counter or the plays are on another host or port than the videos. "
+                "Video addresses stay at the first."
             ),
             "collapse",
         ),
@@ -304,8 +307,8 @@ def fieldsets() -> list[tuple[Any, dict[str, Any]]]:
         _("Recipe: third step before the plays"),
     )
     about = _(
-        "A page or a login that the site wants first, for a token or cookies. It is asked "
-        "for once for all plays, and again when the site answers 401 or 403."
+        "A page or a login that the site requires first, for a token or cookies. It is "
+        "requested once for all plays, and again when the site answers 401 or 403."
     )
     for index, title in enumerate(titles):
         names = [f"steps_{index}_{name}" for name in STEP]

@@ -85,7 +85,7 @@ class RepeatingOrdersAdmin(DeskAdmin):
             except OrderError as error:
                 form.add_error(None, str(error))
             else:
-                told = _("Placed anew %(when)s.") % {"when": rhythm(made)}
+                told = _("Repeated %(when)s.") % {"when": rhythm(made)}
                 self.log_change(request, order, told)
                 messages.success(request, told)
                 return redirect(row_url("repeat", made.pk))
@@ -121,7 +121,10 @@ class RepeatAdmin(ViewOnlyAdmin):
             if obj.occurrences.filter(needs_attention=True).exists():
                 found.append(self.post_button(obj, "seen", _("Mark as seen"), tone="primary"))
             if obj.next_at is not None:
-                look = {"tone": "danger", "confirm": _("End this repeat? No more is placed.")}
+                look = {
+                    "tone": "danger",
+                    "confirm": _("End this repeat? No more orders will be placed."),
+                }
                 found.append(self.post_button(obj, "end", _("End"), **look))
         found.append(Button(_("Orders"), list_url("order", q=obj.order.customer.username)))
         return found

@@ -62,8 +62,8 @@ class SeveralForm(TermsForm, forms.ModelForm):
     addresses = forms.CharField(
         label=gettext_lazy("Video addresses"),
         help_text=gettext_lazy(
-            "One a line; a number behind it is the plays of that video alone. Two columns of a "
-            "spreadsheet can be pasted."
+            "One per line; a number after an address is the number of plays for that video "
+            "alone. Two columns of a spreadsheet can be pasted."
         ),
         max_length=MOST_SIGNS,
         widget=forms.Textarea(
@@ -147,9 +147,7 @@ class SeveralOrdersAdmin(DeskAdmin):
                     else:
                         lines[error.index].error = str(error)
             elif request.POST.get("quoted"):
-                text = _(
-                    "This is not what was quoted before. Nothing was ordered; look at it again."
-                )
+                text = _("This differs from the quote. Nothing was ordered; check it again.")
                 form.add_error(None, text)
         self.quote_lines(request, form, lines, looks_at_videos=True)
         return self.several_page(request, form, lines)
@@ -215,7 +213,7 @@ def sums_of(form: SeveralForm, lines: list[Line], reader: User) -> list[tuple[st
     sums = [
         (_("Orders"), display.number(len(lines))),
         (_("Plays"), display.number(sum(line.count or 0 for line in lines))),
-        (_("Price of all"), display.money(total)),
+        (_("Total price"), display.money(total)),
     ]
     if may(reader, Right.SEE_CUSTOMERS):
         sums += [

@@ -113,10 +113,12 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         typed = ("name", "origin", "adapter", *LIMITS, "exact_proof", "active", "memo")
         may_type = obj is None or self.has_change_permission(request, obj)
         recipe = recipes.fieldsets() if may_type else [(_("Recipe"), {"fields": ("shown_recipe",)})]
-        week = {"fields": WEEK_FIELDS, "description": _("When plays may go out, and how many.")}
+        week = {"fields": WEEK_FIELDS, "description": _("When plays may be sent, and how many.")}
         trust = {
             "fields": TRUST_FIELDS,
-            "description": _("Only for a site whose certificate no public authority issued."),
+            "description": _(
+                "Only for a site whose certificate was not issued by a public authority."
+            ),
         }
         found = [
             (None, {"fields": typed}),
@@ -158,10 +160,12 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
         if change and not set(WEEK_FIELDS).isdisjoint(form.changed_data):
             ordering.follow_week(obj)
         if change and "ca_certificate" in form.changed_data:
-            text = _("Another authority is trusted now: verify the site, or nothing is sold there.")
+            text = _(
+                "Another authority is trusted now: verify the site, or nothing can be sold there."
+            )
             self.message_user(request, text, messages.WARNING)
         if change and "recipe_second_origin" in form.changed_data:
-            text = _("The second address changed: verify the site, or nothing is sold there.")
+            text = _("The second address changed: verify the site, or nothing can be sold there.")
             self.message_user(request, text, messages.WARNING)
 
     def buttons(self, request: HttpRequest, obj: Site) -> list[Button]:
@@ -171,17 +175,20 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
             if obj.verified:
                 found += [self.read_button(obj), self.try_button(obj), self.calibrate_button(obj)]
             if obj.has_learned:
-                ask = _("Forget it? Orders find out anew what the site takes.")
-                label = _("Forget what the site was found to take")
+                ask = _("Reset the detected limit? Orders will detect it again.")
+                label = _("Reset the detected limit")
                 found.append(self.post_button(obj, "forget", label, confirm=ask))
             if obj.learned_lag:
-                ask = _("Forget it? Orders wait for the counter as its kind or recipe says.")
-                label = _("Forget how late the counter was")
+                ask = _(
+                    "Reset the measured counter delay? Orders will wait as long as the kind of "
+                    "site or the recipe says."
+                )
+                label = _("Reset the counter delay")
                 found.append(self.post_button(obj, "forget_lag", label, confirm=ask))
         if obj.recipe is not None:
             found.append(Button(_("Recipe as a file"), self.url_of("recipe", obj.pk)))
         user = staff(request)
-        ask = _("Sell on this site without knowing what it will count of an order?")
+        ask = _("Sell on this site without knowing how many plays of an order it will count?")
         found += self.offer(request, obj, "waive", _("Sell uncalibrated"), "warning", ask)
         if may(user, Right.PROBE_SITE):
             found += probe_buttons(obj)
@@ -215,28 +222,28 @@ class SiteAdmin(CalibratingSites, PausingSitesAdmin, RecipeWizardAdmin):
     def forget(self, request: HttpRequest, site: Site) -> tuple[str, int]:
         """After whoever runs the site raised a limit, say."""
         if site.forget_learned():
-            text = _("What the site was found to take is forgotten; orders find it out anew.")
+            text = _("The detected limit was reset; orders will detect it again.")
             return text, messages.SUCCESS
-        return _("Nothing is known of what the site takes."), messages.WARNING
+        return _("No limit detected."), messages.WARNING
 
     def forget_lag(self, request: HttpRequest, site: Site) -> tuple[str, int]:
         """What was learned while something held the counter up, say."""
         if site.forget_lag():
-            return _("How late the counter was is forgotten."), messages.SUCCESS
-        return _("The counter is not known to be late."), messages.WARNING
+            return _("The measured counter delay was reset."), messages.SUCCESS
+        return _("No counter delay measured."), messages.WARNING
 
     def probe(self, request: HttpRequest, site: Site) -> tuple[str, int]:
         if ordering.probe_site(site):
-            text = _("One order tries the site now; if it takes plays, all others follow.")
+            text = _("One order tries the site now; if the site accepts plays, all others follow.")
             return text, messages.SUCCESS
-        return _("The site is not on hold; there is nothing to try."), messages.WARNING
+        return _("The site is not down; there is nothing to try."), messages.WARNING
 
     def try_button(self, site: Site) -> Button:
         question = _("Send one play to this video and see whether its counter moves?")
         return self.video_button(site, "try", _("Try it"), question)
 
     def read_button(self, site: Site) -> Button:
-        question = _("Read this video's counter and show what the site answers?")
+        question = _("Read this video's counter and show the site's answer?")
         return self.video_button(site, "read", _("Read counter"), question)
 
     @address("<int:pk>/try/", "try", post=True)

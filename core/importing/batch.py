@@ -113,7 +113,7 @@ class Batch:
         is told, since there may be a hundred of them."""
         if not self.layout.nameless:
             return
-        reason = _("This stands in a column without a title.")
+        reason = _("This cell is in a column without a title.")
         for index, row in enumerate(self.rows):
             cells = (row[place] for place in self.layout.nameless)
             if found := next(filter(str.strip, cells), ""):
@@ -121,7 +121,7 @@ class Batch:
 
     def drop_ragged(self) -> None:
         width = self.layout.width
-        text = _("%(number)s cells where the header has %(width)s.")
+        text = _("%(number)s cells, but the header has %(width)s.")
         self.drop(
             {
                 index: [self.error(index, "", "", text % {"number": len(row), "width": width})]
@@ -153,7 +153,7 @@ class Batch:
     def find_rows_in_cells(self, delimiter: str, faults: Faults) -> None:
         """A memo that begins with a quotation mark, as of inches, and takes all rows up to the next
         one into its cell. After the commas of a sentence stands a blank."""
-        reason = _("Whole rows stand in this cell: a quotation mark may be missing.")
+        reason = _("This cell contains whole rows: a quotation mark may be missing.")
         for index, row in enumerate(self.rows):
             for place, cell in enumerate(row):
                 if not is_tall(cell):

@@ -127,7 +127,7 @@ def read_username(cell: str) -> str:
     if name[:1] == "=" and FORMULA.fullmatch(name):
         raise ValidationError(UNREAD_FORMULA)
     if LOST_LETTER in name:
-        raise ValidationError(_("A letter was lost before the file came here: enter it again."))
+        raise ValidationError(_("A letter was lost before the upload: enter it again."))
     if re.fullmatch(REMARK_ALONE, name):
         raise ValidationError(_("This row repeats the titles of the columns."))
     if name.strip("-/\u2013\u2014") == "" or name.lower() in NO_NAMES:
@@ -141,12 +141,14 @@ def read_username(cell: str) -> str:
 def refuse_decimals(text: str) -> None:
     """`10023.0` is the name or number 10023, if no zeros stood before it."""
     if text.endswith("0") and DECIMAL.fullmatch(text):
-        raise ValidationError(_("A program made a decimal of this: format the column as text."))
+        raise ValidationError(_("A program turned this into a decimal: format the column as text."))
 
 
 def refuse_dates(text: str) -> None:
     if (text[:1].isdigit() or "-" in text) and DATE.fullmatch(text):
-        raise ValidationError(_("The spreadsheet made a date of this: format the column as text."))
+        raise ValidationError(
+            _("The spreadsheet turned this into a date: format the column as text.")
+        )
 
 
 def is_harmless(text: str) -> bool:

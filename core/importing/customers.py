@@ -227,8 +227,8 @@ class CustomerRows(RowImporter):
             self.differing.add(Understood(1, [example]))
             return []
         reason = _(
-            "The balance is %(balance)s now, the file says %(said)s; files change no balances: "
-            "empty the column."
+            "The balance is now %(balance)s, but the file says %(said)s; files do not "
+            "change balances: clear the column."
         )
         params = {"balance": customer.balance, "said": quantize(said)}
         return [batch.fault(index, "balance", reason % params)]
@@ -319,8 +319,8 @@ def totals(batch: Batch, known: Mapping[str, Known]) -> dict[int, str]:
     """By index, rows in which a sheet adds up the others, or notes on them: no customer is called
     so."""
     names = batch.values["username"]
-    total = _("This is the row of a total; if a customer is called so, add them by hand.")
-    note = _("This is a note on the table; if a customer is called so, add them by hand.")
+    total = _("This is a total row; if a customer really has this name, add them by hand.")
+    note = _("This is a note on the table; if a customer really has this name, add them by hand.")
     keys = skeletons(names)
     reasons = dict.fromkeys(notes_among(keys), note) | dict.fromkeys(totals_among(keys), total)
     return {index: reason for index, reason in reasons.items() if names[index] not in known}

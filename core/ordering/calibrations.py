@@ -61,7 +61,7 @@ def sell_audit(
     OrderRefusedError."""
     assert video.site is not None
     if requires_approval(price, limit := ApprovalLimit.objects.of(actor)):
-        text = _("Above your limit of %(limit)s: somebody with a higher one has to sell it.")
+        text = _("Above your limit of %(limit)s: somebody with a higher limit has to sell it.")
         raise OrderRefusedError({"price": text % {"limit": limit}})
     if not customer.active:
         raise OrderRefusedError({"customer": CustomerInactiveError.reason})

@@ -48,7 +48,7 @@ class AlreadyPlacedError(OrderRefusedError):
     """The same `request_key` made `order` before: see `IdempotentForm.refuse()`."""
 
     def __init__(self, order: Order) -> None:
-        super().__init__({"__all__": _("It was placed before as %(order)s.") % {"order": order}})
+        super().__init__({"__all__": _("It was already placed as %(order)s.") % {"order": order}})
         self.order = order
 
 

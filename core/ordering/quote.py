@@ -91,8 +91,8 @@ class Quote:
         if seen is None or self.price is None or seen == self.price:
             return ""
         return _(
-            "It costs %(now)s now, not %(seen)s as it was shown. Nothing was ordered; send it "
-            "again to order at %(now)s."
+            "The price is now %(now)s, not %(seen)s as shown. Nothing was ordered; send "
+            "the form again to order at %(now)s."
         ) % {"now": self.price, "seen": money.quantize(seen)}
 
     def needs_approval(self, creator: User | None) -> bool:

@@ -76,7 +76,7 @@ def read_site(site: Site, url: str) -> Trial:
 def _proved(site: Site, url: str) -> tuple[ProvedTarget, SiteAdapter, str]:
     """Where to, how, and the path of the address. OrderError: nothing may be sent there."""
     if not site.verified:
-        raise OrderError(_("The site is not verified; plays may not go there yet."))
+        raise OrderError(_("The site is not verified; plays may not be sent there yet."))
     try:
         path = Origin.parse(site.origin).path_of(url.strip())
         adapter = sites.adapter(site.adapter, site.recipe, site.secrets)

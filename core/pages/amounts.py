@@ -104,7 +104,7 @@ class AsksAgain(forms.Form):
         """In words; "" where there is none to ask, or it was answered."""
         if amount is None or abs(amount) < LARGE or self.was_confirmed(str(amount)):
             return ""
-        text = _("%(amount)s: %(words)s. If that is meant, save again.")
+        text = _("%(amount)s: %(words)s. If this is intended, save again.")
         return text % {"amount": display.money(amount), "words": in_words(amount)}
 
 

@@ -20,19 +20,17 @@ TONES: dict[int, str] = {
 # What each stage does, and what it is for.
 STAGES = {
     Stage.QUIET: gettext_lazy(
-        "Readings without a play: what other people view, and whether a reading counts."
+        "Readings without a play: how much other people view, and whether a reading counts."
     ),
-    Stage.ONE: gettext_lazy("One play: whether it is taken, and when it shows."),
+    Stage.ONE: gettext_lazy("One play: whether it is accepted, and when it shows."),
     Stage.TEN: gettext_lazy("Ten plays one after the other over one connection."),
-    Stage.PARALLEL: gettext_lazy("Ten plays at once: whether any are lost, or refused for now."),
+    Stage.PARALLEL: gettext_lazy("Ten plays at once: whether any are lost or refused for now."),
     Stage.FRESH: gettext_lazy(
         "Ten plays one after the other, each over a new connection: whether sessions count once."
     ),
-    Stage.LIMIT: gettext_lazy("Twenty plays at a pace, where plays were refused for now."),
-    Stage.WINDOW: gettext_lazy(
-        "Single plays, ever later: after what time an address counts again."
-    ),
-    Stage.AFTER: gettext_lazy("Readings without a play: what other people view."),
+    Stage.LIMIT: gettext_lazy("Twenty plays at a steady pace, because plays were refused for now."),
+    Stage.WINDOW: gettext_lazy("Single plays at growing intervals: when an address counts again."),
+    Stage.AFTER: gettext_lazy("Readings without a play: how much other people view."),
 }
 
 

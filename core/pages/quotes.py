@@ -155,8 +155,9 @@ def approval_note(quote: Quote, creator: User | None) -> str:
         return ""
     limit = ApprovalLimit.objects.of(creator)
     return _(
-        "Above your limit of %(limit)s: the order waits until somebody else approves it. It is "
-        "charged at once, holds the video until then, and is refunded in full when it is declined."
+        "Above your limit of %(limit)s: the order waits until somebody else approves "
+        "it. It is charged at once, holds the video until then, and is refunded in "
+        "full if it is declined."
     ) % {"limit": display.money(limit)}
 
 

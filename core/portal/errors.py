@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy
 
 PORTAL = "/portal/"
 BUTTON = gettext_lazy(
-    "This address only takes what a button sends. If you have just logged in again, go to the page "
-    "and press the button once more."
+    "This address only accepts what a button sends. If you have just logged in "
+    "again, go to the page and press the button once more."
 )
 # By status: the title, and what is said at the desk and on the portal.
 TOLD: dict[int, tuple[Any, Any, Any]] = {
@@ -30,8 +30,8 @@ TOLD: dict[int, tuple[Any, Any, Any]] = {
     404: (
         gettext_lazy("Page not found"),
         gettext_lazy(
-            "There is nothing at this address. The link may be old, or something may have been "
-            "taken away."
+            "There is nothing at this address. The link may be old, or the page may have "
+            "been removed."
         ),
         gettext_lazy("There is nothing at this address, or it is not yours. Nothing was changed."),
     ),

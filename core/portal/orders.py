@@ -114,7 +114,10 @@ def canceled(request: HttpRequest, customer: Customer, oid: str) -> HttpResponse
         if not may_cancel_own(user_of(request), order):
             messages.warning(request, _("This order can no longer be canceled."))
             return HttpResponseRedirect(page)
+        # As transitions.cancel() decides: a running order is asked to stop first.
+        nothing_sent = order.status != Status.RUNNING and not order.reserved
         context = {"customer": customer, "order": order, "row": row_of(order)}
+        context["nothing_sent"] = nothing_sent
         return render(request, "portal/order_cancel.html", context)
     try:
         ordering.cancel(order, user_of(request))
@@ -127,7 +130,9 @@ def canceled(request: HttpRequest, customer: Customer, oid: str) -> HttpResponse
 
 def canceling(order: Order) -> str:
     if not order.is_final:
-        return _("The order is being stopped; what its site's counter does not show is refunded.")
+        return _(
+            "The order is being stopped; plays that the site's counter does not show are refunded."
+        )
     text = _("Your order is canceled; %(refund)s was refunded to your balance.")
     return text % {"refund": display.money(order.refunded)}
 

@@ -25,15 +25,15 @@ class Line:
 def plays_of(order: Order) -> list[Line]:
     lines = [
         Line(_("Ordered"), display.number(order.count)),
-        Line(_("Sent and answered by the site"), display.number(order.done)),
+        Line(_("Received by the site"), display.number(order.done)),
     ]
     if order.uncertain and order.is_final:
-        lines.append(Line(_("Sent, the answer was lost"), display.number(order.uncertain)))
+        lines.append(Line(_("Sent, but the answer was lost"), display.number(order.uncertain)))
     if order.resent:
-        lines.append(Line(_("of these resent"), display.number(order.resent)))
+        lines.append(Line(_("of which resent"), display.number(order.resent)))
     if order.proof_code == Code.PROVED_BY_ORDER_NUMBER:
         exactly = display.number(order.proof_params["number"])
-        how = _("of this order, as the site itself says")
+        how = _("for this order, as reported by the site")
         lines.append(Line(_("Counted by the site"), exactly, how))
     elif order.rise is not None:
         before, now = display.number(order.old_view_count), display.number(order.view_count)

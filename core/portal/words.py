@@ -28,16 +28,16 @@ STEPS: dict[int, dict[int | None, str]] = {
         ),
     },
     Status.VERIFYING: {
-        None: gettext_noop("All plays were sent. The site's own counter has to show them now."),
+        None: gettext_noop("Sending has ended. The site's own counter has to show the plays now."),
         Status.PAUSED: gettext_noop("Canceled. The site's counter has to show what was delivered."),
     },
     Status.PAUSED: {
-        None: gettext_noop("Paused until the site confirms again that it takes our plays."),
+        None: gettext_noop("Paused until the site confirms again that it accepts our plays."),
     },
     Status.COMPLETED: {None: gettext_noop("Completed: the site's counter shows all plays.")},
     Status.PARTIAL: {
         None: gettext_noop(
-            "Ended: the site's counter shows part of the plays. The rest was refunded."
+            "Ended: the site's counter does not show all plays. The rest was refunded."
         ),
     },
     Status.CANCELED: {
@@ -52,12 +52,14 @@ STATES: dict[int, object] = {
     Status.AWAITING: gettext_lazy("The desk reviews your order before delivery starts."),
     Status.PENDING: gettext_lazy("Your order is paid; delivery starts in a moment."),
     Status.RUNNING: gettext_lazy("Plays are being sent to the site."),
-    Status.VERIFYING: gettext_lazy("All plays are sent; we are waiting for the site's counter."),
+    Status.VERIFYING: gettext_lazy(
+        "No more plays are being sent; we are waiting for the site's counter."
+    ),
     Status.PAUSED: gettext_lazy(
-        "The site has to confirm again that it takes our plays. Nothing is lost meanwhile."
+        "The site has to confirm again that it accepts our plays. Nothing is lost meanwhile."
     ),
     Status.COMPLETED: gettext_lazy("The site's counter shows all plays."),
-    Status.PARTIAL: gettext_lazy("Partly delivered; the rest is refunded."),
+    Status.PARTIAL: gettext_lazy("Not all plays were delivered; the rest is refunded."),
     Status.CANCELED: gettext_lazy("Stopped; what was not delivered is refunded."),
     Status.FAILED: gettext_lazy("Nothing could be delivered; everything is refunded."),
 }
@@ -75,9 +77,11 @@ ON_ITS_WAY = (Status.PENDING, Status.RUNNING)
 def state_text(order: Order, *, is_held: bool = False) -> str:
     """What the order's state means. `is_held`: people paused its site, or all."""
     if order.is_being_settled:
-        return _("Canceled; it is being settled: the site's counter shows what was delivered.")
+        return _("Canceled; being settled: the site's counter shows what was delivered.")
     if order.cancel_requested and not order.is_final:
-        return _("The order is being stopped; what its site's counter does not show is refunded.")
+        return _(
+            "The order is being stopped; plays that the site's counter does not show are refunded."
+        )
     if order.is_paused_by_people or (is_held and order.status in ON_ITS_WAY):
         return _("Delivery is paused for the moment. Nothing is lost meanwhile.")
     if order.status == Status.PENDING and order.starts_later:

@@ -27,15 +27,15 @@ class Code(SentenceCode):
     """The office's own, but for why an import is not undone."""
 
     # An order on its way
-    CANCEL_REQUESTED = _("cancellation requested")
-    TOKEN_SHOWN_AGAIN = _("The site proved its token again.")
-    PAUSE_REQUESTED = _("pause requested")
-    PAUSE_REQUESTED_BECAUSE = _("pause requested: %(why)s")
+    CANCEL_REQUESTED = _("Cancellation requested.")
+    TOKEN_SHOWN_AGAIN = _("The site shows its token again.")
+    PAUSE_REQUESTED = _("Pause requested.")
+    PAUSE_REQUESTED_BECAUSE = _("Pause requested: %(why)s")
     PAUSE_WITHDRAWN = _("The pause was withdrawn.")
-    PLAN_SHIFTED = _("Its plan goes on where it stopped and ends later.")
+    PLAN_SHIFTED = _("Its plan continues where it stopped and ends later.")
     PLAN_CATCHES_UP = _("Its plan catches up.")
-    DEADLINE_REACHED = _("The order's deadline has come.")
-    DEADLINE_REACHED_IN_TROUBLE = _("The order's deadline has come. %(reason)s")
+    DEADLINE_REACHED = _("The deadline has passed.")
+    DEADLINE_REACHED_IN_TROUBLE = _("The deadline has passed. %(reason)s")
     ATTEMPTS_USED_UP = _("Given up after %(number)s attempts: %(reason)s")
     OWN_ERROR = _("An internal error; see the log.")
     SEVERAL_ORDERS_FAILED = _("Several orders in a row failed, this one with: %(reason)s")
@@ -43,23 +43,23 @@ class Code(SentenceCode):
     COUNTER_UNREADABLE = _("The counter cannot be read: %(reason)s")
     COUNTER_FELL = _("The counter fell by %(number)s while %(sent)s plays were received.")
     COUNTER_STOOD_STILL = _("The counter did not move though %(sent)s plays were received.")
-    COUNTER_ROSE_TOO_FAR = _("The counter rose by %(number)s, we sent %(sent)s.")
+    COUNTER_ROSE_TOO_FAR = _("The counter rose by %(number)s, but we sent %(sent)s.")
     COUNTER_SHOWS_A_PART = _("The counter shows %(number)s of %(sent)s plays.")
     COUNTER_PROVES_A_PART = _(
-        "The counter proves %(number)s of %(sent)s plays; what else it rose by may be other "
-        "people's views."
+        "The counter confirms %(number)s of %(sent)s plays; the rest of the increase "
+        "may be other viewers."
     )
     PLAYS_SENT_AGAIN = _("The counter lacks %(number)s plays; they are resent.")
     # By what an end was proved
-    PROVED_BY_ORDER_NUMBER = _("The site itself counted %(number)s plays of this order: exact.")
+    PROVED_BY_ORDER_NUMBER = _("The site itself reports exactly %(number)s plays for this order.")
     PROVED_WITHOUT_OTHERS = _(
-        "The counter rose by %(rise)s; it stood still while no play was on its way: nobody else's "
-        "views were seen."
+        "The counter rose by %(rise)s and stood still while no play was on its way: no "
+        "other viewers were seen."
     )
     PROVED_BESIDE_OTHERS = _(
-        "The counter rose by %(rise)s while plays were sent. Of these about %(others)s are other "
-        "people's views, at most %(most)s (confidence %(confidence)s %%): at least %(number)s are "
-        "ours."
+        "The counter rose by %(rise)s while plays were sent. About %(others)s of these "
+        "views, at most %(most)s, came from other viewers (confidence %(confidence)s "
+        "%%): at least %(number)s are ours."
     )
     SETTLED_BY_HAND = _("Settled by hand, by the counter as it stood then: %(views)s.")
     SETTLED_BY_LAST_READING = _(
@@ -67,18 +67,18 @@ class Code(SentenceCode):
     )
     # What to change where an order ended short
     SHORT_NOT_COUNTED = _(
-        "The site received %(sent)s plays and counted %(number)s. It may count an address once, or "
-        "lose plays that come together: calibrate it, give it one connection, or install the "
-        "site's package."
+        "The site received %(sent)s plays and counted %(number)s. It may count an "
+        "address only once, or lose plays that arrive together: calibrate it, give it "
+        "one connection, or install the site's package."
     )
     SHORT_BESIDE_OTHERS = _(
-        "Of %(sent)s plays %(number)s are proved beside about %(others)s views of other people. "
-        "With the site's package each play is proved; so are more of them in a quiet hour, or "
-        "sent faster."
+        "%(number)s of %(sent)s plays confirmed; about %(others)s views came from "
+        "other viewers. The site's package confirms every play; sending in a quiet "
+        "hour or faster confirms more of them."
     )
     SHORT_NOT_SENT = _(
-        "%(sent)s of %(count)s plays were received by the site. Why no more: %(reason)s Mend that "
-        "and order the rest again."
+        "The site received %(sent)s of %(count)s plays. Reason: %(reason)s Fix the "
+        "cause, then order the rest again."
     )
     # Why an order is not settled by hand
     NOT_BEING_VERIFIED = _("It is not being verified: %(status)s.")
@@ -95,7 +95,7 @@ class Code(SentenceCode):
     NOT_PAUSED = _("Nobody paused it.")
     PAUSED_BY_PEOPLE = _("Somebody paused it; resume it instead.")
     STARTS_LATER = _("It waits for its planned start.")
-    PAUSE_REASON_MISSING = _("Enter a reason; your colleagues read it.")
+    PAUSE_REASON_MISSING = _("Enter a reason; your colleagues will see it.")
     PAUSE_ENDED = _("This pause has already ended.")
     AWAITS_APPROVAL = _("It is awaiting approval.")
     AWAITS_NO_APPROVAL = _("It is not awaiting approval: %(status)s.")
@@ -104,8 +104,8 @@ class Code(SentenceCode):
         "customer."
     )
     APPROVAL_OF_OWN_CUSTOMER = _(
-        "Within %(days)s days you created this customer, topped them up or opened their login: "
-        "somebody else approves or declines what they order on the portal."
+        "Within %(days)s days you created this customer, topped them up or opened "
+        "their login: somebody else must approve or decline their orders on the portal."
     )
     APPROVAL_OF_OWN_TOP_UP = _(
         "A top-up must be approved or declined by somebody who neither entered it nor is its "
@@ -116,15 +116,16 @@ class Code(SentenceCode):
         "customer."
     )
     APPROVAL_OF_OWN_CUSTOMERS_MONEY = _(
-        "Within %(days)s days you created this customer, topped them up or opened their login: "
-        "somebody else approves or declines what is credited to them above a limit."
+        "Within %(days)s days you created this customer, topped them up or opened "
+        "their login: somebody else must approve or decline their credits above a "
+        "limit."
     )
     TOP_UP_DECIDED = _("It was already approved or declined.")
     TOP_UP_BOOKED = _("A payment with this number was booked before; decline this one.")
     CORRECTION_WAITS = _("A correction of this top-up already awaits approval.")
     CORRECTION_REASON_MISSING = _("Enter a reason; it stays in the ledger.")
     CORRECTS_NOTHING = _("It already amounts to %(amount)s; there is nothing to correct.")
-    REASON_MISSING = _("Enter a reason; the customer reads it.")
+    REASON_MISSING = _("Enter a reason; the customer will see it.")
     REASON_TOO_LONG = _("The reason is too long: at most %(most)s characters.")
     # Why an order is not placed
     TOO_FEW_PLAYS = _("At least one play.")
@@ -133,15 +134,15 @@ class Code(SentenceCode):
     NOTHING_ON_SALE = _("No price policy is active; nothing can be sold.")
     PLAY_TOO_DEAR = _("A play has to cost less than %(most)s.")
     BALANCE_SHORT = _("The balance is short by %(missing)s.")
-    VIDEO_BUSY = _("Another order already runs on this video.")
+    VIDEO_BUSY = _("This video is in use by another open order or calibration.")
     NOT_OUR_SITE = _("%(origin)s is not one of our sites.")
     SITE_NOT_VERIFIED = _("The site is not verified.")
     SITE_NOT_PROVED = _("The site is not verified: %(reason)s")
     SITE_NOT_REACHED = _("The site cannot be reached now: %(reason)s")
     SITE_UNREACHABLE = _("The site cannot be reached now.")
     SITE_TAKES_NO_MORE = _(
-        "The site takes no more requests at the moment (it answered %(status)s several times). "
-        "Please try again in half a minute."
+        "The site accepts no more requests at the moment (it answered %(status)s "
+        "several times). Please try again in half a minute."
     )
     SITE_NOT_CALIBRATED = _(
         "It is not known yet how this site counts; calibrate it before the first order."
@@ -157,27 +158,27 @@ class Code(SentenceCode):
     ORDER_INCOMPLETE = _("The order is not complete.")
     # What may not be changed on a site
     SITE_LOCKED = _(
-        "Orders are open on this site (%(orders)s), and what is proved of their plays rests on "
-        "this. Change it once they have ended."
+        "This site has open orders (%(orders)s), and counting their plays depends on "
+        "this setting. Change it once they have ended."
     )
     CEILING_LOCKED = _(
-        "While orders are open on this site (%(orders)s) this may only be lowered: its counter may "
-        "lose plays that come faster than they were calibrated for."
+        "While this site has open orders (%(orders)s), this may only be lowered: its "
+        "counter may lose plays that arrive faster than it was calibrated for."
     )
     SITE_CALIBRATES = _(
-        "A calibration runs on this site, and what it finds rests on this: stop it, or wait until "
-        "it has ended."
+        "A calibration is running on this site, and its findings depend on this "
+        "setting: stop it, or wait until it has ended."
     )
     # Calibrations
     NEVER_CALIBRATED = _(
-        "This site was never calibrated: it is not known what of an order it will count."
+        "This site was never calibrated: it is not known how many plays of an order it will count."
     )
-    CALIBRATION_RUNS = _("A calibration already runs on this video.")
-    CALIBRATION_OUTDATED = _("The site was changed since: calibrate it anew.")
-    CALIBRATION_NOT_LATEST = _("Only what the latest calibration proposes can be taken.")
+    CALIBRATION_RUNS = _("A calibration is already running on this video.")
+    CALIBRATION_OUTDATED = _("The site has been changed since: calibrate it again.")
+    CALIBRATION_NOT_LATEST = _("Only what the latest calibration proposes can be applied.")
     CALIBRATION_PLAYS_UNKNOWN = _(
-        "A consumer stopped or the database failed while %(number)s of its plays were on their "
-        "way. They may have been counted and are not sent again: calibrate anew."
+        "A consumer stopped or the database failed while %(number)s of its plays were "
+        "on their way. They may have been counted and are not resent: calibrate again."
     )
     # Repeats
     ALREADY_REPEATED = _("This order is already repeated.")
@@ -198,8 +199,8 @@ class Code(SentenceCode):
     FILE_GONE = _("The file no longer exists; upload it again.")
     FILE_CHANGED = _("The file is not the one that was checked.")
     PRICES_CHANGED = _(
-        "Prices changed since the file was checked; rows that are in stay. Upload it again to see "
-        "what the others cost now."
+        "Prices changed since the file was checked; rows already imported are kept. "
+        "Upload the file again to see what the others cost now."
     )
     FILE_EMPTY = _("The file is empty.")
     FILE_TOO_LARGE = _("The file is larger than %(most)s MB; split it.")
@@ -216,7 +217,7 @@ class Code(SentenceCode):
     LINE_WITH_NUL = _("Line %(line)s contains a NUL byte; this is not a text file.")
     LINE_TOO_LONG = _("Line %(line)s is longer than %(most)s KB; this is not a table.")
     LINE_IN_NO_ENCODING = _(
-        "Line %(line)s is in no encoding that can be told: save the file as CSV UTF-8."
+        "The encoding of line %(line)s cannot be determined: save the file as CSV UTF-8."
     )
     LINE_NOT_IN_ENCODING = _("Line %(line)s cannot be read as %(encoding)s.")
     LINE_BECAME_WRONG = _(
@@ -240,40 +241,41 @@ class Code(SentenceCode):
     SHEET_READ = _("Sheet '%(sheet)s' was read; not read: %(others)s.")
     ROWS_ABOVE_HEADER = _("Left out above the header: %(text)s.")
     ROWS_FILLED_UP = _(
-        "Rows that end before the last column, as Excel leaves empty cells out: %(number)s."
+        "Rows that end before the last column (Excel leaves out empty cells): %(number)s."
     )
-    ENCODING_GUESSED = _("Read as %(encoding)s; are these words right? %(words)s")
+    ENCODING_GUESSED = _("Read as %(encoding)s: %(words)s. Are these words right?")
     CELLS_UNDERSTOOD = _("%(column)s, cells rewritten: %(number)s, such as %(examples)s.")
     BALANCES_STAY = _(
-        "Files change no balances; those that differ stay as they are: %(number)s: %(examples)s."
+        "Files do not change balances; those that differ stay as they are: %(number)s: "
+        "%(examples)s."
     )
     CUT_NUMBERS_STAY = _(
         "Numbers that a spreadsheet cut stay as they are: %(number)s: %(examples)s."
     )
     LAST_ROW_IS_SUM = _(
-        "Line %(line)s: %(name)s has as much as all rows above together. Is it their total?"
+        "Line %(line)s: %(name)s equals the sum of all rows above. Is it their total?"
     )
-    NAMES_DAMAGED = _("Names that look damaged before they came here: %(names)s.")
+    NAMES_DAMAGED = _("Names that seem to have been damaged before the upload: %(names)s.")
     ROWS_HIDDEN = _("Rows that the sheet hides were read as well: %(number)s.")
     NAMES_ALIKE = _("Names in the file that look alike: %(names)s.")
-    NAMES_LIKE_CUSTOMERS = _("Names that look like customers who are there: %(names)s.")
+    NAMES_LIKE_CUSTOMERS = _("Names that look like existing customers: %(names)s.")
     TOP_UPS_REPEATED = _("Rows that repeat recent top-ups: %(number)s: %(examples)s.")
-    TOP_UPS_LEFT_OUT = _("Left out as booked before: %(number)s: %(examples)s.")
+    TOP_UPS_LEFT_OUT = _("Left out because they are already booked: %(number)s: %(examples)s.")
     TOP_UPS_DECLINED = _(
-        "Left out as a second person declined them: %(number)s: %(examples)s. If one was paid "
-        "after all, top the customer up by hand."
+        "Left out because a second person declined them: %(number)s: %(examples)s. If "
+        "one was paid after all, top the customer up by hand."
     )
     ORDERS_REPEATED = _(
-        "Rows that repeat orders of the last days: %(number)s: %(examples)s. Imported, they are "
-        "delivered and charged once more."
+        "Rows that repeat orders of the last days: %(number)s: %(examples)s. If "
+        "imported, they are delivered and charged once more."
     )
     PASSWORDS_IN_FILE = _(
-        "A file may not hold passwords: remove the column. Customers choose their own by a "
-        "portal link; the button is on the customer's page."
+        "A file may not contain passwords: remove the column. Customers choose their "
+        "own with a portal link; the button is on the customer's page."
     )
     COLUMNS_UNKNOWN = _("Unknown columns: %(columns)s. Known columns: %(known)s.")
     COLUMNS_REPEATED = _("Duplicate columns: %(columns)s.")
-    HEADER_CHANGES = _("Line %(line)s has other titles than the header: make two files of it.")
+    HEADER_CHANGES = _("Line %(line)s has other titles than the header: split it into two files.")
     COLUMNS_MISSING = _("Missing columns: %(columns)s.")
     # What was undone
     IMPORT_UNDONE = _("Import %(number)s was undone.")

@@ -11,8 +11,8 @@ class UndoCode(SentenceCode):
         return f"undo_{name.lower()}"
 
     ROWS_UNKNOWN = _(
-        "It is not known which rows this import made, as with all from before that was kept: "
-        "correct them by hand."
+        "It is not known which rows this import created, because it is older than that "
+        "record: correct them by hand."
     )
     ABOVE_LIMIT = _(
         "Not undone: amounts above %(who)s's limit of %(limit)s: %(number)s, %(examples)s."
@@ -42,10 +42,8 @@ class UndoCode(SentenceCode):
     TOP_UPS_APPROVED = _(
         "Not undone: top-ups that a second person approved: %(number)s, %(examples)s."
     )
-    TOP_UPS_SPENT = _(
-        "Not undone: customers who have spent what it credited: %(number)s, %(examples)s."
-    )
-    ORDERS_BEGUN = _("Not undone: orders that have begun: %(number)s, %(examples)s.")
+    TOP_UPS_SPENT = _("Not undone: customers who have spent its top-ups: %(number)s, %(examples)s.")
+    ORDERS_BEGUN = _("Not undone: orders that have started: %(number)s, %(examples)s.")
     ORDERS_REPEATED = _(
         "Not undone: orders that are repeated; end the repeats first: %(number)s, %(examples)s."
     )

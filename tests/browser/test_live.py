@@ -92,7 +92,7 @@ def test_an_order_is_watched_to_its_end_on_postgresql_and_redis(
         expect(sign_of(one)).to_have_text("live")
     desk.office.consumer()
     expect(rows.locator("#result_list")).to_contain_text("running", timeout=DELIVERY_MS)
-    expect(page.locator("[data-section=delivery]")).to_contain_text("Plays a second")
+    expect(page.locator("[data-section=delivery]")).to_contain_text("Plays per second")
     expect(page.locator("[data-section=delivery]")).to_contain_text(
         "completed", timeout=DELIVERY_MS
     )

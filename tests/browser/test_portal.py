@@ -146,7 +146,7 @@ def test_a_price_that_changed_is_asked_about_until_the_order_is_sent_again(
     shop.do(lambda: PricePolicy.objects.filter(count=20_000).update(price=8))
     page.click("button:has-text('Order and pay')")
     expect(price).to_have_text("8.00")  # by the quote of the page that came back
-    expect(page.get_by_role("alert").first).to_contain_text("It costs 8.00 now, not 9.00")
+    expect(page.get_by_role("alert").first).to_contain_text("The price is now 8.00, not 9.00")
     shop.do(lambda: PricePolicy.objects.filter(count=20_000).update(price=9))
 
 

@@ -75,7 +75,7 @@ def test_whoever_dies_while_placing_an_order_leaves_all_of_it_or_nothing(trial, 
             try:
                 place()
             except OrderRefusedError as refused:
-                assert left and "Another order" in str(refused)
+                assert left and "in use by another open order" in str(refused)
             order = Order.objects.get(request_key=key)
             deliver_after(trial, order, "")
     verdict = trial.verdict()

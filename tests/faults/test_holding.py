@@ -326,7 +326,7 @@ def test_an_order_ends_at_its_deadline_with_what_was_delivered(own_trial, own_si
     assert (half.status, half.delivered) == (Status.PARTIAL, half.done)
     assert (untouched.status, str(untouched.refunded)) == (Status.PARTIAL, "3.33")
     for order in (half, untouched):
-        assert "deadline has come" in reason(order)
+        assert "deadline has passed" in reason(order)
     assert "refused the connection" in reason(untouched)
     # A deadline is longer than the time that the plays are spread over.
     assert spread.status == Status.RUNNING
