@@ -61,30 +61,23 @@ class Line:
     play: PlayRequest
 
 
+@dataclass(slots=True)
 class StageCalls:
     """The calls of one calibration. `now`: seconds since it began."""
 
-    def __init__(
-        self,
-        target: ProvedTarget,
-        adapter: SiteAdapter,
-        video_id: str,
-        oid: str,
-        now: Callable[[], float],
-    ) -> None:
-        self._target = target
-        self._adapter = adapter
-        self._video_id = video_id
-        self._oid = oid
-        self._now = now
-        self._kept: tuple[Stage, int, Line] | None = None
+    target: ProvedTarget
+    adapter: SiteAdapter
+    video_id: str
+    oid: str
+    now: Callable[[], float]
+    _kept: tuple[Stage, int, Line] | None = None
 
     def read(self, stage: Stage) -> StageReading:
         """One look at the counter, over a connection of its own. Raises SiteError."""
-        began = self._now()
-        with SiteClient(self._target) as client:
-            views = self._adapter.read_count(client, self._video_id)
-        return StageReading(stage, (began + self._now()) / 2, views)
+        began = self.now()
+        with SiteClient(self.target) as client:
+            views = self.adapter.read_count(client, self.video_id)
+        return StageReading(stage, (began + self.now()) / 2, views)
 
     def play(self, step: Step, record: Record) -> list[StagePlay]:
         """The plays of a step, numbered on from those before. Raises SiteError where it is not
@@ -93,14 +86,14 @@ class StageCalls:
         connection = max((play.connection for play in record.plays), default=0) + 1
         if step.plays == 1:
             if step.fresh:
-                with SiteClient(self._target) as client:
+                with SiteClient(self.target) as client:
                     line = self._line_of(client)
                     return [self._send(line, step.stage, number, connection)]
             kept_connection, line = self._kept_line(step.stage, connection)
             return [self._send(line, step.stage, number, kept_connection)]
         start = threading.Barrier(step.plays)
         with ExitStack() as opened, ThreadPoolExecutor(step.plays) as pool:
-            clients = [opened.enter_context(SiteClient(self._target)) for _ in range(step.plays)]
+            clients = [opened.enter_context(SiteClient(self.target)) for _ in range(step.plays)]
             lines = [self._line_of(client) for client in clients]
 
             def send(index: int) -> StagePlay:
@@ -118,8 +111,8 @@ class StageCalls:
         """Whether the site says for an order how many of its plays it counted
         (booster/site_side/README.md); None where it could not be asked."""
         try:
-            with SiteClient(self._target) as client:
-                about = exact.about_call(token, self._adapter.play_origin)
+            with SiteClient(self.target) as client:
+                about = exact.about_call(token, self.adapter.play_origin)
                 return exact.says_by_order(client.fetch(about))
         except TemporaryError:
             return None
@@ -133,14 +126,14 @@ class StageCalls:
 
     def _line_of(self, client: SiteClient) -> Line:
         """Raises SiteError."""
-        adapter = self._adapter.prepared(client, self._video_id)
-        return Line(client, adapter, adapter.play(self._video_id, self._oid))
+        adapter = self.adapter.prepared(client, self.video_id)
+        return Line(client, adapter, adapter.play(self.video_id, self.oid))
 
     def _kept_line(self, stage: Stage, connection: int) -> tuple[int, Line]:
         """The one connection of a stage, which has the number of its first play's."""
         if self._kept is None or self._kept[0] is not stage:
             self.close()
-            client = SiteClient(self._target)
+            client = SiteClient(self.target)
             try:
                 line = self._line_of(client)
             except BaseException:
@@ -151,7 +144,7 @@ class StageCalls:
 
     def _send(self, line: Line, stage: Stage, number: int, connection: int) -> StagePlay:
         """Raises SiteError, without secrets, those of the session too."""
-        began = self._now()
+        began = self.now()
         try:
             # "Not now" is what a calibration looks for.
             play = line.play.numbered(number)
@@ -163,7 +156,7 @@ class StageCalls:
                 raise PermanentError.of(line.adapter.masked(error)) from None
             status = error.status
         received = status in line.play.counted
-        return StagePlay(stage, began, self._now(), status, received, connection)
+        return StagePlay(stage, began, self.now(), status, received, connection)
 
 
 def run(

@@ -161,15 +161,7 @@ def _poll(record: Record, stage: Stage, now: float) -> Step | None:
     return _wait(stage, last.ended + POLL_TIMES[len(readings)], now) or _read(stage)
 
 
-def _quiet(record: Record, stage: Stage, now: float) -> Step | None:
-    return _read_at(QUIET_TIMES, record, stage, now)
-
-
-def _after(record: Record, stage: Stage, now: float) -> Step | None:
-    return _read_at(AFTER_TIMES, record, stage, now)
-
-
-def _read_at(times: Sequence[float], record: Record, stage: Stage, now: float) -> Step | None:
+def _read_at(record: Record, stage: Stage, now: float, *, times: Sequence[float]) -> Step | None:
     readings = record.readings_of(stage)
     if len(readings) == len(times):
         return None
@@ -178,14 +170,14 @@ def _read_at(times: Sequence[float], record: Record, stage: Stage, now: float) -
 
 
 STAGES: dict[Stage, Callable[[Record, Stage, float], Step | None]] = {
-    Stage.QUIET: _quiet,
+    Stage.QUIET: partial(_read_at, times=QUIET_TIMES),
     Stage.ONE: partial(_group, plays=1),
     Stage.TEN: _group,
     Stage.PARALLEL: partial(_group, at_once=GROUP, fresh=True),
     Stage.FRESH: _fresh,
     Stage.LIMIT: _limit,
     Stage.WINDOW: _window,
-    Stage.AFTER: _after,
+    Stage.AFTER: partial(_read_at, times=AFTER_TIMES),
 }
 
 
