@@ -125,10 +125,6 @@ class Worker:
         """The next sign of life says so: doctor and alerts look there, and nobody into the log."""
         self._trouble, self._trouble_until = trouble, time.monotonic() + TROUBLE_SECONDS
 
-    def _record_heartbeat(self) -> None:
-        trouble = self._trouble if time.monotonic() < self._trouble_until else ""
-        Heartbeat.objects.beat(self.name, queue_is_up=self._is_queue_up(), trouble=trouble)
-
     def _drive(self) -> None:
         wait_for_locks(LOCK_SECONDS)
         while not self._is_stopping():
@@ -148,7 +144,8 @@ class Worker:
         while not self._is_stopping():
             close_old_connections()
             try:
-                self._record_heartbeat()
+                trouble = self._trouble if time.monotonic() < self._trouble_until else ""
+                Heartbeat.objects.beat(self.name, queue_is_up=self._is_queue_up(), trouble=trouble)
                 for trouble in sweep():
                     self._note(trouble)
             except Exception as error:

@@ -289,8 +289,7 @@ class Round:
     def _awake(self) -> list[Delivery]:
         """Those that have something to do; where the round stops, all have to be given back."""
         now = time.monotonic()
-        stops = self.is_stopping
-        return [one for one in self.deliveries.values() if stops or not one.sleeps(now)]
+        return [one for one in self.deliveries.values() if self.is_stopping or not one.sleeps(now)]
 
     def _longest_waiting_first(self) -> list[Delivery]:
         return sorted(self._awake(), key=attrgetter("served_at"))
@@ -380,7 +379,7 @@ class Round:
                 channel.open(delivery.key, delivery.play)
                 delivery.channel = channel
             channel.send(delivery.key, window)
-            link.count_sent(window.count)
+            link.outstanding += window.count
         elif delivery.windows.take_renewal(expires):
             channel.renew(delivery.key, expires)
         if delivery.must_stop(self.now) or self.is_stopping:

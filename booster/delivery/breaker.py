@@ -86,17 +86,22 @@ class Admission:
         """The order failed with `error`. Returns in how many seconds it looks again where that is
         the site's trouble; None where it is the order's own."""
         if self.is_probe:
-            seconds = report_failed_probe(site, error)
+            breaker = _row(site)
+            # The order that opened it failed, the probes before, and this one.
+            wait = _probe_delay(breaker.probes + 2, error.retry_after)
+            breaker.stay_open(Reason.of_error(error), wait)
             self._permit = None
-            return seconds
+            return wait
         if self._outage is not None:
             return report_outage(site, self._outage, error.retry_after)
         return None if made_progress else report_failure(site, order, error)
 
     def pass_on(self, site: Site) -> None:
-        """The order goes without having tried: where it was the probe, another one may be."""
+        """The order goes without having tried: where it was the probe, another one is at once."""
         if self.is_probe:
-            pass_on_probe(site)
+            if breaker := breaker_of(site):
+                probe_now({site.pk})
+                _wake_one(breaker)
             self._permit = None
 
 
@@ -117,16 +122,6 @@ def admit(site: Site) -> Permit:
 def waiting_seconds() -> float:
     """How long an order that was not admitted waits before it looks again."""
     return retry.WAITING.delay(1, random.random())  # noqa: S311
-
-
-def report_failed_probe(site: Site, error: TemporaryError) -> float:
-    """The order that was let through failed with `error`. Returns in how many seconds to try the
-    site again."""
-    breaker = _row(site)
-    # The order that opened it failed, the probes before, and this one.
-    wait = _probe_delay(breaker.probes + 2, error.retry_after)
-    breaker.stay_open(Reason.of_error(error), wait)
-    return wait
 
 
 def report_outage(site: Site, down: TemporaryError, retry_after: float | None) -> float:
@@ -175,13 +170,6 @@ def wake_missed(orders: Collection[Order]) -> None:
         if not is_locked(error):
             raise
         logger.warning("orders wait on, somebody keeps their rows locked: %s", error)
-
-
-def pass_on_probe(site: Site) -> None:
-    """The order that was let through goes without having tried: another one may, at once."""
-    if breaker := breaker_of(site):
-        probe_now({site.pk})
-        _wake_one(breaker)
 
 
 def replace_lost_probes() -> None:

@@ -185,4 +185,4 @@ class Deliveries(dict[int, Delivery]):
         link = delivery.link
         if delivery.channel is not None and delivery.channel is link.channel:
             delivery.channel.drop(delivery.key)
-        link.count_dropped(delivery.leave_channel())
+        link.outstanding -= delivery.leave_channel()

@@ -59,13 +59,9 @@ def keep_width(site: Site, order: Order, change: Transition) -> bool:
         _narrow(site)
         return True
     is_counted = change.path[-1] == Status.COMPLETED and not order.resent
-    return is_counted and _is_telling(order) and _widen(site)
-
-
-def _is_telling(order: Order) -> bool:
-    """Whether its plays were close enough and enough of them that a counter which loses some that
-    come together would have."""
-    return not order.hours and order.count >= LEAST_PLAYS
+    # A counter that loses plays which come together would have lost some of these.
+    is_telling = not order.hours and order.count >= LEAST_PLAYS
+    return is_counted and is_telling and _widen(site)
 
 
 def _narrow(site: Site) -> None:

@@ -133,9 +133,8 @@ class SiteLink:
         self.is_asking = False
         self.is_pinging = False
         self.used_at = time.monotonic()
-        self.proof_error: SiteError | None = (
-            None  # why it could not be proved when it was asked last
-        )
+        # Why it could not be proved when it was asked last.
+        self.proof_error: SiteError | None = None
         self.outstanding = 0  # plays handed to the channel and not ended, of all its orders
         self.is_held_back = False  # nothing may be sent ...
         # ... for so many seconds: to the end of quiet hours; 0 while people hold the site back, as
@@ -243,7 +242,9 @@ class SiteLink:
         self.site = site
         if self._target is not None and not verification.still_proves(site, self._target):
             self._last_proved = self._last_asked = float("-inf")
-        elif self._moves_to is None and (is_forgotten or self._plays_elsewhere):
+        elif self._moves_to is None and (
+            is_forgotten or sites.play_origin(site.adapter, site.recipe) != self._plays_at
+        ):
             # What is on its way ends; then a channel that knows nothing finds out anew.
             self._moves_to = self._target
         elif self._moves_to is None and self.channel is not None:
@@ -265,15 +266,9 @@ class SiteLink:
             limits = self._limits()
             self.channel.change(connections=limits.connections, rate=limits.rate)
 
-    def count_sent(self, plays: int) -> None:
-        self.outstanding += plays
-
     def count_ended(self, plays: int) -> None:
         self.outstanding -= plays
         self._ended += plays
-
-    def count_dropped(self, plays: int) -> None:
-        self.outstanding -= plays
 
     def measure(self) -> None:
         """How many plays the site takes now."""
@@ -326,11 +321,6 @@ class SiteLink:
             learned=self._share_of_learned(),
             plays_at=self._plays_at,
         )
-
-    @property
-    def _plays_elsewhere(self) -> bool:
-        """Whether plays go to another of the site's origins by now."""
-        return sites.play_origin(self.site.adapter, self.site.recipe) != self._plays_at
 
     def close(self) -> None:
         if self.channel is not None:
