@@ -267,11 +267,6 @@ def plays_to_send_again(*, sent: int, shown: int, allowed: int, one_at_a_time: b
     return max(0, allowed)
 
 
-def token_cutoff(now: datetime) -> datetime:
-    """Sites last asked for their token before this are due to be asked again."""
-    return now - TOKEN_INTERVAL
-
-
 def deadline(
     planned_end: datetime, *, count: int, plays_per_second: float, grace_hours: float
 ) -> datetime:

@@ -165,7 +165,7 @@ def verify_due(waiting: QuerySet[Order]) -> Iterator[Site]:
     held = Q(pk__in=waiting.values("site"))
     silent = Q(active=True, unreachable_at__isnull=False)
     new = Q(active=True, verified=False, checked_at__isnull=True)
-    late = (held | silent) & Q(checked_at__lt=retry.token_cutoff(clock.now()))
+    late = (held | silent) & Q(checked_at__lt=clock.now() - retry.TOKEN_INTERVAL)
     due = Site.objects.filter(late | new).order_by(F("checked_at").asc(nulls_first=True))
     for site, answer in prove_all(due[:MOST_DUE]):
         try:
