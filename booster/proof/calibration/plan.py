@@ -161,7 +161,15 @@ def _poll(record: Record, stage: Stage, now: float) -> Step | None:
     return _wait(stage, last.ended + POLL_TIMES[len(readings)], now) or _read(stage)
 
 
-def _read_at(record: Record, stage: Stage, now: float, *, times: Sequence[float]) -> Step | None:
+def _quiet(record: Record, stage: Stage, now: float) -> Step | None:
+    return _read_at(QUIET_TIMES, record, stage, now)
+
+
+def _after(record: Record, stage: Stage, now: float) -> Step | None:
+    return _read_at(AFTER_TIMES, record, stage, now)
+
+
+def _read_at(times: Sequence[float], record: Record, stage: Stage, now: float) -> Step | None:
     readings = record.readings_of(stage)
     if len(readings) == len(times):
         return None
@@ -170,14 +178,14 @@ def _read_at(record: Record, stage: Stage, now: float, *, times: Sequence[float]
 
 
 STAGES: dict[Stage, Callable[[Record, Stage, float], Step | None]] = {
-    Stage.QUIET: partial(_read_at, times=QUIET_TIMES),
+    Stage.QUIET: _quiet,
     Stage.ONE: partial(_group, plays=1),
     Stage.TEN: _group,
     Stage.PARALLEL: partial(_group, at_once=GROUP, fresh=True),
     Stage.FRESH: _fresh,
     Stage.LIMIT: _limit,
     Stage.WINDOW: _window,
-    Stage.AFTER: partial(_read_at, times=AFTER_TIMES),
+    Stage.AFTER: _after,
 }
 
 
