@@ -1,11 +1,10 @@
 """The circuit breaker around sending: while a site is down its orders wait, and none fails.
 
-Law 1: its state is a row that all hosts read. When an order fails without progress the site itself
-is asked. No answer: the site is down for everybody, and its orders wait without an attempt counted.
-An answer: the trouble is the order's own, unless another order failed before it and none made
-progress between them. One order at a time is let through as a probe; the first play that is
-received lets all go on. Whoever met the fault comes back to probe; the many others look rarely, and
-one of them is woken where that order is gone.
+Its state is a row that all hosts read (law 1). When an order fails without progress the site itself
+is asked. No answer: its orders wait, and no attempt is counted. An answer: the trouble is the
+order's own, unless another order failed before it and none made progress between them. Whoever met
+the fault comes back as the probe; the first play that is received lets all go on. The others look
+rarely, and one of them is woken where the probe is gone.
 """
 
 import logging
@@ -60,7 +59,7 @@ class Admission:
 
     @property
     def is_clear(self) -> bool:
-        """Whether it is known whose trouble an error of the order is: its own, or the site's."""
+        """Whether it is known whose trouble an error is: the order's or the site's."""
         return self.is_probe or self._is_outage_known
 
     def note_outage(self, outage: SiteError | None) -> None:
@@ -83,8 +82,8 @@ class Admission:
     def report_trouble(
         self, site: Site, order: Order, error: TemporaryError, *, made_progress: bool
     ) -> float | None:
-        """The order failed with `error`. Returns in how many seconds it looks again where that is
-        the site's trouble; None where it is the order's own."""
+        """Returns in how many seconds the order looks again where `error` is the site's trouble;
+        None where it is its own."""
         if self.is_probe:
             breaker = _row(site)
             # The order that opened it failed, the probes before, and this one.
@@ -113,8 +112,7 @@ def admit(site: Site) -> Permit:
     if breaker.take_probe(retry.PROBE_LEASE_SECONDS):
         logger.info("site %s: one order tries whether it answers", site)
         return Permit.PROBE
-    # Re-read: the breaker may have closed since, and nobody would wake an order that starts waiting
-    # now.
+    # It may have closed since: nobody would wake an order that starts waiting now.
     breaker.refresh_from_db()
     return Permit.WAIT if breaker.is_open else Permit.GO
 
@@ -125,17 +123,15 @@ def waiting_seconds() -> float:
 
 
 def report_outage(site: Site, down: TemporaryError, retry_after: float | None) -> float:
-    """The site itself does not answer. Returns in how many seconds the order looks again: the one
-    that reported it first comes back as the probe."""
+    """The site itself does not answer. Whose order reports it first comes back as the probe."""
     if _row(site).is_open:
         return waiting_seconds()
     return _open(site, Reason.of_error(down), down.retry_after or retry_after)
 
 
 def report_failure(site: Site, order: Order, error: TemporaryError) -> float | None:
-    """An order failed with `error` and without progress while the site answers. Returns in how many
-    seconds it looks again where that is the site's trouble after all; None where it is the order's
-    own."""
+    """An order failed without progress while the site answers: its own trouble (None), unless
+    another one did before it. Returns as Admission.report_trouble() does."""
     breaker = _row(site)
     if breaker.is_open:
         return waiting_seconds()
@@ -158,8 +154,7 @@ def report_up(site: Site) -> None:
 
 
 def wake_missed(orders: Collection[Order]) -> None:
-    """These were just written to wait: where their site's breaker closed before that, whoever
-    closed it did not find them."""
+    """These were just written to wait: a breaker that closed before that did not wake them."""
     if not orders:
         return
     closed = ~Exists(Breaker.objects.filter(site=OuterRef("site"), opened_at__isnull=False))
@@ -173,8 +168,7 @@ def wake_missed(orders: Collection[Order]) -> None:
 
 
 def replace_lost_probes() -> None:
-    """Wake another order where the one that should try a site now is gone: its process died, say.
-    Called by the sweep; the others would look by themselves later."""
+    """Wake another order where the probe is gone, whose process died, say. Called by the sweep."""
     late = Now() - timedelta(seconds=retry.LOST_PROBE_SECONDS)
     opened = Breaker.objects.filter(opened_at__isnull=False, probe_at__lt=late)
     for breaker in opened.select_related("site"):
