@@ -1,9 +1,8 @@
-"""Calibrations over the wire: the steps of booster/proof/calibration, done at a site that shows our
-token (law 4), and written down after each (law 1). Plays are written down before they go out, too:
-whoever finds some that nobody wrote the end of does not send them again.
+"""Calibrations over the wire: the steps of booster/proof/calibration, done where our token is shown
+(law 4), and written down after each (law 1). Plays are written down before they go out, too:
+whoever finds some without an end does not send them again.
 
-A step that is due later than in a few seconds is nobody's until then: the row says when. Before
-each run of steps the site is asked for its token again, and they go to the address that showed it.
+A step that is due later than in a few seconds is nobody's until then: the row says when.
 """
 
 import logging
@@ -54,7 +53,7 @@ WakeLater = Callable[[int, float], object]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A connection, and what is sent over it, in a session of its own where the site wants one."""
+    """A connection, in a session of its own where the site wants one."""
 
     client: SiteClient
     adapter: SiteAdapter
@@ -80,8 +79,7 @@ class StageCalls:
         return StageReading(stage, (began + self.now()) / 2, views)
 
     def play(self, step: Step, record: Record) -> list[StagePlay]:
-        """The plays of a step, numbered on from those before. Raises SiteError where it is not
-        known what became of one."""
+        """Raises SiteError where it is not known what became of a play."""
         number = len(record.plays) + 1
         connection = max((play.connection for play in record.plays), default=0) + 1
         if step.plays == 1:
@@ -108,8 +106,7 @@ class StageCalls:
                 raise
 
     def counts_by_order(self, token: str) -> bool | None:
-        """Whether the site says for an order how many of its plays it counted
-        (booster/site_side/README.md); None where it could not be asked."""
+        """Whether the site counts by order (booster/site_side/README.md); None: it did not say."""
         try:
             with SiteClient(self.target) as client:
                 about = exact.about_call(token, self.adapter.play_origin)
@@ -175,7 +172,7 @@ def run(
 
 
 class Run:
-    """The steps of a claimed calibration, as far as this process goes with them."""
+    """The steps of a claimed calibration in this process."""
 
     def __init__(
         self, calibration: Calibration, should_stop: Callable[[], bool], wake_later: WakeLater
@@ -266,8 +263,7 @@ class Run:
         self._wake_later(self._calibration.pk, seconds)
 
     def _ask_again(self, reason: Reason, retry_after: float | None) -> None:
-        """The site does not answer for now, and nothing is on its way: the same step comes
-        later."""
+        """The site does not answer for now: the same step comes later."""
         calibration, jitter = self._calibration, random.random()  # noqa: S311
         delay = retry.CALIBRATING.delay(max(1, calibration.attempts), jitter, retry_after)
         due, figures = clock.now() + timedelta(seconds=delay), self._record.as_json()
@@ -288,8 +284,8 @@ class Run:
         *,
         exact_proof: bool | None = None,
     ) -> None:
-        """With what the figures show, however far they came; later where the price of an audit that
-        found nothing out has no room in its customer's balance, and the page says so."""
+        """With what the figures show. Later where the customer's balance has no room for the price
+        of an audit that found nothing out: the page says so."""
         findings = judge(self._record)
         told: dict[str, Any] = {
             "figures": self._record.as_json(),
