@@ -106,7 +106,7 @@ class StageCalls:
                 raise
 
     def counts_by_order(self, token: str) -> bool | None:
-        """Whether the site counts by order (booster/site_side/README.md); None: it did not say."""
+        """Whether the site counts by order (booster/site_side/README.md); None: it was not told."""
         try:
             with SiteClient(self.target) as client:
                 about = exact.about_call(token, self.adapter.play_origin)

@@ -246,7 +246,7 @@ def catching_up_step(lag: float) -> float:
 
 
 def catching_up_patience(sending_seconds: float, lag: float) -> float:
-    """For how many seconds it is waited for: what comes late hardly comes longer than it went."""
+    """Seconds to wait for it: what comes late comes for hardly longer than it was sent."""
     return max(CATCHING_UP_SHARE * sending_seconds, lag, CATCHING_UP_PATIENCE)
 
 

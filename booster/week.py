@@ -110,7 +110,7 @@ class Week:
         return now
 
     def after(self, start: float, seconds: float) -> float:
-        """When it has been open for so many seconds from `start` on, at most a century later."""
+        """When, from `start` on, it was open so long; after a century quiet hours count as open."""
         end = start + CENTURY
         while self.has_quiet_hours and start < end:
             until, _weight, is_quiet = self._span_at(start)

@@ -36,8 +36,8 @@ from core.models.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
 
-# Orders of a round: those that are sent as fast as their sites allow, and all with the drip-fed and
-# those that are all out. A beat claims a part, so that rounds that start together share the work.
+# How many orders a round has: fast ones, and all. A beat claims a part, so that rounds that start
+# together share the work.
 FAST_ORDERS, ALL_ORDERS, CLAIM_LIMIT = 256, 4000, 64
 # A beat comes as something ended, but not at once: what ends together is written together. Few
 # orders need not wait for that. Without orders the database is looked at more rarely.
@@ -54,8 +54,7 @@ class Round:
     """The orders that one process drives. Used in one thread, `wake()` apart. Others put into
     `events` what happened meanwhile; None only wakes."""
 
-    # An order that waits for longer is given back.
-    hold_seconds = 30.0
+    hold_seconds = 30.0  # an order that waits for longer is given back
 
     def __init__(self, holder: str, shall_stop: Callable[[], bool]) -> None:
         self.holder = holder
@@ -86,7 +85,6 @@ class Round:
             self.close()
 
     def close(self) -> None:
-        """Nothing more is sent."""
         self.links.close()
 
     def beat_while_busy(self, seconds: float) -> None:

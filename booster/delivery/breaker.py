@@ -28,8 +28,6 @@ logger = logging.getLogger(__name__)
 
 
 class Permit(Enum):
-    """What the breaker says to an order that is about to send."""
-
     GO = "go"
     PROBE = "probe"
     WAIT = "wait"
@@ -123,7 +121,8 @@ def waiting_seconds() -> float:
 
 
 def report_outage(site: Site, down: TemporaryError, retry_after: float | None) -> float:
-    """The site itself does not answer. Whose order reports it first comes back as the probe."""
+    """The site itself does not answer. Returns in how many seconds the order looks again: the first
+    one comes back as the probe."""
     if _row(site).is_open:
         return waiting_seconds()
     return _open(site, Reason.of_error(down), down.retry_after or retry_after)

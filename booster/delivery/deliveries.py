@@ -84,7 +84,7 @@ class Deliveries(dict[int, Delivery]):
             self.lose(delivery, "it was taken over")
 
     def ask_for_stops(self) -> None:
-        """Whether somebody wants one stopped; what is written is told so anyway."""
+        """Whether somebody wants an order stopped: those that are written learn it anyway."""
         now = time.monotonic()
         if now < self._ask_at or not self:
             return

@@ -45,8 +45,7 @@ READ_SECONDS = 1.0
 ANSWER_SECONDS = 12.0
 # For how long, and how often, people who look at a limited site come first.
 WAY_SECONDS, WAY_EVERY_SECONDS = 4.0, 20.0
-# A site without orders is kept for so long.
-KEEP_SECONDS = 5.0
+KEEP_SECONDS = 5.0  # of a site without orders
 # Plays reserved and not ended, of all orders of a site: what it takes in so many seconds.
 AHEAD_SECONDS = 1.0
 MEASURE_SECONDS = 0.25
@@ -150,7 +149,7 @@ class SiteLink:
         self._askers = askers
 
     def run_isolated(self, step: Callable[..., T], *args: Any) -> T | None:
-        """A site at which we fail ourselves harms no other: its orders are given back."""
+        """A site at which we fail harms no other: its orders are given back."""
         try:
             return step(self, *args)
         except Exception as error:

@@ -65,7 +65,7 @@ def resume_watch(order: Order, watch: Watch, claimed: float) -> float:
 
 
 def note_reading(order: Order, watch: Watch, reading: Reading, lag: float) -> bool:
-    """One before the last play. Returns whether to keep it as a row of its own."""
+    """Before the plays or between them. Returns whether to keep it as a row of its own."""
     if order.old_view_count is None:
         order.old_view_count = reading.views
         watch.begin(reading)

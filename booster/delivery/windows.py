@@ -1,4 +1,4 @@
-"""The windows of one order: the size of the next, those in flight, and when each is written."""
+"""The windows of one order: the next one's size, those in flight, and the order of writing."""
 
 import time
 from collections import deque

@@ -26,8 +26,8 @@ LEAPING_LAG = 4.0
 # One that stood still for longer than its lag may do so for longer still, as a leap is seen from a
 # moment within; a long one for a quarter of an hour.
 LEAP_MARGIN, LONG_LEAP = 1.5, 60.0
-# One that shows exactly ours is believed sooner, after a long leap only of so many: others make up
-# for what it lost exactly once in 100 times at most.
+# One that shows exactly ours is believed sooner, after a long leap only with so many plays: others
+# make up exactly for what it lost once in 100 times at most.
 TELLING_PLAYS = 1000
 # A counter that showed so many times exactly what was received has no other views.
 MATCHES = 10
@@ -260,7 +260,7 @@ def _seen_of_others(watch: Watch, rests: list[Rest], *, may_lag: bool) -> tuple[
 
 
 def is_catching_up(watch: Watch, reading: Reading, *, sent: int) -> bool:
-    """Whether a counter that lacks some of `sent` rose by more than others explain."""
+    """Whether a counter that lacks some of `sent` rose since last by more than others explain."""
     last = watch.last
     if last is None or last.views - watch.before >= sent:
         return False
