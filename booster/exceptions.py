@@ -203,8 +203,7 @@ def is_own_limit(error: BaseException) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """A parameter as JSON and every database take it: a site's text may hold a NUL or half a
-    character, which PostgreSQL refuses."""
+    """As JSON and databases take it: PostgreSQL refuses a site's NUL or half a character."""
     if isinstance(value, SiteError):
         return {"code": str(value.code), "params": value.params}
     if isinstance(value, str):

@@ -84,8 +84,7 @@ _RESET = re.compile(r"\b(?:reset|t)=([0-9]{1,12})")
 _USED_UP = re.compile(r";\s*r=0\s*;[^,]*?\bt=([0-9]{1,12})")
 _RESETS = ("ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset")
 
-# "Not now": the site asks for less, and has not done what it was asked. 509: a limit of bandwidth;
-# 529: overloaded.
+# "Not now": surely not done, the site asks for less. 509: a limit of bandwidth; 529: overloaded.
 NOT_NOW = frozenset({425, 429, 503, 509, 529})
 # A call is not asked again by whoever made it where the site wants a longer pause.
 LONGEST_PAUSE_SECONDS = 4.0
@@ -131,8 +130,7 @@ NO_ROOM_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class BackOff:
-    """Delays that double from `first` to `longest` seconds, for at most `attempts` failures in a
-    row; None: another rule ends the waiting."""
+    """Seconds that double from `first` to `longest`. No `attempts`: another rule ends the wait."""
 
     first: float
     longest: float
@@ -188,8 +186,8 @@ def pause_before_asking_again(
 def seconds_to_wait(status: int, headers: Mapping[str, str], *, now: float) -> float | None:
     """How many seconds an answer asks to stay away, by its Retry-After (RFC 9110, section 10.2.3:
     seconds, or a date), or a 429 by when its limit begins anew. None where nothing valid is said.
-    `headers`: names in lower case, or in any. `now`: seconds since the epoch; where the site says
-    its Date, a moment is by its clock."""
+    `headers`: names in lower case, or in any. `now`: seconds since the epoch; the site's Date comes
+    first."""
     now = _moment_of(headers.get("date", ""), now)
     if (asked := headers.get("retry-after")) is not None or status != 429:
         return _seconds_of(asked or "", now)

@@ -1,5 +1,4 @@
-"""Huey only: thin. A message carries an id, may arrive twice, late or never, and says only that
-something is due; the database says what."""
+"""Huey only: thin. A message may arrive twice, late or never; the database says what is due."""
 
 import logging
 from collections.abc import Sequence

@@ -296,8 +296,7 @@ def runs_of(days: Sequence[int]) -> Iterator[str]:
 
 
 def plain(line: str) -> str:
-    """Without width, case, byte order mark and variants of dashes. Raises PermanentError for a line
-    that is too long."""
+    """Without width, case, byte order mark and odd dashes. Raises PermanentError if too long."""
     if len(line) > LONGEST_LINE:
         raise PermanentError(SiteCode.WEEK_LINE_TOO_LONG, most=LONGEST_LINE)
     text = unicodedata.normalize("NFKC", line).casefold().replace("\ufeff", "").strip()

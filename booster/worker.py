@@ -157,8 +157,7 @@ class Worker:
 
 
 def sweep() -> list[str]:
-    """What is due by the clock. What fails keeps nothing else from being done, and is returned in
-    words."""
+    """What is due by the clock. What fails keeps nothing else waiting, and is returned in words."""
     failed = []
     ours = (breaker.replace_lost_probes, SiteLook.objects.forget_old, wake_paused_orders)
     for work in (*ours, *other_sweeps):

@@ -36,8 +36,7 @@ from core.models.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
 
-# How many orders a round has: fast ones, and all. A beat claims a part, so that rounds that start
-# together share the work.
+# Orders of a round. A beat claims a part, so that rounds that start together share the work.
 FAST_ORDERS, ALL_ORDERS, CLAIM_LIMIT = 256, 4000, 64
 # A beat comes as something ended, but not at once: what ends together is written together. Few
 # orders need not wait for that. Without orders the database is looked at more rarely.
@@ -193,8 +192,7 @@ class Round:
     # --- what happened since the last beat
 
     def _take_events(self) -> None:
-        """An event leaves once it was handled: an order would wait for ever for one that was lost
-        as the database failed."""
+        """An event leaves once it was handled: orders would wait for ever for one that was lost."""
         with suppress(Empty):
             while True:
                 self._arrived.append(self.events.get_nowait())
@@ -288,8 +286,7 @@ class Round:
     @staticmethod
     def _is_soon_served(delivery: Delivery, ahead: dict[SiteLink, int]) -> bool:
         """Whether its first window goes out soon, or did: from its first reading on it is exposed
-        to other people's views. `ahead`: plays that each site has room for; its own are taken
-        off."""
+        to other people's views. `ahead`: the plays each site has room for, its own taken off."""
         link, has_begun = delivery.link, delivery.order.reserved > 0
         if has_begun or not (delivery.is_fast and delivery.is_sending and link.is_proved):
             return True

@@ -80,8 +80,7 @@ class Admission:
     def report_trouble(
         self, site: Site, order: Order, error: TemporaryError, *, made_progress: bool
     ) -> float | None:
-        """Returns in how many seconds the order looks again where `error` is the site's trouble;
-        None where it is its own."""
+        """Seconds until the order looks again for the site's trouble; None where it is its own."""
         if self.is_probe:
             breaker = _row(site)
             # The order that opened it failed, the probes before, and this one.
@@ -121,8 +120,7 @@ def waiting_seconds() -> float:
 
 
 def report_outage(site: Site, down: TemporaryError, retry_after: float | None) -> float:
-    """The site itself does not answer. Returns in how many seconds the order looks again: the first
-    one comes back as the probe."""
+    """Returns in how many seconds the order looks again: the first one comes back as the probe."""
     if _row(site).is_open:
         return waiting_seconds()
     return _open(site, Reason.of_error(down), down.retry_after or retry_after)

@@ -124,8 +124,7 @@ class Delivery:
 
     @property
     def is_shut_out(self) -> bool:
-        """Whether its site is held back from it. What is all out is read in any case: others' views
-        would be taken for a part of it later."""
+        """Not once all is out: read later, others' views would be taken for a part of it."""
         return self.link.is_held_back and not self.is_all_out
 
     def sleeps(self, now: float) -> bool:
@@ -140,8 +139,7 @@ class Delivery:
         return not may_go_on or self.is_late(now)
 
     def ask_admission(self) -> bool:
-        """Whether the site's breaker lets it send what it has to. The answer may make this order
-        the site's probe."""
+        """Whether the breaker lets it send what it has to; the answer may make it the probe."""
         return not self.may_send or self.is_all_out or self.admission.ask(self.link.site)
 
     def is_late(self, now: datetime) -> bool:
@@ -273,8 +271,7 @@ class Delivery:
         return unsaid is None or retry.may_pass(unsaid, self.reading.answered)
 
     def take_reading(self, found: Fetched, now: float) -> int | None:
-        """Returns the views where they are to be kept. `now`: seconds since the epoch, by the
-        database's clock."""
+        """Returns views to keep. `now`: seconds since the epoch, by the database's clock."""
         self._asked_channel = None
         least = self.link.seconds_between_calls
         self._watch_at = time.monotonic() + self.watch.seconds_between_readings(now, least)

@@ -39,9 +39,8 @@ class Decision:
 
 
 def decide(delivery: Delivery, now: datetime, *, is_stopping: bool) -> None:
-    """Set the `decision` of an order that has nothing in flight; None where there is nothing to
-    write yet. It is decided once, and stands until it is written: the breaker was told, and the
-    watch has the reading by then."""
+    """Set the `decision` of an order that has nothing in flight, if any. It stands until it is
+    written: the breaker was told, and the watch has the reading by then."""
     if delivery.is_under_way:
         return
     decision = _decide(delivery, now)
@@ -163,8 +162,7 @@ def _wait_out(delivery: Delivery, reason: Reason, now: datetime) -> Decision:
 def _read_later(
     delivery: Delivery, reason: Reason, now: datetime, retry_after: float | None = None
 ) -> Decision:
-    """Try to read the counter for as long as it takes; a person is told in time and may settle by
-    the last reading."""
+    """For as long as it takes; a person is told in time and may settle by the last reading."""
     watch, moment = delivery.watch, now.timestamp()
     watch.trouble = watch.trouble or moment
     told = {}
@@ -199,8 +197,7 @@ def _cancel(delivery: Delivery, now: datetime) -> Decision:
 
 
 def _try_later(delivery: Delivery, error: TemporaryError, now: datetime) -> Decision:
-    """An order waits for a site that is down, and no attempt is counted. Other trouble has its
-    attempts."""
+    """No attempt is counted while the site is down. Other trouble has its attempts."""
     order, reason = delivery.order, Reason.of_error(error)
     if order.status == Status.VERIFYING:
         return _read_later(delivery, reason, now, error.retry_after)

@@ -1,5 +1,4 @@
-"""What orders showed of their site: how much it bears, and how its counter behaves. It stands on
-the site's row."""
+"""What orders showed of their site, on its row: how much it bears, how its counter behaves."""
 
 import logging
 from datetime import timedelta

@@ -85,8 +85,7 @@ class Links(dict[int, "SiteLink"]):
                 self._read_at = 0.0
 
     def begin_beat(self, now: datetime, used: Iterable["SiteLink"]) -> None:
-        """Follow sites that moved. Once a second read anew what the database says of them, and
-        forget those that no order uses."""
+        """Follow sites that moved. Once a second read their rows, and forget those without use."""
         for link in self.values():
             link.run_isolated(SiteLink.move)
             link.measure()

@@ -105,8 +105,7 @@ def conclude(order: Order, site: Site, watch: Watch, seen: Observation) -> Concl
 def add_and_weigh(
     order: Order, site: Site, watch: Watch, seen: Observation
 ) -> tuple[float, Evidence]:
-    """The reading becomes part of `watch`. Returns until when the counter may lag, and what is
-    known."""
+    """The reading becomes part of `watch`. Returns until when the counter may lag as well."""
     reading, sent = seen.reading, order.sent
     until = _lags_until(order, watch, seen)
     catches_up = reading.answered >= until and is_catching_up(watch, reading, sent=sent)

@@ -24,8 +24,7 @@ class Flight:
 
 
 class Windows:
-    """`reserved`: to be sent once that is written. `size`: of the next one. `expires` is of the
-    order's lease."""
+    """`reserved`: to be sent once written. `size`: of the next one. `expires`: of the lease."""
 
     def __init__(self) -> None:
         self.reserved: Window | None = None

@@ -52,8 +52,7 @@ def record_name(host: str) -> str:
 
 
 def text_records(name: str) -> list[bytes]:
-    """The TXT records of a name; [] when there are none. Raises TemporaryError when the system's
-    name servers do not tell."""
+    """[] when there are none. Raises TemporaryError when the system's name servers do not tell."""
     try:
         answer = dns.resolver.resolve(name, "TXT", lifetime=DNS_SECONDS, search=False)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
@@ -93,8 +92,7 @@ def _proved(client: SiteClient, method: Proof) -> ProvedTarget:
 
 
 def _look_at_files(client: SiteClient, token: str) -> TemporaryError | OwnershipError | None:
-    """Why neither file shows the token; None when one does. It may stand in one that cannot be
-    asked for."""
+    """None when one shows the token. It may stand in one that cannot be asked for."""
     lost = _look_at_file(client, token, file_path(token))
     if lost is None or not _has_answered(lost) or lost.status in NOT_NOW:
         return lost

@@ -45,8 +45,7 @@ MOST_DUE = 50
 
 
 def resolve(origin: Origin, authority: str = "") -> list[Target]:
-    """Where it leads now. Raises AddressRefusedError where nothing may be sent there, and
-    TemporaryError when nobody can say."""
+    """Where it leads now. Raises AddressRefusedError, and TemporaryError if nobody can say."""
     allowed = settings.PRIVATE_SITES
     return resolve_all(origin, allowed=allowed, is_own=is_own, authority=authority)
 
@@ -123,8 +122,7 @@ def _prove_at(site: Site, target: Target, turn: Turn) -> ProvedTarget:
 def record(
     site: Site, method: str, error: SiteError | None, actor: User | None = None
 ) -> SiteCheck:
-    """Write down what came of asking. A limit of this host says nothing of the site and is only
-    returned."""
+    """Write down what came of asking; a limit of this host says nothing and is only returned."""
     if error is None:
         return site.record_check(SiteCheck.Outcome.PROVED, method=method, actor=actor)
     unreachable = isinstance(error, TemporaryError)
@@ -212,8 +210,7 @@ def confirm_all(found: Collection[Site], max_age: timedelta) -> dict[int, SiteEr
 
 
 def ping(site: Site, known: ProvedTarget | None = None) -> None:
-    """Ask for the token, at the second origin, too, whatever the answer. Raises TemporaryError when
-    the site is not there."""
+    """Ask for the token at both origins. Raises TemporaryError where one does not answer."""
     found: list[Target | None] = [known, known.second if known else None]
     origins = [site.origin, site.second_origin]
 

@@ -11,8 +11,7 @@ from typing import Any, Self
 
 from booster.proof.organic import Rest
 
-# While plays are sent the counter is read at a share of the time since the first reading, within
-# these seconds.
+# While plays are sent: between readings, a share of the time since the first, within these seconds.
 WATCH_SECONDS, LONGEST_WATCH_SECONDS = 10.0, 180.0
 WATCH_SHARE = 50
 # Separate rests that are kept; the shortest neighbours are taken as one beyond that.
@@ -137,8 +136,7 @@ class Watch:
 
     def add(self, reading: Reading, *, settled: float, sent: int, done: int, reserved: int) -> None:
         """A further reading. `settled`: from when on all plays that ended so far are shown, if they
-        ever are; `sent`: plays received (`done`) or of unknown fate; `reserved`: those and all that
-        may be on their way."""
+        ever are; `sent`: plays received (`done`) or of unknown fate; `reserved`: or on the way."""
         last, rise = self.last, reading.views - self.before
         looks = reading.looks_since(last) if last else reading.looks
         self.own += 1 + looks
@@ -228,8 +226,7 @@ class Watch:
             self.still_since = last.answered
 
     def note_silence(self, lag: float) -> bool:
-        """Whether it stood still after a reading for as long as it takes to show a play, now or
-        before."""
+        """Whether it ever stood still after a reading for as long as it takes to show a play."""
         if self.still_since is not None and self.last is not None:
             soonest = self.seconds_to_show
             needed = lag if soonest is None else min(lag, soonest)

@@ -184,8 +184,7 @@ def _limits(record: Record) -> Iterator[Finding]:
 
 
 def _limit_of(record: Record) -> float:
-    """The rate of a leaky bucket (nginx's limit_req) that would have refused what was refused; the
-    geometric mean of those that do best."""
+    """Of a leaky bucket (nginx's limit_req): the geometric mean of those that fit best."""
     wrong = {
         (rate, burst): _differences(record, rate, burst)
         for rate in (0.2 * 1.1**step for step in range(65))

@@ -49,8 +49,7 @@ class StepKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """PLAY: `plays` at once, over new connections where `fresh`, else over that of the stage.
-    WAIT: `seconds`."""
+    """PLAY: `plays` at once, over new connections where `fresh`, else over that of the stage."""
 
     stage: Stage
     kind: StepKind
