@@ -257,7 +257,6 @@ class Run:
             calibration.record(**done, **reason_columns(""))
 
     def _wait(self, stage: Stage, seconds: float) -> None:
-        """It is nobody's until then."""
         due = clock.now() + timedelta(seconds=seconds)
         self._calibration.release(stage=stage, next_at=due, **reason_columns(""))
         self._wake_later(self._calibration.pk, seconds)

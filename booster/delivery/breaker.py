@@ -69,7 +69,6 @@ class Admission:
         self._outage, self._is_outage_known = None, False
 
     def end_probe(self) -> None:
-        """The site takes plays: what comes now is no probe."""
         if self.is_probe:
             self._permit = Permit.GO
 

@@ -61,7 +61,6 @@ class Delivery:
         self._inherited = 0  # plays that a dead round had in flight and that are sent again
 
     def begin(self) -> None:
-        """What its claim found."""
         order, site = self.order, self.link.site
         order.site = site
         self.adapter = sites.adapter(site.adapter, site.recipe, site.secrets)
@@ -187,7 +186,6 @@ class Delivery:
         return None
 
     def wanted_plays(self, now: datetime) -> int:
-        """How many plays it would reserve now."""
         order = self.order
         if not self.is_sending or self.windows.are_enough:
             return 0

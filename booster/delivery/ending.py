@@ -215,7 +215,6 @@ def _try_later(delivery: Delivery, error: TemporaryError, now: datetime) -> Deci
 def _give_up(
     delivery: Delivery, reason: Reason, now: datetime, end: Status = Status.FAILED
 ) -> Decision:
-    """No more plays can be sent."""
     delivery.watch.trouble = None
     return _stop_sending(delivery, reason, now, end)
 
@@ -256,7 +255,6 @@ def _failures(delivery: Delivery) -> int:
 def _back_off(
     delivery: Delivery, reason: Reason, rule: retry.BackOff, retry_after: float | None = None
 ) -> Decision:
-    """Give the order back for a delay by the `rule`."""
     attempts = retry.next_attempt(delivery.order.attempts)
     delay = rule.delay(attempts, random.random(), retry_after)  # noqa: S311
     logger.info("order %s: %s Again in %.0f s.", delivery.order.oid, reason, delay)

@@ -57,7 +57,6 @@ def deadline_of(order: Order) -> datetime | None:
 
 
 def site_opens_at(site: Site, now: float) -> float:
-    """When the site may be sent to: `now`, or at the end of its quiet hours."""
     return week_of(site).opens_at(now)
 
 
@@ -79,7 +78,6 @@ def week_columns(site: Site) -> tuple[object, ...]:
 
 
 def zone_of(site: Site) -> tzinfo:
-    """The site's time zone; the office's where it has none of its own."""
     return ZoneInfo(site.time_zone) if site.time_zone else timezone.get_default_timezone()
 
 

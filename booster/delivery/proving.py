@@ -138,7 +138,6 @@ def _lags_until(order: Order, watch: Watch, seen: Observation) -> float:
 
 
 def _allowance(order: Order, site: Site, seen: Observation, sent: int) -> int:
-    """How many plays may be sent again."""
     if order.reserved < order.count or seen.is_late or order.cancel_requested:
         return 0
     risen = seen.reading.views - (order.old_view_count or 0)
