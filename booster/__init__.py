@@ -3,4 +3,4 @@
 __version__ = "0.2.0"
 
 USER_AGENT = f"BoosterOffice/{__version__} (+play orders; requests name themselves)"
-"""Law 4: every request says who it is, always with these words."""
+"""Every request says who it is, always with these words (law 4)."""

@@ -1,9 +1,8 @@
-"""Calibrations over the wire: the steps of booster/proof/calibration, done at a site that shows our
-token (law 4), and written down after each (law 1). Plays are written down before they go out, too:
-whoever finds some that nobody wrote the end of does not send them again.
+"""Calibrations over the wire: the steps of booster/proof/calibration, done where our token is shown
+(law 4), and written down after each (law 1). Plays are written down before they go out, too:
+whoever finds some without an end does not send them again.
 
-A step that is due later than in a few seconds is nobody's until then: the row says when. Before
-each run of steps the site is asked for its token again, and they go to the address that showed it.
+A step that is due later than in a few seconds is nobody's until then: the row says when.
 """
 
 import logging
@@ -54,53 +53,45 @@ WakeLater = Callable[[int, float], object]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A connection, and what is sent over it, in a session of its own where the site wants one."""
+    """A connection, in a session of its own where the site wants one."""
 
     client: SiteClient
     adapter: SiteAdapter
     play: PlayRequest
 
 
+@dataclass(slots=True)
 class StageCalls:
     """The calls of one calibration. `now`: seconds since it began."""
 
-    def __init__(
-        self,
-        target: ProvedTarget,
-        adapter: SiteAdapter,
-        video_id: str,
-        oid: str,
-        now: Callable[[], float],
-    ) -> None:
-        self._target = target
-        self._adapter = adapter
-        self._video_id = video_id
-        self._oid = oid
-        self._now = now
-        self._kept: tuple[Stage, int, Line] | None = None
+    target: ProvedTarget
+    adapter: SiteAdapter
+    video_id: str
+    oid: str
+    now: Callable[[], float]
+    _kept: tuple[Stage, int, Line] | None = None
 
     def read(self, stage: Stage) -> StageReading:
         """One look at the counter, over a connection of its own. Raises SiteError."""
-        began = self._now()
-        with SiteClient(self._target) as client:
-            views = self._adapter.read_count(client, self._video_id)
-        return StageReading(stage, (began + self._now()) / 2, views)
+        began = self.now()
+        with SiteClient(self.target) as client:
+            views = self.adapter.read_count(client, self.video_id)
+        return StageReading(stage, (began + self.now()) / 2, views)
 
     def play(self, step: Step, record: Record) -> list[StagePlay]:
-        """The plays of a step, numbered on from those before. Raises SiteError where it is not
-        known what became of one."""
+        """Raises SiteError where it is not known what became of a play."""
         number = len(record.plays) + 1
         connection = max((play.connection for play in record.plays), default=0) + 1
         if step.plays == 1:
             if step.fresh:
-                with SiteClient(self._target) as client:
+                with SiteClient(self.target) as client:
                     line = self._line_of(client)
                     return [self._send(line, step.stage, number, connection)]
             kept_connection, line = self._kept_line(step.stage, connection)
             return [self._send(line, step.stage, number, kept_connection)]
         start = threading.Barrier(step.plays)
         with ExitStack() as opened, ThreadPoolExecutor(step.plays) as pool:
-            clients = [opened.enter_context(SiteClient(self._target)) for _ in range(step.plays)]
+            clients = [opened.enter_context(SiteClient(self.target)) for _ in range(step.plays)]
             lines = [self._line_of(client) for client in clients]
 
             def send(index: int) -> StagePlay:
@@ -115,11 +106,10 @@ class StageCalls:
                 raise
 
     def counts_by_order(self, token: str) -> bool | None:
-        """Whether the site says for an order how many of its plays it counted
-        (booster/site_side/README.md); None where it could not be asked."""
+        """Whether the site counts by order (booster/site_side/README.md); None: it was not told."""
         try:
-            with SiteClient(self._target) as client:
-                about = exact.about_call(token, self._adapter.play_origin)
+            with SiteClient(self.target) as client:
+                about = exact.about_call(token, self.adapter.play_origin)
                 return exact.says_by_order(client.fetch(about))
         except TemporaryError:
             return None
@@ -133,14 +123,14 @@ class StageCalls:
 
     def _line_of(self, client: SiteClient) -> Line:
         """Raises SiteError."""
-        adapter = self._adapter.prepared(client, self._video_id)
-        return Line(client, adapter, adapter.play(self._video_id, self._oid))
+        adapter = self.adapter.prepared(client, self.video_id)
+        return Line(client, adapter, adapter.play(self.video_id, self.oid))
 
     def _kept_line(self, stage: Stage, connection: int) -> tuple[int, Line]:
         """The one connection of a stage, which has the number of its first play's."""
         if self._kept is None or self._kept[0] is not stage:
             self.close()
-            client = SiteClient(self._target)
+            client = SiteClient(self.target)
             try:
                 line = self._line_of(client)
             except BaseException:
@@ -151,7 +141,7 @@ class StageCalls:
 
     def _send(self, line: Line, stage: Stage, number: int, connection: int) -> StagePlay:
         """Raises SiteError, without secrets, those of the session too."""
-        began = self._now()
+        began = self.now()
         try:
             # "Not now" is what a calibration looks for.
             play = line.play.numbered(number)
@@ -163,7 +153,7 @@ class StageCalls:
                 raise PermanentError.of(line.adapter.masked(error)) from None
             status = error.status
         received = status in line.play.counted
-        return StagePlay(stage, began, self._now(), status, received, connection)
+        return StagePlay(stage, began, self.now(), status, received, connection)
 
 
 def run(
@@ -182,7 +172,7 @@ def run(
 
 
 class Run:
-    """The steps of a claimed calibration, as far as this process goes with them."""
+    """The steps of a claimed calibration in this process."""
 
     def __init__(
         self, calibration: Calibration, should_stop: Callable[[], bool], wake_later: WakeLater
@@ -267,14 +257,12 @@ class Run:
             calibration.record(**done, **reason_columns(""))
 
     def _wait(self, stage: Stage, seconds: float) -> None:
-        """It is nobody's until then."""
         due = clock.now() + timedelta(seconds=seconds)
         self._calibration.release(stage=stage, next_at=due, **reason_columns(""))
         self._wake_later(self._calibration.pk, seconds)
 
     def _ask_again(self, reason: Reason, retry_after: float | None) -> None:
-        """The site does not answer for now, and nothing is on its way: the same step comes
-        later."""
+        """The site does not answer for now: the same step comes later."""
         calibration, jitter = self._calibration, random.random()  # noqa: S311
         delay = retry.CALIBRATING.delay(max(1, calibration.attempts), jitter, retry_after)
         due, figures = clock.now() + timedelta(seconds=delay), self._record.as_json()
@@ -295,8 +283,8 @@ class Run:
         *,
         exact_proof: bool | None = None,
     ) -> None:
-        """With what the figures show, however far they came; later where the price of an audit that
-        found nothing out has no room in its customer's balance, and the page says so."""
+        """With what the figures show. Later where the customer's balance has no room for the price
+        of an audit that found nothing out: the page says so."""
         findings = judge(self._record)
         told: dict[str, Any] = {
             "figures": self._record.as_json(),

@@ -1,8 +1,7 @@
-"""What may be wrong with a site or its answer. An adapter raises TemporaryError or PermanentError;
-delivery asks booster/retry.py what follows.
+"""What may be wrong with a site or its answer; booster/retry.py decides what follows.
 
-An error is a code with plain parameters and no sentence: it is kept in rows as it is and put into
-words where somebody reads it (core/reasons.py, which has a sentence for every code).
+An error is a code with plain parameters and no sentence: rows keep it as it is, and core/reasons.py
+puts it into words.
 """
 
 import errno
@@ -15,8 +14,7 @@ _OWN_LIMITS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class SiteCode(StrEnum):
-    """Everything that may be wrong with a site, its answer or an address, and what is said with it:
-    beside the code stand the names of its parameters. Codes are kept in rows: they never change."""
+    """Each with the names of its parameters. Codes are kept in rows: they never change."""
 
     parameters: frozenset[str]
 
@@ -146,11 +144,11 @@ class SiteCode(StrEnum):
 
 
 class SiteError(Exception):
-    """Something is wrong with a site or its answer. `status` is its HTTP status, if one came, and a
-    parameter as well where the code has one of that name.
+    """`status`: the HTTP status, if one came; a parameter as well where the code has one of that
+    name.
 
-    A parameter is text, a number, or another SiteError that the code quotes; `params` holds such a
-    one as {"code": …, "params": …}. Raises TypeError where they are not the code's own.
+    A parameter is text, a number, or another SiteError, which `params` holds as {"code": …,
+    "params": …}. Raises TypeError where they are not the code's own.
     """
 
     def __init__(self, code: SiteCode, /, *, status: int | None = None, **params: Any) -> None:
@@ -168,7 +166,7 @@ class SiteError(Exception):
 
     @property
     def is_own_limit(self) -> bool:
-        """Whether it says nothing of the site: this host had no room for a connection."""
+        """Whether it says nothing of the site, but this host had no room for a connection."""
         return self.code == SiteCode.OWN_LIMIT
 
     @classmethod
@@ -192,7 +190,7 @@ class PermanentError(SiteError):
 
 
 class AddressRefusedError(PermanentError):
-    """Law 4: an address we never send to (off the host, private, redirect, public platform)."""
+    """An address we never send to (law 4): off the host, private, redirect, public platform."""
 
 
 class OwnershipError(PermanentError):
@@ -200,14 +198,12 @@ class OwnershipError(PermanentError):
 
 
 def is_own_limit(error: BaseException) -> bool:
-    """Whether no connection came about for want of room at this host, whatever the site would
-    have said."""
+    """Whether this host had no room for a connection."""
     return isinstance(error, OSError) and error.errno in _OWN_LIMITS
 
 
 def plain(value: Any) -> Any:
-    """A parameter as JSON and every database take it: a site's text may hold a NUL or half a
-    character, which PostgreSQL refuses."""
+    """As JSON and databases take it: PostgreSQL refuses a site's NUL or half a character."""
     if isinstance(value, SiteError):
         return {"code": str(value.code), "params": value.params}
     if isinstance(value, str):

@@ -1,8 +1,8 @@
 """When a drip-fed order's plays are due: N plays over T hours of a site's week, evenly or by its
 daily load profile, its quiet hours left out.
 
-Pure: every question takes `now` (seconds since the epoch). A plan is a straight line from segment
-to segment, so that what is due never falls and the last play is due at the very end.
+Pure; moments are seconds since the epoch. A plan is a straight line from segment to segment: what
+is due never falls, and the last play is due at the very end.
 """
 
 from array import array
@@ -16,8 +16,7 @@ EVEN = Week(UTC)
 
 
 class DripPlan:
-    """`count` plays over the `hours` from `start` on, spread as `week` says; it begins when the
-    site opens. What would be due in quiet hours is spread over the others."""
+    """It begins when the site opens. What would be due in quiet hours is spread over the others."""
 
     def __init__(self, count: int, start: float, hours: float, week: Week = EVEN) -> None:
         if count < 1 or hours <= 0:

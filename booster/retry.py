@@ -1,24 +1,22 @@
 """When a delivery tries again, and when it gives up.
 
-Pure: no model, no clock, no random numbers. The caller passes `now` (an aware datetime, unless said
-otherwise) and `jitter`, a random number from [0, 1). Delays are in seconds.
+Pure: callers pass `now` (an aware datetime, unless said otherwise) and `jitter`, a random number
+from [0, 1). Delays are in seconds.
 
 Failure                            Rule
 ---------------------------------  ------------------------------------------------------------
-The site is down for everybody     its orders wait (WAITING) and no attempt is counted; one run
-                                   at a time probes (PROBING), for at most PROBE_LEASE_SECONDS;
-                                   where it is gone, another one LOST_PROBE_SECONDS after its time
+The site is down for everybody     its orders wait (WAITING) and no attempt is counted; one probes
+                                   (PROBING), for at most PROBE_LEASE_SECONDS; where it is gone,
+                                   another one LOST_PROBE_SECONDS after its time
 An order fails, its site answers   SENDING: retried until its attempts are used up; a play that is
                                    received begins them anew
 Two orders of a site fail, one     the site is down for everybody, as above
 after the other
-An order meets 400, 401, 403,      TROUBLE: no answer is final at once, a deploy gives such as
-404, 405, 410, a redirect, no JSON well. Until TROUBLE_PATIENCE has passed; then no more is sent.
-                                   None of these is one of SENDING's attempts
+An order meets 400, 401, 403,      TROUBLE, until TROUBLE_PATIENCE has passed (a deploy gives such,
+404, 405, 410, a redirect, no JSON too); then no more is sent. None is one of SENDING's attempts
 The counter cannot be read, or     READING; a person is told after TROUBLE_PATIENCE. Nothing is
 verifying fails by our own error   settled but by a reading that succeeded, or by a person
-A call is answered "not now"       ASKING: the same call again by whoever made it, after pauses
-                                   that grow; then it has failed, and another of these follows
+A call is answered "not now"       ASKING: the same call again by whoever made it; then it fails
 A play is answered "not now"       PLAY_LATER: the same play again
 Plays of an order fail one after   FAILURES in a row, or FEW_FAILURES while nothing good comes for
 the other                          STALL_SHARE of the time that an answer may take, end its run;
@@ -44,8 +42,7 @@ The site knows a session no more   a new one, SESSION_RENEWALS times in SESSION_
 A session does not come about      tried again after SESSION_AGAIN_SECONDS; its orders have failed
 We ourselves fail at a site, or    its orders wait for OWN_FAILURE_SECONDS, and no attempt is
 have no room for a connection      counted
-Rows of an order are locked by     it waits for LOCKED_SECONDS, and no attempt is counted
-somebody else
+An order's rows are locked         it waits for LOCKED_SECONDS, and no attempt is counted
 A customer's balance has no room   the order waits for NO_ROOM_SECONDS, and a person is told
 for an order's refund
 A reading of a calibration fails   CALIBRATION_READING: by whoever made it, about every 2 seconds;
@@ -69,7 +66,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from math import isnan
 
-# Delays vary by this share either way, so that orders that failed together do not retry together.
+# Delays vary by this share either way: what failed together does not retry together.
 JITTER_SHARE = 0.2
 NO_JITTER = 0.5
 # Further doublings would overflow a float; every delay has reached its longest by then.
@@ -80,21 +77,20 @@ MAX_RETRY_AFTER_SECONDS = 24 * 3600.0
 # A larger number of seconds is a moment: nobody asks for 31 years.
 FIRST_MOMENT = 1e9
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{0,20})?")
-# When a limit begins anew: as draft-ietf-httpapi-ratelimit-headers has it from 7 on (reset=, later
-# t=), as it had it before, and as it was said before that.
+# When a limit begins anew, by draft-ietf-httpapi-ratelimit-headers from 7 on (reset=, later t=);
+# below by its earlier versions and by custom.
 _RESET = re.compile(r"\b(?:reset|t)=([0-9]{1,12})")
 # Of several limits (from 8 on), those that are used up.
 _USED_UP = re.compile(r";\s*r=0\s*;[^,]*?\bt=([0-9]{1,12})")
 _RESETS = ("ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset")
 
-# "Not now": the site asks for less. Whatever was asked was surely not done. 509 and 529 are said by
-# limits of bandwidth and by sites that are overloaded.
+# "Not now": surely not done, the site asks for less. 509: a limit of bandwidth; 529: overloaded.
 NOT_NOW = frozenset({425, 429, 503, 509, 529})
 # A call is not asked again by whoever made it where the site wants a longer pause.
 LONGEST_PAUSE_SECONDS = 4.0
 
-# So many plays that fail in a row end an order's run, beyond those that were in flight when the
-# first failed; few do where nothing good came for about as long as an answer may take.
+# So many failed plays in a row, beyond those in flight when the first failed, end an order's run;
+# few do where nothing good came for about as long as an answer may take.
 FAILURES, FEW_FAILURES = 10, 3
 STALL_SHARE = 0.8
 # Of answers "not now" fewer prove nothing, however long nothing good came.
@@ -112,15 +108,15 @@ LONGEST_READING_SECONDS = READING_SECONDS[1]
 CATCHING_UP_SECONDS = (1.0, 60.0)
 # It is waited for a little longer than plays were sent, and at least for so long.
 CATCHING_UP_SHARE, CATCHING_UP_PATIENCE = 1.2, 5.0
-# The share of plays that a counter shows at least which loses plays that come together; one that
-# counts each address once shows less.
+# A counter that loses plays that come together shows at least this share; one that counts each
+# address once shows less.
 GOOD_PART = 0.2
 # For how long an answer that would end an order is taken for a passing trouble of its site.
 TROUBLE_PATIENCE = timedelta(minutes=30)
 # How often sites with paused orders are asked for their token again.
 TOKEN_INTERVAL = timedelta(seconds=60)
-# While plays go to a site: how soon it is asked again that did not answer, as a share of the time
-# between two questions, and for how long after its last proof plays go there.
+# While plays go to a site that did not answer: how soon it is asked again, as a share of the time
+# between two questions, and how long after its last proof plays go there.
 TOKEN_AGAIN_SHARE, BELIEVED_SECONDS = 0.2, 30.0
 # A site that wants a new session for each play is told from one whose sessions end.
 SESSION_RENEWALS, SESSION_RENEWAL_SECONDS = 5, 600.0
@@ -134,8 +130,7 @@ NO_ROOM_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class BackOff:
-    """Delays that double from `first` to `longest` seconds, for at most `attempts` failures in a
-    row. None: no limit here; another rule ends the waiting."""
+    """Seconds that double from `first` to `longest`. No `attempts`: another rule ends the wait."""
 
     first: float
     longest: float
@@ -146,8 +141,7 @@ class BackOff:
         return self.attempts is not None and failures >= self.attempts
 
     def delay(self, failures: int, jitter: float, retry_after: float | None = None) -> float:
-        """Seconds until the next try, after `failures` (from 1) in a row. A `retry_after` of 0 is
-        treated as None."""
+        """Seconds until the next try, after `failures` (from 1) in a row."""
         if retry_after:
             return min(retry_after, MAX_RETRY_AFTER_SECONDS)
         doubled = self.first * 2.0 ** min(failures - 1, MAX_DOUBLINGS)
@@ -169,8 +163,7 @@ TROUBLE = BackOff(2.0, 60.0)
 PROBING = BackOff(2.0, 60.0)
 CALIBRATING = BackOff(20.0, 300.0, attempts=5)
 CALIBRATION_READING = BackOff(2.0, 2.0, attempts=4)
-# Orders that wait for a site that is down are woken when it is back, or when the one that tries it
-# is gone; they look again themselves only in case nobody woke them.
+# Orders that wait for a site are woken; they look again themselves in case nobody does.
 WAITING = BackOff(180.0, 180.0)
 
 
@@ -182,8 +175,8 @@ def next_attempt(attempts: int) -> int:
 def pause_before_asking_again(
     status: int | None, failures: int, jitter: float, retry_after: float | None
 ) -> float | None:
-    """After the site answered a call with this status: in how many seconds it is asked the same
-    again; None: that was its answer. `failures`: how often it was asked so far."""
+    """In how many seconds a call that was answered with this status is made again; None: that was
+    the answer. `failures`: how often it was made so far."""
     if status not in NOT_NOW or ASKING.is_spent(failures):
         return None
     pause = ASKING.delay(failures, jitter, retry_after)
@@ -191,10 +184,10 @@ def pause_before_asking_again(
 
 
 def seconds_to_wait(status: int, headers: Mapping[str, str], *, now: float) -> float | None:
-    """For how many seconds an answer asks to stay away, by its Retry-After (RFC 9110, section
-    10.2.3: seconds, or a date). A 429 without one means until its limit begins anew, where it says
-    when. None where nothing valid is said. `headers`: names in lower case, or in any. `now`:
-    seconds since the epoch; a moment is told by the site's own clock, where it says its Date."""
+    """How many seconds an answer asks to stay away, by its Retry-After (RFC 9110, section 10.2.3:
+    seconds, or a date), or a 429 by when its limit begins anew. None where nothing valid is said.
+    `headers`: names in lower case, or in any. `now`: seconds since the epoch; the site's Date comes
+    first."""
     now = _moment_of(headers.get("date", ""), now)
     if (asked := headers.get("retry-after")) is not None or status != 429:
         return _seconds_of(asked or "", now)
@@ -229,14 +222,12 @@ def _moment_of(text: str, otherwise: float) -> float:
 
 
 def may_send_again(*, in_doubt: bool, idempotent: bool) -> bool:
-    """Whether a play may be sent again: not one that may have been counted (`in_doubt`), except
-    where the site counts it once however often it comes."""
+    """Not a play that may have been counted (`in_doubt`), unless the site counts it only once."""
     return idempotent or not in_doubt
 
 
 def may_pass(since: float, now: float) -> bool:
-    """Whether a trouble of a site that began at `since` may still pass by itself; both in seconds
-    since the epoch."""
+    """Whether a trouble since then may pass by itself; both in seconds since the epoch."""
     return now - since < TROUBLE_PATIENCE.total_seconds()
 
 
@@ -253,23 +244,16 @@ def catching_up_step(lag: float) -> float:
 
 
 def catching_up_patience(sending_seconds: float, lag: float) -> float:
-    """For how many seconds it is waited for: what comes late comes for hardly longer than it
-    was sent."""
+    """Seconds to wait for it: what comes late comes for hardly longer than it was sent."""
     return max(CATCHING_UP_SHARE * sending_seconds, lag, CATCHING_UP_PATIENCE)
 
 
 def plays_to_send_again(*, sent: int, shown: int, allowed: int, one_at_a_time: bool) -> int:
-    """How many plays at most are sent again, of those that a counter lacks when it had its time:
-    what the site's `resend_percent` still allows. Where plays did not go out one at a time and it
-    shows a good part of them, it may have lost those that came together: all that is missing."""
+    """At most what the site's `resend_percent` still allows; all that a counter lacks which shows a
+    good part of plays that did not go out one at a time: it may lose those that come together."""
     if not one_at_a_time and shown >= GOOD_PART * sent:
         allowed = max(allowed, sent - shown)
     return max(0, allowed)
-
-
-def token_cutoff(now: datetime) -> datetime:
-    """Sites last asked for their token before this are due to be asked again."""
-    return now - TOKEN_INTERVAL
 
 
 def deadline(

@@ -1,5 +1,4 @@
-"""Huey only: thin. A message carries an id, may arrive twice, late or never, and says no more than
-that something is due; what that is, the database says."""
+"""Huey only: thin. A message may arrive twice, late or never; the database says what is due."""
 
 import logging
 from collections.abc import Sequence
@@ -25,8 +24,7 @@ QUEUE_DOWN = HUEY.down
 
 @db_task()
 def deliver_order(order_id: int) -> None:
-    """Wake this worker's round, which finds the order and its due neighbours in the database. The
-    id is for the log alone."""
+    """Wake this worker's round, which finds what is due in the database. The id is for the log."""
     # Drop as many messages of other saves as one beat claims orders; the rest wakes other workers.
     with suppress(QUEUE_DOWN):  # its next reader says so
         HUEY.drop_duplicates(deliver_order, CLAIM_LIMIT - 1)
@@ -50,8 +48,7 @@ def stop_worker() -> None:
 
 
 def wake(order_id: int) -> bool:
-    """Wake a round for the order. Returns False where the queue is down: rounds look for themselves
-    soon."""
+    """Wake a round for the order. False where the queue is down: rounds look for themselves."""
     failpoint("before-wake")
     try:
         deliver_order(order_id)
@@ -65,8 +62,7 @@ def wake(order_id: int) -> bool:
 
 
 def wake_calibration(calibration_id: int, seconds: float = 0.0) -> bool:
-    """Tell the consumers that a calibration goes on in so many seconds; the sweep says so, too.
-    Returns False where the queue is down."""
+    """It goes on in so many seconds. False where the queue is down: the sweep wakes it."""
     try:
         if seconds:
             calibrate.schedule((calibration_id,), delay=seconds)

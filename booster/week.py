@@ -1,8 +1,5 @@
-"""A site's week on its own clock: when it is quiet, and how its day's load is spread.
-
-Pure: moments are seconds since the epoch, minutes count from Monday, 0:00. The clock is the site's,
-also on the days on which it is put forward or back.
-"""
+"""A site's week on its own clock, changes of the clock included: when it is quiet, and how its load
+is spread. Pure: moments are seconds since the epoch, minutes count from Monday, 0:00."""
 
 import math
 import re
@@ -22,9 +19,9 @@ HOUR = 3600.0
 CENTURY = 876_600 * HOUR
 DAY_MINUTES = 24 * 60
 WEEK_MINUTES = 7 * DAY_MINUTES
-# Of a load, what is larger than this is a slip of the pen.
+# A larger load is a slip of the pen.
 MOST_PLAYS = 10**12
-# A line of more signs is none of a week, and its forms in Unicode would take minutes to find.
+# A longer line is none of a week, and to normalize its Unicode would take minutes.
 LONGEST_LINE = 1_000
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -48,8 +45,7 @@ DAILY_LOAD_PROFILE: Profile = (DAILY_LOAD,) * 7
 
 @dataclass(frozen=True, slots=True)
 class QuietLine:
-    """The same hours of some days, in minutes of the day. Where `end` is not after `begin`, it is
-    on the day after."""
+    """The same minutes of some days. An `end` that is not after `begin` is on the next day."""
 
     days: tuple[int, ...]
     begin: int
@@ -57,8 +53,7 @@ class QuietLine:
 
     @classmethod
     def parse(cls, line: str) -> "QuietLine":
-        """Read a line such as "Mon-Fri 22:00-06:00"; without days it means every day. Raises
-        PermanentError."""
+        """Of "Mon-Fri 22:00-06:00", say; without days: every day. Raises PermanentError."""
         found = SPAN.fullmatch(plain(line))
         if found is None:
             raise PermanentError(SiteCode.QUIET_LINE_UNREADABLE, line=line)
@@ -79,8 +74,8 @@ class QuietLine:
 
 
 class Week:
-    """A week of `zone`, quiet by `quiet` lines. `profile`: how the load of the open hours is
-    spread; None: evenly. Raises PermanentError where it would be quiet for ever."""
+    """`quiet`: lines; `profile`: how the load of open hours is spread, None: evenly. Raises
+    PermanentError where it would be quiet for ever."""
 
     def __init__(
         self, zone: tzinfo, quiet: Iterable[str] = (), profile: Profile | None = None
@@ -106,7 +101,7 @@ class Week:
                 self._spans.append(span)
 
     def opens_at(self, now: float) -> float:
-        """When something may be sent: now, or at the end of the quiet hours that it is in."""
+        """When something may be sent: now, or when the quiet hours end."""
         while self.has_quiet_hours:
             until, _weight, is_quiet = self._span_at(now)
             if not is_quiet:
@@ -115,8 +110,7 @@ class Week:
         return now
 
     def after(self, start: float, seconds: float) -> float:
-        """When, from `start` on, it has been open for so many seconds; quiet hours of more than a
-        hundred years count no longer."""
+        """When, from `start` on, it was open so long; after a century quiet hours count as open."""
         end = start + CENTURY
         while self.has_quiet_hours and start < end:
             until, _weight, is_quiet = self._span_at(start)
@@ -166,16 +160,15 @@ class Week:
 
 
 def quiet_lines(text: str) -> list[str]:
-    """Lines of quiet hours as they are kept. Raises PermanentError for the first bad one."""
+    """As they are kept. Raises PermanentError for the first bad one."""
     found = [str(QuietLine.parse(line)) for line in text.splitlines() if line.strip()]
     Week(UTC, found)
     return list(dict.fromkeys(found))
 
 
 def load_profile(text: str) -> list[list[float]]:
-    """A daily load profile as it is kept: 7 days of 24 numbers. It is read from one line or column
-    of 24 numbers (every day alike), 7 lines of 24 (days), 24 lines of 7 (hours), or lines of
-    weekday, hour and plays, which are added up. Raises PermanentError."""
+    """7 days of 24 numbers, of one line or column of 24 (all days alike), 7 lines of 24 (days), 24
+    lines of 7 (hours), or lines of weekday, hour and plays (summed). Raises PermanentError."""
     rows = table_of(text)
     shape = len(rows), {len(row) for row in rows}
     match shape:
@@ -198,8 +191,7 @@ def load_profile(text: str) -> list[list[float]]:
 
 
 def table_of(text: str) -> list[list[str]]:
-    """Its cells. Where lines and columns are named after days and hours, the names are left out,
-    and the days come from Monday on."""
+    """Its cells, without the names of days and hours, the days from Monday on."""
     rows = [cells_of(plain(line)) for line in text.splitlines()]
     rows = [row for row in rows if row != [""]]
     header: list[str] = []
@@ -216,7 +208,7 @@ def table_of(text: str) -> list[list[str]]:
 
 
 def cells_of(line: str) -> list[str]:
-    """Where something else parts them, commas are decimal ones, unless thousands may be meant."""
+    """Commas are decimal where something else parts cells, unless thousands may be meant."""
     parts = r"[,;\s]+"
     if ";" in line or "\t" in line:
         parts = r"[;\s]+"
@@ -246,7 +238,6 @@ def hour_of(text: str) -> int | None:
 
 
 def summed(rows: Sequence[Sequence[str]]) -> list[list[float]]:
-    """Plays by weekday and hour, of any number of lines."""
     profile: list[list[float]] = [[0] * 24 for _day in DAYS]
     for line, (day, hour, plays) in enumerate(rows, 1):
         at = hour_of(hour)
@@ -305,8 +296,7 @@ def runs_of(days: Sequence[int]) -> Iterator[str]:
 
 
 def plain(line: str) -> str:
-    """Without what does not matter: width, case, a mark of a file's beginning, and how dashes are
-    written. Raises PermanentError for a line that is too long."""
+    """Without width, case, byte order mark and odd dashes. Raises PermanentError if too long."""
     if len(line) > LONGEST_LINE:
         raise PermanentError(SiteCode.WEEK_LINE_TOO_LONG, most=LONGEST_LINE)
     text = unicodedata.normalize("NFKC", line).casefold().replace("\ufeff", "").strip()

@@ -1,9 +1,8 @@
 """What runs in each worker of a consumer beside huey's own loop: a round, and a sweep.
 
-Law 1: the queue is a wake-up. The round takes what is due from the database, whether a message came
-or not; the sweep does what is due by the clock: checks of sites that orders wait for, jobs whose
-message was lost, and the worker's sign of life. Every worker of every host does both; who comes
-second finds nothing left to do.
+The round takes what is due from the database, whether a message came or not (law 1). The sweep does
+what is due by the clock: checks of sites that orders wait for, jobs whose message was lost, and the
+worker's sign of life. Every worker of every host does both; a second one finds nothing left to do.
 """
 
 import logging
@@ -37,14 +36,12 @@ SWEEP_SECONDS = 15.0
 JITTER_SECONDS = 3.0
 # How long a round that shall stop may take: what is in flight ends, all is written and given back.
 STOP_SECONDS = 15.0
-# How long they wait for rows that somebody else has locked: all other orders, and whatever else is
-# due, wait as long.
+# How long they wait for rows that somebody else has locked: all else waits as long.
 LOCK_SECONDS = 1.0
-# How often a thread that computes gives way to one that waits for the interpreter. Python's own
-# 5 ms are as long as 400 plays, which go out beside a busy round with this (docs/benchmarks.md).
+# How often a thread that computes gives way to others. Python's own 5 ms are as long as 400 plays,
+# which go out beside a busy round with this (docs/benchmarks.md).
 SWITCH_SECONDS = 0.001
-# How long something counts as failing that failed once: longer than it takes until the orders that
-# a round had as it failed are claimed again.
+# For how long a failure counts: until the orders of the round are claimed again, and longer.
 TROUBLE_SECONDS = 120.0
 
 # Whether this process has been asked to stop; set by run_huey.
@@ -99,8 +96,7 @@ class Worker:
         self._is_queue_up = is_queue_up
         self.round = Round(self.name, self._is_stopping)
         self._stopped = threading.Event()
-        # What failed last, and until when it counts.
-        self._trouble, self._trouble_until = "", 0.0
+        self._trouble, self._trouble_until = "", 0.0  # what failed last counts until then
         self._threads = [
             threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True)
             for target in (self._drive, self._sweep)
@@ -125,10 +121,6 @@ class Worker:
         """The next sign of life says so: doctor and alerts look there, and nobody into the log."""
         self._trouble, self._trouble_until = trouble, time.monotonic() + TROUBLE_SECONDS
 
-    def _record_heartbeat(self) -> None:
-        trouble = self._trouble if time.monotonic() < self._trouble_until else ""
-        Heartbeat.objects.beat(self.name, queue_is_up=self._is_queue_up(), trouble=trouble)
-
     def _drive(self) -> None:
         wait_for_locks(LOCK_SECONDS)
         while not self._is_stopping():
@@ -148,7 +140,8 @@ class Worker:
         while not self._is_stopping():
             close_old_connections()
             try:
-                self._record_heartbeat()
+                trouble = self._trouble if time.monotonic() < self._trouble_until else ""
+                Heartbeat.objects.beat(self.name, queue_is_up=self._is_queue_up(), trouble=trouble)
                 for trouble in sweep():
                     self._note(trouble)
             except Exception as error:
@@ -164,8 +157,7 @@ class Worker:
 
 
 def sweep() -> list[str]:
-    """What is due by the clock and by no order. What fails keeps nothing else from being done, and
-    is returned in words."""
+    """What is due by the clock. What fails keeps nothing else waiting, and is returned in words."""
     failed = []
     ours = (breaker.replace_lost_probes, SiteLook.objects.forget_old, wake_paused_orders)
     for work in (*ours, *other_sweeps):
@@ -183,7 +175,7 @@ def sweep() -> list[str]:
 
 
 def log(text: str, error: Exception) -> None:
-    """With where it failed, unless it is the database that lacks something."""
+    """With a traceback, unless it is the database that lacks something."""
     words = in_words(error)
     if words:
         logger.error("%s: %s", text, words)

@@ -1,12 +1,9 @@
 """The round: one loop drives thousands of orders, and tells the database of all of them at once.
 
-Law 1: a round may die at any line, and others run at the same moment elsewhere. So nothing is sent
+A round may die at any line, and others run at the same moment elsewhere (law 1). So nothing is sent
 that was not reserved under a lease, and everything written is conditional on each row's fence: a
 row that does not come back has a new owner, and only that order stops. What is due is found in the
-database at each beat; no message has to arrive.
-Law 3: a site's 2xx says "received"; only its counter ends an order as completed.
-
-No transaction spans a call to a site.
+database at each beat; no message has to arrive. No transaction spans a call to a site.
 """
 
 import logging
@@ -39,12 +36,10 @@ from core.models.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
 
-# Orders of a round: those that are sent as fast as their sites allow, and all with the drip-fed and
-# those that are all out. A beat claims a part, so that rounds that start together share the work.
+# Orders of a round. A beat claims a part, so that rounds that start together share the work.
 FAST_ORDERS, ALL_ORDERS, CLAIM_LIMIT = 256, 4000, 64
-# A beat comes as something ended, but not sooner after the last than the shorter time: what ends
-# together is written together. Of few orders nothing much does, and each beat brings one of them a
-# step on its way. Without orders the database is looked at more rarely.
+# A beat comes as something ended, but not at once: what ends together is written together. Few
+# orders need not wait for that. Without orders the database is looked at more rarely.
 SHORTEST_BEAT, LONGEST_BEAT = 0.02, 0.25
 FEW_ORDERS, QUICK_BEAT = 8, 0.005
 IDLE_SECONDS = 1.0
@@ -58,8 +53,7 @@ class Round:
     """The orders that one process drives. Used in one thread, `wake()` apart. Others put into
     `events` what happened meanwhile; None only wakes."""
 
-    # An order that waits for longer is given back.
-    hold_seconds = 30.0
+    hold_seconds = 30.0  # an order that waits for longer is given back
 
     def __init__(self, holder: str, shall_stop: Callable[[], bool]) -> None:
         self.holder = holder
@@ -90,7 +84,6 @@ class Round:
             self.close()
 
     def close(self) -> None:
-        """Nothing more is sent."""
         self.links.close()
 
     def beat_while_busy(self, seconds: float) -> None:
@@ -122,8 +115,7 @@ class Round:
         self._took = time.monotonic() - self._began
 
     def _wait(self) -> None:
-        """Until something ended, at most the longest beat; then a little more for what ends with
-        it: of many orders, beats take no more than half of the time."""
+        """Until something ended, and a little longer: beats take at most half of the time."""
         with suppress(Empty):
             if not self._arrived:
                 longest = LONGEST_BEAT if self.deliveries else IDLE_SECONDS
@@ -175,8 +167,7 @@ class Round:
             self.deliveries.run_isolated(delivery, self._ask_site)
 
     def reserve(self) -> None:
-        """Reserve windows and write down how others ended, of all orders in one statement. The same
-        statement renews the leases."""
+        """Reserve windows, record ended ones and renew the leases, all in one statement."""
         room = {link: link.plays_ahead - link.outstanding for link in self.links.values()}
         for delivery in self._longest_waiting_first():
             self.deliveries.run_isolated(delivery, lambda one: self._reserve_window(one, room))
@@ -201,8 +192,7 @@ class Round:
     # --- what happened since the last beat
 
     def _take_events(self) -> None:
-        """An event leaves only once it was handled: where the database fails meanwhile, it comes
-        again. An order would wait for ever for a window whose end was lost."""
+        """An event leaves once it was handled: orders would wait for ever for one that was lost."""
         with suppress(Empty):
             while True:
                 self._arrived.append(self.events.get_nowait())
@@ -213,15 +203,14 @@ class Round:
             self._arrived.popleft()
 
     def _note_looks(self, read: Iterable[Delivery]) -> None:
-        """How many looks at these videos were made for quotes and pages of the desk, begun and
-        ended by now, for all at once: what they moved is not taken for plays."""
+        """Count the looks of the desk at these videos: what they moved is not taken for plays."""
         videos = {one: (one.link.site.pk, one.order.video_id) for one in read if one.counts_looks}
         tallies = SiteLook.objects.tallies(set(videos.values())) if videos else {}
         for delivery, video in videos.items():
             delivery.looks = tallies.get(video, (0, 0))
 
     def handle(self, event: Any) -> None:
-        """What happened since the last beat; once more where the database failed meanwhile."""
+        """It may come twice, where the database failed at the first time."""
         if event is None:
             self._claim_at = 0.0
         elif isinstance(event, TokenAnswer):
@@ -289,17 +278,15 @@ class Round:
     def _awake(self) -> list[Delivery]:
         """Those that have something to do; where the round stops, all have to be given back."""
         now = time.monotonic()
-        stops = self.is_stopping
-        return [one for one in self.deliveries.values() if stops or not one.sleeps(now)]
+        return [one for one in self.deliveries.values() if self.is_stopping or not one.sleeps(now)]
 
     def _longest_waiting_first(self) -> list[Delivery]:
         return sorted(self._awake(), key=attrgetter("served_at"))
 
     @staticmethod
     def _is_soon_served(delivery: Delivery, ahead: dict[SiteLink, int]) -> bool:
-        """Whether its first window goes out soon, or did. From its first reading on an order is
-        exposed to other people's views: it is not read long before. `ahead`: how many plays of
-        orders that begin each site takes soon; what this one begins with is taken off."""
+        """Whether its first window goes out soon, or did: from its first reading on it is exposed
+        to other people's views. `ahead`: the plays each site has room for, its own taken off."""
         link, has_begun = delivery.link, delivery.order.reserved > 0
         if has_begun or not (delivery.is_fast and delivery.is_sending and link.is_proved):
             return True
@@ -328,8 +315,7 @@ class Round:
             delivery.fail(link.proof_error, is_outage=True)
 
     def _reading_of(self, delivery: Delivery) -> Call | None:
-        """What asks for the counter, or the site itself what it counted of the order; None while
-        its session is prepared."""
+        """The call for the counter, or the order's exact count; None while its session begins."""
         adapter, order = delivery.adapter, delivery.order
         if delivery.wants_exact:
             return exact.exact_call(delivery.link.site.token, order.oid, adapter.play_origin)
@@ -380,7 +366,7 @@ class Round:
                 channel.open(delivery.key, delivery.play)
                 delivery.channel = channel
             channel.send(delivery.key, window)
-            link.count_sent(window.count)
+            link.outstanding += window.count
         elif delivery.windows.take_renewal(expires):
             channel.renew(delivery.key, expires)
         if delivery.must_stop(self.now) or self.is_stopping:

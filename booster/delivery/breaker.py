@@ -1,11 +1,10 @@
 """The circuit breaker around sending: while a site is down its orders wait, and none fails.
 
-Law 1: its state is a row that all hosts read. When an order fails without progress the site itself
-is asked. No answer: the site is down for everybody, and its orders wait without an attempt counted.
-An answer: the trouble is the order's own, unless another order failed before it and none made
-progress between them. One order at a time is let through as a probe; the first play that is
-received lets all go on. Whoever met the fault comes back to probe; the many others look rarely, and
-one of them is woken where that order is gone.
+Its state is a row that all hosts read (law 1). When an order fails without progress the site itself
+is asked. No answer: its orders wait, and no attempt is counted. An answer: the trouble is the
+order's own, unless another order failed before it and none made progress between them. Whoever met
+the fault comes back as the probe; the first play that is received lets all go on. The others look
+rarely, and one of them is woken where the probe is gone.
 """
 
 import logging
@@ -29,8 +28,6 @@ logger = logging.getLogger(__name__)
 
 
 class Permit(Enum):
-    """What the breaker says to an order that is about to send."""
-
     GO = "go"
     PROBE = "probe"
     WAIT = "wait"
@@ -60,7 +57,7 @@ class Admission:
 
     @property
     def is_clear(self) -> bool:
-        """Whether it is known whose trouble an error of the order is: its own, or the site's."""
+        """Whether it is known whose trouble an error is: the order's or the site's."""
         return self.is_probe or self._is_outage_known
 
     def note_outage(self, outage: SiteError | None) -> None:
@@ -72,7 +69,6 @@ class Admission:
         self._outage, self._is_outage_known = None, False
 
     def end_probe(self) -> None:
-        """The site takes plays: what comes now is no probe."""
         if self.is_probe:
             self._permit = Permit.GO
 
@@ -83,20 +79,24 @@ class Admission:
     def report_trouble(
         self, site: Site, order: Order, error: TemporaryError, *, made_progress: bool
     ) -> float | None:
-        """The order failed with `error`. Returns in how many seconds it looks again where that is
-        the site's trouble; None where it is the order's own."""
+        """Seconds until the order looks again for the site's trouble; None where it is its own."""
         if self.is_probe:
-            seconds = report_failed_probe(site, error)
+            breaker = _row(site)
+            # The order that opened it failed, the probes before, and this one.
+            wait = _probe_delay(breaker.probes + 2, error.retry_after)
+            breaker.stay_open(Reason.of_error(error), wait)
             self._permit = None
-            return seconds
+            return wait
         if self._outage is not None:
             return report_outage(site, self._outage, error.retry_after)
         return None if made_progress else report_failure(site, order, error)
 
     def pass_on(self, site: Site) -> None:
-        """The order goes without having tried: where it was the probe, another one may be."""
+        """The order goes without having tried: where it was the probe, another one is at once."""
         if self.is_probe:
-            pass_on_probe(site)
+            if breaker := breaker_of(site):
+                probe_now({site.pk})
+                _wake_one(breaker)
             self._permit = None
 
 
@@ -108,8 +108,7 @@ def admit(site: Site) -> Permit:
     if breaker.take_probe(retry.PROBE_LEASE_SECONDS):
         logger.info("site %s: one order tries whether it answers", site)
         return Permit.PROBE
-    # Re-read: the breaker may have closed since, and nobody would wake an order that starts waiting
-    # now.
+    # It may have closed since: nobody would wake an order that starts waiting now.
     breaker.refresh_from_db()
     return Permit.WAIT if breaker.is_open else Permit.GO
 
@@ -119,28 +118,16 @@ def waiting_seconds() -> float:
     return retry.WAITING.delay(1, random.random())  # noqa: S311
 
 
-def report_failed_probe(site: Site, error: TemporaryError) -> float:
-    """The order that was let through failed with `error`. Returns in how many seconds to try the
-    site again."""
-    breaker = _row(site)
-    # The order that opened it failed, the probes before, and this one.
-    wait = _probe_delay(breaker.probes + 2, error.retry_after)
-    breaker.stay_open(Reason.of_error(error), wait)
-    return wait
-
-
 def report_outage(site: Site, down: TemporaryError, retry_after: float | None) -> float:
-    """The site itself does not answer. Returns in how many seconds the order looks again: the one
-    that reported it first comes back as the probe."""
+    """Returns in how many seconds the order looks again: the first one comes back as the probe."""
     if _row(site).is_open:
         return waiting_seconds()
     return _open(site, Reason.of_error(down), down.retry_after or retry_after)
 
 
 def report_failure(site: Site, order: Order, error: TemporaryError) -> float | None:
-    """An order failed with `error` and without progress while the site answers. Returns in how many
-    seconds it looks again where that is the site's trouble after all; None where it is the order's
-    own."""
+    """An order failed without progress while the site answers: its own trouble (None), unless
+    another one did before it. Returns as Admission.report_trouble() does."""
     breaker = _row(site)
     if breaker.is_open:
         return waiting_seconds()
@@ -163,8 +150,7 @@ def report_up(site: Site) -> None:
 
 
 def wake_missed(orders: Collection[Order]) -> None:
-    """These were just written to wait: where their site's breaker closed before that, whoever
-    closed it did not find them."""
+    """These were just written to wait: a breaker that closed before that did not wake them."""
     if not orders:
         return
     closed = ~Exists(Breaker.objects.filter(site=OuterRef("site"), opened_at__isnull=False))
@@ -177,16 +163,8 @@ def wake_missed(orders: Collection[Order]) -> None:
         logger.warning("orders wait on, somebody keeps their rows locked: %s", error)
 
 
-def pass_on_probe(site: Site) -> None:
-    """The order that was let through goes without having tried: another one may, at once."""
-    if breaker := breaker_of(site):
-        probe_now({site.pk})
-        _wake_one(breaker)
-
-
 def replace_lost_probes() -> None:
-    """Wake another order where the one that should try a site now is gone: its process died, say.
-    Called by the sweep; the others would look by themselves later."""
+    """Wake another order where the probe is gone, whose process died, say. Called by the sweep."""
     late = Now() - timedelta(seconds=retry.LOST_PROBE_SECONDS)
     opened = Breaker.objects.filter(opened_at__isnull=False, probe_at__lt=late)
     for breaker in opened.select_related("site"):

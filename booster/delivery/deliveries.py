@@ -1,9 +1,8 @@
-"""The orders of a round, and how what became of them is written down: all of a beat in one
-statement, and what keeps one from being written keeps no other.
+"""The orders of a round, written all together in each beat: an order that cannot be written keeps
+no other from it.
 
-Law 1: everything written is conditional on each row's fence. Who finds a row changed has lost it;
-an order at which we fail, or whose rows somebody else keeps locked, leaves the round, and what the
-database says of it counts.
+Every write is conditional on the row's fence (law 1): who finds it changed has lost the order. An
+order at which we fail, or whose rows somebody else keeps locked, leaves the round.
 """
 
 import logging
@@ -85,7 +84,7 @@ class Deliveries(dict[int, Delivery]):
             self.lose(delivery, "it was taken over")
 
     def ask_for_stops(self) -> None:
-        """Whether somebody wants an order stopped that was not written lately."""
+        """Whether somebody wants an order stopped: those that are written learn it anyway."""
         now = time.monotonic()
         if now < self._ask_at or not self:
             return
@@ -136,8 +135,8 @@ class Deliveries(dict[int, Delivery]):
         self.lose(delivery, reason)
 
     def _leave_locked(self, deliveries: list[Delivery], why: Exception) -> None:
-        """Somebody keeps rows locked, such as those of customers for whom a large file is imported:
-        their orders wait elsewhere. What remains is written at the next beat."""
+        """Somebody keeps rows locked, an import those of its customers, say: their orders leave the
+        round. What remains is written at the next beat."""
         keys = [one.key for one in deliveries]
         free, payable = leases.unlocked(keys), leases.unlocked(keys, customers=True)
         for one in deliveries:
@@ -171,7 +170,7 @@ class Deliveries(dict[int, Delivery]):
             logger.exception("order %s: it could not be put off either", order.oid)
 
     def lose(self, delivery: Delivery, reason: str) -> None:
-        """Somebody else's now: nothing more may be sent or written."""
+        """It is somebody else's now."""
         logger.warning("order %s: stopped, %s", delivery.order.oid, reason)
         self.remove(delivery)
 
@@ -181,8 +180,8 @@ class Deliveries(dict[int, Delivery]):
         self.pop(delivery.key, None)
 
     def detach(self, delivery: Delivery) -> None:
-        """Let the channel forget the order; what is in flight is broken off."""
+        """From its channel: what is in flight is broken off."""
         link = delivery.link
         if delivery.channel is not None and delivery.channel is link.channel:
             delivery.channel.drop(delivery.key)
-        link.count_dropped(delivery.leave_channel())
+        link.outstanding -= delivery.leave_channel()

@@ -1,5 +1,4 @@
-"""One order of a round: how far it is and what it may do next. What follows when it can go no
-further (ending.py) stands in its `decision` until the round has written it.
+"""One order of a round: how far it is and what it may do next.
 
 Its row is changed in memory; the round writes all rows of a beat at once. Its parts:
 
@@ -37,8 +36,6 @@ logger = logging.getLogger(__name__)
 
 
 class Delivery:
-    """One order under its lease."""
-
     def __init__(self, lease: Lease, link: SiteLink, hold_seconds: float) -> None:
         self.lease, self.order, self.link = lease, lease.order, link
         self.key: int = lease.order.pk
@@ -49,10 +46,8 @@ class Delivery:
         self.play: PlayRequest | None = None  # what each of its plays looks like, ...
         self.player: SiteAdapter | None = None  # ... as this one made it
         self.windows = Windows()  # true while one is in flight or not written down
-        # Looks at the video that others had the office make: begun and ended, as it was last known,
-        # and of those before the first play how many had ended when the counter was asked.
-        self.looks = (0, 0)
-        self._looks_before = 0
+        self.looks = (0, 0)  # begun and ended ones of the desk at the video, as last known
+        self._looks_before = 0  # those that had ended when the counter was asked
         self.wake_at = 0.0  # time.monotonic() before which nothing is due
         self.reading: Reading | None = None  # made after its last play: something follows from it
         self.error: SiteError | None = None  # why it cannot go on
@@ -66,7 +61,6 @@ class Delivery:
         self._inherited = 0  # plays that a dead round had in flight and that are sent again
 
     def begin(self) -> None:
-        """What its claim found."""
         order, site = self.order, self.link.site
         order.site = site
         self.adapter = sites.adapter(site.adapter, site.recipe, site.secrets)
@@ -106,8 +100,7 @@ class Delivery:
 
     @property
     def is_fast(self) -> bool:
-        """Whether it has plays left that go out as fast as its site allows. One that only waits for
-        its counter takes nobody's place."""
+        """Whether it has plays left that go out as fast as its site allows."""
         order = self.order
         return order.status == Status.RUNNING and not order.hours and not self.is_all_out
 
@@ -129,13 +122,11 @@ class Delivery:
 
     @property
     def is_shut_out(self) -> bool:
-        """Whether nothing may be sent to its site now. What is only to be proved is read soon, or
-        others' views would be taken for a part of it."""
+        """Not once all is out: read later, others' views would be taken for a part of it."""
         return self.link.is_held_back and not self.is_all_out
 
     def sleeps(self, now: float) -> bool:
-        """Whether nothing is to be done before its time, unless somebody wants it stopped. `now`:
-        time.monotonic()."""
+        """Whether nothing is to be done now. `now`: time.monotonic()."""
         if now >= self.wake_at or self.is_under_way:
             return False
         return self.error is None and self.reading is None and not self.is_asked_to_stop
@@ -146,8 +137,7 @@ class Delivery:
         return not may_go_on or self.is_late(now)
 
     def ask_admission(self) -> bool:
-        """Whether the site's breaker lets it pass, where it has something to send. Asked once; of a
-        site that was down the answer may make this order its probe."""
+        """Whether the breaker lets it send what it has to; the answer may make it the probe."""
         return not self.may_send or self.is_all_out or self.admission.ask(self.link.site)
 
     def is_late(self, now: datetime) -> bool:
@@ -180,8 +170,7 @@ class Delivery:
         return self.plan.due_at(self.order.reserved + 1) - now.timestamp()
 
     def seconds_away(self, now: datetime) -> float | None:
-        """For how long it has nothing to do in this round; None: it stays, and sleeps until its
-        next play is due."""
+        """How long to give it back for; None: it stays, and sleeps until its next play is due."""
         if self.is_shut_out:
             return self.link.resumes_in
         if self.plan is not None and self._week_number != self.link.week_number:
@@ -196,7 +185,6 @@ class Delivery:
         return None
 
     def wanted_plays(self, now: datetime) -> int:
-        """How many plays it would reserve now."""
         order = self.order
         if not self.is_sending or self.windows.are_enough:
             return 0
@@ -212,8 +200,8 @@ class Delivery:
         return max(0, wanted)
 
     def reserve(self, count: int, *, is_all: bool = True) -> int:
-        """Take so many plays, which are sent once the row is written; returns how many. Lost ones
-        go under their old numbers, all at once. `is_all`: they are all that it wanted."""
+        """Take so many plays, to be sent once the row is written. Returns how many: lost ones go
+        all at once, under their old numbers. `is_all`: they are all that it wanted."""
         order = self.order
         if self._inherited:
             count, self._inherited = self._inherited, 0
@@ -242,8 +230,8 @@ class Delivery:
     # --- what happened
 
     def record_window(self, window: Window, tally: Tally, moment: float) -> bool:
-        """A window has ended. Returns False for one that was dropped or recorded before.
-        `moment`: by the database's clock, in seconds since the epoch."""
+        """A window has ended at the `moment` (seconds since the epoch, by the database's clock).
+        Returns False where it was dropped, or had ended, before."""
         ended = self.windows.end(window, tally)
         if ended is None:
             return False
@@ -273,15 +261,14 @@ class Delivery:
 
     @property
     def wants_exact(self) -> bool:
-        """Whether the site itself is to be asked what it counted, beside its counter."""
+        """Whether the site is to be asked for its count of this order, beside its counter."""
         if self.reading is None or self._site_count is not None or not self.link.site.exact_proof:
             return False
         unsaid = self.watch.unsaid
         return unsaid is None or retry.may_pass(unsaid, self.reading.answered)
 
     def take_reading(self, found: Fetched, now: float) -> int | None:
-        """What the counter, or the site itself, showed. Returns the views where they are to be
-        kept. `now`: by the database's clock, in seconds since the epoch."""
+        """Returns views to keep. `now`: seconds since the epoch, by the database's clock."""
         self._asked_channel = None
         least = self.link.seconds_between_calls
         self._watch_at = time.monotonic() + self.watch.seconds_between_readings(now, least)
@@ -333,13 +320,12 @@ class Delivery:
 
     @property
     def counts_looks(self) -> bool:
-        """Whether others' looks at the video are counted: not where they move nothing."""
+        """Whether looks at the video may move its counter."""
         return self.counts_readings is not False and not self.watch.silent
 
     @property
     def is_watching(self) -> bool:
-        """Whether the counter is read while plays are sent, for those who watch: such a reading
-        decides nothing yet."""
+        """Whether a reading is made for those who watch, and decides nothing yet."""
         has_begun = self.order.old_view_count is not None and self.order.status == Status.RUNNING
         return (bool(self.windows) or has_begun) and not self.is_all_out
 
@@ -349,7 +335,7 @@ class Delivery:
         return sites.lag_of(self.adapter, self.link.site.learned_lag)
 
     def lags_until(self, now: datetime) -> datetime:
-        """Until when the counter may not show its last play, where no other follows."""
+        """Until when the counter may not show its last play."""
         last = now.timestamp() if self.watch.played is None else self.watch.played
         return datetime.fromtimestamp(last + self.lag, UTC)
 
@@ -367,15 +353,14 @@ class Delivery:
             self.admission.note_outage(error)
 
     def report_trouble(self, error: TemporaryError) -> float | None:
-        """Tell the site's breaker. Returns in how many seconds to look again where the trouble is
-        the site's; None where it is the order's own."""
+        """To the site's breaker; returns what Admission.report_trouble() does."""
         made_progress = self.order.done > self._received
         site, order = self.link.site, self.order
         return self.admission.report_trouble(site, order, error, made_progress=made_progress)
 
     @property
     def needs_ping(self) -> bool:
-        """Whether the site has to be asked before it is clear whose trouble an error is."""
+        """Whether only the site can tell whose trouble the error is."""
         return (
             isinstance(self.error, TemporaryError)
             and not self.error.is_own_limit
@@ -387,8 +372,7 @@ class Delivery:
     # --- after a decision
 
     def go_on(self, seconds: float) -> None:
-        """The order stays in the round, which looks at it again in so many seconds: its change was
-        written, or there was none to write."""
+        """It stays in the round, which looks at it again in so many seconds."""
         self.wake_at = time.monotonic() + seconds
         self.reading = self.error = self._site_count = self.decision = None
         self.admission.forget_outage()

@@ -1,7 +1,7 @@
 """What follows for an order that has nothing in flight: its end, another try, a wait.
 
-The rules are booster/retry.py's and booster/proof's; here they become the change of the order's
-row, which the round writes together with others. Breakers are told what they have to know.
+The rules are booster/retry.py's and booster/proof's; here they become changes of orders' rows,
+which the round writes.
 """
 
 import logging
@@ -24,14 +24,13 @@ from core.reasons import Code, Reason, ReasonOrText, reason_columns, reason_of
 
 logger = logging.getLogger(__name__)
 
-# A rest that is no longer than this is waited for in the round in any case: to be given back and
-# claimed again costs more.
+# A rest up to this is waited for in the round: to be given back and claimed again costs more.
 REST_HOLD_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A change of an order, and in how many seconds the round goes on with it; None: it leaves the
+    """`again_in`: the seconds after which the round goes on with the order; None: it leaves the
     round. `waits_for_site`: whoever finds the site taking plays wakes it."""
 
     change: Transition
@@ -40,11 +39,8 @@ class Decision:
 
 
 def decide(delivery: Delivery, now: datetime, *, is_stopping: bool) -> None:
-    """Set the `decision` of an order that has nothing in flight. None: nothing follows yet, or it
-    goes on in this round without a write, and may then have a new time to wake at.
-
-    It is decided once, and stands until it is written: the breaker was told, and the watch has the
-    reading by then."""
+    """Set the `decision` of an order that has nothing in flight, if any. It stands until it is
+    written: the breaker was told, and the watch has the reading by then."""
     if delivery.is_under_way:
         return
     decision = _decide(delivery, now)
@@ -83,21 +79,19 @@ def _decide(delivery: Delivery, now: datetime) -> Decision | None:
 
 
 def decide_own_failure(delivery: Delivery, now: datetime) -> Decision:
-    """We ourselves failed. An order that always makes us fail stops sending; what it sent is
-    settled by a reading that succeeds, or by a person, who is told."""
+    """An order that always makes us fail stops sending. What it sent is settled by a reading that
+    succeeds, or by a person, who is told."""
     return _with_watch(delivery, _answer_own_failure(delivery, now))
 
 
 def decide_to_wait(delivery: Delivery) -> Decision:
-    """What has to be written cannot be now, for no fault of the order's: no attempt is counted. One
-    that somebody wants stopped waits as well, as it could not be."""
+    """Its rows are locked, for no fault of the order's: no attempt is counted."""
     later = Now() + timedelta(seconds=retry.LOCKED_SECONDS)
     return _with_watch(delivery, Decision(release(delivery.order, due=later)))
 
 
 def decide_to_wait_for_room(delivery: Delivery, why: Reason) -> Decision:
-    """The customer's balance is too large for the refund that the order ends with: a person lowers
-    it, and is told."""
+    """The customer's balance is too large for the order's refund: a person is told to lower it."""
     later = Now() + timedelta(seconds=retry.NO_ROOM_SECONDS)
     return _with_watch(
         delivery, Decision(release(delivery.order, due=later, **reason_columns(why, "attention")))
@@ -134,8 +128,7 @@ def _conclude(delivery: Delivery, seen: proving.Observation) -> Decision | None:
 
 
 def _tell_site(delivery: Delivery, change: Transition) -> None:
-    """What was decided of an order says something of its site as well. Hints: where the database
-    fails meanwhile they are lost."""
+    """What a decision says of the site. Hints: they are lost where the database fails meanwhile."""
     link = delivery.link
     if not link.is_held_back:
         delivery.admission.pass_on(link.site)
@@ -154,8 +147,7 @@ def _answer_error(delivery: Delivery, error: SiteError, now: datetime) -> Decisi
 
 
 def _wait_out(delivery: Delivery, reason: Reason, now: datetime) -> Decision:
-    """No answer is final at once: a site gives 404, redirects or pages for JSON while it is put in
-    order as well."""
+    """No answer is final at once: a site under repair gives 404, redirects or pages for JSON."""
     if delivery.order.status == Status.VERIFYING:
         return _read_later(delivery, reason, now)
     watch = delivery.watch
@@ -170,8 +162,7 @@ def _wait_out(delivery: Delivery, reason: Reason, now: datetime) -> Decision:
 def _read_later(
     delivery: Delivery, reason: Reason, now: datetime, retry_after: float | None = None
 ) -> Decision:
-    """The counter of an order that is verified cannot be read. It is tried for as long as it takes;
-    a person is told in time and may settle by the last reading."""
+    """For as long as it takes; a person is told in time and may settle by the last reading."""
     watch, moment = delivery.watch, now.timestamp()
     watch.trouble = watch.trouble or moment
     told = {}
@@ -183,7 +174,7 @@ def _read_later(
 
 
 def _pause_for_token(delivery: Delivery, error: OwnershipError, now: datetime) -> Decision:
-    """Wait for the token. An order that is only waiting for its counter goes on waiting."""
+    """An order that only waits for its counter goes on waiting."""
     delivery.admission.report_up(delivery.link.site)  # without its token, but it answers
     order = delivery.order
     if order.status == Status.VERIFYING:
@@ -194,7 +185,6 @@ def _pause_for_token(delivery: Delivery, error: OwnershipError, now: datetime) -
 
 
 def _pause(delivery: Delivery) -> Decision:
-    """As a person asked."""
     order = delivery.order
     [(_order, paused)] = pause_as_requested([order])
     freed = {**paused.changes, "lease_until": None, "holder": ""}
@@ -202,14 +192,12 @@ def _pause(delivery: Delivery) -> Decision:
 
 
 def _cancel(delivery: Delivery, now: datetime) -> Decision:
-    """As a person asked."""
     reason = Reason.of(Code.CANCEL_REQUESTED) if delivery.order.reserved else ""
     return _stop_sending(delivery, reason, now, Status.CANCELED)
 
 
 def _try_later(delivery: Delivery, error: TemporaryError, now: datetime) -> Decision:
-    """A site that is down costs time only: an order waits for it without an attempt counted,
-    and once all is sent nothing is decided without it. Other trouble has its attempts."""
+    """No attempt is counted while the site is down. Other trouble has its attempts."""
     order, reason = delivery.order, Reason.of_error(error)
     if order.status == Status.VERIFYING:
         return _read_later(delivery, reason, now, error.retry_after)
@@ -227,7 +215,6 @@ def _try_later(delivery: Delivery, error: TemporaryError, now: datetime) -> Deci
 def _give_up(
     delivery: Delivery, reason: Reason, now: datetime, end: Status = Status.FAILED
 ) -> Decision:
-    """No more plays can be sent."""
     delivery.watch.trouble = None
     return _stop_sending(delivery, reason, now, end)
 
@@ -241,8 +228,8 @@ def _stop_sending(delivery: Delivery, reason: ReasonOrText, now: datetime, end: 
 def _verify_or_end(
     order: Order, reason: ReasonOrText, until: datetime, end: Status, **told: Any
 ) -> Transition:
-    """What was sent has to be proved before it is billed; where nothing was, the order has its
-    `end` now. `until`: the counter may lag until then."""
+    """What was sent has to be proved before it is billed; without it the order has its `end` now.
+    `until`: the counter may lag until then."""
     if order.status == Status.RUNNING and order.reserved:
         change = proving.begin_verifying(order, reason, until)
         return replace(change, changes={**change.changes, **told})
@@ -260,7 +247,7 @@ def _too_late(delivery: Delivery) -> Reason:
 
 
 def _failures(delivery: Delivery) -> int:
-    """Consecutive attempts that failed, with this one, without those that its site is forgiven."""
+    """In a row, with this one, without those that its site is forgiven."""
     attempts = delivery.order.attempts
     return attempts - min(delivery.watch.forgiven, attempts) + 1
 
@@ -268,7 +255,6 @@ def _failures(delivery: Delivery) -> int:
 def _back_off(
     delivery: Delivery, reason: Reason, rule: retry.BackOff, retry_after: float | None = None
 ) -> Decision:
-    """Give the order back until a later time by the `rule`."""
     attempts = retry.next_attempt(delivery.order.attempts)
     delay = rule.delay(attempts, random.random(), retry_after)  # noqa: S311
     logger.info("order %s: %s Again in %.0f s.", delivery.order.oid, reason, delay)

@@ -1,6 +1,4 @@
-"""What a site's orders show of it, for those to come: how much it bears, and how its counter
-behaves. It stands on the site's row, which is written here.
-"""
+"""What orders showed of their site, on its row: how much it bears, how its counter behaves."""
 
 import logging
 from datetime import timedelta
@@ -37,8 +35,7 @@ def keep_pace(site: Site, learned: Learned, rounds: int) -> None:
 
 
 def keep_counting(site: Site, adapter: SiteAdapter, watch: Watch, *, is_final: bool) -> None:
-    """What an order showed of the counter: how long it lags, where that is longer than was known
-    when the order ended, and that a reading does not move it, where that was not known."""
+    """That the counter lags longer than was known, and that a reading does not move it."""
     learned: dict[str, Any] = {}
     late = None if watch.missed else watch.seconds_to_show
     if is_final and late is not None and late > sites.lag_of(adapter, site.learned_lag):
@@ -50,34 +47,27 @@ def keep_counting(site: Site, adapter: SiteAdapter, watch: Watch, *, is_final: b
 
 
 def keep_width(site: Site, order: Order, change: Transition) -> bool:
-    """How many plays at once the counter bears. Where more are sent again than a site may lose,
-    they came together, but for those that were lost on the way, as nobody answered them. Where an
-    order's plays were counted at once and all, the site may have more together. Returns whether
-    other limits hold from now on."""
+    """How many plays at once the counter bears: where more are sent again than a site may lose, it
+    lost those that came together, but for those that nobody answered; where all were counted at
+    once, the site may have more together. Returns whether other limits hold from now on."""
     lost = int(change.changes.get("resent", 0)) - order.resent - order.uncertain
     if lost > order.count * site.resend_percent // 100:
         _narrow(site)
         return True
     is_counted = change.path[-1] == Status.COMPLETED and not order.resent
-    return is_counted and _is_telling(order) and _widen(site)
-
-
-def _is_telling(order: Order) -> bool:
-    """Whether its plays were close enough and enough of them that a counter which loses some that
-    come together would have."""
-    return not order.hours and order.count >= LEAST_PLAYS
+    # A counter that loses plays which come together would have lost some of these.
+    is_telling = not order.hours and order.count >= LEAST_PLAYS
+    return is_counted and is_telling and _widen(site)
 
 
 def _narrow(site: Site) -> None:
-    """One play at a time from now on: the counter loses those that come together."""
     logger.warning("site %s loses plays that come in parallel: one at a time from now on", site)
     rows = Site.objects.filter(pk=site.pk)
     _write(site, rows, counted_connections=1, counts_lost_at=Now())
 
 
 def _widen(site: Site) -> bool:
-    """An order was counted in full: the next one may have twice as many plays at once, unless the
-    counter lost some of them lately."""
+    """Twice as many plays at once from now on, unless the counter lost some of them lately."""
     counted = site.counted_connections
     if counted is None:
         return False

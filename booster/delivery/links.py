@@ -1,10 +1,9 @@
 """A site as one round knows it: its row, the address that proved itself, the channel there.
 
-Law 4: nothing is sent and no counter is read before the address that it goes to has shown the
-site's token, and not for longer than that is believed. Orders of one site share its connections and
-its ceiling; several rounds share them evenly.
-
-Names are looked up and tokens asked for in threads of their own, so that no beat waits for a site.
+Nothing is sent and no counter is read before the address has shown the site's token, and not for
+longer than that is believed (law 4). Orders of one site share its connections and its ceiling;
+several rounds share them evenly. Names are looked up and tokens asked for in threads of their own,
+so that no beat waits for a site.
 """
 
 import logging
@@ -37,17 +36,16 @@ T = TypeVar("T")
 
 # How often a site is asked for its token while orders run on it.
 ASK_SECONDS = 10.0
-# Where a site takes few requests, one in so many is a question for its token, or a reading of an
-# order; but before a proof is too old, the question comes.
+# Where a site takes few requests, one in so many asks for its token or reads an order; the token is
+# asked for before its proof is too old.
 CALL_SHARE, LONGEST_ASK_SECONDS = 40, 20.0
 # The site's row, its breaker and how many rounds share it are read anew.
 READ_SECONDS = 1.0
 # Two attempts in a row that hang still fit into one lease.
 ANSWER_SECONDS = 12.0
-# Where a site takes few requests, people who look at it come first: for so long, and so often.
+# For how long, and how often, people who look at a limited site come first.
 WAY_SECONDS, WAY_EVERY_SECONDS = 4.0, 20.0
-# A site without orders is kept for so long.
-KEEP_SECONDS = 5.0
+KEEP_SECONDS = 5.0  # of a site without orders
 # Plays reserved and not ended, of all orders of a site: what it takes in so many seconds.
 AHEAD_SECONDS = 1.0
 MEASURE_SECONDS = 0.25
@@ -58,8 +56,7 @@ FIRST_AHEAD, MOST_AHEAD = 10_000, 100_000
 
 @dataclass(frozen=True, slots=True)
 class TokenAnswer:
-    """A site, as it was then, was asked for its token, which `target` showed, or, for a `ping`,
-    whether it is there at all."""
+    """Of a site as it was then. `target` showed its token; `ping`: it was only to answer."""
 
     site: Site
     target: ProvedTarget | None
@@ -88,8 +85,7 @@ class Links(dict[int, "SiteLink"]):
                 self._read_at = 0.0
 
     def begin_beat(self, now: datetime, used: Iterable["SiteLink"]) -> None:
-        """Sites that moved are followed. Once a second their rows, their breakers, what is paused
-        and who else sends there are read; those that no order uses are forgotten after a while."""
+        """Follow sites that moved. Once a second read their rows, and forget those without use."""
         for link in self.values():
             link.run_isolated(SiteLink.move)
             link.measure()
@@ -124,7 +120,7 @@ class Links(dict[int, "SiteLink"]):
 
 
 class SiteLink:
-    """One of them. Its row is at most READ_SECONDS old."""
+    """One site. Its row is at most READ_SECONDS old."""
 
     def __init__(self, site: Site, events: SimpleQueue[Any], askers: ThreadPoolExecutor) -> None:
         self.site = site
@@ -133,13 +129,11 @@ class SiteLink:
         self.is_asking = False
         self.is_pinging = False
         self.used_at = time.monotonic()
-        self.proof_error: SiteError | None = (
-            None  # why it could not be proved when it was asked last
-        )
+        # Why it could not be proved when it was asked last.
+        self.proof_error: SiteError | None = None
         self.outstanding = 0  # plays handed to the channel and not ended, of all its orders
-        self.is_held_back = False  # nothing may be sent ...
-        # ... for so many seconds: to the end of quiet hours; 0 while people hold the site back, as
-        # they may end that at any moment.
+        self.is_held_back = False  # nothing may be sent
+        # Seconds to the end of quiet hours; 0 while people hold it back, who may end that any time.
         self.resumes_in = 0.0
         self.week_number = 0  # grows as its week is changed: plans of before are of no use
         self._ahead = FIRST_AHEAD
@@ -154,7 +148,7 @@ class SiteLink:
         self._askers = askers
 
     def run_isolated(self, step: Callable[..., T], *args: Any) -> T | None:
-        """A site at which we fail ourselves harms no other: its orders are given back."""
+        """A site at which we fail harms no other: its orders are given back."""
         try:
             return step(self, *args)
         except Exception as error:
@@ -175,14 +169,14 @@ class SiteLink:
         return self.channel is not None and is_young and self._moves_to is None
 
     def ask_again(self) -> None:
-        """Ask for the token, where the last time is long ago."""
+        """Ask for the token where it is time."""
         if not self.is_asking and time.monotonic() - self._last_asked >= self._ask_seconds:
             self.is_asking = True
             turn: Turn = nullcontext if self.channel is None else self.channel.turn
             self._askers.submit(self._ask, verification.prove, self.site, self._target, turn)
 
     def move(self) -> None:
-        """To a new channel, as soon as nothing is on the way over the former one."""
+        """To the new address, as soon as nothing is on the way to the former one."""
         if self._moves_to is None or self.outstanding:
             return
         if verification.still_proves(self.site, self._moves_to):
@@ -196,9 +190,8 @@ class SiteLink:
             self._askers.submit(self._ask, verification.ping, self.site, self._target)
 
     def handle_answer(self, answer: TokenAnswer) -> bool:
-        """What came of asking: write it down, and send to the address that showed the token.
-        Returns whether it says anything of the site: not where another address stands in its row
-        by now, whatever the former one answered."""
+        """Write down what came of asking, and send to the address that showed the token. Returns
+        False where another address stands in the site's row by now: the answer says nothing."""
         if answer.ping:
             self.is_pinging = False
         else:
@@ -227,7 +220,7 @@ class SiteLink:
             self._last_proved = self._last_asked = float("-inf")
 
     def update_state(self, site: Site, rounds: int, now: datetime, is_paused: bool) -> None:
-        """Its row, how many rounds send there, and whether people hold it back."""
+        """What the database says by now. `rounds`: so many send there."""
         self.rounds = max(1, rounds)
         self.update_row(site)
         quiet = quiet_seconds(site, now.timestamp())
@@ -236,14 +229,15 @@ class SiteLink:
         self.apply_limits()
 
     def update_row(self, site: Site) -> None:
-        """As it stands in the database by now."""
         # People had the office forget what it learned of the site.
         is_forgotten = self.site.learned_at is not None and site.learned_at is None
         self.week_number += week_columns(self.site) != week_columns(site)
         self.site = site
         if self._target is not None and not verification.still_proves(site, self._target):
             self._last_proved = self._last_asked = float("-inf")
-        elif self._moves_to is None and (is_forgotten or self._plays_elsewhere):
+        elif self._moves_to is None and (
+            is_forgotten or sites.play_origin(site.adapter, site.recipe) != self._plays_at
+        ):
             # What is on its way ends; then a channel that knows nothing finds out anew.
             self._moves_to = self._target
         elif self._moves_to is None and self.channel is not None:
@@ -265,18 +259,12 @@ class SiteLink:
             limits = self._limits()
             self.channel.change(connections=limits.connections, rate=limits.rate)
 
-    def count_sent(self, plays: int) -> None:
-        self.outstanding += plays
-
     def count_ended(self, plays: int) -> None:
         self.outstanding -= plays
         self._ended += plays
 
-    def count_dropped(self, plays: int) -> None:
-        self.outstanding -= plays
-
     def measure(self) -> None:
-        """How many plays the site takes now."""
+        """Find out how many plays the site takes now."""
         now = time.monotonic()
         if now - self._measured < MEASURE_SECONDS:
             return
@@ -287,8 +275,7 @@ class SiteLink:
 
     @property
     def plays_ahead(self) -> int:
-        """How many plays to have reserved and not ended, of all orders: what the site takes in
-        about AHEAD_SECONDS."""
+        """How many plays of all orders to have reserved: what it takes in AHEAD_SECONDS."""
         limits = self._limits()
         rate = min(limits.rate or MOST_AHEAD, self._share_of_learned().rate or MOST_AHEAD)
         most = max(limits.connections, int(rate * AHEAD_SECONDS))
@@ -296,7 +283,7 @@ class SiteLink:
 
     @property
     def seconds_between_calls(self) -> float:
-        """How long at least, where the pace that the site was found to bear leaves little room."""
+        """At least; 0 where the site was not found to be limited."""
         rate = self._share_of_learned().rate
         return CALL_SHARE / rate if rate else 0.0
 
@@ -306,7 +293,7 @@ class SiteLink:
 
     @property
     def is_narrow(self) -> bool:
-        """Whether plays go to the site one at a time. Some counters lose a part of others."""
+        """Whether plays go one at a time: some counters lose those that come together."""
         return 1 in (self._limits().connections, self.site.learned_connections)
 
     def _share_of_learned(self) -> Learned:
@@ -326,11 +313,6 @@ class SiteLink:
             learned=self._share_of_learned(),
             plays_at=self._plays_at,
         )
-
-    @property
-    def _plays_elsewhere(self) -> bool:
-        """Whether plays go to another of the site's origins by now."""
-        return sites.play_origin(self.site.adapter, self.site.recipe) != self._plays_at
 
     def close(self) -> None:
         if self.channel is not None:

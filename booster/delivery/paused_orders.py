@@ -1,8 +1,5 @@
 """Orders that wait for their site's token: they go on when it is shown again, and end at their
-deadline.
-
-Called by the sweep, so every host does it; a second one finds nothing left to do.
-"""
+deadline. Every host's sweep does this; a second one finds nothing left to do."""
 
 import logging
 
@@ -24,8 +21,7 @@ BLOCK = 500
 
 
 def resume_where_shown() -> list[int]:
-    """Have the sites asked that are due, and resume the orders of those that show their token.
-    Returns the orders' ids."""
+    """Ask the sites that are due; returns the ids of the orders that go on."""
     waiting = Order.objects.filter(status=Status.PAUSED, held_by_site=True)
     resumed: list[int] = []
     for site in verification.verify_due(waiting):
@@ -45,15 +41,14 @@ def resume_paused_orders(site: Site, actor: User | None = None) -> list[int]:
     for ids in in_blocks(list(waiting.order_by("pk").values_list("pk", flat=True)), BLOCK):
         orders = waiting.filter(pk__in=ids).order_by("pk")
         changes = [(order, transitions.resume(order, reason)) for order in orders]
-        # Of the others another host came first, or a person.
+        # The others another host has resumed, or a person.
         resumed += transitions.apply_unchanged(changes, actor)
     return resumed
 
 
 def resume_late_orders() -> list[int]:
-    """Resume orders that wait for a token and are past their deadline. Returns their ids. Their
-    next run sends nothing: it has the counter read and settles. Those that people paused have all
-    the time that they want."""
+    """Resume orders that wait for a token and are past their deadline: their next run sends nothing
+    and settles. Returns their ids. Those that people paused have all the time that they want."""
     now = clock.now()
     cutoff = retry.late_start_cutoff(now, settings.ORDER_DEADLINE_HOURS)
     paused = Order.objects.filter(status=Status.PAUSED, held_by_site=True, start_date__lt=cutoff)
@@ -63,6 +58,6 @@ def resume_late_orders() -> list[int]:
     ended: list[int] = []
     for some in in_blocks(late, BLOCK):
         changes = [(order, transitions.resume(order, reason)) for order in some]
-        # Of the others another host's sweep came first.
+        # The others another host's sweep has resumed.
         ended += transitions.apply_unchanged(changes, None)
     return ended

@@ -39,8 +39,8 @@ def begins_at(order: Order) -> float:
 
 
 def deadline_of(order: Order) -> datetime | None:
-    """When it ends with what was delivered by then; None before it began. Neither the time for
-    which people paused it counts, nor, once it is no longer spread, quiet hours."""
+    """When it ends with what was delivered by then; None before it began. The time for which people
+    paused it does not count, nor quiet hours once it is no longer spread."""
     if order.start_date is None:
         return None
     end_of_plan = datetime.fromtimestamp(planned_end(order, order.site), UTC)
@@ -57,13 +57,11 @@ def deadline_of(order: Order) -> datetime | None:
 
 
 def site_opens_at(site: Site, now: float) -> float:
-    """When the site may be sent to: `now`, or at the end of its quiet hours."""
     return week_of(site).opens_at(now)
 
 
 def quiet_seconds(site: Site, now: float) -> float:
-    """For how long nothing may go to the site; 0 where something may. It ends in time: what is on
-    its way is looked after once a second."""
+    """For how long nothing may go to the site; 0 where something may."""
     moments = (now, now + CLOSING_SECONDS)
     return max(site_opens_at(site, moment) - moment for moment in moments)
 
@@ -75,12 +73,11 @@ def week_of(site: Site, *, by_day: bool = False) -> Week:
 
 
 def week_columns(site: Site) -> tuple[object, ...]:
-    """All that its week is made of: where they differ, so do its orders' plans."""
+    """What its week is made of, and so its orders' plans."""
     return site.time_zone, site.quiet_hours, site.load_profile
 
 
 def zone_of(site: Site) -> tzinfo:
-    """The site's time zone; the office's where it has none of its own."""
     return ZoneInfo(site.time_zone) if site.time_zone else timezone.get_default_timezone()
 
 

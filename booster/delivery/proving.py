@@ -1,8 +1,8 @@
-"""What follows for an order from what its site's counter says. Law 3: a site's 2xx says "received";
-only its counter ends an order as completed.
+"""What follows for an order from what its site's counter says: a site's 2xx says "received"; only
+its counter ends an order as completed (law 3).
 
-What a reading means is decided by `booster.proof`; here it becomes the change of the order's row.
-The order and its watch change in memory alone: nothing is written and nobody is asked here.
+`booster.proof` decides what a reading means; here it becomes the change of the order's row. Order
+and watch change in memory alone: nothing is written and nobody is asked here.
 """
 
 from dataclasses import dataclass
@@ -24,15 +24,14 @@ from core.models import Order, Site, Status, Transition
 from core.models.transitions import checked_path, end_with
 from core.reasons import Code, Reason, ReasonOrText, reason_columns
 
-# While plays are sent a reading is a row of its own where none was for so much of the time since
-# the first one.
+# While plays are sent, a reading is kept where none was for this part of the time since the first.
 KEPT_SHARE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """A change, and in how many seconds the order goes on; None where it has ended. `is_rest`: it
-    only waits to see whether the counter moves by itself."""
+    """`again_in`: the seconds after which the order goes on; None: it has ended. `is_rest`: it only
+    waits to see whether the counter moves by itself."""
 
     change: Transition
     again_in: float | None = None
@@ -41,9 +40,9 @@ class Conclusion:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One look at the counter, after which no play is on its way. `lag`: how long it may take to
-    show one, in seconds; `counts_readings`: None where nobody knows; `site_count`: what the site
-    says of this order; `is_narrow`: plays went out one at a time."""
+    """One look at the counter, after which no play is on its way. `lag`: the seconds that it may
+    take to show one; `counts_readings`: None where nobody knows; `site_count`: what the site says
+    of this order; `is_narrow`: plays went out one at a time."""
 
     reading: Reading
     lag: float
@@ -66,8 +65,7 @@ def resume_watch(order: Order, watch: Watch, claimed: float) -> float:
 
 
 def note_reading(order: Order, watch: Watch, reading: Reading, lag: float) -> bool:
-    """The reading before the first play, or one while plays are sent. Returns whether to keep it as
-    a row of its own."""
+    """Before the plays or between them. Returns whether to keep it as a row of its own."""
     if order.old_view_count is None:
         order.old_view_count = reading.views
         watch.begin(reading)
@@ -82,14 +80,12 @@ def note_reading(order: Order, watch: Watch, reading: Reading, lag: float) -> bo
 
 
 def add_reading(order: Order, watch: Watch, reading: Reading, settled: float) -> None:
-    """`settled`: from when on all plays that ended so far are shown, if they ever are."""
     sent, done = order.sent, order.done
     watch.add(reading, settled=settled, sent=sent, done=done, reserved=order.reserved)
 
 
 def conclude(order: Order, site: Site, watch: Watch, seen: Observation) -> Conclusion:
-    """All is out that will go out: settle, wait or send again. The reading becomes part of
-    `watch`."""
+    """All plays are out: settle, wait or send again. The reading becomes part of `watch`."""
     until, evidence = add_and_weigh(order, site, watch, seen)
     order.view_count = seen.reading.views
     verdict = judge(evidence)
@@ -109,8 +105,7 @@ def conclude(order: Order, site: Site, watch: Watch, seen: Observation) -> Concl
 def add_and_weigh(
     order: Order, site: Site, watch: Watch, seen: Observation
 ) -> tuple[float, Evidence]:
-    """Make the reading a part of `watch`. Returns until when the counter may lag, and what is known
-    by now."""
+    """The reading becomes part of `watch`. Returns until when the counter may lag as well."""
     reading, sent = seen.reading, order.sent
     until = _lags_until(order, watch, seen)
     catches_up = reading.answered >= until and is_catching_up(watch, reading, sent=sent)
@@ -143,7 +138,6 @@ def _lags_until(order: Order, watch: Watch, seen: Observation) -> float:
 
 
 def _allowance(order: Order, site: Site, seen: Observation, sent: int) -> int:
-    """How many plays may be sent again."""
     if order.reserved < order.count or seen.is_late or order.cancel_requested:
         return 0
     risen = seen.reading.views - (order.old_view_count or 0)
@@ -202,8 +196,7 @@ def _end_of(order: Order, delivered: int) -> Status:
 
 
 def begin_verifying(order: Order, reason: ReasonOrText, until: datetime) -> Transition:
-    """No more plays go out, and what was sent has to be proved; what nobody knows is uncertain.
-    `until`: the counter may lag until then."""
+    """What is in flight becomes uncertain. `until`: the counter may lag until then."""
     changes = {
         "verify_until": until,
         "uncertain": order.uncertain + order.in_flight,
@@ -241,6 +234,5 @@ def _send_again(order: Order, missing: int) -> Transition:
 
 
 def _via_verifying(order: Order) -> tuple[Status, ...]:
-    """VERIFYING, where the order is not there yet: one whose counter shows all at the first look
-    is verified in the same moment."""
+    """VERIFYING, where the order is not there yet: its counter decides at the first look."""
     return (Status.VERIFYING,) if order.status == Status.RUNNING else ()

@@ -1,8 +1,8 @@
-"""Sites that want to be asked for a token or a login first: they are asked once for all orders of a
-round that share the session, over the channel that gets the plays, and never for each play.
+"""Sites that want to be asked for a token or a login first: once for all orders of a round that
+share the session, over the channel that gets the plays.
 
-A session that the site takes no more is renewed, but only where it has been of use, and a few times
-in ten minutes: a site that wants a new token for each play is told from one whose tokens end.
+A session that the site takes no more is renewed where it has been of use, but only a few times in
+ten minutes: a site may want a new token for each play.
 """
 
 import time
@@ -26,8 +26,6 @@ Key = tuple[int, object]
 
 @dataclass(slots=True)
 class SiteSession:
-    """One, while it is prepared and after that."""
-
     key: Key
     channel: Channel
     preparing: Preparing
@@ -51,7 +49,7 @@ class SiteSession:
 
 
 class Sessions:
-    """Those of a round. Orders of sites that want none pass through."""
+    """Those of a round."""
 
     def __init__(self) -> None:
         self._sessions: dict[Key, SiteSession] = {}
@@ -61,8 +59,8 @@ class Sessions:
         self._numbers = count(-1, -1)
 
     def adapter_of(self, delivery: Delivery) -> SiteAdapter | None:
-        """The order's adapter, in its session where the site wants one; None while that is
-        prepared. Raises why that failed: a SiteError, or what we did wrong."""
+        """The adapter, in its session where the site wants one; None while that is prepared.
+        Raises why that failed: a SiteError, or what we did wrong."""
         video = delivery.order.video_id
         if delivery.adapter.preparing(video) is None:
             return delivery.adapter
@@ -89,8 +87,7 @@ class Sessions:
             session.was_of_use = True
 
     def renew(self, delivery: Delivery, reason: SiteError) -> bool:
-        """The site refused the order for this reason: whether a new session may help, and has been
-        asked for."""
+        """Whether a new session may help after this refusal, and has been asked for."""
         session, now = self._of_order.get(delivery.key), time.monotonic()
         if session is None or status_of(reason) not in SESSION_ENDED:
             return False

@@ -1,5 +1,4 @@
-"""The windows of one order: how many plays the next one has, which are in flight, and in which
-order those that end are written down."""
+"""The windows of one order: the next one's size, those in flight, and the order of writing."""
 
 import time
 from collections import deque
@@ -17,7 +16,7 @@ MOST_WINDOWS = 2
 
 @dataclass(slots=True)
 class Flight:
-    """A window in flight, since when, and how it ended, once it has."""
+    """`tally`: how the window ended, once it has."""
 
     window: Window
     since: float
@@ -25,8 +24,7 @@ class Flight:
 
 
 class Windows:
-    """`reserved`: to be sent once that is written. `size`: of the next one. `expires` is of the
-    order's lease."""
+    """`reserved`: to be sent once written. `size`: of the next one. `expires`: of the lease."""
 
     def __init__(self) -> None:
         self.reserved: Window | None = None
@@ -60,9 +58,8 @@ class Windows:
         return True
 
     def end(self, window: Window, tally: Tally) -> list[Tally] | None:
-        """A window has ended. Returns what may be written down by now, as the windows were
-        reserved: after a crash the last numbers are those of unknown fate. None for a window that
-        was dropped, or had ended before."""
+        """Returns what may be written down by now, in the order of reserving: after a crash the
+        last numbers are those of unknown fate. None where it was dropped, or had ended, before."""
         ended = next((one for one in self._flights if one.window is window), None)
         if ended is None or ended.tally is not None:
             return None

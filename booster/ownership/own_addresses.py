@@ -1,5 +1,4 @@
-"""Which addresses are the office's own: the interfaces of this host, and where the names lead under
-which people open it (ALLOWED_HOSTS).
+"""The office's own addresses: this host's interfaces, and where the names of ALLOWED_HOSTS lead.
 
 A site there would have the office call itself: its login, its database's port on a public
 interface. Whoever runs a video site on the office's own host names it in PRIVATE_SITES.
@@ -25,7 +24,6 @@ _NOBODYS = {4: "192.0.2.1", 6: "2001:db8::1"}
 
 
 def is_own(address: IPAddress) -> bool:
-    """Whether this address is one of this host's interfaces, or the office answers there."""
     return is_of_this_host(address) or address in addresses_of_names()
 
 

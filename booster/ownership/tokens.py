@@ -1,17 +1,14 @@
-"""Does this machine show our token? Law 4: plays go only where the operator said so, and still
-does.
+"""Does this machine show our token? Plays go only where the operator still says so (law 4).
 
-Two ways, after loader.io and the IETF's draft on domain verification
-(draft-ietf-dnsop-domain-verification-techniques):
+Two ways, after loader.io and draft-ietf-dnsop-domain-verification-techniques:
 
 - a file: `GET /booster-office-<token>.txt`, or the same name under `/.well-known/` (RFC 8615),
   answers 200 with the token and nothing else;
 - a DNS record: `TXT _booster-office-challenge.<host>` holds the token.
 
-A file speaks for the machine that serves it. A record speaks for its name alone, and anybody's name
-may lead to anybody's machine: it counts only over https, where the machine has shown a certificate
-for that name. Neither speaks for other schemes and ports, or for subdomains. Taking both away stops
-the plays.
+A file speaks for the machine that serves it. Anybody's name may lead to anybody's machine: a record
+counts only over https, where the machine has shown a certificate for the name. Neither speaks for
+other schemes and ports, or for subdomains. Taking both away stops the plays.
 """
 
 import re
@@ -35,8 +32,6 @@ TextRecords = Callable[[str], list[bytes]]
 
 
 class Proof(StrEnum):
-    """What showed the token."""
-
     FILE = "file"
     DNS = "dns"
 
@@ -57,10 +52,7 @@ def record_name(host: str) -> str:
 
 
 def text_records(name: str) -> list[bytes]:
-    """The TXT records of a name by the system's name servers; [] when there are none.
-
-    Raises TemporaryError when the name servers do not tell.
-    """
+    """[] when there are none. Raises TemporaryError when the system's name servers do not tell."""
     try:
         answer = dns.resolver.resolve(name, "TXT", lifetime=DNS_SECONDS, search=False)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
@@ -73,11 +65,11 @@ def text_records(name: str) -> list[bytes]:
 
 
 def prove(client: SiteClient, token: str, *, records: TextRecords = text_records) -> ProvedTarget:
-    """The client's target, now that it shows the token, the files looked at first.
+    """The client's target, now that it shows the token; the files are looked at first.
 
-    Raises OwnershipError when nothing shows it. TemporaryError when the site cannot be asked for
-    the file and no record shows it either: that proves nothing, for or against. A file that is
-    surely gone counts even while the name servers do not answer.
+    Raises OwnershipError when nothing shows it, TemporaryError when the site cannot be asked for
+    the file and no record shows it either. A file that is surely gone counts even while the name
+    servers do not answer.
     """
     if not _TOKEN.fullmatch(token):
         raise ValueError("an ownership token is 32 hexadecimal digits")
@@ -100,8 +92,7 @@ def _proved(client: SiteClient, method: Proof) -> ProvedTarget:
 
 
 def _look_at_files(client: SiteClient, token: str) -> TemporaryError | OwnershipError | None:
-    """Why neither file shows the token; None when one does. Where one of them cannot be asked for,
-    the token may stand there."""
+    """None when one shows the token. It may stand in one that cannot be asked for."""
     lost = _look_at_file(client, token, file_path(token))
     if lost is None or not _has_answered(lost) or lost.status in NOT_NOW:
         return lost

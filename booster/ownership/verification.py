@@ -1,8 +1,7 @@
-"""Does this site still say it is ours? Law 4, with every look written down as a SiteCheck.
+"""Does this site still say it is ours (law 4)? Every look is written down as a SiteCheck.
 
-What shows the token is an address, and whatever is sent next goes to that one: a new look-up of the
-name is a new proof. The network comes first and the transaction after it: no call is made while
-rows are locked.
+An address shows the token, and what is sent next goes to that one: a new look-up of the name is a
+new proof. No call is made while rows are locked.
 """
 
 import logging
@@ -37,26 +36,24 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# A site that showed its token so lately: a quote takes that for an answer, and what is sent there
-# asks again, but does not write it down once more.
+# A proof so young answers a quote; what is sent there asks again, but does not record it once more.
 FRESH = timedelta(seconds=30)
 # Sites that are asked at the same time.
 AT_ONCE = 100
-# By one sweep: it shall be over before its worker counts as silent, also where no site answers.
+# By one sweep: it ends before its worker counts as silent, even where no site answers.
 MOST_DUE = 50
 
 
 def resolve(origin: Origin, authority: str = "") -> list[Target]:
-    """Where this address leads now, as far as anything may be sent there. Raises
-    AddressRefusedError, and TemporaryError when nobody can say."""
+    """Where it leads now. Raises AddressRefusedError, and TemporaryError if nobody can say."""
     allowed = settings.PRIVATE_SITES
     return resolve_all(origin, allowed=allowed, is_own=is_own, authority=authority)
 
 
 def prove(site: Site, known: ProvedTarget | None = None, turn: Turn = nullcontext) -> ProvedTarget:
-    """Ask the site for its token: at the address that showed it before, else where its name leads
-    now; and so at the second origin of its recipe. Returns what showed it. The network only, from
-    any thread. `turn`: what each question waits for.
+    """Ask the site for its token, at its second origin too: at the address that showed it before,
+    else where the name leads now. Returns what showed it. The network only, from any thread.
+    `turn`: what each question waits for.
 
     Raises OwnershipError when one of them does not show it or may not be asked, TemporaryError when
     it cannot be reached."""
@@ -125,8 +122,7 @@ def _prove_at(site: Site, target: Target, turn: Turn) -> ProvedTarget:
 def record(
     site: Site, method: str, error: SiteError | None, actor: User | None = None
 ) -> SiteCheck:
-    """Write down what came of asking the site for its token. What is a limit of this host says
-    nothing of the site and is only returned."""
+    """Write down what came of asking; a limit of this host says nothing and is only returned."""
     if error is None:
         return site.record_check(SiteCheck.Outcome.PROVED, method=method, actor=actor)
     unreachable = isinstance(error, TemporaryError)
@@ -140,8 +136,8 @@ def record(
 def verify(
     site: Site, actor: User | None = None, answer: Callable[[], ProvedTarget] | None = None
 ) -> SiteCheck:
-    """Look for the token now and record what was found. Raises nothing of the site's. `answer`
-    returns or raises what came of asking before."""
+    """Look for the token and record the result; raises nothing of the site's. `answer` returns or
+    raises what came of asking before."""
     try:
         target = answer() if answer else prove(site)
     except SiteError as error:
@@ -150,8 +146,7 @@ def verify(
 
 
 def prove_all(found: Collection[Site]) -> Iterator[tuple[Site, Callable[[], ProvedTarget]]]:
-    """Ask all of them at once: those that keep silent take no longer than one. Yields each as soon
-    as it has answered, with its answer for `verify()`."""
+    """Ask all at once. Yields each as soon as it has answered, with its answer for `verify()`."""
     with ThreadPoolExecutor(min(max(1, len(found)), AT_ONCE)) as threads:
         looks = {threads.submit(prove, site): site for site in found}
         for looked in as_completed(looks):
@@ -159,13 +154,12 @@ def prove_all(found: Collection[Site]) -> Iterator[tuple[Site, Callable[[], Prov
 
 
 def verify_due(waiting: QuerySet[Order]) -> Iterator[Site]:
-    """Look for the token of the sites that these orders wait for, and of those that did not answer
-    last or were never asked: customers are sold nothing there meanwhile. Yields those that show
-    it."""
+    """Look for the token of sites that these orders wait for, and of those that did not answer last
+    or were never asked: nothing is sold there meanwhile. Yields those that show it."""
     held = Q(pk__in=waiting.values("site"))
     silent = Q(active=True, unreachable_at__isnull=False)
     new = Q(active=True, verified=False, checked_at__isnull=True)
-    late = (held | silent) & Q(checked_at__lt=retry.token_cutoff(clock.now()))
+    late = (held | silent) & Q(checked_at__lt=clock.now() - retry.TOKEN_INTERVAL)
     due = Site.objects.filter(late | new).order_by(F("checked_at").asc(nulls_first=True))
     for site, answer in prove_all(due[:MOST_DUE]):
         try:
@@ -180,8 +174,8 @@ def verify_due(waiting: QuerySet[Order]) -> Iterator[Site]:
 
 
 def proved_target(site: Site, record_after: timedelta = timedelta(0)) -> ProvedTarget:
-    """The address that shows the site's token now, for what is sent there next. It is always asked;
-    that it shows it is written down again only `record_after` the last time.
+    """The address that shows the site's token now, for what is sent there next. A success is
+    recorded only `record_after` the last one.
 
     Raises OwnershipError when it does not show it, TemporaryError when it cannot be reached."""
     try:
@@ -200,9 +194,8 @@ def was_proved_within(site: Site, max_age: timedelta) -> bool:
 
 
 def confirm_all(found: Collection[Site], max_age: timedelta) -> dict[int, SiteError]:
-    """Ensure that each of these showed our token within `max_age`; those that did not are asked
-    now, all at once. Returns by id why some do not show it, or cannot be reached. Where something
-    is sent next, take `proved_target()`: a proof is of an address."""
+    """Ask those that did not show our token within `max_age`, all at once. Returns by id why some
+    do not. Where something is sent next, take `proved_target()`: a proof is of an address."""
     failed = {}
     old = [site for site in found if not was_proved_within(site, max_age)]
     for site, answer in prove_all(old):
@@ -217,8 +210,7 @@ def confirm_all(found: Collection[Site], max_age: timedelta) -> dict[int, SiteEr
 
 
 def ping(site: Site, known: ProvedTarget | None = None) -> None:
-    """Ask whether the site is there at all, at its second origin, too, whatever it says. It is
-    asked for its token and for nothing else. Raises TemporaryError when not."""
+    """Ask for the token at both origins. Raises TemporaryError where one does not answer."""
     found: list[Target | None] = [known, known.second if known else None]
     origins = [site.origin, site.second_origin]
 
@@ -233,8 +225,7 @@ def ping(site: Site, known: ProvedTarget | None = None) -> None:
 
 
 def views_of(site: Site, video_id: str) -> int:
-    """The counter of one video, read now at the address that shows the site's token now. Raises
-    SiteError."""
+    """The counter of one video, read now where the site shows its token. Raises SiteError."""
     return read_video(site, proved_target(site, FRESH), video_id).views
 
 

@@ -1,7 +1,7 @@
-"""What a site's counter says about plays that were sent. Law 3: a play is proved, not assumed.
+"""What a site's counter proves of plays that were sent (law 3). Pure: figures in, a verdict out.
 
-Pure: figures in, a verdict out. The counter is other people's too, and our own readings may move
-it: billed is what neither explains, by its lower bound. The model stands in docs/architecture.md.
+Other people and our own readings move it, too: billed is what neither explains, by its lower bound.
+The model stands in docs/architecture.md.
 """
 
 from dataclasses import dataclass, replace
@@ -11,25 +11,23 @@ from booster.proof.organic import CONFIDENCE, Rest, expected, most
 from booster.proof.watch import Exposure, Reading, Watch
 from core.reasons import Code, Reason, ReasonOrText
 
-# Others' views are looked out for as long as we take to send so many plays: whoever has a tenth of
-# our rate is missed once in 20,000 times then, and whoever has less makes less of a difference.
+# Others' views are looked out for as long as we take to send so many plays: who has a tenth of our
+# rate is missed once in 20,000 times, and who has less matters less.
 PLAYS_OF_REST = 100
 LONGEST_REST = 3600.0
-# A counter that shows a tenth more than ours has others; none of them for a moment tells nothing:
-# a page may be kept for less time than lies between two looks.
+# A counter that shows a tenth more than ours has others. None of them for a moment tells nothing: a
+# page may be kept for less time than lies between two looks.
 MOST_QUIET, REST_BESIDE_MORE = 1.1, 15.0
 SHORTEST_REST = 0.05
-# Where others are seen, they are counted for as long as plays were sent, within this or within this
-# share of that time.
+# Others that were seen are counted for as long as plays were sent, up to this, or this share of it.
 LONGEST_COUNT, LEAST_SHARE = 900.0, 0.3
-# A counter that lags for longer may move in leaps, as a page does that is kept: a rest tells of
-# others once it took as long.
+# A counter that lags for longer may move in leaps: a rest tells of others once it took as long.
 LEAPING_LAG = 4.0
-# One that was seen to stand still for longer than it is known to lag may do so for longer still, as
-# a leap is seen from some moment within; and where that is long, for a quarter of an hour.
+# One that stood still for longer than its lag may do so for longer still, as a leap is seen from a
+# moment within; a long one for a quarter of an hour.
 LEAP_MARGIN, LONG_LEAP = 1.5, 60.0
-# One that shows exactly ours is believed sooner; after a long leap only where that was of so many:
-# others who make up for what it lost hit that exactly once in 100 times at most.
+# One that shows exactly ours is believed sooner, after a long leap only with so many plays: others
+# make up exactly for what it lost once in 100 times at most.
 TELLING_PLAYS = 1000
 # A counter that showed so many times exactly what was received has no other views.
 MATCHES = 10
@@ -45,16 +43,14 @@ class Action(Enum):
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """`sent`: plays received or of unknown fate. `rise`: how far the counter moved since before the
-    first of them, and `own`: how much of that our readings may have made, both outside of `rests`,
-    in `seconds`. `is_quiet`: others were looked out for, and none was seen; `rest_left`: for how
-    many seconds to look on. `site_count`: what the site itself says by the order's number, or None.
+    first of them; `own`: how much of that our readings may have made, both outside of `rests`, in
+    `seconds`. `is_quiet`: others were looked out for, and none was seen; `rest_left`: how many
+    seconds to look on. `site_count`: what the site itself says by the order's number, or None.
 
-    `may_lag`: whether the counter still has its time to show them. `is_catching_up`: it had that,
-    and moves faster than others explain. `may_still_move`: whether to wait beyond that for a
-    counter that did not move at all. `allowance`: how many plays may still be sent again.
-    `step`: what the counter is rounded to; less than one is not shown.
-    `since_fall`: of the plays since a counter fell that is below its beginning still: what it lost
-    proves nothing, what it counted then does."""
+    `may_lag`: the counter still has its time. `is_catching_up`: it had that, and moves faster than
+    others explain. `may_still_move`: wait beyond that for one that did not move at all.
+    `allowance`: how many plays may still be sent again. `step`: what the counter is rounded to.
+    `since_fall`: the plays after a fall below the beginning: what it lost then proves nothing."""
 
     sent: int
     rise: int
@@ -73,17 +69,17 @@ class Evidence:
 
     @property
     def others(self) -> float:
-        """How many of the rise are other people's, likely."""
+        """How many of the rise are likely other people's."""
         return 0.0 if self.is_quiet else expected(self.rests, self.seconds)
 
     @property
     def most_others(self) -> float | None:
-        """How many are at most; None where nothing is known of that."""
+        """How many are at most; None: nobody knows."""
         return 0.0 if self.is_quiet else most(self.rests, self.seconds)
 
     @property
     def proved(self) -> int:
-        """The plays that surely were counted. Where nothing is known of others, none is sure."""
+        """The plays that surely were counted; none where nothing is known of others."""
         if self.site_count is not None:
             return max(0, min(self.site_count, self.sent))
         others = self.most_others
@@ -96,9 +92,8 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`plays`: those proved (SETTLE), or those to send again (RESEND). `remark`: what the staff
-    should look at. `note`: by what it is proved. `seconds`: until the next reading (WAIT), None:
-    whenever it suits."""
+    """`plays`: proved (SETTLE), or to send again (RESEND). `remark`: for the staff. `note`: by what
+    it is proved. `seconds`: until the next reading (WAIT); None: whenever it suits."""
 
     action: Action
     plays: int = 0
@@ -180,8 +175,8 @@ def evidence_of(
     is_catching_up: bool = False,
     site_count: int | None = None,
 ) -> Evidence:
-    """What a watch says by now. `lag`: of the site's counter, in seconds. `counts_readings`: None
-    where nobody knows; the lower bound takes that for yes until it was seen to stand still."""
+    """`lag`: of the site's counter, in seconds. `counts_readings`: None where nobody knows; the
+    lower bound takes that for yes until it was seen to stand still."""
     is_silent = counts_readings is False or (
         counts_readings is None and (watch.note_silence(lag) or watch.matches >= MATCHES)
     )
@@ -256,7 +251,7 @@ def _leap(watch: Watch, lag: float, sent: int, is_silent: bool) -> float:
 
 
 def _seen_of_others(watch: Watch, rests: list[Rest], *, may_lag: bool) -> tuple[int, float]:
-    """By how much others moved the counter, and in how many seconds in which they could be seen."""
+    """By how much others moved it, and in how many seconds in which they could be seen."""
     moved, seen = sum(rest.views for rest in rests), sum(rest.seconds for rest in rests)
     if watch.after is not None and (may_lag or not rests):
         moved += watch.after.views
@@ -265,8 +260,7 @@ def _seen_of_others(watch: Watch, rests: list[Rest], *, may_lag: bool) -> tuple[
 
 
 def is_catching_up(watch: Watch, reading: Reading, *, sent: int) -> bool:
-    """Whether a counter that lacks some of `sent` moves by more than others explain, since the
-    reading before."""
+    """Whether a counter that lacks some of `sent` rose since last by more than others explain."""
     last = watch.last
     if last is None or last.views - watch.before >= sent:
         return False
@@ -275,8 +269,8 @@ def is_catching_up(watch: Watch, reading: Reading, *, sent: int) -> bool:
 
 
 def _shown_in(watch: Watch, sent: int, is_silent: bool) -> Exposure:
-    """The time in which ours came to be shown: where the first reading after the last play showed
-    all, until then. By what is read later it would grow as fast as the rest that it asks for."""
+    """Until the first reading after the last play, where that showed all: later readings would make
+    it grow as fast as the rest that it asks for."""
     prompt = watch.prompt
     return prompt if prompt and _shows_all(prompt, sent, is_silent) else watch.exposure()
 
@@ -286,8 +280,8 @@ def _shows_all(exposure: Exposure, sent: int, is_silent: bool) -> bool:
 
 
 def _seconds_of_rest(exposure: Exposure, sent: int, is_silent: bool) -> float:
-    """For how long others are looked out for before it is said that there are none: for as long as
-    they could have come, where the counter lacks some of ours."""
+    """How long to look out for others before saying that there are none: for as long as they could
+    have come, where the counter lacks some of ours."""
     if not _shows_all(exposure, sent, is_silent):
         return max(SHORTEST_REST, min(exposure.seconds, LONGEST_COUNT))
     needed = exposure.seconds * PLAYS_OF_REST / max(1, sent)
@@ -305,8 +299,7 @@ def _doubt(sent: int, rise: int) -> Reason:
 
 
 def _drift(evidence: Evidence) -> ReasonOrText:
-    """Other people's views are their own business, unless they are most of the movement and come
-    from nowhere."""
+    """Others' views are their own business, unless they are most of the movement."""
     sent, rise = evidence.sent, evidence.rise
     if evidence.step > 1:
         return Reason.of(COUNTER_ROUNDS, number=evidence.step)

@@ -1,5 +1,5 @@
-"""Other people's views: how many there may have been while our plays went out, judged by how many
-came while none did. Pure.
+"""How many views others may have made while our plays went out, by how many came while none did.
+Pure.
 
 A counter at rest moves by others alone. Their views are taken for a Poisson process of one rate,
 widened by what the rests themselves scatter beyond that.
@@ -16,8 +16,8 @@ CONFIDENCE = "99.99"  # percent, as it is shown
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """The counter moved by `views` in `seconds` in which no play of ours was on its way; `own`:
-    looks of the office that came in them, the reading at their end among them."""
+    """The counter moved by `views` in `seconds` without a play of ours on its way; `own`: looks of
+    the office meanwhile, with the reading at the end."""
 
     views: int
     seconds: float
@@ -31,10 +31,8 @@ def expected(rests: Sequence[Rest], seconds: float) -> float:
 
 
 def most(rests: Sequence[Rest], seconds: float) -> float | None:
-    """How many they are at most, at CONFIDENCE; None where nothing is known.
-
-    Where one rest contradicts all of them together, others came in bursts or at another time of the
-    day: the liveliest rest counts then.
+    """How many they are at most, at CONFIDENCE; None where nothing is known. Where one rest
+    contradicts all together, others came in bursts or at another time: the liveliest counts then.
     """
     known = [rest for rest in rests if rest.seconds > 0]
     if not known:

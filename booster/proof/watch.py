@@ -1,5 +1,5 @@
-"""What the readings of one order's counter tell: how it moved while plays of ours were on their
-way, and how while none was. Pure; the order's row keeps it as JSON from round to round.
+"""How one order's counter moved while plays of ours were on their way, and while none was. Pure;
+the order's row keeps it as JSON from round to round.
 
 Moments are seconds since the epoch by the database's clock, which hosts share.
 """
@@ -11,16 +11,15 @@ from typing import Any, Self
 
 from booster.proof.organic import Rest
 
-# While plays are sent the counter is read at a share of the time since the first reading, within
-# these seconds.
+# While plays are sent: between readings, a share of the time since the first, within these seconds.
 WATCH_SECONDS, LONGEST_WATCH_SECONDS = 10.0, 180.0
 WATCH_SHARE = 50
 # Separate rests that are kept; the shortest neighbours are taken as one beyond that.
 MOST_RESTS = 24
 # One that is short beside the one before is taken with it: how long its two readings took blurs it.
 SHORT_SHARE = 0.1
-# That a whole number is a multiple of 1000, say, is chance; that all were, so often, is none.
-# Tens are nobody's loss, and readings every ten seconds may meet them.
+# That all numbers are multiples of 1000, say, is no chance once they are many. Tens are nobody's
+# loss, and readings every ten seconds may meet them.
 BY_CHANCE, LEAST_STEP = 1e-12, 100
 # A counter that was not read for longer, though plays had ended, was not watched.
 LONGEST_UNREAD = 90.0
@@ -28,9 +27,9 @@ LONGEST_UNREAD = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`idle`: no play of ours was in flight when it was answered. `looks`: how many looks at the
-    video the office had begun by then for other reasons, quotes for instance; for the reading
-    before the first play, how many had ended before it was asked."""
+    """`idle`: no play of ours was in flight when it was answered. `looks`: how many other looks at
+    the video (quotes, say) the office had begun by then; for the reading before the first play,
+    how many had ended before it was asked."""
 
     asked: float
     answered: float
@@ -45,8 +44,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """By how much the counter rose in how many seconds outside of all rests, where ours came, and
-    how many of our readings came meanwhile."""
+    """The time outside of all rests, in which ours came. `own`: our readings meanwhile."""
 
     rise: int
     seconds: float
@@ -55,8 +53,7 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Fall:
-    """The lowest reading below the first one: when it was asked, what it showed, how many plays
-    were received by then, and how many of our readings had come."""
+    """The lowest reading below the first; plays received (`done`) and `own` readings by then."""
 
     asked: float
     views: int
@@ -66,33 +63,28 @@ class Fall:
 
 @dataclass(slots=True)
 class Watch:
-    """What was read of one order's counter.
-
-    `began`: when the counter was asked before the first play, and `before` what it showed.
+    """`began`: when the counter was asked before the first play, and `before` what it showed.
     `played`: when the last play so far had ended. `own`: readings since the first one, with other
-    looks of the office, `resting` those of them within `rests`. `prompt`: what was exposed at the
+    looks of the office; `resting`: those of them within `rests`. `prompt`: what was exposed at the
     first reading after the last play, which others had the least time to move.
 
     `matches`: how often the counter showed exactly what was received, each time of more plays.
     `still_since`: since when it has not moved, while no play was on its way. `silent`: it stood
-    still though it was read. `shown`: when it first showed all that was sent, and `after` that
-    moved by so many views in so many seconds; `at_once`: before that it showed nothing.
-    `missed`: since the last play the counter could not be read for a while, so that nobody knows
-    how long it took. `catching_up`: since when the counter caught up beyond the site's lag; `late`:
-    last, so many seconds after the last play.
+    still though it was read. `shown`: when it first showed all that was sent, and `after`: how it
+    moved since; `at_once`: before that it showed nothing. `missed`: it could not be read for a
+    while since the last play, so that nobody knows how long that took. `catching_up`: since when it
+    caught up beyond the site's lag; `late`: the last time so many seconds after the last play.
 
-    `stood`: for how long at most it stood still though plays were received meanwhile, until it
-    moved. `still_from`: since when it shows what it shows; `still_done`: how many it may have
-    counted by then, as they were on their way at least, and `stands`: more were received since.
+    `stood`: how long at most it stood still though plays were received, until it moved.
+    `still_from`: since when it shows what it shows; `still_done`: how many plays it may have
+    counted by then, those on their way included; `stands`: more were received since.
 
-    `fall`: where it fell below what it showed before the first play.
+    `fall`: where it fell below what it showed before the first play. `divisor`: of all that it
+    showed; `numbers`: how many it showed while plays were on their way.
 
-    `divisor`: of all that it showed; `numbers`: how many it showed while plays were on their way.
-
-    `trouble`: since when the site answers in a way that would end the order; None: it does not.
-    `forgiven`: that so many of the order's failed attempts, the first ones, were such answers.
-    `unsaid`: since when it does not say by the order's number what it counted. `noted`: when a
-    reading was kept as a row of its own.
+    `trouble`: since when the site answers in a way that would end the order. `forgiven`: how many
+    of the order's failed attempts, the first ones, were such answers. `unsaid`: since when the site
+    does not say by the order's number what it counted. `noted`: when a reading was kept last.
     """
 
     began: float | None = None
@@ -144,8 +136,7 @@ class Watch:
 
     def add(self, reading: Reading, *, settled: float, sent: int, done: int, reserved: int) -> None:
         """A further reading. `settled`: from when on all plays that ended so far are shown, if they
-        ever are; `sent`: plays received or of unknown fate, `done`: those received; `reserved`:
-        all that may be on their way besides."""
+        ever are; `sent`: plays received (`done`) or of unknown fate; `reserved`: or on the way."""
         last, rise = self.last, reading.views - self.before
         looks = reading.looks_since(last) if last else reading.looks
         self.own += 1 + looks
@@ -179,8 +170,7 @@ class Watch:
             self.prompt = self.exposure()
 
     def note_catching_up(self, reading: Reading) -> None:
-        """The counter had stood for longer than was thought: it moves in leaps, and what looked
-        like rests was none."""
+        """It moves in leaps: what looked like rests was none."""
         if self.catching_up is None:
             self.catching_up = reading.answered
         self.late = reading.answered - (self.played or reading.answered)
@@ -197,7 +187,7 @@ class Watch:
 
     @property
     def step(self) -> int:
-        """The power of ten that it was rounded to; 1: it is not known to be."""
+        """The power of ten that it was rounded to; 1: none is known."""
         step = 1
         while self.divisor and self.divisor % (10 * step) == 0:
             step *= 10
@@ -236,8 +226,7 @@ class Watch:
             self.still_since = last.answered
 
     def note_silence(self, lag: float) -> bool:
-        """Whether readings were seen not to move it, by now or before: it stood still after one for
-        as long as it takes to show a play."""
+        """Whether it ever stood still after a reading for as long as it takes to show a play."""
         if self.still_since is not None and self.last is not None:
             soonest = self.seconds_to_show
             needed = lag if soonest is None else min(lag, soonest)
@@ -269,7 +258,7 @@ class Watch:
 
     @classmethod
     def of(cls, kept: Mapping[str, Any] | None) -> Self:
-        """What a row keeps; of a release that kept less or more, what this one knows."""
+        """From a row, of an earlier or later release as well."""
         known = {name: kept[name] for name in cls.__slots__ if kept and name in kept}
         for name, kind in KINDS.items():
             if known.get(name) is not None:

@@ -62,7 +62,7 @@ class Command(run_huey.Command):
             connections.close_all()
             consumer = create(**values)
             flag, is_set = consumer.stop_flag, consumer.stop_flag.is_set
-            # Whose consumer was killed stops as well: a new consumer brings processes of its own.
+            # A worker whose consumer was killed stops: a new one brings processes of its own.
             flag.is_set = lambda: is_set() or worker.is_orphan()
             worker.is_asked_to_stop = is_set
             return consumer

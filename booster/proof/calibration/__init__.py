@@ -1,15 +1,13 @@
 """How does this site count? A few plays by stages, and what its counter made of them.
 
-Pure: `next_step()` says what to do next for what was recorded so far, `judge()` what the record
-shows. Both know nothing but the record, so that a calibration goes on after a crash where it was,
-and hours of it pass in a test at once. Who makes the calls is booster/calibrating.py.
+Pure: `next_step()` says what to do next, `judge()` what was found. Both know only the record, so
+that a calibration goes on after a crash where it was. booster/calibrating.py makes the calls.
 
 The model. A view happens, and after some delay it shows. What a reading shows is the sum of our
 plays that count, by one of the known ways of counting (`explanations.py`), and of other people's
-views, which come at random at a steady rate (Poisson). Each way of counting explains the readings
-with some likelihood; the likeliest wins, after a fine for everything out of the ordinary that it
-supposes, so that a finding has to be worth about 400 to 1. What other people do to the counter is
-a number that falls out, and never ours.
+views, which come at random at a steady rate (Poisson). Each way explains the readings with some
+likelihood; the likeliest wins, after a fine for everything out of the ordinary that it supposes, so
+that a finding has to be worth about 400 to 1.
 
 Its bounds. Where other people's views outnumber ours while a play takes to show, nobody can tell
 them apart: then the finding is that it is unclear. Views that come in clumps look like more

@@ -50,9 +50,9 @@ class Once(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`phase`: when a batched count moves, modulo `seconds`. `window`: of an address that counts
-    once. `weight`: what one play moves. `parallel`: how many of those sent at once count; None:
-    all. `readings`: whether each reading is a view."""
+    """`phase`: when a batched count moves, modulo `seconds`. `window`: how long an address counts
+    once. `weight`: what one play moves. `parallel`: how many sent at once count; None: all.
+    `readings`: each reading is a view."""
 
     shown: Shown = Shown.AT_ONCE
     seconds: float = 0.0
@@ -84,8 +84,8 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """`score`: the logarithm of the likelihood, less the fine. `others`: what other people moved,
-    in `seconds`. `misfits`: movements that it cannot explain."""
+    """`score`: the likelihood's logarithm, less the fine. `others`: what other people moved in
+    `seconds`. `misfits`: movements that it cannot explain."""
 
     explanation: Explanation
     score: float
@@ -96,7 +96,7 @@ class Scored:
 
 @dataclass(slots=True)
 class Evidence:
-    """A record made ready: the times of readings, what each moved (None: it wrapped), the plays."""
+    """A record made ready. `times`: of readings; `moves`: what each moved, None: it wrapped."""
 
     times: list[float]
     moves: list[int | None]
@@ -213,8 +213,8 @@ def explain(record: Record) -> list[Scored]:
 
 
 def unrefuted(record: Record, best: Scored, margin: float) -> list[Scored]:
-    """That nothing or little of ours counts, shown as in the `best`, where others explain the
-    readings about as well. A fine is no evidence: it must not say that plays count."""
+    """Ways in which little or nothing of ours counts that explain the readings about as well as the
+    `best`: a fine is no evidence, and must not say that plays count."""
     evidence, given = Evidence.of(record), best.explanation
     less = [
         replace(given, weight=0),
@@ -248,7 +248,7 @@ def _ways(evidence: Evidence, shown: Explanation) -> Iterator[Explanation]:
 
 
 def _with_losses(evidence: Evidence, given: Explanation) -> Iterator[Explanation]:
-    """What the plays that were sent at once moved, as far as it is less than all of them."""
+    """Of the plays that were sent at once, less than all count."""
     times = [play.at for play in evidence.plays if play.stage is Stage.PARALLEL]
     if len(times) < 2:
         return
@@ -282,7 +282,6 @@ def _refined_delay(evidence: Evidence, row: Scored) -> Scored:
 
 
 def _refined(evidence: Evidence, row: Scored) -> Scored:
-    """The same with its figures in the middle of what explains as well."""
     row = _refined_delay(evidence, row)
     given = row.explanation
     if given.once is not Once.ADDRESS:
@@ -292,7 +291,7 @@ def _refined(evidence: Evidence, row: Scored) -> Scored:
 
 
 def _middle(rows: list[Scored]) -> Scored:
-    """Of all rows that are as good as the best, the one in the middle."""
+    """The middle of all rows that are as good as the best."""
     best = max(row.score for row in rows)
     equal = [row for row in rows if row.score > best - 0.01]
     way = attrgetter("explanation.once", "explanation.weight", "explanation.readings")
@@ -318,7 +317,7 @@ def _late(evidence: Evidence) -> Iterator[Explanation]:
 
 
 def _lags(evidence: Evidence, rises: list[int], least: float, most: float) -> list[float]:
-    """Lags between these, each of which shows some play in another reading."""
+    """Between these, each of which shows some play in another reading."""
     return _between(
         at - play.at
         for index in rises
@@ -334,7 +333,7 @@ def _cached(evidence: Evidence) -> Iterator[Explanation]:
 
 
 def _kept(evidence: Evidence, rises: list[int], least: float, most: float) -> list[float]:
-    """For how long a page may be kept, each of which renews it at another reading."""
+    """Times for which a page may be kept, each of which renews it at another reading."""
     times = evidence.times
     return _between(
         at - filled
@@ -359,7 +358,7 @@ def _batched(evidence: Evidence) -> Iterator[Explanation]:
 
 
 def _between(values: Iterable[float]) -> list[float]:
-    """The middles between these in their order, those left out that are next to the same."""
+    """The middles between these; of nearly equal ones the first."""
     edges = sorted({round(value, 2) for value in values})
     found: list[float] = []
     for before, after in pairwise(edges):

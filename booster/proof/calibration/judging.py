@@ -43,7 +43,7 @@ class FindingCode(StrEnum):
     UNCLEAR = "counting_unclear"  # moved, sent
 
 
-# Of these, each is why an order would be counted in part or not at all.
+# Why an order would be counted in part or not at all.
 GRAVE = frozenset(
     {
         *(FindingCode.COUNTS_NOTHING, FindingCode.ONCE_PER_ADDRESS, FindingCode.ONCE_PER_SESSION),
@@ -154,7 +154,7 @@ def _window(record: Record, row: Scored) -> Finding:
 
 
 def _said(findings: Iterable[Finding]) -> set[FindingCode]:
-    """An address that counts once does so, however long its window."""
+    """However long the window of an address that counts once, the code is the same."""
     codes = {finding.code for finding in findings}
     if FindingCode.ONCE_PER_ADDRESS_FOR_LONG in codes:
         codes = codes - {FindingCode.ONCE_PER_ADDRESS_FOR_LONG} | {FindingCode.ONCE_PER_ADDRESS}
@@ -184,8 +184,7 @@ def _limits(record: Record) -> Iterator[Finding]:
 
 
 def _limit_of(record: Record) -> float:
-    """The rate at which a leaky bucket (nginx's limit_req) would have refused what was refused, in
-    the middle of those that do best."""
+    """Of a leaky bucket (nginx's limit_req): the geometric mean of those that fit best."""
     wrong = {
         (rate, burst): _differences(record, rate, burst)
         for rate in (0.2 * 1.1**step for step in range(65))

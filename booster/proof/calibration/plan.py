@@ -30,8 +30,7 @@ ONE_SECONDS = 5.0
 SHORT_PATIENCE = 8.0
 # A counter that moves every half hour has moved by then.
 LONG_PATIENCE = 2700.0
-# A pause without any reading lasts so many times as long as plays took to show: a cached page is
-# stale by then.
+# A pause without a reading is so many times the delay of plays: a cached page is stale by then.
 PAUSE = 1.5
 PAUSE_LEAST = 2.0
 # Twenty plays: fast ones use up what a site lets through at once, slower ones show its rate.
@@ -50,8 +49,7 @@ class StepKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """PLAY: `plays` of them at once, each over a new connection where they are `fresh`, else all
-    over the connection of the stage. WAIT: `seconds`."""
+    """PLAY: `plays` at once, over new connections where `fresh`, else over that of the stage."""
 
     stage: Stage
     kind: StepKind
@@ -96,8 +94,7 @@ def _fresh(record: Record, stage: Stage, now: float) -> Step | None:
     delay = delay_of(record)
     is_late = delay > PAUSE_LEAST
     if is_late and not record.plays_of(stage):
-        # Nobody looks meanwhile, nor before the plays: a page that is kept for a while is stale by
-        # then, and shows them at once.
+        # Nobody looks before the plays: a cached page is stale by then, and shows them at once.
         until = record.end + min(PAUSE * delay, LONG_PATIENCE)
         if wait := _wait(stage, until, now):
             return wait
@@ -279,10 +276,9 @@ def _is_seen(record: Record, stage: Stage) -> bool:
 
 
 def _patience(record: Record, stage: Stage) -> float:
-    """How long the plays of this stage may take to show.
-
-    Long where nothing has ever shown, or where all did before and none does now: a counter that
-    moves by the clock had just moved then. Never so long that other people's views hide ours."""
+    """How long the plays of this stage may take to show. Long where nothing has ever shown, or all
+    did before and none does now: a counter that moves by the clock had just moved then. Never so
+    long that other people's views hide ours."""
     if stage is Stage.ONE:
         return ONE_SECONDS
     patience = max(SHORT_PATIENCE, 3 * delay_of(record))
@@ -303,8 +299,8 @@ def _all_counted(record: Record) -> bool:
 
 
 def _counts_once(record: Record) -> bool:
-    """Whether something counted and of each ten not two, nor one of each: the window is longer than
-    these took, and has to be found."""
+    """Whether something counted, of no ten two, and not one of each: the window is longer than
+    these took."""
     if _shows_at(record, Stage.ONE) is None and _shows_at(record, Stage.TEN) is None:
         return False
     moved = []

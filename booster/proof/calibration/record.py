@@ -32,8 +32,7 @@ class StageReading:
 
 @dataclass(frozen=True, slots=True)
 class StagePlay:
-    """`received`: its status means that the site took it. `connection`: plays over the same one
-    have the same number."""
+    """`received`: its status means that the site took it. `connection`: its number."""
 
     stage: str
     began: float
@@ -53,7 +52,7 @@ class StagePlay:
 
 @dataclass(slots=True)
 class Record:
-    """`sending`: plays that are about to go out, or have and are not among `plays` yet."""
+    """`sending`: plays that go out now, or have and are not among `plays` yet."""
 
     readings: list[StageReading] = field(default_factory=list)
     plays: list[StagePlay] = field(default_factory=list)
@@ -76,7 +75,7 @@ class Record:
 
     @property
     def stage(self) -> Stage | None:
-        """The latest that something was done in. Raises ValueError for one that is none of ours."""
+        """The latest. Raises ValueError for one that is none of ours."""
         stages = [Stage(rows[-1].stage) for rows in (self.readings, self.plays) if rows]
         return max(stages, key=list(Stage).index, default=None)
 
