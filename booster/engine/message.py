@@ -66,19 +66,19 @@ class Message:
 
 
 class AnswerHead:
-    """Status and headers of an answer, read from its first bytes.
+    """Status and headers of an answer, read from its first bytes up to the empty line.
 
     The wire's own parser looks at no header: this is for the few answers where one matters.
     """
 
     def __init__(self, data: bytes) -> None:
-        self.complete = False
+        self.status = 0  # once the head is whole
         self._found: dict[str, str] = {}
-        parser = parser_for(self)
+        self._parser = parser_for(self)
         # Broken off or broken in the body: what was read of the head before that holds.
         with suppress(HttpParserError, HttpParserUpgrade):
-            parser.feed_data(data)
-        self.status: int = parser.get_status_code()
+            self._parser.feed_data(data)
+        self._parser = None  # it holds this object's methods: no cycle for the collector
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -89,15 +89,19 @@ class AnswerHead:
     def ends_with_connection(self) -> bool:
         """No length is announced: the end of the connection is the end of the body."""
         framed = "content-length" in self._found or "transfer-encoding" in self._found
-        return self.complete and self.status >= 200 and not framed
+        return bool(self.status) and not framed
+
+    # What comes behind the head is no part of it: trailers, or more than the answer's length.
 
     def on_message_begin(self) -> None:
-        self.complete = False
-        self._found.clear()
+        if not self.status:
+            self._found.clear()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.complete:  # not a trailer
+        if not self.status:
             self._found[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        self.complete = True
+        status = self._parser.get_status_code()
+        if not self.status and status >= 200:  # 1xx: the answer is still to come
+            self.status = status
