@@ -1,6 +1,5 @@
-"""Which play goes out when, and how each ends. One Dispatch a channel, on the wire.
-
-The orders of a site share its connections, its ceiling and its pace; see turns.py for who is next.
+"""Which play goes out when, and how each ends. One Dispatch a channel, on the wire: the orders of a
+site share its connections, its ceiling and its pace. Whose play is next says turns.py.
 
 Each play ends in exactly one outcome. What surely was not counted (never sent, or so answered: see
 answers.py) is sent again, a few times; what may have been counted only where the site knows a play
@@ -213,8 +212,8 @@ class Dispatch:
             self._pump(monotonic())
 
     def tick(self, now: float, seconds: float, late: bool) -> bool:
-        """Ten times a second while there is something to look at, which is what it returns; `late`:
-        we were held up ourselves, and no site is to blame."""
+        """Ten times a second, until it returns False: nothing to look at any more. `late`: we were
+        held up ourselves, and no site is to blame."""
         self._fold()
         self._sweep(now, late)
         waits = [now - one.sent for one in self._pool.in_flight()]
@@ -229,9 +228,8 @@ class Dispatch:
         return self._awake
 
     def _sweep(self, now: float, late: bool) -> None:
-        """What has waited too long."""
         for connection, reason in self._pool.overdue(self.limits, now, late=late):
-            connection.give_up(reason)
+            connection.break_off(reason)
         for connection in [] if late else self._pool.late(now - self.limits.connect_timeout):
             if connection.opening is not None:
                 self.refused(connection, TimeoutError())
@@ -301,7 +299,6 @@ class Dispatch:
 
     @property
     def _good(self) -> int:
-        """Plays that were counted so far, of all orders."""
         return self.turns.started + self._resent - self._pool.busy - self._bad
 
     @property
@@ -378,7 +375,7 @@ class Dispatch:
             self._tell_if_stopped(order)
 
     def _stop_all(self, reason: SiteError) -> None:
-        """What befell concerns the site: all that have plays under way stop."""
+        """It concerns the site: all orders that have plays under way stop."""
         self._fold()
         busy = {one.batch.order for one in self._pool.in_flight() if one.batch is not None}
         for order in {*self.turns.orders(), *self._retries.orders(), *busy}:

@@ -1,9 +1,8 @@
 """Single calls on the wire: counters are read, and tokens asked for, at the very address that gets
-the plays. What an answer means is booster.net.call's to say, as for a call from a thread.
+the plays. booster.net.call says what an answer means, as for a call from a thread.
 
-A call is a task of its own: a site gets few, and they are not what has to be fast. It takes a turn
-among the plays that go to the same place; where the site says "not now", it is made
-again after pauses that grow (retry.ASKING).
+A call is a task of its own, since a site gets few. It takes a turn among the plays that go to the
+same place, and is made again after growing pauses while the site says "not now" (retry.ASKING).
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from booster import retry
 from booster.engine.calls import CallTurn
 from booster.engine.connection import SILENT_SECONDS, is_silent
 from booster.engine.interface import Events, Fetched
+from booster.engine.wire import KEEP_SECONDS, Wire
 from booster.exceptions import SiteError, TemporaryError
 from booster.net.address import proved_at
 from booster.net.answer import AnswerReader, BrokenConnectionError
@@ -29,20 +29,16 @@ from booster.net.call import Call, Response, connection_failed, timed_out
 
 if TYPE_CHECKING:
     from booster.engine.dispatch import Dispatch
-    from booster.engine.wire import Wire
     from booster.net.address import ProvedTarget
 
 AT_ONCE = 4
-KEEP_SECONDS = 2.0  # a free connection: for less time than any server keeps it
 
 
 @dataclass(eq=False, slots=True)
 class Asking:
-    """A call, and how often it was made so far."""
-
     key: int
     call: Call
-    tries: int = 0
+    tries: int = 0  # so far
 
 
 class Fetcher:

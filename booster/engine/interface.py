@@ -13,8 +13,7 @@ from booster.retry import BUSY_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one site is asked to bear in this process, and how long it is waited for. Seconds and
-    bytes."""
+    """What one site has to bear in this process, and how long it is waited for, in seconds."""
 
     connections: int = 64
     rate: float | None = None  # plays a second

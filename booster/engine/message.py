@@ -24,10 +24,8 @@ BODILESS = ("GET", "DELETE", "OPTIONS")
 
 
 class Message:
-    """The bytes of an order's plays. `constant` when all are the same, else None.
-
-    Raises ValueError for a method, path or header that must not be sent.
-    """
+    """The bytes of an order's plays; `constant`: None unless all are the same. ValueError: a
+    method, path or header that must not be sent."""
 
     __slots__ = ("_head", "_rest", "constant")
 

@@ -1,7 +1,6 @@
 """How fast plays may start: a ceiling that is kept, and a slow-down when the site suffers.
 
-Pure: both take `now` (seconds, monotonic) or what was measured, and read no clock. They are the
-wire's own pace, tick by tick; when an order's plays are due at all is `booster.pacing`'s.
+Pure. `now`: seconds, monotonic. `booster.pacing` says when an order's plays are due at all.
 """
 
 from math import inf
@@ -43,13 +42,12 @@ class TokenBucket:
         return int(self._tokens)
 
     def take(self, now: float, wanted: int) -> int:
-        """As many of the wanted tokens as are there now."""
         taken = min(wanted, self.available(now))
         self._tokens -= taken
         return taken
 
     def change(self, rate: float, now: float) -> None:
-        """Another rate from now on; what was saved up at the old one stays within the new."""
+        """What was saved up at the old rate stays within the new one's most."""
         self._fill(now)
         self._set(rate)
         self._tokens = min(self._tokens, self._most)
@@ -58,7 +56,6 @@ class TokenBucket:
         self._tokens += unused
 
     def wait(self, now: float) -> float:
-        """Seconds until a whole token is there."""
         self._fill(now)
         return max(0.0, (1.0 - self._tokens) / self._rate)
 
@@ -134,7 +131,6 @@ class Starts:
         self._collect()
 
     def space(self, rate: float | None, now: float) -> None:
-        """What was found; None: nothing."""
         self.spacing = _at_rate(self.spacing, Spacing, rate, now)
         self._collect()
 
@@ -208,10 +204,10 @@ class SlowDown:
         in_flight: int,
         latency: float,
     ) -> float:
-        """What the last `seconds` brought; `latency` is of the plays in flight now, 0 for unknown.
+        """What the last `seconds` brought; `latency`: of the plays in flight now, 0 for unknown.
 
-        Returns how many seconds to send nothing at all: only when even one play at a time is too
-        much, and twice as long each time.
+        Returns seconds to send nothing at all: where even one play at a time is too much, and twice
+        as long each time.
         """
         self._note(in_flight, latency)
         trouble = failures > answers * FAILURE_SHARE

@@ -9,8 +9,6 @@ from booster.engine.order import OrderPlays
 
 
 class Retries:
-    """Of all orders of a channel, the next one first."""
-
     __slots__ = ("_heap", "_serial")
 
     def __init__(self) -> None:

@@ -1,8 +1,7 @@
 """The wire: the connections of a process, all in one thread with one event loop.
 
-One timer sweeps time-outs for all; connections rest here between two channels. What a connection
-does is in connection.py. Everything but `Wire.current` and `Wire.call` runs in the wire's
-thread.
+One timer sweeps time-outs for all; connections rest here between two channels. Everything but
+`Wire.current` and `Wire.call` runs in the wire's thread.
 """
 
 from __future__ import annotations
@@ -35,8 +34,6 @@ KEEP_MOST = min(1000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
 
 
 class Wire:
-    """The thread, its loop, and the connections that rest between two channels."""
-
     _current: Wire | None = None
     _inherited: ClassVar[list[Wire | None]] = []
     _lock = threading.Lock()
@@ -149,7 +146,6 @@ class Wire:
         await self.loop.create_connection(protocol, target.address, target.origin.port, **options)
 
     def rest(self, connection: Connection) -> None:
-        """Keep a free connection for the next channel of its site."""
         connection.dispatch = None
         connection.sent = monotonic()
         if self._rested < KEEP_MOST:
