@@ -172,11 +172,8 @@ class Connection(asyncio.BufferedProtocol):
             self.close()
 
     def _refuse(self, status: int) -> None:
-        """Say why, and take nothing more from this connection.
-
-        The sending half is closed first: closing both with unread bytes would reset the
-        connection and could take the answer away from the client.
-        """
+        """Say why, and take nothing more. The sending half is closed first: closing both with
+        unread bytes would reset the connection and could take the answer from the client."""
         self._closing = True
         self._since = self._server.now
         self._patience = LINGER_SECONDS

@@ -31,7 +31,7 @@ def look_up_all(hosts: Iterable[str]) -> list[Answers]:
 
 
 def begin(host: str, port: int | None, getaddrinfo: Lookup | None = None) -> Callable[[], Answers]:
-    """In a thread that nobody waits for at the end of the process. Returns what waits for it."""
+    """In a thread that ends with the process. Returns a function that waits for the answer."""
     look, done = getaddrinfo or socket.getaddrinfo, SimpleQueue[Answers | Exception]()
 
     def ask() -> None:

@@ -35,9 +35,8 @@ def context_for(authority: str) -> ssl.SSLContext:
 
 
 def new_context(authority: str = "") -> ssl.SSLContext:
-    """A client's side of TLS. `authority`: PEM certificates to trust instead of the public ones.
-
-    No environment variable is looked at. ssl.SSLError for what is no certificate."""
+    """`authority`: PEM certificates to trust instead of the public ones. No environment variable is
+    looked at. ssl.SSLError for what is no certificate."""
     trusted = {"cadata": authority} if authority else {"cafile": certifi.where()}
     context = ssl.create_default_context(**trusted)  # type: ignore[arg-type]
     context.minimum_version = ssl.TLSVersion.TLSv1_2

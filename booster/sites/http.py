@@ -1,8 +1,7 @@
 """Any site of the operator's own, by a recipe (recipe.py) that staff fill in.
 
-It says in plain values what is sent; nothing leaves the site's own address and the second one that
-the recipe may name, which are proved alike. What a recipe must not show (its secrets, the tokens
-and cookies of a session) stands in no error.
+Everything is asked at the site's own address or at the recipe's second one, which are proved alike.
+Secrets of the recipe, and tokens and cookies of a session, stand in no error.
 """
 
 from collections.abc import Mapping
@@ -159,7 +158,6 @@ class HttpAdapter(SiteAdapter):
         )
 
     def session_key(self, video_id: str) -> object:
-        """What orders that may share a session have in common."""
         names = {name for step in self.recipe.steps for name in step.names}
         video = video_id if names & {templates.VIDEO_ID, templates.KEY} else ""
         return self.recipe.steps, self.recipe.second, tuple(sorted(self._secrets.items())), video
