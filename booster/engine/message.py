@@ -10,10 +10,9 @@ from contextlib import suppress
 
 from httptools import HttpParserError, HttpParserUpgrade
 
-from booster import USER_AGENT
 from booster.net.address import Origin
 from booster.net.answer import parser_for
-from booster.net.call import check_headers, check_path, cookie_header
+from booster.net.call import check_headers, check_path, cookie_header, own_headers
 from booster.net.play import SEQUENCE, PlayRequest
 
 MARK = SEQUENCE.encode()
@@ -35,12 +34,8 @@ class Message:
         check_path(play.path.replace(SEQUENCE, "1"))
         for name, value in play.headers:
             check_headers({name: value.replace(SEQUENCE, "1")})
-        own = (
-            ("Host", str(origin).partition("://")[2]),
-            ("User-Agent", USER_AGENT),
-            ("Accept-Encoding", "identity"),
-        )
-        sent = (*own, *play.headers, *cookie_header(play.cookies).items())
+        own, cookies = own_headers(origin), cookie_header(play.cookies)
+        sent = (*own.items(), *play.headers, *cookies.items())
         lines = [f"{play.method} {play.path} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in sent]
         head = "\r\n".join(lines).encode("ascii")
@@ -52,10 +47,8 @@ class Message:
         self.constant = b"".join(self.parts(1)) if same else None
 
     def parts(self, digits: int) -> tuple[bytes, ...]:
-        """What stands between the numbers, for numbers of so many digits.
-
-        `b"%d" % number` joins them: one operation a play, the Content-Length being right.
-        """
+        """What stands between numbers of so many digits, with the Content-Length for them:
+        `b"%d" % number` joins the parts, one operation a play."""
         head = self._head
         if head.endswith(b"Content-Length: "):
             spare = (digits - len(MARK)) * self._rest.count(MARK)
@@ -64,10 +57,8 @@ class Message:
 
 
 class AnswerHead:
-    """Status and headers of an answer, read from its first bytes up to the empty line.
-
-    The wire's own parser looks at no header: this is for the few answers where one matters.
-    """
+    """Status and headers of an answer, read from its first bytes up to the empty line. The wire's
+    own parser looks at no header: this is for the few answers where one matters."""
 
     def __init__(self, data: bytes) -> None:
         self.status = 0  # once the head is whole

@@ -71,7 +71,7 @@ class Call:
             raise ValueError(f"not a method for calls: {self.method[:30]!r}")
         check_path(self.path)
         check_headers(self.headers)
-        headers = {"Host": str(origin).partition("://")[2], **own_headers(), **self.headers}
+        headers = {**own_headers(origin), **self.headers}
         headers |= cookie_header(self.cookies)
         if self.body or self.method != "GET":
             headers["Content-Length"] = str(len(self.body))
@@ -102,11 +102,9 @@ class Response:
 _read_json = partial(json.loads, parse_float=Decimal, strict=False)
 
 
-# What may be sent
-
-
-def own_headers() -> dict[str, str]:
-    return {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+def own_headers(origin: Origin) -> dict[str, str]:
+    host = str(origin).partition("://")[2]
+    return {"Host": host, "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
 
 
 def check_path(path: str) -> None:
@@ -130,9 +128,6 @@ def cookie_header(cookies: str) -> dict[str, str]:
     if not _COOKIES.fullmatch(cookies):
         raise ValueError("not cookies to send")
     return {"Cookie": cookies} if cookies else {}
-
-
-# What came of it
 
 
 def judge(
@@ -176,7 +171,6 @@ def timed_out(site: str, seconds: float) -> TemporaryError:
 
 
 def connection_failed(site: str, error: Exception, *, tls: bool) -> TemporaryError:
-    """`tls`: the error is one of TLS."""
     text = str(error)
     if is_own_limit(error):
         return TemporaryError(SiteCode.OWN_LIMIT, error=text)
