@@ -75,10 +75,12 @@ class Wire:
         if not self._thread.is_alive():
             raise RuntimeError("the wire's thread has ended")
 
-    def stop(self) -> None:
+    @classmethod
+    def stop(cls) -> None:
         """At the interpreter's end: a daemon thread in C code would hinder it."""
-        self.call(self.loop.stop)
-        self._thread.join(1.0)
+        if (wire := cls._current) is not None:
+            wire.call(wire.loop.stop)
+            wire._thread.join(1.0)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
@@ -184,10 +186,5 @@ class Wire:
             self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)
 
 
-def _stop() -> None:
-    if Wire._current is not None:
-        Wire._current.stop()
-
-
 os.register_at_fork(after_in_child=Wire.forget_parents)
-atexit.register(_stop)
+atexit.register(Wire.stop)
