@@ -4,6 +4,7 @@ all requests, so that a call takes a play's turn. Everything runs in the wire's 
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic
 
 from booster.engine.pace import Pace
@@ -12,14 +13,10 @@ from booster.engine.pace import Pace
 PLAYS_BETWEEN = 4
 
 
+@dataclass(eq=False, slots=True)
 class CallTurn:
-    """`begin` is called once, when the call's turn has come."""
-
-    __slots__ = ("begin", "has_begun")
-
-    def __init__(self, begin: Callable[[], object]) -> None:
-        self.begin = begin
-        self.has_begun = False
+    begin: Callable[[], object]  # called once, when the call's turn has come
+    has_begun: bool = False
 
 
 class CallTurns:

@@ -129,16 +129,11 @@ class Fetcher:
         if target != self._dispatch.target:
             yield
             return
-        come = self._wire.loop.create_future()
-
-        def begin() -> None:
-            if not come.done():
-                come.set_result(None)
-
-        turn = CallTurn(begin)
+        come = asyncio.Event()
+        turn = CallTurn(come.set)
         self._dispatch.calls.add(turn)
         try:
-            await come
+            await come.wait()
             yield
         finally:
             self._dispatch.calls.end(turn)
@@ -219,7 +214,6 @@ class CallConnection(asyncio.Protocol):
         self._closing = asyncio.get_running_loop().call_later(KEEP_SECONDS, self.close)
 
     def leave(self) -> None:
-        """Be free no longer."""
         if self._closing is not None:
             self._closing.cancel()
             self._closing = None

@@ -29,12 +29,12 @@ class TokenBucket:
     as long as whoever takes them comes by at least every `burst` seconds.
     """
 
-    __slots__ = ("_at", "_burst", "_most", "_rate", "_tokens")
+    __slots__ = ("_at", "_most", "_rate", "_tokens")
+    burst = BURST_SECONDS
 
-    def __init__(self, rate: float, now: float, burst: float = BURST_SECONDS) -> None:
+    def __init__(self, rate: float, now: float) -> None:
         self._tokens = 1.0
         self._at = now
-        self._burst = burst
         self._set(rate)
 
     def available(self, now: float) -> int:
@@ -63,7 +63,7 @@ class TokenBucket:
         if not rate > 0:
             raise ValueError(f"not a rate: {rate}")
         self._rate = rate
-        self._most = 1.0 + rate * self._burst
+        self._most = 1.0 + rate * self.burst
 
     def _fill(self, now: float) -> None:
         if now > self._at:
@@ -78,9 +78,7 @@ class Spacing(TokenBucket):
     up with. What was granted before there was a spacing is not owed after it."""
 
     __slots__ = ()
-
-    def __init__(self, rate: float, now: float) -> None:
-        super().__init__(rate, now, LATE_SECONDS)
+    burst = LATE_SECONDS
 
     def available(self, now: float) -> int:
         self._fill(now)
@@ -96,7 +94,7 @@ class Spacing(TokenBucket):
 
     def _set(self, rate: float) -> None:
         super()._set(rate)
-        self._most = max(1.0, rate * self._burst)
+        self._most = max(1.0, rate * self.burst)
 
 
 Bucket = TypeVar("Bucket", bound=TokenBucket)
@@ -205,10 +203,8 @@ class SlowDown:
         latency: float,
     ) -> float:
         """What the last `seconds` brought; `latency`: of the plays in flight now, 0 for unknown.
-
         Returns seconds to send nothing at all: where even one play at a time is too much, and twice
-        as long each time.
-        """
+        as long each time."""
         self._note(in_flight, latency)
         trouble = failures > answers * FAILURE_SHARE
         slower = self._is_slower(seconds, answers, in_flight) and latency > 0
