@@ -37,8 +37,6 @@ GRACE_SECONDS = 2.0  # for plays in flight when their order stops
 
 
 class Dispatch:
-    """The plays of a site's orders on their way. `events` gets what becomes of them."""
-
     __slots__ = (
         *("_alarm", "_awake", "_bad", "_events", "_good_at_tick", "_health", "_pace", "_pool"),
         *("_resent", "_retries", "_wire", "calls", "limits", "roomy", "target", "turns"),
@@ -90,21 +88,18 @@ class Dispatch:
         self._pump(now)
 
     def renew(self, order: OrderPlays, expires: float) -> None:
-        """What is left of the order's windows may go out until then."""
         for batch in order.live:
             batch.expires = expires
         if self.turns.batch is not None and self.turns.batch.order is order:
             self.turns.expires = expires
 
     def halt(self, order: OrderPlays, stopped: str, reason: SiteError) -> None:
-        """Start no play of the order any more; those in flight get a little time."""
         if not order.stopped:
             order.stopped, order.reason = stopped, reason
             order.deadline = monotonic() + GRACE_SECONDS
             self._end_unsent(order)
 
     def drop(self, order: OrderPlays) -> None:
-        """Break off what is in flight and report nothing of the order any more."""
         order.stopped = order.stopped or "dropped"
         order.untold = False
         self._fold()
@@ -130,7 +125,6 @@ class Dispatch:
         return self._pace.learned
 
     def close(self) -> None:
-        """Leave the wire, at once: free connections rest, the others are broken off."""
         self._fold()
         self._alarm.cancel()
         self._pool.leave()
@@ -335,7 +329,7 @@ class Dispatch:
 
     def _push_back(self, order: OrderPlays, meaning: answers.Meaning) -> None:
         now, reason, wait = monotonic(), meaning.reason, meaning.retry_after
-        self._health.pushed_back()
+        self._health.refusals += 1
         if meaning.is_used_up and wait is not None:
             self._pace.sent_away(now, self._taken + 1, wait)
         else:

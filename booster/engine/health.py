@@ -31,9 +31,6 @@ class SiteHealth:
             self.wake(now)
         self._good_at_tick = good
 
-    def pushed_back(self) -> None:
-        self.refusals += 1
-
     def patience(self, now: float) -> float:
         """How long an order's plays may fail in a row before few of them suffice: about as long as
         an answer may take; not at all while no order gets a good one."""
@@ -59,10 +56,8 @@ class Failures:
     def add(
         self, now: float, good: int, in_flight: Callable[[], int], patience: float | None
     ) -> bool:
-        """One failure more, after `good` good plays in all. Whether that is one too many.
-
-        `patience`: None for the last plays of an order, which may hang together.
-        """
+        """One failure more, after `good` good plays in all: whether that is one too many.
+        `patience`: None for the last plays of an order, which may hang together."""
         if good != self._good:
             self._good, self.in_a_row = good, 0
         if not self.in_a_row:

@@ -4,6 +4,7 @@ minute and more, and its call cannot be broken off."""
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -23,10 +24,8 @@ def look_up_all(hosts: Iterable[str]) -> list[Answers]:
     """Of those that lead anywhere; all at once."""
     found = []
     for ended in [begin(host, None) for host in hosts]:
-        try:
+        with suppress(OSError, UnicodeError):
             found.append(ended())
-        except (OSError, UnicodeError):
-            continue
     return found
 
 
