@@ -130,7 +130,6 @@ class Connection(asyncio.BufferedProtocol):
     # --- what the server needs
 
     def sweep(self, now: float) -> None:
-        """Close what has been silent for too long."""
         silent = now - self._since
         if self._closing:
             if silent > self._patience:

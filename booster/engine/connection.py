@@ -38,8 +38,6 @@ NEVER = -1  # as `roomy`: no read is usual now
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One connection with at most one play in flight (`batch` is not None)."""
-
     __slots__ = (
         "answers",
         "batch",
@@ -70,7 +68,7 @@ class Connection(asyncio.BufferedProtocol):
         self.due: deque[None] = deque()  # one entry for each answer that may begin
         self.on_message_begin = self.due.pop  # raises, and so breaks off, when none is due
         self.parser = parser_for(self)
-        self.batch: Batch | None = None
+        self.batch: Batch | None = None  # of the play in flight: one at most
         self.number = 0
         self.play: Play | None = None  # the play in flight, where it was tried before
         self.sent = monotonic()  # when the play was; when connecting or resting began
@@ -198,7 +196,6 @@ class Connection(asyncio.BufferedProtocol):
         self.close()
 
     def overdue(self, now: float) -> SiteError | None:
-        """Why the play in flight has waited too long, if it has."""
         limits = cast("Dispatch", self.dispatch).limits
         waited = now - self.sent
         if waited > limits.answer_timeout:

@@ -8,8 +8,6 @@ from booster.net.call import Response
 from booster.net.play import MAX_ANSWER
 from booster.retry import BUSY_SECONDS
 
-# --- what goes in
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -89,15 +87,13 @@ class OrderStopped:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """One call was answered, or came to nothing."""
-
     key: int
     result: Response | SiteError
     asked: float  # time.monotonic() before the first byte of the call left ...
     answered: float  # ... and when all was there
 
 
+# An exception is a mistake of our own on the wire; whom it hit cannot be told.
 Event = WindowEnded | OrderStopped | Fetched | BaseException
-"""An exception is a mistake of our own on the wire; whom it hit cannot be told."""
 
 Events = SimpleQueue[Event]

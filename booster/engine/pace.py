@@ -97,7 +97,6 @@ class Pace:
         return self._slow_down.ramping
 
     def width(self, now: float, good: int) -> int:
-        """How many plays may be in flight now."""
         if now < self._paused_until:
             return 0
         if self._slow_down.ramping:
@@ -162,7 +161,6 @@ class Pace:
         self._begin_anew(now, good)
 
     def change(self, connections: int, rate: float | None, now: float) -> None:
-        """The operator allows something else from now on."""
         self._most = connections
         self._slow_down.change(self._most)
         self._starts.allow(rate, now)
@@ -273,7 +271,6 @@ class Pace:
             self._stretch = Stretch(now, good)
 
     def _end_drought(self, rate: Ceiling | None, stretch: Stretch, now: float, good: int) -> None:
-        """Plays are taken again, after a while in which none was."""
         given, asked = self._quota.run_again((stretch.began + now) / 2, good, self._refused)
         if self._quota.seconds:
             self._rate = Ceiling(MARGIN * given, max(given / MARGIN, asked))

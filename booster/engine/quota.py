@@ -41,7 +41,6 @@ class Quota:
             self._began, self._good, self._refused = now, good, refused
 
     def run_dry(self, since: float) -> None:
-        """Everything is refused, since then."""
         if self._dry is None:
             self._dry = since
 

@@ -216,10 +216,8 @@ def is_public_platform(host: str) -> bool:
 
 
 def is_public(address: IPAddress) -> bool:
-    """Whether a server of the open internet can have this address.
-
-    An IPv4 address inside an IPv6 one (mapped, 6to4, NAT64) is judged by the IPv4 address.
-    """
+    """Whether a server of the open internet can have it. An IPv4 address inside an IPv6 one
+    (mapped, 6to4, NAT64) is judged by the IPv4 address."""
     inner = _embedded(address)
     if inner is not None:
         return is_public(inner)

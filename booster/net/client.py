@@ -50,10 +50,8 @@ class Exchange:
 
 class SiteClient:
     """One keep-alive connection to each of the site's origins. For one thread; a context manager.
-
     `timeout`: seconds a whole call may last. `exchanges`: gets each call. `turn`: each call is made
-    within one; see Channel.turn().
-    """
+    within one; see Channel.turn()."""
 
     def __init__(
         self,
@@ -90,13 +88,11 @@ class SiteClient:
         return self._exchange(Call(path, max_bytes=max_bytes, accept=accept))
 
     def fetch(self, call: Call) -> Response:
-        """A whole answer with an accepted status, within this client's time-out.
-
-        TemporaryError: no connection, no certificate for the name, no whole answer in time, 408,
-        425, 429, 5xx. AddressRefusedError: a redirect. PermanentError: every other status, an
-        answer over `max_bytes` or compressed. ValueError: a path or header that must not be sent.
-        TypeError: a target that has not shown its token.
-        """
+        """A whole answer with an accepted status, within this client's time-out. TemporaryError: no
+        connection, no certificate for the name, no whole answer in time, 408, 425, 429, 5xx.
+        AddressRefusedError: a redirect. PermanentError: every other status, an answer over
+        `max_bytes` or compressed. ValueError: a path or header that must not be sent. TypeError: a
+        target that has not shown its token."""
         return self._at(call.origin)._exchange(call)
 
     def send(self, play: PlayRequest, *, is_patient: bool = True) -> Response:

@@ -21,7 +21,6 @@ CHOICES: list[tuple[str, str]] = [
 
 
 def needs_recipe(slug: str) -> bool:
-    """Whether this kind of site is described by a recipe of its own."""
     return slug == HttpAdapter.slug
 
 
@@ -44,7 +43,7 @@ def counts_readings(slug: str, known: bool | None) -> bool | None:
 
 
 def lag_of(adapter: SiteAdapter, learned: float | None) -> float:
-    """Seconds that a counter may take to show a play, by its kind or as `learned` of this site."""
+    """Seconds that a counter may take to show a play: by its kind, or longer as `learned`."""
     return max(adapter.settle_seconds, learned or 0.0)
 
 
@@ -53,11 +52,9 @@ def adapter(
     recipe: Mapping[str, Any] | None = None,
     secrets: Mapping[str, str] | None = None,
 ) -> SiteAdapter:
-    """PermanentError: no such kind (a later release beside this one may have it).
-
-    `recipe`: the fields of a `Recipe`, where the kind needs one; RecipeError when it is wrong.
-    `secrets`: what its {secret:name} stand for.
-    """
+    """PermanentError: no such kind (a later release beside this one may have it). `recipe`: the
+    fields of a `Recipe`, where the kind needs one; RecipeError when it is wrong. `secrets`: what
+    its {secret:name} stand for."""
     if needs_recipe(slug):
         return HttpAdapter(Recipe.parse(recipe or {}), secrets)
     if slug not in _ADAPTERS:

@@ -120,9 +120,6 @@ class SiteAdapter(ABC):
         return error
 
 
-# What most kinds say in the same way.
-
-
 def check_oid(oid: str) -> str:
     """The order number, if it may stand in a header, a path or a JSON string as it is."""
     if not _OID.fullmatch(oid):

@@ -192,9 +192,6 @@ def _says(element: Any, field: str, wanted: str) -> bool:
     return isinstance(said, str | int) and not isinstance(said, bool) and str(said) == wanted
 
 
-# In text
-
-
 def text_of(response: Response) -> str:
     """A page in the encoding that its head or itself names, else in UTF-8."""
     told = response.headers.get("Content-Type", "").encode("latin-1", "replace")

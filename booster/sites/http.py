@@ -65,8 +65,6 @@ class HttpAdapter(SiteAdapter):
             video_id = ids.join(video_id, None).lower()
         return ids.join(video_id, key)
 
-    # The counter
-
     def count_call(self, video_id: str) -> Call:
         recipe, values = self.recipe, self._values(ids.values_of(video_id))
         return Call(
@@ -111,8 +109,6 @@ class HttpAdapter(SiteAdapter):
         title = json_title(response, "title", "name") if self.recipe.count_json else ""
         return self.mask(title)
 
-    # Plays
-
     def play(self, video_id: str, oid: str) -> PlayRequest:
         order, recipe = check_oid(oid), self.recipe
         values = self._values(
@@ -129,8 +125,6 @@ class HttpAdapter(SiteAdapter):
             cookies=self._cookies_for(recipe.play_at_second),
             origin=self.play_origin,
         )
-
-    # The session
 
     def preparing(self, video_id: str) -> Preparing | None:
         if self._session is not None or not self.recipe.steps:
@@ -191,9 +185,6 @@ class HttpAdapter(SiteAdapter):
     def _values(self, own: Mapping[str, Value]) -> dict[str, Value]:
         secrets = {f"{templates.SECRET}{name}": Value(text) for name, text in self._secrets.items()}
         return {**(self._session or NOTHING).values, **secrets, **own}
-
-
-# Filling in
 
 
 def _part(found: "regex.Match[str]", group: str | int) -> str | None:

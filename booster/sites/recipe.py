@@ -61,7 +61,6 @@ class Step:
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> "Step":
-        """Raises RecipeError."""
         return cls(**_values_of(cls, data))
 
     @property

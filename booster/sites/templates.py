@@ -33,8 +33,6 @@ _TOKEN = regex.compile(
 
 
 class Place(Enum):
-    """Where a text is sent, which decides how values are written in it."""
-
     PATH = auto()
     HEADER = auto()
     JSON = auto()

@@ -73,7 +73,6 @@ def _watch(
 
 
 def _verdict(moved: int, seconds: float) -> SiteError:
-    """Of a play that was received."""
     if moved == 0:
         return SiteError(SiteCode.TRIAL_NOT_COUNTED_YET, seconds=seconds)
     if moved == 1:

@@ -72,5 +72,4 @@ def all_shipped() -> Mapping[str, RecipeFile]:
 
 
 def shipped(name: str) -> RecipeFile:
-    """KeyError: there is none of this name."""
     return all_shipped()[name]
