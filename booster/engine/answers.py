@@ -28,7 +28,7 @@ class Meaning:
     all: bool = False
     not_now: bool = False  # the site asks for less
     retry_after: float | None = None  # seconds it asks for
-    is_used_up: bool = False  # no play is taken until then
+    is_used_up: bool = False  # what it gives in a while: none is taken until then
 
     @property
     def sends_away(self) -> bool:

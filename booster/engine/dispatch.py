@@ -150,7 +150,6 @@ class Dispatch:
         self._pool.gone(connection)
 
     def finish(self, batch: Batch) -> None:
-        """All plays of the batch have ended."""
         order = batch.order
         order.remove(batch)
         self._events.put(WindowEnded(order.key, batch.window, batch.tally()))
@@ -343,7 +342,6 @@ class Dispatch:
             self._stop(order, "unavailable", reason)
 
     def _refuse(self, wait: float | None = None) -> None:
-        """A play was too much for the site."""
         # The connection that told is busy still, and its play is among the bad ones already.
         in_flight = self._pool.busy + self.calls.running
         self._pace.pushed_back(monotonic(), self._taken + 1, in_flight, wait)

@@ -95,7 +95,6 @@ class OrderPlays:
         return digits.join(self.parts if len(digits) == self.digits else self.fit(len(digits)))
 
     def fit(self, digits: int) -> tuple[bytes, ...]:
-        """The parts of plays whose number has so many digits."""
         self.digits = digits
         self.parts = self._template.parts(digits)
         return self.parts

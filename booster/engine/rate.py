@@ -133,7 +133,6 @@ class Starts:
         self._collect()
 
     def take(self, now: float, wanted: int) -> int:
-        """As many of the wanted plays as may start now."""
         for bucket in self._buckets:
             wanted = min(wanted, bucket.available(now))
         for bucket in self._buckets:

@@ -39,7 +39,6 @@ class Retries:
         heapq.heappush(self._heap, (due, next(self._serial), play))
 
     def due(self, now: float) -> Play | None:
-        """The next one, if its time has come."""
         return self._heap[0][-1] if self._heap and self._heap[0][0] <= now else None
 
     def pop(self) -> None:

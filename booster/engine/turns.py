@@ -77,7 +77,6 @@ class Turns:
         return None
 
     def step(self) -> int:
-        """Start one play: its number."""
         number = self.next
         self.next = self.limit = number + 1
         self.fold()

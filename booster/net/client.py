@@ -41,8 +41,6 @@ Turn = Callable[[Origin], AbstractContextManager[object]]
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One call and what came of it, for people to read."""
-
     request: str
     answer: str | SiteError  # what was read of it, or why it was not taken for an answer
     refused: str = ""  # the beginning of one that was not

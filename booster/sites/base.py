@@ -144,7 +144,6 @@ def json_title(response: Response, *keys: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Of what a site may say; what cannot be printed is left out."""
     words = "".join(sign if sign.isprintable() else " " for sign in text).split()
     return " ".join(words)[:MAX_TITLE]
 

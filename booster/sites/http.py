@@ -188,7 +188,6 @@ class HttpAdapter(SiteAdapter):
 
 
 def _part(found: "regex.Match[str]", group: str | int) -> str | None:
-    """Of an address, as it was matched."""
     part: str | None = found[group]
     is_of_query = "?" in found.string[: found.start(group)]
     return ids.of_query(part) if part and is_of_query else part

@@ -200,7 +200,6 @@ def _name_of(element: Any, video_id: str) -> str | None:
 
 
 def _is_path(path: str) -> bool:
-    """Whether a recipe may have it: not one of odd keys, say."""
     try:
         recipe_fields.json_path(path)
     except recipe_fields.FieldError:

@@ -38,7 +38,6 @@ class Session:
     cookies: Mapping[bool, Mapping[str, str]] = field(default_factory=dict)
 
     def cookies_for(self, at_second: bool) -> str:
-        """As a Cookie header holds them."""
         cookies = self.cookies.get(at_second, {})
         return "; ".join(f"{name}={value}" for name, value in cookies.items())
 

@@ -63,7 +63,6 @@ def try_once(
 def _watch(
     client: SiteClient, adapter: SiteAdapter, video: str, before: int, seconds: float
 ) -> int:
-    """How far the counter moves, at the latest after these seconds."""
     end = time.monotonic() + seconds
     while True:
         moved = adapter.read_count(client, video) - before
