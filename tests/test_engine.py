@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from booster import USER_AGENT
 from booster.engine import Channel, Fetched, Limits, Tally, Window
+from booster.engine.answers import interpret
 from booster.engine.message import AnswerHead, Message
 from booster.engine.wire import Wire
 from booster.net.address import Origin, ProvedTarget
@@ -978,4 +979,16 @@ def test_the_counts_are_honest_whatever_goes_wrong(
 @given(data=st.binary(max_size=300))
 def test_no_bytes_break_the_reading_of_an_answers_head(data: bytes) -> None:
     head = AnswerHead(b"HTTP/1.1 503 Busy\r\nRetry-After: 3\r\n\r\n" + data)
-    assert head.headers.get("retry-after") in ("3", None)
+    assert head.headers["retry-after"] == "3"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_the_pause_asked_for_holds_whatever_comes_behind_the_answer(status: int) -> None:
+    head = b"HTTP/1.1 %d Busy\r\nContent-Length: 2\r\nRetry-After: 3\r\n\r\n" % status
+    for behind in (b"busy", b"ok" + head.replace(b"3", b"4"), b"ok\r\n\r\nX: 1\r\n\r\n"):
+        assert interpret(status, head + behind, 0.0).retry_after == 3
+
+
+def test_an_interim_head_is_not_the_answers() -> None:
+    head = b"HTTP/1.1 103 Early Hints\r\nRetry-After: 9\r\n\r\nHTTP/1.1 503 Busy\r\nA: b\r\n\r\n"
+    assert dict(AnswerHead(head).headers) == {"a": "b"}

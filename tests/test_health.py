@@ -70,7 +70,7 @@ def test_a_site_that_says_not_now_is_left_only_when_nothing_good_came_for_long()
     site = health()
     for _ in range(FEW_REFUSALS):
         assert not site.refuses_all(131.0)
-        site.pushed_back()
+        site.refusals += 1
     assert not site.refuses_all(129.0)
     assert site.refuses_all(131.0)
     site.tick(131.0, good=1)

@@ -10,7 +10,7 @@ import trustme
 from booster.exceptions import PermanentError, TemporaryError
 from booster.net.call import Call
 from booster.net.client import SiteClient
-from booster.net.tls import new_context, read_authorities
+from booster.net.tls import context_for, read_authorities
 from core.reasons import Reason
 from tests.raw_server import RawServer, always, answer
 from tests.targets import proved
@@ -128,7 +128,7 @@ def test_tls_before_1_2_is_not_spoken(client_of, authority, pem) -> None:
         with client_of(target) as client, pytest.raises(TemporaryError, match="tls_failed"):
             client.fetch(Call("/"))
         assert server.requests == []
-    assert new_context().minimum_version == ssl.TLSVersion.TLSv1_2
+    assert context_for("").minimum_version == ssl.TLSVersion.TLSv1_2
 
 
 def lax_context(pem: str) -> ssl.SSLContext:

@@ -74,8 +74,7 @@ def _tls(files: list[Path] | None) -> ssl.SSLContext | None:
     if files is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate, key = files
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(*files)
     return context
 
 

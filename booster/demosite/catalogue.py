@@ -40,10 +40,8 @@ class Catalogue:
 
 
 def read_catalogue(path: Path) -> list[Video]:
-    """Videos from a JSON list of {"id", "title"} with optional "title_zh", "views", "scene".
-
-    Raises CatalogueError.
-    """
+    """From a JSON list of {"id", "title"} with optional "title_zh", "views", "scene".
+    CatalogueError."""
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

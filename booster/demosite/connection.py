@@ -130,7 +130,6 @@ class Connection(asyncio.BufferedProtocol):
     # --- what the server needs
 
     def sweep(self, now: float) -> None:
-        """Close what has been silent for too long."""
         silent = now - self._since
         if self._closing:
             if silent > self._patience:
@@ -172,11 +171,8 @@ class Connection(asyncio.BufferedProtocol):
             self.close()
 
     def _refuse(self, status: int) -> None:
-        """Say why, and take nothing more from this connection.
-
-        The sending half is closed first: closing both with unread bytes would reset the
-        connection and could take the answer away from the client.
-        """
+        """Say why, and take nothing more. The sending half is closed first: closing both with
+        unread bytes would reset the connection and could take the answer from the client."""
         self._closing = True
         self._since = self._server.now
         self._patience = LINGER_SECONDS

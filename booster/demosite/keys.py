@@ -1,9 +1,8 @@
 """Which idempotency keys were seen already: exact for millions of them, in bounded memory.
 
 Orders name their plays `<order>:<number>`, nearly all numbers of a range. Such keys are one bit
-each, in pages of 1,024 numbers: a million plays of an order take about 300 KB, a lone number never
-more than a plain set would take a few times over. Any other key is kept as it is, in two
-generations: when the young one is full the old one is forgotten.
+each, in pages of 1,024 numbers: a million plays of an order take about 300 KB. Any other key is
+kept as it is, in two generations: when the young one is full the old one is forgotten.
 """
 
 import base64

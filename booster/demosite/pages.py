@@ -275,8 +275,7 @@ def _hidden(hide: bool) -> str:
 
 
 def _language(request: Request) -> str:
-    """`?lang=` when it names one of ours, else the first of ours that the browser names: browsers
-    name the best first."""
+    """`?lang=` when it names one of ours, else the first of ours that the browser names."""
     asked = [request.query("lang")]
     for part in request.header(b"accept-language").lower().split(","):
         asked.append(re.split("[-;]", part.strip())[0])

@@ -32,16 +32,12 @@ class Outcome(Enum):
 
 @dataclass(slots=True)
 class OrderRecord:
-    """What reached the site under one order's name.
+    """What reached the site under one order's name."""
 
-    plays: counted ones; replays: repeated keys, not counted; lost: answered with 200 and not
-    counted; videos: counted plays by video.
-    """
-
-    plays: int = 0
-    replays: int = 0
-    lost: int = 0
-    videos: dict[str, int] = field(default_factory=dict)
+    plays: int = 0  # counted
+    replays: int = 0  # repeated keys, not counted
+    lost: int = 0  # answered with 200 and not counted
+    videos: dict[str, int] = field(default_factory=dict)  # counted plays by video
 
 
 def add_view(video: Video) -> bool:
@@ -81,7 +77,7 @@ class PlayBook:
         return Outcome.COUNTED
 
     def order(self, name: str) -> OrderRecord:
-        """The record of an order; an empty one for a name never seen."""
+        """An empty record for a name never seen."""
         return self._orders.get(name.encode("utf-8"), OrderRecord())
 
     def dump(self) -> dict[str, Any]:

@@ -1,7 +1,5 @@
-"""Posters drawn as SVG, the same one each time for a video: there are no pictures to load.
-
-Each is a sky with its light and some ridges before it. Groups carry the classes `sky`, `far`,
-`near`, which the page moves while the film plays.
+"""Posters drawn as SVG, the same one each time for a video: a sky with its light, ridges before it.
+The page moves their groups (`sky`, `far`, `near`) while the film plays.
 """
 
 import math

@@ -112,7 +112,7 @@ class Site:
         return name.startswith("booster-office-") and self._public.find(f"{name}.txt") is not None
 
     def _exact(self, rest: list[str]) -> Answer:
-        """What a site says that helps with the proof: see booster/site_side/README.md."""
+        """See booster/site_side/README.md."""
         match rest:
             case [""]:
                 about = {"version": 1, "counts_by_order": True, "policy": {}}

@@ -21,19 +21,14 @@ BANS = frozenset({403})
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """`outcome`: of the play, unless it is sent `again`. `stopped`: what the run ends as when
-    plays fare so in a row, or at once where the answer means `all` plays. `not_now`: the site asks
-    for less, and for a pause of `retry_after` seconds where it says so; `is_used_up`: what it gives
-    in a while, so that none is taken until then."""
-
-    outcome: Outcome
-    stopped: str
+    outcome: Outcome  # of the play, unless it is sent `again`
+    stopped: str  # the run ends so after such plays in a row, or at once if `all` are meant
     reason: SiteError
     again: bool = False
     all: bool = False
-    not_now: bool = False
-    retry_after: float | None = None
-    is_used_up: bool = False
+    not_now: bool = False  # the site asks for less
+    retry_after: float | None = None  # seconds it asks for
+    is_used_up: bool = False  # what it gives in a while: none is taken until then
 
     @property
     def sends_away(self) -> bool:
@@ -65,7 +60,6 @@ def interpret(status: int, head: bytes, now: float) -> Meaning:
 
 
 def no_connection(site: str, error: OSError, connect_timeout: float) -> SiteError:
-    """Why no connection came about."""
     if is_own_limit(error):
         return SiteError(SiteCode.OWN_LIMIT, error=str(error))
     if isinstance(error, ConnectionRefusedError):

@@ -22,8 +22,8 @@ class Outcome(Enum):
 
 
 class Batch:
-    """A window in flight. `left` is counted down; what ends on the hot path is counted by `left`
-    alone and was answered with the status `good`, all else stands in `other` as well."""
+    """`left` is counted down for each play that ends. On the hot path that is all, and its answer
+    was `good`; every other end stands in `other` as well."""
 
     __slots__ = ("end", "expires", "good", "left", "next", "order", "other", "statuses", "window")
 
@@ -42,7 +42,6 @@ class Batch:
 
     @property
     def counted(self) -> int:
-        """How many plays have ended well so far."""
         ended = self.window.count - self.left
         return ended - sum(self.other.values()) + self.other[Outcome.COUNTED]
 

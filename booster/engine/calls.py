@@ -1,11 +1,10 @@
-"""Readings and questions for the token among the plays of a site: whoever limits its plays may
-limit whatever is asked, so a call takes a play's turn where there is a pace to keep to.
-
-Everything runs in the wire's thread.
+"""Calls (readings, questions for the token) among a site's plays: a limit of plays may be one of
+all requests, so that a call takes a play's turn. Everything runs in the wire's thread.
 """
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic
 
 from booster.engine.pace import Pace
@@ -14,19 +13,15 @@ from booster.engine.pace import Pace
 PLAYS_BETWEEN = 4
 
 
+@dataclass(eq=False, slots=True)
 class CallTurn:
-    """One call's. `begin` is called once, as its turn has come."""
-
-    __slots__ = ("begin", "has_begun")
-
-    def __init__(self, begin: Callable[[], object]) -> None:
-        self.begin = begin
-        self.has_begun = False
+    begin: Callable[[], object]  # called once, when the call's turn has come
+    has_begun: bool = False
 
 
 class CallTurns:
-    """Of one channel. `pump` is called where something may start. `plays`: how many have started so
-    far; None while none waits to."""
+    """`pump` is called where something may start. `plays`: how many have started so far; None while
+    none waits to."""
 
     __slots__ = ("_due_at", "_is_over", "_pace", "_pump", "_waiting", "ended", "running")
 
@@ -50,7 +45,6 @@ class CallTurns:
         return self.running + (1 if self._is_due(plays) else 0)
 
     def add(self, turn: CallTurn) -> None:
-        """It is made elsewhere, and ended in any case."""
         self._waiting.append(turn)
         if self._is_over:
             self._begin()
@@ -70,8 +64,8 @@ class CallTurns:
             self._pump(now)
 
     def start(self, now: float, busy: int, plays: int | None) -> float | None:
-        """Those that may go out now, where so many plays are in flight. In how many seconds to look
-        again; None: when something has ended."""
+        """Start what may go out while `busy` plays are in flight. Returns seconds until the next
+        look; None: look when something has ended."""
         while self._is_due(plays):
             if not self._pace.take_call(now, busy + self.running):
                 return self._pace.wait_for_call(now)
@@ -81,7 +75,6 @@ class CallTurns:
         return None
 
     def make_way(self, seconds: float) -> None:
-        """For calls from elsewhere: nothing of ours starts for so long."""
         self._pace.make_way(monotonic(), seconds)
 
     def leave(self) -> None:

@@ -28,10 +28,9 @@ LONGEST_WAIT_SECONDS = 15.0  # a call that waited so long for its turn is made w
 
 
 class Channel:
-    """One site. `limits` are its ceilings in this process, shared by its orders; `learned`: what an
-    earlier channel to the site had found out; `plays_at`: where its plays go, None for its own
-    origin. TypeError for a target that has not shown its token, KeyError for an order that is not
-    open."""
+    """One site. Its orders share `limits`. `learned`: by an earlier channel to it. `plays_at`: None
+    for its own origin. TypeError for a target that has not shown its token, KeyError for an order
+    that is not open."""
 
     def __init__(
         self,
@@ -93,8 +92,8 @@ class Channel:
 
     @contextmanager
     def turn(self, origin: Origin) -> Iterator[None]:
-        """For a call to this origin that is made in another thread: a turn among the plays there,
-        which is waited for and lasts as long as the call. A channel that is closed has no pace."""
+        """A turn among the plays at this origin, for a call that another thread makes: it waits for
+        the turn and has it while it lasts. A closed channel has no pace to wait for."""
         if origin != self._plays_at.origin:
             yield
             return
@@ -117,7 +116,6 @@ class Channel:
 
     @property
     def learned(self) -> Learned:
-        """What the site was found to bear: for the next channel to it."""
         return self._dispatch.learned
 
     def close(self) -> None:

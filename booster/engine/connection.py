@@ -1,11 +1,9 @@
-"""One connection of the wire, with at most one play in flight.
+"""One connection of the wire. All of it runs in the wire's thread.
 
 The speed of the engine is made here, in `buffer_updated`: the callback that reads an answer writes
 the next play, which is ready-made. No task, future, timer or object a play; one receive buffer for
 all. Whatever is not "one small, whole, good answer to the play in flight" leaves that path for
 `_unusual` and the Dispatch, which may be slow and careful.
-
-All of it runs in the wire's thread.
 """
 
 from __future__ import annotations
@@ -40,8 +38,6 @@ NEVER = -1  # as `roomy`: no read is usual now
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One connection with at most one play in flight (`batch` is not None)."""
-
     __slots__ = (
         "answers",
         "batch",
@@ -72,7 +68,7 @@ class Connection(asyncio.BufferedProtocol):
         self.due: deque[None] = deque()  # one entry for each answer that may begin
         self.on_message_begin = self.due.pop  # raises, and so breaks off, when none is due
         self.parser = parser_for(self)
-        self.batch: Batch | None = None
+        self.batch: Batch | None = None  # of the play in flight: one at most
         self.number = 0
         self.play: Play | None = None  # the play in flight, where it was tried before
         self.sent = monotonic()  # when the play was; when connecting or resting began
@@ -95,12 +91,12 @@ class Connection(asyncio.BufferedProtocol):
             if not isinstance(error.__context__, IndexError):  # not of `due`
                 raise
             if not self.status or b"HTTP/1" in READ_BUFFER[1:size].tobytes():
-                self._break_off(SiteError(SiteCode.PLAY_ANSWER_EXCESSIVE))
+                self.break_off(SiteError(SiteCode.PLAY_ANSWER_EXCESSIVE))
                 return
             # Behind a whole answer comes what is none: the body of a 204, or more than its length.
             self.status = -abs(self.status)
         except (HttpParserError, HttpParserUpgrade) as error:
-            self._break_off(SiteError(SiteCode.PLAY_ANSWER_NOT_HTTP, error=str(error)))
+            self.break_off(SiteError(SiteCode.PLAY_ANSWER_NOT_HTTP, error=str(error)))
             return
         dispatch: Any = self.dispatch  # neither is None while `roomy` has room
         batch: Any = self.batch
@@ -173,15 +169,13 @@ class Connection(asyncio.BufferedProtocol):
         self.roomy = NEVER
         end_of_head = self.head.find(b"\r\n\r\n")
         if end_of_head < 0 and self.received > limits.max_header_bytes:
-            self._break_off(
-                SiteError(SiteCode.PLAY_HEADERS_TOO_LONG, bytes=limits.max_header_bytes)
-            )
+            self.break_off(SiteError(SiteCode.PLAY_HEADERS_TOO_LONG, bytes=limits.max_header_bytes))
         elif end_of_head >= 0 and self.received - end_of_head - 4 > limits.max_body_bytes:
-            self._break_off(SiteError(SiteCode.PLAY_ANSWER_TOO_LONG, bytes=limits.max_body_bytes))
+            self.break_off(SiteError(SiteCode.PLAY_ANSWER_TOO_LONG, bytes=limits.max_body_bytes))
         elif self.status:
             unread = self.transport.get_write_buffer_size() > 0
             if unread and abs(self.status) in batch.order.counted:
-                self._break_off(SiteError(SiteCode.PLAY_ANSWERED_EARLY))
+                self.break_off(SiteError(SiteCode.PLAY_ANSWERED_EARLY))
             else:
                 self._whole(keep=self.status > 0 and not unread)
 
@@ -195,14 +189,13 @@ class Connection(asyncio.BufferedProtocol):
             self.close()
         dispatch.free(self if keep else None)
 
-    def _break_off(self, reason: SiteError) -> None:
+    def break_off(self, reason: SiteError) -> None:
         """This connection is of no use any more; a play in flight on it got no answer."""
         if self.dispatch is not None and self.batch is not None:
             self.dispatch.lost(self, reason)
         self.close()
 
     def overdue(self, now: float) -> SiteError | None:
-        """Why the play in flight has waited too long, if it has."""
         limits = cast("Dispatch", self.dispatch).limits
         waited = now - self.sent
         if waited > limits.answer_timeout:
@@ -218,9 +211,6 @@ class Connection(asyncio.BufferedProtocol):
         self.batch = self.play = None
         return play
 
-    def give_up(self, reason: SiteError) -> None:
-        self._break_off(reason)
-
     def close(self) -> None:
         """Close at once, whatever is still on its way, and tell whoever counts on it."""
         self.roomy = NEVER
@@ -228,9 +218,6 @@ class Connection(asyncio.BufferedProtocol):
             self.opening.cancel()
         if self.transport is not None:
             self.transport.abort()
-        self._leave()
-
-    def _leave(self) -> None:
         dispatch, self.dispatch = self.dispatch, None
         if dispatch is not None:
             dispatch.gone(self)
@@ -261,7 +248,7 @@ class Connection(asyncio.BufferedProtocol):
         code = SiteCode.PLAY_CONNECTION_BROKEN if error else SiteCode.PLAY_CONNECTION_CLOSED
         is_soon = monotonic() - self.sent < SILENT_SECONDS
         self.hung_up = self.answers == 1 and not self.received and is_soon
-        self._break_off(SiteError(code))
+        self.break_off(SiteError(code))
         self.parser = None  # it holds this object's methods: no cycle for the collector
 
 

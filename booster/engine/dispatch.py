@@ -1,6 +1,5 @@
-"""Which play goes out when, and how each ends. One Dispatch a channel, on the wire.
-
-The orders of a site share its connections, its ceiling and its pace; see turns.py for who is next.
+"""Which play goes out when, and how each ends. One Dispatch a channel, on the wire: the orders of a
+site share its connections, its ceiling and its pace. Whose play is next says turns.py.
 
 Each play ends in exactly one outcome. What surely was not counted (never sent, or so answered: see
 answers.py) is sent again, a few times; what may have been counted only where the site knows a play
@@ -38,8 +37,6 @@ GRACE_SECONDS = 2.0  # for plays in flight when their order stops
 
 
 class Dispatch:
-    """The plays of a site's orders on their way. `events` gets what becomes of them."""
-
     __slots__ = (
         *("_alarm", "_awake", "_bad", "_events", "_good_at_tick", "_health", "_pace", "_pool"),
         *("_resent", "_retries", "_wire", "calls", "limits", "roomy", "target", "turns"),
@@ -91,21 +88,18 @@ class Dispatch:
         self._pump(now)
 
     def renew(self, order: OrderPlays, expires: float) -> None:
-        """What is left of the order's windows may go out until then."""
         for batch in order.live:
             batch.expires = expires
         if self.turns.batch is not None and self.turns.batch.order is order:
             self.turns.expires = expires
 
     def halt(self, order: OrderPlays, stopped: str, reason: SiteError) -> None:
-        """Start no play of the order any more; those in flight get a little time."""
         if not order.stopped:
             order.stopped, order.reason = stopped, reason
             order.deadline = monotonic() + GRACE_SECONDS
             self._end_unsent(order)
 
     def drop(self, order: OrderPlays) -> None:
-        """Break off what is in flight and report nothing of the order any more."""
         order.stopped = order.stopped or "dropped"
         order.untold = False
         self._fold()
@@ -131,7 +125,6 @@ class Dispatch:
         return self._pace.learned
 
     def close(self) -> None:
-        """Leave the wire, at once: free connections rest, the others are broken off."""
         self._fold()
         self._alarm.cancel()
         self._pool.leave()
@@ -157,7 +150,6 @@ class Dispatch:
         self._pool.gone(connection)
 
     def finish(self, batch: Batch) -> None:
-        """All plays of the batch have ended."""
         order = batch.order
         order.remove(batch)
         self._events.put(WindowEnded(order.key, batch.window, batch.tally()))
@@ -213,8 +205,8 @@ class Dispatch:
             self._pump(monotonic())
 
     def tick(self, now: float, seconds: float, late: bool) -> bool:
-        """Ten times a second while there is something to look at, which is what it returns; `late`:
-        we were held up ourselves, and no site is to blame."""
+        """Ten times a second, until it returns False: nothing to look at any more. `late`: we were
+        held up ourselves, and no site is to blame."""
         self._fold()
         self._sweep(now, late)
         waits = [now - one.sent for one in self._pool.in_flight()]
@@ -229,9 +221,8 @@ class Dispatch:
         return self._awake
 
     def _sweep(self, now: float, late: bool) -> None:
-        """What has waited too long."""
         for connection, reason in self._pool.overdue(self.limits, now, late=late):
-            connection.give_up(reason)
+            connection.break_off(reason)
         for connection in [] if late else self._pool.late(now - self.limits.connect_timeout):
             if connection.opening is not None:
                 self.refused(connection, TimeoutError())
@@ -301,7 +292,6 @@ class Dispatch:
 
     @property
     def _good(self) -> int:
-        """Plays that were counted so far, of all orders."""
         return self.turns.started + self._resent - self._pool.busy - self._bad
 
     @property
@@ -338,7 +328,7 @@ class Dispatch:
 
     def _push_back(self, order: OrderPlays, meaning: answers.Meaning) -> None:
         now, reason, wait = monotonic(), meaning.reason, meaning.retry_after
-        self._health.pushed_back()
+        self._health.refusals += 1
         if meaning.is_used_up and wait is not None:
             self._pace.sent_away(now, self._taken + 1, wait)
         else:
@@ -352,7 +342,6 @@ class Dispatch:
             self._stop(order, "unavailable", reason)
 
     def _refuse(self, wait: float | None = None) -> None:
-        """A play was too much for the site."""
         # The connection that told is busy still, and its play is among the bad ones already.
         in_flight = self._pool.busy + self.calls.running
         self._pace.pushed_back(monotonic(), self._taken + 1, in_flight, wait)
@@ -378,7 +367,7 @@ class Dispatch:
             self._tell_if_stopped(order)
 
     def _stop_all(self, reason: SiteError) -> None:
-        """What befell concerns the site: all that have plays under way stop."""
+        """It concerns the site: all orders that have plays under way stop."""
         self._fold()
         busy = {one.batch.order for one in self._pool.in_flight() if one.batch is not None}
         for order in {*self.turns.orders(), *self._retries.orders(), *busy}:

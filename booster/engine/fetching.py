@@ -1,9 +1,8 @@
 """Single calls on the wire: counters are read, and tokens asked for, at the very address that gets
-the plays. What an answer means is booster.net.call's to say, as for a call from a thread.
+the plays. booster.net.call says what an answer means, as for a call from a thread.
 
-A call is a task of its own: a site gets few, and they are not what has to be fast. It takes a turn
-among the plays that go to the same place; where the site says "not now", it is made
-again after pauses that grow (retry.ASKING).
+A call is a task of its own, since a site gets few. It takes a turn among the plays that go to the
+same place, and is made again after growing pauses while the site says "not now" (retry.ASKING).
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from booster import retry
 from booster.engine.calls import CallTurn
 from booster.engine.connection import SILENT_SECONDS, is_silent
 from booster.engine.interface import Events, Fetched
+from booster.engine.wire import KEEP_SECONDS, Wire
 from booster.exceptions import SiteError, TemporaryError
 from booster.net.address import proved_at
 from booster.net.answer import AnswerReader, BrokenConnectionError
@@ -29,20 +29,16 @@ from booster.net.call import Call, Response, connection_failed, timed_out
 
 if TYPE_CHECKING:
     from booster.engine.dispatch import Dispatch
-    from booster.engine.wire import Wire
     from booster.net.address import ProvedTarget
 
 AT_ONCE = 4
-KEEP_SECONDS = 2.0  # a free connection: for less time than any server keeps it
 
 
 @dataclass(eq=False, slots=True)
 class Asking:
-    """A call, and how often it was made so far."""
-
     key: int
     call: Call
-    tries: int = 0
+    tries: int = 0  # so far
 
 
 class Fetcher:
@@ -133,16 +129,11 @@ class Fetcher:
         if target != self._dispatch.target:
             yield
             return
-        come = self._wire.loop.create_future()
-
-        def begin() -> None:
-            if not come.done():
-                come.set_result(None)
-
-        turn = CallTurn(begin)
+        come = asyncio.Event()
+        turn = CallTurn(come.set)
         self._dispatch.calls.add(turn)
         try:
-            await come
+            await come.wait()
             yield
         finally:
             self._dispatch.calls.end(turn)
@@ -223,7 +214,6 @@ class CallConnection(asyncio.Protocol):
         self._closing = asyncio.get_running_loop().call_later(KEEP_SECONDS, self.close)
 
     def leave(self) -> None:
-        """Be free no longer."""
         if self._closing is not None:
             self._closing.cancel()
             self._closing = None

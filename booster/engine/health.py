@@ -1,8 +1,7 @@
-"""How a site bears plays, and how the plays of one order fare.
+"""How a site bears plays, and how the plays of one order fare. Pure.
 
-Pure: takes `now` (seconds, monotonic) and counts. What concerns the site (silence, "not now"
-to everything) is shared by all its orders; failures in a row are an order's own. How many are too
-many says booster/retry.py.
+All orders share what concerns the site (silence, "not now" to everything); failures in a row are an
+order's own. booster/retry.py says how many are too many. `now`: seconds, monotonic.
 """
 
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from booster.retry import FAILURES, FEW_FAILURES, FEW_REFUSALS, STALL_SHARE
 
 
 class SiteHealth:
-    """What a channel has seen of its site. `good` is always of all plays counted so far."""
+    """`good`: all plays counted so far."""
 
     __slots__ = ("_busy_timeout", "_good_at_tick", "_patience", "_progress_at", "refusals")
 
@@ -32,12 +31,9 @@ class SiteHealth:
             self.wake(now)
         self._good_at_tick = good
 
-    def pushed_back(self) -> None:
-        self.refusals += 1
-
     def patience(self, now: float) -> float:
-        """How long an order's plays may fail in a row before few of them suffice: for about as long
-        as an answer may take; not at all while nothing good comes for any order."""
+        """How long an order's plays may fail in a row before few of them suffice: about as long as
+        an answer may take; not at all while no order gets a good one."""
         silent = now - self._progress_at > self._patience
         return 0.0 if silent else self._patience
 
@@ -60,11 +56,8 @@ class Failures:
     def add(
         self, now: float, good: int, in_flight: Callable[[], int], patience: float | None
     ) -> bool:
-        """One failure more, after `good` good plays in all. Whether that is one too many.
-
-        `patience`: seconds of failing after which few suffice; None: the last plays of an order
-        may hang together, there is nothing left to protect.
-        """
+        """One failure more, after `good` good plays in all: whether that is one too many.
+        `patience`: None for the last plays of an order, which may hang together."""
         if good != self._good:
             self._good, self.in_a_row = good, 0
         if not self.in_a_row:

@@ -8,13 +8,10 @@ from booster.net.call import Response
 from booster.net.play import MAX_ANSWER
 from booster.retry import BUSY_SECONDS
 
-# --- what goes in
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one site is asked to bear in this process, and how long it is waited for. Seconds and
-    bytes."""
+    """What one site has to bear in this process, and how long it is waited for, in seconds."""
 
     connections: int = 64
     rate: float | None = None  # plays a second
@@ -90,15 +87,13 @@ class OrderStopped:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """One call was answered, or came to nothing."""
-
     key: int
     result: Response | SiteError
     asked: float  # time.monotonic() before the first byte of the call left ...
     answered: float  # ... and when all was there
 
 
+# An exception is a mistake of our own on the wire; whom it hit cannot be told.
 Event = WindowEnded | OrderStopped | Fetched | BaseException
-"""An exception is a mistake of our own on the wire; whom it hit cannot be told."""
 
 Events = SimpleQueue[Event]

@@ -10,10 +10,9 @@ from contextlib import suppress
 
 from httptools import HttpParserError, HttpParserUpgrade
 
-from booster import USER_AGENT
 from booster.net.address import Origin
 from booster.net.answer import parser_for
-from booster.net.call import check_headers, check_path, cookie_header
+from booster.net.call import check_headers, check_path, cookie_header, own_headers
 from booster.net.play import SEQUENCE, PlayRequest
 
 MARK = SEQUENCE.encode()
@@ -24,10 +23,8 @@ BODILESS = ("GET", "DELETE", "OPTIONS")
 
 
 class Message:
-    """The bytes of an order's plays. `constant` when all are the same, else None.
-
-    Raises ValueError for a method, path or header that must not be sent.
-    """
+    """The bytes of an order's plays; `constant`: None unless all are the same. ValueError: a
+    method, path or header that must not be sent."""
 
     __slots__ = ("_head", "_rest", "constant")
 
@@ -37,12 +34,8 @@ class Message:
         check_path(play.path.replace(SEQUENCE, "1"))
         for name, value in play.headers:
             check_headers({name: value.replace(SEQUENCE, "1")})
-        own = (
-            ("Host", str(origin).partition("://")[2]),
-            ("User-Agent", USER_AGENT),
-            ("Accept-Encoding", "identity"),
-        )
-        sent = (*own, *play.headers, *cookie_header(play.cookies).items())
+        own, cookies = own_headers(origin), cookie_header(play.cookies)
+        sent = (*own.items(), *play.headers, *cookies.items())
         lines = [f"{play.method} {play.path} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in sent]
         head = "\r\n".join(lines).encode("ascii")
@@ -54,10 +47,8 @@ class Message:
         self.constant = b"".join(self.parts(1)) if same else None
 
     def parts(self, digits: int) -> tuple[bytes, ...]:
-        """What stands between the numbers, for numbers of so many digits.
-
-        `b"%d" % number` joins them: one operation a play, the Content-Length being right.
-        """
+        """What stands between numbers of so many digits, with the Content-Length for them:
+        `b"%d" % number` joins the parts, one operation a play."""
         head = self._head
         if head.endswith(b"Content-Length: "):
             spare = (digits - len(MARK)) * self._rest.count(MARK)
@@ -66,19 +57,17 @@ class Message:
 
 
 class AnswerHead:
-    """Status and headers of an answer, read from its first bytes.
-
-    The wire's own parser looks at no header: this is for the few answers where one matters.
-    """
+    """Status and headers of an answer, read from its first bytes up to the empty line. The wire's
+    own parser looks at no header: this is for the few answers where one matters."""
 
     def __init__(self, data: bytes) -> None:
-        self.complete = False
+        self.status = 0  # once the head is whole
         self._found: dict[str, str] = {}
-        parser = parser_for(self)
+        self._parser = parser_for(self)
         # Broken off or broken in the body: what was read of the head before that holds.
         with suppress(HttpParserError, HttpParserUpgrade):
-            parser.feed_data(data)
-        self.status: int = parser.get_status_code()
+            self._parser.feed_data(data)
+        self._parser = None  # it holds this object's methods: no cycle for the collector
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -89,15 +78,19 @@ class AnswerHead:
     def ends_with_connection(self) -> bool:
         """No length is announced: the end of the connection is the end of the body."""
         framed = "content-length" in self._found or "transfer-encoding" in self._found
-        return self.complete and self.status >= 200 and not framed
+        return bool(self.status) and not framed
+
+    # What comes behind the head is no part of it: trailers, or more than the answer's length.
 
     def on_message_begin(self) -> None:
-        self.complete = False
-        self._found.clear()
+        if not self.status:
+            self._found.clear()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.complete:  # not a trailer
+        if not self.status:
             self._found[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        self.complete = True
+        status = self._parser.get_status_code()
+        if not self.status and status >= 200:  # 1xx: the answer is still to come
+            self.status = status

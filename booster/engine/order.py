@@ -29,12 +29,11 @@ class OrderPlays:
 
     def __init__(self, key: int, origin: Origin, play: PlayRequest) -> None:
         """ValueError: a play that must not be sent."""
-        template = Message(origin, play)
+        self._template = template = Message(origin, play)
         self.key = key
         self.counted = play.counted
         self.idempotent = play.idempotent
         self.in_session = play.in_session
-        self._template = template
         self.data = template.constant or b""
         self.parts: tuple[bytes, ...] | None = None if template.constant is not None else ()
         self.digits = 0  # of the numbers that `parts` are made for
@@ -61,7 +60,6 @@ class OrderPlays:
         self.live.append(batch)
 
     def remove(self, batch: Batch) -> None:
-        """The batch has ended."""
         self.live.remove(batch)
         self._ended += batch.counted
 
@@ -91,14 +89,12 @@ class OrderPlays:
             batch.leave_hot_path()
 
     def message(self, number: int) -> bytes:
-        """Play number `number` as it is sent."""
         if self.parts is None:
             return self.data
         digits = b"%d" % number
         return digits.join(self.parts if len(digits) == self.digits else self.fit(len(digits)))
 
     def fit(self, digits: int) -> tuple[bytes, ...]:
-        """The parts of plays whose number has so many digits."""
         self.digits = digits
         self.parts = self._template.parts(digits)
         return self.parts

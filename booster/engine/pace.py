@@ -1,6 +1,5 @@
 """The pace of one site in one process: how many plays at once, and how fast they start. Pure.
-
-`now`: seconds, monotonic. `good`: always the number of all plays counted so far.
+`now`: seconds, monotonic. `good`: all plays counted so far.
 
 Most sites bear what the operator allows. Others push back (429, 503) and say neither how much they
 bear nor of what:
@@ -95,11 +94,9 @@ class Pace:
 
     @property
     def ramping(self) -> bool:
-        """Each good answer widens: come back soon to look."""
         return self._slow_down.ramping
 
     def width(self, now: float, good: int) -> int:
-        """How many plays may be in flight now."""
         if now < self._paused_until:
             return 0
         if self._slow_down.ramping:
@@ -114,20 +111,17 @@ class Pace:
         return width
 
     def take(self, now: float, wanted: int) -> int:
-        """As many of the wanted plays as may start now."""
         return self._starts.take(now, wanted)
 
     def give_back(self, unused: int) -> None:
-        """Of what was taken, these did not start after all."""
         self._starts.give_back(unused)
 
     def wait(self, now: float) -> float:
-        """Seconds until the next play may start."""
         return self._starts.wait(now)
 
     def take_call(self, now: float, busy: int) -> bool:
-        """Whether a call may go out besides so many plays and calls; it takes a play's turn. What
-        the operator allows is of plays alone."""
+        """Take a play's turn for a call beside `busy` plays and calls. The operator's rate is of
+        plays alone."""
         if now < self._paused_until:
             return False
         if self._width is not None:
@@ -167,7 +161,6 @@ class Pace:
         self._begin_anew(now, good)
 
     def change(self, connections: int, rate: float | None, now: float) -> None:
-        """The operator allows something else from now on."""
         self._most = connections
         self._slow_down.change(self._most)
         self._starts.allow(rate, now)
@@ -218,8 +211,8 @@ class Pace:
             self._begin_anew(now, good)
 
     def tick(self, now: float, seconds: float, good: int, waits: list[float]) -> None:
-        """What the last `seconds` brought; `waits` is how long each play in flight has waited,
-        empty where we were held up ourselves and no site is to blame."""
+        """What the last `seconds` brought. `waits`: of each play in flight; none where we were held
+        up ourselves."""
         # Plays in flight have waited half their latency on average.
         latency = 2 * sum(waits) / len(waits) if waits else 0.0
         self._latency = latency or self._latency
@@ -278,7 +271,6 @@ class Pace:
             self._stretch = Stretch(now, good)
 
     def _end_drought(self, rate: Ceiling | None, stretch: Stretch, now: float, good: int) -> None:
-        """Plays are taken again, after a while in which none was."""
         given, asked = self._quota.run_again((stretch.began + now) / 2, good, self._refused)
         if self._quota.seconds:
             self._rate = Ceiling(MARGIN * given, max(given / MARGIN, asked))

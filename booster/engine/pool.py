@@ -103,7 +103,6 @@ class Pool:
             self._free.remove(connection)
 
     def in_flight(self) -> list[Connection]:
-        """Those with a play."""
         return [one for one in self._open if one.batch is not None]
 
     def in_flight_of(self, order: OrderPlays) -> list[Connection]:

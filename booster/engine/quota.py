@@ -1,11 +1,10 @@
-"""How a site is told that gives so many plays for a while and then none: a hundred a minute, say.
+"""Recognises a site with a quota: so many plays for a while (a hundred a minute, say), then none.
 
-A limit of a rate refuses a share of what comes too fast; a quota refuses all of it, until the next
-minute. So does a site that is out of order for a moment: only where a second such drought follows
-as many plays as the first is it a quota, which gives its plays in the time from the end of one
-drought to the end of the next.
+A rate limit refuses a share of what comes too fast; a quota refuses all of it, until the next
+minute. So does a site that is out of order for a moment: it is a quota only if a second such
+drought follows as many plays as the first. Its time is from the end of one drought to the next's.
 
-Pure. `now`: seconds, monotonic. `good`, `refused`: always the numbers of all plays so far.
+Pure. `now`: seconds, monotonic. `good`, `refused`: all plays so far.
 """
 
 SHORTEST_DROUGHT = 1.2  # seconds; shorter ones, of counters for each second, are found as a rate is
@@ -38,24 +37,21 @@ class Quota:
         return max(SHORTEST_STRETCH, self.seconds)
 
     def wake(self, now: float, good: int, refused: int) -> None:
-        """Nothing was asked until now; a drought goes on."""
         if self._dry is None:
             self._began, self._good, self._refused = now, good, refused
 
     def run_dry(self, since: float) -> None:
-        """Everything is refused, since then."""
         if self._dry is None:
             self._dry = since
 
     def ends_drought(self, now: float) -> bool:
-        """Something is taken. Whether nothing was before, for longer than by a limit of a rate."""
+        """Something is taken: whether nothing was before, for longer than a rate limit has it."""
         if self._dry is not None and now - self._dry < SHORTEST_DROUGHT:
             self._dry = None
         return self._dry is not None
 
     def probing(self, now: float) -> float:
-        """How many plays a second to try meanwhile: the longer it lasts, the fewer. 0: it has just
-        begun."""
+        """Plays a second to try meanwhile, fewer as it lasts; 0: it has just begun."""
         dry = now - self._dry if self._dry is not None else 0.0
         return PROBES / dry if dry >= FIRST_PROBE else 0.0
 
@@ -65,8 +61,8 @@ class Quota:
         return (good - self._good) / (now + seconds - self._began)
 
     def run_again(self, now: float, good: int, refused: int) -> tuple[float, float]:
-        """Plays are taken again since `now`, as so many were counted and refused. How many a second
-        were taken, the drought included, and how many were asked for: some sites count both."""
+        """Plays are taken again since `now`. Plays a second that were taken, the drought included,
+        and that were asked for: some sites count both."""
         taken, seconds = good - self._good, now - self._began
         asked = taken + refused - self._refused
         least, most = sorted((taken, self._taken))

@@ -1,7 +1,6 @@
 """How fast plays may start: a ceiling that is kept, and a slow-down when the site suffers.
 
-Pure: both take `now` (seconds, monotonic) or what was measured, and read no clock. They are the
-wire's own pace, tick by tick; when an order's plays are due at all is `booster.pacing`'s.
+Pure. `now`: seconds, monotonic. `booster.pacing` says when an order's plays are due at all.
 """
 
 from math import inf
@@ -30,12 +29,12 @@ class TokenBucket:
     as long as whoever takes them comes by at least every `burst` seconds.
     """
 
-    __slots__ = ("_at", "_burst", "_most", "_rate", "_tokens")
+    __slots__ = ("_at", "_most", "_rate", "_tokens")
+    burst = BURST_SECONDS
 
-    def __init__(self, rate: float, now: float, burst: float = BURST_SECONDS) -> None:
+    def __init__(self, rate: float, now: float) -> None:
         self._tokens = 1.0
         self._at = now
-        self._burst = burst
         self._set(rate)
 
     def available(self, now: float) -> int:
@@ -43,13 +42,12 @@ class TokenBucket:
         return int(self._tokens)
 
     def take(self, now: float, wanted: int) -> int:
-        """As many of the wanted tokens as are there now."""
         taken = min(wanted, self.available(now))
         self._tokens -= taken
         return taken
 
     def change(self, rate: float, now: float) -> None:
-        """Another rate from now on; what was saved up at the old one stays within the new."""
+        """What was saved up at the old rate stays within the new one's most."""
         self._fill(now)
         self._set(rate)
         self._tokens = min(self._tokens, self._most)
@@ -58,7 +56,6 @@ class TokenBucket:
         self._tokens += unused
 
     def wait(self, now: float) -> float:
-        """Seconds until a whole token is there."""
         self._fill(now)
         return max(0.0, (1.0 - self._tokens) / self._rate)
 
@@ -66,7 +63,7 @@ class TokenBucket:
         if not rate > 0:
             raise ValueError(f"not a rate: {rate}")
         self._rate = rate
-        self._most = 1.0 + rate * self._burst
+        self._most = 1.0 + rate * self.burst
 
     def _fill(self, now: float) -> None:
         if now > self._at:
@@ -81,9 +78,7 @@ class Spacing(TokenBucket):
     up with. What was granted before there was a spacing is not owed after it."""
 
     __slots__ = ()
-
-    def __init__(self, rate: float, now: float) -> None:
-        super().__init__(rate, now, LATE_SECONDS)
+    burst = LATE_SECONDS
 
     def available(self, now: float) -> int:
         self._fill(now)
@@ -99,7 +94,7 @@ class Spacing(TokenBucket):
 
     def _set(self, rate: float) -> None:
         super()._set(rate)
-        self._most = max(1.0, rate * self._burst)
+        self._most = max(1.0, rate * self.burst)
 
 
 Bucket = TypeVar("Bucket", bound=TokenBucket)
@@ -134,12 +129,10 @@ class Starts:
         self._collect()
 
     def space(self, rate: float | None, now: float) -> None:
-        """What was found; None: nothing."""
         self.spacing = _at_rate(self.spacing, Spacing, rate, now)
         self._collect()
 
     def take(self, now: float, wanted: int) -> int:
-        """As many of the wanted plays as may start now."""
         for bucket in self._buckets:
             wanted = min(wanted, bucket.available(now))
         for bucket in self._buckets:
@@ -208,11 +201,9 @@ class SlowDown:
         in_flight: int,
         latency: float,
     ) -> float:
-        """What the last `seconds` brought; `latency` is of the plays in flight now, 0 for unknown.
-
-        Returns how many seconds to send nothing at all: only when even one play at a time is too
-        much, and twice as long each time.
-        """
+        """What the last `seconds` brought; `latency`: of the plays in flight now, 0 for unknown.
+        Returns seconds to send nothing at all: where even one play at a time is too much, and twice
+        as long each time."""
         self._note(in_flight, latency)
         trouble = failures > answers * FAILURE_SHARE
         slower = self._is_slower(seconds, answers, in_flight) and latency > 0

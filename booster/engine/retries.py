@@ -9,8 +9,6 @@ from booster.engine.order import OrderPlays
 
 
 class Retries:
-    """Of all orders of a channel, the next one first."""
-
     __slots__ = ("_heap", "_serial")
 
     def __init__(self) -> None:
@@ -41,7 +39,6 @@ class Retries:
         heapq.heappush(self._heap, (due, next(self._serial), play))
 
     def due(self, now: float) -> Play | None:
-        """The next one, if its time has come."""
         return self._heap[0][-1] if self._heap and self._heap[0][0] <= now else None
 
     def pop(self) -> None:

@@ -1,8 +1,8 @@
-"""What a stretch of time brought in which the pace of a site was not changed. Pure."""
+"""A stretch of time in which the pace of a site was not changed, and what it brought. Pure."""
 
 
 class Stretch:
-    """`now`: seconds, monotonic. `good`: the number of all plays counted so far."""
+    """`now`: seconds, monotonic. `good`: all plays counted so far."""
 
     __slots__ = ("_good", "_run_began", "_run_good", "after_refusal", "began", "paused", "refused")
 

@@ -36,7 +36,6 @@ class Turns:
         self._left = 0  # ... for so many plays
 
     def add(self, batch: Batch) -> None:
-        """Another window of plays to start."""
         self.unsent += batch.left
         order = batch.order
         if not order.queued:
@@ -44,8 +43,8 @@ class Turns:
             self._ring.append(order)
 
     def remove(self, order: OrderPlays) -> list[tuple[Batch, int]]:
-        """None of the order's plays starts any more: how many of which batches never did. It leaves
-        the turns when its own comes."""
+        """None of the order's plays starts any more; returns how many of which batches never did.
+        The order leaves the ring when its turn comes."""
         waiting = [(batch, batch.end - batch.next) for batch in order.batches]
         order.batches.clear()
         for batch, plays in waiting:
@@ -78,7 +77,6 @@ class Turns:
         return None
 
     def step(self) -> int:
-        """Start one play: its number."""
         number = self.next
         self.next = self.limit = number + 1
         self.fold()
@@ -89,8 +87,7 @@ class Turns:
         self.limit = self.next + most
 
     def grantable(self) -> int:
-        """How many plays are left of the batch and of the turn; a turn has no end for an order that
-        is alone."""
+        """Plays left of the batch and of the turn, which has no end for an order that is alone."""
         assert self.batch is not None
         plays = self.batch.end - self.next
         return min(plays, self._left) if self._ring else plays
@@ -110,7 +107,6 @@ class Turns:
         return unused
 
     def fit(self, digits: int) -> tuple[bytes, ...]:
-        """The parts of plays of the batch whose number has so many digits."""
         assert self.batch is not None
         self.digits = digits
         self.parts = parts = self.batch.order.fit(digits)

@@ -1,8 +1,7 @@
 """The wire: the connections of a process, all in one thread with one event loop.
 
-One timer sweeps time-outs for all; connections rest here between two channels. What a connection
-does is in connection.py. Everything but `Wire.current` and `Wire.call` runs in the wire's
-thread.
+One timer sweeps time-outs for all; connections rest here between two channels. Everything but
+`Wire.current` and `Wire.call` runs in the wire's thread.
 """
 
 from __future__ import annotations
@@ -35,8 +34,6 @@ KEEP_MOST = min(1000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
 
 
 class Wire:
-    """The thread, its loop, and the connections that rest between two channels."""
-
     _current: Wire | None = None
     _inherited: ClassVar[list[Wire | None]] = []
     _lock = threading.Lock()
@@ -78,10 +75,12 @@ class Wire:
         if not self._thread.is_alive():
             raise RuntimeError("the wire's thread has ended")
 
-    def stop(self) -> None:
+    @classmethod
+    def stop(cls) -> None:
         """At the interpreter's end: a daemon thread in C code would hinder it."""
-        self.call(self.loop.stop)
-        self._thread.join(1.0)
+        if (wire := cls._current) is not None:
+            wire.call(wire.loop.stop)
+            wire._thread.join(1.0)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
@@ -149,7 +148,6 @@ class Wire:
         await self.loop.create_connection(protocol, target.address, target.origin.port, **options)
 
     def rest(self, connection: Connection) -> None:
-        """Keep a free connection for the next channel of its site."""
         connection.dispatch = None
         connection.sent = monotonic()
         if self._rested < KEEP_MOST:
@@ -188,10 +186,5 @@ class Wire:
             self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)
 
 
-def _stop() -> None:
-    if Wire._current is not None:
-        Wire._current.stop()
-
-
 os.register_at_fork(after_in_child=Wire.forget_parents)
-atexit.register(_stop)
+atexit.register(Wire.stop)

@@ -20,8 +20,7 @@ from booster.exceptions import AddressRefusedError, SiteCode, TemporaryError, is
 from booster.net.names import Lookup, look_up
 
 MAX_URL = 2048
-# Of a name with many, so many are tried until one answers.
-MOST_ADDRESSES = 3
+MOST_ADDRESSES = 3  # of a name: tried until one answers
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -97,8 +96,7 @@ class Origin:
 
     @classmethod
     def split(cls, url: str) -> "tuple[Origin, str]":
-        """The origin, and path and query (of `/#/watch/12` what stands behind the mark, else no
-        fragment); for who needs both of many addresses."""
+        """The origin, and path and query; the fragment is the path in `/#/watch/12` alone."""
         if len(url) > MAX_URL:
             raise AddressRefusedError(SiteCode.ADDRESS_TOO_LONG, number=MAX_URL)
         # urlsplit() would drop some of these silently: what we check must be what we send.
@@ -131,8 +129,7 @@ class Origin:
         return _literal(self.host) is not None
 
     def path_of(self, url: str) -> str:
-        """Path and query of an address here, as split() has them. AddressRefusedError: it is
-        elsewhere."""
+        """Path and query, as split() has them. AddressRefusedError: it is elsewhere."""
         origin, path = self.split(url)
         if origin != self:
             raise AddressRefusedError(SiteCode.ON_ANOTHER_SITE, host=str(origin), site=str(self))
@@ -141,8 +138,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An origin looked up once, at this one numeric address. Until it has shown the site's token
-    it is asked for that and for nothing else."""
+    """An origin looked up once: the site's token is the only thing it may be asked for."""
 
     origin: Origin
     address: str
@@ -152,8 +148,8 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class ProvedTarget(Target):
-    """A target that has shown the site's token: the only one that counters are read at and plays
-    are sent to. Over https each connection there shows a certificate for the origin's host besides.
+    """A target that has shown the site's token: only there counters are read and plays sent. Over
+    https each connection shows a certificate for the origin's host besides.
 
     Made by `booster.ownership.tokens.prove()` alone; a test keeps it so."""
 
@@ -166,8 +162,8 @@ class ProvedTarget(Target):
 
 
 def proved_at(target: Target, origin: Origin | None) -> ProvedTarget:
-    """Where what is meant for this origin goes; None: the target's own. Law 4, for whoever sends
-    more than the question for the token: TypeError where nothing has shown it."""
+    """The target at this origin (None: its own) for more than the question for the token. Law 4:
+    TypeError where nothing has shown it."""
     found = target
     if origin is not None and origin != target.origin:
         second = target.second if isinstance(target, ProvedTarget) else None
@@ -187,8 +183,8 @@ def resolve_all(
     authority: str = "",
     getaddrinfo: Lookup | None = None,
 ) -> list[Target]:
-    """Look the origin's name up, once, and take the addresses that we may send to, at least one and
-    at most MOST_ADDRESSES, in the system's order.
+    """Look the origin's name up once. Returns 1 to MOST_ADDRESSES addresses that we may send to, in
+    the system's order.
 
     `allowed` are the deployment's private sites: "host:port" (exactly so in the site's address,
     or the numeric address and port it leads to) or networks ("10.1.0.0/16"). Without such an
@@ -212,7 +208,6 @@ def resolve_all(
 
 
 def is_public_platform(host: str) -> bool:
-    """Whether this host belongs to a well-known public video or social platform."""
     labels = host.split(".")
     parents = (".".join(labels[start:]) for start in range(len(labels)))
     return any(parent in PUBLIC_PLATFORMS for parent in parents) or bool(
@@ -221,10 +216,8 @@ def is_public_platform(host: str) -> bool:
 
 
 def is_public(address: IPAddress) -> bool:
-    """Whether a server of the open internet can have this address.
-
-    An IPv4 address inside an IPv6 one (mapped, 6to4, NAT64) is judged by the IPv4 address.
-    """
+    """Whether a server of the open internet can have it. An IPv4 address inside an IPv6 one
+    (mapped, 6to4, NAT64) is judged by the IPv4 address."""
     inner = _embedded(address)
     if inner is not None:
         return is_public(inner)
@@ -237,7 +230,6 @@ def is_public(address: IPAddress) -> bool:
 
 
 def _is_allowed(allowed: Iterable[str], origin: Origin, address: IPAddress) -> bool:
-    """Whether the deployment names it, as resolve_all() describes."""
     numeric = f"[{address}]" if address.version == 6 else str(address)
     names = (f"{origin.host}:{origin.port}", f"{numeric}:{origin.port}")
     return any(

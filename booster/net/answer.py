@@ -1,6 +1,5 @@
-"""What a site answers to one call, as its bytes come. It knows no socket: for a thread with one of
-its own (client.py) as for the engine's wire, so that a person's trial takes for an answer what an
-order does, and nothing else."""
+"""Reads a site's answer to one call. It knows no socket: a thread (client.py) and the engine's wire
+share it, so that a person's trial takes for an answer what an order does, and nothing else."""
 
 import time
 from typing import Any
@@ -31,7 +30,7 @@ class MoreThanAskedError(Exception):
 
 
 def parser_for(protocol: object) -> Any:
-    """Of answers, those to plays too: as lenient as what else asks sites."""
+    """For answers, those to plays too: as lenient as other clients."""
     parser = HttpResponseParser(protocol)
     parser.set_dangerous_leniencies(
         lenient_headers=True,
@@ -43,8 +42,7 @@ def parser_for(protocol: object) -> Any:
 
 
 class AnswerReader:
-    """The answer to one call. feed() it what comes and end() it where the site hangs up, until
-    `response` is there."""
+    """feed() it what comes and end() it when the site hangs up, until `response` is there."""
 
     def __init__(self, call: Call, site: str) -> None:
         self._call, self._site = call, site
@@ -88,8 +86,8 @@ class AnswerReader:
                 raise self._broken(f"no answer in HTTP: {error}") from None
 
     def end(self, error: Exception | None = None) -> None:
-        """The site hung up, or the connection broke by this. Without a length, that is where an
-        answer ends. BrokenConnectionError: not this one."""
+        """The site hung up, or the connection broke by this `error`: an answer without a length
+        ends here. BrokenConnectionError: any other."""
         framed = "Content-Length" in self.headers or "Transfer-Encoding" in self.headers
         if error is not None:
             raise self._broken(str(error))

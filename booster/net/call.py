@@ -1,6 +1,5 @@
 """One call to a site: what may be sent, and what an answer or its absence means. Pure: the rules of
-law 4 in one place for whoever makes the call, a thread with a socket of its own (client.py) or
-the engine's wire (booster/engine/fetching.py)."""
+law 4, for a thread with a socket of its own (client.py) as for the engine's wire (fetching.py)."""
 
 import errno
 import json
@@ -48,7 +47,7 @@ _RESERVED = """
 """
 RESERVED_HEADERS = frozenset(_RESERVED.split())
 
-_PATH = re.compile(r"/(?!/)[!-\"$-\[\]-~]*")  # printable ASCII without "#" and the backslash
+_PATH = re.compile(r"/(?!/)[!-\"$-\[\]-~]*")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _HEADER_VALUE = re.compile(r"[!-~](?:[ -~]{0,1998}[!-~])?|")
 _COOKIES = re.compile(r"[!-~](?:[ -~]{0,8190}[!-~])?|")
@@ -56,20 +55,15 @@ _COOKIES = re.compile(r"[!-~](?:[ -~]{0,8190}[!-~])?|")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is asked, and what is taken for its answer: a whole one with an accepted status, of at
-    most `max_bytes`, within `timeout` seconds from connecting to the last byte. `cookies`: those
-    that the site itself set, as a Cookie header holds them. `origin`: where it is asked; None: at
-    the site's own."""
-
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
     accept: Container[int] = SUCCESS
     max_bytes: int = MAX_BYTES
-    timeout: float = 5.0
+    timeout: float = 5.0  # seconds from connecting to the last byte of the answer
     method: str = "GET"
     body: bytes = b""
-    cookies: str = ""
-    origin: Origin | None = None
+    cookies: str = ""  # those that the site itself set, as a Cookie header holds them
+    origin: Origin | None = None  # None: the site's own
 
     def message(self, origin: Origin) -> bytes:
         """Its bytes. ValueError: a method, path or header that must not be sent."""
@@ -77,7 +71,7 @@ class Call:
             raise ValueError(f"not a method for calls: {self.method[:30]!r}")
         check_path(self.path)
         check_headers(self.headers)
-        headers = {"Host": str(origin).partition("://")[2], **own_headers(), **self.headers}
+        headers = {**own_headers(origin), **self.headers}
         headers |= cookie_header(self.cookies)
         if self.body or self.method != "GET":
             headers["Content-Length"] = str(len(self.body))
@@ -88,17 +82,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole answer, read within the caps."""
-
     status: int
     headers: Mapping[str, str]  # names in any case
     body: bytes
     set_cookies: tuple[str, ...] = ()  # one for each Set-Cookie
 
     def json(self) -> Any:
-        """The body as JSON, numbers with a point or an exponent as they are written; PermanentError
-        when it is none. As browsers do: a title that is cut in the middle of a character, or in
-        another encoding, hides no number."""
+        """The body as JSON, decimals as they are written; PermanentError: it is none. A title that
+        is cut within a character, or in another encoding, hides no number, as in browsers."""
         try:
             try:
                 return _read_json(self.body)
@@ -111,16 +102,13 @@ class Response:
 _read_json = partial(json.loads, parse_float=Decimal, strict=False)
 
 
-# What may be sent
-
-
-def own_headers() -> dict[str, str]:
-    """What every call says of itself."""
-    return {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+def own_headers(origin: Origin) -> dict[str, str]:
+    host = str(origin).partition("://")[2]
+    return {"Host": host, "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
 
 
 def check_path(path: str) -> None:
-    """ValueError unless the path may be sent: "/", printable ASCII, no fragment or backslash."""
+    """ValueError: not "/" and printable ASCII without "#" and the backslash, or too long."""
     if len(path) > MAX_PATH or not _PATH.fullmatch(path):
         raise ValueError(f"not a path to send: {path[:100]!r}")
 
@@ -142,9 +130,6 @@ def cookie_header(cookies: str) -> dict[str, str]:
     return {"Cookie": cookies} if cookies else {}
 
 
-# What came of it
-
-
 def judge(
     site: str,
     status: int,
@@ -155,10 +140,9 @@ def judge(
 ) -> None:
     """Raise what an answer's head means, unless its body is worth reading.
 
-    AddressRefusedError: a redirect, never followed, unless it is accepted as an answer.
-    TemporaryError: 408, 425, 429, 5xx. PermanentError: every other status that is not accepted, a
-    compressed body. `headers`: names in any case. `now`: seconds since the epoch, for a Retry-After
-    that is a date.
+    Of statuses that are not accepted: AddressRefusedError for redirects, TemporaryError for 408,
+    425, 429, 5xx, PermanentError for all others, and for a compressed body. `headers`: names in any
+    case. `now`: seconds since the epoch, for a Retry-After that is a date.
     """
     location = headers.get("Location", "")[:200]
     if 300 <= status < 400 and status not in accept and location:
@@ -187,7 +171,6 @@ def timed_out(site: str, seconds: float) -> TemporaryError:
 
 
 def connection_failed(site: str, error: Exception, *, tls: bool) -> TemporaryError:
-    """What went wrong with a connection. `tls`: the error is one of TLS."""
     text = str(error)
     if is_own_limit(error):
         return TemporaryError(SiteCode.OWN_LIMIT, error=text)

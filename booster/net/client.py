@@ -1,13 +1,12 @@
 """Single calls to a site: ownership, counts, a play tried by hand. Law 4 on the wire.
 
-Every call goes to the one address its `Target` was resolved to, under the site's own name: Host
-header, SNI and certificate are the name's, no name is looked up here. An address that has not shown
-the site's token gets the question for it and not a byte more. No proxies, no environment,
-no cookies, no redirects. A call has one deadline from connecting to the last byte, and a size cap,
-so that no server can hold a worker by answering slowly or for ever.
+Every call goes to the one address its `Target` was resolved to, with the site's own name in Host
+header, SNI and certificate. An address that has not shown the site's token gets the question for
+it and not a byte more. No proxies, no environment, no cookies, no redirects. A call has one
+deadline and a size cap, so that no server can hold a worker by answering slowly or for ever.
 
-Where a site says "not now" (retry.NOT_NOW) a call is made again after pauses that grow
-(retry.ASKING): that was surely not done, and a limiter lets it pass a moment later.
+While a site says "not now" (retry.NOT_NOW) a call is made again after growing pauses
+(retry.ASKING): it was surely not done, and a limiter lets it pass a moment later.
 """
 
 import random
@@ -42,20 +41,15 @@ Turn = Callable[[Origin], AbstractContextManager[object]]
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One call and what came of it, for people to read."""
-
     request: str
     answer: str | SiteError  # what was read of it, or why it was not taken for an answer
     refused: str = ""  # the beginning of one that was not
 
 
 class SiteClient:
-    """Calls one site over one keep-alive connection to each of its origins. For one thread; use it
-    as a context manager.
-
-    `timeout`: seconds a whole call may last. `exchanges`: a list that each call is written to.
-    `turn`: what each call waits for and lasts as long as it; see Channel.turn().
-    """
+    """One keep-alive connection to each of the site's origins. For one thread; a context manager.
+    `timeout`: seconds a whole call may last. `exchanges`: gets each call. `turn`: each call is made
+    within one; see Channel.turn()."""
 
     def __init__(
         self,
@@ -87,24 +81,21 @@ class SiteClient:
     def ask_for_token(
         self, path: str, *, max_bytes: int = MAX_BYTES, accept: Container[int] = SUCCESS
     ) -> Response:
-        """GET what has to show the token: the one call to an address that has not shown it yet. For
-        booster.ownership alone. Raises what `fetch()` raises, TypeError apart."""
+        """The one call to an address that has not shown its token, for booster.ownership alone.
+        Raises what `fetch()` raises, TypeError apart."""
         return self._exchange(Call(path, max_bytes=max_bytes, accept=accept))
 
     def fetch(self, call: Call) -> Response:
-        """One call, one whole answer with an accepted status, within this client's time-out, at a
-        target that has shown its token.
-
-        TemporaryError: no connection, no certificate for the name, no whole answer in time, 408,
-        425, 429, 5xx. AddressRefusedError: a redirect (never followed). PermanentError: every other
-        status, an answer over `max_bytes` or compressed. ValueError: a path or header of the
-        caller's that must not be sent. TypeError: a target that has not shown its token.
-        """
+        """A whole answer with an accepted status, within this client's time-out. TemporaryError: no
+        connection, no certificate for the name, no whole answer in time, 408, 425, 429, 5xx.
+        AddressRefusedError: a redirect. PermanentError: every other status, an answer over
+        `max_bytes` or compressed. ValueError: a path or header that must not be sent. TypeError: a
+        target that has not shown its token."""
         return self._at(call.origin)._exchange(call)
 
     def send(self, play: PlayRequest, *, is_patient: bool = True) -> Response:
-        """One play; whatever is answered, apart from redirects that mean nothing there. The body of
-        a compressed answer is left out. `is_patient`: sent again where the site says "not now"."""
+        """One play, and any answer but a redirect that means nothing there; none of a compressed
+        body. `is_patient`: send it again while the site says "not now"."""
         call = Call(
             play.path,
             headers=dict(play.headers),
@@ -203,7 +194,7 @@ class SiteClient:
         return self._ask(reader, message, is_play=is_play)
 
     def _look_at_refused(self, reader: AnswerReader) -> None:
-        """For who reads the exchanges: its beginning often says what is wrong."""
+        """Its beginning often tells people what is wrong."""
         if self._exchanges is None:
             return
         with suppress(OSError):

@@ -4,6 +4,7 @@ minute and more, and its call cannot be broken off."""
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -23,15 +24,13 @@ def look_up_all(hosts: Iterable[str]) -> list[Answers]:
     """Of those that lead anywhere; all at once."""
     found = []
     for ended in [begin(host, None) for host in hosts]:
-        try:
+        with suppress(OSError, UnicodeError):
             found.append(ended())
-        except (OSError, UnicodeError):
-            continue
     return found
 
 
 def begin(host: str, port: int | None, getaddrinfo: Lookup | None = None) -> Callable[[], Answers]:
-    """In a thread that nobody waits for at the end of the process. Returns what waits for it."""
+    """In a thread that ends with the process. Returns a function that waits for the answer."""
     look, done = getaddrinfo or socket.getaddrinfo, SimpleQueue[Answers | Exception]()
 
     def ask() -> None:

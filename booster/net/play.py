@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from booster.net.address import Origin
 
 SEQUENCE = "{sequence}"
-"""Stands for the play's number in the path, the header values and the body."""
 
 MAX_ANSWER = 1 << 20  # bytes of what a site answers to a play, often a whole page
 

@@ -30,14 +30,9 @@ class Authority:
 
 @lru_cache(maxsize=64)
 def context_for(authority: str) -> ssl.SSLContext:
-    """The one of this process: reading the authorities takes ten milliseconds or more."""
-    return new_context(authority)
-
-
-def new_context(authority: str = "") -> ssl.SSLContext:
-    """A client's side of TLS. `authority`: PEM certificates to trust instead of the public ones.
-
-    No environment variable is looked at. ssl.SSLError for what is no certificate."""
+    """`authority`: PEM certificates to trust instead of the public ones ("": those). No environment
+    variable is looked at. ssl.SSLError for what is no certificate. Kept for the process: reading
+    the authorities takes ten milliseconds or more."""
     trusted = {"cadata": authority} if authority else {"cafile": certifi.where()}
     context = ssl.create_default_context(**trusted)  # type: ignore[arg-type]
     context.minimum_version = ssl.TLSVersion.TLSv1_2

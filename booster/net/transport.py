@@ -1,8 +1,7 @@
 """A thread's connection to a site, held to one address and one deadline. Law 4 below the client.
 
-It goes to the numeric address its `Target` was resolved to, under the site's own name (SNI and
-certificate). What a call may cost is decided once, for the whole of it: every step on the socket
-gets what is left, so that a slow drip never starts the time again.
+Every step on the socket gets what is left of the time for the whole call, so that a slow drip never
+starts it again.
 """
 
 import select

@@ -21,13 +21,12 @@ CHOICES: list[tuple[str, str]] = [
 
 
 def needs_recipe(slug: str) -> bool:
-    """Whether this kind of site is described by a recipe of its own."""
     return slug == HttpAdapter.slug
 
 
 def play_origin(slug: str, recipe: Mapping[str, Any] | None) -> Origin | None:
-    """Where plays go; None: to the site's own address, also where the recipe is wrong. It is asked
-    for each site once a second: a whole recipe would take a millisecond."""
+    """None: plays go to the site's own address, also if the recipe is wrong. It is asked for each
+    site once a second: a whole recipe would take a millisecond."""
     if not needs_recipe(slug) or not recipe or not recipe.get("play_at_second"):
         return None
     try:
@@ -37,15 +36,14 @@ def play_origin(slug: str, recipe: Mapping[str, Any] | None) -> Origin | None:
 
 
 def counts_readings(slug: str, known: bool | None) -> bool | None:
-    """Whether a site's counter moves by being read: as it is `known` of this one, else as all of
-    its kind do; None: nobody knows."""
+    """Whether a reading moves the site's counter: as `known`, else as in all of its kind; None:
+    nobody knows."""
     kind = HttpAdapter if needs_recipe(slug) else _ADAPTERS.get(slug)
     return kind.counts_readings if known is None and kind else known
 
 
 def lag_of(adapter: SiteAdapter, learned: float | None) -> float:
-    """How long a site's counter may take to show a play, in seconds: as its kind does, or longer as
-    it was `learned` of this one."""
+    """Seconds that a counter may take to show a play: by its kind, or longer as `learned`."""
     return max(adapter.settle_seconds, learned or 0.0)
 
 
@@ -54,12 +52,9 @@ def adapter(
     recipe: Mapping[str, Any] | None = None,
     secrets: Mapping[str, str] | None = None,
 ) -> SiteAdapter:
-    """The adapter registered under this name; PermanentError where there is none: a later release
-    beside this one may have it.
-
-    `recipe`: the fields of a `Recipe`, only for kinds that need one; RecipeError when it is wrong.
-    `secrets`: what its {secret:name} stand for.
-    """
+    """PermanentError: no such kind (a later release beside this one may have it). `recipe`: the
+    fields of a `Recipe`, where the kind needs one; RecipeError when it is wrong. `secrets`: what
+    its {secret:name} stand for."""
     if needs_recipe(slug):
         return HttpAdapter(Recipe.parse(recipe or {}), secrets)
     if slug not in _ADAPTERS:

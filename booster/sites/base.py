@@ -24,10 +24,8 @@ MAX_TITLE = 200
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A video as its site shows it. `title`: "" where the site does not say."""
-
     views: int
-    title: str = ""
+    title: str = ""  # "" where the site does not say
 
 
 class SiteAdapter(ABC):
@@ -53,7 +51,7 @@ class SiteAdapter(ABC):
 
     @abstractmethod
     def count_call(self, video_id: str) -> Call:
-        """What asks the site for the video's views."""
+        """For the video's views."""
 
     @abstractmethod
     def count_of(self, response: Response, video_id: str) -> int:
@@ -78,17 +76,15 @@ class SiteAdapter(ABC):
         return None
 
     def in_session(self, session: Session) -> "SiteAdapter":
-        """The adapter whose calls and plays are of this session."""
         return self
 
     # Where no round does the asking: for quotes, trials and calibrations.
 
     def read_count(self, client: SiteClient, video_id: str) -> int:
-        """The views the site shows now. PermanentError: no such video; TemporaryError."""
+        """PermanentError: no such video; TemporaryError."""
         return self.read_video(client, video_id).views
 
     def read_video(self, client: SiteClient, video_id: str) -> Seen:
-        """The same, and what the site calls the video."""
         adapter = self.prepared(client, video_id) if self.reads_in_session else self
         try:
             answer = client.fetch(adapter.count_call(video_id))
@@ -108,8 +104,6 @@ class SiteAdapter(ABC):
             raise preparing.masked(error) from None
         return self.in_session(preparing.session)
 
-    # Without secrets.
-
     def mask_exchange(self, exchange: Exchange) -> Exchange:
         answer = exchange.answer
         return Exchange(
@@ -124,9 +118,6 @@ class SiteAdapter(ABC):
 
     def masked(self, error: SiteError) -> SiteError:
         return error
-
-
-# What most kinds say in the same way.
 
 
 def check_oid(oid: str) -> str:
@@ -153,7 +144,6 @@ def json_title(response: Response, *keys: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Of what a site may say; what cannot be printed is left out."""
     words = "".join(sign if sign.isprintable() else " " for sign in text).split()
     return " ".join(words)[:MAX_TITLE]
 

@@ -24,7 +24,7 @@ PARAMETER = regex.compile(
 
 
 def credentials_of(recipe: Recipe) -> dict[str, str]:
-    """By the names that their secrets would have."""
+    """By the names of their secrets."""
     return _Moved(recipe, {}).secrets
 
 

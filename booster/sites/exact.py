@@ -1,10 +1,9 @@
-"""What a site that runs our package says of one order: how many of its plays it counted.
+"""Asks a site that runs our package how many plays of an order it counted.
 
-The contract: `GET /.well-known/booster-office-<site token>/orders/<order number>` at the address
-that proved itself answers 200 and JSON `{"order": "<order number>", "counted": N}`, N being the
-different plays of that order that were counted; a recipe that sends plays to a second address has
-it asked there. It is not a view and moves no counter. The folder itself says what the package can
-do: `{"version": 1, "counts_by_order": true, …}`.
+`GET /.well-known/booster-office-<site token>/orders/<order number>`, at the proved address that
+takes the plays, answers 200 and JSON `{"order": "<order number>", "counted": N}`: N different plays
+of the order were counted. It is not a view and moves no counter. The folder itself says what the
+package can do: `{"version": 1, "counts_by_order": true, …}`.
 """
 
 from booster.exceptions import PermanentError, SiteCode
@@ -19,12 +18,12 @@ def folder(token: str) -> str:
 
 
 def about_call(token: str, origin: Origin | None = None) -> Call:
-    """What asks whether the site runs our package. `origin`: where plays go."""
+    """Does the site run our package? `origin`: where plays go."""
     return Call(folder(token), origin=origin)
 
 
 def says_by_order(response: Response) -> bool:
-    """Whether it says for an order what it counted. PermanentError: it is no JSON."""
+    """PermanentError: it is no JSON."""
     said = response.json()
     return (
         isinstance(said, dict) and said.get("version") == 1 and said.get("counts_by_order") is True

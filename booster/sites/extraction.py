@@ -24,10 +24,9 @@ from booster.sites.templates import Value
 MAX_COUNT = 2**63 - 1
 MAX_DIGITS = 20
 MAX_KEYS = 10
-# Staff's expressions meet text from elsewhere: whatever they are, they end after this time.
+# Staff's expressions meet text from elsewhere: they end after this time, ...
 PATTERN_SECONDS = 0.25
-# And one that took so long is left alone for so many times as long: a round reads the counters of
-# all its orders in one thread.
+# ... and rest for so many times as long: a round reads all its counters in one thread.
 REST_AFTER_SLOW = 40.0
 # After a marker: how far the number may be behind tags and spaces, and how long it may be as a
 # page writes it.
@@ -153,7 +152,7 @@ class JsonPath:
         return frozenset(re.findall(r"\{([A-Za-z_]+)\}", keys))
 
     def value_in(self, answer: Any, values: Mapping[str, Value]) -> Any:
-        """What stands there. PermanentError: nothing does."""
+        """PermanentError: nothing stands there."""
         value = answer
         try:
             for key in self.keys:
@@ -193,9 +192,6 @@ def _says(element: Any, field: str, wanted: str) -> bool:
     return isinstance(said, str | int) and not isinstance(said, bool) and str(said) == wanted
 
 
-# In text
-
-
 def text_of(response: Response) -> str:
     """A page in the encoding that its head or itself names, else in UTF-8."""
     told = response.headers.get("Content-Type", "").encode("latin-1", "replace")
@@ -226,8 +222,8 @@ def search(
 
 
 def filled_pattern(pattern: str, values: Mapping[str, Value]) -> "regex.Pattern[str]":
-    """With the video's id, as text that is looked for. PermanentError: where it stands, the id
-    makes an expression that is none (`\\{video_id}`, `[a-{video_id}]`)."""
+    """With the video's id as plain text. PermanentError: the id makes no expression where it stands
+    (`\\{video_id}`, `[a-{video_id}]`)."""
     for name, value in values.items():
         pattern = pattern.replace(f"{{{name}}}", regex.escape(value.text))
     try:
@@ -253,9 +249,8 @@ def number_after(marker: str, text: str) -> str | None:
 
 
 def refuse_cut(found: "regex.Match[str]", group: str | int) -> None:
-    """PermanentError where an expression's group takes 1 or 204 out of 1,204: it would be right
-    until the count has four digits. In an array numbers stand side by side. Nor may it take 12 out
-    of 12K."""
+    """PermanentError: an expression's group takes 1 or 204 out of 1,204 (right until the count has
+    four digits), or 12 out of 12K. In an array numbers stand side by side."""
     start, end = found.span(group)
     text, taken = found.string, found[group]
     if taken and (after := _ROUNDS.match(text, end)):
@@ -283,8 +278,8 @@ def is_count(value: object) -> TypeGuard[int]:
 
 
 def whole_number(value: Any) -> int:
-    """A count as JSON or a page gives it: 1234, 1234.0, "1234" or "1,234". PermanentError: "1.2K"
-    and 1.2e3 are some that were rounded, and all else is none."""
+    """A count as JSON or a page gives it: 1234, 1234.0, "1234" or "1,234". PermanentError: what was
+    rounded ("1.2K", 1.2e3), and all else."""
     if isinstance(value, Decimal) and abs(value.adjusted()) < MAX_DIGITS:
         if "E+" in str(value):  # written with fewer digits than it has
             raise PermanentError(SiteCode.VIEW_COUNT_ROUNDED, value=str(value))

@@ -1,8 +1,7 @@
 """Any site of the operator's own, by a recipe (recipe.py) that staff fill in.
 
-It says in plain values what is sent; nothing leaves the site's own address and the second one that
-the recipe may name, which are proved alike. What a recipe must not show (its secrets, the tokens
-and cookies of a session) stands in no error.
+Everything is asked at the site's own address or at the recipe's second one, which are proved alike.
+Secrets of the recipe, and tokens and cookies of a session, stand in no error.
 """
 
 from collections.abc import Mapping
@@ -66,8 +65,6 @@ class HttpAdapter(SiteAdapter):
             video_id = ids.join(video_id, None).lower()
         return ids.join(video_id, key)
 
-    # The counter
-
     def count_call(self, video_id: str) -> Call:
         recipe, values = self.recipe, self._values(ids.values_of(video_id))
         return Call(
@@ -112,8 +109,6 @@ class HttpAdapter(SiteAdapter):
         title = json_title(response, "title", "name") if self.recipe.count_json else ""
         return self.mask(title)
 
-    # Plays
-
     def play(self, video_id: str, oid: str) -> PlayRequest:
         order, recipe = check_oid(oid), self.recipe
         values = self._values(
@@ -130,8 +125,6 @@ class HttpAdapter(SiteAdapter):
             cookies=self._cookies_for(recipe.play_at_second),
             origin=self.play_origin,
         )
-
-    # The session
 
     def preparing(self, video_id: str) -> Preparing | None:
         if self._session is not None or not self.recipe.steps:
@@ -159,7 +152,6 @@ class HttpAdapter(SiteAdapter):
         )
 
     def session_key(self, video_id: str) -> object:
-        """What orders that may share a session have in common."""
         names = {name for step in self.recipe.steps for name in step.names}
         video = video_id if names & {templates.VIDEO_ID, templates.KEY} else ""
         return self.recipe.steps, self.recipe.second, tuple(sorted(self._secrets.items())), video
@@ -195,11 +187,7 @@ class HttpAdapter(SiteAdapter):
         return {**(self._session or NOTHING).values, **secrets, **own}
 
 
-# Filling in
-
-
 def _part(found: "regex.Match[str]", group: str | int) -> str | None:
-    """Of an address, as it was matched."""
     part: str | None = found[group]
     is_of_query = "?" in found.string[: found.start(group)]
     return ids.of_query(part) if part and is_of_query else part

@@ -13,13 +13,10 @@ from booster.exceptions import SiteError
 
 DOTS = "••••••"
 _COOKIES = re.compile(r"^((?:set-)?cookie:\s*[^=;\s]+=).*$", re.IGNORECASE | re.MULTILINE)
-# Characters of a secret that say something of it.
-MANY = 4
+MANY = 4  # characters of a secret that say something of it
 
 
 class Mask:
-    """`secrets`: what nobody is to read."""
-
     def __init__(self, secrets: Iterable[str]) -> None:
         written = {form for secret in secrets if secret for form in _forms(secret)}
         # The longest first: one secret may be a part of another.

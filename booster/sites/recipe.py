@@ -1,8 +1,8 @@
 """Any site of the operator's own, as data that staff fill in: how to read, how to play.
 
-A recipe is no code. What it makes is checked before it is kept (`Recipe.parse`, one error a field)
-and can do no more than any adapter: requests to the site's own address and to a second one that
-proves itself like the first, one a play, with no header that would forge who asks (law 4).
+A recipe is no code: checked before it is kept (`Recipe.parse`, one error a field), it can send no
+more than any adapter. Requests go to the site's own address and to a second one that proves itself
+like the first, one a play, with no header that would forge who asks (law 4).
 """
 
 import json
@@ -30,8 +30,7 @@ Problem = tuple[str, FieldError]  # the name of a field, and what is wrong with 
 
 
 class RecipeError(PermanentError):
-    """A recipe that cannot be used. `problems`: what is wrong, by field; `errors`: the same as
-    plain text."""
+    """`problems`: what is wrong, by field; `errors`: the same as plain text."""
 
     def __init__(self, problems: Mapping[str, FieldError]) -> None:
         self.problems = dict(problems)
@@ -62,7 +61,6 @@ class Step:
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> "Step":
-        """Raises RecipeError."""
         return cls(**_values_of(cls, data))
 
     @property
@@ -77,7 +75,7 @@ def _checks_of(kind: Any) -> dict[str, Callable[[Any], Any]]:
 
 
 def _values_of(kind: Any, data: Mapping[str, Any]) -> dict[str, Any]:
-    """By the checks of its fields. RecipeError."""
+    """RecipeError."""
     checks = _checks_of(kind)
     problems: dict[str, FieldError] = {}
     values: dict[str, Any] = {}
@@ -114,7 +112,7 @@ def _steps(value: Any) -> tuple[Step, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How one site is read and played. Made by `parse()`, which checks it."""
+    """Made by `parse()`, which checks it."""
 
     # On the path and query of an address; its group is the video's id, or two groups, `video_id`
     # and `key`.
@@ -146,11 +144,8 @@ class Recipe:
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> "Recipe":
-        """A recipe from JSON-like values (as stored, or as a form gives them).
-
-        Raises RecipeError with one plain reason for each field that is wrong; those of a step are
-        `steps.0.path` and so on.
-        """
+        """From JSON-like values, as stored or as a form gives them. RecipeError: one plain reason
+        for each field that is wrong; those of a step are `steps.0.path` and so on."""
         recipe = cls(**_values_of(cls, data))
         # One kind at a time: where several fields are to blame, the one to look at first.
         for kind in (_of_placeholders, _of_count, _of_plays, _of_steps, _of_second):
@@ -159,8 +154,7 @@ class Recipe:
         return recipe
 
     def as_data(self) -> dict[str, Any]:
-        """As JSON has it, without what is as usual: a release that does not know a field can still
-        read a recipe that does not need it."""
+        """As JSON, without newer fields as usual: a release that does not know them can read it."""
         usual = {field.name: field.default for field in fields(self)}
         data = {
             name: value
@@ -175,7 +169,6 @@ class Recipe:
 
     @property
     def names(self) -> frozenset[str]:
-        """All placeholders in it."""
         return frozenset(name for _field, found in _sent(self) for name in found)
 
     @property
@@ -220,8 +213,7 @@ def _of_count(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _names_of_video(recipe: Recipe) -> set[str]:
-    """The placeholders that say which video is meant: a page that was fetched for it may yield what
-    stands for it."""
+    """Placeholders that say which video is meant; a step made for it may yield some."""
     steps = [step for step in recipe.steps if "video_id" in step.names]
     return {"video_id", *(one.name for step in steps for one in step.values)}
 

@@ -111,9 +111,6 @@ def sample(parsed: Template) -> str:
     return "".join(part if index % 2 == 0 else "1" for index, part in enumerate(parsed.parts))
 
 
-# Patterns
-
-
 def pattern(value: Any, names: Iterable[str] = (), group: str = "") -> str:
     """A regular expression with one group, or with one of this name."""
     found = text(value, MAX_PATTERN)
@@ -165,9 +162,6 @@ def json_path(value: Any, names: tuple[str, ...] = OF_VIDEOS) -> str:
     for name in sorted(parsed.names - {*names}):
         raise unknown(name, names)
     return found
-
-
-# Requests
 
 
 def origin(value: Any) -> str:
@@ -291,9 +285,6 @@ def seconds(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 86_400:
         raise FieldError(_("This is a number of seconds from 1 to 86400."))
     return value
-
-
-# Preparing steps
 
 
 def step_body(value: Any) -> str:

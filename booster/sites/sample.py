@@ -45,8 +45,6 @@ _BRACED = regex.compile(r"\{([A-Za-z_]+(?::[A-Za-z0-9_-]{1,32})?)\}")
 
 @dataclass(frozen=True, slots=True)
 class VideoAddress:
-    """A part of the address that may be the video's id."""
-
     video_id: str
     pattern: str
 
@@ -65,17 +63,10 @@ class Sample:
     is_json: bool
     pieces: list[Piece]
 
-    @property
-    def numbers(self) -> list[Piece]:
-        return [piece for piece in self.pieces if piece.where]
-
-
-# The address
-
 
 def ids_in(url_path: str, hints: str = "") -> list[VideoAddress]:
-    """What may be the id in a path and query, the likeliest first. `hints`: other texts of the
-    site, in which an id is likelier to stand than a word of an address."""
+    """What may be the id, the likeliest first. `hints`: other texts of the site, which hold the id
+    sooner than another word of the address."""
     path, _question, query = url_path.partition("?")
     found = []
     parts = [part for part in path.split("/") if part]
@@ -96,8 +87,8 @@ def ids_in(url_path: str, hints: str = "") -> list[VideoAddress]:
 
 
 def _within(part: str) -> Iterator[tuple[str, str]]:
-    """A number or a name that is the id within a part of a path, as in `12-harbour`, `harbour_12`,
-    `harbour.12` and `harbour.html`, and where it stands."""
+    """An id within a part of a path (`12-harbour`, `harbour_12`, `harbour.12`, `harbour.html`), and
+    where it stands."""
     for written, pattern in (
         (r"(\d+)[-_.][^/?]+", r"(\d+)[-_.]"),
         (r"[^/?]+[-_.](\d+)", r"[^/?]*[-_.](\d+)/?(?:\?|$)"),
@@ -138,11 +129,7 @@ def path_for(source: str, video_id: str) -> str:
     return source
 
 
-# The answer
-
-
 def read(answer: str, video_id: str) -> Sample:
-    """The numbers in an answer of the site's, and where they stand."""
     try:
         data = json.loads(answer)
     except (ValueError, RecursionError):
@@ -193,8 +180,7 @@ def _children(value: Any, path: str, video_id: str) -> Iterator[tuple[str, str, 
 
 
 def _name_of(element: Any, video_id: str) -> str | None:
-    """What tells an element of a list as the video's: a field that is its id, or an address that
-    holds it."""
+    """What marks a list's element as the video's: a field that is its id or an address with it."""
     if not isinstance(element, dict):
         return None
     within = regex.compile(rf"(?<=[/=]){regex.escape(video_id)}(?![\w-])")
@@ -214,7 +200,6 @@ def _name_of(element: Any, video_id: str) -> str | None:
 
 
 def _is_path(path: str) -> bool:
-    """Whether a recipe may have it: not one of odd keys, say."""
     try:
         recipe_fields.json_path(path)
     except recipe_fields.FieldError:
@@ -242,8 +227,8 @@ def _in_text(text: str, video_id: str) -> Iterator[Piece]:
 
 
 def _place(text: str, found: "regex.Match[str]", video_id: str) -> dict[str, str]:
-    """Where a number stands: after a tag of its own, in the video's row, or after a text of its
-    own, which may be the video's title."""
+    """After a tag of the number's own, in the video's row, or after a text of its own, which may be
+    the video's title."""
     start, number = found.start(), found[0]
     if _count(number) is None:
         return {}
@@ -272,8 +257,8 @@ def _marker(text: str, before: str, marker: str, number: str) -> str:
 
 
 def _row_pattern(text: str, start: int, number: str, video_id: str) -> str:
-    """From the video's id to a number after it, as in a table: the tags between them, whatever
-    stands in them. "" where there is no id, or where that leads to another number."""
+    """The tags from the video's id to a number after it, as in a table. "": there is no id, or they
+    lead to another number."""
     before = text[max(0, start - ROW) : start]
     places = list(regex.finditer(rf"(?<!\w){regex.escape(video_id)}(?!\w)", before))
     if not places:
@@ -298,8 +283,7 @@ def _row_pattern(text: str, start: int, number: str, video_id: str) -> str:
 
 
 def _alike_pieces(row: "list[regex.Match[str]]") -> Iterator[str]:
-    """Of another video's row: the same tags, and any text in the place of one, but for that which
-    the number follows."""
+    """For any video's row: the same tags, and any text but the last, which the number follows."""
     for piece in row:
         if piece["name"] is not None:
             yield rf"<{regex.escape(piece['name'])}[^<>]*>"
@@ -332,7 +316,7 @@ def _merged(pieces: Iterator[Piece]) -> list[Piece]:
 
 
 def proves(piece: Piece, answer: str, video_id: str) -> int:
-    """The count that a recipe with this piece reads in the answer. PermanentError: none."""
+    """The count that a recipe with this piece reads. PermanentError: none."""
     values = ids.values_of(video_id)
     if "count_json" in piece.where:
         path = extraction.JsonPath.parse(piece.where["count_json"])

@@ -1,7 +1,7 @@
-"""What a site wants to be asked before it takes plays: a page with a token, a login. Pure.
+"""Steps that a site wants before it takes plays: a page with a token, a login. Pure.
 
-A recipe's steps are taken in their order, once for all plays that share the session. What they
-yield are named values, placeholders of all that is sent later, and the site's own cookies.
+They are taken once for all plays that share the session, and yield named values, placeholders of
+all that is sent later, and the site's own cookies.
 """
 
 import html
@@ -32,14 +32,12 @@ _GONE = regex.compile(r";\s*max-age\s*=\s*(?:0|-[0-9]+)\s*(?:;|$)", regex.IGNORE
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`values`: by the names of their placeholders. `cookies`: by name, for each address that set
-    some, True for the second. They go back to that one alone."""
+    """`cookies`: by name, for each address (True: the second) that set some and gets them back."""
 
-    values: Mapping[str, Value] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)  # by placeholder
     cookies: Mapping[bool, Mapping[str, str]] = field(default_factory=dict)
 
     def cookies_for(self, at_second: bool) -> str:
-        """As a Cookie header holds them."""
         cookies = self.cookies.get(at_second, {})
         return "; ".join(f"{name}={value}" for name, value in cookies.items())
 
@@ -84,9 +82,8 @@ class Yield:
 
 
 class Preparing:
-    """On its way through these steps for one video: make `call`, hand its answer to take(), until
-    it is None. `session` is what came of it so far; `ask` makes the call of a step in it, `mask`
-    takes its secrets out of an error."""
+    """The steps for one video: make `call` and take() its answer, until `call` is None. `session`:
+    what came of it so far. `ask` makes a step's call in it, `mask` hides its secrets in errors."""
 
     def __init__(
         self,

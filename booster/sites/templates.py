@@ -33,8 +33,6 @@ _TOKEN = regex.compile(
 
 
 class Place(Enum):
-    """Where a text is sent, which decides how values are written in it."""
-
     PATH = auto()
     HEADER = auto()
     JSON = auto()
@@ -44,11 +42,8 @@ class Place(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """`text`: as people read it. `encoded`: as it stands in a path, where it has a form of its own
-    there; an address may hold both a slash and an encoded one."""
-
-    text: str
-    encoded: str | None = None
+    text: str  # as people read it
+    encoded: str | None = None  # in a path, if other: that may hold a slash and an encoded one
 
     def at(self, place: Place, *, in_query: bool) -> str:
         match place:
@@ -95,8 +90,8 @@ class Template:
         return frozenset(self.parts[1::2])
 
     def fill(self, values: Mapping[str, Value], place: Place) -> str:
-        """The text as it is sent. `SEQUENCE` stays, for the engine. PermanentError: a value is
-        missing, or would be read as the mark of the play's number."""
+        """`SEQUENCE` stays, for the engine. PermanentError: a value is missing, or reads like the
+        mark of the play's number."""
         filled, in_query, marks = "", False, 0
         for index, part in enumerate(self.parts):
             if index % 2 == 0:

@@ -16,13 +16,10 @@ POLL_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of it: a code and its parameters, as an error has them. `exchanges`: every call as
-    it went over the wire, the last readings too."""
-
-    verdict: SiteError
+    verdict: SiteError  # a code and its parameters
     before: int | None = None  # the counter; None when it could not be read
     moved: int | None = None  # how far it moved since; None when it was not read again
-    exchanges: tuple[Exchange, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()  # every call as it went over the wire
     reads_only: bool = False  # no play was sent
 
     @property
@@ -38,12 +35,9 @@ class Trial:
 def try_once(
     target: ProvedTarget, adapter: SiteAdapter, url_path: str, oid: str | None, *, wait: float = 5.0
 ) -> Trial:
-    """One play of the video at `url_path`, under an order number of its own (`oid`); None: its
-    counter is read as for an order, and no play is sent.
-
-    The counter is given `wait` seconds, or less if the site's kind needs less, to show it. Raises
-    nothing of the site's: the verdict says it.
-    """
+    """One play of the video at `url_path`, under an order number of its own (`oid`); None: only its
+    counter is read. The counter has `wait` seconds, or the shorter time of the site's kind, to show
+    the play. Raises no SiteError: the verdict says it."""
     exchanges: list[Exchange] = []
     before = moved = None
     try:
@@ -69,7 +63,6 @@ def try_once(
 def _watch(
     client: SiteClient, adapter: SiteAdapter, video: str, before: int, seconds: float
 ) -> int:
-    """How far the counter moves, at the latest after these seconds."""
     end = time.monotonic() + seconds
     while True:
         moved = adapter.read_count(client, video) - before
@@ -79,7 +72,6 @@ def _watch(
 
 
 def _verdict(moved: int, seconds: float) -> SiteError:
-    """Of a play that was received."""
     if moved == 0:
         return SiteError(SiteCode.TRIAL_NOT_COUNTED_YET, seconds=seconds)
     if moved == 1:

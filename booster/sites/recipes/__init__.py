@@ -1,6 +1,4 @@
-"""Recipes of software that is known, one file each, and the form of such files: they are taken out
-of one office and into another, and hold no secrets.
-"""
+"""Recipes of known software, one file each. Such files go from office to office without secrets."""
 
 import json
 from collections.abc import Mapping
@@ -24,13 +22,10 @@ class RecipeFileError(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class RecipeFile:
-    """`recipe`: the fields of a `Recipe`. `notes`: what the site's operator must know or set.
-    `max_connections`: how many plays at once the software bears, where that is known."""
-
     name: str
-    notes: str
-    recipe: Mapping[str, Any]
-    max_connections: int | None = None
+    notes: str  # what the site's operator must know or set
+    recipe: Mapping[str, Any]  # the fields of a `Recipe`
+    max_connections: int | None = None  # plays at once that the software bears, where known
 
     def write(self) -> str:
         data: dict[str, Any] = {"format": FORMAT, "name": self.name, "notes": self.notes}
@@ -72,10 +67,9 @@ def file_of(name: str, data: Mapping[str, Any], max_connections: int) -> RecipeF
 
 @cache
 def all_shipped() -> Mapping[str, RecipeFile]:
-    """Those that come with the office, by the names of their files."""
+    """By the names of their files."""
     return {path.stem: read(path.read_bytes()) for path in sorted(FOLDER.glob("*.json"))}
 
 
 def shipped(name: str) -> RecipeFile:
-    """KeyError: there is none of this name."""
     return all_shipped()[name]
